@@ -1,0 +1,1 @@
+"""Cohorts: cases, folder layouts, splits and the checks before training."""

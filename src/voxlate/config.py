@@ -1,0 +1,291 @@
+"""The recipe: everything that decides a run, in one strict YAML file with no code in it.
+
+One schema serves Python, YAML, ``--set``, the forms of the web page and the search space of tuning. Unknown keys are
+errors. Choices from a catalogue (method, network, loss term) are ``name`` plus options; the options are checked by
+the catalogue's own function (``voxlate.catalogue.build``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from voxlate.contrast import get_contrast
+from voxlate.errors import UsageError
+
+
+class StrictModel(BaseModel):
+    """A frozen model that refuses unknown keys, NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+
+
+class Choice(BaseModel):
+    """An entry of a catalogue with its options: ``{name: unet, channels: [16, 32]}``, or just ``unet``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options without the name."""
+        return dict(self.model_extra or {})
+
+
+class Reading(StrictModel):
+    """What a reader may accept that it refuses by default; what it accepted is recorded."""
+
+    on_nonfinite: Literal["refuse", "zero"] = "refuse"
+    on_affine_conflict: Literal["refuse", "sform", "qform"] = "refuse"
+    on_missing_affine: Literal["refuse", "ras"] = "refuse"
+    on_shear: Literal["refuse", "resample"] = "refuse"
+
+
+class SplitOptions(StrictModel):
+    """How subjects are parted; explicit lists of subject or case ids come before the proportions."""
+
+    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    stratify: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _fractions_sum_to_one(self) -> Self:
+        if min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-6:
+            raise ValueError("fractions of train, validation and test must be positive and sum to 1")
+        return self
+
+
+class PlanOptions(StrictModel):
+    """Overrides of what the fingerprint decides; ``None`` means decide from the cohort."""
+
+    spacing_mm: tuple[float, float, float] | None = None
+    reference: str | None = None
+    grids: Literal["refuse", "resample", "rigid", "affine"] = "resample"
+    mask: Literal["auto", "nonzero", "otsu", "file"] = "auto"
+    crop_margin_mm: float = Field(8.0, ge=0)
+    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "none"]] = {}
+    bias_correction: bool = False
+    reading: Reading = Reading()
+    split: SplitOptions = SplitOptions()
+
+
+class WindowOptions(StrictModel):
+    """How a volume is cut for training and stitched in inference.
+
+    ``slices`` on ``axis`` (0, 1, 2 of the RAS-oriented volume: sagittal, coronal, axial) with ``neighbours`` slices on
+    each side as further channels (0: 2-D, k > 0: 2.5-D); ``patches`` of ``size`` voxels; or the whole ``volume``.
+    ``size`` for slices is the in-plane crop during training (``None``: the whole slice).
+    """
+
+    kind: Literal["slices", "patches", "volume"] = "slices"
+    axis: Literal[0, 1, 2] = 2
+    neighbours: int = Field(0, ge=0, le=16)
+    size: tuple[int, ...] | None = None
+    overlap: float = Field(0.5, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _size_fits_kind(self) -> Self:
+        wanted = {"slices": (0, 2), "patches": (3,), "volume": (0,)}[self.kind]
+        if len(self.size or ()) not in wanted:
+            raise ValueError(f"size of a window of {self.kind} must have {' or '.join(map(str, wanted))} numbers")
+        return self
+
+
+class Augmentation(StrictModel):
+    """Random changes of training samples; 0 switches one off."""
+
+    flip: float = Field(0.5, ge=0, le=1, description="probability of a left-right flip")
+    elastic: float = Field(0.0, ge=0, le=1, description="probability of an elastic deformation")
+    elastic_sd_voxels: float = Field(3.0, ge=0, description="sd of the displacements on the coarse grid")
+    elastic_points: int = Field(3, ge=2, le=16, description="points of the coarse grid along each axis")
+    bias: float = Field(0.0, ge=0, le=1, description="probability of a smooth multiplicative bias field on the source")
+    noise: float = Field(0.0, ge=0, le=1, description="probability of added Gaussian noise on the source")
+    gamma: float = Field(0.0, ge=0, le=1, description="probability of a gamma curve on the source")
+
+
+class Training(StrictModel):
+    """Budget and optimisation; the first of ``epochs``, ``steps`` and ``minutes`` that is reached ends the run."""
+
+    epochs: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
+    epoch_samples: int = Field(1000, ge=1, description="samples drawn per epoch")
+    batch_size: int = Field(8, ge=1)
+    samples_per_case: int = Field(1, ge=1, description="samples drawn from one case before the next in a batch")
+    optimiser: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    warmup_steps: int = Field(0, ge=0)
+    gradient_clip: float | None = Field(1.0, gt=0)
+    ema: float | None = Field(0.99, gt=0, lt=1)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = Field(0, ge=0, lt=2**32)
+    workers: int = Field(0, ge=0, description="loader processes")
+    validate_every: int = Field(200, ge=1, description="steps between validations")
+    figure_every: int = Field(1000, ge=1, description="steps between figures")
+    checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
+    monitor: str = Field("mae", description="validation metric that chooses the best checkpoint")
+    patience: int | None = Field(None, ge=1, description="validations without a better value before stopping early")
+    tensorboard: bool = False
+    augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _has_a_budget(self) -> Self:
+        if self.epochs is None and self.steps is None and self.minutes is None:
+            raise ValueError("give at least one of epochs, steps and minutes")
+        return self
+
+
+class Range(StrictModel):
+    """What tuning may try for one recipe field: a list of ``values``, or an interval."""
+
+    values: tuple[int | float | str | bool, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _values_or_interval(self) -> Self:
+        interval = self.low is not None and self.high is not None
+        if (self.values is None) != interval:
+            raise ValueError("give either values or both low and high")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
+
+
+class Search(StrictModel):
+    """The search space of ``voxlate tune``: dotted recipe fields and their ranges."""
+
+    sampler: Literal["grid", "random", "tpe", "gp"] = "tpe"
+    metric: str = "mae"
+    direction: Literal["minimise", "maximise"] = "minimise"
+    space: dict[str, Range] = {}
+
+
+class Recipe(StrictModel):
+    """A system of a paper, or of yours, as values.
+
+    ``source`` lists the contrasts that go in, ``target`` names the one that comes out; ``loss`` gives each term's
+    weight, or its options with a ``weight`` among them.
+    """
+
+    name: str
+    paper: str = ""
+    source: tuple[str, ...]
+    target: str
+    plan: PlanOptions = PlanOptions()
+    window: WindowOptions = WindowOptions()
+    method: Choice
+    loss: dict[str, float | dict[str, Any]] = {}
+    training: Training
+    search: Search = Search()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canonical_contrasts(cls, value: Any) -> Any:  # noqa: ANN401
+        if not isinstance(value, Mapping):
+            return value
+        fixed = dict(value)
+        if isinstance(fixed.get("source"), str):
+            fixed["source"] = [fixed["source"]]
+        if isinstance(fixed.get("source"), list | tuple):
+            fixed["source"] = [get_contrast(str(name)).name for name in fixed["source"]]
+        if isinstance(fixed.get("target"), str):
+            fixed["target"] = get_contrast(fixed["target"]).name
+        return fixed
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> Recipe:
+        """The recipe with dotted fields replaced, checked anew: ``{"training.learning_rate": 1e-4}``."""
+        values = self.model_dump(mode="json")
+        for dotted, value in overrides.items():
+            _assign(values, dotted, value)
+        return parse_recipe(values, where=f"recipe {self.name} with overrides")
+
+    def to_yaml(self) -> str:
+        """The recipe as resolved, every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: ANN401
+    *parents, last = dotted.split(".")
+    place = values
+    for key in parents:
+        inner = place.get(key)
+        if inner is None:
+            inner = place[key] = {}
+        elif not isinstance(inner, dict):
+            raise UsageError("a section of the recipe", came=f"the value {inner!r}", where=dotted, remedy="Shorten it.")
+        place = inner
+    place[last] = value
+
+
+def parse_recipe(values: Any, *, where: object) -> Recipe:  # noqa: ANN401
+    """A checked recipe from plain values.
+
+    Raises:
+        UsageError: If a key is unknown or a value is of the wrong type or range; every problem is listed.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("a valid recipe", came=describe(error), where=where, remedy="Correct these fields.") from error
+
+
+def describe(error: ValidationError) -> str:
+    """The problems of a validation error on one line, each with its dotted field."""
+    lines = [f"{'.'.join(map(str, item['loc'])) or 'the whole'}: {item['msg']}" for item in error.errors()]
+    return "; ".join(lines)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with Voxlate, sorted."""
+    folder = resources.files("voxlate") / "recipes"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A recipe by the name of a built-in one, or from a YAML file.
+
+    Raises:
+        UsageError: If neither exists, or the file is not a valid recipe.
+    """
+    if str(name) in recipe_names():
+        text = (resources.files("voxlate") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+    elif Path(name).is_file():
+        text = Path(name).read_text(encoding="utf-8")
+    else:
+        raise UsageError(
+            "the name of a built-in recipe or a YAML file",
+            came=repr(str(name)),
+            remedy=f"Built-in recipes: {', '.join(recipe_names())}.",
+        )
+    return parse_recipe(parse_yaml(text, where=name), where=name)
+
+
+def parse_yaml(text: str, *, where: object) -> Any:  # noqa: ANN401
+    """Plain values from YAML.
+
+    Raises:
+        UsageError: If the text is not YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(
+            "YAML", came=str(error).replace("\n", " "), where=where, remedy="Correct the syntax."
+        ) from error

@@ -1,0 +1,1 @@
+"""A bundle over a case and over a cohort."""

@@ -1,0 +1,1 @@
+"""Methods: how source becomes target."""

@@ -1,0 +1,1 @@
+"""Metrics on arrays, in float64, with mask and data range given."""

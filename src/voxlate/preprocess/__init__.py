@@ -1,0 +1,1 @@
+"""Everything that turns a case into arrays and back."""
