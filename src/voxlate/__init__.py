@@ -1,1 +1,1 @@
-"""Voxlate."""
+"""Voxlate turns the scans you have into the scans you lack."""
