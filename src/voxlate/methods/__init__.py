@@ -1,1 +1,19 @@
-"""Methods: how source becomes target."""
+"""The catalogue of methods: from a name to a function that builds one.
+
+Each takes ``dims``, ``source_channels``, ``target_channels``, ``loss`` and ``data_range``, then options of its own, by
+keyword, and returns a ``Translator``; one that learns is a ``Trainable``. To add a method, write one file and list its
+function here: the contract suite of the tests runs over this dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from voxlate.methods.identity import identity
+from voxlate.methods.interface import Batch, Trainable, Translator
+from voxlate.methods.lookup import lookup
+from voxlate.methods.regression import regression
+
+METHODS: dict[str, Callable[..., Translator]] = {"regression": regression, "identity": identity, "lookup": lookup}
+
+__all__ = ["METHODS", "Batch", "Trainable", "Translator"]

@@ -1,1 +1,18 @@
-"""Networks, one family per file."""
+"""The catalogue of networks: from a name to a function that builds one.
+
+Each takes ``dims`` (2 or 3), ``in_channels`` and ``out_channels``, then options of its own, by keyword, and returns a
+module from ``(b, in_channels, *s)`` to ``(b, out_channels, *s)`` with an attribute ``divisor``, of which every spatial
+size must be a multiple. To add a network, write a file like the others and list its function here: the contract suite
+of the tests runs over this dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from voxlate.networks.fcn import fcn
+from voxlate.networks.unet import unet
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"fcn": fcn, "unet": unet}

@@ -1,0 +1,81 @@
+"""Losses that compare voxel with voxel inside the mask.
+
+With ``d = prediction - target`` and the sums over the ``n`` voxels of the mask (each channel of the target counts):
+
+- ``l1``: ``sum |d| / n``, the mean absolute error
+- ``l2``: ``sum d^2 / n``, the mean squared error
+- ``huber``: ``sum h(d) / n``, ``h = d^2 / 2`` up to ``delta`` and ``delta (|d| - delta / 2)`` beyond (Huber 1964,
+  doi:10.1214/aoms/1177703732)
+- ``euclidean``: ``sqrt(sum d^2 / n)`` of each sample, averaged over the samples. It is the Euclidean distance between
+  two images that Avula et al. train with, divided by ``sqrt(n)``: so its size, and with it the weight it gets beside
+  the other terms, does not depend on how large the image or its foreground is.
+
+All are computed in float32. What the mask leaves out has no influence, not even a NaN there; an empty mask gives 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def l1(*, dims: int, data_range: float) -> Loss:  # every entry of LOSSES takes both; this one needs neither
+    """Mean absolute error inside the mask."""
+
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        return masked_mean(_difference(prediction, target, mask).abs(), mask)
+
+    return loss
+
+
+def l2(*, dims: int, data_range: float) -> Loss:
+    """Mean squared error inside the mask."""
+
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        return masked_mean(_difference(prediction, target, mask).square(), mask)
+
+    return loss
+
+
+def huber(*, dims: int, data_range: float, delta: Annotated[float, Field(gt=0)] = 0.1) -> Loss:
+    """Huber's loss inside the mask; ``delta`` is a difference in normalised values."""
+
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        difference = _difference(prediction, target, mask).abs()
+        within = difference.clamp(max=delta)
+        return masked_mean(within * (difference - within / 2), mask)
+
+    return loss
+
+
+def euclidean(*, dims: int, data_range: float) -> Loss:
+    """Root mean squared error inside the mask of each sample, averaged over the samples whose mask is not empty."""
+
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        difference = _difference(prediction, target, mask).flatten(1)
+        counts = mask.float().flatten(1).sum(1) * target.shape[1]
+        # The norm, unlike sqrt, has the gradient 0 where the prediction is already perfect.
+        distances = torch.linalg.vector_norm(difference, dim=1) / counts.clamp(min=1).sqrt()
+        total: Tensor = distances.sum()
+        return total / (counts > 0).sum().clamp(min=1)
+
+    return loss
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of ``values`` ``(b, c, *s)`` inside ``mask`` ``(b, 1, *s)`` over the whole batch; 0 if there is nothing.
+
+    Every voxel counts the same, so a slice with little foreground weighs little. Values outside must be finite.
+    """
+    mask = mask.float()
+    return (values * mask).sum() / (mask.sum() * values.shape[1]).clamp(min=1)
+
+
+def _difference(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    return (prediction.float() - target.float()).masked_fill(mask == 0, 0.0)

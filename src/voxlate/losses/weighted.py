@@ -1,0 +1,76 @@
+"""The weighted sum of losses that a recipe's section ``loss`` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from voxlate.catalogue import build
+from voxlate.config import Choice
+from voxlate.errors import UsageError
+from voxlate.losses.catalogue import LOSSES
+
+
+class WeightedLoss:
+    """Calls every term of a loss section and adds them up.
+
+    Args:
+        section: From the name of a term to its weight, or to its options with a ``weight`` among them. A weight of 0
+            switches a term off.
+        dims: Number of spatial axes.
+        data_range: Range of the normalised target values.
+
+    Raises:
+        UsageError: If a term or an option is unknown, a weight is missing or negative, or no term has a weight.
+
+    Example:
+        >>> loss = WeightedLoss({"l1": 1.0, "ssim": {"weight": 0.5, "window": 7}}, dims=2, data_range=1.0)
+        >>> sorted(loss.weights)
+        ['l1', 'ssim']
+    """
+
+    def __init__(self, section: Mapping[str, float | dict[str, Any]], *, dims: int, data_range: float) -> None:
+        parsed = {name: _parse(name, value) for name, value in section.items()}
+        terms = {
+            name: build(LOSSES, choice, what="loss", dims=dims, data_range=data_range)
+            for name, (_, choice) in parsed.items()
+        }
+        self.weights = {name: weight for name, (weight, _) in parsed.items() if weight > 0}
+        self.terms = {name: terms[name] for name in self.weights}
+        if not self.weights:
+            raise UsageError(
+                "a loss with at least one weight above 0",
+                came=str(dict(section)),
+                where="loss",
+                remedy=f"Give weights to some of {', '.join(LOSSES)}.",
+            )
+
+    def __call__(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total, a scalar, and each term before its weight (detached).
+
+        Args:
+            prediction: ``(b, t, *s)``.
+            target: ``(b, t, *s)``.
+            mask: ``(b, 1, *s)``, 1 where the loss counts, 0 elsewhere.
+        """
+        # Autocast would compute the sums in bfloat16, of which 256 ones are more than it can count.
+        with torch.autocast(prediction.device.type, enabled=False):
+            values = {name: term(prediction, target, mask) for name, term in self.terms.items()}
+            total = torch.stack([self.weights[name] * value for name, value in values.items()]).sum()
+        return total, {name: value.detach() for name, value in values.items()}
+
+
+def _parse(name: str, value: float | dict[str, Any]) -> tuple[float, Choice]:
+    options = dict(value) if isinstance(value, Mapping) else {"weight": value}
+    weight = options.pop("weight", None)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        raise UsageError(
+            "a weight of at least 0",
+            came=repr(weight),
+            where=f"loss.{name}",
+            remedy="Give a number, or the term's options with a weight among them.",
+        )
+    return float(weight), Choice.model_validate({**options, "name": name})

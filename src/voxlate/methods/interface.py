@@ -1,0 +1,85 @@
+"""The two interfaces of a method: it translates, and perhaps it learns.
+
+A ``Translator`` turns a source into a target. A ``Trainable`` adds what the training loop needs, and the loop knows
+nothing more::
+
+    optimisers = method.optimisers(training)
+    for optimiser, loss, parts in method.training_losses(batch):
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+The pairs come lazily: an adversarial method computes the generator's loss only after the discriminator has stepped.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from voxlate.config import Training
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Paired samples, normalised.
+
+    Attributes:
+        source: ``(b, c, *s)`` float32.
+        target: ``(b, t, *s)`` float32.
+        mask: ``(b, 1, *s)`` float32, 1 inside the foreground and 0 outside.
+        labels: ``(b, 1, *s)`` integer label map, for methods that use one (a lesion mask, say).
+    """
+
+    source: Tensor
+    target: Tensor
+    mask: Tensor
+    labels: Tensor | None = None
+
+    def to(self, device: torch.device, *, memory_format: torch.memory_format = torch.preserve_format) -> Batch:
+        """The same batch on a device; the source in the memory layout that the networks are fastest with."""
+        return Batch(
+            source=self.source.to(device, non_blocking=True, memory_format=memory_format),
+            target=self.target.to(device, non_blocking=True),
+            mask=self.mask.to(device, non_blocking=True),
+            labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
+        )
+
+
+@runtime_checkable
+class Translator(Protocol):
+    """Anything that turns a source into a target."""
+
+    def predict(self, source: Tensor) -> Tensor:
+        """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``, in normalised values, without gradients."""
+
+
+class Trainable(nn.Module, ABC):
+    """A translator with parameters to learn.
+
+    Attributes:
+        divisor: Spatial sizes of a sample must be multiples of it.
+    """
+
+    divisor: int
+
+    @abstractmethod
+    def predict(self, source: Tensor) -> Tensor:
+        """As ``Translator.predict``: in evaluation mode and without gradients, whatever mode the module is in."""
+
+    @abstractmethod
+    def optimisers(self, training: Training) -> list[Optimizer]:
+        """New optimisers for the method's parameters, which ``training_losses`` names from then on.
+
+        The loop saves and restores their state; their order is the same every time.
+        """
+
+    @abstractmethod
+    def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
+        """The (optimiser, loss, its named parts) of one step; each loss is computed when it is asked for."""

@@ -1,0 +1,158 @@
+"""The second baseline, intensity lookup: the mean target value given the source value.
+
+``prediction(x) = E[target | source = x]``, estimated over the foreground of the training cases in equal bins of the
+source value and linear between their means. It is the best that can be done voxel by voxel without looking at the
+neighbourhood (in the mean squared sense), so a network that does not beat it has learned nothing about anatomy.
+
+Bins are gathered in one pass over the cases: when a value lies outside the range seen so far, the range is doubled and
+bins are merged in pairs. At the end between 512 and 1,024 bins span the source values, so that some outliers, which
+stretch the range, leave enough bins where the values are. A bin's place is the mean of the source values in it, which
+makes the table exact for a linear relation; empty bins are bridged by their neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from voxlate.errors import CohortError, UsageError
+from voxlate.methods.identity import check_channel
+
+BINS = 1024
+_Table = NDArray[np.float64]
+
+
+def _empty() -> _Table:
+    return np.zeros(0)
+
+
+def lookup(
+    *,
+    dims: int,
+    source_channels: int,
+    target_channels: int,
+    loss: dict[str, float | dict[str, Any]],
+    data_range: float,
+    channel: int = 0,
+) -> Lookup:
+    """A table that has not been fitted; of the arguments only the numbers of channels matter.
+
+    Args:
+        dims: Number of spatial axes of a sample.
+        source_channels: Channels of the source.
+        target_channels: Channels of the target; each is given the same prediction.
+        loss: Not used.
+        data_range: Not used.
+        channel: Which channel of the source decides, counted from 0.
+
+    Raises:
+        UsageError: If the source has no such channel.
+    """
+    check_channel(channel, source_channels, where="method.lookup.channel")
+    return Lookup(channel=channel, target_channels=target_channels)
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """A table from source value to mean target value.
+
+    Attributes:
+        source_values: ``(n,)`` increasing, normalised; empty before fitting.
+        target_values: ``(n,)`` the mean target value at each, normalised.
+        channel: Which channel of a batch decides.
+        target_channels: Channels that ``predict`` gives.
+    """
+
+    source_values: _Table = field(default_factory=_empty)
+    target_values: _Table = field(default_factory=_empty)
+    channel: int = 0
+    target_channels: int = 1
+
+    @classmethod
+    def fit(cls, pairs: Iterable[tuple[Any, Any, Any]]) -> Self:
+        """A table from training cases: (source, target, mask), arrays of one shape, each read once.
+
+        Raises:
+            CohortError: If no voxel lies inside a mask.
+        """
+        sums: _Sums | None = None
+        for source, target, mask in pairs:
+            inside = np.asarray(mask[:]) != 0
+            if inside.any():
+                values = np.asarray(source[:])[inside].astype(np.float64)
+                sums = sums or _Sums.spanning(values)
+                sums.add(values, np.asarray(target[:])[inside])
+        if sums is None:
+            raise CohortError("a foreground in the training cases", came="empty masks", remedy="Check the masks.")
+        filled = sums.count > 0
+        count = sums.count[filled]
+        return cls(source_values=sums.source[filled] / count, target_values=sums.target[filled] / count)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The table that ``to_arrays`` gave."""
+        source, target = (np.asarray(arrays[name], dtype=np.float64) for name in ("source_values", "target_values"))
+        return cls(source_values=source, target_values=target)
+
+    def to_arrays(self) -> dict[str, _Table]:
+        """The table as plain arrays, for a bundle."""
+        return {"source_values": self.source_values, "target_values": self.target_values}
+
+    def apply(self, source: NDArray[Any]) -> NDArray[np.float32]:
+        """The prediction, float32 of the same shape, for source values of any shape.
+
+        Raises:
+            UsageError: If the table has not been fitted.
+        """
+        if self.source_values.size == 0:
+            raise UsageError("a fitted lookup", came="an empty table", remedy="Use Lookup.fit on the training cases.")
+        prediction: NDArray[np.float64] = np.interp(source, self.source_values, self.target_values)
+        return prediction.astype(np.float32)
+
+    def predict(self, source: Tensor) -> Tensor:
+        """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``."""
+        values = self.apply(source[:, self.channel : self.channel + 1].detach().float().cpu().numpy())
+        prediction = torch.from_numpy(values).to(source.device)
+        return prediction.expand(-1, self.target_channels, *prediction.shape[2:]).clone()
+
+
+@dataclass
+class _Sums:
+    """Counts and sums per bin over a range that grows."""
+
+    low: float
+    width: float
+    count: _Table
+    source: _Table
+    target: _Table
+
+    @classmethod
+    def spanning(cls, values: _Table) -> Self:
+        low, high = float(values.min()), float(values.max())
+        width = (high - low) / (BINS - 1) or max(abs(low), 1.0) * 1e-6
+        return cls(low, width, *(np.zeros(BINS) for _ in range(3)))
+
+    def add(self, values: _Table, targets: NDArray[Any]) -> None:
+        while values.max() >= self.low + BINS * self.width:
+            self._widen(half=slice(0, BINS // 2))
+        while values.min() < self.low:
+            self.low -= BINS * self.width
+            self._widen(half=slice(BINS // 2, BINS))
+        index = np.clip(((values - self.low) / self.width).astype(np.int64), 0, BINS - 1)
+        self.count += np.bincount(index, minlength=BINS)
+        self.source += np.bincount(index, weights=values, minlength=BINS)
+        self.target += np.bincount(index, weights=targets, minlength=BINS)
+
+    def _widen(self, *, half: slice) -> None:
+        """Merges bins in pairs, which then fill one half of a range twice as wide."""
+        for name in ("count", "source", "target"):
+            merged = np.zeros(BINS)
+            merged[half] = getattr(self, name).reshape(-1, 2).sum(1)
+            setattr(self, name, merged)
+        self.width *= 2

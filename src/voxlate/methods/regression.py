@@ -1,0 +1,84 @@
+"""Regression: one network, trained to give the target's values at every voxel (Avula et al., section IV).
+
+``minimise sum_t w_t L_t(network(source), target)`` over the terms of the recipe's loss, with one optimiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from voxlate.catalogue import build
+from voxlate.config import Choice, Training
+from voxlate.errors import UsageError
+from voxlate.losses import WeightedLoss
+from voxlate.methods.interface import Batch, Trainable
+from voxlate.methods.optimisation import make_optimiser
+from voxlate.networks import NETWORKS
+
+
+def regression(
+    *,
+    dims: Literal[2, 3],
+    source_channels: int,
+    target_channels: int,
+    loss: dict[str, float | dict[str, Any]],
+    data_range: float,
+    network: Choice = Choice(name="unet"),  # noqa: B008  (frozen)
+) -> Regression:
+    """A network with a weighted loss.
+
+    Args:
+        dims: Number of spatial axes of a sample.
+        source_channels: Channels of the source.
+        target_channels: Channels of the target.
+        loss: The recipe's loss section; see ``WeightedLoss``.
+        data_range: Range of the normalised target values.
+        network: An entry of ``NETWORKS`` with its options.
+    """
+    return Regression(
+        build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
+        loss=WeightedLoss(loss, dims=dims, data_range=data_range),
+    )
+
+
+class Regression(Trainable):
+    """A network with the loss it is trained with; see ``regression``."""
+
+    def __init__(self, network: nn.Module, *, loss: WeightedLoss) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.divisor = int(network.divisor)  # type: ignore[arg-type]  # every network of the catalogue has an int
+        self._optimiser: Optimizer | None = None
+
+    @torch.no_grad()
+    def predict(self, source: Tensor) -> Tensor:
+        """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``; sizes are multiples of ``divisor``."""
+        was_training = self.network.training
+        self.network.eval()
+        try:
+            prediction: Tensor = self.network(source)
+        finally:
+            self.network.train(was_training)
+        return prediction.float()
+
+    def optimisers(self, training: Training) -> list[Optimizer]:
+        """The one optimiser of the network."""
+        self._optimiser = make_optimiser(self.network.parameters(), training)
+        return [self._optimiser]
+
+    def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
+        """The weighted loss of a batch.
+
+        Raises:
+            UsageError: If ``optimisers`` has not been called.
+        """
+        if self._optimiser is None:
+            raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
+        total, parts = self.loss(self.network(batch.source), batch.target, batch.mask)
+        yield self._optimiser, total, {name: float(value) for name, value in parts.items()}

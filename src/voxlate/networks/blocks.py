@@ -1,0 +1,100 @@
+"""What the convolutional networks are built of: convolution blocks, pooling, upsampling and the last layer.
+
+Upsampling is linear interpolation, never a transposed convolution, whose uneven overlap draws checkerboards (Odena,
+Dumoulin & Olah 2016, doi:10.23915/distill.00003). It does not align corners, so that the value at a voxel does not
+depend on how large the window around it is. Every operation keeps the channels-last layout and runs under bfloat16
+autocast; only the last layer is computed in float32, because bfloat16 would round the prediction to 8 bits.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Dims = Literal[2, 3]
+Normalisation = Literal["batch", "group", "instance", "none"]
+Activation = Literal["relu", "leaky_relu", "elu", "silu"]
+
+_ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+}
+_GROUPS = 8
+
+
+def convolution(dims: Dims, inputs: int, outputs: int, *, size: int = 3, bias: bool = True) -> nn.Module:
+    """A convolution of odd ``size`` that keeps the spatial shape."""
+    kind = nn.Conv2d if dims == 2 else nn.Conv3d
+    layer = kind(inputs, outputs, size, padding=size // 2, bias=bias)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def normalisation(kind: Normalisation, dims: Dims, channels: int) -> nn.Module:
+    """A normalisation layer with a learned scale and offset, or nothing.
+
+    ``group`` takes groups of 8 channels (fewer where 8 do not divide the channels). ``instance`` is written as as many
+    groups as channels, the same arithmetic, which unlike torch's own instance normalisation accepts a single voxel.
+    """
+    if kind == "batch":
+        return nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm3d(channels)
+    if kind == "group":
+        return nn.GroupNorm(channels // _GROUPS if channels % _GROUPS == 0 else 1, channels)
+    if kind == "instance":
+        return nn.GroupNorm(channels, channels)
+    return nn.Identity()
+
+
+class Layer(nn.Sequential):
+    """Convolution 3 x 3 (x 3), normalisation, activation, and channel dropout if asked for."""
+
+    def __init__(
+        self,
+        dims: Dims,
+        inputs: int,
+        outputs: int,
+        *,
+        normalise: Normalisation,
+        activation: Activation,
+        dropout: float = 0.0,
+    ) -> None:
+        parts = [
+            convolution(dims, inputs, outputs, bias=normalise == "none"),
+            normalisation(normalise, dims, outputs),
+            _ACTIVATIONS[activation](inplace=True),
+        ]
+        if dropout > 0:
+            parts.append(nn.Dropout2d(dropout) if dims == 2 else nn.Dropout3d(dropout))
+        super().__init__(*parts)
+
+
+def pool(features: Tensor) -> Tensor:
+    """Halves every spatial size by the maximum of 2 x 2 (x 2)."""
+    return functional.max_pool2d(features, 2) if features.ndim == 4 else functional.max_pool3d(features, 2)
+
+
+def upsample(features: Tensor, *, factor: int = 2) -> Tensor:
+    """Multiplies every spatial size by linear interpolation."""
+    mode = "bilinear" if features.ndim == 4 else "trilinear"
+    return functional.interpolate(features, scale_factor=float(factor), mode=mode, align_corners=False)
+
+
+class Head(nn.Module):
+    """The last layer: a linear 1 x 1 (x 1) convolution in float32, without an activation."""
+
+    def __init__(self, dims: Dims, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = convolution(dims, inputs, outputs, size=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(b, inputs, *s)`` in any precision to ``(b, outputs, *s)`` float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            prediction: Tensor = self.linear(features.float())
+        return prediction
