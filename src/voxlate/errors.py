@@ -75,3 +75,9 @@ class TrainingError(VoxlateError):
     """A training run that cannot go on."""
 
     exit_code = 1
+
+
+class StoppedError(VoxlateError):
+    """A signal asked for an end; what was running has saved its state and can be resumed."""
+
+    exit_code = 130

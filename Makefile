@@ -1,0 +1,44 @@
+# make demo | test | lint | docs: each creates the virtual environment it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DOCUMENTED := $(VENV)/.documented
+
+.PHONY: demo test slow lint docs audit clean
+
+demo: $(INSTALLED)
+	$(BIN)/voxlate demo --out demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_style.py
+
+docs: $(DOCUMENTED)
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+
+audit: $(INSTALLED)
+	$(BIN)/pip-audit --skip-editable
+
+clean:
+	rm -rf $(VENV) build docs/_build demo
+
+# torch comes first and alone, so that the pinned build is the one that everything else finds installed.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(DOCUMENTED): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@

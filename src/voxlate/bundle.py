@@ -1,0 +1,239 @@
+"""The bundle: a trained model as a folder that can be shared, checked before anything in it is used.
+
+Members: ``weights.safetensors``, ``lookup.safetensors`` (the fitted baseline), ``recipe.yaml``, ``plan.yaml``,
+``fingerprint.json``, ``scores.json``, ``seen.json`` (SHA-256 of the images it was trained and chosen on, so that an
+evaluation can tell held-out cases), ``MODEL_CARD.md`` and ``manifest.json`` (SHA-256 of every other member). There is
+no pickle in it and none is ever read. A changed byte, a missing or an extra file, or an unknown key is refused before
+a tensor is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from voxlate._version import __version__
+from voxlate.catalogue import build
+from voxlate.config import Recipe, StrictModel, describe, parse_recipe, parse_yaml
+from voxlate.errors import BundleError
+from voxlate.io.atomic import write_bytes, write_text
+from voxlate.preprocess.fingerprint import Fingerprint
+from voxlate.preprocess.plan import Plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from voxlate.methods.interface import Translator
+
+MEMBERS = (
+    "weights.safetensors",
+    "lookup.safetensors",
+    "recipe.yaml",
+    "plan.yaml",
+    "fingerprint.json",
+    "scores.json",
+    "seen.json",
+    "MODEL_CARD.md",
+)
+MANIFEST = "manifest.json"
+_TEXT_LIMIT_BYTES = 64 * 2**20
+_HEADER_LIMIT_BYTES = 16 * 2**20
+
+
+class Manifest(StrictModel):
+    """The table of contents: format version, software version and the SHA-256 of every member."""
+
+    format: Literal[1] = 1
+    software: str = "voxlate"
+    software_version: str = __version__
+    name: str
+    members: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose members have been checked.
+
+    Attributes:
+        folder: Where it lies.
+        recipe: What it was trained with.
+        plan: How a case becomes tensors and back.
+        fingerprint: Statistics of the training cohort.
+        scores: Validation metrics of the chosen weights.
+        seen: SHA-256 of the image files that training or model choice has seen.
+        digest: SHA-256 of the manifest: the identity of the model.
+    """
+
+    folder: Path
+    recipe: Recipe
+    plan: Plan
+    fingerprint: Fingerprint
+    scores: Mapping[str, Any]
+    seen: frozenset[str]
+    digest: str
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The network's state, read from safetensors."""
+        return _read_tensors(self.folder / "weights.safetensors")
+
+    def lookup(self) -> dict[str, torch.Tensor]:
+        """The state of the intensity-lookup baseline that was fitted on the training cases."""
+        return _read_tensors(self.folder / "lookup.safetensors")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What goes into a new bundle; see the module for what each part is."""
+
+    recipe: Recipe
+    plan: Plan
+    fingerprint: Fingerprint
+    scores: Mapping[str, Any]
+    seen: frozenset[str]
+    weights: Mapping[str, torch.Tensor]
+    lookup: Mapping[str, torch.Tensor]
+    card: str
+
+
+def write_bundle(contents: Contents, folder: Path) -> Path:
+    """Writes every member atomically, the manifest last, so that an interrupted bundle is never valid."""
+    from safetensors.torch import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    members = {
+        "weights.safetensors": save(_contiguous(contents.weights)),
+        "lookup.safetensors": save(_contiguous(contents.lookup)),
+        "recipe.yaml": contents.recipe.to_yaml().encode(),
+        "plan.yaml": contents.plan.to_yaml().encode(),
+        "fingerprint.json": (contents.fingerprint.model_dump_json(indent=1) + "\n").encode(),
+        "scores.json": (json.dumps(dict(contents.scores), indent=1) + "\n").encode(),
+        "seen.json": (json.dumps(sorted(contents.seen), indent=1) + "\n").encode(),
+        "MODEL_CARD.md": contents.card.encode(),
+    }
+    for name, data in members.items():
+        write_bytes(folder / name, data)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    manifest = Manifest(name=contents.recipe.name, members=digests)
+    write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+    return folder
+
+
+def find_bundle(path: Path) -> Path:
+    """The bundle's folder that a path means: the bundle itself, or the run that holds it.
+
+    Raises:
+        BundleError: If the path is a file (a pickle, say), or a folder that holds no bundle.
+    """
+    remedy = "Give a run folder, or a bundle folder with manifest.json. Voxlate never loads pickled weights."
+    for folder in (path, path / "bundle"):
+        if (folder / MANIFEST).is_file():
+            return folder
+    came = "a file" if path.is_file() else "a folder without one" if path.is_dir() else "nothing"
+    raise BundleError("a model: a folder with manifest.json", came=came, where=path, remedy=remedy)
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Checks every member against the manifest, then parses what is text; tensors stay on disk.
+
+    Raises:
+        BundleError: If anything is missing, extra, changed, unknown or of an impossible size.
+    """
+    folder = find_bundle(Path(path))
+    raw = _read_limited(folder / MANIFEST)
+    try:
+        manifest = Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        raise _refusal(folder / MANIFEST, "a manifest of format 1", describe(error)) from error
+    _check_members(folder, manifest)
+    try:
+        return Bundle(
+            folder=folder,
+            recipe=parse_recipe(_yaml(folder / "recipe.yaml"), where=folder / "recipe.yaml"),
+            plan=Plan.model_validate(_yaml(folder / "plan.yaml")),
+            fingerprint=Fingerprint.model_validate_json(_read_limited(folder / "fingerprint.json")),
+            scores=json.loads(_read_limited(folder / "scores.json")),
+            seen=frozenset(json.loads(_read_limited(folder / "seen.json"))),
+            digest=hashlib.sha256(raw).hexdigest(),
+        )
+    except ValidationError as error:
+        raise _refusal(folder, "a plan and a fingerprint that this version knows", describe(error)) from error
+
+
+def build_translator(recipe: Recipe, plan: Plan) -> Translator:
+    """The recipe's method for the channels that its contrasts and window give, with fresh weights.
+
+    Raises:
+        UsageError: If the method, network or loss, or an option of one, is unknown.
+    """
+    from voxlate.methods import METHODS
+    from voxlate.windows import Window
+
+    window = Window(recipe.window)
+    return build(
+        METHODS,
+        recipe.method,
+        what="method",
+        dims=window.dims,
+        source_channels=window.input_channels(len(recipe.source)),
+        target_channels=1,
+        loss=recipe.loss,
+        data_range=plan.normalisers[recipe.target].data_range,
+    )
+
+
+def _check_members(folder: Path, manifest: Manifest) -> None:
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
+    listed = set(manifest.members)
+    if listed != set(MEMBERS) or there != listed:
+        odd = sorted((there ^ set(MEMBERS)) | (listed ^ set(MEMBERS)))
+        raise _refusal(folder, f"exactly the members {', '.join(MEMBERS)}", f"a difference in {', '.join(odd)}")
+    for name, digest in manifest.members.items():
+        if (folder / name).is_symlink():
+            raise _refusal(folder / name, "a file", "a link")
+        with (folder / name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != digest:
+            raise _refusal(folder / name, f"SHA-256 {digest[:12]}", f"{found[:12]}")
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file whose header has been looked at before the library sees it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(_HEADER_LIMIT_BYTES, size - 8):
+        raise _refusal(path, f"a header of at most {_HEADER_LIMIT_BYTES} bytes", f"one of {length} in {size} bytes")
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise _refusal(path, "a safetensors file", str(error)) from error
+
+
+def _read_limited(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > _TEXT_LIMIT_BYTES:
+        raise _refusal(path, f"at most {_TEXT_LIMIT_BYTES} bytes", f"{size}")
+    return path.read_bytes()
+
+
+def _yaml(path: Path) -> Any:  # noqa: ANN401
+    return parse_yaml(_read_limited(path).decode(), where=path)
+
+
+def _refusal(where: Path, expected: str, came: str) -> BundleError:
+    remedy = "The bundle is damaged or was changed; get it again from where it was made."
+    return BundleError(expected, came=came, where=where, remedy=remedy)
+
+
+def _contiguous(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,0 +1,269 @@
+"""The command line: parses, calls the verb of the same name, prints what it returns.
+
+Exit codes: 0 done, 1 some cases failed (each named), 2 wrong usage or input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voxlate.errors import StoppedError, VoxlateError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="voxlate",
+    help="Turns the scans you have into the scans you lack. Not for diagnostic use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[Path, typer.Argument(help="A data set: a folder of cases, a BraTS folder, or a CSV manifest.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A built-in recipe, or a YAML file.")]
+Sources = Annotated[list[str] | None, typer.Option("--source", help="Contrast that goes in; may be repeated.")]
+Target = Annotated[str | None, typer.Option("--target", help="Contrast that comes out.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe field, as a.b=value; may be repeated.")]
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("demo")) -> None:
+    """Simulate a cohort, train, translate, evaluate and write a report, in a few minutes."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        result = verbs.demo(out, report=watch.stage, observers=(watch,))
+    _console().print(result.sentence)
+    _console().print(f"Report: {result.page}")
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder to write the cohort to.")],
+    cases: Annotated[int, typer.Option(help="Number of subjects.", min=1)],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.", min=0)],
+    anatomy: Annotated[str, typer.Option(help="What is simulated.")] = "head",
+    size: Annotated[int, typer.Option(help="Voxels along each axis.", min=32, max=512)] = 96,
+    contrast: Annotated[list[str] | None, typer.Option(help="Contrast to render; may be repeated.")] = None,
+    misalignment_mm: Annotated[float, typer.Option(help="Known shift between contrasts.", min=0)] = 0.0,
+) -> None:
+    """Simulate a cohort with lesions and known truth."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        verbs.phantom(
+            out,
+            cases=cases,
+            seed=seed,
+            anatomy=anatomy,
+            size=size,
+            contrasts=contrast,
+            misalignment_mm=misalignment_mm,
+            report=watch.stage,
+        )
+    _console().print(f"{cases} cases in {out}")
+
+
+@app.command()
+def check(data: Data) -> None:
+    """Index a data set, preflight it, and print what was matched and what was left out."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        result = verbs.check(data, report=watch.stage)
+    _print_check(result)
+    if result.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    data: Data,
+    recipe: RecipeName,
+    out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
+    source: Sources = None,
+    target: Target = None,
+    settings: Settings = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and a forecast, train nothing.")] = False,
+) -> None:
+    """Train a recipe on a data set."""
+    from voxlate import verbs
+
+    resolved = verbs.resolve_recipe(recipe, source=source, target=target, overrides=_overrides(settings))
+    with _watching() as watch:
+        if dry_run:
+            forecast = verbs.forecast(data, recipe=resolved, report=watch.stage)
+        else:
+            run = verbs.train(data, recipe=resolved, out=out, resume=resume, report=watch.stage, observers=(watch,))
+    if dry_run:
+        _console().print(forecast.plan_yaml, markup=False)
+        _print_rows("Forecast", ("what", "expected"), forecast.rows())
+    else:
+        _console().print(f"Model: {run / 'bundle'}")
+
+
+@app.command()
+def tune(
+    data: Data,
+    recipe: RecipeName,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the study and its runs.")],
+    trials: Annotated[int, typer.Option(help="How many recipes are tried.", min=1)],
+    storage: Annotated[str | None, typer.Option(help="Database URL; default is SQLite in the folder.")] = None,
+    settings: Settings = None,
+) -> None:
+    """Search the recipe's declared ranges and keep the best."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        result = verbs.tune(
+            data,
+            recipe=verbs.resolve_recipe(recipe, overrides=_overrides(settings)),
+            trials=trials,
+            storage=storage,
+            out=out,
+            report=watch.stage,
+            observers=(watch,),
+        )
+    _print_rows("Trials", result.fields, result.rows)
+    _console().print(f"Best recipe: {result.best_recipe}")
+
+
+@app.command()
+def translate(
+    model: Annotated[Path, typer.Argument(help="A run or a bundle.")],
+    scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
+    out: Annotated[Path, typer.Option("--out", help="File for one volume, folder for a data set.")],
+    target: Target = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+) -> None:
+    """Translate a volume or a data set."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        outcomes = verbs.translate(model, scan, out=out, target=target, overwrite=overwrite, report=watch.stage)
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed:
+        _errors().print(f"{outcome.case}: {outcome.reason}", markup=False, style="red")
+    done = sum(outcome.status == "done" for outcome in outcomes)
+    skipped = sum(outcome.status == "skipped" for outcome in outcomes)
+    _console().print(f"{done} translated, {skipped} finished before, {len(failed)} failed: {out}", markup=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL|PREDICTIONS", help="A run, a bundle, or translated images.")],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder for scores, figures and the report.")],
+    split: Annotated[str, typer.Option(help="test (cases the model has not seen) or all.")] = "test",
+    aspect: Annotated[list[str] | None, typer.Option(help="What to look at; may be repeated.")] = None,
+) -> None:
+    """Compare with the truth, and with the identity and lookup baselines."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        result = verbs.evaluate(
+            model, data, out=out, split=split, aspects=tuple(aspect or ("fidelity",)), report=watch.stage
+        )
+    _print_rows("Scores", result.fields, result.rows)
+    _console().print(result.sentence, markup=False)
+    _console().print(f"Report: {result.page}", markup=False)
+    for case, reason in result.failed:
+        _errors().print(f"{case}: {reason}", markup=False, style="red")
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(
+    what: Annotated[Path | None, typer.Argument(metavar="[MODEL|FILE]", help="A model or a volume file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Describe the installation, a model, or a volume file."""
+    from voxlate.description import describe
+
+    facts = describe(what)
+    if as_json:
+        sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+    else:
+        _print_rows(str(facts.get("name", "Voxlate")), ("what", "value"), [(k, _plain(v)) for k, v in facts.items()])
+
+
+def main() -> None:
+    """Entry point: turns errors into one line and an exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        app(standalone_mode=True)
+    except StoppedError as error:
+        _errors().print(str(error), markup=False, style="yellow")
+        sys.exit(error.exit_code)
+    except VoxlateError as error:
+        _errors().print(str(error), markup=False, style="red")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _errors().print("interrupted", style="yellow")
+        sys.exit(130)
+
+
+def _overrides(settings: list[str] | None) -> dict[str, Any]:
+    from voxlate.config import parse_setting
+
+    return dict(parse_setting(text) for text in settings or [])
+
+
+def _watching() -> Any:  # noqa: ANN401  the terminal module is heavy for --help
+    from voxlate.terminal import Terminal
+
+    return Terminal(_errors())
+
+
+def _print_check(result: Any) -> None:  # noqa: ANN401
+    _print_rows(f"{len(result.rows)} cases ({result.layout})", result.fields, result.rows)
+    if result.left_out:
+        _print_rows("Left out", ("file", "reason"), result.left_out)
+    if result.findings:
+        _print_rows("Findings", ("severity", "case", "code", "finding"), result.findings)
+    errors, warnings = result.errors, result.warnings
+    _console().print(f"{errors} errors, {warnings} warnings")
+
+
+def _print_rows(title: str, fields: Any, rows: Any) -> None:  # noqa: ANN401
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in fields:
+        table.add_column(str(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    _console().print(table)
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _errors() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A bundle made ready to translate: checked, built, on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from voxlate.bundle import Bundle, build_translator, read_bundle
+from voxlate.cohort import Case
+from voxlate.contrast import get_contrast
+from voxlate.errors import BundleError
+from voxlate.inference.predict import Predictor, predictor
+from voxlate.methods.arithmetic import pick_device
+from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
+from voxlate.volume import Volume
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checked bundle and its predictor."""
+
+    bundle: Bundle
+    predict: Predictor
+
+    def prepare(self, case: Case) -> PreparedCase:
+        """The case's sources as normalised arrays on one grid."""
+        return prepare_case(case, self.bundle.plan, contrasts=self.bundle.recipe.source)
+
+    def translate(self, prepared: PreparedCase) -> Volume:
+        """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels."""
+        return self.restore(self.predict_normalised(prepared), prepared)
+
+    def predict_normalised(self, prepared: PreparedCase) -> NDArray[np.float32]:
+        """The target ``(i, j, k)`` on the prepared grid, in normalised values."""
+        sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
+        return np.asarray(self.predict(sources, prepared.mask)[0])
+
+    def restore(self, array: NDArray[np.float32], prepared: PreparedCase) -> Volume:
+        """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""
+        target = self.bundle.recipe.target
+        return restore(array, prepared, normaliser=self.bundle.plan.normalisers[target], contrast=get_contrast(target))
+
+
+def load_model(path: Path, *, device: torch.device | None = None) -> Model:
+    """Checks a bundle and builds its networks in evaluation mode, computing in float32.
+
+    Raises:
+        BundleError: If the bundle is refused, or its weights do not fit its recipe.
+    """
+    bundle = read_bundle(path)
+    device = device or pick_device()
+    translator = build_translator(bundle.recipe, bundle.plan)
+    if isinstance(translator, torch.nn.Module):
+        try:
+            translator.load_state_dict(bundle.weights())
+        except RuntimeError as error:
+            raise BundleError(
+                "weights that fit the recipe",
+                came=str(error).split("\n")[1].strip() if "\n" in str(error) else str(error),
+                where=bundle.folder,
+                remedy="The bundle was put together from two models; get it again.",
+            ) from error
+        translator = translator.to(device).eval()
+    return Model(bundle, predictor(bundle.recipe, translator, device=device, precision="fp32"))

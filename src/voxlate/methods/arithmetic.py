@@ -1,0 +1,57 @@
+"""Where and in which precision tensors are computed.
+
+bfloat16 autocast makes training 1.8 to 5 times faster on processors that multiply in it natively, and on GPUs; where
+it would be emulated it is slower than float32, so ``auto`` asks the hardware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+Precision = Literal["fp32", "bf16"]
+
+
+def pick_device() -> torch.device:
+    """The first CUDA device if there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@cache
+def native_bf16() -> bool:
+    """Whether this machine multiplies bfloat16 in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def resolve_precision(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
+    """The precision that a recipe's ``precision`` means on this machine."""
+    if wanted == "auto":
+        return "bf16" if native_bf16() else "fp32"
+    return wanted
+
+
+@contextmanager
+def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Autocast to bfloat16, or nothing."""
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+        yield
+
+
+def channels_last(module: torch.nn.Module, *, dims: int) -> torch.nn.Module:
+    """The module with its convolution weights laid out channels-last, which oneDNN and cuDNN compute fastest."""
+    # torch types memory_format per overload; both formats are valid here.
+    return module.to(memory_format=memory_format(dims))  # type: ignore[call-overload, no-any-return]
+
+
+def memory_format(dims: int) -> torch.memory_format:
+    """The channels-last layout of a batch with ``dims`` spatial axes."""
+    return torch.channels_last if dims == 2 else torch.channels_last_3d

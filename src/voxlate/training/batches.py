@@ -1,0 +1,94 @@
+"""Batches as pure functions: batch number ``step`` of a run is decided by (seed, step) and nothing else.
+
+So a resumed run draws what the unbroken one would have drawn, with any number of loader processes. Within an epoch
+the cases are visited in a seeded order without replacement; a sample's position and augmentation have a generator of
+their own, seeded by (seed, epoch, index).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from voxlate.config import Recipe
+from voxlate.methods.interface import Batch
+from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
+from voxlate.preprocess.prepare import PreparedCase
+from voxlate.preprocess.store import PreparedStore
+from voxlate.windows import Box, Window, bounding_box
+
+Sample = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+_ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what is drawn from it
+
+
+@dataclass(frozen=True)
+class TrainingSamples(torch.utils.data.Dataset[Batch]):
+    """All batches of a run, by step.
+
+    Attributes:
+        store: Where the prepared cases lie.
+        case_ids: The training cases.
+        recipe: What to cut and how to augment it.
+        divisor: Spatial sizes of a sample are multiples of it.
+        boxes: The foreground's bounding box of each case, looked up once.
+    """
+
+    store: PreparedStore
+    case_ids: Sequence[str]
+    recipe: Recipe
+    divisor: int
+    boxes: dict[str, Box] = field(default_factory=dict)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch; the last one is full too."""
+        return math.ceil(self.recipe.training.epoch_samples / self.recipe.training.batch_size)
+
+    def __getitem__(self, step: int) -> Batch:
+        """Batch number ``step``, counted from 0 over all epochs."""
+        training = self.recipe.training
+        epoch, number = divmod(step, self.steps_per_epoch)
+        first = number * training.batch_size
+        samples = [self._sample(epoch, index) for index in range(first, first + training.batch_size)]
+        source, target, mask = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
+        return Batch(source=source, target=target, mask=mask)
+
+    def _sample(self, epoch: int, index: int) -> Sample:
+        training = self.recipe.training
+        turn = index // training.samples_per_case
+        round_, place = divmod(turn, len(self.case_ids))
+        order = np.random.default_rng([training.seed, _ORDER, epoch, round_]).permutation(len(self.case_ids))
+        rng = np.random.default_rng([training.seed, _SAMPLE, epoch, index])
+        return self._draw(self.store[self.case_ids[order[place]]], rng)
+
+    def _draw(self, case: PreparedCase, rng: np.random.Generator) -> Sample:
+        window = Window(self.recipe.window)
+        if case.case_id not in self.boxes:
+            self.boxes[case.case_id] = bounding_box(case.mask)
+        box = window.draw(case.grid.shape, within=self.boxes[case.case_id], rng=rng, divisor=self.divisor)
+        source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
+        target = window.cut_centre(case.arrays[self.recipe.target], box)
+        mask = window.cut_centre(case.mask[None], box).astype(np.float32)
+        drawn = draw_augmentation(
+            self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
+        )
+        return apply_augmentation(drawn, source, target, mask)
+
+
+def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:
+    """Batches from step ``start`` on, without end, loaded ahead by the recipe's number of processes."""
+    workers = samples.recipe.training.workers
+    loader = torch.utils.data.DataLoader(
+        samples,
+        batch_size=None,
+        sampler=itertools.count(start),  # type: ignore[arg-type]
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
+    yield from loader

@@ -1,0 +1,139 @@
+"""A forecast of time, memory and disk, from a few real steps on one real case.
+
+Nothing is modelled that can be measured: one training case is prepared, some steps and one validation are run as the
+run would run them, and the budget scales what they cost.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from voxlate.config import Recipe
+from voxlate.training.checkpoints import KEEP
+from voxlate.training.loop import take_step
+from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
+from voxlate.training.state import RunState
+from voxlate.training.train import count_parameters, make_job, validate_method
+
+PROBE_STEPS = 6
+WARM_UP_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will cost.
+
+    Attributes:
+        plan_yaml: The plan that the run would have.
+        cases: Number of cases to train on, to validate on and left for testing.
+        parameters: Trainable numbers of the method.
+        steps: Steps that the budget allows.
+        seconds: Wall time, preparation and validations included.
+        memory_bytes: Peak resident memory of the process.
+        disk_bytes: Size of the run's folder.
+    """
+
+    plan_yaml: str
+    cases: tuple[int, int, int]
+    parameters: int
+    steps: int
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The forecast as a table of name and value."""
+        return [
+            ("cases (train, validation, test)", ", ".join(map(str, self.cases))),
+            ("parameters", f"{self.parameters:,}"),
+            ("steps", f"{self.steps:,}"),
+            ("time", _duration(self.seconds)),
+            ("peak memory", f"{self.memory_bytes / 2**30:.2f} GiB"),
+            ("disk", f"{self.disk_bytes / 2**20:.0f} MiB"),
+        ]
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """What one case, one step and one validation case cost."""
+
+    prepare_s: float
+    step_s: float
+    validation_s: float
+    case_bytes: int
+    parameters: int
+
+
+def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forecast:
+    """Measures a few steps of a recipe on a data set and scales them to its budget; leaves nothing behind."""
+    setup = set_up(data, recipe, run=None, report=report)
+    with tempfile.TemporaryDirectory(prefix="voxlate-forecast-") as folder:
+        probe = _measure(setup, Path(folder), report)
+    train, validation, test = (len(setup.cases(part)) for part in ("train", "validation", "test"))
+    steps, seconds = _scale(setup, probe)
+    # A checkpoint holds the weights, their average and Adam's two moments; best and bundle hold the weights once.
+    states = KEEP * (3 + (recipe.training.ema is not None)) + 2
+    return Forecast(
+        plan_yaml=setup.plan.to_yaml(),
+        cases=(train, validation, test),
+        parameters=probe.parameters,
+        steps=steps,
+        seconds=(train + validation) * probe.prepare_s + seconds,
+        memory_bytes=_peak_memory(),
+        disk_bytes=(train + validation) * probe.case_bytes + states * 4 * probe.parameters,
+    )
+
+
+def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
+    first = setup.cases("train")[:1]
+    began = time.monotonic()
+    store = prepare(setup, first, folder, report=report)
+    prepare_s = time.monotonic() - began
+    case_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    method = build_trainable(setup)
+    state = RunState(method, setup.recipe.training)
+    job = make_job(setup, store, first, method=method)
+    seconds: list[float] = []
+    began = time.monotonic()
+    for number, batch in enumerate(job.batches(0), start=1):
+        take_step(state, batch.to(job.device), job)
+        state.average_weights()
+        seconds.append(time.monotonic() - began)
+        report("probe", number, PROBE_STEPS)
+        if number == PROBE_STEPS:
+            break
+        began = time.monotonic()
+    began = time.monotonic()
+    validate_method(setup, store, first, state.chosen)
+    validation_s = time.monotonic() - began
+    return _Probe(prepare_s, median(seconds[WARM_UP_STEPS:]), validation_s, case_bytes, count_parameters(method))
+
+
+def _scale(setup: Setup, probe: _Probe) -> tuple[int, float]:
+    """Steps of the budget and the seconds that they and their validations take."""
+    training = setup.recipe.training
+    per_epoch = math.ceil(training.epoch_samples / training.batch_size)
+    steps = min(training.steps or math.inf, (training.epochs or math.inf) * per_epoch)
+    validation_s = probe.validation_s * len(setup.validation_cases)
+    step_s = probe.step_s + validation_s / training.validate_every
+    if training.minutes is not None and steps * step_s > 60 * training.minutes:
+        steps = math.floor(60 * training.minutes / step_s)
+    return int(steps), steps * step_s
+
+
+def _peak_memory() -> int:
+    """Peak resident bytes of this process so far; the kernel counts in KiB, that of macOS in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s"

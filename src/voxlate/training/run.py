@@ -1,0 +1,114 @@
+"""The run's folder: where everything that training leaves behind lies, and who may write there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from voxlate.config import Recipe, parse_recipe, parse_yaml
+from voxlate.errors import UsageError
+from voxlate.io.atomic import remove_stale, write_text
+from voxlate.io.lock import hold
+
+_BUDGET = {"epochs", "steps", "minutes"}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run: see the table of what is left on disk in the design."""
+
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as resolved."""
+        return self.folder / "recipe.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """The plan as resolved."""
+        return self.folder / "plan.yaml"
+
+    @property
+    def fingerprint(self) -> Path:
+        """Statistics of the training cases."""
+        return self.folder / "fingerprint.json"
+
+    @property
+    def split(self) -> Path:
+        """Which case is in which part."""
+        return self.folder / "split.csv"
+
+    @property
+    def log(self) -> Path:
+        """One JSON line per step or validation."""
+        return self.folder / "log.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """States to resume from, and the best weights."""
+        return self.folder / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        """What was drawn during training."""
+        return self.folder / "figures"
+
+    @property
+    def bundle(self) -> Path:
+        """The result."""
+        return self.folder / "bundle"
+
+
+@contextmanager
+def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolder]:
+    """Locks a run's folder and starts or resumes it with a recipe.
+
+    Raises:
+        UsageError: If the folder holds a run and ``resume`` is false, or the recipe is not the run's.
+        LockedError: If another process works there.
+    """
+    run = RunFolder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder, what="training"):
+        remove_stale(folder)
+        if run.recipe.is_file():
+            _check_same(run, recipe, resume=resume)
+        write_text(run.recipe, recipe.to_yaml())
+        yield run
+
+
+def read_recipe(run: RunFolder) -> Recipe:
+    """The recipe that a run was started with."""
+    return parse_recipe(parse_yaml(run.recipe.read_text(encoding="utf-8"), where=run.recipe), where=run.recipe)
+
+
+def _check_same(run: RunFolder, recipe: Recipe, *, resume: bool) -> None:
+    if not resume:
+        raise UsageError(
+            "an empty folder for a new run",
+            came="a run",
+            where=run.folder,
+            remedy="Add --resume to go on with it, or name another folder.",
+        )
+    changed = _differences(read_recipe(run), recipe)
+    if changed:
+        raise UsageError(
+            "the recipe that the run was started with",
+            came=f"another {', '.join(changed)}",
+            where=run.folder,
+            remedy="Resume with the same recipe (its budget may change), or start another run.",
+        )
+
+
+def _differences(old: Recipe, new: Recipe) -> list[str]:
+    """Names of the sections, and of the training fields, in which two recipes differ; the budget may."""
+    sections = [name for name in Recipe.model_fields if name != "training" and getattr(old, name) != getattr(new, name)]
+    training = [
+        f"training.{name}"
+        for name in type(old.training).model_fields
+        if name not in _BUDGET and getattr(old.training, name) != getattr(new.training, name)
+    ]
+    return sections + training

@@ -1,0 +1,177 @@
+"""Everything between a data set and the first step: split, preflight, fingerprint, plan, prepared store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from voxlate.bundle import build_translator
+from voxlate.cohort import Case, Cohort, index_cohort
+from voxlate.cohort.checks import preflight
+from voxlate.cohort.splits import read_split, split_cohort, write_split
+from voxlate.config import Recipe, parse_yaml
+from voxlate.errors import CohortError, UsageError
+from voxlate.io.atomic import write_text
+from voxlate.methods.arithmetic import Precision, pick_device, resolve_precision
+from voxlate.methods.interface import Trainable
+from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
+from voxlate.preprocess.plan import Plan, make_plan
+from voxlate.preprocess.store import PreparedStore
+from voxlate.training.run import RunFolder
+
+logger = logging.getLogger(__name__)
+ProgressReport = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A data set made ready for a recipe.
+
+    Attributes:
+        recipe: The recipe as resolved.
+        cohort: The cases that have every contrast the recipe needs.
+        split: Case id to ``train``, ``validation`` or ``test``.
+        fingerprint: Statistics of the training cases.
+        plan: How a case becomes arrays and back.
+    """
+
+    recipe: Recipe
+    cohort: Cohort
+    split: Mapping[str, str]
+    fingerprint: Fingerprint
+    plan: Plan
+
+    @property
+    def device(self) -> torch.device:
+        """Where it will compute."""
+        return pick_device()
+
+    @property
+    def precision(self) -> Precision:
+        """In which precision training computes on this machine."""
+        return resolve_precision(self.recipe.training.precision)
+
+    def cases(self, part: str) -> list[Case]:
+        """The cases of one part of the split."""
+        return [case for case in self.cohort.cases if self.split[case.id] == part]
+
+    @property
+    def validation_cases(self) -> list[Case]:
+        """The cases that choose the weights: those set aside, or the training cases where none could be."""
+        return self.cases("validation") or self.cases("train")
+
+
+def load_cohort(data: Path, recipe: Recipe) -> Cohort:
+    """The cases of a data set that have every contrast of a recipe.
+
+    Raises:
+        CohortError: If there is none.
+    """
+    cohort = index_cohort(data)
+    complete = cohort.with_contrasts(*recipe.source, recipe.target)
+    if not complete.cases:
+        wanted = ", ".join((*recipe.source, recipe.target))
+        raise CohortError(
+            f"at least one case with {wanted}",
+            came=f"{len(cohort)} cases without",
+            where=data,
+            remedy="Look at what was matched with `voxlate check`.",
+        )
+    return complete
+
+
+def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, report: ProgressReport) -> Setup:
+    """Splits, checks and plans, or reads all of it from the run that is resumed.
+
+    Args:
+        data: The data set.
+        recipe: What is to be trained.
+        run: Where split, fingerprint and plan are kept; ``None`` to keep nothing (a dry run).
+        report: Called with a stage and how much of it is done.
+
+    Raises:
+        CohortError: If the preflight finds an error, or no case is left to train on.
+    """
+    cohort = load_cohort(data, recipe)
+    if run is not None and run.plan.is_file() and run.fingerprint.is_file() and run.split.is_file():
+        fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
+        plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
+        split = read_split(run.split)
+        return Setup(recipe, _known(cohort, split), split, fingerprint, plan)
+    split = split_cohort(cohort, recipe.plan.split, seed=recipe.training.seed)
+    _refuse_faults(cohort, recipe, split, report)
+    training = [case for case in cohort.cases if split[case.id] == "train"]
+    if not training:
+        raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
+    contrasts = (*recipe.source, recipe.target)
+    fingerprint = take_fingerprint(
+        training, contrasts, options=recipe.plan, progress=lambda done, of: report("fingerprint", done, of)
+    )
+    plan = make_plan(fingerprint, recipe.plan, source=recipe.source, target=recipe.target)
+    if run is not None:
+        write_split(split, cohort, run.split)
+        write_text(run.fingerprint, fingerprint.model_dump_json(indent=1) + "\n")
+        write_text(run.plan, plan.to_yaml())
+    setup = Setup(recipe, cohort, split, fingerprint, plan)
+    if not setup.cases("validation"):
+        logger.warning("no case is left for validation: the weights are chosen on the training cases")
+    return setup
+
+
+def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
+    """The prepared store of some cases, with every contrast the recipe needs."""
+    store = PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target))
+    store.prepare(cases, progress=lambda done, of: report("prepare", done, of))
+    return store
+
+
+def build_trainable(setup: Setup) -> Trainable:
+    """The recipe's method with freshly drawn weights, on the device.
+
+    Raises:
+        UsageError: If the method needs no training.
+    """
+    torch.manual_seed(setup.recipe.training.seed)
+    translator = build_translator(setup.recipe, setup.plan)
+    if not isinstance(translator, torch.nn.Module) or not hasattr(translator, "training_losses"):
+        raise UsageError(
+            "a method that trains",
+            came=repr(setup.recipe.method.name),
+            where="method.name",
+            remedy="Use regression, say; the baselines are part of every evaluation.",
+        )
+    return translator.to(setup.device)
+
+
+def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
+    """The cases that the split knows."""
+    known = tuple(case for case in cohort.cases if case.id in split)
+    if len(known) < len(cohort.cases):
+        logger.warning("%d cases came after the split was made; they are left out", len(cohort.cases) - len(known))
+    return replace(cohort, cases=known)
+
+
+def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport) -> None:
+    findings = preflight(
+        cohort,
+        source=recipe.source,
+        target=recipe.target,
+        split=split,
+        reading=recipe.plan.reading,
+        progress=lambda done, of: report("preflight", done, of),
+    )
+    for finding in findings:
+        if finding.severity == "warning":
+            logger.warning("%s: %s", finding.case, finding.message)
+    errors: Sequence[str] = [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
+    if errors:
+        raise CohortError(
+            "a data set that passes the preflight",
+            came=f"{len(errors)} errors: " + "; ".join(errors[:5]),
+            where=cohort.root,
+            remedy="Repair or remove these cases; `voxlate check` lists everything.",
+        )

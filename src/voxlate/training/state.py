@@ -1,0 +1,102 @@
+"""What a run is made of at one moment: networks, their average, optimisers and counters; saved and restored as one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from voxlate.config import Training
+from voxlate.errors import TrainingError
+from voxlate.methods.interface import Trainable
+from voxlate.training.checkpoints import BEST, load_latest, save_checkpoint
+
+
+@dataclass
+class Progress:
+    """The counters of a run.
+
+    Attributes:
+        step: Finished steps.
+        elapsed_s: Seconds spent, over all sessions of the run.
+        best: Best monitored value so far, turned so that lower is better.
+        best_step: The step it was reached at.
+        stale: Validations since then.
+        skipped: Steps skipped because something was not finite.
+        skipped_in_a_row: The same since the last good step.
+    """
+
+    step: int = 0
+    elapsed_s: float = 0.0
+    best: float = math.inf
+    best_step: int = 0
+    stale: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+
+
+class RunState:
+    """The state that the loop changes."""
+
+    def __init__(self, method: Trainable, training: Training) -> None:
+        self.method = method
+        self.optimisers = method.optimisers(training)
+        self.average = AveragedModel(method, multi_avg_fn=get_ema_multi_avg_fn(training.ema)) if training.ema else None
+        self.progress = Progress()
+
+    @property
+    def chosen(self) -> Trainable:
+        """The networks that are validated and shipped: the moving average if the recipe asks for one."""
+        return self.method if self.average is None else self.average.module
+
+    def average_weights(self) -> None:
+        """Takes the present weights into the moving average."""
+        if self.average is not None:
+            self.average.update_parameters(self.method)
+
+    def save(self, folder: Path) -> None:
+        """Writes a numbered checkpoint.
+
+        Raises:
+            TrainingError: If a weight is not finite; the checkpoints that exist are kept.
+        """
+        self._check_finite()
+        state = {
+            **vars(self.progress),
+            "method": self.method.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+        }
+        save_checkpoint(folder, state)
+
+    def save_best(self, folder: Path, metrics: dict[str, float]) -> None:
+        """Writes the chosen networks as the best so far, with their validation metrics."""
+        self._check_finite()
+        best = {"step": self.progress.step, "metrics": metrics, "method": self.chosen.state_dict()}
+        save_checkpoint(folder, best, name=BEST)
+
+    def restore(self, folder: Path) -> None:
+        """Goes back to the newest whole checkpoint, if there is one."""
+        state = load_latest(folder)
+        if state is None:
+            return
+        self.method.load_state_dict(state.pop("method"))
+        average = state.pop("average")
+        if self.average is not None:
+            self.average.load_state_dict(average)
+        for optimiser, values in zip(self.optimisers, state.pop("optimisers"), strict=True):
+            optimiser.load_state_dict(values)
+        self.progress = Progress(**state)
+
+    def _check_finite(self) -> None:
+        for name, tensor in self.method.state_dict().items():
+            if not bool(torch.isfinite(tensor).all()):
+                raise TrainingError(
+                    "finite weights",
+                    came=f"NaN or infinity in {name}",
+                    where=f"step {self.progress.step}",
+                    remedy="The last checkpoint is good; train anew with a lower training.learning_rate.",
+                )

@@ -1,0 +1,144 @@
+"""A run from a data set to a bundle."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from voxlate.bundle import Contents, write_bundle
+from voxlate.cohort import Case
+from voxlate.config import Recipe
+from voxlate.errors import TrainingError
+from voxlate.inference.predict import predictor
+from voxlate.io import file_digest
+from voxlate.methods.interface import Trainable
+from voxlate.methods.lookup import Lookup
+from voxlate.metrics import METRICS
+from voxlate.preprocess.store import PreparedStore
+from voxlate.training.batches import TrainingSamples, stream
+from voxlate.training.card import model_card
+from voxlate.training.checkpoints import BEST, load_checkpoint
+from voxlate.training.loop import Job, Observer, fit
+from voxlate.training.run import RunFolder, open_run
+from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
+from voxlate.training.state import RunState
+from voxlate.training.validation import Validation, validate
+
+logger = logging.getLogger(__name__)
+
+
+def train_run(
+    data: Path,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool = False,
+    prepared: Path | None = None,
+    observers: tuple[Observer, ...] = (),
+    report: ProgressReport = lambda _stage, _done, _of: None,
+) -> RunFolder:
+    """Trains a recipe on a data set and writes the bundle of its best weights.
+
+    Args:
+        data: The data set, in any layout of the cohort's.
+        recipe: What to train.
+        folder: The run's folder.
+        resume: Go on with the run that is there.
+        prepared: Where the prepared store lies, if not in the run: several runs may share one.
+        observers: Who watches the steps and validations.
+        report: Called with a stage and how much of it is done.
+
+    Raises:
+        VoxlateError: As its parts do; a run that ends early can be resumed.
+    """
+    with open_run(folder, recipe, resume=resume) as run:
+        setup = set_up(data, recipe, run=run, report=report)
+        cases = [*setup.cases("train"), *setup.cases("validation")]
+        store = prepare(setup, cases, prepared or folder / "prepared", report=report)
+        method = build_trainable(setup)
+        job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
+        fit(RunState(method, recipe.training), run, job)
+        _write_result(setup, store, run)
+    return run
+
+
+def make_job(
+    setup: Setup,
+    store: PreparedStore,
+    cases: Sequence[Case],
+    *,
+    method: Trainable,
+    observers: tuple[Observer, ...] = (),
+) -> Job:
+    """The loop's job for training on some prepared cases and validating as the setup says."""
+    samples = TrainingSamples(store, [case.id for case in cases], setup.recipe, divisor=method.divisor)
+    return Job(
+        training=setup.recipe.training,
+        steps_per_epoch=samples.steps_per_epoch,
+        batches=lambda start: stream(samples, start=start),
+        validate=partial(validate_method, setup, store, setup.validation_cases),
+        lower_is_better=METRICS[setup.recipe.training.monitor].better == "lower",
+        device=setup.device,
+        precision=setup.precision,
+        observers=observers,
+    )
+
+
+def validate_method(setup: Setup, store: PreparedStore, cases: Sequence[Case], method: Trainable) -> Validation:
+    """Scores the method, in evaluation mode and in the precision of training, on some prepared cases."""
+    method.eval()
+    predict = predictor(setup.recipe, method, device=setup.device, precision=setup.precision)
+    data_range = setup.plan.normalisers[setup.plan.target].data_range
+    result = validate(predict, store, [case.id for case in cases], data_range=data_range)
+    method.train()
+    return result
+
+
+def _write_result(setup: Setup, store: PreparedStore, run: RunFolder) -> None:
+    best = load_checkpoint(run.checkpoints / BEST)
+    if best is None:
+        raise TrainingError(
+            "a validated state",
+            came=f"none: {setup.recipe.training.monitor} was never available",
+            where=run.folder,
+            remedy="Check the validation cases' masks, or choose another training.monitor.",
+        )
+    scores = {
+        "step": best["step"],
+        "part": "validation" if setup.cases("validation") else "train",
+        "cases": len(setup.validation_cases),
+        "metrics": {name: None if math.isnan(value) else value for name, value in best["metrics"].items()},
+    }
+    seen = [case for part in ("train", "validation") for case in setup.cases(part)]
+    contents = Contents(
+        recipe=setup.recipe,
+        plan=setup.plan,
+        fingerprint=setup.fingerprint,
+        scores=scores,
+        seen=frozenset(file_digest(case.paths[name]) for case in seen for name in setup.recipe.source),
+        weights=best["method"],
+        lookup=Lookup.fit(_pairs(setup, store)).state(),
+        card=model_card(setup.recipe, setup.fingerprint, scores),
+    )
+    write_bundle(contents, run.bundle)
+    logger.info("bundle written to %s", run.bundle)
+
+
+def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Source, target and mask of each training case, for the lookup baseline."""
+    for case in setup.cases("train"):
+        prepared = store[case.id]
+        arrays = (prepared.arrays[setup.recipe.source[0]], prepared.arrays[setup.recipe.target], prepared.mask)
+        source, target, mask = (np.asarray(array[:]) for array in arrays)
+        yield source, target, mask
+
+
+def count_parameters(method: torch.nn.Module) -> int:
+    """Number of trainable numbers."""
+    return sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad)
