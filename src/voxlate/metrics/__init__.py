@@ -1,1 +1,51 @@
-"""Metrics on arrays, in float64, with mask and data range given."""
+"""Metrics on arrays, in float64, with mask and data range given.
+
+``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020. Each entry is called
+``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit and which direction is better. To
+add one, write the function and list it here; the contract suite tests it.
+"""
+
+from voxlate.metrics.metric import Better, Metric
+from voxlate.metrics.slices import (
+    slice_errors,
+    slice_mae_average,
+    slice_mae_total,
+    slice_mse_average,
+    slice_mse_total,
+    whole_slices,
+)
+from voxlate.metrics.structural_similarity import bounding_box, ssim, ssim_map
+from voxlate.metrics.voxelwise import mae, mse, ncc, psnr, rmse
+
+METRICS: dict[str, Metric] = {
+    "mae": Metric(mae, "lower", "image", "MAE"),
+    "mse": Metric(mse, "lower", "squared", "MSE"),
+    "rmse": Metric(rmse, "lower", "image", "RMSE"),
+    "psnr": Metric(psnr, "higher", "dB", "PSNR"),
+    "ssim": Metric(ssim, "higher", "none", "SSIM", local=ssim_map),
+    "ncc": Metric(ncc, "higher", "none", "NCC"),
+}
+
+SLICE_METRICS: dict[str, Metric] = {
+    "mae_slice_total": Metric(slice_mae_total, "lower", "image", "MAE, total of slices"),
+    "mae_slice_average": Metric(slice_mae_average, "lower", "image", "MAE, average per slice"),
+    "mse_slice_total": Metric(slice_mse_total, "lower", "squared", "MSE, total of slices"),
+    "mse_slice_average": Metric(slice_mse_average, "lower", "squared", "MSE, average per slice"),
+}
+
+__all__ = [
+    "METRICS",
+    "SLICE_METRICS",
+    "Better",
+    "Metric",
+    "bounding_box",
+    "mae",
+    "mse",
+    "ncc",
+    "psnr",
+    "rmse",
+    "slice_errors",
+    "ssim",
+    "ssim_map",
+    "whole_slices",
+]

@@ -1,0 +1,121 @@
+"""What a metric is: a function of prediction, truth, mask and data range, and how to read its value.
+
+Every metric is computed in float64 over the voxels of a mask that the caller names. ``NaN`` means *not available* (the
+mask is empty, or a voxel is not finite); it is counted and never averaged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.errors import UsageError
+
+Image = NDArray[Any]
+Mask = NDArray[np.bool_]
+Values = NDArray[np.float64]
+Better = Literal["lower", "higher"]
+UnitRule = Literal["image", "squared", "dB", "none"]
+
+
+class MetricFunction(Protocol):
+    """Two images in, one number out; ``NaN`` when not available."""
+
+    def __call__(self, prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> float:
+        """The value over the mask."""
+        ...
+
+
+class MapFunction(Protocol):
+    """Two images in, one value per voxel of the mask out."""
+
+    def __call__(self, prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> Values:
+        """The value of every voxel of the mask, NaN elsewhere."""
+        ...
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the catalogue.
+
+    Attributes:
+        function: ``function(prediction, truth, mask=..., data_range=...)``.
+        better: Which direction is better.
+        unit_rule: Unit of the value: that of the image, its square, decibel, or none.
+        title: Name for tables and figures.
+        local: The map whose mean over the mask is the metric, where several regions can share it.
+    """
+
+    function: MetricFunction
+    better: Better
+    unit_rule: UnitRule
+    title: str
+    local: MapFunction | None = None
+
+    def __call__(self, prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> float:
+        """The value over the mask.
+
+        Args:
+            prediction: ``(i, j, k)``, any real dtype, in the truth's unit.
+            truth: ``(i, j, k)``.
+            mask: ``(i, j, k)`` bool, the voxels that count.
+            data_range: Fixed width of the value range, in the unit of the images.
+
+        Raises:
+            UsageError: If the shapes differ, the mask is missing or the data range is not positive.
+        """
+        return self.function(prediction, truth, mask=mask, data_range=data_range)
+
+    def unit(self, image_unit: str) -> str:
+        """Unit of the value for images in ``image_unit``; ``1`` for dimensionless.
+
+        Example:
+            >>> Metric(lambda *_, **__: 0.0, "lower", "squared", "MSE").unit("HU")
+            'HU²'
+        """
+        plain = image_unit or "1"
+        units = {"image": plain, "squared": plain if plain == "1" else f"{plain}²", "dB": "dB", "none": "1"}
+        return units[self.unit_rule]
+
+
+def check_images(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> None:
+    """Refuses what no metric can be computed from.
+
+    Raises:
+        UsageError: If the arrays are not 3-D and of one shape, no mask is given or the data range is not positive.
+    """
+    if mask is None:
+        raise UsageError(
+            "a mask",
+            came="none",
+            remedy="Give the foreground; to let the background count, give a mask that is true everywhere.",
+        )
+    shapes = (np.shape(prediction), np.shape(truth), np.shape(mask))
+    if len(set(shapes)) != 1 or len(shapes[0]) != 3:
+        raise UsageError(
+            "prediction, truth and mask of one shape (i, j, k)",
+            came=", ".join(map(str, shapes)),
+            remedy="Bring them onto one grid first.",
+        )
+    if not (np.isfinite(data_range) and data_range > 0):
+        raise UsageError(
+            "a positive data range", came=repr(data_range), remedy="Give the fixed range of the normaliser or of HU."
+        )
+
+
+def values_inside(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> tuple[Values, Values] | None:
+    """Values of both images in the mask as float64, or ``None`` if there are none or one is not finite.
+
+    Raises:
+        UsageError: As ``check_images``.
+    """
+    check_images(prediction, truth, mask=mask, data_range=data_range)
+    inside = np.asarray(mask, dtype=bool)
+    predicted = np.asarray(prediction)[inside].astype(np.float64)
+    true = np.asarray(truth)[inside].astype(np.float64)
+    if predicted.size == 0 or not (np.isfinite(predicted).all() and np.isfinite(true).all()):
+        return None
+    return predicted, true

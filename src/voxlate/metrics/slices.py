@@ -1,0 +1,99 @@
+"""Errors slice by slice, as Avula et al. report them (Table 1): a volume's total and its average per 2-D image.
+
+The total is the sum over the slices of the slice's mean error; the average is the total divided by the number of
+slices. The paper does not say over which pixels a slice's mean runs. Here it runs over the voxels of the mask, and
+slices without any do not count; a mask of whole slices (``whole_slices``) gives the other reading.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from voxlate.errors import UsageError
+from voxlate.metrics.metric import Image, Mask, Values, check_images
+
+AXIAL = 2
+
+
+def slice_errors(prediction: Image, truth: Image, *, mask: Mask, power: Literal[1, 2] = 1, axis: int = AXIAL) -> Values:
+    """Mean error of every slice over its voxels in the mask; NaN for a slice without any.
+
+    Args:
+        prediction: ``(i, j, k)``.
+        truth: ``(i, j, k)``, same unit.
+        mask: ``(i, j, k)`` bool.
+        power: 1 for the absolute, 2 for the squared error.
+        axis: Axis that the slices are stacked along.
+
+    Returns:
+        One value per slice, in the unit of the images to the given power.
+
+    Raises:
+        UsageError: If the shapes differ, the mask is missing or the axis does not exist.
+    """
+    check_images(prediction, truth, mask=mask, data_range=1.0)
+    if axis not in {0, 1, 2}:
+        raise UsageError("axis 0, 1 or 2", came=repr(axis), remedy="Axial slices of a RAS volume lie along axis 2.")
+    plane = tuple(other for other in range(3) if other != axis)
+    inside = np.asarray(mask, dtype=bool)
+    error = np.abs(np.asarray(prediction, dtype=np.float64) - np.asarray(truth, dtype=np.float64)) ** power
+    counts = inside.sum(axis=plane)
+    sums = np.where(inside, error, 0).sum(axis=plane)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def whole_slices(mask: Mask, *, axis: int = AXIAL) -> Mask:
+    """The mask with every slice that holds a voxel filled whole; background counts, and says so by this name."""
+    plane = tuple(other for other in range(3) if other != axis)
+    held = np.asarray(mask, dtype=bool).any(axis=plane, keepdims=True)
+    return np.broadcast_to(held, np.shape(mask))
+
+
+def slice_mae_total(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
+    """Sum over the slices of each slice's mean absolute error; NaN if not available.
+
+    Raises:
+        UsageError: If the shapes differ or mask or data range cannot be used.
+    """
+    return _gather(prediction, truth, mask=mask, data_range=data_range, power=1, axis=axis)[0]
+
+
+def slice_mae_average(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
+    """Average over the slices of each slice's mean absolute error; NaN if not available.
+
+    Raises:
+        UsageError: If the shapes differ or mask or data range cannot be used.
+    """
+    return _gather(prediction, truth, mask=mask, data_range=data_range, power=1, axis=axis)[1]
+
+
+def slice_mse_total(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
+    """Sum over the slices of each slice's mean squared error; NaN if not available.
+
+    Raises:
+        UsageError: If the shapes differ or mask or data range cannot be used.
+    """
+    return _gather(prediction, truth, mask=mask, data_range=data_range, power=2, axis=axis)[0]
+
+
+def slice_mse_average(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
+    """Average over the slices of each slice's mean squared error; NaN if not available.
+
+    Raises:
+        UsageError: If the shapes differ or mask or data range cannot be used.
+    """
+    return _gather(prediction, truth, mask=mask, data_range=data_range, power=2, axis=axis)[1]
+
+
+def _gather(
+    prediction: Image, truth: Image, *, mask: Mask, data_range: float, power: Literal[1, 2], axis: int
+) -> tuple[float, float]:
+    check_images(prediction, truth, mask=mask, data_range=data_range)
+    held = whole_slices(mask, axis=axis).any(axis=tuple(other for other in range(3) if other != axis))
+    errors = slice_errors(prediction, truth, mask=mask, power=power, axis=axis)[held]
+    if errors.size == 0 or not np.isfinite(errors).all():
+        return math.nan, math.nan
+    return float(errors.sum()), float(errors.mean())
