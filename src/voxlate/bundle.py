@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
@@ -43,6 +44,7 @@ MEMBERS = (
     "MODEL_CARD.md",
 )
 MANIFEST = "manifest.json"
+T = TypeVar("T")
 _TEXT_LIMIT_BYTES = 64 * 2**20
 _HEADER_LIMIT_BYTES = 16 * 2**20
 
@@ -81,11 +83,15 @@ class Bundle:
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The network's state, read from safetensors."""
-        return _read_tensors(self.folder / "weights.safetensors")
+        from safetensors.torch import load_file
 
-    def lookup(self) -> dict[str, torch.Tensor]:
-        """The state of the intensity-lookup baseline that was fitted on the training cases."""
-        return _read_tensors(self.folder / "lookup.safetensors")
+        return _read_tensors(self.folder / "weights.safetensors", load_file)
+
+    def lookup(self) -> dict[str, NDArray[Any]]:
+        """The table of the intensity-lookup baseline that was fitted on the training cases."""
+        from safetensors.numpy import load_file
+
+        return _read_tensors(self.folder / "lookup.safetensors", load_file)
 
 
 @dataclass(frozen=True)
@@ -98,19 +104,20 @@ class Contents:
     scores: Mapping[str, Any]
     seen: frozenset[str]
     weights: Mapping[str, torch.Tensor]
-    lookup: Mapping[str, torch.Tensor]
+    lookup: Mapping[str, NDArray[Any]]
     card: str
 
 
 def write_bundle(contents: Contents, folder: Path) -> Path:
     """Writes every member atomically, the manifest last, so that an interrupted bundle is never valid."""
+    from safetensors.numpy import save as save_arrays
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     members = {
         "weights.safetensors": save(_contiguous(contents.weights)),
-        "lookup.safetensors": save(_contiguous(contents.lookup)),
+        "lookup.safetensors": save_arrays(dict(contents.lookup)),
         "recipe.yaml": contents.recipe.to_yaml().encode(),
         "plan.yaml": contents.plan.to_yaml().encode(),
         "fingerprint.json": (contents.fingerprint.model_dump_json(indent=1) + "\n").encode(),
@@ -204,15 +211,13 @@ def _check_members(folder: Path, manifest: Manifest) -> None:
             raise _refusal(folder / name, f"SHA-256 {digest[:12]}", f"{found[:12]}")
 
 
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a safetensors file whose header has been looked at before the library sees it."""
+def _read_tensors(path: Path, load_file: Callable[[Path], dict[str, T]]) -> dict[str, T]:
+    """Tensors or arrays of a safetensors file whose header has been looked at before the library sees it."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(_HEADER_LIMIT_BYTES, size - 8):
         raise _refusal(path, f"a header of at most {_HEADER_LIMIT_BYTES} bytes", f"one of {length} in {size} bytes")
-    from safetensors.torch import load_file
-
     try:
         return load_file(path)
     except SafetensorError as error:

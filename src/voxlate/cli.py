@@ -190,9 +190,9 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Describe the installation, a model, or a volume file."""
-    from voxlate.description import describe
+    from voxlate import verbs
 
-    facts = describe(what)
+    facts = verbs.info(what)
     if as_json:
         sys.stdout.write(json.dumps(facts, indent=1) + "\n")
     else:

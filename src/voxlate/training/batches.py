@@ -43,7 +43,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
     case_ids: Sequence[str]
     recipe: Recipe
     divisor: int
-    boxes: dict[str, Box] = field(default_factory=dict)
+    boxes: dict[str, Box | None] = field(default_factory=dict)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -74,7 +74,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         box = window.draw(case.grid.shape, within=self.boxes[case.case_id], rng=rng, divisor=self.divisor)
         source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
         target = window.cut_centre(case.arrays[self.recipe.target], box)
-        mask = window.cut_centre(case.mask[None], box).astype(np.float32)
+        mask = window.cut_centre(case.mask, box).astype(np.float32)
         drawn = draw_augmentation(
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )

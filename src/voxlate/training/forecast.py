@@ -103,7 +103,7 @@ def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
     seconds: list[float] = []
     began = time.monotonic()
     for number, batch in enumerate(job.batches(0), start=1):
-        take_step(state, batch.to(job.device), job)
+        take_step(state, job.place(batch), job)
         state.average_weights()
         seconds.append(time.monotonic() - began)
         report("probe", number, PROBE_STEPS)

@@ -50,6 +50,7 @@ class Job:
         validate: From the networks to their validation.
         lower_is_better: Direction of the monitored metric.
         device: Where batches go.
+        memory_format: How their source is laid out there.
         precision: Of the forward pass.
         observers: Who watches.
     """
@@ -60,6 +61,7 @@ class Job:
     validate: Callable[[Trainable], Validation]
     lower_is_better: bool
     device: torch.device
+    memory_format: torch.memory_format
     precision: Precision
     observers: tuple[Observer, ...] = ()
 
@@ -69,6 +71,10 @@ class Job:
         steps = min(epochs, self.training.steps or math.inf)
         seconds = 60 * self.training.minutes if self.training.minutes else math.inf
         return min(1.0, max(progress.step / steps, progress.elapsed_s / seconds))
+
+    def place(self, batch: Batch) -> Batch:
+        """The batch where and how the networks compute it."""
+        return batch.to(self.device, memory_format=self.memory_format)
 
     def over(self, progress: Progress) -> bool:
         """Whether the budget is spent or nothing has improved for too long."""
@@ -94,7 +100,7 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
             waited = time.monotonic() - loaded
             torch.manual_seed(_step_seed(job.training.seed, progress.step))
             rate = _set_learning_rate(state, job)
-            logs = take_step(state, batch.to(job.device), job)
+            logs = take_step(state, job.place(batch), job)
             state.average_weights()
             progress.step += 1
             progress.elapsed_s = time.monotonic() - began
@@ -116,7 +122,8 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
 
 def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
     """One update of every optimiser of the method; returns what is logged."""
-    progress, logs, finite = state.progress, {}, True
+    progress, finite = state.progress, True
+    logs: dict[str, float] = {"loss": 0.0}
     pairs = iter(state.method.training_losses(batch))
     while True:
         with computing_in(job.precision, job.device):
@@ -128,7 +135,7 @@ def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
         loss.backward()
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, job.training.gradient_clip or math.inf)
-        logs |= {**parts, "gradient_norm": float(norm)}
+        logs |= {**parts, "loss": logs["loss"] + float(loss.detach()), "gradient_norm": float(norm)}
         if bool(torch.isfinite(norm)) and bool(torch.isfinite(loss)):
             optimiser.step()
         else:

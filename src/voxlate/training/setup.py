@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,12 +17,13 @@ from voxlate.cohort.splits import read_split, split_cohort, write_split
 from voxlate.config import Recipe, parse_yaml
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
-from voxlate.methods.arithmetic import Precision, pick_device, resolve_precision
+from voxlate.methods.arithmetic import Precision, channels_last, pick_device, resolve_precision
 from voxlate.methods.interface import Trainable
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.run import RunFolder
+from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)
 ProgressReport = Callable[[str, int, int], None]
@@ -108,9 +110,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, report: Progres
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
     contrasts = (*recipe.source, recipe.target)
-    fingerprint = take_fingerprint(
-        training, contrasts, options=recipe.plan, progress=lambda done, of: report("fingerprint", done, of)
-    )
+    fingerprint = take_fingerprint(training, contrasts, options=recipe.plan, progress=partial(report, "fingerprint"))
     plan = make_plan(fingerprint, recipe.plan, source=recipe.source, target=recipe.target)
     if run is not None:
         write_split(split, cohort, run.split)
@@ -125,7 +125,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, report: Progres
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
     """The prepared store of some cases, with every contrast the recipe needs."""
     store = PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target))
-    store.prepare(cases, progress=lambda done, of: report("prepare", done, of))
+    store.prepare(cases, progress=partial(report, "prepare"))
     return store
 
 
@@ -137,14 +137,14 @@ def build_trainable(setup: Setup) -> Trainable:
     """
     torch.manual_seed(setup.recipe.training.seed)
     translator = build_translator(setup.recipe, setup.plan)
-    if not isinstance(translator, torch.nn.Module) or not hasattr(translator, "training_losses"):
+    if not isinstance(translator, Trainable):
         raise UsageError(
             "a method that trains",
             came=repr(setup.recipe.method.name),
             where="method.name",
             remedy="Use regression, say; the baselines are part of every evaluation.",
         )
-    return translator.to(setup.device)
+    return channels_last(translator.to(setup.device), dims=Window(setup.recipe.window).dims)
 
 
 def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
@@ -162,7 +162,7 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
         target=recipe.target,
         split=split,
         reading=recipe.plan.reading,
-        progress=lambda done, of: report("preflight", done, of),
+        progress=partial(report, "preflight"),
     )
     for finding in findings:
         if finding.severity == "warning":

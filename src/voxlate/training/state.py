@@ -50,7 +50,10 @@ class RunState:
     @property
     def chosen(self) -> Trainable:
         """The networks that are validated and shipped: the moving average if the recipe asks for one."""
-        return self.method if self.average is None else self.average.module
+        if self.average is None:
+            return self.method
+        averaged: Trainable = self.average.module
+        return averaged
 
     def average_weights(self) -> None:
         """Takes the present weights into the moving average."""

@@ -17,6 +17,7 @@ from voxlate.config import Recipe
 from voxlate.errors import TrainingError
 from voxlate.inference.predict import predictor
 from voxlate.io import file_digest
+from voxlate.methods.arithmetic import memory_format
 from voxlate.methods.interface import Trainable
 from voxlate.methods.lookup import Lookup
 from voxlate.metrics import METRICS
@@ -29,6 +30,7 @@ from voxlate.training.run import RunFolder, open_run
 from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
 from voxlate.training.state import RunState
 from voxlate.training.validation import Validation, validate
+from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,7 @@ def make_job(
         validate=partial(validate_method, setup, store, setup.validation_cases),
         lower_is_better=METRICS[setup.recipe.training.monitor].better == "lower",
         device=setup.device,
+        memory_format=memory_format(Window(setup.recipe.window).dims),
         precision=setup.precision,
         observers=observers,
     )
@@ -123,7 +126,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder) -> None:
         scores=scores,
         seen=frozenset(file_digest(case.paths[name]) for case in seen for name in setup.recipe.source),
         weights=best["method"],
-        lookup=Lookup.fit(_pairs(setup, store)).state(),
+        lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
         card=model_card(setup.recipe, setup.fingerprint, scores),
     )
     write_bundle(contents, run.bundle)
