@@ -1,1 +1,34 @@
 """Cohorts: cases, folder layouts, splits and the checks before training."""
+
+from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
+from voxlate.cohort.checks import preflight
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.layouts import LAYOUTS, index_cohort, recognise
+from voxlate.cohort.overview import CaseRow, attribute_counts, contrast_counts, left_out_counts, overview
+from voxlate.cohort.split_file import ShareRow, read_split, split_table, write_split
+from voxlate.cohort.splits import PARTS, Split, part_sizes, split_cohort
+
+__all__ = [
+    "LAYOUTS",
+    "PARTS",
+    "Case",
+    "CaseRow",
+    "Cohort",
+    "Finding",
+    "LeftOut",
+    "ShareRow",
+    "Split",
+    "attribute_counts",
+    "contrast_counts",
+    "index_cohort",
+    "left_out_counts",
+    "natural_key",
+    "overview",
+    "part_sizes",
+    "preflight",
+    "read_split",
+    "recognise",
+    "split_cohort",
+    "split_table",
+    "write_split",
+]

@@ -1,0 +1,74 @@
+"""The layout ``brats``: the Brain Tumour Segmentation challenges from 2017 on, in both eras of their names.
+
+    HGG/BraTS19_CBICA_AAB_1/BraTS19_CBICA_AAB_1_t1ce.nii.gz      2017 to 2021: t1 t1ce t2 flair seg
+    BraTS-GLI-00001-000/BraTS-GLI-00001-000-t1n.nii.gz           2023 on:      t1n t1c t2w t2f seg
+
+A folder ``HGG`` or ``LGG`` above becomes the attribute ``grade``. The meaning of the labels changed with the names and
+is kept as the attribute ``label_convention``: ``brats2017`` (1 necrosis and non-enhancing tumour, 2 oedema,
+4 enhancing tumour; Bakas et al. 2017, doi 10.1038/sdata.2017.117) or ``brats2023`` (the same with 3 for enhancing
+tumour; synapse.org/brats2023). The last number is the time of the scan and no part of the subject: from 2023 on
+always, before in names of four parts (year, site, patient, time).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from voxlate.cohort.assembly import Placed, assemble
+from voxlate.cohort.attributes import read_tables
+from voxlate.cohort.case import Cohort, LeftOut
+from voxlate.cohort.listing import list_folder
+from voxlate.contrast import find_contrast
+from voxlate.io import volume_stem
+
+_UNTIL_2021 = re.compile(r"(?P<case>brats_?\d{2,4}(?:_[^_]+)+)_(?P<contrast>t1|t1ce|t1gd|t2|flair|seg)", re.IGNORECASE)
+_SINCE_2023 = re.compile(
+    r"(?P<case>(?P<subject>brats-[a-z]+(?:-[a-z]+)*-\d+)-(?P<time>\d+))-(?P<contrast>t1n|t1c|t2w|t2f|seg)",
+    re.IGNORECASE,
+)
+_GRADES = {"hgg": "HGG", "lgg": "LGG"}
+
+
+def is_brats_name(stem: str) -> bool:
+    """Whether a file name without its image suffix is one of the challenges'."""
+    return bool(_UNTIL_2021.fullmatch(stem) or _SINCE_2023.fullmatch(stem))
+
+
+def index_brats(root: Path) -> Cohort:
+    """The cohort of a BraTS data set, whatever folders lie above its cases.
+
+    Raises:
+        CohortError: If no case is found, or a table of attributes cannot be used.
+        UsageError: If ``root`` is no folder.
+    """
+    listing = list_folder(root)
+    placed: list[Placed] = []
+    left_out = list(listing.left_out)
+    for path in listing.images:
+        place = _place(path, path.relative_to(root))
+        if place is None:
+            left_out.append(LeftOut(path, "its name is not <case>_<contrast> of a BraTS challenge"))
+        else:
+            placed.append(place)
+    return assemble(root, layout="brats", placed=placed, left_out=left_out, tables=read_tables(root))
+
+
+def _place(path: Path, relative: Path) -> Placed | None:
+    stem = volume_stem(path)
+    recent = _SINCE_2023.fullmatch(stem)
+    found = recent or _UNTIL_2021.fullmatch(stem)
+    contrast = find_contrast(found["contrast"]) if found else None
+    if found is None or contrast is None:
+        return None
+    attributes = {"label_convention": "brats2023" if recent else "brats2017"}
+    grade = next((_GRADES[part.casefold()] for part in relative.parts[:-1] if part.casefold() in _GRADES), None)
+    if grade:
+        attributes["grade"] = grade
+    subject = recent["subject"] if recent else _earlier_subject(found["case"])
+    return Placed(path, found["case"], contrast.name, subject, attributes)
+
+
+def _earlier_subject(case_id: str) -> str:
+    year_site_patient, _, time = case_id.rpartition("_")
+    return year_site_patient if case_id.count("_") >= 3 and time.isdigit() else case_id

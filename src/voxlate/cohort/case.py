@@ -1,0 +1,121 @@
+"""Case and cohort: one subject at one time, and the cases of a data set together with what was left out of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from voxlate.contrast import get_contrast
+from voxlate.errors import UsageError
+
+_BIDS_SUBJECT = re.compile(r"(sub-[^_\-\s]+)[_\-]ses-[^_\-\s]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One subject at one time.
+
+    Attributes:
+        id: Unique within the cohort; names the case in tables, folders and splits.
+        subject: Who was scanned; the sessions of one subject are cases with the same subject.
+        paths: From the canonical name of a contrast to its file.
+        attributes: What else is known (grade, site, ...), as text.
+    """
+
+    id: str
+    subject: str
+    paths: Mapping[str, Path]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file, or a folder, that belongs to no case.
+
+    Attributes:
+        path: The file or folder.
+        reason: Why, as a sentence without a capital.
+        code: What sort of reason (``unmatched``, ``not_an_image``, ``ignored``, ``unpaired``, ``missing_file``,
+            ``duplicate_contrast``, ``lacks_contrast``).
+    """
+
+    path: Path
+    reason: str
+    code: str = "unmatched"
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The cases of a data set, in natural order of their ids.
+
+    Attributes:
+        root: The folder, or the CSV file, that was indexed.
+        layout: Name of the layout in ``LAYOUTS``.
+        cases: The cases.
+        left_out: Everything that was found and is in no case.
+    """
+
+    root: Path
+    layout: str
+    cases: tuple[Case, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def case(self, case_id: str) -> Case:
+        """The case of that id.
+
+        Raises:
+            UsageError: If there is none.
+        """
+        for case in self.cases:
+            if case.id == case_id:
+                return case
+        known = ", ".join(case.id for case in self.cases[:5])
+        raise UsageError(
+            "the id of a case",
+            came=repr(case_id),
+            where=self.root,
+            remedy=f"Use one of the {len(self)} ids: {known}{' ...' if len(self) > 5 else ''}.",
+        )
+
+    def with_contrasts(self, *names: str) -> Cohort:
+        """The cohort of the cases that have all these contrasts; the others join ``left_out``.
+
+        Args:
+            *names: Names or aliases of contrasts.
+
+        Raises:
+            UsageError: If a name stands for no contrast.
+        """
+        wanted = [get_contrast(name).name for name in names]
+        kept, dropped = [], []
+        for case in self.cases:
+            lacking = [name for name in wanted if name not in case.paths]
+            if not lacking:
+                kept.append(case)
+            elif case.paths:
+                where = next(iter(case.paths.values())).parent
+                dropped.append(LeftOut(where, f"case {case.id} has no {' and no '.join(lacking)}", "lacks_contrast"))
+        return replace(self, cases=tuple(kept), left_out=(*self.left_out, *dropped))
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key by which ``case2`` comes before ``case10``.
+
+    Example:
+        >>> sorted(["case10", "case2"], key=natural_key)
+        ['case2', 'case10']
+    """
+    parts = [part for part in re.split(r"([0-9]+)", text.casefold()) if part]
+    folded = tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts)
+    return (*folded, (-1, 0, text))
+
+
+def subject_of(case_id: str) -> str:
+    """The subject that a case id names: ``sub-01`` of ``sub-01_ses-2``, else the id itself."""
+    found = _BIDS_SUBJECT.match(case_id)
+    return found.group(1) if found else case_id

@@ -1,0 +1,156 @@
+"""The preflight of a cohort: what would make its results untrue, found before anything is trained on it.
+
+Every image is read once, one case at a time, so memory is bounded by a case. What is looked for stands in
+``voxlate.cohort.finding``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from voxlate.cohort.attributes import fold
+from voxlate.cohort.case import Case, Cohort
+from voxlate.cohort.duplicates import Duplicate, Signature, find_duplicates, thumbnail
+from voxlate.cohort.finding import Finding, sort_findings
+from voxlate.cohort.intensities import check_intensities
+from voxlate.cohort.pairwise import check_pairs
+from voxlate.config import Reading
+from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.errors import VoxlateError
+from voxlate.io import file_digest, read_volume
+from voxlate.volume import Volume
+
+
+_STRICT = Reading()
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What the cohort is for; both empty if that is not known yet."""
+
+    source: tuple[str, ...]
+    target: str | None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        return (*self.source, self.target) if self.target else self.source
+
+    def reads(self, contrast: str) -> bool:
+        return not self.wanted or contrast in self.wanted or CONTRASTS[contrast].kind == "label"
+
+
+def preflight(
+    cohort: Cohort,
+    *,
+    source: Sequence[str] = (),
+    target: str | None = None,
+    split: Mapping[str, str] | None = None,
+    reading: Reading = _STRICT,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Finding]:
+    """All that is wrong or worth knowing, the gravest first.
+
+    Args:
+        cohort: The cases to look at.
+        source: Contrasts that go in, names or aliases; with none and no target every contrast is looked at.
+        target: The contrast that comes out.
+        split: From case id to part, to look for subjects and images in two parts.
+        reading: What the reader may accept.
+        progress: Called with the number of cases done and of all.
+
+    Raises:
+        UsageError: If a name stands for no contrast.
+    """
+    use = _Use(tuple(get_contrast(name).name for name in source), get_contrast(target).name if target else None)
+    findings = [*_check_left_out(cohort), *_check_wanted(cohort, use)]
+    signatures: list[Signature] = []
+    for done, case in enumerate(cohort.cases, 1):
+        found, images = _check_case(case, use, reading)
+        findings += found
+        signatures += images
+        if progress is not None:
+            progress(done, len(cohort))
+    findings += _check_duplicates(cohort, find_duplicates(signatures), split)
+    findings += _check_split(cohort, split or {})
+    findings += _count_empty(cohort, findings)
+    return sort_findings(findings)
+
+
+def _check_left_out(cohort: Cohort) -> Iterator[Finding]:
+    loud = {"duplicate_contrast", "missing_file"}
+    for item in cohort.left_out:
+        if item.code in loud:
+            yield Finding("warning", item.code, "", f"{item.path}: {item.reason}.")
+    quiet = sum(item.code not in loud for item in cohort.left_out)
+    if quiet:
+        yield Finding("info", "left_out", "", f"{quiet} files or folders were left out; `voxlate check` lists them.")
+
+
+def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
+    for case in cohort.cases:
+        lacking = [name for name in use.wanted if name not in case.paths]
+        if lacking:
+            yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(lacking)}.")
+
+
+def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding], list[Signature]]:
+    findings: list[Finding] = []
+    signatures: list[Signature] = []
+    volumes: dict[str, Volume] = {}
+    for name, path in case.paths.items():
+        contrast = get_contrast(name)
+        if not use.reads(name):
+            continue
+        try:
+            volume = volumes[name] = read_volume(path, contrast=contrast, reading=reading)
+            digest = file_digest(path)
+        except VoxlateError as error:
+            findings.append(Finding("error", "unreadable", case.id, str(error)))
+            continue
+        used = name in use.wanted or not use.wanted
+        findings += check_intensities(volume.array, contrast, case=case.id, path=path, used=used)
+        if contrast.kind != "label":
+            signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
+    findings += check_pairs(case, volumes, source=use.source, target=use.target)
+    return findings, signatures
+
+
+def _check_duplicates(
+    cohort: Cohort, duplicates: Sequence[Duplicate], split: Mapping[str, str] | None
+) -> Iterator[Finding]:
+    for pair in duplicates:
+        one, other = cohort.case(pair.one), cohort.case(pair.other)
+        how = "the same file" if pair.exact else f"nearly the same image (correlation {pair.correlation:.6f})"
+        message = f"{one.paths[pair.contrast]} and {other.paths[pair.contrast]} are {how}. Keep one of the cases."
+        parts = [split.get(case.id) for case in (one, other)] if split else []
+        if len(set(parts)) == 2 and None not in parts:
+            message = f"{message} They are in {parts[0]} and {parts[1]}: the score would be that of a seen case."
+            yield Finding("error", "subject_in_two_parts", one.id, message)
+        else:
+            parted_later = not split and fold(one.subject) != fold(other.subject)
+            yield Finding("error" if parted_later else "warning", "duplicate_image", one.id, message)
+
+
+def _check_split(cohort: Cohort, split: Mapping[str, str]) -> Iterator[Finding]:
+    subjects = {case.id: case.subject for case in cohort.cases}
+    first: dict[str, str] = {}
+    for case_id, part in split.items():
+        if case_id not in subjects:
+            message = "the split names this case, but the cohort lacks it. Correct the split or the data."
+            yield Finding("error", "not_in_cohort", case_id, message)
+            continue
+        other = first.setdefault(fold(subjects[case_id]), case_id)
+        if split[other] != part:
+            message = (
+                f"subject {subjects[case_id]} is in {split[other]} (case {other}) and in {part} (case {case_id}). "
+                "Put all sessions of a subject into one part."
+            )
+            yield Finding("error", "subject_in_two_parts", case_id, message)
+
+
+def _count_empty(cohort: Cohort, findings: Sequence[Finding]) -> Iterator[Finding]:
+    empty = sum(finding.code == "empty_labels" for finding in findings)
+    if empty:
+        message = f"{empty} label maps of {len(cohort)} cases are empty; they are counted, never averaged in."
+        yield Finding("info", "empty_labels_count", "", message)

@@ -1,0 +1,56 @@
+"""A finding of the preflight: how grave, what sort, which case, and the sentence to print.
+
+| code | severity | what was found |
+|---|---|---|
+| `unreadable` | error | a file that the reader refuses (damaged, NaN, geometry in doubt) |
+| `constant_image` | error, warning | an image of one value; a warning where it is neither source nor target |
+| `target_is_source` | error | the target is its source, also scaled, inverted or moved |
+| `copied_contrast` | error, warning | the same of two contrasts whose use is not known yet, or of two sources |
+| `duplicate_image` | error, warning | one image in two cases; a warning where no split can part them |
+| `subject_in_two_parts` | error | one subject, or one image, in two parts of the split |
+| `not_in_cohort` | error | the split names a case that the cohort lacks |
+| `no_overlap` | error | two grids of a case that share no place in the world |
+| `not_hounsfield` | error, warning | CT numbers that cannot be HU; a warning for cone-beam CT |
+| `hounsfield_range` | warning | HU beyond what tissue, metal and padding reach |
+| `labels_not_integer` | error | a label map with values between the integers |
+| `empty_labels` | warning | a label map without a label: metrics of it are not available |
+| `misaligned` | warning | mutual information is clearly higher at a shifted position |
+| `duplicate_contrast` | warning | two files for one contrast of a case; both are left out |
+| `missing_file` | warning | a file that a manifest or a link names does not exist |
+| `lacks_contrast` | info | a case without a contrast that is asked for |
+| `different_grids` | info | contrasts of a case on different grids: they will be resampled |
+| `empty_labels_count`, `left_out` | info | how many of each |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from voxlate.cohort.case import natural_key
+
+Severity = Literal["error", "warning", "info"]
+_ORDER: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a cohort that its user should know before training.
+
+    Attributes:
+        severity: ``error`` must be put right, ``warning`` should be looked at, ``info`` is for the record.
+        code: What sort, from the table above.
+        case: Id of the case; empty for the cohort as a whole.
+        message: What was found, where, and what to do about it.
+    """
+
+    severity: Severity
+    code: str
+    case: str
+    message: str
+
+
+def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """The gravest first, then by case."""
+    return sorted(findings, key=lambda finding: (_ORDER.index(finding.severity), natural_key(finding.case)))

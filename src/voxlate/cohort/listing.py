@@ -1,0 +1,108 @@
+"""Every file under a folder, in natural order, parted into images and what is none.
+
+Hidden files, temporary files and folders called ``derivatives`` are no data; each sort is named once. Links are
+followed, once per folder, so that a loop ends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from voxlate.cohort.case import LeftOut, natural_key
+from voxlate.errors import UsageError
+from voxlate.io import is_volume_path, volume_stem
+
+METADATA = {
+    "participants.tsv", "participants.json", "cases.csv", "manifest.csv", "dataset.json", "dataset_description.json",
+    "phantom.json", "split.csv",
+}  # fmt: skip
+_TEMPORARY = re.compile(r"(^~|~$|^\._|\.tmp\b|\.part(ial)?$|\.crdownload$|\.swp$)", re.IGNORECASE)
+_VOXELS_OF_HEADER = {".img": (".hdr",), ".raw": (".mhd", ".nhdr"), ".zraw": (".mhd",), ".gz": (".mhd", ".nhdr")}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies under a folder.
+
+    Attributes:
+        root: The folder.
+        images: Files that are named like images, in natural order of their relative paths.
+        left_out: The rest, with reasons.
+    """
+
+    root: Path
+    images: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def list_folder(root: Path) -> Listing:
+    """Lists a folder and all folders below.
+
+    Raises:
+        UsageError: If ``root`` is no folder.
+    """
+    if not root.is_dir():
+        came = "a file" if root.exists() else "a path that does not exist"
+        raise UsageError("a folder", came=came, where=root, remedy="Give the folder of the data set.")
+    images: list[Path] = []
+    ignored: dict[str, list[Path]] = {}
+    left_out: list[LeftOut] = []
+    for path in _files(root, ignored, left_out):
+        kind = _ignored_as(path.name)
+        if kind:
+            ignored.setdefault(kind, []).append(path)
+        elif not path.exists():
+            left_out.append(LeftOut(path, "a link to a file that does not exist", "missing_file"))
+        elif _voxels_of_header(path):
+            continue
+        elif is_volume_path(path):
+            images.append(path)
+        elif path.name not in METADATA and not _is_sidecar(path):
+            left_out.append(LeftOut(path, "not an image", "not_an_image"))
+    for kind, paths in ignored.items():
+        more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+        left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))
+    return Listing(root, tuple(images), tuple(left_out))
+
+
+def _files(root: Path, ignored: dict[str, list[Path]], left_out: list[LeftOut]) -> Iterator[Path]:
+    seen: set[str] = set()
+
+    def refused(error: OSError) -> None:
+        left_out.append(LeftOut(Path(error.filename or root), f"cannot be listed: {error.strerror}"))
+
+    for folder, names, files in os.walk(root, followlinks=True, onerror=refused):
+        real = os.path.realpath(folder)
+        if real in seen:
+            names.clear()
+            continue
+        seen.add(real)
+        for name in list(names):
+            kind = "a folder of derivatives" if name.casefold() == "derivatives" else _ignored_as(name)
+            if kind:
+                ignored.setdefault(kind, []).append(Path(folder, name))
+                names.remove(name)
+        names.sort(key=natural_key)
+        yield from (Path(folder, name) for name in sorted(files, key=natural_key))
+
+
+def _ignored_as(name: str) -> str:
+    if _TEMPORARY.search(name):
+        return "a temporary file"
+    return "a hidden file" if name.startswith(".") else ""
+
+
+def _voxels_of_header(path: Path) -> bool:
+    headers = _VOXELS_OF_HEADER.get(path.suffix.casefold(), ())
+    stem = path.name.split(".raw")[0] if path.suffix == ".gz" else path.stem
+    return (path.suffix != ".gz" or ".raw" in path.name) and any((path.parent / (stem + h)).exists() for h in headers)
+
+
+def _is_sidecar(path: Path) -> bool:
+    if path.suffix != ".json":
+        return False
+    return any(is_volume_path(other) and volume_stem(other) == path.stem for other in path.parent.glob("*"))

@@ -1,0 +1,108 @@
+"""What two images of one case tell about each other: grids, copies, alignment."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from voxlate.cohort.alignment import Shift, find_shift
+from voxlate.cohort.case import Case
+from voxlate.cohort.copies import Copy, find_copy
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.foreground import foreground
+from voxlate.cohort.sampling import onto_grid, overlaps
+from voxlate.contrast import CONTRASTS
+from voxlate.volume import Grid, Volume
+
+Pair = tuple[str, str]
+
+
+def check_pairs(
+    case: Case, volumes: Mapping[str, Volume], *, source: Sequence[str], target: str | None
+) -> Iterator[Finding]:
+    """The findings about pairs of images of a case.
+
+    Args:
+        case: The case, for names.
+        volumes: What could be read of it, by contrast.
+        source: Contrasts that go in.
+        target: The contrast that comes out; with neither every pair of images is compared.
+    """
+    usable = {name: volume for name, volume in volumes.items() if volume.array.min() != volume.array.max()}
+    yield from _check_grids(case, volumes)
+    images = [name for name in CONTRASTS if name in usable and CONTRASTS[name].kind != "label"]
+    inputs = [name for name in (source or images) if name in usable]
+    pairs = [(name, target) for name in inputs if target in usable and name != target] if target else []
+    for pair in (*pairs, *itertools.combinations(inputs, 2)):
+        fixed, moving = (usable[name] for name in pair)
+        if not overlaps(fixed.grid, moving.grid):
+            continue
+        copy = _copy(fixed, moving)
+        if copy is not None:
+            yield _copied(case, pair, target, how=copy.describe())
+        elif pair in pairs or (not pairs and pair[0] == inputs[0]):
+            yield from _check_alignment(case, pair, target, fixed=fixed, moving=moving)
+
+
+def _check_grids(case: Case, volumes: Mapping[str, Volume]) -> Iterator[Finding]:
+    names = [name for name in CONTRASTS if name in volumes]
+    for name in names[1:]:
+        first, other = volumes[names[0]].grid, volumes[name].grid
+        if first.matches(other):
+            continue
+        message = f"{names[0]} is on {_describe_grid(first)}, {name} on {_describe_grid(other)}"
+        if overlaps(first, other):
+            yield Finding("info", "different_grids", case.id, f"{message}; they will be resampled.")
+        else:
+            remedy = "they share no place in the world. Correct the headers, or remove one of the files."
+            yield Finding("error", "no_overlap", case.id, f"{message}, and {remedy}")
+
+
+def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volume, moving: Volume) -> Iterator[Finding]:
+    if "label" in {CONTRASTS[name].kind for name in pair}:
+        return
+    shift = find_shift(fixed, moving)
+    if shift is None or not shift.is_misaligned:
+        return
+    copy = _copy(fixed, _moved_back(moving, shift))
+    if copy is not None:
+        yield _copied(case, pair, target, how=f"{copy.describe()}, moved by {shift.describe()}")
+        return
+    message = (
+        f"{case.paths[pair[1]]} fits {pair[0]} better when {pair[1]} is moved back by {shift.describe()} (normalised "
+        f"mutual information {shift.best:.3f} against {shift.given:.3f} as given). Look at the pair; if it is so, "
+        "register it (plan.grids: rigid)."
+    )
+    yield Finding("warning", "misaligned", case.id, message)
+
+
+def _copied(case: Case, pair: Pair, target: str | None, *, how: str) -> Finding:
+    """An error, unless both are sources: then nothing is given away."""
+    message = f"{case.paths[pair[1]]} is {how} of {case.paths[pair[0]]}. Replace it by the true image."
+    if target is None:
+        return Finding("error", "copied_contrast", case.id, message)
+    if pair[1] == target:
+        return Finding("error", "target_is_source", case.id, message)
+    return Finding("warning", "copied_contrast", case.id, message)
+
+
+def _copy(fixed: Volume, moving: Volume) -> Copy | None:
+    kinds = [volume.contrast.kind if volume.contrast else "mr" for volume in (fixed, moving)]
+    there = onto_grid(moving, fixed.grid, outside=float(moving.array.min()))
+    where = foreground(fixed.array, kind=kinds[0]) | foreground(there, kind=kinds[1])
+    return find_copy(fixed.array, there, where, trim="label" not in kinds)
+
+
+def _moved_back(moving: Volume, shift: Shift) -> Volume:
+    affine = np.array(moving.affine)
+    affine[:3, 3] -= shift.millimetres
+    return replace(moving, affine=affine)
+
+
+def _describe_grid(grid: Grid) -> str:
+    shape = " x ".join(map(str, grid.shape))
+    spacing = " x ".join(f"{step:.3g}" for step in grid.spacing_mm)
+    return f"{shape} voxels of {spacing} mm"
