@@ -1,0 +1,151 @@
+"""Box plots of paired scores: every case is a point, and a line joins its scores from method to method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from voxlate.errors import UsageError
+from voxlate.reporting import canvas
+from voxlate.reporting.words import arrow, direction, in_order, metric_title, number
+
+FEWEST_FOR_A_BOX = 5
+
+
+class Score(Protocol):
+    """One value of one case; ``voxlate.evaluation``'s scores are such."""
+
+    @property
+    def case(self) -> str:
+        """Name of the case."""
+
+    @property
+    def region(self) -> str:
+        """Where it was computed: ``foreground``, ``lesion``, a label's name."""
+
+    @property
+    def method(self) -> str:
+        """What made the prediction: ``identity``, ``lookup``, ``model``."""
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric."""
+
+    @property
+    def value(self) -> float:
+        """The score; NaN if it is not available."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the value; empty if it has none."""
+
+
+Scores = dict[str, dict[str, float]]  # method -> case -> value
+
+
+def gather(scores: Iterable[Score], *, region: str, metric: str) -> tuple[Scores, str]:
+    """Finite values of one region and metric as method -> case -> value, baselines first, and their unit."""
+    chosen = [score for score in scores if score.region == region and score.metric == metric]
+    values: Scores = {method: {} for method in in_order(score.method for score in chosen)}
+    for score in chosen:
+        if np.isfinite(score.value):
+            values[score.method][score.case] = float(score.value)
+    return {method: cases for method, cases in values.items() if cases}, next((s.unit for s in chosen), "")
+
+
+@canvas.styled
+def draw_box_plots(
+    scores: Sequence[Score], *, region: str = "foreground", metrics: Sequence[str] = ("mae", "psnr", "ssim")
+) -> Figure:
+    """One plot per metric; in each a box per method, baselines first, with every case as a point.
+
+    With fewer than five cases a box would pretend to a distribution, so only the points and their median are drawn.
+
+    Args:
+        scores: Scores of all methods; those of other regions and metrics are ignored, NaN is not drawn.
+        region: The region that is shown.
+        metrics: From left to right; a metric without any value is left out.
+
+    Raises:
+        UsageError: If no value is left to draw.
+    """
+    plots = [(metric, *gather(scores, region=region, metric=metric)) for metric in metrics]
+    plots = [plot for plot in plots if plot[1]]
+    if not plots:
+        raise UsageError("scores", came=f"none in the region {region!r}", remedy="Evaluate the cases first.")
+    figure = canvas.new_figure(height_mm=74.0)
+    axes = np.ravel(figure.subplots(1, len(plots), squeeze=False))
+    for place, (metric, values, unit) in zip(axes, plots, strict=True):
+        _draw_metric(place, values, metric=metric, unit=unit)
+    figure.subplots_adjust(left=0.075, right=0.99, bottom=0.18, top=0.78, wspace=0.32)
+    few = max(len(cases) for plot in plots for cases in plot[1].values()) < FEWEST_FOR_A_BOX
+    shapes = "Line: median; too few cases for a box." if few else "Box: quartiles and median; whiskers: all cases."
+    name = f"Region: {canvas.legible(region, longest=40)}"
+    figure.text(0.008, 0.965, name, fontweight="bold", fontsize=canvas.HEADING, va="top")
+    figure.text(0.008, 0.02, f"A point is a case; a thin line joins the same case. {shapes}", color=canvas.MUTED)
+    return figure
+
+
+def _draw_metric(axes: Axes, values: Scores, *, metric: str, unit: str) -> None:
+    _draw_pairs(axes, values)
+    for place, (method, cases) in enumerate(values.items()):
+        _draw_method(axes, list(cases.values()), place=place, method=method, metric=metric)
+    labels = [f"{canvas.legible(method, longest=16)}\nn = {len(cases)}" for method, cases in values.items()]
+    axes.set_xticks(range(len(values)), labels)
+    axes.set_xlim(-0.55, len(values) - 0.3)
+    axes.margins(y=0.08)
+    axes.tick_params(axis="x", length=0)
+    axes.grid(visible=True, axis="y")
+    axes.set_title(f"{metric_title(metric, unit=unit)}\n", loc="left")
+    axes.text(0, 1.03, f"{arrow(metric)} {direction(metric)}", transform=axes.transAxes, color=canvas.MUTED)
+
+
+def _draw_pairs(axes: Axes, values: Scores) -> None:
+    names = dict.fromkeys(case for cases in values.values() for case in cases)
+    for case in names:
+        points = [(place, cases[case]) for place, cases in enumerate(values.values()) if case in cases]
+        x, y = zip(*points, strict=True)
+        axes.plot(x, y, color=canvas.GREY, linewidth=0.5, alpha=0.55, zorder=1)
+
+
+def _draw_method(axes: Axes, values: list[float], *, place: int, method: str, metric: str) -> None:
+    colour, marker = _look(method, place)
+    middle = float(np.median(values))
+    if len(values) >= FEWEST_FOR_A_BOX:
+        drawn = axes.boxplot(
+            [values], positions=[place], widths=0.42, whis=(0, 100), showfliers=False, manage_ticks=False, zorder=2
+        )
+        for part in ("boxes", "whiskers", "caps", "medians"):
+            for line in drawn[part]:
+                line.set(color=colour, linewidth=1.6 if part == "medians" else 0.9)
+    else:
+        axes.plot([place - 0.21, place + 0.21], [middle, middle], color=colour, linewidth=1.6, zorder=2)
+    axes.plot(
+        [place] * len(values),
+        values,
+        linestyle="none",
+        marker=marker,
+        markersize=3.4,
+        markerfacecolor=colour,
+        markeredgecolor=canvas.PAPER,
+        markeredgewidth=0.4,
+        zorder=3,
+    )
+    axes.annotate(
+        number(middle, metric=metric),
+        (place + 0.24, middle),
+        xytext=(1.5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=canvas.SMALL,
+        fontweight="bold",
+    )
+
+
+def _look(method: str, place: int) -> tuple[str, str]:
+    series = {"identity": 0, "lookup": 1, "model": 2}.get(method, place % len(canvas.SERIES))
+    return canvas.SERIES[series][0], canvas.SERIES[series][1]

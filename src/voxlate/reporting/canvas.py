@@ -1,0 +1,153 @@
+"""The canvas: one look for every figure, and PNG bytes that are the same for the same input.
+
+Figures are made through matplotlib's objects on the Agg canvas. Nothing is drawn through ``pyplot``, and a user's own
+``matplotlibrc`` changes nothing. Colours are those of Okabe and Ito (Color Universal Design, 2008,
+https://jfly.uni-koeln.de/color/), which colour-blind readers tell apart; shape or text says the same a second time.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+PAGE_WIDTH_MM = 180.0  # two columns of a journal page
+MM_PER_INCH = 25.4
+DPI = 200
+
+INK = "#1a1a1a"
+MUTED = "#5f6368"
+HAIRLINE = "#d0d3d6"
+PAPER = "#ffffff"
+VERMILION = "#d55e00"
+BLUE = "#0072b2"
+GREEN = "#009e73"
+PURPLE = "#aa4c8a"
+GREY = "#7a7f85"
+OUTLINE = "#f0e442"  # on black: the lesion
+
+SERIES = (
+    (GREY, "s", (0, (1, 1.2))),
+    (BLUE, "D", (0, (4, 1.6))),
+    (VERMILION, "o", "solid"),
+    (GREEN, "^", (0, (6, 1.5, 1, 1.5))),
+    (PURPLE, "v", (0, (2, 1))),
+)
+"""Colour, marker and dash of the first, second, ... series: each differs from the others in all three."""
+
+SMALL, TEXT, HEADING = 6.5, 7.5, 8.5
+
+ERROR_COLOURS = LinearSegmentedColormap.from_list(
+    "voxlate-error",
+    [
+        (0.0, "#08306b"),
+        (0.18, "#2171b5"),
+        (0.36, "#9ecae1"),
+        (0.5, "#fafafa"),
+        (0.64, "#fdbb76"),
+        (0.82, "#d8550a"),
+        (1.0, "#6b1d00"),
+    ],
+)
+"""Blue for too dark, white for right, orange for too bright: two hues that no common colour blindness confuses."""
+
+_STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": TEXT,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.labelsize": TEXT,
+    "axes.linewidth": 0.6,
+    "axes.titlesize": HEADING,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e8ea",
+    "grid.linewidth": 0.5,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "legend.frameon": False,
+    "legend.fontsize": SMALL,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "image.interpolation": "bilinear",
+    "text.usetex": False,
+    "text.parse_math": False,  # names of cases are data, not formulas
+}
+_KEPT = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "timezone", "date.epoch"})
+
+
+@contextmanager
+def _look() -> Iterator[None]:
+    settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key not in _KEPT}
+    settings.update(_STYLE)
+    with mpl.rc_context(settings):
+        yield
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Wraps a drawing function so that it draws in the one look, whatever the user's settings are."""
+
+    @wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with _look():
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def new_figure(*, width_mm: float = PAGE_WIDTH_MM, height_mm: float) -> Figure:
+    """An empty figure of that size on an Agg canvas."""
+    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_png(figure: Figure, *, dpi: int = DPI) -> bytes:
+    """The figure as PNG; no date, no software version, so the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with _look():
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    path = font_manager.findfont(_STYLE["font.family"][0], fallback_to_default=True)
+    return frozenset(font_manager.get_font(path).get_charmap())
+
+
+def legible(text: str, *, longest: int = 80) -> str:
+    """The text on one line, with what the font cannot show as ``?`` and the middle of long texts left out.
+
+    Example:
+        >>> legible("a" + chr(10) + "b")
+        'a?b'
+    """
+    shown = "".join(letter if ord(letter) in _glyphs() and letter.isprintable() else "?" for letter in text)
+    if len(shown) <= longest:
+        return shown
+    half = (longest - 1) // 2
+    return f"{shown[:half]}…{shown[-half:]}"

@@ -1,0 +1,123 @@
+"""The report: one self-contained HTML page that opens with the answer.
+
+No script, no font and no picture is fetched from anywhere: the style is inline, pictures are base64 PNG, and a content
+security policy forbids the rest. Every string of the report is escaped by the template engine, because names of cases
+and files come from outside.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from voxlate._version import __version__
+from voxlate.errors import UsageError
+from voxlate.io.atomic import write_text
+from voxlate.reporting.tables import compare, score_tables, slice_tables
+from voxlate.reporting.words import meaning, metric_title
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure of the page.
+
+    Attributes:
+        title: What it shows, without a full stop.
+        caption: How to read it, as sentences.
+        png: The picture.
+        alt: The picture in words for those who do not see it; by default title and caption.
+    """
+
+    title: str
+    caption: str
+    png: bytes
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a page says.
+
+    Attributes:
+        title: What was evaluated: ``T1 to T2, avula2020-t1-to-t2``.
+        verdict: The answer in a sentence or two: how good, compared with what, on how many.
+        summary: As ``voxlate.evaluation.summarise`` gives it.
+        illustrations: Figures, in the order in which they are read.
+        facts: Provenance from a name to its value: model digest, recipe, cohort, split, software.
+        warnings: What a reader must know before the numbers, one sentence each.
+    """
+
+    title: str
+    verdict: str
+    summary: Mapping[str, Any]
+    illustrations: Sequence[Illustration] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+
+def render_report(report: Report) -> str:
+    """The page as HTML; the same report gives the same text.
+
+    Raises:
+        UsageError: If an illustration is not a PNG file.
+    """
+    template = (resources.files("voxlate.reporting") / "report.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    scores, slices = score_tables(report.summary), slice_tables(report.summary)
+    metrics = dict.fromkeys(column.metric for table in (*scores, *slices) for column in table.columns)
+    return environment.from_string(template).render(
+        report=report,
+        score_tables=scores,
+        slice_tables=slices,
+        comparisons=compare(report.summary),
+        figures=[_embed(illustration) for illustration in report.illustrations],
+        glossary=_glossary(metrics),
+        version=__version__,
+    )
+
+
+def write_report(path: Path, report: Report) -> Path:
+    """Writes the page whole or not at all and returns its path.
+
+    Raises:
+        UsageError: If an illustration is not a PNG file.
+        WriteError: If the file could not be written.
+    """
+    write_text(path, render_report(report))
+    return path
+
+
+def _embed(illustration: Illustration) -> dict[str, object]:
+    png = illustration.png
+    if not png.startswith(PNG_SIGNATURE) or len(png) < 24:
+        raise UsageError(
+            "a PNG file", came=repr(png[:8]), where=illustration.title, remedy="Draw it with voxlate.reporting.to_png."
+        )
+    width, height = struct.unpack(">II", png[16:24])
+    return {
+        "title": illustration.title,
+        "caption": illustration.caption,
+        "alt": illustration.alt or f"{illustration.title}. {illustration.caption}",
+        "data": base64.b64encode(png).decode("ascii"),
+        "width": width,
+        "height": height,
+    }
+
+
+def _glossary(metrics: Mapping[str, None]) -> list[tuple[str, str]]:
+    terms = [(metric_title(metric), meaning(metric)) for metric in metrics if meaning(metric)]
+    return [
+        *terms,
+        ("interval", "95 % bootstrap interval over cases: if the cases were drawn again, the mean would mostly lie in it"),
+        ("Wilcoxon p", "paired signed-rank test; with few cases it cannot become small, however clear the difference"),
+        ("n/a", "not available: the region is empty in the case, or the metric is undefined; never averaged in"),
+    ]

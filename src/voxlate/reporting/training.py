@@ -1,0 +1,116 @@
+"""Figures during training: the picture of the moment, the progression strip, the curves (Avula et al., Figures 14, 15).
+
+The predictions of the strip are kept as small arrays beside the figures, so that a resumed run draws all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxlate.config import Recipe
+from voxlate.contrast import get_contrast
+from voxlate.io.atomic import replacing, write_bytes
+from voxlate.reporting.canvas import to_png
+from voxlate.reporting.curves import draw_curves
+from voxlate.reporting.panels import Panel, draw_translation
+from voxlate.reporting.progression import Frame, draw_progression
+from voxlate.reporting.views import PLANES, SliceChoice, choose_slice
+from voxlate.reporting.words import number
+from voxlate.training.journal import read_log
+from voxlate.training.validation import Example, Validation
+
+
+class FigureDrawer:
+    """An observer that draws the first validation case every so often and keeps its slice for the strip."""
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self._folder = folder
+        self._recipe = recipe
+        self._every = recipe.training.figure_every
+        self._next = 0
+
+    def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
+        """Draws nothing: a figure belongs to a validation."""
+
+    def validated(self, step: int, validation: Validation) -> None:
+        """Draws the first validation after every ``figure_every`` steps."""
+        if step < self._next:
+            return
+        self._next = (step // self._every + 1) * self._every
+        example = validation.example
+        panel = self._panel(example, validation.metrics)
+        heading = f"Step {step}: {example.case_id}"
+        write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_translation(panel, heading=heading)))
+        self._keep(step, example, validation.metrics["mae"])
+
+    def finish(self, log: Path) -> None:
+        """Draws the strip and the curves of the whole run."""
+        rows = read_log(log)
+        if rows:
+            write_bytes(self._file("curves.png"), to_png(draw_curves(rows)))
+        kept = [dict(np.load(path)) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
+        if kept:
+            write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
+
+    def _panel(self, example: Example, metrics: Mapping[str, float]) -> Panel:
+        recipe = self._recipe
+        values = ", ".join(f"{name.upper()} {number(metrics[name])}" for name in ("mae", "psnr", "ssim"))
+        return Panel(
+            case=example.case_id,
+            sources={get_contrast(recipe.source[0]).title: example.source},
+            prediction=example.prediction,
+            truth=example.truth,
+            target=get_contrast(recipe.target).title,
+            spacing_mm=example.spacing_mm,
+            mask=example.mask,
+            numbers=(f"mean of the validation cases, foreground, normalised intensity: {values}",),
+        )
+
+    def _keep(self, step: int, example: Example, mae: float) -> None:
+        choice = choose_slice("axial", shape=_triple(example.truth.shape), mask=example.mask)
+        where = [slice(None)] * 3
+        where[PLANES["axial"]] = slice(choice.index, choice.index + 1)
+        arrays = {name: getattr(example, name)[tuple(where)] for name in ("prediction", "truth", "mask")}
+        path = self._file(f"frames/step_{step:09d}.npz")
+        with replacing(path) as temporary:
+            np.savez_compressed(
+                temporary,
+                step=step,
+                mae=mae,
+                case=example.case_id,
+                spacing_mm=example.spacing_mm,
+                rule=choice.rule,
+                **arrays,
+            )
+
+    def _strip(self, kept: list[dict[str, Any]]) -> Any:  # noqa: ANN401  (a figure of matplotlib's)
+        last = kept[-1]
+        frames = [Frame(int(one["step"]), one["prediction"], float(one["mae"])) for one in kept]
+        return draw_progression(
+            [frame for frame in frames if frame.prediction.shape == last["truth"].shape],
+            truth=last["truth"],
+            choice=SliceChoice("axial", 0, str(last["rule"])),
+            spacing_mm=_spacing(last["spacing_mm"]),
+            target=get_contrast(self._recipe.target).title,
+            mask=last["mask"],
+            case=str(last["case"]),
+        )
+
+    def _file(self, name: str) -> Path:
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    i, j, k = shape
+    return i, j, k
+
+
+def _spacing(values: Any) -> tuple[float, float, float]:  # noqa: ANN401  (an array from a file)
+    i, j, k = (float(value) for value in values)
+    return i, j, k

@@ -1,0 +1,103 @@
+"""Words: how metrics, methods, regions and numbers are written on figures and pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from voxlate.metrics import METRICS, SLICE_METRICS, Better
+
+BASELINES = ("identity", "lookup")
+"""The trivial methods, in the order in which tables and plots show them, before everything else."""
+
+_METRICS = {**METRICS, **SLICE_METRICS}
+_SIMILARITIES = frozenset({"ssim", "ncc"})
+_METHODS = {"identity": "identity (baseline)", "lookup": "intensity lookup (baseline)", "model": "model"}
+_MEANINGS = {
+    "mae": "mean absolute error",
+    "mse": "mean squared error",
+    "rmse": "root mean squared error",
+    "psnr": "peak signal-to-noise ratio",
+    "ssim": "structural similarity, 1 is identical",
+    "ncc": "normalised cross-correlation, 1 is identical up to scale",
+    "mae_slice_total": "sum over the slices of each slice's mean absolute error",
+    "mae_slice_average": "that sum divided by the number of slices",
+    "mse_slice_total": "sum over the slices of each slice's mean squared error",
+    "mse_slice_average": "that sum divided by the number of slices",
+}
+NOT_AVAILABLE = "n/a"
+
+
+def metric_title(metric: str, *, unit: str = "") -> str:
+    """The metric's name with the unit, where it has one: ``MAE (HU)``. The unit ``1`` is not written."""
+    title = _METRICS[metric].title if metric in _METRICS else metric
+    return f"{title} ({unit})" if unit not in {"", "1"} else title
+
+
+def meaning(metric: str) -> str:
+    """What the metric is, in words; empty if that is not known."""
+    return _MEANINGS.get(metric, "")
+
+
+def better(metric: str) -> Better:
+    """Which direction is better; lower for what the catalogue does not know, such as a loss."""
+    return _METRICS[metric].better if metric in _METRICS else "lower"
+
+
+def direction(metric: str) -> str:
+    """The better direction in words."""
+    return f"{better(metric)} is better"
+
+
+def arrow(metric: str) -> str:
+    """The better direction as an arrow, to stand beside the words."""
+    return "\N{UPWARDS ARROW}" if better(metric) == "higher" else "\N{DOWNWARDS ARROW}"
+
+
+def method_title(method: str) -> str:
+    """The method as readers know it; a baseline says that it is one."""
+    return _METHODS.get(method, method)
+
+
+def in_order(methods: Iterable[str]) -> list[str]:
+    """Methods as they are shown: the baselines, then the others in the order in which they come, each once."""
+    found = list(dict.fromkeys(methods))
+    return [name for name in BASELINES if name in found] + [name for name in found if name not in BASELINES]
+
+
+def number(value: float | None, *, metric: str = "") -> str:
+    """A score with as many digits as it deserves; ``n/a`` if there is none.
+
+    Similarities get three decimals, decibels one, errors three significant digits.
+
+    Example:
+        >>> number(0.91234, metric="ssim"), number(31.27, metric="mae"), number(None)
+        ('0.912', '31.3', 'n/a')
+    """
+    if value is None or math.isnan(value):
+        return NOT_AVAILABLE
+    if math.isinf(value):
+        return "\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}"
+    if metric in _SIMILARITIES:
+        text = f"{value:.3f}"
+    elif metric == "psnr":
+        text = f"{value:.1f}"
+    else:
+        text = _three_digits(value)
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _three_digits(value: float) -> str:
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if -4 <= exponent < 6:
+        return f"{value:.{max(0, 2 - exponent)}f}"
+    return f"{value:.2e}"
+
+
+def p_value(value: float | None) -> str:
+    """A p value with two significant digits, ``< 0.001`` below that."""
+    if value is None or math.isnan(value):
+        return NOT_AVAILABLE
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
