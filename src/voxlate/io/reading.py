@@ -1,0 +1,106 @@
+"""Reading a volume: header, geometry gate, voxels, values; nothing is trusted before it is checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voxlate.config import Reading
+from voxlate.contrast import Contrast
+from voxlate.errors import GeometryError, ReadError
+from voxlate.io.formats import format_of
+from voxlate.io.geometry import is_sheared, place, shear, shear_error, square_grid
+from voxlate.io.layout import Layout
+from voxlate.io.paths import header_path, volume_suffix
+from voxlate.io.provenance import digest_of
+from voxlate.io.voxels import physical, read_stored
+from voxlate.volume import Grid, Volume
+
+DEFAULT_READING = Reading()
+
+
+def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: Reading = DEFAULT_READING) -> Volume:
+    """Reads an image with its place in the world.
+
+    Args:
+        path: A file that ends in .nii, .nii.gz, .hdr (or its .img), .mha, .mhd, .nrrd or .nhdr.
+        contrast: What the image shows; decides how a sheared one is resampled (labels: nearest).
+        reading: What may be accepted that is refused by default; it is recorded in the volume's ``notes``.
+
+    Returns:
+        Voxels ``(i, j, k)`` in physical values (i runs fastest in memory, as in the file), affine to RAS+ mm.
+        Unscaled integers stay integers; scaled ones are float32, or float64 if so stored.
+
+    Raises:
+        ReadError: If the file is missing, damaged, or not one 3-D image with real, finite voxels.
+        GeometryError: If it does not state one usable geometry.
+
+    Example:
+        >>> volume = read_volume("T1.nii.gz", contrast=get_contrast("t1"))  # doctest: +SKIP
+    """
+    layout = _layout(path)
+    grid, notes = place(layout.placement, layout.shape, reading=reading, where=layout.header)
+    _square(grid, reading=reading, where=layout.header)
+    array, filled = physical(read_stored(layout), layout, reading=reading)
+    volume = Volume(
+        array,
+        grid.affine,
+        contrast=contrast,
+        notes=(*layout.notes, *notes, *filled),
+        trailing_axes=layout.trailing_axes,
+    )
+    if not is_sheared(grid.affine):
+        return volume
+    from voxlate.io.squaring import resample_square
+
+    note = f"A sheared grid (cosine {shear(grid.affine):.3g}) was resampled to a square one."
+    return resample_square(volume).with_note(note)
+
+
+def read_grid(path: str | Path, *, reading: Reading = DEFAULT_READING) -> Grid:
+    """The grid of an image, from its header alone.
+
+    Raises:
+        ReadError: If the header cannot be trusted.
+        GeometryError: If it does not state one usable geometry.
+    """
+    layout = _layout(path)
+    grid, _ = place(layout.placement, layout.shape, reading=reading, where=layout.header)
+    return _square(grid, reading=reading, where=layout.header)
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 in hexadecimal of a file's bytes; of an image kept in two files, of the header's and the data's.
+
+    Raises:
+        ReadError: If a file is missing or unreadable, or a header does not name its data file.
+    """
+    path = header_path(path)
+    try:
+        files: tuple[Path, ...] = (path,)
+        if volume_suffix(path) in {".hdr", ".mhd", ".nhdr"}:
+            layout = format_of(path).read_layout(path)
+            files = (path, layout.data) if layout.data != path else files
+        return digest_of(files)
+    except OSError as error:
+        remedy = "Check the path and its permissions."
+        raise ReadError("a readable file", came=str(error), where=path, remedy=remedy) from error
+
+
+def _layout(path: str | Path) -> Layout:
+    header = header_path(path)
+    try:
+        return format_of(header).read_layout(header).checked()
+    except OSError as error:
+        remedy = "Check the path and its permissions."
+        raise ReadError("a readable file", came=str(error), where=header, remedy=remedy) from error
+
+
+def _square(grid: Grid, *, reading: Reading, where: Path) -> Grid:
+    if not is_sheared(grid.affine):
+        return grid
+    if reading.on_shear == "refuse":
+        raise shear_error(grid.affine, where)
+    try:
+        return square_grid(grid)
+    except GeometryError as error:
+        raise GeometryError(error.expected, came=str(error.came), where=where, remedy=error.remedy) from error

@@ -1,0 +1,75 @@
+"""Writing a volume: the type that holds it, the geometry as it is, the sidecar, all at once or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voxlate.config import Reading
+from voxlate.errors import WriteError
+from voxlate.io.atomic import fill, replacing_all
+from voxlate.io.formats import format_of
+from voxlate.io.geometry import is_sheared, place, shear_error
+from voxlate.io.layout import Placement
+from voxlate.io.packing import Part, Picture
+from voxlate.io.paths import header_path
+from voxlate.io.provenance import Provenance, digest_of, read_provenance, sidecar_path
+from voxlate.io.voxels import storable
+from voxlate.volume import Volume
+
+
+def write_volume(
+    volume: Volume, path: str | Path, *, provenance: Provenance | None = None, overwrite: bool = False
+) -> Path:
+    """Writes an image, and beside it its sidecar if ``provenance`` is given.
+
+    All files are complete and durable before the first gets its final name; the order is sidecar, data, header, so
+    that no synthetic image is ever seen without its mark.
+
+    Args:
+        volume: Reals become float32, CT numbers int16, labels the smallest unsigned integer; integers stay.
+        path: Its suffix decides the format (.nii, .nii.gz, .hdr, .mha, .mhd, .nrrd, .nhdr). The folder must exist.
+        provenance: What the sidecar says; ``output_sha256`` is filled in.
+        overwrite: Whether files of these names may be replaced.
+
+    Returns:
+        The path of the image (of the header, for a pair).
+
+    Raises:
+        WriteError: If a value does not fit its type, a file is there already, or the disk says no.
+        GeometryError: If the grid is one that no reader would accept, sheared ones included.
+        UsageError: If the suffix names no format.
+    """
+    path = header_path(path)
+    target = format_of(path)
+    place(Placement({"affine": volume.affine}), volume.shape, reading=Reading(), where=path)
+    if is_sheared(volume.affine):
+        raise shear_error(volume.affine, path)
+    comment = provenance.comment() if provenance else "Voxlate"
+    picture = Picture(storable(volume, where=path), volume.affine, volume.trailing_axes, comment)
+    parts = target.parts(picture, path)
+    sidecar = sidecar_path(path) if provenance else None
+    _refuse_existing([*([sidecar] if sidecar else []), *(part.path for part in parts)], overwrite=overwrite)
+    if sidecar and sidecar.exists() and read_provenance(path) is None:
+        remedy = "Choose another name; that file is not Voxlate's."
+        raise WriteError("room for the sidecar", came="another program's file", where=sidecar, remedy=remedy)
+    _write(parts, sidecar, provenance)
+    return path
+
+
+def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
+    for path in paths:
+        if path.exists() and not overwrite:
+            remedy = "Choose another name, or allow overwriting."
+            raise WriteError("a new file", came="one that is there already", where=path, remedy=remedy)
+
+
+def _write(parts: list[Part], sidecar: Path | None, provenance: Provenance | None) -> None:
+    finals = [part.path for part in parts]
+    with replacing_all([*([sidecar] if sidecar else []), *finals]) as temporaries:
+        images = temporaries[-len(parts) :]
+        for part, temporary in zip(parts, images, strict=True):
+            fill(temporary, part.pieces)
+        if sidecar and provenance:
+            digest = digest_of(tuple(reversed(images)))
+            record = provenance.model_copy(update={"output_sha256": digest})
+            fill(temporaries[0], [(record.model_dump_json(indent=1) + "\n").encode()])
