@@ -282,7 +282,7 @@ def _place(low: int, high: int, *, size: int, length: int) -> tuple[int, int]:
     if size <= high - low:
         return low, high - size
     start = low - (size - (high - low)) // 2
-    start = min(max(start, 0), length - size) if size <= length else (length - size) // 2
+    start = min(max(start, 0), length - size) if size <= length else -((size - length) // 2)
     return start, start
 
 

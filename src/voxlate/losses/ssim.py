@@ -1,8 +1,9 @@
 """The structural similarity index as a loss (Wang, Bovik, Sheikh & Simoncelli 2004, doi:10.1109/TIP.2003.819861).
 
 ``1 - mean of SSIM over the mask``, where at every voxel
-``SSIM = (2 m_p m_t + C1) (2 s_pt + C2) / ((m_p^2 + m_t^2 + C1) (s_p^2 + s_t^2 + C2))`` with means, variances and covariance in a Gaussian window of 11 voxels and standard deviation 1.5 along every axis,
-``C1 = (0.01 L)^2``, ``C2 = (0.03 L)^2`` and ``L`` the ``data_range``, which is never guessed from the images.
+``SSIM = (2 m_p m_t + C1) (2 s_pt + C2) / ((m_p^2 + m_t^2 + C1) (s_p^2 + s_t^2 + C2))`` with means, variances and
+covariance in a Gaussian window of 11 voxels and standard deviation 1.5 along every axis, ``C1 = (0.01 L)^2``,
+``C2 = (0.03 L)^2`` and ``L`` the ``data_range``, which is never guessed from the images.
 
 At the image's border the window is cut off and its weights are scaled to sum to 1, so that the map has the image's
 size. The window runs over voxels outside the mask too: only the average is masked. MONAI's ``compute_ssim_and_cs``

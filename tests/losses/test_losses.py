@@ -1,0 +1,189 @@
+"""The contract of every loss in the catalogue, and each against its formula or an independent implementation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from voxlate.errors import UsageError
+from voxlate.losses import LOSSES, WeightedLoss
+
+every_loss = pytest.mark.parametrize("name", list(LOSSES))
+both_dims = pytest.mark.parametrize("dims", [2, 3])
+
+
+def images(
+    dims: int, *, batch: int = 2, channels: int = 1, size: int = 14, seed: int = 0
+) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (size, size - 2, size + 1)[:dims]
+    prediction, target = (torch.rand(batch, channels, *shape, generator=generator) for _ in range(2))
+    mask = (torch.rand(batch, 1, *shape, generator=generator) > 0.4).float()
+    return prediction, target, mask
+
+
+@every_loss
+@both_dims
+def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, dims: int) -> None:
+    prediction, target, mask = images(dims, channels=2)
+    loss = LOSSES[name](dims=dims, data_range=1.0)
+    prediction.requires_grad_()
+    value = loss(prediction, target, mask)
+    value.backward()
+    assert value.shape == ()
+    assert value > 0
+    assert prediction.grad is not None
+    assert torch.isfinite(prediction.grad).all()
+    assert prediction.grad.abs().sum() > 0
+    perfect = target.clone().requires_grad_()
+    nothing = loss(perfect, target, mask)
+    nothing.backward()
+    assert abs(float(nothing.detach())) < 1e-6
+    assert perfect.grad is not None
+    assert perfect.grad.abs().max() < 1e-4, "no NaN and no push away from a perfect prediction"
+
+
+@every_loss
+def test_empty_mask_gives_0_without_nan(name: str) -> None:
+    prediction, target, mask = images(2)
+    prediction.requires_grad_()
+    loss = LOSSES[name](dims=2, data_range=1.0)
+    value = loss(prediction, target, torch.zeros_like(mask))
+    value.backward()
+    assert float(value.detach()) == 0
+    assert prediction.grad is not None
+    assert torch.equal(prediction.grad, torch.zeros_like(prediction))
+
+
+@every_loss
+def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
+    prediction, target, mask = images(2)
+    mask[1] = 0
+    loss = LOSSES[name](dims=2, data_range=1.0)
+    assert float(loss(prediction, target, mask)) == pytest.approx(float(loss(prediction[:1], target[:1], mask[:1])))
+
+
+@pytest.mark.parametrize("name", ["l1", "l2", "euclidean", "huber"])
+def test_what_the_mask_leaves_out_has_no_influence_not_even_nan(name: str) -> None:
+    prediction, target, mask = images(2)
+    loss = LOSSES[name](dims=2, data_range=1.0)
+    expected = loss(prediction, target, mask)
+    spoiled = target.masked_fill(mask == 0, float("nan"))
+    assert torch.equal(loss(prediction, spoiled, mask), expected)
+
+
+def test_ssim_averages_inside_the_mask_only() -> None:
+    prediction, target, mask = images(2, size=40)
+    mask[..., 15:] = 0
+    prediction[..., 15:] = target[..., 15:] = 0.0
+    loss = LOSSES["ssim"](dims=2, data_range=1.0)
+    assert float(loss(prediction, target, mask)) > float(loss(prediction, target, torch.ones_like(mask))) * 1.5
+
+
+@both_dims
+def test_pixelwise_losses_are_their_formulas(dims: int) -> None:
+    prediction, target, mask = images(dims, channels=2)
+    p, t, inside = (x.double().numpy() for x in (prediction, target, mask.expand_as(target)))
+    d = (p - t)[inside > 0]
+    per_sample = [np.sqrt(((p - t)[b][inside[b] > 0] ** 2).mean()) for b in range(2)]
+    h = np.where(np.abs(d) <= 0.2, d**2 / 2, 0.2 * (np.abs(d) - 0.1))
+    expected = {"l1": np.abs(d).mean(), "l2": (d**2).mean(), "euclidean": np.mean(per_sample), "huber": h.mean()}
+    options = {"huber": {"delta": 0.2}}
+    found = {
+        name: float(LOSSES[name](dims=dims, data_range=1.0, **options.get(name, {}))(prediction, target, mask))
+        for name in expected
+    }
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_euclidean_does_not_depend_on_the_size_of_the_image() -> None:
+    values = [
+        float(LOSSES["euclidean"](dims=2, data_range=1.0)(torch.full(s, 0.3), torch.zeros(s), torch.ones(s)))
+        for s in ((1, 1, 8, 8), (1, 1, 32, 16))
+    ]
+    assert values == pytest.approx([0.3, 0.3])
+
+
+@both_dims
+@pytest.mark.parametrize("data_range", [1.0, 4.095])
+def test_ssim_agrees_with_scikit_image_and_monai_away_from_the_border(dims: int, data_range: float) -> None:
+    from monai.metrics.regression import compute_ssim_and_cs
+
+    prediction, target, _ = images(dims, batch=1, size=22)
+    prediction = 0.6 * target + 0.4 * prediction
+    mask = torch.zeros_like(target)
+    mask[(..., *[slice(5, -5)] * dims)] = 1
+    found = 1 - float(LOSSES["ssim"](dims=dims, data_range=data_range)(prediction, target, mask))
+    monai, _ = compute_ssim_and_cs(
+        prediction, target, spatial_dims=dims, data_range=data_range, kernel_size=[11] * dims, kernel_sigma=[1.5] * dims
+    )
+    assert found == pytest.approx(float(monai.mean()), abs=2e-5)
+    _, whole = structural_similarity(
+        prediction[0, 0].double().numpy(), target[0, 0].double().numpy(), data_range=data_range, full=True,
+        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+    )  # fmt: skip
+    assert found == pytest.approx(float(whole[mask[0, 0].numpy() > 0].mean()), abs=2e-5)
+
+
+@pytest.mark.parametrize("size", [(3, 5), (16, 12)])
+def test_ssim_accepts_images_smaller_than_its_window(size: tuple[int, int]) -> None:
+    target = torch.rand(1, 1, *size)
+    value = LOSSES["ssim"](dims=2, data_range=1.0)(1 - target, target, torch.ones_like(target))
+    assert 0 < float(value) <= 2
+
+
+@settings(max_examples=20, deadline=None)
+@given(shift=st.floats(0.0, 1.0), scale=st.floats(0.1, 4.0))
+def test_ssim_depends_on_the_data_range_and_not_on_the_unit(shift: float, scale: float) -> None:
+    prediction, target, mask = images(2)
+    prediction, target = prediction + shift, target + shift
+    plain = LOSSES["ssim"](dims=2, data_range=1.0)(prediction, target, mask)
+    scaled = LOSSES["ssim"](dims=2, data_range=scale)(prediction * scale, target * scale, mask)
+    assert float(scaled) == pytest.approx(float(plain), abs=1e-3)
+
+
+def test_weighted_loss_adds_its_terms_up() -> None:
+    prediction, target, mask = images(2)
+    section: dict[str, float | dict[str, Any]] = {"l1": 2.0, "huber": {"weight": 3, "delta": 0.5}, "ssim": 0}
+    total, parts = WeightedLoss(section, dims=2, data_range=1.0)(prediction, target, mask)
+    assert set(parts) == {"l1", "huber"}, "a weight of 0 switches a term off"
+    assert float(total) == pytest.approx(2 * float(parts["l1"]) + 3 * float(parts["huber"]))
+    huber = LOSSES["huber"](dims=2, data_range=1.0, delta=0.5)
+    assert float(parts["huber"]) == pytest.approx(float(huber(prediction, target, mask)))
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"l3": 1.0}, "l3"),
+        ({"l1": -1.0}, "loss.l1"),
+        ({"l1": float("nan")}, "loss.l1"),
+        ({"l1": {"delta": 1}}, "loss.l1"),
+        ({"l1": {"weight": 1, "delta": 1}}, "delta"),
+        ({"huber": {"weight": 1, "delta": "wide"}}, "delta"),
+        ({}, "weight above 0"),
+        ({"l1": 0.0}, "weight above 0"),
+    ],
+)
+def test_weighted_loss_refuses_a_section_it_cannot_use(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        WeightedLoss(section, dims=2, data_range=1.0)
+
+
+def test_weighted_loss_computes_in_float32_under_autocast() -> None:
+    prediction, target, mask = images(2, size=40)
+    loss = WeightedLoss(dict.fromkeys(LOSSES, 1.0), dims=2, data_range=1.0)
+    expected, _ = loss(prediction, target, mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, _ = loss(prediction, target, mask)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
+    rounded, _ = loss(prediction.bfloat16(), target, mask)
+    assert float(rounded) == pytest.approx(float(expected), rel=0.02)
