@@ -30,6 +30,7 @@ from voxlate.volume import Volume
 BINS = 32
 REACH_MM = 16.0
 MARGIN = 1.10
+UNRELATED = 0.015
 _LEAST_GAIN = 0.005
 _LEAST_OVERLAP = 0.2
 _LEAST_VOXELS = 2_000
@@ -62,6 +63,11 @@ class Shift:
     def is_misaligned(self) -> bool:
         """Whether the shifted position is better by a clear margin."""
         return self.best > MARGIN * self.given and self.best - self.given > _LEAST_GAIN and any(self.voxels)
+
+    @property
+    def is_unrelated(self) -> bool:
+        """Whether the images share next to no information wherever they are moved, as those of two subjects do."""
+        return self.best < UNRELATED
 
     def describe(self) -> str:
         """The displacement in words, the largest part of it first."""

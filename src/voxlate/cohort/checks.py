@@ -21,8 +21,8 @@ from voxlate.errors import VoxlateError
 from voxlate.io import file_digest, read_volume
 from voxlate.volume import Volume
 
-
 _STRICT = Reading()
+_ONE_BY_ONE = {"duplicate_contrast", "missing_file"}
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,16 @@ def preflight(
 
 
 def _check_left_out(cohort: Cohort) -> Iterator[Finding]:
-    loud = {"duplicate_contrast", "missing_file"}
     for item in cohort.left_out:
-        if item.code in loud:
+        if item.code in _ONE_BY_ONE:
             yield Finding("warning", item.code, "", f"{item.path}: {item.reason}.")
-    quiet = sum(item.code not in loud for item in cohort.left_out)
-    if quiet:
-        yield Finding("info", "left_out", "", f"{quiet} files or folders were left out; `voxlate check` lists them.")
+    unpaired = [item.path.name for item in cohort.left_out if item.code == "unpaired"]
+    if unpaired:
+        names = ", ".join(unpaired[:5]) + (" ..." if len(unpaired) > 5 else "")
+        yield Finding("warning", "unpaired", "", f"{len(unpaired)} files have no partner and were left out: {names}.")
+    others = sum(item.code not in {*_ONE_BY_ONE, "unpaired"} for item in cohort.left_out)
+    if others:
+        yield Finding("info", "left_out", "", f"{others} files or folders belong to no case and were left out.")
 
 
 def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:

@@ -65,7 +65,9 @@ def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volum
     if "label" in {CONTRASTS[name].kind for name in pair}:
         return
     shift = find_shift(fixed, moving)
-    if shift is None or not shift.is_misaligned:
+    if shift is not None and shift.is_unrelated:
+        yield _unrelated(case, pair, shift)
+    if shift is None or shift.is_unrelated or not shift.is_misaligned:
         return
     copy = _copy(fixed, _moved_back(moving, shift))
     if copy is not None:
@@ -77,6 +79,14 @@ def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volum
         "register it (plan.grids: rigid)."
     )
     yield Finding("warning", "misaligned", case.id, message)
+
+
+def _unrelated(case: Case, pair: Pair, shift: Shift) -> Finding:
+    message = (
+        f"{case.paths[pair[1]]} and {case.paths[pair[0]]} share next to no information (normalised mutual information "
+        f"{shift.best:.3f}, however they are moved). Look whether both are of this subject and in this place."
+    )
+    return Finding("warning", "unrelated", case.id, message)
 
 
 def _copied(case: Case, pair: Pair, target: str | None, *, how: str) -> Finding:

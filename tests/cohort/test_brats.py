@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cohort.scans import touch
+from voxlate.cohort import index_cohort
+
+EARLY = ("t1", "t1ce", "t2", "flair", "seg")
+LATE = ("t1n", "t1c", "t2w", "t2f", "seg")
+
+
+def _write(root: Path, case: str, names: tuple[str, ...], separator: str) -> None:
+    touch(*(root / case / f"{case}{separator}{name}.nii.gz" for name in names))
+
+
+def test_names_until_2021(tmp_path: Path) -> None:
+    _write(tmp_path / "HGG", "BraTS19_CBICA_AAB_1", EARLY, "_")
+    _write(tmp_path / "LGG", "Brats18_TCIA10_103_1", EARLY, "_")
+    _write(tmp_path, "BraTS2021_00000", EARLY, "_")
+    _write(tmp_path, "BraTS20_Training_001", EARLY, "_")
+    cohort = index_cohort(tmp_path)
+    assert cohort.layout == "brats"
+    assert {case.id: (case.subject, case.attributes.get("grade")) for case in cohort.cases} == {
+        "Brats18_TCIA10_103_1": ("Brats18_TCIA10_103", "LGG"),
+        "BraTS19_CBICA_AAB_1": ("BraTS19_CBICA_AAB", "HGG"),
+        "BraTS20_Training_001": ("BraTS20_Training_001", None),
+        "BraTS2021_00000": ("BraTS2021_00000", None),
+    }
+    assert {case.attributes["label_convention"] for case in cohort.cases} == {"brats2017"}
+    assert all(set(case.paths) == {"t1", "t1c", "t2", "flair", "labels"} for case in cohort.cases)
+
+
+def test_names_since_2023(tmp_path: Path) -> None:
+    for case in ("BraTS-GLI-00001-000", "BraTS-GLI-00001-001", "BraTS-MEN-00004-000"):
+        _write(tmp_path, case, LATE, "-")
+    cases = index_cohort(tmp_path).cases
+    assert [case.subject for case in cases] == ["BraTS-GLI-00001", "BraTS-GLI-00001", "BraTS-MEN-00004"]
+    assert {case.attributes["label_convention"] for case in cases} == {"brats2023"}
+    assert cases[0].paths["t1"].name == "BraTS-GLI-00001-000-t1n.nii.gz"
+    assert cases[0].paths["flair"].name == "BraTS-GLI-00001-000-t2f.nii.gz"
+
+
+@pytest.mark.parametrize("name", ["W39_1998.09.19_Segm.nii", "BraTS19_XX_1_t1w2.nii.gz", "BraTS19_XX_1.nii.gz"])
+def test_other_names_are_left_out(tmp_path: Path, name: str) -> None:
+    _write(tmp_path, "BraTS19_XX_1", EARLY, "_")
+    touch(tmp_path / "BraTS19_XX_1" / name)
+    assert [item.path.name for item in index_cohort(tmp_path).left_out] == [name]
+
+
+def test_one_case_in_two_folders_is_ambiguous(tmp_path: Path) -> None:
+    for grade in ("HGG", "LGG"):
+        _write(tmp_path / grade, "BraTS19_XX_1", EARLY[:2], "_")
+    _write(tmp_path / "LGG", "BraTS19_XX_2", EARLY, "_")
+    cohort = index_cohort(tmp_path)
+    assert [case.id for case in cohort.cases] == ["BraTS19_XX_2"]
+    assert len(cohort.left_out) == 4
