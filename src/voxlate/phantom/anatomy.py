@@ -1,0 +1,180 @@
+"""Tissue maps: which tissue lies where, on a lattice finer than the image, drawn or taken from label maps.
+
+Several tissue voxels lie in each image voxel (``factor`` along every axis); partial volume comes from averaging their
+signals. ``ANATOMIES`` names the bodies that can be drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.errors import UsageError
+from voxlate.phantom.head import HeadShape, build_head, draw_head
+from voxlate.phantom.lesions import Glioma, draw_glioma
+from voxlate.phantom.tissues import TISSUES, tissue_id
+from voxlate.volume import Grid, Volume
+
+LESION_LABELS: dict[str, int] = {
+    "necrosis": 1,
+    "non_enhancing_tumour": 1,
+    "oedema": 2,
+    "enhancing_tumour": 3,
+}
+"""Labels of the tumour parts as in BraTS 2023: core without enhancement 1, oedema 2, enhancing tumour 3."""
+
+BRAIN_TISSUES: tuple[str, ...] = (
+    "grey_matter",
+    "white_matter",
+    "caudate",
+    "putamen",
+    "pallidum",
+    "thalamus",
+    "choroid_plexus",
+    *LESION_LABELS,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TissueMap:
+    """Tissues on a lattice ``factor`` times finer than an image grid.
+
+    Attributes:
+        tissues: Tissue numbers (``voxlate.phantom.tissues.tissue_id``) ``(i * factor, j * factor, k * factor)``, uint8.
+        grid: The image grid.
+        factor: Tissue voxels along each axis of an image voxel.
+        brain: Brain mask on the image grid, fluid of the sulci included; ``None`` if the anatomy has none.
+    """
+
+    tissues: NDArray[np.uint8]
+    grid: Grid
+    factor: int
+    brain: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        expected = tuple(n * self.factor for n in self.grid.shape)
+        if self.tissues.shape != expected:
+            raise UsageError(
+                f"tissues of shape {expected}",
+                came=f"shape {self.tissues.shape}",
+                remedy="Give factor tissue voxels along each axis of every image voxel.",
+            )
+
+    def labels(self) -> NDArray[np.uint8]:
+        """The tissue that fills most of each image voxel, ``(i, j, k)``; among equals the lower number."""
+        present = [int(number) for number in np.unique(self.tissues)]
+        best = np.zeros(self.grid.shape, dtype=np.uint16)
+        labels = np.zeros(self.grid.shape, dtype=np.uint8)
+        for number in present:
+            count = self.fraction(number)
+            better = count > best
+            labels[better] = number
+            best[better] = count[better]
+        return labels
+
+    def fraction(self, number: int) -> NDArray[np.uint16]:
+        """How many tissue voxels of each image voxel are tissue ``number``, 0 to ``factor ** 3``."""
+        return block_sum(self.tissues == number, self.factor)
+
+    def lesions(self) -> NDArray[np.uint8]:
+        """Tumour parts on the image grid by ``LESION_LABELS``; a voxel belongs to them when they fill half of it."""
+        counts = np.zeros((4, *self.grid.shape), dtype=np.uint16)
+        for name, label in LESION_LABELS.items():
+            counts[label] += self.fraction(tissue_id(name))
+        inside = 2 * counts.sum(axis=0) >= self.factor**3
+        return np.where(inside, counts.argmax(axis=0), 0).astype(np.uint8)
+
+
+def block_sum(mask: NDArray[np.bool_], factor: int) -> NDArray[np.uint16]:
+    """Number of true voxels in each block of ``factor ** 3``."""
+    result = mask.view(np.uint8).astype(np.uint16) if factor == 1 else mask.view(np.uint8)
+    for axis in range(3):
+        parts = [result[(slice(None),) * axis + (slice(n, None, factor),)] for n in range(factor)]
+        total = parts[0].astype(np.uint16)
+        for part in parts[1:]:
+            total += part
+        result = total
+    return result.astype(np.uint16)
+
+
+def from_labels(
+    labels: Volume, table: Mapping[int, str], *, factor: int = 1, elsewhere: str | None = None
+) -> TissueMap:
+    """A tissue map from a label map, so that a real segmentation can be rendered in any contrast.
+
+    Args:
+        labels: Integer labels ``(i, j, k)``.
+        table: From a label to the name of a tissue; label 0 is air unless it says otherwise.
+        factor: How many label voxels make an image voxel along each axis; the image has the whole blocks only.
+        elsewhere: Tissue of labels that the table leaves out; ``None`` refuses them.
+
+    Raises:
+        UsageError: If a label is in neither table nor ``elsewhere``, or a tissue has no such name.
+
+    Example:
+        >>> brain = from_labels(segmentation, {1: "grey_matter", 2: "white_matter"})  # doctest: +SKIP
+    """
+    names = {0: "air", **table}
+    values, where = np.unique(labels.array, return_inverse=True)
+    missing = [int(value) for value in values if int(value) not in names]
+    if missing and elsewhere is None:
+        raise UsageError(
+            "a tissue for every label",
+            came=f"labels {missing[:20]} without one",
+            where=labels.contrast.name if labels.contrast else "",
+            remedy=f"Add them to the table, or name a tissue for elsewhere. Tissues: {', '.join(TISSUES)}.",
+        )
+    numbers = np.array([tissue_id(names.get(int(value), elsewhere or "air")) for value in values], dtype=np.uint8)
+    shape = tuple(n // factor for n in labels.shape)
+    tissues = numbers[where.reshape(labels.shape)][tuple(slice(0, n * factor) for n in shape)]
+    affine = labels.affine @ np.diag([factor, factor, factor, 1.0])
+    affine[:3, 3] = (labels.affine @ np.array([*[(factor - 1) / 2] * 3, 1.0]))[:3]
+    i, j, k = shape
+    brain = np.isin(tissues, [tissue_id(name) for name in BRAIN_TISSUES])
+    mask = 2 * block_sum(brain, factor) >= factor**3 if brain.any() else None
+    return TissueMap(tissues, Grid((i, j, k), affine), factor, mask)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One drawn person: the shape of the body and the lesion in it."""
+
+    shape: HeadShape
+    glioma: Glioma | None
+
+
+def head_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject:
+    """A head of that age with a glioma of that subtype (``GLIOMAS``), or without one for ``"none"``."""
+    shape = draw_head(rng, age=age)
+    return Subject(shape, draw_glioma(rng, subtype=subtype))
+
+
+def head_map(subject: Subject, grid: Grid, *, factor: int) -> TissueMap:
+    """The tissue map of a head on an image grid whose world origin is the middle of the brain."""
+    tissues, brain = build_head(subject.shape, subject.glioma, grid, factor=factor)
+    return TissueMap(tissues, grid, factor, brain)
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A body that can be drawn: how to draw a person and how to build the tissue map; and the image's reach.
+
+    Attributes:
+        draw: ``draw(rng, age=..., subtype=...)`` gives a subject.
+        build: ``build(subject, grid, factor=...)`` gives the tissue map.
+        field_of_view_mm: Edge of the cube that an image covers by default.
+        centre_mm: World coordinates of the cube's centre.
+    """
+
+    draw: Callable[..., Subject]
+    build: Callable[..., TissueMap]
+    field_of_view_mm: float
+    centre_mm: tuple[float, float, float]
+
+
+ANATOMIES: dict[str, Anatomy] = {
+    "head": Anatomy(head_subject, head_map, field_of_view_mm=200.0, centre_mm=(0.0, 1.0, -10.0)),
+}

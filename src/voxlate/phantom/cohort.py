@@ -1,0 +1,241 @@
+"""A simulated cohort on disk: scans as a data set that Voxlate indexes, and the truth beside them.
+
+    OUT/Phantom-00001-000/Phantom-00001-000-t1n.nii.gz    t1n t1c t2w t2f pd in_phase out_phase ct, and seg
+    OUT/participants.tsv                                  age, subtype, grade, enhancement, lesion volume
+    OUT/phantom.json                                      what drew the cohort: seed, options, version
+    OUT/derivatives/truth/tissues.tsv                     numbers and names of tissues
+    OUT/derivatives/truth/Phantom-00001-000/...           tissues, brain mask, noise-free signals, movement, protocols
+
+Names are BraTS's of 2023 and so are the labels of ``seg``: 1 tumour core that does not enhance, 2 oedema, 3 enhancing
+tumour. The same seed and options give the same bytes, whatever the number of workers; a rerun draws the missing cases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate._version import __version__
+from voxlate.catalogue import pick
+from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.errors import UsageError
+from voxlate.io import Provenance, hold, write_text, write_volume
+from voxlate.phantom.anatomy import ANATOMIES
+from voxlate.phantom.protocols import protocol_for
+from voxlate.phantom.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
+from voxlate.phantom.tissues import TISSUES, tissue_id
+from voxlate.volume import Grid, Volume
+
+SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
+"""How BraTS names contrasts; the others keep their canonical names."""
+
+_NOTE = "Simulated by Voxlate's phantom; shows no person."
+
+STREAM_VERSION = 1
+"""Goes up when the same seed draws another cohort."""
+
+
+def case_name(index: int) -> str:
+    """The name of case ``index``, counted from 0.
+
+    Example:
+        >>> case_name(0)
+        'Phantom-00001-000'
+    """
+    return f"Phantom-{index + 1:05d}-000"
+
+
+def make_cohort(
+    out: str | Path,
+    *,
+    cases: int,
+    seed: int,
+    size: int = 96,
+    anatomy: str = "head",
+    contrasts: Sequence[str] = ("t1", "t1c", "t2", "flair"),
+    options: PhantomOptions | None = None,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draws a cohort and writes it.
+
+    Args:
+        out: A folder that is new, empty, or holds a cohort of the same seed and options, which is then completed.
+        cases: How many people.
+        seed: Decides everything random.
+        size: Voxels along each edge of an image.
+        anatomy: A name in ``ANATOMIES``.
+        contrasts: What is acquired of each person, by any alias; the first defines the position of the others.
+        options: Spacing, misalignment, skull stripping and the like.
+        workers: Cases drawn at a time; no effect on the result.
+        progress: Called with the number of finished cases and of all.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: If an argument cannot be used, or the folder holds something else.
+
+    Example:
+        >>> make_cohort("cohort", cases=24, seed=0)  # doctest: +SKIP
+    """
+    root = Path(out)
+    settings = options or PhantomOptions()
+    names = _contrast_names(contrasts)
+    pick(ANATOMIES, anatomy, what="anatomy")
+    _check_counts(cases=cases, size=size, seed=seed)
+    recipe = _identity(seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
+    _claim(root, recipe)
+    with hold(root, what="drawing a phantom cohort"):
+        truth = root / "derivatives" / "truth"
+        truth.mkdir(parents=True, exist_ok=True)
+        write_text(truth / "tissues.tsv", _tissue_table())
+
+        def draw(index: int) -> dict[str, str]:
+            drawn = partial(simulate_case, seed=seed, index=index, size=size, anatomy=anatomy, contrasts=names)
+            return _finished(root, index) or _write_case(root, index, drawn(options=settings))
+
+        rows = _in_parallel(draw, cases, workers=workers, progress=progress)
+        write_text(root / "participants.tsv", _participants(rows))
+    return root
+
+
+def _in_parallel(
+    draw: Callable[[int], dict[str, str]], cases: int, *, workers: int, progress: Callable[[int, int], None] | None
+) -> list[dict[str, str]]:
+    """The rows of all cases in order. Threads suffice: the arithmetic of NumPy and SciPy runs outside the lock."""
+    rows: dict[int, dict[str, str]] = {}
+    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+        pending = {pool.submit(draw, index): index for index in range(cases)}
+        try:
+            for done in as_completed(pending):
+                rows[pending[done]] = done.result()
+                if progress:
+                    progress(len(rows), cases)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [rows[index] for index in range(cases)]
+
+
+def _contrast_names(contrasts: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(get_contrast(name).name for name in contrasts))
+    for name in names:
+        protocol_for(name)
+    if not names:
+        raise UsageError("at least one contrast", came="none", remedy="Name contrasts, for example t1 and t2.")
+    return names
+
+
+def _check_counts(*, cases: int, size: int, seed: int) -> None:
+    if cases < 1 or size < 16 or seed < 0:
+        raise UsageError(
+            "at least one case, 16 voxels and a seed of 0 or more",
+            came=f"{cases} cases, size {size}, seed {seed}",
+            remedy="Choose larger numbers.",
+        )
+
+
+def _identity(**values: Any) -> str:  # noqa: ANN401
+    values["options"] = values["options"].model_dump(mode="json")
+    values["contrasts"] = list(values["contrasts"])
+    about = {
+        "description": "Simulated scans drawn by Voxlate's phantom; no patient. Not for diagnostic use.",
+        "software": "voxlate",
+        "stream_version": STREAM_VERSION,
+        "synthetic": True,
+    }
+    return _json({**about, **values})
+
+
+def _claim(root: Path, recipe: str) -> None:
+    """Takes the folder for this cohort, or refuses it when it holds another or something else."""
+    mark = root / "phantom.json"
+    if mark.is_file():
+        if _without_version(mark.read_text(encoding="utf-8")) == json.loads(recipe):
+            return
+        came = "a phantom cohort of another seed or other options"
+    elif root.exists() and (not root.is_dir() or any(root.iterdir())):
+        came = "something else"
+    else:
+        root.mkdir(parents=True, exist_ok=True)
+        write_text(mark, _json({**json.loads(recipe), "software_version": __version__}))
+        return
+    raise UsageError("a new or empty folder", came=came, where=root, remedy="Give another folder, or remove this one.")
+
+
+def _without_version(text: str) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(text)
+    values.pop("software_version", None)
+    return values
+
+
+def _finished(root: Path, index: int) -> dict[str, str] | None:
+    """The attributes of a case that is already there; they are written last."""
+    path = root / "derivatives" / "truth" / case_name(index) / "attributes.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
+    name = case_name(index)
+    scans, truth = root / name, root / "derivatives" / "truth" / name
+    scans.mkdir(exist_ok=True)
+    truth.mkdir(parents=True, exist_ok=True)
+    for contrast, scan in case.scans.items():
+        suffix = SUFFIXES.get(contrast, contrast)
+        _save(scan.image, case.grid, contrast, scans / f"{name}-{suffix}.nii.gz")
+        _save(scan.noise_free, case.grid, contrast, truth / f"{name}-{suffix}-noise_free.nii.gz")
+    _save(case.lesions, case.grid, "labels", scans / f"{name}-seg.nii.gz")
+    _save(case.tissues, case.grid, "labels", truth / f"{name}-tissues.nii.gz")
+    if case.brain is not None:
+        _save(case.brain.astype(np.uint8), case.grid, "mask", truth / f"{name}-brain.nii.gz")
+    write_text(truth / "misalignment.json", _json({key: _motion(scan) for key, scan in case.scans.items()}))
+    write_text(truth / "acquisition.json", _json({key: _acquisition(scan) for key, scan in case.scans.items()}))
+    row = {"participant_id": name, **case.attributes}
+    write_text(truth / "attributes.json", _json(row))
+    return row
+
+
+def _save(array: NDArray[Any], grid: Grid, contrast: str, path: Path) -> None:
+    about = CONTRASTS[contrast]
+    provenance = Provenance(synthetic=True, target=about.name, unit=about.unit, notes=(_NOTE,))
+    write_volume(Volume(array, grid.affine, about), path, provenance=provenance, overwrite=True)
+
+
+def _motion(scan: Scan) -> dict[str, Any]:
+    return {
+        "translation_mm": list(scan.motion.translation_mm),
+        "rotation_deg": list(scan.motion.rotation_deg),
+        "centre_mm": list(scan.motion.centre_mm),
+        "reference_to_scan": scan.motion.matrix().tolist(),
+    }
+
+
+def _acquisition(scan: Scan) -> dict[str, Any]:
+    return {
+        "protocol": scan.protocol.model_dump(mode="json"),
+        "gain": scan.gain,
+        "noise_sigma": scan.sigma,
+        "coil_coefficients": list(scan.coil.coefficients) if scan.coil else None,
+    }
+
+
+def _json(values: object) -> str:
+    return json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+
+def _tissue_table() -> str:
+    return "index\tname\n" + "".join(f"{tissue_id(name)}\t{name}\n" for name in TISSUES)
+
+
+def _participants(rows: Sequence[dict[str, str]]) -> str:
+    header = list(rows[0])
+    lines = ["\t".join(header), *("\t".join(row[column] for column in header) for row in rows)]
+    return "\n".join(lines) + "\n"

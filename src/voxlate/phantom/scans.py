@@ -1,0 +1,238 @@
+"""One case: a person drawn, scanned in every contrast, with the truth that no scanner shows.
+
+Everything random comes from ``SeedSequence((seed, index))`` with one stream per purpose, so that a case depends neither
+on the other cases nor on the order or number of workers, nor a contrast on which others are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field as Bounded
+
+from voxlate.catalogue import pick
+from voxlate.config import StrictModel
+from voxlate.phantom.acquisition import (
+    CoilField,
+    RigidMotion,
+    digitise,
+    draw_coil,
+    draw_motion,
+    gaussian,
+    rician,
+)
+from voxlate.phantom.anatomy import ANATOMIES, TissueMap
+from voxlate.phantom.lesions import CYCLE, GLIOMAS
+from voxlate.phantom.protocols import PROTOCOLS, Protocol, protocol_for, vary_protocol
+from voxlate.phantom.shapes import Field
+from voxlate.phantom.spins import Spins, draw_spins, render
+from voxlate.phantom.tissues import tissue_id
+from voxlate.volume import Grid
+
+Shift = float | tuple[float, float, float]
+
+
+class PhantomOptions(StrictModel):
+    """What a simulated cohort may vary in.
+
+    Attributes:
+        spacing_mm: Voxel edge; ``None`` fits the anatomy's field of view.
+        factor: Tissue voxels along each axis of an image voxel; ``None`` chooses about 1 mm.
+        misalignment_mm: How far each contrast lies from the reference (the first contrast): one distance for all
+            others, in a random direction, or by contrast a distance or a shift along x, y, z; no header tells.
+        misalignment_deg: Largest turn about each axis of those contrasts.
+        skull_strip: Whether everything outside the brain mask is zero (air in CT), as in BraTS.
+        lesions: ``cycle`` gives each case the next glioma of a fixed cycle, ``none`` leaves heads healthy.
+        bias: Standard deviation of the logarithm of the coil's sensitivity over the image.
+        noise: Factor of the noise of every contrast; 0 for none.
+    """
+
+    spacing_mm: float | None = Bounded(None, gt=0)
+    factor: int | None = Bounded(None, ge=1, le=8)
+    misalignment_mm: float | dict[str, Shift] = 0.0
+    misalignment_deg: float = Bounded(0.0, ge=0, le=30)
+    skull_strip: bool = False
+    lesions: Literal["cycle", "none"] = "cycle"
+    bias: float = Bounded(0.10, ge=0, le=1)
+    noise: float = Bounded(1.0, ge=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One image and how it came about.
+
+    Attributes:
+        image: As stored: int16, MR in arbitrary units or HU, ``(i, j, k)``.
+        noise_free: The same before coil field, noise and rounding, float32.
+        protocol: The scan's sequence and timing.
+        gain: Stored units per unit of signal; 1 for CT.
+        sigma: Standard deviation of the noise per channel in stored units.
+        coil: The coil field; ``None`` for CT.
+        motion: Where the person lies against the reference scan.
+    """
+
+    image: NDArray[np.int16]
+    noise_free: Field
+    protocol: Protocol
+    gain: float
+    sigma: float
+    coil: CoilField | None
+    motion: RigidMotion
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedCase:
+    """A person with all scans and the truth.
+
+    Attributes:
+        grid: The grid of all images.
+        tissues: Most frequent tissue of each voxel ``(i, j, k)``, at the reference position.
+        lesions: Tumour parts by ``LESION_LABELS``.
+        brain: Brain mask.
+        scans: By contrast.
+        attributes: Age, subtype, grade, enhancement and the like.
+    """
+
+    grid: Grid
+    tissues: NDArray[np.uint8]
+    lesions: NDArray[np.uint8]
+    brain: NDArray[np.bool_] | None
+    scans: Mapping[str, Scan]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def streams(seed: int, index: int) -> dict[str, np.random.Generator]:
+    """Independent random generators of case ``index`` of a cohort: for the person, the spins, and each contrast."""
+    names = ("person", "anatomy", "spins", "session", *PROTOCOLS)
+    children = np.random.SeedSequence((seed, index)).spawn(len(names))
+    return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
+
+
+def image_grid(size: int, *, anatomy: str, spacing_mm: float | None) -> Grid:
+    """A cube of ``size`` voxels about the middle of the anatomy; RAS axes, world origin in the anatomy."""
+    body = pick(ANATOMIES, anatomy, what="anatomy")
+    spacing = spacing_mm or body.field_of_view_mm / size
+    affine = np.diag([spacing, spacing, spacing, 1.0])
+    affine[:3, 3] = np.asarray(body.centre_mm) - (size - 1) / 2 * spacing
+    return Grid((size, size, size), affine)
+
+
+def simulate_case(
+    *, seed: int, index: int, size: int, anatomy: str, contrasts: tuple[str, ...], options: PhantomOptions
+) -> SimulatedCase:
+    """Draws case ``index`` of a cohort and scans it.
+
+    Raises:
+        UsageError: If the anatomy or a contrast is not known.
+    """
+    rngs = streams(seed, index)
+    body = pick(ANATOMIES, anatomy, what="anatomy")
+    grid = image_grid(size, anatomy=anatomy, spacing_mm=options.spacing_mm)
+    subtype = CYCLE[index % len(CYCLE)] if options.lesions == "cycle" else "none"
+    age = float(np.round(np.clip(rngs["person"].normal(54, 14), 22, 84)))
+    subject = body.draw(rngs["anatomy"], age=age, subtype=subtype)
+    factor = options.factor or int(np.clip(round(grid.spacing_mm[0] / 1.0), 1, 4))
+    tissue_map = body.build(subject, grid, factor=factor)
+    spins = draw_spins(tissue_map, rngs["spins"])
+    labels = tissue_map.labels()
+    coil = draw_coil(rngs["session"], strength=options.bias)
+    scans = {
+        name: acquire(
+            spins,
+            name,
+            rng=rngs[name],
+            options=options,
+            coil=coil,
+            white_matter=labels == tissue_id("white_matter"),
+            brain=tissue_map.brain,
+            reference=name == contrasts[0],
+        )
+        for name in contrasts
+    }
+    lesions = tissue_map.lesions()
+    return SimulatedCase(grid, labels, lesions, tissue_map.brain, scans, _attributes(subtype, age, tissue_map, lesions))
+
+
+def acquire(
+    spins: Spins,
+    contrast: str,
+    *,
+    rng: np.random.Generator,
+    options: PhantomOptions,
+    coil: CoilField,
+    white_matter: NDArray[np.bool_] | None = None,
+    brain: NDArray[np.bool_] | None = None,
+    reference: bool = True,
+) -> Scan:
+    """One scan of a person.
+
+    Args:
+        spins: The person.
+        contrast: Canonical name of a contrast in ``PROTOCOLS``.
+        rng: Decides protocol variation, movement, gain and noise.
+        options: What may vary.
+        coil: Sensitivity of the receive coil, shared by the scans of a session.
+        white_matter: Where signal-to-noise and gain are set; without it, where there is signal.
+        brain: Brain mask, for skull stripping.
+        reference: Whether this scan defines the position.
+    """
+    protocol = vary_protocol(protocol_for(contrast), rng)
+    motion = _motion(contrast, options, rng=rng, grid=spins.grid)
+    motion = RigidMotion() if reference else motion
+    clean = render(spins, protocol, motion=motion)
+    if protocol.sequence == "ct":
+        sigma = options.noise * protocol.noise_hu
+        image = gaussian(clean, sigma=sigma, rng=rng)
+        scan = Scan(digitise(image), clean, protocol, 1.0, sigma, None, motion)
+        return _stripped(scan, brain, background=-1000) if options.skull_strip else scan
+    level = _level(clean, white_matter)
+    gain = float(rng.uniform(350, 650)) / level
+    sigma = options.noise * gain * level / protocol.snr
+    clean *= np.float32(gain)
+    own = draw_coil(rng, strength=0.15 * options.bias)
+    total = CoilField(tuple(a + b for a, b in zip(coil.coefficients, own.coefficients, strict=True)))
+    image = rician(clean * total.on(spins.grid.shape), sigma=sigma, rng=rng)
+    scan = Scan(digitise(image), clean, protocol, gain, sigma, total, motion)
+    return _stripped(scan, brain, background=0) if options.skull_strip else scan
+
+
+def _level(clean: Field, where: NDArray[np.bool_] | None) -> float:
+    values = clean[where] if where is not None and where.any() else clean[clean > 0.1 * clean.max()]
+    return float(np.median(values))
+
+
+def _motion(contrast: str, options: PhantomOptions, *, rng: np.random.Generator, grid: Grid) -> RigidMotion:
+    wanted = options.misalignment_mm
+    shift = wanted.get(contrast, 0.0) if isinstance(wanted, dict) else wanted
+    distance = 0.0 if isinstance(shift, tuple) else float(shift)
+    turn = options.misalignment_deg if not isinstance(wanted, dict) or contrast in wanted else 0.0
+    drawn = draw_motion(rng, distance_mm=distance, rotation_deg=turn, grid=grid)
+    if isinstance(shift, tuple):
+        return RigidMotion(shift, drawn.rotation_deg, drawn.centre_mm)
+    return drawn
+
+
+def _stripped(scan: Scan, brain: NDArray[np.bool_] | None, *, background: int) -> Scan:
+    if brain is None:
+        return scan
+    image = np.where(brain, scan.image, np.int16(background)).astype(np.int16)
+    clean = np.where(brain, scan.noise_free, np.float32(background)).astype(np.float32)
+    return Scan(image, clean, scan.protocol, scan.gain, scan.sigma, scan.coil, scan.motion)
+
+
+def _attributes(subtype: str, age: float, tissue_map: TissueMap, lesions: NDArray[Any]) -> dict[str, str]:
+    volume_ml = float(np.prod(tissue_map.grid.spacing_mm)) / 1000
+    if subtype == "none":
+        return {"age": f"{age:.0f}", "subtype": "none", "grade": "none", "enhancement": "none", "lesion_ml": "0.0"}
+    kind = GLIOMAS[subtype]
+    return {
+        "age": f"{age:.0f}",
+        "subtype": kind.subtype,
+        "grade": str(kind.grade),
+        "enhancement": "no" if kind.enhancement == "none" else "yes",
+        "lesion_ml": f"{np.count_nonzero(lesions) * volume_ml:.1f}",
+    }

@@ -1,0 +1,161 @@
+"""Spins: the tissue voxels of one person with their own relaxation times, and the signal that they give in a protocol.
+
+Each tissue differs between people (``Tissue.spread``) and from place to place within (``Tissue.texture``: smooth noise,
+half of it shared by T1 and T2, as both follow water content). The signal of each tissue voxel is exact; an image voxel
+gets their average, water and fat apart, so that partial volume, nulling and India-ink lines come out as in a scanner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.phantom import tissues as table
+from voxlate.phantom.acquisition import RigidMotion, point_spread
+from voxlate.phantom.anatomy import TissueMap
+from voxlate.phantom.protocols import Protocol, mr_signal
+from voxlate.phantom.shapes import Field, refine
+from voxlate.phantom.signals import dixon, shortened
+from voxlate.volume import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Spins:
+    """All tissue voxels that are not air, as flat arrays of one length.
+
+    Attributes:
+        grid: The image grid.
+        factor: Tissue voxels along each axis of an image voxel.
+        place: Flat index of each on the tissue lattice.
+        voxel: Flat index of the image voxel that each lies in.
+        tissue: Tissue number.
+        t1_ms: Longitudinal relaxation time of the water.
+        t2_ms: Transverse relaxation time of the water.
+        t2star_ms: Effective transverse relaxation time of the water.
+        proton_density: Relative to cerebrospinal fluid.
+        hu: CT number.
+    """
+
+    grid: Grid
+    factor: int
+    place: NDArray[np.intp]
+    voxel: NDArray[np.intp]
+    tissue: NDArray[np.uint8]
+    t1_ms: Field
+    t2_ms: Field
+    t2star_ms: Field
+    proton_density: Field
+    hu: Field
+
+    def of(self, attribute: str) -> Field:
+        """A property of the tissue table for every tissue voxel."""
+        return np.asarray(_column(attribute)[self.tissue])
+
+    def average(self, values: NDArray[Any], *, motion: RigidMotion | None = None) -> Field:
+        """Mean over each image voxel, air counted as zero, ``(i, j, k)``; of the moved person, if there is a motion."""
+        if motion is not None and motion.moves:
+            return self._average_moved(values, motion)
+        total = np.bincount(self.voxel, weights=values, minlength=int(np.prod(self.grid.shape)))
+        return np.asarray((total / self.factor**3).reshape(self.grid.shape), dtype=np.float32)
+
+    def _average_moved(self, values: NDArray[Any], motion: RigidMotion) -> Field:
+        lattice = self.grid.affine @ np.diag([*[1 / self.factor] * 3, 1.0])
+        first = (1 / self.factor - 1) / 2
+        lattice[:3, 3] = (self.grid.affine @ np.array([first, first, first, 1.0]))[:3]
+        i, j, k = (n * self.factor for n in self.grid.shape)
+        dense = np.zeros(i * j * k, dtype=np.float32)
+        dense[self.place] = values
+        moved = motion.apply(dense.reshape(i, j, k), Grid((i, j, k), lattice))
+        a, b, c = self.grid.shape
+        blocks = moved.reshape(a, self.factor, b, self.factor, c, self.factor)
+        return np.asarray(blocks.mean(axis=(1, 3, 5)), dtype=np.float32)
+
+
+def draw_spins(tissue_map: TissueMap, rng: np.random.Generator) -> Spins:
+    """The tissue voxels of one person, with the variation between people and within tissues drawn."""
+    where = np.flatnonzero(tissue_map.tissues)
+    tissue = tissue_map.tissues.ravel()[where]
+    coarse, middle, fine = (_texture(tissue_map, rng, size)[where] for size in (2.2, 1.4, 0.8))
+    person = {name: _between_people(rng) for name in ("t1_ms", "t2_ms", "proton_density", "hu")}
+    texture = _column("texture")[tissue]
+    water = texture * (0.8 * coarse + 0.45 * fine)
+    t2_factor = person["t2_ms"][tissue] * (1 + 0.7 * water + 0.5 * texture * middle)
+    density = (1 + (person["proton_density"] - 1) / 3)[tissue] * (1 + 0.3 * water)
+    hu = _column("hu") + 3 * _column("texture_hu") * (person["hu"] - 1)
+    return Spins(
+        grid=tissue_map.grid,
+        factor=tissue_map.factor,
+        place=where,
+        voxel=_image_voxels(where, tissue_map),
+        tissue=tissue,
+        t1_ms=np.maximum((_column("t1_ms") * person["t1_ms"])[tissue] * (1 + water), 1).astype(np.float32),
+        t2_ms=(_column("t2_ms")[tissue] * t2_factor).astype(np.float32),
+        t2star_ms=(_column("t2star_ms")[tissue] * t2_factor).astype(np.float32),
+        proton_density=(_column("proton_density")[tissue] * density).astype(np.float32),
+        hu=(hu[tissue] + _column("texture_hu")[tissue] * 0.7 * (middle + fine)).astype(np.float32),
+    )
+
+
+def _column(attribute: str) -> Field:
+    return np.array([getattr(t, attribute) for t in table.TISSUES.values()], dtype=np.float32)
+
+
+def _between_people(rng: np.random.Generator) -> Field:
+    spread = _column("spread")
+    draw = np.clip(rng.standard_normal(spread.size), -2.5, 2.5)
+    return np.asarray(1 + spread * draw, dtype=np.float32)
+
+
+def _texture(tissue_map: TissueMap, rng: np.random.Generator, size_voxels: float) -> Field:
+    from scipy.ndimage import gaussian_filter
+
+    noise = rng.standard_normal(tissue_map.grid.shape, dtype=np.float32)
+    smooth = gaussian_filter(noise, size_voxels, mode="wrap", truncate=3.0)
+    smooth /= smooth.std()
+    return refine(smooth, tissue_map.factor).ravel()
+
+
+def _image_voxels(where: NDArray[np.intp], tissue_map: TissueMap) -> NDArray[np.intp]:
+    factor = tissue_map.factor
+    _, ny, nz = tissue_map.tissues.shape
+    plane, k = np.divmod(where, nz)
+    i, j = np.divmod(plane, ny)
+    _, mj, mk = tissue_map.grid.shape
+    return np.asarray((i // factor * mj + j // factor) * mk + k // factor)
+
+
+def water_and_fat(spins: Spins, protocol: Protocol) -> tuple[NDArray[Any], float]:
+    """Signed signal of the water of every tissue voxel, and that of pure fat per unit of proton density."""
+    t1, t2, t2star, fat = spins.t1_ms, spins.t2_ms, spins.t2star_ms, table.FAT
+    if protocol.contrast_agent:
+        uptake = spins.of("uptake_mmol")
+        t1 = shortened(t1, relaxivity=table.R1_RELAXIVITY, concentration_mmol=uptake).astype(np.float32)
+        t2 = shortened(t2, relaxivity=table.R2_RELAXIVITY, concentration_mmol=uptake).astype(np.float32)
+        t2star = shortened(t2star, relaxivity=table.R2_RELAXIVITY, concentration_mmol=uptake).astype(np.float32)
+    density = spins.proton_density * (1 - spins.of("fat_fraction"))
+    if protocol.flow_void < 1:
+        density = density * np.where(spins.of("flowing") > 0, np.float32(protocol.flow_void), np.float32(1))
+    water = mr_signal(protocol, proton_density=density, t1_ms=t1, t2_ms=t2, t2star_ms=t2star)
+    train = protocol.sequence in {"spin_echo", "inversion_recovery"}
+    fat_t2 = table.FAT_T2_SPIN_ECHO_TRAIN_MS if train else fat.t2_ms
+    lipid = mr_signal(protocol, proton_density=1.0, t1_ms=fat.t1_ms, t2_ms=fat_t2, t2star_ms=fat.t2star_ms)
+    return water, float(lipid)
+
+
+def render(spins: Spins, protocol: Protocol, *, motion: RigidMotion | None = None) -> Field:
+    """The noise-free image ``(i, j, k)``: MR magnitude relative to water at equilibrium, or HU.
+
+    Args:
+        spins: The tissue voxels.
+        protocol: The scan.
+        motion: How the person has moved against the grid.
+    """
+    if protocol.sequence == "ct":
+        return point_spread(spins.average(spins.hu + 1000, motion=motion), protocol) - 1000
+    water_signal, lipid = water_and_fat(spins, protocol)
+    fat_signal = spins.proton_density * spins.of("fat_fraction") * np.float32(lipid)
+    water, fat = (point_spread(spins.average(part, motion=motion), protocol) for part in (water_signal, fat_signal))
+    return dixon(water=water, fat=fat, phase_deg=protocol.fat_phase_deg).astype(np.float32)
