@@ -42,6 +42,15 @@ def test_names_since_2023(tmp_path: Path) -> None:
     assert cases[0].paths["flair"].name == "BraTS-GLI-00001-000-t2f.nii.gz"
 
 
+def test_the_phantom_is_named_alike_and_has_more_contrasts(tmp_path: Path) -> None:
+    _write(tmp_path, "Phantom-00001-000", (*LATE, "pd", "in_phase", "ct"), "-")
+    (tmp_path / "participants.tsv").write_text("participant_id\tgrade\nPhantom-00001-000\tHGG\n", encoding="utf-8")
+    (case,) = index_cohort(tmp_path).cases
+    assert case.subject == "Phantom-00001"
+    assert set(case.paths) == {"t1", "t1c", "t2", "flair", "labels", "pd", "in_phase", "ct"}
+    assert case.attributes == {"grade": "HGG", "label_convention": "brats2023"}
+
+
 @pytest.mark.parametrize("name", ["W39_1998.09.19_Segm.nii", "BraTS19_XX_1_t1w2.nii.gz", "BraTS19_XX_1.nii.gz"])
 def test_other_names_are_left_out(tmp_path: Path, name: str) -> None:
     _write(tmp_path, "BraTS19_XX_1", EARLY, "_")

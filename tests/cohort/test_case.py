@@ -43,7 +43,7 @@ def test_natural_order() -> None:
     ordered = sorted(names, key=natural_key)
     assert ordered.index("case1") < ordered.index("Case2") < ordered.index("case10")
     assert ordered.index("2") < ordered.index("10")
-    assert sorted(names[::-1], key=natural_key) == ordered
+    assert sorted(names[3:] + names[:3], key=natural_key) == ordered
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
     HGG/BraTS19_CBICA_AAB_1/BraTS19_CBICA_AAB_1_t1ce.nii.gz      2017 to 2021: t1 t1ce t2 flair seg
     BraTS-GLI-00001-000/BraTS-GLI-00001-000-t1n.nii.gz           2023 on:      t1n t1c t2w t2f seg
+    Phantom-00001-000/Phantom-00001-000-t1n.nii.gz               as 2023, and any other contrast
 
 A folder ``HGG`` or ``LGG`` above becomes the attribute ``grade``. The meaning of the labels changed with the names and
 is kept as the attribute ``label_convention``: ``brats2017`` (1 necrosis and non-enhancing tumour, 2 oedema,
@@ -24,7 +25,7 @@ from voxlate.io import volume_stem
 
 _UNTIL_2021 = re.compile(r"(?P<case>brats_?\d{2,4}(?:_[^_]+)+)_(?P<contrast>t1|t1ce|t1gd|t2|flair|seg)", re.IGNORECASE)
 _SINCE_2023 = re.compile(
-    r"(?P<case>(?P<subject>brats-[a-z]+(?:-[a-z]+)*-\d+)-(?P<time>\d+))-(?P<contrast>t1n|t1c|t2w|t2f|seg)",
+    r"(?P<case>(?P<subject>(?:brats(?:-[a-z]+)+|phantom)-\d+)-\d+)-(?P<contrast>[a-z0-9_]+)",
     re.IGNORECASE,
 )
 _GRADES = {"hgg": "HGG", "lgg": "LGG"}

@@ -20,7 +20,7 @@ METADATA = {
     "participants.tsv", "participants.json", "cases.csv", "manifest.csv", "dataset.json", "dataset_description.json",
     "phantom.json", "split.csv",
 }  # fmt: skip
-_TEMPORARY = re.compile(r"(^~|~$|^\._|\.tmp\b|\.part(ial)?$|\.crdownload$|\.swp$)", re.IGNORECASE)
+_TEMPORARY = re.compile(r"(^~|~$|^\.voxlate-partial-|\.tmp\b|\.part(ial)?$|\.crdownload$|\.swp$)", re.IGNORECASE)
 _VOXELS_OF_HEADER = {".img": (".hdr",), ".raw": (".mhd", ".nhdr"), ".zraw": (".mhd",), ".gz": (".mhd", ".nhdr")}
 
 
