@@ -16,3 +16,36 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real scans are absent: put them at ../shared/data or set VOXLATE_REAL_DATA")
     return folder
+
+
+SMALL = {
+    "method.network.widths": [8, 16],
+    "training.epochs": None,
+    "training.steps": 12,
+    "training.batch_size": 2,
+    "training.validate_every": 6,
+    "training.figure_every": 6,
+    "training.checkpoint_every": 4,
+    "training.precision": "fp32",
+}
+"""Overrides that make the first paper's recipe train in seconds."""
+
+
+@pytest.fixture(scope="session")
+def phantom_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six phantom heads of 48^3 with t1, t1c, t2, flair, labels and attributes."""
+    import voxlate
+
+    folder = tmp_path_factory.mktemp("phantom") / "cohort"
+    voxlate.phantom(folder, cases=6, seed=1, size=48)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the first paper's recipe, a few steps long, on the phantom cohort."""
+    import voxlate
+    from voxlate.verbs import resolve_recipe
+
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides=SMALL)
+    return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("trained") / "run")

@@ -10,7 +10,7 @@ from typing import Any
 
 from voxlate._version import __version__
 
-__all__ = [  # noqa: F822  (the verbs are loaded when they are asked for)
+__all__ = [
     "__version__",
     "check",
     "demo",

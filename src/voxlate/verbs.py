@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from voxlate.training.tuning import Tuning
 
 ProgressReport = Callable[[str, int, int], None]
+PHANTOM_CONTRASTS = ("t1", "t1c", "t2", "flair")
 DEMO_CASES = 24
 DEMO_SEED = 20
 DEMO_RECIPE = "avula2020-t1-to-t2"
@@ -113,18 +114,17 @@ def phantom(
         misalignment_mm: Size of a known shift between the first contrast and the others.
         report: Called with the number of finished cases.
     """
-    from voxlate.phantom import make_cohort
+    from voxlate.phantom import PhantomOptions, make_cohort
 
-    chosen = {} if contrasts is None else {"contrasts": tuple(contrasts)}
     return make_cohort(
         Path(out),
         cases=cases,
         seed=seed,
         anatomy=anatomy,
         size=size,
-        misalignment_mm=misalignment_mm,
+        contrasts=tuple(contrasts or PHANTOM_CONTRASTS),
+        options=PhantomOptions(misalignment_mm=misalignment_mm),
         progress=partial(report, "phantom"),
-        **chosen,
     )
 
 

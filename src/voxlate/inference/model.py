@@ -14,9 +14,10 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import BundleError
 from voxlate.inference.predict import Predictor, predictor
-from voxlate.methods.arithmetic import pick_device
+from voxlate.methods.arithmetic import channels_last, pick_device
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.volume import Volume
+from voxlate.windows import Window
 
 
 @dataclass(frozen=True)
@@ -64,5 +65,6 @@ def load_model(path: Path, *, device: torch.device | None = None) -> Model:
                 where=bundle.folder,
                 remedy="The bundle was put together from two models; get it again.",
             ) from error
-        translator = translator.to(device).eval()
+        dims = Window(bundle.recipe.window).dims
+        translator = channels_last(translator.to(device).eval(), dims=dims)
     return Model(bundle, predictor(bundle.recipe, translator, device=device, precision="fp32"))

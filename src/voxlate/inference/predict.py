@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,18 +18,10 @@ from voxlate.config import Recipe, WindowOptions
 from voxlate.errors import TrainingError
 from voxlate.methods.arithmetic import Precision, computing_in, memory_format
 from voxlate.methods.interface import Translator
-from voxlate.windows import Box, Stitcher, Window, bounding_box
+from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
 logger = logging.getLogger(__name__)
 SMALLEST_WINDOW = 32
-
-
-class Sliceable(Protocol):
-    """What a prepared array must offer: a shape, and basic slicing to NumPy."""
-
-    shape: tuple[int, ...]
-
-    def __getitem__(self, key: Any) -> Any: ...  # noqa: ANN401
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,7 @@ class Predictor:
         device: Where it computes.
         precision: In which precision.
         channels: Number of target channels.
+        tile: The largest window in a sample's spatial axes; ``None`` for what the recipe says.
     """
 
     translator: Translator
@@ -52,6 +44,7 @@ class Predictor:
     device: torch.device
     precision: Precision = "fp32"
     channels: int = 1
+    tile: tuple[int, ...] | None = None
 
     def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
         """Predicts one case.
@@ -73,58 +66,52 @@ class Predictor:
             except (MemoryError, RuntimeError) as error:
                 if not _out_of_memory(error):
                     raise
-                attempt = attempt._smaller([int(n) for n in mask.shape])
-                logger.warning("out of memory; going on with windows of %s", attempt.window.size)
+                attempt = attempt.smaller(mask.shape)
+                logger.warning("out of memory; going on with windows of %s voxels", attempt.tile)
+
+    def smaller(self, shape: Sequence[int]) -> Predictor:
+        """The same with windows of half the size along each spatial axis of a sample.
+
+        Raises:
+            TrainingError: If they are small already.
+        """
+        spatial = [n for axis, n in enumerate(shape) if self.window.kind != "slices" or axis != self.window.axis]
+        now = self.tile or self.window.size or spatial
+        tile = tuple(max(self.divisor, -(-n // (2 * self.divisor)) * self.divisor) for n in now)
+        if max(now) <= SMALLEST_WINDOW or tile == tuple(now):
+            raise TrainingError(
+                "enough memory for a small window",
+                came=f"none for {tuple(now)} voxels",
+                remedy="Close other programs, or use a machine with more memory.",
+            )
+        return replace(self, tile=tile)
 
     def _predict(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
         window = Window(self.window)
-        i, j, k = mask.shape
-        stitcher = Stitcher(window, self.channels, (i, j, k))
+        stitcher = Stitcher(window, channels=self.channels, shape=mask.shape)
         inside = np.asarray(mask[:])
-        if not inside.any():
-            return stitcher.result()
         within = bounding_box(inside)
+        if within is None:
+            return stitcher.result()
         arrays = [np.asarray(source[:]) for source in sources]
-        for box in window.cover((i, j, k), within=within, divisor=self.divisor):
-            if inside[box.slices((i, j, k))].any():
+        for box in window.cover(mask.shape, within=within, divisor=self.divisor, tile=self.tile):
+            if window.cut_centre(inside, box).any():
                 stitcher.add(box, self._one(window, arrays, box))
         return stitcher.result()
 
     def _one(self, window: Window, arrays: Sequence[NDArray[np.float32]], box: Box) -> NDArray[np.float32]:
-        cut = np.concatenate([window.cut(array[None], box) for array in arrays])
+        cut = np.concatenate([window.cut(array, box) for array in arrays])
         batch = torch.from_numpy(cut)[None].to(self.device, memory_format=memory_format(window.dims))
         with torch.inference_mode(), computing_in(self.precision, self.device):
             prediction = self.translator.predict(batch)
         return prediction[0].float().cpu().numpy()
 
-    def _smaller(self, shape: list[int]) -> Predictor:
-        """The same with windows of half the size along each spatial axis."""
-        if self.window.kind == "slices":
-            shape.pop(self.window.axis)
-        size = tuple(_half(n, self.divisor) for n in self.window.size or shape)
-        if max(size) < SMALLEST_WINDOW:
-            raise TrainingError(
-                "enough memory for a small window",
-                came=f"none for {self.window.size}",
-                remedy="Close other programs, or use a machine with more memory.",
-            )
-        kind = "patches" if self.window.kind == "volume" else self.window.kind
-        return replace(self, window=self.window.model_copy(update={"kind": kind, "size": size}))
-
 
 def predictor(recipe: Recipe, translator: Translator, *, device: torch.device, precision: Precision) -> Predictor:
     """The predictor of a recipe's translator."""
-    # The in-plane crop of slices serves training alone; patches are the same in both.
-    size = None if recipe.window.kind == "slices" else recipe.window.size
-    window = recipe.window.model_copy(update={"size": size})
-    divisor = getattr(translator, "divisor", 1)
-    return Predictor(translator, window, divisor, device=device, precision=precision)
-
-
-def _half(size: int, divisor: int) -> int:
-    return max(divisor, -(-size // (2 * divisor)) * divisor)
+    divisor = int(getattr(translator, "divisor", 1))
+    return Predictor(translator, recipe.window, divisor, device=device, precision=precision)
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    text = str(error)
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)

@@ -161,7 +161,7 @@ def _is_finished(path: Path, provenance: Provenance, *, overwrite: bool) -> bool
     if overwrite or not path.exists():
         return False
     old = read_provenance(path)
-    if old is None or not old.synthetic:
+    if old is None or old.model is None:
         raise WriteError(
             "a free name, or an earlier translation",
             came="another file",

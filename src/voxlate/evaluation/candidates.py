@@ -1,0 +1,186 @@
+"""Candidates: where the predictions that are evaluated come from, a model or a folder of translated images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.bundle import MANIFEST
+from voxlate.cohort import Case, Cohort, index_cohort
+from voxlate.config import PlanOptions
+from voxlate.contrast import get_contrast
+from voxlate.errors import CohortError, UsageError
+from voxlate.inference.model import Model, load_model
+from voxlate.io import file_digest, read_provenance, read_volume
+from voxlate.methods.lookup import Lookup
+from voxlate.preprocess.fingerprint import take_fingerprint
+from voxlate.preprocess.plan import Plan, Scaling, make_plan
+from voxlate.preprocess.prepare import prepare_case
+from voxlate.volume import Volume
+
+logger = logging.getLogger(__name__)
+Array = NDArray[Any]
+
+
+class Candidate(Protocol):
+    """Something that has a prediction for a case.
+
+    Attributes:
+        name: For titles.
+        plan: Sources, target and how they are normalised.
+        lookup: The fitted baseline.
+        facts: Where the predictions come from, for the page.
+    """
+
+    name: str
+    plan: Plan
+    lookup: Lookup
+    facts: Mapping[str, str]
+
+    def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
+        """The cases to score: ``test`` for those the model has not seen, ``all`` for every one."""
+
+    def predict(self, case: Case) -> tuple[Volume, Scaling]:
+        """The prediction as written, and the scaling that made it physical."""
+
+
+@dataclass(frozen=True)
+class ModelCandidate:
+    """A bundle, which predicts while it is evaluated."""
+
+    model: Model
+    name: str
+    plan: Plan
+    lookup: Lookup
+    facts: Mapping[str, str]
+
+    @classmethod
+    def load(cls, path: Path) -> ModelCandidate:
+        """The candidate of a run or bundle."""
+        model = load_model(path)
+        bundle = model.bundle
+        facts = {
+            "model": bundle.recipe.name,
+            "model digest": bundle.digest,
+            "paper": bundle.recipe.paper or "none",
+            "method": f"{bundle.recipe.method.name}, windows of {bundle.recipe.window.kind}",
+            "trained on": f"{bundle.fingerprint.cases} cases, seed {bundle.recipe.training.seed}",
+        }
+        return cls(model, bundle.recipe.name, bundle.plan, Lookup.from_arrays(bundle.lookup()), facts)
+
+    def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
+        """All cases, or those of whose source images the bundle has seen none, told by their hashes."""
+        if split == "all":
+            return list(cohort.cases)
+        seen = self.model.bundle.seen
+        return [
+            case for case in cohort.cases if not any(file_digest(case.paths[name]) in seen for name in self.plan.source)
+        ]
+
+    def predict(self, case: Case) -> tuple[Volume, Scaling]:
+        """Translates the case."""
+        return self.model.translate(self.model.prepare(case)), self.plan.normalisers[self.plan.target].inverse
+
+
+@dataclass(frozen=True)
+class FolderCandidate:
+    """Translated images on disk, ``<case>/<case>_<target>`` as ``translate`` writes them."""
+
+    predictions: Mapping[str, Path]
+    name: str
+    plan: Plan
+    lookup: Lookup
+    facts: Mapping[str, str]
+
+    @classmethod
+    def load(cls, path: Path, data: Cohort) -> FolderCandidate:
+        """The candidate of a folder of translated images.
+
+        Raises:
+            CohortError: If no translated image belongs to a case of the data set, or their sidecars disagree.
+        """
+        known = {case.id for case in data.cases}
+        files = [
+            (case.id, *item) for case in index_cohort(path).cases if case.id in known for item in case.paths.items()
+        ]
+        told = [read_provenance(file) for _, _, file in files]
+        targets = {name for _, name, _ in files}
+        sources = {tuple(record.contrast for record in one.sources) for one in told if one is not None}
+        if len(targets) != 1 or len(sources) != 1:
+            raise CohortError(
+                "translated images of one target, with sidecars that name their sources",
+                came=f"targets {sorted(targets)} and sources {sorted(sources)}",
+                where=path,
+                remedy="Give a folder that `voxlate translate` wrote, and the data set that it was made from.",
+            )
+        [target], [source] = targets, sources
+        complete = data.with_contrasts(*source, target)
+        plan = _plan_of(complete, source=source, target=target)
+        models = {one.model.name for one in told if one is not None and one.model is not None}
+        return cls(
+            predictions={case_id: file for case_id, _, file in files},
+            name=f"{', '.join(source)} to {target}",
+            plan=plan,
+            lookup=Lookup.fit(map(partial(_pair, plan), complete.cases)),
+            facts={
+                "predictions": path.name,
+                "models": ", ".join(sorted(models)) or "not told",
+                "lookup": "fitted on the evaluated cases themselves, which favours it",
+            },
+        )
+
+    def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
+        """The cases that there is an image for; a folder does not know what its model has seen."""
+        if split != "all":
+            logger.warning("translated images do not tell what their model has seen: every one is scored")
+        return [case for case in cohort.cases if case.id in self.predictions]
+
+    def predict(self, case: Case) -> tuple[Volume, Scaling]:
+        """Reads the image; a scaling that its sidecar does not tell is taken from its own values."""
+        path = self.predictions[case.id]
+        provenance = read_provenance(path)
+        volume = read_volume(path, contrast=get_contrast(self.plan.target))
+        if provenance is not None and provenance.scaling is not None:
+            return volume, Scaling.model_validate(provenance.scaling)
+        return volume, self.plan.normalisers[self.plan.target].inverse
+
+
+def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
+    """What is evaluated, and the cases of the data set that have its sources and its target.
+
+    Raises:
+        UsageError: If the path is neither a model nor a folder of images.
+        CohortError: If no case has all contrasts.
+    """
+    cohort = index_cohort(data)
+    if not path.is_dir():
+        raise UsageError("a model or a folder of translated images", came=str(path), remedy="Give one that exists.")
+    is_model = any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))
+    candidate: Candidate = ModelCandidate.load(path) if is_model else FolderCandidate.load(path, cohort)
+    complete = cohort.with_contrasts(*candidate.plan.source, candidate.plan.target)
+    if not complete.cases:
+        wanted = ", ".join((*candidate.plan.source, candidate.plan.target))
+        raise CohortError(
+            f"cases with {wanted}", came="none", where=data, remedy="Look at the data set with `voxlate check`."
+        )
+    return candidate, complete
+
+
+def _plan_of(cohort: Cohort, *, source: tuple[str, ...], target: str) -> Plan:
+    options = PlanOptions()
+    fingerprint = take_fingerprint(cohort.cases, (*source, target), options=options)
+    return make_plan(fingerprint, options, source=source, target=target)
+
+
+def _pair(plan: Plan, case: Case) -> tuple[Array, Array, Array]:
+    """Source, target and mask of a case, normalised."""
+    prepared = prepare_case(case, plan, contrasts=(*plan.source, plan.target))
+    source, target = (np.asarray(prepared.arrays[name]) for name in (plan.source[0], plan.target))
+    return source, target, np.asarray(prepared.mask)

@@ -1,0 +1,100 @@
+"""Comparison: one case's prediction and its baselines beside the truth, as arrays of one unit on one grid.
+
+CT is compared in HU. MR and PET values are arbitrary in scale from scan to scan, so they are compared normalised: the
+truth by its own statistics inside the foreground, the prediction by the scaling that made it physical. A prediction
+of the wrong brightness is thus an error, a receiver gain that nobody can predict is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort import Case
+from voxlate.contrast import get_contrast
+from voxlate.io import read_volume
+from voxlate.methods.lookup import Lookup
+from voxlate.preprocess.plan import Plan, Scaling
+from voxlate.preprocess.prepare import PreparedCase, prepare_case
+from voxlate.preprocess.resampling import resample
+from voxlate.volume import Volume
+
+Array = NDArray[Any]
+NORMALISED = "1"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One case, ready to be scored; every array is ``(i, j, k)``, RAS, on one grid, in ``unit``.
+
+    Attributes:
+        case_id: The case.
+        source: The first source, normalised.
+        truth: What the target truly looks like.
+        methods: From a method (``identity``, ``lookup``, ``model``) to its prediction.
+        mask: The foreground.
+        labels: The case's label map, zero outside the foreground, if it has one.
+        spacing_mm: Spacing along i, j, k.
+        unit: Of truth and predictions.
+        data_range: Their fixed range.
+    """
+
+    case_id: str
+    source: Array
+    truth: Array
+    methods: Mapping[str, Array]
+    mask: NDArray[np.bool_]
+    labels: Array | None
+    spacing_mm: tuple[float, float, float]
+    unit: str
+    data_range: float
+
+
+def compare(case: Case, plan: Plan, predicted: Volume, *, scaling: Scaling, lookup: Lookup) -> Comparison:
+    """Brings a prediction, the baselines and the truth of a case onto the source's own grid.
+
+    Args:
+        case: With sources and true target.
+        plan: How source and target are normalised; its spacing is not used.
+        predicted: The target as it was written: on the source's grid, in physical units.
+        scaling: What made the prediction physical: ``normalised = (value - offset) / scale``.
+        lookup: The fitted baseline.
+
+    Raises:
+        ReadError: If a file is refused.
+    """
+    native = plan.model_copy(update={"spacing_mm": None})
+    prepared = prepare_case(case, native, contrasts=(*plan.source, plan.target))
+    source = np.asarray(prepared.arrays[plan.source[0]])
+    onto = resample(predicted.array, predicted.grid, prepared.grid, fill=scaling.offset)
+    methods: dict[str, Array] = {"identity": source, "lookup": lookup.apply(source), "model": scaling.apply(onto)}
+    truth = np.asarray(prepared.arrays[plan.target])
+    contrast, normaliser = get_contrast(plan.target), plan.normalisers[plan.target]
+    unit, data_range = NORMALISED, normaliser.data_range
+    if contrast.kind == "ct":
+        methods = {name: normaliser.inverse.invert(values) for name, values in methods.items()}
+        truth = normaliser.inverse.invert(truth)
+        unit, data_range = contrast.unit, normaliser.data_range * normaliser.inverse.scale
+    mask = np.asarray(prepared.mask, dtype=bool)
+    return Comparison(
+        case_id=case.id,
+        source=source,
+        truth=truth,
+        methods=methods,
+        mask=mask,
+        labels=_labels(case, prepared, mask),
+        spacing_mm=prepared.grid.spacing_mm,
+        unit=unit,
+        data_range=data_range,
+    )
+
+
+def _labels(case: Case, prepared: PreparedCase, mask: NDArray[np.bool_]) -> Array | None:
+    if "labels" not in case.paths:
+        return None
+    volume = read_volume(case.paths["labels"], contrast=get_contrast("labels"))
+    return np.where(mask, resample(volume.array, volume.grid, prepared.grid, nearest=True), 0)

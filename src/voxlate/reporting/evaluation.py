@@ -1,0 +1,260 @@
+"""An evaluation on disk: scores, summary, figures and the page, from a model or translated images and a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from voxlate._version import __version__
+from voxlate.cohort import Case
+from voxlate.contrast import get_contrast
+from voxlate.errors import CohortError, UsageError, VoxlateError
+from voxlate.evaluation.candidates import Candidate, load_candidate
+from voxlate.evaluation.comparison import NORMALISED, Comparison, compare
+from voxlate.evaluation.fidelity import FOREGROUND, LESION, label_regions, score_case, score_slices
+from voxlate.evaluation.scores import Score, extremes
+from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.tables import write_scores, write_summary
+from voxlate.evaluation.verdict import judge
+from voxlate.io.atomic import remove_stale, write_bytes
+from voxlate.io.lock import hold
+from voxlate.preprocess.plan import Plan
+from voxlate.reporting.boxes import draw_box_plots
+from voxlate.reporting.canvas import to_png
+from voxlate.reporting.pages import Illustration, Report, write_report
+from voxlate.reporting.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.words import number
+
+ProgressReport = Callable[[str, int, int], None]
+SHOWN = ("mae", "psnr", "ssim")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation found.
+
+    Attributes:
+        sentence: The answer in words.
+        page: The report.
+        fields: Column names of ``rows``.
+        rows: Mean and interval per method, region and metric.
+        failed: Cases that could not be scored, each with its reason.
+    """
+
+    sentence: str
+    page: Path
+    fields: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    failed: list[tuple[str, str]]
+
+
+def evaluate_fidelity(path: Path, data: Path, out: Path, *, split: str, report: ProgressReport) -> Evaluated:
+    """Scores every case, beside both baselines, and writes ``scores.csv``, ``summary.json``, figures and page.
+
+    Args:
+        path: A run, a bundle, or a folder of translated images.
+        data: The data set with the true target.
+        out: Where it is written.
+        split: ``test`` or ``all``.
+        report: Called with the number of scored cases.
+
+    Raises:
+        UsageError: If the split is unknown.
+        CohortError: If no case is left to score.
+    """
+    if split not in {"test", "all"}:
+        raise UsageError("the split test or all", came=repr(split), where="--split", remedy="Use one of them.")
+    candidate, cohort = load_candidate(path, data)
+    cases = candidate.cases(cohort, split=split)
+    if not cases:
+        raise CohortError(
+            "cases that the model has not seen",
+            came=f"{len(cohort)} that it was trained or chosen on",
+            where=data,
+            remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    with hold(out, what="evaluation"), TemporaryDirectory(dir=out, prefix=".panels-") as panels:
+        remove_stale(out)
+        scores, failed = _score(candidate, cases, Path(panels), report)
+        return _write(candidate, scores, failed=failed, panels=Path(panels), out=out, split=split)
+
+
+def _score(
+    candidate: Candidate, cases: Sequence[Case], panels: Path, report: ProgressReport
+) -> tuple[list[Score], list[tuple[str, str]]]:
+    scores: list[Score] = []
+    failed: list[tuple[str, str]] = []
+    for number_, case in enumerate(cases, start=1):
+        try:
+            predicted, scaling = candidate.predict(case)
+            comparison = compare(case, candidate.plan, predicted, scaling=scaling, lookup=candidate.lookup)
+        except VoxlateError as error:
+            failed.append((case.id, str(error)))
+        else:
+            scores += _score_one(comparison)
+            _keep(comparison, panels / f"{number_}.npz")
+        report("evaluate", number_, len(cases))
+    if not scores:
+        raise CohortError(
+            "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."
+        )
+    return scores, failed
+
+
+def _score_one(comparison: Comparison) -> list[Score]:
+    """Scores of every method in every region, and the errors slice by slice."""
+    regions = {} if comparison.labels is None else label_regions(comparison.labels)
+    scores: list[Score] = []
+    for method, prediction in comparison.methods.items():
+        common: dict[str, Any] = {
+            "mask": comparison.mask,
+            "data_range": comparison.data_range,
+            "unit": comparison.unit,
+            "case": comparison.case_id,
+            "method": method,
+        }
+        scores += score_case(prediction, comparison.truth, regions=regions, **common)
+        scores += score_slices(prediction, comparison.truth, **common)
+    return scores
+
+
+def _keep(comparison: Comparison, path: Path) -> None:
+    """Puts what a panel needs on disk, so that a cohort of any size can be scored before the cases are chosen."""
+    labels = np.zeros(comparison.mask.shape, np.uint8) if comparison.labels is None else comparison.labels
+    np.savez(
+        path,
+        case=comparison.case_id,
+        source=comparison.source.astype(np.float16),
+        prediction=comparison.methods["model"].astype(np.float32),
+        truth=comparison.truth.astype(np.float32),
+        mask=comparison.mask,
+        labels=labels,
+        spacing_mm=comparison.spacing_mm,
+        unit=comparison.unit,
+    )
+
+
+def _write(
+    candidate: Candidate,
+    scores: list[Score],
+    *,
+    failed: list[tuple[str, str]],
+    panels: Path,
+    out: Path,
+    split: str,
+) -> Evaluated:
+    summary = summarise(scores)
+    sentence = judge(summary, cases="held-out" if split == "test" else "training and held-out").sentence
+    write_scores(scores, out / "scores.csv")
+    write_summary(summary, out / "summary.json")
+    illustrations = _illustrate(candidate, scores, panels)
+    figures = out / "figures"
+    figures.mkdir(exist_ok=True)
+    for name, illustration in illustrations.items():
+        write_bytes(figures / f"{name}.png", illustration.png)
+    plan = candidate.plan
+    title = f"{', '.join(get_contrast(name).title for name in plan.source)} to {get_contrast(plan.target).title}"
+    page = write_report(
+        out / "report.html",
+        Report(
+            title=f"{title}, {candidate.name}",
+            verdict=sentence,
+            summary=summary,
+            illustrations=list(illustrations.values()),
+            facts={
+                **candidate.facts,
+                "cases": f"{summary['n_cases']} ({split})",
+                "values": _values_in_words(plan),
+                "software": f"voxlate {__version__}",
+            },
+            warnings=[f"{case} could not be scored: {reason}" for case, reason in failed],
+        ),
+    )
+    return Evaluated(sentence, page, *_table(summary), failed=failed)
+
+
+def _values_in_words(plan: Plan) -> str:
+    if get_contrast(plan.target).kind == "ct":
+        return "HU"
+    kind = plan.normalisers[plan.target].kind
+    return f"normalised by {kind} inside the foreground: MR and PET values have no scale of their own"
+
+
+def _illustrate(candidate: Candidate, scores: list[Score], panels: Path) -> dict[str, Illustration]:
+    """The panel of the median case in three planes, worst to best, and the box plots."""
+    chosen = extremes(scores)
+    wanted = {"worst": chosen.worst, "median": chosen.median, "best": chosen.best}
+    kept = {str(values["case"]): values for values in map(_load, sorted(panels.glob("*.npz")))}
+    drawn = {label: _panel(candidate.plan, kept[case], scores) for label, case in wanted.items()}
+    regions = list(dict.fromkeys(score.region for score in scores if score.metric == "mae"))
+    figures = {
+        "median": Illustration(
+            "The median case",
+            "Source, prediction and truth in one grey window, and the error. The slices were chosen by rule.",
+            to_png(draw_translation(drawn["median"], planes=("axial", "coronal", "sagittal"))),
+        )
+    }
+    if len(set(wanted.values())) > 1:
+        figures["extremes"] = Illustration(
+            "Worst, median and best case",
+            "By the MAE in the foreground, on one error scale.",
+            to_png(draw_cases(drawn)),
+        )
+    for region in (FOREGROUND, *(name for name in regions if name == LESION)):
+        figures[f"boxes_{region}"] = Illustration(
+            f"All cases: {region}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
+        )
+    return figures
+
+
+def _load(path: Path) -> dict[str, Any]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def _panel(plan: Plan, values: dict[str, Any], scores: list[Score]) -> Panel:
+    case, unit = str(values["case"]), str(values["unit"])
+    i, j, k = (float(value) for value in values["spacing_mm"])
+    return Panel(
+        case=case,
+        sources={get_contrast(plan.source[0]).title: values["source"].astype(np.float32)},
+        prediction=values["prediction"],
+        truth=values["truth"],
+        target=get_contrast(plan.target).title,
+        unit="" if unit == NORMALISED else unit,
+        spacing_mm=(i, j, k),
+        mask=values["mask"],
+        lesion=values["labels"] if values["labels"].any() else None,
+        numbers=_numbers(case, scores),
+    )
+
+
+def _numbers(case: str, scores: list[Score]) -> tuple[str, ...]:
+    """Under the pictures: the metrics of the model, and those of the lookup to compare with."""
+    lines = []
+    for method in ("model", "lookup"):
+        values = [
+            f"{score.metric.upper()} {number(score.value)}{'' if score.unit == NORMALISED else ' ' + score.unit}"
+            for score in scores
+            if (score.case, score.region, score.method) == (case, FOREGROUND, method) and score.metric in SHOWN
+        ]
+        lines.append(f"{method}, {FOREGROUND}: {', '.join(values)}")
+    return tuple(lines)
+
+
+def _table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The summary's rows for a terminal: the metrics of volumes."""
+    rows = []
+    for row in summary["rows"]:
+        if row["metric"] in SHOWN:
+            low, high = row["interval"] or (None, None)
+            interval = "" if low is None else f"{number(low)} to {number(high)}"
+            mean = "" if row["mean"] is None else number(row["mean"])
+            rows.append((row["region"], row["title"], row["method"], mean, interval, row["unit"], str(row["n"])))
+    return ("region", "metric", "method", "mean", "95 % interval", "unit", "n"), rows

@@ -1,0 +1,116 @@
+"""Training is killed with -9 in the middle, resumed, and equals the unbroken run bit for bit (rows 22 to 24, 29)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SMALL
+from voxlate.config import load_recipe
+from voxlate.io.lock import hold
+from voxlate.training.journal import read_log
+
+STEPS = 30
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short recipe with dropout-free but augmented training, as a file."""
+    fields = {**SMALL, "training.steps": STEPS, "training.augmentation.elastic": 0.5}
+    path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
+    path.write_text(load_recipe("avula2020-t1-to-t2").with_overrides(fields).to_yaml())
+    return path
+
+
+def command(data: Path, recipe: Path, out: Path, *extra: str) -> list[str]:
+    return [
+        sys.executable, "-m", "voxlate.cli", "train", str(data), "--recipe", str(recipe), "--out", str(out), *extra
+    ]  # fmt: skip
+
+
+def start(*args: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
+    """Returns as soon as the run's log has reached a step."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if any(entry["step"] >= step for entry in read_log(out / "log.jsonl")):
+            return
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        time.sleep(0.01)
+    pytest.fail("the run did not get there")
+
+
+def result(run: Path) -> tuple[bytes, list[dict[str, object]]]:
+    story = [
+        {key: value for key, value in entry.items() if not key.endswith("_s")} for entry in read_log(run / "log.jsonl")
+    ]
+    return (run / "bundle" / "weights.safetensors").read_bytes(), story
+
+
+@pytest.fixture(scope="module")
+def unbroken(phantom_cohort: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("unbroken") / "run"
+    subprocess.run(command(phantom_cohort, recipe, out), check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return out
+
+
+def test_killed_twice_and_resumed_equals_the_unbroken_run(
+    phantom_cohort: Path, recipe: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    for step in (6, 19):
+        process = start(*command(phantom_cohort, recipe, out, "--resume"))
+        wait_for_step(process, out, step)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    subprocess.run(
+        command(phantom_cohort, recipe, out, "--resume"), check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert result(out) == result(unbroken)
+    assert not [path for path in out.rglob("*") if "voxlate-tmp" in path.name]
+
+
+def test_sigterm_ends_with_the_documented_code(phantom_cohort: Path, recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    process = start(*command(phantom_cohort, recipe, out))
+    wait_for_step(process, out, 3)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in output
+
+
+def test_loader_processes_change_nothing(phantom_cohort: Path, recipe: Path, unbroken: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    args = command(phantom_cohort, recipe, out, "--set", "training.workers=2")
+    subprocess.run(args, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert result(out) == result(unbroken)
+
+
+def test_a_second_writer_is_told_who_holds_the_run(phantom_cohort: Path, recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    with hold(out, what="training"):
+        process = start(*command(phantom_cohort, recipe, out))
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert str(os.getpid()) in output
+
+
+def test_another_recipe_cannot_resume_a_run(phantom_cohort: Path, recipe: Path, unbroken: Path) -> None:
+    args = command(phantom_cohort, recipe, unbroken, "--resume", "--set", "training.learning_rate=0.5")
+    finished = subprocess.run(args, capture_output=True, text=True, check=False)
+    assert finished.returncode == 2
+    assert "training.learning_rate" in finished.stderr.replace("\n", "")
+    assert json.loads((unbroken / "bundle" / "manifest.json").read_text())["format"] == 1
