@@ -44,4 +44,5 @@ def otsu_threshold(values: NDArray[Any], *, bins: int = 256) -> float:
     above = counts.sum() - below
     sums = np.cumsum(counts * centres)
     apart = sums[:-1] / np.maximum(below, 1) - (sums[-1] - sums[:-1]) / np.maximum(above, 1)
-    return float(edges[1:-1][np.argmax(below * above * apart**2)])
+    between = below * above * apart**2
+    return float(edges[1:-1][np.isclose(between, between.max(), rtol=1e-9)].mean())
