@@ -1,0 +1,266 @@
+"""Tables that are made from the code when the pages are built, so that no page can say something else.
+
+Each directive stands for one table::
+
+    ```{recipe-fields} Training
+    ```
+
+``TABLES`` names them all: from a directive to a function that takes its argument and gives lines of Markdown.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import annotated_types
+from docutils import nodes
+from docutils.statemachine import StringList
+from meanings import MEANINGS
+from pydantic import BaseModel
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from voxlate import config
+from voxlate.contrast import CONTRASTS
+
+CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
+"""Arguments of catalogue entries that the program decides, not the recipe."""
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A Markdown table; bars and line breaks in cells are made harmless."""
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines]
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("``", "`").replace("|", r"\|").strip()
+
+
+def recipe_fields(model: str) -> list[str]:
+    """The fields of a model of ``voxlate.config``: name, values, default, meaning."""
+    kind: type[BaseModel] = getattr(config, model)
+    rows = [
+        (f"`{name}`", _values(field.annotation, field.metadata), _default(field), meaning(model, name))
+        for name, field in kind.model_fields.items()
+    ]
+    return table(("field", "values", "default", "meaning"), rows)
+
+
+def meaning(model: str, name: str) -> str:
+    """What a recipe field means: its own description, or the page's words for it."""
+    field = getattr(config, model).model_fields[name]
+    return field.description or MEANINGS[f"{model}.{name}"]
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return "its own defaults"
+    return _literal(value)
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "`null`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return "`[" + ", ".join(map(str, value)) + "]`"
+    if value in ("", {}):
+        return "empty"
+    return f"`{value}`"
+
+
+def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _values(inside[0], (*bounds, *inside[1:]))
+    if origin is typing.Literal:
+        return ", ".join(f"`{value}`" for value in inside)
+    if origin in {types.UnionType, typing.Union}:
+        return " or ".join(_values(part, () if part is type(None) else bounds) for part in inside)
+    if origin is tuple:
+        count = "" if inside[-1] is Ellipsis else f"{len(inside)} "
+        return f"list of {count}{_values(inside[0])}"
+    if origin is dict:
+        return f"mapping of {_values(inside[0])} to {_values(inside[1])}"
+    if annotation is type(None):
+        return "`null`"
+    names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", config.Choice: "name with options"}
+    name = names.get(annotation) or ("anything" if annotation is Any else f"section {annotation.__name__}")
+    return " ".join([name, *_limits(bounds)])
+
+
+def _limits(bounds: Sequence[Any]) -> list[str]:
+    """Bounds as words; pydantic wraps some of them in a ``FieldInfo``."""
+    flat = [inner for bound in bounds for inner in (getattr(bound, "metadata", None) or [bound])]
+    signs = {
+        annotated_types.Ge: ("from {}", "ge"),
+        annotated_types.Gt: ("above {}", "gt"),
+        annotated_types.Le: ("to {}", "le"),
+        annotated_types.Lt: ("below {}", "lt"),
+    }
+    return [signs[type(bound)][0].format(getattr(bound, signs[type(bound)][1])) for bound in flat if type(bound) in signs]
+
+
+def contrasts(_argument: str) -> list[str]:
+    """Every contrast with kind, unit and aliases."""
+    rows = [
+        (f"`{c.name}`", c.title, c.kind, c.unit or "none", ", ".join(f"`{alias}`" for alias in c.aliases))
+        for c in CONTRASTS.values()
+    ]
+    return table(("name", "title", "kind", "unit", "aliases"), rows)
+
+
+def command(name: str) -> list[str]:
+    """What a command says of itself, and its arguments and options."""
+    import typer
+
+    from voxlate.cli import app
+
+    found = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    rows = [(_usage(p), "needed" if p.required else _literal(p.default), p.help or "") for p in found.params]
+    return [found.help, "", *table(("argument or option", "default", "meaning"), rows)]
+
+
+def _usage(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{(parameter.metavar or parameter.name).upper()}`"
+    value = "" if parameter.is_flag else f" {(parameter.metavar or parameter.name).upper()}"
+    return f"`{parameter.opts[0]}{value}`"
+
+
+def catalogue(name: str) -> list[str]:
+    """The entries of a catalogue, one line each, with their options."""
+    entries = _entries(name)
+    rows = [(f"`{key}`", _first_line(entry), ", ".join(f"`{o}`" for o in options(entry)) or "none") for key, entry in entries]
+    return table(("name", "what it is", "options"), rows)
+
+
+def catalogue_options(name: str) -> list[str]:
+    """Every option of every entry of a catalogue: its values, its default, its meaning."""
+    rows = []
+    for key, entry in _entries(name):
+        hints = typing.get_type_hints(entry, include_extras=True)
+        for option, parameter in options(entry).items():
+            default = "needed" if parameter.default is parameter.empty else _literal(_plain(parameter.default))
+            rows.append((f"`{key}`", f"`{option}`", _values(hints[option]), default, _argument_doc(entry, option)))
+    return table(("of", "option", "values", "default", "meaning"), rows)
+
+
+def options(entry: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of a catalogue's entry that a recipe decides."""
+    return {name: p for name, p in inspect.signature(entry).parameters.items() if name not in CONTEXT}
+
+
+def _plain(default: object) -> object:
+    return default.name if isinstance(default, config.Choice) else default
+
+
+def _entries(name: str) -> list[tuple[str, Callable[..., Any]]]:
+    from voxlate.losses import LOSSES
+    from voxlate.methods import METHODS
+    from voxlate.networks import NETWORKS
+
+    known: dict[str, dict[str, Callable[..., Any]]] = {"METHODS": METHODS, "NETWORKS": NETWORKS, "LOSSES": LOSSES}
+    return list(known[name].items())
+
+
+def _first_line(entry: object) -> str:
+    return (inspect.getdoc(entry) or "").split("\n\n")[0]
+
+
+def _argument_doc(entry: object, name: str) -> str:
+    found = re.search(rf"^    {name}: (.+?)(?=\n    \w+: |\n\n|\Z)", inspect.getdoc(entry) or "", re.MULTILINE | re.DOTALL)
+    return found[1] if found else _first_line(entry)
+
+
+def metrics(_argument: str) -> list[str]:
+    """Every metric with its direction and its unit for a target in arbitrary units."""
+    from voxlate.metrics import METRICS, SLICE_METRICS
+
+    rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "none": "none"}
+    rows = [
+        (f"`{name}`", metric.title, metric.better, rules[metric.unit_rule])
+        for name, metric in {**METRICS, **SLICE_METRICS}.items()
+    ]
+    return table(("name", "title", "better", "unit"), rows)
+
+
+def findings(_argument: str) -> list[str]:
+    """The table of the preflight, from its module."""
+    from voxlate.cohort import finding
+
+    return [line for line in (finding.__doc__ or "").splitlines() if line.startswith("|")]
+
+
+def tissues(_argument: str) -> list[str]:
+    """The phantom's tissues."""
+    from voxlate.phantom.tissues import TISSUES
+
+    rows = [
+        (
+            f"`{t.name}`",
+            *(f"{v:g}" for v in (t.t1_ms, t.t2_ms, t.t2star_ms, t.proton_density, t.fat_fraction, t.hu)),
+            t.sources,
+        )
+        for t in TISSUES.values()
+    ]
+    return table(("tissue", "T1 ms", "T2 ms", "T2* ms", "protons", "fat", "HU", "sources"), rows)
+
+
+def protocols(_argument: str) -> list[str]:
+    """How the phantom acquires each contrast."""
+    from voxlate.phantom.protocols import PROTOCOLS
+
+    rows = [
+        (
+            f"`{name}`",
+            p.sequence.replace("_", " "),
+            *(f"{v:g}" if v else "" for v in (p.repetition_ms, p.inversion_ms, p.echo_ms)),
+            "" if p.sequence == "ct" else f"{p.flip_deg:g}",
+        )
+        for name, p in PROTOCOLS.items()
+    ]
+    return table(("contrast", "sequence", "TR ms", "TI ms", "TE ms", "flip deg"), rows)
+
+
+TABLES: dict[str, Callable[[str], list[str]]] = {
+    "recipe-fields": recipe_fields,
+    "contrasts": contrasts,
+    "command": command,
+    "catalogue": catalogue,
+    "catalogue-options": catalogue_options,
+    "metrics": metrics,
+    "findings": findings,
+    "tissues": tissues,
+    "protocols": protocols,
+}
+
+
+class Table(SphinxDirective):
+    """Puts the lines of a table in its place."""
+
+    optional_arguments: ClassVar[int] = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The parsed Markdown of the table that the directive's name stands for."""
+        lines = TABLES[self.name](self.arguments[0] if self.arguments else "")
+        place = nodes.container()
+        self.state.nested_parse(StringList(lines, source=f"<{self.name}>"), self.content_offset, place)
+        return place.children
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Registers a directive per table."""
+    for name in TABLES:
+        app.add_directive(name, Table)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

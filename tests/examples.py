@@ -1,0 +1,154 @@
+"""The examples of README and documentation: found by their mark, made small, run in order.
+
+A fenced block of ``bash`` or ``python`` behind the comment ``<!-- run -->`` is an example; ``<!-- run: exit 2 -->``
+says that its last command is refused. The examples of a page run one after the other in one folder. A page with the
+comment ``<!-- after: learn/first-light.md -->`` goes on in a copy of the folder that the other page has left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
+
+SMALLER = {
+    "--cases 12": "--cases 4 --size 48",
+    "cases=12": "cases=4, size=48",
+    "training.minutes=5": "training.steps=2",
+    '"training.minutes": 5': '"training.steps": 2',
+    "--trials 5": "--trials 2",
+}
+"""What is changed in an example before it runs, so that all of them together take less than a minute."""
+
+_EXAMPLE = re.compile(
+    r"^<!-- run(?:: exit (?P<code>\d+))? -->\n+```(?:\{code-block\} )?(?P<language>bash|python)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_AFTER = re.compile(r"^<!-- after: (\S+) -->$", re.MULTILINE)
+_SHELL_ONLY = re.compile(r"[$;|&<>*(){}]")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A block of code from a page: where it stands, and the exit code that its last command must have."""
+
+    where: str
+    language: str
+    text: str
+    exit_code: int
+
+
+def examples(page: Path) -> list[Example]:
+    """The examples of a page, in order."""
+    content = page.read_text(encoding="utf-8")
+    return [
+        Example(
+            f"{page.relative_to(ROOT)}:{content.count(chr(10), 0, match.start()) + 1}",
+            match["language"],
+            match["text"],
+            int(match["code"] or 0),
+        )
+        for match in _EXAMPLE.finditer(content)
+    ]
+
+
+def marks(page: Path) -> int:
+    """How many marks a page has; each must belong to an example."""
+    return len(re.findall(r"^<!-- run\b.*-->$", page.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def page_before(page: Path) -> Path | None:
+    """The page whose folder this one goes on in."""
+    found = _AFTER.search(page.read_text(encoding="utf-8"))
+    return DOCS / found[1] if found else None
+
+
+def smaller(text: str) -> str:
+    """An example with the sizes of a test."""
+    for large, small in SMALLER.items():
+        text = text.replace(large, small)
+    return text
+
+
+def run_page(page: Path, folder: Path) -> Path:
+    """Runs a page's examples, those of the page before it first, and returns the folder that they leave."""
+    before = page_before(page)
+    place = folder / "_".join(page.relative_to(ROOT).with_suffix("").parts)
+    if place.is_dir():
+        return place
+    if before is None:
+        place.mkdir(parents=True)
+    else:
+        shutil.copytree(run_page(before, folder), place)
+    for example in examples(page):
+        run_example(example, place)
+    return place
+
+
+def run_example(example: Example, folder: Path) -> None:
+    """Runs an example in a folder.
+
+    Raises:
+        AssertionError: If it ends otherwise than it should.
+    """
+    text = smaller(example.text)
+    if example.language == "python":
+        script = folder / "example.py"
+        script.write_text(text, encoding="utf-8")
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+            runpy.run_path(str(script), run_name="__main__")
+        script.unlink()
+        return
+    *first, last = list(_commands(text)) if not _SHELL_ONLY.search(text) else [["bash", "-ec", text]]
+    for command in first:
+        _check(example, command, _run(command, folder), 0)
+    _check(example, last, _run(last, folder), example.exit_code)
+
+
+def _commands(text: str) -> Iterator[list[str]]:
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            yield words
+
+
+def _run(command: list[str], folder: Path) -> tuple[int, str]:
+    """The exit code and the output of a command; ``voxlate`` runs in this process, which spares it the imports."""
+    if command[0] != "voxlate":
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        environment = {**os.environ, "PATH": path}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+    from voxlate.cli import main
+
+    output = io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
+        patch.object(sys, "argv", command),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            return int(end.code or 0), output.getvalue()
+    return 0, output.getvalue()
+
+
+def _check(example: Example, command: list[str], result: tuple[int, str], wanted: int) -> None:
+    code, output = result
+    assert code == wanted, f"{example.where}: {shlex.join(command)} ended with {code}, not {wanted}\n{output}"

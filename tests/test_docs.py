@@ -1,0 +1,122 @@
+"""The documentation says what the code does: examples run, tables are complete, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.examples import DOCS, PAGES, ROOT, SMALLER, examples, marks, page_before, run_page
+from voxlate import config
+from voxlate._version import __version__
+from voxlate.cli import app
+
+sys.path.insert(0, str(DOCS))
+RUN_PAGES = [page for page in PAGES if examples(page)]
+MODELS = ("Recipe", "PlanOptions", "Reading", "SplitOptions", "WindowOptions", "Training", "Augmentation", "Search", "Range")
+FIRST_LIGHT = DOCS / "learn" / "first-light.md"
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.mark.parametrize("page", RUN_PAGES, ids=_name)
+def test_examples_run(page: Path, workspace: Path) -> None:
+    assert run_page(page, workspace).is_dir()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_mark_has_an_example(page: Path) -> None:
+    assert marks(page) == len(examples(page))
+    before = page_before(page)
+    assert before is None or before.is_file()
+
+
+def test_every_rule_that_makes_examples_smaller_is_used() -> None:
+    text = "".join(example.text for page in PAGES for example in examples(page))
+    assert [rule for rule in SMALLER if rule not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_lead_to_files(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_files_page_is_complete(workspace: Path) -> None:
+    """Every path of the page is there after the tutorial, and every file that is there stands in the page."""
+    place = run_page(FIRST_LIGHT, workspace)
+    left = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
+    page = (DOCS / "look-up" / "files.md").read_text(encoding="utf-8")
+    patterns = {re.sub(r"<\w+>", "*", path) for path in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)}
+    always = {pattern for pattern in patterns if not pattern.endswith("?")}
+    assert [pattern for pattern in always if not any(fnmatch(path, pattern) for path in left)] == []
+    known = {pattern.rstrip("?") for pattern in patterns}
+    assert [path for path in left if not any(fnmatch(path, pattern) for pattern in known)] == []
+
+
+def test_recipe_page_shows_every_model() -> None:
+    page = (DOCS / "look-up" / "recipe.md").read_text(encoding="utf-8")
+    assert [model for model in MODELS if f"{{recipe-fields}} {model}\n" not in page] == []
+    defined = {n for n, m in vars(config).items() if isinstance(m, type) and issubclass(m, config.StrictModel)}
+    assert defined - {"StrictModel"} == set(MODELS)
+
+
+def test_every_recipe_field_has_a_meaning() -> None:
+    from meanings import MEANINGS
+    from tables import meaning
+
+    fields = [(model, name) for model in MODELS for name in getattr(config, model).model_fields]
+    assert all(meaning(model, name) for model, name in fields)
+    undescribed = {f"{m}.{n}" for m, n in fields if not getattr(config, m).model_fields[n].description}
+    assert set(MEANINGS) == undescribed
+
+
+def test_command_line_page_shows_every_command() -> None:
+    page = (DOCS / "look-up" / "command-line.md").read_text(encoding="utf-8")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert [name for name in commands if f"{{command}} {name}\n" not in page] == []
+
+
+def test_formulas_cover_every_metric_and_loss() -> None:
+    from voxlate.losses import LOSSES
+    from voxlate.metrics import METRICS, SLICE_METRICS
+
+    page = (DOCS / "look-up" / "metrics-and-losses.md").read_text(encoding="utf-8")
+    assert [name for name in (*METRICS, *SLICE_METRICS, *LOSSES) if f"| `{name}` |" not in page] == []
+
+
+def test_tables_can_be_built() -> None:
+    from tables import TABLES
+
+    arguments = {"recipe-fields": "Training", "command": "train", "catalogue": "LOSSES", "catalogue-options": "NETWORKS"}
+    for name, build in TABLES.items():
+        lines = build(arguments.get(name, ""))
+        assert sum(line.startswith("|") for line in lines) > 2, name
+
+
+def test_third_party_page_names_every_dependency() -> None:
+    page = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8").casefold()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [need for needs in project["optional-dependencies"].values() for need in needs]
+    names = [re.split(r"[><=\[ ]", need)[0].casefold() for need in (*project["dependencies"], *extras)]
+    assert [name for name in names if f"| {name} |" not in page] == []
+
+
+def test_versions_agree() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(rf"^version: {re.escape(__version__)}$", citation, re.MULTILINE)
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert config.parse_yaml(citation, where="CITATION.cff")["cff-version"] == "1.2.0"

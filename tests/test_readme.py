@@ -1,0 +1,58 @@
+"""The README keeps its promises: it is short, its table of places is true, it names every command."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+
+from tests.examples import ROOT, examples
+from voxlate.cli import app
+
+README = ROOT / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+
+
+def _section(title: str) -> str:
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    assert found, f"README has no section {title!r}"
+    return found[1]
+
+
+def test_is_short() -> None:
+    assert TEXT.count("\n") <= 150
+
+
+def test_places_exist() -> None:
+    rows = [line for line in _section("Where do I change ...?").splitlines() if line.startswith("| ")][2:]
+    paths = [path for row in rows for path in re.findall(r"`([^`]+)`", row.split("|")[2])]
+    assert len(paths) >= len(rows) > 8
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_names_every_command() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    text = _section("The command line")
+    assert [name for name in commands if f"voxlate {name} " not in text] == []
+
+
+def test_says_what_it_is_not_for() -> None:
+    assert "Not for diagnostic use" in TEXT
+
+
+def test_commands_are_those_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"make (\w+)", TEXT)
+    assert {"demo", "test"} <= set(targets)
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+
+
+def test_example_has_about_ten_lines() -> None:
+    python = [example for example in examples(README) if example.language == "python"]
+    assert len(python) == 1
+    assert python[0].text.count("\n") <= 12
+
+
+def test_picture_is_there() -> None:
+    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
+    assert (ROOT / picture).is_file()
