@@ -1,1 +1,1 @@
-"""Everything that turns a case into arrays and back."""
+"""From files to normalised arrays on one grid, and back."""

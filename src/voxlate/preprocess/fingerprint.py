@@ -1,0 +1,215 @@
+"""The fingerprint: what a cohort's images are like, taken case by case in the memory of one case.
+
+It decides the plan, fills the model card, and is what a new input can be held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort.case import Case
+from voxlate.config import PlanOptions, StrictModel
+from voxlate.contrast import Contrast, get_contrast
+from voxlate.errors import CohortError
+from voxlate.preprocess.images import read_contrast, read_foreground
+from voxlate.preprocess.intensity import Scaling, Statistics, correct_bias, scaling_of, take_statistics
+from voxlate.preprocess.masking import Mask, check_foreground, choose_rule, constant_background
+from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
+from voxlate.preprocess.resampling import resample
+from voxlate.volume import Grid, Volume
+
+SPACING_TOLERANCE_MM = 1e-3
+Progress = Callable[[int, int], None]
+
+
+class ContrastFingerprint(StrictModel):
+    """One contrast over the cohort; intensities are those inside the foreground.
+
+    Attributes:
+        kind: Of the contrast.
+        unit: Of the intensities.
+        spacing_mm: Median along RAS.
+        shape: Median number of voxels along RAS.
+        orientations: How many images have which axis codes.
+        minimum: Lowest intensity of the cohort.
+        maximum: Highest intensity of the cohort.
+        statistics: Median over the cases of each statistic.
+        percentile: Median over the cases of the percentile scaling.
+        zscore: Median over the cases of the z-score scaling.
+        medians: Lowest and highest median intensity of a case.
+    """
+
+    kind: str
+    unit: str
+    spacing_mm: tuple[float, float, float]
+    shape: tuple[int, int, int]
+    orientations: dict[str, int]
+    minimum: float
+    maximum: float
+    statistics: Statistics
+    percentile: Scaling
+    zscore: Scaling
+    medians: tuple[float, float]
+
+
+class Fingerprint(StrictModel):
+    """A cohort in numbers.
+
+    Attributes:
+        cases: Number of cases.
+        reference: The contrast that gives the grid.
+        spacing_mm: Median spacing of the reference along RAS.
+        spacing_varies: Whether any two cases differ in it.
+        shape: Median shape of the reference along RAS.
+        skull_stripped: Whether every reference has a constant background.
+        mask_files: Whether every case has a mask file.
+        foreground_share: Median share of voxels in the foreground.
+        one_grid: Whether in every case all contrasts lie on the reference's grid.
+        contrasts: By name.
+    """
+
+    cases: int
+    reference: str
+    spacing_mm: tuple[float, float, float]
+    spacing_varies: bool
+    shape: tuple[int, int, int]
+    skull_stripped: bool
+    mask_files: bool
+    foreground_share: float
+    one_grid: bool
+    contrasts: dict[str, ContrastFingerprint]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One image of one case."""
+
+    codes: str
+    grid: Grid
+    statistics: Statistics
+    percentile: Scaling
+    zscore: Scaling
+
+
+@dataclass(frozen=True)
+class _SeenCase:
+    """What is kept of a case when its images are gone."""
+
+    images: dict[str, _Seen]
+    stripped: bool
+    foreground_share: float
+    one_grid: bool
+
+
+def take_fingerprint(
+    cases: Sequence[Case],
+    contrasts: Sequence[str],
+    *,
+    options: PlanOptions,
+    progress: Progress | None = None,
+) -> Fingerprint:
+    """Reads every case once.
+
+    Args:
+        cases: The training cases.
+        contrasts: Sources and target; the first is the reference unless the options name another.
+        options: From the recipe.
+        progress: Called with how many cases are done, and of how many.
+
+    Raises:
+        CohortError: If there is no case.
+        ReadError: If an image cannot be read, or a case has no foreground.
+    """
+    names = [get_contrast(name).name for name in dict.fromkeys(contrasts)]
+    if not cases or not names:
+        raise CohortError("at least one case and contrast", came="none", remedy="Change the split, or add cases.")
+    reference = get_contrast(options.reference).name if options.reference else names[0]
+    with_masks = all("mask" in case.paths for case in cases)
+    seen = []
+    for done, case in enumerate(cases, start=1):
+        seen.append(_look(case, names, reference, options=options))
+        if progress:
+            progress(done, len(cases))
+    spacings = np.array([case.images[reference].grid.spacing_mm for case in seen])
+    return Fingerprint(
+        cases=len(seen),
+        reference=reference,
+        spacing_mm=_triple(np.median(spacings, axis=0)),
+        spacing_varies=bool(np.ptp(spacings, axis=0).max() > SPACING_TOLERANCE_MM),
+        shape=_median_shape([case.images[reference].grid.shape for case in seen]),
+        skull_stripped=all(case.stripped for case in seen),
+        mask_files=with_masks,
+        foreground_share=float(np.median([case.foreground_share for case in seen])),
+        one_grid=all(case.one_grid for case in seen),
+        contrasts={name: _summarise(get_contrast(name), [case.images[name] for case in seen]) for name in names},
+    )
+
+
+def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOptions) -> _SeenCase:
+    first = read_contrast(case, reference, reading=options.reading)
+    grid = ras_grid(first.grid)
+    stripped = constant_background(first.array) is not None
+    rule = choose_rule(options.mask, get_contrast(reference), stripped=stripped, has_file="mask" in case.paths)
+    mask, _ = read_foreground(case, first, rule, reading=options.reading)
+    images = {}
+    one_grid = True
+    for name in dict.fromkeys((reference, *names)):
+        volume = first if name == reference else read_contrast(case, name, reading=options.reading)
+        images[name] = _describe(volume, mask, grid, options=options, where=case.paths[name])
+        one_grid = one_grid and volume.grid.matches(first.grid)
+    return _SeenCase(images, stripped, float(mask.mean()), one_grid)
+
+
+def _describe(volume: Volume, mask: Mask, grid: Grid, *, options: PlanOptions, where: object) -> _Seen:
+    own = ras_grid(volume.grid)
+    array = to_ras(volume.array, volume.affine)
+    inside = resample(mask, grid, own, nearest=True, fill=False)
+    check_foreground(inside, where=where)
+    kind = volume.contrast.kind if volume.contrast else "mr"
+    if options.bias_correction and kind == "mr":
+        array = correct_bias(array, inside)
+    found = take_statistics(array[inside])
+    percentile, zscore = Scaling(), Scaling()
+    if kind != "label":
+        percentile = scaling_of(found, "percentile", where=where)
+        zscore = scaling_of(found, "zscore", where=where)
+    return _Seen(axis_codes(volume.affine), own, found, percentile=percentile, zscore=zscore)
+
+
+def _summarise(contrast: Contrast, images: Sequence[_Seen]) -> ContrastFingerprint:
+    rows = [image.statistics for image in images]
+    middle = {field: float(np.median([getattr(row, field) for row in rows])) for field in Statistics.model_fields}
+    codes = [image.codes for image in images]
+    return ContrastFingerprint(
+        kind=contrast.kind,
+        unit=contrast.unit,
+        spacing_mm=_triple(np.median([image.grid.spacing_mm for image in images], axis=0)),
+        shape=_median_shape([image.grid.shape for image in images]),
+        orientations={code: codes.count(code) for code in sorted(set(codes))},
+        minimum=min(row.minimum for row in rows),
+        maximum=max(row.maximum for row in rows),
+        statistics=Statistics(**middle),
+        percentile=_median_scaling([image.percentile for image in images]),
+        zscore=_median_scaling([image.zscore for image in images]),
+        medians=(min(row.median for row in rows), max(row.median for row in rows)),
+    )
+
+
+def _median_scaling(scalings: Sequence[Scaling]) -> Scaling:
+    offset, scale = np.median([(scaling.offset, scaling.scale) for scaling in scalings], axis=0)
+    return Scaling(offset=float(offset), scale=float(scale))
+
+
+def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    # Spacings carry the rounding of the header's affine; a micrometre is far below it.
+    i, j, k = (round(float(value), 6) for value in values)
+    return i, j, k
+
+
+def _median_shape(shapes: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+    i, j, k = (int(n) for n in np.median(shapes, axis=0))
+    return i, j, k

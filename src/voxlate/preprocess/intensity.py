@@ -1,0 +1,134 @@
+"""Intensity: the scaling of a case, ``normalised = (value - offset) / scale``, and bias field correction.
+
+Percentile: offset and scale from the 0.5th and 99.5th percentile inside the mask (those become 0 and 1). Z-score: mean
+and standard deviation inside the mask. Hounsfield: ``HU / 1000``, the same for every scan, since CT numbers are
+physical. None: as they are, for labels. Nothing is clipped, so every scaling has an exact inverse.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from voxlate.config import StrictModel
+from voxlate.contrast import Kind
+from voxlate.errors import ReadError
+
+NormaliserKind = Literal["percentile", "zscore", "hounsfield", "none"]
+DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
+    "mr": "percentile",
+    "pet": "percentile",
+    "ct": "hounsfield",
+    "label": "none",
+}
+LOW_PERCENT, HIGH_PERCENT = 0.5, 99.5
+HOUNSFIELD_SCALE = 1000.0
+
+
+class Scaling(StrictModel):
+    """An affine map of intensities and its inverse: ``normalised = (value - offset) / scale``."""
+
+    offset: float = 0.0
+    scale: float = Field(1.0, gt=0)
+
+    def apply(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalised values, float32 in C order, a new array."""
+        if self.offset == 0 and self.scale == 1:
+            return np.array(array, dtype=np.float32, order="C")
+        result = np.empty(array.shape, dtype=np.float32)
+        np.subtract(array, np.float32(self.offset), out=result, casting="unsafe")
+        result /= np.float32(self.scale)
+        return result
+
+    def invert(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Values in the unit of the image, float32, a new array."""
+        result: NDArray[np.float32] = np.multiply(array, np.float32(self.scale), dtype=np.float32)
+        result += np.float32(self.offset)
+        return result
+
+
+class Statistics(StrictModel):
+    """Intensities inside the mask of one image."""
+
+    minimum: float
+    low: float = Field(description="the 0.5th percentile")
+    median: float
+    high: float = Field(description="the 99.5th percentile")
+    maximum: float
+    mean: float
+    sd: float
+
+
+def take_statistics(values: NDArray[Any]) -> Statistics:
+    """Statistics of the values inside a mask, ``(n,)`` with n > 0."""
+    low, median, high = np.percentile(values, (LOW_PERCENT, 50.0, HIGH_PERCENT))
+    return Statistics(
+        minimum=float(values.min()),
+        low=float(low),
+        median=float(median),
+        high=float(high),
+        maximum=float(values.max()),
+        mean=float(values.mean(dtype=np.float64)),
+        sd=float(values.std(dtype=np.float64)),
+    )
+
+
+def scaling_of(statistics: Statistics, kind: NormaliserKind, *, where: object) -> Scaling:
+    """The scaling that a normaliser derives from an image's statistics.
+
+    Args:
+        statistics: Of the image inside its mask.
+        kind: Which normaliser.
+        where: The image, for the refusal.
+
+    Raises:
+        ReadError: If the image is constant inside the mask, so that it cannot be normalised.
+    """
+    if kind == "hounsfield":
+        return Scaling(scale=HOUNSFIELD_SCALE)
+    if kind == "none":
+        return Scaling()
+    if statistics.minimum == statistics.maximum:
+        raise ReadError(
+            "an image with contrast inside the foreground",
+            came=f"the constant {statistics.minimum:g}",
+            where=where,
+            remedy="Leave the case out: a constant image holds nothing and cannot be normalised.",
+        )
+    if kind == "zscore":
+        return Scaling(offset=statistics.mean, scale=statistics.sd)
+    if statistics.low == statistics.high:
+        # Nearly all one value, as in sparse uptake: the whole range is all there is.
+        return Scaling(offset=statistics.minimum, scale=statistics.maximum - statistics.minimum)
+    return Scaling(offset=statistics.low, scale=statistics.high - statistics.low)
+
+
+def correct_bias(
+    array: NDArray[Any], mask: NDArray[np.bool_], *, shrink: int = 4, iterations: tuple[int, ...] = (50, 50, 30)
+) -> NDArray[np.float32]:
+    """An MR image without its smooth bias field, by N4 (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908).
+
+    The field is estimated on an image made coarser by ``shrink`` and divided out at full resolution. Voxels that are
+    not positive have no logarithm: they are left out of the estimate.
+
+    Args:
+        array: Voxels ``(i, j, k)``.
+        mask: The foreground, same shape.
+        shrink: Factor by which the image is made coarser for the estimate.
+        iterations: At most so many at each of the levels.
+    """
+    import SimpleITK as sitk  # noqa: N813
+
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array.T, dtype=np.float32))
+    inside = sitk.GetImageFromArray(np.ascontiguousarray((mask & (array > 0)).T).view(np.uint8))
+    factors = [max(1, min(shrink, n // 16)) for n in array.shape]
+    estimator = sitk.N4BiasFieldCorrectionImageFilter()
+    estimator.SetMaximumNumberOfIterations(list(iterations))
+    # Sums over threads depend on how many there are; one thread gives the same field on every machine.
+    estimator.SetNumberOfThreads(1)
+    estimator.Execute(sitk.Shrink(image, factors), sitk.Shrink(inside, factors))
+    field = np.exp(sitk.GetArrayViewFromImage(estimator.GetLogBiasFieldAsImage(image)).T)
+    return np.asarray(array / field, dtype=np.float32)

@@ -1,0 +1,225 @@
+"""The foreground: where there is a patient.
+
+- ``file``: the case's ``mask`` contrast.
+- ``nonzero``: what differs from the constant background of a skull-stripped or zero-padded image, whatever that
+  constant is; values below it count (interpolation leaves some in a stripped brain); enclosed holes are filled.
+- ``otsu``: for an image whose background is noise: threshold after Otsu (1979, doi:10.1109/TSMC.1979.4310076) on the
+  smoothed image, closed, the largest component, holes filled slice by slice.
+- ``body``: for CT, above -400 HU (between lung and fat), opened to part the table from the patient, the largest
+  component, holes filled slice by slice, since the lungs reach the outside through the ends of the volume.
+
+Arrays are in RAS+ order, so that ``k`` is the axis of the body.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.config import StrictModel
+from voxlate.contrast import Contrast
+from voxlate.errors import ReadError
+
+MaskKind = Literal["file", "nonzero", "otsu", "body"]
+Mask = NDArray[np.bool_]
+AIR_BELOW_HU = -400.0
+CONSTANT_SHARE = 0.9
+CLOSING_MM = 6.0
+OPENING_MM = 3.0
+_BINS = 256
+
+
+class MaskRule(StrictModel):
+    """How the foreground of a case is found.
+
+    Attributes:
+        kind: The rule.
+        contrast: The contrast that it is applied to (``mask`` for ``file``).
+        otherwise: For ``file``: the rule for a case without one; ``None``: such a case is refused.
+    """
+
+    kind: MaskKind
+    contrast: str
+    otherwise: MaskKind | None = None
+
+
+def choose_rule(asked: str, reference: Contrast, *, stripped: bool, has_file: bool) -> MaskRule:
+    """The rule for a cohort.
+
+    Args:
+        asked: ``auto``, ``nonzero``, ``otsu`` or ``file``.
+        reference: The contrast that an image rule is applied to.
+        stripped: Whether every reference image has a constant background.
+        has_file: Whether every case has a mask file.
+    """
+    if asked == "file":
+        return MaskRule(kind="file", contrast="mask")
+    if asked != "auto":
+        return MaskRule(kind="otsu" if asked == "otsu" else "nonzero", contrast=reference.name)
+    image = image_rule(reference, stripped=stripped)
+    if has_file:
+        return MaskRule(kind="file", contrast="mask", otherwise=image)
+    return MaskRule(kind=image, contrast=reference.name)
+
+
+def image_rule(contrast: Contrast, *, stripped: bool) -> MaskKind:
+    """The rule that suits an image of this contrast."""
+    if stripped or contrast.kind == "label":
+        return "nonzero"
+    return "body" if contrast.kind == "ct" else "otsu"
+
+
+def constant_background(array: NDArray[Any]) -> float | None:
+    """The one value that nearly all of the border has, or ``None`` if the background is not constant."""
+    faces = [array[0], array[-1], array[:, 0], array[:, -1], array[:, :, 0], array[:, :, -1]]
+    border = np.concatenate([face.ravel() for face in faces])
+    value = np.median(border)
+    share = float(np.mean(border == value))
+    return float(value) if share >= CONSTANT_SHARE else None
+
+
+def find_foreground(array: NDArray[Any], kind: MaskKind, *, spacing_mm: tuple[float, float, float]) -> Mask:
+    """The foreground of an image by an image rule.
+
+    Args:
+        array: Voxels ``(i, j, k)`` in RAS+ order; for ``file`` the mask file itself.
+        kind: The rule.
+        spacing_mm: Of the array.
+
+    Returns:
+        ``(i, j, k)`` booleans; empty if there is no foreground.
+    """
+    if kind == "file":
+        return np.asarray(array > 0)
+    if array.min() == array.max():
+        return np.zeros(array.shape, dtype=np.bool_)
+    if kind == "nonzero":
+        background = constant_background(array)
+        return _in_box(array != (0 if background is None else background), fill_holes)
+    if kind == "body":
+        return _body(array, spacing_mm)
+    return _head(array, spacing_mm)
+
+
+def check_foreground(mask: Mask, *, where: object) -> None:
+    """Refuses an empty foreground.
+
+    Raises:
+        ReadError: If no voxel is inside.
+    """
+    if not mask.any():
+        raise ReadError(
+            "a foreground",
+            came="none: no voxel stands out from the background",
+            where=where,
+            remedy="Look at the image; a constant or empty one is to be left out, else choose another plan.mask.",
+        )
+
+
+def otsu_threshold(values: NDArray[Any]) -> float:
+    """The threshold that parts values into two classes with the largest variance between them.
+
+    The values are counted on a square-root scale that ends at the 99.5th percentile: else bright fat, enhancing vessels
+    and CSF would draw the threshold above muscle and cortex.
+    """
+    low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
+    rooted = np.sqrt(np.clip(values, low, high) - low)
+    counts, edges = np.histogram(rooted, bins=_BINS, range=(0.0, float(np.sqrt(high - low))))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = sums / below - (sums[-1] - sums) / above
+    between = np.nan_to_num(below * above * difference**2)
+    return low + float(edges[1:][np.argmax(between)]) ** 2
+
+
+def largest_component(mask: Mask) -> Mask:
+    """The largest set of voxels that touch by their faces."""
+    from scipy.ndimage import label
+
+    labels, count = label(mask)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == sizes.argmax())
+
+
+def fill_holes(mask: Mask) -> Mask:
+    """The mask with the background that does not reach the border of the volume."""
+    return _filled(mask, in_plane=False)
+
+
+def fill_holes_in_plane(mask: Mask) -> Mask:
+    """As ``fill_holes``, for every axial slice by itself."""
+    return _filled(mask, in_plane=True)
+
+
+def _filled(mask: Mask, *, in_plane: bool) -> Mask:
+    from scipy.ndimage import generate_binary_structure, label
+
+    touching = generate_binary_structure(3, 1)
+    if in_plane:
+        touching[:, :, [0, 2]] = False
+    labels, count = label(~mask, structure=touching)
+    outside = np.zeros(count + 1, dtype=np.bool_)
+    faces = [labels[0], labels[-1], labels[:, 0], labels[:, -1]]
+    if not in_plane:
+        faces += [labels[:, :, 0], labels[:, :, -1]]
+    for face in faces:
+        outside[face] = True
+    outside[0] = False
+    return ~outside[labels]
+
+
+def _in_box(mask: Mask, change: Any) -> Mask:  # noqa: ANN401
+    """Applies a change to the mask's bounding box with a rim of one voxel; what lies outside stays empty."""
+    hits = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    if hits[0].size == 0:
+        return mask
+    box = tuple(slice(hit[0], hit[-1] + 1) for hit in hits)
+    inner = np.pad(mask[box], 1)
+    result = np.zeros_like(mask, order="C")
+    result[box] = change(inner)[1:-1, 1:-1, 1:-1]
+    return result
+
+
+def _head(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
+    from scipy.ndimage import uniform_filter
+
+    smooth = uniform_filter(array.astype(np.float32), 3, mode="nearest")
+    mask = smooth > otsu_threshold(smooth)
+
+    def complete(inner: Mask) -> Mask:
+        return fill_holes_in_plane(largest_component(_closed(largest_component(inner), spacing_mm)))
+
+    return _in_box(mask, complete)
+
+
+def _body(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
+    def complete(inner: Mask) -> Mask:
+        core = largest_component(_grown(inner, -OPENING_MM, spacing_mm))
+        # An opening by reconstruction within reach: the core grows back, but not along the thin bridge to the table.
+        return fill_holes_in_plane(inner & _grown(core, 2 * OPENING_MM, spacing_mm))
+
+    return _in_box(np.asarray(array > AIR_BELOW_HU), complete)
+
+
+def _closed(mask: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
+    rim = [int(np.ceil(CLOSING_MM / s)) for s in spacing_mm]
+    padded = np.pad(mask, [(n, n) for n in rim])
+    closed = _grown(_grown(padded, CLOSING_MM, spacing_mm), -CLOSING_MM, spacing_mm)
+    return closed[tuple(slice(n, -n) for n in rim)]
+
+
+def _grown(mask: Mask, by_mm: float, spacing_mm: tuple[float, float, float]) -> Mask:
+    """The mask grown, or shrunk where negative, by a distance in all directions."""
+    from scipy.ndimage import distance_transform_edt
+
+    if by_mm > 0:
+        return np.asarray(distance_transform_edt(~mask, sampling=spacing_mm) <= by_mm) if mask.any() else mask
+    return np.asarray(distance_transform_edt(mask, sampling=spacing_mm) > -by_mm) if not mask.all() else mask

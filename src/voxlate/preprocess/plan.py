@@ -1,0 +1,165 @@
+"""The plan: everything that turns a case into arrays and back, derived from a cohort, readable as YAML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from voxlate.config import PlanOptions, Reading, StrictModel, describe, parse_yaml
+from voxlate.contrast import get_contrast
+from voxlate.errors import UsageError
+from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
+from voxlate.preprocess.intensity import DEFAULT_KINDS, HOUNSFIELD_SCALE, NormaliserKind, Scaling
+from voxlate.preprocess.masking import MaskRule, choose_rule
+
+__all__ = ["Normaliser", "Plan", "Scaling", "make_plan"]
+# CT numbers are stored from -1024 to 3071 (12 bits).
+HOUNSFIELD_RANGE = 4095.0 / HOUNSFIELD_SCALE
+
+
+class Normaliser(StrictModel):
+    """How a contrast is normalised, and how values that are predicted for it become physical again.
+
+    Attributes:
+        kind: How each case's own scaling is found.
+        inverse: The scaling that a prediction is brought back with, since a case to be translated has no target of its
+            own: the median of the training cases.
+        unit: Unit of the values.
+        data_range: Range of the normalised values, for PSNR and SSIM: 1 for percentile, 4.095 for hounsfield
+            (-1024 to 3071 HU), the cohort's 99.5th less its 0.5th percentile for zscore, the largest label for none.
+    """
+
+    kind: NormaliserKind
+    inverse: Scaling = Scaling()
+    unit: str = ""
+    data_range: float = Field(1.0, gt=0)
+
+
+class Plan(StrictModel):
+    """How a case becomes arrays and back.
+
+    Attributes:
+        orientation: Axes of the arrays.
+        spacing_mm: Spacing of the arrays along RAS; ``None``: each case's own.
+        reference: The contrast that gives the grid.
+        grids: What is done with contrasts on other grids, or out of alignment.
+        mask: Where the foreground comes from; never from the target, which is absent in use.
+        crop_margin_mm: Kept around the foreground.
+        normalisers: By contrast.
+        bias_correction: Whether MR contrasts are corrected by N4 first.
+        reading: What readers may accept.
+        source: What goes in.
+        target: What comes out.
+    """
+
+    orientation: Literal["RAS"] = "RAS"
+    spacing_mm: tuple[float, float, float] | None = None
+    reference: str
+    grids: Literal["refuse", "resample", "rigid", "affine"] = "resample"
+    mask: MaskRule
+    crop_margin_mm: float = Field(8.0, ge=0)
+    normalisers: dict[str, Normaliser]
+    bias_correction: bool = False
+    reading: Reading = Reading()
+    source: tuple[str, ...]
+    target: str
+
+    @model_validator(mode="after")
+    def _contrasts_fit(self) -> Self:
+        lacking = [name for name in (*self.source, self.target) if name not in self.normalisers]
+        if lacking:
+            raise ValueError(f"normalisers must name {', '.join(lacking)}")
+        if self.reference not in self.source:
+            raise ValueError("the reference must be one of the sources: the target is absent in use")
+        if self.spacing_mm is not None and min(self.spacing_mm) <= 0:
+            raise ValueError("spacing_mm must be positive")
+        return self
+
+    def to_yaml(self) -> str:
+        """The plan with every value written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+    @classmethod
+    def from_yaml(cls, text: str, *, where: object = "") -> Plan:
+        """The plan that ``to_yaml`` wrote.
+
+        Raises:
+            UsageError: If the text is not a plan.
+        """
+        try:
+            return cls.model_validate(parse_yaml(text, where=where))
+        except ValidationError as error:
+            remedy = "Let the training make the plan anew."
+            raise UsageError("a plan", came=describe(error), where=where, remedy=remedy) from error
+
+    def digest(self) -> str:
+        """SHA-256 of the plan's values, hexadecimal."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequence[str], target: str) -> Plan:
+    """The plan of a cohort; what the options leave open is decided from the fingerprint.
+
+    The spacing stays each case's own where all have the same, else it is the median of the reference's spacings.
+
+    Args:
+        fingerprint: Of the training cases; must know every contrast.
+        options: Overrides, from a recipe.
+        source: Contrasts that go in.
+        target: The contrast that comes out.
+
+    Raises:
+        UsageError: If the reference is not a source, or a contrast is not in the fingerprint.
+    """
+    sources = tuple(get_contrast(name).name for name in source)
+    wanted = get_contrast(target).name
+    reference = get_contrast(options.reference).name if options.reference else sources[0]
+    if reference not in sources:
+        raise UsageError(
+            f"one of the sources ({', '.join(sources)}) as the reference",
+            came=repr(reference),
+            where="plan.reference",
+            remedy="Only a source exists when a new scan is translated; name one of them.",
+        )
+    unknown = sorted({*sources, wanted} - set(fingerprint.contrasts))
+    if unknown:
+        raise UsageError(
+            "a fingerprint of every contrast", came=f"none of {', '.join(unknown)}", remedy="Take the fingerprint anew."
+        )
+    kinds = {get_contrast(name).name: kind for name, kind in options.normalise.items()}
+    names = dict.fromkeys((*sources, wanted))
+    return Plan(
+        spacing_mm=options.spacing_mm or (fingerprint.spacing_mm if fingerprint.spacing_varies else None),
+        reference=reference,
+        grids=options.grids,
+        mask=choose_rule(
+            options.mask, get_contrast(reference), stripped=fingerprint.skull_stripped, has_file=fingerprint.mask_files
+        ),
+        crop_margin_mm=options.crop_margin_mm,
+        normalisers={name: _normaliser(name, kinds.get(name), fingerprint.contrasts[name]) for name in names},
+        bias_correction=options.bias_correction,
+        reading=options.reading,
+        source=sources,
+        target=wanted,
+    )
+
+
+def _normaliser(name: str, asked: NormaliserKind | None, seen: ContrastFingerprint) -> Normaliser:
+    contrast = get_contrast(name)
+    kind = asked or DEFAULT_KINDS[contrast.kind]
+    if kind == "hounsfield":
+        inverse, data_range = Scaling(scale=HOUNSFIELD_SCALE), HOUNSFIELD_RANGE
+    elif kind == "none":
+        inverse, data_range = Scaling(), max(1.0, seen.maximum - seen.minimum)
+    elif kind == "zscore":
+        inverse = seen.zscore
+        data_range = seen.percentile.scale / seen.zscore.scale
+    else:
+        inverse, data_range = seen.percentile, 1.0
+    return Normaliser(kind=kind, inverse=inverse, unit=contrast.unit, data_range=data_range)

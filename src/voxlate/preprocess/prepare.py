@@ -1,0 +1,274 @@
+"""Prepare: from the files of a case to normalised arrays on one grid; restore: from such an array back to the file's.
+
+The reference contrast gives the grid: reordered to RAS+, cropped to the foreground with a margin, at its own spacing
+or the plan's. On a grid of its own spacing no voxel is interpolated, so that ``restore`` undoes ``prepare`` exactly.
+Voxels outside the foreground keep their values in the prepared arrays and become background in what is restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort.case import Case
+from voxlate.contrast import Contrast, get_contrast
+from voxlate.errors import GeometryError, WriteError
+from voxlate.preprocess.images import read_contrast, read_foreground
+from voxlate.preprocess.intensity import Scaling, correct_bias, scaling_of, take_statistics
+from voxlate.preprocess.masking import Mask
+from voxlate.preprocess.orientation import ras_grid
+from voxlate.preprocess.plan import Normaliser, Plan
+from voxlate.preprocess.registration import register
+from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
+from voxlate.volume import Affine, Grid, Volume
+
+BACKGROUND = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
+
+
+class Sliceable(Protocol):
+    """An array in memory, or in the prepared store, that is read with basic slices."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of elements along each axis."""
+
+    def __getitem__(self, key: Any, /) -> Any:  # noqa: ANN401
+        """The elements in a slice or a tuple of slices, as a NumPy array."""
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """A case as arrays on one grid.
+
+    Attributes:
+        case_id: Of the case.
+        arrays: By contrast, ``(i, j, k)`` float32, RAS+, normalised by this case's own scalings.
+        mask: ``(i, j, k)`` booleans, the foreground.
+        grid: The grid of the arrays.
+        source_grid: The grid of the reference contrast's file.
+        trailing_axes: Singleton axes that the reference's file had beyond the third.
+        scalings: By contrast.
+        notes: What was accepted, resampled, registered or filled, one sentence each.
+    """
+
+    case_id: str
+    arrays: Mapping[str, Sliceable]
+    mask: Sliceable
+    grid: Grid
+    source_grid: Grid
+    trailing_axes: int
+    scalings: Mapping[str, Scaling]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What the reference decides for every contrast of a case."""
+
+    volume: Volume
+    mask: Mask
+    grid: Grid
+    plan: Plan
+
+
+def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> PreparedCase:
+    """Reads a case and brings it to the plan's form.
+
+    Args:
+        case: Must have the plan's reference, whether or not it is asked for.
+        plan: How.
+        contrasts: What the result holds, by name.
+
+    Raises:
+        CohortError: If the case lacks a contrast.
+        ReadError: If an image cannot be trusted, is constant, or has no foreground.
+        GeometryError: If a contrast lies on another grid and the plan refuses that, or the images do not overlap.
+    """
+    frame, notes = _frame(case, plan)
+    arrays, scalings = {}, {}
+    for name in dict.fromkeys(get_contrast(name).name for name in contrasts):
+        volume = frame.volume if name == plan.reference else read_contrast(case, name, reading=plan.reading)
+        where = case.paths[name]
+        arrays[name], scalings[name], remarks = _prepare(volume, get_contrast(name), frame, where=where)
+        notes += [f"{name}: {remark}" for remark in (*volume.notes, *remarks)]
+    return PreparedCase(
+        case_id=case.id,
+        arrays=arrays,
+        mask=frame.mask,
+        grid=frame.grid,
+        source_grid=frame.volume.grid,
+        trailing_axes=frame.volume.trailing_axes,
+        scalings=scalings,
+        notes=tuple(notes),
+    )
+
+
+def restore(
+    array: NDArray[Any],
+    prepared: PreparedCase,
+    *,
+    normaliser: Normaliser | Scaling | None,
+    contrast: Contrast,
+    nearest: bool = False,
+    background: float | None = None,
+) -> Volume:
+    """Brings an array on the prepared grid back to the grid of the source file and to physical units.
+
+    Args:
+        array: ``(i, j, k)`` on ``prepared.grid``.
+        prepared: The case that it belongs to.
+        normaliser: Whose inverse is applied; a case's own scaling gives its own values back; ``None``: none.
+        contrast: What the array shows; decides dtype and background.
+        nearest: Take the nearest voxel where the spacing changes; always so for labels.
+        background: Value outside the foreground; ``None``: 0, for CT -1024.
+
+    Returns:
+        A volume on ``prepared.source_grid``: float32; for CT int16; for labels the smallest unsigned integer.
+
+    Raises:
+        WriteError: If a value does not fit into the dtype.
+    """
+    scaling = normaliser.inverse if isinstance(normaliser, Normaliser) else normaliser
+    values = scaling.invert(array) if scaling is not None else np.asarray(array)
+    outside = BACKGROUND[contrast.kind] if background is None else background
+    nearest = nearest or contrast.kind == "label"
+    mask = np.asarray(prepared.mask[:])
+    grids = prepared.grid, prepared.source_grid
+    if same_lattice(*grids):
+        full = resample(np.where(mask, values, values.dtype.type(outside)), *grids, nearest=True, fill=outside)
+    else:
+        full = resample(values, *grids, nearest=nearest, fill=outside)
+        inside = resample(mask, *grids, nearest=True, fill=False)
+        full = np.where(inside, full, full.dtype.type(outside))
+    stored = _as_stored(full, contrast)
+    return Volume(stored, prepared.source_grid.affine, contrast=contrast, trailing_axes=prepared.trailing_axes)
+
+
+def _frame(case: Case, plan: Plan) -> tuple[_Frame, list[str]]:
+    """The reference image, the foreground and the grid that all contrasts are brought to."""
+    volume = read_contrast(case, plan.reference, reading=plan.reading)
+    mask, how = read_foreground(case, volume, plan.mask, reading=plan.reading)
+    notes = [how]
+    own = ras_grid(volume.grid)
+    block = _block(mask, own, plan.crop_margin_mm)
+    grid = block
+    if plan.spacing_mm is not None and not np.allclose(plan.spacing_mm, own.spacing_mm, rtol=0, atol=1e-4):
+        grid = spacing_grid(block, plan.spacing_mm)
+        notes.append(f"resampled from {_words(own.spacing_mm)} mm to {_words(plan.spacing_mm)} mm")
+    cropped = np.ascontiguousarray(resample(mask, own, grid, nearest=True, fill=False))
+    return _Frame(volume, cropped, grid, plan), notes
+
+
+def _block(mask: Mask, grid: Grid, margin_mm: float) -> Grid:
+    """The part of a grid that holds the foreground and a margin."""
+    start, shape = [], []
+    for axis, others in enumerate(((1, 2), (0, 2), (0, 1))):
+        hit = np.flatnonzero(mask.any(axis=others))
+        margin = int(np.ceil(margin_mm / grid.spacing_mm[axis]))
+        first = max(0, int(hit[0]) - margin)
+        last = min(grid.shape[axis], int(hit[-1]) + 1 + margin)
+        start.append(first)
+        shape.append(last - first)
+    return crop_grid(grid, (start[0], start[1], start[2]), (shape[0], shape[1], shape[2]))
+
+
+def _prepare(
+    volume: Volume, contrast: Contrast, frame: _Frame, *, where: object
+) -> tuple[NDArray[np.float32], Scaling, list[str]]:
+    """One contrast on the frame's grid, normalised, with its scaling and what was done to it."""
+    world, notes = _alignment(volume, contrast, frame, where=where)
+    moved = resample(
+        volume.array,
+        volume.grid,
+        frame.grid,
+        nearest=contrast.kind == "label",
+        fill=BACKGROUND[contrast.kind],
+        world=world,
+    )
+    inside = frame.mask
+    if not covers(volume.grid, frame.grid, world):
+        inside, remark = _covered(volume, frame, world, where=where)
+        notes += remark
+    if frame.plan.bias_correction and contrast.kind == "mr":
+        moved = correct_bias(moved, inside)
+        notes.append("bias field removed by N4")
+    kind = frame.plan.normalisers[contrast.name].kind if contrast.name in frame.plan.normalisers else "none"
+    scaling = Scaling()
+    if kind == "hounsfield":
+        scaling = Scaling(scale=1000.0)
+    elif kind != "none":
+        scaling = scaling_of(take_statistics(moved[inside]), kind, where=where)
+    return scaling.apply(moved), scaling, notes
+
+
+def _alignment(volume: Volume, contrast: Contrast, frame: _Frame, *, where: object) -> tuple[Affine | None, list[str]]:
+    """From the reference's world to this image's world, if the plan asks for registration."""
+    reference, policy = frame.volume, frame.plan.grids
+    if contrast.name == frame.plan.reference:
+        return None, []
+    same = ras_grid(volume.grid).matches(ras_grid(reference.grid))
+    if policy == "refuse" and not same:
+        raise GeometryError(
+            f"the grid of {frame.plan.reference}, {reference.shape} at {_words(reference.spacing_mm)} mm",
+            came=f"{volume.shape} at {_words(volume.spacing_mm)} mm, or another position",
+            where=where,
+            remedy="Set plan.grids to resample, rigid or affine, or bring the files to one grid.",
+        )
+    if policy in ("rigid", "affine") and contrast.kind != "label":
+        found = register(reference.array, reference.grid, volume.array, moving_grid=volume.grid, kind=policy, mask=None)
+        return found.world, [found.describe()]
+    if same:
+        return None, []
+    return None, [f"on a grid of its own ({_words(volume.spacing_mm)} mm), brought to that of {frame.plan.reference}"]
+
+
+def _covered(volume: Volume, frame: _Frame, world: Affine | None, *, where: object) -> tuple[Mask, list[str]]:
+    """The foreground that an image reaches, and a note where it does not reach all."""
+    reach = np.ones(volume.shape, dtype=np.bool_)
+    inside = frame.mask & resample(reach, volume.grid, frame.grid, nearest=True, fill=False, world=world)
+    if not inside.any():
+        raise GeometryError(
+            f"an image that overlaps the foreground of {frame.plan.reference}",
+            came="no common voxel",
+            where=where,
+            remedy="Correct the position in the header, or set plan.grids to rigid.",
+        )
+    share = 1 - inside.sum() / frame.mask.sum()
+    if share == 0:
+        return inside, []
+    return inside, [
+        f"{100 * share:.2g} % of the foreground lies outside its field of view and is filled with background"
+    ]
+
+
+def _as_stored(array: NDArray[Any], contrast: Contrast) -> NDArray[Any]:
+    """Values in the dtype that a file of this contrast has."""
+    if contrast.kind not in ("ct", "label"):
+        return array.astype(np.float32, copy=False)
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise _unfit(contrast, "a value that is not finite")
+    if contrast.kind == "ct":
+        limits = np.iinfo(np.int16)
+        if low < limits.min - 0.5 or high >= limits.max + 0.5:
+            raise _unfit(contrast, f"values from {low:g} to {high:g} HU, which 16 bits do not hold")
+        return np.asarray(np.rint(array), dtype=np.int16)
+    if low < -0.5:
+        raise _unfit(contrast, f"the negative label {low:g}")
+    return np.asarray(np.rint(array), dtype=np.min_scalar_type(round(max(high, 0.0))))
+
+
+def _unfit(contrast: Contrast, came: str) -> WriteError:
+    return WriteError(
+        f"values that a {contrast.title} file can hold",
+        came=came,
+        remedy="The model's output cannot be trusted on this case; look at its input.",
+    )
+
+
+def _words(spacing_mm: Sequence[float]) -> str:
+    return " x ".join(f"{value:.4g}" for value in spacing_mm)
