@@ -1,1 +1,26 @@
 """How good a translation is, compared with what."""
+
+from voxlate.evaluation.fidelity import label_regions, score_case, score_slices
+from voxlate.evaluation.scores import BASELINES, Extremes, Score, extremes
+from voxlate.evaluation.statistics import RULE, bootstrap_interval, holm, summarise
+from voxlate.evaluation.tables import read_scores, write_scores, write_summary
+from voxlate.evaluation.verdict import Verdict, judge
+
+__all__ = [
+    "BASELINES",
+    "RULE",
+    "Extremes",
+    "Score",
+    "Verdict",
+    "bootstrap_interval",
+    "extremes",
+    "holm",
+    "judge",
+    "label_regions",
+    "read_scores",
+    "score_case",
+    "score_slices",
+    "summarise",
+    "write_scores",
+    "write_summary",
+]

@@ -14,6 +14,7 @@ import numpy as np
 
 from voxlate.errors import UsageError
 from voxlate.metrics.metric import Image, Mask, Values, check_images
+from voxlate.metrics.structural_similarity import bounding_box
 
 AXIAL = 2
 
@@ -29,7 +30,7 @@ def slice_errors(prediction: Image, truth: Image, *, mask: Mask, power: Literal[
         axis: Axis that the slices are stacked along.
 
     Returns:
-        One value per slice, in the unit of the images to the given power.
+        One value per slice, in the unit of the images to the given power; not finite where a voxel is not.
 
     Raises:
         UsageError: If the shapes differ, the mask is missing or the axis does not exist.
@@ -37,11 +38,12 @@ def slice_errors(prediction: Image, truth: Image, *, mask: Mask, power: Literal[
     check_images(prediction, truth, mask=mask, data_range=1.0)
     if axis not in {0, 1, 2}:
         raise UsageError("axis 0, 1 or 2", came=repr(axis), remedy="Axial slices of a RAS volume lie along axis 2.")
-    plane = tuple(other for other in range(3) if other != axis)
-    inside = np.asarray(mask, dtype=bool)
-    error = np.abs(np.asarray(prediction, dtype=np.float64) - np.asarray(truth, dtype=np.float64)) ** power
-    counts = inside.sum(axis=plane)
-    sums = np.where(inside, error, 0).sum(axis=plane)
+    predicted, true, inside = (np.moveaxis(np.asarray(image), axis, 0) for image in (prediction, truth, mask))
+    inside = inside.astype(bool)
+    with np.errstate(invalid="ignore"):  # two infinite voxels differ by NaN, which is what they should give
+        error = np.abs(predicted[inside].astype(np.float64) - true[inside]) ** power
+    counts = inside.sum(axis=(1, 2))
+    sums = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=error, minlength=len(counts))
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
@@ -92,8 +94,12 @@ def _gather(
     prediction: Image, truth: Image, *, mask: Mask, data_range: float, power: Literal[1, 2], axis: int
 ) -> tuple[float, float]:
     check_images(prediction, truth, mask=mask, data_range=data_range)
-    held = whole_slices(mask, axis=axis).any(axis=tuple(other for other in range(3) if other != axis))
-    errors = slice_errors(prediction, truth, mask=mask, power=power, axis=axis)[held]
-    if errors.size == 0 or not np.isfinite(errors).all():
+    box = bounding_box(np.asarray(mask, dtype=bool))
+    if box is None:
+        return math.nan, math.nan
+    p, t, inside = (np.asarray(image)[box] for image in (prediction, truth, mask))
+    held = np.moveaxis(inside, axis, 0).any(axis=(1, 2))
+    errors = slice_errors(p, t, mask=inside, power=power, axis=axis)[held]
+    if not np.isfinite(errors).all():
         return math.nan, math.nan
     return float(errors.sum()), float(errors.mean())

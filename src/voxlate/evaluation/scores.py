@@ -1,0 +1,83 @@
+"""The score: one number of one case, in one region, by one method and one metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from voxlate.catalogue import pick
+from voxlate.errors import UsageError
+from voxlate.metrics import METRICS, SLICE_METRICS, Better, Metric
+
+BASELINES = ("identity", "lookup")
+"""The trivial methods that every table shows: source against target, and mean target value given the source value."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of ``scores.csv``.
+
+    Attributes:
+        case: Id of the case.
+        region: ``foreground``, ``lesion``, ``whole slices`` or the name of a label.
+        method: ``model``, ``identity``, ``lookup``, ...
+        metric: Name in ``METRICS`` or ``SLICE_METRICS``.
+        value: The value; NaN when not available.
+        unit: Unit of the value; ``1`` for dimensionless.
+    """
+
+    case: str
+    region: str
+    method: str
+    metric: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Cases to look at: where the method is worst, in the middle and best."""
+
+    worst: str
+    median: str
+    best: str
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of that name, of volumes or of slices.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    return pick({**METRICS, **SLICE_METRICS}, name, what="metric")
+
+
+def gain(better: Better) -> int:
+    """The sign of an improvement: 1 where higher is better, -1 where lower is."""
+    return 1 if better == "higher" else -1
+
+
+def extremes(
+    scores: Iterable[Score], *, metric: str = "mae", region: str = "foreground", method: str = "model"
+) -> Extremes:
+    """The worst, the median and the best case by one metric, so that no one picks pictures by hand.
+
+    Cases without a value are left out; equal values are ordered by case id; of an even number of cases the worse of
+    the two in the middle is the median.
+
+    Raises:
+        UsageError: If no case has a value.
+    """
+    sign = gain(find_metric(metric).better)
+    found = [
+        (sign * score.value, score.case)
+        for score in scores
+        if (score.metric, score.region, score.method) == (metric, region, method) and not math.isnan(score.value)
+    ]
+    if not found:
+        raise UsageError(
+            f"a case with {metric} of {method} in {region}", came="none", remedy="Choose another metric or region."
+        )
+    order = [case for _, case in sorted(found)]
+    return Extremes(order[0], order[(len(order) - 1) // 2], order[-1])

@@ -1,0 +1,236 @@
+"""Statistics: what the scores of several cases say together, and whether a method beats the baselines.
+
+Cases are the sampling unit. Intervals are percentile bootstrap intervals of the mean over cases (Efron and Tibshirani
+1993, doi:10.1201/9780429246593); methods are compared case by case, by the mean difference, its interval, the ratio of
+means and Wilcoxon's signed-rank test, whose p values are corrected after Holm (1979, Scand. J. Stat. 6:65) over the
+comparisons of one metric in one region. Fewer than six cases cannot reach p < 0.05 and are not tested.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.errors import UsageError
+from voxlate.evaluation.scores import BASELINES, Score, find_metric, gain
+
+FEWEST_TO_TEST = 6
+RESAMPLES = 10_000
+RULE = "A model that does not beat identity and lookup is not reported as working."
+Values = NDArray[np.float64]
+_Cases = dict[str, float]
+_Groups = dict[tuple[str, str], dict[str, _Cases]]
+
+
+def summarise(
+    scores: Iterable[Score], *, seed: int = 0, baselines: Sequence[str] = BASELINES, confidence: float = 0.95
+) -> dict[str, Any]:
+    """The contents of ``summary.json``: a row per method, region and metric, with comparisons against the baselines.
+
+    Args:
+        scores: Scores of all cases and methods.
+        seed: Seed of the bootstrap; the same scores and seed give the same summary.
+        baselines: Methods to compare the others against, as far as they were scored.
+        confidence: Confidence of the intervals, between 0 and 1.
+
+    Returns:
+        Plain values for JSON, ``None`` for what is not available: ``cases``, ``n_cases``, how it was computed in
+        words, ``rule``, ``baselines``, and ``rows``. A row has ``n`` (cases with a finite value), ``n_not_available``
+        (the others), ``mean``, ``sd``, ``median``, ``interval`` of the mean (``None`` for one case) and ``against``:
+        from a baseline to ``n`` pairs, over these ``mean`` and ``baseline_mean``, their ``difference`` (method minus
+        baseline) and its ``interval``, their ``ratio`` and ``ratio_interval`` (``None`` in dB or with values below
+        zero), ``wins``, ``ties``, ``p``, ``p_holm`` and ``beaten``.
+
+    Raises:
+        UsageError: If a score occurs twice, the units of a metric differ, or the confidence is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise UsageError("a confidence between 0 and 1", came=repr(confidence), remedy="Give 0.95, say.")
+    table = list(scores)
+    units = _units(table)
+    cases = sorted({score.case for score in table})
+    rows: list[dict[str, Any]] = []
+    for (region, metric), by_method in _group(table).items():
+        ordered = sorted(by_method, key=lambda name: baselines.index(name) if name in baselines else len(baselines))
+        block = [
+            {
+                **_head(method, region=region, metric=metric, unit=units[region, metric]),
+                **_describe(by_method[method], n_cases=len(cases), seed=seed, confidence=confidence),
+                "against": {
+                    name: _compare(by_method[method], by_method[name], metric=metric, seed=seed, confidence=confidence)
+                    for name in baselines
+                    if name in by_method and method not in baselines
+                },
+            }
+            for method in ordered
+        ]
+        _correct(block)
+        rows += block
+    found = {score.method for score in table}
+    return {
+        "cases": cases,
+        "n_cases": len(cases),
+        "confidence": confidence,
+        "seed": seed,
+        "resamples": RESAMPLES,
+        "interval": "percentile bootstrap of the mean over cases",
+        "test": f"Wilcoxon signed-rank, two-sided, paired by case, from {FEWEST_TO_TEST} unequal pairs",
+        "correction": "Holm, over the comparisons of one metric in one region",
+        "rule": RULE,
+        "baselines": [name for name in baselines if name in found],
+        "rows": rows,
+    }
+
+
+def bootstrap_interval(
+    *samples: Values, seed: int = 0, confidence: float = 0.95, ratio: bool = False
+) -> tuple[float, float] | None:
+    """Percentile bootstrap interval of a mean, or of the ratio of two means over the same cases.
+
+    Args:
+        *samples: One value per case; two paired samples with ``ratio``.
+        seed: Seed of the resampling. Samples of one size share their resamples.
+        confidence: Confidence of the interval.
+        ratio: Whether the statistic is mean of the first by mean of the second sample.
+
+    Returns:
+        Lower and upper end, or ``None`` for fewer than two cases, which say nothing about their spread.
+    """
+    if len(samples[0]) < 2:
+        return None
+    drawn = _resamples(len(samples[0]), seed)
+    means = [sample[drawn].mean(axis=1) for sample in samples]
+    statistic = means[0] / means[1] if ratio else means[0]
+    low, high = np.quantile(statistic, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Significance values corrected for their number by Holm's step-down procedure, in the order given.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = highest
+    return corrected
+
+
+@lru_cache(maxsize=8)
+def _resamples(size: int, seed: int) -> NDArray[np.int32]:
+    drawn = np.random.default_rng(seed).integers(0, size, (RESAMPLES, size), dtype=np.int32)
+    drawn.flags.writeable = False
+    return drawn
+
+
+def _group(scores: Sequence[Score]) -> _Groups:
+    """Finite or not, case by case: (region, metric) -> method -> case -> value."""
+    groups: _Groups = {}
+    for score in scores:
+        by_case = groups.setdefault((score.region, score.metric), {}).setdefault(score.method, {})
+        if score.case in by_case:
+            raise UsageError(
+                "one score per case, region, method and metric",
+                came=f"two of {score.method} for {score.metric} in {score.region}",
+                where=score.case,
+                remedy="Score each case once.",
+            )
+        by_case[score.case] = score.value
+    return groups
+
+
+def _units(scores: Sequence[Score]) -> dict[tuple[str, str], str]:
+    units: dict[tuple[str, str], str] = {}
+    for score in scores:
+        unit = units.setdefault((score.region, score.metric), score.unit)
+        if unit != score.unit:
+            raise UsageError(
+                f"{score.metric} in {unit}",
+                came=score.unit,
+                where=score.case,
+                remedy="Score all cases and methods in one unit.",
+            )
+    return units
+
+
+def _head(method: str, *, region: str, metric: str, unit: str) -> dict[str, Any]:
+    known = find_metric(metric)
+    return {
+        "method": method,
+        "region": region,
+        "metric": metric,
+        "title": known.title,
+        "unit": unit,
+        "better": known.better,
+    }
+
+
+def _describe(by_case: _Cases, *, n_cases: int, seed: int, confidence: float) -> dict[str, Any]:
+    values = np.array([by_case[case] for case in sorted(by_case) if math.isfinite(by_case[case])])
+    n = len(values)
+    interval = bootstrap_interval(values, seed=seed, confidence=confidence)
+    return {
+        "n": n,
+        "n_not_available": n_cases - n,
+        "mean": float(values.mean()) if n else None,
+        "sd": float(values.std(ddof=1)) if n > 1 else None,
+        "median": float(np.median(values)) if n else None,
+        "interval": interval and list(interval),
+    }
+
+
+def _compare(method: _Cases, baseline: _Cases, *, metric: str, seed: int, confidence: float) -> dict[str, Any]:
+    pairs = [
+        case for case in sorted(method) if math.isfinite(method[case]) and math.isfinite(baseline.get(case, math.nan))
+    ]
+    ours, theirs = (np.array([values[case] for case in pairs], dtype=np.float64) for values in (method, baseline))
+    known = find_metric(metric)
+    difference = ours - theirs
+    gains = gain(known.better) * difference
+    interval = bootstrap_interval(difference, seed=seed, confidence=confidence)
+    ratio = len(pairs) > 0 and known.unit_rule != "dB" and min(ours.min(), theirs.min()) >= 0 and theirs.min() > 0
+    ratio_interval = bootstrap_interval(ours, theirs, seed=seed, confidence=confidence, ratio=True) if ratio else None
+    return {
+        "n": len(pairs),
+        "mean": float(ours.mean()) if pairs else None,
+        "baseline_mean": float(theirs.mean()) if pairs else None,
+        "difference": float(difference.mean()) if pairs else None,
+        "interval": interval and list(interval),
+        "ratio": float(ours.mean() / theirs.mean()) if ratio else None,
+        "ratio_interval": ratio_interval and list(ratio_interval),
+        "wins": int((gains > 0).sum()),
+        "ties": int((gains == 0).sum()),
+        "p": _signed_rank(difference),
+        "p_holm": None,
+        "beaten": _beaten(gains, seed=seed, confidence=confidence),
+    }
+
+
+def _beaten(gains: Values, *, seed: int, confidence: float) -> bool:
+    """Better in the mean with an interval that excludes no gain; of few cases, better in every one."""
+    if len(gains) < FEWEST_TO_TEST:
+        return len(gains) > 0 and bool((gains > 0).all())
+    interval = bootstrap_interval(gains, seed=seed, confidence=confidence)
+    return interval is not None and interval[0] > 0
+
+
+def _signed_rank(difference: Values) -> float | None:
+    from scipy.stats import wilcoxon
+
+    unequal = difference[difference != 0]
+    return float(wilcoxon(unequal).pvalue) if len(unequal) >= FEWEST_TO_TEST else None
+
+
+def _correct(rows: Sequence[Mapping[str, Any]]) -> None:
+    tested = [pair for row in rows for pair in row["against"].values() if pair["p"] is not None]
+    for pair, corrected in zip(tested, holm([pair["p"] for pair in tested]), strict=True):
+        pair["p_holm"] = corrected

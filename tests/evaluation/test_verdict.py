@@ -1,0 +1,113 @@
+"""The sentence says what the numbers say, and no more."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.evaluation.test_statistics import table
+from voxlate.evaluation import RULE, judge, summarise
+
+
+def _values(n: int, *, ratio: float) -> dict[str, list[float]]:
+    rng = np.random.default_rng(0)
+    lookup = rng.normal(0.05, 0.004, n)
+    return {
+        "identity": list(lookup + 0.05),
+        "lookup": list(lookup),
+        "model": list(ratio * lookup + rng.normal(0, 0.001, n)),
+    }
+
+
+def test_a_clear_win_names_the_margin_the_interval_and_the_number_of_cases() -> None:
+    values = _values(12, ratio=0.6)
+    result = judge(summarise(table(values)))
+    assert result.beats
+    percent = 100 * (1 - np.mean(values["model"]) / np.mean(values["lookup"]))
+    assert f"{percent:.1f} % lower than lookup's, the better of them" in result.sentence
+    for part in ("beats identity and lookup", "12 held-out cases", "95 % interval", "12 of 12", "p = 0.00098"):
+        assert part in result.sentence
+    assert RULE not in result.sentence
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.3])
+def test_no_win_is_said_and_the_rule_with_it(ratio: float) -> None:
+    result = judge(summarise(table(_values(12, ratio=ratio))))
+    assert not result.beats
+    assert result.sentence.startswith("The model does not beat lookup on 12")
+    assert result.sentence.endswith(RULE)
+
+
+def test_a_draw_gives_an_interval_on_both_sides() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.01, 12)
+    values = {"lookup": [0.05] * 12, "model": list(0.05 + noise - noise.mean() * 0.9)}
+    sentence = judge(summarise(table(values))).sentence
+    assert " % lower to " in sentence
+    assert " % higher;" in sentence
+
+
+@pytest.mark.parametrize(("n", "count"), [(1, "one held-out case:"), (4, "4 held-out cases:")])
+def test_few_cases_are_no_test(n: int, count: str) -> None:
+    result = judge(summarise(table(_values(n, ratio=0.6))))
+    assert result.beats
+    assert count in result.sentence
+    assert f"better in {n} of {n}" in result.sentence
+    assert "too few for a test" in result.sentence
+    assert "interval" not in result.sentence
+    assert "p =" not in result.sentence
+
+
+def test_the_baseline_that_is_not_beaten_is_named() -> None:
+    values = _values(8, ratio=0.8)
+    values["identity"] = [0.7 * value for value in values["lookup"]]
+    result = judge(summarise(table(values)))
+    assert not result.beats
+    assert "does not beat identity on" in result.sentence
+    assert "identity's" in result.sentence
+
+
+def test_similarity_and_decibel_are_said_as_differences() -> None:
+    high = {"lookup": [0.80 + 0.001 * i for i in range(8)], "model": [0.90 + 0.001 * i for i in range(8)]}
+    sentence = judge(summarise(table(high, metric="ssim")), metric="ssim").sentence
+    assert "SSIM in the foreground is 0.1 higher than lookup's" in sentence
+    decibel = {name: [40 * value for value in values] for name, values in high.items()}
+    sentence = judge(summarise(table(decibel, metric="psnr", unit="dB")), metric="psnr").sentence
+    assert "PSNR in the foreground is 4 dB higher than lookup's" in sentence
+
+
+def test_unit_of_ct_is_said() -> None:
+    values = {name: [1000 * value for value in row] for name, row in _values(8, ratio=0.6).items()}
+    assert " HU;" in judge(summarise(table(values, unit="HU"))).sentence
+
+
+def test_equal_is_said_as_equal() -> None:
+    result = judge(summarise(table({"identity": [0.2] * 3, "model": [0.2] * 3})))
+    assert not result.beats
+    assert "is equal to identity's" in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"model": [0.1, 0.2]}, "no baseline"),
+        ({"lookup": [0.1, 0.2]}, "no score"),
+        ({"model": [math.nan], "lookup": [0.1]}, "no score"),
+        ({"model": [0.1], "lookup": [math.nan]}, "no baseline"),
+    ],
+)
+def test_nothing_to_say_is_said(values: dict[str, list[float]], reason: str) -> None:
+    result = judge(summarise(table(values)))
+    assert not result.beats
+    assert result.sentence.startswith("Nothing can be said")
+    assert reason in result.sentence
+
+
+def test_a_baseline_that_is_not_available_is_no_victim() -> None:
+    values = {"identity": [0.3] * 3, "lookup": [math.nan] * 3, "model": [0.1] * 3}
+    result = judge(summarise(table(values)), cases="training and held-out")
+    assert not result.beats
+    assert "could not be compared with lookup" in result.sentence
+    assert "3 training and held-out cases" in result.sentence
