@@ -121,12 +121,11 @@ def _placement(fields: Mapping[str, str], axes: int, path: Path) -> Placement:
         return Placement({}, spacing=(i, j, k))
     matrix = numbers(fields["TransformMatrix"], count=axes * axes, field="TransformMatrix", where=path)
     affine = np.eye(4)
-    if min(i, j, k) > 0:
-        affine[:3, :3] = matrix.reshape(axes, axes)[:3, :3].T * (i, j, k)
-    else:
-        affine[:3, :3] = np.nan  # a spacing of zero, or a negative one, whose meaning no page defines
     affine[:3, 3] = numbers(fields["Offset"], count=axes, field="Offset", where=path)[:3]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        affine[:3, :3] = matrix.reshape(axes, axes)[:3, :3].T * (i, j, k)
+        if not min(i, j, k) > 0:
+            affine[:3, :3] = np.nan  # a spacing of zero, or a negative one, whose meaning no page defines
         return Placement({"TransformMatrix": LPS @ affine}, spacing=(i, j, k))
 
 

@@ -144,7 +144,7 @@ def _placement(fields: Mapping[str, str], axes: int, path: Path) -> Placement:
         return Placement({}, spacing=(float(i), float(j), float(k)))
     (origin,) = _vectors(fields["space origin"], "space origin", path)[:1] or [None]
     affine[:3, 3] = np.nan if origin is None else origin
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return Placement({"space directions": np.diag([*signs, 1.0]) @ affine}, unit=_unit(fields, path))
 
 

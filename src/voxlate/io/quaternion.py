@@ -34,7 +34,8 @@ class Quaternion:
     def affine(self) -> Affine:
         """The ``(4, 4)`` affine; NaN throughout if (b, c, d) is longer than a unit quaternion can be."""
         matrix = np.eye(4)
-        matrix[:3, :3] = _rotation(np.array(self.imaginary)) * np.array(self.spacing) * (1, 1, self.qfac)
+        with np.errstate(invalid="ignore", over="ignore"):
+            matrix[:3, :3] = _rotation(np.array(self.imaginary)) * np.array(self.spacing) * (1, 1, self.qfac)
         matrix[:3, 3] = self.offset
         return matrix
 

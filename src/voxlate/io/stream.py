@@ -31,6 +31,12 @@ def _decoder(encoding: Encoding) -> Any:  # noqa: ANN401
     return igzip_lib.IgzipDecompressor(flag=getattr(igzip_lib, f"DECOMP_{encoding.upper()}"))
 
 
+def _errors() -> tuple[type[Exception], ...]:
+    from isal import igzip_lib
+
+    return OSError, ValueError, EOFError, igzip_lib.IsalError
+
+
 class ByteStream:
     """Reads a file from where it stands, decoded.
 
@@ -92,10 +98,9 @@ class ByteStream:
             return self._file.read(limit)
         try:
             return self._inflate(limit)
-        except (OSError, ValueError, EOFError) as error:
-            raise ReadError(
-                f"a sound {self._encoding} stream", came=f"an error ({error})", where=self._where, remedy=DAMAGED
-            ) from error
+        except _errors() as error:
+            expected = f"a sound {self._encoding} stream"
+            raise ReadError(expected, came=f"an error ({error})", where=self._where, remedy=DAMAGED) from error
 
     def _inflate(self, limit: int) -> bytes:
         while True:
