@@ -15,12 +15,13 @@ from voxlate.phantom.shapes import (
     Field,
     Noise,
     Points,
+    ball,
     capsule,
-    chain,
     ellipsoid,
     smooth_intersection,
     smooth_step,
     smooth_union,
+    tube,
 )
 from voxlate.phantom.tissues import tissue_id
 
@@ -112,14 +113,12 @@ def _paint_layers(tissues: Tissues, inside: NDArray[np.intp], *, fluid: Field, t
 
 
 def _paint_stem(tissues: Tissues, points: Points) -> None:
-    stem = chain(points, [((0, -16, -13), 12), ((0, -22, -22), 12), ((0, -25, -46), 9), ((0, -31, -90), 6)])
-    pons = ellipsoid(points, (0, -14, -33), (16, 12, 14))
-    stem = smooth_union(stem, pons, blend_mm=4)
-    side = (np.abs(points[0]), points[1], points[2])
-    peduncle = capsule(side, ((10, -20, -33), (20, -42, -38)), (7, 8))
-    tissues[np.minimum(stem, peduncle) < 0] = tissue_id("white_matter")
-    nigra = capsule(side, ((5, -11, -14), (11, -14, -10)), (2, 2))
-    tissues[nigra < 0] = tissue_id("pallidum")
+    side: Points = (np.abs(points[0]), points[1], points[2])
+    white, dark = tissue_id("white_matter"), tissue_id("pallidum")
+    tissues[tube(points, [((0, -16, -13), 12), ((0, -22, -22), 12), ((0, -25, -46), 9), ((0, -31, -90), 6)])] = white
+    tissues[ball(points, (0, -14, -33), (17, 13, 15))] = white
+    tissues[tube(side, [((10, -20, -33), 7), ((20, -42, -38), 8)])] = white
+    tissues[tube(side, [((5, -11, -14), 2), ((11, -14, -10), 2)])] = dark
 
 
 def _paint_nuclei(tissues: Tissues, points: Points) -> None:
@@ -127,17 +126,17 @@ def _paint_nuclei(tissues: Tissues, points: Points) -> None:
     side: Points = (np.abs(x), y, z)
     slant: Points = (np.abs(x) + 0.18 * (y - 2), y, z)
     # White matter that holds the nuclei: no cortex can lie this deep.
-    core = ellipsoid(side, (16, -2, 4), (16.5, 33, 19))
-    tissues[(core < 0) & (tissues != tissue_id("csf"))] = tissue_id("white_matter")
-    for name, shape in (
-        ("putamen", ellipsoid(slant, (25, 2, 2), (5.2, 17, 11))),
-        ("pallidum", ellipsoid(slant, (18.6, -2, 0), (4.2, 9, 7))),
-        ("thalamus", ellipsoid(side, (10.5, -15, 8), (8.5, 15, 9.5))),
-        ("caudate", ellipsoid(side, (13.5, 21, 9), (6, 11, 9.5))),
-        ("caudate", chain(side, [((16, 14, 14), 5), ((18, -6, 20), 3.4), ((23, -26, 18), 2.6)])),
-        ("grey_matter", chain(side, [((27, -6, -22), 6), ((29, -22, -16), 5), ((26, -36, -6), 4)])),
+    core = ball(side, (16, -2, 4), (16.5, 33, 19))
+    tissues[core[tissues[core] != tissue_id("csf")]] = tissue_id("white_matter")
+    for name, inside in (
+        ("putamen", ball(slant, (25, 2, 2), (5.2, 17, 11))),
+        ("pallidum", ball(slant, (18.6, -2, 0), (4.2, 9, 7))),
+        ("thalamus", ball(side, (10.5, -15, 8), (8.5, 15, 9.5))),
+        ("caudate", ball(side, (13.5, 21, 9), (6, 11, 9.5))),
+        ("caudate", tube(side, [((16, 14, 14), 5), ((18, -6, 20), 3.4), ((23, -26, 18), 2.6)])),
+        ("grey_matter", tube(side, [((27, -6, -22), 6), ((29, -22, -16), 5), ((26, -36, -6), 4)])),
     ):
-        tissues[shape < 0] = tissue_id(name)
+        tissues[inside] = tissue_id(name)
 
 
 def _paint_ventricles(tissues: Tissues, points: Points, *, factor: float) -> None:
@@ -145,7 +144,7 @@ def _paint_ventricles(tissues: Tissues, points: Points, *, factor: float) -> Non
     side: Points = (np.abs(x), y, z)
     # Taller than wide: drawn round in a space that is stretched along x.
     tall: Points = (side[0] * np.float32(1.5), y, z)
-    horns = chain(
+    horns = tube(
         tall,
         [
             ((10, 30, 7), 5.8 * factor),
@@ -156,16 +155,18 @@ def _paint_ventricles(tissues: Tissues, points: Points, *, factor: float) -> Non
         ],
         blend_mm=6,
     )
-    temporal = chain(side, [((24, -38, 6), 5 * factor), ((33, -24, -12), 2.4 * factor), ((31, 0, -20), 2.0 * factor)])
-    lateral = smooth_union(horns, temporal, blend_mm=4)
-    septum = np.abs(x) < 0.9
-    tissues[(lateral < 0) & ~septum] = tissue_id("csf")
-    third = ellipsoid(points, (0, -6, 2), (1.6 + 1.4 * factor, 13, 11))
-    fourth = ellipsoid(points, (0, -37, -36), (7.5 * factor, 5 * factor, 12))
-    aqueduct = capsule(points, ((0, -18, -4), (0, -35, -28)), (1.3, 1.6))
-    tissues[np.minimum(np.minimum(third, fourth), aqueduct) < 0] = tissue_id("csf")
-    plexus = chain(side, [((12, -16, 18), 1.2), ((21, -35, 13), 3.0), ((28, -30, 0), 1.2)])
-    tissues[(plexus < 0) & (lateral < -0.5)] = tissue_id("choroid_plexus")
+    temporal = tube(side, [((22, -38, 8), 5 * factor), ((33, -24, -12), 2.4 * factor), ((31, 0, -20), 2.0 * factor)])
+    lateral = np.union1d(horns, temporal)
+    fluid = lateral[side[0][lateral] > 0.9]
+    tissues[fluid] = tissue_id("csf")
+    for inside in (
+        ball(points, (0, -6, 2), (1.6 + 1.4 * factor, 13, 11)),
+        ball(points, (0, -37, -36), (7.5 * factor, 5 * factor, 12)),
+        tube(points, [((0, -18, -4), 1.3), ((0, -35, -28), 1.6)]),
+    ):
+        tissues[inside] = tissue_id("csf")
+    plexus = tube(side, [((12, -16, 18), 1.2), ((21, -35, 13), 3.0), ((28, -30, 0), 1.2)])
+    tissues[np.intersect1d(plexus, fluid)] = tissue_id("choroid_plexus")
 
 
 def _paint_dura(tissues: Tissues, points: Points, *, cavity: Field) -> None:
@@ -174,25 +175,25 @@ def _paint_dura(tissues: Tissues, points: Points, *, cavity: Field) -> None:
     falx = (np.abs(x) < 0.7) & (ellipsoid(points, (0, -2, 6), (40, 50, 36)) > 0) & (z > _tentorium(points))
     tent = (np.abs(z - _tentorium(points)) < 0.7) & (y < -28)
     tissues[fluid & (falx | tent | (cavity > -0.7))] = tissue_id("dura")
-    pituitary = ellipsoid(points, (0, 10, -22), (6, 4.5, 4))
-    tissues[pituitary < 0] = tissue_id("mucosa")
+    tissues[ball(points, (0, 10, -22), (6, 4.5, 4))] = tissue_id("mucosa")
 
 
 def _paint_vessels(tissues: Tissues, points: Points, *, at_rest: Points, cavity: Field, folding: Folding) -> None:
     side: Points = (np.abs(at_rest[0]), at_rest[1], at_rest[2])
     x, y, z = points
     sagittal = (np.abs(x) < 4.2 * (1 + cavity / 8)) & (cavity > -8) & ((z > 20) | ((y < 0) & (z > -6)))
-    arteries = (
-        chain(side, [((14, 8, -34), 2.4), ((11, 11, -20), 2.2)]),
-        chain(side, [((11, 11, -20), 2.0), ((24, 9, -16), 1.7), ((38, 8, -9), 1.5), ((38, -16, 0), 1.3)]),
-        chain(side, [((9, 12, -18), 1.4), ((1.5, 26, -8), 1.4), ((1.5, 42, 12), 1.3), ((1.5, 34, 28), 1.2)]),
-        chain(side, [((1, -1, -46), 1.8), ((0, 0, -22), 1.9), ((12, -10, -14), 1.3), ((20, -32, -8), 1.2)]),
-        chain(side, [((0, -40, 2), 1.8), ((0, -82, -8), 2.2)]),
+    tissues[sagittal] = tissue_id("vessel")
+    outer: Points = (np.abs(x), y, z)
+    tubes = (
+        tube(side, [((14, 8, -34), 2.4), ((11, 11, -20), 2.2)]),
+        tube(side, [((11, 11, -20), 2.0), ((24, 9, -16), 1.7), ((38, 8, -9), 1.5), ((38, -16, 0), 1.3)]),
+        tube(side, [((9, 12, -18), 1.4), ((1.5, 26, -8), 1.4), ((1.5, 42, 12), 1.3), ((1.5, 34, 28), 1.2)]),
+        tube(side, [((1, -1, -46), 1.8), ((0, 0, -22), 1.9), ((12, -10, -14), 1.3), ((20, -32, -8), 1.2)]),
+        tube(side, [((0, -40, 2), 1.8), ((0, -82, -8), 2.2)]),
+        tube(outer, [((0, -86, -10), 4.2), ((36, -72, -16), 4.0), ((54, -46, -22), 4.2)]),
+        tube(outer, [((54, -46, -22), 4.2), ((46, -34, -40), 4.0), ((32, -26, -54), 4.0)]),
     )
-    tissues[np.minimum.reduce(arteries) < 0] = tissue_id("vessel")
-    transverse = chain((np.abs(x), y, z), [((0, -86, -10), 4.2), ((36, -72, -16), 4.0), ((54, -46, -22), 4.2)])
-    sigmoid = chain((np.abs(x), y, z), [((54, -46, -22), 4.2), ((46, -34, -40), 4.0), ((32, -26, -54), 4.0)])
-    tissues[(np.minimum(transverse, sigmoid) < 0) | sagittal] = tissue_id("vessel")
+    tissues[np.concatenate(tubes)] = tissue_id("vessel")
     shell = np.flatnonzero((cavity > -4.5) & (cavity < -0.8) & (z > -20))
     near: Points = (points[0][shell], points[1][shell], points[2][shell])
     veins = np.hypot(folding.gyri.sheets(near), folding.depth.sheets(near)) < 1.1

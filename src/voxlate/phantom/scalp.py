@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantom.shapes import Field, Noise, Points, capsule, chain, ellipsoid, smooth_union
+from voxlate.phantom.shapes import Field, Knots, Noise, Points, ball, capsule, chain, ellipsoid, smooth_union, tube
 from voxlate.phantom.tissues import tissue_id
 
 Tissues = NDArray[np.uint8]
@@ -59,10 +59,9 @@ def _paint_soft_tissue(tissues: Tissues, points: Points, *, skin: Field, layers:
     # The temporal muscle lies in the hollow beside the eyes, under fat.
     temporal = (np.abs(x) > 46) & (np.hypot(y - 24, z + 14) < 34) & (depth > 4)
     tissues[temporal] = tissue_id("muscle")
-    cheek = ellipsoid((np.abs(x), y, z), (42, 60, -52), (16, 15, 18))
-    tissues[(cheek < 0) & (depth > 2)] = tissue_id("fat")
-    parotid = ellipsoid((np.abs(x), y, z), (60, -4, -62), (11, 15, 22))
-    tissues[(parotid < 0) & (depth > 3)] = tissue_id("soft_tissue")
+    side: Points = (np.abs(x), y, z)
+    tissues[ball(side, (42, 60, -52), (16, 15, 18))] = tissue_id("fat")
+    tissues[ball(side, (60, -4, -62), (11, 15, 22))] = tissue_id("soft_tissue")
     tissues[depth < 1.7] = tissue_id("skin")
 
 
@@ -102,21 +101,19 @@ def _paint_spine(tissues: Tissues, points: Points) -> None:
 
 def _paint_face(tissues: Tissues, points: Points, *, skin: Field) -> None:
     x, y, z = points
-    side = (np.abs(x), y, z)
-    for bone in (
-        chain(side, [((40, 72, -30), 4), ((52, 52, -42), 5), ((62, 20, -40), 4)], blend_mm=4),
-        chain(side, [((58, 0, -46), 5), ((56, 8, -88), 7), ((34, 58, -108), 8), ((0, 76, -112), 9)], blend_mm=5),
-        chain(side, [((34, 44, -74), 6), ((20, 70, -76), 7), ((0, 78, -76), 7)], blend_mm=5),
-    ):
-        tissues[(bone < 0) & (skin < -2)] = tissue_id("cortical_bone")
-        tissues[bone < -2.2] = tissue_id("marrow")
-    tongue = ellipsoid(points, (0, 44, -94), (24, 30, 18))
-    tissues[tongue < 0] = tissue_id("muscle")
-    for vessel in (
-        capsule(side, ((30, 2, -140), (15, 8, -50)), (3.2, 2.6)),
-        capsule(side, ((38, -8, -140), (30, -14, -50)), (4.5, 4.0)),
-    ):
-        tissues[vessel < 0] = tissue_id("vessel")
+    side: Points = (np.abs(x), y, z)
+    bones: tuple[tuple[Knots, float], ...] = (
+        ([((40, 72, -30), 4), ((52, 52, -42), 5), ((62, 20, -40), 4)], 4),
+        ([((58, 0, -46), 5), ((56, 8, -88), 7), ((34, 58, -108), 8), ((0, 76, -112), 9)], 5),
+        ([((34, 44, -74), 6), ((20, 70, -76), 7), ((0, 78, -76), 7)], 5),
+    )
+    for knots, blend in bones:
+        bone = tube(side, knots, blend_mm=blend)
+        tissues[bone[skin[bone] < -2]] = tissue_id("cortical_bone")
+        tissues[tube(side, [(knot, radius - 2.2) for knot, radius in knots], blend_mm=blend)] = tissue_id("marrow")
+    tissues[ball(points, (0, 44, -94), (24, 30, 18))] = tissue_id("muscle")
+    tissues[tube(side, [((30, 2, -140), 3.2), ((15, 8, -50), 2.6)])] = tissue_id("vessel")
+    tissues[tube(side, [((38, -8, -140), 4.5), ((30, -14, -50), 4.0)])] = tissue_id("vessel")
 
 
 def _paint_air(tissues: Tissues, points: Points, *, skin: Field, variation: Field) -> None:
@@ -141,12 +138,11 @@ def _paint_air(tissues: Tissues, points: Points, *, skin: Field, variation: Fiel
     flat = pharynx + np.maximum(np.abs(y - 12) - 6, 0) * 0.3
     tissues[flat < 1.6] = tissue_id("mucosa")
     tissues[flat < 0] = tissue_id("air")
-    mastoid = ellipsoid(side, (62, -28, -42), (8, 13, 13))
-    cells = np.sin(1.3 * x) * np.sin(1.1 * y + 0.7) * np.sin(1.2 * z) > -0.15
-    tissues[(mastoid < 1.5) & (skin < -4)] = tissue_id("cortical_bone")
-    tissues[(mastoid < 0) & cells & (skin < -4)] = tissue_id("air")
-    canal = capsule(side, ((58, -14, -38), (90, -16, -38)), (3.0, 3.5))
-    tissues[canal < 0] = tissue_id("air")
+    mastoid = ball(side, (62, -28, -42), (9, 14, 14))
+    mastoid = mastoid[skin[mastoid] < -4]
+    cells = np.sin(1.3 * x[mastoid]) * np.sin(1.1 * y[mastoid] + 0.7) * np.sin(1.2 * z[mastoid]) > -0.15
+    tissues[mastoid] = np.where(cells, tissue_id("air"), tissue_id("cortical_bone"))
+    tissues[tube(side, [((58, -14, -38), 3.0), ((90, -16, -38), 3.5)])] = tissue_id("air")
 
 
 def _paint_orbits(tissues: Tissues, points: Points, *, skin: Field) -> None:
@@ -156,18 +152,9 @@ def _paint_orbits(tissues: Tissues, points: Points, *, skin: Field) -> None:
     open_face = skin < -1.7
     tissues[(cone < 1.7) & open_face & (y < 74)] = tissue_id("cortical_bone")
     tissues[(cone < 0) & open_face] = tissue_id("fat")
-    for nerve, radius in (
-        ((0.0, 0.0), 2.0),
-        ((9.5, 0.0), 2.0),
-        ((-9.5, 0.0), 2.0),
-        ((0.0, 9.5), 2.0),
-        ((0.0, -9.5), 2.0),
-    ):
-        dx, dz = nerve
-        rod = capsule(side, ((17, 38, -27), (32 + dx, 66, -29 + dz)), (radius * 0.8, radius))
-        tissues[rod < 0] = tissue_id("white_matter" if nerve == (0.0, 0.0) else "muscle")
-    globe = ellipsoid(side, (32, 74, -29), (12, 12, 12))
-    tissues[globe < 0] = tissue_id("muscle")
-    tissues[globe < -1.0] = tissue_id("vitreous")
-    lens = ellipsoid(side, (32, 82.5, -29), (5, 2.2, 5))
-    tissues[lens < 0] = tissue_id("soft_tissue")
+    for dx, dz in ((9.5, 0.0), (-9.5, 0.0), (0.0, 9.5), (0.0, -9.5)):
+        tissues[tube(side, [((17, 38, -27), 1.6), ((32 + dx, 66, -29 + dz), 2.0)])] = tissue_id("muscle")
+    tissues[tube(side, [((17, 38, -27), 1.8), ((32, 66, -29), 2.0)])] = tissue_id("white_matter")
+    tissues[ball(side, (32, 74, -29), (12, 12, 12))] = tissue_id("muscle")
+    tissues[ball(side, (32, 74, -29), (11, 11, 11))] = tissue_id("vitreous")
+    tissues[ball(side, (32, 82.5, -29), (5, 2.2, 5))] = tissue_id("soft_tissue")

@@ -43,7 +43,34 @@ def capsule(points: Points, ends: tuple[Vector, Vector], radii: tuple[float, flo
     return np.asarray(np.sqrt(squared) - (radii[0] + (radii[1] - radii[0]) * along), dtype=np.float32)
 
 
-def chain(points: Points, knots: list[tuple[Vector, float]], *, blend_mm: float = 3.0) -> Field:
+Knots: TypeAlias = "list[tuple[Vector, float]]"
+
+
+def tube(points: Points, knots: Knots, *, blend_mm: float = 3.0) -> NDArray[np.intp]:
+    """Indices of the points inside ``chain(points, knots)``; flat points, of which only the near ones are computed."""
+    corners = np.array([[[c - radius, c + radius] for c in knot] for knot, radius in knots])
+    index = _within(points, corners[:, :, 0].min(axis=0), corners[:, :, 1].max(axis=0))
+    near = (points[0][index], points[1][index], points[2][index])
+    return np.asarray(index[chain(near, knots, blend_mm=blend_mm) < 0])
+
+
+def ball(points: Points, centre: Vector, semi_axes: Vector) -> NDArray[np.intp]:
+    """Indices of the points inside ``ellipsoid(points, centre, semi_axes)``; flat points."""
+    middle, reach = np.asarray(centre), np.asarray(semi_axes)
+    index = _within(points, middle - reach, middle + reach)
+    near = (points[0][index], points[1][index], points[2][index])
+    return np.asarray(index[ellipsoid(near, centre, semi_axes) < 0])
+
+
+def _within(points: Points, lower: NDArray[Any], upper: NDArray[Any]) -> NDArray[np.intp]:
+    mask = np.ones(points[0].shape, dtype=np.bool_)
+    for axis, low, high in zip(points, lower - 1, upper + 1, strict=True):
+        mask &= axis > np.float32(low)
+        mask &= axis < np.float32(high)
+    return np.flatnonzero(mask)
+
+
+def chain(points: Points, knots: Knots, *, blend_mm: float = 3.0) -> Field:
     """Distance to a smooth tube through knots ``(point, radius)``."""
     pieces = [
         capsule(points, (first[0], second[0]), (first[1], second[1])) for first, second in itertools.pairwise(knots)
@@ -101,9 +128,9 @@ class Noise:
     def sheets(self, points: Points) -> Field:
         """Distance in mm to the nearest zero surface of the field, to first order ``|n| / |grad n|``."""
         slopes = np.gradient(self.lattice, self.spacing_mm)
-        steepness = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2).astype(np.float32)
-        value = np.abs(self.at(points))
-        return np.asarray(value / (_sample(steepness, self.spacing_mm, points) + np.float32(0.02)), dtype=np.float32)
+        steepness = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2)
+        distance = (self.lattice / (steepness + 0.02)).astype(np.float32)
+        return np.abs(_sample(distance, self.spacing_mm, points))
 
 
 def _sample(lattice: Field, spacing_mm: float, points: Points) -> Field:

@@ -12,6 +12,7 @@ Young, J Comput Assist Tomogr 9:659 (1985) (inversion recovery); Hajnal et al., 
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,15 +30,15 @@ def spoiled_gradient_echo(
     ``S = PD sin(a) (1 - E1) / (1 - cos(a) E1) exp(-TE / T2*)`` with ``E1 = exp(-TR / T1)``; largest at the Ernst angle
     ``cos(a) = E1``.
     """
-    angle = np.deg2rad(flip_deg)
+    angle = math.radians(flip_deg)
     decay = np.exp(-repetition_ms / np.asarray(t1_ms))
-    steady = np.sin(angle) * (1 - decay) / (1 - np.cos(angle) * decay)
+    steady = math.sin(angle) * (1 - decay) / (1 - math.cos(angle) * decay)
     return np.asarray(proton_density * steady * np.exp(-echo_ms / np.asarray(t2star_ms)))
 
 
 def ernst_angle_deg(*, t1_ms: float, repetition_ms: float) -> float:
     """The flip angle with the largest spoiled gradient-echo signal: ``arccos(exp(-TR / T1))``."""
-    return float(np.rad2deg(np.arccos(np.exp(-repetition_ms / t1_ms))))
+    return math.degrees(math.acos(math.exp(-repetition_ms / t1_ms)))
 
 
 def mprage(
@@ -62,14 +63,14 @@ def mprage(
     """
     t1 = np.asarray(t1_ms)
     half = pulses // 2
-    angle = np.deg2rad(flip_deg)
+    cosine = math.cos(math.radians(flip_deg))
     before = np.exp(-(inversion_ms - half * spacing_ms) / t1)
     after = np.exp(-(repetition_ms - inversion_ms - (pulses - half) * spacing_ms) / t1)
     step = np.exp(-spacing_ms / t1)
-    damp = np.cos(angle) * step
+    damp = cosine * step
     level = (1 - step) / (1 - damp)
-    to_centre = damp**half
-    to_end = to_centre if pulses == 2 * half else damp ** (pulses - half)
+    to_centre = cosine**half * np.exp(-half * spacing_ms / t1)
+    to_end = to_centre if pulses == 2 * half else to_centre * damp
     # From just before the inversion (m) to the centre of the train: gain m + offset.
     gain = -before * to_centre
     offset = (1 - before) * to_centre + level * (1 - to_centre)
@@ -77,7 +78,8 @@ def mprage(
     cycle_gain = gain * to_end * after
     cycle_offset = (offset * to_end + level * (1 - to_end)) * after + 1 - after
     centre = gain * (cycle_offset / (1 - cycle_gain)) + offset
-    return np.asarray(proton_density * np.sin(angle) * centre * np.exp(-echo_ms / np.asarray(t2star_ms)))
+    sine = math.sin(math.radians(flip_deg))
+    return np.asarray(proton_density * sine * centre * np.exp(-echo_ms / np.asarray(t2star_ms)))
 
 
 def spin_echo(*, proton_density: Value, t1_ms: Value, t2_ms: Value, repetition_ms: float, echo_ms: float) -> Signal:
@@ -105,7 +107,7 @@ def inversion_recovery(
 
 def null_inversion_ms(*, t1_ms: float, repetition_ms: float) -> float:
     """The inversion time at which a tissue gives no signal: ``T1 ln(2 / (1 + exp(-TR / T1)))``."""
-    return float(t1_ms * np.log(2 / (1 + np.exp(-repetition_ms / t1_ms))))
+    return t1_ms * math.log(2 / (1 + math.exp(-repetition_ms / t1_ms)))
 
 
 def shortened(time_ms: Value, *, relaxivity: float, concentration_mmol: Value) -> Signal:
@@ -120,8 +122,8 @@ def dixon(*, water: Value, fat: Value, phase_deg: float) -> Signal:
     In phase (0 degrees) it is ``|W + F|``, opposed (180 degrees) ``|W - F|``: a voxel with equal parts goes dark, the
     India-ink line around organs.
     """
-    angle = np.deg2rad(phase_deg)
-    squared = np.square(water + fat * np.cos(angle)) + np.square(fat * np.sin(angle))
+    angle = math.radians(phase_deg)
+    squared = np.square(water + fat * math.cos(angle)) + np.square(fat * math.sin(angle))
     return np.asarray(np.sqrt(squared))
 
 
