@@ -155,7 +155,7 @@ def _positions(displacements: NDArray[np.float64], shape: tuple[int, ...]) -> ND
 
 
 def _nearest_index(where: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.ravel_multi_index(tuple(np.rint(where).astype(np.int64)), shape)
+    return np.asarray(np.ravel_multi_index(tuple(np.rint(where).astype(np.int64)), shape), dtype=np.int64)
 
 
 def _pick(sample: Sample, index: NDArray[np.int64]) -> Sample:
