@@ -22,6 +22,13 @@ from voxlate.evaluation.scores import BASELINES, Score, find_metric, gain
 FEWEST_TO_TEST = 6
 RESAMPLES = 10_000
 RULE = "A model that does not beat identity and lookup is not reported as working."
+_METHODS_IN_WORDS = {
+    "resamples": RESAMPLES,
+    "interval": "percentile bootstrap of the mean over cases",
+    "test": f"Wilcoxon signed-rank, two-sided, paired by case, from {FEWEST_TO_TEST} unequal pairs",
+    "correction": "Holm, over the comparisons of one metric in one region",
+    "rule": RULE,
+}
 Values = NDArray[np.float64]
 _Cases = dict[str, float]
 _Groups = dict[tuple[str, str], dict[str, _Cases]]
@@ -56,33 +63,26 @@ def summarise(
     cases = sorted({score.case for score in table})
     rows: list[dict[str, Any]] = []
     for (region, metric), by_method in _group(table).items():
-        ordered = sorted(by_method, key=lambda name: baselines.index(name) if name in baselines else len(baselines))
         block = [
             {
                 **_head(method, region=region, metric=metric, unit=units[region, metric]),
                 **_describe(by_method[method], n_cases=len(cases), seed=seed, confidence=confidence),
                 "against": {
                     name: _compare(by_method[method], by_method[name], metric=metric, seed=seed, confidence=confidence)
-                    for name in baselines
-                    if name in by_method and method not in baselines
+                    for name in _opponents(method, by_method, baselines=baselines)
                 },
             }
-            for method in ordered
+            for method in _baselines_first(by_method, baselines=baselines)
         ]
         _correct(block)
         rows += block
-    found = {score.method for score in table}
     return {
         "cases": cases,
         "n_cases": len(cases),
         "confidence": confidence,
         "seed": seed,
-        "resamples": RESAMPLES,
-        "interval": "percentile bootstrap of the mean over cases",
-        "test": f"Wilcoxon signed-rank, two-sided, paired by case, from {FEWEST_TO_TEST} unequal pairs",
-        "correction": "Holm, over the comparisons of one metric in one region",
-        "rule": RULE,
-        "baselines": [name for name in baselines if name in found],
+        **_METHODS_IN_WORDS,
+        "baselines": _opponents("", {score.method for score in table}, baselines=baselines),
         "rows": rows,
     }
 
@@ -160,6 +160,15 @@ def _units(scores: Sequence[Score]) -> dict[tuple[str, str], str]:
                 remedy="Score all cases and methods in one unit.",
             )
     return units
+
+
+def _baselines_first(methods: Iterable[str], *, baselines: Sequence[str]) -> list[str]:
+    return sorted(methods, key=lambda name: baselines.index(name) if name in baselines else len(baselines))
+
+
+def _opponents(method: str, scored: Iterable[str], *, baselines: Sequence[str]) -> list[str]:
+    """The baselines to compare a method with; a baseline has none."""
+    return [] if method in baselines else [name for name in baselines if name in set(scored)]
 
 
 def _head(method: str, *, region: str, metric: str, unit: str) -> dict[str, Any]:

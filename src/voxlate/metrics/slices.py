@@ -38,12 +38,13 @@ def slice_errors(prediction: Image, truth: Image, *, mask: Mask, power: Literal[
     check_images(prediction, truth, mask=mask, data_range=1.0)
     if axis not in {0, 1, 2}:
         raise UsageError("axis 0, 1 or 2", came=repr(axis), remedy="Axial slices of a RAS volume lie along axis 2.")
-    predicted, true, inside = (np.moveaxis(np.asarray(image), axis, 0) for image in (prediction, truth, mask))
-    inside = inside.astype(bool)
+    plane = tuple(other for other in range(3) if other != axis)
+    inside = np.asarray(mask, dtype=bool)
+    error = np.zeros(inside.shape)
     with np.errstate(invalid="ignore"):  # two infinite voxels differ by NaN, which is what they should give
-        error = np.abs(predicted[inside].astype(np.float64) - true[inside]) ** power
-    counts = inside.sum(axis=(1, 2))
-    sums = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=error, minlength=len(counts))
+        np.subtract(prediction, truth, out=error, where=inside, dtype=np.float64)
+    error = np.square(error, out=error) if power == 2 else np.abs(error, out=error)
+    counts, sums = inside.sum(axis=plane), error.sum(axis=plane)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
