@@ -199,7 +199,7 @@ def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
     write_text(truth / "misalignment.json", _json({key: _motion(scan) for key, scan in case.scans.items()}))
     write_text(truth / "acquisition.json", _json({key: _acquisition(scan) for key, scan in case.scans.items()}))
     row = {"participant_id": name, **case.attributes}
-    write_text(truth / "attributes.json", _json(row))
+    write_text(truth / "attributes.json", json.dumps(row, indent=2) + "\n")
     return row
 
 
