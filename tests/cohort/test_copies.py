@@ -57,7 +57,7 @@ def test_other_contrasts_are_no_copies(other: str) -> None:
 
 
 def test_a_second_scan_with_its_own_noise_is_no_copy() -> None:
-    again = T1 + np.random.default_rng(0).normal(0, 0.03 * T1[HEAD].std(), T1.shape)
+    again = T1 + np.random.default_rng(0).normal(0, 0.05 * T1[HEAD].std(), T1.shape)
     assert find_copy(T1, again, HEAD) is None
 
 

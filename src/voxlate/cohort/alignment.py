@@ -8,9 +8,9 @@ for a gain (after Studholme et al. 1999, doi 10.1016/S0031-3203(98)00091-0). The
 purpose: one mask cut from two images makes outlines agree however badly the insides do.
 
 The bias that an estimate from few voxels has (Miller 1955) is taken off. All shifts up to 16 mm are tried on block
-means of about 4 mm (in small images all up to 10 mm on 2 mm, or 5 mm on 1 mm); from the best of them and from the given position the full grid is
-climbed in steps of 4, 2 and 1 voxels. Rotations are not searched: they too lower N and are mostly seen as
-a shift.
+means of about 4 mm; small images are searched up to 10 mm on blocks of 2 mm, or 5 mm on 1 mm. From the best of them
+and from the given position the full grid is climbed in steps of 4, 2 and 1 voxels. Rotations are not searched: they
+too lower N and are mostly seen as a shift.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def _check_left_out(cohort: Cohort) -> Iterator[Finding]:
     if unpaired:
         names = ", ".join(unpaired[:5]) + (" ..." if len(unpaired) > 5 else "")
         yield Finding("warning", "unpaired", "", f"{len(unpaired)} files have no partner and were left out: {names}.")
-    others = sum(item.code not in {*_ONE_BY_ONE, "unpaired"} for item in cohort.left_out)
+    others = sum(item.code not in {*_ONE_BY_ONE, "unpaired", "ignored"} for item in cohort.left_out)
     if others:
         yield Finding("info", "left_out", "", f"{others} files or folders belong to no case and were left out.")
 

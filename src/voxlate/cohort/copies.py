@@ -1,8 +1,9 @@
 """Is one image a copy of another? ``y = slope x + intercept``, up to what rounding and clipping leave.
 
 The fault that voids a study: its data generator returned the input as the target, and the scores were perfect. Over
-the foreground of either image a straight line is fitted by least squares; if the residual's standard deviation is
-below 1 % of ``y``'s the image is a copy. Real pairs differ by more than that through their noise alone. For images,
+the foreground a straight line is fitted by least squares; if the residual's standard deviation is
+below 3 % of ``y``'s the image is a copy, rounded to no less than some fifty grey levels. The most alike real pairs
+(T2 and PD averages, T1 before and after contrast) leave 12 % and more. For images,
 not for label maps, the fit is repeated without the twentieth of the voxels that fits worst, so that clipping or a
 drawn-in caption does not hide a copy.
 """
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-RESIDUAL = 0.01
+RESIDUAL = 0.03
 _TRIMMED = 0.05
 _SAMPLES = 200_000
 
@@ -47,7 +48,7 @@ def find_copy(x: NDArray[Any], y: NDArray[Any], where: NDArray[np.bool_], *, tri
     Args:
         x: Voxels of one image, any shape.
         y: Voxels of the other at the same places.
-        where: The foreground of either.
+        where: The foreground.
         trim: Forgive the twentieth of the voxels that fits worst; not for label maps, whose lesion may be smaller.
     """
     index = np.flatnonzero(where)

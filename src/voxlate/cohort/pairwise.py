@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.cohort.alignment import Shift, find_shift
 from voxlate.cohort.case import Case
@@ -18,6 +19,7 @@ from voxlate.contrast import CONTRASTS
 from voxlate.volume import Grid, Volume
 
 Pair = tuple[str, str]
+_LEAST_SHARED = 0.2
 
 
 def check_pairs(
@@ -102,8 +104,16 @@ def _copied(case: Case, pair: Pair, target: str | None, *, how: str) -> Finding:
 def _copy(fixed: Volume, moving: Volume) -> Copy | None:
     kinds = [volume.contrast.kind if volume.contrast else "mr" for volume in (fixed, moving)]
     there = onto_grid(moving, fixed.grid, outside=float(moving.array.min()))
-    where = foreground(fixed.array, kind=kinds[0]) | foreground(there, kind=kinds[1])
-    return find_copy(fixed.array, there, where, trim="label" not in kinds)
+    arrays = (fixed.array, there)
+    if "label" in kinds:  # one label has one value all over its foreground: only with the background it is a step
+        return find_copy(fixed.array, there, np.ones(fixed.shape, dtype=bool), trim=False)
+    return find_copy(fixed.array, there, _shared(*(foreground(a, kind=k) for a, k in zip(arrays, kinds, strict=True))))
+
+
+def _shared(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What both show, so that a mask over a copy does not hide it; what either shows where they share too little."""
+    both, either = one & other, one | other
+    return both if np.count_nonzero(both) >= _LEAST_SHARED * np.count_nonzero(either) else either
 
 
 def _moved_back(moving: Volume, shift: Shift) -> Volume:
