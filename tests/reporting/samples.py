@@ -64,6 +64,12 @@ def pixels(figure: Figure) -> NDArray[np.uint8]:
     return np.asarray(np.round(image[..., :3] * 255), dtype=np.uint8)
 
 
+def count_colours(figure: Figure) -> int:
+    """How many different colours the figure has."""
+    image = pixels(figure).astype(np.uint32)
+    return int(np.count_nonzero(np.bincount((image[..., 0] << 16 | image[..., 1] << 8 | image[..., 2]).ravel())))
+
+
 def scores(cases: int = 6) -> list[Score]:
     """Scores in which the model's error is half of lookup's, and the methods come in the wrong order."""
     made = []

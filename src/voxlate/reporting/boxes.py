@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
+from voxlate.evaluation.scores import Score
 from voxlate.reporting import canvas
 from voxlate.reporting.words import arrow, direction, in_order, metric_title, number
 
 FEWEST_FOR_A_BOX = 5
-
-
-class Score(Protocol):
-    """One value of one case; ``voxlate.evaluation``'s scores are such."""
-
-    @property
-    def case(self) -> str:
-        """Name of the case."""
-
-    @property
-    def region(self) -> str:
-        """Where it was computed: ``foreground``, ``lesion``, a label's name."""
-
-    @property
-    def method(self) -> str:
-        """What made the prediction: ``identity``, ``lookup``, ``model``."""
-
-    @property
-    def metric(self) -> str:
-        """Name of the metric."""
-
-    @property
-    def value(self) -> float:
-        """The score; NaN if it is not available."""
-
-    @property
-    def unit(self) -> str:
-        """Unit of the value; empty if it has none."""
 
 
 Scores = dict[str, dict[str, float]]  # method -> case -> value

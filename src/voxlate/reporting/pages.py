@@ -20,7 +20,8 @@ from jinja2 import Environment, StrictUndefined
 from voxlate._version import __version__
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
-from voxlate.reporting.tables import compare, score_tables, slice_tables
+from voxlate.reporting.caveats import caveats
+from voxlate.reporting.tables import comparison_tables, score_tables, slice_tables
 from voxlate.reporting.words import meaning, metric_title
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -49,8 +50,9 @@ class Report:
 
     Attributes:
         title: What was evaluated: ``T1 to T2, avula2020-t1-to-t2``.
-        verdict: The answer in a sentence or two: how good, compared with what, on how many.
-        summary: As ``voxlate.evaluation.summarise`` gives it.
+        verdict: The answer in a sentence or two, as ``voxlate.evaluation.verdict.judge`` gives it.
+        summary: As ``voxlate.evaluation.summarise`` gives it; its caveats (few cases, scores that are not available)
+            are added to the warnings.
         illustrations: Figures, in the order in which they are read.
         facts: Provenance from a name to its value: model digest, recipe, cohort, split, software.
         warnings: What a reader must know before the numbers, one sentence each.
@@ -76,9 +78,10 @@ def render_report(report: Report) -> str:
     metrics = dict.fromkeys(column.metric for table in (*scores, *slices) for column in table.columns)
     return environment.from_string(template).render(
         report=report,
+        warnings=[*report.warnings, *caveats(report.summary)],
         score_tables=scores,
         slice_tables=slices,
-        comparisons=compare(report.summary),
+        comparison_tables=comparison_tables(report.summary),
         figures=[_embed(illustration) for illustration in report.illustrations],
         glossary=_glossary(metrics),
         version=__version__,
@@ -117,7 +120,8 @@ def _glossary(metrics: Mapping[str, None]) -> list[tuple[str, str]]:
     terms = [(metric_title(metric), meaning(metric)) for metric in metrics if meaning(metric)]
     return [
         *terms,
-        ("interval", "95 % bootstrap interval over cases: if the cases were drawn again, the mean would mostly lie in it"),
-        ("Wilcoxon p", "paired signed-rank test; with few cases it cannot become small, however clear the difference"),
+        ("95 %", "bootstrap interval of the mean over cases; it tells nothing about kinds of cases that are not here"),
+        ("beaten", "better in the mean with an interval that excludes no gain; of fewer than six cases, in every one"),
+        ("p", "Wilcoxon's signed-rank test, paired by case, corrected after Holm over the comparisons of a metric"),
         ("n/a", "not available: the region is empty in the case, or the metric is undefined; never averaged in"),
     ]

@@ -45,7 +45,7 @@ class Panel:
         prediction: Values in the target's unit.
         truth: Values in the target's unit.
         target: Title of the target (``T2``).
-        unit: Unit of prediction, truth and error; empty for normalised values.
+        unit: Unit of prediction, truth and error; empty or ``1`` for normalised values.
         spacing_mm: Voxel size along i, j, k.
         mask: Foreground, non-zero inside; the error is shown inside it.
         lesion: Lesion, non-zero inside; outlined, and decides the slice.
@@ -85,6 +85,10 @@ class Panel:
         """The slice to show in that plane, by rule."""
         i, j, k = self.truth.shape
         return choose_slice(plane, shape=(i, j, k), mask=self.mask, lesion=self.lesion)
+
+
+def _unit(unit: str) -> str:
+    return "normalised" if unit in {"", "1"} else unit
 
 
 def _window(panel: Panel) -> tiles.Window:
@@ -193,14 +197,13 @@ def _arrange(rows: Sequence[_Row]) -> _Layout:
 
 
 def _write_titles(figure: Figure, panel: Panel, layout: _Layout) -> None:
-    unit = f" {panel.unit}" if panel.unit else ""
     titles = []
     for name in panel.sources:
         own = panel.source_windows.get(name)
         greys = "grey: " + " to ".join(map(tiles.tick_text, own)) if own else "same grey window"
         titles.append((f"Source: {name}", greys))
     titles += [(f"Prediction: {panel.target}", "synthetic"), (f"Truth: {panel.target}", "reference")]
-    titles += [("Error", f"prediction \N{MINUS SIGN} truth{',' if unit else ''}{unit}")]
+    titles += [("Error", f"prediction \N{MINUS SIGN} truth, {_unit(panel.unit)}")]
     for left, (title, below) in zip(layout.columns, titles, strict=True):
         tiles.write(figure, left, 1.5, canvas.legible(title, longest=30), fontsize=canvas.HEADING, fontweight="bold")
         tiles.write(figure, left, 5.1, canvas.legible(below, longest=44), fontsize=canvas.SMALL, color=canvas.MUTED)
@@ -245,7 +248,7 @@ def _draw_bars(figure: Figure, panel: Panel, *, layout: _Layout, top: float, hei
     above, below = 5.0, 2.0  # mm; the unit stands above
     tall = height - above - below
     grey = tiles.place(figure, layout.grey_bar, top + above, width=BAR, height=tall)
-    tiles.grey_bar(grey, window=_window(panel), unit=panel.unit)
+    tiles.grey_bar(grey, window=_window(panel), unit="" if panel.unit == "1" else panel.unit)
     colour = tiles.place(figure, layout.error_bar, top + below, width=BAR, height=height - 2 * below)
     tiles.error_bar(colour, limit=limit, height_mm=height - 2 * below)
 

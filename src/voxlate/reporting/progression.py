@@ -32,7 +32,7 @@ class Frame:
     Attributes:
         step: Optimiser steps done.
         prediction: ``(i, j, k)`` in RAS order, or one slice with a single voxel along its axis.
-        mae: Mean absolute error of the validation case at that step, in the unit of the figure.
+        mae: Mean absolute error on the validation cases at that step, in the unit of the figure.
     """
 
     step: int
@@ -125,9 +125,9 @@ def _draw(frames: Sequence[Frame], strip: _Strip, *, heading: str) -> Figure:
     tiles.write(figure, last, HEAD - 3.6, "truth", fontweight="bold")
     bar = tiles.place(figure, last, HEAD + height + GAP + 2, width=BAR, height=height - 4)
     tiles.error_bar(bar, limit=strip.limit, height_mm=height - 4)
-    unit = f", {strip.unit}" if strip.unit else ""
-    footer = f"Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth{unit}), below it the MAE "
-    footer += f"of the case. Display: {convention([strip.choice.plane])}."
+    unit = strip.unit or "normalised"
+    footer = f"Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {unit}), below it the MAE on "
+    footer += f"the validation cases. Display: {convention([strip.choice.plane])}."
     for place, line in enumerate(textwrap.wrap(footer, width=142)):
         top = below + LINE + 1.4 + place * LINE
         tiles.write(figure, EDGE, top, line, color=canvas.MUTED, fontsize=canvas.SMALL)

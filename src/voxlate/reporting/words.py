@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from voxlate.evaluation.scores import BASELINES
 from voxlate.metrics import METRICS, SLICE_METRICS, Better
-
-BASELINES = ("identity", "lookup")
-"""The trivial methods, in the order in which tables and plots show them, before everything else."""
 
 _METRICS = {**METRICS, **SLICE_METRICS}
 _SIMILARITIES = frozenset({"ssim", "ncc"})
-_METHODS = {"identity": "identity (baseline)", "lookup": "intensity lookup (baseline)", "model": "model"}
+_METHODS = {"lookup": "intensity lookup"}
 _MEANINGS = {
     "mae": "mean absolute error",
     "mse": "mean squared error",
@@ -54,9 +52,14 @@ def arrow(metric: str) -> str:
     return "\N{UPWARDS ARROW}" if better(metric) == "higher" else "\N{DOWNWARDS ARROW}"
 
 
+def short_title(method: str) -> str:
+    """The method as readers know it."""
+    return _METHODS.get(method, method)
+
+
 def method_title(method: str) -> str:
     """The method as readers know it; a baseline says that it is one."""
-    return _METHODS.get(method, method)
+    return short_title(method) + (" (baseline)" if method in BASELINES else "")
 
 
 def in_order(methods: Iterable[str]) -> list[str]:
@@ -65,7 +68,7 @@ def in_order(methods: Iterable[str]) -> list[str]:
     return [name for name in BASELINES if name in found] + [name for name in found if name not in BASELINES]
 
 
-def number(value: float | None, *, metric: str = "") -> str:
+def number(value: float | None, *, metric: str = "", signed: bool = False) -> str:
     """A score with as many digits as it deserves; ``n/a`` if there is none.
 
     Similarities get three decimals, decibels one, errors three significant digits.
@@ -84,20 +87,26 @@ def number(value: float | None, *, metric: str = "") -> str:
         text = f"{value:.1f}"
     else:
         text = _three_digits(value)
-    return text.replace("-", "\N{MINUS SIGN}")
+    return ("+" if signed and value > 0 else "") + text.replace("-", "\N{MINUS SIGN}")
+
+
+def interval_words(interval: Sequence[float], *, metric: str = "") -> str:
+    """An interval as text: ``30.1 to 34.2``."""
+    low, high = (number(end, metric=metric) for end in interval)
+    return f"{low} to {high}"
 
 
 def _three_digits(value: float) -> str:
     if value == 0:
         return "0"
-    exponent = math.floor(math.log10(abs(value)))
+    exponent = int(f"{value:.2e}".partition("e")[2])
     if -4 <= exponent < 6:
         return f"{value:.{max(0, 2 - exponent)}f}"
     return f"{value:.2e}"
 
 
 def p_value(value: float | None) -> str:
-    """A p value with two significant digits, ``< 0.001`` below that."""
+    """A p value with two significant digits, ``p < 0.001`` below that."""
     if value is None or math.isnan(value):
         return NOT_AVAILABLE
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"

@@ -1,0 +1,33 @@
+"""Caveats: what the numbers cannot say, so that a page states it before it shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from voxlate.evaluation.statistics import FEWEST_TO_TEST
+
+FEW_CASES = 20
+
+
+def caveats(summary: Mapping[str, Any]) -> list[str]:
+    """What the numbers cannot say: few cases, no interval, scores that are not available."""
+    n = int(summary["n_cases"])
+    found = []
+    if n == 1:
+        found.append("One case: nothing can be said about how results vary, and there is no interval and no test.")
+    elif n < FEWEST_TO_TEST:
+        found.append(
+            f"Only {n} cases: intervals from so few are too narrow, and a paired test cannot reach p < 0.05. "
+            "These numbers describe these cases and make no claim about others."
+        )
+    elif n < FEW_CASES:
+        found.append(f"{n} cases are few: intervals over cases tend to be too narrow.")
+    lacking: dict[str, int] = {}
+    for row in summary["rows"]:
+        lacking[row["region"]] = max(lacking.get(row["region"], 0), int(row["n_not_available"]))
+    for region, count in lacking.items():
+        if count:
+            verb = "have" if count > 1 else "has"
+            found.append(f"{count} of {n} cases {verb} no score in the region {region}: counted, never averaged in.")
+    return found

@@ -1,0 +1,172 @@
+"""Tables of the page, read from the summary of ``voxlate.evaluation``.
+
+Baselines stand in the first rows, every column says which direction is better, every mean has its interval and the
+number of cases behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from voxlate.metrics import SLICE_METRICS
+from voxlate.reporting.words import (
+    arrow,
+    better,
+    direction,
+    in_order,
+    interval_words,
+    metric_title,
+    number,
+    p_value,
+    short_title,
+)
+
+Summary = Mapping[str, Any]
+SummaryRow = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value, the lines under it, and whether it is the best of its column."""
+
+    value: str
+    lines: tuple[str, ...] = ()
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric with its unit and its better direction, as an arrow and in words; or a baseline."""
+
+    title: str
+    below: str
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method, or a metric, and its cells, one per column."""
+
+    title: str
+    below: str
+    kind: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The scores or the comparisons of one region."""
+
+    title: str
+    head: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def score_tables(summary: Summary) -> list[Table]:
+    """One table per region: methods down, the metrics of volumes across."""
+    return _tables([row for row in summary["rows"] if row["metric"] not in SLICE_METRICS], summary)
+
+
+def slice_tables(summary: Summary) -> list[Table]:
+    """One table per region: methods down, the slice-wise errors of Avula et al. across."""
+    return _tables([row for row in summary["rows"] if row["metric"] in SLICE_METRICS], summary)
+
+
+def comparison_tables(summary: Summary) -> list[Table]:
+    """One table per region: metrics (of every method that is no baseline) down, the baselines across."""
+    baselines = in_order(summary["baselines"])
+    columns = [Column(f"against {name}", "difference: method \N{MINUS SIGN} baseline") for name in baselines]
+    tables = []
+    for region in _distinct(summary["rows"], "region"):
+        compared = [
+            row
+            for row in summary["rows"]
+            if row["region"] == region and row["against"] and row["metric"] not in SLICE_METRICS
+        ]
+        rows = [_comparison_row(row, baselines) for row in compared]
+        if rows:
+            tables.append(Table(region_title(region), "Metric", tuple(columns), tuple(rows)))
+    return tables
+
+
+def region_title(region: str) -> str:
+    """The region as a heading: with a capital, otherwise as it is called."""
+    return region[:1].upper() + region[1:]
+
+
+def _distinct(rows: Iterable[SummaryRow], key: str) -> list[str]:
+    return list(dict.fromkeys(str(row[key]) for row in rows))
+
+
+def _tables(rows: Sequence[SummaryRow], summary: Summary) -> list[Table]:
+    tables = []
+    for region in _distinct(rows, "region"):
+        inside = {(row["method"], row["metric"]): row for row in rows if row["region"] == region}
+        metrics = list(dict.fromkeys(metric for _, metric in inside))
+        methods = in_order(method for method, _ in inside)
+        columns = [_column(metric, inside) for metric in metrics]
+        best = {metric: _best(metric, inside) for metric in metrics}
+        lines = []
+        for place, method in enumerate(methods):
+            cells = [_cell(inside.get((method, metric)), best=best[metric] == method) for metric in metrics]
+            kind = _kind(methods, place, summary["baselines"])
+            below = "baseline" if method in summary["baselines"] else ""
+            lines.append(Row(short_title(method), below, kind, tuple(cells)))
+        tables.append(Table(region_title(region), "Method", tuple(columns), tuple(lines)))
+    return tables
+
+
+def _kind(methods: Sequence[str], place: int, baselines: Sequence[str]) -> str:
+    if methods[place] in baselines:
+        return "baseline"
+    return "model first-model" if place and methods[place - 1] in baselines else "model"
+
+
+def _column(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> Column:
+    unit = next(str(row["unit"]) for (_, name), row in inside.items() if name == metric)
+    return Column(metric_title(metric, unit=unit), f"{arrow(metric)} {direction(metric)}", metric)
+
+
+def _best(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> str | None:
+    """The method with the best mean; none if fewer than two have one, or two share it."""
+    found = [(row["mean"], method) for (method, name), row in inside.items() if name == metric]
+    known = sorted((value, method) for value, method in found if value is not None)
+    if len(known) < 2:
+        return None
+    if better(metric) == "higher":
+        known.reverse()
+    return known[0][1] if known[0][0] != known[1][0] else None
+
+
+def _cell(row: SummaryRow | None, *, best: bool) -> Cell:
+    if row is None or not row["n"]:
+        return Cell(number(None))
+    metric = row["metric"]
+    lines = [interval_words(row["interval"], metric=metric)] if row["interval"] else []
+    sd = f"sd {number(row['sd'], metric=metric)}, " if row["sd"] is not None else ""
+    lines.append(f"{sd}n = {row['n']}")
+    if row["n_not_available"]:
+        lines.append(f"{row['n_not_available']} not available")
+    return Cell(number(row["mean"], metric=metric), tuple(lines), best)
+
+
+def _comparison_row(row: SummaryRow, baselines: Sequence[str]) -> Row:
+    metric = row["metric"]
+    cells = [_compared(row["against"].get(name), metric=metric) for name in baselines]
+    below = f"{short_title(row['method'])}; {direction(metric)}"
+    return Row(metric_title(metric, unit=row["unit"]), below, "model", tuple(cells))
+
+
+def _compared(pair: Mapping[str, Any] | None, *, metric: str) -> Cell:
+    if pair is None or not pair["n"]:
+        return Cell(number(None))
+    lines = [interval_words(pair["interval"], metric=metric)] if pair["interval"] else []
+    if pair["ratio"] is not None and better(metric) == "lower":
+        lines.append(f"{number(pair['ratio'])} times the baseline's")
+    tested = f"; {p_value(pair['p_holm'])}" if pair["p_holm"] is not None else "; too few cases for a test"
+    lines.append(f"better in {pair['wins']} of {pair['n']}{tested}")
+    word = "beaten" if pair["beaten"] else "NOT beaten"
+    return Cell(f"{number(pair['difference'], metric=metric, signed=True)}, {word}", tuple(lines))
