@@ -58,6 +58,14 @@ def test_other_names_are_left_out(tmp_path: Path, name: str) -> None:
     assert [item.path.name for item in index_cohort(tmp_path).left_out] == [name]
 
 
+def test_translated_scans_are_read_beside_the_challenges_own(tmp_path: Path) -> None:
+    touch(*(tmp_path / "BraTS19_XX_1" / f"BraTS19_XX_1_{name}.nii.gz" for name in ("t1c", "flair", "labels")))
+    touch(tmp_path / "BraTS-GLI-00001-001" / "BraTS-GLI-00001-001_in_phase.nii.gz")
+    first, second = index_cohort(tmp_path).cases
+    assert set(first.paths) | set(second.paths) == {"t1c", "flair", "labels", "in_phase"}
+    assert {first.subject, second.subject} == {"BraTS-GLI-00001", "BraTS19_XX_1"}
+
+
 def test_one_case_in_two_folders_is_ambiguous(tmp_path: Path) -> None:
     for grade in ("HGG", "LGG"):
         _write(tmp_path / grade, "BraTS19_XX_1", EARLY[:2], "_")

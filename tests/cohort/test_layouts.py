@@ -124,3 +124,11 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
         index_cohort(tmp_path / "scan.nii.gz")
     with pytest.raises(UsageError, match="folders, brats, pairs, manifest"):
         index_cohort(tmp_path, layout="bids2")
+
+
+def test_a_path_longer_than_any_file_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        index_cohort(tmp_path / ("x" * 5000))
+    (tmp_path / "manifest.csv").write_text(f"case,t1,t2\na,{'y' * 5000}.nii,b.nii\n", encoding="utf-8")
+    with pytest.raises(CohortError, match="does not exist"):
+        index_cohort(tmp_path)

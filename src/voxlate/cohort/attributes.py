@@ -56,7 +56,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         raise CohortError("a table in UTF-8", came=str(error), where=path, remedy="Save it as UTF-8 text.") from error
     first = text.partition("\n")[0]
     delimiter = max("\t;,", key=first.count)
-    lines = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(map(str.strip, row))]
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise CohortError("a table", came=str(error), where=path, remedy="Save it as CSV.") from error
+    lines = [row for row in rows if any(map(str.strip, row))]
     if not lines:
         raise CohortError("a header line", came="an empty table", where=path, remedy="Write the column names first.")
     header = [name.strip() for name in lines[0]]

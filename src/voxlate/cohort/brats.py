@@ -20,12 +20,12 @@ from voxlate.cohort.assembly import Placed, assemble
 from voxlate.cohort.attributes import read_tables
 from voxlate.cohort.case import Cohort, LeftOut
 from voxlate.cohort.listing import list_folder
-from voxlate.contrast import find_contrast
+from voxlate.contrast import Contrast, find_contrast
 from voxlate.io import volume_stem
 
-_UNTIL_2021 = re.compile(r"(?P<case>brats_?\d{2,4}(?:_[^_]+)+)_(?P<contrast>t1|t1ce|t1gd|t2|flair|seg)", re.IGNORECASE)
+_UNTIL_2021 = re.compile(r"(?P<case>brats_?\d{2,4}(?:_[^_]+)+)_(?P<contrast>[a-z0-9]+)", re.IGNORECASE)
 _SINCE_2023 = re.compile(
-    r"(?P<case>(?P<subject>(?:brats(?:-[a-z]+)+|phantom)-\d+)-\d+)-(?P<contrast>[a-z0-9_]+)",
+    r"(?P<case>(?P<subject>(?:brats(?:-[a-z]+)+|phantom)-\d+)-\d+)[-_](?P<contrast>[a-z0-9_]+)",
     re.IGNORECASE,
 )
 _GRADES = {"hgg": "HGG", "lgg": "LGG"}
@@ -33,7 +33,7 @@ _GRADES = {"hgg": "HGG", "lgg": "LGG"}
 
 def is_brats_name(stem: str) -> bool:
     """Whether a file name without its image suffix is one of the challenges'."""
-    return bool(_UNTIL_2021.fullmatch(stem) or _SINCE_2023.fullmatch(stem))
+    return _read_name(stem) is not None
 
 
 def index_brats(root: Path) -> Cohort:
@@ -55,18 +55,23 @@ def index_brats(root: Path) -> Cohort:
     return assemble(root, layout="brats", placed=placed, left_out=left_out, tables=read_tables(root))
 
 
-def _place(path: Path, relative: Path) -> Placed | None:
-    stem = volume_stem(path)
-    recent = _SINCE_2023.fullmatch(stem)
-    found = recent or _UNTIL_2021.fullmatch(stem)
+def _read_name(stem: str) -> tuple[re.Match[str], Contrast] | None:
+    found = _SINCE_2023.fullmatch(stem) or _UNTIL_2021.fullmatch(stem)
     contrast = find_contrast(found["contrast"]) if found else None
-    if found is None or contrast is None:
+    return (found, contrast) if found and contrast else None
+
+
+def _place(path: Path, relative: Path) -> Placed | None:
+    named = _read_name(volume_stem(path))
+    if named is None:
         return None
+    found, contrast = named
+    recent = found.re is _SINCE_2023
     attributes = {"label_convention": "brats2023" if recent else "brats2017"}
     grade = next((_GRADES[part.casefold()] for part in relative.parts[:-1] if part.casefold() in _GRADES), None)
     if grade:
         attributes["grade"] = grade
-    subject = recent["subject"] if recent else _earlier_subject(found["case"])
+    subject = found["subject"] if recent else _earlier_subject(found["case"])
     return Placed(path, found["case"], contrast.name, subject, attributes)
 
 

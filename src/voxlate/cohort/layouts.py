@@ -49,7 +49,11 @@ def index_cohort(root: str | Path, *, layout: str | None = None) -> Cohort:
         ['patient19', 'patient26']
     """
     place = Path(root)
-    if not place.exists():
+    try:
+        exists = place.exists()
+    except OSError:  # longer than any path may be
+        exists = False
+    if not exists:
         raise UsageError("a data set", came="a path that does not exist", where=place, remedy="Correct the path.")
     name = layout or recognise(place)
     cohort = pick(LAYOUTS, name, what="layout")(place)

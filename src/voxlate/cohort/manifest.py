@@ -25,7 +25,7 @@ _UNUSABLE_ID = re.compile(r"[/\\\x00-\x1f]|^\.{0,2}$")
 
 def find_manifest(root: Path) -> Path | None:
     """The manifest that a path is, or that its folder holds: a CSV with a case column and one of a contrast."""
-    if root.is_file():
+    if _is_file(root):
         return root if root.suffix.casefold() in {".csv", ".tsv"} else None
     return next((root / name for name in NAMES if (root / name).is_file() and _has_contrasts(root / name)), None)
 
@@ -55,9 +55,19 @@ def index_manifest(root: Path) -> Cohort:
     return assemble(root, layout="manifest", placed=placed, left_out=left_out)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
 def _has_contrasts(path: Path) -> bool:
-    header = re.split(r"[\t;,]", path.read_text(encoding="utf-8-sig", errors="replace").partition("\n")[0])
-    return any(find_contrast(name) is not None for name in header)
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:  # reading the rows says why
+        return True
+    return any(find_contrast(name) is not None for name in re.split(r"[\t;,]", text.partition("\n")[0]))
 
 
 def _columns(path: Path, rows: list[dict[str, str]]) -> dict[str, str]:
@@ -119,7 +129,7 @@ def _place_row(
         file = path.parent / row[column]
         if not row[column]:
             continue
-        if not file.is_file():
+        if not _is_file(file):
             items.append(LeftOut(file, f"named for case {case}, but the file does not exist", "missing_file"))
         elif not is_volume_path(file):
             items.append(LeftOut(file, f"named for case {case}, but not an image", "not_an_image"))
