@@ -126,8 +126,8 @@ def outline(axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour
     x = (np.arange(-1, columns + 1) + 0.5) * size_mm[0] / columns
     y = (rows - np.arange(-1, rows + 1) - 0.5) * size_mm[1] / rows
     limits = axes.get_xlim(), axes.get_ylim()
-    drawn = axes.contour(x, y, inside, levels=[0.5], colors=colour, linewidths=0.7)
-    drawn.set_path_effects([withStroke(linewidth=1.5, foreground=halo)])
+    drawn = axes.contour(x, y, inside, levels=[0.5], colors=colour, linewidths=0.55)
+    drawn.set_path_effects([withStroke(linewidth=1.2, foreground=halo)])
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])
 
