@@ -4,6 +4,13 @@ Upsampling is linear interpolation, never a transposed convolution, whose uneven
 Dumoulin & Olah 2016, doi:10.23915/distill.00003). It does not align corners, so that the value at a voxel does not
 depend on how large the window around it is. Every operation keeps the channels-last layout and runs under bfloat16
 autocast; only the last layer is computed in float32, because bfloat16 would round the prediction to 8 bits.
+
+The networks do not normalise by default. ``batch`` needs batches of several samples and keeps the statistics of the
+training scans; ``instance`` and ``group`` make a voxel depend on what else is in the window, so that windows and one
+pass over the whole plane disagree. Measured on T1 to T2 with the FCN of four stages (bfloat16, one core), mean
+absolute error after equal steps, unit of the normalised target: phantom heads, 400 steps, none 0.054, batch 0.047,
+group 0.061, instance 0.052; one real patient to another, 350 steps, none 0.075, batch 0.088, instance 0.079. A step
+took 1.07 times as long with ``batch`` as with none, about twice as long with ``instance``.
 """
 
 from __future__ import annotations
@@ -27,7 +34,7 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 _IN_GROUP = 8
 
 
-def convolution(dims: Dims, inputs: int, outputs: int, *, size: int = 3, bias: bool = True) -> nn.Module:
+def convolution(dims: Dims, inputs: int, outputs: int, *, size: int = 3, bias: bool = True) -> nn.Conv2d | nn.Conv3d:
     """A convolution of odd ``size`` that keeps the spatial shape."""
     kind = nn.Conv2d if dims == 2 else nn.Conv3d
     layer = kind(inputs, outputs, size, padding=size // 2, bias=bias)
@@ -61,7 +68,7 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  (torch's name)
         """``(b, channels, *s)`` normalised over each group of channels and all voxels."""
-        normal = torch.group_norm(input.float(), self.num_groups, self.weight, self.bias, self.eps)
+        normal = torch.group_norm(input.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps)
         return normal.to(input.dtype)
 
 
@@ -105,9 +112,10 @@ class Head(nn.Module):
     def __init__(self, dims: Dims, inputs: int, outputs: int) -> None:
         super().__init__()
         self.linear = convolution(dims, inputs, outputs, size=1)
+        self._convolve = functional.conv2d if dims == 2 else functional.conv3d
 
     def forward(self, features: Tensor) -> Tensor:
         """``(b, inputs, *s)`` in any precision to ``(b, outputs, *s)`` float32."""
         with torch.autocast(features.device.type, enabled=False):
-            prediction: Tensor = self.linear(features.float())
-        return prediction
+            bias = None if self.linear.bias is None else self.linear.bias.float()
+            return self._convolve(features.float(), self.linear.weight.float(), bias)

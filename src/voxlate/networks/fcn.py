@@ -35,7 +35,7 @@ def fcn(
     convolutions: PositiveInt | _Per_stage = 2,
     score_channels: PositiveInt = 32,
     finest_stride: PositiveInt = 1,
-    normalise: Normalisation = "batch",
+    normalise: Normalisation = "none",
     activation: Activation = "relu",
 ) -> FCN:
     """A fully convolutional network with a linear last layer.

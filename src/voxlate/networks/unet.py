@@ -28,7 +28,7 @@ def unet(
     out_channels: PositiveInt,
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (32, 64, 128, 256),
     blocks: PositiveInt = 2,
-    normalise: Normalisation = "batch",
+    normalise: Normalisation = "none",
     activation: Activation = "leaky_relu",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     residual: bool = False,
