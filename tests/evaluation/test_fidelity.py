@@ -54,6 +54,16 @@ def test_similarity_of_a_region_is_the_mean_of_the_map_there(head: tuple[np.ndar
     assert _score(head)["label 4", "ssim"].value == pytest.approx(everywhere[labels == 4].mean(), abs=1e-10)
 
 
+def test_what_lies_beyond_a_region_reaches_its_similarity_as_in_the_whole_volume() -> None:
+    rng = np.random.default_rng(4)
+    prediction, truth = rng.random(SHAPE), rng.random(SHAPE)
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[9:15, 20:31, 8:20] = True
+    scores = score_case(prediction, truth, mask=mask, data_range=1.0, unit="1", case="c", method="model")
+    found = next(score.value for score in scores if score.metric == "ssim")
+    assert found == pytest.approx(METRICS["ssim"](prediction, truth, mask=mask, data_range=1.0), rel=1e-12)
+
+
 def test_an_empty_region_is_not_available_and_named(head: tuple[np.ndarray, ...]) -> None:
     scores = _score(head, regions={"label 2": np.zeros(SHAPE, dtype=bool)})
     assert all(math.isnan(scores["label 2", metric].value) for metric in METRICS)

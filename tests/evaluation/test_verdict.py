@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -67,6 +68,22 @@ def test_the_baseline_that_is_not_beaten_is_named() -> None:
     assert not result.beats
     assert "does not beat identity on" in result.sentence
     assert "identity's" in result.sentence
+
+
+def test_a_baseline_that_is_beaten_by_little_does_not_hide_one_that_is_not_beaten() -> None:
+    model = [0.10, 0.11, 0.10, 0.12, 0.11, 0.10, 0.12, 0.11]
+    identity = [value + (0.5 if index == 3 else -0.01) for index, value in enumerate(model)]
+    values = {"identity": identity, "lookup": [value + 0.001 for value in model], "model": model}
+    sentence = judge(summarise(table(values))).sentence
+    assert "does not beat identity on" in sentence
+    assert "than identity's" in sentence
+
+
+def test_an_interval_on_one_side_is_written_from_small_to_large() -> None:
+    sentence = judge(summarise(table(_values(12, ratio=0.6)))).sentence
+    found = re.search(r"interval ([\d.]+) to ([\d.]+) % lower", sentence)
+    assert found is not None
+    assert float(found[1]) < float(found[2])
 
 
 def test_similarity_and_decibel_are_said_as_differences() -> None:
