@@ -1,1 +1,1 @@
-"""Tests of files in and files out."""
+"""Tests of the package io."""  # noqa: A005

@@ -57,7 +57,7 @@ def test_bytes_after_the_voxels_are_refused(tmp_path: Path, suffix: str, extra: 
     path = _written(tmp_path, suffix)
     data = path.with_name("whole" + {".hdr": ".img", ".mhd": ".raw", ".nhdr": ".raw"}.get(suffix, suffix))
     data.write_bytes(data.read_bytes() + extra)
-    with pytest.raises(ReadError, match="left over|follow|stops"):
+    with pytest.raises(ReadError, match=r"left over|follow|stops"):
         read_volume(path)
 
 
@@ -346,3 +346,16 @@ def test_a_random_header_is_refused_or_read_without_another_error(tmp_path: Path
         except VoxlateError:
             outcomes["refused"] += 1
     assert min(outcomes.values()) > 50
+
+
+def test_what_other_programs_add_to_a_metaimage_is_left_aside(tmp_path: Path) -> None:
+    extra = {
+        "0008|0070": "MAKER",
+        "0008|0008": "ORIGINAL\\PRIMARY",
+        "ElementByteOrderMSB": "False",
+        "Position": "0 0 0",
+    }
+    path = write_mha(tmp_path / "a.mha", **extra)
+    np.testing.assert_array_equal(read_volume(path).array, volume_array())
+    with pytest.raises(ReadError, match="each key once"):
+        read_volume(write_mha(tmp_path / "b.mha", Position="0 0 1"))

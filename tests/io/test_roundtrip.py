@@ -177,8 +177,7 @@ def test_quaternions_are_those_of_nibabel(orientation: Any, angles: Any) -> None
     quaternion = quaternion_of(affine)
     header = nibabel.Nifti2Header()
     header.set_qform(affine, code=1)
-    if abs(1 - np.dot(quaternion.imaginary, quaternion.imaginary)) > 1e-6:
-        ours, theirs = quaternion.imaginary, [header[f"quatern_{axis}"] for axis in "bcd"]
-        np.testing.assert_allclose(ours, theirs, atol=1e-7)
-        np.testing.assert_allclose(quaternion.affine, header.get_qform(), atol=1e-5)
-    np.testing.assert_allclose(quaternion.affine, affine, atol=1e-3)
+    theirs = np.array([header[f"quatern_{axis}"] for axis in "bcd"])
+    if np.dot(theirs, theirs) < 1 - 1e-10:  # beyond, at a half turn, the sign is arbitrary
+        np.testing.assert_allclose(quaternion.imaginary, theirs, atol=1e-9)
+    np.testing.assert_allclose(quaternion.affine, affine, atol=1e-6)

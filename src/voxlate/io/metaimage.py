@@ -40,7 +40,10 @@ _SYNONYMS = {
     "Rotation": "TransformMatrix",
     "Orientation": "TransformMatrix",
     "BinaryDataByteOrderMSB": "ElementByteOrderMSB",
+    "ElementSize": "ElementSpacing",
 }
+_KNOWN = {*_SYNONYMS.values(), "NDims", "DimSize", "ElementType", "CompressedData", "HeaderSize", "BinaryData"}
+"""Keys that decide something here: stated twice they must agree. Programs add others, DICOM tags for instance."""
 
 
 def read_layout(path: Path) -> Layout:
@@ -74,10 +77,10 @@ def _fields(file: BinaryIO, path: Path) -> dict[str, str]:
     fields: dict[str, str] = {}
     for line in lines(file, path):
         key, equals, value = line.partition("=")
-        key = _SYNONYMS.get(key.strip(), key.strip())
-        if not equals or not key.isascii() or not key.isidentifier() or key in fields:
+        key, value = _SYNONYMS.get(key.strip(), key.strip()), value.strip()
+        if not equals or (key in fields.keys() & _KNOWN and fields[key] != value):
             raise refusal("'Key = value', each key once", repr(line), path)
-        fields[key] = value.strip()
+        fields[key] = value
         if key == "ElementDataFile":
             break
     if fields.get("ObjectType", "Image") != "Image":
@@ -113,7 +116,7 @@ def _skip(fields: Mapping[str, str], path: Path) -> int:
 
 
 def _placement(fields: Mapping[str, str], axes: int, path: Path) -> Placement:
-    text = fields.get("ElementSpacing", fields.get("ElementSize"))
+    text = fields.get("ElementSpacing")
     if text is None or axes < 3:
         return Placement({})
     i, j, k = (float(length) for length in numbers(text, count=axes, field="ElementSpacing", where=path)[:3])

@@ -88,7 +88,7 @@ def read_layout(path: Path) -> Layout:
     sizes = _sizes(header, path)
     return Layout(
         header=path,
-        data=path if single else _image_of(path),
+        data=path if single else with_volume_suffix(path, ".img"),
         sizes=sizes,
         dtype=_voxel_dtype(header, path),
         encoding=encoding,
@@ -121,11 +121,6 @@ def _check_magic(header: np.void, version: int, *, single: bool, path: Path) -> 
     if version == 1 and not single and found == b"":
         return False
     raise _refuse(f"the magic {_MAGIC[version, single]!r}", repr(found), path)
-
-
-def _image_of(path: Path) -> Path:
-    lower = with_volume_suffix(path, ".img")
-    return lower if lower.exists() else path.with_name(path.name[:-4] + ".IMG") if path.suffix.isupper() else lower
 
 
 def _sizes(header: np.void, path: Path) -> tuple[int, ...]:
@@ -169,7 +164,10 @@ def _placement(header: np.void, sizes: tuple[int, ...], *, known: bool) -> Place
     if header["qform_code"] > 0:
         b, c, d = (float(value) for value in header["quatern"])
         u, v, w = (float(value) for value in header["qoffset"])
-        quaternion = Quaternion((b, c, d), (x, y, z), (u, v, w), -1.0 if pixdim[0] < 0 else 1.0)
+        precision = float(np.finfo(header["quatern"].dtype).eps)
+        quaternion = Quaternion(
+            (b, c, d), (x, y, z), (u, v, w), qfac=-1.0 if pixdim[0] < 0 else 1.0, precision=precision
+        )
         if "sform" not in forms or not quaternion.agrees_with(forms["sform"], sizes):
             forms["qform"] = quaternion.affine
     return Placement(forms, spacing=(x, y, z), unit=unit)

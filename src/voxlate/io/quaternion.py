@@ -10,7 +10,7 @@ Source: nifti1.h, section "3D image (volume) orientation and location in space",
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -18,24 +18,35 @@ from voxlate.io.geometry import corner_distance_mm, nearest_rotation
 from voxlate.volume import AFFINE_TOLERANCE_MM, Affine
 
 _ROUNDING = 1e-6  # several units in the last place of a float32 near 1, since writers compute in float32 too
-_ZERO = 3 * float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
 class Quaternion:
-    """What the header stores: ``imaginary`` (b, c, d), ``spacing`` with its handedness ``qfac``, and ``offset``."""
+    """What the header stores.
+
+    Attributes:
+        imaginary: b, c, d.
+        spacing: Along i, j, k.
+        offset: The world's place of the first voxel.
+        qfac: -1 if the axes are left-handed.
+        precision: Relative precision of the stored numbers: 1 - b^2 - c^2 - d^2 below three times it is zero.
+    """
 
     imaginary: tuple[float, float, float]
     spacing: tuple[float, float, float]
     offset: tuple[float, float, float]
+    _: KW_ONLY
     qfac: float = 1.0
+    precision: float = float(np.finfo(np.float64).eps)
 
     @property
     def affine(self) -> Affine:
         """The ``(4, 4)`` affine; NaN throughout if (b, c, d) is longer than a unit quaternion can be."""
         matrix = np.eye(4)
         with np.errstate(invalid="ignore", over="ignore"):
-            matrix[:3, :3] = _rotation(np.array(self.imaginary)) * np.array(self.spacing) * (1, 1, self.qfac)
+            matrix[:3, :3] = (
+                _rotation(np.array(self.imaginary), self.precision) * np.array(self.spacing) * (1, 1, self.qfac)
+            )
         matrix[:3, 3] = self.offset
         return matrix
 
@@ -50,8 +61,8 @@ class Quaternion:
             apart = min(apart, np.abs(b + c).max())
         if not apart <= _ROUNDING:
             return False
-        exact = Quaternion(other.imaginary, self.spacing, self.offset, self.qfac).affine
-        square = Quaternion(other.imaginary, other.spacing, other.offset, other.qfac).affine
+        exact = Quaternion(other.imaginary, self.spacing, self.offset, qfac=self.qfac).affine
+        square = Quaternion(other.imaginary, other.spacing, other.offset, qfac=other.qfac).affine
         return corner_distance_mm(exact, square, shape) <= AFFINE_TOLERANCE_MM
 
 
@@ -72,7 +83,7 @@ def quaternion_of(affine: Affine) -> Quaternion:
     quaternion = np.linalg.eigh(k)[1][:, -1]
     quaternion *= -1.0 if quaternion[0] < 0 else 1.0
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    return Quaternion(_three(quaternion[1:]), _three(spacing), _three(affine[:3, 3]), qfac)
+    return Quaternion(_three(quaternion[1:]), _three(spacing), _three(affine[:3, 3]), qfac=qfac)
 
 
 def _three(values: Affine) -> tuple[float, float, float]:
@@ -80,13 +91,13 @@ def _three(values: Affine) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _rotation(imaginary: Affine) -> Affine:
+def _rotation(imaginary: Affine, precision: float) -> Affine:
     with np.errstate(invalid="ignore", over="ignore"):
         square = float(np.dot(imaginary, imaginary))
     if not square <= 1 + 1e-4:
         return np.full((3, 3), np.nan)
     a = np.sqrt(max(0.0, 1 - square))
-    if 1 - square < _ZERO:
+    if 1 - square < 3 * precision:
         a, imaginary = 0.0, imaginary / np.sqrt(square)
     b, c, d = imaginary
     return np.array(

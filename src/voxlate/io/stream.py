@@ -34,7 +34,8 @@ def _decoder(encoding: Encoding) -> Any:  # noqa: ANN401
 def _errors() -> tuple[type[Exception], ...]:
     from isal import igzip_lib
 
-    return OSError, ValueError, EOFError, igzip_lib.IsalError
+    isal_error: Any = igzip_lib.IsalError
+    return OSError, ValueError, EOFError, isal_error
 
 
 class ByteStream:

@@ -128,7 +128,8 @@ def storable(volume: Volume, *, where: object) -> Voxels:
     if array.dtype.kind == "f":
         _check_range(array, -_FLOAT32_MAX, _FLOAT32_MAX, what="values that fit a float32", where=where)
         return array.astype(np.float32, copy=False)
-    return array.astype(np.uint8) if array.dtype.kind == "b" else array.astype(array.dtype.newbyteorder("="))
+    kind_kept = np.dtype(np.uint8) if array.dtype.kind == "b" else array.dtype.newbyteorder("=")
+    return array.astype(kind_kept, copy=False)
 
 
 def _labels(array: Voxels, where: object) -> Voxels:
@@ -136,17 +137,17 @@ def _labels(array: Voxels, where: object) -> Voxels:
         remedy = "Use nearest-neighbour interpolation for labels, or give the contrast that this image has."
         raise WriteError("whole numbers in a label map", came="fractions", where=where, remedy=remedy)
     _check_range(array, 0, 2**32 - 1, what="labels from 0 to 4294967295", where=where)
-    return array.astype(np.min_scalar_type(int(array.max())))
+    return array.astype(np.min_scalar_type(int(array.max())), copy=False)
 
 
 def _hounsfield(array: Voxels, where: object) -> Voxels:
     rounded = np.rint(array) if array.dtype.kind == "f" else array
     _check_range(rounded, -32768, 32767, what="CT numbers that fit an int16", where=where)
-    return rounded.astype(np.int16)
+    return rounded.astype(np.int16, copy=False)
 
 
 def _check_range(array: Voxels, low: float, high: float, *, what: str, where: object) -> None:
-    least, most = array.min(), array.max()
+    least, most = array.min().item(), array.max().item()
     if least < low or most > high:
         remedy = "Check the unit and the scaling of the values."
         raise WriteError(what, came=f"values from {least:g} to {most:g}", where=where, remedy=remedy)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voxlate.config import Reading
 from voxlate.errors import WriteError
-from voxlate.io.atomic import fill, replacing_all
+from voxlate.io.atomic import fill, replacing_all, write_error
 from voxlate.io.formats import format_of
 from voxlate.io.geometry import is_sheared, place, shear_error
 from voxlate.io.layout import Placement
@@ -58,7 +58,11 @@ def write_volume(
 
 def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
     for path in paths:
-        if path.exists() and not overwrite:
+        try:
+            taken = path.exists() and not overwrite
+        except OSError as error:
+            raise write_error(path, error) from error
+        if taken:
             remedy = "Choose another name, or allow overwriting."
             raise WriteError("a new file", came="one that is there already", where=path, remedy=remedy)
 
