@@ -48,6 +48,12 @@ def write_nifti(path: Path, array: np.ndarray[Any, Any] | None = None, **fields:
     return path
 
 
+def rewrite(path: Path, content: bytes) -> None:
+    """Other bytes of the same number in place: quicker than a new file, of which some file systems sync each."""
+    with path.open("r+b") as file:
+        file.write(content)
+
+
 def write_mha(path: Path, *, data: bytes | None = None, drop: tuple[str, ...] = (), **fields: str) -> Path:
     """An uncompressed MetaImage of 5 x 4 x 3 int16, with any field replaced or dropped."""
     header = {

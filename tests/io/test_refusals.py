@@ -19,6 +19,7 @@ from tests.io.crafted import (
     SUFFIXES,
     nifti_bytes,
     nifti_header,
+    rewrite,
     volume_array,
     write_mha,
     write_nifti,
@@ -76,7 +77,7 @@ def test_every_flipped_bit_of_a_packed_file_is_refused_or_harmless(tmp_path: Pat
     for bit in range(start * 8, len(content) * 8):
         flipped = bytearray(content)
         flipped[bit // 8] ^= 1 << (bit % 8)
-        path.write_bytes(flipped)
+        rewrite(path, flipped)
         try:
             read = read_volume(path)
         except VoxlateError:
@@ -102,9 +103,9 @@ def test_gzip_in_several_members_is_one_stream(tmp_path: Path) -> None:
 @contextmanager
 def _bounded(*, seconds: float, mebibytes: float) -> Iterator[None]:
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     yield
-    elapsed, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
+    elapsed, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert elapsed < seconds
     assert peak < mebibytes * 2**20
@@ -316,10 +317,10 @@ def test_an_nrrd_without_a_needed_field_is_refused(tmp_path: Path, drop: str) ->
 def test_a_header_without_end_is_refused_quickly(tmp_path: Path) -> None:
     for name, start in (("a.nrrd", b"NRRD0004\n"), ("a.mha", b"ObjectType = Image\nComment = ")):
         (tmp_path / name).write_bytes(start + b"#" * 2**23)
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(ReadError):
             read_volume(tmp_path / name)
-        assert time.perf_counter() - started < 0.5
+        assert time.process_time() - started < 0.5
 
 
 def test_missing_files_folders_and_foreign_suffixes_are_refused(tmp_path: Path) -> None:
@@ -334,12 +335,13 @@ def test_missing_files_folders_and_foreign_suffixes_are_refused(tmp_path: Path) 
 def test_a_random_header_is_refused_or_read_without_another_error(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     path, content = tmp_path / "a.nii", nifti_bytes()
+    path.write_bytes(content)
     outcomes = {"refused": 0, "read": 0}
     for _ in range(600):
         damaged = bytearray(content)
         for _ in range(int(rng.integers(1, 4))):
             damaged[int(rng.integers(0, 352))] = int(rng.integers(0, 256))
-        path.write_bytes(damaged)
+        rewrite(path, damaged)
         try:
             read_volume(path)
             outcomes["read"] += 1
