@@ -40,7 +40,7 @@ class Toy(Trainable):
         self.calls += 1
         if self.calls in self.poison_at:
             loss = loss * torch.nan
-        yield self.optimiser, loss, {"l2": float(loss)}
+        yield self.optimiser, loss, {"l2": float(loss.detach())}
 
 
 def batches(start: int) -> Iterator[Batch]:

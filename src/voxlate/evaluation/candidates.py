@@ -30,19 +30,23 @@ Array = NDArray[Any]
 
 
 class Candidate(Protocol):
-    """Something that has a prediction for a case.
+    """Something that has a prediction for a case."""
 
-    Attributes:
-        name: For titles.
-        plan: Sources, target and how they are normalised.
-        lookup: The fitted baseline.
-        facts: Where the predictions come from, for the page.
-    """
+    @property
+    def name(self) -> str:
+        """For titles."""
 
-    name: str
-    plan: Plan
-    lookup: Lookup
-    facts: Mapping[str, str]
+    @property
+    def plan(self) -> Plan:
+        """Sources, target and how they are normalised."""
+
+    @property
+    def lookup(self) -> Lookup:
+        """The fitted baseline."""
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Where the predictions come from, for the page."""
 
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """The cases to score: ``test`` for those the model has not seen, ``all`` for every one."""

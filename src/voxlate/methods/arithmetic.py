@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 
 Precision = Literal["fp32", "bf16"]
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 def pick_device() -> torch.device:
@@ -26,7 +27,7 @@ def pick_device() -> torch.device:
 def native_bf16() -> bool:
     """Whether this machine multiplies bfloat16 in hardware."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     info = Path("/proc/cpuinfo")
     flags = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags
@@ -46,7 +47,7 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
         yield
 
 
-def channels_last(module: torch.nn.Module, *, dims: int) -> torch.nn.Module:
+def channels_last(module: Module, *, dims: int) -> Module:
     """The module with its convolution weights laid out channels-last, which oneDNN and cuDNN compute fastest."""
     # torch types memory_format per overload; both formats are valid here.
     return module.to(memory_format=memory_format(dims))  # type: ignore[call-overload, no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +23,13 @@ from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.verdict import judge
 from voxlate.io.atomic import remove_stale, write_bytes
 from voxlate.io.lock import hold
+from voxlate.metrics import slice_errors
 from voxlate.preprocess.plan import Plan
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.pages import Illustration, Report, write_report
 from voxlate.reporting.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.profiles import draw_slice_profile
 from voxlate.reporting.words import number
 
 ProgressReport = Callable[[str, int, int], None]
@@ -82,7 +84,8 @@ def evaluate_fidelity(path: Path, data: Path, out: Path, *, split: str, report: 
     with hold(out, what="evaluation"), TemporaryDirectory(dir=out, prefix=".panels-") as panels:
         remove_stale(out)
         scores, failed = _score(candidate, cases, Path(panels), report)
-        return _write(candidate, scores, failed=failed, panels=Path(panels), out=out, split=split)
+        illustrations = {**_illustrate(candidate, scores, Path(panels)), **_of_training(path)}
+        return _write(candidate, scores, illustrations, failed=failed, out=out, split=split)
 
 
 def _score(
@@ -132,6 +135,8 @@ def _keep(comparison: Comparison, path: Path) -> None:
         case=comparison.case_id,
         source=comparison.source.astype(np.float16),
         prediction=comparison.methods["model"].astype(np.float32),
+        identity=comparison.methods["identity"].astype(np.float32),
+        lookup=comparison.methods["lookup"].astype(np.float32),
         truth=comparison.truth.astype(np.float32),
         mask=comparison.mask,
         labels=labels,
@@ -143,9 +148,9 @@ def _keep(comparison: Comparison, path: Path) -> None:
 def _write(
     candidate: Candidate,
     scores: list[Score],
+    illustrations: Mapping[str, Illustration],
     *,
     failed: list[tuple[str, str]],
-    panels: Path,
     out: Path,
     split: str,
 ) -> Evaluated:
@@ -153,7 +158,6 @@ def _write(
     sentence = judge(summary, cases="held-out" if split == "test" else "training and held-out").sentence
     write_scores(scores, out / "scores.csv")
     write_summary(summary, out / "summary.json")
-    illustrations = _illustrate(candidate, scores, panels)
     figures = out / "figures"
     figures.mkdir(exist_ok=True)
     for name, illustration in illustrations.items():
@@ -206,11 +210,35 @@ def _illustrate(candidate: Candidate, scores: list[Score], panels: Path) -> dict
             "By the MAE in the foreground, on one error scale.",
             to_png(draw_cases(drawn)),
         )
+    errors = _slice_errors(kept[chosen.median])
+    figures["slices"] = Illustration(
+        "Error slice by slice",
+        "The mean absolute error of every axial slice of the median case, inside the foreground.",
+        to_png(draw_slice_profile(errors, unit=drawn["median"].unit, case=chosen.median)),
+    )
     for region in (FOREGROUND, *(name for name in regions if name == LESION)):
         figures[f"boxes_{region}"] = Illustration(
             f"All cases: {region}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
         )
     return figures
+
+
+def _slice_errors(values: Mapping[str, Any]) -> dict[str, Any]:
+    """MAE per axial slice, of the model and of the baselines."""
+    return {
+        method: slice_errors(values[key], values["truth"], mask=values["mask"])
+        for method, key in (("identity", "identity"), ("lookup", "lookup"), ("model", "prediction"))
+    }
+
+
+def _of_training(path: Path) -> dict[str, Illustration]:
+    """The strip and the curves that a run has drawn, if a run is evaluated."""
+    told = {
+        "progression": ("The same slice over training time", "A validation case; the truth is at the end."),
+        "curves": ("Training", "Losses of every step, and metrics of the validation cases."),
+    }
+    files = {name: path / "figures" / f"{name}.png" for name in told}
+    return {name: Illustration(*told[name], file.read_bytes()) for name, file in files.items() if file.is_file()}
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -250,7 +278,7 @@ def _numbers(case: str, scores: list[Score]) -> tuple[str, ...]:
 
 def _table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The summary's rows for a terminal: the metrics of volumes."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in summary["rows"]:
         if row["metric"] in SHOWN:
             low, high = row["interval"] or (None, None)

@@ -5,7 +5,7 @@ The predictions of the strip are kept as small arrays beside the figures, so tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from voxlate.config import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.io.atomic import replacing, write_bytes
+from voxlate.metrics import METRICS
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.curves import draw_curves
 from voxlate.reporting.panels import Panel, draw_translation
@@ -51,7 +52,7 @@ class FigureDrawer:
         """Draws the strip and the curves of the whole run."""
         rows = read_log(log)
         if rows:
-            write_bytes(self._file("curves.png"), to_png(draw_curves(rows)))
+            write_bytes(self._file("curves.png"), to_png(draw_curves(rows, best_step=_best_step(rows, self._recipe))))
         kept = [dict(np.load(path)) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
         if kept:
             write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
@@ -104,6 +105,17 @@ class FigureDrawer:
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+
+def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
+    """The step whose weights were kept, by the metric that the recipe monitors."""
+    name = recipe.training.monitor
+    values = [(row["validation"].get(name), row["step"]) for row in rows if "validation" in row]
+    available = [(value, step) for value, step in values if value is not None]
+    if not available:
+        return None
+    best = min if METRICS[name].better == "lower" else max
+    return int(best(available)[1])
 
 
 def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:

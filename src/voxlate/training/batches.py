@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,21 +29,21 @@ _ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what i
 
 @dataclass(frozen=True)
 class TrainingSamples(torch.utils.data.Dataset[Batch]):
-    """All batches of a run, by step.
+    """All batches of a run, by step; ``training_samples`` makes them.
 
     Attributes:
         store: Where the prepared cases lie.
-        case_ids: The training cases.
-        recipe: What to cut and how to augment it.
+        recipe: What to draw and how to augment it.
+        window: How it is cut; every sample of the run has the same size.
         divisor: Spatial sizes of a sample are multiples of it.
-        boxes: The foreground's bounding box of each case, looked up once.
+        boxes: From each training case to the bounding box of its foreground, ``None`` if that is empty.
     """
 
     store: PreparedStore
-    case_ids: Sequence[str]
     recipe: Recipe
+    window: Window
     divisor: int
-    boxes: dict[str, Box | None] = field(default_factory=dict)
+    boxes: Mapping[str, Box | None]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -62,15 +62,14 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
     def _sample(self, epoch: int, index: int) -> Sample:
         training = self.recipe.training
         turn = index // training.samples_per_case
-        round_, place = divmod(turn, len(self.case_ids))
-        order = np.random.default_rng([training.seed, _ORDER, epoch, round_]).permutation(len(self.case_ids))
+        case_ids = list(self.boxes)
+        round_, place = divmod(turn, len(case_ids))
+        order = np.random.default_rng([training.seed, _ORDER, epoch, round_]).permutation(len(case_ids))
         rng = np.random.default_rng([training.seed, _SAMPLE, epoch, index])
-        return self._draw(self.store[self.case_ids[order[place]]], rng)
+        return self._draw(self.store[case_ids[order[place]]], rng)
 
     def _draw(self, case: PreparedCase, rng: np.random.Generator) -> Sample:
-        window = Window(self.recipe.window)
-        if case.case_id not in self.boxes:
-            self.boxes[case.case_id] = bounding_box(case.mask)
+        window = self.window
         box = window.draw(case.grid.shape, within=self.boxes[case.case_id], rng=rng, divisor=self.divisor)
         source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
         target = window.cut_centre(case.arrays[self.recipe.target], box)
@@ -81,13 +80,28 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         return apply_augmentation(drawn, source, target, mask)
 
 
+def training_samples(store: PreparedStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int) -> TrainingSamples:
+    """The batches of a run.
+
+    Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
+    samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
+    """
+    boxes = {case_id: bounding_box(store[case_id].mask) for case_id in case_ids}
+    window = Window(recipe.window)
+    if recipe.window.size is None:
+        largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
+        size = tuple(n for axis, n in enumerate(largest) if axis != window.axis)
+        window = Window(recipe.window.model_copy(update={"size": size}))
+    return TrainingSamples(store, recipe, window, divisor, boxes)
+
+
 def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:
     """Batches from step ``start`` on, without end, loaded ahead by the recipe's number of processes."""
     workers = samples.recipe.training.workers
     loader = torch.utils.data.DataLoader(
         samples,
         batch_size=None,
-        sampler=itertools.count(start),  # type: ignore[arg-type]
+        sampler=itertools.count(start),
         num_workers=workers,
         persistent_workers=workers > 0,
     )

@@ -132,7 +132,7 @@ def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
             break
         optimiser, loss, parts = pair
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, job.training.gradient_clip or math.inf)
         logs |= {**parts, "loss": logs["loss"] + float(loss.detach()), "gradient_norm": float(norm)}

@@ -13,7 +13,8 @@ import torch
 from voxlate.bundle import build_translator
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.checks import preflight
-from voxlate.cohort.splits import read_split, split_cohort, write_split
+from voxlate.cohort.split_file import read_split, write_split
+from voxlate.cohort.splits import split_cohort
 from voxlate.config import Recipe, parse_yaml
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from voxlate.config import Training
 from voxlate.errors import TrainingError
@@ -38,13 +40,27 @@ class Progress:
     skipped_in_a_row: int = 0
 
 
+def _average(method: Trainable, decay: float) -> AveragedModel:
+    """A copy of the networks that follows them as an exponential moving average.
+
+    The decay grows with the number of steps, ``min(decay, (1 + n) / (10 + n))``, so that a short run is not held back
+    by the weights it was drawn with.
+    """
+
+    def follow(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averaged, current, 1 - kept)
+
+    return AveragedModel(method, multi_avg_fn=torch.no_grad()(follow))
+
+
 class RunState:
     """The state that the loop changes."""
 
     def __init__(self, method: Trainable, training: Training) -> None:
         self.method = method
         self.optimisers = method.optimisers(training)
-        self.average = AveragedModel(method, multi_avg_fn=get_ema_multi_avg_fn(training.ema)) if training.ema else None
+        self.average = _average(method, training.ema) if training.ema else None
         self.progress = Progress()
 
     @property
@@ -52,8 +68,7 @@ class RunState:
         """The networks that are validated and shipped: the moving average if the recipe asks for one."""
         if self.average is None:
             return self.method
-        averaged: Trainable = self.average.module
-        return averaged
+        return cast("Trainable", self.average.module)
 
     def average_weights(self) -> None:
         """Takes the present weights into the moving average."""

@@ -22,7 +22,7 @@ from voxlate.methods.interface import Trainable
 from voxlate.methods.lookup import Lookup
 from voxlate.metrics import METRICS
 from voxlate.preprocess.store import PreparedStore
-from voxlate.training.batches import TrainingSamples, stream
+from voxlate.training.batches import stream, training_samples
 from voxlate.training.card import model_card
 from voxlate.training.checkpoints import BEST, load_checkpoint
 from voxlate.training.loop import Job, Observer, fit
@@ -79,7 +79,7 @@ def make_job(
     observers: tuple[Observer, ...] = (),
 ) -> Job:
     """The loop's job for training on some prepared cases and validating as the setup says."""
-    samples = TrainingSamples(store, [case.id for case in cases], setup.recipe, divisor=method.divisor)
+    samples = training_samples(store, [case.id for case in cases], setup.recipe, divisor=method.divisor)
     return Job(
         training=setup.recipe.training,
         steps_per_epoch=samples.steps_per_epoch,

@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def tune_run(
 
 def _open_study(recipe: Recipe, storage: str) -> optuna.Study:
     search, seed = recipe.search, recipe.training.seed
-    samplers = {
+    samplers: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
         "grid": lambda: optuna.samplers.GridSampler(_grid(search), seed=seed),
         "random": lambda: optuna.samplers.RandomSampler(seed=seed),
         "tpe": lambda: optuna.samplers.TPESampler(seed=seed),
@@ -114,7 +114,7 @@ def _open_study(recipe: Recipe, storage: str) -> optuna.Study:
         study_name=recipe.name,
         storage=storage,
         sampler=samplers[search.sampler](),
-        direction=search.direction.replace("ise", "ize"),
+        direction="minimize" if search.direction == "minimise" else "maximize",
         load_if_exists=True,
     )
 

@@ -1,0 +1,106 @@
+"""The command line: what it prints, what it returns, and what it does not load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from voxlate.config import recipe_names
+
+
+def voxlate(*args: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Runs a command and checks its exit code."""
+    command = [sys.executable, "-m", "voxlate.cli", *map(str, args)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    assert finished.returncode == code, finished.stdout + finished.stderr
+    return finished
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("args", [["--help"], ["info", "--json"], ["train", "--help"]])
+def test_light_commands_load_neither_torch_nor_monai(args: list[str]) -> None:
+    program = (
+        "import sys, voxlate.cli\n"
+        f"sys.argv = ['voxlate', *{args!r}]\n"
+        "try:\n    voxlate.cli.main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'torch', 'monai', 'SimpleITK', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_import_is_cheap_and_silent() -> None:
+    program = "import voxlate, sys; assert not {'torch', 'monai', 'numpy'} & set(sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+
+
+def test_info_about_the_installation() -> None:
+    facts = json.loads(voxlate("info", "--json").stdout)
+    assert facts["recipes"] == recipe_names()
+    assert facts["packages"]["torch"]
+
+
+def test_info_about_a_model_and_a_volume(trained: Path, phantom_cohort: Path) -> None:
+    model = json.loads(voxlate("info", trained, "--json").stdout)
+    assert (model["source"], model["target"]) == (["t1"], "t2")
+    scan = next(phantom_cohort.rglob("*-t2f.nii.gz"))
+    volume = json.loads(voxlate("info", scan, "--json").stdout)
+    assert volume["shape"] == [48, 48, 48]
+    assert volume["contrast"] == "flair"
+    assert volume["axes"] == "RAS"
+
+
+def test_the_verbs_of_the_contract_are_there() -> None:
+    listing = voxlate("--help").stdout
+    for verb in ("demo", "phantom", "check", "train", "tune", "translate", "evaluate", "info"):
+        assert verb in listing
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["info", "nowhere.nii"], "nowhere.nii"),
+        (["train", "nowhere", "--recipe", "avula2020-t1-to-t2", "--out", "run"], "nowhere"),
+        (["train", ".", "--recipe", "no-such-recipe", "--out", "run"], "avula2020-t1-to-t2"),
+        (["train", ".", "--recipe", "avula2020-t1-to-t2", "--out", "run", "--set", "training.lr=1"], "training.lr"),
+        (["train", ".", "--recipe", "avula2020-t1-to-t2", "--out", "run", "--set", "nonsense"], "a.b=value"),
+        (["translate", ".", "x.nii", "--out", "y.nii"], "manifest.json"),
+    ],
+)
+def test_wrong_input_is_named_and_ends_with_2(args: list[str], said: str) -> None:
+    finished = voxlate(*args, code=2)
+    assert said in finished.stderr.replace("\n", "")
+    assert "Traceback" not in finished.stderr
+
+
+def test_check_prints_what_was_matched(phantom_cohort: Path) -> None:
+    printed = voxlate("check", phantom_cohort).stdout
+    assert "6 cases" in printed
+    assert "flair" in printed
+    assert "0 errors" in printed
+
+
+def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, tmp_path: Path) -> None:
+    import shutil
+
+    data = tmp_path / "data"
+    for case in sorted(phantom_cohort.glob("Phantom-*"))[:2]:
+        (data / case.name).mkdir(parents=True)
+        for suffix in ("t1n", "t2w"):
+            shutil.copy(case / f"{case.name}-t1n.nii.gz", data / case.name / f"{case.name}-{suffix}.nii.gz")
+    printed = voxlate("check", data, code=1).stdout
+    assert "error" in printed
+    refused = voxlate("train", data, "--recipe", "avula2020-t1-to-t2", "--out", tmp_path / "run", code=2)
+    assert "preflight" in refused.stderr.replace("\n", " ")
+    assert not (tmp_path / "run" / "checkpoints").exists()

@@ -1,0 +1,195 @@
+"""The verbs end to end on the phantom: what they leave on disk, and that it is true."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import voxlate
+from tests.conftest import SMALL
+from voxlate.bundle import read_bundle
+from voxlate.cohort import index_cohort
+from voxlate.errors import CohortError, UsageError
+from voxlate.io import read_volume
+from voxlate.training.journal import read_log
+from voxlate.verbs import resolve_recipe
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    voxlate.evaluate(trained, phantom_cohort, out=out)
+    return out
+
+
+def scores(folder: Path) -> list[dict[str, str]]:
+    with (folder / "scores.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_holds_what_the_contract_says(trained: Path) -> None:
+    for name in ("recipe.yaml", "plan.yaml", "split.csv", "log.jsonl", "checkpoints", "figures", "bundle"):
+        assert (trained / name).exists(), name
+    assert len(list((trained / "figures").glob("step_*.png"))) == 2
+    assert (trained / "figures" / "progression.png").is_file()
+    assert (trained / "figures" / "curves.png").is_file()
+    log = read_log(trained / "log.jsonl")
+    assert [entry["step"] for entry in log if "loss" in entry] == list(range(1, 13))
+    assert [entry["step"] for entry in log if "validation" in entry] == [6, 12]
+
+
+def test_an_evaluation_holds_what_the_contract_says(evaluated: Path) -> None:
+    rows = scores(evaluated)
+    assert set(rows[0]) == {"case", "region", "method", "metric", "value", "unit"}
+    assert {row["method"] for row in rows} == {"identity", "lookup", "model"}
+    assert {"foreground", "lesion"} <= {row["region"] for row in rows}
+    assert {"mae", "mse", "rmse", "psnr", "ssim", "ncc"} <= {row["metric"] for row in rows}
+    summary = json.loads((evaluated / "summary.json").read_text())
+    assert summary["n_cases"] == 1
+    page = (evaluated / "report.html").read_text()
+    assert "not for diagnostic use" in page.lower()
+    assert "http" not in page.replace("http-equiv", "")
+    assert list((evaluated / "figures").glob("*.png"))
+
+
+def test_only_unseen_cases_are_scored(evaluated: Path, trained: Path, phantom_cohort: Path) -> None:
+    with (trained / "split.csv").open() as file:
+        held_out = {row["case"] for row in csv.DictReader(file) if row["part"] == "test"}
+    assert {row["case"] for row in scores(evaluated)} == held_out
+
+
+def test_the_scores_are_those_of_the_files(
+    evaluated: Path, trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    """Recomputed from the translated file, the truth and the bundle's plan with nothing but NumPy."""
+    [case_id] = {row["case"] for row in scores(evaluated)}
+    case = index_cohort(phantom_cohort).case(case_id)
+    out = tmp_path / "t2.nii.gz"
+    voxlate.translate(trained, case.paths["t1"], out=out)
+    plan = read_bundle(trained).plan
+    from voxlate.preprocess.prepare import prepare_case
+    from voxlate.preprocess.resampling import resample
+
+    prepared = prepare_case(case, plan, contrasts=("t1", "t2"))
+    written, truth = read_volume(out), read_volume(case.paths["t2"])
+    inside = resample(np.asarray(prepared.mask), prepared.grid, truth.grid, nearest=True).astype(bool)
+    low, high = np.percentile(truth.array[inside], (0.5, 99.5))
+    scaling = plan.normalisers["t2"].inverse
+    error = (written.array - scaling.offset) / scaling.scale - (truth.array - low) / (high - low)
+    expected = np.abs(error[inside].astype(np.float64)).mean()
+    [found] = [
+        float(row["value"])
+        for row in scores(evaluated)
+        if (row["region"], row["method"], row["metric"]) == ("foreground", "model", "mae")
+    ]
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_translated_images_score_as_the_model_does(
+    evaluated: Path, trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    [case_id] = {row["case"] for row in scores(evaluated)}
+    voxlate.translate(trained, phantom_cohort, out=tmp_path / "translated")
+    voxlate.evaluate(tmp_path / "translated", phantom_cohort, out=tmp_path / "evaluation", split="all")
+    keyed = [
+        {
+            (r["region"], r["metric"]): float(r["value"] or "nan")
+            for r in rows
+            if r["method"] == "model" and r["case"] == case_id
+        }
+        for rows in (scores(evaluated), scores(tmp_path / "evaluation"))
+    ]
+    assert keyed[0].keys() == keyed[1].keys()
+    for key, value in keyed[0].items():
+        assert keyed[1][key] == pytest.approx(value, rel=2e-3, nan_ok=True), key
+
+
+def test_nothing_unseen_is_an_error(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    with (trained / "split.csv").open() as file:
+        seen = [row["case"] for row in csv.DictReader(file) if row["part"] == "train"]
+    shutil.copytree(phantom_cohort / seen[0], tmp_path / "data" / seen[0])
+    with pytest.raises(CohortError, match="not seen"):
+        voxlate.evaluate(trained, tmp_path / "data", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("arguments", [{"split": "train"}, {"aspects": ("beauty",)}])
+def test_unknown_choices_are_refused(
+    trained: Path, phantom_cohort: Path, tmp_path: Path, arguments: dict[str, object]
+) -> None:
+    with pytest.raises(UsageError):
+        voxlate.evaluate(trained, phantom_cohort, out=tmp_path, **arguments)
+
+
+def test_every_ordered_pair_of_sequences_trains(phantom_cohort: Path, tmp_path: Path) -> None:
+    for source, target in (("t1", "flair"), ("flair", "t1c"), ("t2", "t1")):
+        recipe = resolve_recipe(
+            "avula2020-t1-to-t2", source=[source], target=target, overrides={**SMALL, "training.steps": 2}
+        )
+        run = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / f"{source}-{target}")
+        assert read_bundle(run).recipe.target == target
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"method.network": {"name": "unet", "channels": [8, 16]}},
+        {"window.neighbours": 1},
+        {"window.axis": 0},
+        {"window.kind": "patches", "window.size": [24, 24, 24]},
+        {"window.kind": "volume"},
+        {"source": ["t1", "flair"]},
+        {"plan.spacing_mm": [5.0, 5.0, 5.0]},
+    ],
+)
+def test_windows_networks_and_sources_run_through_one_path(
+    phantom_cohort: Path, tmp_path: Path, overrides: dict[str, object]
+) -> None:
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "training.steps": 2, **overrides})
+    run = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
+    result = voxlate.evaluate(run, phantom_cohort, out=tmp_path / "evaluation")
+    assert result.failed == []
+    rows = [row for row in scores(tmp_path / "evaluation") if row["method"] == "model" and row["metric"] == "mae"]
+    assert all(math.isfinite(float(row["value"])) for row in rows if row["region"] == "foreground")
+
+
+def test_the_forecast_is_near_the_truth(phantom_cohort: Path, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+    import time
+
+    overrides = {**SMALL, "training.steps": 60, "training.validate_every": 30, "training.batch_size": 8}
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(resolve_recipe("avula2020-t1-to-t2", overrides=overrides).to_yaml())
+    program = (
+        "import resource, sys, voxlate\n"
+        "f = voxlate.forecast(sys.argv[1], recipe=sys.argv[2])\n"
+        "print(f.steps, f.seconds, f.memory_bytes, f.disk_bytes)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(phantom_cohort), str(recipe)], capture_output=True, text=True, check=True
+    )
+    steps, seconds, memory, disk = map(float, told.stdout.split())
+    assert steps == 60
+    program = (
+        "import resource, sys, voxlate\n"
+        "voxlate.train(sys.argv[1], recipe=sys.argv[2], out=sys.argv[3])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
+    )
+    run = tmp_path / "run"
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(phantom_cohort), str(recipe), str(run)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    del began
+    spent = sum(entry.get("data_s", 0) + entry.get("step_s", 0) for entry in read_log(run / "log.jsonl"))
+    folder = sum(path.stat().st_size for path in run.rglob("*") if path.is_file() and "figures" not in path.parts)
+    assert spent / 3 < seconds < spent * 4
+    assert float(done.stdout) / 1.5 < memory < float(done.stdout) * 1.5
+    assert folder / 2 < disk < folder * 2
