@@ -29,6 +29,11 @@ _SINCE_2023 = re.compile(
     re.IGNORECASE,
 )
 _GRADES = {"hgg": "HGG", "lgg": "LGG"}
+LABEL_NAMES: dict[str, dict[int, str]] = {
+    "brats2017": {1: "tumour core without enhancement", 2: "oedema", 4: "enhancing tumour"},
+    "brats2023": {1: "tumour core without enhancement", 2: "oedema", 3: "enhancing tumour"},
+}
+"""From the attribute ``label_convention`` to what the values of a label map mean."""
 
 
 def is_brats_name(stem: str) -> bool:

@@ -2,12 +2,13 @@
 
 CT is compared in HU. MR and PET values are arbitrary in scale from scan to scan, so they are compared normalised: the
 truth by its own statistics inside the foreground, the prediction by the scaling that made it physical. A prediction
-of the wrong brightness is thus an error, a receiver gain that nobody can predict is not.
+of the wrong brightness is thus an error, a receiver gain that nobody can predict is not. Outside the foreground all
+are 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort import Case
+from voxlate.cohort.brats import LABEL_NAMES
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume
 from voxlate.methods.lookup import Lookup
@@ -34,7 +36,7 @@ class Comparison:
     Attributes:
         case_id: The case.
         source: The first source, normalised.
-        truth: What the target truly looks like.
+        truth: What the target truly looks like; like the predictions 0 outside the foreground.
         methods: From a method (``identity``, ``lookup``, ``model``) to its prediction.
         mask: The foreground.
         labels: The case's label map, zero outside the foreground, if it has one.
@@ -80,17 +82,35 @@ def compare(case: Case, plan: Plan, predicted: Volume, *, scaling: Scaling, look
         truth = normaliser.inverse.invert(truth)
         unit, data_range = contrast.unit, normaliser.data_range * normaliser.inverse.scale
     mask = np.asarray(prepared.mask, dtype=bool)
+    # A translation is background outside the foreground; so must be what it is compared with.
+    truth, *predictions = (np.where(mask, values, np.float32(0)) for values in (truth, *methods.values()))
     return Comparison(
         case_id=case.id,
         source=source,
         truth=truth,
-        methods=methods,
+        methods=dict(zip(methods, predictions, strict=True)),
         mask=mask,
         labels=_labels(case, prepared, mask),
         spacing_mm=prepared.grid.spacing_mm,
         unit=unit,
         data_range=data_range,
     )
+
+
+def label_names(cases: Sequence[Case]) -> dict[int, str]:
+    """Names of the labels of a data set: those of its convention, else ``label 1``, ``label 2``, ...
+
+    A data set with one label value has only the region of all labels, and no names.
+
+    Raises:
+        ReadError: If a label map is refused.
+    """
+    paths = [case.paths["labels"] for case in cases if "labels" in case.paths]
+    conventions = {case.attributes.get("label_convention", "") for case in cases}
+    if len(conventions) == 1 and (known := LABEL_NAMES.get(conventions.pop())) and paths:
+        return known
+    values = {int(value) for path in paths for value in np.unique(read_volume(path).array) if value != 0}
+    return {value: f"label {value}" for value in sorted(values)} if len(values) > 1 else {}
 
 
 def _labels(case: Case, prepared: PreparedCase, mask: NDArray[np.bool_]) -> Array | None:

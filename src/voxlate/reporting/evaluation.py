@@ -15,7 +15,7 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError, VoxlateError
 from voxlate.evaluation.candidates import Candidate, load_candidate
-from voxlate.evaluation.comparison import NORMALISED, Comparison, compare
+from voxlate.evaluation.comparison import NORMALISED, Comparison, compare, label_names
 from voxlate.evaluation.fidelity import FOREGROUND, LESION, label_regions, score_case, score_slices
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.statistics import summarise
@@ -93,6 +93,7 @@ def _score(
 ) -> tuple[list[Score], list[tuple[str, str]]]:
     scores: list[Score] = []
     failed: list[tuple[str, str]] = []
+    names = label_names(cases)
     for number_, case in enumerate(cases, start=1):
         try:
             predicted, scaling = candidate.predict(case)
@@ -100,7 +101,7 @@ def _score(
         except VoxlateError as error:
             failed.append((case.id, str(error)))
         else:
-            scores += _score_one(comparison)
+            scores += _score_one(comparison, names)
             _keep(comparison, panels / f"{number_}.npz")
         report("evaluate", number_, len(cases))
     if not scores:
@@ -110,9 +111,9 @@ def _score(
     return scores, failed
 
 
-def _score_one(comparison: Comparison) -> list[Score]:
+def _score_one(comparison: Comparison, names: Mapping[int, str]) -> list[Score]:
     """Scores of every method in every region, and the errors slice by slice."""
-    regions = {} if comparison.labels is None else label_regions(comparison.labels)
+    regions = {} if comparison.labels is None else label_regions(comparison.labels, names=names)
     scores: list[Score] = []
     for method, prediction in comparison.methods.items():
         common: dict[str, Any] = {

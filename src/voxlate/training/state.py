@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -47,9 +48,9 @@ def _average(method: Trainable, decay: float) -> AveragedModel:
     by the weights it was drawn with.
     """
 
-    def follow(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+    def follow(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
         kept = min(decay, (1 + int(count)) / (10 + int(count)))
-        torch._foreach_lerp_(averaged, current, 1 - kept)
+        torch._foreach_lerp_(list(averaged), list(current), 1 - kept)
 
     return AveragedModel(method, multi_avg_fn=torch.no_grad()(follow))
 
