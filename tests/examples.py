@@ -26,8 +26,8 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
 
 SMALLER = {
-    "--cases 12": "--cases 4 --size 48",
-    "cases=12": "cases=4, size=48",
+    "--cases 12": "--cases 3 --size 40",
+    "cases=12": "cases=3, size=40",
     "training.minutes=5": "training.steps=2",
     '"training.minutes": 5': '"training.steps": 2',
     "--trials 5": "--trials 2",
@@ -39,6 +39,7 @@ _EXAMPLE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _AFTER = re.compile(r"^<!-- after: (\S+) -->$", re.MULTILINE)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"")
 _SHELL_ONLY = re.compile(r"[$;|&<>*(){}]")
 
 
@@ -113,7 +114,7 @@ def run_example(example: Example, folder: Path) -> None:
             runpy.run_path(str(script), run_name="__main__")
         script.unlink()
         return
-    *first, last = list(_commands(text)) if not _SHELL_ONLY.search(text) else [["bash", "-ec", text]]
+    *first, last = list(_commands(text)) if not _SHELL_ONLY.search(_QUOTED.sub("", text)) else [["bash", "-ec", text]]
     for command in first:
         _check(example, command, _run(command, folder), 0)
     _check(example, last, _run(last, folder), example.exit_code)

@@ -18,7 +18,17 @@ from voxlate.cli import app
 
 sys.path.insert(0, str(DOCS))
 RUN_PAGES = [page for page in PAGES if examples(page)]
-MODELS = ("Recipe", "PlanOptions", "Reading", "SplitOptions", "WindowOptions", "Training", "Augmentation", "Search", "Range")
+MODELS = (
+    "Recipe",
+    "PlanOptions",
+    "Reading",
+    "SplitOptions",
+    "WindowOptions",
+    "Training",
+    "Augmentation",
+    "Search",
+    "Range",
+)
 FIRST_LIGHT = DOCS / "learn" / "first-light.md"
 
 
@@ -102,7 +112,12 @@ def test_formulas_cover_every_metric_and_loss() -> None:
 def test_tables_can_be_built() -> None:
     from tables import TABLES
 
-    arguments = {"recipe-fields": "Training", "command": "train", "catalogue": "LOSSES", "catalogue-options": "NETWORKS"}
+    arguments = {
+        "recipe-fields": "Training",
+        "command": "train",
+        "catalogue": "LOSSES",
+        "catalogue-options": "NETWORKS",
+    }
     for name, build in TABLES.items():
         lines = build(arguments.get(name, ""))
         assert sum(line.startswith("|") for line in lines) > 2, name
