@@ -1,4 +1,4 @@
-"""Words for the recipe fields that carry no description of their own; a test keeps the list complete and without extras."""
+"""Words for the recipe fields that carry no description of their own; a test keeps the list complete."""
 
 MEANINGS: dict[str, str] = {
     "Recipe.name": "Names the model in its card, its sidecars and its figures.",
@@ -44,7 +44,7 @@ MEANINGS: dict[str, str] = {
     "Training.schedule": "How the learning rate goes from its start over the budget.",
     "Training.warmup_steps": "Steps over which the learning rate rises from near zero.",
     "Training.gradient_clip": "Largest norm of the gradient; `null` for no limit.",
-    "Training.ema": "Decay of the moving average of the weights, which is what is validated and shipped; `null` for none.",
+    "Training.ema": "Decay of the moving average of the weights, which is validated and shipped; `null` for none.",
     "Training.precision": "`auto` takes bf16 where the hardware multiplies in it, else fp32.",
     "Training.seed": "Decides split, weights, order, cuts, augmentation and dropout.",
     "Training.tensorboard": "Write event files for TensorBoard; needs the extra `tensorboard`.",

@@ -58,7 +58,7 @@ def meaning(model: str, name: str) -> str:
     return field.description or MEANINGS[f"{model}.{name}"]
 
 
-def _default(field: Any) -> str:
+def _default(field: Any) -> str:  # noqa: ANN401
     if field.is_required():
         return "needed"
     value = field.get_default(call_default_factory=True)
@@ -79,7 +79,7 @@ def _literal(value: object) -> str:
     return f"`{value}`"
 
 
-def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:
+def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:  # noqa: ANN401
     origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _values(inside[0], (*bounds, *inside[1:]))
@@ -108,7 +108,9 @@ def _limits(bounds: Sequence[Any]) -> list[str]:
         annotated_types.Le: ("to {}", "le"),
         annotated_types.Lt: ("below {}", "lt"),
     }
-    return [signs[type(bound)][0].format(getattr(bound, signs[type(bound)][1])) for bound in flat if type(bound) in signs]
+    return [
+        signs[type(bound)][0].format(getattr(bound, signs[type(bound)][1])) for bound in flat if type(bound) in signs
+    ]
 
 
 def contrasts(_argument: str) -> list[str]:
@@ -131,7 +133,7 @@ def command(name: str) -> list[str]:
     return [found.help, "", *table(("argument or option", "default", "meaning"), rows)]
 
 
-def _usage(parameter: Any) -> str:
+def _usage(parameter: Any) -> str:  # noqa: ANN401
     if parameter.param_type_name == "argument":
         return f"`{(parameter.metavar or parameter.name).upper()}`"
     value = "" if parameter.is_flag else f" {(parameter.metavar or parameter.name).upper()}"
@@ -141,7 +143,10 @@ def _usage(parameter: Any) -> str:
 def catalogue(name: str) -> list[str]:
     """The entries of a catalogue, one line each, with their options."""
     entries = _entries(name)
-    rows = [(f"`{key}`", _first_line(entry), ", ".join(f"`{o}`" for o in options(entry)) or "none") for key, entry in entries]
+    rows = [
+        (f"`{key}`", _first_line(entry), ", ".join(f"`{o}`" for o in options(entry)) or "none")
+        for key, entry in entries
+    ]
     return table(("name", "what it is", "options"), rows)
 
 
@@ -179,7 +184,9 @@ def _first_line(entry: object) -> str:
 
 
 def _argument_doc(entry: object, name: str) -> str:
-    found = re.search(rf"^    {name}: (.+?)(?=\n    \w+: |\n\n|\Z)", inspect.getdoc(entry) or "", re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^    {name}: (.+?)(?=\n    \w+: |\n\n|\Z)", inspect.getdoc(entry) or "", re.MULTILINE | re.DOTALL
+    )
     return found[1] if found else _first_line(entry)
 
 
