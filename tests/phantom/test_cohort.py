@@ -153,6 +153,12 @@ def test_one_distance_moves_all_but_the_reference() -> None:
         assert any(case.scans[name].motion.rotation_deg)
 
 
+def test_a_shift_of_no_contrast_is_refused_and_aliases_are_understood() -> None:
+    with pytest.raises(ValueError, match="t9"):
+        PhantomOptions(misalignment_mm={"t9": 3.0})
+    assert PhantomOptions(misalignment_mm={"T1w": 3.0}).misalignment_mm == {"t1": 3.0}
+
+
 def test_skull_stripped_scans_are_empty_outside_the_brain() -> None:
     options = PhantomOptions(factor=1, skull_strip=True)
     case = simulate_case(seed=1, index=0, size=32, anatomy="head", contrasts=("t1", "ct"), options=options)

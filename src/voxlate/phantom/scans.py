@@ -13,9 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field as Bounded
+from pydantic import field_validator
 
 from voxlate.catalogue import pick
 from voxlate.config import StrictModel
+from voxlate.contrast import CONTRASTS, find_contrast, get_contrast
 from voxlate.phantom.acquisition import (
     CoilField,
     RigidMotion,
@@ -59,6 +61,16 @@ class PhantomOptions(StrictModel):
     lesions: Literal["cycle", "none"] = "cycle"
     bias: float = Bounded(0.10, ge=0, le=1)
     noise: float = Bounded(1.0, ge=0)
+
+    @field_validator("misalignment_mm")
+    @classmethod
+    def _of_contrasts_that_can_be_scanned(cls, value: float | dict[str, Shift]) -> float | dict[str, Shift]:
+        if not isinstance(value, dict):
+            return value
+        unknown = [name for name in value if (find_contrast(name) or CONTRASTS["labels"]).name not in PROTOCOLS]
+        if unknown:
+            raise ValueError(f"the phantom does not acquire {', '.join(unknown)}")
+        return {get_contrast(name).name: shift for name, shift in value.items()}
 
 
 @dataclass(frozen=True, eq=False)
