@@ -89,14 +89,18 @@ def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:  # noqa: ANN401
         return " or ".join(_values(part, () if part is type(None) else bounds) for part in inside)
     if origin is tuple:
         count = "" if inside[-1] is Ellipsis else f"{len(inside)} "
-        return f"list of {count}{_values(inside[0])}"
+        return f"list of {count}{_plural(_values(inside[0]))}"
     if origin is dict:
         return f"mapping of {_values(inside[0])} to {_values(inside[1])}"
     if annotation is type(None):
         return "`null`"
     names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", config.Choice: "name with options"}
-    name = names.get(annotation) or ("anything" if annotation is Any else f"section {annotation.__name__}")
+    name = names.get(annotation) or ("anything" if annotation is Any else "a section, below")
     return " ".join([name, *_limits(bounds)])
+
+
+def _plural(values: str) -> str:
+    return re.sub(r"\b(integer|number|contrast)\b", r"\1s", values)
 
 
 def _limits(bounds: Sequence[Any]) -> list[str]:
@@ -111,6 +115,13 @@ def _limits(bounds: Sequence[Any]) -> list[str]:
     return [
         signs[type(bound)][0].format(getattr(bound, signs[type(bound)][1])) for bound in flat if type(bound) in signs
     ]
+
+
+def recipes(_argument: str) -> list[str]:
+    """The built-in recipes."""
+    found = [config.load_recipe(name) for name in config.recipe_names()]
+    rows = [(f"`{r.name}`", ", ".join(r.source), r.target, r.paper or "none") for r in found]
+    return table(("recipe", "source", "target", "paper"), rows)
 
 
 def contrasts(_argument: str) -> list[str]:
@@ -242,6 +253,7 @@ def protocols(_argument: str) -> list[str]:
 
 TABLES: dict[str, Callable[[str], list[str]]] = {
     "recipe-fields": recipe_fields,
+    "recipes": recipes,
     "contrasts": contrasts,
     "command": command,
     "catalogue": catalogue,

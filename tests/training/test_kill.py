@@ -70,10 +70,10 @@ def test_killed_twice_and_resumed_equals_the_unbroken_run(
 ) -> None:
     out = tmp_path / "run"
     for step in (6, 19):
-        process = start(*command(phantom_cohort, recipe, out, "--resume"))
-        wait_for_step(process, out, step)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+        with start(*command(phantom_cohort, recipe, out, "--resume")) as process:
+            wait_for_step(process, out, step)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
     subprocess.run(
         command(phantom_cohort, recipe, out, "--resume"), check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
