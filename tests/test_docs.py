@@ -101,6 +101,16 @@ def test_command_line_page_shows_every_command() -> None:
     assert [name for name in commands if f"{{command}} {name}\n" not in page] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_recipes_in_pages_are_valid(page: Path) -> None:
+    """A whole recipe stands alone; single sections are laid over a built-in one."""
+    for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        values = config.parse_yaml(block, where=page)
+        base = {} if "name" in values else config.load_recipe("avula2020-t1-to-t2").model_dump(mode="json")
+        recipe = config.parse_recipe({**base, **values}, where=page)
+        assert recipe.loss
+
+
 def test_formulas_cover_every_metric_and_loss() -> None:
     from voxlate.losses import LOSSES
     from voxlate.metrics import METRICS, SLICE_METRICS
