@@ -222,7 +222,7 @@ def findings(_argument: str) -> list[str]:
 
 def tissues(_argument: str) -> list[str]:
     """The phantom's tissues."""
-    from voxlate.phantom.tissues import TISSUES
+    from voxlate.phantoms.tissues import TISSUES
 
     rows = [
         (
@@ -237,7 +237,7 @@ def tissues(_argument: str) -> list[str]:
 
 def protocols(_argument: str) -> list[str]:
     """How the phantom acquires each contrast."""
-    from voxlate.phantom.protocols import PROTOCOLS
+    from voxlate.phantoms.protocols import PROTOCOLS
 
     rows = [
         (

@@ -12,10 +12,10 @@ import pytest
 from voxlate.config import recipe_names
 
 
-def voxlate(*args: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+def voxlate(*args: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Runs a command and checks its exit code."""
     command = [sys.executable, "-m", "voxlate.cli", *map(str, args)]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), cwd=cwd)
     assert finished.returncode == code, finished.stdout + finished.stderr
     return finished
 
@@ -78,8 +78,9 @@ def test_the_verbs_of_the_contract_are_there() -> None:
         (["translate", ".", "x.nii", "--out", "y.nii"], "manifest.json"),
     ],
 )
-def test_wrong_input_is_named_and_ends_with_2(args: list[str], said: str) -> None:
-    finished = voxlate(*args, code=2)
+def test_wrong_input_is_named_and_ends_with_2(args: list[str], said: str, tmp_path: Path) -> None:
+    finished = voxlate(*args, code=2, cwd=tmp_path)
+    assert not (tmp_path / "run" / "log.jsonl").exists()
     assert said in finished.stderr.replace("\n", "")
     assert "Traceback" not in finished.stderr
 

@@ -114,7 +114,7 @@ def phantom(
         misalignment_mm: Size of a known shift between the first contrast and the others.
         report: Called with the number of finished cases.
     """
-    from voxlate.phantom import PhantomOptions, make_cohort
+    from voxlate.phantoms import PhantomOptions, make_cohort
 
     return make_cohort(
         Path(out),

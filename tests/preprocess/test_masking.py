@@ -89,7 +89,13 @@ def test_an_empty_foreground_is_refused():
 
 @pytest.mark.parametrize(
     ("contrast", "stripped", "rule"),
-    [("t1", True, "nonzero"), ("t1", False, "otsu"), ("ct", False, "body"), ("ct", True, "nonzero"), ("labels", False, "nonzero")],
+    [
+        ("t1", True, "nonzero"),
+        ("t1", False, "otsu"),
+        ("ct", False, "body"),
+        ("ct", True, "nonzero"),
+        ("labels", False, "nonzero"),
+    ],
 )
 def test_the_rule_suits_the_reference(contrast, stripped, rule):
     chosen = choose_rule("auto", get_contrast(contrast), stripped=stripped, has_file=False)

@@ -48,5 +48,10 @@ def test_the_same_images_give_the_same_numbers():
 def test_nothing_to_align_is_refused():
     with pytest.raises(GeometryError, match="overlap"):
         register(
-            MR, GRID, np.full(SHAPE, np.nan, dtype=np.float32), moving_grid=GRID, kind="rigid", mask=np.zeros(SHAPE, bool)
+            MR,
+            GRID,
+            np.full(SHAPE, np.nan, dtype=np.float32),
+            moving_grid=GRID,
+            kind="rigid",
+            mask=np.zeros(SHAPE, bool),
         )

@@ -3,8 +3,8 @@
 - ``file``: the case's ``mask`` contrast.
 - ``nonzero``: what differs from the constant background of a skull-stripped or zero-padded image, whatever that
   constant is; values below it count (interpolation leaves some in a stripped brain); enclosed holes are filled.
-- ``otsu``: for an image whose background is noise: threshold after Otsu (1979, doi:10.1109/TSMC.1979.4310076) on the
-  smoothed image, closed, the largest component, holes filled slice by slice.
+- ``otsu``: for an image whose background is noise: threshold after Otsu (1979, doi:10.1109/TSMC.1979.4310076), the
+  majority of each voxel's neighbours, closed, the largest component, holes filled slice by slice.
 - ``body``: for CT, above -400 HU (between lung and fat), opened to part the table from the patient, the largest
   component, holes filled slice by slice, since the lungs reach the outside through the ends of the volume.
 
@@ -192,7 +192,9 @@ def _head(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
     from scipy.ndimage import uniform_filter
 
     smooth = uniform_filter(array.astype(np.float32), 3, mode="nearest")
-    mask = smooth > otsu_threshold(smooth)
+    above = (array > otsu_threshold(smooth)).astype(np.float32)
+    # The majority of a voxel's neighbours decides: smoothing the image would let a bright scalp leak into the air.
+    mask = uniform_filter(above, 3, mode="nearest") > 0.5
 
     def complete(inner: Mask) -> Mask:
         return fill_holes_in_plane(largest_component(_closed(largest_component(inner), spacing_mm)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxlate.phantom import shapes
+from voxlate.phantoms import shapes
 
 
 def _cloud(n: int = 4000) -> shapes.Points:

@@ -5,10 +5,10 @@ import pytest
 
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
-from voxlate.phantom import PROTOCOLS, TISSUES
-from voxlate.phantom.protocols import mr_signal, protocol_for, vary_protocol
-from voxlate.phantom.signals import fat_phase_deg, null_inversion_ms
-from voxlate.phantom.tissues import FIELD_TESLA
+from voxlate.phantoms import PROTOCOLS, TISSUES
+from voxlate.phantoms.protocols import mr_signal, protocol_for, vary_protocol
+from voxlate.phantoms.signals import fat_phase_deg, null_inversion_ms
+from voxlate.phantoms.tissues import FIELD_TESLA
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

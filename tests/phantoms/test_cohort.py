@@ -12,7 +12,7 @@ import pytest
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.io import read_provenance, read_volume
-from voxlate.phantom import PhantomOptions, make_cohort, simulate_case
+from voxlate.phantoms import PhantomOptions, make_cohort, simulate_case
 
 SMALL = PhantomOptions(factor=1)
 
@@ -170,7 +170,7 @@ def test_skull_stripped_scans_are_empty_outside_the_brain() -> None:
 
 def test_a_translation_is_not_an_intensity_lookup(head: object) -> None:
     """Grey values alone leave much of T2 unexplained, far more than noise: there is something to learn."""
-    from voxlate.phantom import SimulatedCase
+    from voxlate.phantoms import SimulatedCase
 
     assert isinstance(head, SimulatedCase)
     inside = head.tissues > 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantom.shapes import Field, Knots, Noise, Points, ball, capsule, chain, ellipsoid, smooth_union, tube
-from voxlate.phantom.tissues import tissue_id
+from voxlate.phantoms.shapes import Field, Knots, Noise, Points, ball, capsule, chain, ellipsoid, smooth_union, tube
+from voxlate.phantoms.tissues import tissue_id
 
 Tissues = NDArray[np.uint8]
 

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantom.shapes import Field, Noise, Points, Vector, smooth_step
-from voxlate.phantom.tissues import tissue_id
+from voxlate.phantoms.shapes import Field, Noise, Points, Vector, smooth_step
+from voxlate.phantoms.tissues import tissue_id
 
 Enhancement = Literal["none", "patchy", "rim"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxlate.phantom.shapes import Field, Noise, Points, ellipsoid, smooth_step
+from voxlate.phantoms.shapes import Field, Noise, Points, ellipsoid, smooth_step
 
 CEREBRUM = (67.0, 84.0, 66.0)
 CALLOSUM_CENTRE = (0.0, -2.0, 6.0)

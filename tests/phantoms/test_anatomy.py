@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from voxlate.errors import UsageError
-from voxlate.phantom import PROTOCOLS, TissueMap, draw_spins, from_labels, render, tissue_id
-from voxlate.phantom.anatomy import block_sum
+from voxlate.phantoms import PROTOCOLS, TissueMap, draw_spins, from_labels, render, tissue_id
+from voxlate.phantoms.anatomy import block_sum
 from voxlate.volume import Grid, Volume
 
 AFFINE = np.diag([1.5, 1.5, 2.0, 1.0])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxlate.phantom import signals
+from voxlate.phantoms import signals
 
 TIMES = st.floats(100, 4500)
 

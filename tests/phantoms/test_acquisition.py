@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxlate.phantom import acquisition
-from voxlate.phantom.protocols import Protocol
+from voxlate.phantoms import acquisition
+from voxlate.phantoms.protocols import Protocol
 from voxlate.volume import Grid
 
 GRID = Grid((24, 20, 16), np.diag([2.0, 2.0, 3.0, 1.0]))

@@ -18,7 +18,7 @@ from pydantic import field_validator
 from voxlate.catalogue import pick
 from voxlate.config import StrictModel
 from voxlate.contrast import CONTRASTS, find_contrast, get_contrast
-from voxlate.phantom.acquisition import (
+from voxlate.phantoms.acquisition import (
     CoilField,
     RigidMotion,
     digitise,
@@ -27,12 +27,12 @@ from voxlate.phantom.acquisition import (
     gaussian,
     rician,
 )
-from voxlate.phantom.anatomy import ANATOMIES, TissueMap
-from voxlate.phantom.lesions import CYCLE, GLIOMAS
-from voxlate.phantom.protocols import PROTOCOLS, Protocol, protocol_for, vary_protocol
-from voxlate.phantom.shapes import Field
-from voxlate.phantom.spins import Spins, draw_spins, render
-from voxlate.phantom.tissues import tissue_id
+from voxlate.phantoms.anatomy import ANATOMIES, TissueMap
+from voxlate.phantoms.lesions import CYCLE, GLIOMAS
+from voxlate.phantoms.protocols import PROTOCOLS, Protocol, protocol_for, vary_protocol
+from voxlate.phantoms.shapes import Field
+from voxlate.phantoms.spins import Spins, draw_spins, render
+from voxlate.phantoms.tissues import tissue_id
 from voxlate.volume import Grid
 
 Shift = float | tuple[float, float, float]

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from voxlate.catalogue import pick
 from voxlate.config import StrictModel
-from voxlate.phantom import signals
-from voxlate.phantom.signals import Signal, Value
+from voxlate.phantoms import signals
+from voxlate.phantoms.signals import Signal, Value
 
 Sequence = Literal["mprage", "spoiled_gradient_echo", "spin_echo", "inversion_recovery", "ct"]
 

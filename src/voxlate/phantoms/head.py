@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantom.brain import brain_hulls, paint_brain
-from voxlate.phantom.cortex import Folding, draw_folding
-from voxlate.phantom.lesions import Glioma
-from voxlate.phantom.scalp import face_and_neck, paint_outside
-from voxlate.phantom.shapes import Field, Noise, Points, refine, smooth_union
+from voxlate.phantoms.brain import brain_hulls, paint_brain
+from voxlate.phantoms.cortex import Folding, draw_folding
+from voxlate.phantoms.lesions import Glioma
+from voxlate.phantoms.scalp import face_and_neck, paint_outside
+from voxlate.phantoms.shapes import Field, Noise, Points, refine, smooth_union
 from voxlate.volume import Grid
 
 

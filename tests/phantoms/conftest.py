@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voxlate.phantom import PhantomOptions, SimulatedCase, simulate_case
+from voxlate.phantoms import PhantomOptions, SimulatedCase, simulate_case
 
 ALL = ("t1", "t1c", "t2", "flair", "pd", "in_phase", "out_phase", "ct")
 

@@ -27,10 +27,10 @@ from voxlate.catalogue import pick
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import UsageError
 from voxlate.io import Provenance, hold, write_text, write_volume
-from voxlate.phantom.anatomy import ANATOMIES
-from voxlate.phantom.protocols import protocol_for
-from voxlate.phantom.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
-from voxlate.phantom.tissues import TISSUES, tissue_id
+from voxlate.phantoms.anatomy import ANATOMIES
+from voxlate.phantoms.protocols import protocol_for
+from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
+from voxlate.phantoms.tissues import TISSUES, tissue_id
 from voxlate.volume import Grid, Volume
 
 SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}

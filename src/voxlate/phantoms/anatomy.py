@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
-from voxlate.phantom.head import HeadShape, build_head, draw_head
-from voxlate.phantom.lesions import Glioma, draw_glioma
-from voxlate.phantom.tissues import TISSUES, tissue_id
+from voxlate.phantoms.head import HeadShape, build_head, draw_head
+from voxlate.phantoms.lesions import Glioma, draw_glioma
+from voxlate.phantoms.tissues import TISSUES, tissue_id
 from voxlate.volume import Grid, Volume
 
 LESION_LABELS: dict[str, int] = {
@@ -43,7 +43,7 @@ class TissueMap:
     """Tissues on a lattice ``factor`` times finer than an image grid.
 
     Attributes:
-        tissues: Tissue numbers (``voxlate.phantom.tissues.tissue_id``) ``(i * factor, j * factor, k * factor)``, uint8.
+        tissues: Tissue numbers (``voxlate.phantoms.tissues.tissue_id``) ``(i * factor, j * factor, k * factor)``, uint8.
         grid: The image grid.
         factor: Tissue voxels along each axis of an image voxel.
         brain: Brain mask on the image grid, fluid of the sulci included; ``None`` if the anatomy has none.

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from voxlate.errors import UsageError
-from voxlate.phantom import TISSUES, tissue_id, tissues
+from voxlate.phantoms import TISSUES, tissue_id, tissues
 
 
 def test_every_tissue_is_physical_and_has_sources_that_the_module_lists() -> None:

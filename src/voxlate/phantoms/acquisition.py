@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantom.protocols import Protocol
-from voxlate.phantom.shapes import Field
+from voxlate.phantoms.protocols import Protocol
+from voxlate.phantoms.shapes import Field
 from voxlate.volume import Grid
 
 IN_PLANE_SIGMA = 0.3

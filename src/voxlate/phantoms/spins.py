@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantom import tissues as table
-from voxlate.phantom.acquisition import RigidMotion, point_spread
-from voxlate.phantom.anatomy import TissueMap
-from voxlate.phantom.protocols import Protocol, mr_signal
-from voxlate.phantom.shapes import Field, refine
-from voxlate.phantom.signals import dixon, shortened
+from voxlate.phantoms import tissues as table
+from voxlate.phantoms.acquisition import RigidMotion, point_spread
+from voxlate.phantoms.anatomy import TissueMap
+from voxlate.phantoms.protocols import Protocol, mr_signal
+from voxlate.phantoms.shapes import Field, refine
+from voxlate.phantoms.signals import dixon, shortened
 from voxlate.volume import Grid
 
 

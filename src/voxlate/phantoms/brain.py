@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantom.cortex import CEREBRUM, Folding, cortical_layers, folia_layers
-from voxlate.phantom.lesions import Glioma, paint_glioma, pushed
-from voxlate.phantom.shapes import (
+from voxlate.phantoms.cortex import CEREBRUM, Folding, cortical_layers, folia_layers
+from voxlate.phantoms.lesions import Glioma, paint_glioma, pushed
+from voxlate.phantoms.shapes import (
     Field,
     Noise,
     Points,
@@ -23,7 +23,7 @@ from voxlate.phantom.shapes import (
     smooth_union,
     tube,
 )
-from voxlate.phantom.tissues import tissue_id
+from voxlate.phantoms.tissues import tissue_id
 
 Tissues = NDArray[np.uint8]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion
 
-from voxlate.phantom import ANATOMIES, PhantomOptions, SimulatedCase, simulate_case, tissue_id
-from voxlate.phantom.lesions import GLIOMAS
-from voxlate.phantom.scans import image_grid
+from voxlate.phantoms import ANATOMIES, PhantomOptions, SimulatedCase, simulate_case, tissue_id
+from voxlate.phantoms.lesions import GLIOMAS
+from voxlate.phantoms.scans import image_grid
 
 
 def _mean(case: SimulatedCase, contrast: str, tissue: str, *, core: bool = True) -> float:

@@ -1,0 +1,30 @@
+"""The phantom: physics that draws a cohort with lesions and a known truth."""
+
+from voxlate.phantoms.anatomy import ANATOMIES, LESION_LABELS, TissueMap, from_labels
+from voxlate.phantoms.cohort import case_name, make_cohort
+from voxlate.phantoms.protocols import PROTOCOLS, Protocol
+from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, acquire, simulate_case
+from voxlate.phantoms.spins import Spins, draw_spins, render
+from voxlate.phantoms.tissues import TISSUES, Tissue, tissue_id
+
+__all__ = [
+    "ANATOMIES",
+    "LESION_LABELS",
+    "PROTOCOLS",
+    "TISSUES",
+    "PhantomOptions",
+    "Protocol",
+    "Scan",
+    "SimulatedCase",
+    "Spins",
+    "Tissue",
+    "TissueMap",
+    "acquire",
+    "case_name",
+    "draw_spins",
+    "from_labels",
+    "make_cohort",
+    "render",
+    "simulate_case",
+    "tissue_id",
+]
