@@ -141,6 +141,14 @@ def test_third_party_page_names_every_dependency() -> None:
     assert [name for name in names if f"| {name} |" not in page] == []
 
 
+def test_layers_are_those_of_the_import_check() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    drawn = "\n".join(layer.replace("voxlate.", "").replace(" : ", " | ") for layer in layers)
+    assert f"```text\n{drawn}\n```" in (DOCS / "understand" / "architecture.md").read_text(encoding="utf-8")
+
+
 def test_versions_agree() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(rf"^version: {re.escape(__version__)}$", citation, re.MULTILINE)
