@@ -18,7 +18,7 @@ from voxlate.config import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import Model, load_model
-from voxlate.io import file_digest, read_provenance, read_volume
+from voxlate.io import read_provenance, read_volume
 from voxlate.methods.lookup import Lookup
 from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import Plan, Scaling, make_plan
@@ -81,12 +81,7 @@ class ModelCandidate:
 
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """All cases, or those of whose source images the bundle has seen none, told by their hashes."""
-        if split == "all":
-            return list(cohort.cases)
-        seen = self.model.bundle.seen
-        return [
-            case for case in cohort.cases if not any(file_digest(case.paths[name]) in seen for name in self.plan.source)
-        ]
+        return list(cohort.cases) if split == "all" else self.model.unseen(cohort.cases)
 
     def predict(self, case: Case) -> tuple[Volume, Scaling]:
         """Translates the case."""

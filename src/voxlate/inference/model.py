@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import BundleError
 from voxlate.inference.predict import Predictor, predictor
+from voxlate.io import file_digest
 from voxlate.methods.arithmetic import channels_last, pick_device
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.volume import Volume
@@ -26,6 +28,11 @@ class Model:
 
     bundle: Bundle
     predict: Predictor
+
+    def unseen(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases of whose source images neither training nor the choice of weights has seen any, by their hashes."""
+        seen, sources = self.bundle.seen, self.bundle.recipe.source
+        return [case for case in cases if not any(file_digest(case.paths[name]) in seen for name in sources)]
 
     def prepare(self, case: Case) -> PreparedCase:
         """The case's sources as normalised arrays on one grid."""

@@ -17,7 +17,8 @@ from voxlate.errors import UsageError
 from voxlate.reporting import canvas
 from voxlate.reporting.words import direction, metric_title, number
 
-NOT_LOSSES = frozenset({"step", "learning_rate", "data_s", "step_s", "validation"})
+NOT_LOSSES = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
+SHOWN = ("mae", "psnr", "ssim")
 IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
 
 
@@ -76,10 +77,12 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = No
         UsageError: If the log holds no step.
     """
     losses, metrics = read_curves(rows)
+    # Three have room: one per kind of question, where the log has them.
+    metrics = sorted(metrics, key=lambda curve: curve.name not in SHOWN)[: len(SHOWN)]
     if not losses and not metrics:
         raise UsageError("a log with at least one step", came="an empty one", remedy="Train for a step first.")
     figure = canvas.new_figure(height_mm=66.0)
-    columns = int(bool(losses)) + len(metrics[:3])
+    columns = int(bool(losses)) + len(metrics)
     axes = list(np.ravel(figure.subplots(1, columns, squeeze=False, width_ratios=_ratios(losses, columns))))
     if losses:
         _draw_losses(axes.pop(0), losses)
@@ -102,7 +105,7 @@ def _draw_losses(axes: Axes, losses: list[Curve]) -> None:
         axes.plot([], [], color=colour, linewidth=1.2, linestyle=dash, label=canvas.legible(curve.name, longest=24))
     _log_if_wide(axes, losses)
     _finish(axes, title="Training loss", below=f"{direction('loss')}; lines: running means")
-    axes.legend(loc="upper right", handlelength=3.2, ncols=2 if len(losses) > 3 else 1)
+    axes.legend(loc="upper right", handlelength=3.2)
 
 
 def _total_first(losses: list[Curve]) -> list[Curve]:
