@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from voxlate.cohort.case import Case
 from voxlate.volume import Grid
 
-AXIS_ORDERS = [(order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)]
+Triple = tuple[int, ...]
+AXIS_ORDERS: list[tuple[Triple, Triple]] = [
+    (order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)
+]
 
 
 def affine_of(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,49 +15,49 @@ VALUES = np.random.default_rng(3).gamma(4.0, 60.0, 20_000).astype(np.float32) - 
 
 
 @given(offset=st.floats(-2000, 2000), scale=st.floats(0.01, 5000))
-def test_a_scaling_has_an_exact_inverse(offset, scale):
+def test_a_scaling_has_an_exact_inverse(offset: float, scale: float) -> None:
     scaling = Scaling(offset=offset, scale=scale)
     back = scaling.invert(scaling.apply(VALUES))
     largest = max(float(np.abs(VALUES).max()), abs(offset))
     assert np.abs(back - VALUES).max() <= 4 * np.finfo(np.float32).eps * largest
 
 
-def test_percentile_brings_the_inner_99_percent_to_0_and_1():
+def test_percentile_brings_the_inner_99_percent_to_0_and_1() -> None:
     normalised = scaling_of(take_statistics(VALUES), "percentile", where="x").apply(VALUES)
     assert np.allclose(np.percentile(normalised, (0.5, 99.5)), (0, 1), atol=1e-5)
     assert normalised.max() > 1  # nothing is clipped
     assert normalised.dtype == np.float32
 
 
-def test_zscore_has_mean_0_and_sd_1():
+def test_zscore_has_mean_0_and_sd_1() -> None:
     normalised = scaling_of(take_statistics(VALUES), "zscore", where="x").apply(VALUES)
     assert abs(normalised.mean()) < 1e-4
     assert abs(normalised.std() - 1) < 1e-4
 
 
-def test_hounsfield_is_the_same_for_every_scan():
+def test_hounsfield_is_the_same_for_every_scan() -> None:
     for values in (VALUES, VALUES * 3):
         assert scaling_of(take_statistics(values), "hounsfield", where="x") == Scaling(offset=0, scale=1000)
 
 
-def test_integers_are_scaled_without_wrapping():
+def test_integers_are_scaled_without_wrapping() -> None:
     values = np.array([0, 100, 255], dtype=np.uint8)
     assert np.allclose(Scaling(offset=200, scale=10).apply(values), [-20, -10, 5.5])
 
 
 @pytest.mark.parametrize("kind", ["percentile", "zscore"])
-def test_a_constant_image_is_refused(kind):
+def test_a_constant_image_is_refused(kind: Any) -> None:
     with pytest.raises(ReadError, match=r"a\.nii.*constant 7"):
         scaling_of(take_statistics(np.full(100, 7.0)), kind, where="a.nii")
 
 
-def test_a_sparse_image_is_scaled_by_its_whole_range():
+def test_a_sparse_image_is_scaled_by_its_whole_range() -> None:
     values = np.zeros(10_000)
     values[3] = 8.0
     assert scaling_of(take_statistics(values), "percentile", where="x") == Scaling(offset=0, scale=8)
 
 
-def test_n4_removes_most_of_a_bias_field():
+def test_n4_removes_most_of_a_bias_field() -> None:
     labels = head((40, 40, 40))
     flat = painted(labels, (0.0, 300.0, 200.0, 120.0), noise=2.0)
     ramp = np.exp(np.linspace(-0.4, 0.4, 40))[:, None, None].astype(np.float32)

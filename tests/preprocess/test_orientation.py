@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.preprocess.samples import AXIS_ORDERS, affine_of, grid_of
+from tests.preprocess.samples import AXIS_ORDERS, Triple, affine_of, grid_of
 from voxlate.preprocess.orientation import axis_codes, from_ras, ras_grid, to_ras
 
 CUBE = np.arange(3 * 4 * 5).reshape(3, 4, 5)
@@ -11,7 +11,7 @@ CUBE = np.arange(3 * 4 * 5).reshape(3, 4, 5)
 
 @pytest.mark.parametrize(("order", "signs"), AXIS_ORDERS)
 @pytest.mark.parametrize("oblique", [0.0, 25.0])
-def test_every_axis_order_goes_to_ras_and_back(order, signs, oblique):
+def test_every_axis_order_goes_to_ras_and_back(order: Triple, signs: Triple, oblique: float) -> None:
     affine = affine_of(order, signs, spacing=(1.0, 2.0, 3.0), oblique_degrees=oblique)
     turned, grid = to_ras(CUBE, affine), ras_grid(grid_of(CUBE, affine))
     assert axis_codes(grid.affine) == "RAS"
@@ -23,9 +23,9 @@ def test_every_axis_order_goes_to_ras_and_back(order, signs, oblique):
     assert np.allclose(affine @ [*old, 1], grid.affine @ [*new, 1], atol=1e-9)
 
 
-def test_reordering_copies_nothing():
+def test_reordering_copies_nothing() -> None:
     assert np.shares_memory(to_ras(CUBE, affine_of((2, 0, 1), (1, -1, 1))), CUBE)
 
 
-def test_axis_codes_of_a_left_handed_scan():
+def test_axis_codes_of_a_left_handed_scan() -> None:
     assert axis_codes(np.diag([-1.0, 1.0, 1.0, 1.0])) == "LAS"

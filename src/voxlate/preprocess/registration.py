@@ -80,24 +80,40 @@ def register(
         seed: Draws the samples.
 
     Raises:
-        GeometryError: If the images do not overlap enough to be compared.
+        GeometryError: If there is nothing to compare: an image without contrast, an empty mask, or no overlap.
     """
+    _check_comparable(fixed, moving, mask)
     with _one_thread():
         images = _image(fixed, fixed_grid), _image(moving, moving_grid)
         inside = None if mask is None else _rim(_image(mask.astype(np.uint8), fixed_grid), fixed_grid)
         try:
             begin, before = _best_beginning(*images, mask=inside, seed=seed)
-            found, value = _optimise(*images, begin=begin, mask=inside, seed=seed)
+            found = _optimise(*images, begin=begin, mask=inside, seed=seed)
             if kind == "affine":
-                found, value = _optimise(*images, begin=_as_affine(found), mask=inside, seed=seed)
+                found = _optimise(*images, begin=_as_affine(found), mask=inside, seed=seed)
+            after = _similarity(*images, transform=found, mask=inside, seed=seed)
         except RuntimeError as error:
             raise GeometryError(
                 "two images that overlap",
                 came=f"a registration that failed ({str(error).splitlines()[-1].strip()})",
                 remedy="Align the images by hand, or leave the case out.",
             ) from error
-        matrix = _matrix(found)
-    return Alignment(kind, matrix, similarity=-value, similarity_before=-before)
+    # Negative mutual information: what was aligned better before is left as it was, and so not interpolated.
+    world = _matrix(found) if after < before else np.eye(4)
+    return Alignment(kind, world, similarity=-min(after, before), similarity_before=-before)
+
+
+def _check_comparable(fixed: NDArray[Any], moving: NDArray[Any], mask: NDArray[np.bool_] | None) -> None:
+    for name, array in (("fixed", fixed), ("moving", moving)):
+        low, high = float(array.min()), float(array.max())
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise GeometryError(
+                f"a {name} image with contrast",
+                came=f"values from {low:g} to {high:g}",
+                remedy="Leave the case out: such an image cannot be aligned.",
+            )
+    if mask is not None and not mask.any():
+        raise GeometryError("a foreground to align", came="an empty mask", remedy="Choose another plan.mask.")
 
 
 def _image(array: NDArray[Any], grid: Grid) -> Any:  # noqa: ANN401
@@ -171,7 +187,7 @@ def _coarse(image: Any) -> Any:  # noqa: ANN401
     return sitk.Shrink(image, [max(1, round(COARSEST_MM / s)) for s in image.GetSpacing()])
 
 
-def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> tuple[Any, float]:  # noqa: ANN401
+def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> Any:  # noqa: ANN401
     method = _method(fixed, mask=mask, seed=seed)
     spacing = np.array(fixed.GetSpacing())
     coarse = [
@@ -192,7 +208,7 @@ def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> t
     transform = type(begin)(begin)
     method.SetInitialTransform(transform, inPlace=True)
     method.Execute(fixed, moving)
-    return transform, float(method.GetMetricValue())
+    return transform
 
 
 def _shares(fixed: Any, factors: list[int]) -> list[float]:  # noqa: ANN401
