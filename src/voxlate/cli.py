@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,7 +32,7 @@ Data = Annotated[Path, typer.Argument(help="A data set: a folder of cases, a Bra
 RecipeName = Annotated[str, typer.Option("--recipe", help="A built-in recipe, or a YAML file.")]
 Sources = Annotated[list[str] | None, typer.Option("--source", help="Contrast that goes in; may be repeated.")]
 Target = Annotated[str | None, typer.Option("--target", help="Contrast that comes out.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe field, as a.b=value; may be repeated.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="A recipe field; may be repeated.")]
 
 
 @app.command()
@@ -201,6 +202,8 @@ def info(
 
 def main() -> None:
     """Entry point: turns errors into one line and an exit code."""
+    # Threads that spin while they wait halve the speed of a busy machine, or worse; OpenMP reads this when it loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         app(standalone_mode=True)
@@ -242,8 +245,8 @@ def _print_rows(title: str, fields: Any, rows: Any) -> None:  # noqa: ANN401
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in fields:
-        table.add_column(str(name), overflow="fold")
+    for place, name in enumerate(fields):
+        table.add_column(str(name), overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     _console().print(table)

@@ -43,7 +43,7 @@ class TissueMap:
     """Tissues on a lattice ``factor`` times finer than an image grid.
 
     Attributes:
-        tissues: Tissue numbers (``voxlate.phantoms.tissues.tissue_id``) ``(i * factor, j * factor, k * factor)``, uint8.
+        tissues: Tissue numbers, see ``voxlate.phantoms.tissues``, ``(i * factor, j * factor, k * factor)``, uint8.
         grid: The image grid.
         factor: Tissue voxels along each axis of an image voxel.
         brain: Brain mask on the image grid, fluid of the sulci included; ``None`` if the anatomy has none.

@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ def tune_run(
     with hold(folder, what="tuning"):
         study = _open_study(recipe, storage or f"sqlite:///{folder / 'study.db'}")
         _requeue_killed(study)
+        if recipe.search.sampler == "grid":
+            _queue_grid(study, recipe.search)
 
         def objective(trial: optuna.Trial) -> float:
             values = {name: _suggest(trial, name, range_) for name, range_ in recipe.search.space.items()}
@@ -104,7 +107,8 @@ def tune_run(
 def _open_study(recipe: Recipe, storage: str) -> optuna.Study:
     search, seed = recipe.search, recipe.training.seed
     samplers: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
-        "grid": lambda: optuna.samplers.GridSampler(_grid(search), seed=seed),
+        # The points of a grid are queued (see _queue_grid), since Optuna's grid sampler cannot try one again.
+        "grid": lambda: optuna.samplers.RandomSampler(seed=seed),
         "random": lambda: optuna.samplers.RandomSampler(seed=seed),
         "tpe": lambda: optuna.samplers.TPESampler(seed=seed),
         "gp": lambda: optuna.samplers.GPSampler(seed=seed),
@@ -125,6 +129,19 @@ def _requeue_killed(study: optuna.Study) -> None:
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         if trial.params:
             study.enqueue_trial(trial.params)
+
+
+def _queue_grid(study: optuna.Study, search: Search) -> None:
+    """Queues the points of the grid, in order, that are neither tried nor queued."""
+    known = [
+        {**trial.params, **trial.system_attrs.get("fixed_params", {})}
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in {optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.WAITING}
+    ]
+    for values in product(*_grid(search).values()):
+        point = dict(zip(search.space, values, strict=True))
+        if point not in known:
+            study.enqueue_trial(point)
 
 
 def _suggest(trial: optuna.Trial, name: str, range_: Range) -> Any:  # noqa: ANN401
