@@ -130,5 +130,5 @@ def correct_bias(
     # Sums over threads depend on how many there are; one thread gives the same field on every machine.
     estimator.SetNumberOfThreads(1)
     estimator.Execute(sitk.Shrink(image, factors), sitk.Shrink(inside, factors))
-    field = np.exp(sitk.GetArrayViewFromImage(estimator.GetLogBiasFieldAsImage(image)).T)
+    field = np.exp(sitk.GetArrayFromImage(estimator.GetLogBiasFieldAsImage(image)).T)
     return np.asarray(array / field, dtype=np.float32)

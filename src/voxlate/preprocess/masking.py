@@ -27,6 +27,7 @@ Mask = NDArray[np.bool_]
 AIR_BELOW_HU = -400.0
 CONSTANT_SHARE = 0.9
 CLOSING_MM = 6.0
+CLOSING_STEP_MM = 2.0
 OPENING_MM = 3.0
 _BINS = 256
 
@@ -192,7 +193,8 @@ def _head(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
     from scipy.ndimage import uniform_filter
 
     smooth = uniform_filter(array.astype(np.float32), 3, mode="nearest")
-    above = (array > otsu_threshold(smooth)).astype(np.float32)
+    # Every other voxel of the smoothed image says as much about the threshold.
+    above = (array > otsu_threshold(smooth[::2, ::2, ::2])).astype(np.float32)
     # The majority of a voxel's neighbours decides: smoothing the image would let a bright scalp leak into the air.
     mask = uniform_filter(above, 3, mode="nearest") > 0.5
 
@@ -212,10 +214,16 @@ def _body(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
 
 
 def _closed(mask: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
-    rim = [int(np.ceil(CLOSING_MM / s)) for s in spacing_mm]
-    padded = np.pad(mask, [(n, n) for n in rim])
-    closed = _grown(_grown(padded, CLOSING_MM, spacing_mm), -CLOSING_MM, spacing_mm)
-    return closed[tuple(slice(n, -n) for n in rim)]
+    """The mask with its narrow bays and gaps; those are found at about 2 mm, no voxel of the mask is lost."""
+    steps = [max(1, int(CLOSING_STEP_MM / s)) for s in spacing_mm]
+    coarse_mm = (steps[0] * spacing_mm[0], steps[1] * spacing_mm[1], steps[2] * spacing_mm[2])
+    rim = [int(np.ceil(CLOSING_MM / s)) for s in coarse_mm]
+    padded = np.pad(mask[:: steps[0], :: steps[1], :: steps[2]], [(n, n) for n in rim])
+    closed = _grown(_grown(padded, CLOSING_MM, coarse_mm), -CLOSING_MM, coarse_mm)
+    closed = closed[tuple(slice(n, -n) for n in rim)]
+    for axis, (step, count) in enumerate(zip(steps, mask.shape, strict=True)):
+        closed = np.repeat(closed, step, axis=axis).take(range(count), axis=axis)
+    return mask | closed
 
 
 def _grown(mask: Mask, by_mm: float, spacing_mm: tuple[float, float, float]) -> Mask:

@@ -22,7 +22,7 @@ from voxlate.volume import Affine, Grid
 RegistrationKind = Literal["rigid", "affine"]
 HISTOGRAM_BINS = 32
 COARSEST_MM = 4.0
-SAMPLES = 40_000
+SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> A
     # Along one parameter after the other (Powell 1964): among ITK's optimisers the one that came to the same place from
     # every beginning; steps down the gradient lost an alignment that was right from the start.
     method.SetOptimizerAsPowell(
-        numberOfIterations=20, maximumLineIterations=30, stepLength=1.0, stepTolerance=1e-3, valueTolerance=1e-5
+        numberOfIterations=20, maximumLineIterations=30, stepLength=1.0, stepTolerance=0.01, valueTolerance=1e-4
     )
     method.SetOptimizerScalesFromPhysicalShift()
     transform = type(begin)(begin)
