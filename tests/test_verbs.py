@@ -193,3 +193,15 @@ def test_the_forecast_is_near_the_truth(phantom_cohort: Path, tmp_path: Path) ->
     assert spent / 3 < seconds < spent * 4
     assert float(done.stdout) / 1.5 < memory < float(done.stdout) * 1.5
     assert folder / 2 < disk < folder * 2
+
+
+def test_tensorboard_gets_losses_and_metrics(phantom_cohort: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    overrides = {**SMALL, "training.steps": 2, "training.validate_every": 2, "training.tensorboard": True}
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides=overrides)
+    run = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    assert {"training/loss", "training/ssim", "validation/mae"} <= set(events.Tags()["scalars"])
+    logged = [entry["loss"] for entry in read_log(run / "log.jsonl") if "loss" in entry]
+    assert [event.value for event in events.Scalars("training/loss")] == pytest.approx(logged)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from voxlate.contrast import get_contrast
 from voxlate.errors import GeometryError
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Grid, Volume, extent
 
 AFFINE = np.array([[0, -2.0, 0, 10], [1.5, 0, 0, -20], [0, 0, 3.0, 30], [0, 0, 0, 1]])
 
@@ -79,3 +79,10 @@ def test_other_voxels_at_the_same_place_keep_everything_else() -> None:
     assert (other.contrast, other.notes, other.trailing_axes) == (get_contrast("t2"), ("Read.", "Computed."), 1)
     with pytest.raises(GeometryError, match="Resample"):
         volume.with_array(np.ones((3, 3, 4)))
+
+
+def test_extent_is_the_smallest_block() -> None:
+    mask = np.zeros((6, 5, 8), bool)
+    assert extent(mask) is None
+    mask[1, 2, 3] = mask[4, 2, 5] = True
+    assert extent(mask) == (slice(1, 5), slice(2, 3), slice(3, 6))

@@ -32,7 +32,9 @@ Data = Annotated[Path, typer.Argument(help="A data set: a folder of cases, a Bra
 RecipeName = Annotated[str, typer.Option("--recipe", help="A built-in recipe, or a YAML file.")]
 Sources = Annotated[list[str] | None, typer.Option("--source", help="Contrast that goes in; may be repeated.")]
 Target = Annotated[str | None, typer.Option("--target", help="Contrast that comes out.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="A recipe field; may be repeated.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="A recipe field; may be repeated.")
+]
 
 
 @app.command()

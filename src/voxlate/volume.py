@@ -78,6 +78,21 @@ def _check_affine(affine: Affine) -> None:
         )
 
 
+def extent(mask: NDArray[Any]) -> tuple[slice, slice, slice] | None:
+    """The smallest block of an array ``(i, j, k)`` that holds every non-zero voxel, or ``None`` if there is none.
+
+    Example:
+        >>> extent(np.eye(3)[:, :, None])
+        (slice(0, 3, None), slice(0, 3, None), slice(0, 1, None))
+    """
+    inside = mask != 0
+    hits = [np.flatnonzero(inside.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    if hits[0].size == 0:
+        return None
+    i, j, k = (slice(int(hit[0]), int(hit[-1]) + 1) for hit in hits)
+    return i, j, k
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """A 3-D image.

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from voxlate.config import WindowOptions
 from voxlate.errors import UsageError
+from voxlate.volume import extent
 
 Triple = tuple[int, int, int]
 Padding = Literal["edge", "reflect"]
@@ -59,11 +60,8 @@ class Box:
 
 def bounding_box(mask: Sliceable) -> Box | None:
     """The smallest box around the voxels of a mask ``(i, j, k)``, or ``None`` if it has none."""
-    inside = np.asarray(mask[:]) != 0
-    hits = [np.flatnonzero(inside.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    if hits[0].size == 0:
-        return None
-    return _box([hit[0] for hit in hits], [hit[-1] - hit[0] + 1 for hit in hits])
+    block = extent(np.asarray(mask[:]))
+    return None if block is None else _box([s.start for s in block], [s.stop - s.start for s in block])
 
 
 class Window:

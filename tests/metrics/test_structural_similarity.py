@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from voxlate.errors import UsageError
-from voxlate.metrics import bounding_box, ssim, ssim_map
+from voxlate.metrics import ssim, ssim_map
 
 
 def reference_map(prediction: np.ndarray, truth: np.ndarray, *, data_range: float) -> np.ndarray:
@@ -118,13 +118,6 @@ def test_a_broken_voxel_reaches_as_far_as_a_window() -> None:
     assert math.isfinite(ssim(prediction, truth, mask=mask, data_range=2000.0))
     mask[10] = True
     assert math.isnan(ssim(prediction, truth, mask=mask, data_range=2000.0))
-
-
-def test_bounding_box() -> None:
-    mask = np.zeros((5, 6, 7), dtype=bool)
-    assert bounding_box(mask) is None
-    mask[1, 2, 3] = mask[4, 2, 5] = True
-    assert bounding_box(mask) == (slice(1, 5), slice(2, 3), slice(3, 6))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from voxlate.preprocess.masking import (
     fill_holes,
     fill_holes_in_plane,
     find_foreground,
-    otsu_threshold,
+    rooted_otsu,
 )
 
 MM = (2.0, 2.0, 2.0)
@@ -53,7 +53,7 @@ def test_otsu_finds_the_head_in_rician_noise(noise: float, values: tuple[float, 
 
 def test_otsu_does_not_depend_on_negative_offsets() -> None:
     image = painted(LABELS, (0.0, 300.0, 200.0, 120.0), noise=10.0)
-    assert otsu_threshold(image - 500) == pytest.approx(otsu_threshold(image) - 500, abs=3)
+    assert rooted_otsu(image - 500) == pytest.approx(rooted_otsu(image) - 500, abs=3)
 
 
 def test_the_body_of_a_ct_has_lungs_but_no_table() -> None:

@@ -14,9 +14,10 @@ import numpy as np
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import METRICS, SLICE_METRICS, bounding_box, whole_slices
+from voxlate.metrics import METRICS, SLICE_METRICS, whole_slices
 from voxlate.metrics.metric import Image, Mask, Metric, check_images
 from voxlate.metrics.structural_similarity import RADIUS
+from voxlate.volume import extent
 
 FOREGROUND = "foreground"
 WHOLE_SLICES = "whole slices"
@@ -171,7 +172,7 @@ def _refuse_background(foreground: Mask, truth: Image, *, case: str) -> None:
 def _box_with_halo(masks: Mapping[str, Mask]) -> tuple[slice, slice, slice]:
     """The box of all regions, with what the windows of SSIM reach; nothing outside it can change a score."""
     anywhere = np.logical_or.reduce(list(masks.values()))
-    box = bounding_box(anywhere)
+    box = extent(anywhere)
     if box is None:
         return slice(0, 1), slice(0, 1), slice(0, 1)
     i, j, k = (slice(max(0, part.start - RADIUS), part.stop + RADIUS) for part in box)

@@ -14,7 +14,7 @@ from voxlate.metrics.slices import (
     slice_mse_total,
     whole_slices,
 )
-from voxlate.metrics.structural_similarity import bounding_box, ssim, ssim_map
+from voxlate.metrics.structural_similarity import ssim, ssim_map
 from voxlate.metrics.voxelwise import mae, mse, ncc, psnr, rmse
 
 METRICS: dict[str, Metric] = {
@@ -38,7 +38,6 @@ __all__ = [
     "SLICE_METRICS",
     "Better",
     "Metric",
-    "bounding_box",
     "mae",
     "mse",
     "ncc",

@@ -14,7 +14,7 @@ import numpy as np
 
 from voxlate.errors import UsageError
 from voxlate.metrics.metric import Image, Mask, Values, check_images
-from voxlate.metrics.structural_similarity import bounding_box
+from voxlate.volume import extent
 
 AXIAL = 2
 
@@ -95,7 +95,7 @@ def _gather(
     prediction: Image, truth: Image, *, mask: Mask, data_range: float, power: Literal[1, 2], axis: int
 ) -> tuple[float, float]:
     check_images(prediction, truth, mask=mask, data_range=data_range)
-    box = bounding_box(np.asarray(mask, dtype=bool))
+    box = extent(np.asarray(mask, dtype=bool))
     if box is None:
         return math.nan, math.nan
     p, t, inside = (np.asarray(image)[box] for image in (prediction, truth, mask))

@@ -20,6 +20,7 @@ from itertools import product
 import numpy as np
 
 from voxlate.metrics.metric import Image, Mask, Values, check_images
+from voxlate.volume import extent
 
 SIGMA_VOXELS = 1.5
 RADIUS = 5
@@ -101,27 +102,16 @@ def _combine(mean_p: Values, mean_t: Values, *, cross: Values, squares: Values, 
 
 def _tiles(mask: Mask) -> Iterator[_Tile]:
     """Tiles of the mask's bounding box that hold a voxel of the mask, each shrunk to what it holds."""
-    box = bounding_box(mask)
+    box = extent(mask)
     if box is None:
         return
     starts = [range(part.start, part.stop, _TILE) for part in box]
     for corner in product(*starts):
         tile = tuple(slice(a, min(a + _TILE, part.stop)) for a, part in zip(corner, box, strict=True))
-        held = bounding_box(mask[tile])
+        held = extent(mask[tile])
         if held is not None:
             i, j, k = (slice(a + part.start, a + part.stop) for a, part in zip(corner, held, strict=True))
             yield i, j, k
-
-
-def bounding_box(mask: Mask) -> _Tile | None:
-    """The smallest box that holds every voxel of the mask, or ``None`` if it is empty."""
-    parts = []
-    for axis in range(3):
-        held = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        if held.size == 0:
-            return None
-        parts.append(slice(int(held[0]), int(held[-1]) + 1))
-    return parts[0], parts[1], parts[2]
 
 
 def _reach(part: slice, size: int) -> slice:

@@ -18,9 +18,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.cohort.foreground import otsu_threshold
 from voxlate.config import StrictModel
 from voxlate.contrast import Contrast
 from voxlate.errors import ReadError
+from voxlate.volume import extent
 
 MaskKind = Literal["file", "nonzero", "otsu", "body"]
 Mask = NDArray[np.bool_]
@@ -119,23 +121,14 @@ def check_foreground(mask: Mask, *, where: object) -> None:
         )
 
 
-def otsu_threshold(values: NDArray[Any]) -> float:
-    """The threshold that parts values into two classes with the largest variance between them.
+def rooted_otsu(values: NDArray[Any]) -> float:
+    """Otsu's threshold on a square-root scale that ends at the 99.5th percentile.
 
-    The values are counted on a square-root scale that ends at the 99.5th percentile: else bright fat, enhancing vessels
-    and CSF would draw the threshold above muscle and cortex.
+    On the plain scale bright fat, enhancing vessels and CSF would draw the threshold above muscle and cortex.
     """
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
     rooted = np.sqrt(np.clip(values, low, high) - low)
-    counts, edges = np.histogram(rooted, bins=_BINS, range=(0.0, float(np.sqrt(high - low))))
-    centres = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sums = np.cumsum(counts * centres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        difference = sums / below - (sums[-1] - sums) / above
-    between = np.nan_to_num(below * above * difference**2)
-    return low + float(edges[1:][np.argmax(between)]) ** 2
+    return low + otsu_threshold(rooted, bins=_BINS) ** 2
 
 
 def largest_component(mask: Mask) -> Mask:
@@ -179,10 +172,9 @@ def _filled(mask: Mask, *, in_plane: bool) -> Mask:
 
 def _in_box(mask: Mask, change: Any) -> Mask:  # noqa: ANN401
     """Applies a change to the mask's bounding box with a rim of one voxel; what lies outside stays empty."""
-    hits = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    if hits[0].size == 0:
+    box = extent(mask)
+    if box is None:
         return mask
-    box = tuple(slice(hit[0], hit[-1] + 1) for hit in hits)
     inner = np.pad(mask[box], 1)
     result = np.zeros_like(mask, order="C")
     result[box] = change(inner)[1:-1, 1:-1, 1:-1]
@@ -194,7 +186,7 @@ def _head(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
 
     smooth = uniform_filter(array.astype(np.float32), 3, mode="nearest")
     # Every other voxel of the smoothed image says as much about the threshold.
-    above = (array > otsu_threshold(smooth[::2, ::2, ::2])).astype(np.float32)
+    above = (array > rooted_otsu(smooth[::2, ::2, ::2])).astype(np.float32)
     # The majority of a voxel's neighbours decides: smoothing the image would let a bright scalp leak into the air.
     mask = uniform_filter(above, 3, mode="nearest") > 0.5
 

@@ -24,7 +24,7 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Normaliser, Plan
 from voxlate.preprocess.registration import register
 from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
-from voxlate.volume import Affine, Grid, Volume
+from voxlate.volume import Affine, Grid, Volume, extent
 
 BACKGROUND = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
 
@@ -166,11 +166,10 @@ def _frame(case: Case, plan: Plan) -> tuple[_Frame, list[str]]:
 def _block(mask: Mask, grid: Grid, margin_mm: float) -> Grid:
     """The part of a grid that holds the foreground and a margin."""
     start, shape = [], []
-    for axis, others in enumerate(((1, 2), (0, 2), (0, 1))):
-        hit = np.flatnonzero(mask.any(axis=others))
+    for axis, part in enumerate(extent(mask) or ()):
         margin = int(np.ceil(margin_mm / grid.spacing_mm[axis]))
-        first = max(0, int(hit[0]) - margin)
-        last = min(grid.shape[axis], int(hit[-1]) + 1 + margin)
+        first = max(0, part.start - margin)
+        last = min(grid.shape[axis], part.stop + margin)
         start.append(first)
         shape.append(last - first)
     return crop_grid(grid, (start[0], start[1], start[2]), (shape[0], shape[1], shape[2]))

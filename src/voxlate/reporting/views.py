@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
+from voxlate.volume import extent
 
 Plane = Literal["axial", "coronal", "sagittal"]
 Box = tuple[slice, slice, slice]
@@ -111,10 +112,8 @@ def picture_size_mm(
 
 def foreground_box(mask: NDArray[Any] | None, *, shape: tuple[int, int, int], margin: int = 3) -> Box:
     """The smallest box around the mask with a margin in voxels; the whole array if there is no mask."""
-    if mask is None or not np.any(mask):
+    block = None if mask is None else extent(mask)
+    if block is None:
         return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
-    sides = []
-    for axis in range(3):
-        inside = np.flatnonzero(np.any(mask, axis=tuple(other for other in range(3) if other != axis)))
-        sides.append(slice(max(int(inside[0]) - margin, 0), min(int(inside[-1]) + 1 + margin, shape[axis])))
-    return sides[0], sides[1], sides[2]
+    i, j, k = (slice(max(s.start - margin, 0), min(s.stop + margin, n)) for s, n in zip(block, shape, strict=True))
+    return i, j, k

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from voxlate.config import Recipe
+from voxlate.contrast import get_contrast
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
 from voxlate.preprocess.prepare import PreparedCase
@@ -77,7 +78,8 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         drawn = draw_augmentation(
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )
-        return apply_augmentation(drawn, source, target, mask)
+        labels = get_contrast(self.recipe.target).kind == "label"
+        return apply_augmentation(drawn, source, target, mask, target_labels=labels)
 
 
 def training_samples(store: PreparedStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int) -> TrainingSamples:

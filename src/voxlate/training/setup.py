@@ -87,12 +87,13 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
     return complete
 
 
-def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, report: ProgressReport) -> Setup:
+def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = True, report: ProgressReport) -> Setup:
     """Splits, checks and plans, or reads all of it from the run that is resumed.
 
     Args:
         data: The data set.
         recipe: What is to be trained.
+        check: Whether the data set is preflighted.
         run: Where split, fingerprint and plan are kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
@@ -106,7 +107,8 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, report: Progres
         split = read_split(run.split)
         return Setup(recipe, _known(cohort, split), split, fingerprint, plan)
     split = split_cohort(cohort, recipe.plan.split, seed=recipe.training.seed)
-    _refuse_faults(cohort, recipe, split, report)
+    if check:
+        _refuse_faults(cohort, recipe, split, report)
     training = [case for case in cohort.cases if split[case.id] == "train"]
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")

@@ -41,6 +41,7 @@ def train_run(
     folder: Path,
     *,
     resume: bool = False,
+    check: bool = True,
     prepared: Path | None = None,
     observers: tuple[Observer, ...] = (),
     report: ProgressReport = lambda _stage, _done, _of: None,
@@ -52,6 +53,7 @@ def train_run(
         recipe: What to train.
         folder: The run's folder.
         resume: Go on with the run that is there.
+        check: Preflight the data set; a caller that has just done so need not do it again.
         prepared: Where the prepared store lies, if not in the run: several runs may share one.
         observers: Who watches the steps and validations.
         report: Called with a stage and how much of it is done.
@@ -60,7 +62,7 @@ def train_run(
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
     with open_run(folder, recipe, resume=resume) as run:
-        setup = set_up(data, recipe, run=run, report=report)
+        setup = set_up(data, recipe, run=run, check=check, report=report)
         cases = [*setup.cases("train"), *setup.cases("validation")]
         store = prepare(setup, cases, prepared or folder / "prepared", report=report)
         method = build_trainable(setup)

@@ -90,6 +90,7 @@ def tune_run(
                 recipe.with_overrides(values),
                 run,
                 resume=True,
+                check=not _finished(study),
                 prepared=folder / "prepared",
                 observers=observers,
                 report=report,
