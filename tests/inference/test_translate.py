@@ -164,3 +164,35 @@ def test_an_empty_mask_gives_background() -> None:
     volume = np.ones((8, 8, 8), np.float32)
     predict = Predictor(Blur(limit=10**6), WindowOptions(), 4, device=torch.device("cpu"))
     assert not predict([volume], volume > 2).any()
+
+
+def test_training_and_inference_see_the_same_background(trained: Path, phantom_cohort: Path) -> None:
+    """Whatever lies outside the foreground, the networks see one value there, in both."""
+    from voxlate.methods.arithmetic import pick_device
+    from voxlate.preprocess.intensity import OUTSIDE
+    from voxlate.preprocess.store import PreparedStore
+    from voxlate.training.batches import training_samples
+
+    model = load_model(trained)
+    store = PreparedStore(trained / "prepared", model.bundle.plan, ("t1", "t2"))
+    [case_id, *_] = [case.id for case in index_cohort(phantom_cohort).cases if case.id in store]
+    batch = training_samples(store, [case_id], model.bundle.recipe, divisor=model.predict.divisor)[0]
+    outside = batch.mask.expand_as(batch.source) == 0
+    assert bool((batch.source[outside] == OUTSIDE).all())
+    assert bool((batch.source[~outside] > OUTSIDE).all())
+
+    class Spy:
+        divisor = model.predict.divisor
+        seen: list[torch.Tensor] = []  # noqa: RUF012
+
+        def predict(self, source: torch.Tensor) -> torch.Tensor:
+            self.seen.append(source)
+            return source
+
+    case = store[case_id]
+    predict = Predictor(Spy(), WindowOptions(), Spy.divisor, device=pick_device(), fill=model.predict.fill)
+    predict([case.arrays["t1"]], case.mask)
+    values = torch.cat([one.flatten() for one in Spy.seen])
+    assert model.predict.fill
+    assert float(values.min()) == OUTSIDE
+    assert int((values == OUTSIDE).sum()) > 0

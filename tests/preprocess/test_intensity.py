@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.preprocess.samples import head, painted
 from voxlate.errors import ReadError
-from voxlate.preprocess.intensity import Scaling, correct_bias, scaling_of, take_statistics
+from voxlate.preprocess.intensity import OUTSIDE, Scaling, correct_bias, fill_outside, scaling_of, take_statistics
 
 VALUES = np.random.default_rng(3).gamma(4.0, 60.0, 20_000).astype(np.float32) - 30
 
@@ -69,3 +69,14 @@ def test_n4_removes_most_of_a_bias_field() -> None:
 
     assert unevenness(corrected) < 0.4 * unevenness(flat * ramp)
     assert np.array_equal(corrected, correct_bias(flat * ramp, labels > 0, shrink=2))
+
+
+def test_the_background_of_a_source_has_a_value_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    source, mask = rng.uniform(0, 1, (2, 4, 5)).astype(np.float32), np.zeros((1, 4, 5), bool)
+    mask[:, 1:3, 2:] = True
+    filled = fill_outside(source, mask)
+    assert filled.dtype == np.float32
+    assert np.array_equal(filled[:, mask[0]], source[:, mask[0]])
+    assert (filled[:, ~mask[0]] == OUTSIDE).all()
+    assert source.min() > OUTSIDE

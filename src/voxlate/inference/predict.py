@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from voxlate.config import Recipe, WindowOptions
+from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError
 from voxlate.methods.arithmetic import Precision, computing_in, memory_format
 from voxlate.methods.interface import Translator
+from voxlate.preprocess.intensity import fill_outside
 from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Predictor:
         precision: In which precision.
         channels: Number of target channels.
         tile: The largest window in a sample's spatial axes; ``None`` for what the recipe says.
+        fill: Whether the source's background is filled as in training, see ``fill_outside``.
     """
 
     translator: Translator
@@ -45,6 +48,7 @@ class Predictor:
     precision: Precision = "fp32"
     channels: int = 1
     tile: tuple[int, ...] | None = None
+    fill: bool = False
 
     def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
         """Predicts one case.
@@ -95,12 +99,16 @@ class Predictor:
             return stitcher.result()
         arrays = [np.asarray(source[:]) for source in sources]
         for box in window.cover(mask.shape, within=within, divisor=self.divisor, tile=self.tile):
-            if window.cut_centre(inside, box).any():
-                stitcher.add(box, self._one(window, arrays, box))
+            foreground = window.cut_centre(inside, box)
+            if foreground.any():
+                stitcher.add(box, self._one(window, arrays, box, foreground))
         return stitcher.result()
 
-    def _one(self, window: Window, arrays: Sequence[NDArray[np.float32]], box: Box) -> NDArray[np.float32]:
+    def _one(
+        self, window: Window, arrays: Sequence[NDArray[np.float32]], box: Box, foreground: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
         cut = np.concatenate([window.cut(array, box) for array in arrays])
+        cut = fill_outside(cut, foreground) if self.fill else cut
         batch = torch.from_numpy(cut)[None].to(self.device, memory_format=memory_format(window.dims))
         with torch.inference_mode(), computing_in(self.precision, self.device):
             prediction = self.translator.predict(batch)
@@ -110,7 +118,13 @@ class Predictor:
 def predictor(recipe: Recipe, translator: Translator, *, device: torch.device, precision: Precision) -> Predictor:
     """The predictor of a recipe's translator."""
     divisor = int(getattr(translator, "divisor", 1))
-    return Predictor(translator, recipe.window, divisor, device=device, precision=precision)
+    fill = fills_background(recipe)
+    return Predictor(translator, recipe.window, divisor, device=device, precision=precision, fill=fill)
+
+
+def fills_background(recipe: Recipe) -> bool:
+    """Whether a recipe's networks see a filled background: always, but where a label map goes in, which has its own."""
+    return all(get_contrast(name).kind != "label" for name in recipe.source)
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -26,6 +26,7 @@ DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
 }
 LOW_PERCENT, HIGH_PERCENT = 0.5, 99.5
 HOUNSFIELD_SCALE = 1000.0
+OUTSIDE = -1.0  # normalised; -1000 HU
 
 
 class Scaling(StrictModel):
@@ -48,6 +49,20 @@ class Scaling(StrictModel):
         result: NDArray[np.float32] = np.multiply(array, np.float32(self.scale), dtype=np.float32)
         result += np.float32(self.offset)
         return result
+
+
+def fill_outside(source: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.float32]:
+    """What a network sees: a source whose background is one value that no tissue has.
+
+    In a skull-stripped T1 scan the background is as dark as CSF, and a network that learns from small ventricles takes
+    the inside of large ones for background. With a value of its own for the background nothing is left to confuse. In
+    CT the value is that of air.
+
+    Args:
+        source: ``(c, *spatial)``, normalised.
+        mask: ``(1, *spatial)``, the foreground, non-zero inside.
+    """
+    return np.where(mask != 0, source, np.float32(OUTSIDE)).astype(np.float32, copy=False)
 
 
 class Statistics(StrictModel):

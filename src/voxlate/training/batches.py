@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from voxlate.config import Recipe
 from voxlate.contrast import get_contrast
+from voxlate.inference.predict import fills_background
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
+from voxlate.preprocess.intensity import fill_outside
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
 from voxlate.windows import Box, Window, bounding_box
@@ -79,7 +81,8 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )
         labels = get_contrast(self.recipe.target).kind == "label"
-        return apply_augmentation(drawn, source, target, mask, target_labels=labels)
+        source, target, mask = apply_augmentation(drawn, source, target, mask, target_labels=labels)
+        return fill_outside(source, mask) if fills_background(self.recipe) else source, target, mask
 
 
 def training_samples(store: PreparedStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int) -> TrainingSamples:
