@@ -146,13 +146,25 @@ def translate(
     scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
     out: Annotated[Path, typer.Option("--out", help="File for one volume, folder for a data set.")],
     target: Target = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=VALUE", help="What is refused by default, as on_shear=resample; may be repeated."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
 ) -> None:
     """Translate a volume or a data set."""
     from voxlate import verbs
 
     with _watching() as watch:
-        outcomes = verbs.translate(model, scan, out=out, target=target, overwrite=overwrite, report=watch.stage)
+        outcomes = verbs.translate(
+            model,
+            scan,
+            out=out,
+            target=target,
+            accept={field: str(value) for field, value in _overrides(accept).items()},
+            overwrite=overwrite,
+            report=watch.stage,
+        )
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         _errors().print(f"{outcome.case}: {outcome.reason}", markup=False, style="red")

@@ -219,6 +219,7 @@ def translate(
     *,
     out: str | Path,
     target: str | None = None,
+    accept: Mapping[str, str] | None = None,
     overwrite: bool = False,
     report: ProgressReport = _silent,
 ) -> list[Outcome]:
@@ -229,6 +230,8 @@ def translate(
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast, which must be the model's.
+        accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
+            ``{"on_shear": "resample"}``; what was accepted is recorded in the sidecar.
         overwrite: Replace files that are there.
         report: Called with the number of finished cases.
 
@@ -240,7 +243,7 @@ def translate(
     from voxlate.inference.model import load_model
     from voxlate.inference.translate import translate_cohort, translate_file
 
-    loaded = load_model(Path(model))
+    loaded = load_model(Path(model)).accepting(accept or {})
     recipe = loaded.bundle.recipe
     if target is not None and resolve_recipe(recipe, target=target).target != recipe.target:
         raise UsageError(
@@ -332,9 +335,14 @@ def _single_case(path: Path, recipe: Recipe) -> Any:  # noqa: ANN401
     from voxlate.cohort import Case
     from voxlate.io import is_volume_path, volume_stem
 
-    if not path.is_file() or not is_volume_path(path):
+    if not path.is_file():
+        raise UsageError("a volume file or a data set", came="nothing of that name", where=path, remedy="Check it.")
+    if not is_volume_path(path):
         raise UsageError(
-            "a volume file or a data set", came=repr(str(path)), remedy="Give a file or folder that exists."
+            "a NIfTI, MetaImage or NRRD file",
+            came=f"a file named {path.name}",
+            where=path,
+            remedy="Convert it first; dcm2niix makes NIfTI of DICOM.",
         )
     if len(recipe.source) != 1:
         raise UsageError(

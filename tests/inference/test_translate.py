@@ -13,7 +13,7 @@ import torch
 import voxlate
 from voxlate.cohort import index_cohort
 from voxlate.config import WindowOptions
-from voxlate.errors import TrainingError, UsageError, WriteError
+from voxlate.errors import ReadError, TrainingError, UsageError, WriteError
 from voxlate.inference.model import load_model
 from voxlate.inference.predict import Predictor
 from voxlate.io import file_digest, read_provenance, read_volume, write_volume
@@ -196,3 +196,45 @@ def test_training_and_inference_see_the_same_background(trained: Path, phantom_c
     assert model.predict.fill
     assert float(values.min()) == OUTSIDE
     assert int((values == OUTSIDE).sum()) > 0
+
+
+def test_the_folder_of_a_single_output_is_made(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder" / "t2.nii.gz"
+    voxlate.translate(trained, scan(phantom_cohort), out=out)
+    assert out.is_file()
+    assert out.with_name("t2.json").is_file()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_computing(
+    trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WriteError):
+        voxlate.translate(trained, scan(phantom_cohort), out=tmp_path / "file" / "t2.nii.gz")
+    with pytest.raises(WriteError):
+        voxlate.translate(trained, phantom_cohort, out=tmp_path / "file" / "folder")
+
+
+def test_what_is_refused_can_be_accepted_and_is_recorded(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    source = read_volume(scan(phantom_cohort))
+    holed = source.array.astype(np.float32)
+    holed[20, 20, 20] = np.nan
+    path, out = tmp_path / "t1.nii.gz", tmp_path / "t2.nii.gz"
+    import nibabel
+
+    nibabel.save(nibabel.Nifti1Image(holed, source.affine), path)
+    with pytest.raises(ReadError, match="on_nonfinite"):
+        voxlate.translate(trained, path, out=out)
+    assert not out.exists()
+    voxlate.translate(trained, path, out=out, accept={"on_nonfinite": "zero"})
+    provenance = read_provenance(out)
+    assert provenance is not None
+    assert any("1" in note for note in provenance.notes)
+    with pytest.raises(UsageError, match="on_shear"):
+        voxlate.translate(trained, path, out=out, accept={"on_error": "ignore"})
+
+
+def test_dicom_is_named_as_what_it_is(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "slice.dcm").write_bytes(b"x" * 200)
+    with pytest.raises(UsageError, match="dcm2niix"):
+        voxlate.translate(trained, tmp_path / "slice.dcm", out=tmp_path / "t2.nii.gz")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from voxlate.bundle import Bundle, build_translator, read_bundle
 from voxlate.cohort import Case
+from voxlate.config import Reading, describe
 from voxlate.contrast import get_contrast
-from voxlate.errors import BundleError
+from voxlate.errors import BundleError, UsageError
 from voxlate.inference.predict import Predictor, predictor
 from voxlate.io import file_digest
 from voxlate.methods.arithmetic import channels_last, pick_device
@@ -33,6 +35,25 @@ class Model:
         """The cases of whose source images neither training nor the choice of weights has seen any, by their hashes."""
         seen, sources = self.bundle.seen, self.bundle.recipe.source
         return [case for case in cases if not any(file_digest(case.paths[name]) in seen for name in sources)]
+
+    def accepting(self, accept: Mapping[str, str]) -> Model:
+        """The same model with other rules of what readers may accept: fields of ``plan.reading`` and their values.
+
+        Raises:
+            UsageError: If a field or value is unknown.
+        """
+        plan = self.bundle.plan
+        try:
+            reading = Reading.model_validate({**plan.reading.model_dump(), **accept})
+        except ValidationError as error:
+            raise UsageError(
+                f"a field of plan.reading ({', '.join(Reading.model_fields)}) and its value",
+                came=describe(error),
+                where="--accept",
+                remedy="Give on_shear=resample, say.",
+            ) from error
+        changed = plan.model_copy(update={"reading": reading})
+        return replace(self, bundle=replace(self.bundle, plan=changed))
 
     def prepare(self, case: Case) -> PreparedCase:
         """The case's sources as normalised arrays on one grid."""

@@ -16,7 +16,7 @@ from voxlate.cohort import Case, Cohort
 from voxlate.errors import UsageError, VoxlateError, WriteError
 from voxlate.inference.model import Model
 from voxlate.io import file_digest, write_volume
-from voxlate.io.atomic import remove_stale, write_text
+from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.io.provenance import FileRecord, ModelRecord, Provenance, read_provenance
 from voxlate.preprocess.prepare import PreparedCase
@@ -42,6 +42,7 @@ def translate_file(model: Model, case: Case, path: Path, *, overwrite: bool = Fa
         VoxlateError: If the case is refused or the file cannot be written.
     """
     began = time.monotonic()
+    check_writable(path.parent, names=(path.name,))
     provenance = _provenance(model, case)
     if _is_finished(path, provenance, overwrite=overwrite):
         return Outcome(case.id, "skipped", time.monotonic() - began, "the recorded hashes match")
@@ -65,6 +66,7 @@ def translate_cohort(
         LockedError: If another process writes to the folder.
     """
     outcomes: list[Outcome] = []
+    check_writable(folder)
     with hold(folder, what="translation"):
         remove_stale(folder)
         for case, reading in _read_ahead(model, cohort.cases, folder, overwrite=overwrite):
