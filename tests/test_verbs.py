@@ -205,3 +205,26 @@ def test_tensorboard_gets_losses_and_metrics(phantom_cohort: Path, tmp_path: Pat
     assert {"training/loss", "training/ssim", "validation/mae"} <= set(events.Tags()["scalars"])
     logged = [entry["loss"] for entry in read_log(run / "log.jsonl") if "loss" in entry]
     assert [event.value for event in events.Scalars("training/loss")] == pytest.approx(logged)
+
+
+def test_an_evaluation_leaves_nothing_of_a_killed_one(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    left = tmp_path / "out" / ".panels"
+    left.mkdir(parents=True)
+    (left / "1.npz").write_bytes(b"cut short")
+    voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out")
+    assert not left.exists()
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_run_that_never_began_does_not_stand_in_the_way(phantom_cohort: Path, tmp_path: Path) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(phantom_cohort, data)
+    case = min(data.glob("Phantom-*"))
+    true = (case / f"{case.name}-t2w.nii.gz").read_bytes()
+    shutil.copy(case / f"{case.name}-t1n.nii.gz", case / f"{case.name}-t2w.nii.gz")
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "training.steps": 2})
+    with pytest.raises(CohortError, match="preflight"):
+        voxlate.train(data, recipe=recipe, out=run)
+    (case / f"{case.name}-t2w.nii.gz").write_bytes(true)
+    voxlate.train(data, recipe=recipe, out=run)
+    assert read_bundle(run).recipe == recipe

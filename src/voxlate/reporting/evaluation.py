@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.verdict import judge
-from voxlate.io.atomic import remove_stale, write_bytes
+from voxlate.io.atomic import check_writable, remove_stale, write_bytes
 from voxlate.io.lock import hold
 from voxlate.metrics import slice_errors
 from voxlate.preprocess.plan import Plan
@@ -80,12 +81,23 @@ def evaluate_fidelity(path: Path, data: Path, out: Path, *, split: str, report: 
             where=data,
             remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
         )
-    out.mkdir(parents=True, exist_ok=True)
-    with hold(out, what="evaluation"), TemporaryDirectory(dir=out, prefix=".panels-") as panels:
+    check_writable(out)
+    with hold(out, what="evaluation"), _emptied(out / ".panels") as panels:
         remove_stale(out)
-        scores, failed = _score(candidate, cases, Path(panels), report)
-        illustrations = {**_illustrate(candidate, scores, Path(panels)), **_of_training(path)}
+        scores, failed = _score(candidate, cases, panels, report)
+        illustrations = {**_illustrate(candidate, scores, panels), **_of_training(path)}
         return _write(candidate, scores, illustrations, failed=failed, out=out, split=split)
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """A folder for the time of the block, without what a killed run left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _score(

@@ -82,7 +82,8 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         )
         labels = get_contrast(self.recipe.target).kind == "label"
         source, target, mask = apply_augmentation(drawn, source, target, mask, target_labels=labels)
-        return fill_outside(source, mask) if fills_background(self.recipe) else source, target, mask
+        seen = fill_outside(source, mask) if fills_background(self.recipe) else source
+        return seen, target, mask
 
 
 def training_samples(store: PreparedStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int) -> TrainingSamples:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from voxlate.config import Recipe, parse_recipe, parse_yaml
 from voxlate.errors import UsageError
-from voxlate.io.atomic import remove_stale, write_text
+from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 
 _BUDGET = {"epochs", "steps", "minutes"}
@@ -71,11 +71,14 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
         LockedError: If another process works there.
     """
     run = RunFolder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     with hold(folder, what="training"):
         remove_stale(folder)
-        if run.recipe.is_file():
+        if run.log.is_file():
             _check_same(run, recipe, resume=resume)
+        else:  # ended before its first step, in the preflight say: nothing that it decided may outlive its recipe
+            for decided in (run.split, run.fingerprint, run.plan):
+                decided.unlink(missing_ok=True)
         write_text(run.recipe, recipe.to_yaml())
         yield run
 
