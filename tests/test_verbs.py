@@ -96,7 +96,9 @@ def test_translated_images_score_as_the_model_does(
 ) -> None:
     [case_id] = {row["case"] for row in scores(evaluated)}
     voxlate.translate(trained, phantom_cohort, out=tmp_path / "translated")
-    voxlate.evaluate(tmp_path / "translated", phantom_cohort, out=tmp_path / "evaluation", split="all")
+    result = voxlate.evaluate(tmp_path / "translated", phantom_cohort, out=tmp_path / "evaluation", split="test")
+    assert "translated cases" in result.sentence
+    assert "held-out" not in result.sentence
     keyed = [
         {
             (r["region"], r["metric"]): float(r["value"] or "nan")

@@ -48,6 +48,9 @@ class Candidate(Protocol):
     def facts(self) -> Mapping[str, str]:
         """Where the predictions come from, for the page."""
 
+    def what_cases(self, split: str) -> str:
+        """What the scored cases are, for sentences: ``held-out``, ``training and held-out``, ..."""
+
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """The cases to score: ``test`` for those the model has not seen, ``all`` for every one."""
 
@@ -78,6 +81,10 @@ class ModelCandidate:
             "trained on": f"{bundle.fingerprint.cases} cases, seed {bundle.recipe.training.seed}",
         }
         return cls(model, bundle.recipe.name, bundle.plan, Lookup.from_arrays(bundle.lookup()), facts)
+
+    def what_cases(self, split: str) -> str:
+        """Told by the hashes that the bundle keeps."""
+        return "held-out" if split == "test" else "training and held-out"
 
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """All cases, or those of whose source images the bundle has seen none, told by their hashes."""
@@ -131,9 +138,14 @@ class FolderCandidate:
             facts={
                 "predictions": path.name,
                 "models": ", ".join(sorted(models)) or "not told",
+                "seen in training": "not known: images do not tell",
                 "lookup": "fitted on the evaluated cases themselves, which favours it",
             },
         )
+
+    def what_cases(self, split: str) -> str:
+        """Images do not tell what their model was trained on, so none is called held-out."""
+        return "translated"
 
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """The cases that there is an image for; a folder does not know what its model has seen."""

@@ -5,15 +5,10 @@
 add one, write the function and list it here; the contract suite tests it.
 """
 
+from functools import partial
+
 from voxlate.metrics.metric import Better, Metric
-from voxlate.metrics.slices import (
-    slice_errors,
-    slice_mae_average,
-    slice_mae_total,
-    slice_mse_average,
-    slice_mse_total,
-    whole_slices,
-)
+from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
 from voxlate.metrics.structural_similarity import ssim, ssim_map
 from voxlate.metrics.voxelwise import mae, mse, ncc, psnr, rmse
 
@@ -27,10 +22,12 @@ METRICS: dict[str, Metric] = {
 }
 
 SLICE_METRICS: dict[str, Metric] = {
-    "mae_slice_total": Metric(slice_mae_total, "lower", "image", "MAE, total of slices"),
-    "mae_slice_average": Metric(slice_mae_average, "lower", "image", "MAE, average per slice"),
-    "mse_slice_total": Metric(slice_mse_total, "lower", "squared", "MSE, total of slices"),
-    "mse_slice_average": Metric(slice_mse_average, "lower", "squared", "MSE, average per slice"),
+    "mae_slice_total": Metric(partial(slice_error, power=1, total=True), "lower", "image", "MAE, total of slices"),
+    "mae_slice_average": Metric(partial(slice_error, power=1, total=False), "lower", "image", "MAE, average per slice"),
+    "mse_slice_total": Metric(partial(slice_error, power=2, total=True), "lower", "squared", "MSE, total of slices"),
+    "mse_slice_average": Metric(
+        partial(slice_error, power=2, total=False), "lower", "squared", "MSE, average per slice"
+    ),
 }
 
 __all__ = [

@@ -55,52 +55,29 @@ def whole_slices(mask: Mask, *, axis: int = AXIAL) -> Mask:
     return np.broadcast_to(held, np.shape(mask))
 
 
-def slice_mae_total(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
-    """Sum over the slices of each slice's mean absolute error; NaN if not available.
+def slice_error(
+    prediction: Image, truth: Image, *, mask: Mask, data_range: float, power: Literal[1, 2], total: bool
+) -> float:
+    """Each axial slice's mean error, summed or averaged over the slices of the mask; NaN if not available.
+
+    Args:
+        prediction: ``(i, j, k)``, RAS.
+        truth: ``(i, j, k)``, same unit.
+        mask: ``(i, j, k)`` bool.
+        data_range: Must be positive; has no influence.
+        power: 1 for the absolute, 2 for the squared error.
+        total: Whether the slices are summed, or averaged.
 
     Raises:
         UsageError: If the shapes differ or mask or data range cannot be used.
     """
-    return _gather(prediction, truth, mask=mask, data_range=data_range, power=1, axis=axis)[0]
-
-
-def slice_mae_average(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
-    """Average over the slices of each slice's mean absolute error; NaN if not available.
-
-    Raises:
-        UsageError: If the shapes differ or mask or data range cannot be used.
-    """
-    return _gather(prediction, truth, mask=mask, data_range=data_range, power=1, axis=axis)[1]
-
-
-def slice_mse_total(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
-    """Sum over the slices of each slice's mean squared error; NaN if not available.
-
-    Raises:
-        UsageError: If the shapes differ or mask or data range cannot be used.
-    """
-    return _gather(prediction, truth, mask=mask, data_range=data_range, power=2, axis=axis)[0]
-
-
-def slice_mse_average(prediction: Image, truth: Image, *, mask: Mask, data_range: float, axis: int = AXIAL) -> float:
-    """Average over the slices of each slice's mean squared error; NaN if not available.
-
-    Raises:
-        UsageError: If the shapes differ or mask or data range cannot be used.
-    """
-    return _gather(prediction, truth, mask=mask, data_range=data_range, power=2, axis=axis)[1]
-
-
-def _gather(
-    prediction: Image, truth: Image, *, mask: Mask, data_range: float, power: Literal[1, 2], axis: int
-) -> tuple[float, float]:
     check_images(prediction, truth, mask=mask, data_range=data_range)
     box = extent(np.asarray(mask, dtype=bool))
     if box is None:
-        return math.nan, math.nan
+        return math.nan
     p, t, inside = (np.asarray(image)[box] for image in (prediction, truth, mask))
-    held = np.moveaxis(inside, axis, 0).any(axis=(1, 2))
-    errors = slice_errors(p, t, mask=inside, power=power, axis=axis)[held]
+    held = inside.any(axis=(0, 1))
+    errors = slice_errors(p, t, mask=inside, power=power)[held]
     if not np.isfinite(errors).all():
-        return math.nan, math.nan
-    return float(errors.sum()), float(errors.mean())
+        return math.nan
+    return float(errors.sum() if total else errors.mean())

@@ -168,7 +168,7 @@ def _write(
     split: str,
 ) -> Evaluated:
     summary = summarise(scores)
-    sentence = judge(summary, cases="held-out" if split == "test" else "training and held-out").sentence
+    sentence = judge(summary, cases=candidate.what_cases(split)).sentence
     write_scores(scores, out / "scores.csv")
     write_summary(summary, out / "summary.json")
     figures = out / "figures"
@@ -186,7 +186,7 @@ def _write(
             illustrations=list(illustrations.values()),
             facts={
                 **candidate.facts,
-                "cases": f"{summary['n_cases']} ({split})",
+                "cases": f"{summary['n_cases']} {candidate.what_cases(split)}",
                 "values": _values_in_words(plan),
                 "software": f"voxlate {__version__}",
             },
