@@ -1,0 +1,39 @@
+"""The verbs: what the command line does, as functions of the same names.
+
+Each verb wires the layers together and prints nothing. ``report`` is called with a stage's name and how much of it
+is done; ``observers`` watch training steps and validations.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from voxlate.verbs.application import evaluate, translate
+from voxlate.verbs.data import Checked, check, phantom
+from voxlate.verbs.demonstration import Demonstrated, demo
+from voxlate.verbs.learning import forecast, resolve_recipe, train, tune
+from voxlate.verbs.progress import ProgressReport
+
+__all__ = [
+    "Checked",
+    "Demonstrated",
+    "ProgressReport",
+    "check",
+    "demo",
+    "evaluate",
+    "forecast",
+    "info",
+    "phantom",
+    "resolve_recipe",
+    "train",
+    "translate",
+    "tune",
+]
+
+
+def info(what: str | Path | None = None) -> dict[str, Any]:
+    """Facts about the installation, a model or a volume file; see ``voxlate.description``."""
+    from voxlate.description import describe
+
+    return describe(None if what is None else Path(what))

@@ -1,0 +1,98 @@
+"""Verbs about data: ``phantom`` simulates a cohort, ``check`` looks at one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from voxlate.verbs.progress import ProgressReport, silent
+
+PHANTOM_CONTRASTS = ("t1", "t1c", "t2", "flair")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What ``check`` found.
+
+    Attributes:
+        layout: Name of the layout that the data set has.
+        fields: Column names of ``rows``.
+        rows: One line per case: its id, subject, contrasts and attributes.
+        left_out: Files that are no part of a case, each with the reason.
+        findings: Severity, case, code and message of everything that the preflight noticed.
+    """
+
+    layout: str
+    fields: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    left_out: list[tuple[str, str]]
+    findings: list[tuple[str, str, str, str]]
+
+    @property
+    def errors(self) -> int:
+        """Number of findings that forbid training."""
+        return sum(severity == "error" for severity, *_ in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """Number of findings that somebody should look at."""
+        return sum(severity == "warning" for severity, *_ in self.findings)
+
+
+def phantom(
+    out: str | Path,
+    *,
+    cases: int,
+    seed: int,
+    anatomy: str = "head",
+    size: int = 96,
+    contrasts: Sequence[str] | None = None,
+    misalignment_mm: float = 0.0,
+    report: ProgressReport = silent,
+) -> Path:
+    """Simulates a cohort with lesions and known truth; the same seed gives the same bytes.
+
+    Args:
+        out: Folder to write to.
+        cases: Number of subjects.
+        seed: Seeds everything.
+        anatomy: Which body region.
+        size: Voxels along each axis.
+        contrasts: What is rendered; t1, t1c, t2 and flair if not given.
+        misalignment_mm: Size of a known shift between the first contrast and the others.
+        report: Called with the number of finished cases.
+    """
+    from voxlate.phantoms import PhantomOptions, make_cohort
+
+    return make_cohort(
+        Path(out),
+        cases=cases,
+        seed=seed,
+        anatomy=anatomy,
+        size=size,
+        contrasts=tuple(contrasts or PHANTOM_CONTRASTS),
+        options=PhantomOptions(misalignment_mm=misalignment_mm),
+        progress=partial(report, "phantom"),
+    )
+
+
+def check(data: str | Path, *, report: ProgressReport = silent) -> Checked:
+    """Indexes a data set and preflights it."""
+    from voxlate.cohort import index_cohort
+    from voxlate.cohort.checks import preflight
+
+    cohort = index_cohort(Path(data))
+    findings = preflight(cohort, progress=partial(report, "preflight"))
+    attributes = sorted({name for case in cohort.cases for name in case.attributes})
+    return Checked(
+        layout=cohort.layout,
+        fields=("case", "subject", "contrasts", *attributes),
+        rows=[
+            (case.id, case.subject, ", ".join(case.paths), *(case.attributes.get(name, "") for name in attributes))
+            for case in cohort.cases
+        ],
+        left_out=[(str(item.path), item.reason) for item in cohort.left_out],
+        findings=[(f.severity, f.case, f.code, f.message) for f in findings],
+    )

@@ -1,0 +1,100 @@
+"""Verbs that learn: ``forecast``, ``train`` and ``tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voxlate.config import Recipe, load_recipe
+from voxlate.verbs.progress import ProgressReport, silent
+
+if TYPE_CHECKING:
+    from voxlate.training.forecast import Forecast
+    from voxlate.training.loop import Observer
+    from voxlate.training.tuning import Tuning
+
+
+def resolve_recipe(
+    recipe: str | Path | Recipe,
+    *,
+    source: Sequence[str] | None = None,
+    target: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """A recipe by name, file or value, with other contrasts and fields if they are given.
+
+    Raises:
+        UsageError: If the recipe, a contrast or a field is unknown or invalid.
+    """
+    resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    changes = dict(overrides or {})
+    if source:
+        changes["source"] = list(source)
+    if target:
+        changes["target"] = target
+    return resolved.with_overrides(changes) if changes else resolved
+
+
+def forecast(data: str | Path, *, recipe: str | Path | Recipe, report: ProgressReport = silent) -> Forecast:
+    """The plan of a run and what it will cost in time, memory and disk; trains nothing."""
+    from voxlate.training.forecast import forecast_run
+
+    return forecast_run(Path(data), resolve_recipe(recipe), report=report)
+
+
+def train(
+    data: str | Path,
+    *,
+    recipe: str | Path | Recipe,
+    out: str | Path,
+    resume: bool = False,
+    report: ProgressReport = silent,
+    observers: Sequence[Observer] = (),
+) -> Path:
+    """Trains a recipe on a data set; the run's folder holds log, checkpoints, figures and the bundle.
+
+    Raises:
+        VoxlateError: If the data set or the recipe is refused, or training cannot go on.
+    """
+    from voxlate.reporting.training import FigureDrawer
+    from voxlate.training.train import train_run
+
+    resolved = resolve_recipe(recipe)
+    folder = Path(out)
+    watchers = (*observers, FigureDrawer(folder / "figures", resolved), *_tensorboard(folder, resolved))
+    train_run(Path(data), resolved, folder, resume=resume, observers=watchers, report=report)
+    FigureDrawer(folder / "figures", resolved).finish(folder / "log.jsonl")
+    return folder
+
+
+def tune(
+    data: str | Path,
+    *,
+    recipe: str | Path | Recipe,
+    trials: int,
+    out: str | Path,
+    storage: str | None = None,
+    report: ProgressReport = silent,
+    observers: Sequence[Observer] = (),
+) -> Tuning:
+    """Searches the recipe's declared ranges; goes on where an earlier call ended."""
+    from voxlate.training.tuning import tune_run
+
+    return tune_run(
+        Path(data),
+        resolve_recipe(recipe),
+        Path(out),
+        trials=trials,
+        storage=storage,
+        observers=tuple(observers),
+        report=report,
+    )
+
+
+def _tensorboard(folder: Path, recipe: Recipe) -> tuple[Observer, ...]:
+    if not recipe.training.tensorboard:
+        return ()
+    from voxlate.training.tensorboard import TensorBoard
+
+    return (TensorBoard(folder / "tensorboard"),)
