@@ -56,6 +56,7 @@ class SplitOptions(StrictModel):
 
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
     stratify: tuple[str, ...] = ()
+    seed: int | None = Field(None, ge=0, lt=2**32)
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
@@ -122,8 +123,8 @@ class Training(StrictModel):
     steps: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
     epoch_samples: int = Field(1000, ge=1, description="samples drawn per epoch")
-    batch_size: int = Field(8, ge=1)
-    samples_per_case: int = Field(1, ge=1, description="samples drawn from one case before the next in a batch")
+    batch_size: int = Field(8, ge=1, description="cases per step")
+    samples_per_case: int = Field(1, ge=1, description="samples drawn from each case of a step")
     optimiser: Literal["adam", "adamw"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
@@ -141,6 +142,16 @@ class Training(StrictModel):
     patience: int | None = Field(None, ge=1, description="validations without a better value before stopping early")
     tensorboard: bool = False
     augmentation: Augmentation = Augmentation()
+
+    @property
+    def step_samples(self) -> int:
+        """Samples that a step sees."""
+        return self.batch_size * self.samples_per_case
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; the last one is full too."""
+        return -(-self.epoch_samples // self.step_samples)
 
     @model_validator(mode="after")
     def _has_a_budget(self) -> Self:

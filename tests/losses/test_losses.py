@@ -35,7 +35,7 @@ def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, d
     prediction, target, mask = images(dims, channels=2)
     loss = LOSSES[name](dims=dims, data_range=1.0)
     prediction.requires_grad_()
-    value = loss(prediction, target, mask)
+    value = loss(prediction, target, mask, labels=torch.ones_like(mask))
     value.backward()
     assert value.shape == ()
     assert value > 0
@@ -43,7 +43,7 @@ def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, d
     assert torch.isfinite(prediction.grad).all()
     assert prediction.grad.abs().sum() > 0
     perfect = target.clone().requires_grad_()
-    nothing = loss(perfect, target, mask)
+    nothing = loss(perfect, target, mask, labels=torch.ones_like(mask))
     nothing.backward()
     assert abs(float(nothing.detach())) < 1e-6
     assert perfect.grad is not None
@@ -55,7 +55,7 @@ def test_empty_mask_gives_0_without_nan(name: str) -> None:
     prediction, target, mask = images(2)
     prediction.requires_grad_()
     loss = LOSSES[name](dims=2, data_range=1.0)
-    value = loss(prediction, target, torch.zeros_like(mask))
+    value = loss(prediction, target, torch.zeros_like(mask), labels=torch.ones_like(mask))
     value.backward()
     assert float(value.detach()) == 0
     assert prediction.grad is not None
@@ -67,7 +67,9 @@ def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
     prediction, target, mask = images(2)
     mask[1] = 0
     loss = LOSSES[name](dims=2, data_range=1.0)
-    assert float(loss(prediction, target, mask)) == pytest.approx(float(loss(prediction[:1], target[:1], mask[:1])))
+    assert float(loss(prediction, target, mask, labels=torch.ones_like(mask))) == pytest.approx(
+        float(loss(prediction[:1], target[:1], mask[:1], labels=torch.ones_like(mask[:1])))
+    )
 
 
 @pytest.mark.parametrize("name", ["l1", "l2", "euclidean", "huber"])
@@ -187,3 +189,53 @@ def test_weighted_loss_computes_in_float32_under_autocast() -> None:
     assert torch.equal(found, expected)
     rounded, _ = loss(prediction.bfloat16(), target, mask)
     assert float(rounded) == pytest.approx(float(expected), rel=0.02)
+
+
+def lesion(dims: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images with a lesion in the first sample and no label map for the second."""
+    prediction, target, mask = images(dims, channels=2)
+    labels = (torch.rand(mask.shape, generator=torch.Generator().manual_seed(3)) > 0.8) * 2.0
+    labels[1] = -1
+    return prediction, target, mask, labels
+
+
+@both_dims
+@pytest.mark.parametrize("over", ["image", "lesion"])
+def test_lesion_mask_is_the_mean_error_of_the_masked_images(dims: int, over: str) -> None:
+    prediction, target, mask, labels = lesion(dims)
+    p, t, inside, found = (x[0].double().numpy() for x in (prediction, target, mask, labels))
+    masked = (found > 0) * inside
+    error = np.abs(p * masked - t * masked)
+    expected = error[:, inside[0] > 0].mean() if over == "image" else error[:, masked[0] > 0].mean()
+    loss = LOSSES["lesion_mask"](dims=dims, data_range=1.0, over=over)
+    assert float(loss(prediction, target, mask, labels=labels)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("over", ["image", "lesion"])
+def test_sample_without_label_map_contributes_nothing_to_lesion_mask(over: str) -> None:
+    prediction, target, mask, labels = lesion(2)
+    prediction.requires_grad_()
+    loss = LOSSES["lesion_mask"](dims=2, data_range=1.0, over=over)
+    both = loss(prediction, target, mask, labels=labels)
+    assert float(both.detach()) == pytest.approx(
+        float(loss(prediction[:1], target[:1], mask[:1], labels=labels[:1]).detach())
+    )
+    both.backward()
+    assert prediction.grad is not None
+    assert prediction.grad[0].abs().sum() > 0
+    assert not prediction.grad[1].any()
+    assert not prediction.grad[0][:, (labels[0, 0] <= 0)].any(), "nothing outside the lesion"
+    none = loss(prediction, target, mask, labels=torch.full_like(labels, -1))
+    assert float(none.detach()) == 0
+
+
+def test_lesion_mask_needs_labels_and_the_weighted_loss_says_so() -> None:
+    prediction, target, mask, labels = lesion(2)
+    section = {"l1": 90.24, "lesion_mask": 124.85}
+    weighted = WeightedLoss(section, dims=2, data_range=1.0)
+    assert weighted.uses_labels
+    assert not WeightedLoss({**section, "lesion_mask": 0}, dims=2, data_range=1.0).uses_labels
+    with pytest.raises(UsageError, match="label maps"):
+        weighted(prediction, target, mask)
+    total, parts = weighted(prediction, target, mask, labels)
+    assert float(total) == pytest.approx(sum(section[name] * float(value) for name, value in parts.items()), rel=1e-5)

@@ -1,9 +1,9 @@
 """The catalogue of losses: from a name to a function that builds one.
 
 Each takes ``dims`` and ``data_range`` (the range of the normalised target), then options of its own, by keyword, and
-returns a function of prediction ``(b, t, *s)``, target ``(b, t, *s)`` and mask ``(b, 1, *s)`` that gives a scalar: a
-mean inside the mask, 0 and without NaN where the mask is empty. ``WeightedLoss`` adds up what a recipe asks for. To
-add a loss, write it in a file here and list it in ``catalogue.py``.
+returns a ``Loss``: a function of prediction ``(b, t, *s)``, target ``(b, t, *s)``, mask ``(b, 1, *s)`` and perhaps
+label maps, that gives a scalar: a mean inside the mask, 0 and without NaN where the mask is empty. ``WeightedLoss``
+adds up what a recipe asks for. To add a loss, write it in a file here and list it in ``catalogue.py``.
 """
 
 from voxlate.losses.catalogue import LOSSES

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from voxlate.losses.lesion import lesion_mask
 from voxlate.losses.pixelwise import Loss, euclidean, huber, l1, l2
 from voxlate.losses.ssim import ssim
 
-LOSSES: dict[str, Callable[..., Loss]] = {"l1": l1, "l2": l2, "euclidean": euclidean, "huber": huber, "ssim": ssim}
+LOSSES: dict[str, Callable[..., Loss]] = {
+    "l1": l1,
+    "l2": l2,
+    "euclidean": euclidean,
+    "huber": huber,
+    "ssim": ssim,
+    "lesion_mask": lesion_mask,
+}
+
+LABELLED = frozenset({"lesion_mask"})
+"""Those that need label maps."""

@@ -15,21 +15,32 @@ All are computed in float32. What the mask leaves out has no influence, not even
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+class Loss(Protocol):
+    """What every entry of ``LOSSES`` builds."""
+
+    def __call__(self, prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        """A scalar, at least 0.
+
+        Args:
+            prediction: ``(b, t, *s)``.
+            target: ``(b, t, *s)``.
+            mask: ``(b, 1, *s)``, 1 where the loss counts, 0 elsewhere.
+            labels: ``(b, 1, *s)``, the label map of each sample, -1 everywhere where there is none.
+        """
 
 
 def l1(*, dims: int, data_range: float) -> Loss:  # every entry of LOSSES takes both; this one needs neither
     """Mean absolute error inside the mask."""
 
-    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        return masked_mean(_difference(prediction, target, mask).abs(), mask)
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        return masked_mean(difference_inside(prediction, target, mask).abs(), mask)
 
     return loss
 
@@ -37,8 +48,8 @@ def l1(*, dims: int, data_range: float) -> Loss:  # every entry of LOSSES takes 
 def l2(*, dims: int, data_range: float) -> Loss:
     """Mean squared error inside the mask."""
 
-    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        return masked_mean(_difference(prediction, target, mask).square(), mask)
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        return masked_mean(difference_inside(prediction, target, mask).square(), mask)
 
     return loss
 
@@ -46,8 +57,8 @@ def l2(*, dims: int, data_range: float) -> Loss:
 def huber(*, dims: int, data_range: float, delta: Annotated[float, Field(gt=0)] = 0.1) -> Loss:
     """Huber's loss inside the mask; ``delta`` is a difference in normalised values."""
 
-    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        difference = _difference(prediction, target, mask).abs()
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        difference = difference_inside(prediction, target, mask).abs()
         within = difference.clamp(max=delta)
         return masked_mean(within * (difference - within / 2), mask)
 
@@ -57,8 +68,8 @@ def huber(*, dims: int, data_range: float, delta: Annotated[float, Field(gt=0)] 
 def euclidean(*, dims: int, data_range: float) -> Loss:
     """Root mean squared error inside the mask of each sample, averaged over the samples whose mask is not empty."""
 
-    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        difference = _difference(prediction, target, mask).flatten(1)
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        difference = difference_inside(prediction, target, mask).flatten(1)
         counts = mask.float().flatten(1).sum(1) * target.shape[1]
         # The norm, unlike sqrt, has the gradient 0 where the prediction is already perfect.
         distances = torch.linalg.vector_norm(difference, dim=1) / counts.clamp(min=1).sqrt()
@@ -77,5 +88,6 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / (mask.sum() * values.shape[1]).clamp(min=1)
 
 
-def _difference(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+def difference_inside(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """``prediction - target`` in float32, 0 outside the mask whatever is there."""
     return (prediction.float() - target.float()).masked_fill(mask == 0, 0.0)

@@ -39,7 +39,7 @@ def ssim(
         sd_voxels: Its standard deviation in voxels.
     """
 
-    def loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
         windows = [gaussian_matrix(n, window=window, sd_voxels=sd_voxels, like=prediction) for n in mask.shape[-dims:]]
         similarity = ssim_map(prediction.float(), target.float(), windows=windows, data_range=data_range)
         return masked_mean(1 - similarity, mask)

@@ -11,7 +11,7 @@ from torch import Tensor
 from voxlate.catalogue import build
 from voxlate.config import Choice
 from voxlate.errors import UsageError
-from voxlate.losses.catalogue import LOSSES
+from voxlate.losses.catalogue import LABELLED, LOSSES
 
 
 class WeightedLoss:
@@ -48,17 +48,25 @@ class WeightedLoss:
                 remedy=f"Give weights to some of {', '.join(LOSSES)}.",
             )
 
-    def __call__(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    @property
+    def uses_labels(self) -> bool:
+        """Whether a term needs label maps."""
+        return not LABELLED.isdisjoint(self.weights)
+
+    def __call__(
+        self, prediction: Tensor, target: Tensor, mask: Tensor, labels: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, a scalar, and each term before its weight (detached).
 
         Args:
             prediction: ``(b, t, *s)``.
             target: ``(b, t, *s)``.
             mask: ``(b, 1, *s)``, 1 where the loss counts, 0 elsewhere.
+            labels: ``(b, 1, *s)``, the label map of each sample, -1 everywhere where there is none.
         """
         # Autocast would compute the sums in bfloat16, of which 256 ones are more than it can count.
         with torch.autocast(prediction.device.type, enabled=False):
-            values = {name: term(prediction, target, mask) for name, term in self.terms.items()}
+            values = {name: term(prediction, target, mask, labels=labels) for name, term in self.terms.items()}
             total = torch.stack([self.weights[name] * value for name, value in values.items()]).sum()
         return total, {name: value.detach() for name, value in values.items()}
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config import Training
+from voxlate.losses import WeightedLoss
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Batch:
         source: ``(b, c, *s)`` float32.
         target: ``(b, t, *s)`` float32.
         mask: ``(b, 1, *s)`` float32, 1 inside the foreground and 0 outside.
-        labels: ``(b, 1, *s)`` integer label map, for methods that use one (a lesion mask, say).
+        labels: ``(b, 1, *s)`` label map, for losses that use one (a lesion mask, say); -1 everywhere in a sample whose
+            case has none.
     """
 
     source: Tensor
@@ -65,9 +67,17 @@ class Trainable(nn.Module, ABC):
 
     Attributes:
         divisor: Spatial sizes of a sample must be multiples of it.
+        network: What maps source to target.
+        loss: What compares prediction and target in training.
     """
 
     divisor: int
+    network: nn.Module
+    loss: WeightedLoss
+
+    def shipped_state(self) -> dict[str, Tensor]:
+        """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""
+        return self.state_dict()
 
     @abstractmethod
     def predict(self, source: Tensor) -> Tensor:

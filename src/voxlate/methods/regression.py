@@ -80,5 +80,5 @@ class Regression(Trainable):
         """
         if self._optimiser is None:
             raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
-        total, parts = self.loss(self.network(batch.source), batch.target, batch.mask)
+        total, parts = self.loss(self.network(batch.source), batch.target, batch.mask, batch.labels)
         yield self._optimiser, total, {name: float(value) for name, value in parts.items()}

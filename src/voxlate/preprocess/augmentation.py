@@ -88,7 +88,7 @@ def apply_augmentation(
         drawn: From ``draw_augmentation`` with the sample's number of axes.
         source: ``(c, *spatial)``, normalised.
         target: ``(t, *spatial)``, the same spatial size.
-        mask: ``(1, *spatial)``, 0 or 1.
+        mask: ``(m, *spatial)``, 0 or 1, or a label map: moved by the nearest voxel.
         source_labels: The source is a label map: moved by the nearest voxel, intensities left alone.
         target_labels: The target is a label map: moved by the nearest voxel.
 

@@ -117,6 +117,7 @@ class PreparedStore:
         folder: Where they lie; stores of several plans may share it.
         plan: How cases are prepared.
         contrasts: What each case holds.
+        optional: What a case holds where its data set has it.
 
     Example:
         >>> store = PreparedStore(Path("prepared"), plan, ["t1", "t2"])  # doctest: +SKIP
@@ -124,10 +125,11 @@ class PreparedStore:
         >>> store["case-001"].arrays["t1"][:, :, 70]  # doctest: +SKIP
     """
 
-    def __init__(self, folder: Path, plan: Plan, contrasts: Sequence[str]) -> None:
+    def __init__(self, folder: Path, plan: Plan, contrasts: Sequence[str], *, optional: Sequence[str] = ()) -> None:
         self.plan = plan
         self.contrasts = tuple(dict.fromkeys(get_contrast(name).name for name in contrasts))
-        self._plan_key = _digest({"plan": plan.digest(), "contrasts": self.contrasts})
+        self.optional = tuple(dict.fromkeys(get_contrast(name).name for name in optional))
+        self._plan_key = _digest({"plan": plan.digest(), "contrasts": self.contrasts, "optional": self.optional})
         self.folder = Path(folder) / self._plan_key[:16]
         self._sources: dict[str, Case] = {}
         self._open: OrderedDict[str, PreparedCase] = OrderedDict()
@@ -215,7 +217,8 @@ class PreparedStore:
         check_writable(folder)
         inputs = self._inputs(case)
         key = _digest({"inputs": inputs, "plan": self._plan_key, "code": code_digest()})[:12]
-        prepared = prepare_case(case, self.plan, contrasts=self.contrasts)
+        there = (name for name in self.optional if name in case.paths)
+        prepared = prepare_case(case, self.plan, contrasts=(*self.contrasts, *there))
         arrays = {
             name: _write(folder / f"{name}-{key}.b2nd", _compact(np.asarray(array), name))
             for name, array in prepared.arrays.items()
@@ -264,7 +267,7 @@ class PreparedStore:
 
     def _inputs(self, case: Case) -> dict[str, str]:
         """The digest of every file that the prepared case depends on."""
-        names = {self.plan.reference, *self.contrasts}
+        names = {self.plan.reference, *self.contrasts, *self.optional}
         if self.plan.mask.kind == "file":
             names.add("mask")
         return {name: file_digest(case.paths[name]) for name in sorted(names) if name in case.paths}

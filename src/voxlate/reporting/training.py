@@ -14,7 +14,6 @@ import numpy as np
 from voxlate.config import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.io.atomic import replacing, write_bytes
-from voxlate.metrics import METRICS
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.curves import draw_curves
 from voxlate.reporting.panels import Panel, draw_translation
@@ -22,7 +21,7 @@ from voxlate.reporting.progression import Frame, draw_progression
 from voxlate.reporting.views import PLANES, SliceChoice, choose_slice
 from voxlate.reporting.words import number
 from voxlate.training.journal import read_log
-from voxlate.training.validation import Example, Validation
+from voxlate.training.validation import Example, Validation, validation_metric
 
 
 class FigureDrawer:
@@ -114,7 +113,7 @@ def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
     available = [(value, step) for value, step in values if value is not None]
     if not available:
         return None
-    best = min if METRICS[name].better == "lower" else max
+    best = min if validation_metric(name).better == "lower" else max
     return int(best(available)[1])
 
 

@@ -8,7 +8,6 @@ their own, seeded by (seed, epoch, index).
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +25,8 @@ from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
 from voxlate.windows import Box, Window, bounding_box
 
-Sample = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+Sample = tuple[NDArray[np.float32], ...]
+NO_LABELS = -1.0
 _ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what is drawn from it
 
 
@@ -40,6 +40,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         window: How it is cut; every sample of the run has the same size.
         divisor: Spatial sizes of a sample are multiples of it.
         boxes: From each training case to the bounding box of its foreground, ``None`` if that is empty.
+        labelled: Whether samples carry label maps.
     """
 
     store: PreparedStore
@@ -47,20 +48,21 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
     window: Window
     divisor: int
     boxes: Mapping[str, Box | None]
+    labelled: bool = False
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last one is full too."""
-        return math.ceil(self.recipe.training.epoch_samples / self.recipe.training.batch_size)
+        return self.recipe.training.steps_per_epoch
 
     def __getitem__(self, step: int) -> Batch:
         """Batch number ``step``, counted from 0 over all epochs."""
         training = self.recipe.training
         epoch, number = divmod(step, self.steps_per_epoch)
-        first = number * training.batch_size
-        samples = [self._sample(epoch, index) for index in range(first, first + training.batch_size)]
-        source, target, mask = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
-        return Batch(source=source, target=target, mask=mask)
+        first = number * training.step_samples
+        samples = [self._sample(epoch, index) for index in range(first, first + training.step_samples)]
+        source, target, mask, *labels = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
+        return Batch(source=source, target=target, mask=mask, labels=labels[0] if labels else None)
 
     def _sample(self, epoch: int, index: int) -> Sample:
         training = self.recipe.training
@@ -80,14 +82,24 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         drawn = draw_augmentation(
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )
-        labels = get_contrast(self.recipe.target).kind == "label"
-        source, target, mask = apply_augmentation(drawn, source, target, mask, target_labels=labels)
+        if self.labelled:  # moves with the mask, voxel by nearest voxel
+            mask = np.concatenate([mask, self._labels(case, box, like=mask)])
+        is_label = get_contrast(self.recipe.target).kind == "label"
+        source, target, mask = apply_augmentation(drawn, source, target, mask, target_labels=is_label)
+        mask, labels = mask[:1], mask[1:]
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
-        return seen, target, mask
+        return (seen, target, mask, labels) if self.labelled else (seen, target, mask)
+
+    def _labels(self, case: PreparedCase, box: Box, *, like: NDArray[np.float32]) -> NDArray[np.float32]:
+        if "labels" not in case.arrays:
+            return np.full_like(like, NO_LABELS)
+        return np.asarray(self.window.cut_centre(case.arrays["labels"], box), dtype=np.float32)
 
 
-def training_samples(store: PreparedStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int) -> TrainingSamples:
-    """The batches of a run.
+def training_samples(
+    store: PreparedStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int, labelled: bool = False
+) -> TrainingSamples:
+    """The batches of a run, with label maps if its losses use them.
 
     Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
     samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
@@ -98,7 +110,7 @@ def training_samples(store: PreparedStore, case_ids: Sequence[str], recipe: Reci
         largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
         size = tuple(n for axis, n in enumerate(largest) if axis != window.axis)
         window = Window(recipe.window.model_copy(update={"size": size}))
-    return TrainingSamples(store, recipe, window, divisor, boxes)
+    return TrainingSamples(store, recipe, window, divisor, boxes, labelled)
 
 
 def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:

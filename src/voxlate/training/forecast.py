@@ -119,8 +119,7 @@ def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
 def _scale(setup: Setup, probe: _Probe) -> tuple[int, float]:
     """Steps of the budget and the seconds that they and their validations take."""
     training = setup.recipe.training
-    per_epoch = math.ceil(training.epoch_samples / training.batch_size)
-    steps = min(training.steps or math.inf, (training.epochs or math.inf) * per_epoch)
+    steps = min(training.steps or math.inf, (training.epochs or math.inf) * training.steps_per_epoch)
     validation_s = probe.validation_s * len(setup.validation_cases)
     step_s = probe.step_s + validation_s / training.validate_every
     if training.minutes is not None and steps * step_s > 60 * training.minutes:

@@ -106,7 +106,8 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
         split = read_split(run.split)
         return Setup(recipe, _known(cohort, split), split, fingerprint, plan)
-    split = split_cohort(cohort, recipe.plan.split, seed=recipe.training.seed)
+    options = recipe.plan.split
+    split = split_cohort(cohort, options, seed=recipe.training.seed if options.seed is None else options.seed)
     if check:
         _refuse_faults(cohort, recipe, split, report)
     training = [case for case in cohort.cases if split[case.id] == "train"]
@@ -126,8 +127,8 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
 
 
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
-    """The prepared store of some cases, with every contrast the recipe needs."""
-    store = PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target))
+    """The prepared store of some cases: every contrast the recipe needs, and the label map of those that have one."""
+    store = PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=("labels",))
     store.prepare(cases, progress=partial(report, "prepare"))
     return store
 

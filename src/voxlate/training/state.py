@@ -94,7 +94,7 @@ class RunState:
     def save_best(self, folder: Path, metrics: dict[str, float]) -> None:
         """Writes the chosen networks as the best so far, with their validation metrics."""
         self._check_finite()
-        best = {"step": self.progress.step, "metrics": metrics, "method": self.chosen.state_dict()}
+        best = {"step": self.progress.step, "metrics": metrics, "method": self.chosen.shipped_state()}
         save_checkpoint(folder, best, name=BEST)
 
     def restore(self, folder: Path) -> None:

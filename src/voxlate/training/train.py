@@ -14,13 +14,12 @@ import torch
 from voxlate.bundle import Contents, write_bundle
 from voxlate.cohort import Case
 from voxlate.config import Recipe
-from voxlate.errors import TrainingError
+from voxlate.errors import TrainingError, UsageError
 from voxlate.inference.predict import predictor
 from voxlate.io import file_digest
 from voxlate.methods.arithmetic import memory_format
 from voxlate.methods.interface import Trainable
 from voxlate.methods.lookup import Lookup
-from voxlate.metrics import METRICS
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.card import model_card
@@ -29,7 +28,7 @@ from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder, open_run
 from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
 from voxlate.training.state import RunState
-from voxlate.training.validation import Validation, validate
+from voxlate.training.validation import LESION_PREFIX, Validation, validate, validation_metric
 from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)
@@ -81,18 +80,58 @@ def make_job(
     observers: tuple[Observer, ...] = (),
 ) -> Job:
     """The loop's job for training on some prepared cases and validating as the setup says."""
-    samples = training_samples(store, [case.id for case in cases], setup.recipe, divisor=method.divisor)
+    _check_monitor(setup)
+    labelled = method.loss.uses_labels
+    if labelled:
+        _count_labelled(cases)
+    samples = training_samples(
+        store, [case.id for case in cases], setup.recipe, divisor=method.divisor, labelled=labelled
+    )
     return Job(
         training=setup.recipe.training,
         steps_per_epoch=samples.steps_per_epoch,
         batches=lambda start: stream(samples, start=start),
         validate=partial(validate_method, setup, store, setup.validation_cases),
-        lower_is_better=METRICS[setup.recipe.training.monitor].better == "lower",
+        lower_is_better=validation_metric(setup.recipe.training.monitor).better == "lower",
         device=setup.device,
         memory_format=memory_format(Window(setup.recipe.window).dims),
         precision=setup.precision,
         observers=observers,
     )
+
+
+def _check_monitor(setup: Setup) -> None:
+    """Refuses, before anything is trained, a metric that no validation case can give."""
+    name = setup.recipe.training.monitor
+    validation_metric(name)
+    if name.startswith(LESION_PREFIX) and not any("labels" in case.paths for case in setup.validation_cases):
+        raise UsageError(
+            "validation cases with a label map",
+            came=f"none among {len(setup.validation_cases)}",
+            where=f"training.monitor {name}",
+            remedy="Monitor a metric of the foreground, such as mae, or add label maps.",
+        )
+
+
+def _count_labelled(cases: Sequence[Case]) -> None:
+    """Says how many cases the lesion-mask loss learns from.
+
+    Raises:
+        UsageError: If none has a label map.
+    """
+    having = sum("labels" in case.paths for case in cases)
+    if having == 0:
+        raise UsageError(
+            "label maps of training cases for loss.lesion_mask",
+            came=f"none among {len(cases)} cases",
+            remedy="Add label maps (seg, labels, ...), or switch the term off with --set loss.lesion_mask=0.",
+        )
+    if having < len(cases):
+        logger.warning(
+            "%d of %d training cases have no label map: they add nothing to loss.lesion_mask",
+            len(cases) - having,
+            len(cases),
+        )
 
 
 def validate_method(setup: Setup, store: PreparedStore, cases: Sequence[Case], method: Trainable) -> Validation:

@@ -1,4 +1,8 @@
-"""Validation: whole held-out volumes, scored in normalised values inside the foreground."""
+"""Validation: whole held-out volumes, scored in normalised values inside the foreground, and inside the lesions.
+
+Beside each metric of the foreground there is one of the lesion (``lesion_mae``, ``lesion_ssim``, ...): the same inside
+every label above 0, averaged over the cases that have such a label.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.catalogue import pick
 from voxlate.inference.predict import Predictor
-from voxlate.metrics import METRICS
+from voxlate.metrics import METRICS, Metric
 from voxlate.preprocess.store import PreparedStore
 
 Array = NDArray[np.float32]
+LESION_PREFIX = "lesion_"
+
+
+def validation_metric(name: str) -> Metric:
+    """The metric that a name of a validation stands for: ``ssim``, or ``lesion_ssim``.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    known = METRICS | {LESION_PREFIX + key: metric for key, metric in METRICS.items()}
+    return pick(known, name, what="validation metric")
 
 
 @dataclass(frozen=True)
@@ -53,13 +69,21 @@ def validate(predict: Predictor, store: PreparedStore, case_ids: Sequence[str], 
         mask = np.asarray(case.mask[:])
         truth = np.asarray(case.arrays[plan.target][:])
         prediction = predict([case.arrays[name] for name in plan.source], mask)[0]
-        rows.append(
-            {name: metric(prediction, truth, mask=mask, data_range=data_range) for name, metric in METRICS.items()}
-        )
+        rows.append(_score(prediction, truth, mask, data_range=data_range))
+        if "labels" in case.arrays:
+            lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
+            inside = _score(prediction, truth, lesion, data_range=data_range)
+            rows[-1] |= {LESION_PREFIX + name: value for name, value in inside.items()}
         if not examples:
             source = np.asarray(case.arrays[plan.source[0]][:])
             examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm))
-    return Validation({name: _mean([row[name] for row in rows]) for name in METRICS}, examples[0])
+    names = dict.fromkeys(name for row in rows for name in row)
+    means = {name: _mean([row[name] for row in rows if name in row]) for name in names}
+    return Validation(means, examples[0])
+
+
+def _score(prediction: Array, truth: Array, mask: NDArray[np.bool_], *, data_range: float) -> dict[str, float]:
+    return {name: metric(prediction, truth, mask=mask, data_range=data_range) for name, metric in METRICS.items()}
 
 
 def _mean(values: Sequence[float]) -> float:
