@@ -4,6 +4,9 @@ Each takes ``dims`` (2 or 3), ``in_channels`` and ``out_channels``, then options
 module from ``(b, in_channels, *s)`` to ``(b, out_channels, *s)`` with an attribute ``divisor``, of which every spatial
 size must be a multiple. To add a network, write a file like the others and list its function here: the contract suite
 of the tests runs over this dictionary.
+
+Discriminators have a catalogue of their own: they take ``dims`` and ``in_channels``, and map
+``(b, in_channels, *s)`` to logits ``(b, 1, *s')``.
 """
 
 from __future__ import annotations
@@ -13,6 +16,9 @@ from collections.abc import Callable
 from torch import nn
 
 from voxlate.networks.fcn import fcn
+from voxlate.networks.patchgan import PatchGAN, patchgan
+from voxlate.networks.resnet import resnet
 from voxlate.networks.unet import unet
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"fcn": fcn, "unet": unet}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"fcn": fcn, "unet": unet, "resnet": resnet}
+DISCRIMINATORS: dict[str, Callable[..., PatchGAN]] = {"patchgan": patchgan}

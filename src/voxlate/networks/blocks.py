@@ -16,6 +16,7 @@ The price: without normalisation Adam becomes unsteady above a learning rate of 
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -35,10 +36,19 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 _IN_GROUP = 8
 
 
-def convolution(dims: Dims, inputs: int, outputs: int, *, size: int = 3, bias: bool = True) -> nn.Conv2d | nn.Conv3d:
-    """A convolution of odd ``size`` that keeps the spatial shape."""
+def convolution(
+    dims: Dims,
+    inputs: int,
+    outputs: int,
+    *,
+    size: int = 3,
+    stride: int = 1,
+    padding: int | None = None,
+    bias: bool = True,
+) -> nn.Conv2d | nn.Conv3d:
+    """A convolution; without ``padding`` it has what keeps the spatial shape at an odd ``size`` and stride 1."""
     kind = nn.Conv2d if dims == 2 else nn.Conv3d
-    layer = kind(inputs, outputs, size, padding=size // 2, bias=bias)
+    layer = kind(inputs, outputs, size, stride=stride, padding=size // 2 if padding is None else padding, bias=bias)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -107,16 +117,39 @@ def upsample(features: Tensor, *, factor: int = 2) -> Tensor:
     return functional.interpolate(features, scale_factor=float(factor), mode=mode, align_corners=False)
 
 
-class Head(nn.Module):
-    """The last layer: a linear 1 x 1 (x 1) convolution in float32, without an activation."""
+def transposed(
+    dims: Dims, inputs: int, outputs: int, *, size: int, output_padding: int = 0, bias: bool = True
+) -> nn.ConvTranspose2d | nn.ConvTranspose3d:
+    """A transposed convolution that doubles every spatial size, with a padding of 1.
 
-    def __init__(self, dims: Dims, inputs: int, outputs: int) -> None:
+    Its overlap is even where ``size`` is 4. Where it is 3, which needs ``output_padding`` 1, the overlap is uneven
+    and draws checkerboards.
+    """
+    kind = nn.ConvTranspose2d if dims == 2 else nn.ConvTranspose3d
+    layer = kind(inputs, outputs, size, stride=2, padding=1, output_padding=output_padding, bias=bias)
+    nn.init.normal_(layer.weight, std=math.sqrt(2 / (inputs * (size / 2) ** dims)))  # He et al.: what one output sums
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Head(nn.Module):
+    """The last layer: a linear 1 x 1 (x 1) convolution in float32, without an activation.
+
+    Args:
+        dims: Number of spatial axes.
+        inputs: Channels of the features.
+        outputs: Channels of the prediction.
+        linear: A layer to take in the place of that convolution.
+    """
+
+    def __init__(self, dims: Dims, inputs: int, outputs: int, *, linear: nn.Module | None = None) -> None:
         super().__init__()
-        self.linear = convolution(dims, inputs, outputs, size=1)
-        self._convolve = functional.conv2d if dims == 2 else functional.conv3d
+        self.linear = convolution(dims, inputs, outputs, size=1) if linear is None else linear
 
     def forward(self, features: Tensor) -> Tensor:
         """``(b, inputs, *s)`` in any precision to ``(b, outputs, *s)`` float32."""
         with torch.autocast(features.device.type, enabled=False):
-            bias = None if self.linear.bias is None else self.linear.bias.float()
-            return self._convolve(features.float(), self.linear.weight.float(), bias)
+            exact = {key: value.float() for key, value in self.linear.named_parameters()}
+            prediction: Tensor = torch.func.functional_call(self.linear, exact, (features.float(),))
+        return prediction
