@@ -19,6 +19,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "fcn": {"widths": [4, 8, 8], "score_channels": 4},
     "unet": {"channels": [4, 8, 8]},
     "resnet": {"width": 8, "blocks": 2, "downsamplings": 1},
+    "pix2pix_unet": {"width": 8, "levels": 3, "dropout": 0.0},
 }
 NORMALISATIONS = ("batch", "group", "instance", "none")
 every_network = pytest.mark.parametrize("name", list(NETWORKS))

@@ -17,8 +17,14 @@ from torch import nn
 
 from voxlate.networks.fcn import fcn
 from voxlate.networks.patchgan import PatchGAN, patchgan
+from voxlate.networks.pix2pix_unet import pix2pix_unet
 from voxlate.networks.resnet import resnet
 from voxlate.networks.unet import unet
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"fcn": fcn, "unet": unet, "resnet": resnet}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "fcn": fcn,
+    "unet": unet,
+    "resnet": resnet,
+    "pix2pix_unet": pix2pix_unet,
+}
 DISCRIMINATORS: dict[str, Callable[..., PatchGAN]] = {"patchgan": patchgan}

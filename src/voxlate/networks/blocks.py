@@ -117,6 +117,14 @@ def upsample(features: Tensor, *, factor: int = 2) -> Tensor:
     return functional.interpolate(features, scale_factor=float(factor), mode=mode, align_corners=False)
 
 
+class Interpolation(nn.Module):
+    """Doubles every spatial size by linear interpolation."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(b, c, *s)`` to ``(b, c, *(2 s))``."""
+        return upsample(features)
+
+
 def transposed(
     dims: Dims, inputs: int, outputs: int, *, size: int, output_padding: int = 0, bias: bool = True
 ) -> nn.ConvTranspose2d | nn.ConvTranspose3d:

@@ -25,8 +25,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from voxlate.networks.blocks import Dims, Head, Normalisation, convolution, normalisation, transposed
-from voxlate.networks.blocks import upsample as interpolate
+from voxlate.networks.blocks import Dims, Head, Interpolation, Normalisation, convolution, normalisation, transposed
 
 Padding = Literal["reflect", "zeros"]
 Upsampling = Literal["interpolate", "transposed"]
@@ -119,14 +118,6 @@ class Reflection(nn.Module):
             return functional.pad(
                 features, [self.width] * (2 * (features.ndim - 2)), mode="replicate" if small else "reflect"
             )
-
-
-class Interpolation(nn.Module):
-    """Doubles every spatial size by linear interpolation."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        """``(b, c, *s)`` to ``(b, c, *(2 s))``."""
-        return interpolate(features)
 
 
 class Residual(nn.Module):
