@@ -79,7 +79,7 @@ def _unambiguous(case_id: str, files: Sequence[Placed]) -> tuple[dict[str, Path]
         for path in found if len(found) > 1 else []:
             others = ", ".join(str(other) for other in found if other is not path)
             reason = f"case {case_id} has {len(found)} files for {contrast}, the other being {others}; keep one"
-            doubles.append(LeftOut(path, reason, "duplicate_contrast"))
+            doubles.append(LeftOut(path, reason, "duplicate_contrast", case=case_id, contrast=contrast))
     return paths, doubles
 
 

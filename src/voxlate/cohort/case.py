@@ -39,11 +39,15 @@ class LeftOut:
         reason: Why, as a sentence without a capital.
         code: What sort of reason (``unmatched``, ``not_an_image``, ``ignored``, ``unpaired``, ``missing_file``,
             ``duplicate_contrast``, ``lacks_contrast``).
+        case: Id of the case that it would belong to; empty if that is not known.
+        contrast: What it would show there; empty likewise.
     """
 
     path: Path
     reason: str
     code: str = "unmatched"
+    case: str = ""
+    contrast: str = ""
 
 
 @dataclass(frozen=True)

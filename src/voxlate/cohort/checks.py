@@ -15,6 +15,7 @@ from voxlate.cohort.duplicates import Duplicate, Signature, find_duplicates, thu
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.intensities import check_intensities
 from voxlate.cohort.pairwise import check_pairs
+from voxlate.cohort.synthetic import check_synthetic
 from voxlate.config import Reading
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import VoxlateError
@@ -64,6 +65,7 @@ def preflight(
     """
     use = _Use(tuple(get_contrast(name).name for name in source), get_contrast(target).name if target else None)
     findings = [*_check_left_out(cohort), *_check_wanted(cohort, use)]
+    findings += check_synthetic(cohort, source=use.source, target=use.target)
     signatures: list[Signature] = []
     for done, case in enumerate(cohort.cases, 1):
         found, images = _check_case(case, use, reading)

@@ -19,6 +19,7 @@
 | `unpaired` | warning | images without labels, or labels without an image |
 | `duplicate_contrast` | warning | two files for one contrast of a case; both are left out |
 | `missing_file` | warning | a file that a manifest or a link names does not exist |
+| `synthetic` | warning, info | images that a model made; info where they are only sources |
 | `lacks_contrast` | info | a case without a contrast that is asked for |
 | `different_grids` | info | contrasts of a case on different grids: they will be resampled |
 | `empty_labels_count`, `left_out` | info | how many of each |

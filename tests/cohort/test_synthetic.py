@@ -1,0 +1,64 @@
+"""Images that a model made are told from scans, and from the simulated scans of the phantom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cohort.scans import images, write_case
+from voxlate.cohort import Finding, index_cohort, preflight
+from voxlate.cohort.synthetic import is_imputed, real_contrasts
+from voxlate.errors import ReadError
+from voxlate.io import ModelRecord, Provenance, sidecar_path, write_volume
+from voxlate.volume import Volume
+
+CASES = ("a", "b", "c")
+MODEL = ModelRecord(name="some-model", digest="0" * 64)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three cases; a model made the FLAIR of two, a simulation the T2 of one."""
+    for seed, case in enumerate(CASES):
+        scans = images(seed)
+        write_case(tmp_path / case, {name: scans[name] for name in ("t1", "t2", "flair")})
+    for case, name, model in (("a", "flair", MODEL), ("b", "flair", MODEL), ("c", "t2", None)):
+        provenance = Provenance(synthetic=True, model=model, target=name, unit="a.u.")
+        volume = Volume(images(CASES.index(case))[name], np.eye(4))
+        write_volume(volume, tmp_path / case / f"{name}.nii.gz", provenance=provenance, overwrite=True)
+    return tmp_path
+
+
+def _synthetic(root: Path, **use: object) -> list[Finding]:
+    found = preflight(index_cohort(root), **use)  # type: ignore[arg-type]
+    return [finding for finding in found if finding.code == "synthetic"]
+
+
+def test_the_images_of_a_model_are_not_real_and_those_of_a_simulation_are(root: Path) -> None:
+    first, _, last = index_cohort(root).cases
+    assert set(real_contrasts(first)) == {"t1", "t2"}
+    assert set(real_contrasts(last)) == {"t1", "t2", "flair"}
+    assert is_imputed(first.paths["flair"])
+
+
+def test_the_preflight_counts_them(root: Path) -> None:
+    (finding,) = _synthetic(root)
+    assert (finding.severity, finding.case) == ("warning", "")
+    assert "2 of the 3 images of FLAIR (a, b)" in finding.message
+
+
+def test_as_sources_they_are_for_the_record(root: Path) -> None:
+    assert [one.severity for one in _synthetic(root, source=["flair"], target="t1")] == ["info"]
+    assert [one.severity for one in _synthetic(root, source=["t1"], target="flair")] == ["warning"]
+    assert _synthetic(root, source=["t1"], target="t2") == []
+
+
+def test_a_damaged_sidecar_is_named(root: Path) -> None:
+    case = index_cohort(root).case("c")
+    sidecar = sidecar_path(case.paths["t2"])
+    sidecar.write_text(sidecar.read_text().replace('"synthetic": true', '"synthetic": "perhaps"'))
+    with pytest.raises(ReadError, match=r"t2\.json"):
+        real_contrasts(case)
+    assert any(one.case == "c" and "t2.json" in one.message for one in _synthetic(root))
