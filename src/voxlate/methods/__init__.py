@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from voxlate.methods.adversarial import adversarial
 from voxlate.methods.identity import identity
 from voxlate.methods.interface import Batch, Trainable, Translator
 from voxlate.methods.lookup import lookup
 from voxlate.methods.regression import regression
 
-METHODS: dict[str, Callable[..., Translator]] = {"regression": regression, "identity": identity, "lookup": lookup}
+METHODS: dict[str, Callable[..., Translator]] = {
+    "regression": regression,
+    "adversarial": adversarial,
+    "identity": identity,
+    "lookup": lookup,
+}
 
 __all__ = ["METHODS", "Batch", "Trainable", "Translator"]

@@ -62,6 +62,11 @@ class Translator(Protocol):
         """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``, in normalised values, without gradients."""
 
 
+def count_parameters(module: nn.Module) -> int:
+    """Number of trainable numbers."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
 class Trainable(nn.Module, ABC):
     """A translator with parameters to learn.
 
@@ -79,9 +84,24 @@ class Trainable(nn.Module, ABC):
         """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""
         return self.state_dict()
 
-    @abstractmethod
+    @torch.no_grad()
     def predict(self, source: Tensor) -> Tensor:
-        """As ``Translator.predict``: in evaluation mode and without gradients, whatever mode the module is in."""
+        """As ``Translator.predict``: the network in evaluation mode, whatever mode it is in.
+
+        Args:
+            source: ``(b, c, *s)``, sizes multiples of ``divisor``.
+        """
+        was_training = self.network.training
+        self.network.eval()
+        try:
+            prediction: Tensor = self.network(source)
+        finally:
+            self.network.train(was_training)
+        return prediction.float()
+
+    def describe(self) -> dict[str, str]:
+        """What is trained, in words: from a part to its size."""
+        return {"network": f"{count_parameters(self.network):,} parameters"}
 
     @abstractmethod
     def optimisers(self, training: Training) -> list[Optimizer]:

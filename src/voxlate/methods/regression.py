@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -55,17 +54,6 @@ class Regression(Trainable):
         self.loss = loss
         self.divisor = int(network.divisor)  # type: ignore[arg-type]  # every network of the catalogue has an int
         self._optimiser: Optimizer | None = None
-
-    @torch.no_grad()
-    def predict(self, source: Tensor) -> Tensor:
-        """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``; sizes are multiples of ``divisor``."""
-        was_training = self.network.training
-        self.network.eval()
-        try:
-            prediction: Tensor = self.network(source)
-        finally:
-            self.network.train(was_training)
-        return prediction.float()
 
     def optimisers(self, training: Training) -> list[Optimizer]:
         """The one optimiser of the network."""

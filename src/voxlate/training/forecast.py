@@ -11,16 +11,18 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from voxlate.config import Recipe
+from voxlate.methods.interface import count_parameters
 from voxlate.training.checkpoints import KEEP
 from voxlate.training.loop import take_step
 from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
 from voxlate.training.state import RunState
-from voxlate.training.train import count_parameters, make_job, validate_method
+from voxlate.training.train import make_job, validate_method
 
 PROBE_STEPS = 6
 WARM_UP_STEPS = 2
@@ -33,7 +35,7 @@ class Forecast:
     Attributes:
         plan_yaml: The plan that the run would have.
         cases: Number of cases to train on, to validate on and left for testing.
-        parameters: Trainable numbers of the method.
+        networks: What is trained, in words: from a part to its size.
         steps: Steps that the budget allows.
         seconds: Wall time, preparation and validations included.
         memory_bytes: Peak resident memory of the process.
@@ -42,7 +44,7 @@ class Forecast:
 
     plan_yaml: str
     cases: tuple[int, int, int]
-    parameters: int
+    networks: Mapping[str, str]
     steps: int
     seconds: float
     memory_bytes: int
@@ -52,7 +54,7 @@ class Forecast:
         """The forecast as a table of name and value."""
         return [
             ("cases (train, validation, test)", ", ".join(map(str, self.cases))),
-            ("parameters", f"{self.parameters:,}"),
+            *self.networks.items(),
             ("steps", f"{self.steps:,}"),
             ("time", _duration(self.seconds)),
             ("peak memory", f"{self.memory_bytes / 2**30:.2f} GiB"),
@@ -69,6 +71,7 @@ class _Probe:
     validation_s: float
     case_bytes: int
     parameters: int
+    networks: Mapping[str, str]
 
 
 def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forecast:
@@ -83,7 +86,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forec
     return Forecast(
         plan_yaml=setup.plan.to_yaml(),
         cases=(train, validation, test),
-        parameters=probe.parameters,
+        networks=probe.networks,
         steps=steps,
         seconds=(train + validation) * probe.prepare_s + seconds,
         memory_bytes=_peak_memory(),
@@ -113,7 +116,14 @@ def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
     began = time.monotonic()
     validate_method(setup, store, first, state.chosen)
     validation_s = time.monotonic() - began
-    return _Probe(prepare_s, median(seconds[WARM_UP_STEPS:]), validation_s, case_bytes, count_parameters(method))
+    return _Probe(
+        prepare_s=prepare_s,
+        step_s=median(seconds[WARM_UP_STEPS:]),
+        validation_s=validation_s,
+        case_bytes=case_bytes,
+        parameters=count_parameters(method),
+        networks=method.describe(),
+    )
 
 
 def _scale(setup: Setup, probe: _Probe) -> tuple[int, float]:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from voxlate.bundle import Contents, write_bundle
 from voxlate.cohort import Case
@@ -65,6 +64,8 @@ def train_run(
         cases = [*setup.cases("train"), *setup.cases("validation")]
         store = prepare(setup, cases, prepared or folder / "prepared", report=report)
         method = build_trainable(setup)
+        for name, size in method.describe().items():
+            logger.info("%s: %s", name, size)
         job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
         fit(RunState(method, recipe.training), run, job)
         _write_result(setup, store, run)
@@ -181,8 +182,3 @@ def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.
         arrays = (prepared.arrays[setup.recipe.source[0]], prepared.arrays[setup.recipe.target], prepared.mask)
         source, target, mask = (np.asarray(array[:]) for array in arrays)
         yield source, target, mask
-
-
-def count_parameters(method: torch.nn.Module) -> int:
-    """Number of trainable numbers."""
-    return sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad)
