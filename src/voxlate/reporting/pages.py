@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from voxlate._version import __version__
 from voxlate.errors import UsageError
@@ -72,20 +72,36 @@ def render_report(report: Report) -> str:
     Raises:
         UsageError: If an illustration is not a PNG file.
     """
-    template = (resources.files("voxlate.reporting") / "report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     scores, slices = score_tables(report.summary), slice_tables(report.summary)
     metrics = dict.fromkeys(column.metric for table in (*scores, *slices) for column in table.columns)
-    return environment.from_string(template).render(
+    return render_page(
+        "report.html.j2",
         report=report,
         warnings=[*report.warnings, *caveats(report.summary)],
         score_tables=scores,
         slice_tables=slices,
         comparison_tables=comparison_tables(report.summary),
-        figures=[_embed(illustration) for illustration in report.illustrations],
+        figures=[embed(illustration) for illustration in report.illustrations],
         glossary=_glossary(metrics),
-        version=__version__,
     )
+
+
+def render_page(template: str, **values: Any) -> str:  # noqa: ANN401
+    """A page in the one look: a template that extends ``page.html.j2``, with every string escaped.
+
+    Args:
+        template: Name of a file beside this module.
+        **values: What the template shows; ``page.html.j2`` needs ``report`` (with ``title``, ``verdict`` and
+            ``facts``), ``warnings`` and ``glossary``.
+    """
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (resources.files("voxlate.reporting") / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(version=__version__, **values)
 
 
 def write_report(path: Path, report: Report) -> Path:
@@ -99,7 +115,12 @@ def write_report(path: Path, report: Report) -> Path:
     return path
 
 
-def _embed(illustration: Illustration) -> dict[str, object]:
+def embed(illustration: Illustration) -> dict[str, object]:
+    """An illustration as the templates show it, its picture as base64.
+
+    Raises:
+        UsageError: If it is not a PNG file.
+    """
     png = illustration.png
     if not png.startswith(PNG_SIGNATURE) or len(png) < 24:
         raise UsageError(
