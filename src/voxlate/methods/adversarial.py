@@ -78,11 +78,12 @@ def adversarial(  # noqa: PLR0913  (the choices of a recipe)
         penalty_weight: Its weight.
     """
     pick(DISCRIMINATORS, discriminator.name, what="discriminator")
+    seed = int(torch.randint(2**31, ()))
     game = Game(objective, weight, discriminator_rate, beta1, penalty, penalty_weight)
     return Adversarial(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
         loss=WeightedLoss(loss, dims=dims, data_range=data_range),
-        opponent=Opponent(discriminator, dims, source_channels + target_channels),
+        opponent=Opponent(discriminator, dims, source_channels + target_channels, seed),
         game=game,
     )
 
@@ -106,10 +107,15 @@ class Opponent:
     choice: Choice
     dims: Literal[2, 3]
     channels: int
+    seed: int
 
     def build(self) -> nn.Module:
-        """The network with freshly drawn weights, channels-last."""
-        network = build(DISCRIMINATORS, self.choice, what="discriminator", dims=self.dims, in_channels=self.channels)
+        """The network with weights that the seed decides, whenever it is built, channels-last."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            network = build(
+                DISCRIMINATORS, self.choice, what="discriminator", dims=self.dims, in_channels=self.channels
+            )
         return channels_last(network, dims=self.dims)
 
 
