@@ -55,7 +55,9 @@ MEANINGS: dict[str, str] = {
     "Range.log": "Sample the interval on a logarithmic scale.",
     "Range.integer": "Only whole numbers.",
     "Search.sampler": "Every combination, random, tree-structured Parzen estimator, or Gaussian process.",
-    "Search.metric": "The validation metric that is compared.",
-    "Search.direction": "Whether lower or higher is better.",
-    "Search.space": "From a dotted recipe field to its range.",
+    "Search.pruner": "What ends bad trials early; `auto`: `median`, or `none` for a grid.",
+    "Search.metric": "The validation metric that is compared; with `search.task` also `task_dice`.",
+    "Search.direction": "Whether lower or higher is better; `null`: as the metric says.",
+    "Search.task": "A model from the target to labels, whose Dice on the predictions is reported in every validation.",
+    "Search.space": "From a dotted recipe field to its range; empty: the default space.",
 }
