@@ -160,6 +160,28 @@ def test_fcn_counts_the_parameters_of_the_papers_vgg() -> None:
     assert stages == 14_714_688, "the convolutions of VGG-16 (Simonyan & Zisserman 2015, configuration D)"
 
 
+@pytest.mark.parametrize(
+    ("name", "channels", "options", "millions"),
+    [
+        ("resnet", 3, {}, 11.4),  # resnet_9blocks
+        ("resnet", 3, {"blocks": 6, "upsample": "transposed"}, 7.84),  # resnet_6blocks
+        ("pix2pix_unet", 3, {}, 54.4),  # unet_256
+        ("pix2pix_unet", 3, {"levels": 7}, 41.8),  # unet_128
+        ("pix2pix_unet", 1, {}, 54.408),
+        ("pix2pix_unet", 1, {"levels": 6}, 29.238),
+    ],
+)
+def test_generators_have_the_published_number_of_parameters(
+    name: str, channels: int, options: dict[str, Any], millions: float
+) -> None:
+    """As printed by github.com/junyanz/pytorch-CycleGAN-and-pix2pix, the last two in its issue 1152 for grey images."""
+    with torch.device("meta"):
+        network = NETWORKS[name](dims=2, in_channels=channels, out_channels=channels, **options)
+    count = sum(value.numel() for value in network.parameters()) / 1e6
+    decimals = len(str(millions).partition(".")[2])
+    assert count == pytest.approx(millions, abs=0.51 * 10**-decimals)
+
+
 @pytest.mark.parametrize("finest_stride", [1, 2, 4])
 def test_fcn_adds_scores_down_to_the_finest_stride(finest_stride: int) -> None:
     network = make("fcn", 2, finest_stride=finest_stride).eval()
