@@ -1,6 +1,7 @@
 """Metrics on arrays, in float64, with mask and data range given.
 
-``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020. Each entry is called
+``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020; ``MASKED_METRICS`` are
+computed on images that are 0 outside a region, as Genc et al. 2022 do. Each entry is called
 ``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit and which direction is better. To
 add one, write the function and list it here; the contract suite tests it.
 """
@@ -30,7 +31,12 @@ SLICE_METRICS: dict[str, Metric] = {
     ),
 }
 
+MASKED_METRICS: dict[str, Metric] = {
+    "ssim_masked_image": Metric(ssim, "higher", "none", "SSIM of masked images"),
+}
+
 __all__ = [
+    "MASKED_METRICS",
     "METRICS",
     "SLICE_METRICS",
     "Better",

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import numpy as np
 from voxlate._version import __version__
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError, UsageError, VoxlateError
+from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
-from voxlate.evaluation.comparison import NORMALISED, Comparison, compare, label_names
-from voxlate.evaluation.fidelity import FOREGROUND, LESION, label_regions, score_case, score_slices
+from voxlate.evaluation.comparison import NORMALISED, Comparison, label_names
+from voxlate.evaluation.fidelity import FOREGROUND, LESION
 from voxlate.evaluation.scores import Score, extremes
+from voxlate.evaluation.scoring import Failed, score_cases, score_every_slice, score_volumes
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.verdict import judge
@@ -102,42 +104,14 @@ def _emptied(folder: Path) -> Iterator[Path]:
 
 def _score(
     candidate: Candidate, cases: Sequence[Case], panels: Path, report: ProgressReport
-) -> tuple[list[Score], list[tuple[str, str]]]:
-    scores: list[Score] = []
-    failed: list[tuple[str, str]] = []
-    names = label_names(cases)
-    for number_, case in enumerate(cases, start=1):
-        try:
-            predicted, scaling = candidate.predict(case)
-            comparison = compare(case, candidate.plan, predicted, scaling=scaling, lookup=candidate.lookup)
-        except VoxlateError as error:
-            failed.append((case.id, str(error)))
-        else:
-            scores += _score_one(comparison, names)
-            _keep(comparison, panels / f"{number_}.npz")
-        report("evaluate", number_, len(cases))
-    if not scores:
-        raise CohortError(
-            "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."
-        )
-    return scores, failed
+) -> tuple[list[Score], list[Failed]]:
+    names, numbers = label_names(cases), count(1)
 
+    def score(comparison: Comparison) -> list[Score]:
+        _keep(comparison, panels / f"{next(numbers)}.npz")
+        return [*score_volumes(comparison, names), *score_every_slice(comparison)]
 
-def _score_one(comparison: Comparison, names: Mapping[int, str]) -> list[Score]:
-    """Scores of every method in every region, and the errors slice by slice."""
-    regions = {} if comparison.labels is None else label_regions(comparison.labels, names=names)
-    scores: list[Score] = []
-    for method, prediction in comparison.methods.items():
-        common: dict[str, Any] = {
-            "mask": comparison.mask,
-            "data_range": comparison.data_range,
-            "unit": comparison.unit,
-            "case": comparison.case_id,
-            "method": method,
-        }
-        scores += score_case(prediction, comparison.truth, regions=regions, **common)
-        scores += score_slices(prediction, comparison.truth, **common)
-    return scores
+    return score_cases(candidate, cases, score=score, report=report)
 
 
 def _keep(comparison: Comparison, path: Path) -> None:

@@ -1,0 +1,120 @@
+"""Scoring: every case of a candidate compared with its truth, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from voxlate.cohort import Case
+from voxlate.errors import CohortError, VoxlateError
+from voxlate.evaluation.candidates import Candidate
+from voxlate.evaluation.comparison import Comparison, compare
+from voxlate.evaluation.fidelity import LESION, label_regions, score_case, score_slices
+from voxlate.evaluation.scores import Score
+from voxlate.metrics import MASKED_METRICS
+
+Failed = tuple[str, str]
+
+
+def score_cases(
+    candidate: Candidate,
+    cases: Sequence[Case],
+    *,
+    score: Callable[[Comparison], list[Score]],
+    report: Callable[[str, int, int], None],
+) -> tuple[list[Score], list[Failed]]:
+    """Predicts, compares and scores; a case that is refused does not stop the others.
+
+    Args:
+        candidate: Who predicts.
+        cases: With sources and true target.
+        score: From a comparison to its scores.
+        report: Called with the number of finished cases.
+
+    Returns:
+        The scores, and the cases that could not be scored, each with its reason.
+
+    Raises:
+        CohortError: If no case could be scored.
+    """
+    scores: list[Score] = []
+    failed: list[Failed] = []
+    for number, case in enumerate(cases, start=1):
+        try:
+            comparison = compare_case(candidate, case)
+        except VoxlateError as error:
+            failed.append((case.id, str(error)))
+        else:
+            scores += score(comparison)
+        report("evaluate", number, len(cases))
+    if not scores:
+        raise CohortError(
+            "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."
+        )
+    return scores, failed
+
+
+def compare_case(candidate: Candidate, case: Case) -> Comparison:
+    """The candidate's prediction of a case and the baselines beside the truth.
+
+    Raises:
+        VoxlateError: If a file is refused.
+    """
+    predicted, scaling = candidate.predict(case)
+    return compare(case, candidate.plan, predicted, scaling=scaling, lookup=candidate.lookup)
+
+
+def score_volumes(comparison: Comparison, names: Mapping[int, str]) -> list[Score]:
+    """Every metric of ``METRICS`` for every method, in the foreground, the lesion and each label.
+
+    Args:
+        comparison: The case.
+        names: From a label's value to its name, for the whole data set.
+    """
+    regions = {} if comparison.labels is None else label_regions(comparison.labels, names=names)
+    scores: list[Score] = []
+    for method, prediction in comparison.methods.items():
+        scores += score_case(prediction, comparison.truth, regions=regions, **_common(comparison, method))
+    return scores
+
+
+def score_every_slice(comparison: Comparison) -> list[Score]:
+    """The slice-wise errors of Avula et al. for every method."""
+    scores: list[Score] = []
+    for method, prediction in comparison.methods.items():
+        scores += score_slices(prediction, comparison.truth, **_common(comparison, method))
+    return scores
+
+
+def score_masked_images(comparison: Comparison) -> list[Score]:
+    """SSIM of images that are 0 outside the lesion, averaged over the whole foreground, for every method.
+
+    This is how Genc et al. 2022 (doi:10.58530/2022/3460) reach 0.990 inside the lesion, and it is given to compare with
+    them only: outside the lesion both images are 0 and so agree perfectly, which flatters every method, and a small
+    lesion more than a large one. The mean of the SSIM map inside the lesion (metric ``ssim``) is the honest number.
+    The paper does not say over which pixels its mean runs; over whole pictures it would flatter even more.
+    """
+    if comparison.labels is None:
+        return []
+    lesion = comparison.labels != 0
+    truth = np.where(lesion, comparison.truth, 0)
+    scores = []
+    for method, prediction in comparison.methods.items():
+        for name, metric in MASKED_METRICS.items():
+            masked = np.where(lesion, prediction, 0)
+            value = metric(masked, truth, mask=comparison.mask, data_range=comparison.data_range)
+            found = value if lesion.any() else float("nan")
+            scores.append(Score(comparison.case_id, LESION, method, name, found, metric.unit(comparison.unit)))
+    return scores
+
+
+def _common(comparison: Comparison, method: str) -> dict[str, Any]:
+    return {
+        "mask": comparison.mask,
+        "data_range": comparison.data_range,
+        "unit": comparison.unit,
+        "case": comparison.case_id,
+        "method": method,
+    }

@@ -1,0 +1,197 @@
+"""Variants of a study: recipes that are compared, each trained with the same seeds on the same split.
+
+A difference between two recipes is told from luck only if everything else is equal: the split is drawn with a seed of
+its own, the runs of one number share the training seed (and so the first weights, where the networks are alike, and the
+order of the samples), and all share one prepared store. Variants are trained seed by seed, so that a study which ends
+early has whole pairs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voxlate.bundle import read_bundle
+from voxlate.cohort.split_file import read_split
+from voxlate.config import Recipe
+from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
+from voxlate.training.loop import Observer
+from voxlate.training.run import RunFolder
+from voxlate.training.setup import ProgressReport
+from voxlate.training.train import train_run
+
+logger = logging.getLogger(__name__)
+WITH, WITHOUT = "with", "without"
+_FREE_OF_THE_PLAN = {"spacing_mm", "crop_margin_mm"}  # they change what a network sees, not what it is scored on
+
+
+@dataclass(frozen=True)
+class VariantRun:
+    """One run of a study.
+
+    Attributes:
+        variant: Name of the variant.
+        seed: Its training seed.
+        folder: Where it lies.
+        recipe: What is trained there.
+    """
+
+    variant: str
+    seed: int
+    folder: Path
+    recipe: Recipe
+
+    @property
+    def finished(self) -> bool:
+        """Whether its bundle is whole and was trained with this very recipe."""
+        try:
+            return read_bundle(self.folder).recipe == self.recipe
+        except BundleError:
+            return False
+
+
+@dataclass(frozen=True)
+class Study:
+    """Recipes to compare, by name, and the training seeds that each is trained with.
+
+    Raises:
+        UsageError: If there is no seed, or two variants would not be scored on the same images: they must share
+            target, first source and plan, but for spacing and crop margin.
+
+    Example:
+        >>> Study({"unet": unet, "fcn": fcn}, seeds=(0, 1, 2)).runs(Path("study"))  # doctest: +SKIP
+    """
+
+    variants: Mapping[str, Recipe]
+    seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise UsageError("at least one seed", came="none", where="--seeds", remedy="Give 3, say.")
+        first, *others = self.variants.values()
+        for other in others:
+            changed = _scored_on(first).items() - _scored_on(other).items()
+            if changed:
+                raise UsageError(
+                    "variants that are scored on the same images",
+                    came=f"another {', '.join(sorted(name for name, _ in changed))}",
+                    where=", ".join(self.variants),
+                    remedy="Change it in every variant, with --set.",
+                )
+
+    def runs(self, folder: Path) -> list[VariantRun]:
+        """Every run, seed by seed, in ``<folder>/<variant>/seed-<seed>``."""
+        return [
+            VariantRun(name, seed, folder / name / f"seed-{seed}", _seeded(recipe, seed))
+            for seed in self.seeds
+            for name, recipe in self.variants.items()
+        ]
+
+
+def ablation(recipe: Recipe, changes: Mapping[str, Any], *, seeds: int) -> Study:
+    """The study of one recipe as it is (``with``) and changed (``without``).
+
+    Args:
+        recipe: The recipe.
+        changes: Dotted fields and the values that take something away: ``{"loss.lesion_mask": 0}``.
+        seeds: How many training seeds: the recipe's and those that follow it.
+
+    Raises:
+        UsageError: If nothing is changed, or a change concerns what must be equal.
+    """
+    without = recipe.with_overrides(changes)
+    if not changes or _without_zeros(without) == _without_zeros(recipe):
+        raise UsageError(
+            "a change",
+            came=", ".join(f"{field}={value}" for field, value in changes.items()) or "none",
+            where=f"recipe {recipe.name}",
+            remedy="Take away something that the recipe has; see its loss section.",
+        )
+    first = recipe.training.seed
+    if without.training.seed != first:
+        raise UsageError(
+            "variants of one seed", came=f"training.seed={without.training.seed}", remedy="Change it with --set."
+        )
+    return Study({WITH: recipe, WITHOUT: without}, tuple(range(first, first + seeds)))
+
+
+def train_variants(
+    data: Path,
+    study: Study,
+    folder: Path,
+    *,
+    watch: Callable[[VariantRun], tuple[Observer, ...]] = lambda _run: (),
+    report: ProgressReport = lambda _stage, _done, _of: None,
+) -> list[VariantRun]:
+    """Trains what is not trained yet and goes on with what was begun; a study that was killed is called again.
+
+    Args:
+        data: The data set.
+        study: What to train.
+        folder: Gets the runs and ``prepared``, the store that they share.
+        watch: From a run to who observes its training.
+        report: Called with a stage and how much of it is done.
+
+    Raises:
+        UsageError: If a run there was started with another recipe.
+        CohortError: If the runs there were not made on one split.
+        StoppedError: If a signal asked for an end.
+    """
+    runs, checked = study.runs(folder), False
+    for number, run in enumerate(runs):
+        report("runs", number, len(runs))
+        if run.finished:
+            logger.info("%s, seed %d: trained before", run.variant, run.seed)
+            continue
+        try:
+            train_run(
+                data,
+                run.recipe,
+                run.folder,
+                resume=True,
+                check=not checked,
+                prepared=folder / "prepared",
+                observers=watch(run),
+                report=report,
+            )
+        except StoppedError as error:
+            remedy = "Give the same command again to go on."
+            raise StoppedError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
+        checked = True
+    report("runs", len(runs), len(runs))
+    _check_split(runs)
+    return runs
+
+
+def _seeded(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe with that training seed; the split keeps the seed that it has without."""
+    options = recipe.plan.split
+    split = recipe.training.seed if options.seed is None else options.seed
+    return recipe.with_overrides({"training.seed": seed, "plan.split.seed": split})
+
+
+def _scored_on(recipe: Recipe) -> dict[str, str]:
+    """What decides which cases are scored, and against which images."""
+    plan = recipe.plan.model_dump_json(exclude=_FREE_OF_THE_PLAN)
+    return {"target": recipe.target, "first source": recipe.source[0], "plan": plan}
+
+
+def _without_zeros(recipe: Recipe) -> Recipe:
+    """The recipe without the terms of the loss that are switched off."""
+    return recipe.model_copy(update={"loss": {name: term for name, term in recipe.loss.items() if term != 0}})
+
+
+def _check_split(runs: list[VariantRun]) -> None:
+    """Trusts no folder: runs that were made before the data set changed may lie on another split."""
+    first = read_split(RunFolder(runs[0].folder).split)
+    for run in runs[1:]:
+        if read_split(RunFolder(run.folder).split) != first:
+            raise CohortError(
+                f"the split of {runs[0].folder}",
+                came="another one",
+                where=run.folder,
+                remedy="The data set has changed since the first run: use another folder.",
+            )
