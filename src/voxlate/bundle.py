@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from safetensors import SafetensorError
 
 from voxlate._version import __version__
 from voxlate.catalogue import build
@@ -27,6 +26,7 @@ from voxlate.errors import BundleError
 from voxlate.io.atomic import write_bytes, write_text
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
+from voxlate.tensorfile import read_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -44,9 +44,8 @@ MEMBERS = (
     "MODEL_CARD.md",
 )
 MANIFEST = "manifest.json"
-T = TypeVar("T")
+_REMEDY = "The bundle is damaged or was changed; get it again from where it was made."
 _TEXT_LIMIT_BYTES = 64 * 2**20
-_HEADER_LIMIT_BYTES = 16 * 2**20
 
 
 class Manifest(StrictModel):
@@ -85,13 +84,13 @@ class Bundle:
         """The network's state, read from safetensors."""
         from safetensors.torch import load_file
 
-        return _read_tensors(self.folder / "weights.safetensors", load_file)
+        return read_tensors(self.folder / "weights.safetensors", load_file, remedy=_REMEDY)
 
     def lookup(self) -> dict[str, NDArray[Any]]:
         """The table of the intensity-lookup baseline that was fitted on the training cases."""
         from safetensors.numpy import load_file
 
-        return _read_tensors(self.folder / "lookup.safetensors", load_file)
+        return read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
 
 
 @dataclass(frozen=True)
@@ -211,19 +210,6 @@ def _check_members(folder: Path, manifest: Manifest) -> None:
             raise _refusal(folder / name, f"SHA-256 {digest[:12]}", f"{found[:12]}")
 
 
-def _read_tensors(path: Path, load_file: Callable[[Path], dict[str, T]]) -> dict[str, T]:
-    """Tensors or arrays of a safetensors file whose header has been looked at before the library sees it."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-    if not 2 <= length <= min(_HEADER_LIMIT_BYTES, size - 8):
-        raise _refusal(path, f"a header of at most {_HEADER_LIMIT_BYTES} bytes", f"one of {length} in {size} bytes")
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise _refusal(path, "a safetensors file", str(error)) from error
-
-
 def _read_limited(path: Path) -> bytes:
     size = path.stat().st_size
     if size > _TEXT_LIMIT_BYTES:
@@ -236,8 +222,7 @@ def _yaml(path: Path) -> Any:  # noqa: ANN401
 
 
 def _refusal(where: Path, expected: str, came: str) -> BundleError:
-    remedy = "The bundle is damaged or was changed; get it again from where it was made."
-    return BundleError(expected, came=came, where=where, remedy=remedy)
+    return BundleError(expected, came=came, where=where, remedy=_REMEDY)
 
 
 def _contiguous(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
