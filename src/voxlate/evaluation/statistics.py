@@ -68,7 +68,9 @@ def summarise(
                 **_head(method, region=region, metric=metric, unit=units[region, metric]),
                 **_describe(by_method[method], n_cases=len(cases), seed=seed, confidence=confidence),
                 "against": {
-                    name: _compare(by_method[method], by_method[name], metric=metric, seed=seed, confidence=confidence)
+                    name: compare_cases(
+                        by_method[method], by_method[name], metric=metric, seed=seed, confidence=confidence
+                    )
                     for name in _opponents(method, by_method, baselines=baselines)
                 },
             }
@@ -197,7 +199,18 @@ def _describe(by_case: _Cases, *, n_cases: int, seed: int, confidence: float) ->
     }
 
 
-def _compare(method: _Cases, baseline: _Cases, *, metric: str, seed: int, confidence: float) -> dict[str, Any]:
+def compare_cases(
+    method: Mapping[str, float], baseline: Mapping[str, float], *, metric: str, seed: int = 0, confidence: float = 0.95
+) -> dict[str, Any]:
+    """A method against a baseline, case by case, as ``summarise`` gives it under ``against``; ``p_holm`` is ``None``.
+
+    Args:
+        method: From a case to its value; values that are not finite are left out.
+        baseline: The same of what it is compared with.
+        metric: Name of the metric.
+        seed: Seed of the bootstrap.
+        confidence: Confidence of the intervals.
+    """
     pairs = [
         case for case in sorted(method) if math.isfinite(method[case]) and math.isfinite(baseline.get(case, math.nan))
     ]

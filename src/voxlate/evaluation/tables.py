@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,17 @@ def write_scores(scores: Iterable[Score], path: Path) -> Path:
     Raises:
         WriteError: If the file could not be written; an old one is untouched then.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for score in scores:
-        value = "" if math.isnan(score.value) else repr(float(score.value))
-        writer.writerow([score.case, score.region, score.method, score.metric, value, score.unit])
-    write_text(Path(path), text.getvalue())
-    return Path(path)
+    return _write(path, COLUMNS, map(_line, scores))
+
+
+def write_scores_by_seed(scores: Mapping[int, Iterable[Score]], path: Path) -> Path:
+    """Writes ``case,region,method,metric,value,unit,seed``: the scores of several runs, by their training seed.
+
+    Raises:
+        WriteError: If the file could not be written; an old one is untouched then.
+    """
+    lines = ([*_line(score), str(seed)] for seed, found in scores.items() for score in found)
+    return _write(path, (*COLUMNS, "seed"), lines)
 
 
 def read_scores(path: Path) -> list[Score]:
@@ -66,6 +69,18 @@ def write_summary(summary: Mapping[str, Any], path: Path) -> Path:
         WriteError: If the file could not be written; an old one is untouched then.
     """
     write_text(Path(path), json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return Path(path)
+
+
+def _line(score: Score) -> list[str]:
+    value = "" if math.isnan(score.value) else repr(float(score.value))
+    return [score.case, score.region, score.method, score.metric, value, score.unit]
+
+
+def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> Path:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *lines])
+    write_text(Path(path), text.getvalue())
     return Path(path)
 
 

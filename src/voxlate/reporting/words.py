@@ -18,7 +18,7 @@ _MEANINGS = {
     "psnr": "peak signal-to-noise ratio",
     "ssim": "structural similarity, 1 is identical",
     "ncc": "normalised cross-correlation, 1 is identical up to scale",
-    "ssim_masked_image": "SSIM of images that are 0 outside the lesion, averaged over the foreground, as in Genc et al.: "
+    "ssim_masked_image": "SSIM of images that are 0 outside the lesion, averaged over the foreground (Genc et al.): "
     "the zeros agree, so it flatters every method; to compare with the paper only",
     "mae_slice_total": "sum over the slices of each slice's mean absolute error",
     "mae_slice_average": "that sum divided by the number of slices",
