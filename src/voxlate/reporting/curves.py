@@ -17,7 +17,9 @@ from voxlate.errors import UsageError
 from voxlate.reporting import canvas
 from voxlate.reporting.words import direction, metric_title, number
 
-NOT_LOSSES = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
+BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
+GAME = frozenset({"discriminator", "adversarial", "accuracy_real", "accuracy_fake", "fooled", "penalty"})
+"""What an adversarial pair logs beside the generator's loss and its terms; ``reporting.game`` draws it."""
 SHOWN = ("mae", "psnr", "ssim")
 IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
 
@@ -48,7 +50,7 @@ def read_curves(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[Cu
         validation = row.get("validation")
         kind, values = (metrics, validation) if isinstance(validation, Mapping) else (losses, row)
         for name, value in values.items():
-            if name not in NOT_LOSSES and isinstance(value, int | float) and math.isfinite(value):
+            if name not in BOOKKEEPING and isinstance(value, int | float) and math.isfinite(value):
                 kind.setdefault(name, []).append((float(row["step"]), float(value)))
     return [_curve(*item) for item in losses.items()], [_curve(*item) for item in metrics.items()]
 
@@ -77,6 +79,8 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = No
         UsageError: If the log holds no step.
     """
     losses, metrics = read_curves(rows)
+    if any(curve.name == "generator" for curve in losses):  # whose sum with its opponent's loss would say nothing
+        losses = [curve for curve in losses if curve.name not in GAME | {"loss"}]
     # Three have room: one per kind of question, where the log has them.
     metrics = sorted(metrics, key=lambda curve: curve.name not in SHOWN)[: len(SHOWN)]
     if not losses and not metrics:
@@ -99,7 +103,7 @@ def _ratios(losses: list[Curve], columns: int) -> list[float]:
 def _draw_losses(axes: Axes, losses: list[Curve]) -> None:
     for curve, (colour, _, dash) in zip(_total_first(losses), _line_styles(), strict=False):
         width = max(1, curve.values.size // 50)
-        if curve.name == "loss":
+        if curve.name in {"loss", "generator"}:
             axes.plot(curve.steps, curve.values, color=colour, linewidth=0.4, alpha=0.3)
         axes.plot(curve.steps, smooth(curve.values, width=width), color=colour, linewidth=1.2, linestyle=dash)
         axes.plot([], [], color=colour, linewidth=1.2, linestyle=dash, label=canvas.legible(curve.name, longest=24))
@@ -109,7 +113,7 @@ def _draw_losses(axes: Axes, losses: list[Curve]) -> None:
 
 
 def _total_first(losses: list[Curve]) -> list[Curve]:
-    return sorted(losses, key=lambda curve: curve.name != "loss")[: len(canvas.SERIES)]
+    return sorted(losses, key=lambda curve: curve.name not in {"loss", "generator"})[: len(canvas.SERIES)]
 
 
 def _line_styles() -> list[Any]:

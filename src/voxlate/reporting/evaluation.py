@@ -219,10 +219,11 @@ def _slice_errors(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_training(path: Path) -> dict[str, Illustration]:
-    """The strip and the curves that a run has drawn, if a run is evaluated."""
+    """The strip, the curves and the adversarial game that a run has drawn, if a run is evaluated."""
     told = {
         "progression": ("The same slice over training time", "A validation case; the truth is at the end."),
         "curves": ("Training", "Losses of every step, and metrics of the validation cases."),
+        "game": ("The adversarial game", "A discriminator in balance stays a little better than chance."),
     }
     files = {name: path / "figures" / f"{name}.png" for name in told}
     return {name: Illustration(*told[name], file.read_bytes()) for name, file in files.items() if file.is_file()}

@@ -16,6 +16,7 @@ from voxlate.contrast import get_contrast
 from voxlate.io.atomic import replacing, write_bytes
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.curves import draw_curves
+from voxlate.reporting.game import draw_game, has_game
 from voxlate.reporting.panels import Panel, draw_translation
 from voxlate.reporting.progression import Frame, draw_progression
 from voxlate.reporting.views import PLANES, SliceChoice, choose_slice
@@ -52,6 +53,9 @@ class FigureDrawer:
         rows = read_log(log)
         if rows:
             write_bytes(self._file("curves.png"), to_png(draw_curves(rows, best_step=_best_step(rows, self._recipe))))
+        if has_game(rows):
+            objective = str(self._recipe.method.options.get("objective", "vanilla"))
+            write_bytes(self._file("game.png"), to_png(draw_game(rows, objective=objective)))
         kept = [dict(np.load(path)) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
         if kept:
             write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
