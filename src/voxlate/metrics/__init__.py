@@ -9,6 +9,7 @@ add one, write the function and list it here; the contract suite tests it.
 from functools import partial
 
 from voxlate.metrics.metric import Better, Metric
+from voxlate.metrics.overlap import dice
 from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
 from voxlate.metrics.structural_similarity import ssim, ssim_map
 from voxlate.metrics.voxelwise import mae, mse, ncc, psnr, rmse
@@ -41,6 +42,7 @@ __all__ = [
     "SLICE_METRICS",
     "Better",
     "Metric",
+    "dice",
     "mae",
     "mse",
     "ncc",

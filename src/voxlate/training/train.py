@@ -27,7 +27,8 @@ from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder, open_run
 from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
 from voxlate.training.state import RunState
-from voxlate.training.validation import LESION_PREFIX, Validation, validate, validation_metric
+from voxlate.training.task import Task, load_task
+from voxlate.training.validation import LESION_PREFIX, TASK_METRICS, Validation, validate, validation_metric
 from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ def make_job(
 ) -> Job:
     """The loop's job for training on some prepared cases and validating as the setup says."""
     _check_monitor(setup)
+    task = None if setup.recipe.search.task is None else load_task(setup.recipe.search.task, setup.plan)
     labelled = method.loss.uses_labels
     if labelled:
         _count_labelled(cases)
@@ -92,7 +94,7 @@ def make_job(
         training=setup.recipe.training,
         steps_per_epoch=samples.steps_per_epoch,
         batches=lambda start: stream(samples, start=start),
-        validate=partial(validate_method, setup, store, setup.validation_cases),
+        validate=partial(validate_method, setup, store, setup.validation_cases, task=task),
         lower_is_better=validation_metric(setup.recipe.training.monitor).better == "lower",
         device=setup.device,
         memory_format=memory_format(Window(setup.recipe.window).dims),
@@ -105,7 +107,15 @@ def _check_monitor(setup: Setup) -> None:
     """Refuses, before anything is trained, a metric that no validation case can give."""
     name = setup.recipe.training.monitor
     validation_metric(name)
-    if name.startswith(LESION_PREFIX) and not any("labels" in case.paths for case in setup.validation_cases):
+    if name in TASK_METRICS and setup.recipe.search.task is None:
+        raise UsageError(
+            "a task for the metric of a task",
+            came="none",
+            where=f"training.monitor {name}",
+            remedy="Name a model from the target to labels as search.task.",
+        )
+    of_labels = name in TASK_METRICS or name.startswith(LESION_PREFIX)
+    if of_labels and not any("labels" in case.paths for case in setup.validation_cases):
         raise UsageError(
             "validation cases with a label map",
             came=f"none among {len(setup.validation_cases)}",
@@ -135,12 +145,14 @@ def _count_labelled(cases: Sequence[Case]) -> None:
         )
 
 
-def validate_method(setup: Setup, store: PreparedStore, cases: Sequence[Case], method: Trainable) -> Validation:
+def validate_method(
+    setup: Setup, store: PreparedStore, cases: Sequence[Case], method: Trainable, *, task: Task | None = None
+) -> Validation:
     """Scores the method, in evaluation mode and in the precision of training, on some prepared cases."""
     method.eval()
     predict = predictor(setup.recipe, method, device=setup.device, precision=setup.precision)
     data_range = setup.plan.normalisers[setup.plan.target].data_range
-    result = validate(predict, store, [case.id for case in cases], data_range=data_range)
+    result = validate(predict, store, [case.id for case in cases], data_range=data_range, task=task)
     method.train()
     return result
 

@@ -1,7 +1,8 @@
 """Validation: whole held-out volumes, scored in normalised values inside the foreground, and inside the lesions.
 
 Beside each metric of the foreground there is one of the lesion (``lesion_mae``, ``lesion_ssim``, ...): the same inside
-every label above 0, averaged over the cases that have such a label.
+every label above 0, averaged over the cases that have such a label. A recipe that names a task (``search.task``) is
+also told how well that works on the predictions.
 """
 
 from __future__ import annotations
@@ -15,20 +16,25 @@ from numpy.typing import NDArray
 
 from voxlate.catalogue import pick
 from voxlate.inference.predict import Predictor
-from voxlate.metrics import METRICS, Metric
+from voxlate.metrics import METRICS, Metric, dice
 from voxlate.preprocess.store import PreparedStore
+from voxlate.training.task import Task
 
 Array = NDArray[np.float32]
 LESION_PREFIX = "lesion_"
+TASK_METRICS = {
+    "task_dice": Metric(dice, "higher", "none", "Dice of the task"),
+    "task_dice_real": Metric(dice, "higher", "none", "Dice of the task on the true target"),
+}
 
 
 def validation_metric(name: str) -> Metric:
-    """The metric that a name of a validation stands for: ``ssim``, or ``lesion_ssim``.
+    """The metric that a name of a validation stands for: ``ssim``, ``lesion_ssim``, or ``task_dice``.
 
     Raises:
         UsageError: If there is none.
     """
-    known = METRICS | {LESION_PREFIX + key: metric for key, metric in METRICS.items()}
+    known = METRICS | {LESION_PREFIX + key: metric for key, metric in METRICS.items()} | TASK_METRICS
     return pick(known, name, what="validation metric")
 
 
@@ -52,7 +58,9 @@ class Validation:
     example: Example
 
 
-def validate(predict: Predictor, store: PreparedStore, case_ids: Sequence[str], *, data_range: float) -> Validation:
+def validate(
+    predict: Predictor, store: PreparedStore, case_ids: Sequence[str], *, data_range: float, task: Task | None = None
+) -> Validation:
     """Predicts and scores every validation case.
 
     Args:
@@ -60,6 +68,7 @@ def validate(predict: Predictor, store: PreparedStore, case_ids: Sequence[str], 
         store: Prepared cases.
         case_ids: Which of them; at least one.
         data_range: Range of the normalised target, for PSNR and SSIM.
+        task: What is done with the predictions, if anything.
     """
     plan = store.plan
     rows: list[dict[str, float]] = []
@@ -74,6 +83,8 @@ def validate(predict: Predictor, store: PreparedStore, case_ids: Sequence[str], 
             lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
             inside = _score(prediction, truth, lesion, data_range=data_range)
             rows[-1] |= {LESION_PREFIX + name: value for name, value in inside.items()}
+        if task is not None:
+            rows[-1] |= task.score(case, prediction)
         if not examples:
             source = np.asarray(case.arrays[plan.source[0]][:])
             examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm))
