@@ -45,7 +45,7 @@ def draw_game(rows: Sequence[Mapping[str, Any]], *, objective: str = "vanilla") 
     if not has_game(rows):
         raise UsageError("the log of an adversarial pair", came="another one", remedy="Draw its curves instead.")
     curves = {curve.name: curve for curve in read_curves(rows)[0]}
-    figure = canvas.new_figure(height_mm=70.0)
+    figure = canvas.new_figure(height_mm=68.0)
     left, right = figure.subplots(1, 2)
     _draw(left, curves, LOSSES)
     left.set_title("Adversarial loss\n", loc="left")
@@ -54,14 +54,12 @@ def draw_game(rows: Sequence[Mapping[str, Any]], *, objective: str = "vanilla") 
     right.axhline(0.5, color=canvas.MUTED, linewidth=0.6)
     right.set_ylim(-0.02, 1.02)
     right.set_title("Discriminator's accuracy\n", loc="left")
-    right.text(
-        0, 1.03, "share of patches that see the foreground; line: chance", transform=right.transAxes, color=canvas.MUTED
-    )
+    right.text(0, 1.03, "patches that see the foreground; line: chance", transform=right.transAxes, color=canvas.MUTED)
     for axes in (left, right):
-        axes.set_xlabel("step; lines: running means")
+        axes.set_xlabel("step (running means)")
         axes.grid(visible=True, which="major")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1, handlelength=3.2)
-    figure.subplots_adjust(left=0.065, right=0.99, bottom=0.36, top=0.83, wspace=0.16)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=1, handlelength=3.2)
+    figure.subplots_adjust(left=0.065, right=0.99, bottom=0.34, top=0.83, wspace=0.2)
     return figure
 
 
@@ -69,7 +67,7 @@ def _coin(axes: Axes, objective: str) -> str:
     if objective != "vanilla":
         return "each network lowers its own"
     axes.axhline(_COIN, color=canvas.MUTED, linewidth=0.6)
-    return "each network lowers its own; line: ln 2, the discriminator tosses a coin"
+    return "line: ln 2, a discriminator that tosses a coin"
 
 
 def _draw(axes: Axes, curves: Mapping[str, Curve], names: Mapping[str, str]) -> None:
