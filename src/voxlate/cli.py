@@ -108,7 +108,10 @@ def train(
         else:
             run = verbs.train(data, recipe=resolved, out=out, resume=resume, report=watch.stage, observers=(watch,))
     if dry_run:
+        from voxlate.cohort import SHARE_FIELDS
+
         _console().print(forecast.plan_yaml, markup=False)
+        _print_rows("Split: subjects, and their share of the part", SHARE_FIELDS, forecast.shares)
         _print_rows("Forecast", ("what", "expected"), forecast.rows())
     else:
         _console().print(f"Model: {run / 'bundle'}")
@@ -142,7 +145,7 @@ def tune(
 
 @app.command()
 def translate(
-    model: Annotated[Path, typer.Argument(help="A run or a bundle.")],
+    model: Annotated[Path, typer.Argument(help="A run or a bundle; for a data set also a folder of several.")],
     scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
     out: Annotated[Path, typer.Option("--out", help="File for one volume, folder for a data set.")],
     target: Target = None,
@@ -150,9 +153,10 @@ def translate(
         list[str] | None,
         typer.Option(metavar="FIELD=VALUE", help="What is refused by default, as on_shear=resample; may be repeated."),
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
 ) -> None:
-    """Translate a volume or a data set."""
+    """Translate a volume, or what a data set lacks; a data set that lacks nothing is translated whole."""
     from voxlate import verbs
 
     with _watching() as watch:
@@ -162,16 +166,19 @@ def translate(
             out=out,
             target=target,
             accept={field: str(value) for field, value in _overrides(accept).items()},
+            every=every,
             overwrite=overwrite,
             report=watch.stage,
         )
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    for outcome in failed:
-        _errors().print(f"{outcome.case}: {outcome.reason}", markup=False, style="red")
+    if scan.suffix.casefold() in {".csv", ".tsv"} or scan.is_dir():
+        _print_outcomes(outcomes)
+    bad = [outcome for outcome in outcomes if outcome.is_bad]
+    for outcome in bad:
+        _errors().print(f"{outcome.case}, {outcome.target}: {outcome.reason}", markup=False, style="red")
     done = sum(outcome.status == "done" for outcome in outcomes)
     skipped = sum(outcome.status == "skipped" for outcome in outcomes)
-    _console().print(f"{done} translated, {skipped} finished before, {len(failed)} failed: {out}", markup=False)
-    if failed:
+    _console().print(f"{done} translated, {skipped} finished before, {len(bad)} failed: {out}", markup=False)
+    if bad:
         raise typer.Exit(1)
 
 
@@ -252,6 +259,15 @@ def _print_check(result: Any) -> None:  # noqa: ANN401
         _print_rows("Findings", ("severity", "case", "code", "finding"), result.findings)
     errors, warnings = result.errors, result.warnings
     _console().print(f"{errors} errors, {warnings} warnings")
+
+
+def _print_outcomes(outcomes: Any) -> None:  # noqa: ANN401
+    from voxlate.inference.outcome import sum_up
+
+    rows = [(one.case, one.target, one.status, one.model, one.reason) for one in outcomes]
+    _print_rows("Images", ("case", "target", "status", "model", "reason"), rows)
+    for sentence in sum_up(outcomes):
+        _console().print(sentence, markup=False)
 
 
 def _print_rows(title: str, fields: Any, rows: Any) -> None:  # noqa: ANN401

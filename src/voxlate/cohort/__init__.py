@@ -5,12 +5,21 @@ from voxlate.cohort.checks import preflight
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.layouts import LAYOUTS, index_cohort, recognise
 from voxlate.cohort.overview import CaseRow, attribute_counts, contrast_counts, left_out_counts, overview
-from voxlate.cohort.split_file import ShareRow, read_split, split_table, write_split
+from voxlate.cohort.split_file import (
+    SHARE_FIELDS,
+    ShareRow,
+    read_split,
+    share_cells,
+    split_table,
+    write_shares,
+    write_split,
+)
 from voxlate.cohort.splits import PARTS, Split, part_sizes, split_cohort
 
 __all__ = [
     "LAYOUTS",
     "PARTS",
+    "SHARE_FIELDS",
     "Case",
     "CaseRow",
     "Cohort",
@@ -28,7 +37,9 @@ __all__ = [
     "preflight",
     "read_split",
     "recognise",
+    "share_cells",
     "split_cohort",
     "split_table",
+    "write_shares",
     "write_split",
 ]

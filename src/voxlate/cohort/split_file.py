@@ -73,6 +73,34 @@ def _row(name: str, value: str, by_part: Mapping[str, list[set[tuple[str, str]]]
     return ShareRow(name, value, counts, shares)
 
 
+SHARE_FIELDS = ("attribute", "value", *PARTS)
+
+
+def share_cells(rows: Sequence[ShareRow]) -> list[tuple[str, ...]]:
+    """The rows of a ``split_table`` as text under ``SHARE_FIELDS``: subjects, and their share of the part.
+
+    Example:
+        >>> row = ShareRow("grade", "4", {"train": 9}, {"train": 0.45})
+        >>> share_cells([row])[0][:3]
+        ('grade', '4', '9 (45 %)')
+    """
+    return [
+        (
+            row.attribute or "all",
+            row.value,
+            *(f"{n} ({100 * row.shares[part]:.0f} %)" for part, n in row.subjects.items()),
+        )
+        for row in rows
+    ]
+
+
+def write_shares(split: Split, cohort: Cohort, path: Path) -> None:
+    """Writes the shares of every attribute's values in the parts as CSV, whole or not at all."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([SHARE_FIELDS, *share_cells(split_table(split, cohort))])
+    write_text(path, text.getvalue())
+
+
 def write_split(split: Split, cohort: Cohort, path: Path) -> None:
     """Writes ``case,subject,part`` and the attributes, a row per case of the split, whole or not at all.
 

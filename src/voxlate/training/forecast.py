@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from voxlate.cohort import share_cells, split_table
 from voxlate.config import Recipe
 from voxlate.methods.interface import count_parameters
 from voxlate.training.checkpoints import KEEP
@@ -35,6 +36,7 @@ class Forecast:
     Attributes:
         plan_yaml: The plan that the run would have.
         cases: Number of cases to train on, to validate on and left for testing.
+        shares: How attributes are spread over these parts, under ``SHARE_FIELDS``.
         networks: What is trained, in words: from a part to its size.
         steps: Steps that the budget allows.
         seconds: Wall time, preparation and validations included.
@@ -44,6 +46,7 @@ class Forecast:
 
     plan_yaml: str
     cases: tuple[int, int, int]
+    shares: list[tuple[str, ...]]
     networks: Mapping[str, str]
     steps: int
     seconds: float
@@ -86,6 +89,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forec
     return Forecast(
         plan_yaml=setup.plan.to_yaml(),
         cases=(train, validation, test),
+        shares=share_cells(split_table(setup.split, setup.cohort)),
         networks=probe.networks,
         steps=steps,
         seconds=(train + validation) * probe.prepare_s + seconds,

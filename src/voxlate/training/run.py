@@ -42,6 +42,11 @@ class RunFolder:
         return self.folder / "split.csv"
 
     @property
+    def shares(self) -> Path:
+        """How the values of every attribute are spread over the parts."""
+        return self.folder / "split_shares.csv"
+
+    @property
     def log(self) -> Path:
         """One JSON line per step or validation."""
         return self.folder / "log.jsonl"
