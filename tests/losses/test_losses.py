@@ -13,11 +13,31 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from voxlate.errors import UsageError
-from voxlate.losses import LOSSES, WeightedLoss
+from voxlate.losses import LOSSES, Loss, WeightedLoss
+from voxlate.losses.features import FeatureLoss
+from voxlate.networks import NETWORKS
+from voxlate.networks.activations import Activations
+from voxlate.networks.feature_network import FeatureNetwork
 
 every_loss = pytest.mark.parametrize("name", list(LOSSES))
-BUILT_ALONE = [name for name in LOSSES if name != "features"]
 both_dims = pytest.mark.parametrize("dims", [2, 3])
+NEEDED: dict[str, dict[str, Any]] = {"features": {"network": "run"}}
+"""Options that have no default."""
+
+
+def build(name: str, dims: int) -> Loss:
+    """An entry of the catalogue, ready to be called."""
+    return ready(LOSSES[name](dims=dims, data_range=1.0, **NEEDED.get(name, {})), dims)
+
+
+def ready(loss: Loss, dims: int) -> Loss:
+    """The loss; if it is that of features, with a small network."""
+    if isinstance(loss, FeatureLoss):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            unet = NETWORKS["unet"](dims=dims, in_channels=1, out_channels=1, channels=(4, 8))
+        loss.attach(FeatureNetwork(Activations(unet, ["encoder.1"]), dims=dims, outside=-1.0, divisor=2))
+    return loss
 
 
 def images(
@@ -34,7 +54,7 @@ def images(
 @both_dims
 def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, dims: int) -> None:
     prediction, target, mask = images(dims, channels=2)
-    loss = LOSSES[name](dims=dims, data_range=1.0)
+    loss = build(name, dims)
     prediction.requires_grad_()
     value = loss(prediction, target, mask, labels=torch.ones_like(mask))
     value.backward()
@@ -55,7 +75,7 @@ def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, d
 def test_empty_mask_gives_0_without_nan(name: str) -> None:
     prediction, target, mask = images(2)
     prediction.requires_grad_()
-    loss = LOSSES[name](dims=2, data_range=1.0)
+    loss = build(name, 2)
     value = loss(prediction, target, torch.zeros_like(mask), labels=torch.ones_like(mask))
     value.backward()
     assert float(value.detach()) == 0
@@ -67,16 +87,16 @@ def test_empty_mask_gives_0_without_nan(name: str) -> None:
 def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
     prediction, target, mask = images(2)
     mask[1] = 0
-    loss = LOSSES[name](dims=2, data_range=1.0)
+    loss = build(name, 2)
     assert float(loss(prediction, target, mask, labels=torch.ones_like(mask))) == pytest.approx(
         float(loss(prediction[:1], target[:1], mask[:1], labels=torch.ones_like(mask[:1])))
     )
 
 
-@pytest.mark.parametrize("name", ["l1", "l2", "euclidean", "huber"])
+@pytest.mark.parametrize("name", ["l1", "l2", "euclidean", "huber", "features"])
 def test_what_the_mask_leaves_out_has_no_influence_not_even_nan(name: str) -> None:
     prediction, target, mask = images(2)
-    loss = LOSSES[name](dims=2, data_range=1.0)
+    loss = build(name, 2)
     expected = loss(prediction, target, mask)
     spoiled = target.masked_fill(mask == 0, float("nan"))
     assert torch.equal(loss(prediction, spoiled, mask), expected)
@@ -182,7 +202,9 @@ def test_weighted_loss_refuses_a_section_it_cannot_use(section: dict[str, Any], 
 
 def test_weighted_loss_computes_in_float32_under_autocast() -> None:
     prediction, target, mask = images(2, size=40)
-    loss = WeightedLoss(dict.fromkeys(BUILT_ALONE, 1.0), dims=2, data_range=1.0)
+    loss = WeightedLoss({name: {"weight": 1.0, **NEEDED.get(name, {})} for name in LOSSES}, dims=2, data_range=1.0)
+    for term in loss.terms.values():
+        ready(term, 2)
     expected, _ = loss(prediction, target, mask, mask)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found, _ = loss(prediction, target, mask, mask)

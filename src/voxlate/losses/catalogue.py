@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from voxlate.losses.features import features
 from voxlate.losses.lesion import lesion_mask
 from voxlate.losses.pixelwise import Loss, euclidean, huber, l1, l2
 from voxlate.losses.ssim import ssim
@@ -15,6 +16,7 @@ LOSSES: dict[str, Callable[..., Loss]] = {
     "huber": huber,
     "ssim": ssim,
     "lesion_mask": lesion_mask,
+    "features": features,
 }
 
 LABELLED = frozenset({"lesion_mask"})

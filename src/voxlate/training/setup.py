@@ -13,7 +13,7 @@ import torch
 from voxlate.bundle import build_translator
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.checks import preflight
-from voxlate.cohort.split_file import read_split, write_split
+from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
 from voxlate.config import Recipe, parse_yaml
 from voxlate.errors import CohortError, UsageError
@@ -23,6 +23,7 @@ from voxlate.methods.interface import Trainable
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.store import PreparedStore
+from voxlate.training.features import attach_features
 from voxlate.training.run import RunFolder
 from voxlate.windows import Window
 
@@ -118,6 +119,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     plan = make_plan(fingerprint, recipe.plan, source=recipe.source, target=recipe.target)
     if run is not None:
         write_split(split, cohort, run.split)
+        write_shares(split, cohort, run.shares)
         write_text(run.fingerprint, fingerprint.model_dump_json(indent=1) + "\n")
         write_text(run.plan, plan.to_yaml())
     setup = Setup(recipe, cohort, split, fingerprint, plan)
@@ -137,7 +139,8 @@ def build_trainable(setup: Setup) -> Trainable:
     """The recipe's method with freshly drawn weights, on the device.
 
     Raises:
-        UsageError: If the method needs no training.
+        UsageError: If the method needs no training, or the feature loss's network cannot take the target.
+        BundleError: If that network is refused.
     """
     torch.manual_seed(setup.recipe.training.seed)
     translator = build_translator(setup.recipe, setup.plan)
@@ -148,6 +151,7 @@ def build_trainable(setup: Setup) -> Trainable:
             where="method.name",
             remedy="Use regression, say; the baselines are part of every evaluation.",
         )
+    attach_features(translator.loss, setup)
     return channels_last(translator.to(setup.device), dims=Window(setup.recipe.window).dims)
 
 
