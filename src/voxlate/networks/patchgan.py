@@ -9,7 +9,7 @@ Its traps, and those of its neighbours:
   list would judge every feature map. Here only the score comes back.
 - Its normalisation is ``batch`` unless told otherwise. With one sample in a batch that is an instance normalisation in
   training and another function in evaluation, and real and predicted images in different batches are told apart by
-  their statistics. Here the default is ``instance``, and with a learned scale and offset, which MONAI's has not.
+  their statistics. Here the default is ``instance``, and Voxlate's own, which has a learned scale and offset.
 - MONAI's ``PatchAdversarialLoss`` applies an activation to the scores unless told otherwise: a leaky rectifier before
   least squares (``no_activation_leastsq=False``), a hyperbolic tangent before the hinge, under which the hinge never
   lets go. The scores here are logits, meant for a loss without one.
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from voxlate.errors import UsageError
-from voxlate.networks.blocks import Dims
+from voxlate.networks.blocks import Dims, normalisation
 
 
 def patchgan(
@@ -50,15 +50,17 @@ def patchgan(
     """
     from monai.networks.nets.patchgan_discriminator import PatchDiscriminator
 
-    norm = {"batch": "batch", "instance": ("instance", {"affine": True}), "none": None}[normalise]
     chain: nn.Module = PatchDiscriminator(
         spatial_dims=dims,
         channels=width,
         in_channels=in_channels,
         num_layers_d=layers,
-        norm=norm,
+        norm=None if normalise == "none" else normalise,
         bias=normalise == "none",
     )
+    for name, part in list(chain.named_modules()):
+        if isinstance(part, nn.InstanceNorm2d | nn.InstanceNorm3d):
+            chain.set_submodule(name, normalisation("instance", dims, part.num_features))
     if spectral:
         for layer in convolutions(chain):
             spectral_norm(layer)
