@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from voxlate.bundle import Bundle, build_translator, read_bundle
+from voxlate.bundle import MANIFEST, Bundle, build_translator, read_bundle
 from voxlate.cohort import Case
 from voxlate.config import Reading, describe
 from voxlate.contrast import get_contrast
@@ -26,10 +26,29 @@ from voxlate.windows import Window
 
 @dataclass(frozen=True)
 class Model:
-    """A checked bundle and its predictor."""
+    """A checked bundle and its predictor.
+
+    Attributes:
+        bundle: The bundle.
+        predict: Maps normalised sources to the normalised target.
+        name: What lists call it: the recipe's name, or that of its folder among several.
+    """
 
     bundle: Bundle
     predict: Predictor
+    name: str
+
+    @property
+    def target(self) -> str:
+        """The contrast that comes out."""
+        return self.bundle.recipe.target
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The contrasts that a case must have: the sources, and a mask file where the plan knows no other way."""
+        rule = self.bundle.plan.mask
+        mask = {"mask"} if rule.kind == "file" and rule.otherwise is None else set()
+        return frozenset({*self.bundle.recipe.source, *mask})
 
     def unseen(self, cases: Sequence[Case]) -> list[Case]:
         """The cases of whose source images neither training nor the choice of weights has seen any, by their hashes."""
@@ -95,4 +114,25 @@ def load_model(path: Path, *, device: torch.device | None = None) -> Model:
             ) from error
         dims = Window(bundle.recipe.window).dims
         translator = channels_last(translator.to(device).eval(), dims=dims)
-    return Model(bundle, predictor(bundle.recipe, translator, device=device, precision="fp32"))
+    predict = predictor(bundle.recipe, translator, device=device, precision="fp32")
+    return Model(bundle, predict, name=bundle.recipe.name)
+
+
+def load_models(path: Path, *, device: torch.device | None = None) -> list[Model]:
+    """The model of a run or bundle, or every model of a folder whose sub-folders are runs or bundles.
+
+    Args:
+        path: The run, the bundle, or the folder; its models are ordered by the names of their sub-folders.
+        device: Where they compute.
+
+    Raises:
+        BundleError: If there is no model, or one is refused.
+    """
+    inside = [] if _is_model(path) or not path.is_dir() else [one for one in sorted(path.iterdir()) if _is_model(one)]
+    if not inside:
+        return [load_model(path, device=device)]
+    return [replace(load_model(folder, device=device), name=folder.name) for folder in inside]
+
+
+def _is_model(path: Path) -> bool:
+    return any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))

@@ -1,38 +1,27 @@
-"""A bundle over a file and over a data set: outputs appear whole or not at all, finished cases are skipped."""
+"""A bundle over a file, and models over a data set: outputs appear whole or not at all, finished ones are skipped."""
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from voxlate.cohort import Case, Cohort
 from voxlate.errors import UsageError, VoxlateError, WriteError
+from voxlate.inference.derivatives import check_place, target_path, write_completed, write_description, write_manifest
+from voxlate.inference.imputation import Decision, decide
 from voxlate.inference.model import Model
+from voxlate.inference.outcome import Outcome
 from voxlate.io import file_digest, write_volume
-from voxlate.io.atomic import check_writable, remove_stale, write_text
+from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.io.provenance import FileRecord, ModelRecord, Provenance, read_provenance
 from voxlate.preprocess.prepare import PreparedCase
 
 logger = logging.getLogger(__name__)
-MANIFEST_FIELDS = ("case", "status", "seconds", "reason")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one case: a line of ``manifest.csv``."""
-
-    case: str
-    status: Literal["done", "skipped", "failed"]
-    seconds: float
-    reason: str = ""
 
 
 def translate_file(model: Model, case: Case, path: Path, *, overwrite: bool = False) -> Outcome:
@@ -43,42 +32,55 @@ def translate_file(model: Model, case: Case, path: Path, *, overwrite: bool = Fa
     """
     began = time.monotonic()
     check_writable(path.parent, names=(path.name,))
-    provenance = _provenance(model, case)
-    if _is_finished(path, provenance, overwrite=overwrite):
-        return Outcome(case.id, "skipped", time.monotonic() - began, "the recorded hashes match")
-    _write(model, model.prepare(case), provenance, path)
-    return Outcome(case.id, "done", time.monotonic() - began)
+    work = _Work(model, case, path)
+    read = work.read(overwrite=overwrite)
+    if read.prepared is not None:
+        work.write(read.provenance, read.prepared)
+    return work.outcome(finished=read.prepared is None, seconds=time.monotonic() - began)
 
 
 def translate_cohort(
-    model: Model,
+    models: Sequence[Model],
     cohort: Cohort,
     folder: Path,
     *,
+    every: bool = False,
     overwrite: bool = False,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
-    """Translates every case of a data set to ``<case>/<case>_<target>.nii.gz`` and keeps ``manifest.csv``.
+    """Makes what a data set lacks, or translates all of it, into ``<case>/<case>_<target>.nii.gz``.
 
-    A case that fails is named with its reason and the others go on. The next case is read while one is computed.
+    What is made, and by which model, is told in ``voxlate.inference.imputation``; what else is written, in
+    ``voxlate.inference.derivatives``. A case that fails is named with its reason and the others go on. The next case
+    is read while one is computed. The data set is only read.
+
+    Args:
+        models: At least one.
+        cohort: The data set.
+        folder: Where the output goes.
+        every: Whether cases that have the target are translated although others lack it.
+        overwrite: Whether images that are there are made anew.
+        report: Called with the number of finished images and of all.
 
     Raises:
+        UsageError: If the folder is the data set or in it.
         LockedError: If another process writes to the folder.
     """
     outcomes: list[Outcome] = []
+    check_place(folder, cohort)
     check_writable(folder)
     with hold(folder, what="translation"):
         remove_stale(folder)
-        for case, reading in _read_ahead(model, cohort.cases, folder, overwrite=overwrite):
-            outcomes.append(_one(model, case, reading, folder))
-            _write_manifest(outcomes, folder / "manifest.csv")
-            report(len(outcomes), len(cohort.cases))
+        write_description(folder, cohort)
+        decisions = decide(models, cohort, every=every)
+        for decision, reading in _read_ahead(decisions, folder, overwrite=overwrite):
+            outcomes.append(_untouched(decision) if reading is None else _one(*reading))
+            if reading is not None:
+                write_manifest(outcomes, folder)
+            report(len(outcomes), len(decisions))
+        write_manifest(outcomes, folder)
+        write_completed(outcomes, cohort, folder)
     return outcomes
-
-
-def target_path(folder: Path, case_id: str, target: str) -> Path:
-    """Where a data set's translated case lies."""
-    return folder / case_id / f"{case_id}_{target}.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -89,45 +91,85 @@ class _Reading:
     prepared: PreparedCase | None
 
 
+@dataclass(frozen=True)
+class _Work:
+    """An image to be made."""
+
+    model: Model
+    case: Case
+    path: Path
+
+    def read(self, *, overwrite: bool) -> _Reading:
+        provenance = _provenance(self.model, self.case)
+        finished = _is_finished(self.path, provenance, overwrite=overwrite)
+        return _Reading(provenance, None if finished else self.model.prepare(self.case))
+
+    def write(self, provenance: Provenance, prepared: PreparedCase) -> None:
+        volume = self.model.translate(prepared)
+        complete = provenance.model_copy(update={"notes": (*provenance.notes, *prepared.notes)})
+        write_volume(volume, self.path, provenance=complete, overwrite=True)
+
+    def outcome(self, *, finished: bool = False, seconds: float = 0.0) -> Outcome:
+        return Outcome(
+            self.case.id,
+            "skipped" if finished else "done",
+            seconds,
+            reason="the recorded hashes match" if finished else "",
+            target=self.model.target,
+            model=self.model.name,
+            sources=self.model.bundle.recipe.source,
+            has_target=self.model.target in self.case.paths,
+        )
+
+
 def _read_ahead(
-    model: Model, cases: Sequence[Case], folder: Path, *, overwrite: bool
-) -> Iterator[tuple[Case, Future[_Reading]]]:
-    """Each case with its reading, one case ahead of the one that is computed."""
-
-    def read(case: Case) -> _Reading:
-        path = target_path(folder, case.id, model.bundle.recipe.target)
-        provenance = _provenance(model, case)
-        finished = _is_finished(path, provenance, overwrite=overwrite)
-        return _Reading(provenance, None if finished else model.prepare(case))
-
+    decisions: Sequence[Decision], folder: Path, *, overwrite: bool
+) -> Iterator[tuple[Decision, tuple[_Work, Future[_Reading]] | None]]:
+    """Each decision, with its reading if an image is made; one case is read ahead of the one that is computed."""
+    work = [
+        _Work(decision.model, decision.case, target_path(folder, decision.case.id, decision.target))
+        for decision in decisions
+        if decision.model is not None
+    ]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = [pool.submit(read, case) for case in cases[:1]]
-        for number, case in enumerate(cases):
-            waiting += [pool.submit(read, after) for after in cases[number + 1 : number + 2]]
-            yield case, waiting.pop(0)
+
+        def submit(item: _Work) -> tuple[_Work, Future[_Reading]]:
+            return item, pool.submit(item.read, overwrite=overwrite)
+
+        number, waiting = 0, [submit(item) for item in work[:1]]
+        for decision in decisions:
+            if decision.model is None:
+                yield decision, None
+                continue
+            number += 1
+            waiting += [submit(item) for item in work[number : number + 1]]
+            yield decision, waiting.pop(0)
 
 
-def _one(model: Model, case: Case, reading: Future[_Reading], folder: Path) -> Outcome:
+def _untouched(decision: Decision) -> Outcome:
+    return Outcome(
+        decision.case.id,
+        decision.status,
+        reason=decision.reason,
+        target=decision.target,
+        has_target=decision.has_target,
+    )
+
+
+def _one(work: _Work, reading: Future[_Reading]) -> Outcome:
     began = time.monotonic()
     try:
         read = reading.result()
-        if read.prepared is None:
-            return Outcome(case.id, "skipped", time.monotonic() - began, "the recorded hashes match")
-        path = target_path(folder, case.id, model.bundle.recipe.target)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(model, read.prepared, read.provenance, path)
+        if read.prepared is not None:
+            work.path.parent.mkdir(parents=True, exist_ok=True)
+            work.write(read.provenance, read.prepared)
+        return work.outcome(finished=read.prepared is None, seconds=time.monotonic() - began)
     except VoxlateError as error:
-        return Outcome(case.id, "failed", time.monotonic() - began, str(error))
+        reason = str(error)
     except Exception as error:  # one case never affects another, whatever its file makes a library do
-        logger.warning("case %s failed unexpectedly", case.id, exc_info=True)
-        return Outcome(case.id, "failed", time.monotonic() - began, f"{type(error).__name__}: {error}")
-    return Outcome(case.id, "done", time.monotonic() - began)
-
-
-def _write(model: Model, prepared: PreparedCase, provenance: Provenance, path: Path) -> None:
-    volume = model.translate(prepared)
-    complete = provenance.model_copy(update={"notes": (*provenance.notes, *prepared.notes)})
-    write_volume(volume, path, provenance=complete, overwrite=True)
+        logger.warning("case %s failed unexpectedly", work.case.id, exc_info=True)
+        reason = f"{type(error).__name__}: {error}"
+    return replace(work.outcome(seconds=time.monotonic() - began), status="failed", reason=reason)
 
 
 def _provenance(model: Model, case: Case) -> Provenance:
@@ -172,11 +214,3 @@ def _is_finished(path: Path, provenance: Provenance, *, overwrite: bool) -> bool
         )
     same = (old.sources, old.model, old.target) == (provenance.sources, provenance.model, provenance.target)
     return same and old.output_sha256 == file_digest(path)
-
-
-def _write_manifest(outcomes: Sequence[Outcome], path: Path) -> None:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(MANIFEST_FIELDS)
-    writer.writerows((o.case, o.status, f"{o.seconds:.3f}", o.reason) for o in outcomes)
-    write_text(path, buffer.getvalue())

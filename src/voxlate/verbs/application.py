@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from voxlate.config import Recipe
 from voxlate.errors import UsageError
-from voxlate.verbs.learning import resolve_recipe
 from voxlate.verbs.progress import ProgressReport, silent
 
 if TYPE_CHECKING:
-    from voxlate.inference.translate import Outcome
+    from voxlate.inference.model import Model
+    from voxlate.inference.outcome import Outcome
     from voxlate.reporting.evaluation import Evaluated
 
 
@@ -24,40 +24,50 @@ def translate(
     out: str | Path,
     target: str | None = None,
     accept: Mapping[str, str] | None = None,
+    every: bool = False,
     overwrite: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
-    """Translates a volume file or a data set.
+    """Translates a volume file, or fills the gaps of a data set.
+
+    If some case of a data set lacks the target, those that have it are left alone; if none does, all are translated.
 
     Args:
-        model: A run or a bundle.
+        model: A run or a bundle; for a data set also a folder of several.
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
-        target: The wanted contrast, which must be the model's.
+        target: The wanted contrast; of several models only those that make it are used.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
             ``{"on_shear": "resample"}``; what was accepted is recorded in the sidecar.
+        every: Translate every case of the data set, also those that have the target.
         overwrite: Replace files that are there.
-        report: Called with the number of finished cases.
+        report: Called with the number of finished images.
+
+    Returns:
+        An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        UsageError: If the model cannot do what is asked.
+        UsageError: If the model cannot do what is asked, or the output would lie among the originals.
         VoxlateError: If the single input is refused.
     """
-    from voxlate.cohort import index_cohort
-    from voxlate.inference.model import load_model
     from voxlate.inference.translate import translate_cohort, translate_file
 
-    loaded = load_model(Path(model)).accepting(accept or {})
-    recipe = loaded.bundle.recipe
-    if target is not None and resolve_recipe(recipe, target=target).target != recipe.target:
-        raise UsageError(
-            f"the target {recipe.target}", came=repr(target), where=model, remedy="Use a model trained for it."
+    models = _models(Path(model), target=target, accept=accept or {})
+    if _is_data_set(Path(scan)):
+        from voxlate.cohort import index_cohort
+
+        return translate_cohort(
+            models,
+            index_cohort(Path(scan)),
+            Path(out),
+            every=every,
+            overwrite=overwrite,
+            report=partial(report, "translate"),
         )
-    if Path(scan).is_dir():
-        cohort = index_cohort(Path(scan))
-        return translate_cohort(loaded, cohort, Path(out), overwrite=overwrite, report=partial(report, "translate"))
+    single = _only(models, where=Path(model))
+    recipe = single.bundle.recipe
     case = _single_case(Path(scan), recipe)
-    return [translate_file(loaded, case, _single_output(Path(out), case.id, recipe.target), overwrite=overwrite)]
+    return [translate_file(single, case, _single_output(Path(out), case.id, recipe.target), overwrite=overwrite)]
 
 
 def evaluate(
@@ -88,6 +98,34 @@ def evaluate(
     if unknown:
         raise UsageError("the aspect fidelity", came=", ".join(sorted(unknown)), where="--aspect", remedy="Use it.")
     return evaluate_fidelity(Path(model), Path(data), Path(out), split=split, report=report)
+
+
+def _models(path: Path, *, target: str | None, accept: Mapping[str, str]) -> list[Model]:
+    from voxlate.contrast import get_contrast
+    from voxlate.inference.model import load_models
+
+    models = load_models(path)
+    wanted = get_contrast(target).name if target else None
+    fitting = [model.accepting(accept) for model in models if wanted in {None, model.target}]
+    if not fitting:
+        targets = " or ".join(sorted({model.target for model in models}))
+        raise UsageError(f"the target {targets}", came=repr(target), where=path, remedy="Use a model trained for it.")
+    return fitting
+
+
+def _only(models: Sequence[Model], *, where: Path) -> Model:
+    if len(models) > 1:
+        raise UsageError(
+            "one model for one file",
+            came=f"{len(models)}: {', '.join(model.name for model in models)}",
+            where=where,
+            remedy="Name one of them.",
+        )
+    return models[0]
+
+
+def _is_data_set(path: Path) -> bool:
+    return path.is_dir() or (path.is_file() and path.suffix.casefold() in {".csv", ".tsv"})
 
 
 def _single_case(path: Path, recipe: Recipe) -> Any:  # noqa: ANN401

@@ -73,4 +73,4 @@ def _translate_unseen(run: Path, data: Path, out: Path, report: ProgressReport) 
 
     model, cohort = load_model(run), index_cohort(data)
     held_out = replace(cohort, cases=tuple(model.unseen(cohort.cases)))
-    translate_cohort(model, held_out, out, report=partial(report, "translate"))
+    translate_cohort([model], held_out, out, every=True, report=partial(report, "translate"))

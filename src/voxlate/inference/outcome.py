@@ -1,0 +1,88 @@
+"""What became of one contrast of one case, and the sentences that sum a data set up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from voxlate.contrast import get_contrast
+
+Status = Literal["done", "skipped", "present", "cannot", "failed"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A line of ``manifest.csv``.
+
+    Attributes:
+        case: Id of the case.
+        status: ``done``; ``skipped`` if it was done before; ``present`` if the case has the scan, which was left alone;
+            ``cannot`` if no model has what it needs; ``failed``.
+        seconds: How long it took.
+        reason: Why, where it needs one.
+        target: The contrast in question.
+        model: Name of the model that made it.
+        sources: Contrasts that it was made from.
+        has_target: Whether the case has a scan of the target, one that no model made.
+    """
+
+    case: str
+    status: Status
+    seconds: float = 0.0
+    reason: str = ""
+    target: str = ""
+    model: str = ""
+    sources: tuple[str, ...] = ()
+    has_target: bool = False
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the image is there, made now or before."""
+        return self.status in {"done", "skipped"}
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether what was asked for is not there."""
+        return self.status in {"cannot", "failed"}
+
+
+def sum_up(outcomes: Sequence[Outcome]) -> list[str]:
+    """A sentence for each target: which cases lacked it, and what was done about it."""
+    targets = dict.fromkeys(outcome.target for outcome in outcomes)
+    return [_sentence(target, [one for one in outcomes if one.target == target]) for target in targets]
+
+
+def _sentence(target: str, outcomes: Sequence[Outcome]) -> str:
+    title, total = get_contrast(target).title, len(outcomes)
+    lacking = [one for one in outcomes if not one.has_target]
+    left = [one for one in outcomes if one.status == "present"]
+    made = sum(one.is_made for one in outcomes)
+    if left:
+        kept = f"{_count(len(left))} it and {_were(len(left))} left alone (--all translates them too)"
+        return f"{_filled(title, lacking, total)}; {kept}." if lacking else _all_present(title, total)
+    if len(lacking) == total:
+        return f"{_filled(title, lacking, total)}."
+    if lacking:
+        return f"{made} of {total} cases {_were(made)} translated to {title}, those that have it already included."
+    return f"No case lacks {title}, so every one is translated: {made} of {total} {_were(made)}."
+
+
+def _filled(title: str, lacking: Sequence[Outcome], total: int) -> str:
+    filled, bad = sum(one.is_made for one in lacking), sum(one.is_bad for one in lacking)
+    lack = f"{len(lacking)} of {total} cases {'lacks' if len(lacking) == 1 else 'lack'} {title}"
+    if not bad:
+        return f"{lack} and {_were(filled)} filled"
+    return f"{lack}: {filled} {_were(filled)} filled, {bad} could not be"
+
+
+def _all_present(title: str, total: int) -> str:
+    return f"No case lacks {title}: {total} {_were(total)} left alone (--all translates them too)."
+
+
+def _count(number: int) -> str:
+    return f"{number} {'has' if number == 1 else 'have'}"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
