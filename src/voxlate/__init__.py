@@ -12,6 +12,7 @@ from voxlate._version import __version__
 
 __all__ = [
     "__version__",
+    "ablate",
     "check",
     "demo",
     "evaluate",

@@ -144,6 +144,43 @@ def tune(
 
 
 @app.command()
+def ablate(
+    data: Data,
+    recipe: RecipeName,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")],
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LOSS.TERM", help="Term of the loss to take away, as loss.lesion_mask; may be repeated."),
+    ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option(metavar="A.B=VALUE", help="Recipe field to change; may be repeated.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Runs of each variant, with consecutive seeds.", min=1)] = 3,
+    settings: Settings = None,
+) -> None:
+    """Train a recipe with and without something, and compare; the same command again goes on."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        result = verbs.ablate(
+            data,
+            recipe=verbs.resolve_recipe(recipe, overrides=_overrides(settings)),
+            changes={**verbs.switched_off(without or ()), **_overrides(change)},
+            out=out,
+            seeds=seeds,
+            report=watch.stage,
+            observers=(watch,),
+        )
+    _print_rows("With and without", result.fields, result.rows)
+    _console().print(result.sentence, markup=False)
+    _console().print(f"Report: {result.page}", markup=False)
+    for case, reason in result.failed:
+        _errors().print(f"{case}: {reason}", markup=False, style="red")
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def translate(
     model: Annotated[Path, typer.Argument(help="A run or a bundle; for a data set also a folder of several.")],
     scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],

@@ -75,6 +75,19 @@ def compare_variants(
     return sorted(rows, key=lambda row: (row["region"] not in {FOREGROUND, LESION}, metrics.index(row["metric"])))
 
 
+def differences(runs: Sequence[ScoredRun], one: str, other: str, *, region: str, metric: str) -> dict[int, Table]:
+    """Of each seed, from a case to ``one`` minus ``other``, where both are finite."""
+    found: dict[int, dict[str, Table]] = {}
+    for run in runs:
+        found.setdefault(run.seed, {})[run.variant] = _tables(run).get((region, metric), {})
+    taken = {}
+    for seed, sides in found.items():
+        ours, theirs = sides.get(one, {}), sides.get(other, {})
+        paired = {case: value - theirs[case] for case, value in ours.items() if case in theirs}
+        taken[seed] = {case: value for case, value in paired.items() if math.isfinite(value)}
+    return taken
+
+
 def crossed_interval(differences: NDArray[np.float64], *, confidence: float = 0.95) -> tuple[float, float] | None:
     """Interval of the mean of differences that vary over seeds and over cases.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -52,27 +52,45 @@ def draw_box_plots(
     figure = canvas.new_figure(height_mm=74.0)
     axes = np.ravel(figure.subplots(1, len(plots), squeeze=False))
     for place, (metric, values, unit) in zip(axes, plots, strict=True):
-        _draw_metric(place, values, metric=metric, unit=unit)
+        draw_boxes(place, values, metric=metric, unit=unit)
     figure.subplots_adjust(left=0.075, right=0.99, bottom=0.18, top=0.78, wspace=0.32)
-    few = max(len(cases) for plot in plots for cases in plot[1].values()) < FEWEST_FOR_A_BOX
-    shapes = "Line: median; too few cases for a box." if few else "Box: quartiles and median; whiskers: all cases."
     name = f"Region: {canvas.legible(region, longest=40)}"
     figure.text(0.008, 0.965, name, fontweight="bold", fontsize=canvas.HEADING, va="top")
-    figure.text(0.008, 0.02, f"A point is a case; a thin line joins the same case. {shapes}", color=canvas.MUTED)
+    figure.text(0.008, 0.02, legend([values for _, values, _ in plots]), color=canvas.MUTED)
     return figure
 
 
-def _draw_metric(axes: Axes, values: Scores, *, metric: str, unit: str) -> None:
+def legend(plots: Sequence[Scores]) -> str:
+    """What the shapes of these plots mean, in words."""
+    few = max(len(cases) for values in plots for cases in values.values()) < FEWEST_FOR_A_BOX
+    shapes = "Line: median; too few cases for a box." if few else "Box: quartiles and median; whiskers: all cases."
+    return f"A point is a case; a thin line joins the same case. {shapes}"
+
+
+def draw_boxes(
+    axes: Axes, values: Scores, *, metric: str, unit: str, title: str = "", names: Mapping[str, str] | None = None
+) -> None:
+    """One metric: a box per method, in the order given, every case a point, thin lines between the same cases.
+
+    Args:
+        axes: Where to draw.
+        values: From a method to the values of its cases.
+        metric: Decides how numbers are written, and which direction is better.
+        unit: Unit of the values.
+        title: Heading; by default the metric's.
+        names: What to write under a box in place of the method's name.
+    """
     _draw_pairs(axes, values)
     for place, (method, cases) in enumerate(values.items()):
         _draw_method(axes, list(cases.values()), place=place, method=method, metric=metric)
-    labels = [f"{canvas.legible(method, longest=16)}\nn = {len(cases)}" for method, cases in values.items()]
+    titles = {method: (names or {}).get(method) or canvas.legible(method, longest=16) for method in values}
+    labels = [f"{titles[method]}\nn = {len(cases)}" for method, cases in values.items()]
     axes.set_xticks(range(len(values)), labels)
     axes.set_xlim(-0.55, len(values) - 0.3)
     axes.margins(y=0.08)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=True, axis="y")
-    axes.set_title(f"{metric_title(metric, unit=unit)}\n", loc="left")
+    axes.set_title(f"{title or metric_title(metric, unit=unit)}\n", loc="left")
     axes.text(0, 1.03, f"{arrow(metric)} {direction(metric)}", transform=axes.transAxes, color=canvas.MUTED)
 
 
@@ -119,5 +137,5 @@ def _draw_method(axes: Axes, values: list[float], *, place: int, method: str, me
 
 
 def _look(method: str, place: int) -> tuple[str, str]:
-    series = {"identity": 0, "lookup": 1, "model": 2}.get(method, place % len(canvas.SERIES))
+    series = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}.get(method, place % len(canvas.SERIES))
     return canvas.SERIES[series][0], canvas.SERIES[series][1]

@@ -21,7 +21,7 @@ from voxlate._version import __version__
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
 from voxlate.reporting.caveats import caveats
-from voxlate.reporting.tables import comparison_tables, score_tables, slice_tables
+from voxlate.reporting.tables import Table, comparison_tables, score_tables, slice_tables
 from voxlate.reporting.words import meaning, metric_title
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -45,6 +45,23 @@ class Illustration:
 
 
 @dataclass(frozen=True)
+class Section:
+    """Tables of a kind of their own, which stand before the scores.
+
+    Attributes:
+        title: Heading of the section.
+        note: How to read it, as sentences.
+        caption: What the numbers in the cells are, under each table's name.
+        tables: One after the other.
+    """
+
+    title: str
+    note: str
+    caption: str
+    tables: Sequence[Table]
+
+
+@dataclass(frozen=True)
 class Report:
     """What a page says.
 
@@ -56,6 +73,8 @@ class Report:
         illustrations: Figures, in the order in which they are read.
         facts: Provenance from a name to its value: model digest, recipe, cohort, split, software.
         warnings: What a reader must know before the numbers, one sentence each.
+        sections: Tables that stand before the scores.
+        terms: Words of these tables, each with its meaning, for the end of the page.
     """
 
     title: str
@@ -64,6 +83,8 @@ class Report:
     illustrations: Sequence[Illustration] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    sections: Sequence[Section] = ()
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_report(report: Report) -> str:
@@ -82,7 +103,7 @@ def render_report(report: Report) -> str:
         slice_tables=slices,
         comparison_tables=comparison_tables(report.summary),
         figures=[embed(illustration) for illustration in report.illustrations],
-        glossary=_glossary(metrics),
+        glossary=[*_glossary(metrics), *report.terms.items()],
     )
 
 

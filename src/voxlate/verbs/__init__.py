@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from voxlate.verbs.ablation import ablate, switched_off
 from voxlate.verbs.application import evaluate, translate
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demonstration import Demonstrated, demo
@@ -19,6 +20,7 @@ __all__ = [
     "Checked",
     "Demonstrated",
     "ProgressReport",
+    "ablate",
     "check",
     "demo",
     "evaluate",
@@ -26,6 +28,7 @@ __all__ = [
     "info",
     "phantom",
     "resolve_recipe",
+    "switched_off",
     "train",
     "translate",
     "tune",

@@ -1,0 +1,332 @@
+"""An ablation on disk: scores, summary, figures and the page, of variants that were trained with several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxlate._version import __version__
+from voxlate.cohort import Case
+from voxlate.contrast import get_contrast
+from voxlate.evaluation.ablation import AblationVerdict, judge_ablation, words_of
+from voxlate.evaluation.candidates import ModelCandidate
+from voxlate.evaluation.comparison import NORMALISED
+from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.paired import WORDS, compare_variants, differences
+from voxlate.evaluation.scores import Score, extremes
+from voxlate.evaluation.scoring import Failed, compare_case
+from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_summary
+from voxlate.evaluation.variants import MODEL, ScoredRun, by_seed, mean_over_seeds
+from voxlate.evaluation.verdict import find_row
+from voxlate.io.atomic import write_bytes
+from voxlate.reporting.canvas import to_png
+from voxlate.reporting.pages import Illustration, Report, Section, write_report
+from voxlate.reporting.paired import MINUS, difference_line, draw_differences, draw_similarity
+from voxlate.reporting.panels import Panel, draw_cases
+from voxlate.reporting.tables import Cell, Column, Row, Table, region_title
+from voxlate.reporting.words import direction, interval_words, metric_title, number, p_value
+from voxlate.training.variants import WITH, WITHOUT, VariantRun
+
+SHOWN = ("mae", "ssim", "psnr")
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """What an ablation found.
+
+    Attributes:
+        sentence: The answer in words.
+        answer: ``lower`` or ``higher``: the error with what was taken away; ``none`` if no difference could be shown.
+        page: The report.
+        fields: Column names of ``rows``.
+        rows: Per region and metric both means, their difference and its interval.
+        failed: Cases that could not be scored, each with its reason.
+    """
+
+    sentence: str
+    answer: str
+    page: Path
+    fields: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    failed: list[Failed]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Everything that an ablation's report is made from.
+
+    Attributes:
+        changes: What was changed in ``without``.
+        runs: The finished runs.
+        scored: Their scores.
+        cases: The held-out cases.
+        failed: Those that could not be scored, each with its reason.
+    """
+
+    changes: Mapping[str, Any]
+    runs: Sequence[VariantRun]
+    scored: Sequence[ScoredRun]
+    cases: Sequence[Case]
+    failed: Sequence[Failed] = ()
+
+
+def write_ablation(ablation: Ablation, out: Path) -> Ablated:
+    """Writes ``scores.csv`` (means over the seeds), ``runs.csv``, ``summary.json``, figures and page.
+
+    Args:
+        ablation: The runs and their scores.
+        out: Where it is written.
+
+    Raises:
+        WriteError: If a file could not be written.
+    """
+    scores = mean_over_seeds(ablation.scored)
+    summary = summarise(scores)
+    comparisons = compare_variants(ablation.scored, WITH, WITHOUT)
+    verdict = judge_ablation(comparisons, summary, changes=ablation.changes)
+    told = {
+        "verdict": verdict.sentence,
+        "answer": verdict.answer,
+        "question": {"metric": "mae", "region": verdict.region},
+        "changes": dict(ablation.changes),
+        "seeds": list(dict.fromkeys(run.seed for run in ablation.runs)),
+        **summary,
+        "comparisons_in_words": WORDS,
+        "comparisons": comparisons,
+    }
+    write_scores(scores, out / "scores.csv")
+    write_scores_by_seed(by_seed(ablation.scored), out / "runs.csv")
+    write_summary(told, out / "summary.json")
+    illustrations = _illustrate(ablation, scores, told, verdict)
+    (out / "figures").mkdir(exist_ok=True)
+    for name, illustration in illustrations.items():
+        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    page = write_report(out / "report.html", _report(ablation, told, list(illustrations.values())))
+    failed = list(ablation.failed)
+    return Ablated(verdict.sentence, verdict.answer, page, *_table(comparisons), failed=failed)
+
+
+def _report(ablation: Ablation, told: Summary, illustrations: Sequence[Illustration]) -> Report:
+    recipe = ablation.runs[0].recipe
+    title = f"{', '.join(get_contrast(name).title for name in recipe.source)} to {get_contrast(recipe.target).title}"
+    warnings = [f"{case} could not be scored: {reason}" for case, reason in ablation.failed]
+    if recipe.training.minutes is not None:
+        warnings.append("The budget is a time: the variants may have been trained for different numbers of steps.")
+    seeds = ", ".join(map(str, told["seeds"]))
+    return Report(
+        title=f"{title}, {recipe.name}: with and without {words_of(ablation.changes)}",
+        verdict=told["verdict"],
+        summary=told,
+        illustrations=illustrations,
+        sections=_sections(told),
+        facts={
+            "recipe": recipe.name,
+            "paper": recipe.paper or "none",
+            "with": "the recipe as it stands",
+            "without": words_of(ablation.changes),
+            "seeds": seeds,
+            "split": f"one for all runs, seed {recipe.plan.split.seed}",
+            "cases": f"{told['n_cases']} held-out",
+            "software": f"voxlate {__version__}",
+        },
+        warnings=warnings,
+        terms={
+            "seeds and cases": "the interval holds for other seeds and other cases of the same kind: "
+            + WORDS["crossed_interval"],
+            "cases alone": "the interval holds for these networks on other cases, and is blind to the luck of training",
+            "with, without": "in the tables of scores each case has the mean over the seeds",
+        },
+    )
+
+
+def _sections(told: Summary) -> list[Section]:
+    regions = list(dict.fromkeys(row["region"] for row in told["comparisons"]))
+    columns = (
+        Column("without", "mean over seeds and cases"),
+        Column("with", "mean over seeds and cases"),
+        Column(f"with {MINUS} without", "difference, paired"),
+    )
+    compared = [
+        Table(
+            region_title(region),
+            "Metric",
+            columns,
+            tuple(_compared(row) for row in told["comparisons"] if row["region"] == region),
+        )
+        for region in regions
+    ]
+    by_seed_columns = tuple(Column(f"seed {seed}", f"with {MINUS} without") for seed in told["seeds"])
+    each = [
+        Table(
+            region_title(region),
+            "Metric",
+            by_seed_columns,
+            tuple(
+                Row(metric_title(row["metric"], unit=row["unit"]), direction(row["metric"]), "model", _by_seed(row))
+                for row in told["comparisons"]
+                if row["region"] == region and row["metric"] in SHOWN
+            ),
+        )
+        for region in regions
+        if region in {FOREGROUND, LESION}
+    ]
+    return [
+        Section(
+            "With and without",
+            "The same split, the same seeds, the same cases: every difference is between two numbers of one case. "
+            "p values are corrected after Holm over all rows of these tables.",
+            "Means, the paired difference with its 95 % intervals, cases in which it is better with, and the test.",
+            compared,
+        ),
+        Section(
+            "Seed by seed",
+            "A difference that changes its sign from seed to seed is luck, however small its interval over the cases.",
+            "Mean paired difference, its 95 % interval over the cases, both means, and cases in which it is better.",
+            each,
+        ),
+    ]
+
+
+def _compared(row: Summary) -> Row:
+    metric = row["metric"]
+    lines = []
+    if row["crossed_interval"] is not None:
+        lines.append(f"{interval_words(row['crossed_interval'], metric=metric)} over seeds and cases")
+    if row["interval"] is not None:
+        lines.append(f"{interval_words(row['interval'], metric=metric)} over cases alone")
+    tested = p_value(row["p_holm"]) if row["p_holm"] is not None else "too few cases for a test"
+    lines.append(f"better in {row['wins']} of {row['n']}; {tested}")
+    cells = (
+        Cell(number(row["baseline_mean"], metric=metric)),
+        Cell(number(row["mean"], metric=metric)),
+        Cell(number(row["difference"], metric=metric, signed=True), tuple(lines)),
+    )
+    return Row(metric_title(metric, unit=row["unit"]), direction(metric), "model", cells)
+
+
+def _by_seed(row: Summary) -> tuple[Cell, ...]:
+    cells = []
+    for one in row["seeds"]:
+        metric = row["metric"]
+        lines = [interval_words(one["interval"], metric=metric)] if one["interval"] else []
+        lines.append(f"{number(one['mean'], metric=metric)} against {number(one['baseline_mean'], metric=metric)}")
+        lines.append(f"better in {one['wins']} of {one['n']}")
+        cells.append(Cell(number(one["difference"], metric=metric, signed=True), tuple(lines)))
+    return tuple(cells)
+
+
+def _illustrate(
+    ablation: Ablation, scores: list[Score], told: Summary, verdict: AblationVerdict
+) -> dict[str, Illustration]:
+    region, seeds = verdict.region, told["seeds"]
+    term = words_of(ablation.changes)
+    similarity = draw_similarity(
+        scores,
+        {place: list(_tests(told, place)) for place in (FOREGROUND, LESION)},
+        names={"identity": "source", WITHOUT: "prediction,\nwithout", WITH: "prediction,\nwith"},
+        heading=f"Without: {term}",
+    )
+    figures = {
+        "similarity": Illustration(
+            "Similarity with the target: source, and prediction without and with",
+            "Figure 5 of Genc et al. 2022, paired by case; predictions are means over the seeds. SSIM inside the "
+            "lesion is the mean of the SSIM map there.",
+            to_png(similarity),
+        )
+    }
+    row = next((row for row in told["comparisons"] if (row["metric"], row["region"]) == ("mae", region)), None)
+    if row is None or not row["n"]:
+        return figures
+    by_case = differences(ablation.scored, WITH, WITHOUT, region=region, metric="mae")
+    means = {case: float(np.mean([by_case[seed][case] for seed in seeds])) for case in _everywhere(by_case)}
+    drawn = draw_differences(
+        scores, row, {**{f"seed {seed}": by_case[seed] for seed in seeds}, "all": means}, heading=f"Without: {term}"
+    )
+    figures["differences"] = Illustration(
+        f"The error in the {region}, and the difference that each seed gives", "Every point is a case.", to_png(drawn)
+    )
+    chosen = extremes(scores, metric="mae", region=region, method=WITH).median
+    figures["case"] = Illustration(
+        f"The median case: {chosen}",
+        f"By the MAE in the {region} with, of the runs of seed {seeds[0]}; without and with on one error scale.",
+        to_png(draw_cases(dict(_panels(ablation, chosen, seeds[0])))),
+    )
+    return figures
+
+
+def _everywhere(by_case: Mapping[int, Mapping[str, float]]) -> list[str]:
+    """The cases that every seed has a difference for."""
+    return sorted(set.intersection(*(set(cases) for cases in by_case.values())))
+
+
+def _tests(told: Summary, region: str) -> Iterator[str]:
+    """The lines under a plot of SSIM: with and without against the source, and with against without."""
+    for variant in (WITHOUT, WITH):
+        row = find_row(told, method=variant, metric="ssim", region=region)
+        if row is not None and "identity" in row["against"]:
+            yield difference_line(f"{variant} {MINUS} source", row["against"]["identity"], metric="ssim")
+    for compared in told["comparisons"]:
+        if (compared["metric"], compared["region"]) == ("ssim", region):
+            key = "crossed_interval" if compared["crossed_interval"] else "interval"
+            yield difference_line(f"with {MINUS} without", compared, metric="ssim", interval=key)
+
+
+def _panels(ablation: Ablation, case_id: str, seed: int) -> Iterator[tuple[str, Panel]]:
+    """One case as both variants of one seed predict it."""
+    case = next(case for case in ablation.cases if case.id == case_id)
+    scores = {(run.variant, run.seed): run.scores for run in ablation.scored}
+    for variant in (WITHOUT, WITH):
+        run = next(run for run in ablation.runs if (run.variant, run.seed) == (variant, seed))
+        compared = compare_case(ModelCandidate.load(run.folder), case)
+        yield (
+            variant,
+            Panel(
+                case=case_id,
+                sources={get_contrast(run.recipe.source[0]).title: compared.source},
+                prediction=compared.methods[MODEL],
+                truth=compared.truth,
+                target=get_contrast(run.recipe.target).title,
+                unit="" if compared.unit == NORMALISED else compared.unit,
+                spacing_mm=compared.spacing_mm,
+                mask=compared.mask,
+                lesion=compared.labels if compared.labels is not None and compared.labels.any() else None,
+                numbers=(_numbers(case_id, scores[variant, seed]),),
+            ),
+        )
+
+
+def _numbers(case: str, scores: Sequence[Score]) -> str:
+    """Under the pictures: the metrics of the model in the foreground and in the lesion."""
+    parts = []
+    for region in (FOREGROUND, LESION):
+        values = [
+            f"{metric_title(s.metric)} {number(s.value, metric=s.metric)}{'' if s.unit == NORMALISED else ' ' + s.unit}"
+            for s in scores
+            if (s.case, s.region, s.method) == (case, region, MODEL) and s.metric in SHOWN
+        ]
+        if values:
+            parts.append(f"{region}: {', '.join(values)}")
+    return "; ".join(parts)
+
+
+def _table(comparisons: Sequence[Summary]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The comparisons for a terminal."""
+    rows = []
+    for row in comparisons:
+        metric, interval = row["metric"], row["crossed_interval"] or row["interval"]
+        values = (row["baseline_mean"], row["mean"])
+        rows.append((
+            row["region"],
+            row["title"],
+            *(number(value, metric=metric) for value in values),
+            number(row["difference"], metric=metric, signed=True),
+            "" if interval is None else interval_words(interval, metric=metric),
+            f"{row['wins']} of {row['n']}",
+        ))  # fmt: skip
+    return ("region", "metric", WITHOUT, WITH, "difference", "95 % interval", "better with"), rows

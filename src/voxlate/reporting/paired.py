@@ -1,0 +1,173 @@
+"""Figures of an ablation: similarity before and after, and the differences that each seed gives.
+
+The first is Figure 5 of Genc et al. 2022 (doi:10.58530/2022/3460). The paper draws eight plots: the SSIM of source and
+target beside that of prediction and target, over the whole brain and inside the lesion, without and with the
+lesion-mask loss, for two tasks. Here one task is one figure of two plots: the source, which is the same without and
+with, is drawn once, and every case is joined by a thin line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from voxlate.errors import UsageError
+from voxlate.evaluation.scores import Score
+from voxlate.reporting import canvas
+from voxlate.reporting.boxes import draw_boxes, gather, legend
+from voxlate.reporting.words import direction, interval_words, metric_title, number, p_value
+
+REGIONS = {"foreground": "Whole brain", "lesion": "Lesion"}
+MINUS = "\N{MINUS SIGN}"
+Comparison = Mapping[str, Any]
+
+
+@canvas.styled
+def draw_similarity(
+    scores: Sequence[Score],
+    tests: Mapping[str, Sequence[str]],
+    *,
+    names: Mapping[str, str],
+    metric: str = "ssim",
+    heading: str = "",
+) -> Figure:
+    """Source against target beside prediction against target, a plot per region, paired by case.
+
+    Args:
+        scores: Of the means over the seeds.
+        tests: From a region (``foreground``, ``lesion``) to the lines under its plot: differences and their tests.
+        names: From a method to what stands under its box, in the order of the boxes; other methods are not drawn.
+        metric: What is drawn.
+        heading: Printed above.
+
+    Raises:
+        UsageError: If no value is left to draw.
+    """
+    plots = {}
+    for region, title in REGIONS.items():
+        found, unit = gather(scores, region=region, metric=metric)
+        values = {method: found[method] for method in names if method in found}
+        if values:
+            plots[region] = (title, values, unit)
+    if not plots:
+        raise UsageError("scores", came=f"none of {metric}", remedy="Evaluate the runs first.")
+    lines = max((len(tests.get(region, ())) for region in plots), default=0)
+    height = 76.0 + 3.6 * lines
+    figure = canvas.new_figure(height_mm=height)
+    bottom = (17.0 + 3.6 * lines) / height
+    places = np.ravel(figure.subplots(1, len(plots), squeeze=False))
+    figure.subplots_adjust(left=0.07, right=0.99, bottom=bottom, top=1 - 17.0 / height, wspace=0.2)
+    for axes, (region, (title, values, unit)) in zip(places, plots.items(), strict=True):
+        whole = f"{title}: {metric_title(metric, unit=unit)} with the target"
+        draw_boxes(axes, values, metric=metric, unit=unit, title=whole, names=names)
+        for row, line in enumerate(tests.get(region, ())):
+            y = (6.6 + 3.6 * (lines - row - 1)) / height
+            figure.text(axes.get_position().x0, y, line, fontsize=canvas.SMALL, va="bottom")
+    figure.text(0.008, 1 - 2.2 / height, canvas.legible(heading, longest=110), fontweight="bold", va="top")
+    figure.text(0.008, 1.4 / height, legend([values for _, values, _ in plots.values()]), color=canvas.MUTED)
+    return figure
+
+
+@canvas.styled
+def draw_differences(
+    scores: Sequence[Score], comparison: Comparison, values: Mapping[str, Mapping[str, float]], *, heading: str = ""
+) -> Figure:
+    """One metric in one region: boxes of every method, and beside them the paired difference that each seed gives.
+
+    Args:
+        scores: Of the means over the seeds.
+        comparison: The row of ``voxlate.evaluation.paired.compare_variants``.
+        values: From a label (``seed 0``, ..., last the mean over the seeds) to the difference of each case.
+        heading: Printed above.
+
+    Raises:
+        UsageError: If no value is left to draw.
+    """
+    metric, region = comparison["metric"], comparison["region"]
+    found, unit = gather(scores, region=region, metric=metric)
+    if not found:
+        raise UsageError("scores", came=f"none in the region {region!r}", remedy="Evaluate the runs first.")
+    figure = canvas.new_figure(height_mm=84.0)
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1.0))
+    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.16, top=0.79, wspace=0.24)
+    place = REGIONS.get(region, region)
+    draw_boxes(left, found, metric=metric, unit=unit, title=f"{place}: {metric_title(metric, unit=unit)}")
+    _draw_each_seed(right, comparison, values, title=f"Difference of {metric_title(metric, unit=unit)}")
+    figure.text(0.008, 0.972, canvas.legible(heading, longest=110), fontweight="bold", va="top")
+    note = "Left: means over the seeds. Right: a point is a case, the bar its mean with the 95 % interval"
+    figure.text(0.008, 0.02, f"{note} over the cases, in the last column over seeds and cases.", color=canvas.MUTED)
+    return figure
+
+
+def _draw_each_seed(
+    axes: Axes, comparison: Comparison, values: Mapping[str, Mapping[str, float]], *, title: str
+) -> None:
+    rows = [*comparison["seeds"], {**comparison, "interval": comparison["crossed_interval"] or comparison["interval"]}]
+    axes.axhline(0, color=canvas.INK, linewidth=0.8, zorder=1)
+    for place, (row, cases) in enumerate(zip(rows, values.values(), strict=True)):
+        overall = place == len(rows) - 1
+        colour, marker = (canvas.INK, "o") if overall else (canvas.VERMILION, "o")
+        ordered = [cases[case] for case in sorted(cases)]
+        spread = np.linspace(-0.16, 0.16, len(ordered)) if len(ordered) > 1 else np.zeros(len(ordered))
+        axes.plot(
+            place + spread - 0.08,
+            ordered,
+            linestyle="none",
+            marker=marker,
+            markersize=3.2,
+            markerfacecolor=colour,
+            markeredgecolor=canvas.PAPER,
+            markeredgewidth=0.4,
+            alpha=0.75,
+            zorder=2,
+        )
+        _draw_mean(axes, place + 0.24, row, metric=comparison["metric"], colour=colour)
+    axes.set_xticks(range(len(rows)), [canvas.legible(label, longest=14) for label in values])
+    axes.set_xlim(-0.55, len(rows) - 0.3)
+    axes.margins(y=0.1)
+    axes.tick_params(axis="x", length=0)
+    axes.grid(visible=True, axis="y")
+    axes.set_title(f"{title}\n", loc="left")
+    good = "below" if direction(comparison["metric"]).startswith("lower") else "above"
+    words = f"with {MINUS} without; {good} 0: better with"
+    axes.text(0, 1.03, words, transform=axes.transAxes, color=canvas.MUTED)
+
+
+def _draw_mean(axes: Axes, x: float, row: Comparison, *, metric: str, colour: str) -> None:
+    if row["difference"] is None:
+        return
+    axes.plot([x - 0.07, x + 0.07], [row["difference"]] * 2, color=colour, linewidth=2.2, zorder=4)
+    if row["interval"] is not None:
+        axes.plot([x, x], row["interval"], color=colour, linewidth=1.0, zorder=3)
+        for end in row["interval"]:
+            axes.plot([x - 0.04, x + 0.04], [end, end], color=colour, linewidth=1.0, zorder=3)
+    axes.annotate(
+        number(row["difference"], metric=metric, signed=True),
+        (x, row["difference"]),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=canvas.SMALL,
+        fontweight="bold",
+    )
+
+
+def difference_line(what: str, compared: Mapping[str, Any], *, metric: str, interval: str = "interval") -> str:
+    """A difference with its interval and its test, on one line.
+
+    Args:
+        what: What is subtracted from what: ``with - without``.
+        compared: With ``difference``, ``n``, ``wins``, ``p_holm`` and the interval.
+        metric: Decides how numbers are written.
+        interval: The key of the interval that is shown.
+    """
+    parts = [f"{what}: {number(compared['difference'], metric=metric, signed=True)}"]
+    if compared[interval] is not None:
+        parts[0] += f" ({interval_words(compared[interval], metric=metric)})"
+    parts.append(f"better in {compared['wins']} of {compared['n']}")
+    parts.append(p_value(compared["p_holm"]) if compared["p_holm"] is not None else "too few cases for a test")
+    return ", ".join(parts)
