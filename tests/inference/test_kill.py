@@ -1,4 +1,4 @@
-"""A data set is translated and killed with -9 again and again: final names are whole files, and a rerun goes on."""
+"""A data set with gaps is filled and killed with -9 again and again: final names are whole files, a rerun goes on."""
 
 from __future__ import annotations
 
@@ -16,26 +16,37 @@ def command(model: Path, data: Path, out: Path) -> list[str]:
     return [sys.executable, "-m", "voxlate.cli", "translate", str(model), str(data), "--out", str(out)]
 
 
-def test_killed_translations_leave_only_whole_files(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    cases = [case.id for case in index_cohort(phantom_cohort).cases]
+def test_killed_imputations_leave_only_whole_files(models: Path, gapped: Path) -> None:
+    for folder in sorted(gapped.glob("Phantom-*"))[8:]:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    cases = index_cohort(gapped).cases
+    wanted = {f"{case.id}_flair.nii.gz" for case in cases if "t2" in case.paths and "flair" not in case.paths}
+    wanted |= {f"{case.id}_t1.nii.gz" for case in cases if "t1c" in case.paths and "t1" not in case.paths}
+    unable = any("t2" not in case.paths and "flair" not in case.paths for case in cases)
+    before = {path: (file_digest(path), path.stat().st_mtime_ns) for case in cases for path in case.paths.values()}
+    out, environment = gapped / "derivatives" / "voxlate", {**os.environ, "OMP_NUM_THREADS": "1"}
     killed = 0
-    for number in range(len(cases)):
+    for number in range(len(wanted)):
         with subprocess.Popen(
-            command(trained, phantom_cohort, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+            command(models, gapped, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
         ) as process:
-            # Killed as soon as the next case has its first file, whichever that is.
-            while process.poll() is None and len(list(out.glob("*/*"))) <= number:
+            # Killed as soon as the next image has its first file, whichever that is.
+            while process.poll() is None and len(list(out.glob("*/*"))) <= 2 * number:
                 time.sleep(0.002)
             process.kill()
         killed += process.returncode == -9
-        for path in out.glob("*/*_t2.nii.gz"):
+        for path in out.glob("*/Phantom-*.nii.gz"):
             provenance = read_provenance(path)
             assert provenance is not None
             assert provenance.output_sha256 == file_digest(path)
             assert read_volume(path).shape == (48, 48, 48)
     assert killed > 0
-    subprocess.run(command(trained, phantom_cohort, out), check=True, stdout=subprocess.DEVNULL, env=environment)
-    assert sorted(path.name for path in out.glob("*/*.nii.gz")) == sorted(f"{case}_t2.nii.gz" for case in cases)
-    assert not [path for path in out.rglob("*") if "voxlate-tmp" in path.name]
+    last = subprocess.run(command(models, gapped, out), check=False, capture_output=True, env=environment)
+    assert last.returncode == int(unable), last.stderr
+    assert {path.name for path in out.glob("*/Phantom-*.nii.gz")} == wanted
+    assert not list(out.rglob(".voxlate-*"))
+    completed = index_cohort(out / "completed.csv").cases
+    assert sum(len(case.paths) for case in completed) == len(before) + len(wanted)
+    assert {path: (file_digest(path), path.stat().st_mtime_ns) for path in before} == before

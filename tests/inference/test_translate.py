@@ -174,7 +174,7 @@ def test_training_and_inference_see_the_same_background(trained: Path, phantom_c
     from voxlate.training.batches import training_samples
 
     model = load_model(trained)
-    store = PreparedStore(trained / "prepared", model.bundle.plan, ("t1", "t2"))
+    store = PreparedStore(trained / "prepared", model.bundle.plan, ("t1", "t2"), optional=("labels",))
     [case_id, *_] = [case.id for case in index_cohort(phantom_cohort).cases if case.id in store]
     batch = training_samples(store, [case_id], model.bundle.recipe, divisor=model.predict.divisor)[0]
     outside = batch.mask.expand_as(batch.source) == 0
