@@ -31,11 +31,11 @@ def default_layers(network: nn.Module) -> tuple[str, ...]:
         levels = getattr(network, name, None)
         if isinstance(levels, nn.ModuleList):
             return tuple(f"{name}.{level}" for level in range(len(levels)))
-    children = dict(network.named_children())
-    blocks = [name for name, child in children.items() if isinstance(child, Residual)]
+    modules = dict(network.named_modules())
+    blocks = [name for name, module in modules.items() if isinstance(module, Residual)]
     if blocks:
-        before = list(children)[: list(children).index(blocks[0])]
-        return (*(name for name in before if isinstance(children[name], _RECTIFIERS)), blocks[-1])
+        before = list(modules)[: list(modules).index(blocks[0])]
+        return (*(name for name in before if isinstance(modules[name], _RECTIFIERS)), blocks[-1])
     raise UsageError(
         "a network with an encoder, stages or residual blocks",
         came=type(network).__name__,
