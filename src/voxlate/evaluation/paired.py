@@ -72,7 +72,9 @@ def compare_variants(
     tested = [row for row in rows if row["p"] is not None]
     for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = corrected
-    return sorted(rows, key=lambda row: (row["region"] not in {FOREGROUND, LESION}, metrics.index(row["metric"])))
+    first = {FOREGROUND: 0, LESION: 1}
+    regions = list(dict.fromkeys(row["region"] for row in sorted(rows, key=lambda row: first.get(row["region"], 2))))
+    return sorted(rows, key=lambda row: (regions.index(row["region"]), metrics.index(row["metric"])))
 
 
 def differences(runs: Sequence[ScoredRun], one: str, other: str, *, region: str, metric: str) -> dict[int, Table]:

@@ -25,11 +25,12 @@ from voxlate.evaluation.variants import MODEL, ScoredRun, by_seed, mean_over_see
 from voxlate.evaluation.verdict import find_row
 from voxlate.io.atomic import write_bytes
 from voxlate.reporting.canvas import to_png
-from voxlate.reporting.pages import Illustration, Report, Section, write_report
-from voxlate.reporting.paired import MINUS, difference_line, draw_differences, draw_similarity
-from voxlate.reporting.panels import Panel, draw_cases
-from voxlate.reporting.tables import Cell, Column, Row, Table, region_title
-from voxlate.reporting.words import direction, interval_words, metric_title, number, p_value
+from voxlate.reporting.contrasted import draw_contrasted
+from voxlate.reporting.differences import FIELDS, difference_rows, difference_sections
+from voxlate.reporting.pages import Illustration, Report, write_report
+from voxlate.reporting.paired import MINUS, Test, draw_differences, draw_similarity
+from voxlate.reporting.panels import Panel
+from voxlate.reporting.words import metric_title, number
 from voxlate.training.variants import WITH, WITHOUT, VariantRun
 
 SHOWN = ("mae", "ssim", "psnr")
@@ -109,7 +110,7 @@ def write_ablation(ablation: Ablation, out: Path) -> Ablated:
         write_bytes(out / "figures" / f"{name}.png", illustration.png)
     page = write_report(out / "report.html", _report(ablation, told, list(illustrations.values())))
     failed = list(ablation.failed)
-    return Ablated(verdict.sentence, verdict.answer, page, *_table(comparisons), failed=failed)
+    return Ablated(verdict.sentence, verdict.answer, page, FIELDS, difference_rows(comparisons), failed=failed)
 
 
 def _report(ablation: Ablation, told: Summary, illustrations: Sequence[Illustration]) -> Report:
@@ -124,7 +125,7 @@ def _report(ablation: Ablation, told: Summary, illustrations: Sequence[Illustrat
         verdict=told["verdict"],
         summary=told,
         illustrations=illustrations,
-        sections=_sections(told),
+        sections=difference_sections(told),
         facts={
             "recipe": recipe.name,
             "paper": recipe.paper or "none",
@@ -145,92 +146,18 @@ def _report(ablation: Ablation, told: Summary, illustrations: Sequence[Illustrat
     )
 
 
-def _sections(told: Summary) -> list[Section]:
-    regions = list(dict.fromkeys(row["region"] for row in told["comparisons"]))
-    columns = (
-        Column("without", "mean over seeds and cases"),
-        Column("with", "mean over seeds and cases"),
-        Column(f"with {MINUS} without", "difference, paired"),
-    )
-    compared = [
-        Table(
-            region_title(region),
-            "Metric",
-            columns,
-            tuple(_compared(row) for row in told["comparisons"] if row["region"] == region),
-        )
-        for region in regions
-    ]
-    by_seed_columns = tuple(Column(f"seed {seed}", f"with {MINUS} without") for seed in told["seeds"])
-    each = [
-        Table(
-            region_title(region),
-            "Metric",
-            by_seed_columns,
-            tuple(
-                Row(metric_title(row["metric"], unit=row["unit"]), direction(row["metric"]), "model", _by_seed(row))
-                for row in told["comparisons"]
-                if row["region"] == region and row["metric"] in SHOWN
-            ),
-        )
-        for region in regions
-        if region in {FOREGROUND, LESION}
-    ]
-    return [
-        Section(
-            "With and without",
-            "The same split, the same seeds, the same cases: every difference is between two numbers of one case. "
-            "p values are corrected after Holm over all rows of these tables.",
-            "Means, the paired difference with its 95 % intervals, cases in which it is better with, and the test.",
-            compared,
-        ),
-        Section(
-            "Seed by seed",
-            "A difference that changes its sign from seed to seed is luck, however small its interval over the cases.",
-            "Mean paired difference, its 95 % interval over the cases, both means, and cases in which it is better.",
-            each,
-        ),
-    ]
-
-
-def _compared(row: Summary) -> Row:
-    metric = row["metric"]
-    lines = []
-    if row["crossed_interval"] is not None:
-        lines.append(f"{interval_words(row['crossed_interval'], metric=metric)} over seeds and cases")
-    if row["interval"] is not None:
-        lines.append(f"{interval_words(row['interval'], metric=metric)} over cases alone")
-    tested = p_value(row["p_holm"]) if row["p_holm"] is not None else "too few cases for a test"
-    lines.append(f"better in {row['wins']} of {row['n']}; {tested}")
-    cells = (
-        Cell(number(row["baseline_mean"], metric=metric)),
-        Cell(number(row["mean"], metric=metric)),
-        Cell(number(row["difference"], metric=metric, signed=True), tuple(lines)),
-    )
-    return Row(metric_title(metric, unit=row["unit"]), direction(metric), "model", cells)
-
-
-def _by_seed(row: Summary) -> tuple[Cell, ...]:
-    cells = []
-    for one in row["seeds"]:
-        metric = row["metric"]
-        lines = [interval_words(one["interval"], metric=metric)] if one["interval"] else []
-        lines.append(f"{number(one['mean'], metric=metric)} against {number(one['baseline_mean'], metric=metric)}")
-        lines.append(f"better in {one['wins']} of {one['n']}")
-        cells.append(Cell(number(one["difference"], metric=metric, signed=True), tuple(lines)))
-    return tuple(cells)
-
-
 def _illustrate(
     ablation: Ablation, scores: list[Score], told: Summary, verdict: AblationVerdict
 ) -> dict[str, Illustration]:
     region, seeds = verdict.region, told["seeds"]
-    term = words_of(ablation.changes)
+    heading = (
+        f"With: the recipe as it stands. Without: {words_of(ablation.changes)}. Seeds: {', '.join(map(str, seeds))}."
+    )
     similarity = draw_similarity(
         scores,
         {place: list(_tests(told, place)) for place in (FOREGROUND, LESION)},
         names={"identity": "source", WITHOUT: "prediction,\nwithout", WITH: "prediction,\nwith"},
-        heading=f"Without: {term}",
+        heading=heading,
     )
     figures = {
         "similarity": Illustration(
@@ -246,7 +173,7 @@ def _illustrate(
     by_case = differences(ablation.scored, WITH, WITHOUT, region=region, metric="mae")
     means = {case: float(np.mean([by_case[seed][case] for seed in seeds])) for case in _everywhere(by_case)}
     drawn = draw_differences(
-        scores, row, {**{f"seed {seed}": by_case[seed] for seed in seeds}, "all": means}, heading=f"Without: {term}"
+        scores, row, {**{f"seed {seed}": by_case[seed] for seed in seeds}, "all seeds": means}, heading=heading
     )
     figures["differences"] = Illustration(
         f"The error in the {region}, and the difference that each seed gives", "Every point is a case.", to_png(drawn)
@@ -255,7 +182,7 @@ def _illustrate(
     figures["case"] = Illustration(
         f"The median case: {chosen}",
         f"By the MAE in the {region} with, of the runs of seed {seeds[0]}; without and with on one error scale.",
-        to_png(draw_cases(dict(_panels(ablation, chosen, seeds[0])))),
+        to_png(draw_contrasted(dict(_panels(ablation, chosen, seeds[0])))),
     )
     return figures
 
@@ -265,16 +192,16 @@ def _everywhere(by_case: Mapping[int, Mapping[str, float]]) -> list[str]:
     return sorted(set.intersection(*(set(cases) for cases in by_case.values())))
 
 
-def _tests(told: Summary, region: str) -> Iterator[str]:
+def _tests(told: Summary, region: str) -> Iterator[Test]:
     """The lines under a plot of SSIM: with and without against the source, and with against without."""
     for variant in (WITHOUT, WITH):
         row = find_row(told, method=variant, metric="ssim", region=region)
         if row is not None and "identity" in row["against"]:
-            yield difference_line(f"{variant} {MINUS} source", row["against"]["identity"], metric="ssim")
+            yield Test(f"{variant} {MINUS} source", row["against"]["identity"])
     for compared in told["comparisons"]:
         if (compared["metric"], compared["region"]) == ("ssim", region):
             key = "crossed_interval" if compared["crossed_interval"] else "interval"
-            yield difference_line(f"with {MINUS} without", compared, metric="ssim", interval=key)
+            yield Test(f"with {MINUS} without", compared, key)
 
 
 def _panels(ablation: Ablation, case_id: str, seed: int) -> Iterator[tuple[str, Panel]]:
@@ -313,20 +240,3 @@ def _numbers(case: str, scores: Sequence[Score]) -> str:
         if values:
             parts.append(f"{region}: {', '.join(values)}")
     return "; ".join(parts)
-
-
-def _table(comparisons: Sequence[Summary]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The comparisons for a terminal."""
-    rows = []
-    for row in comparisons:
-        metric, interval = row["metric"], row["crossed_interval"] or row["interval"]
-        values = (row["baseline_mean"], row["mean"])
-        rows.append((
-            row["region"],
-            row["title"],
-            *(number(value, metric=metric) for value in values),
-            number(row["difference"], metric=metric, signed=True),
-            "" if interval is None else interval_words(interval, metric=metric),
-            f"{row['wins']} of {row['n']}",
-        ))  # fmt: skip
-    return ("region", "metric", WITHOUT, WITH, "difference", "95 % interval", "better with"), rows

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
@@ -133,6 +134,7 @@ def _draw_method(axes: Axes, values: list[float], *, place: int, method: str, me
         va="center",
         fontsize=canvas.SMALL,
         fontweight="bold",
+        path_effects=[withStroke(linewidth=1.6, foreground=canvas.PAPER)],
     )
 
 

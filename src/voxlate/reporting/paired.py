@@ -9,6 +9,7 @@ with, is drawn once, and every case is joined by a thin line.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,38 @@ from voxlate.reporting.words import direction, interval_words, metric_title, num
 
 REGIONS = {"foreground": "Whole brain", "lesion": "Lesion"}
 MINUS = "\N{MINUS SIGN}"
+LINE = 3.7  # mm
+COLUMNS = (0.0, 0.285, 0.705, 0.87)  # of the table under a plot, as shares of its width
 Comparison = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Test:
+    """A line under a plot: a paired difference, its interval and its test.
+
+    Attributes:
+        what: What is subtracted from what.
+        compared: As ``compare_variants`` or ``summarise`` gives it.
+        interval: The key of the interval that is shown.
+    """
+
+    what: str
+    compared: Comparison
+    interval: str = "interval"
+
+    def cells(self, metric: str) -> tuple[str, ...]:
+        """The difference with its interval, the cases that are better, and the p value."""
+        compared, interval = self.compared, self.compared[self.interval]
+        difference = number(compared["difference"], metric=metric, signed=True)
+        around = f" ({interval_words(interval, metric=metric)})" if interval is not None else ""
+        tested = p_value(compared["p_holm"]) if compared["p_holm"] is not None else "no test"
+        return self.what, f"{difference}{around}", f"{compared['wins']} of {compared['n']}", tested
 
 
 @canvas.styled
 def draw_similarity(
     scores: Sequence[Score],
-    tests: Mapping[str, Sequence[str]],
+    tests: Mapping[str, Sequence[Test]],
     *,
     names: Mapping[str, str],
     metric: str = "ssim",
@@ -39,7 +65,7 @@ def draw_similarity(
 
     Args:
         scores: Of the means over the seeds.
-        tests: From a region (``foreground``, ``lesion``) to the lines under its plot: differences and their tests.
+        tests: From a region (``foreground``, ``lesion``) to the lines under its plot.
         names: From a method to what stands under its box, in the order of the boxes; other methods are not drawn.
         metric: What is drawn.
         heading: Printed above.
@@ -56,20 +82,36 @@ def draw_similarity(
     if not plots:
         raise UsageError("scores", came=f"none of {metric}", remedy="Evaluate the runs first.")
     lines = max((len(tests.get(region, ())) for region in plots), default=0)
-    height = 76.0 + 3.6 * lines
+    below = LINE * (lines + 1) if lines else 0.0
+    height = 86.0 + below
     figure = canvas.new_figure(height_mm=height)
-    bottom = (17.0 + 3.6 * lines) / height
     places = np.ravel(figure.subplots(1, len(plots), squeeze=False))
-    figure.subplots_adjust(left=0.07, right=0.99, bottom=bottom, top=1 - 17.0 / height, wspace=0.2)
+    figure.subplots_adjust(left=0.07, right=0.99, bottom=(22.0 + below) / height, top=1 - 17.0 / height, wspace=0.2)
     for axes, (region, (title, values, unit)) in zip(places, plots.items(), strict=True):
         whole = f"{title}: {metric_title(metric, unit=unit)} with the target"
         draw_boxes(axes, values, metric=metric, unit=unit, title=whole, names=names)
-        for row, line in enumerate(tests.get(region, ())):
-            y = (6.6 + 3.6 * (lines - row - 1)) / height
-            figure.text(axes.get_position().x0, y, line, fontsize=canvas.SMALL, va="bottom")
+        if lines:
+            _write_tests(figure, axes, tests.get(region, ()), metric=metric, top=below + 7.5)
     figure.text(0.008, 1 - 2.2 / height, canvas.legible(heading, longest=110), fontweight="bold", va="top")
-    figure.text(0.008, 1.4 / height, legend([values for _, values, _ in plots.values()]), color=canvas.MUTED)
+    crossed = any(test.interval == "crossed_interval" for shown in tests.values() for test in shown)
+    over = f"\nIntervals over the cases; that of with {MINUS} without over seeds and cases." if crossed else ""
+    words = legend([values for _, values, _ in plots.values()]) + over
+    figure.text(0.008, 1.4 / height, words, color=canvas.MUTED, fontsize=canvas.SMALL)
     return figure
+
+
+def _write_tests(figure: Figure, axes: Axes, tests: Sequence[Test], *, metric: str, top: float) -> None:
+    """A small table under a plot, ``top`` mm above the figure's lower edge."""
+    height = float(figure.get_size_inches()[1]) * canvas.MM_PER_INCH
+    box = axes.get_position()
+    head = ("", "difference (95 % interval)", "better in", "p, Holm")
+    for row, cells in enumerate([head, *(test.cells(metric) for test in tests)]):
+        for place, text in zip(COLUMNS, cells, strict=True):
+            x, y = box.x0 + place * box.width, (top - LINE * row) / height
+            colour = canvas.MUTED if row == 0 else canvas.INK
+            figure.text(
+                x, y, text.removeprefix("p = ").removeprefix("p "), fontsize=canvas.SMALL, va="top", color=colour
+            )
 
 
 @canvas.styled
@@ -91,15 +133,18 @@ def draw_differences(
     found, unit = gather(scores, region=region, metric=metric)
     if not found:
         raise UsageError("scores", came=f"none in the region {region!r}", remedy="Evaluate the runs first.")
-    figure = canvas.new_figure(height_mm=84.0)
+    figure = canvas.new_figure(height_mm=86.0)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1.0))
-    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.16, top=0.79, wspace=0.24)
+    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.2, top=0.79, wspace=0.24)
     place = REGIONS.get(region, region)
     draw_boxes(left, found, metric=metric, unit=unit, title=f"{place}: {metric_title(metric, unit=unit)}")
     _draw_each_seed(right, comparison, values, title=f"Difference of {metric_title(metric, unit=unit)}")
     figure.text(0.008, 0.972, canvas.legible(heading, longest=110), fontweight="bold", va="top")
-    note = "Left: means over the seeds. Right: a point is a case, the bar its mean with the 95 % interval"
-    figure.text(0.008, 0.02, f"{note} over the cases, in the last column over seeds and cases.", color=canvas.MUTED)
+    spread = "over seeds and cases" if comparison["crossed_interval"] else "over the cases"
+    note = (
+        f"{legend([found])} Left: means over the seeds.\nRight: the bar is the mean of the cases with its 95 % interval"
+    )
+    figure.text(0.008, 0.015, f"{note} over the cases; of all seeds, {spread}.", color=canvas.MUTED)
     return figure
 
 
@@ -125,9 +170,14 @@ def _draw_each_seed(
             alpha=0.75,
             zorder=2,
         )
-        _draw_mean(axes, place + 0.24, row, metric=comparison["metric"], colour=colour)
-    axes.set_xticks(range(len(rows)), [canvas.legible(label, longest=14) for label in values])
-    axes.set_xlim(-0.55, len(rows) - 0.3)
+        _draw_mean(axes, place + 0.24, row, colour=colour)
+    decimals = _decimals([row["difference"] for row in rows])
+    labels = [
+        f"{canvas.legible(label, longest=14)}\n{_fixed(row['difference'], decimals)}"
+        for label, row in zip(values, rows, strict=True)
+    ]
+    axes.set_xticks(range(len(rows)), labels)
+    axes.set_xlim(-0.5, len(rows) - 0.45)
     axes.margins(y=0.1)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=True, axis="y")
@@ -137,7 +187,7 @@ def _draw_each_seed(
     axes.text(0, 1.03, words, transform=axes.transAxes, color=canvas.MUTED)
 
 
-def _draw_mean(axes: Axes, x: float, row: Comparison, *, metric: str, colour: str) -> None:
+def _draw_mean(axes: Axes, x: float, row: Comparison, *, colour: str) -> None:
     if row["difference"] is None:
         return
     axes.plot([x - 0.07, x + 0.07], [row["difference"]] * 2, color=colour, linewidth=2.2, zorder=4)
@@ -145,29 +195,13 @@ def _draw_mean(axes: Axes, x: float, row: Comparison, *, metric: str, colour: st
         axes.plot([x, x], row["interval"], color=colour, linewidth=1.0, zorder=3)
         for end in row["interval"]:
             axes.plot([x - 0.04, x + 0.04], [end, end], color=colour, linewidth=1.0, zorder=3)
-    axes.annotate(
-        number(row["difference"], metric=metric, signed=True),
-        (x, row["difference"]),
-        xytext=(5, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=canvas.SMALL,
-        fontweight="bold",
-    )
 
 
-def difference_line(what: str, compared: Mapping[str, Any], *, metric: str, interval: str = "interval") -> str:
-    """A difference with its interval and its test, on one line.
+def _decimals(values: Sequence[float | None]) -> int:
+    """So many decimals that the largest has three digits."""
+    largest = max((abs(value) for value in values if value), default=1.0)
+    return max(0, 2 - int(np.floor(np.log10(largest))))
 
-    Args:
-        what: What is subtracted from what: ``with - without``.
-        compared: With ``difference``, ``n``, ``wins``, ``p_holm`` and the interval.
-        metric: Decides how numbers are written.
-        interval: The key of the interval that is shown.
-    """
-    parts = [f"{what}: {number(compared['difference'], metric=metric, signed=True)}"]
-    if compared[interval] is not None:
-        parts[0] += f" ({interval_words(compared[interval], metric=metric)})"
-    parts.append(f"better in {compared['wins']} of {compared['n']}")
-    parts.append(p_value(compared["p_holm"]) if compared["p_holm"] is not None else "too few cases for a test")
-    return ", ".join(parts)
+
+def _fixed(value: float | None, decimals: int) -> str:
+    return number(None) if value is None else f"{value:+.{decimals}f}".replace("-", MINUS)
