@@ -142,7 +142,7 @@ def _against_baselines(summary: Mapping[str, Any], region: str) -> str:
     if len(beating) == 2:
         return f"Both beat {baselines} there."
     if not beating:
-        return f"Neither beats both {baselines} there, so neither is reported as working."
+        return f"Neither beats every baseline there ({baselines}), so neither is reported as working."
     return f"Only the model {beating[0]} beats {baselines} there."
 
 

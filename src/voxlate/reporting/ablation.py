@@ -28,7 +28,7 @@ from voxlate.reporting.canvas import to_png
 from voxlate.reporting.contrasted import draw_contrasted
 from voxlate.reporting.differences import FIELDS, difference_rows, difference_sections
 from voxlate.reporting.pages import Illustration, Report, write_report
-from voxlate.reporting.paired import MINUS, Test, draw_differences, draw_similarity
+from voxlate.reporting.paired import MINUS, PairedTest, draw_differences, draw_similarity
 from voxlate.reporting.panels import Panel
 from voxlate.reporting.words import metric_title, number
 from voxlate.training.variants import WITH, WITHOUT, VariantRun
@@ -192,16 +192,16 @@ def _everywhere(by_case: Mapping[int, Mapping[str, float]]) -> list[str]:
     return sorted(set.intersection(*(set(cases) for cases in by_case.values())))
 
 
-def _tests(told: Summary, region: str) -> Iterator[Test]:
+def _tests(told: Summary, region: str) -> Iterator[PairedTest]:
     """The lines under a plot of SSIM: with and without against the source, and with against without."""
     for variant in (WITHOUT, WITH):
         row = find_row(told, method=variant, metric="ssim", region=region)
         if row is not None and "identity" in row["against"]:
-            yield Test(f"{variant} {MINUS} source", row["against"]["identity"])
+            yield PairedTest(f"{variant} {MINUS} source", row["against"]["identity"])
     for compared in told["comparisons"]:
         if (compared["metric"], compared["region"]) == ("ssim", region):
             key = "crossed_interval" if compared["crossed_interval"] else "interval"
-            yield Test(f"with {MINUS} without", compared, key)
+            yield PairedTest(f"with {MINUS} without", compared, key)
 
 
 def _panels(ablation: Ablation, case_id: str, seed: int) -> Iterator[tuple[str, Panel]]:

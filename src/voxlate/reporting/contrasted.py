@@ -95,7 +95,7 @@ def _size(panel: Panel, box: Box, plane: Plane) -> tuple[float, float]:
 
 
 def _around_lesion(panel: Panel, choice: SliceChoice, *, within: Box) -> Box | None:
-    """The box of the lesion in the slice with a margin, as a square in mm; ``None`` if there is no lesion."""
+    """The lesion in the slice with a margin, a square in mm; ``None`` if there is none, or nothing to enlarge."""
     if panel.lesion is None or not np.any(panel.lesion):
         return None
     axis = PLANES[choice.plane]
@@ -110,7 +110,8 @@ def _around_lesion(panel: Panel, choice: SliceChoice, *, within: Box) -> Box | N
         length = min(round(2 * half), panel.truth.shape[side])
         start = min(max(0, round(middle - half)), panel.truth.shape[side] - length)
         box[side] = slice(start, start + length)
-    return box[0], box[1], box[2]
+    larger = all(box[side].stop - box[side].start >= within[side].stop - within[side].start for side in sides)
+    return None if larger else (box[0], box[1], box[2])
 
 
 def _length_mm(places: NDArray[np.intp], step_mm: float) -> float:

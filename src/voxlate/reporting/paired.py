@@ -30,7 +30,7 @@ Comparison = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Test:
+class PairedTest:
     """A line under a plot: a paired difference, its interval and its test.
 
     Attributes:
@@ -55,7 +55,7 @@ class Test:
 @canvas.styled
 def draw_similarity(
     scores: Sequence[Score],
-    tests: Mapping[str, Sequence[Test]],
+    tests: Mapping[str, Sequence[PairedTest]],
     *,
     names: Mapping[str, str],
     metric: str = "ssim",
@@ -100,7 +100,7 @@ def draw_similarity(
     return figure
 
 
-def _write_tests(figure: Figure, axes: Axes, tests: Sequence[Test], *, metric: str, top: float) -> None:
+def _write_tests(figure: Figure, axes: Axes, tests: Sequence[PairedTest], *, metric: str, top: float) -> None:
     """A small table under a plot, ``top`` mm above the figure's lower edge."""
     height = float(figure.get_size_inches()[1]) * canvas.MM_PER_INCH
     box = axes.get_position()
