@@ -184,9 +184,14 @@ def _plain(default: object) -> object:
 def _entries(name: str) -> list[tuple[str, Callable[..., Any]]]:
     from voxlate.losses import LOSSES
     from voxlate.methods import METHODS
-    from voxlate.networks import NETWORKS
+    from voxlate.networks import DISCRIMINATORS, NETWORKS
 
-    known: dict[str, dict[str, Callable[..., Any]]] = {"METHODS": METHODS, "NETWORKS": NETWORKS, "LOSSES": LOSSES}
+    known: dict[str, dict[str, Callable[..., Any]]] = {
+        "METHODS": METHODS,
+        "NETWORKS": NETWORKS,
+        "DISCRIMINATORS": DISCRIMINATORS,
+        "LOSSES": LOSSES,
+    }
     return list(known[name].items())
 
 
