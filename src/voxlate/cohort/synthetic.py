@@ -7,6 +7,7 @@ taken: fit to complete a case, unfit as a truth, and never again what another im
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from voxlate.cohort.case import Case, Cohort
@@ -35,6 +36,15 @@ def real_contrasts(case: Case) -> dict[str, Path]:
         ReadError: If a sidecar is Voxlate's and damaged.
     """
     return {name: path for name, path in case.paths.items() if not is_imputed(path)}
+
+
+def scans_only(cohort: Cohort) -> Cohort:
+    """The cohort without the images that a model made.
+
+    Raises:
+        ReadError: If a sidecar is Voxlate's and damaged.
+    """
+    return replace(cohort, cases=tuple(replace(case, paths=real_contrasts(case)) for case in cohort.cases))
 
 
 def check_synthetic(cohort: Cohort, *, source: Sequence[str] = (), target: str | None = None) -> Iterator[Finding]:

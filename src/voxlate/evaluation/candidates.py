@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from voxlate.bundle import MANIFEST
 from voxlate.cohort import Case, Cohort, index_cohort
+from voxlate.cohort.synthetic import scans_only
 from voxlate.config import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
@@ -164,13 +165,13 @@ class FolderCandidate:
 
 
 def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
-    """What is evaluated, and the cases of the data set that have its sources and its target.
+    """What is evaluated, and the cases of the data set that have its sources and its target, as scans.
 
     Raises:
         UsageError: If the path is neither a model nor a folder of images.
         CohortError: If no case has all contrasts.
     """
-    cohort = index_cohort(data)
+    cohort = scans_only(index_cohort(data))
     if not path.is_dir():
         raise UsageError("a model or a folder of translated images", came=str(path), remedy="Give one that exists.")
     is_model = any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))

@@ -85,7 +85,7 @@ def _tell_unmade(targets: Sequence[str], holdings: Sequence[_Holding]) -> None:
     for contrast in (CONTRASTS[name] for name in CONTRASTS if name in known):
         lacking = sum(contrast.name not in holding.real for holding in holdings)
         if lacking and contrast.kind != "label":
-            logger.warning("no model makes %s, which %d of %d cases lack", contrast.title, lacking, len(holdings))
+            logger.warning("no model makes %s; cases without it: %d of %d", contrast.title, lacking, len(holdings))
 
 
 def _decide(models: Sequence[Model], holding: _Holding, target: str, *, leave: bool) -> Decision:
