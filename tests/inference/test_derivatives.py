@@ -41,6 +41,7 @@ def test_a_place_among_the_originals_is_refused(data: Path, place: str) -> None:
 @pytest.mark.parametrize("place", ["../out", "derivatives/voxlate", "Derivatives/x/y"])
 def test_a_place_apart_from_them_is_taken(data: Path, place: str) -> None:
     check_place(data / place, index_cohort(data))
+    assert not (data / place).exists()
 
 
 def test_a_link_to_the_originals_is_seen_through(data: Path, tmp_path: Path) -> None:
