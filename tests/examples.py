@@ -31,6 +31,8 @@ SMALLER = {
     "training.minutes=5": "training.steps=2",
     '"training.minutes": 5': '"training.steps": 2',
     "--trials 5": "--trials 2",
+    "--seeds 3": "--seeds 1",
+    "seeds=3": "seeds=1",
     "training.steps=1500": "training.steps=2",
 }
 """What is changed in an example before it runs, so that all of them together take less than a minute."""
