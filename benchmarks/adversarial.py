@@ -104,6 +104,7 @@ def seconds(steps: tuple[Callable[[], None], Callable[[], None]], repeats: int) 
 
 
 def main() -> None:
+    """Measures every pair of networks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
