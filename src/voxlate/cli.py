@@ -121,12 +121,13 @@ def train(
 def tune(
     data: Data,
     recipe: RecipeName,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the study and its runs.")],
-    trials: Annotated[int, typer.Option(help="How many recipes are tried.", min=1)],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the study, its runs and its report.")],
+    trials: Annotated[int | None, typer.Option(help="Trials in all, those of earlier calls included.", min=1)] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time in all; the first budget reached ends it.", min=0)] = None,
     storage: Annotated[str | None, typer.Option(help="Database URL; default is SQLite in the folder.")] = None,
     settings: Settings = None,
 ) -> None:
-    """Search the recipe's declared ranges and keep the best."""
+    """Search the recipe's ranges, or the default ones, and keep the best."""
     from voxlate import verbs
 
     with _watching() as watch:
@@ -134,13 +135,15 @@ def tune(
             data,
             recipe=verbs.resolve_recipe(recipe, overrides=_overrides(settings)),
             trials=trials,
+            minutes=minutes,
             storage=storage,
             out=out,
             report=watch.stage,
             observers=(watch,),
         )
     _print_rows("Trials", result.fields, result.rows)
-    _console().print(f"Best recipe: {result.best_recipe}")
+    _console().print(f"Best recipe: {result.best_recipe}", markup=False)
+    _console().print(f"Report: {result.page}", markup=False)
 
 
 @app.command()

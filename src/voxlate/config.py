@@ -7,6 +7,7 @@ the catalogue's own function (``voxlate.catalogue.build``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -201,6 +202,12 @@ class Range(StrictModel):
         if isinstance(value, bool) or not isinstance(value, int | float) or self.low is None or self.high is None:
             return False
         return self.low <= value <= self.high and (not self.integer or float(value).is_integer())
+
+    def height(self, value: float) -> float:
+        """Where a number lies between the ends of the interval, 0 to 1, on a logarithmic scale if it has one."""
+        ends = (self.low or 0.0, self.high or 0.0)
+        low, high, place = (math.log(x) if self.log else x for x in (*ends, float(value)))
+        return (place - low) / (high - low)
 
 
 class Search(StrictModel):

@@ -58,22 +58,23 @@ def test_a_run_reports_the_task(phantom_cohort: Path, segmenter: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "words"),
+    ("change", "words"),
     [
-        ({"target": "flair"}, "the source flair"),
-        ({"plan.normalise": {"t2": "zscore"}}, "the normalisation zscore"),
-        ({"plan.spacing_mm": [2, 2, 2]}, "the spacing 2"),
-        ({"plan.bias_correction": True}, "the bias correction True"),
+        ({"target": "t1"}, "the source t1"),
+        ({"normalisers": "zscore"}, "the normalisation zscore"),
+        ({"spacing_mm": (2.0, 2.0, 2.0)}, "the spacing 2.0, 2.0, 2.0"),
+        ({"bias_correction": True}, "the bias correction True"),
     ],
 )
 def test_a_task_that_does_not_fit_is_refused(
-    phantom_cohort: Path, segmenter: Path, tmp_path: Path, overrides: dict[str, Any], words: str
+    segmenter: Path, trained: Path, change: dict[str, Any], words: str
 ) -> None:
-    recipe = resolve_recipe(
-        "avula2020-t1-to-t2", overrides={**SHORT, "training.steps": 1, "search.task": str(segmenter), **overrides}
-    )
+    plan = load_model(trained).bundle.plan
+    if "normalisers" in change:
+        other = plan.normalisers["t2"].model_copy(update={"kind": change["normalisers"]})
+        change = {"normalisers": {**plan.normalisers, "t2": other}}
     with pytest.raises(UsageError, match=words):
-        voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
+        Task(load_model(segmenter), plan.model_copy(update=change))
 
 
 def test_a_model_of_images_is_no_task(trained: Path) -> None:

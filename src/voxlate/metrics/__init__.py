@@ -36,10 +36,16 @@ MASKED_METRICS: dict[str, Metric] = {
     "ssim_masked_image": Metric(ssim, "higher", "none", "SSIM of masked images"),
 }
 
+TASK_METRICS: dict[str, Metric] = {
+    "task_dice": Metric(dice, "higher", "none", "Dice of the task"),
+    "task_dice_real": Metric(dice, "higher", "none", "Dice of the task on the true target"),
+}
+
 __all__ = [
     "MASKED_METRICS",
     "METRICS",
     "SLICE_METRICS",
+    "TASK_METRICS",
     "Better",
     "Metric",
     "dice",

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 
 from voxlate.evaluation.scores import BASELINES
-from voxlate.metrics import MASKED_METRICS, METRICS, SLICE_METRICS, Better
+from voxlate.metrics import MASKED_METRICS, METRICS, SLICE_METRICS, TASK_METRICS, Better
 
-_METRICS = {**METRICS, **SLICE_METRICS, **MASKED_METRICS}
-_SIMILARITIES = frozenset({"ssim", "ncc", *MASKED_METRICS})
+_METRICS = {**METRICS, **SLICE_METRICS, **MASKED_METRICS, **TASK_METRICS}
+_SIMILARITIES = frozenset({"ssim", "ncc", *MASKED_METRICS, *TASK_METRICS})
+_IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions
 _METHODS = {"lookup": "intensity lookup"}
 _MEANINGS = {
     "mae": "mean absolute error",
@@ -30,7 +31,9 @@ NOT_AVAILABLE = "n/a"
 
 def metric_title(metric: str, *, unit: str = "") -> str:
     """The metric's name with the unit, where it has one: ``MAE (HU)``. The unit ``1`` is not written."""
-    title = _METRICS[metric].title if metric in _METRICS else metric
+    plain = _plain(metric)
+    title = _METRICS[plain].title if plain in _METRICS else metric
+    title += " in lesions" if plain != metric else ""
     return f"{title} ({unit})" if unit not in {"", "1"} else title
 
 
@@ -41,7 +44,12 @@ def meaning(metric: str) -> str:
 
 def better(metric: str) -> Better:
     """Which direction is better; lower for what the catalogue does not know, such as a loss."""
-    return _METRICS[metric].better if metric in _METRICS else "lower"
+    return _METRICS[_plain(metric)].better if _plain(metric) in _METRICS else "lower"
+
+
+def _plain(metric: str) -> str:
+    """The metric without where it is computed."""
+    return metric.removeprefix(_IN_LESIONS) if metric.removeprefix(_IN_LESIONS) in _METRICS else metric
 
 
 def direction(metric: str) -> str:
@@ -83,7 +91,10 @@ def number(value: float | None, *, metric: str = "", signed: bool = False) -> st
         return NOT_AVAILABLE
     if math.isinf(value):
         return "\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}"
-    if metric in _SIMILARITIES:
+    metric = _plain(metric)
+    if metric in MASKED_METRICS:
+        text = f"{value:.4f}"  # all of them are near 1
+    elif metric in _SIMILARITIES:
         text = f"{value:.3f}"
     elif metric == "psnr":
         text = f"{value:.1f}"

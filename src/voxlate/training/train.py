@@ -19,6 +19,7 @@ from voxlate.io import file_digest
 from voxlate.methods.arithmetic import memory_format
 from voxlate.methods.interface import Trainable
 from voxlate.methods.lookup import Lookup
+from voxlate.metrics import TASK_METRICS
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.card import model_card
@@ -28,7 +29,7 @@ from voxlate.training.run import RunFolder, open_run
 from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
 from voxlate.training.state import RunState
 from voxlate.training.task import Task, load_task
-from voxlate.training.validation import LESION_PREFIX, TASK_METRICS, Validation, validate, validation_metric
+from voxlate.training.validation import LESION_PREFIX, Validation, validate, validation_metric
 from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)

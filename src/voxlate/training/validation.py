@@ -16,16 +16,12 @@ from numpy.typing import NDArray
 
 from voxlate.catalogue import pick
 from voxlate.inference.predict import Predictor
-from voxlate.metrics import METRICS, Metric, dice
+from voxlate.metrics import METRICS, TASK_METRICS, Metric
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.task import Task
 
 Array = NDArray[np.float32]
 LESION_PREFIX = "lesion_"
-TASK_METRICS = {
-    "task_dice": Metric(dice, "higher", "none", "Dice of the task"),
-    "task_dice_real": Metric(dice, "higher", "none", "Dice of the task on the true target"),
-}
 
 
 def validation_metric(name: str) -> Metric:

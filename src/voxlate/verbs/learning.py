@@ -12,7 +12,7 @@ from voxlate.verbs.progress import ProgressReport, silent
 if TYPE_CHECKING:
     from voxlate.training.forecast import Forecast
     from voxlate.training.loop import Observer
-    from voxlate.training.tuning import Tuning
+    from voxlate.training.tuning.searched import Tuning
 
 
 def resolve_recipe(
@@ -72,22 +72,39 @@ def tune(
     data: str | Path,
     *,
     recipe: str | Path | Recipe,
-    trials: int,
     out: str | Path,
+    trials: int | None = None,
+    minutes: float | None = None,
     storage: str | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
 ) -> Tuning:
-    """Searches the recipe's declared ranges; goes on where an earlier call ended."""
-    from voxlate.training.tuning import tune_run
+    """Searches the recipe's ranges, or the default ones; goes on where an earlier call ended.
+
+    Args:
+        data: The data set.
+        recipe: A recipe by name, file or value.
+        out: Folder of the study, its runs and its report.
+        trials: Trials wanted in all, complete or pruned; those of earlier calls count.
+        minutes: Time in all, that of earlier calls counts; the first of the two budgets that is reached ends it.
+        storage: URL of a database that several workers may share; SQLite in the folder by default.
+        report: Called with a stage and how much of it is done.
+        observers: Who watches the steps and validations of every trial.
+
+    Raises:
+        VoxlateError: If search, storage or data set is refused, or no trial can be completed.
+    """
+    from voxlate.reporting.tuning import publish
+    from voxlate.training.tuning import Budget, tune_run
 
     return tune_run(
         Path(data),
         resolve_recipe(recipe),
         Path(out),
-        trials=trials,
+        budget=Budget(trials=trials, minutes=minutes),
         storage=storage,
         observers=tuple(observers),
+        publish=publish,
         report=report,
     )
 

@@ -16,7 +16,8 @@ from voxlate.config import Range, Recipe
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
 from voxlate.methods import METHODS
-from voxlate.training.validation import TASK_METRICS, validation_metric
+from voxlate.metrics import TASK_METRICS
+from voxlate.training.validation import validation_metric
 from voxlate.windows import Window
 
 Value = int | float | str | bool
@@ -34,8 +35,10 @@ DEFAULT_WEIGHTS: dict[str, Range] = {
 }
 """Terms of the loss whose weights are searched beside it for the method ``adversarial``, if the recipe has them."""
 
-_FIXED = ("name", "paper", "source", "target", "search", "plan.split")
-"""Sections that decide what a trial is compared on; trials that differ in them cannot be compared."""
+_FIXED = ("name", "paper", "source", "target", "search", "plan")
+"""Sections that decide which images a trial is scored on, and in which units."""
+
+_FREE = "plan.crop_margin_mm"  # changes what a network sees, not what it is scored on
 
 
 def resolve_search(recipe: Recipe) -> Recipe:
@@ -84,12 +87,12 @@ def field_value(recipe: Recipe, dotted: str) -> Any:  # noqa: ANN401
 
 
 def _check_field(recipe: Recipe, field: str) -> None:
-    if any(field == section or field.startswith(f"{section}.") for section in _FIXED):
+    if field.partition(".")[0] in _FIXED and field != _FREE:
         raise UsageError(
             "a field that leaves trials comparable",
             came="one that decides what they are compared on",
             where=f"search.space.{field}",
-            remedy="Search fields of window, method, loss and training.",
+            remedy=f"Search fields of window, method, loss and training, or {_FREE}.",
         )
     if field == "training.seed" and recipe.plan.split.seed is None:
         raise UsageError(

@@ -1,0 +1,189 @@
+"""Trials: what was tried in a search and what became of it, as plain records; and the queue of what is to be tried.
+
+A trial that a kill left running is closed and its values are queued again; its run goes on from its checkpoint. In a
+database that several workers share, only trials whose worker is known to be dead are closed: this folder's own, which
+the folder's lock proves, and those whose heartbeat has stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any, Literal, cast
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from voxlate.config import Range, Recipe, Search
+from voxlate.training.tuning.space import Value, own_values
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+"""So often values are tried whose process is killed: perhaps by themselves, a batch that does not fit into memory."""
+
+_JUST_BORN = timedelta(minutes=1)
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial that has ended.
+
+    Attributes:
+        number: Within the study.
+        state: ``complete``, ``pruned`` (ended early, its value is the last it reported), ``failed`` (with a
+            ``reason``), or ``killed`` (its values were queued again).
+        value: Of the search's metric.
+        values: Of the searched fields.
+        seconds: From begin to end.
+        run: Folder of its run, relative to that of the search; with the worker's name before it if that is another.
+        metrics: Every validation metric of the weights that the run has kept.
+        reason: Why it failed.
+    """
+
+    number: int
+    state: Literal["complete", "pruned", "failed", "killed"]
+    value: float | None
+    values: Mapping[str, Value]
+    seconds: float | None = None
+    run: str = ""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    reason: str = ""
+
+
+def read_trials(study: optuna.Study, worker: str) -> list[Trial]:
+    """The trials that have ended, in order; those that were begun by mistake (see ``is_superfluous``) left out."""
+    return [
+        _read(trial, worker)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state.is_finished() and not trial.user_attrs.get("withdrawn")
+    ]
+
+
+def _read(trial: FrozenTrial, worker: str) -> Trial:
+    notes = trial.user_attrs
+    states: dict[TrialState, Literal["complete", "pruned"]] = {
+        TrialState.COMPLETE: "complete",
+        TrialState.PRUNED: "pruned",
+    }
+    ended: Literal["failed", "killed"] = "failed" if "reason" in notes else "killed"
+    run = str(notes.get("run", ""))
+    return Trial(
+        number=trial.number,
+        state=states.get(trial.state, ended),
+        value=trial.value,
+        values=planned(trial),
+        seconds=trial.duration.total_seconds() if trial.duration else None,
+        run=run if not run or notes.get("worker") == worker else f"{notes.get('worker')}:{run}",
+        metrics=notes.get("metrics", {}),
+        reason=str(notes.get("reason", "")),
+    )
+
+
+def planned(trial: FrozenTrial) -> dict[str, Value]:
+    """The values of a trial: those it was queued with, and those that were drawn for it."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def suggest(trial: optuna.Trial, search: Search) -> dict[str, Value]:
+    """The values that a trial is to try."""
+    return {name: _suggest(trial, name, range_) for name, range_ in search.space.items()}
+
+
+def _suggest(trial: optuna.Trial, name: str, range_: Range) -> Value:
+    if range_.values is not None:
+        return cast("Value", trial.suggest_categorical(name, range_.values))
+    low, high = range_.low or 0.0, range_.high or 0.0
+    if range_.integer:
+        return trial.suggest_int(name, round(low), round(high), log=range_.log)
+    return trial.suggest_float(name, low, high, log=range_.log)
+
+
+def count_ended(study: optuna.Study) -> int:
+    """Trials that count: complete or pruned."""
+    return len(study.get_trials(deepcopy=False, states=_ENDED))
+
+
+def any_complete(study: optuna.Study) -> bool:
+    """Whether a best trial exists."""
+    return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
+def count_waiting(study: optuna.Study) -> int:
+    """Queued trials."""
+    return len(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+
+def running(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that a living worker is at, as far as that is known here.
+
+    One that does not name its worker was begun this moment, or its worker died in the moment after it began.
+    """
+    found = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    newest = datetime.now() - _JUST_BORN
+    return [
+        t for t in found if "worker" in t.user_attrs or (t.datetime_start is not None and t.datetime_start > newest)
+    ]
+
+
+def is_superfluous(study: optuna.Study, number: int, *, wanted: float) -> bool:
+    """Whether other workers, faster by a moment, are at the queued values of a trial or at the last one wanted."""
+    before = [other for other in running(study) if other.number < number]
+    if count_ended(study) + len(before) >= wanted:
+        return True
+    fixed = study.get_trials(deepcopy=False)[number].system_attrs.get("fixed_params")
+    ended = study.get_trials(deepcopy=False, states=_ENDED)
+    return fixed is not None and any(planned(other) == fixed for other in (*before, *ended))
+
+
+def close_killed(study: optuna.Study, *, worker: str, shared: bool) -> None:
+    """Closes the trials that an earlier process of this folder left running, and queues their values again.
+
+    To be called while this folder's lock is held and before a trial is begun.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if not shared or trial.user_attrs.get("worker") == worker:
+            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            requeue(study, trial)
+
+
+def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queues the values of a trial that was killed, unless they were killed too often."""
+    values, attempt = planned(trial), _attempt(trial)
+    if not values:
+        return
+    if attempt >= MOST_ATTEMPTS:
+        logger.warning("trial %d: killed with these values for the %d. time; they are given up", trial.number, attempt)
+        return
+    logger.warning("trial %d was killed; its values are tried again", trial.number)
+    study.enqueue_trial(values, user_attrs={"attempt": attempt + 1})
+
+
+def _attempt(trial: FrozenTrial) -> int:
+    return int(trial.user_attrs.get("attempt", 1))
+
+
+def queue_first(study: optuna.Study, recipe: Recipe) -> None:
+    """Queues what is to be tried before a sampler is asked: the recipe's own values, then the points of a grid."""
+    own = own_values(recipe)
+    points: list[dict[str, Value]] = [] if own is None else [own]
+    if recipe.search.sampler == "grid":
+        points += [point for point in grid_points(recipe.search) if point != own]
+    known = [
+        planned(trial)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state != TrialState.FAIL or _attempt(trial) >= MOST_ATTEMPTS
+    ]
+    for point in points:
+        if point not in known:
+            study.enqueue_trial(point)
+
+
+def grid_points(search: Search) -> list[dict[str, Value]]:
+    """Every combination of the listed values, the last field varying fastest."""
+    listed: Sequence[Sequence[Any]] = [range_.values or () for range_ in search.space.values()]
+    return [dict(zip(search.space, values, strict=True)) for values in product(*listed)]
