@@ -91,11 +91,11 @@ def score_every_slice(comparison: Comparison) -> list[Score]:
 def score_masked_images(comparison: Comparison) -> list[Score]:
     """SSIM of images that are 0 outside the lesion, averaged over the whole foreground, for every method.
 
-    Given only to compare with the 0.990 that Genc et al. 2022 (doi:10.58530/2022/3460) report inside the lesion. They do
-    not say how they compute it, but define their loss on masked images, and of these such numbers come out: outside the
-    lesion both images are 0 and so agree perfectly, which flatters every method, and a small lesion more than a large
-    one. The mean of the SSIM map inside the lesion (metric ``ssim``) is the honest number. Over whole pictures, with
-    their background, this one would flatter even more.
+    Given only to compare with the 0.990 that Genc et al. 2022 (doi:10.58530/2022/3460) report inside the lesion. They
+    do not say how they compute it, but define their loss on masked images, and of these such numbers come out: outside
+    the lesion both images are 0 and so agree perfectly, which flatters every method, and a small lesion more than a
+    large one. The mean of the SSIM map inside the lesion (metric ``ssim``) is the honest number. Over whole
+    pictures, with their background, this one would flatter even more.
     """
     if comparison.labels is None:
         return []
