@@ -266,6 +266,8 @@ def main() -> None:
     # Threads that spin while they wait halve the speed of a busy machine, or worse; OpenMP reads this when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
+    logging.getLogger("voxlate.training.train").setLevel(logging.INFO)
     try:
         app(standalone_mode=True)
     except StoppedError as error:
