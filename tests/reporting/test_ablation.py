@@ -74,7 +74,7 @@ def test_similarity_has_a_plot_per_region_with_source_without_and_with() -> None
     assert labels == ["source\nn = 6", "prediction,\nwithout\nn = 6", "prediction,\nwith\nn = 6"]
     pairs = [line for line in figure.axes[1].lines if line.get_xdata().tolist() == [0, 1, 2]]
     assert len(pairs) == 6
-    assert any(text.startswith("+0.050 (") for text in texts(figure))
+    assert any(text.startswith("+0.0500 (") for text in texts(figure))
     assert "6 of 6" in texts(figure)
     assert fits(figure)
     assert count_colours(figure) > 10
@@ -146,10 +146,12 @@ def test_tables_give_both_intervals_and_every_seed() -> None:
     compared, each = difference_sections(told(runs))
     assert [table.title for table in compared.tables] == ["Foreground", "Lesion"]
     [mae, ssim] = compared.tables[1].rows
-    assert (mae.cells[0].value, mae.cells[1].value, mae.cells[2].value) == ("0.0750", "0.0650", "\N{MINUS SIGN}0.0100")
-    assert [line.split(" over ")[-1] for line in mae.cells[2].lines[:2]] == ["seeds and cases", "cases alone"]
-    assert mae.cells[2].lines[2].startswith("better in 6 of 6; p = ")
-    assert ssim.cells[2].value == "+0.050"
+    titles = [column.title for column in compared.tables[1].columns]
+    assert titles == ["identity (baseline)", "without", "with", "with \N{MINUS SIGN} without"]
+    assert [cell.value for cell in mae.cells] == ["1.00", "0.0750", "0.0650", "\N{MINUS SIGN}0.0100"]
+    assert [line.split(" over ")[-1] for line in mae.cells[3].lines[:2]] == ["seeds and cases", "cases alone"]
+    assert mae.cells[3].lines[2].startswith("better in 6 of 6; p = ")
+    assert ssim.cells[3].value == "+0.0500"
     assert [column.title for column in each.tables[1].columns] == ["seed 0", "seed 1", "seed 2"]
     assert [cell.value for cell in each.tables[1].rows[0].cells] == [
         f"\N{MINUS SIGN}{value}" for value in ("0.00900", "0.0100", "0.0110")

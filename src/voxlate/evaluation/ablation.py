@@ -77,9 +77,14 @@ def words_of(changes: Mapping[str, Any]) -> str:
     )
 
 
+def is_removal(changes: Mapping[str, Any]) -> bool:
+    """Whether nothing but terms of the loss is taken away."""
+    return all(field.startswith("loss.") and value == 0 for field, value in changes.items())
+
+
 def _sides(changes: Mapping[str, Any]) -> tuple[str, str]:
     """How a sentence calls the recipe as it stands, and as it was changed."""
-    if all(field.startswith("loss.") and value == 0 for field, value in changes.items()):
+    if is_removal(changes):
         return f"With {' and '.join(changes)}", "without"
     return "With the recipe as it stands", f"with {words_of(changes)}"
 

@@ -12,7 +12,7 @@ import numpy as np
 from voxlate._version import __version__
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
-from voxlate.evaluation.ablation import AblationVerdict, judge_ablation, words_of
+from voxlate.evaluation.ablation import AblationVerdict, is_removal, judge_ablation, words_of
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.comparison import NORMALISED
 from voxlate.evaluation.fidelity import FOREGROUND, LESION
@@ -121,7 +121,7 @@ def _report(ablation: Ablation, told: Summary, illustrations: Sequence[Illustrat
         warnings.append("The budget is a time: the variants may have been trained for different numbers of steps.")
     seeds = ", ".join(map(str, told["seeds"]))
     return Report(
-        title=f"{title}, {recipe.name}: with and without {words_of(ablation.changes)}",
+        title=f"{title}, {recipe.name}: {_topic(ablation.changes)}",
         verdict=told["verdict"],
         summary=told,
         illustrations=illustrations,
@@ -144,6 +144,13 @@ def _report(ablation: Ablation, told: Summary, illustrations: Sequence[Illustrat
             "with, without": "in the tables of scores each case has the mean over the seeds",
         },
     )
+
+
+def _topic(changes: Mapping[str, Any]) -> str:
+    """What is asked, for a title."""
+    if is_removal(changes):
+        return f"with and without {' and '.join(changes)}"
+    return f"as it stands and with {words_of(changes)}"
 
 
 def _illustrate(

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.verdict import find_row
 from voxlate.reporting.pages import Section
 from voxlate.reporting.tables import Cell, Column, Row, Table, region_title
-from voxlate.reporting.words import direction, interval_words, metric_title, number, p_value
+from voxlate.reporting.words import changes, direction, in_order, method_title, metric_title, number, p_value
 from voxlate.training.variants import WITH, WITHOUT
 
 SHOWN = ("mae", "ssim", "psnr")
@@ -25,9 +26,9 @@ def difference_sections(told: Summary) -> list[Section]:
         told: The summary, with ``comparisons`` and ``seeds``.
     """
     regions = list(dict.fromkeys(row["region"] for row in told["comparisons"]))
+    methods = (*in_order(told["baselines"]), WITHOUT, WITH)
     columns = (
-        Column("without", "mean over seeds and cases"),
-        Column("with", "mean over seeds and cases"),
+        *(Column(method_title(method), "mean") for method in methods),
         Column(f"with {MINUS} without", "difference, paired"),
     )
     compared = [
@@ -35,7 +36,7 @@ def difference_sections(told: Summary) -> list[Section]:
             region_title(region),
             "Metric",
             columns,
-            tuple(_compared(row) for row in told["comparisons"] if row["region"] == region),
+            tuple(_compared(row, told, methods) for row in told["comparisons"] if row["region"] == region),
         )
         for region in regions
     ]
@@ -59,7 +60,8 @@ def difference_sections(told: Summary) -> list[Section]:
             "With and without",
             "The same split, the same seeds, the same cases: every difference is between two numbers of one case. "
             "p values are corrected after Holm over all rows of these tables.",
-            "Means, the paired difference with its 95 % intervals, cases in which it is better with, and the test.",
+            "Means (with and without: over the seeds too), the paired difference with its 95 % intervals, cases in "
+            "which it is better with, and the test.",
             compared,
         ),
         Section(
@@ -71,20 +73,21 @@ def difference_sections(told: Summary) -> list[Section]:
     ]
 
 
-def _compared(row: Summary) -> Row:
-    metric = row["metric"]
+def _compared(row: Summary, told: Summary, methods: Sequence[str]) -> Row:
+    """The means of every method, as in the tables of scores, and the difference with both intervals and the test."""
+    metric, region = row["metric"], row["region"]
+    found = [find_row(told, method=method, metric=metric, region=region) for method in methods]
+    means = [Cell(number(None if one is None else one["mean"], metric=metric)) for one in found]
+    crossed, alone = row["crossed_interval"] or (None, None), row["interval"] or (None, None)
+    difference, *ends = changes(row["difference"], *crossed, *alone)
     lines = []
     if row["crossed_interval"] is not None:
-        lines.append(f"{interval_words(row['crossed_interval'], metric=metric)} over seeds and cases")
+        lines.append(f"{ends[0]} to {ends[1]} over seeds and cases")
     if row["interval"] is not None:
-        lines.append(f"{interval_words(row['interval'], metric=metric)} over cases alone")
+        lines.append(f"{ends[2]} to {ends[3]} over cases alone")
     tested = p_value(row["p_holm"]) if row["p_holm"] is not None else "too few cases for a test"
     lines.append(f"better in {row['wins']} of {row['n']}; {tested}")
-    cells = (
-        Cell(number(row["baseline_mean"], metric=metric)),
-        Cell(number(row["mean"], metric=metric)),
-        Cell(number(row["difference"], metric=metric, signed=True), tuple(lines)),
-    )
+    cells = (*means, Cell(difference, tuple(lines)))
     return Row(metric_title(metric, unit=row["unit"]), direction(metric), "model", cells)
 
 
@@ -92,10 +95,11 @@ def _by_seed(row: Summary) -> tuple[Cell, ...]:
     cells = []
     for one in row["seeds"]:
         metric = row["metric"]
-        lines = [interval_words(one["interval"], metric=metric)] if one["interval"] else []
+        difference, *ends = changes(one["difference"], *(one["interval"] or ()))
+        lines = [" to ".join(ends)] if ends else []
         lines.append(f"{number(one['mean'], metric=metric)} against {number(one['baseline_mean'], metric=metric)}")
         lines.append(f"better in {one['wins']} of {one['n']}")
-        cells.append(Cell(number(one["difference"], metric=metric, signed=True), tuple(lines)))
+        cells.append(Cell(difference, tuple(lines)))
     return tuple(cells)
 
 
@@ -107,12 +111,13 @@ def difference_rows(comparisons: Sequence[Summary]) -> list[tuple[str, ...]]:
             continue
         metric, interval = row["metric"], row["crossed_interval"] or row["interval"]
         values = (row["baseline_mean"], row["mean"])
+        difference, *ends = changes(row["difference"], *(interval or ()))
         rows.append((
             row["region"],
             row["title"],
             *(number(value, metric=metric) for value in values),
-            number(row["difference"], metric=metric, signed=True),
-            "" if interval is None else interval_words(interval, metric=metric),
+            difference,
+            " to ".join(ends),
             f"{row['wins']} of {row['n']}",
         ))  # fmt: skip
     return rows

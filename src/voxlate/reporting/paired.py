@@ -20,12 +20,12 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.reporting import canvas
 from voxlate.reporting.boxes import draw_boxes, gather, legend
-from voxlate.reporting.words import direction, interval_words, metric_title, number, p_value
+from voxlate.reporting.words import changes, direction, metric_title, p_value
 
 REGIONS = {"foreground": "Whole brain", "lesion": "Lesion"}
 MINUS = "\N{MINUS SIGN}"
 LINE = 3.7  # mm
-COLUMNS = (0.0, 0.285, 0.705, 0.87)  # of the table under a plot, as shares of its width
+COLUMNS = (0.0, 0.28, 0.72, 0.875)  # of the table under a plot, as shares of its width
 Comparison = Mapping[str, Any]
 
 
@@ -43,11 +43,11 @@ class PairedTest:
     compared: Comparison
     interval: str = "interval"
 
-    def cells(self, metric: str) -> tuple[str, ...]:
+    def cells(self) -> tuple[str, ...]:
         """The difference with its interval, the cases that are better, and the p value."""
         compared, interval = self.compared, self.compared[self.interval]
-        difference = number(compared["difference"], metric=metric, signed=True)
-        around = f" ({interval_words(interval, metric=metric)})" if interval is not None else ""
+        difference, *ends = changes(compared["difference"], *(interval or ()))
+        around = f" ({' to '.join(ends)})" if ends else ""
         tested = p_value(compared["p_holm"]) if compared["p_holm"] is not None else "no test"
         return self.what, f"{difference}{around}", f"{compared['wins']} of {compared['n']}", tested
 
@@ -91,7 +91,7 @@ def draw_similarity(
         whole = f"{title}: {metric_title(metric, unit=unit)} with the target"
         draw_boxes(axes, values, metric=metric, unit=unit, title=whole, names=names)
         if lines:
-            _write_tests(figure, axes, tests.get(region, ()), metric=metric, top=below + 7.5)
+            _write_tests(figure, axes, tests.get(region, ()), top=below + 7.5)
     figure.text(0.008, 1 - 2.2 / height, canvas.legible(heading, longest=110), fontweight="bold", va="top")
     crossed = any(test.interval == "crossed_interval" for shown in tests.values() for test in shown)
     over = f"\nIntervals over the cases; that of with {MINUS} without over seeds and cases." if crossed else ""
@@ -100,12 +100,12 @@ def draw_similarity(
     return figure
 
 
-def _write_tests(figure: Figure, axes: Axes, tests: Sequence[PairedTest], *, metric: str, top: float) -> None:
+def _write_tests(figure: Figure, axes: Axes, tests: Sequence[PairedTest], *, top: float) -> None:
     """A small table under a plot, ``top`` mm above the figure's lower edge."""
     height = float(figure.get_size_inches()[1]) * canvas.MM_PER_INCH
     box = axes.get_position()
     head = ("", "difference (95 % interval)", "better in", "p, Holm")
-    for row, cells in enumerate([head, *(test.cells(metric) for test in tests)]):
+    for row, cells in enumerate([head, *(test.cells() for test in tests)]):
         for place, text in zip(COLUMNS, cells, strict=True):
             x, y = box.x0 + place * box.width, (top - LINE * row) / height
             colour = canvas.MUTED if row == 0 else canvas.INK
@@ -171,11 +171,8 @@ def _draw_each_seed(
             zorder=2,
         )
         _draw_mean(axes, place + 0.24, row, colour=colour)
-    decimals = _decimals([row["difference"] for row in rows])
-    labels = [
-        f"{canvas.legible(label, longest=14)}\n{_fixed(row['difference'], decimals)}"
-        for label, row in zip(values, rows, strict=True)
-    ]
+    told = changes(*(row["difference"] for row in rows))
+    labels = [f"{canvas.legible(label, longest=14)}\n{change}" for label, change in zip(values, told, strict=True)]
     axes.set_xticks(range(len(rows)), labels)
     axes.set_xlim(-0.5, len(rows) - 0.45)
     axes.margins(y=0.1)
@@ -195,13 +192,3 @@ def _draw_mean(axes: Axes, x: float, row: Comparison, *, colour: str) -> None:
         axes.plot([x, x], row["interval"], color=colour, linewidth=1.0, zorder=3)
         for end in row["interval"]:
             axes.plot([x - 0.04, x + 0.04], [end, end], color=colour, linewidth=1.0, zorder=3)
-
-
-def _decimals(values: Sequence[float | None]) -> int:
-    """So many decimals that the largest has three digits."""
-    largest = max((abs(value) for value in values if value), default=1.0)
-    return max(0, 2 - int(np.floor(np.log10(largest))))
-
-
-def _fixed(value: float | None, decimals: int) -> str:
-    return number(None) if value is None else f"{value:+.{decimals}f}".replace("-", MINUS)
