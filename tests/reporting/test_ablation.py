@@ -18,6 +18,7 @@ from voxlate.reporting.contrasted import draw_contrasted
 from voxlate.reporting.differences import FIELDS, difference_rows, difference_sections
 from voxlate.reporting.pages import Report, render_report
 from voxlate.reporting.paired import PairedTest, draw_differences, draw_similarity
+from voxlate.reporting.words import changes
 
 SEEDS = (0, 1, 2)
 COARSE = (5.0, 5.0, 5.0)
@@ -161,6 +162,14 @@ def test_tables_give_both_intervals_and_every_seed() -> None:
     )
     assert page.index("With and without</h2>") < page.index("Seed by seed</h2>") < page.index("Scores</h2>")
     assert "a term</dt>" in page
+
+
+def test_differences_have_the_decimals_that_the_largest_needs() -> None:
+    minus = "\N{MINUS SIGN}"
+    assert changes(-0.00385, 0.000927, None) == [f"{minus}0.00385", "+0.00093", "n/a"]
+    assert changes(12.34, -0.5) == ["+12.3", f"{minus}0.5"]
+    assert changes(0.0, None) == ["+0", "n/a"]
+    assert changes(-0.00385, most=4) == [f"{minus}0.0039"]
 
 
 def test_rows_for_a_terminal_are_of_foreground_and_lesion() -> None:

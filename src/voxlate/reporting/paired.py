@@ -25,7 +25,7 @@ from voxlate.reporting.words import changes, direction, metric_title, p_value
 REGIONS = {"foreground": "Whole brain", "lesion": "Lesion"}
 MINUS = "\N{MINUS SIGN}"
 LINE = 3.7  # mm
-COLUMNS = (0.0, 0.28, 0.72, 0.875)  # of the table under a plot, as shares of its width
+COLUMNS = (0.0, 0.27, 0.75, 0.875)  # of the table under a plot, as shares of its width
 Comparison = Mapping[str, Any]
 
 
@@ -46,7 +46,7 @@ class PairedTest:
     def cells(self) -> tuple[str, ...]:
         """The difference with its interval, the cases that are better, and the p value."""
         compared, interval = self.compared, self.compared[self.interval]
-        difference, *ends = changes(compared["difference"], *(interval or ()))
+        difference, *ends = changes(compared["difference"], *(interval or ()), most=4)
         around = f" ({' to '.join(ends)})" if ends else ""
         tested = p_value(compared["p_holm"]) if compared["p_holm"] is not None else "no test"
         return self.what, f"{difference}{around}", f"{compared['wins']} of {compared['n']}", tested
@@ -104,7 +104,7 @@ def _write_tests(figure: Figure, axes: Axes, tests: Sequence[PairedTest], *, top
     """A small table under a plot, ``top`` mm above the figure's lower edge."""
     height = float(figure.get_size_inches()[1]) * canvas.MM_PER_INCH
     box = axes.get_position()
-    head = ("", "difference (95 % interval)", "better in", "p, Holm")
+    head = ("", "difference (95 % interval)", "better", "p, Holm")
     for row, cells in enumerate([head, *(test.cells() for test in tests)]):
         for place, text in zip(COLUMNS, cells, strict=True):
             x, y = box.x0 + place * box.width, (top - LINE * row) / height

@@ -109,15 +109,19 @@ def interval_words(interval: Sequence[float], *, metric: str = "") -> str:
     return f"{low} to {high}"
 
 
-def changes(*values: float | None) -> list[str]:
+def changes(*values: float | None, most: int = 9) -> list[str]:
     """Differences that are read together, signed, with so many decimals that the largest has three digits.
+
+    Args:
+        *values: The differences; ``None`` for what is not available.
+        most: No more decimals than these.
 
     Example:
         >>> changes(-0.00385, 0.000927, None)
         ['−0.00385', '+0.00093', 'n/a']
     """
     known = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
-    decimals = min(9, max(0, 2 - math.floor(math.log10(max(known))))) if known else 0
+    decimals = min(most, max(0, 2 - math.floor(math.log10(max(known))))) if known else 0
     return [
         number(value)
         if value is None or not math.isfinite(value)
