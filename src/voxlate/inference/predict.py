@@ -18,6 +18,7 @@ from voxlate.config import Recipe, WindowOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError
 from voxlate.methods.arithmetic import Precision, computing_in, memory_format
+from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.interface import Translator
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
@@ -98,6 +99,8 @@ class Predictor:
         if within is None:
             return stitcher.result()
         arrays = [np.asarray(source[:]) for source in sources]
+        if isinstance(self.translator, Exemplary):
+            self.translator.begin_case()
         for box in window.cover(mask.shape, within=within, divisor=self.divisor, tile=self.tile):
             foreground = window.cut_centre(inside, box)
             if foreground.any():

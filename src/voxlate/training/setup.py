@@ -19,6 +19,7 @@ from voxlate.config import Recipe, parse_yaml
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
 from voxlate.methods.arithmetic import Precision, channels_last, pick_device, resolve_precision
+from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.interface import Trainable
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
@@ -135,24 +136,43 @@ def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: Progre
     return store
 
 
-def build_trainable(setup: Setup) -> Trainable:
-    """The recipe's method with freshly drawn weights, on the device.
+def build_method(setup: Setup) -> Trainable | Exemplary:
+    """The recipe's method with freshly drawn weights, or without exemplars yet, on the device.
 
     Raises:
-        UsageError: If the method needs no training, or the feature loss's network cannot take the target.
+        UsageError: If the method is a baseline, or the feature loss's network cannot take the target.
         BundleError: If that network is refused.
     """
     torch.manual_seed(setup.recipe.training.seed)
     translator = build_translator(setup.recipe, setup.plan)
+    if isinstance(translator, Exemplary):
+        return translator.to(setup.device)
     if not isinstance(translator, Trainable):
         raise UsageError(
-            "a method that trains",
+            "a method that learns",
             came=repr(setup.recipe.method.name),
             where="method.name",
             remedy="Use regression, say; the baselines are part of every evaluation.",
         )
     attach_features(translator.loss, setup)
     return channels_last(translator.to(setup.device), dims=Window(setup.recipe.window).dims)
+
+
+def build_trainable(setup: Setup) -> Trainable:
+    """As ``build_method``, for what trains step by step.
+
+    Raises:
+        UsageError: If the method does not.
+    """
+    method = build_method(setup)
+    if isinstance(method, Exemplary):
+        raise UsageError(
+            "a method that trains step by step",
+            came=f"{setup.recipe.method.name!r}, which keeps exemplars and costs nothing to train",
+            where="method.name",
+            remedy="Train it without a forecast.",
+        )
+    return method
 
 
 def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:

@@ -17,16 +17,19 @@ from voxlate.errors import TrainingError, UsageError
 from voxlate.inference.predict import predictor
 from voxlate.io import file_digest
 from voxlate.methods.arithmetic import memory_format
+from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.interface import Trainable
 from voxlate.methods.lookup import Lookup
 from voxlate.metrics import TASK_METRICS
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.card import model_card
-from voxlate.training.checkpoints import BEST, load_checkpoint
+from voxlate.training.checkpoints import BEST, load_checkpoint, save_checkpoint
+from voxlate.training.exemplars import choose_exemplars
+from voxlate.training.journal import append_log
 from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder, open_run
-from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
+from voxlate.training.setup import ProgressReport, Setup, build_method, prepare, set_up
 from voxlate.training.state import RunState
 from voxlate.training.task import Task, load_task
 from voxlate.training.validation import LESION_PREFIX, Validation, validate, validation_metric
@@ -65,11 +68,14 @@ def train_run(
         setup = set_up(data, recipe, run=run, check=check, report=report)
         cases = [*setup.cases("train"), *setup.cases("validation")]
         store = prepare(setup, cases, prepared or folder / "prepared", report=report)
-        method = build_trainable(setup)
-        for name, size in method.describe().items():
-            logger.info("%s: %s", name, size)
-        job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
-        fit(RunState(method, recipe.training), run, job)
+        method = build_method(setup)
+        if isinstance(method, Exemplary):
+            _keep_exemplars(setup, store, run, method=method, observers=observers)
+        else:
+            for name, size in method.describe().items():
+                logger.info("%s: %s", name, size)
+            job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
+            fit(RunState(method, recipe.training), run, job)
         _write_result(setup, store, run)
     return run
 
@@ -102,6 +108,23 @@ def make_job(
         precision=setup.precision,
         observers=observers,
     )
+
+
+def _keep_exemplars(
+    setup: Setup, store: PreparedStore, run: RunFolder, *, method: Exemplary, observers: tuple[Observer, ...]
+) -> None:
+    """Chooses the exemplars and validates the method that keeps them; a run that has done so is left alone."""
+    if load_checkpoint(run.checkpoints / BEST) is not None:
+        return
+    case_ids = [case.id for case in setup.cases("train")]
+    samples = training_samples(store, case_ids, setup.recipe, divisor=method.divisor)
+    method.fit(choose_exemplars(samples, count=method.wanted).to(setup.device))
+    validation = validate_method(setup, store, setup.validation_cases, method)
+    append_log(run.log, {"step": 0, "validation": validation.metrics})
+    for observer in observers:
+        observer.validated(0, validation)
+    best = {"step": 0, "metrics": validation.metrics, "method": method.state_dict()}
+    save_checkpoint(run.checkpoints, best, name=BEST)
 
 
 def _check_monitor(setup: Setup) -> None:
@@ -147,7 +170,12 @@ def _count_labelled(cases: Sequence[Case]) -> None:
 
 
 def validate_method(
-    setup: Setup, store: PreparedStore, cases: Sequence[Case], method: Trainable, *, task: Task | None = None
+    setup: Setup,
+    store: PreparedStore,
+    cases: Sequence[Case],
+    method: Trainable | Exemplary,
+    *,
+    task: Task | None = None,
 ) -> Validation:
     """Scores the method, in evaluation mode and in the precision of training, on some prepared cases."""
     method.eval()
