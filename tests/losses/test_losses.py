@@ -93,7 +93,7 @@ def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["l1", "l2", "euclidean", "huber", "features"])
+@pytest.mark.parametrize("name", ["l1", "l2", "euclidean", "huber", "dead_zone_huber", "features", "pooled"])
 def test_what_the_mask_leaves_out_has_no_influence_not_even_nan(name: str) -> None:
     prediction, target, mask = images(2)
     loss = build(name, 2)
@@ -124,6 +124,44 @@ def test_pixelwise_losses_are_their_formulas(dims: int) -> None:
         for name in expected
     }
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_dead_zone_huber_is_the_formula_of_the_slides_at_every_difference() -> None:
+    """Also at the edges: the slides leave |a| = 0.01 open, which counts as beyond the dead zone."""
+    dead_zone, alpha = 1 / 64, 0.125
+    differences = np.unique(np.concatenate([np.linspace(-0.5, 0.5, 801), [-alpha, -dead_zone, dead_zone, alpha]]))
+    loss = LOSSES["dead_zone_huber"](dims=2, data_range=1.0, dead_zone=dead_zone, alpha=alpha)
+    for a in map(float, np.float32(differences)):
+        if abs(a) < dead_zone:
+            expected = 0.0
+        elif abs(a) < alpha:
+            expected = a**2 / 2
+        else:
+            expected = alpha * (abs(a) - alpha / 2)
+        image = torch.full((1, 1, 2, 3), a)
+        found = loss(image, torch.zeros_like(image), torch.ones_like(image))
+        assert float(found) == pytest.approx(expected, rel=1e-5, abs=1e-12), a
+
+
+def test_dead_zone_huber_averages_over_the_mask_and_jumps_where_the_slides_let_it_jump() -> None:
+    target = torch.tensor([0.0, 0.0099, 0.0101, 0.05, 0.3, float("nan")]).view(1, 1, 2, 3)
+    mask = torch.isfinite(target).float()
+    prediction = torch.zeros_like(target, requires_grad=True)
+    loss = LOSSES["dead_zone_huber"](dims=2, data_range=1.0)
+    value = loss(prediction, target, mask)
+    value.backward()
+    assert float(value.detach()) == pytest.approx((0.0101**2 / 2 + 0.05**2 / 2 + 0.1 * (0.3 - 0.05)) / 5)
+    assert prediction.grad is not None
+    expected = torch.tensor([0.0, 0.0, -0.0101, -0.05, -0.1, 0.0]) / 5
+    torch.testing.assert_close(prediction.grad.flatten(), expected)
+
+
+def test_huber_is_the_one_without_a_dead_zone() -> None:
+    prediction, target, mask = images(2)
+    without = LOSSES["dead_zone_huber"](dims=2, data_range=1.0, dead_zone=0.0, alpha=0.2)
+    assert torch.equal(
+        without(prediction, target, mask), LOSSES["huber"](dims=2, data_range=1.0, delta=0.2)(prediction, target, mask)
+    )
 
 
 def test_euclidean_does_not_depend_on_the_size_of_the_image() -> None:
@@ -191,6 +229,8 @@ def test_weighted_loss_adds_its_terms_up() -> None:
         ({"l1": {"delta": 1}}, "loss.l1"),
         ({"l1": {"weight": 1, "delta": 1}}, "delta"),
         ({"huber": {"weight": 1, "delta": "wide"}}, "delta"),
+        ({"dead_zone_huber": {"weight": 1, "dead_zone": 0.1}}, "dead zone below alpha"),
+        ({"dead_zone_huber": {"weight": 1, "dead_zone": -0.1}}, "dead_zone"),
         ({}, "weight above 0"),
         ({"l1": 0.0}, "weight above 0"),
     ],

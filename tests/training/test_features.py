@@ -118,6 +118,17 @@ def test_the_network_is_no_part_of_the_method_and_changes_no_random_number(make:
     assert average.loss.terms["features"] is method.loss.terms["features"]
 
 
+def test_features_of_pooled_images_get_the_network_too(make: Make, trained: Path) -> None:
+    of = {"name": "features", "network": str(trained)}
+    method = build_trainable(make(trained, loss={"pooled": {"weight": 1.0, "of": of}}))
+    [(name, term)] = method.loss.applied
+    assert name == "features"
+    images = torch.rand(2, 1, 16, 16)
+    value, _ = method.loss(images, images.flip(2), torch.ones_like(images))
+    assert isinstance(term, FeatureLoss)
+    assert float(value) > 0
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

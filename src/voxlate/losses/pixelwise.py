@@ -6,6 +6,9 @@ With ``d = prediction - target`` and the sums over the ``n`` voxels of the mask 
 - ``l2``: ``sum d^2 / n``, the mean squared error
 - ``huber``: ``sum h(d) / n``, ``h = d^2 / 2`` up to ``delta`` and ``delta (|d| - delta / 2)`` beyond (Huber 1964,
   doi:10.1214/aoms/1177703732)
+- ``dead_zone_huber``: the hinge-like Huber loss of Zhao's slides, ``sum z(d) / n`` with ``alpha`` for ``delta``: as
+  ``h``, but 0 for ``|d| < dead_zone`` (0.01 on the slides). As written there it jumps at the dead zone, from 0 to
+  ``dead_zone^2 / 2``: differences within it are left as they are, and those beyond are pulled towards 0 as by ``huber``
 - ``euclidean``: ``sqrt(sum d^2 / n)`` of each sample, averaged over the samples. It is the Euclidean distance between
   two images that Avula et al. train with, divided by ``sqrt(n)``: so its size, and with it the weight it gets beside
   the other terms, does not depend on how large the image or its foreground is.
@@ -20,6 +23,8 @@ from typing import Annotated, Protocol
 import torch
 from pydantic import Field
 from torch import Tensor
+
+from voxlate.errors import UsageError
 
 
 class Loss(Protocol):
@@ -59,8 +64,37 @@ def huber(*, dims: int, data_range: float, delta: Annotated[float, Field(gt=0)] 
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
         difference = difference_inside(prediction, target, mask).abs()
-        within = difference.clamp(max=delta)
-        return masked_mean(within * (difference - within / 2), mask)
+        return masked_mean(_huber(difference, delta), mask)
+
+    return loss
+
+
+def dead_zone_huber(
+    *,
+    dims: int,
+    data_range: float,
+    dead_zone: Annotated[float, Field(ge=0)] = 0.01,
+    alpha: Annotated[float, Field(gt=0)] = 0.1,
+) -> Loss:
+    """Huber's loss that leaves small differences alone, inside the mask: the hinge-like one of Zhao's slides.
+
+    Args:
+        dims: Number of spatial axes.
+        data_range: Range of the normalised target values.
+        dead_zone: Smaller differences cost nothing; in normalised values, below `alpha`.
+        alpha: Where the square becomes a line, in normalised values; the slides do not tell it.
+    """
+    if dead_zone >= alpha:
+        raise UsageError(
+            f"a dead zone below alpha, {alpha}",
+            came=str(dead_zone),
+            where="loss.dead_zone_huber",
+            remedy="Make it smaller, or alpha larger.",
+        )
+
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        difference = difference_inside(prediction, target, mask).abs()
+        return masked_mean(_huber(difference, alpha).masked_fill(difference < dead_zone, 0.0), mask)
 
     return loss
 
@@ -77,6 +111,12 @@ def euclidean(*, dims: int, data_range: float) -> Loss:
         return total / (counts > 0).sum().clamp(min=1)
 
     return loss
+
+
+def _huber(difference: Tensor, delta: float) -> Tensor:
+    """``d^2 / 2`` up to ``delta`` and ``delta (d - delta / 2)`` beyond, of differences of at least 0."""
+    within = difference.clamp(max=delta)
+    return within * (difference - within / 2)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

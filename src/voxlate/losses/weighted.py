@@ -12,6 +12,8 @@ from voxlate.catalogue import build
 from voxlate.config import Choice
 from voxlate.errors import UsageError
 from voxlate.losses.catalogue import LABELLED, LOSSES
+from voxlate.losses.pixelwise import Loss
+from voxlate.losses.pooled import PooledLoss
 
 
 class WeightedLoss:
@@ -51,7 +53,12 @@ class WeightedLoss:
     @property
     def uses_labels(self) -> bool:
         """Whether a term needs label maps."""
-        return not LABELLED.isdisjoint(self.weights)
+        return any(name in LABELLED for name, _ in self.applied)
+
+    @property
+    def applied(self) -> list[tuple[str, Loss]]:
+        """The loss of each term with its name; of a term that pools, the one that it applies."""
+        return [(t.name, t.of) if isinstance(t, PooledLoss) else (name, t) for name, t in self.terms.items()]
 
     def __call__(
         self, prediction: Tensor, target: Tensor, mask: Tensor, labels: Tensor | None = None

@@ -34,7 +34,7 @@ _LOWEST_HU = -1024.0
 
 
 def attach_features(loss: WeightedLoss, setup: Setup) -> None:
-    """Gives the feature term of a loss its network, on the device and in the precision of training.
+    """Gives the feature term of a loss, pooled or not, its network, on the device and in the precision of training.
 
     The random numbers that building draws are put back, so that a run starts as it would without the term.
 
@@ -42,13 +42,12 @@ def attach_features(loss: WeightedLoss, setup: Setup) -> None:
         BundleError: If the network's file or bundle is refused.
         UsageError: If the network cannot take the target, or has no such layer.
     """
-    term = loss.terms.get("features")
-    if not isinstance(term, FeatureLoss):
-        return
-    with torch.random.fork_rng(devices=[]):
-        network = _find(term.options, setup).to(setup.device)
-    channels_last(network, dims=network.dims)
-    term.attach(network, autocast=torch.bfloat16 if setup.precision == "bf16" else None)
+    for _, term in loss.applied:
+        if isinstance(term, FeatureLoss):
+            with torch.random.fork_rng(devices=[]):
+                network = _find(term.options, setup).to(setup.device)
+            channels_last(network, dims=network.dims)
+            term.attach(network, autocast=torch.bfloat16 if setup.precision == "bf16" else None)
 
 
 def _find(options: FeatureOptions, setup: Setup) -> FeatureNetwork:
