@@ -34,11 +34,17 @@ def _manifest(root: Path) -> None:
     (root / "manifest.csv").write_text("\n".join(["case,t1,t2,site", *rows]), encoding="utf-8")
 
 
+def _synthrad(root: Path) -> None:
+    cases = [root / "Task1" / "brain" / f"1BA{n:03d}" for n in (1, 2, 10)]
+    touch(*(case / f"{name}.nii.gz" for case in cases for name in ("mr", "ct", "mask")))
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "folders": _folders,
     "brats": _brats,
     "pairs": _pairs,
     "manifest": _manifest,
+    "synthrad": _synthrad,
 }
 
 
@@ -122,7 +128,7 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     touch(tmp_path / "scan.nii.gz")
     with pytest.raises(UsageError, match="Give the data set's folder"):
         index_cohort(tmp_path / "scan.nii.gz")
-    with pytest.raises(UsageError, match="folders, brats, pairs, manifest"):
+    with pytest.raises(UsageError, match="folders, brats, pairs, manifest, synthrad"):
         index_cohort(tmp_path, layout="bids2")
 
 

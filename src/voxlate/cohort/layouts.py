@@ -3,7 +3,7 @@
 An index function takes the path of a data set and gives its cohort; all are interchangeable. Without a name the first
 that fits is taken, in this order: ``manifest`` (a CSV file, or a folder whose ``manifest.csv`` or ``cases.csv`` has a
 column for a contrast), ``pairs`` (``images`` beside ``labels``), ``brats`` (a file named as the challenge names it),
-``folders``.
+``synthrad`` (a file that lies and is called as in the challenge), ``folders``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from voxlate.cohort.folders import index_folders
 from voxlate.cohort.listing import list_folder
 from voxlate.cohort.manifest import find_manifest, index_manifest
 from voxlate.cohort.pairs import has_pairs, index_pairs
+from voxlate.cohort.synthrad import index_synthrad, is_synthrad_path
 from voxlate.errors import UsageError
 from voxlate.io import volume_stem
 
@@ -29,6 +30,7 @@ LAYOUTS: dict[str, Callable[[Path], Cohort]] = {
     "brats": index_brats,
     "pairs": index_pairs,
     "manifest": index_manifest,
+    "synthrad": index_synthrad,
 }
 
 
@@ -75,6 +77,9 @@ def recognise(root: Path) -> str:
         )
     if has_pairs(root):
         return "pairs"
-    if any(is_brats_name(volume_stem(path)) for path in list_folder(root).images):
+    images = list_folder(root).images
+    if any(is_brats_name(volume_stem(path)) for path in images):
         return "brats"
+    if any(map(is_synthrad_path, images)):
+        return "synthrad"
     return "folders"
