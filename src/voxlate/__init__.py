@@ -14,6 +14,7 @@ __all__ = [
     "__version__",
     "ablate",
     "check",
+    "compare",
     "demo",
     "evaluate",
     "forecast",

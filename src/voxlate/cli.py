@@ -174,13 +174,31 @@ def ablate(
             report=watch.stage,
             observers=(watch,),
         )
-    _print_rows("With and without", result.fields, result.rows)
-    _console().print(result.sentence, markup=False)
-    _console().print(f"Report: {result.page}", markup=False)
-    for case, reason in result.failed:
-        _errors().print(f"{case}: {reason}", markup=False, style="red")
-    if result.failed:
-        raise typer.Exit(1)
+    _print_study("With and without", result)
+
+
+@app.command()
+def compare(
+    data: Data,
+    recipes: Annotated[list[str], typer.Option("--recipe", help="A built-in recipe, or a YAML file; twice or more.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")],
+    seeds: Annotated[int, typer.Option(help="Runs of each recipe, with consecutive seeds.", min=1)] = 1,
+    settings: Settings = None,
+) -> None:
+    """Train recipes for one target on one split and put them into one table; the same command again goes on."""
+    from voxlate import verbs
+
+    with _watching() as watch:
+        result = verbs.compare(
+            data,
+            recipes=recipes,
+            overrides=_overrides(settings),
+            out=out,
+            seeds=seeds,
+            report=watch.stage,
+            observers=(watch,),
+        )
+    _print_study("Recipes", result)
 
 
 @app.command()
@@ -291,6 +309,17 @@ def _watching() -> Any:  # noqa: ANN401  the terminal module is heavy for --help
     from voxlate.terminal import Terminal
 
     return Terminal(_errors())
+
+
+def _print_study(title: str, result: Any) -> None:  # noqa: ANN401
+    """The table, the answer and the page of runs that were compared; exits with 1 if a case could not be scored."""
+    _print_rows(title, result.fields, result.rows)
+    _console().print(result.sentence, markup=False)
+    _console().print(f"Report: {result.page}", markup=False)
+    for case, reason in result.failed:
+        _errors().print(f"{case}: {reason}", markup=False, style="red")
+    if result.failed:
+        raise typer.Exit(1)
 
 
 def _print_check(result: Any) -> None:  # noqa: ANN401

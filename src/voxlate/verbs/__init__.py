@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from voxlate.verbs.ablation import ablate, switched_off
 from voxlate.verbs.application import evaluate, translate
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demonstration import Demonstrated, demo
 from voxlate.verbs.learning import forecast, resolve_recipe, train, tune
 from voxlate.verbs.progress import ProgressReport
+from voxlate.verbs.studies import ablate, compare, switched_off
 
 __all__ = [
     "Checked",
@@ -22,6 +22,7 @@ __all__ = [
     "ProgressReport",
     "ablate",
     "check",
+    "compare",
     "demo",
     "evaluate",
     "forecast",

@@ -1,0 +1,218 @@
+"""Recipes side by side on disk: scores, one table, figures and the page, of recipes that share split and target."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voxlate._version import __version__
+from voxlate.cohort import Case
+from voxlate.contrast import get_contrast
+from voxlate.errors import VoxlateError
+from voxlate.evaluation.candidates import ModelCandidate
+from voxlate.evaluation.comparison import NORMALISED
+from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.scores import extremes
+from voxlate.evaluation.scoring import Failed, compare_case
+from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_summary
+from voxlate.evaluation.variants import MODEL, ScoredRun, by_seed, mean_over_seeds
+from voxlate.evaluation.verdict import find_row, judge
+from voxlate.io.atomic import write_bytes, write_text
+from voxlate.reporting.boxes import draw_box_plots
+from voxlate.reporting.canvas import to_png
+from voxlate.reporting.pages import Illustration, Report, write_report
+from voxlate.reporting.panels import Panel, draw_cases
+from voxlate.reporting.words import in_order, metric_title, number, short_title
+from voxlate.training.variants import VariantRun
+
+Summary = Mapping[str, Any]
+MOST_BOXES = 8
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison found.
+
+    Attributes:
+        sentence: Which recipe is best and whether it beats the baselines.
+        page: The report.
+        fields: Column names of ``rows``.
+        rows: A line per method, the baselines first.
+        failed: Cases that could not be scored, each with its reason.
+    """
+
+    sentence: str
+    page: Path
+    fields: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    failed: list[Failed]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Everything that the report of a comparison is made from: finished runs, their scores, and the held-out cases."""
+
+    runs: Sequence[VariantRun]
+    scored: Sequence[ScoredRun]
+    cases: Sequence[Case]
+    failed: Sequence[Failed] = ()
+
+
+def write_comparison(contest: Contest, out: Path) -> Compared:
+    """Writes ``scores.csv`` (means over the seeds), ``runs.csv``, ``summary.json``, figures and page.
+
+    Raises:
+        WriteError: If a file could not be written.
+    """
+    scores = mean_over_seeds(contest.scored)
+    summary = summarise(scores)
+    seconds = {run.variant: _seconds(run, contest.cases[0]) for run in contest.runs if run.seed == contest.runs[0].seed}
+    verdict = _verdict(summary, [run.variant for run in contest.runs])
+    write_scores(scores, out / "scores.csv")
+    write_scores_by_seed(by_seed(contest.scored), out / "runs.csv")
+    write_summary({"verdict": verdict, "seconds_per_volume": seconds, **summary}, out / "summary.json")
+    illustrations = dict(_illustrate(contest, scores))
+    (out / "figures").mkdir(exist_ok=True)
+    for name, illustration in illustrations.items():
+        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    page = write_report(
+        out / "report.html",
+        _report(contest, summary, verdict=verdict, illustrations=list(illustrations.values()), seconds=seconds),
+    )
+    fields, rows = leaderboard(summary, seconds=seconds)
+    return Compared(verdict, page, fields, rows, list(contest.failed))
+
+
+def leaderboard(summary: Summary, *, seconds: Mapping[str, float]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """One table: a line per method, the baselines first; the MAE of every region, then the foreground's other metrics.
+
+    Args:
+        summary: As ``voxlate.evaluation.summarise`` gives it.
+        seconds: From a method to what it takes per volume.
+    """
+    columns = _columns(summary)
+    units = {(row["region"], row["metric"]): row["unit"] for row in summary["rows"]}
+    titles = tuple(
+        f"{metric_title(metric, unit=units[region, metric])}{'' if region == FOREGROUND else f', {region}'}"
+        for region, metric in columns
+    )
+    lines = []
+    for method in in_order(row["method"] for row in summary["rows"]):
+        found = [find_row(summary, method=method, metric=metric, region=region) for region, metric in columns]
+        cells = [
+            number(None if row is None else row["mean"], metric=metric)
+            for row, (_, metric) in zip(found, columns, strict=True)
+        ]
+        lines.append((short_title(method), *cells, f"{seconds[method]:.1f}" if method in seconds else ""))
+    return ("method", *titles, "seconds per volume"), lines
+
+
+def _columns(summary: Summary) -> list[tuple[str, str]]:
+    regions = list(dict.fromkeys(row["region"] for row in summary["rows"] if row["metric"] == "mae" and row["n"]))
+    metrics = list(dict.fromkeys(row["metric"] for row in summary["rows"] if row["region"] == FOREGROUND))
+    shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc"}]
+    return [*((region, "mae") for region in regions), *((FOREGROUND, name) for name in shown)]
+
+
+def _verdict(summary: Summary, variants: Sequence[str]) -> str:
+    """Which recipe has the lowest error, and whether it beats the baselines."""
+    means = {name: find_row(summary, method=name, metric="mae", region=FOREGROUND) for name in variants}
+    known = {name: row["mean"] for name, row in means.items() if row is not None and row["mean"] is not None}
+    if not known:
+        return "Nothing can be said: no held-out case could be scored."
+    best = min(known, key=lambda name: float(known[name]))
+    beating = [name for name in known if judge(summary, method=name).beats]
+    count = f"{len(beating)} of {len(known)} recipes beat every baseline."
+    return f"{best} has the lowest MAE of {len(known)} recipes. {judge(summary, method=best).sentence} {count}"
+
+
+def _seconds(run: VariantRun, case: Case) -> float:
+    """Wall time of one translation, from files to the volume, kept beside the run for its bundle."""
+    candidate = ModelCandidate.load(run.folder)
+    digest, path = candidate.model.bundle.digest, run.folder / "seconds.json"
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["model"] == digest:
+            return float(kept["seconds"])
+    began = time.monotonic()
+    try:
+        candidate.predict(case)
+    except VoxlateError:
+        return float("nan")
+    took = time.monotonic() - began
+    write_text(path, json.dumps({"model": digest, "seconds": took}) + "\n")
+    return took
+
+
+def _report(
+    contest: Contest,
+    summary: Summary,
+    *,
+    verdict: str,
+    illustrations: Sequence[Illustration],
+    seconds: Mapping[str, float],
+) -> Report:
+    recipes = {run.variant: run.recipe for run in contest.runs}
+    first = contest.runs[0].recipe
+    seeds = dict.fromkeys(run.seed for run in contest.runs)
+    return Report(
+        title=f"{len(recipes)} recipes for {get_contrast(first.target).title}",
+        verdict=verdict,
+        summary=summary,
+        illustrations=illustrations,
+        facts={
+            **{
+                name: f"{recipe.method.name}, from {', '.join(recipe.source)}; {seconds.get(name, float('nan')):.1f} s "
+                "per volume"
+                for name, recipe in recipes.items()
+            },
+            "seeds": ", ".join(map(str, seeds)),
+            "cases": f"{summary['n_cases']} held-out, one split for all",
+            "software": f"voxlate {__version__}",
+        },
+        warnings=[f"{case} could not be scored: {reason}" for case, reason in contest.failed],
+    )
+
+
+def _illustrate(contest: Contest, scores: Sequence[Any]) -> Iterator[tuple[str, Illustration]]:
+    variants = list(dict.fromkeys(run.variant for run in contest.runs))
+    for region in (FOREGROUND, LESION):
+        if any(score.region == region for score in scores) and len(variants) + 2 <= MOST_BOXES:
+            picture = to_png(draw_box_plots(scores, region=region))
+            yield f"boxes_{region}", Illustration(f"All cases: {region}", "Every point is a case.", picture)
+    chosen = extremes(scores, method=variants[0]).median
+    panels = dict(_panels(contest, chosen))
+    yield (
+        "case",
+        Illustration(
+            f"The same case by every recipe: {chosen}",
+            f"The median case by the MAE of {variants[0]}; one grey window, one error scale.",
+            to_png(draw_cases(panels)),
+        ),
+    )
+
+
+def _panels(contest: Contest, case_id: str) -> Iterator[tuple[str, Panel]]:
+    case = next(case for case in contest.cases if case.id == case_id)
+    for run in contest.runs:
+        if run.seed != contest.runs[0].seed:
+            continue
+        compared = compare_case(ModelCandidate.load(run.folder), case)
+        yield (
+            run.variant,
+            Panel(
+                case=case_id,
+                sources={get_contrast(run.recipe.source[0]).title: compared.source},
+                prediction=compared.methods[MODEL],
+                truth=compared.truth,
+                target=get_contrast(run.recipe.target).title,
+                unit="" if compared.unit == NORMALISED else compared.unit,
+                spacing_mm=compared.spacing_mm,
+                mask=compared.mask,
+            ),
+        )

@@ -1,0 +1,160 @@
+"""Verbs that compare: ``ablate`` a part of a recipe, ``compare`` recipes; on one split, with the same seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voxlate.config import Recipe
+from voxlate.errors import UsageError
+from voxlate.verbs.learning import resolve_recipe
+from voxlate.verbs.progress import ProgressReport, silent
+
+if TYPE_CHECKING:
+    from voxlate.cohort import Case
+    from voxlate.evaluation.scoring import Failed
+    from voxlate.evaluation.variants import ScoredRun
+    from voxlate.reporting.ablation import Ablated
+    from voxlate.reporting.leaderboard import Compared
+    from voxlate.training.loop import Observer
+    from voxlate.training.variants import Study, VariantRun
+
+
+def ablate(
+    data: str | Path,
+    *,
+    recipe: str | Path | Recipe,
+    changes: Mapping[str, Any],
+    out: str | Path,
+    seeds: int = 3,
+    report: ProgressReport = silent,
+    observers: Sequence[Observer] = (),
+) -> Ablated:
+    """Trains a recipe as it is and changed, on one split with the same seeds, and compares them on the held-out cases.
+
+    A call that was stopped or killed is given again: runs that are finished, and their scores, are kept.
+
+    Args:
+        data: A data set.
+        recipe: The recipe as it is (``with``).
+        changes: What is taken away in ``without``: ``{"loss.lesion_mask": 0}``.
+        out: Gets a run per variant and seed, scores, figures and the page.
+        seeds: How many seeds: that of the recipe and those that follow it.
+        report: Called with a stage and how much of it is done.
+        observers: Who watches training.
+
+    Raises:
+        UsageError: If nothing is changed, or what is changed would be scored on other images.
+        CohortError: If the data set is refused, or no case is held out.
+        LockedError: If another process works there.
+    """
+    from voxlate.io.lock import hold
+    from voxlate.reporting.ablation import Ablation, write_ablation
+    from voxlate.training.variants import ablation
+
+    if seeds < 1:
+        raise UsageError("at least one seed", came=str(seeds), where="--seeds", remedy="Give 3, say.")
+    study = ablation(resolve_recipe(recipe), changes, seeds=seeds)
+    folder = _writable(out)
+    with hold(folder, what="ablation"):
+        runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
+        return write_ablation(Ablation(dict(changes), runs, scored, cases, failed), folder)
+
+
+def compare(
+    data: str | Path,
+    *,
+    recipes: Sequence[str | Path | Recipe],
+    out: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    seeds: int = 1,
+    report: ProgressReport = silent,
+    observers: Sequence[Observer] = (),
+) -> Compared:
+    """Trains recipes for one target on one split and puts them into one table, beside the baselines.
+
+    A call that was stopped or killed is given again: runs that are finished, and their scores, are kept.
+
+    Args:
+        data: A data set.
+        recipes: Two or more, with the same target, first source and plan (but for spacing, margin and derived
+            contrasts), so that all are scored on the same images.
+        out: Gets a run per recipe and seed, scores, figures and the page.
+        overrides: Recipe fields that are changed in every recipe.
+        seeds: How many seeds: that of the first recipe and those that follow it.
+        report: Called with a stage and how much of it is done.
+        observers: Who watches training.
+
+    Raises:
+        UsageError: If two recipes share a name, or would be scored on other images.
+        CohortError: If the data set is refused, or no case is held out.
+        LockedError: If another process works there.
+    """
+    from voxlate.io.lock import hold
+    from voxlate.reporting.leaderboard import Contest, write_comparison
+    from voxlate.training.variants import Study
+
+    resolved = [resolve_recipe(recipe, overrides=overrides) for recipe in recipes]
+    names = [recipe.name for recipe in resolved]
+    if len(set(names)) < max(2, len(names)) or seeds < 1:
+        raise UsageError(
+            "two or more recipes with names of their own, and at least one seed",
+            came=f"{', '.join(names) or 'none'}; {seeds} seeds",
+            where="--recipe",
+            remedy="Give each recipe file its own name.",
+        )
+    first = resolved[0].training.seed
+    study = Study(dict(zip(names, resolved, strict=True)), tuple(range(first, first + seeds)))
+    folder = _writable(out)
+    with hold(folder, what="comparison"):
+        runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
+        return write_comparison(Contest(runs, scored, cases, failed), folder)
+
+
+def _writable(out: str | Path) -> Path:
+    from voxlate.io.atomic import check_writable
+
+    folder = Path(out)
+    check_writable(folder)
+    return folder
+
+
+def _train_and_score(
+    data: Path, study: Study, folder: Path, *, report: ProgressReport, observers: Sequence[Observer]
+) -> tuple[list[VariantRun], list[ScoredRun], list[Case], list[Failed]]:
+    """The finished runs of a study, their scores on the held-out cases, these, and those that could not be scored."""
+    from voxlate.evaluation.variants import held_out, score_variants
+    from voxlate.io.atomic import remove_stale
+    from voxlate.reporting.training import FigureDrawer
+    from voxlate.training.variants import train_variants
+
+    def watch(run: VariantRun) -> tuple[Observer, ...]:
+        return (*observers, FigureDrawer(run.folder / "figures", run.recipe))
+
+    remove_stale(folder)
+    runs = train_variants(data, study, folder, watch=watch, report=report)
+    for run in runs:
+        if not (run.folder / "figures" / "curves.png").is_file():
+            FigureDrawer(run.folder / "figures", run.recipe).finish(run.folder / "log.jsonl")
+    cases = held_out(data, runs)
+    scored, failed = score_variants(runs, cases, report=report)
+    return runs, scored, cases, failed
+
+
+def switched_off(fields: Sequence[str]) -> dict[str, float]:
+    """The changes that ``--without`` stands for: weights of the loss set to 0.
+
+    Raises:
+        UsageError: If a field is no weight of the loss.
+    """
+    for field in fields:
+        section, dot, term = field.partition(".")
+        if section != "loss" or not dot or not term or "." in term:
+            raise UsageError(
+                "a term of the loss, as loss.lesion_mask",
+                came=repr(field),
+                where="--without",
+                remedy="Use --change FIELD=VALUE for another field.",
+            )
+    return dict.fromkeys(fields, 0)
