@@ -8,7 +8,7 @@ the catalogue's own function (``voxlate.catalogue.build``).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,7 +16,8 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from voxlate.contrast import get_contrast
+from voxlate.contrast import DERIVED, get_contrast
+from voxlate.derivation import Derivations, files_of
 from voxlate.errors import UsageError
 
 
@@ -74,6 +75,9 @@ class PlanOptions(StrictModel):
 
     spacing_mm: tuple[float, float, float] | None = None
     reference: str | None = None
+    derive: Derivations = Field(
+        {}, description="contrasts that are computed where a case has no file of them, see below"
+    )
     grids: Literal["refuse", "resample", "rigid", "affine"] = "resample"
     mask: Literal["auto", "nonzero", "otsu", "file"] = "auto"
     crop_margin_mm: float = Field(8.0, ge=0)
@@ -81,6 +85,14 @@ class PlanOptions(StrictModel):
     bias_correction: bool = False
     reading: Reading = Reading()
     split: SplitOptions = SplitOptions()
+
+    def reference_for(self, source: Sequence[str]) -> str:
+        """The contrast whose grid the others are brought to: the named one, or the first that sources are made from.
+
+        Args:
+            source: The sources, canonical names; what follows them makes no difference.
+        """
+        return get_contrast(self.reference).name if self.reference else files_of(source, self.derive)[0]
 
 
 class WindowOptions(StrictModel):
@@ -252,6 +264,19 @@ class Recipe(StrictModel):
         if isinstance(fixed.get("target"), str):
             fixed["target"] = get_contrast(fixed["target"]).name
         return fixed
+
+    @model_validator(mode="after")
+    def _derivations_fit(self) -> Self:
+        derive = self.plan.derive
+        unknown = [name for name in (*self.source, self.target) if name.startswith(DERIVED) and name not in derive]
+        if unknown:
+            raise ValueError(f"plan.derive does not say what {', '.join(unknown)} is computed from")
+        if self.target in derive:
+            raise ValueError(f"the target {self.target} is computed by plan.derive, so that there is nothing to learn")
+        given = [name for name in self.source if name in derive and self.target in files_of([name], derive)]
+        if given:
+            raise ValueError(f"the source {', '.join(given)} is computed from the target {self.target}")
+        return self
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Recipe:
         """The recipe with dotted fields replaced, checked anew: ``{"training.learning_rate": 1e-4}``."""

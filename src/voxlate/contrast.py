@@ -73,6 +73,9 @@ def _key(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
+DERIVED = "derived_"
+"""How the name of a contrast begins that a recipe computes and that no file shows."""
+_DERIVED_NAME = re.compile(rf"{DERIVED}[a-z0-9]+(_[a-z0-9]+)*")
 _BY_ALIAS: dict[str, Contrast] = {
     _key(alias): contrast for contrast in _TABLE for alias in (contrast.name, *contrast.aliases)
 }
@@ -89,12 +92,14 @@ def find_contrast(text: str) -> Contrast | None:
 
 
 def get_contrast(text: str) -> Contrast:
-    """The contrast that a name or alias stands for.
+    """The contrast that a name or alias stands for; a name like ``derived_ratio`` stands for an image in its own unit.
 
     Raises:
         UsageError: If no contrast is known by that name.
     """
     contrast = find_contrast(text)
+    if contrast is None and _DERIVED_NAME.fullmatch(text.casefold()):
+        return Contrast(text.casefold(), "mr", "a.u.", text.casefold().replace("_", " "))
     if contrast is None:
         raise UsageError(
             "the name of a contrast",

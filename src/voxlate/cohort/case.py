@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from voxlate.contrast import get_contrast
+from voxlate.derivation import Derivation, lacking
 from voxlate.errors import UsageError
 
 _BIDS_SUBJECT = re.compile(r"(sub-[^_\-\s]+)[_\-]ses-[^_\-\s]+", re.IGNORECASE)
@@ -86,11 +87,12 @@ class Cohort:
             remedy=f"Use one of the {len(self)} ids: {known}{' ...' if len(self) > 5 else ''}.",
         )
 
-    def with_contrasts(self, *names: str) -> Cohort:
+    def with_contrasts(self, *names: str, derive: Mapping[str, Derivation] | None = None) -> Cohort:
         """The cohort of the cases that have all these contrasts; the others join ``left_out``.
 
         Args:
             *names: Names or aliases of contrasts.
+            derive: Contrasts that a case also has if it has what they are computed from.
 
         Raises:
             UsageError: If a name stands for no contrast.
@@ -98,12 +100,12 @@ class Cohort:
         wanted = [get_contrast(name).name for name in names]
         kept, dropped = [], []
         for case in self.cases:
-            lacking = [name for name in wanted if name not in case.paths]
-            if not lacking:
+            missing = lacking(wanted, derive or {}, case.paths)
+            if not missing:
                 kept.append(case)
             elif case.paths:
                 where = next(iter(case.paths.values())).parent
-                dropped.append(LeftOut(where, f"case {case.id} has no {' and no '.join(lacking)}", "lacks_contrast"))
+                dropped.append(LeftOut(where, f"case {case.id} has no {' and no '.join(missing)}", "lacks_contrast"))
         return replace(self, cases=tuple(kept), left_out=(*self.left_out, *dropped))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from voxlate.cohort.attributes import fold
 from voxlate.cohort.case import Case, Cohort
+from voxlate.cohort.derived import check_derived
 from voxlate.cohort.duplicates import Duplicate, Signature, find_duplicates, thumbnail
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.intensities import check_intensities
@@ -18,6 +19,7 @@ from voxlate.cohort.pairwise import check_pairs
 from voxlate.cohort.synthetic import check_synthetic
 from voxlate.config import Reading
 from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.derivation import Derivation, files_of, lacking
 from voxlate.errors import VoxlateError
 from voxlate.io import file_digest, read_volume
 from voxlate.volume import Volume
@@ -32,13 +34,19 @@ class _Use:
 
     source: tuple[str, ...]
     target: str | None
+    derive: Mapping[str, Derivation]
 
     @property
     def wanted(self) -> tuple[str, ...]:
         return (*self.source, self.target) if self.target else self.source
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The sources, and what those are computed from that a case may have no file of."""
+        return tuple(dict.fromkeys((*self.source, *files_of(self.source, self.derive))))
+
     def reads(self, contrast: str) -> bool:
-        return not self.wanted or contrast in self.wanted or CONTRASTS[contrast].kind == "label"
+        return not self.wanted or contrast in (*self.files, self.target) or CONTRASTS[contrast].kind == "label"
 
 
 def preflight(
@@ -48,6 +56,7 @@ def preflight(
     target: str | None = None,
     split: Mapping[str, str] | None = None,
     reading: Reading = _STRICT,
+    derive: Mapping[str, Derivation] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """All that is wrong or worth knowing, the gravest first.
@@ -58,14 +67,16 @@ def preflight(
         target: The contrast that comes out.
         split: From case id to part, to look for subjects and images in two parts.
         reading: What the reader may accept.
+        derive: How sources are computed that a case has no file of.
         progress: Called with the number of cases done and of all.
 
     Raises:
         UsageError: If a name stands for no contrast.
     """
-    use = _Use(tuple(get_contrast(name).name for name in source), get_contrast(target).name if target else None)
+    sources = tuple(get_contrast(name).name for name in source)
+    use = _Use(sources, get_contrast(target).name if target else None, derive or {})
     findings = [*_check_left_out(cohort), *_check_wanted(cohort, use)]
-    findings += check_synthetic(cohort, source=use.source, target=use.target)
+    findings += check_synthetic(cohort, source=use.files, target=use.target)
     signatures: list[Signature] = []
     for done, case in enumerate(cohort.cases, 1):
         found, images = _check_case(case, use, reading)
@@ -94,9 +105,9 @@ def _check_left_out(cohort: Cohort) -> Iterator[Finding]:
 
 def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
     for case in cohort.cases:
-        lacking = [name for name in use.wanted if name not in case.paths]
-        if lacking:
-            yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(lacking)}.")
+        missing = lacking(use.wanted, use.derive, case.paths)
+        if missing:
+            yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(missing)}.")
 
 
 def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding], list[Signature]]:
@@ -113,11 +124,12 @@ def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding],
         except VoxlateError as error:
             findings.append(Finding("error", "unreadable", case.id, str(error)))
             continue
-        used = name in use.wanted or not use.wanted
+        used = not use.wanted or name in (*use.files, use.target)
         findings += check_intensities(volume.array, contrast, case=case.id, path=path, used=used)
         if contrast.kind != "label":
             signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
-    findings += check_pairs(case, volumes, source=use.source, target=use.target)
+    findings += check_pairs(case, volumes, source=use.files, target=use.target)
+    findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
     return findings, signatures
 
 

@@ -4,6 +4,7 @@
 |---|---|---|
 | `unreadable` | error | a file that the reader refuses (damaged, NaN, geometry in doubt) |
 | `constant_image` | error, warning | an image of one value; a warning where it is neither source nor target |
+| `not_finite` | error | a derived contrast with values too large to be numbers |
 | `target_is_source` | error | the target is its source, also scaled, inverted or moved |
 | `copied_contrast` | error, warning | the same of two contrasts whose use is not known yet, or of two sources |
 | `duplicate_image` | error, warning | one image in two cases; a warning where no split can part them |

@@ -42,7 +42,7 @@ def check_pairs(
         fixed, moving = (usable[name] for name in pair)
         if not overlaps(fixed.grid, moving.grid):
             continue
-        copy = _copy(fixed, moving)
+        copy = copy_of(fixed, moving)
         if copy is not None:
             yield _copied(case, pair, target, how=copy.describe())
         elif pair in pairs or (not pairs and pair[0] == inputs[0]):
@@ -71,7 +71,7 @@ def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volum
         yield _unrelated(case, pair, shift)
     if shift is None or shift.is_unrelated or not shift.is_misaligned:
         return
-    copy = _copy(fixed, _moved_back(moving, shift))
+    copy = copy_of(fixed, _moved_back(moving, shift))
     if copy is not None:
         yield _copied(case, pair, target, how=f"{copy.describe()}, moved by {shift.describe()}")
         return
@@ -101,7 +101,8 @@ def _copied(case: Case, pair: Pair, target: str | None, *, how: str) -> Finding:
     return Finding("warning", "copied_contrast", case.id, message)
 
 
-def _copy(fixed: Volume, moving: Volume) -> Copy | None:
+def copy_of(fixed: Volume, moving: Volume) -> Copy | None:
+    """The line that turns one image into the other where both show something, or ``None`` if none does."""
     kinds = [volume.contrast.kind if volume.contrast else "mr" for volume in (fixed, moving)]
     there = onto_grid(moving, fixed.grid, outside=float(moving.array.min()))
     arrays = (fixed.array, there)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from voxlate.cohort.case import Case
 from voxlate.config import PlanOptions, StrictModel
 from voxlate.contrast import Contrast, get_contrast
+from voxlate.derivation import compute, files_of
 from voxlate.errors import CohortError
-from voxlate.preprocess.images import read_contrast, read_foreground
+from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground
 from voxlate.preprocess.intensity import Scaling, Statistics, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import Mask, check_foreground, choose_rule, constant_background
 from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
@@ -116,7 +117,8 @@ def take_fingerprint(
 
     Args:
         cases: The training cases.
-        contrasts: Sources and target; the first is the reference unless the options name another.
+        contrasts: Sources and target; the first is the reference unless the options name another. One that
+            ``options.derive`` computes is computed from images as they lie, without registration.
         options: From the recipe.
         progress: Called with how many cases are done, and of how many.
 
@@ -127,7 +129,7 @@ def take_fingerprint(
     names = [get_contrast(name).name for name in dict.fromkeys(contrasts)]
     if not cases or not names:
         raise CohortError("at least one case and contrast", came="none", remedy="Change the split, or add cases.")
-    reference = get_contrast(options.reference).name if options.reference else names[0]
+    reference = options.reference_for(names)
     with_masks = all("mask" in case.paths for case in cases)
     seen = []
     for done, case in enumerate(cases, start=1):
@@ -155,12 +157,22 @@ def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOpti
     stripped = constant_background(first.array) is not None
     rule = choose_rule(options.mask, get_contrast(reference), stripped=stripped, has_file="mask" in case.paths)
     mask, _ = read_foreground(case, first, rule, reading=options.reading)
+    files = files_of(names, options.derive, case.paths)
+    computed = [name for name in names if name not in files]
+    operands = files_of(computed, options.derive, case.paths)
+    kept = {}
     images = {}
     one_grid = True
-    for name in dict.fromkeys((reference, *names)):
+    for name in dict.fromkeys((reference, *files)):
         volume = first if name == reference else read_contrast(case, name, reading=options.reading)
-        images[name] = _describe(volume, mask, grid, options=options, where=case.paths[name])
+        if name in (reference, *names):
+            images[name] = _describe(volume, mask, grid, options=options, where=case.paths[name])
         one_grid = one_grid and volume.grid.matches(first.grid)
+        if name in operands:
+            kept[name] = resample(volume.array, volume.grid, first.grid, fill=BACKGROUND[get_contrast(name).kind])
+    for name in computed:
+        volume = Volume(compute(name, options.derive, kept), first.affine, get_contrast(name))
+        images[name] = _describe(volume, mask, grid, options=options, where=f"case {case.id}: {name}")
     return _SeenCase(images, stripped, float(mask.mean()), one_grid)
 
 

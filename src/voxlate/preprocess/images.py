@@ -12,6 +12,9 @@ from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Volume
 
+BACKGROUND = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
+"""From a kind of contrast to its value where there is nothing."""
+
 
 def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
     """The image of a contrast.

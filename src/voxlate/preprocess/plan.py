@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from voxlate.config import PlanOptions, Reading, StrictModel, describe, parse_yaml
 from voxlate.contrast import get_contrast
+from voxlate.derivation import Derivations, files_of
 from voxlate.errors import UsageError
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
 from voxlate.preprocess.intensity import DEFAULT_KINDS, HOUNSFIELD_SCALE, NormaliserKind, Scaling
@@ -47,6 +48,7 @@ class Plan(StrictModel):
         orientation: Axes of the arrays.
         spacing_mm: Spacing of the arrays along RAS; ``None``: each case's own.
         reference: The contrast that gives the grid.
+        derive: How contrasts are computed that a case has no file of.
         grids: What is done with contrasts on other grids, or out of alignment.
         mask: Where the foreground comes from; never from the target, which is absent in use.
         crop_margin_mm: Kept around the foreground.
@@ -60,6 +62,7 @@ class Plan(StrictModel):
     orientation: Literal["RAS"] = "RAS"
     spacing_mm: tuple[float, float, float] | None = None
     reference: str
+    derive: Derivations = Field(default_factory=dict)
     grids: Literal["refuse", "resample", "rigid", "affine"] = "resample"
     mask: MaskRule
     crop_margin_mm: float = Field(8.0, ge=0)
@@ -74,8 +77,8 @@ class Plan(StrictModel):
         lacking = [name for name in (*self.source, self.target) if name not in self.normalisers]
         if lacking:
             raise ValueError(f"normalisers must name {', '.join(lacking)}")
-        if self.reference not in self.source:
-            raise ValueError("the reference must be one of the sources: the target is absent in use")
+        if self.reference not in files_of(self.source, self.derive):
+            raise ValueError("the reference must be one that the sources are made from: the target is absent in use")
         if self.spacing_mm is not None and min(self.spacing_mm) <= 0:
             raise ValueError("spacing_mm must be positive")
         return self
@@ -119,10 +122,10 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
     """
     sources = tuple(get_contrast(name).name for name in source)
     wanted = get_contrast(target).name
-    reference = get_contrast(options.reference).name if options.reference else sources[0]
-    if reference not in sources:
+    reference, files = options.reference_for(sources), files_of(sources, options.derive)
+    if reference not in files:
         raise UsageError(
-            f"one of the sources ({', '.join(sources)}) as the reference",
+            f"one of the sources ({', '.join(files)}) as the reference",
             came=repr(reference),
             where="plan.reference",
             remedy="Only a source exists when a new scan is translated; name one of them.",
@@ -137,6 +140,7 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
     return Plan(
         spacing_mm=options.spacing_mm or (fingerprint.spacing_mm if fingerprint.spacing_varies else None),
         reference=reference,
+        derive=options.derive,
         grids=options.grids,
         mask=choose_rule(
             options.mask, get_contrast(reference), stripped=fingerprint.skull_stripped, has_file=fingerprint.mask_files

@@ -7,8 +7,8 @@ Voxels outside the foreground keep their values in the prepared arrays and becom
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
 from voxlate.contrast import Contrast, get_contrast
+from voxlate.derivation import compute, files_of
 from voxlate.errors import GeometryError, WriteError
-from voxlate.preprocess.images import read_contrast, read_foreground
+from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground
 from voxlate.preprocess.intensity import Scaling, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import Mask
 from voxlate.preprocess.orientation import ras_grid
@@ -26,7 +27,7 @@ from voxlate.preprocess.registration import register
 from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
 from voxlate.volume import Affine, Grid, Volume, extent
 
-BACKGROUND = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
+__all__ = ["BACKGROUND", "PreparedCase", "Sliceable", "prepare_case", "restore"]
 
 
 class Sliceable(Protocol):
@@ -75,8 +76,25 @@ class _Frame:
     plan: Plan
 
 
+@dataclass(frozen=True)
+class _Image:
+    """A contrast on the frame's grid, in physical values.
+
+    Attributes:
+        array: ``(i, j, k)``.
+        inside: The foreground that it reaches.
+        notes: What was done to it.
+    """
+
+    array: NDArray[Any]
+    inside: Mask
+    notes: tuple[str, ...]
+
+
 def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> PreparedCase:
     """Reads a case and brings it to the plan's form.
+
+    Contrasts that the plan derives are computed on the reference's grid, unless the case has a file of them.
 
     Args:
         case: Must have the plan's reference, whether or not it is asked for.
@@ -90,11 +108,11 @@ def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> Prepare
     """
     frame, notes = _frame(case, plan)
     arrays, scalings = {}, {}
-    for name in dict.fromkeys(get_contrast(name).name for name in contrasts):
-        volume = frame.volume if name == plan.reference else read_contrast(case, name, reading=plan.reading)
-        where = case.paths[name]
-        arrays[name], scalings[name], remarks = _prepare(volume, get_contrast(name), frame, where=where)
-        notes += [f"{name}: {remark}" for remark in (*volume.notes, *remarks)]
+    names = tuple(dict.fromkeys(get_contrast(name).name for name in contrasts))
+    for name, image in _images(case, names, frame):
+        where = case.paths.get(name, f"case {case.id}: {name}")
+        arrays[name], scalings[name], remarks = _normalise(image, get_contrast(name), frame, where=where)
+        notes += [f"{name}: {remark}" for remark in (*image.notes, *remarks)]
     return PreparedCase(
         case_id=case.id,
         arrays=arrays,
@@ -175,10 +193,43 @@ def _block(mask: Mask, grid: Grid, margin_mm: float) -> Grid:
     return crop_grid(grid, (start[0], start[1], start[2]), (shape[0], shape[1], shape[2]))
 
 
-def _prepare(
-    volume: Volume, contrast: Contrast, frame: _Frame, *, where: object
-) -> tuple[NDArray[np.float32], Scaling, list[str]]:
-    """One contrast on the frame's grid, normalised, with its scaling and what was done to it."""
+def _images(case: Case, names: Sequence[str], frame: _Frame) -> Iterator[tuple[str, _Image]]:
+    """The contrasts of a case, those that are read first; a file is read once and kept only where it is an operand."""
+    derive = frame.plan.derive
+    files = files_of(names, derive, case.paths)
+    computed = [name for name in names if name not in files]
+    operands = files_of(computed, derive, case.paths)
+    kept: dict[str, _Image] = {}
+    for name in files:
+        volume = frame.volume if name == frame.plan.reference else read_contrast(case, name, reading=frame.plan.reading)
+        image = _bring(volume, get_contrast(name), frame, where=case.paths[name])
+        if name in derive:
+            image = replace(image, notes=(f"read from {case.paths[name].name}, not derived", *image.notes))
+        if name in operands:
+            kept[name] = image
+        if name in names:
+            yield name, image
+    for name in computed:
+        yield name, _derive(name, {file: kept[file] for file in files_of([name], derive, case.paths)}, frame.plan)
+
+
+def _derive(name: str, operands: Mapping[str, _Image], plan: Plan) -> _Image:
+    """A derived contrast from the images that it depends on; what was done to them was done to it."""
+    array = compute(name, plan.derive, {file: image.array for file, image in operands.items()})
+    inside = np.logical_and.reduce([image.inside for image in operands.values()])
+    if not inside.any():
+        raise GeometryError(
+            f"a place that all of {', '.join(operands)} show",
+            came="none",
+            where=name,
+            remedy="Correct the positions in the headers, or set plan.grids to rigid.",
+        )
+    told = [f"{file}: {note}" for file, image in operands.items() for note in image.notes]
+    return _Image(array, inside, (f"derived as {plan.derive[name].formula()}", *told))
+
+
+def _bring(volume: Volume, contrast: Contrast, frame: _Frame, *, where: object) -> _Image:
+    """An image on the frame's grid."""
     world, notes = _alignment(volume, contrast, frame, where=where)
     moved = resample(
         volume.array,
@@ -192,16 +243,24 @@ def _prepare(
     if not covers(volume.grid, frame.grid, world):
         inside, remark = _covered(volume, frame, world, where=where)
         notes += remark
+    return _Image(moved, inside, (*volume.notes, *notes))
+
+
+def _normalise(
+    image: _Image, contrast: Contrast, frame: _Frame, *, where: object
+) -> tuple[NDArray[np.float32], Scaling, list[str]]:
+    """The normalised image with its scaling and what was done to it."""
+    array, notes = image.array, []
     if frame.plan.bias_correction and contrast.kind == "mr":
-        moved = correct_bias(moved, inside)
+        array = correct_bias(array, image.inside)
         notes.append("bias field removed by N4")
     kind = frame.plan.normalisers[contrast.name].kind if contrast.name in frame.plan.normalisers else "none"
     scaling = Scaling()
     if kind == "hounsfield":
         scaling = Scaling(scale=1000.0)
     elif kind != "none":
-        scaling = scaling_of(take_statistics(moved[inside]), kind, where=where)
-    return scaling.apply(moved), scaling, notes
+        scaling = scaling_of(take_statistics(array[image.inside]), kind, where=where)
+    return scaling.apply(array), scaling, notes
 
 
 def _alignment(volume: Volume, contrast: Contrast, frame: _Frame, *, where: object) -> tuple[Affine | None, list[str]]:

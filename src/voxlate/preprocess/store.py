@@ -28,10 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from voxlate import derivation
 from voxlate._version import __version__
 from voxlate.cohort.case import Case
 from voxlate.config import StrictModel
 from voxlate.contrast import get_contrast
+from voxlate.derivation import files_of
 from voxlate.errors import ReadError, UsageError
 from voxlate.io.atomic import check_writable, write_bytes
 from voxlate.io.reading import file_digest
@@ -267,7 +269,8 @@ class PreparedStore:
 
     def _inputs(self, case: Case) -> dict[str, str]:
         """The digest of every file that the prepared case depends on."""
-        names = {self.plan.reference, *self.contrasts, *self.optional}
+        files = files_of(self.contrasts, self.plan.derive, case.paths)
+        names = {self.plan.reference, *files, *self.optional}
         if self.plan.mask.kind == "file":
             names.add("mask")
         return {name: file_digest(case.paths[name]) for name in sorted(names) if name in case.paths}
@@ -293,9 +296,9 @@ class PreparedStore:
 
 @cache
 def code_digest() -> str:
-    """SHA-256 of the code that a prepared array depends on: the version, and the modules of this package."""
+    """SHA-256 of the code that a prepared array depends on: the version, this package's modules, and derivations."""
     digest = hashlib.sha256(__version__.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(derivation.__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
