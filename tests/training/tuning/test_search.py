@@ -67,7 +67,7 @@ def test_intervals_are_searched(phantom_cohort: Path, tmp_path: Path, sampler: s
     }
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides=overrides)
     found = voxlate.tune(phantom_cohort, recipe=recipe, trials=2, out=tmp_path)
-    rates = [float(row[found.fields.index("training.learning_rate")]) for row in found.rows]
+    rates = [float(row[found.fields.index("learning_rate")]) for row in found.rows]
     assert all(1e-4 <= rate <= 1e-2 for rate in rates)
     assert len(set(rates)) == 2
 

@@ -28,7 +28,7 @@ from voxlate.training.setup import ProgressReport, load_cohort
 from voxlate.training.tuning.identity import check_cohort, check_identity
 from voxlate.training.tuning.searched import Searched, Tuning, summarise, write_results
 from voxlate.training.tuning.space import resolve_search
-from voxlate.training.tuning.study import Place, answering, find_place, make_sampler, open_study
+from voxlate.training.tuning.study import Place, find_place, make_sampler, open_study
 from voxlate.training.tuning.trial_run import TrialRun
 from voxlate.training.tuning.trials import (
     any_complete,
@@ -114,8 +114,7 @@ def tune_run(
     with hold(folder, what="tuning"):
         remove_stale(folder)
         place = find_place(folder, storage)
-        study = open_study(place, recipe, on_stale=requeue)
-        with answering(place):
+        with open_study(place, recipe, on_stale=requeue) as study:
             digest = check_identity(study, recipe, cohort, where=place.shown)
             close_killed(study, worker=place.worker, shared=place.shared)
             queue_first(study, recipe)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
 
 from voxlate.config import Recipe
 from voxlate.errors import TrainingError
@@ -110,7 +112,8 @@ class Tuning:
         best_recipe: The recipe with the best values, as a file that ``train`` takes.
         page: The report, which the caller that publishes the search has written.
         fields: Column names of ``rows``.
-        rows: One line per trial that has ended: number, state, value, each searched field, seconds, run and reason.
+        rows: One line per trial that has ended: number, state, value, each searched field, seconds; the file
+            ``trials.csv`` has its run and the reason of a failure besides, and all digits.
     """
 
     best_recipe: Path
@@ -121,11 +124,14 @@ class Tuning:
 
 def summarise(study: optuna.Study, recipe: Recipe, place: Place, *, seconds: float) -> Searched:
     """What a study has found so far."""
+    trials = study.get_trials(deepcopy=False)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    lower = recipe.search.direction == "minimise"
     return Searched(
         recipe=recipe,
-        trials=tuple(read_trials(study, place.worker)),
+        trials=tuple(read_trials(trials, place.worker)),
         own=own_values(recipe),
-        importance=measure_importance(study, seed=recipe.training.seed),
+        importance=measure_importance(complete, lower_is_better=lower, seed=recipe.training.seed),
         storage=place.shown if place.shared else "study.db",
         pruner=pruner_name(recipe),
         seconds=seconds,
@@ -138,55 +144,55 @@ def write_results(searched: Searched, folder: Path) -> Tuning:
     Raises:
         TrainingError: If no trial was completed.
     """
-    fields, rows = _table(searched)
+    search = searched.recipe.search
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([fields, *rows])
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("trial", "state", search.metric, *search.space, "duration_s", "run", "reason"))
+    for trial in searched.trials:
+        values = [trial.values.get(name, "") for name in search.space]
+        value, seconds = ("" if x is None else f"{x:.6g}" for x in (trial.value, trial.seconds))
+        writer.writerow((trial.number, trial.state, value, *values, seconds, trial.run, trial.reason))
     write_text(folder / "trials.csv", buffer.getvalue())
     best = folder / "best.yaml"
     write_text(best, searched.recipe.with_overrides(searched.best.values).to_yaml())
-    return Tuning(best, folder / "report.html", fields, rows)
+    fields = ("trial", "state", search.metric, *(name.rpartition(".")[2] for name in search.space), "seconds")
+    return Tuning(best, folder / "report.html", fields, [_shown(trial, searched) for trial in searched.trials])
 
 
-def _table(searched: Searched) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    search = searched.recipe.search
-    fields = ("trial", "state", search.metric, *search.space, "duration_s", "run", "reason")
-    rows = [
-        (
-            str(trial.number),
-            trial.state,
-            "" if trial.value is None else f"{trial.value:.6g}",
-            *(str(trial.values.get(name, "")) for name in search.space),
-            "" if trial.seconds is None else f"{trial.seconds:.1f}",
-            trial.run,
-            trial.reason,
-        )
-        for trial in searched.trials
-    ]
-    return fields, rows
+def _shown(trial: Trial, searched: Searched) -> tuple[str, ...]:
+    """A trial as a line of a table on a terminal."""
+    numbers = (trial.value, *(trial.values.get(name) for name in searched.recipe.search.space), trial.seconds)
+    cells = (f"{cell:.4g}" if isinstance(cell, float) else "" if cell is None else str(cell) for cell in numbers)
+    return (str(trial.number), trial.state, *cells)
 
 
-def measure_importance(study: optuna.Study, *, seed: int) -> Importance:
-    """The importance of the searched fields, and what chance makes of it; see the module."""
-    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    values = np.array([trial.value for trial in complete], dtype=np.float64)
-    if len(complete) < FEWEST_FOR_IMPORTANCE:
-        return Importance({}, {}, f"{len(complete)} complete trials are too few ({FEWEST_FOR_IMPORTANCE} are needed)")
+def measure_importance(trials: Sequence[FrozenTrial], *, lower_is_better: bool, seed: int) -> Importance:
+    """The importance of the searched fields, and what chance makes of it; see the module.
+
+    Args:
+        trials: Complete ones.
+        lower_is_better: Direction of the search.
+        seed: Of the random assignments.
+    """
+    values = np.array([trial.value for trial in trials], dtype=np.float64)
+    if len(trials) < FEWEST_FOR_IMPORTANCE:
+        return Importance({}, {}, f"{len(trials)} complete trials are too few ({FEWEST_FOR_IMPORTANCE} are needed)")
     if np.ptp(values) <= 1e-9 * np.abs(values).max():
         return Importance({}, {}, "all trials have the same value")
-    sign = 1.0 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1.0
-    numbers = [trial.number for trial in complete]
-    shares = _shares(study, dict(zip(numbers, sign * values, strict=True)))
+    copy = optuna.create_study()  # of this moment: other workers may be adding to the study
+    copy.add_trials(trials)
+    shares = _shares(copy, values if lower_is_better else -values)
     rng = np.random.default_rng(seed)
-    shuffled = [_shares(study, dict(zip(numbers, rng.permutation(values), strict=True))) for _ in range(SHUFFLES)]
+    shuffled = [_shares(copy, rng.permutation(values)) for _ in range(SHUFFLES)]
     chance = {name: float(np.quantile([one.get(name, 0.0) for one in shuffled], 0.95)) for name in shares}
     return Importance(shares, chance)
 
 
-def _shares(study: optuna.Study, values: Mapping[int, float]) -> dict[str, float]:
-    """Importance for low values, as shares of the whole."""
+def _shares(study: optuna.Study, values: NDArray[np.float64]) -> dict[str, float]:
+    """Importance for low values, one per trial of the study, as shares of the whole."""
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_BEST_PART)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that low values are taken for good, which they are here
-        found = evaluator.evaluate(study, target=lambda trial: values[trial.number])
+        found = evaluator.evaluate(study, target=lambda trial: float(values[trial.number]))
     total = sum(found.values())
     return {name: value / total if total else 0.0 for name, value in found.items()}

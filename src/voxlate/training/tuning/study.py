@@ -38,6 +38,7 @@ STARTUP_TRIALS = 5
 PRUNE_FROM = 0.25
 """Part of its budget that every trial gets before the median may end it."""
 
+RETRY_S = 1.0
 _DRIVERS = {"postgresql": "postgresql+psycopg"}  # the one that the extra installs
 _REMEDIES = {"psycopg": "Run: pip install 'voxlate[postgresql]'"}
 
@@ -72,6 +73,7 @@ def find_place(folder: Path, storage: str | None) -> Place:
         return Place(URL.create("sqlite", database=str(folder / "study.db")), worker="local", shared=False)
     try:
         url = make_url(storage)
+        url.get_dialect()
     except (ArgumentError, ValueError) as error:
         raise UsageError(
             "the URL of a database",
@@ -90,8 +92,11 @@ def _worker(folder: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def open_study(place: Place, recipe: Recipe, *, on_stale: Callable[[optuna.Study, Any], None]) -> optuna.Study:
-    """The recipe's study, created if it is not there.
+@contextmanager
+def open_study(
+    place: Place, recipe: Recipe, *, on_stale: Callable[[optuna.Study, Any], None]
+) -> Iterator[optuna.Study]:
+    """The recipe's study, created if it is not there; its connections are closed when the block ends.
 
     Args:
         place: Where it lies.
@@ -100,16 +105,24 @@ def open_study(place: Place, recipe: Recipe, *, on_stale: Callable[[optuna.Study
 
     Raises:
         UsageError: If the database cannot be used.
+        TrainingError: If it does not answer, now or while the block lasts.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what happens to a trial is logged here, and once
     with _opening(place):
-        return optuna.create_study(
+        storage = _open_storage(place, on_stale)
+        study = optuna.create_study(
             study_name=recipe.name,
-            storage=_open_storage(place, on_stale),
+            storage=storage,
             pruner=make_pruner(recipe),
             direction="minimize" if recipe.search.direction == "minimise" else "maximize",
             load_if_exists=True,
         )
+    try:
+        with answering(place):
+            yield study
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _open_storage(
@@ -133,7 +146,7 @@ def _open_storage(
         # Two workers that begin at once both create the tables, and one of them fails.
         if attempts == 1 or not place.shared:
             raise
-        time.sleep(1.0)
+        time.sleep(RETRY_S)
         return _open_storage(place, on_stale, attempts=attempts - 1)
 
 

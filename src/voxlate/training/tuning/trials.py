@@ -55,12 +55,10 @@ class Trial:
     reason: str = ""
 
 
-def read_trials(study: optuna.Study, worker: str) -> list[Trial]:
-    """The trials that have ended, in order; those that were begun by mistake (see ``is_superfluous``) left out."""
+def read_trials(trials: Sequence[FrozenTrial], worker: str) -> list[Trial]:
+    """Those that have ended, in order, as a worker sees them; superfluous ones (``is_superfluous``) are left out."""
     return [
-        _read(trial, worker)
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state.is_finished() and not trial.user_attrs.get("withdrawn")
+        _read(trial, worker) for trial in trials if trial.state.is_finished() and not trial.user_attrs.get("withdrawn")
     ]
 
 
