@@ -18,6 +18,8 @@ SMALL = {
     "unet": {"channels": (4, 8, 8)},
     "resnet": {"width": 4, "blocks": 2},
     "pix2pix_unet": {"width": 4, "levels": 3},
+    "vnet": {"channels": (4, 8, 8)},
+    "residual_encoder_unet": {"channels": (4, 8, 8)},
 }
 
 

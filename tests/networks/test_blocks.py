@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from voxlate.networks.blocks import GroupNorm, Head, convolution, transposed
+from voxlate.errors import UsageError
+from voxlate.networks.blocks import GroupNorm, Halving, Head, Residual, convolution, per_level, quieten, transposed
 
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
@@ -72,7 +73,7 @@ def test_group_norm_of_a_single_voxel_is_the_offset_even_in_training() -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize(("size", "output_padding"), [(3, 1), (4, 0)])
+@pytest.mark.parametrize(("size", "output_padding"), [(2, 0), (3, 1), (4, 0)])
 def test_transposed_convolution_doubles_sizes_and_keeps_the_variance(
     dims: Literal[2, 3], size: int, output_padding: int
 ) -> None:
@@ -93,3 +94,40 @@ def test_head_computes_in_float32_with_any_layer_and_any_weights() -> None:
         halved = head.bfloat16()(features.bfloat16())
         assert halved.dtype == torch.float32
         assert (halved - expected).abs().max() < 0.03 * expected.abs().max()
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_halving_is_the_mean_and_keeps_precision_and_layout(dims: Literal[2, 3]) -> None:
+    features = torch.randn(2, 3, *[6] * dims)
+    blocks = features.unfold(2, 2, 2).unfold(3, 2, 2)
+    blocks = blocks if dims == 2 else blocks.unfold(4, 2, 2)
+    assert torch.allclose(Halving()(features), blocks.flatten(dims + 2).mean(-1), atol=1e-6)
+    halved = Halving()(features.bfloat16().to(memory_format=LAYOUTS[dims]))
+    assert halved.dtype == torch.bfloat16
+    assert halved.is_contiguous(memory_format=LAYOUTS[dims])
+
+
+def test_residual_adds_its_input_or_what_the_shortcut_makes_of_it() -> None:
+    layer, shortcut, features = convolution(2, 4, 6), convolution(2, 4, 6, size=1), torch.randn(1, 4, 5, 5)
+    assert torch.equal(Residual(nn.Tanh(), nn.ReLU())(features), features + features.tanh().relu())
+    added = Residual(layer, shortcut=shortcut)
+    assert torch.allclose(added(features), layer(features) + shortcut(features))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert Residual(convolution(2, 4, 4))(features).dtype == torch.bfloat16, "whatever came, at half the memory"
+
+
+def test_quiet_blocks_in_a_row_add_at_most_what_one_would() -> None:
+    torch.manual_seed(0)
+    layers = [convolution(2, 64, 64) for _ in range(16)]
+    for layer in layers:
+        quieten(layer, among=16)
+    features = torch.randn(1, 64, 32, 32)
+    out = nn.Sequential(*(Residual(nn.ReLU(), layer) for layer in layers))(features)
+    assert 1.5 < out.var() / features.var() < 4, "(1 + 1/16)**16 is nearly e"
+
+
+def test_numbers_per_level_are_repeated_or_counted() -> None:
+    assert per_level(2, 3, where="here") == (2, 2, 2)
+    assert per_level([1, 2, 3], 3, where="here") == (1, 2, 3)
+    with pytest.raises(UsageError, match="here"):
+        per_level([1, 2], 3, where="here")

@@ -20,6 +20,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet": {"channels": [4, 8, 8]},
     "resnet": {"width": 8, "blocks": 2, "downsamplings": 1},
     "pix2pix_unet": {"width": 8, "levels": 3, "dropout": 0.0},
+    "vnet": {"channels": [4, 8, 8]},
+    "residual_encoder_unet": {"channels": [4, 8, 8], "blocks": [1, 2, 2]},
 }
 NORMALISATIONS = ("batch", "group", "instance", "none")
 every_network = pytest.mark.parametrize("name", list(NETWORKS))

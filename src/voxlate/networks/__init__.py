@@ -18,13 +18,17 @@ from torch import nn
 from voxlate.networks.fcn import fcn
 from voxlate.networks.patchgan import PatchGAN, patchgan
 from voxlate.networks.pix2pix_unet import pix2pix_unet
+from voxlate.networks.residual_encoder_unet import residual_encoder_unet
 from voxlate.networks.resnet import resnet
 from voxlate.networks.unet import unet
+from voxlate.networks.vnet import vnet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "fcn": fcn,
     "unet": unet,
     "resnet": resnet,
     "pix2pix_unet": pix2pix_unet,
+    "vnet": vnet,
+    "residual_encoder_unet": residual_encoder_unet,
 }
 DISCRIMINATORS: dict[str, Callable[..., PatchGAN]] = {"patchgan": patchgan}

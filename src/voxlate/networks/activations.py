@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.networks.resnet import Residual
+from voxlate.networks.blocks import Residual
 
 _ENCODERS = ("encoder", "stages")
 _RECTIFIERS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SiLU)

@@ -21,7 +21,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.networks.blocks import Activation, Dims, Head, Layer, Normalisation, convolution, pool, upsample
+from voxlate.networks.blocks import Activation, Dims, Head, Layer, Normalisation, convolution, per_level, pool, upsample
 
 _Per_stage = Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
 
@@ -55,9 +55,9 @@ def fcn(
         UsageError: If the numbers of ``widths`` and ``convolutions`` differ, or no stage has ``finest_stride``.
     """
     depth = len(widths)
-    counts = (convolutions,) * depth if isinstance(convolutions, int) else tuple(convolutions)
+    counts = per_level(convolutions, depth, where="network.fcn.convolutions")
     strides = [2**stage for stage in range(depth)]
-    _check(depth, counts, finest_stride)
+    _check(depth, finest_stride)
 
     def layers(inputs: int, outputs: int, count: int) -> nn.Sequential:
         sizes = [inputs] + [outputs] * count
@@ -75,14 +75,7 @@ def fcn(
     )
 
 
-def _check(depth: int, counts: tuple[int, ...], finest_stride: int) -> None:
-    if len(counts) != depth:
-        raise UsageError(
-            f"one number of convolutions for each of {depth} stages",
-            came=f"{len(counts)} numbers",
-            where="network.fcn.convolutions",
-            remedy="Give one number, or as many as widths.",
-        )
+def _check(depth: int, finest_stride: int) -> None:
     if finest_stride not in [2**stage for stage in range(depth)]:
         raise UsageError(
             f"a stride that one of the {depth} stages has",

@@ -19,13 +19,22 @@ is normalised, so that it fails in training where a single sample meets it as a 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from voxlate.networks.blocks import Dims, Head, Interpolation, Normalisation, convolution, normalisation, transposed
+from voxlate.networks.blocks import (
+    Dims,
+    Head,
+    Interpolation,
+    Normalisation,
+    Upsampling,
+    convolution,
+    normalisation,
+    transposed,
+)
 
 _WIDEST = 8
 _SLOPE = 0.2
@@ -40,7 +49,7 @@ def pix2pix_unet(
     width: PositiveInt = 64,
     levels: Annotated[int, Field(ge=2)] = 8,
     normalise: Normalisation = "batch",
-    upsample: Literal["transposed", "interpolate"] = "transposed",
+    upsample: Upsampling = "transposed",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
 ) -> Pix2PixUNet:
     """The U-Net of pix2pix with a linear last layer.

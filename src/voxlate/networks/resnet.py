@@ -16,7 +16,6 @@ MONAI has no such network.
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -25,10 +24,20 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from voxlate.networks.blocks import Dims, Head, Interpolation, Normalisation, convolution, normalisation, transposed
+from voxlate.networks.blocks import (
+    Dims,
+    Head,
+    Interpolation,
+    Normalisation,
+    Residual,
+    Upsampling,
+    convolution,
+    normalisation,
+    quieten,
+    transposed,
+)
 
 Padding = Literal["reflect", "zeros"]
-Upsampling = Literal["interpolate", "transposed"]
 
 
 def resnet(  # noqa: PLR0913  (the paper's choices, each an option of a recipe)
@@ -91,9 +100,8 @@ def _block(
         return [*convolve, normalisation(normalise, dims, channels)]
 
     first, second = layer(), layer()
-    if normalise == "none":  # else every block would double the variance, 500 times in nine
-        with torch.no_grad():
-            next(second[-2].parameters()).mul_(1 / math.sqrt(blocks))
+    if normalise == "none":
+        quieten(second[-2], among=blocks)
     drop = [nn.Dropout(dropout)] if dropout > 0 else []
     return Residual(*first, nn.ReLU(inplace=True), *drop, *second)
 
@@ -118,19 +126,6 @@ class Reflection(nn.Module):
             return functional.pad(
                 features, [self.width] * (2 * (features.ndim - 2)), mode="replicate" if small else "reflect"
             )
-
-
-class Residual(nn.Module):
-    """Layers whose input is added to their output."""
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """``(b, c, *s)`` to the same shape."""
-        change: Tensor = self.layers(features)
-        return features + change
 
 
 class ResNet(nn.Module):
