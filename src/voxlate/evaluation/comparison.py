@@ -3,7 +3,7 @@
 CT is compared in HU. MR and PET values are arbitrary in scale from scan to scan, so they are compared normalised: the
 truth by its own statistics inside the foreground, the prediction by the scaling that made it physical. A prediction
 of the wrong brightness is thus an error, a receiver gain that nobody can predict is not. Outside the foreground all
-are 0.
+are background: 0, in CT -1024 HU.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.cohort.brats import LABEL_NAMES
-from voxlate.contrast import get_contrast
+from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.io import read_volume
 from voxlate.methods.lookup import Lookup
+from voxlate.metrics.hounsfield import LOWEST_HU
 from voxlate.preprocess.plan import Plan, Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
@@ -36,7 +37,7 @@ class Comparison:
     Attributes:
         case_id: The case.
         source: The first source, normalised.
-        truth: What the target truly looks like; like the predictions 0 outside the foreground.
+        truth: What the target truly looks like; like the predictions background outside the foreground.
         methods: From a method (``identity``, ``lookup``, ``model``) to its prediction.
         mask: The foreground.
         labels: The case's label map, zero outside the foreground, if it has one.
@@ -54,6 +55,11 @@ class Comparison:
     spacing_mm: tuple[float, float, float]
     unit: str
     data_range: float
+
+    @property
+    def in_hounsfield(self) -> bool:
+        """Whether truth and predictions are CT numbers."""
+        return self.unit == CONTRASTS["ct"].unit
 
 
 def compare(case: Case, plan: Plan, predicted: Volume, *, scaling: Scaling, lookup: Lookup) -> Comparison:
@@ -76,14 +82,15 @@ def compare(case: Case, plan: Plan, predicted: Volume, *, scaling: Scaling, look
     methods: dict[str, Array] = {"identity": source, "lookup": lookup.apply(source), "model": scaling.apply(onto)}
     truth = np.asarray(prepared.arrays[plan.target])
     contrast, normaliser = get_contrast(plan.target), plan.normalisers[plan.target]
-    unit, data_range = NORMALISED, normaliser.data_range
+    unit, data_range, outside = NORMALISED, normaliser.data_range, np.float32(0)
     if contrast.kind == "ct":
         methods = {name: normaliser.inverse.invert(values) for name, values in methods.items()}
         truth = normaliser.inverse.invert(truth)
         unit, data_range = contrast.unit, normaliser.data_range * normaliser.inverse.scale
+        outside = np.float32(LOWEST_HU)
     mask = np.asarray(prepared.mask, dtype=bool)
     # A translation is background outside the foreground; so must be what it is compared with.
-    truth, *predictions = (np.where(mask, values, np.float32(0)) for values in (truth, *methods.values()))
+    truth, *predictions = (np.where(mask, values, outside) for values in (truth, *methods.values()))
     return Comparison(
         case_id=case.id,
         source=source,

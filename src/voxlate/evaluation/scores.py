@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from voxlate.catalogue import pick
 from voxlate.errors import UsageError
-from voxlate.metrics import MASKED_METRICS, METRICS, SLICE_METRICS, Better, Metric
+from voxlate.metrics import CT_METRICS, MASKED_METRICS, METRICS, PATH_METRICS, SLICE_METRICS, Better, Metric
 
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
@@ -20,9 +20,9 @@ class Score:
 
     Attributes:
         case: Id of the case.
-        region: ``foreground``, ``lesion``, ``whole slices`` or the name of a label.
+        region: ``foreground``, ``lesion``, ``whole slices``, the name of a label, or in CT that of a tissue class.
         method: ``model``, ``identity``, ``lookup``, ...
-        metric: Name in ``METRICS``, ``SLICE_METRICS`` or ``MASKED_METRICS``.
+        metric: Name in one of the catalogues of ``voxlate.metrics``.
         value: The value; NaN when not available.
         unit: Unit of the value; ``1`` for dimensionless.
     """
@@ -45,12 +45,12 @@ class Extremes:
 
 
 def find_metric(name: str) -> Metric:
-    """The metric of that name, of volumes, slices or masked images.
+    """The metric of that name, of volumes, slices, masked images, CT or path lengths.
 
     Raises:
         UsageError: If there is none.
     """
-    return pick({**METRICS, **SLICE_METRICS, **MASKED_METRICS}, name, what="metric")
+    return pick({**METRICS, **SLICE_METRICS, **MASKED_METRICS, **CT_METRICS, **PATH_METRICS}, name, what="metric")
 
 
 def gain(better: Better) -> int:

@@ -13,7 +13,7 @@ from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.comparison import Comparison, compare
 from voxlate.evaluation.fidelity import LESION, label_regions, score_case, score_slices
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import MASKED_METRICS
+from voxlate.metrics import MASKED_METRICS, tissue_regions
 
 Failed = tuple[str, str]
 
@@ -67,13 +67,15 @@ def compare_case(candidate: Candidate, case: Case) -> Comparison:
 
 
 def score_volumes(comparison: Comparison, names: Mapping[int, str]) -> list[Score]:
-    """Every metric of ``METRICS`` for every method, in the foreground, the lesion and each label.
+    """Every metric of ``METRICS`` for every method, in the foreground, the lesion, each label and, in CT, each tissue.
 
     Args:
         comparison: The case.
         names: From a label's value to its name, for the whole data set.
     """
     regions = {} if comparison.labels is None else label_regions(comparison.labels, names=names)
+    if comparison.in_hounsfield:
+        regions |= tissue_regions(comparison.truth, mask=comparison.mask)
     scores: list[Score] = []
     for method, prediction in comparison.methods.items():
         scores += score_case(prediction, comparison.truth, regions=regions, **_common(comparison, method))

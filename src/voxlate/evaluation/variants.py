@@ -18,12 +18,14 @@ import numpy as np
 from voxlate._version import __version__
 from voxlate.cohort import Case
 from voxlate.cohort.split_file import read_split
+from voxlate.derivation import files_of
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.comparison import Comparison, label_names
 from voxlate.evaluation.scores import BASELINES, Score
 from voxlate.evaluation.scoring import Failed, score_cases, score_masked_images, score_volumes
 from voxlate.evaluation.tables import read_scores, write_scores
+from voxlate.evaluation.tomography import score_ct
 from voxlate.io import file_digest
 from voxlate.training.run import RunFolder
 from voxlate.training.setup import load_cohort
@@ -146,7 +148,7 @@ def _score_run(
 
 
 def _score(comparison: Comparison, *, names: Mapping[int, str]) -> list[Score]:
-    return [*score_volumes(comparison, names), *score_masked_images(comparison)]
+    return [*score_volumes(comparison, names), *score_ct(comparison), *score_masked_images(comparison)]
 
 
 def _read_kept(path: Path) -> list[Score]:
@@ -162,8 +164,9 @@ def _read_kept(path: Path) -> list[Score]:
 
 def _digest_of(cases: Sequence[Case], run: VariantRun) -> str:
     """A digest of every image that the scores of the cases depend on."""
-    names = (*run.recipe.source, run.recipe.target, "labels")
-    files = [file_digest(case.paths[name]) for case in cases for name in names if name in case.paths]
+    names, derive = (*run.recipe.source, run.recipe.target, "labels"), run.recipe.plan.derive
+    wanted = [(case, name) for case in cases for name in files_of(names, derive, case.paths)]
+    files = [file_digest(case.paths[name]) for case, name in wanted if name in case.paths]
     return hashlib.sha256(" ".join([*(case.id for case in cases), *files]).encode()).hexdigest()
 
 

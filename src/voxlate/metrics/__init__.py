@@ -1,14 +1,17 @@
 """Metrics on arrays, in float64, with mask and data range given.
 
 ``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020; ``MASKED_METRICS`` are
-computed on images that are 0 outside a region, as Genc et al. 2022 do. Each entry is called
+computed on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, and
+``PATH_METRICS`` compare water-equivalent path lengths in place of images. Each entry is called
 ``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit and which direction is better. To
 add one, write the function and list it here; the contract suite tests it.
 """
 
 from functools import partial
 
+from voxlate.metrics.hounsfield import bone_dice, psnr_in_range, tissue_regions
 from voxlate.metrics.metric import Better, Metric
+from voxlate.metrics.multi_scale import ms_ssim
 from voxlate.metrics.overlap import dice
 from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
 from voxlate.metrics.structural_similarity import ssim, ssim_map
@@ -41,21 +44,39 @@ TASK_METRICS: dict[str, Metric] = {
     "task_dice_real": Metric(dice, "higher", "none", "Dice of the task on the true target"),
 }
 
+CT_METRICS: dict[str, Metric] = {
+    "bone_dice": Metric(bone_dice, "higher", "none", "bone Dice"),
+    "psnr_synthrad": Metric(psnr_in_range, "higher", "dB", "PSNR as SynthRAD"),
+    "ms_ssim_synthrad": Metric(ms_ssim, "higher", "none", "MS-SSIM as SynthRAD"),
+}
+
+PATH_METRICS: dict[str, Metric] = {
+    "wepl_ap": Metric(mae, "lower", "image", "water path error, front to back"),
+    "wepl_lr": Metric(mae, "lower", "image", "water path error, left to right"),
+    "wepl_centre": Metric(mae, "lower", "image", "water depth error of the centre"),
+}
+
 __all__ = [
+    "CT_METRICS",
     "MASKED_METRICS",
     "METRICS",
+    "PATH_METRICS",
     "SLICE_METRICS",
     "TASK_METRICS",
     "Better",
     "Metric",
+    "bone_dice",
     "dice",
     "mae",
+    "ms_ssim",
     "mse",
     "ncc",
     "psnr",
+    "psnr_in_range",
     "rmse",
     "slice_errors",
     "ssim",
     "ssim_map",
+    "tissue_regions",
     "whole_slices",
 ]

@@ -18,21 +18,25 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
 from voxlate.evaluation.comparison import NORMALISED, Comparison, label_names
+from voxlate.evaluation.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.fidelity import FOREGROUND, LESION
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.scoring import Failed, score_cases, score_every_slice, score_volumes
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_summary
+from voxlate.evaluation.tomography import score_ct
 from voxlate.evaluation.verdict import judge
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes
 from voxlate.io.lock import hold
-from voxlate.metrics import slice_errors
+from voxlate.metrics import CT_METRICS, PATH_METRICS, slice_errors
+from voxlate.metrics.hounsfield import TISSUES
 from voxlate.preprocess.plan import Plan
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.pages import Illustration, Report, write_report
 from voxlate.reporting.panels import Panel, draw_cases, draw_translation
 from voxlate.reporting.profiles import draw_slice_profile
+from voxlate.reporting.tiles import grey_window
 from voxlate.reporting.words import number
 
 ProgressReport = Callable[[str, int, int], None]
@@ -58,7 +62,9 @@ class Evaluated:
     failed: list[tuple[str, str]]
 
 
-def evaluate_fidelity(path: Path, data: Path, out: Path, *, split: str, report: ProgressReport) -> Evaluated:
+def evaluate_fidelity(
+    path: Path, data: Path, out: Path, *, split: str, report: ProgressReport, calibration: Calibration | None = None
+) -> Evaluated:
     """Scores every case, beside both baselines, and writes ``scores.csv``, ``summary.json``, figures and page.
 
     Args:
@@ -67,14 +73,19 @@ def evaluate_fidelity(path: Path, data: Path, out: Path, *, split: str, report: 
         out: Where it is written.
         split: ``test`` or ``all``.
         report: Called with the number of scored cases.
+        calibration: Electron density relative to water, for the path lengths of a CT; by default ``ELECTRON_DENSITY``.
 
     Raises:
-        UsageError: If the split is unknown.
+        UsageError: If the split is unknown, or a calibration is given where the target is no CT.
         CohortError: If no case is left to score.
     """
     if split not in {"test", "all"}:
         raise UsageError("the split test or all", came=repr(split), where="--split", remedy="Use one of them.")
     candidate, cohort = load_candidate(path, data)
+    if calibration is not None and not _is_ct(candidate.plan):
+        raise UsageError(
+            "no calibration", came=calibration.name, where="calibration", remedy="Give one where the target is CT."
+        )
     cases = candidate.cases(cohort, split=split)
     if not cases:
         raise CohortError(
@@ -86,9 +97,11 @@ def evaluate_fidelity(path: Path, data: Path, out: Path, *, split: str, report: 
     check_writable(out)
     with hold(out, what="evaluation"), _emptied(out / ".panels") as panels:
         remove_stale(out)
-        scores, failed = _score(candidate, cases, panels, report)
+        densities = calibration or ELECTRON_DENSITY
+        scores, failed = _score(candidate, cases, panels, report=report, calibration=densities)
         illustrations = {**_illustrate(candidate, scores, panels), **_of_training(path)}
-        return _write(candidate, scores, illustrations, failed=failed, out=out, split=split)
+        facts = {"water paths": densities.name} if _is_ct(candidate.plan) else {}
+        return _write(candidate, scores, illustrations, facts=facts, failed=failed, out=out, split=split)
 
 
 @contextmanager
@@ -103,13 +116,13 @@ def _emptied(folder: Path) -> Iterator[Path]:
 
 
 def _score(
-    candidate: Candidate, cases: Sequence[Case], panels: Path, report: ProgressReport
+    candidate: Candidate, cases: Sequence[Case], panels: Path, *, report: ProgressReport, calibration: Calibration
 ) -> tuple[list[Score], list[Failed]]:
     names, numbers = label_names(cases), count(1)
 
     def score(comparison: Comparison) -> list[Score]:
         _keep(comparison, panels / f"{next(numbers)}.npz")
-        return [*score_volumes(comparison, names), *score_every_slice(comparison)]
+        return [*score_volumes(comparison, names), *score_ct(comparison, calibration), *score_every_slice(comparison)]
 
     return score_cases(candidate, cases, score=score, report=report)
 
@@ -137,6 +150,7 @@ def _write(
     scores: list[Score],
     illustrations: Mapping[str, Illustration],
     *,
+    facts: Mapping[str, str],
     failed: list[tuple[str, str]],
     out: Path,
     split: str,
@@ -162,6 +176,7 @@ def _write(
                 **candidate.facts,
                 "cases": f"{summary['n_cases']} {candidate.what_cases(split)}",
                 "values": _values_in_words(plan),
+                **facts,
                 "software": f"voxlate {__version__}",
             },
             warnings=[f"{case} could not be scored: {reason}" for case, reason in failed],
@@ -170,8 +185,12 @@ def _write(
     return Evaluated(sentence, page, *_table(summary), failed=failed)
 
 
+def _is_ct(plan: Plan) -> bool:
+    return get_contrast(plan.target).kind == "ct"
+
+
 def _values_in_words(plan: Plan) -> str:
-    if get_contrast(plan.target).kind == "ct":
+    if _is_ct(plan):
         return "HU"
     kind = plan.normalisers[plan.target].kind
     return f"normalised by {kind} inside the foreground: MR and PET values have no scale of their own"
@@ -237,9 +256,11 @@ def _load(path: Path) -> dict[str, Any]:
 def _panel(plan: Plan, values: dict[str, Any], scores: list[Score]) -> Panel:
     case, unit = str(values["case"]), str(values["unit"])
     i, j, k = (float(value) for value in values["spacing_mm"])
+    title, source = get_contrast(plan.source[0]).title, values["source"].astype(np.float32)
+    own = {} if unit == NORMALISED else {title: grey_window(source, values["mask"])}
     return Panel(
         case=case,
-        sources={get_contrast(plan.source[0]).title: values["source"].astype(np.float32)},
+        sources={title: source},
         prediction=values["prediction"],
         truth=values["truth"],
         target=get_contrast(plan.target).title,
@@ -247,6 +268,7 @@ def _panel(plan: Plan, values: dict[str, Any], scores: list[Score]) -> Panel:
         spacing_mm=(i, j, k),
         mask=values["mask"],
         lesion=values["labels"] if values["labels"].any() else None,
+        source_windows=own,
         numbers=_numbers(case, scores),
     )
 
@@ -265,10 +287,10 @@ def _numbers(case: str, scores: list[Score]) -> tuple[str, ...]:
 
 
 def _table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The summary's rows for a terminal: the metrics of volumes."""
+    """The summary's rows for a terminal: the metrics of volumes, of tissues the MAE alone."""
     rows: list[tuple[str, ...]] = []
     for row in summary["rows"]:
-        if row["metric"] in SHOWN:
+        if row["metric"] in (("mae",) if row["region"] in TISSUES else (*SHOWN, *CT_METRICS, *PATH_METRICS)):
             low, high = row["interval"] or (None, None)
             interval = "" if low is None else f"{number(low)} to {number(high)}"
             mean = "" if row["mean"] is None else number(row["mean"])

@@ -21,7 +21,7 @@ from voxlate._version import __version__
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
 from voxlate.reporting.caveats import caveats
-from voxlate.reporting.tables import Table, comparison_tables, score_tables, slice_tables
+from voxlate.reporting.tables import Table, comparison_tables, ct_tables, score_tables, slice_tables
 from voxlate.reporting.words import meaning, metric_title
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -93,13 +93,14 @@ def render_report(report: Report) -> str:
     Raises:
         UsageError: If an illustration is not a PNG file.
     """
-    scores, slices = score_tables(report.summary), slice_tables(report.summary)
-    metrics = dict.fromkeys(column.metric for table in (*scores, *slices) for column in table.columns)
+    scores, slices, ct = (tables(report.summary) for tables in (score_tables, slice_tables, ct_tables))
+    metrics = dict.fromkeys(column.metric for table in (*scores, *ct, *slices) for column in table.columns)
     return render_page(
         "report.html.j2",
         report=report,
         warnings=[*report.warnings, *caveats(report.summary)],
         score_tables=scores,
+        ct_tables=ct,
         slice_tables=slices,
         comparison_tables=comparison_tables(report.summary),
         figures=[embed(illustration) for illustration in report.illustrations],

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from voxlate.metrics import SLICE_METRICS
+from voxlate.metrics import CT_METRICS, PATH_METRICS, SLICE_METRICS
 from voxlate.reporting.words import (
     arrow,
     better,
@@ -67,7 +67,13 @@ class Table:
 
 def score_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, the metrics of volumes across."""
-    return _tables([row for row in summary["rows"] if row["metric"] not in SLICE_METRICS], summary)
+    others = {*SLICE_METRICS, *CT_METRICS, *PATH_METRICS}
+    return _tables([row for row in summary["rows"] if row["metric"] not in others], summary)
+
+
+def ct_tables(summary: Summary) -> list[Table]:
+    """One table per region: methods down, what only CT is scored by across."""
+    return _tables([row for row in summary["rows"] if row["metric"] in {*CT_METRICS, *PATH_METRICS}], summary)
 
 
 def slice_tables(summary: Summary) -> list[Table]:

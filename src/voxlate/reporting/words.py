@@ -6,10 +6,18 @@ import math
 from collections.abc import Iterable, Sequence
 
 from voxlate.evaluation.scores import BASELINES
-from voxlate.metrics import MASKED_METRICS, METRICS, SLICE_METRICS, TASK_METRICS, Better
+from voxlate.metrics import (
+    CT_METRICS,
+    MASKED_METRICS,
+    METRICS,
+    PATH_METRICS,
+    SLICE_METRICS,
+    TASK_METRICS,
+    Better,
+)
 
-_METRICS = {**METRICS, **SLICE_METRICS, **MASKED_METRICS, **TASK_METRICS}
-_SIMILARITIES = frozenset({"ssim", "ncc", *MASKED_METRICS, *TASK_METRICS})
+_METRICS = {**METRICS, **SLICE_METRICS, **MASKED_METRICS, **TASK_METRICS, **CT_METRICS, **PATH_METRICS}
+_SIMILARITIES = frozenset({"ssim", "ncc", "bone_dice", "ms_ssim_synthrad", *MASKED_METRICS, *TASK_METRICS})
 _IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions
 _METHODS = {"lookup": "intensity lookup"}
 _MEANINGS = {
@@ -21,6 +29,14 @@ _MEANINGS = {
     "ncc": "normalised cross-correlation, 1 is identical up to scale",
     "ssim_masked_image": "SSIM of images that are 0 outside the lesion, averaged over the foreground (Genc et al.): "
     "the zeros agree, so it flatters every method; to compare with the paper only",
+    "bone_dice": "overlap of what is above 250 HU in prediction and truth, 1 is identical",
+    "psnr_synthrad": "PSNR after both images are clipped to -1024 to 3071 HU",
+    "ms_ssim_synthrad": "structural similarity at five scales as SynthRAD 2025 computes it, 1 is identical",
+    "wepl_ap": "difference of the water-equivalent length of a path through the patient, mean over all paths from the "
+    "front to the back; a cheap stand-in for dose",
+    "wepl_lr": "the same from left to right",
+    "wepl_centre": "difference of the water-equivalent depth of the region's centre, mean over eight directions in its "
+    "axial plane",
     "mae_slice_total": "sum over the slices of each slice's mean absolute error",
     "mae_slice_average": "that sum divided by the number of slices",
     "mse_slice_total": "sum over the slices of each slice's mean squared error",
@@ -96,7 +112,7 @@ def number(value: float | None, *, metric: str = "", signed: bool = False) -> st
         text = f"{value:.4f}"  # all of them are near 1
     elif metric in _SIMILARITIES:
         text = f"{value:.3f}"
-    elif metric == "psnr":
+    elif metric in _METRICS and _METRICS[metric].unit_rule == "dB":
         text = f"{value:.1f}"
     else:
         text = _three_digits(value)

@@ -77,6 +77,7 @@ def evaluate(
     out: str | Path,
     split: str = "test",
     aspects: Sequence[str] = ("fidelity",),
+    calibration: str | Path | None = None,
     report: ProgressReport = silent,
 ) -> Evaluated:
     """Scores a model, or translated images, against the truth and beside the baselines, and writes the report.
@@ -87,17 +88,22 @@ def evaluate(
         out: Where scores, figures and the page go.
         split: ``test`` for cases that the model has not seen, ``all`` for every case.
         aspects: What to look at; ``fidelity`` is known.
+        calibration: For a CT, a CSV file ``hu,density`` with the scanner's relative electron densities, from which
+            water-equivalent path lengths are computed; by default those after Schneider et al. 2000.
         report: Called with the number of finished cases.
 
     Raises:
-        UsageError: If an aspect or split is unknown, or no case is left.
+        UsageError: If an aspect or split is unknown, no case is left, or a calibration is given for another target.
+        ReadError: If the calibration cannot be used.
     """
+    from voxlate.evaluation.density import read_calibration
     from voxlate.reporting.evaluation import evaluate_fidelity
 
     unknown = set(aspects) - {"fidelity"}
     if unknown:
         raise UsageError("the aspect fidelity", came=", ".join(sorted(unknown)), where="--aspect", remedy="Use it.")
-    return evaluate_fidelity(Path(model), Path(data), Path(out), split=split, report=report)
+    densities = None if calibration is None else read_calibration(calibration)
+    return evaluate_fidelity(Path(model), Path(data), Path(out), split=split, report=report, calibration=densities)
 
 
 def _models(path: Path, *, target: str | None, accept: Mapping[str, str]) -> list[Model]:
