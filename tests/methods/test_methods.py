@@ -12,6 +12,7 @@ from voxlate.catalogue import build
 from voxlate.config import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch, Trainable, Translator
+from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.lookup import Lookup
 
 UNET = {"name": "unet", "channels": [8, 16]}
@@ -21,11 +22,15 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 LOSS: dict[str, float] = {"l1": 1.0, "ssim": 0.1}
 TRAINING = Training(steps=1, learning_rate=2e-3)
+SLICES_ONLY = {"image_analogy", "style_transfer"}
 every_method = pytest.mark.parametrize("name", list(METHODS))
+every_method_in_its_dimensions = pytest.mark.parametrize(
+    ("name", "dims"), [(name, dims) for name in METHODS for dims in (2, 3) if dims == 2 or name not in SLICES_ONLY]
+)
 
 
 def make(name: str, dims: int, *, seed: int = 0, **options: Any) -> Translator:
-    """A method ready to predict: baselines that need fitting are fitted on the toy cases."""
+    """A method ready to predict: what needs fitting, or exemplars, gets the toy cases."""
     torch.manual_seed(seed)
     choice = Choice.model_validate({"name": name, **SMALL.get(name, {}), **options})
     method = build(
@@ -34,6 +39,8 @@ def make(name: str, dims: int, *, seed: int = 0, **options: Any) -> Translator:
     if isinstance(method, Lookup):
         batch = toy(dims)
         method = Lookup.fit(zip(batch.source.numpy(), batch.target.numpy(), batch.mask.numpy(), strict=True))
+    if isinstance(method, Exemplary):
+        method.fit(toy(dims))
     return method
 
 
@@ -81,8 +88,7 @@ def train_on(
     return [optimiser.state_dict() for optimiser in optimisers]
 
 
-@every_method
-@pytest.mark.parametrize("dims", [2, 3])
+@every_method_in_its_dimensions
 def test_prediction_has_the_targets_shape_and_is_finite_float32(name: str, dims: int) -> None:
     method, source = make(name, dims), toy(dims).source
     assert isinstance(method, Translator)
@@ -111,8 +117,7 @@ def test_prediction_does_not_depend_on_the_rest_of_the_batch(name: str) -> None:
     assert torch.allclose(method.predict(source)[1:], method.predict(source[1:]), atol=1e-6)
 
 
-@every_method
-@pytest.mark.parametrize("dims", [2, 3])
+@every_method_in_its_dimensions
 def test_method_that_learns_overfits_two_cases_and_beats_lookup(name: str, dims: int) -> None:
     batch, method = toy(dims, size=16 if dims == 2 else 8), make(name, dims)
     pairs = zip(batch.source.numpy(), batch.target.numpy(), batch.mask.numpy(), strict=True)
@@ -121,7 +126,7 @@ def test_method_that_learns_overfits_two_cases_and_beats_lookup(name: str, dims:
         history = train(method, batch, steps=150)
         assert history[-1] < 0.5 * history[0]
         assert masked_mae(method.predict(batch.source), batch) < 0.5 * baseline
-    else:
+    elif not isinstance(method, Exemplary):
         assert masked_mae(method.predict(batch.source), batch) >= 0.99 * masked_mae(
             make("lookup", dims).predict(batch.source), batch
         )
@@ -143,6 +148,22 @@ def test_resumed_training_equals_the_unbroken_run(name: str) -> None:
     train_on(resumed, optimisers, batch, steps=3)
     expected = whole.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in resumed.state_dict().items())
+
+
+@pytest.mark.parametrize("name", sorted(SLICES_ONLY & set(METHODS)))
+def test_method_of_slices_keeps_its_exemplars_with_its_state_and_refuses_volumes(name: str) -> None:
+    method, fresh = make(name, 2), make(name, 2)
+    assert isinstance(method, Exemplary)
+    assert isinstance(fresh, Exemplary)
+    other = toy(2, size=12)
+    fresh.fit(Batch(other.source, -other.target, other.mask))
+    source = toy(2).source
+    before = fresh.predict(source)
+    fresh.load_state_dict(load(save(method.state_dict())))
+    assert torch.equal(fresh.predict(source), method.predict(source))
+    assert not torch.equal(before, fresh.predict(source))
+    with pytest.raises(UsageError, match="slices"):
+        make(name, 3)
 
 
 @every_method
@@ -218,3 +239,16 @@ def test_batch_moves_with_its_labels() -> None:
     assert moved.labels is not None
     assert torch.equal(moved.source, batch.source)
     assert batch.to(torch.device("cpu")).labels is None
+
+
+@pytest.mark.parametrize("name", ["regression", "adversarial"])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_method_that_learns_a_difference_begins_with_the_source_and_learns(name: str, dims: int) -> None:
+    method, batch = make(name, dims, add_channel=0), toy(dims, size=16 if dims == 2 else 8)
+    assert isinstance(method, Trainable)
+    assert torch.equal(method.predict(batch.source), batch.source)
+    before = masked_mae(batch.source, batch)
+    train(method, batch, steps=60)
+    assert masked_mae(method.predict(batch.source), batch) < 0.7 * before
+    with pytest.raises(UsageError, match="channel"):
+        make(name, dims, add_channel=1)

@@ -59,6 +59,7 @@ def adversarial(  # noqa: PLR0913  (the choices of a recipe)
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     penalty: Penalty = "none",
     penalty_weight: Annotated[float, Field(gt=0)] = 10.0,
+    add_channel: Annotated[int, Field(ge=0)] | None = None,
 ) -> Adversarial:
     """A generator with a patch discriminator that is conditioned on the source.
 
@@ -76,16 +77,20 @@ def adversarial(  # noqa: PLR0913  (the choices of a recipe)
         beta1: Decay of Adam's first moment; 0.5 in pix2pix.
         penalty: Penalty on the discriminator's gradient.
         penalty_weight: Its weight.
+        add_channel: Source channel that the generator's output is added to, so that it learns the difference; for
+            contrasts that are alike in most places.
     """
     pick(DISCRIMINATORS, discriminator.name, what="discriminator")
     seed = int(torch.randint(2**31, ()))
     game = Game(objective, weight, discriminator_rate, beta1, penalty, penalty_weight)
-    return Adversarial(
+    method = Adversarial(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
         loss=WeightedLoss(loss, dims=dims, data_range=data_range),
         opponent=Opponent(discriminator, dims, source_channels + target_channels, seed),
         game=game,
     )
+    method.learn_difference(add_channel, channels=source_channels)
+    return method
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ class Adversarial(Trainable):
         """
         if self.discriminator is None:
             raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
-        prediction: Tensor = self.network(batch.source)
+        prediction: Tensor = self(batch.source)
         yield self._optimisers[0], *self._discriminate(self.discriminator, batch, prediction.detach())
         yield self._optimisers[1], *self._generate(self.discriminator, batch, prediction)
 

@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config import Training
+from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
+from voxlate.networks.blocks import Head
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,43 @@ class Trainable(nn.Module, ABC):
         divisor: Spatial sizes of a sample must be multiples of it.
         network: What maps source to target.
         loss: What compares prediction and target in training.
+        add_channel: The source channel that the network's output is added to; ``None`` for none.
     """
 
     divisor: int
     network: nn.Module
     loss: WeightedLoss
+    add_channel: int | None = None
+
+    def forward(self, source: Tensor) -> Tensor:
+        """The target ``(b, t, *s)`` of a source ``(b, c, *s)``, with gradients, in the mode that the network is in."""
+        prediction: Tensor = self.network(source)
+        if self.add_channel is None:
+            return prediction
+        return prediction + source[:, self.add_channel : self.add_channel + 1].to(prediction.dtype)
+
+    def learn_difference(self, channel: int | None, *, channels: int) -> None:
+        """Lets the network learn what is to be added to a channel of the source; it begins with nothing.
+
+        Args:
+            channel: The channel; ``None``: the network gives the target itself.
+            channels: How many the source has.
+
+        Raises:
+            UsageError: If there is no such channel.
+        """
+        if channel is None:
+            return
+        if channel >= channels:
+            raise UsageError(
+                f"a channel of the source, 0 to {channels - 1}",
+                came=str(channel),
+                where="method.add_channel",
+                remedy="With neighbouring slices, the middle one of a contrast is its own.",
+            )
+        self.add_channel = channel
+        for last in [part for part in self.network.modules() if isinstance(part, Head)][-1:]:
+            nn.init.zeros_(last.linear.weight)
 
     def shipped_state(self) -> dict[str, Tensor]:
         """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""
@@ -94,7 +128,7 @@ class Trainable(nn.Module, ABC):
         was_training = self.network.training
         self.network.eval()
         try:
-            prediction: Tensor = self.network(source)
+            prediction: Tensor = self(source)
         finally:
             self.network.train(was_training)
         return prediction.float()

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -28,6 +29,7 @@ def regression(
     loss: dict[str, float | dict[str, Any]],
     data_range: float,
     network: Choice = Choice(name="unet"),  # noqa: B008  (frozen)
+    add_channel: Annotated[int, Field(ge=0)] | None = None,
 ) -> Regression:
     """A network with a weighted loss.
 
@@ -38,11 +40,15 @@ def regression(
         loss: The recipe's loss section; see ``WeightedLoss``.
         data_range: Range of the normalised target values.
         network: An entry of ``NETWORKS`` with its options.
+        add_channel: Source channel that the network's output is added to, so that it learns the difference; for
+            contrasts that are alike in most places.
     """
-    return Regression(
+    method = Regression(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
         loss=WeightedLoss(loss, dims=dims, data_range=data_range),
     )
+    method.learn_difference(add_channel, channels=source_channels)
+    return method
 
 
 class Regression(Trainable):
@@ -68,5 +74,5 @@ class Regression(Trainable):
         """
         if self._optimiser is None:
             raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
-        total, parts = self.loss(self.network(batch.source), batch.target, batch.mask, batch.labels)
+        total, parts = self.loss(self(batch.source), batch.target, batch.mask, batch.labels)
         yield self._optimiser, total, {name: float(value) for name, value in parts.items()}
