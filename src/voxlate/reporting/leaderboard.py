@@ -32,6 +32,8 @@ from voxlate.training.variants import VariantRun
 
 Summary = Mapping[str, Any]
 MOST_BOXES = 8
+REGIONS = (FOREGROUND, LESION, "air", "soft tissue", "bone")
+"""Those that the table shows; the page has the others, such as each label's, too."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def leaderboard(summary: Summary, *, seconds: Mapping[str, float]) -> tuple[tupl
 
 
 def _columns(summary: Summary) -> list[tuple[str, str]]:
-    regions = list(dict.fromkeys(row["region"] for row in summary["rows"] if row["metric"] == "mae" and row["n"]))
+    scored = {row["region"] for row in summary["rows"] if row["metric"] == "mae" and row["n"]}
+    regions = [region for region in REGIONS if region in scored]
     metrics = list(dict.fromkeys(row["metric"] for row in summary["rows"] if row["region"] == FOREGROUND))
     shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc"}]
     return [*((region, "mae") for region in regions), *((FOREGROUND, name) for name in shown)]
@@ -128,7 +131,8 @@ def _verdict(summary: Summary, variants: Sequence[str]) -> str:
     best = min(known, key=lambda name: float(known[name]))
     beating = [name for name in known if judge(summary, method=name).beats]
     count = f"{len(beating)} of {len(known)} recipes beat every baseline."
-    return f"{best} has the lowest MAE of {len(known)} recipes. {judge(summary, method=best).sentence} {count}"
+    told = judge(summary, method=best).sentence.removeprefix("The ")
+    return f"Of {len(known)} recipes {best} has the lowest MAE. {told} {count}"
 
 
 def _seconds(run: VariantRun, case: Case) -> float:

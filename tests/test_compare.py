@@ -1,0 +1,78 @@
+"""The verb ``compare``: recipes for one target in one table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+import voxlate
+from tests.conftest import SMALL
+from voxlate.config import Recipe
+from voxlate.errors import UsageError
+from voxlate.reporting.leaderboard import Compared
+from voxlate.verbs import resolve_recipe
+
+UNET = {"name": "regression-unet", "method.network": {"name": "unet", "channels": [8, 16]}}
+
+
+def recipes() -> list[Recipe]:
+    fcn = resolve_recipe("avula2020-t1-to-t2", overrides=SMALL)
+    return [fcn, fcn.with_overrides(UNET)]
+
+
+@pytest.fixture(scope="module")
+def compared(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    return voxlate.compare(phantom_cohort, recipes=recipes(), out=tmp_path_factory.mktemp("compared") / "out")
+
+
+def test_table_has_a_line_per_method_the_baselines_first(compared: Compared) -> None:
+    assert [row[0] for row in compared.rows] == [
+        "identity",
+        "intensity lookup",
+        "regression-unet",
+        "avula2020-t1-to-t2",
+    ]
+    assert compared.fields[:2] == ("method", "MAE")
+    assert compared.fields[-1] == "seconds per volume"
+    assert "MAE, lesion" in compared.fields
+    assert not any("oedema" in field for field in compared.fields), "labels stay in the page"
+    assert [bool(row[-1]) for row in compared.rows] == [False, False, True, True]
+
+
+def test_numbers_of_the_table_are_those_of_the_runs(compared: Compared) -> None:
+    folder = compared.page.parent
+    scores = list(csv.DictReader((folder / "scores.csv").read_text(encoding="utf-8").splitlines()))
+    of_unet = [
+        float(s["value"])
+        for s in scores
+        if (s["method"], s["metric"], s["region"]) == ("regression-unet", "mae", "foreground")
+    ]
+    row = next(row for row in compared.rows if row[0] == "regression-unet")
+    assert float(row[1]) == pytest.approx(sum(of_unet) / len(of_unet), rel=6e-3)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert set(summary["seconds_per_volume"]) == {"regression-unet", "avula2020-t1-to-t2"}
+    assert summary["verdict"] == compared.sentence
+    assert {path.name for path in (folder / "figures").iterdir()} >= {"boxes_foreground.png", "case.png"}
+
+
+def test_same_call_again_trains_nothing(compared: Compared, phantom_cohort: Path) -> None:
+    folder = compared.page.parent
+    logs = {path: path.stat().st_mtime_ns for path in folder.glob("*/seed-0/log.jsonl")}
+    assert len(logs) == 2
+    again = voxlate.compare(phantom_cohort, recipes=recipes(), out=folder)
+    assert again.rows == compared.rows
+    assert {path: path.stat().st_mtime_ns for path in logs} == logs
+
+
+def test_recipes_need_names_of_their_own_and_one_target(phantom_cohort: Path, tmp_path: Path) -> None:
+    first, second = recipes()
+    for wrong in ([first], [first, first]):
+        with pytest.raises(UsageError, match="names of their own"):
+            voxlate.compare(phantom_cohort, recipes=wrong, out=tmp_path / "out")
+    with pytest.raises(UsageError, match="target"):
+        voxlate.compare(
+            phantom_cohort, recipes=[first, second.with_overrides({"target": "flair"})], out=tmp_path / "out"
+        )
