@@ -163,6 +163,17 @@ def lacking(names: Iterable[str], derive: Mapping[str, Derivation], having: Cont
     return [name for name in files_of(names, derive, having) if name not in having]
 
 
+def formulas(names: Iterable[str], derive: Mapping[str, Derivation]) -> dict[str, str]:
+    """What is computed for these contrasts, for people: from each derived one that they need to its formula."""
+    found: dict[str, str] = {}
+    waiting = list(names)
+    for name in waiting:
+        if name in derive and name not in found:
+            found[name] = derive[name].formula()
+            waiting += derive[name].of
+    return found
+
+
 def compute(name: str, derive: Mapping[str, Derivation], images: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     """A derived contrast from the images of a case.
 

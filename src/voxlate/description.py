@@ -10,6 +10,7 @@ from typing import Any
 from voxlate._version import __version__
 from voxlate.config import recipe_names
 from voxlate.contrast import CONTRASTS, find_contrast
+from voxlate.derivation import formulas
 
 _SHOWN = ("torch", "monai", "nibabel", "SimpleITK", "numpy", "scipy")
 
@@ -58,6 +59,7 @@ def _model(path: Path) -> dict[str, Any]:
         "paper": bundle.recipe.paper,
         "digest": bundle.digest,
         "source": list(bundle.recipe.source),
+        "derived": formulas(bundle.plan.source, bundle.plan.derive),
         "target": bundle.recipe.target,
         "method": bundle.recipe.method.model_dump(),
         "window": bundle.recipe.window.kind,

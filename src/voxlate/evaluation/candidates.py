@@ -17,6 +17,7 @@ from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.synthetic import scans_only
 from voxlate.config import PlanOptions
 from voxlate.contrast import get_contrast
+from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import Model, load_model
 from voxlate.io import read_provenance, read_volume
@@ -176,9 +177,11 @@ def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
         raise UsageError("a model or a folder of translated images", came=str(path), remedy="Give one that exists.")
     is_model = any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))
     candidate: Candidate = ModelCandidate.load(path) if is_model else FolderCandidate.load(path, cohort)
-    complete = cohort.with_contrasts(*candidate.plan.source, candidate.plan.target)
+    plan = candidate.plan
+    names = (plan.reference, *plan.source, plan.target)
+    complete = cohort.with_contrasts(*names, derive=plan.derive)
     if not complete.cases:
-        wanted = ", ".join((*candidate.plan.source, candidate.plan.target))
+        wanted = ", ".join(files_of(names, plan.derive))
         raise CohortError(
             f"cases with {wanted}", came="none", where=data, remedy="Look at the data set with `voxlate check`."
         )

@@ -97,7 +97,7 @@ def _decide(models: Sequence[Model], holding: _Holding, target: str, *, leave: b
     if target in holding.ambiguous and leave:
         reason = f"two files claim to be its {get_contrast(target).title}; keep one"
         return Decision(case, target, status="cannot", reason=reason)
-    able = [model for model in models if model.target == target and model.needs <= set(holding.real)]
+    able = [model for model in models if model.target == target and not model.lacks(holding.real)]
     if not able:
         return Decision(case, target, has_target=has_target, status="cannot", reason=_reason(models, holding, target))
     return Decision(case, target, has_target=has_target, model=min(able, key=_preference))
@@ -116,7 +116,7 @@ def _reason(models: Sequence[Model], holding: _Holding, target: str) -> str:
 
 def _missing(model: Model, holding: _Holding) -> list[str]:
     words = []
-    for name in (name for name in CONTRASTS if name in model.needs - set(holding.real)):
+    for name in (name for name in CONTRASTS if name in model.lacks(holding.real)):
         why = " (two files)" if name in holding.ambiguous else ""
         why = " (there is only one that a model made)" if name in holding.case.paths else why
         words.append(f"{get_contrast(name).title}{why}")

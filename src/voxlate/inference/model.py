@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from voxlate.bundle import MANIFEST, Bundle, build_translator, read_bundle
 from voxlate.cohort import Case
 from voxlate.config import Reading, describe
 from voxlate.contrast import get_contrast
+from voxlate.derivation import lacking
 from voxlate.errors import BundleError, UsageError
 from voxlate.inference.predict import Predictor, predictor
 from voxlate.io import file_digest
@@ -43,17 +44,21 @@ class Model:
         """The contrast that comes out."""
         return self.bundle.recipe.target
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """The contrasts that a case must have: the sources, and a mask file where the plan knows no other way."""
-        rule = self.bundle.plan.mask
-        mask = {"mask"} if rule.kind == "file" and rule.otherwise is None else set()
-        return frozenset({*self.bundle.recipe.source, *mask})
+    def lacks(self, having: Container[str]) -> frozenset[str]:
+        """What keeps a case from being translated: contrasts that sources are read or computed from, or a mask file.
+
+        Args:
+            having: The contrasts that the case has a file of.
+        """
+        plan = self.bundle.plan
+        mask = ["mask"] if plan.mask.kind == "file" and plan.mask.otherwise is None else []
+        names = (plan.reference, *self.bundle.recipe.source, *mask)
+        return frozenset(lacking(names, plan.derive, having))
 
     def unseen(self, cases: Sequence[Case]) -> list[Case]:
         """The cases of whose source images neither training nor the choice of weights has seen any, by their hashes."""
-        seen, sources = self.bundle.seen, self.bundle.recipe.source
-        return [case for case in cases if not any(file_digest(case.paths[name]) in seen for name in sources)]
+        seen, plan = self.bundle.seen, self.bundle.plan
+        return [case for case in cases if not any(file_digest(path) in seen for path in plan.files(case).values())]
 
     def accepting(self, accept: Mapping[str, str]) -> Model:
         """The same model with other rules of what readers may accept: fields of ``plan.reading`` and their values.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
+from voxlate.derivation import files_of
 from voxlate.errors import UsageError, VoxlateError, WriteError
 from voxlate.inference.derivatives import check_place, target_path, write_completed, write_description, write_manifest
 from voxlate.inference.imputation import Decision, decide
@@ -174,10 +175,10 @@ def _one(work: _Work, reading: Future[_Reading]) -> Outcome:
 
 def _provenance(model: Model, case: Case) -> Provenance:
     recipe, plan = model.bundle.recipe, model.bundle.plan
-    missing = [name for name in recipe.source if name not in case.paths]
+    missing = sorted(model.lacks(case.paths))
     if missing:
         raise UsageError(
-            f"the contrasts {', '.join(recipe.source)}",
+            f"the contrasts {', '.join(files_of(recipe.source, plan.derive, case.paths))}",
             came=f"none of {', '.join(missing)}",
             where=case.id,
             remedy="Add the missing scans, or use a model that does without them.",
@@ -186,8 +187,8 @@ def _provenance(model: Model, case: Case) -> Provenance:
     return Provenance(
         synthetic=True,
         sources=tuple(
-            FileRecord(contrast=name, name=case.paths[name].name, sha256=file_digest(case.paths[name]))
-            for name in recipe.source
+            FileRecord(contrast=name, name=path.name, sha256=file_digest(path))
+            for name, path in plan.files(case).items()
         ),
         model=ModelRecord(name=recipe.name, digest=model.bundle.digest),
         target=recipe.target,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from voxlate.cohort.case import Case
 from voxlate.config import PlanOptions, Reading, StrictModel, describe, parse_yaml
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of
@@ -82,6 +84,15 @@ class Plan(StrictModel):
         if self.spacing_mm is not None and min(self.spacing_mm) <= 0:
             raise ValueError("spacing_mm must be positive")
         return self
+
+    def files(self, case: Case) -> dict[str, Path]:
+        """From a contrast to its file: all that a translation of the case is made from.
+
+        Args:
+            case: Must have what its sources are read or computed from.
+        """
+        names = files_of((*self.source, self.reference), self.derive, case.paths)
+        return {name: case.paths[name] for name in names}
 
     def to_yaml(self) -> str:
         """The plan with every value written out."""

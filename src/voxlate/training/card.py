@@ -8,6 +8,7 @@ from typing import Any
 from voxlate._version import __version__
 from voxlate.config import Recipe
 from voxlate.contrast import get_contrast
+from voxlate.derivation import formulas
 from voxlate.preprocess.fingerprint import Fingerprint
 
 
@@ -21,6 +22,8 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
     """
     sources = ", ".join(get_contrast(name).title for name in recipe.source)
     target = get_contrast(recipe.target)
+    made = formulas(recipe.source, recipe.plan.derive)
+    derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in made.items())
     rows = "\n".join(f"| {name} | {_number(value)} |" for name, value in scores["metrics"].items())
     unseen = (
         "held-out validation cases, which chose these weights"
@@ -34,7 +37,7 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
 **Not for diagnostic use.** Images made with this model are synthetic.
 
 - Paper: {recipe.paper or "none"}
-- Method: {recipe.method.name}, windows of {recipe.window.kind}
+- Method: {recipe.method.name}, windows of {recipe.window.kind}{derived}
 - Trained on: {fingerprint.cases} cases, spacing {_triple(fingerprint.spacing_mm)} mm, seed {recipe.training.seed}
 - Software: Voxlate {__version__}
 

@@ -16,6 +16,7 @@ from voxlate.cohort.checks import preflight
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
 from voxlate.config import Recipe, parse_yaml
+from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
 from voxlate.methods.arithmetic import Precision, channels_last, pick_device, resolve_precision
@@ -71,15 +72,17 @@ class Setup:
 
 
 def load_cohort(data: Path, recipe: Recipe) -> Cohort:
-    """The cases of a data set that have every contrast of a recipe.
+    """The cases of a data set that have every contrast of a recipe, or what it is derived from.
 
     Raises:
         CohortError: If there is none.
     """
     cohort = index_cohort(data)
-    complete = cohort.with_contrasts(*recipe.source, recipe.target)
+    derive = recipe.plan.derive
+    names = (recipe.plan.reference_for(recipe.source), *recipe.source, recipe.target)
+    complete = cohort.with_contrasts(*names, derive=derive)
     if not complete.cases:
-        wanted = ", ".join((*recipe.source, recipe.target))
+        wanted = ", ".join(files_of(names, derive))
         raise CohortError(
             f"at least one case with {wanted}",
             came=f"{len(cohort)} cases without",
@@ -190,6 +193,7 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
         target=recipe.target,
         split=split,
         reading=recipe.plan.reading,
+        derive=recipe.plan.derive,
         progress=partial(report, "preflight"),
     )
     for finding in findings:

@@ -207,7 +207,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder) -> None:
         plan=setup.plan,
         fingerprint=setup.fingerprint,
         scores=scores,
-        seen=frozenset(file_digest(case.paths[name]) for case in seen for name in setup.recipe.source),
+        seen=frozenset(file_digest(path) for case in seen for path in setup.plan.files(case).values()),
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
         card=model_card(setup.recipe, setup.fingerprint, scores),
