@@ -4,7 +4,8 @@
     data/patient19/patient19_FLAIR.nii.gz
     data/sub-01/sub-01_ses-1_T1w.nii.gz      two sessions in one folder are two cases of one subject
 
-Any alias of a contrast will do, and ``-``, ``.`` or a blank for ``_``.
+Any alias of a contrast will do, and ``-``, ``.`` or a blank for ``_``. The folder of one case, whose images differ in
+their names in the contrast alone, is a data set of one case.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from voxlate.cohort.assembly import Placed, assemble
 from voxlate.cohort.attributes import read_tables
 from voxlate.cohort.case import Cohort, LeftOut, subject_of
 from voxlate.cohort.listing import list_folder
-from voxlate.cohort.naming import contrast_in
+from voxlate.cohort.naming import contrast_in, split_name
 from voxlate.io import volume_stem
 
 _SESSION = re.compile(r"(?:^|[_\-])ses-([^_\-]+)", re.IGNORECASE)
@@ -33,14 +34,20 @@ def index_folders(root: Path) -> Cohort:
     placed: list[Placed] = []
     left_out = list(listing.left_out)
     folders: dict[str, list[Path]] = {}
+    in_root: list[Path] = []
     for path in listing.images:
         parts = path.relative_to(root).parts
         if len(parts) == 2:
             folders.setdefault(parts[0], []).append(path)
         elif len(parts) == 1:
-            left_out.append(LeftOut(path, "lies in the root; images lie in one folder per case"))
+            in_root.append(path)
         else:
             left_out.append(LeftOut(path, "lies deeper than one folder per case"))
+    if len(in_root) == len(listing.images) and _are_one_case(in_root):
+        folders[root.resolve().name] = in_root
+    else:
+        reason = "lies in the root; images lie in one folder per case"
+        left_out.extend(LeftOut(path, reason) for path in in_root)
     for name, paths in folders.items():
         for item in _place_folder(name, paths):
             (placed if isinstance(item, Placed) else left_out).append(item)  # type: ignore[arg-type]
@@ -61,6 +68,11 @@ def _place_folder(name: str, paths: list[Path]) -> list[Placed | LeftOut]:
             case, subject = (f"{name}_ses-{session}", subject_of(name)) if several else (name, "")
             items.append(Placed(path, case, contrast.name, subject))
     return items
+
+
+def _are_one_case(paths: list[Path]) -> bool:
+    named = [(before.casefold(), found.name) for before, found in map(split_name, map(volume_stem, paths)) if found]
+    return len({before for before, _ in named}) == 1 and len({contrast for _, contrast in named}) == len(named)
 
 
 def _session(path: Path) -> str:

@@ -27,14 +27,26 @@ def contrast_in(stem: str, *, case: str = "") -> Contrast | None:
         >>> contrast_in("sub-01_ses-1_T1w").name
         't1'
     """
+    return split_name(stem, case=case)[1]
+
+
+def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
+    """What comes before the contrast in a file name, and the contrast; the arguments are those of ``contrast_in``.
+
+    Example:
+        >>> split_name("sub-01_ses-1_T1w")[0]
+        'sub-01_ses-1_'
+    """
     tail = _without_case(stem, case)
     if _OPERATION.search(tail):
-        return None
+        return tail, None
     starts = [0, *(match.end() for match in _SEPARATOR.finditer(tail))]
-    found = next((hit for start in starts if (hit := find_contrast(tail[start:]))), None)
+    before, found = next(
+        ((tail[:start], hit) for start in starts if (hit := find_contrast(tail[start:]))), (tail, None)
+    )
     if found is not None and found.name == "t1" and _CONTRAST_AGENT.search(stem):
-        return CONTRASTS["t1c"]
-    return found
+        return before, CONTRASTS["t1c"]
+    return before, found
 
 
 def _without_case(stem: str, case: str) -> str:

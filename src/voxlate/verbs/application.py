@@ -136,6 +136,7 @@ def _is_data_set(path: Path) -> bool:
 
 def _single_case(path: Path, recipe: Recipe) -> Any:  # noqa: ANN401
     from voxlate.cohort import Case
+    from voxlate.derivation import files_of
     from voxlate.io import is_volume_path, volume_stem
 
     if not path.is_file():
@@ -147,14 +148,15 @@ def _single_case(path: Path, recipe: Recipe) -> Any:  # noqa: ANN401
             where=path,
             remedy="Convert it first; dcm2niix makes NIfTI of DICOM.",
         )
-    if len(recipe.source) != 1:
+    wanted = files_of(recipe.source, recipe.plan.derive)
+    if len(wanted) != 1:
         raise UsageError(
-            f"{len(recipe.source)} contrasts: {', '.join(recipe.source)}",
+            f"{len(wanted)} contrasts: {', '.join(wanted)}",
             came="one file",
             where=path,
             remedy="Give the folder of the case.",
         )
-    return Case(id=volume_stem(path), subject=volume_stem(path), paths={recipe.source[0]: path}, attributes={})
+    return Case(id=volume_stem(path), subject=volume_stem(path), paths={wanted[0]: path}, attributes={})
 
 
 def _single_output(out: Path, stem: str, target: str) -> Path:
