@@ -38,7 +38,7 @@ SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2
 
 _NOTE = "Simulated by Voxlate's phantom; shows no person."
 
-STREAM_VERSION = 1
+STREAM_VERSION = 2
 """Goes up when the same seed draws another cohort."""
 
 

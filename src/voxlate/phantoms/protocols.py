@@ -75,6 +75,9 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 """From a contrast's canonical name to how it is acquired."""
 
+ECHO_OF: dict[str, str] = {"out_phase": "in_phase"}
+"""From a contrast to the one that it is another echo of: one scan, with one timing, position, coil and gain."""
+
 
 def protocol_for(contrast: str) -> Protocol:
     """The protocol of a contrast.

@@ -7,7 +7,7 @@ on the other cases nor on the order or number of workers, nor a contrast on whic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ from voxlate.phantoms.acquisition import (
 )
 from voxlate.phantoms.anatomy import ANATOMIES, TissueMap
 from voxlate.phantoms.lesions import CYCLE, GLIOMAS
-from voxlate.phantoms.protocols import PROTOCOLS, Protocol, protocol_for, vary_protocol
+from voxlate.phantoms.protocols import ECHO_OF, PROTOCOLS, Protocol, protocol_for, vary_protocol
 from voxlate.phantoms.shapes import Field
 from voxlate.phantoms.spins import Spins, draw_spins, render
 from voxlate.phantoms.tissues import tissue_id
@@ -161,10 +161,14 @@ def simulate_case(
             coil=coil,
             white_matter=labels == tissue_id("white_matter"),
             brain=tissue_map.brain,
-            reference=name == contrasts[0],
+            reference=name in (contrasts[0], ECHO_OF.get(contrasts[0])),
         )
-        for name in contrasts
+        for name in dict.fromkeys(ECHO_OF.get(name, name) for name in contrasts)
     }
+    for name in (name for name in contrasts if name in ECHO_OF):
+        first = scans[ECHO_OF[name]]
+        scans[name] = acquire_echo(spins, name, first, rng=rngs[name], options=options, brain=tissue_map.brain)
+    scans = {name: scans[name] for name in contrasts}
     lesions = tissue_map.lesions()
     return SimulatedCase(grid, labels, lesions, tissue_map.brain, scans, _attributes(subtype, age, tissue_map, lesions))
 
@@ -209,6 +213,38 @@ def acquire(
     total = CoilField(tuple(a + b for a, b in zip(coil.coefficients, own.coefficients, strict=True)))
     image = rician(clean * total.on(spins.grid.shape), sigma=sigma, rng=rng)
     scan = Scan(digitise(image), clean, protocol, gain, sigma, total, motion)
+    return _stripped(scan, brain, background=0) if options.skull_strip else scan
+
+
+def acquire_echo(
+    spins: Spins,
+    contrast: str,
+    first: Scan,
+    *,
+    rng: np.random.Generator,
+    options: PhantomOptions,
+    brain: NDArray[np.bool_] | None = None,
+) -> Scan:
+    """Another echo of a scan: the echo time, the phase of fat and the noise are its own, all else is that scan's.
+
+    Args:
+        spins: The person.
+        contrast: Canonical name of a contrast in ``ECHO_OF``.
+        first: The scan that it is an echo of.
+        rng: Decides the noise, and a movement that ``options`` name for this contrast.
+        options: What may vary.
+        brain: Brain mask, for skull stripping.
+    """
+    planned, named = protocol_for(contrast), options.misalignment_mm
+    motion = first.motion
+    if isinstance(named, dict) and contrast in named:
+        motion = _motion(contrast, options, rng=rng, grid=spins.grid)
+    echo_ms = planned.echo_ms * first.protocol.echo_ms / protocol_for(ECHO_OF[contrast]).echo_ms
+    protocol = first.protocol.model_copy(update={"echo_ms": echo_ms, "fat_phase_deg": planned.fat_phase_deg})
+    clean = render(spins, protocol, motion=motion) * np.float32(first.gain)
+    received = clean if first.coil is None else clean * first.coil.on(spins.grid.shape)
+    image = digitise(rician(received, sigma=first.sigma, rng=rng))
+    scan = replace(first, image=image, noise_free=clean, protocol=protocol, motion=motion)
     return _stripped(scan, brain, background=0) if options.skull_strip else scan
 
 
