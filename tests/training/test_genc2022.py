@@ -8,15 +8,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import voxlate
 from voxlate.bundle import read_bundle
+from voxlate.cohort import index_cohort
 from voxlate.config import load_recipe, recipe_names
 from voxlate.errors import UsageError
+from voxlate.preprocess.store import PreparedStore
 from voxlate.training.checkpoints import load_latest
+from voxlate.training.validation import validate
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {
@@ -131,3 +135,20 @@ def test_monitoring_the_lesion_without_label_maps_is_refused_before_training(
     with pytest.raises(UsageError, match="validation cases with a label map"):
         voxlate.train(data, recipe=recipe, out=tmp_path / "run")
     assert not list((tmp_path / "run").glob("checkpoints/*"))
+
+
+def test_validation_does_not_depend_on_what_is_predicted_outside_the_foreground(
+    run: Path, phantom_cohort: Path
+) -> None:
+    bundle = read_bundle(run)
+    store = PreparedStore(run / "prepared", bundle.plan, ("t2", "flair"), optional=("labels",))
+    case = next(case for case in index_cohort(phantom_cohort).cases if case.id in store)
+
+    def predict(outside: float) -> dict[str, float]:
+        def one(sources: list[np.ndarray], mask: np.ndarray) -> np.ndarray:
+            noisy = np.asarray(sources[0][:]) + 0.1
+            return np.where(mask, noisy, np.float32(outside))[None]
+
+        return validate(one, store, [case.id], data_range=1.0).metrics  # type: ignore[arg-type]
+
+    assert predict(0.0) == pytest.approx(predict(50.0), nan_ok=True)
