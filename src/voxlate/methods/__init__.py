@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from voxlate.methods.adversarial import adversarial
 from voxlate.methods.identity import identity
+from voxlate.methods.image_analogy import image_analogy
 from voxlate.methods.interface import Batch, Trainable, Translator
 from voxlate.methods.lookup import lookup
 from voxlate.methods.regression import regression
@@ -18,6 +19,7 @@ from voxlate.methods.regression import regression
 METHODS: dict[str, Callable[..., Translator]] = {
     "regression": regression,
     "adversarial": adversarial,
+    "image_analogy": image_analogy,
     "identity": identity,
     "lookup": lookup,
 }
