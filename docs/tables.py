@@ -208,14 +208,26 @@ def _argument_doc(entry: object, name: str) -> str:
 
 def metrics(_argument: str) -> list[str]:
     """Every metric with its direction and its unit for a target in arbitrary units."""
-    from voxlate.metrics import METRICS, SLICE_METRICS
+    from voxlate.metrics import CT_METRICS, METRICS, PATH_METRICS, SLICE_METRICS
 
     rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "none": "none"}
     rows = [
         (f"`{name}`", metric.title, metric.better, rules[metric.unit_rule])
-        for name, metric in {**METRICS, **SLICE_METRICS}.items()
+        for name, metric in {**METRICS, **SLICE_METRICS, **CT_METRICS}.items()
     ]
+    rows += [(f"`{name}`", metric.title, metric.better, "mm") for name, metric in PATH_METRICS.items()]
     return table(("name", "title", "better", "unit"), rows)
+
+
+def densities(_argument: str) -> list[str]:
+    """The default calibrations of CT numbers."""
+    from voxlate.evaluation.density import ELECTRON_DENSITY, MASS_DENSITY
+
+    rows = [
+        (f"{hu:g}", f"{mass:g}", f"{electrons:g}")
+        for hu, mass, electrons in zip(MASS_DENSITY.hu, MASS_DENSITY.density, ELECTRON_DENSITY.density, strict=True)
+    ]
+    return table(("HU", "mass density, g/cm3", "electron density relative to water"), rows)
 
 
 def findings(_argument: str) -> list[str]:
@@ -264,6 +276,7 @@ TABLES: dict[str, Callable[[str], list[str]]] = {
     "catalogue": catalogue,
     "catalogue-options": catalogue_options,
     "metrics": metrics,
+    "densities": densities,
     "findings": findings,
     "tissues": tissues,
     "protocols": protocols,

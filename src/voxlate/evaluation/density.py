@@ -13,8 +13,8 @@ which that fit interpolates: air, adipose tissue, adrenal gland, small intestine
 marrow with cortical bone; their compositions ``w`` are those of Woodard and White 1986
 (doi:10.1259/0007-1285-59-708-1209). It gives cortical bone 1.781 and differs from the formula that Thomas 1999
 (doi:10.1259/bjr.72.860.10624344) recommends where no measurement is at hand (``1 + H/1000``, for bone ``1 + H/1950``)
-by less than 0.02. Both tables fall by 4 % at 100 HU, where bone begins: at the same CT number connective tissue is
-denser than marrow with a little bone.
+by less than 0.02 in bone and 0.04 elsewhere. Both tables fall by 3 to 4 % at 100 HU, where bone begins: at the same CT
+number connective tissue is denser than marrow with a little bone.
 """
 
 from __future__ import annotations

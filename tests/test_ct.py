@@ -1,0 +1,118 @@
+"""T1 to CT on the phantom from end to end: what an evaluation of a CT says, recomputed from its files."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import voxlate
+from tests.conftest import SMALL
+from voxlate.cohort import index_cohort
+from voxlate.errors import UsageError
+from voxlate.evaluation.density import MASS_DENSITY
+from voxlate.io import read_volume
+from voxlate.verbs import resolve_recipe
+
+Scores = dict[tuple[str, str, str], tuple[float, str]]
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("heads") / "cohort"
+    voxlate.phantom(folder, cases=4, seed=1, size=40, contrasts=("t1", "ct"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "target": "ct", "training.steps": 6})
+    return voxlate.train(heads, recipe=recipe, out=tmp_path_factory.mktemp("ct") / "run")
+
+
+@pytest.fixture(scope="module")
+def evaluated(run: Path, heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    result = voxlate.evaluate(run, heads, out=out)
+    told = {(row[0], row[1]) for row in result.rows}
+    assert {("bone", "MAE"), ("foreground", "bone Dice"), ("foreground", "water path error, front to back")} <= told
+    assert ("bone", "SSIM") not in told
+    return out
+
+
+def _scores(folder: Path) -> Scores:
+    with (folder / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {(r["method"], r["region"], r["metric"]): (float(r["value"] or "nan"), r["unit"]) for r in rows}
+
+
+def test_scores_are_in_hounsfield_units_by_tissue(evaluated: Path) -> None:
+    scores = _scores(evaluated)
+    assert {region for _, region, _ in scores} >= {"foreground", "lesion", "air", "soft tissue", "bone"}
+    assert scores["model", "bone", "mae"][1] == "HU"
+    for method in ("identity", "lookup", "model"):
+        assert 0 <= scores[method, "foreground", "bone_dice"][0] <= 1
+        assert 0 < scores[method, "foreground", "ms_ssim_synthrad"][0] < 1
+        assert scores[method, "foreground", "psnr_synthrad"][0] >= scores[method, "foreground", "psnr"][0] - 1e-9
+        for name in ("wepl_ap", "wepl_lr", "wepl_centre"):
+            value, unit = scores[method, "foreground", name]
+            assert (0 < value < 200, unit) == (True, "mm")
+    assert scores["lookup", "foreground", "wepl_ap"][0] < scores["identity", "foreground", "wepl_ap"][0]
+
+
+def test_the_page_has_a_section_for_ct(evaluated: Path) -> None:
+    page = (evaluated / "report.html").read_text(encoding="utf-8")
+    for told in ("As CT", "bone Dice", "MS-SSIM as SynthRAD", "Soft tissue", "water path error, left to right (mm)"):
+        assert told in page
+    assert "<dt>water paths</dt><dd>relative electron density, after Schneider et al. 2000</dd>" in page
+
+
+def test_tissues_and_bone_recomputed_from_the_files(evaluated: Path, run: Path, heads: Path, tmp_path: Path) -> None:
+    """With NumPy alone, on the whole grid, inside the foreground that the written file shows."""
+    with (evaluated / "scores.csv").open(encoding="utf-8") as file:
+        case = index_cohort(heads).case(next(csv.DictReader(file))["case"])
+    voxlate.translate(run, case.paths["t1"], out=tmp_path / "ct.nii.gz")
+    written, truth = (read_volume(path).array.astype(float) for path in (tmp_path / "ct.nii.gz", case.paths["ct"]))
+    inside = written != -1024
+    scores = _scores(evaluated)
+    for region, tissue in (("bone", truth > 250), ("soft tissue", (truth >= -200) & (truth <= 250))):
+        expected = np.abs(written - truth)[inside & tissue].mean()
+        assert scores["model", region, "mae"][0] == pytest.approx(expected, abs=1.0)
+    found, real = (written > 250) & inside, (truth > 250) & inside
+    assert scores["model", "foreground", "bone_dice"][0] == pytest.approx(
+        2 * (found & real).sum() / (found.sum() + real.sum()), abs=5e-3
+    )
+
+
+def test_a_calibration_of_the_clinic_changes_only_the_paths(
+    evaluated: Path, run: Path, heads: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "twice.csv"
+    table.write_text(
+        "hu,density\n-1000,0.0022\n-98,1.866\n14,2.048\n23,2.048\n100,2.204\n101,2.128\n1600,3.636\n3071,5.118\n"
+    )
+    voxlate.evaluate(run, heads, out=tmp_path / "again", calibration=table)
+    before, after = _scores(evaluated), _scores(tmp_path / "again")
+    assert before.keys() == after.keys()
+    for key, (value, _) in before.items():
+        expected = 2 * value if key[2].startswith("wepl") else value
+        assert after[key][0] == pytest.approx(expected, rel=1e-6, nan_ok=True), key
+    assert "twice.csv" in (tmp_path / "again" / "report.html").read_text(encoding="utf-8")
+
+
+def test_mr_has_no_section_for_ct_and_takes_no_calibration(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "mr")
+    assert "As CT" not in (tmp_path / "mr" / "report.html").read_text(encoding="utf-8")
+    assert not any(metric.startswith(("wepl", "bone")) for _, _, metric in _scores(tmp_path / "mr"))
+    table = tmp_path / "table.csv"
+    table.write_text("hu,density\n-1000,0\n0,1\n")
+    with pytest.raises(UsageError, match="where the target is CT"):
+        voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", calibration=table)
+
+
+def test_densities_of_a_whole_scan(heads: Path) -> None:
+    density = MASS_DENSITY.apply(read_volume(index_cohort(heads).cases[0].paths["ct"]).array)
+    assert density.min() >= 0
+    assert 1.6 < density.max() < 2.4
