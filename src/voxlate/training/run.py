@@ -88,6 +88,16 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
         yield run
 
 
+def take_over(run: RunFolder, other: RunFolder) -> None:
+    """Gives a run that has not decided them yet another's split, fingerprint and plan, which are costly to find.
+
+    To be called only for recipes with the same contrasts, plan options and split on the same data set.
+    """
+    if not run.plan.is_file():
+        for name in ("split", "shares", "fingerprint", "plan"):  # the plan last: with it the run has decided
+            write_text(getattr(run, name), getattr(other, name).read_text(encoding="utf-8"))
+
+
 def read_recipe(run: RunFolder) -> Recipe:
     """The recipe that a run was started with."""
     return parse_recipe(parse_yaml(run.recipe.read_text(encoding="utf-8"), where=run.recipe), where=run.recipe)

@@ -28,7 +28,7 @@ from voxlate.training.checkpoints import BEST, load_checkpoint, save_checkpoint
 from voxlate.training.exemplars import choose_exemplars
 from voxlate.training.journal import append_log
 from voxlate.training.loop import Job, Observer, fit
-from voxlate.training.run import RunFolder, open_run
+from voxlate.training.run import RunFolder, open_run, take_over
 from voxlate.training.setup import ProgressReport, Setup, build_method, prepare, set_up
 from voxlate.training.state import RunState
 from voxlate.training.task import Task, load_task
@@ -46,6 +46,7 @@ def train_run(
     resume: bool = False,
     check: bool = True,
     prepared: Path | None = None,
+    like: RunFolder | None = None,
     observers: tuple[Observer, ...] = (),
     report: ProgressReport = lambda _stage, _done, _of: None,
 ) -> RunFolder:
@@ -58,6 +59,7 @@ def train_run(
         resume: Go on with the run that is there.
         check: Preflight the data set; a caller that has just done so need not do it again.
         prepared: Where the prepared store lies, if not in the run: several runs may share one.
+        like: A run whose split, fingerprint and plan this one is to have; see ``take_over``.
         observers: Who watches the steps and validations.
         report: Called with a stage and how much of it is done.
 
@@ -65,6 +67,8 @@ def train_run(
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
     with open_run(folder, recipe, resume=resume) as run:
+        if like is not None:
+            take_over(run, like)
         setup = set_up(data, recipe, run=run, check=check, report=report)
         cases = [*setup.cases("train"), *setup.cases("validation")]
         store = prepare(setup, cases, prepared or folder / "prepared", report=report)
@@ -123,7 +127,7 @@ def _keep_exemplars(
     append_log(run.log, {"step": 0, "validation": validation.metrics})
     for observer in observers:
         observer.validated(0, validation)
-    best = {"step": 0, "metrics": validation.metrics, "method": method.state_dict()}
+    best = {"step": 0, "metrics": validation.metrics, "method": method.shipped_state()}
     save_checkpoint(run.checkpoints, best, name=BEST)
 
 

@@ -55,6 +55,7 @@ class TrialRun:
         self._data_digest = data_digest
         self._observers = observers
         self._report = report
+        self._first: tuple[Recipe, RunFolder] | None = None  # trained by this process
 
     def value(self, trial: optuna.Trial, values: Mapping[str, Value], *, tick: Callable[[], None]) -> float:
         """Trains a trial, or goes on with it, and returns the metric of the weights it has kept.
@@ -117,12 +118,18 @@ class TrialRun:
                 resume=True,
                 check=not count_ended(trial.study),
                 prepared=self._folder / "prepared",
+                like=self._like(recipe),
                 observers=(*self._observers, watch),
                 report=self._report,
             )
         except optuna.TrialPruned:
             shutil.rmtree(run.checkpoints, ignore_errors=True)
             raise
+        self._first = self._first or (recipe, run)
+
+    def _like(self, recipe: Recipe) -> RunFolder | None:
+        """A run with the same plan, of which no image need be read again to find it."""
+        return self._first[1] if self._first is not None and self._first[0].plan == recipe.plan else None
 
 
 def _is_finished(run: RunFolder) -> bool:
