@@ -159,6 +159,12 @@ def test_what_is_not_available_is_counted() -> None:
     assert score_tables(nothing)[0].rows[0].cells[0].value == "n/a"
 
 
+def test_a_region_without_bone_is_scored_nevertheless() -> None:
+    found = summary(20, more=(Score("case_1", "foreground", "model", "bone_dice", math.nan, "1"),))
+    assert any(row["metric"] == "bone_dice" and row["n_not_available"] for row in found["rows"])
+    assert caveats(found) == []
+
+
 def test_comparisons_say_in_words_who_is_beaten() -> None:
     table = comparison_tables(summary())[0]
     assert [column.title for column in table.columns] == ["against identity", "against lookup"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
+from voxlate.metrics import CT_METRICS
 
 FEW_CASES = 20
 
@@ -25,6 +26,8 @@ def caveats(summary: Mapping[str, Any]) -> list[str]:
         found.append(f"{n} cases are few: intervals over cases tend to be too narrow.")
     lacking: dict[str, int] = {}
     for row in summary["rows"]:
+        if row["metric"] in CT_METRICS:  # a region without bone has no Dice of bone, and is scored nevertheless
+            continue
         lacking[row["region"]] = max(lacking.get(row["region"], 0), int(row["n_not_available"]))
     for region, count in lacking.items():
         if count:
