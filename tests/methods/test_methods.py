@@ -19,6 +19,7 @@ UNET = {"name": "unet", "channels": [8, 16]}
 SMALL: dict[str, dict[str, Any]] = {
     "regression": {"network": UNET},
     "adversarial": {"network": UNET, "discriminator": {"name": "patchgan", "layers": 1, "width": 8}, "weight": 0.01},
+    "style_transfer": {"steps": 2, "features": {"width": 4}},
 }
 LOSS: dict[str, float] = {"l1": 1.0, "ssim": 0.1}
 TRAINING = Training(steps=1, learning_rate=2e-3)

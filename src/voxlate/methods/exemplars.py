@@ -61,6 +61,10 @@ class Exemplary(nn.Module, ABC):
             UsageError: If no exemplars are kept.
         """
 
+    def shipped_state(self) -> dict[str, Tensor]:
+        """The part of the state that goes into the bundle: all of it, unless overridden."""
+        return self.state_dict()
+
     def require_exemplars(self) -> None:
         """Refuses to go on without exemplars.
 

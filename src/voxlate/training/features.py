@@ -53,7 +53,7 @@ def attach_features(loss: WeightedLoss, setup: Setup) -> None:
 def _find(options: FeatureOptions, setup: Setup) -> FeatureNetwork:
     path = Path(options.network)
     if options.kind == "bundle" or (options.kind == "auto" and not path.is_file()):
-        return _from_bundle(path, options, setup)
+        return features_of_bundle(options, setup)
     return _from_weights(path, options, setup)
 
 
@@ -84,8 +84,19 @@ def _lowest(setup: Setup) -> float:
     return seen.minimum if kind == "none" else 0.0
 
 
-def _from_bundle(path: Path, options: FeatureOptions, setup: Setup) -> FeatureNetwork:
-    bundle = read_bundle(path)
+def features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _WHERE) -> FeatureNetwork:
+    """The network of a bundle, with its weights, which must have learned from what the recipe's target looks like.
+
+    Args:
+        options: The bundle as ``network``, whose layers, and its digest.
+        setup: What it is for.
+        where: The recipe field that names it, for refusals.
+
+    Raises:
+        BundleError: If the bundle is refused.
+        UsageError: If the network cannot take the target, or has no such layer.
+    """
+    bundle = read_bundle(Path(options.network))
     if options.sha256 is not None and not bundle.digest.startswith(options.sha256.lower()):
         raise BundleError(
             f"SHA-256 {options.sha256.lower()} of the manifest",
@@ -93,11 +104,11 @@ def _from_bundle(path: Path, options: FeatureOptions, setup: Setup) -> FeatureNe
             where=bundle.folder,
             remedy="It is another model; name the one that was meant, or correct sha256.",
         )
-    _check_takes_target(bundle, setup)
+    _check_takes_target(bundle, setup, where=where)
     translator = build_translator(bundle.recipe, bundle.plan)
     if not isinstance(translator, Trainable):
         raise UsageError(
-            "a bundle with a trained network", came=f"the method {bundle.recipe.method.name}", where=_WHERE,
+            "a bundle with a trained network", came=f"the method {bundle.recipe.method.name}", where=where,
             remedy="Train a network that starts from the target.",
         )  # fmt: skip
     network = translator.network
@@ -120,7 +131,7 @@ def _from_bundle(path: Path, options: FeatureOptions, setup: Setup) -> FeatureNe
     )
 
 
-def _check_takes_target(bundle: Bundle, setup: Setup) -> None:
+def _check_takes_target(bundle: Bundle, setup: Setup, *, where: str) -> None:
     """Refuses a network that has not learned from what this recipe's target will look like."""
     target = setup.plan.target
     theirs, ours = bundle.recipe.window, setup.recipe.window
@@ -140,6 +151,6 @@ def _check_takes_target(bundle: Bundle, setup: Setup) -> None:
             raise UsageError(
                 f"a bundle with {what} {wanted}",
                 came=came,
-                where=f"{_WHERE} {bundle.folder}",
+                where=f"{where} {bundle.folder}",
                 remedy=f"Train a network for it with source {target} and the window and normalisation of this recipe.",
             )

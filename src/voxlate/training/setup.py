@@ -27,6 +27,7 @@ from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.features import attach_features
 from voxlate.training.run import RunFolder
+from voxlate.training.style import attach_style, name_networks
 from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     Raises:
         CohortError: If the preflight finds an error, or no case is left to train on.
     """
+    recipe = name_networks(recipe)
     cohort = load_cohort(data, recipe)
     if run is not None and run.plan.is_file() and run.fingerprint.is_file() and run.split.is_file():
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
@@ -143,12 +145,13 @@ def build_method(setup: Setup) -> Trainable | Exemplary:
     """The recipe's method with freshly drawn weights, or without exemplars yet, on the device.
 
     Raises:
-        UsageError: If the method is a baseline, or the feature loss's network cannot take the target.
+        UsageError: If the method is a baseline, or the frozen network that it or its loss names cannot take the target.
         BundleError: If that network is refused.
     """
     torch.manual_seed(setup.recipe.training.seed)
     translator = build_translator(setup.recipe, setup.plan)
     if isinstance(translator, Exemplary):
+        attach_style(translator, setup)
         return translator.to(setup.device)
     if not isinstance(translator, Trainable):
         raise UsageError(

@@ -65,6 +65,7 @@ def train(
     watchers = (*observers, FigureDrawer(folder / "figures", resolved), *_tensorboard(folder, resolved))
     train_run(Path(data), resolved, folder, resume=resume, observers=watchers, report=report)
     FigureDrawer(folder / "figures", resolved).finish(folder / "log.jsonl")
+    _reconstructions(folder, resolved)
     return folder
 
 
@@ -107,6 +108,15 @@ def tune(
         publish=publish,
         report=report,
     )
+
+
+def _reconstructions(folder: Path, recipe: Recipe) -> None:
+    """Draws what the network of style transfer keeps, once."""
+    file = folder / "figures" / "reconstructions.png"
+    if recipe.method.name == "style_transfer" and not file.is_file():
+        from voxlate.reporting.reconstructions import write_reconstructions
+
+        write_reconstructions(folder, file)
 
 
 def _tensorboard(folder: Path, recipe: Recipe) -> tuple[Observer, ...]:
