@@ -160,7 +160,7 @@ def test_what_is_not_available_is_counted() -> None:
 
 
 def test_a_region_without_bone_is_scored_nevertheless() -> None:
-    found = summary(20, more=(Score("case_1", "foreground", "model", "bone_dice", math.nan, "1"),))
+    found = summary(20, more=(Score("case_000", "foreground", "model", "bone_dice", math.nan, "1"),))
     assert any(row["metric"] == "bone_dice" and row["n_not_available"] for row in found["rows"])
     assert caveats(found) == []
 
