@@ -47,7 +47,7 @@ def image_analogy(  # noqa: PLR0913  (the choices of a recipe)
     target_channels: int,
     loss: dict[str, float | dict[str, Any]],
     data_range: float,
-    exemplars: Annotated[int, Field(ge=1, le=64)] = 6,
+    exemplars: Annotated[int, Field(ge=1, le=64)] = 16,
     levels: Annotated[int, Field(ge=1, le=6)] = 3,
     patch: Odd = 5,
     coarse_patch: Odd = 3,
@@ -56,7 +56,7 @@ def image_analogy(  # noqa: PLR0913  (the choices of a recipe)
     neighbours: Annotated[int, Field(ge=1, le=64)] = 4,
     eps: Annotated[float, Field(ge=0)] = 1.0,
     components: Annotated[int, Field(ge=1)] = 12,
-    pixels: Annotated[int, Field(ge=1)] = 100_000,
+    pixels: Annotated[int, Field(ge=1)] = 300_000,
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
 ) -> ImageAnalogy:
     """Image analogies; they need slices.
