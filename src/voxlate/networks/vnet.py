@@ -10,6 +10,11 @@ Different from the paper: the output is linear, where theirs are the probabiliti
 normalises, as in the paper, the last convolution of a stage starts at a third of its weights, else nine sums in a row
 make the values of an untrained network grow 500-fold in variance.
 
+A value here sums 1,000 products and more, so that Adam's steps change it more. Measured in bfloat16 on patches of 32
+voxels along an axis, features (8, 16, 32), mean absolute error after 60 steps, where the target's median gives 0.22:
+learning rate 3e-4, transposed 0.25, interpolation 0.34; 1e-3, transposed 0.27, interpolation 0.65, instance
+normalisation 1.4. A step takes 4 to 5 times as long as the U-Net's of the same features.
+
 MONAI's ``VNet`` is not wrapped: its stages have 1, 1, 2, 3, 2, 2, 2, 1 and 1 convolutions, a PReLU stands between a
 stage's last convolution and the sum, it always begins with 16 features and so takes only 1, 2, 4, 8 or 16 channels,
 always normalises by batch, drops half the features by default, and ends in a convolution of size 5 to as many channels
