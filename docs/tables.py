@@ -27,6 +27,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from voxlate import config
 from voxlate.contrast import CONTRASTS
+from voxlate.derivation import Derivation
 
 CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
 """Arguments of catalogue entries that the program decides, not the recipe."""
@@ -43,8 +44,8 @@ def _cell(text: str) -> str:
 
 
 def recipe_fields(model: str) -> list[str]:
-    """The fields of a model of ``voxlate.config``: name, values, default, meaning."""
-    kind: type[BaseModel] = getattr(config, model)
+    """The fields of a model of a recipe: name, values, default, meaning."""
+    kind = _model(model)
     rows = [
         (f"`{name}`", _values(field.annotation, field.metadata), _default(field), meaning(model, name))
         for name, field in kind.model_fields.items()
@@ -54,8 +55,13 @@ def recipe_fields(model: str) -> list[str]:
 
 def meaning(model: str, name: str) -> str:
     """What a recipe field means: its own description, or the page's words for it."""
-    field = getattr(config, model).model_fields[name]
+    field = _model(model).model_fields[name]
     return field.description or MEANINGS[f"{model}.{name}"]
+
+
+def _model(name: str) -> type[BaseModel]:
+    found: type[BaseModel] = Derivation if name == "Derivation" else getattr(config, name)
+    return found
 
 
 def _default(field: Any) -> str:  # noqa: ANN401
@@ -167,9 +173,25 @@ def catalogue_options(name: str) -> list[str]:
     for key, entry in _entries(name):
         hints = typing.get_type_hints(entry, include_extras=True)
         for option, parameter in options(entry).items():
+            if _is_section(hints[option]):
+                rows += [(f"`{key}`", f"`{option}.{field}`", *row) for field, *row in _section(hints[option])]
+                continue
             default = "needed" if parameter.default is parameter.empty else _literal(_plain(parameter.default))
             rows.append((f"`{key}`", f"`{option}`", _values(hints[option]), default, _argument_doc(entry, option)))
     return table(("of", "option", "values", "default", "meaning"), rows)
+
+
+def _is_section(annotation: Any) -> bool:  # noqa: ANN401
+    """Whether an option has fields of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, config.StrictModel)
+
+
+def _section(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
+    """Of each field of an option: name, values, default, meaning."""
+    return [
+        (name, _values(field.annotation, field.metadata), _default(field), field.description or "")
+        for name, field in model.model_fields.items()
+    ]
 
 
 def options(entry: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -24,6 +24,12 @@ from voxlate.windows import Window
 GAP, EDGE, HEAD, LINE = 1.0, 1.5, 6.5, 3.4  # mm
 TITLE, BELOW = 4.2, 4.6  # mm above and below a tile
 WIDEST_TILE = 42.0  # mm
+LEAST = 1e-4
+FOOTER = (
+    "Made from noise. Upper row: from the features of one layer. Lower row: from Gram matrices of a layer and of all"
+    " to its left, over all exemplars. Distance: what is left of the one that was minimised, 0 for none. One grey"
+    " window, the range of the exemplar targets. The exemplar in the middle of the list. Display: {}."
+)
 
 
 def write_reconstructions(run: Path, file: Path) -> None:
@@ -67,10 +73,11 @@ def draw_reconstructions(
         spacing_mm: Voxel size along i, j, k.
         titles: Of source and target.
     """
-    sheet = _Sheet(found, plane, spacing_mm)
+    sheet, footer = _Sheet(found, plane, spacing_mm), textwrap.wrap(FOOTER.format(convention([plane])), width=130)
     upper = HEAD + TITLE
     lower = upper + sheet.height + BELOW + TITLE
-    figure = canvas.new_figure(height_mm=lower + sheet.height + BELOW + 2 * LINE + 1.0)
+    below = lower + sheet.height + BELOW + 0.6
+    figure = canvas.new_figure(height_mm=below + len(footer) * LINE + 1.0)
     heading = "What the frozen network keeps of content and style"
     tiles.write(figure, EDGE, 1.2, heading, fontsize=canvas.HEADING, fontweight="bold")
     source, target = (canvas.legible(title, longest=20) for title in titles)
@@ -78,14 +85,8 @@ def draw_reconstructions(
     sheet.draw(figure, found.style, at=(0, lower), title=f"style: {target}")
     sheet.draw_row(figure, upper, found.contents, prefix="")
     sheet.draw_row(figure, lower, found.styles, prefix="+ ")
-    footer = (
-        "Made from noise. Upper row: from the features of one layer. Lower row: from the Gram matrices of a layer and "
-        "of all to its left, over all exemplars. Distance: what is left of the one that was minimised, 0 for none. "
-        f"One grey window, the range of the exemplar targets. Middle exemplar. Display: {convention([plane])}."
-    )
-    for place, line in enumerate(textwrap.wrap(footer, width=142)):
-        top = lower + sheet.height + BELOW + 0.6 + place * LINE
-        tiles.write(figure, EDGE, top, line, color=canvas.MUTED, fontsize=canvas.SMALL)
+    for place, line in enumerate(footer):
+        tiles.write(figure, EDGE, below + place * LINE, line, color=canvas.MUTED, fontsize=canvas.SMALL)
     return figure
 
 
@@ -106,7 +107,8 @@ class _Sheet:
             title = canvas.legible(name if place == 1 else prefix + name, longest=24)
             self.draw(figure, one.image, at=(place, top), title=title)
             left, below = EDGE + place * (self.width + GAP), top + self.height + 0.5
-            tiles.write(figure, left, below, f"distance {number(one.distance)}", fontsize=canvas.SMALL)
+            left_over = number(one.distance) if one.distance >= LEAST else f"below {LEAST:g}"
+            tiles.write(figure, left, below, f"distance {left_over}", fontsize=canvas.SMALL)
 
     def draw(self, figure: Figure, image: NDArray[np.float32], *, at: tuple[int, float], title: str) -> None:
         """One tile in a column, counted from 0, and from a height in mm on."""
