@@ -108,7 +108,7 @@ class ExemplarLevel:
         """The rows ``(p, neighbours)`` that the tree finds."""
         count = min(self._search.neighbours, len(self._sought))
         _, found = self._tree.query(projected, k=np.arange(1, count + 1), eps=self._search.eps)
-        return self._sought[found]
+        return np.asarray(self._sought[found])
 
     def _choose(self, features: Floats, nearest: Indices, coherent: Indices, *, kappa: float) -> Indices:
         """The row of each pixel's match; a coherent candidate of -1 does not exist."""
@@ -120,10 +120,10 @@ class ExemplarLevel:
         count = nearest.shape[1]
         first = distance[:, :count].argmin(1)
         if rows.shape[1] == count:
-            return rows[each, first]
+            return np.asarray(rows[each, first])
         second = count + distance[:, count:].argmin(1)
         wins = distance[each, second] <= distance[each, first] * (1 + kappa)
-        return rows[each, np.where(wins, second, first)]
+        return np.asarray(rows[each, np.where(wins, second, first)])
 
 
 def _waves(made: Stack, *, reach: int) -> Iterator[Indices]:

@@ -112,7 +112,7 @@ class Trainable(nn.Module, ABC):
             )
         self.add_channel = channel
         for last in [part for part in self.network.modules() if isinstance(part, Head)][-1:]:
-            nn.init.zeros_(last.linear.weight)
+            last.linear.weight.data.zero_()  # type: ignore[operator]  # a convolution
 
     def shipped_state(self) -> dict[str, Tensor]:
         """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""

@@ -25,7 +25,11 @@ from voxlate.training.train import train_run
 
 logger = logging.getLogger(__name__)
 WITH, WITHOUT = "with", "without"
-_FREE_OF_THE_PLAN = {"spacing_mm", "crop_margin_mm", "derive"}  # they change what a network sees, not what it is scored on
+_FREE_OF_THE_PLAN = {
+    "spacing_mm",
+    "crop_margin_mm",
+    "derive",
+}  # they change what a network sees, not what it is scored on
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def check_sharing(data: Path, folder: Path, url: str) -> None:
 
 def test_two_workers_share_a_study(phantom_cohort: Path, tmp_path: Path) -> None:
     check_sharing(phantom_cohort, tmp_path, f"sqlite:///{tmp_path}/shared.db")
+    assert (tmp_path / "shared.db").is_file()
 
 
 def test_a_dead_worker_is_replaced_and_a_living_one_is_not(
