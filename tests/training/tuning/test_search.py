@@ -76,7 +76,7 @@ def test_a_killed_search_ends_with_all_trials_and_a_report(phantom_cohort: Path,
 
 
 def test_a_grid_tries_every_value_once_and_keeps_the_best(phantom_cohort: Path, tmp_path: Path) -> None:
-    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SWEEP, "training.steps": 4})
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SWEEP, "training.steps": 3})
     first = voxlate.tune(phantom_cohort, recipe=recipe, trials=9, out=tmp_path)
     assert sorted(float(row[RATE]) for row in trials(tmp_path)) == sorted(RATES)
     assert load_recipe(first.best_recipe).training.learning_rate != 1e-8
@@ -194,8 +194,8 @@ def test_a_search_without_a_budget_is_refused(phantom_cohort: Path, tmp_path: Pa
         search(phantom_cohort, tmp_path, **budget)
 
 
-@pytest.mark.parametrize("sampler", ["random", "gp"])
-def test_a_resumed_search_tries_what_the_unbroken_one_tries(phantom_cohort: Path, tmp_path: Path, sampler: str) -> None:
+def test_a_resumed_search_tries_what_the_unbroken_one_tries(phantom_cohort: Path, tmp_path: Path) -> None:
+    sampler = "gp"
     with pretend():
         search(phantom_cohort, tmp_path / "a", recipe=searching(sampler=sampler), trials=4)
         search(phantom_cohort, tmp_path / "a", recipe=searching(sampler=sampler), trials=7)
