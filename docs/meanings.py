@@ -12,7 +12,7 @@ MEANINGS: dict[str, str] = {
     "Recipe.training": "Budget and optimisation.",
     "Recipe.search": "What `voxlate tune` may try.",
     "PlanOptions.spacing_mm": "Voxel spacing of the prepared arrays along right, front, head; `null`: from the cohort.",
-    "PlanOptions.reference": "The contrast whose grid the others are brought to; `null`: the first source.",
+    "PlanOptions.reference": "The contrast that gives the grid; `null`: the first source, or its first operand.",
     "PlanOptions.grids": "What happens to a contrast on another grid: refuse the case, resample, or register first.",
     "PlanOptions.mask": "How the foreground is found.",
     "PlanOptions.crop_margin_mm": "Prepared arrays reach this far beyond the foreground.",

@@ -15,6 +15,7 @@ from tests.examples import DOCS, PAGES, ROOT, SMALLER, examples, marks, page_bef
 from voxlate import config
 from voxlate._version import __version__
 from voxlate.cli import app
+from voxlate.derivation import Derivation
 
 sys.path.insert(0, str(DOCS))
 RUN_PAGES = [page for page in PAGES if examples(page)]
@@ -80,7 +81,7 @@ def test_files_page_is_complete(workspace: Path) -> None:
 
 def test_recipe_page_shows_every_model() -> None:
     page = (DOCS / "look-up" / "recipe.md").read_text(encoding="utf-8")
-    assert [model for model in MODELS if f"{{recipe-fields}} {model}\n" not in page] == []
+    assert [model for model in (*MODELS, "Derivation") if f"{{recipe-fields}} {model}\n" not in page] == []
     defined = {n for n, m in vars(config).items() if isinstance(m, type) and issubclass(m, config.StrictModel)}
     assert defined - {"StrictModel"} == set(MODELS)
 
@@ -91,6 +92,7 @@ def test_every_recipe_field_has_a_meaning() -> None:
 
     fields = [(model, name) for model in MODELS for name in getattr(config, model).model_fields]
     assert all(meaning(model, name) for model, name in fields)
+    assert all(meaning("Derivation", name) for name in Derivation.model_fields)
     undescribed = {f"{m}.{n}" for m, n in fields if not getattr(config, m).model_fields[n].description}
     assert set(MEANINGS) == undescribed
 
