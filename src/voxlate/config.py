@@ -78,7 +78,7 @@ class PlanOptions(StrictModel):
     derive: Derivations = Field(
         {}, description="contrasts that are computed where a case has no file of them, see below"
     )
-    grids: Literal["refuse", "resample", "rigid", "affine"] = "resample"
+    grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
     mask: Literal["auto", "nonzero", "otsu", "file"] = "auto"
     crop_margin_mm: float = Field(8.0, ge=0)
     normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "none"]] = {}

@@ -163,6 +163,12 @@ def test_a_displaced_contrast_is_registered_and_the_parameters_noted(tmp_path: P
     def likeness(a: NDArray[Any], b: NDArray[Any]) -> float:
         return np.corrcoef(a[inside], b[inside])[0, 1]
 
+    assert found.transforms["t2"].world[0, 3] == pytest.approx(7.0, abs=1.0)
+    assert wanted.transforms == {}
+    bent = prepare_case(displaced, plan.model_copy(update={"grids": "deformable"}), contrasts=["t1", "t2"])
+    assert bent.transforms.keys() == {"t2"}
+    assert any("deformable registration" in note for note in bent.notes)
+    assert likeness(bent.arrays["t2"], wanted.arrays["t2"]) > 0.9
     left = prepare_case(displaced, plan.model_copy(update={"grids": "resample"}), contrasts=["t2"])
     assert likeness(found.arrays["t2"], wanted.arrays["t2"]) > 0.9
     assert likeness(found.arrays["t2"], wanted.arrays["t2"]) > likeness(left.arrays["t2"], wanted.arrays["t2"]) + 0.2

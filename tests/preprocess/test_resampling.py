@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
 from tests.preprocess.samples import AXIS_ORDERS, Triple, affine_of, grid_of
+from voxlate.io.transforms import Deformation, Transform
 from voxlate.preprocess.resampling import covers, crop_grid, index_map, resample, same_lattice, spacing_grid
 from voxlate.volume import Grid
 
@@ -98,3 +99,28 @@ def test_covering_is_judged_at_voxel_borders() -> None:
     assert covers(grid, crop_grid(grid, (2, 3, 4), (5, 5, 5)))
     assert covers(grid, spacing_grid(grid, (0.5, 0.5, 0.5)))
     assert not covers(grid, crop_grid(grid, (-1, 0, 0), (5, 5, 5)))
+
+
+@pytest.mark.parametrize("nearest", [True, False])
+def test_a_transform_is_followed_voxel_by_voxel(nearest: bool) -> None:
+    from scipy.ndimage import map_coordinates
+
+    rng = np.random.default_rng(0)
+    source = Grid((12, 14, 16), affine_of((1, 0, 2), (-1, 1, 1), oblique_degrees=10))
+    target = Grid((9, 10, 8), affine_of(spacing=(1.1, 0.9, 1.2), origin=(-12.0, -6.0, 4.0)))
+    lattice = Grid((7, 7, 7), affine_of(spacing=(8.0, 8.0, 8.0), origin=(-35.0, -25.0, -15.0)))
+    world = np.eye(4)
+    world[:3, 3] = (1.5, -2.0, 0.5)
+    transform = Transform(world, Deformation(lattice, rng.normal(size=(3, 7, 7, 7))))
+    array = rng.normal(size=source.shape).astype(np.float32)
+    got = resample(array, source, target, nearest=nearest, fill=-9, transform=transform)
+    place = np.linalg.inv(source.affine)
+    index = np.einsum("ab,bijk->aijk", place[:3, :3], transform.place(target)) + place[:3, 3, None, None, None]
+    inside = np.all([(part >= 0) & (part <= n - 1) for part, n in zip(index, source.shape, strict=True)], axis=0)
+    wanted = map_coordinates(array, index, order=0 if nearest else 1, mode="nearest")
+    assert inside.sum() > 100
+    assert np.allclose(got[inside], wanted[inside], atol=1e-5)
+    assert (got == -9).any()
+    assert not same_lattice(source, source, transform)
+    assert not covers(source, source, transform)
+    assert not covers(source, source, Transform(world))

@@ -230,3 +230,28 @@ def test_the_index_is_readable_json(ready: Ready) -> None:
     assert record["case_id"] == "one"
     assert set(record["arrays"]) == set(NAMES)
     assert set(record["inputs"]) == set(NAMES)
+
+
+def test_the_transforms_of_what_was_registered_are_kept_and_checked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import SimpleITK as sitk  # noqa: N813
+
+    case = new_case(tmp_path)
+    options = PlanOptions(grids="rigid")
+    plan = make_plan(take_fingerprint([case], NAMES, options=options), options, source=["t1"], target="t2")
+    folder = tmp_path / "store"
+    PreparedStore(folder, plan, NAMES).prepare([case])
+    (path,) = folder.rglob("*.tfm")
+    kept = path.read_bytes()
+    found = prepare_case(case, plan, contrasts=NAMES)
+    assert path.name.startswith("t2-")
+    assert found.transforms.keys() == {"t2"}
+    x, y, z = found.transforms["t2"].place(found.grid)[:, 2, 3, 4]
+    point = (found.grid.affine @ [2, 3, 4, 1])[:3] * [-1, -1, 1]
+    assert np.allclose(sitk.ReadTransform(str(path)).TransformPoint(point.tolist()), (-x, -y, z))
+    path.write_bytes(kept + b"# by hand")
+    with caplog.at_level(logging.WARNING):
+        PreparedStore(folder, plan, NAMES).prepare([case])
+    assert f"{path.name} is damaged" in caplog.text
+    assert path.read_bytes() == kept

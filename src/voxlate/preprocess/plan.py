@@ -65,7 +65,7 @@ class Plan(StrictModel):
     spacing_mm: tuple[float, float, float] | None = None
     reference: str
     derive: Derivations = Field(default_factory=dict)
-    grids: Literal["refuse", "resample", "rigid", "affine"] = "resample"
+    grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
     mask: MaskRule
     crop_margin_mm: float = Field(8.0, ge=0)
     normalisers: dict[str, Normaliser]

@@ -7,8 +7,9 @@ Voxels outside the foreground keep their values in the prepared arrays and becom
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from voxlate.cohort.case import Case
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import GeometryError, WriteError
+from voxlate.io.transforms import Transform
 from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground
 from voxlate.preprocess.intensity import Scaling, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import Mask
@@ -25,9 +27,10 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Normaliser, Plan
 from voxlate.preprocess.registration import register
 from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
-from voxlate.volume import Affine, Grid, Volume, extent
+from voxlate.volume import Grid, Volume, extent
 
 __all__ = ["BACKGROUND", "PreparedCase", "Sliceable", "prepare_case", "restore"]
+logger = logging.getLogger(__name__)
 
 
 class Sliceable(Protocol):
@@ -54,6 +57,8 @@ class PreparedCase:
         trailing_axes: Singleton axes that the reference's file had beyond the third.
         scalings: By contrast.
         notes: What was accepted, resampled, registered or filled, one sentence each.
+        transforms: By contrast, of what was registered: from the reference's world to that contrast's; empty in a case
+            from the store, which keeps them as files.
     """
 
     case_id: str
@@ -64,6 +69,7 @@ class PreparedCase:
     trailing_axes: int
     scalings: Mapping[str, Scaling]
     notes: tuple[str, ...]
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,13 @@ class _Image:
         array: ``(i, j, k)``.
         inside: The foreground that it reaches.
         notes: What was done to it.
+        transform: What registration found, if the plan asks for it.
     """
 
     array: NDArray[Any]
     inside: Mask
     notes: tuple[str, ...]
+    transform: Transform | None = None
 
 
 def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> PreparedCase:
@@ -107,12 +115,14 @@ def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> Prepare
         GeometryError: If a contrast lies on another grid and the plan refuses that, or the images do not overlap.
     """
     frame, notes = _frame(case, plan)
-    arrays, scalings = {}, {}
+    arrays, scalings, transforms = {}, {}, {}
     names = tuple(dict.fromkeys(get_contrast(name).name for name in contrasts))
     for name, image in _images(case, names, frame):
         where = case.paths.get(name, f"case {case.id}: {name}")
         arrays[name], scalings[name], remarks = _normalise(image, get_contrast(name), frame, where=where)
         notes += [f"{name}: {remark}" for remark in (*image.notes, *remarks)]
+        if image.transform is not None:
+            transforms[name] = image.transform
     return PreparedCase(
         case_id=case.id,
         arrays=arrays,
@@ -122,6 +132,7 @@ def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> Prepare
         trailing_axes=frame.volume.trailing_axes,
         scalings=scalings,
         notes=tuple(notes),
+        transforms=transforms,
     )
 
 
@@ -230,20 +241,20 @@ def _derive(name: str, operands: Mapping[str, _Image], plan: Plan) -> _Image:
 
 def _bring(volume: Volume, contrast: Contrast, frame: _Frame, *, where: object) -> _Image:
     """An image on the frame's grid."""
-    world, notes = _alignment(volume, contrast, frame, where=where)
+    transform, notes = _alignment(volume, contrast, frame, where=where)
     moved = resample(
         volume.array,
         volume.grid,
         frame.grid,
         nearest=contrast.kind == "label",
         fill=BACKGROUND[contrast.kind],
-        world=world,
+        transform=transform,
     )
     inside = frame.mask
-    if not covers(volume.grid, frame.grid, world):
-        inside, remark = _covered(volume, frame, world, where=where)
+    if not covers(volume.grid, frame.grid, transform):
+        inside, remark = _covered(volume, frame, transform, where=where)
         notes += remark
-    return _Image(moved, inside, (*volume.notes, *notes))
+    return _Image(moved, inside, (*volume.notes, *notes), transform)
 
 
 def _normalise(
@@ -263,7 +274,9 @@ def _normalise(
     return scaling.apply(array), scaling, notes
 
 
-def _alignment(volume: Volume, contrast: Contrast, frame: _Frame, *, where: object) -> tuple[Affine | None, list[str]]:
+def _alignment(
+    volume: Volume, contrast: Contrast, frame: _Frame, *, where: object
+) -> tuple[Transform | None, list[str]]:
     """From the reference's world to this image's world, if the plan asks for registration."""
     reference, policy = frame.volume, frame.plan.grids
     if contrast.name == frame.plan.reference:
@@ -274,20 +287,24 @@ def _alignment(volume: Volume, contrast: Contrast, frame: _Frame, *, where: obje
             f"the grid of {frame.plan.reference}, {reference.shape} at {_words(reference.spacing_mm)} mm",
             came=f"{volume.shape} at {_words(volume.spacing_mm)} mm, or another position",
             where=where,
-            remedy="Set plan.grids to resample, rigid or affine, or bring the files to one grid.",
+            remedy="Set plan.grids to resample or to a registration, or bring the files to one grid.",
         )
-    if policy in ("rigid", "affine") and contrast.kind != "label":
-        found = register(reference.array, reference.grid, volume.array, moving_grid=volume.grid, kind=policy, mask=None)
-        return found.world, [found.describe()]
+    if policy in ("rigid", "affine", "deformable") and contrast.kind != "label":
+        mask = resample(frame.mask, frame.grid, reference.grid, nearest=True, fill=False)
+        pair = reference.array, reference.grid, volume.array
+        found = register(*pair, moving_grid=volume.grid, kind=policy, mask=mask, where=where)
+        for warning in found.warnings():
+            logger.warning("%s: %s", where, warning)
+        return found.transform, [*found.describe(), *found.warnings()]
     if same:
         return None, []
     return None, [f"on a grid of its own ({_words(volume.spacing_mm)} mm), brought to that of {frame.plan.reference}"]
 
 
-def _covered(volume: Volume, frame: _Frame, world: Affine | None, *, where: object) -> tuple[Mask, list[str]]:
+def _covered(volume: Volume, frame: _Frame, transform: Transform | None, *, where: object) -> tuple[Mask, list[str]]:
     """The foreground that an image reaches, and a note where it does not reach all."""
     reach = np.ones(volume.shape, dtype=np.bool_)
-    inside = frame.mask & resample(reach, volume.grid, frame.grid, nearest=True, fill=False, world=world)
+    inside = frame.mask & resample(reach, volume.grid, frame.grid, nearest=True, fill=False, transform=transform)
     if not inside.any():
         raise GeometryError(
             f"an image that overlaps the foreground of {frame.plan.reference}",

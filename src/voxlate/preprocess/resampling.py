@@ -14,34 +14,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.io.transforms import Transform, affine_as_itk
 from voxlate.volume import Affine, Grid
 
 LATTICE_TOLERANCE_VOXELS = 1e-3
 SMOOTH_FROM_FACTOR = 1.2
 
 
-def index_map(source: Grid, target: Grid, world: Affine | None = None) -> Affine:
-    """The matrix ``(4, 4)`` from voxel indices of ``target`` to those of ``source``.
+def index_map(source: Grid, target: Grid, transform: Transform | None = None) -> Affine:
+    """The matrix ``(4, 4)`` from voxel indices of ``target`` to those of ``source``, without deformation.
 
     Args:
         source: Where values are read.
         target: Where they are wanted.
-        world: From the target's world to the source's world, RAS+ mm (what registration found); ``None``: the same.
+        transform: From the target's world to the source's world (what registration found); ``None``: the same.
     """
-    middle = target.affine if world is None else world @ target.affine
+    middle = target.affine if transform is None else transform.world @ target.affine
     return np.asarray(np.linalg.inv(source.affine) @ middle)
 
 
-def same_lattice(source: Grid, target: Grid, world: Affine | None = None) -> bool:
+def same_lattice(source: Grid, target: Grid, transform: Transform | None = None) -> bool:
     """Whether every voxel of ``target`` coincides with a voxel of ``source``, or of its lattice continued."""
-    return _exact_map(source, target, world) is not None
+    return _exact_map(source, target, transform) is not None
 
 
-def covers(source: Grid, target: Grid, world: Affine | None = None) -> bool:
-    """Whether every voxel centre of ``target`` lies in a voxel of ``source``."""
+def covers(source: Grid, target: Grid, transform: Transform | None = None) -> bool:
+    """Whether every voxel centre of ``target`` lies in a voxel of ``source``; of a deformation that is not said."""
+    if transform is not None and transform.deformation is not None:
+        return False
     ends = [(0, n - 1) for n in target.shape]
     corners = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]], dtype=np.float64)
-    index = (corners @ index_map(source, target, world).T)[:, :3]
+    index = (corners @ index_map(source, target, transform).T)[:, :3]
     slack = 0.5 + LATTICE_TOLERANCE_VOXELS
     return bool((index >= -slack).all() and (index <= np.array(source.shape) - 1 + slack).all())
 
@@ -53,7 +56,7 @@ def resample(
     *,
     nearest: bool = False,
     fill: float = 0.0,
-    world: Affine | None = None,
+    transform: Transform | None = None,
 ) -> NDArray[Any]:
     """An image at the voxels of another grid.
 
@@ -63,19 +66,21 @@ def resample(
         target: The grid that it is wanted on.
         nearest: Take the nearest voxel, for label maps and masks; the dtype is kept.
         fill: Value where ``source`` does not reach.
-        world: From the target's world to the source's world, RAS+ mm.
+        transform: From the target's world to the source's world.
 
     Returns:
         Voxels on ``target``: on a shared lattice in the dtype of ``array`` (a view where nothing is to be filled), else
         float32, or the dtype of ``array`` if ``nearest``.
     """
-    exact = _exact_map(source, target, world)
+    exact = _exact_map(source, target, transform)
     if exact is not None:
         return _move(array, target, exact, fill)
-    index = index_map(source, target, world)
-    if nearest:
-        return _interpolate(array, target, index, nearest=True, fill=fill)
-    return _interpolate(_smoothed(array, index), target, index, nearest=False, fill=fill)
+    index = index_map(source, target, transform)
+    chain = affine_as_itk(index)
+    if transform is not None and transform.deformation is not None:
+        chain = _chain(source, target, transform)
+    image = array if nearest else _smoothed(array, index)
+    return _interpolate(image, target, chain, nearest=nearest, fill=fill)
 
 
 def spacing_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
@@ -98,9 +103,11 @@ def crop_grid(grid: Grid, start: tuple[int, int, int], shape: tuple[int, int, in
     return Grid(shape, affine)
 
 
-def _exact_map(source: Grid, target: Grid, world: Affine | None) -> NDArray[np.int64] | None:
+def _exact_map(source: Grid, target: Grid, transform: Transform | None) -> NDArray[np.int64] | None:
     """The index map in whole numbers, if it is a reordering, flip and shift to within the tolerance."""
-    index = index_map(source, target, world)
+    if transform is not None and transform.deformation is not None:
+        return None
+    index = index_map(source, target, transform)
     whole = np.rint(index)
     turn = np.abs(whole[:3, :3])
     if not ((turn.sum(axis=0) == 1).all() and (turn.sum(axis=1) == 1).all()):
@@ -145,21 +152,33 @@ def _smoothed(array: NDArray[Any], index: Affine) -> NDArray[np.float32]:
     return np.asarray(gaussian_filter(array.astype(np.float32, copy=False), sd, mode="nearest"))
 
 
-def _interpolate(array: NDArray[Any], target: Grid, index: Affine, *, nearest: bool, fill: float) -> NDArray[Any]:
-    """SimpleITK in index space: both grids become unit lattices, and the index map is the transform."""
+def _chain(source: Grid, target: Grid, transform: Transform) -> Any:  # noqa: ANN401
+    """From voxel indices of ``target`` to those of ``source``; ITK applies the last of a list first."""
+    import SimpleITK as sitk  # noqa: N813
+
+    ends = affine_as_itk(np.asarray(np.linalg.inv(source.affine), dtype=np.float64)), affine_as_itk(target.affine)
+    return sitk.CompositeTransform([ends[0], transform.as_itk(), ends[1]])
+
+
+def _interpolate(
+    array: NDArray[Any],
+    target: Grid,
+    chain: Any,  # noqa: ANN401
+    *,
+    nearest: bool,
+    fill: float,
+) -> NDArray[Any]:
+    """SimpleITK in index space: both grids become unit lattices, and ITK's transform is between them."""
     import SimpleITK as sitk  # noqa: N813
 
     dtype = array.dtype
     plain = array.view(np.uint8) if dtype == np.bool_ else array
     # SimpleITK wants (k, j, i), which for an array in Fortran order is free.
     moving = sitk.GetImageFromArray(np.ascontiguousarray(plain.T))
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(index[:3, :3].ravel().tolist())
-    transform.SetTranslation(index[:3, 3].tolist())
     resampler = sitk.ResampleImageFilter()
     resampler.SetSize(list(target.shape))
     resampler.SetInterpolator(sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear)
     resampler.SetDefaultPixelValue(float(fill))
-    resampler.SetTransform(transform)
+    resampler.SetTransform(chain)
     result: NDArray[Any] = sitk.GetArrayFromImage(resampler.Execute(moving)).T
     return result.view(np.bool_) if dtype == np.bool_ else result

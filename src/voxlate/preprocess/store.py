@@ -1,8 +1,9 @@
 """The prepared store: prepared cases on disk, compressed in blocks, so that a cohort need not fit into memory.
 
-A folder per plan holds a folder per case: one blosc2 file per contrast and one for the mask, and ``case.json`` with
-their SHA-256, the grid and the scalings. A case is keyed by the SHA-256 of its input files, the plan and the code that
-prepared it: where one of them changed, or a stored byte did, the case is prepared anew and the log says why.
+A folder per plan holds a folder per case: one blosc2 file per contrast and one for the mask, one transform of ITK's
+per contrast that was registered, and ``case.json`` with their SHA-256, the grid and the scalings. A case is keyed by
+the SHA-256 of its input files, the plan and the code that prepared it: where one of them changed, or a stored byte
+did, the case is prepared anew and the log says why.
 
 Every file appears whole, ``case.json`` last, and names depend on the key alone. Two processes that prepare the same
 case therefore write the same bytes, and neither needs to wait for the other.
@@ -26,7 +27,7 @@ from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from voxlate import derivation
 from voxlate._version import __version__
@@ -37,6 +38,7 @@ from voxlate.derivation import files_of
 from voxlate.errors import ReadError, UsageError
 from voxlate.io.atomic import check_writable, write_bytes
 from voxlate.io.reading import file_digest
+from voxlate.io.transforms import Transform, write_transform
 from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
@@ -68,11 +70,16 @@ class _CaseRecord(StrictModel):
     code: str
     arrays: dict[str, _FileRecord]
     mask: _FileRecord
+    transforms: dict[str, _FileRecord] = Field(default_factory=dict)
     grid: _GridRecord
     source_grid: _GridRecord
     trailing_axes: int
     scalings: dict[str, Scaling]
     notes: tuple[str, ...]
+
+    def files(self) -> tuple[_FileRecord, ...]:
+        """All files of the case but this one."""
+        return (*self.arrays.values(), self.mask, *self.transforms.values())
 
 
 class StoredArray:
@@ -226,6 +233,10 @@ class PreparedStore:
             for name, array in prepared.arrays.items()
         }
         mask = _write(folder / f"foreground-{key}.b2nd", np.asarray(prepared.mask))
+        transforms = {
+            name: _write_transform(folder / f"{name}-{key}.tfm", transform)
+            for name, transform in prepared.transforms.items()
+        }
         record = _CaseRecord(
             case_id=case.id,
             inputs=inputs,
@@ -233,6 +244,7 @@ class PreparedStore:
             code=code_digest(),
             arrays=arrays,
             mask=mask,
+            transforms=transforms,
             grid=_grid_record(prepared.grid),
             source_grid=_grid_record(prepared.source_grid),
             trailing_axes=prepared.trailing_axes,
@@ -242,8 +254,8 @@ class PreparedStore:
         values = record.model_dump(mode="json")
         text = json.dumps({"digest": _digest(values), "record": values}, indent=1)
         write_bytes(folder / "case.json", text.encode())
-        kept = {file.name for file in (*arrays.values(), mask)}
-        for path in folder.glob("*-*.b2nd"):
+        kept = {file.name for file in record.files()}
+        for path in (*folder.glob("*-*.b2nd"), *folder.glob("*-*.tfm")):
             if path.name not in kept and not path.name.startswith("."):
                 path.unlink(missing_ok=True)
 
@@ -262,7 +274,7 @@ class PreparedStore:
         if record.case_id != case_id or record.plan != self._plan_key:
             return None, "case.json belongs to something else"
         if case_id not in self._open:
-            for file in (*record.arrays.values(), record.mask):
+            for file in record.files():
                 if _file_sha256(folder / file.name) != file.sha256:
                     return None, f"{file.name} is damaged"
         return record, None
@@ -321,6 +333,11 @@ def _write(path: Path, array: NDArray[Any]) -> _FileRecord:
     packed = blosc2.asarray(np.ascontiguousarray(array), chunks=chunks, blocks=blocks, cparams=settings).to_cframe()
     write_bytes(path, packed)
     return _FileRecord(name=path.name, sha256=hashlib.sha256(packed).hexdigest())
+
+
+def _write_transform(path: Path, transform: Transform) -> _FileRecord:
+    write_transform(transform, path)
+    return _FileRecord(name=path.name, sha256=_file_sha256(path) or "")
 
 
 def _open(path: Path) -> Any:  # noqa: ANN401
