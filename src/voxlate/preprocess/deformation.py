@@ -54,7 +54,8 @@ def deform(
         seed: Draws the samples.
 
     Returns:
-        ``None`` if the gain does not hold on samples that it was not found with.
+        ``None`` if other samples than those that it was found with do not confirm the gain: noise can always be bent
+        to resemble noise.
     """
     inside = np.ones(fixed.shape, dtype=np.bool_) if mask is None else mask
     onto = resample(moving, moving_grid, fixed_grid, transform=Transform(world))

@@ -63,8 +63,10 @@ class Alignment:
     def describe(self) -> tuple[str, str]:
         """A sentence of what came of it, and one with the matrix, for provenance."""
         moved = f"moved by {self.movement.mean_mm:.2f} mm on average, {self.movement.largest_mm:.2f} mm at most"
-        if self.kind == "deformable":
+        if self.transform.deformation is not None:
             moved += f", volumes to {self.movement.smallest_volume:.2f} to {self.movement.largest_volume:.2f} times"
+        elif self.kind == "deformable":
+            moved += ", rigidly: no deformation was confirmed by other samples"
         gain = f"mutual information {self.similarity_before:.4f} before, {self.similarity:.4f} after"
         rows = "; ".join(" ".join(f"{value:.6g}" for value in row) for row in self.transform.world[:3])
         matrix = f"from the reference's world to its own (RAS+ mm) [{rows}]"

@@ -57,7 +57,9 @@ def train(
     Raises:
         VoxlateError: If the data set or the recipe is refused, or training cannot go on.
     """
+    from voxlate.reporting.alignment import publish_alignment
     from voxlate.reporting.training import FigureDrawer
+    from voxlate.training.run import RunFolder
     from voxlate.training.train import train_run
 
     resolved = resolve_recipe(recipe)
@@ -66,6 +68,7 @@ def train(
     train_run(Path(data), resolved, folder, resume=resume, observers=watchers, report=report)
     FigureDrawer(folder / "figures", resolved).finish(folder / "log.jsonl")
     _reconstructions(folder, resolved)
+    publish_alignment(Path(data), RunFolder(folder))
     return folder
 
 
