@@ -13,7 +13,7 @@ MEANINGS: dict[str, str] = {
     "Recipe.search": "What `voxlate tune` may try.",
     "PlanOptions.spacing_mm": "Voxel spacing of the prepared arrays along right, front, head; `null`: from the cohort.",
     "PlanOptions.reference": "The contrast that gives the grid; `null`: the first source, or its first operand.",
-    "PlanOptions.grids": "What happens to a contrast on another grid: refuse the case, resample, or register first.",
+    "PlanOptions.grids": "What happens to a contrast on another grid: refuse the case, resample, or register it first.",
     "PlanOptions.mask": "How the foreground is found.",
     "PlanOptions.crop_margin_mm": "Prepared arrays reach this far beyond the foreground.",
     "PlanOptions.normalise": "From a contrast to its normalisation; those not named get the one of their kind.",
