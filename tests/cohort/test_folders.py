@@ -39,6 +39,35 @@ def test_two_files_for_one_contrast_are_both_left_out(tmp_path: Path) -> None:
     assert "T1w.nii.gz" in _reasons(tmp_path)["T1.nii.gz"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("T1.nii.gz", "T2.nii.gz"),
+        ("p_T1.nii.gz", "T2.mha", "notes.nii.gz"),
+        ("sub-01_ses-1_T1w.nii.gz", "sub-01_ses-1_FLAIR.nii.gz"),
+    ],
+)
+def test_the_folder_of_a_case_is_a_data_set_of_one(tmp_path: Path, names: tuple[str, ...]) -> None:
+    touch(*(tmp_path / "p" / name for name in names))
+    (case,) = index_cohort(tmp_path / "p").cases
+    assert (case.id, len(case.paths)) == ("p", 2)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a_T1.nii.gz", "b_T2.nii.gz"),
+        ("a_T1.nii.gz", "a_T2.nii.gz", "b_T1.nii.gz"),
+        ("T1.nii.gz", "t1w.nii.gz"),
+        ("a.nii.gz", "b.nii.gz"),
+    ],
+)
+def test_images_of_several_cases_in_one_folder_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    touch(*(tmp_path / "p" / name for name in names))
+    with pytest.raises(CohortError, match="lies in the root"):
+        index_cohort(tmp_path / "p")
+
+
 def test_what_fits_nowhere_is_left_out_with_its_reason(tmp_path: Path) -> None:
     touch(
         tmp_path / "T1.nii.gz",

@@ -43,8 +43,9 @@ def index_folders(root: Path) -> Cohort:
             in_root.append(path)
         else:
             left_out.append(LeftOut(path, "lies deeper than one folder per case"))
-    if len(in_root) == len(listing.images) and _are_one_case(in_root):
-        folders[root.resolve().name] = in_root
+    name = root.resolve().name
+    if len(in_root) == len(listing.images) and _are_one_case(name, in_root):
+        folders[name] = in_root
     else:
         reason = "lies in the root; images lie in one folder per case"
         left_out.extend(LeftOut(path, reason) for path in in_root)
@@ -70,8 +71,10 @@ def _place_folder(name: str, paths: list[Path]) -> list[Placed | LeftOut]:
     return items
 
 
-def _are_one_case(paths: list[Path]) -> bool:
-    named = [(before.casefold(), found.name) for before, found in map(split_name, map(volume_stem, paths)) if found]
+def _are_one_case(name: str, paths: list[Path]) -> bool:
+    """Whether the files differ in the contrast alone, apart from the folder's name that some may begin with."""
+    parts = [split_name(volume_stem(path), case=name) for path in paths]
+    named = [(before.casefold(), found.name) for before, found in parts if found]
     return len({before for before, _ in named}) == 1 and len({contrast for _, contrast in named}) == len(named)
 
 
