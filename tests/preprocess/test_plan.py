@@ -105,6 +105,15 @@ def test_a_plan_is_readable_and_survives_the_round_trip(tmp_path: Path) -> None:
         Plan.from_yaml(plan.to_yaml() + "surprise: 1\n", where="plan.yaml")
 
 
+@pytest.mark.parametrize("grids", ["refuse", "resample", "rigid", "affine"])
+def test_a_plan_from_before_deformable_registration_still_loads(tmp_path: Path, grids: str) -> None:
+    fingerprint = take_fingerprint(cohort(tmp_path), ["t1", "t2"], options=PlanOptions())
+    text = make_plan(fingerprint, PlanOptions(), source=["t1"], target="t2").to_yaml()
+    old = text.replace("grids: resample", f"grids: {grids}").replace("derive: {}\n", "")
+    assert "derive" not in old
+    assert Plan.from_yaml(old).grids == grids
+
+
 def test_the_reference_must_exist_in_use(tmp_path: Path) -> None:
     fingerprint = take_fingerprint(cohort(tmp_path), ["t1", "t2"], options=PlanOptions())
     with pytest.raises(UsageError, match="one of the sources"):
