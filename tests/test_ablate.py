@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import voxlate
 from voxlate.bundle import read_bundle
@@ -42,6 +44,15 @@ TERM = "loss.lesion_mask"
 
 def tiny() -> Recipe:
     return resolve_recipe("genc2022-t1c-to-t1", overrides=TINY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums differ in their last digit with the number of threads; the command that is killed has one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
