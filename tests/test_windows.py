@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import blosc2
 import numpy as np
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from voxlate.config import WindowOptions
 from voxlate.errors import UsageError
-from voxlate.windows import Box, Padding, Stitcher, Window, bounding_box
+from voxlate.windows import Box, Stitcher, Window, bounding_box
 
 lengths = st.integers(1, 23)
 shapes = st.tuples(lengths, lengths, lengths)
@@ -143,15 +143,17 @@ def test_neighbouring_slices_come_in_order_and_repeat_at_the_ends(axis: int) -> 
     assert sample[:, 0, 0].tolist() == [0, 0, 1, 2, 3, 100, 100, 101, 102, 103]
     assert window.cut(number, box)[:, 0, 0].tolist() == [0, 0, 1, 2, 3]
     assert window.cut_centre(both, box)[:, 0, 0].tolist() == [1, 101]
-    mirrored = Window(window.options, padding="reflect")
+    mirrored = Window(window.options.model_copy(update={"padding": "mirror"}))
     assert mirrored.cut(number, box)[:, 0, 0].tolist() == [1, 0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("padding", "expected"), [("edge", [0, 0, 0, 1, 2, 3, 3, 3]), ("reflect", [2, 1, 0, 1, 2, 3, 2, 1])]
+    ("padding", "expected"), [("edge", [0, 0, 0, 1, 2, 3, 3, 3]), ("mirror", [2, 1, 0, 1, 2, 3, 2, 1])]
 )
-def test_image_continues_beyond_its_edge_and_the_mask_does_not(padding: Padding, expected: list[int]) -> None:
-    window = Window(WindowOptions(kind="volume"), padding=padding)
+def test_image_continues_beyond_its_edge_and_the_mask_does_not(
+    padding: Literal["edge", "mirror"], expected: list[int]
+) -> None:
+    window = Window(WindowOptions(kind="volume", padding=padding))
     line = np.arange(4).reshape(4, 1, 1)
     box = Box((-2, 0, 0), (8, 1, 1))
     assert window.cut(line, box)[0, :, 0, 0].tolist() == expected
@@ -236,3 +238,34 @@ def test_arrays_on_disk_are_read_by_the_block() -> None:
 def test_unusable_windows_are_refused(options: dict[str, Any], call: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         make(**options).cover((4, 4, 4), **call)
+
+
+@pytest.mark.parametrize("kind", ["slices", "patches", "volume"])
+def test_margin_gives_the_border_mirrored_context_and_changes_no_place(kind: str) -> None:
+    size = (6, 6, 6) if kind == "patches" else None
+    window = Window(WindowOptions.model_validate({"kind": kind, "size": size, "margin": 2, "padding": "mirror"}))
+    image = np.random.default_rng(0).normal(size=(8, 7, 5)).astype(np.float32)
+    boxes = window.cover(image.shape)
+    spatial = [axis for axis in range(3) if axis != window.axis]
+    assert [min(box.start[axis] for box in boxes) for axis in spatial] == [-2] * len(spatial)
+    assert [max(box.stop[axis] for box in boxes) for axis in spatial] == [image.shape[axis] + 2 for axis in spatial]
+    stitcher = Stitcher(window, channels=1, shape=image.shape)
+    for box in boxes:
+        stitcher.add(box, window.cut_centre(image, box))
+    np.testing.assert_allclose(stitcher.result()[0], image, rtol=0, atol=1e-6)
+    context = window.cut(image, boxes[0])[0]
+    np.testing.assert_array_equal(context[:2], context[3:5][::-1])
+    drawn = window.draw(image.shape, rng=np.random.default_rng(1))
+    assert all(drawn.start[axis] >= -2 and drawn.stop[axis] <= image.shape[axis] + 2 for axis in range(3))
+
+
+def test_window_of_several_axes_is_one_window_per_view() -> None:
+    options = WindowOptions(kind="slices", axis=(2, 0, 1), neighbours=1, combine="weights")
+    assert {name: view.axis for name, view in options.views.items()} == {"axial": 2, "sagittal": 0, "coronal": 1}
+    assert {view.neighbours for view in options.views.values()} == {1}
+    assert WindowOptions(axis=0).views == {}
+    with pytest.raises(UsageError, match="one axis"):
+        Window(options)
+    for bad in ({"axis": [2]}, {"axis": [2, 2]}, {"kind": "volume", "axis": [0, 1]}, {"combine": "network"}):
+        with pytest.raises(ValueError, match=r"axes|combine"):
+            WindowOptions.model_validate(bad)

@@ -20,6 +20,10 @@ from voxlate.contrast import DERIVED, get_contrast
 from voxlate.derivation import Derivations, files_of
 from voxlate.errors import UsageError
 
+Axis = Literal[0, 1, 2]
+VIEWS: dict[Axis, str] = {0: "sagittal", 1: "coronal", 2: "axial"}
+"""From an axis of the RAS-oriented volume to the name of the slices that are stacked along it."""
+
 
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys, NaN and infinity."""
@@ -100,14 +104,21 @@ class WindowOptions(StrictModel):
 
     ``slices`` on ``axis`` (0, 1, 2 of the RAS-oriented volume: sagittal, coronal, axial) with ``neighbours`` slices on
     each side as further channels (0: 2-D, k > 0: 2.5-D); ``patches`` of ``size`` voxels; or the whole ``volume``.
-    ``size`` for slices is the in-plane crop during training (``None``: the whole slice).
+    ``size`` for slices is the in-plane crop during training (``None``: the whole slice). With several axes, as
+    ``[2, 0, 1]``, each view has a network of its own and ``combine`` says how their volumes become one.
     """
 
     kind: Literal["slices", "patches", "volume"] = "slices"
-    axis: Literal[0, 1, 2] = 2
+    axis: Axis | tuple[Axis, ...] = 2
     neighbours: int = Field(0, ge=0, le=16)
     size: tuple[int, ...] | None = None
     overlap: float = Field(0.5, ge=0, lt=1)
+    margin: int = Field(0, ge=0, description="voxels of context around what is predicted, also beyond the image")
+    padding: Literal["edge", "mirror"] = Field("edge", description="how images are continued beyond their edge")
+    combine: Literal["mean", "weights", "network"] = Field(
+        "mean",
+        description="of several views: their mean, their mean with learned weights, or a small 3-D network over them",
+    )
 
     @model_validator(mode="after")
     def _size_fits_kind(self) -> Self:
@@ -115,6 +126,24 @@ class WindowOptions(StrictModel):
         if len(self.size or ()) not in wanted:
             raise ValueError(f"size of a window of {self.kind} must have {' or '.join(map(str, wanted))} numbers")
         return self
+
+    @model_validator(mode="after")
+    def _axes_fit_kind(self) -> Self:
+        if isinstance(self.axis, tuple):
+            if self.kind != "slices":
+                raise ValueError(f"several axes are for slices, not for a window of {self.kind}")
+            if len(set(self.axis)) < max(2, len(self.axis)):
+                raise ValueError("several axes must be two or three that differ; write one axis as a number")
+        elif self.combine != "mean":
+            raise ValueError("combine is for several axes, as [2, 0, 1]")
+        return self
+
+    @property
+    def views(self) -> dict[str, WindowOptions]:
+        """From the name of each view, ``axial`` say, to its window on one axis; empty unless there are several."""
+        if not isinstance(self.axis, tuple):
+            return {}
+        return {VIEWS[axis]: self.model_copy(update={"axis": axis, "combine": "mean"}) for axis in self.axis}
 
 
 class Augmentation(StrictModel):
@@ -152,6 +181,9 @@ class Training(StrictModel):
     figure_every: int = Field(1000, ge=1, description="steps between figures")
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
     monitor: str = Field("mae", description="validation metric that chooses the best checkpoint")
+    combination_steps: int = Field(
+        400, ge=1, description="steps that fit the combination of several views, if it learns"
+    )
     patience: int | None = Field(None, ge=1, description="validations without a better value before stopping early")
     tensorboard: bool = False
     augmentation: Augmentation = Augmentation()

@@ -8,7 +8,9 @@ sees of it:
 - ``patches``: boxes of a fixed size; the whole ``volume``: one box. The sample has three spatial axes.
 
 Boxes may reach beyond the array: images are continued by replication of the edge or by mirroring, masks are empty
-there. In inference, overlapping predictions are averaged with Gaussian weights, a standard deviation of 1/8 of the box
+there. With a ``margin``, boxes cover that many voxels more on every side, so that what is predicted at a border has
+context, mirrored where the image ends (the overlap-tile strategy of Ronneberger et al. 2015, arXiv:1505.04597). In
+inference, overlapping predictions are averaged with Gaussian weights, a standard deviation of 1/8 of the box
 as in nnU-Net (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). MONAI's importance map is not used: it takes
 seconds to import for a product of three exponentials, and raises small weights to 1e-3, which at the corners of a
 patch is a step.
@@ -29,7 +31,6 @@ from voxlate.errors import UsageError
 from voxlate.volume import extent
 
 Triple = tuple[int, int, int]
-Padding = Literal["edge", "reflect"]
 _SD_OF_SIZE = 1 / 8
 
 
@@ -68,11 +69,10 @@ class Window:
     """How samples are cut out of volumes and predictions put back.
 
     Args:
-        options: Kind, axis, neighbours, size and overlap.
-        padding: How an image is continued beyond its edge: the edge's value, or mirrored at the edge voxel.
+        options: Kind, one axis, neighbours, size, overlap, margin and padding.
 
     Raises:
-        UsageError: If neighbours are asked for in a window that is not one of slices.
+        UsageError: If neighbours are asked for in a window that is not one of slices, or it has several axes.
 
     Example:
         >>> window = Window(WindowOptions(kind="slices", axis=2))
@@ -80,7 +80,7 @@ class Window:
         [(0, 0, 0), (0, 0, 1)]
     """
 
-    def __init__(self, options: WindowOptions, *, padding: Padding = "edge") -> None:
+    def __init__(self, options: WindowOptions) -> None:
         if options.kind != "slices" and options.neighbours:
             raise UsageError(
                 "no neighbouring slices beside 3-D windows",
@@ -88,13 +88,16 @@ class Window:
                 where="window.neighbours",
                 remedy="Use kind slices, or neighbours 0.",
             )
+        if isinstance(options.axis, tuple):
+            raise UsageError(
+                "one axis",
+                came=str(list(options.axis)),
+                where="window.axis",
+                remedy="Only networks that learn slice by slice can have several views.",
+            )
         self.options = options
-        self.padding: Padding = padding
-
-    @property
-    def axis(self) -> int | None:
+        self.axis: int | None = options.axis if options.kind == "slices" else None
         """The axis that slices are counted along; ``None`` for 3-D windows."""
-        return self.options.axis if self.options.kind == "slices" else None
 
     @property
     def dims(self) -> Literal[2, 3]:
@@ -133,14 +136,16 @@ class Window:
         """
         limits = self._limits(self.options.size if self.options.kind == "patches" and tile is None else tile)
         spans = []
+        margin = self.options.margin
         for axis, (n, (low, high)) in enumerate(zip(shape, _ends(shape, within), strict=True)):
             if axis == self.axis:
                 spans.append([(start, 1) for start in range(low, high)])
                 continue
-            size = _round_up(min(high - low, limits[axis] or high - low), divisor)
+            room = high - low + 2 * margin
+            size = _round_up(min(room, limits[axis] or room), divisor)
             step = max(1, int(size * (1 - self.options.overlap)))
-            count = 1 + max(0, -(-(high - low - size) // step))
-            first, last = _place(low, high, size=size, length=n)
+            count = 1 + max(0, -(-(room - size) // step))
+            first, last = _place(low - margin, high + margin, size=size, ends=(-margin, n + margin))
             spans.append([(round(start), size) for start in np.linspace(first, last, count)])
         return [_box(*zip(*ends, strict=True)) for ends in product(*spans)]
 
@@ -149,15 +154,16 @@ class Window:
     ) -> Box:
         """A random box for training, uniform over ``within`` (the whole array if not given).
 
-        Its size is the window's ``size``, or that of ``within`` where none is given, rounded up to multiples of
-        ``divisor``; it reaches beyond ``within`` only where it does not fit in it, and beyond the array only where it
-        does not fit in that.
+        Its size is the window's ``size``, or that of ``within`` with the margin where none is given, rounded up to
+        multiples of ``divisor``; it reaches beyond ``within`` by more than the margin only where it does not fit in it,
+        and as far beyond the array only where it does not fit in that.
         """
         limits = self._limits(self.options.size)
         spans = []
         for axis, (n, (low, high)) in enumerate(zip(shape, _ends(shape, within), strict=True)):
-            size = 1 if axis == self.axis else _round_up(limits[axis] or high - low, divisor)
-            first, last = _place(low, high, size=size, length=n)
+            margin = 0 if axis == self.axis else self.options.margin
+            size = 1 if axis == self.axis else _round_up(limits[axis] or high - low + 2 * margin, divisor)
+            first, last = _place(low - margin, high + margin, size=size, ends=(-margin, n + margin))
             spans.append((int(rng.integers(first, last + 1)), size))
         return _box(*zip(*spans, strict=True))
 
@@ -177,7 +183,7 @@ class Window:
         if self.axis is not None:
             start[self.axis] -= neighbours
             stop[self.axis] += neighbours
-        block = _read(array, start=start, stop=stop, padding=self.padding)
+        block = _read(array, start=start, stop=stop, mirrored=self.options.padding == "mirror")
         if self.axis is None:
             return np.ascontiguousarray(block)
         block = np.moveaxis(block, 1 + self.axis, 1)
@@ -257,7 +263,7 @@ def _gaussian(size: int) -> NDArray[np.float32]:
     return np.exp(-0.5 * place**2).astype(np.float32)
 
 
-def _read(array: Sliceable, *, start: Sequence[int], stop: Sequence[int], padding: Padding) -> NDArray[Any]:
+def _read(array: Sliceable, *, start: Sequence[int], stop: Sequence[int], mirrored: bool) -> NDArray[Any]:
     """The block ``[start, stop)`` of an array ``(i, j, k)`` or ``(c, i, j, k)`` as ``(c, i, j, k)``."""
     shape = array.shape[-3:]
     inside = tuple(slice(max(0, a), min(n, b)) for a, b, n in zip(start, stop, shape, strict=True))
@@ -267,7 +273,9 @@ def _read(array: Sliceable, *, start: Sequence[int], stop: Sequence[int], paddin
     if not any(side for ends in beyond for side in ends):
         return block
     widths = [(0, 0), *beyond]
-    return np.pad(block, widths) if block.dtype == np.bool_ else np.pad(block, widths, mode=padding)
+    if block.dtype == np.bool_:
+        return np.pad(block, widths)
+    return np.pad(block, widths, mode="reflect" if mirrored else "edge")
 
 
 def _ends(shape: Sequence[int], within: Box | None) -> list[tuple[int, int]]:
@@ -275,12 +283,13 @@ def _ends(shape: Sequence[int], within: Box | None) -> list[tuple[int, int]]:
     return [(max(0, a), min(n, b)) for a, b, n in zip(box.start, box.stop, shape, strict=True)]
 
 
-def _place(low: int, high: int, *, size: int, length: int) -> tuple[int, int]:
-    """First and last start of a box of ``size`` for the span ``[low, high)`` of an axis with ``length`` voxels."""
+def _place(low: int, high: int, *, size: int, ends: tuple[int, int]) -> tuple[int, int]:
+    """First and last start of a box of ``size`` for the span ``[low, high)`` of an axis from end to end."""
     if size <= high - low:
         return low, high - size
+    first, last = ends
     start = low - (size - (high - low)) // 2
-    start = min(max(start, 0), length - size) if size <= length else -((size - length) // 2)
+    start = min(max(start, first), last - size) if size <= last - first else first - (size - (last - first)) // 2
     return start, start
 
 

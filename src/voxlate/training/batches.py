@@ -108,7 +108,7 @@ def training_samples(
     window = Window(recipe.window)
     if recipe.window.size is None:
         largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
-        size = tuple(n for axis, n in enumerate(largest) if axis != window.axis)
+        size = tuple(n + 2 * window.options.margin for axis, n in enumerate(largest) if axis != window.axis)
         window = Window(recipe.window.model_copy(update={"size": size}))
     return TrainingSamples(store, recipe, window, divisor, boxes, labelled)
 
