@@ -30,7 +30,8 @@ from typing import Any
 from voxlate.catalogue import pick
 from voxlate.config import Recipe, load_recipe, parse_setting
 from voxlate.evaluation.fidelity import FOREGROUND
-from voxlate.evaluation.variants import MODEL, ScoredRun, held_out, score_variants
+from voxlate.evaluation.variants import ScoredRun, held_out, score_variants
+from voxlate.inference.model import MODEL
 from voxlate.phantoms import PhantomOptions, make_cohort
 from voxlate.phantoms.scans import image_grid
 from voxlate.reporting.canvas import to_png

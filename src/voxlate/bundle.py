@@ -21,8 +21,8 @@ from pydantic import ValidationError
 
 from voxlate._version import __version__
 from voxlate.catalogue import build
-from voxlate.config import Recipe, StrictModel, describe, parse_recipe, parse_yaml
-from voxlate.errors import BundleError
+from voxlate.config import Recipe, StrictModel, WindowOptions, describe, parse_recipe, parse_yaml
+from voxlate.errors import BundleError, UsageError
 from voxlate.io.atomic import write_bytes, write_text
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
     from voxlate.methods.interface import Translator
+    from voxlate.methods.multi_view import MultiView
 
 MEMBERS = (
     "weights.safetensors",
@@ -173,16 +174,37 @@ def read_bundle(path: Path) -> Bundle:
         raise _refusal(folder, "a plan and a fingerprint that this version knows", describe(error)) from error
 
 
-def build_translator(recipe: Recipe, plan: Plan) -> Translator:
-    """The recipe's method for the channels that its contrasts and window give, with fresh weights.
+def build_translator(recipe: Recipe, plan: Plan) -> Translator | MultiView:
+    """The recipe's method for the channels that its contrasts and window give, with fresh weights; one per view.
 
     Raises:
-        UsageError: If the method, network or loss, or an option of one, is unknown.
+        UsageError: If the method, network or loss, or an option of one, is unknown, or a method that does not train
+            is to have several views.
     """
+    from voxlate.methods import NetworkMethod
+    from voxlate.methods.multi_view import MultiView, combination_of
+
+    views = {name: _build(recipe, plan, window) for name, window in recipe.window.views.items()}
+    if not views:
+        return _build(recipe, plan, recipe.window)
+    learning = {name: view for name, view in views.items() if isinstance(view, NetworkMethod)}
+    if len(learning) < len(views):
+        raise UsageError(
+            "a method that trains a network, for several views",
+            came=repr(recipe.method.name),
+            where="window.axis",
+            remedy="Give one axis.",
+        )
+    return MultiView(
+        learning, combination=combination_of(recipe, data_range=plan.normalisers[recipe.target].data_range)
+    )
+
+
+def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
     from voxlate.methods import METHODS
     from voxlate.windows import Window
 
-    window = Window(recipe.window)
+    window = Window(options)
     return build(
         METHODS,
         recipe.method,

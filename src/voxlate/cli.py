@@ -180,10 +180,16 @@ def ablate(
 @app.command()
 def compare(
     data: Data,
-    recipes: Annotated[list[str], typer.Option("--recipe", help="A built-in recipe, or a YAML file; twice or more.")],
+    recipes: Annotated[
+        list[str],
+        typer.Option("--recipe", help="A built-in recipe, a pattern as 'zhao-*', or a YAML file; may be repeated."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")],
     seeds: Annotated[int, typer.Option(help="Runs of each recipe, with consecutive seeds.", min=1)] = 1,
-    settings: Settings = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="[RECIPE:]A.B=VALUE", help="A field of all recipes, or of one; may be repeated."),
+    ] = None,
 ) -> None:
     """Train recipes for one target on one split and put them into one table; the same command again goes on."""
     from voxlate import verbs

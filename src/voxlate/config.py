@@ -139,6 +139,22 @@ class WindowOptions(StrictModel):
         return self
 
     @property
+    def dims(self) -> Literal[2, 3]:
+        """Number of spatial axes of a sample."""
+        return 2 if self.kind == "slices" else 3
+
+    @property
+    def in_words(self) -> str:
+        """What a sample is, for pages: ``axial slices``, ``axial, sagittal and coronal slices combined by mean``."""
+        if self.kind != "slices":
+            return "the whole volume" if self.kind == "volume" else "patches"
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        *first, last = (VIEWS[axis] for axis in axes)
+        beside = f" with {self.neighbours} neighbours on each side" if self.neighbours else ""
+        combined = f", combined by {self.combine}" if first else ""
+        return f"{', '.join(first)} and {last} slices{beside}{combined}" if first else f"{last} slices{beside}"
+
+    @property
     def views(self) -> dict[str, WindowOptions]:
         """From the name of each view, ``axial`` say, to its window on one axis; empty unless there are several."""
         if not isinstance(self.axis, tuple):

@@ -62,7 +62,7 @@ def _model(path: Path) -> dict[str, Any]:
         "derived": formulas(bundle.plan.source, bundle.plan.derive),
         "target": bundle.recipe.target,
         "method": bundle.recipe.method.model_dump(),
-        "window": bundle.recipe.window.kind,
+        "window": bundle.recipe.window.in_words,
         "trained_on_cases": bundle.fingerprint.cases,
         "scores": dict(bundle.scores),
     }

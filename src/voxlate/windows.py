@@ -102,7 +102,7 @@ class Window:
     @property
     def dims(self) -> Literal[2, 3]:
         """Number of spatial axes of a sample."""
-        return 3 if self.axis is None else 2
+        return self.options.dims
 
     @property
     def lateral_axis(self) -> int | None:

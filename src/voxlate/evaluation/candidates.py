@@ -19,7 +19,7 @@ from voxlate.config import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
-from voxlate.inference.model import Model, load_model
+from voxlate.inference.model import MODEL, Model, load_model
 from voxlate.io import read_provenance, read_volume
 from voxlate.methods.lookup import Lookup
 from voxlate.preprocess.fingerprint import take_fingerprint
@@ -56,8 +56,8 @@ class Candidate(Protocol):
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """The cases to score: ``test`` for those the model has not seen, ``all`` for every one."""
 
-    def predict(self, case: Case) -> tuple[Volume, Scaling]:
-        """The prediction as written, and the scaling that made it physical."""
+    def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
+        """The prediction as written under ``model``, before it that of each view, and the scaling of all."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,11 @@ class ModelCandidate:
             "model": bundle.recipe.name,
             "model digest": bundle.digest,
             "paper": bundle.recipe.paper or "none",
-            "method": f"{bundle.recipe.method.name}, windows of {bundle.recipe.window.kind}",
+            "method": f"{bundle.recipe.method.name}, {bundle.recipe.window.in_words}",
             "trained on": f"{bundle.fingerprint.cases} cases, seed {bundle.recipe.training.seed}",
         }
+        if model.view_weights:
+            facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in model.view_weights.items())
         return cls(model, bundle.recipe.name, bundle.plan, Lookup.from_arrays(bundle.lookup()), facts)
 
     def what_cases(self, split: str) -> str:
@@ -92,9 +94,12 @@ class ModelCandidate:
         """All cases, or those of whose source images the bundle has seen none, told by their hashes."""
         return list(cohort.cases) if split == "all" else self.model.unseen(cohort.cases)
 
-    def predict(self, case: Case) -> tuple[Volume, Scaling]:
+    def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
         """Translates the case."""
-        return self.model.translate(self.model.prepare(case)), self.plan.normalisers[self.plan.target].inverse
+        prepared = self.model.prepare(case)
+        views = self.model.predict_views(prepared)
+        volumes = {name: self.model.restore(array, prepared) for name, array in views.items()}
+        return volumes, self.plan.normalisers[self.plan.target].inverse
 
 
 @dataclass(frozen=True)
@@ -155,14 +160,14 @@ class FolderCandidate:
             logger.warning("translated images do not tell what their model has seen: every one is scored")
         return [case for case in cohort.cases if case.id in self.predictions]
 
-    def predict(self, case: Case) -> tuple[Volume, Scaling]:
+    def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
         """Reads the image; a scaling that its sidecar does not tell is taken from its own values."""
         path = self.predictions[case.id]
         provenance = read_provenance(path)
         volume = read_volume(path, contrast=get_contrast(self.plan.target))
         if provenance is not None and provenance.scaling is not None:
-            return volume, Scaling.model_validate(provenance.scaling)
-        return volume, self.plan.normalisers[self.plan.target].inverse
+            return {MODEL: volume}, Scaling.model_validate(provenance.scaling)
+        return {MODEL: volume}, self.plan.normalisers[self.plan.target].inverse
 
 
 def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:

@@ -38,7 +38,8 @@ class Comparison:
         case_id: The case.
         source: The first source, normalised.
         truth: What the target truly looks like; like the predictions background outside the foreground.
-        methods: From a method (``identity``, ``lookup``, ``model``) to its prediction.
+        methods: From a method (``identity``, ``lookup``, ``model``, before it the views of one that has several) to its
+            prediction.
         mask: The foreground.
         labels: The case's label map, zero outside the foreground, if it has one.
         spacing_mm: Spacing along i, j, k.
@@ -62,13 +63,13 @@ class Comparison:
         return self.unit == CONTRASTS["ct"].unit
 
 
-def compare(case: Case, plan: Plan, predicted: Volume, *, scaling: Scaling, lookup: Lookup) -> Comparison:
-    """Brings a prediction, the baselines and the truth of a case onto the source's own grid.
+def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling: Scaling, lookup: Lookup) -> Comparison:
+    """Brings predictions, the baselines and the truth of a case onto the source's own grid.
 
     Args:
         case: With sources and true target.
         plan: How source and target are normalised; its spacing is not used.
-        predicted: The target as it was written: on the source's grid, in physical units.
+        predicted: From a method to the target as it was written: on the source's grid, in physical units.
         scaling: What made the prediction physical: ``normalised = (value - offset) / scale``.
         lookup: The fitted baseline.
 
@@ -78,8 +79,9 @@ def compare(case: Case, plan: Plan, predicted: Volume, *, scaling: Scaling, look
     native = plan.model_copy(update={"spacing_mm": None})
     prepared = prepare_case(case, native, contrasts=(*plan.source, plan.target))
     source = np.asarray(prepared.arrays[plan.source[0]])
-    onto = resample(predicted.array, predicted.grid, prepared.grid, fill=scaling.offset)
-    methods: dict[str, Array] = {"identity": source, "lookup": lookup.apply(source), "model": scaling.apply(onto)}
+    methods: dict[str, Array] = {"identity": source, "lookup": lookup.apply(source)}
+    for name, volume in predicted.items():
+        methods[name] = scaling.apply(resample(volume.array, volume.grid, prepared.grid, fill=scaling.offset))
     truth = np.asarray(prepared.arrays[plan.target])
     contrast, normaliser = get_contrast(plan.target), plan.normalisers[plan.target]
     unit, data_range, outside = NORMALISED, normaliser.data_range, np.float32(0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import METRICS, SLICE_METRICS, whole_slices
+from voxlate.metrics import CONTINUITY_METRICS, METRICS, SLICE_METRICS, whole_slices
 from voxlate.metrics.metric import Image, Mask, Metric, check_images
 from voxlate.metrics.structural_similarity import RADIUS
 from voxlate.volume import extent
@@ -104,6 +104,23 @@ def score_slices(
         )
         for region, counted in masks.items()
         for name, metric in SLICE_METRICS.items()
+    ]
+
+
+def score_continuity(
+    prediction: Image, truth: Image, *, mask: Mask, data_range: float, unit: str, case: str, method: str
+) -> list[Score]:
+    """Whether a volume holds together: every metric of ``CONTINUITY_METRICS``, in the foreground; as ``score_case``."""
+    return [
+        Score(
+            case,
+            FOREGROUND,
+            method,
+            name,
+            metric(prediction, truth, mask=mask, data_range=data_range),
+            metric.unit(unit),
+        )
+        for name, metric in CONTINUITY_METRICS.items()
     ]
 
 

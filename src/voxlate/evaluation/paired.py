@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from voxlate.evaluation.fidelity import FOREGROUND, LESION
 from voxlate.evaluation.scores import find_metric
 from voxlate.evaluation.statistics import compare_cases, holm
-from voxlate.evaluation.variants import MODEL, ScoredRun
+from voxlate.evaluation.variants import ScoredRun
+from voxlate.inference.model import MODEL
 
 QUESTIONS = ("mae", "ssim", "psnr", "ssim_masked_image")
 WORDS = {

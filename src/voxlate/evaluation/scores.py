@@ -8,8 +8,18 @@ from dataclasses import dataclass
 
 from voxlate.catalogue import pick
 from voxlate.errors import UsageError
-from voxlate.metrics import CT_METRICS, MASKED_METRICS, METRICS, PATH_METRICS, SLICE_METRICS, Better, Metric
+from voxlate.metrics import (
+    CONTINUITY_METRICS,
+    CT_METRICS,
+    MASKED_METRICS,
+    METRICS,
+    PATH_METRICS,
+    SLICE_METRICS,
+    Better,
+    Metric,
+)
 
+_KNOWN = {**METRICS, **SLICE_METRICS, **CONTINUITY_METRICS, **MASKED_METRICS, **CT_METRICS, **PATH_METRICS}
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
 
@@ -50,7 +60,7 @@ def find_metric(name: str) -> Metric:
     Raises:
         UsageError: If there is none.
     """
-    return pick({**METRICS, **SLICE_METRICS, **MASKED_METRICS, **CT_METRICS, **PATH_METRICS}, name, what="metric")
+    return pick(_KNOWN, name, what="metric")
 
 
 def gain(better: Better) -> int:

@@ -26,19 +26,22 @@ from voxlate.evaluation.scores import BASELINES, Score
 from voxlate.evaluation.scoring import Failed, score_cases, score_masked_images, score_volumes
 from voxlate.evaluation.tables import read_scores, write_scores
 from voxlate.evaluation.tomography import score_ct
+from voxlate.inference.model import MODEL
 from voxlate.io import file_digest
 from voxlate.training.run import RunFolder
 from voxlate.training.setup import load_cohort
 from voxlate.training.variants import VariantRun
 
 logger = logging.getLogger(__name__)
-MODEL = "model"
 ProgressReport = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """The scores of one run of a study on the held-out cases; methods are ``identity``, ``lookup`` and ``model``."""
+    """The scores of one run of a study on the held-out cases.
+
+    Methods are ``identity``, ``lookup``, ``model``, and the views of a model that has several.
+    """
 
     variant: str
     seed: int
@@ -91,18 +94,26 @@ def score_variants(
     return scored, list(failed.items())
 
 
-def mean_over_seeds(runs: Sequence[ScoredRun]) -> list[Score]:
+def mean_over_seeds(runs: Sequence[ScoredRun], *, views: bool = False) -> list[Score]:
     """One score per case, region and metric: of each variant the mean over its seeds, of each baseline its own.
 
     A value that is not available in one run is not available at all, so that all means are over the same seeds.
     Baselines come first, then the variants, the last one first: what was taken away reads before what stands.
+
+    Args:
+        runs: The scored runs.
+        views: Whether the views of a variant that has several are methods of their own, ``<variant>, axial`` say.
     """
     merged = [score for score in runs[0].scores if score.method in BASELINES]
     for variant in reversed(list(dict.fromkeys(run.variant for run in runs))):
-        tables = [_of_model(run) for run in runs if run.variant == variant]
-        for key, score in tables[0].items():
-            values = [table[key].value if key in table else math.nan for table in tables]
-            merged.append(replace(score, method=variant, value=float(np.mean(values))))
+        mine = [run for run in runs if run.variant == variant]
+        others = [score.method for score in mine[0].scores if score.method not in {*BASELINES, MODEL}]
+        for method in dict.fromkeys([*(others if views else []), MODEL]):
+            tables = [_of_method(run, method) for run in mine]
+            name = variant if method == MODEL else f"{variant}, {method}"
+            for key, score in tables[0].items():
+                values = [table[key].value if key in table else math.nan for table in tables]
+                merged.append(replace(score, method=name, value=float(np.mean(values))))
     return merged
 
 
@@ -114,13 +125,13 @@ def by_seed(runs: Sequence[ScoredRun]) -> dict[int, list[Score]]:
         table.setdefault(run.seed, []).extend(
             replace(score, method=run.variant) if score.method == MODEL else score
             for score in run.scores
-            if first or score.method == MODEL
+            if score.method == MODEL or (first and score.method in BASELINES)
         )
     return table
 
 
-def _of_model(run: ScoredRun) -> dict[tuple[str, str, str], Score]:
-    return {(s.case, s.region, s.metric): s for s in run.scores if s.method == MODEL}
+def _of_method(run: ScoredRun, method: str) -> dict[tuple[str, str, str], Score]:
+    return {(s.case, s.region, s.metric): s for s in run.scores if s.method == method}
 
 
 def _score_run(

@@ -17,12 +17,14 @@ from voxlate.config import Reading, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import lacking
 from voxlate.errors import BundleError, UsageError
-from voxlate.inference.predict import Predictor, predictor
+from voxlate.inference.predict import MultiViewPredictor, Predictor, predictor
 from voxlate.io import file_digest
 from voxlate.methods.arithmetic import channels_last, pick_device
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.volume import Volume
-from voxlate.windows import Window
+
+MODEL = "model"
+"""What tables call the prediction of the model itself, beside those of baselines and views."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Model:
     """
 
     bundle: Bundle
-    predict: Predictor
+    predict: Predictor | MultiViewPredictor
     name: str
 
     @property
@@ -92,6 +94,19 @@ class Model:
         sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
         return np.asarray(self.predict(sources, prepared.mask)[0])
 
+    def predict_views(self, prepared: PreparedCase) -> dict[str, NDArray[np.float32]]:
+        """What each view predicts, and last ``model``, their combination; only ``model`` if there is one view."""
+        if not isinstance(self.predict, MultiViewPredictor):
+            return {MODEL: self.predict_normalised(prepared)}
+        sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
+        views = self.predict.by_view(sources, prepared.mask)
+        return {**views, MODEL: self.predict.combine(views, prepared.mask)[0]}
+
+    @property
+    def view_weights(self) -> dict[str, float]:
+        """How much each view counts where they are weighed; empty for one view."""
+        return self.predict.weights if isinstance(self.predict, MultiViewPredictor) else {}
+
     def restore(self, array: NDArray[np.float32], prepared: PreparedCase) -> Volume:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""
         target = self.bundle.recipe.target
@@ -117,8 +132,7 @@ def load_model(path: Path, *, device: torch.device | None = None) -> Model:
                 where=bundle.folder,
                 remedy="The bundle was put together from two models; get it again.",
             ) from error
-        dims = Window(bundle.recipe.window).dims
-        translator = channels_last(translator.to(device).eval(), dims=dims)
+        translator = channels_last(translator.to(device).eval())
     predict = predictor(bundle.recipe, translator, device=device, precision="fp32")
     return Model(bundle, predict, name=bundle.recipe.name)
 

@@ -1,30 +1,43 @@
 """Prediction: a translator over one prepared case, window by window.
 
 Only what lies inside the foreground's bounding box is computed. Windows that do not fit into memory are made smaller
-until they do; the result is the same up to the borders that a smaller window sees.
+until they do; the result is the same up to the borders that a smaller window sees. A method with several views predicts
+a volume in each, and a combination makes one of them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voxlate.config import Recipe, WindowOptions
+from voxlate.config import VIEWS, Recipe, WindowOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError
 from voxlate.methods.arithmetic import Precision, computing_in, memory_format
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.interface import Translator
+from voxlate.methods.interface import Trainable, Translator
+from voxlate.methods.multi_view import MultiView
+from voxlate.networks.combination import WeightedMean
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
 logger = logging.getLogger(__name__)
 SMALLEST_WINDOW = 32
+COMBINED = WindowOptions(kind="patches", size=(96, 96, 96), overlap=0.25)
+"""How the volumes of several views are cut for their combination, which sees no farther than a few voxels."""
+
+
+class CasePredictor(Protocol):
+    """Whatever predicts a whole prepared case."""
+
+    def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """The target ``(channels, i, j, k)`` of the sources ``(i, j, k)``, normalised; see ``Predictor``."""
 
 
 @dataclass(frozen=True)
@@ -118,16 +131,63 @@ class Predictor:
         return prediction[0].float().cpu().numpy()
 
 
-def predictor(recipe: Recipe, translator: Translator, *, device: torch.device, precision: Precision) -> Predictor:
-    """The predictor of a recipe's translator."""
-    divisor = int(getattr(translator, "divisor", 1))
+@dataclass(frozen=True)
+class MultiViewPredictor:
+    """A predictor per view and what combines their volumes.
+
+    Attributes:
+        views: From the name of a view to its predictor.
+        combination: From the views' predictions, as sources, to the one volume.
+    """
+
+    views: Mapping[str, Predictor]
+    combination: Predictor
+
+    def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """As ``Predictor``: the combination of all views."""
+        return self.combine(self.by_view(sources, mask), mask)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much each view counts in a combination that weighs them; empty for one by a network."""
+        network = getattr(self.combination.translator, "network", None)
+        found = network.weights.tolist() if isinstance(network, WeightedMean) else []
+        return dict(zip(self.views, found, strict=False))
+
+    def by_view(self, sources: Sequence[Sliceable], mask: Sliceable) -> dict[str, NDArray[np.float32]]:
+        """What each view predicts, ``(i, j, k)``."""
+        return {name: view(sources, mask)[0] for name, view in self.views.items()}
+
+    def combine(self, predictions: Mapping[str, Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """The one volume ``(1, i, j, k)`` of the views' predictions."""
+        return self.combination([predictions[name] for name in self.views], mask)
+
+
+def predictor(
+    recipe: Recipe, method: Translator | Trainable, *, device: torch.device, precision: Precision
+) -> Predictor | MultiViewPredictor:
+    """The predictor of a recipe's method."""
     fill = fills_background(recipe)
-    return Predictor(translator, recipe.window, divisor, device=device, precision=precision, fill=fill)
+    if isinstance(method, MultiView):
+        views = {
+            name: Predictor(
+                part, recipe.window.views[name], part.divisor, device=device, precision=precision, fill=fill
+            )
+            for name, part in method.parts.items()
+        }
+        return MultiViewPredictor(views, combiner(method.combination, device=device))
+    divisor = int(getattr(method, "divisor", 1))
+    return Predictor(cast("Translator", method), recipe.window, divisor, device=device, precision=precision, fill=fill)
+
+
+def combiner(translator: Translator, *, device: torch.device) -> Predictor:
+    """The predictor of a combination of views; always in float32, since it costs little."""
+    return Predictor(translator, COMBINED, 1, device=device)
 
 
 def fills_background(recipe: Recipe) -> bool:
-    """Whether a recipe's networks see a filled background: always, but where a label map goes in, which has its own."""
-    return all(get_contrast(name).kind != "label" for name in recipe.source)
+    """Whether a recipe's networks see a filled background: not where a source has its own, as a label map or a view."""
+    return all(name not in VIEWS.values() and get_contrast(name).kind != "label" for name in recipe.source)
 
 
 def _out_of_memory(error: BaseException) -> bool:

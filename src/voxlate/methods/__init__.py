@@ -1,8 +1,8 @@
 """The catalogue of methods: from a name to a function that builds one.
 
 Each takes ``dims``, ``source_channels``, ``target_channels``, ``loss`` and ``data_range``, then options of its own, by
-keyword, and returns a ``Translator``; one that learns is a ``Trainable``. To add a method, write one file and list its
-function here: the contract suite of the tests runs over this dictionary.
+keyword, and returns a ``Translator``; one that learns is a ``NetworkMethod``. To add a method, write one file and list
+its function here: the contract suite of the tests runs over this dictionary.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from voxlate.methods.adversarial import adversarial
 from voxlate.methods.identity import identity
 from voxlate.methods.image_analogy import image_analogy
-from voxlate.methods.interface import Batch, Trainable, Translator
+from voxlate.methods.interface import Batch, NetworkMethod, Trainable, Translator
 from voxlate.methods.lookup import lookup
 from voxlate.methods.regression import regression
 from voxlate.methods.style_transfer import style_transfer
@@ -26,4 +26,4 @@ METHODS: dict[str, Callable[..., Translator]] = {
     "lookup": lookup,
 }
 
-__all__ = ["METHODS", "Batch", "Trainable", "Translator"]
+__all__ = ["METHODS", "Batch", "NetworkMethod", "Trainable", "Translator"]

@@ -39,7 +39,7 @@ from voxlate.losses.adversarial import (
     patches_seen,
 )
 from voxlate.methods.arithmetic import channels_last
-from voxlate.methods.interface import Batch, Trainable, count_parameters
+from voxlate.methods.interface import Batch, NetworkMethod, count_parameters
 from voxlate.methods.optimisation import make_optimiser
 from voxlate.networks import DISCRIMINATORS, NETWORKS
 
@@ -121,10 +121,10 @@ class Opponent:
             network = build(
                 DISCRIMINATORS, self.choice, what="discriminator", dims=self.dims, in_channels=self.channels
             )
-        return channels_last(network, dims=self.dims)
+        return channels_last(network)
 
 
-class Adversarial(Trainable):
+class Adversarial(NetworkMethod):
     """A generator and what it is trained against; see ``adversarial``.
 
     Attributes:

@@ -47,10 +47,12 @@ def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
         yield
 
 
-def channels_last(module: Module, *, dims: int) -> Module:
+def channels_last(module: Module) -> Module:
     """The module with its convolution weights laid out channels-last, which oneDNN and cuDNN compute fastest."""
-    # torch types memory_format per overload; both formats are valid here.
-    return module.to(memory_format=memory_format(dims))  # type: ignore[call-overload, no-any-return]
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.ndim in {4, 5}:
+            tensor.data = tensor.data.contiguous(memory_format=memory_format(tensor.ndim - 2))
+    return module
 
 
 def memory_format(dims: int) -> torch.memory_format:

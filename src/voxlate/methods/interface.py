@@ -1,7 +1,7 @@
 """The two interfaces of a method: it translates, and perhaps it learns.
 
-A ``Translator`` turns a source into a target. A ``Trainable`` adds what the training loop needs, and the loop knows
-nothing more::
+A ``Translator`` turns a source into a target. A ``Trainable`` has what the training loop needs, and the loop knows
+nothing more; a ``NetworkMethod`` is both::
 
     optimisers = method.optimisers(training)
     for optimiser, loss, parts in method.training_losses(batch):
@@ -39,12 +39,14 @@ class Batch:
         mask: ``(b, 1, *s)`` float32, 1 inside the foreground and 0 outside.
         labels: ``(b, 1, *s)`` label map, for losses that use one (a lesion mask, say); -1 everywhere in a sample whose
             case has none.
+        view: Which of the recipe's views the samples are cut in, counted from 0.
     """
 
     source: Tensor
     target: Tensor
     mask: Tensor
     labels: Tensor | None = None
+    view: int = 0
 
     def to(self, device: torch.device, *, memory_format: torch.memory_format = torch.preserve_format) -> Batch:
         """The same batch on a device; the source in the memory layout that the networks are fastest with."""
@@ -53,6 +55,7 @@ class Batch:
             target=self.target.to(device, non_blocking=True),
             mask=self.mask.to(device, non_blocking=True),
             labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
+            view=self.view,
         )
 
 
@@ -70,18 +73,45 @@ def count_parameters(module: nn.Module) -> int:
 
 
 class Trainable(nn.Module, ABC):
-    """A translator with parameters to learn.
+    """What learns, as the training loop knows it.
 
     Attributes:
         divisor: Spatial sizes of a sample must be multiples of it.
-        network: What maps source to target.
         loss: What compares prediction and target in training.
-        add_channel: The source channel that the network's output is added to; ``None`` for none.
     """
 
     divisor: int
-    network: nn.Module
     loss: WeightedLoss
+
+    def shipped_state(self) -> dict[str, Tensor]:
+        """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""
+        return self.state_dict()
+
+    @abstractmethod
+    def describe(self) -> dict[str, str]:
+        """What is trained, in words: from a part to its size."""
+
+    @abstractmethod
+    def optimisers(self, training: Training) -> list[Optimizer]:
+        """New optimisers for the method's parameters, which ``training_losses`` names from then on.
+
+        The loop saves and restores their state; their order is the same every time.
+        """
+
+    @abstractmethod
+    def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
+        """The (optimiser, loss, its named parts) of one step; each loss is computed when it is asked for."""
+
+
+class NetworkMethod(Trainable):
+    """A translator that learns: one network maps source to target.
+
+    Attributes:
+        network: What maps source to target.
+        add_channel: The source channel that the network's output is added to; ``None`` for none.
+    """
+
+    network: nn.Module
     add_channel: int | None = None
 
     def forward(self, source: Tensor) -> Tensor:
@@ -114,10 +144,6 @@ class Trainable(nn.Module, ABC):
         for last in [part for part in self.network.modules() if isinstance(part, Head)][-1:]:
             last.linear.weight.data.zero_()  # type: ignore[operator]  # a convolution
 
-    def shipped_state(self) -> dict[str, Tensor]:
-        """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""
-        return self.state_dict()
-
     @torch.no_grad()
     def predict(self, source: Tensor) -> Tensor:
         """As ``Translator.predict``: the network in evaluation mode, whatever mode it is in.
@@ -134,16 +160,5 @@ class Trainable(nn.Module, ABC):
         return prediction.float()
 
     def describe(self) -> dict[str, str]:
-        """What is trained, in words: from a part to its size."""
+        """The number of parameters of the network."""
         return {"network": f"{count_parameters(self.network):,} parameters"}
-
-    @abstractmethod
-    def optimisers(self, training: Training) -> list[Optimizer]:
-        """New optimisers for the method's parameters, which ``training_losses`` names from then on.
-
-        The loop saves and restores their state; their order is the same every time.
-        """
-
-    @abstractmethod
-    def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
-        """The (optimiser, loss, its named parts) of one step; each loss is computed when it is asked for."""

@@ -16,7 +16,7 @@ from voxlate.catalogue import build
 from voxlate.config import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
-from voxlate.methods.interface import Batch, Trainable
+from voxlate.methods.interface import Batch, NetworkMethod
 from voxlate.methods.optimisation import make_optimiser
 from voxlate.networks import NETWORKS
 
@@ -51,7 +51,7 @@ def regression(
     return method
 
 
-class Regression(Trainable):
+class Regression(NetworkMethod):
     """A network with the loss it is trained with; see ``regression``."""
 
     def __init__(self, network: nn.Module, *, loss: WeightedLoss) -> None:

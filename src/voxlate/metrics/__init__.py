@@ -1,7 +1,8 @@
 """Metrics on arrays, in float64, with mask and data range given.
 
-``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020; ``MASKED_METRICS`` are
-computed on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, and
+``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020; ``CONTINUITY_METRICS``
+say whether a volume holds together, and mean something for the whole foreground only; ``MASKED_METRICS`` are computed
+on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, and
 ``PATH_METRICS`` compare water-equivalent path lengths in place of images. Each entry is called
 ``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit and which direction is better. To
 add one, write the function and list it here; the contract suite tests it.
@@ -9,6 +10,7 @@ add one, write the function and list it here; the contract suite tests it.
 
 from functools import partial
 
+from voxlate.metrics.continuity import stitching
 from voxlate.metrics.hounsfield import bone_dice, psnr_in_range, tissue_regions
 from voxlate.metrics.metric import Better, Metric
 from voxlate.metrics.multi_scale import ms_ssim
@@ -35,6 +37,10 @@ SLICE_METRICS: dict[str, Metric] = {
     ),
 }
 
+CONTINUITY_METRICS: dict[str, Metric] = {
+    "stitching": Metric(stitching, "lower", "none", "stitching score"),
+}
+
 MASKED_METRICS: dict[str, Metric] = {
     "ssim_masked_image": Metric(ssim, "higher", "none", "SSIM of masked images"),
 }
@@ -57,6 +63,7 @@ PATH_METRICS: dict[str, Metric] = {
 }
 
 __all__ = [
+    "CONTINUITY_METRICS",
     "CT_METRICS",
     "MASKED_METRICS",
     "METRICS",
@@ -77,6 +84,7 @@ __all__ = [
     "slice_errors",
     "ssim",
     "ssim_map",
+    "stitching",
     "tissue_regions",
     "whole_slices",
 ]

@@ -21,8 +21,9 @@ from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.scoring import Failed, compare_case
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_summary
-from voxlate.evaluation.variants import MODEL, ScoredRun, by_seed, mean_over_seeds
+from voxlate.evaluation.variants import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row
+from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_bytes
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.contrasted import draw_contrasted

@@ -14,6 +14,7 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
+from voxlate.config import VIEWS
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
@@ -26,18 +27,20 @@ from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.tomography import score_ct
 from voxlate.evaluation.verdict import judge
+from voxlate.inference.model import MODEL
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes
 from voxlate.io.lock import hold
-from voxlate.metrics import CT_METRICS, PATH_METRICS, slice_errors
+from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, PATH_METRICS, slice_errors
 from voxlate.metrics.hounsfield import TISSUES
 from voxlate.preprocess.plan import Plan
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
+from voxlate.reporting.multi_view import compare_views, draw_views, say_views, view_names, view_section
 from voxlate.reporting.pages import Illustration, Report, write_report
 from voxlate.reporting.panels import Panel, draw_cases, draw_translation
 from voxlate.reporting.profiles import draw_slice_profile
 from voxlate.reporting.tiles import grey_window
-from voxlate.reporting.words import number
+from voxlate.reporting.words import metric_title, number
 
 ProgressReport = Callable[[str, int, int], None]
 SHOWN = ("mae", "psnr", "ssim")
@@ -130,19 +133,21 @@ def _score(
 def _keep(comparison: Comparison, path: Path) -> None:
     """Puts what a panel needs on disk, so that a cohort of any size can be scored before the cases are chosen."""
     labels = np.zeros(comparison.mask.shape, np.uint8) if comparison.labels is None else comparison.labels
-    np.savez(
-        path,
-        case=comparison.case_id,
-        source=comparison.source.astype(np.float16),
-        prediction=comparison.methods["model"].astype(np.float32),
-        identity=comparison.methods["identity"].astype(np.float32),
-        lookup=comparison.methods["lookup"].astype(np.float32),
-        truth=comparison.truth.astype(np.float32),
-        mask=comparison.mask,
-        labels=labels,
-        spacing_mm=comparison.spacing_mm,
-        unit=comparison.unit,
-    )
+    views = {name: comparison.methods[name].astype(np.float32) for name in VIEWS.values() if name in comparison.methods}
+    arrays: dict[str, Any] = {
+        **views,
+        "case": comparison.case_id,
+        "source": comparison.source.astype(np.float16),
+        "prediction": comparison.methods["model"].astype(np.float32),
+        "identity": comparison.methods["identity"].astype(np.float32),
+        "lookup": comparison.methods["lookup"].astype(np.float32),
+        "truth": comparison.truth.astype(np.float32),
+        "mask": comparison.mask,
+        "labels": labels,
+        "spacing_mm": comparison.spacing_mm,
+        "unit": comparison.unit,
+    }
+    np.savez(path, **arrays)
 
 
 def _write(
@@ -157,8 +162,11 @@ def _write(
 ) -> Evaluated:
     summary = summarise(scores)
     sentence = judge(summary, cases=candidate.what_cases(split)).sentence
+    views = compare_views(scores) if view_names(scores) else None
+    if views is not None:
+        sentence = f"{sentence} {say_views(views)}"
     write_scores(scores, out / "scores.csv")
-    write_summary(summary, out / "summary.json")
+    write_summary(summary if views is None else {**summary, "views": views["rows"]}, out / "summary.json")
     figures = out / "figures"
     figures.mkdir(exist_ok=True)
     for name, illustration in illustrations.items():
@@ -180,6 +188,7 @@ def _write(
                 "software": f"voxlate {__version__}",
             },
             warnings=[f"{case} could not be scored: {reason}" for case, reason in failed],
+            sections=[] if views is None else [view_section(views)],
         ),
     )
     return Evaluated(sentence, page, *_table(summary), failed=failed)
@@ -216,6 +225,8 @@ def _illustrate(candidate: Candidate, scores: list[Score], panels: Path) -> dict
             "By the MAE in the foreground, on one error scale.",
             to_png(draw_cases(drawn)),
         )
+    if view_names(scores):
+        figures["views"] = _views(drawn["median"], kept[chosen.median], scores)
     errors = _slice_errors(kept[chosen.median])
     figures["slices"] = Illustration(
         "Error slice by slice",
@@ -227,6 +238,29 @@ def _illustrate(candidate: Candidate, scores: list[Score], panels: Path) -> dict
             f"All cases: {region}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
         )
     return figures
+
+
+def _views(panel: Panel, values: Mapping[str, Any], scores: Sequence[Score]) -> Illustration:
+    """The median case by every view and by their combination."""
+    predictions = {name: values[name] for name in view_names(scores)} | {MODEL: values["prediction"]}
+    found = {(s.method, s.metric): s for s in scores if s.case == panel.case and s.region == FOREGROUND}
+    numbers = {
+        name: ", ".join(
+            f"{metric_title(metric)} {number(found[name, metric].value, metric=metric)}{_unit(found[name, metric])}"
+            for metric in ("mae", "stitching")
+        )
+        for name in predictions
+    }
+    return Illustration(
+        "Every view and their combination",
+        "What is put together from slices shows its seams in the other two planes. The stitching score says how much "
+        "more the error jumps along one axis than along the others.",
+        to_png(draw_views(panel, predictions, numbers=numbers)),
+    )
+
+
+def _unit(score: Score) -> str:
+    return "" if score.unit == NORMALISED else f" {score.unit}"
 
 
 def _slice_errors(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,7 +312,7 @@ def _numbers(case: str, scores: list[Score]) -> tuple[str, ...]:
     lines = []
     for method in ("model", "lookup"):
         values = [
-            f"{score.metric.upper()} {number(score.value)}{'' if score.unit == NORMALISED else ' ' + score.unit}"
+            f"{score.metric.upper()} {number(score.value)}{_unit(score)}"
             for score in scores
             if (score.case, score.region, score.method) == (case, FOREGROUND, method) and score.metric in SHOWN
         ]
@@ -290,7 +324,9 @@ def _table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ..
     """The summary's rows for a terminal: the metrics of volumes, of tissues the MAE alone."""
     rows: list[tuple[str, ...]] = []
     for row in summary["rows"]:
-        if row["metric"] in (("mae",) if row["region"] in TISSUES else (*SHOWN, *CT_METRICS, *PATH_METRICS)):
+        if row["metric"] in (
+            ("mae",) if row["region"] in TISSUES else (*SHOWN, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS)
+        ):
             low, high = row["interval"] or (None, None)
             interval = "" if low is None else f"{number(low)} to {number(high)}"
             mean = "" if row["mean"] is None else number(row["mean"])

@@ -16,12 +16,13 @@ from voxlate.errors import VoxlateError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.comparison import NORMALISED
 from voxlate.evaluation.fidelity import FOREGROUND, LESION
-from voxlate.evaluation.scores import extremes
+from voxlate.evaluation.scores import BASELINES, extremes
 from voxlate.evaluation.scoring import Failed, compare_case
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_summary
-from voxlate.evaluation.variants import MODEL, ScoredRun, by_seed, mean_over_seeds
+from voxlate.evaluation.variants import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row, judge
+from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_bytes, write_text
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
@@ -71,7 +72,7 @@ def write_comparison(contest: Contest, out: Path) -> Compared:
     Raises:
         WriteError: If a file could not be written.
     """
-    scores = mean_over_seeds(contest.scored)
+    scores = mean_over_seeds(contest.scored, views=True)
     summary = summarise(scores)
     seconds = {run.variant: _seconds(run, contest.cases[0]) for run in contest.runs if run.seed == contest.runs[0].seed}
     verdict = _verdict(summary, [run.variant for run in contest.runs])
@@ -185,9 +186,10 @@ def _report(
 
 def _illustrate(contest: Contest, scores: Sequence[Any]) -> Iterator[tuple[str, Illustration]]:
     variants = list(dict.fromkeys(run.variant for run in contest.runs))
+    whole = [score for score in scores if score.method in {*BASELINES, *variants}]  # without single views
     for region in (FOREGROUND, LESION):
-        if any(score.region == region for score in scores) and len(variants) + 2 <= MOST_BOXES:
-            picture = to_png(draw_box_plots(scores, region=region))
+        if any(score.region == region for score in whole) and len(variants) + 2 <= MOST_BOXES:
+            picture = to_png(draw_box_plots(whole, region=region))
             yield f"boxes_{region}", Illustration(f"All cases: {region}", "Every point is a case.", picture)
     chosen = extremes(scores, method=variants[0]).median
     panels = dict(_panels(contest, chosen))

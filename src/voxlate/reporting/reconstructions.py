@@ -43,7 +43,7 @@ def write_reconstructions(run: Path, file: Path) -> None:
         UsageError: If its method is another one.
     """
     model = load_model(run)
-    method, recipe = model.predict.translator, model.bundle.recipe
+    method, recipe = getattr(model.predict, "translator", None), model.bundle.recipe
     if not isinstance(method, StyleTransfer):
         raise UsageError("a run of style_transfer", came=recipe.method.name, where=run, remedy="Draw its figures.")
     axis = Window(recipe.window).axis

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from voxlate.evaluation.scores import BASELINES
 from voxlate.metrics import (
+    CONTINUITY_METRICS,
     CT_METRICS,
     MASKED_METRICS,
     METRICS,
@@ -16,8 +17,16 @@ from voxlate.metrics import (
     Better,
 )
 
-_METRICS = {**METRICS, **SLICE_METRICS, **MASKED_METRICS, **TASK_METRICS, **CT_METRICS, **PATH_METRICS}
-_SIMILARITIES = frozenset({"ssim", "ncc", "bone_dice", "ms_ssim_synthrad", *MASKED_METRICS, *TASK_METRICS})
+_METRICS = {
+    **METRICS,
+    **SLICE_METRICS,
+    **CONTINUITY_METRICS,
+    **MASKED_METRICS,
+    **TASK_METRICS,
+    **CT_METRICS,
+    **PATH_METRICS,
+}
+_SIMILARITIES = frozenset({"ssim", "ncc", "stitching", "bone_dice", "ms_ssim_synthrad", *MASKED_METRICS, *TASK_METRICS})
 _IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions
 _METHODS = {"lookup": "intensity lookup"}
 _MEANINGS = {
@@ -27,6 +36,7 @@ _MEANINGS = {
     "psnr": "peak signal-to-noise ratio",
     "ssim": "structural similarity, 1 is identical",
     "ncc": "normalised cross-correlation, 1 is identical up to scale",
+    "stitching": "how much more the error jumps from slice to slice along one axis than along the others, 0 to 1",
     "ssim_masked_image": "SSIM of images that are 0 outside the lesion, averaged over the foreground (Genc et al.): "
     "the zeros agree, so it flatters every method; to compare with the paper only",
     "bone_dice": "overlap of what is above 250 HU in prediction and truth, 1 is identical",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,11 +22,24 @@ from voxlate.inference.predict import fills_background
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
 from voxlate.preprocess.intensity import fill_outside
+from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
-from voxlate.preprocess.store import PreparedStore
 from voxlate.windows import Box, Window, bounding_box
 
 Sample = tuple[NDArray[np.float32], ...]
+
+
+class CaseStore(Protocol):
+    """Where prepared cases lie: the prepared store, or one that adds to it."""
+
+    @property
+    def plan(self) -> Plan:
+        """What the cases were prepared by."""
+
+    def __getitem__(self, case_id: str) -> PreparedCase:
+        """A case."""
+
+
 NO_LABELS = -1.0
 _ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what is drawn from it
 
@@ -37,15 +51,15 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
     Attributes:
         store: Where the prepared cases lie.
         recipe: What to draw and how to augment it.
-        window: How it is cut; every sample of the run has the same size.
+        windows: How it is cut, one per view; every sample of a view has the same size.
         divisor: Spatial sizes of a sample are multiples of it.
         boxes: From each training case to the bounding box of its foreground, ``None`` if that is empty.
         labelled: Whether samples carry label maps.
     """
 
-    store: PreparedStore
+    store: CaseStore
     recipe: Recipe
-    window: Window
+    windows: tuple[Window, ...]
     divisor: int
     boxes: Mapping[str, Box | None]
     labelled: bool = False
@@ -56,25 +70,27 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         return self.recipe.training.steps_per_epoch
 
     def __getitem__(self, step: int) -> Batch:
-        """Batch number ``step``, counted from 0 over all epochs."""
-        training = self.recipe.training
+        """Batch number ``step``, counted from 0 over all epochs; the views take turns."""
+        training, view = self.recipe.training, step % len(self.windows)
         epoch, number = divmod(step, self.steps_per_epoch)
         first = number * training.step_samples
-        samples = [self._sample(epoch, index) for index in range(first, first + training.step_samples)]
+        samples = [
+            self._sample(epoch, index, window=self.windows[view])
+            for index in range(first, first + training.step_samples)
+        ]
         source, target, mask, *labels = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
-        return Batch(source=source, target=target, mask=mask, labels=labels[0] if labels else None)
+        return Batch(source=source, target=target, mask=mask, labels=labels[0] if labels else None, view=view)
 
-    def _sample(self, epoch: int, index: int) -> Sample:
+    def _sample(self, epoch: int, index: int, *, window: Window) -> Sample:
         training = self.recipe.training
         turn = index // training.samples_per_case
         case_ids = list(self.boxes)
         round_, place = divmod(turn, len(case_ids))
         order = np.random.default_rng([training.seed, _ORDER, epoch, round_]).permutation(len(case_ids))
         rng = np.random.default_rng([training.seed, _SAMPLE, epoch, index])
-        return self._draw(self.store[case_ids[order[place]]], rng)
+        return self._draw(self.store[case_ids[order[place]]], window, rng)
 
-    def _draw(self, case: PreparedCase, rng: np.random.Generator) -> Sample:
-        window = self.window
+    def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Sample:
         box = window.draw(case.grid.shape, within=self.boxes[case.case_id], rng=rng, divisor=self.divisor)
         source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
         target = window.cut_centre(case.arrays[self.recipe.target], box)
@@ -83,21 +99,22 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )
         if self.labelled:  # moves with the mask, voxel by nearest voxel
-            mask = np.concatenate([mask, self._labels(case, box, like=mask)])
+            mask = np.concatenate([mask, _labels(case, window, box)])
         is_label = get_contrast(self.recipe.target).kind == "label"
         source, target, mask = apply_augmentation(drawn, source, target, mask, target_labels=is_label)
         mask, labels = mask[:1], mask[1:]
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
         return (seen, target, mask, labels) if self.labelled else (seen, target, mask)
 
-    def _labels(self, case: PreparedCase, box: Box, *, like: NDArray[np.float32]) -> NDArray[np.float32]:
-        if "labels" not in case.arrays:
-            return np.full_like(like, NO_LABELS)
-        return np.asarray(self.window.cut_centre(case.arrays["labels"], box), dtype=np.float32)
+
+def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]:
+    if "labels" not in case.arrays:
+        return np.full_like(window.cut_centre(case.mask, box), NO_LABELS, dtype=np.float32)
+    return np.asarray(window.cut_centre(case.arrays["labels"], box), dtype=np.float32)
 
 
 def training_samples(
-    store: PreparedStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int, labelled: bool = False
+    store: CaseStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int, labelled: bool = False
 ) -> TrainingSamples:
     """The batches of a run, with label maps if its losses use them.
 
@@ -105,12 +122,17 @@ def training_samples(
     samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
     """
     boxes = {case_id: bounding_box(store[case_id].mask) for case_id in case_ids}
-    window = Window(recipe.window)
-    if recipe.window.size is None:
-        largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
-        size = tuple(n + 2 * window.options.margin for axis, n in enumerate(largest) if axis != window.axis)
-        window = Window(recipe.window.model_copy(update={"size": size}))
-    return TrainingSamples(store, recipe, window, divisor, boxes, labelled)
+    largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
+    views = recipe.window.views.values() or [recipe.window]
+    windows = tuple(_sized(Window(options), largest) for options in views)
+    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled)
+
+
+def _sized(window: Window, largest: Sequence[int]) -> Window:
+    if window.options.size is not None:
+        return window
+    size = tuple(n + 2 * window.options.margin for axis, n in enumerate(largest) if axis != window.axis)
+    return Window(window.options.model_copy(update={"size": size}))
 
 
 def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:

@@ -37,7 +37,7 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
 **Not for diagnostic use.** Images made with this model are synthetic.
 
 - Paper: {recipe.paper or "none"}
-- Method: {recipe.method.name}, windows of {recipe.window.kind}{derived}
+- Method: {recipe.method.name}, {recipe.window.in_words}{derived}
 - Trained on: {fingerprint.cases} cases, spacing {_triple(fingerprint.spacing_mm)} mm, seed {recipe.training.seed}
 - Software: Voxlate {__version__}
 

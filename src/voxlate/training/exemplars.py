@@ -29,7 +29,7 @@ def choose_exemplars(samples: TrainingSamples, *, count: int) -> Batch:
     Raises:
         UsageError: If the window is not one of slices, or no case has any foreground.
     """
-    axis = samples.window.axis
+    axis = samples.windows[0].axis
     case_ids = [case_id for case_id, box in samples.boxes.items() if box is not None]
     if axis is None or not case_ids:
         raise UsageError(
@@ -44,7 +44,7 @@ def choose_exemplars(samples: TrainingSamples, *, count: int) -> Batch:
 
 
 def _sample(samples: TrainingSamples, case_id: str, *, share: float) -> Sequence[np.ndarray]:
-    window, recipe = samples.window, samples.recipe
+    window, recipe = samples.windows[0], samples.recipe
     case, around = samples.store[case_id], samples.boxes[case_id]
     box = _place(window, case.grid.shape, around, share=share, divisor=samples.divisor)
     source = np.concatenate([window.cut(case.arrays[name], box) for name in recipe.source])

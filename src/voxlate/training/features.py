@@ -19,7 +19,7 @@ from voxlate.inference.predict import fills_background
 from voxlate.losses import WeightedLoss
 from voxlate.losses.features import FeatureLoss, FeatureOptions
 from voxlate.methods.arithmetic import channels_last
-from voxlate.methods.interface import Trainable
+from voxlate.methods.interface import NetworkMethod
 from voxlate.networks import pretrained
 from voxlate.networks.activations import Activations, default_layers
 from voxlate.networks.feature_network import FeatureNetwork, Pictures
@@ -46,7 +46,7 @@ def attach_features(loss: WeightedLoss, setup: Setup) -> None:
         if isinstance(term, FeatureLoss):
             with torch.random.fork_rng(devices=[]):
                 network = _find(term.options, setup).to(setup.device)
-            channels_last(network, dims=network.dims)
+            channels_last(network)
             term.attach(network, autocast=torch.bfloat16 if setup.precision == "bf16" else None)
 
 
@@ -106,7 +106,7 @@ def features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _W
         )
     _check_takes_target(bundle, setup, where=where)
     translator = build_translator(bundle.recipe, bundle.plan)
-    if not isinstance(translator, Trainable):
+    if not isinstance(translator, NetworkMethod):
         raise UsageError(
             "a bundle with a trained network", came=f"the method {bundle.recipe.method.name}", where=where,
             remedy="Train a network that starts from the target.",

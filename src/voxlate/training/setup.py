@@ -21,14 +21,14 @@ from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
 from voxlate.methods.arithmetic import Precision, channels_last, pick_device, resolve_precision
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.interface import Trainable
+from voxlate.methods.interface import NetworkMethod, Trainable
+from voxlate.methods.multi_view import MultiView
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.features import attach_features
 from voxlate.training.run import RunFolder
 from voxlate.training.style import attach_style, name_networks
-from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)
 ProgressReport = Callable[[str, int, int], None]
@@ -61,6 +61,10 @@ class Setup:
     def precision(self) -> Precision:
         """In which precision training computes on this machine."""
         return resolve_precision(self.recipe.training.precision)
+
+    def of_view(self, name: str) -> Setup:
+        """The same for one view of several."""
+        return replace(self, recipe=self.recipe.model_copy(update={"window": self.recipe.window.views[name]}))
 
     def cases(self, part: str) -> list[Case]:
         """The cases of one part of the split."""
@@ -153,15 +157,19 @@ def build_method(setup: Setup) -> Trainable | Exemplary:
     if isinstance(translator, Exemplary):
         attach_style(translator, setup)
         return translator.to(setup.device)
-    if not isinstance(translator, Trainable):
+    if not isinstance(translator, NetworkMethod | MultiView):
         raise UsageError(
             "a method that learns",
             came=repr(setup.recipe.method.name),
             where="method.name",
             remedy="Use regression, say; the baselines are part of every evaluation.",
         )
-    attach_features(translator.loss, setup)
-    return channels_last(translator.to(setup.device), dims=Window(setup.recipe.window).dims)
+    if isinstance(translator, MultiView):
+        for name, view in translator.parts.items():
+            attach_features(view.loss, setup.of_view(name))
+    else:
+        attach_features(translator.loss, setup)
+    return channels_last(translator.to(setup.device))
 
 
 def build_trainable(setup: Setup) -> Trainable:

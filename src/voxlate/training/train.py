@@ -24,7 +24,8 @@ from voxlate.metrics import TASK_METRICS
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.card import model_card
-from voxlate.training.checkpoints import BEST, load_checkpoint, save_checkpoint
+from voxlate.training.checkpoints import BEST, State, load_checkpoint, save_checkpoint
+from voxlate.training.combining import combine_views
 from voxlate.training.exemplars import choose_exemplars
 from voxlate.training.journal import append_log
 from voxlate.training.loop import Job, Observer, fit
@@ -33,7 +34,6 @@ from voxlate.training.setup import ProgressReport, Setup, build_method, prepare,
 from voxlate.training.state import RunState
 from voxlate.training.task import Task, load_task
 from voxlate.training.validation import LESION_PREFIX, Validation, validate, validation_metric
-from voxlate.windows import Window
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,10 @@ def train_run(
                 logger.info("%s: %s", name, size)
             job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
             fit(RunState(method, recipe.training), run, job)
-        _write_result(setup, store, run)
+        best = _best(setup, run)
+        if setup.recipe.window.combine != "mean":
+            best = combine_views(setup, store, folder / "combination", best=best, report=report)
+        _write_result(setup, store, run, best=best)
     return run
 
 
@@ -108,7 +111,7 @@ def make_job(
         validate=partial(validate_method, setup, store, setup.validation_cases, task=task),
         lower_is_better=validation_metric(setup.recipe.training.monitor).better == "lower",
         device=setup.device,
-        memory_format=memory_format(Window(setup.recipe.window).dims),
+        memory_format=memory_format(setup.recipe.window.dims),
         precision=setup.precision,
         observers=observers,
     )
@@ -190,7 +193,12 @@ def validate_method(
     return result
 
 
-def _write_result(setup: Setup, store: PreparedStore, run: RunFolder) -> None:
+def _best(setup: Setup, run: RunFolder) -> State:
+    """The chosen weights with their scores.
+
+    Raises:
+        TrainingError: If no validation could choose any.
+    """
     best = load_checkpoint(run.checkpoints / BEST)
     if best is None:
         raise TrainingError(
@@ -199,6 +207,10 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder) -> None:
             where=run.folder,
             remedy="Check the validation cases' masks, or choose another training.monitor.",
         )
+    return best
+
+
+def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: State) -> None:
     scores = {
         "step": best["step"],
         "part": "validation" if setup.cases("validation") else "train",

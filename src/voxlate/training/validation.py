@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.catalogue import pick
-from voxlate.inference.predict import Predictor
+from voxlate.inference.predict import CasePredictor
 from voxlate.metrics import METRICS, TASK_METRICS, Metric
-from voxlate.preprocess.store import PreparedStore
+from voxlate.training.batches import CaseStore
 from voxlate.training.task import Task
 
 Array = NDArray[np.float32]
@@ -55,7 +55,7 @@ class Validation:
 
 
 def validate(
-    predict: Predictor, store: PreparedStore, case_ids: Sequence[str], *, data_range: float, task: Task | None = None
+    predict: CasePredictor, store: CaseStore, case_ids: Sequence[str], *, data_range: float, task: Task | None = None
 ) -> Validation:
     """Predicts and scores every validation case.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxlate.config import Recipe
+from voxlate.config import Recipe, recipe_names
 from voxlate.errors import UsageError
 from voxlate.verbs.learning import resolve_recipe
 from voxlate.verbs.progress import ProgressReport, silent
@@ -79,15 +80,17 @@ def compare(
     Args:
         data: A data set.
         recipes: Two or more, with the same target, first source and plan (but for spacing, margin and derived
-            contrasts), so that all are scored on the same images.
+            contrasts), so that all are scored on the same images. A pattern as ``zhao-*`` stands for the built-in
+            recipes that it fits.
         out: Gets a run per recipe and seed, scores, figures and the page.
-        overrides: Recipe fields that are changed in every recipe.
+        overrides: Recipe fields that are changed in every recipe, or in one: ``zhao-vnet-3d:training.batch_size``.
         seeds: How many seeds: that of the first recipe and those that follow it.
         report: Called with a stage and how much of it is done.
         observers: Who watches training.
 
     Raises:
-        UsageError: If two recipes share a name, or would be scored on other images.
+        UsageError: If two recipes share a name, a pattern or a field names none of them, or they would be scored on
+            other images.
         CohortError: If the data set is refused, or no case is held out.
         LockedError: If another process works there.
     """
@@ -95,7 +98,7 @@ def compare(
     from voxlate.reporting.leaderboard import Contest, write_comparison
     from voxlate.training.variants import Study
 
-    resolved = [resolve_recipe(recipe, overrides=overrides) for recipe in recipes]
+    resolved = _changed(_found(recipes), overrides or {})
     names = [recipe.name for recipe in resolved]
     if len(set(names)) < max(2, len(names)) or seeds < 1:
         raise UsageError(
@@ -110,6 +113,43 @@ def compare(
     with hold(folder, what="comparison"):
         runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
         return write_comparison(Contest(runs, scored, cases, failed), folder)
+
+
+def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:
+    """The recipes, with what each pattern stands for in its place."""
+    found: list[Recipe] = []
+    for recipe in recipes:
+        is_pattern = isinstance(recipe, str) and any(sign in recipe for sign in "*?[")
+        names = fnmatch.filter(recipe_names(), recipe) if isinstance(recipe, str) and is_pattern else [recipe]
+        if not names:
+            raise UsageError(
+                "a pattern that a built-in recipe fits",
+                came=repr(recipe),
+                where="--recipe",
+                remedy=f"There are {', '.join(recipe_names())}.",
+            )
+        found += [resolve_recipe(name) for name in names]
+    return found
+
+
+def _changed(recipes: Sequence[Recipe], overrides: Mapping[str, Any]) -> list[Recipe]:
+    """The recipes with the fields that are meant for all, and then those that name one of them."""
+    names = {recipe.name for recipe in recipes}
+    parted = {field: field.rpartition(":") for field in overrides}
+    unknown = sorted({name for name, colon, _ in parted.values() if colon and name not in names})
+    if unknown:
+        raise UsageError(
+            f"a field of all recipes, or of one of {', '.join(sorted(names))}",
+            came=", ".join(unknown),
+            where="--set",
+            remedy="Write RECIPE:FIELD=VALUE with the name of a recipe that is compared.",
+        )
+    changed = []
+    for recipe in recipes:
+        for_all = {field: overrides[field] for field, (_, colon, _) in parted.items() if not colon}
+        own = {inner: overrides[field] for field, (name, _, inner) in parted.items() if name == recipe.name}
+        changed.append(resolve_recipe(recipe, overrides={**for_all, **own}))
+    return changed
 
 
 def _writable(out: str | Path) -> Path:
