@@ -151,7 +151,7 @@ class MultiViewPredictor:
     def weights(self) -> dict[str, float]:
         """How much each view counts in a combination that weighs them; empty for one by a network."""
         network = getattr(self.combination.translator, "network", None)
-        found = network.weights.tolist() if isinstance(network, WeightedMean) else []
+        found = network.weights.detach().tolist() if isinstance(network, WeightedMean) else []
         return dict(zip(self.views, found, strict=False))
 
     def by_view(self, sources: Sequence[Sliceable], mask: Sliceable) -> dict[str, NDArray[np.float32]]:

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from voxlate.config import Augmentation, Recipe, WindowOptions
 from voxlate.inference.predict import MultiViewPredictor, combiner, predictor
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_bytes
-from voxlate.methods.arithmetic import channels_last, memory_format
+from voxlate.methods.arithmetic import memory_format
 from voxlate.methods.interface import Trainable
 from voxlate.methods.multi_view import COMBINATION, MultiView
 from voxlate.methods.regression import Regression
@@ -33,7 +32,7 @@ from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.batches import stream, training_samples
-from voxlate.training.checkpoints import BEST, State, load_checkpoint
+from voxlate.training.checkpoints import BEST, State, load_checkpoint, load_latest
 from voxlate.training.loop import Job, fit
 from voxlate.training.run import RunFolder
 from voxlate.training.setup import ProgressReport, Setup, build_method
@@ -116,14 +115,18 @@ def combine_views(setup: Setup, store: PreparedStore, folder: Path, *, best: Sta
     digest = file_digest(folder.parent / "checkpoints" / BEST)[:16]  # of other weights they are other volumes
     run = RunFolder(folder / digest)
     seen = ViewStore(store, run.folder / "views", tuple(predict.views))
-    seen.fill(list(dict.fromkeys([*learning, *choosing])), predict, report)
     recipe = _recipe(setup.recipe, seen.views)
-    torch.manual_seed(recipe.training.seed)
-    combination = channels_last(method.combination.to(setup.device)).train()
-    job = _job(setup, seen, recipe, learning=learning, choosing=choosing)
-    fit(RunState(combination, recipe.training), run, job)
-    shutil.rmtree(seen.folder, ignore_errors=True)
+    if not _is_over(run, recipe):
+        seen.fill(list(dict.fromkeys([*learning, *choosing])), predict, report)
+        job = _job(setup, seen, recipe, learning=learning, choosing=choosing)
+        fit(RunState(method.combination.train(), recipe.training), run, job)
+        shutil.rmtree(seen.folder, ignore_errors=True)
     return _better(recipe, best, load_checkpoint(run.checkpoints / BEST))
+
+
+def _is_over(run: RunFolder, recipe: Recipe) -> bool:
+    state = load_latest(run.checkpoints)
+    return state is not None and state["step"] >= (recipe.training.steps or 0)
 
 
 def _recipe(recipe: Recipe, views: tuple[str, ...]) -> Recipe:
