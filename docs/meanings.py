@@ -30,7 +30,7 @@ MEANINGS: dict[str, str] = {
     "SplitOptions.train": "Subject or case ids that must train.",
     "SplitOptions.validation": "Subject or case ids that must validate.",
     "SplitOptions.test": "Subject or case ids that are kept for the test.",
-    "WindowOptions.kind": "Slices (2-D and 2.5-D), patches (3-D), or the whole volume (3-D).",
+    "WindowOptions.kind": "Slices (2-D, 2.5-D), patches or the whole volume (3-D); `auto`: the volume if it fits.",
     "WindowOptions.axis": "Axis that slices are stacked along: 0 sagittal, 1 coronal, 2 axial.",
     "WindowOptions.neighbours": "Slices on each side that go in as further channels; 0 is 2-D, more is 2.5-D.",
     "WindowOptions.size": "Voxels of a sample in training: two numbers for slices, three for patches; `null`: all.",

@@ -38,6 +38,7 @@ def test_a_recipe_is_the_same_after_yaml() -> None:
         ({"training": {"steps": 0}}, "training.steps"),
         ({"training": {"minutes": float("nan")}}, "training.minutes"),
         ({"window": {"kind": "patches"}}, "window"),
+        ({"window": {"kind": "auto", "size": (64, 64)}}, "window"),
         ({"plan": {"reading": {"on_shear": "ignore"}}}, "plan.reading.on_shear"),
         ({"plan": {"split": {"fractions": (0.5, 0.5, 0.5)}}}, "plan.split"),
     ],

@@ -104,11 +104,12 @@ class WindowOptions(StrictModel):
 
     ``slices`` on ``axis`` (0, 1, 2 of the RAS-oriented volume: sagittal, coronal, axial) with ``neighbours`` slices on
     each side as further channels (0: 2-D, k > 0: 2.5-D); ``patches`` of ``size`` voxels; or the whole ``volume``.
+    ``auto`` is the volume where a forecast of memory says that it can be trained on, else patches of at most ``size``.
     ``size`` for slices is the in-plane crop during training (``None``: the whole slice). With several axes, as
     ``[2, 0, 1]``, each view has a network of its own and ``combine`` says how their volumes become one.
     """
 
-    kind: Literal["slices", "patches", "volume"] = "slices"
+    kind: Literal["slices", "patches", "volume", "auto"] = "slices"
     axis: Axis | tuple[Axis, ...] = 2
     neighbours: int = Field(0, ge=0, le=16)
     size: tuple[int, ...] | None = None
@@ -122,7 +123,7 @@ class WindowOptions(StrictModel):
 
     @model_validator(mode="after")
     def _size_fits_kind(self) -> Self:
-        wanted = {"slices": (0, 2), "patches": (3,), "volume": (0,)}[self.kind]
+        wanted = {"slices": (0, 2), "patches": (3,), "volume": (0,), "auto": (0, 3)}[self.kind]
         if len(self.size or ()) not in wanted:
             raise ValueError(f"size of a window of {self.kind} must have {' or '.join(map(str, wanted))} numbers")
         return self

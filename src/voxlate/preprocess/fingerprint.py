@@ -21,7 +21,7 @@ from voxlate.preprocess.intensity import Scaling, Statistics, correct_bias, scal
 from voxlate.preprocess.masking import Mask, check_foreground, choose_rule, constant_background
 from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Grid, Volume, extent
 
 SPACING_TOLERANCE_MM = 1e-3
 Progress = Callable[[int, int], None]
@@ -69,6 +69,7 @@ class Fingerprint(StrictModel):
         skull_stripped: Whether every reference has a constant background.
         mask_files: Whether every case has a mask file.
         foreground_share: Median share of voxels in the foreground.
+        foreground_mm: Largest extent of a foreground along RAS; ``None`` in fingerprints from before it was taken.
         one_grid: Whether in every case all contrasts lie on the reference's grid.
         contrasts: By name.
     """
@@ -81,6 +82,7 @@ class Fingerprint(StrictModel):
     skull_stripped: bool
     mask_files: bool
     foreground_share: float
+    foreground_mm: tuple[float, float, float] | None = None
     one_grid: bool
     contrasts: dict[str, ContrastFingerprint]
 
@@ -103,6 +105,7 @@ class _SeenCase:
     images: dict[str, _Seen]
     stripped: bool
     foreground_share: float
+    foreground_mm: NDArray[np.float64]
     one_grid: bool
 
 
@@ -146,6 +149,7 @@ def take_fingerprint(
         skull_stripped=all(case.stripped for case in seen),
         mask_files=with_masks,
         foreground_share=float(np.median([case.foreground_share for case in seen])),
+        foreground_mm=_triple(np.max([case.foreground_mm for case in seen], axis=0)),
         one_grid=all(case.one_grid for case in seen),
         contrasts={name: _summarise(get_contrast(name), [case.images[name] for case in seen]) for name in names},
     )
@@ -173,7 +177,8 @@ def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOpti
     for name in computed:
         volume = Volume(compute(name, options.derive, kept), first.affine, get_contrast(name))
         images[name] = _describe(volume, mask, grid, options=options, where=f"case {case.id}: {name}")
-    return _SeenCase(images, stripped, float(mask.mean()), one_grid)
+    size = [part.stop - part.start for part in extent(mask) or ()]  # a foreground that is empty was refused above
+    return _SeenCase(images, stripped, float(mask.mean()), np.multiply(size, grid.spacing_mm), one_grid)
 
 
 def _describe(volume: Volume, mask: Mask, grid: Grid, *, options: PlanOptions, where: object) -> _Seen:

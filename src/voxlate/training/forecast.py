@@ -38,6 +38,7 @@ class Forecast:
         cases: Number of cases to train on, to validate on and left for testing.
         shares: How attributes are spread over these parts, under ``SHARE_FIELDS``.
         networks: What is trained, in words: from a part to its size.
+        window: What an ``auto`` window becomes and why; empty if the recipe says what it is.
         steps: Steps that the budget allows.
         seconds: Wall time, preparation and validations included.
         memory_bytes: Peak resident memory of the process.
@@ -48,6 +49,7 @@ class Forecast:
     cases: tuple[int, int, int]
     shares: list[tuple[str, ...]]
     networks: Mapping[str, str]
+    window: str
     steps: int
     seconds: float
     memory_bytes: int
@@ -58,6 +60,7 @@ class Forecast:
         return [
             ("cases (train, validation, test)", ", ".join(map(str, self.cases))),
             *self.networks.items(),
+            *([("window", self.window)] if self.window else []),
             ("steps", f"{self.steps:,}"),
             ("time", _duration(self.seconds)),
             ("peak memory", f"{self.memory_bytes / 2**30:.2f} GiB"),
@@ -91,6 +94,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forec
         cases=(train, validation, test),
         shares=share_cells(split_table(setup.split, setup.cohort)),
         networks=probe.networks,
+        window=setup.decision.words() if setup.decision else "",
         steps=steps,
         seconds=(train + validation) * probe.prepare_s + seconds,
         memory_bytes=_peak_memory(),

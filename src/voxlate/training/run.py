@@ -23,7 +23,7 @@ class RunFolder:
 
     @property
     def recipe(self) -> Path:
-        """The recipe as resolved."""
+        """The recipe as asked for, every default written out."""
         return self.folder / "recipe.yaml"
 
     @property
@@ -45,6 +45,11 @@ class RunFolder:
     def shares(self) -> Path:
         """How the values of every attribute are spread over the parts."""
         return self.folder / "split_shares.csv"
+
+    @property
+    def window(self) -> Path:
+        """What an ``auto`` window became, with the forecast that decided it."""
+        return self.folder / "window.json"
 
     @property
     def log(self) -> Path:
@@ -82,7 +87,7 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
         if run.log.is_file():
             _check_same(run, recipe, resume=resume)
         else:  # ended before its first step, in the preflight say: nothing that it decided may outlive its recipe
-            for decided in (run.split, run.fingerprint, run.plan):
+            for decided in (run.split, run.fingerprint, run.plan, run.window):
                 decided.unlink(missing_ok=True)
         write_text(run.recipe, recipe.to_yaml())
         yield run

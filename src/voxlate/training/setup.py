@@ -27,6 +27,7 @@ from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.features import attach_features
+from voxlate.training.memory import WindowDecision, settle_window
 from voxlate.training.run import RunFolder
 from voxlate.training.style import attach_style, name_networks
 
@@ -39,11 +40,12 @@ class Setup:
     """A data set made ready for a recipe.
 
     Attributes:
-        recipe: The recipe as resolved.
+        recipe: The recipe as resolved; its window is never ``auto``.
         cohort: The cases that have every contrast the recipe needs.
         split: Case id to ``train``, ``validation`` or ``test``.
         fingerprint: Statistics of the training cases.
         plan: How a case becomes arrays and back.
+        decision: What an ``auto`` window became and why; ``None`` if the recipe says what it is.
     """
 
     recipe: Recipe
@@ -51,6 +53,7 @@ class Setup:
     split: Mapping[str, str]
     fingerprint: Fingerprint
     plan: Plan
+    decision: WindowDecision | None = None
 
     @property
     def device(self) -> torch.device:
@@ -98,17 +101,18 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
 
 
 def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = True, report: ProgressReport) -> Setup:
-    """Splits, checks and plans, or reads all of it from the run that is resumed.
+    """Splits, checks, plans and settles the window, or reads all of it from the run that is resumed.
 
     Args:
         data: The data set.
         recipe: What is to be trained.
         check: Whether the data set is preflighted.
-        run: Where split, fingerprint and plan are kept; ``None`` to keep nothing (a dry run).
+        run: Where split, fingerprint, plan and window are kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
     Raises:
         CohortError: If the preflight finds an error, or no case is left to train on.
+        TrainingError: If no window fits into memory.
     """
     recipe = name_networks(recipe)
     cohort = load_cohort(data, recipe)
@@ -116,7 +120,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
         plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
         split = read_split(run.split)
-        return Setup(recipe, _known(cohort, split), split, fingerprint, plan)
+        return settle_window(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report=report)
     options = recipe.plan.split
     split = split_cohort(cohort, options, seed=recipe.training.seed if options.seed is None else options.seed)
     if check:
@@ -135,7 +139,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     setup = Setup(recipe, cohort, split, fingerprint, plan)
     if not setup.cases("validation"):
         logger.warning("no case is left for validation: the weights are chosen on the training cases")
-    return setup
+    return settle_window(setup, run, report=report)
 
 
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:

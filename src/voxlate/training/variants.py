@@ -3,7 +3,7 @@
 A difference between two recipes is told from luck only if everything else is equal: the split is drawn with a seed of
 its own, the runs of one number share the training seed (and so the first weights, where the networks are alike, and the
 order of the samples), and all share one prepared store. Variants are trained seed by seed, so that a study which ends
-early has whole pairs.
+early has whole pairs. A window ``auto`` is decided in a variant's first run; what memory is free later changes nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from voxlate.cohort.split_file import read_split
 from voxlate.config import Recipe
 from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.training.loop import Observer
+from voxlate.training.memory import may_become
 from voxlate.training.run import RunFolder
 from voxlate.training.setup import ProgressReport
 from voxlate.training.train import train_run
@@ -50,11 +51,12 @@ class VariantRun:
 
     @property
     def finished(self) -> bool:
-        """Whether its bundle is whole and was trained with this very recipe."""
+        """Whether its bundle is whole and was trained with this very recipe, or with what its window came to be."""
         try:
-            return read_bundle(self.folder).recipe == self.recipe
+            found = read_bundle(self.folder).recipe
         except BundleError:
             return False
+        return may_become(self.recipe.window, found.window) and _with_window(self.recipe, found) == found
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def train_variants(
         try:
             train_run(
                 data,
-                run.recipe,
+                _settled(run, runs),
                 run.folder,
                 resume=True,
                 check=not checked,
@@ -175,6 +177,18 @@ def _seeded(recipe: Recipe, seed: int) -> Recipe:
     options = recipe.plan.split
     split = recipe.training.seed if options.seed is None else options.seed
     return recipe.with_overrides({"training.seed": seed, "plan.split.seed": split})
+
+
+def _settled(run: VariantRun, runs: list[VariantRun]) -> Recipe:
+    """The recipe of a run; where its window is ``auto``, with that of the variant's first run once this is trained."""
+    first = next(other for other in runs if other.variant == run.variant)
+    if run.recipe.window.kind != "auto" or run is first:
+        return run.recipe
+    return _with_window(run.recipe, read_bundle(first.folder).recipe)
+
+
+def _with_window(recipe: Recipe, other: Recipe) -> Recipe:
+    return recipe.model_copy(update={"window": other.window})
 
 
 def _scored_on(recipe: Recipe) -> dict[str, str]:
