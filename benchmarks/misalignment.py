@@ -28,12 +28,13 @@ from statistics import fmean
 from typing import Any
 
 from voxlate.catalogue import pick
-from voxlate.config import Recipe, load_recipe, parse_setting
+from voxlate.config import Recipe, load_recipe
 from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.variants import ScoredRun, held_out, score_variants
 from voxlate.inference.model import MODEL
 from voxlate.phantoms import PhantomOptions, make_cohort
 from voxlate.phantoms.scans import image_grid
+from voxlate.plainyaml import parse_setting
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.misalignment import draw_misalignment, misalignment_table, say_misalignment
 from voxlate.training.variants import Study, train_variants

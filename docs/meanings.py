@@ -31,7 +31,7 @@ MEANINGS: dict[str, str] = {
     "SplitOptions.validation": "Subject or case ids that must validate.",
     "SplitOptions.test": "Subject or case ids that are kept for the test.",
     "WindowOptions.kind": "Slices (2-D, 2.5-D), patches or the whole volume (3-D); `auto`: the volume if it fits.",
-    "WindowOptions.axis": "Axis that slices are stacked along: 0 sagittal, 1 coronal, 2 axial.",
+    "WindowOptions.axis": "Axis that slices are stacked along: 0 sagittal, 1 coronal, 2 axial; or several, as `[2, 0, 1]`.",
     "WindowOptions.neighbours": "Slices on each side that go in as further channels; 0 is 2-D, more is 2.5-D.",
     "WindowOptions.size": "Voxels of a sample in training: two numbers for slices, three for patches; `null`: all.",
     "WindowOptions.overlap": "Part of a window that neighbouring windows share in translation.",

@@ -76,3 +76,19 @@ def test_recipes_need_names_of_their_own_and_one_target(phantom_cohort: Path, tm
         voxlate.compare(
             phantom_cohort, recipes=[first, second.with_overrides({"target": "flair"})], out=tmp_path / "out"
         )
+
+
+def test_patterns_stand_for_built_in_recipes_and_fields_can_be_meant_for_one() -> None:
+    from voxlate.verbs.studies import _changed, _found
+
+    found = _found(["zhao-*", "avula2020-t1-to-t2"])
+    names = [recipe.name for recipe in found]
+    assert {"zhao-unet-2d", "zhao-unet-25d", "zhao-vnet-3d", "zhao-image-analogy"} < set(names)
+    assert names[-1] == "avula2020-t1-to-t2"
+    changed = _changed(found, {"training.seed": 7, "zhao-unet-2d:training.batch_size": 3})
+    assert {recipe.training.seed for recipe in changed} == {7}
+    assert [r.name for r in changed if r.training.batch_size == 3] == ["zhao-unet-2d"]
+    with pytest.raises(UsageError, match="a pattern that a built-in recipe fits"):
+        _found(["nothing-*"])
+    with pytest.raises(UsageError, match="zhao-unet-4d"):
+        _changed(found, {"zhao-unet-4d:training.seed": 1})

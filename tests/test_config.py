@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from voxlate.config import Reading, Recipe, SplitOptions, load_recipe, parse_recipe, parse_yaml, recipe_names
+from voxlate.config import Reading, Recipe, SplitOptions, load_recipe, parse_recipe, recipe_names
 from voxlate.errors import UsageError
+from voxlate.plainyaml import parse_yaml
 
 MINIMAL: dict[str, Any] = {
     "name": "r",
@@ -81,3 +82,10 @@ def test_a_recipe_is_read_from_a_file(tmp_path: Path) -> None:
 def test_everything_odd_is_refused_by_default() -> None:
     assert set(Reading().model_dump().values()) == {"refuse"}
     assert sum(SplitOptions().fractions) == pytest.approx(1)
+
+
+def test_overrides_leave_what_was_given_alone() -> None:
+    network = {"name": "unet", "channels": [4, 8]}
+    recipe = load_recipe("zhao-unet-2d").with_overrides({"method.network": network, "method.network.channels": [2, 4]})
+    assert recipe.method.options["network"]["channels"] == [2, 4]
+    assert network == {"name": "unet", "channels": [4, 8]}

@@ -21,9 +21,10 @@ from pydantic import ValidationError
 
 from voxlate._version import __version__
 from voxlate.catalogue import build
-from voxlate.config import Recipe, StrictModel, WindowOptions, describe, parse_recipe, parse_yaml
+from voxlate.config import Recipe, StrictModel, WindowOptions, describe, parse_recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.io.atomic import write_bytes, write_text
+from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
 from voxlate.tensorfile import read_tensors

@@ -306,7 +306,7 @@ def main() -> None:
 
 
 def _overrides(settings: list[str] | None) -> dict[str, Any]:
-    from voxlate.config import parse_setting
+    from voxlate.plainyaml import parse_setting
 
     return dict(parse_setting(text) for text in settings or [])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from voxlate.contrast import DERIVED, get_contrast
 from voxlate.derivation import Derivations, files_of
 from voxlate.errors import UsageError
+from voxlate.plainyaml import number, parse_yaml
 
 Axis = Literal[0, 1, 2]
 VIEWS: dict[Axis, str] = {0: "sagittal", 1: "coronal", 2: "axial"}
@@ -237,7 +239,7 @@ class Range(StrictModel):
         cls, values: tuple[int | float | str | bool, ...] | None
     ) -> tuple[int | float | str | bool, ...] | None:
         # YAML 1.1 reads 1e-3 as text; a number was meant.
-        return None if values is None else tuple(_number(v) if isinstance(v, str) else v for v in values)
+        return None if values is None else tuple(number(v) if isinstance(v, str) else v for v in values)
 
     @model_validator(mode="after")
     def _values_or_interval(self) -> Self:
@@ -349,7 +351,7 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: A
         elif not isinstance(inner, dict):
             raise UsageError("a section of the recipe", came=f"the value {inner!r}", where=dotted, remedy="Shorten it.")
         place = inner
-    place[last] = value
+    place[last] = deepcopy(value)
 
 
 def parse_recipe(values: Any, *, where: object) -> Recipe:  # noqa: ANN401
@@ -393,47 +395,3 @@ def load_recipe(name: str | Path) -> Recipe:
             remedy=f"Built-in recipes: {', '.join(recipe_names())}.",
         )
     return parse_recipe(parse_yaml(text, where=name), where=name)
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """A dotted field and its value from ``a.b=value``; the value is YAML (``1e-3``, ``true``, ``[a, b]``).
-
-    Raises:
-        UsageError: If there is no ``=``.
-    """
-    field, equals, value = text.partition("=")
-    if not equals or not field:
-        raise UsageError("a.b=value", came=repr(text), where="--set", remedy="Name a recipe field and its value.")
-    parsed = parse_yaml(value, where=f"--set {field}")
-    # YAML 1.1 reads 1e-3 as text; a number was meant.
-    return field, _number(parsed) if isinstance(parsed, str) else parsed
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without aliases, which nothing here needs and which can make a small file expand without bound."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed")
-        return super().compose_node(parent, index)
-
-
-def parse_yaml(text: str, *, where: object) -> Any:  # noqa: ANN401
-    """Plain values from YAML without aliases.
-
-    Raises:
-        UsageError: If the text is not YAML.
-    """
-    try:
-        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a safe loader made stricter
-    except yaml.YAMLError as error:
-        raise UsageError(
-            "YAML", came=str(error).replace("\n", " "), where=where, remedy="Correct the syntax."
-        ) from error

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voxlate.config import Choice, load_recipe, parse_setting
+from voxlate.config import Choice, load_recipe
 from voxlate.errors import UsageError
 from voxlate.losses import LOSSES, Loss, WeightedLoss
 from voxlate.losses.features import FeatureLoss
+from voxlate.plainyaml import parse_setting
 
 Array = NDArray[np.float64]
 

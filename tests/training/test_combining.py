@@ -135,6 +135,15 @@ def test_a_combination_that_is_no_better_than_the_mean_is_not_kept(
     assert not bundle.weights()["combination.network.head.linear.weight"].any()
 
 
+def test_the_forecast_counts_the_combination(cohort: Path) -> None:
+    with_it, without = (
+        voxlate.verbs.forecast(cohort, recipe=resolve_recipe("zhao-unet-25d", overrides={**TINY, **changes}))
+        for changes in ({"training.combination_steps": 10**6}, {"window.combine": "mean"})
+    )
+    assert with_it.seconds > 100 * without.seconds
+    assert set(with_it.networks) == {f"{name} network" for name in VIEWS}
+
+
 def test_a_method_that_does_not_train_has_one_view(cohort: Path, tmp_path: Path) -> None:
     recipe = resolve_recipe("zhao-image-analogy", overrides={"window.axis": [2, 0]})
     with pytest.raises(UsageError, match=r"several views.*image_analogy"):

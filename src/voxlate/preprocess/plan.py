@@ -12,10 +12,11 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from voxlate.cohort.case import Case
-from voxlate.config import PlanOptions, Reading, StrictModel, describe, parse_yaml
+from voxlate.config import PlanOptions, Reading, StrictModel, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of
 from voxlate.errors import UsageError
+from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
 from voxlate.preprocess.intensity import DEFAULT_KINDS, HOUNSFIELD_SCALE, NormaliserKind, Scaling
 from voxlate.preprocess.masking import MaskRule, choose_rule

@@ -11,12 +11,14 @@ import io
 import logging
 import math
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from voxlate.config import Augmentation, Recipe, WindowOptions
@@ -24,7 +26,7 @@ from voxlate.inference.predict import MultiViewPredictor, combiner, predictor
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_bytes
 from voxlate.methods.arithmetic import memory_format
-from voxlate.methods.interface import Trainable
+from voxlate.methods.interface import Batch, Trainable
 from voxlate.methods.multi_view import COMBINATION, MultiView
 from voxlate.methods.regression import Regression
 from voxlate.metrics import TASK_METRICS
@@ -33,7 +35,7 @@ from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.checkpoints import BEST, State, load_checkpoint, load_latest
-from voxlate.training.loop import Job, fit
+from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder
 from voxlate.training.setup import ProgressReport, Setup, build_method
 from voxlate.training.state import RunState
@@ -42,7 +44,7 @@ from voxlate.training.validation import Validation, validate, validation_metric
 logger = logging.getLogger(__name__)
 MOST_CASES = 16
 """Training cases that a combination learns from; it has few parameters."""
-BLOCK, BLOCKS, VALIDATIONS = 32, 4, 4
+BLOCK, BLOCKS, VALIDATIONS, PROBES = 32, 4, 4, 3
 RATES = {"weights": 0.02, "network": 0.002}
 
 
@@ -118,10 +120,36 @@ def combine_views(setup: Setup, store: PreparedStore, folder: Path, *, best: Sta
     recipe = _recipe(setup.recipe, seen.views)
     if not _is_over(run, recipe):
         seen.fill(list(dict.fromkeys([*learning, *choosing])), predict, report)
-        job = _job(setup, seen, recipe, learning=learning, choosing=choosing)
+        job = _job(setup, seen, recipe, learning=learning, choosing=choosing, observers=(_Teller(report, recipe),))
         fit(RunState(method.combination.train(), recipe.training), run, job)
         shutil.rmtree(seen.folder, ignore_errors=True)
     return _better(recipe, best, load_checkpoint(run.checkpoints / BEST))
+
+
+def forecast_combination(setup: Setup, method: Trainable, *, case_s: float) -> float:
+    """Seconds that the combination of a recipe's views will take to learn, from some steps on noise.
+
+    Args:
+        setup: What is forecast.
+        method: Freshly built; its combination is changed.
+        case_s: What all views take for one case.
+    """
+    if not isinstance(method, MultiView) or setup.recipe.window.combine == "mean":
+        return 0.0
+    recipe = _recipe(setup.recipe, tuple(method.parts))
+    cases = min(len(setup.cases("train")), MOST_CASES) + len(setup.validation_cases)
+    noise = torch.randn(BLOCKS, len(method.parts), BLOCK, BLOCK, BLOCK, device=setup.device)
+    batch = Batch(source=noise, target=noise[:, :1], mask=torch.ones_like(noise[:, :1]))
+    [optimiser] = method.combination.optimisers(recipe.training)
+    seconds = []
+    for _ in range(PROBES):
+        began = time.monotonic()
+        for _, loss, _ in method.combination.training_losses(batch):
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        seconds.append(time.monotonic() - began)
+    return cases * case_s + recipe.training.combination_steps * min(seconds)
 
 
 def _is_over(run: RunFolder, recipe: Recipe) -> bool:
@@ -155,7 +183,29 @@ def _recipe(recipe: Recipe, views: tuple[str, ...]) -> Recipe:
     return recipe.model_copy(update={"source": views, "window": window, "training": changed})
 
 
-def _job(setup: Setup, seen: ViewStore, recipe: Recipe, *, learning: list[str], choosing: list[str]) -> Job:
+@dataclass(frozen=True)
+class _Teller:
+    """An observer that reports how far the combination is."""
+
+    report: ProgressReport
+    recipe: Recipe
+
+    def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
+        self.report("combine", step, self.recipe.training.combination_steps)
+
+    def validated(self, step: int, validation: Validation) -> None:
+        pass
+
+
+def _job(
+    setup: Setup,
+    seen: ViewStore,
+    recipe: Recipe,
+    *,
+    learning: list[str],
+    choosing: list[str],
+    observers: tuple[Observer, ...] = (),
+) -> Job:
     samples = training_samples(seen, learning, recipe, divisor=1)
     data_range = setup.plan.normalisers[setup.plan.target].data_range
 
@@ -172,6 +222,7 @@ def _job(setup: Setup, seen: ViewStore, recipe: Recipe, *, learning: list[str], 
         device=setup.device,
         memory_format=memory_format(3),
         precision="fp32",
+        observers=observers,
     )
 
 

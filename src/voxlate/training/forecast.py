@@ -20,6 +20,7 @@ from voxlate.cohort import share_cells, split_table
 from voxlate.config import Recipe
 from voxlate.methods.interface import count_parameters
 from voxlate.training.checkpoints import KEEP
+from voxlate.training.combining import forecast_combination
 from voxlate.training.loop import take_step
 from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
 from voxlate.training.state import RunState
@@ -70,11 +71,12 @@ class Forecast:
 
 @dataclass(frozen=True)
 class _Probe:
-    """What one case, one step and one validation case cost."""
+    """What one case, one step and one validation case cost, and the combination of all views."""
 
     prepare_s: float
     step_s: float
     validation_s: float
+    combination_s: float
     case_bytes: int
     parameters: int
     networks: Mapping[str, str]
@@ -96,7 +98,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forec
         networks=probe.networks,
         window=setup.decision.words() if setup.decision else "",
         steps=steps,
-        seconds=(train + validation) * probe.prepare_s + seconds,
+        seconds=(train + validation) * probe.prepare_s + seconds + probe.combination_s,
         memory_bytes=_peak_memory(),
         disk_bytes=(train + validation) * probe.case_bytes + states * 4 * probe.parameters,
     )
@@ -128,6 +130,7 @@ def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
         prepare_s=prepare_s,
         step_s=median(seconds[WARM_UP_STEPS:]),
         validation_s=validation_s,
+        combination_s=forecast_combination(setup, method, case_s=validation_s),
         case_bytes=case_bytes,
         parameters=count_parameters(method),
         networks=method.describe(),

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxlate.config import Recipe, parse_recipe, parse_yaml
+from voxlate.config import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
+from voxlate.plainyaml import parse_yaml
 
 _BUDGET = {"epochs", "steps", "minutes"}
 

@@ -15,7 +15,7 @@ from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.checks import preflight
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
-from voxlate.config import Recipe, parse_yaml
+from voxlate.config import Recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
@@ -23,6 +23,7 @@ from voxlate.methods.arithmetic import Precision, channels_last, pick_device, re
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.interface import NetworkMethod, Trainable
 from voxlate.methods.multi_view import MultiView
+from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.store import PreparedStore

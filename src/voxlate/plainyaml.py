@@ -1,0 +1,53 @@
+"""Plain YAML: what recipes, plans and settings of the command line are written in, without code and without aliases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from voxlate.errors import UsageError
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """A dotted field and its value from ``a.b=value``; the value is YAML (``1e-3``, ``true``, ``[a, b]``).
+
+    Raises:
+        UsageError: If there is no ``=``.
+    """
+    field, equals, value = text.partition("=")
+    if not equals or not field:
+        raise UsageError("a.b=value", came=repr(text), where="--set", remedy="Name a recipe field and its value.")
+    parsed = parse_yaml(value, where=f"--set {field}")
+    return field, number(parsed) if isinstance(parsed, str) else parsed
+
+
+def number(text: str) -> float | str:
+    """The number that a text means, or the text: YAML 1.1 reads ``1e-3`` as text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without aliases, which nothing here needs and which can make a small file expand without bound."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed")
+        return super().compose_node(parent, index)
+
+
+def parse_yaml(text: str, *, where: object) -> Any:  # noqa: ANN401
+    """Plain values from YAML without aliases.
+
+    Raises:
+        UsageError: If the text is not YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a safe loader made stricter
+    except yaml.YAMLError as error:
+        raise UsageError(
+            "YAML", came=str(error).replace("\n", " "), where=where, remedy="Correct the syntax."
+        ) from error
