@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from voxlate.catalogue import pick
 from voxlate.errors import UsageError
-from voxlate.metrics import CT_METRICS, MASKED_METRICS, METRICS, PATH_METRICS, SLICE_METRICS, Better, Metric
+from voxlate.metrics import (
+    CT_METRICS,
+    DOSE_METRICS,
+    MASKED_METRICS,
+    METRICS,
+    PATH_METRICS,
+    SLICE_METRICS,
+    Better,
+    Metric,
+)
 
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
@@ -45,12 +54,13 @@ class Extremes:
 
 
 def find_metric(name: str) -> Metric:
-    """The metric of that name, of volumes, slices, masked images, CT or path lengths.
+    """The metric of that name, of volumes, slices, masked images, CT, path lengths or dose.
 
     Raises:
         UsageError: If there is none.
     """
-    return pick({**METRICS, **SLICE_METRICS, **MASKED_METRICS, **CT_METRICS, **PATH_METRICS}, name, what="metric")
+    known = {**METRICS, **SLICE_METRICS, **MASKED_METRICS, **CT_METRICS, **PATH_METRICS, **DOSE_METRICS}
+    return pick(known, name, what="metric")
 
 
 def gain(better: Better) -> int:

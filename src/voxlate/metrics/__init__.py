@@ -1,10 +1,11 @@
 """Metrics on arrays, in float64, with mask and data range given.
 
 ``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020; ``MASKED_METRICS`` are
-computed on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, and
-``PATH_METRICS`` compare water-equivalent path lengths in place of images. Each entry is called
-``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit and which direction is better. To
-add one, write the function and list it here; the contract suite tests it.
+computed on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units,
+``PATH_METRICS`` compare water-equivalent path lengths in place of images, and ``DOSE_METRICS`` the voxels that pass a
+gamma criterion with those that should. Each entry is called ``metric(prediction, truth, mask=..., data_range=...)`` and
+knows its unit and which direction is better. To add one, write the function and list it here; the contract suite tests
+it.
 """
 
 from functools import partial
@@ -15,7 +16,7 @@ from voxlate.metrics.multi_scale import ms_ssim
 from voxlate.metrics.overlap import dice
 from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
 from voxlate.metrics.structural_similarity import ssim, ssim_map
-from voxlate.metrics.voxelwise import mae, mse, ncc, psnr, rmse
+from voxlate.metrics.voxelwise import agreement, mae, mse, ncc, psnr, rmse
 
 METRICS: dict[str, Metric] = {
     "mae": Metric(mae, "lower", "image", "MAE"),
@@ -56,8 +57,14 @@ PATH_METRICS: dict[str, Metric] = {
     "wepl_centre": Metric(mae, "lower", "image", "water depth error of the centre"),
 }
 
+DOSE_METRICS: dict[str, Metric] = {
+    "gamma_3_3": Metric(agreement, "higher", "image", "gamma pass rate, 3 %/3 mm"),
+    "gamma_2_2": Metric(agreement, "higher", "image", "gamma pass rate, 2 %/2 mm"),
+}
+
 __all__ = [
     "CT_METRICS",
+    "DOSE_METRICS",
     "MASKED_METRICS",
     "METRICS",
     "PATH_METRICS",
@@ -65,6 +72,7 @@ __all__ = [
     "TASK_METRICS",
     "Better",
     "Metric",
+    "agreement",
     "bone_dice",
     "dice",
     "mae",
