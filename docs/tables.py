@@ -230,7 +230,7 @@ def _argument_doc(entry: object, name: str) -> str:
 
 def metrics(_argument: str) -> list[str]:
     """Every metric with its direction and its unit for a target in arbitrary units."""
-    from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, METRICS, PATH_METRICS, SLICE_METRICS
+    from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, METRICS, PATH_METRICS, SLICE_METRICS
 
     rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "none": "none"}
     rows = [
@@ -238,6 +238,7 @@ def metrics(_argument: str) -> list[str]:
         for name, metric in {**METRICS, **SLICE_METRICS, **CONTINUITY_METRICS, **CT_METRICS}.items()
     ]
     rows += [(f"`{name}`", metric.title, metric.better, "mm") for name, metric in PATH_METRICS.items()]
+    rows += [(f"`{name}`", metric.title, metric.better, "%") for name, metric in DOSE_METRICS.items()]
     return table(("name", "title", "better", "unit"), rows)
 
 

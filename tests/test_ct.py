@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import voxlate
 from tests.conftest import SMALL
+from voxlate.cli import app
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.evaluation.density import MASS_DENSITY
@@ -116,3 +119,38 @@ def test_densities_of_a_whole_scan(heads: Path) -> None:
     density = MASS_DENSITY.apply(read_volume(index_cohort(heads).cases[0].paths["ct"]).array)
     assert density.min() >= 0
     assert 1.6 < density.max() < 2.4
+
+
+def test_gamma_pass_rates_on_demand(evaluated: Path, run: Path, heads: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pymedphys", reason="no pymedphys: pip install 'voxlate[gamma]'")
+    table = tmp_path / "vacuum.csv"
+    table.write_text("hu,density\n-1000,0\n3000,0\n")
+    arguments = [str(run), str(heads), "--aspect", "fidelity", "--aspect", "dose"]
+    for out, options in (("dose", []), ("vacuum", ["--calibration", str(table)])):
+        told = CliRunner().invoke(
+            app, ["evaluate", *arguments, "--out", str(tmp_path / out), *options], env={"COLUMNS": "200"}
+        )
+        assert told.exit_code == 0, told.output
+        assert "gamma pass rate, 2 %/2 mm" in told.output
+    before, after, vacuum = _scores(evaluated), _scores(tmp_path / "dose"), _scores(tmp_path / "vacuum")
+    methods = ("identity", "lookup", "model")
+    assert after.keys() - before.keys() == {(m, "foreground", f"gamma_{n}_{n}") for m in methods for n in (2, 3)}
+    for method in methods:
+        strict, loose = (after[method, "foreground", name] for name in ("gamma_2_2", "gamma_3_3"))
+        assert 0 <= strict[0] <= loose[0] <= 100
+        assert (strict[1], vacuum[method, "foreground", "gamma_2_2"]) == ("%", (100.0, "%"))
+    page = (tmp_path / "dose" / "report.html").read_text(encoding="utf-8")
+    assert "gamma pass rate, 2 %/2 mm (%)" in page
+    assert "a stand-in, no dose engine" in page
+    assert "gamma_3_3" in (tmp_path / "dose" / "summary.json").read_text(encoding="utf-8")
+
+
+def test_dose_needs_a_ct_and_its_package(
+    trained: Path, phantom_cohort: Path, run: Path, heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="CT as the target"):
+        voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", aspects=("fidelity", "dose"))
+    monkeypatch.setitem(sys.modules, "pymedphys", None)
+    with pytest.raises(UsageError, match=r"pip install 'voxlate\[gamma\]'"):
+        voxlate.evaluate(run, heads, out=tmp_path / "out", aspects=("dose",))
+    assert not (tmp_path / "out").exists()

@@ -252,14 +252,26 @@ def evaluate(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="Folder for scores, figures and the report.")],
     split: Annotated[str, typer.Option(help="test (cases the model has not seen) or all.")] = "test",
-    aspect: Annotated[list[str] | None, typer.Option(help="What to look at; may be repeated.")] = None,
+    aspect: Annotated[
+        list[str] | None, typer.Option(help="What to look at: fidelity; for CT also dose. May be repeated.")
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
+    ] = None,
 ) -> None:
     """Compare with the truth, and with the identity and lookup baselines."""
     from voxlate import verbs
 
     with _watching() as watch:
         result = verbs.evaluate(
-            model, data, out=out, split=split, aspects=tuple(aspect or ("fidelity",)), report=watch.stage
+            model,
+            data,
+            out=out,
+            split=split,
+            aspects=tuple(aspect or ("fidelity",)),
+            calibration=calibration,
+            report=watch.stage,
         )
     _print_rows("Scores", result.fields, result.rows)
     _console().print(result.sentence, markup=False)

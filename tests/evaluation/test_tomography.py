@@ -13,8 +13,8 @@ from voxlate.evaluation.comparison import Comparison
 from voxlate.evaluation.density import Calibration
 from voxlate.evaluation.scores import Score, find_metric
 from voxlate.evaluation.scoring import score_volumes
-from voxlate.evaluation.tomography import score_ct
-from voxlate.metrics import CT_METRICS, METRICS, PATH_METRICS
+from voxlate.evaluation.tomography import CRITERIA, score_ct, score_dose
+from voxlate.metrics import CT_METRICS, DOSE_METRICS, METRICS, PATH_METRICS
 
 WATER = Calibration("a millimetre is a millimetre", (-1000.0, 1000.0), (0.0, 2.0))
 
@@ -105,4 +105,29 @@ def test_without_a_lesion_its_depth_is_not_available(comparison: Comparison, lab
 def test_mr_has_none_of_it(comparison: Comparison) -> None:
     mr = replace(comparison, unit="1", data_range=1.0)
     assert score_ct(mr) == []
+    assert score_dose(mr) == []
     assert {score.region for score in score_volumes(mr, {})} == {"foreground", "lesion"}
+
+
+def test_every_method_has_every_gamma_pass_rate(comparison: Comparison) -> None:
+    pytest.importorskip("pymedphys", reason="no pymedphys: pip install 'voxlate[gamma]'")
+    assert CRITERIA.keys() == DOSE_METRICS.keys()
+    scores = _by_key(score_dose(comparison, WATER))
+    assert scores.keys() == {(m, "foreground", name) for m in comparison.methods for name in DOSE_METRICS}
+    assert {score.unit for score in scores.values()} == {"%"}
+    assert all(find_metric(name).better == "higher" for name in DOSE_METRICS)
+    for name in DOSE_METRICS:
+        assert scores["model", "foreground", name].value == 100
+    strict, loose = (scores["identity", "foreground", name].value for name in ("gamma_2_2", "gamma_3_3"))
+    assert 0 <= strict < loose < 90  # half more water over 12 to 22 mm: 3 to 5 % less dose
+    assert scores["lookup", "foreground", "gamma_3_3"].value == 100  # a tenth more water: 1 % less dose
+
+
+def test_a_prediction_that_is_not_finite_has_no_gamma(comparison: Comparison) -> None:
+    pytest.importorskip("pymedphys", reason="no pymedphys: pip install 'voxlate[gamma]'")
+    broken = comparison.truth.copy()
+    broken[10, 10, 10] = math.nan
+    scores = score_dose(replace(comparison, methods={"model": broken, "identity": comparison.truth}))
+    values = {(score.method, score.metric): score.value for score in scores}
+    assert math.isnan(values["model", "gamma_2_2"])
+    assert values["identity", "gamma_2_2"] == 100

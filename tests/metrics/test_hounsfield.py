@@ -10,7 +10,16 @@ from scipy.spatial import distance
 from skimage.metrics import peak_signal_noise_ratio
 
 from voxlate.errors import UsageError
-from voxlate.metrics import CT_METRICS, METRICS, PATH_METRICS, Metric, bone_dice, psnr_in_range, tissue_regions
+from voxlate.metrics import (
+    CT_METRICS,
+    DOSE_METRICS,
+    METRICS,
+    PATH_METRICS,
+    Metric,
+    bone_dice,
+    psnr_in_range,
+    tissue_regions,
+)
 
 SHAPE = (14, 16, 12)
 RANGE = 4095.0
@@ -82,6 +91,7 @@ def test_units() -> None:
     }
     assert {metric.unit("mm") for metric in PATH_METRICS.values()} == {"mm"}
     assert {metric.better for metric in PATH_METRICS.values()} == {"lower"}
+    assert {(metric.unit("%"), metric.better) for metric in DOSE_METRICS.values()} == {("%", "higher")}
 
 
 def test_the_masked_mae_of_synthrad_is_the_mae() -> None:

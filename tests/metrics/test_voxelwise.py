@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import pearsonr
 from skimage.metrics import mean_squared_error, normalized_root_mse, peak_signal_noise_ratio
 
-from voxlate.metrics import mae, mse, ncc, psnr, rmse
+from voxlate.metrics import agreement, mae, mse, ncc, psnr, rmse
 
 
 @pytest.fixture(params=[0, 1, 2])
@@ -69,3 +69,14 @@ def test_float32_sums_keep_their_precision() -> None:
     prediction = np.full_like(truth, 0.1)
     everywhere = np.ones(truth.shape, dtype=bool)
     assert mae(prediction, truth, mask=everywhere, data_range=1.0) == pytest.approx(float(np.float32(0.1)), rel=1e-12)
+
+
+def test_agreement_is_the_percentage_of_equal_voxels() -> None:
+    truth = np.ones((2, 5, 2), dtype=bool)
+    prediction = truth.copy()
+    prediction[0, :3, 0] = False
+    inside = truth.copy()
+    inside[0, 0, 0] = False
+    assert agreement(prediction, truth, mask=truth, data_range=1.0) == pytest.approx(85)
+    assert agreement(prediction, truth, mask=inside, data_range=1.0) == pytest.approx(100 * 17 / 19)
+    assert math.isnan(agreement(prediction, truth, mask=~truth, data_range=1.0))

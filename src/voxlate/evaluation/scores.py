@@ -11,6 +11,7 @@ from voxlate.errors import UsageError
 from voxlate.metrics import (
     CONTINUITY_METRICS,
     CT_METRICS,
+    DOSE_METRICS,
     MASKED_METRICS,
     METRICS,
     PATH_METRICS,
@@ -19,7 +20,15 @@ from voxlate.metrics import (
     Metric,
 )
 
-_KNOWN = {**METRICS, **SLICE_METRICS, **CONTINUITY_METRICS, **MASKED_METRICS, **CT_METRICS, **PATH_METRICS}
+_KNOWN = {
+    **METRICS,
+    **SLICE_METRICS,
+    **CONTINUITY_METRICS,
+    **MASKED_METRICS,
+    **CT_METRICS,
+    **PATH_METRICS,
+    **DOSE_METRICS,
+}
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
 
@@ -55,7 +64,7 @@ class Extremes:
 
 
 def find_metric(name: str) -> Metric:
-    """The metric of that name, of volumes, slices, masked images, CT or path lengths.
+    """The metric of that name, of volumes, slices, masked images, CT, path lengths or dose.
 
     Raises:
         UsageError: If there is none.

@@ -2,10 +2,10 @@
 
 ``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020; ``CONTINUITY_METRICS``
 say whether a volume holds together, and mean something for the whole foreground only; ``MASKED_METRICS`` are computed
-on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, and
-``PATH_METRICS`` compare water-equivalent path lengths in place of images. Each entry is called
-``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit and which direction is better. To
-add one, write the function and list it here; the contract suite tests it.
+on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, ``PATH_METRICS``
+compare water-equivalent path lengths in place of images, and ``DOSE_METRICS`` the voxels that pass a gamma criterion
+with those that should. Each entry is called ``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit
+and which direction is better. To add one, write the function and list it here; the contract suite tests it.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from voxlate.metrics.multi_scale import ms_ssim
 from voxlate.metrics.overlap import dice
 from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
 from voxlate.metrics.structural_similarity import ssim, ssim_map
-from voxlate.metrics.voxelwise import mae, mse, ncc, psnr, rmse
+from voxlate.metrics.voxelwise import agreement, mae, mse, ncc, psnr, rmse
 
 METRICS: dict[str, Metric] = {
     "mae": Metric(mae, "lower", "image", "MAE"),
@@ -62,9 +62,15 @@ PATH_METRICS: dict[str, Metric] = {
     "wepl_centre": Metric(mae, "lower", "image", "water depth error of the centre"),
 }
 
+DOSE_METRICS: dict[str, Metric] = {
+    "gamma_3_3": Metric(agreement, "higher", "image", "gamma pass rate, 3 %/3 mm"),
+    "gamma_2_2": Metric(agreement, "higher", "image", "gamma pass rate, 2 %/2 mm"),
+}
+
 __all__ = [
     "CONTINUITY_METRICS",
     "CT_METRICS",
+    "DOSE_METRICS",
     "MASKED_METRICS",
     "METRICS",
     "PATH_METRICS",
@@ -72,6 +78,7 @@ __all__ = [
     "TASK_METRICS",
     "Better",
     "Metric",
+    "agreement",
     "bone_dice",
     "dice",
     "mae",

@@ -1,4 +1,4 @@
-"""Metrics of voxel values alone: errors, peak signal-to-noise ratio and correlation inside a mask.
+"""Metrics of voxel values alone: errors, peak signal-to-noise ratio, correlation and agreement inside a mask.
 
 With prediction p, truth t and N voxels in the mask: MAE = sum |p - t| / N, MSE = sum (p - t)^2 / N, RMSE = sqrt(MSE),
 PSNR = 10 log10(range^2 / MSE) dB, NCC = Pearson's correlation of p and t.
@@ -67,3 +67,19 @@ def ncc(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> fl
     # sums, not dot products: the same to the last bit on any number of threads
     correlation = (first * second).sum() / math.sqrt((first * first).sum() * (second * second).sum())
     return float(np.clip(correlation, -1, 1))
+
+
+def agreement(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> float:
+    """Percentage of the mask's voxels in which prediction and truth are equal; NaN if not available.
+
+    Args:
+        prediction: ``(i, j, k)``, such as whether a voxel passes.
+        truth: ``(i, j, k)``, such as that every voxel should.
+        mask: ``(i, j, k)`` bool, the voxels that count.
+        data_range: Not used; any positive number.
+
+    Raises:
+        UsageError: If the shapes differ or mask or data range cannot be used.
+    """
+    inside = values_inside(prediction, truth, mask=mask, data_range=data_range)
+    return math.nan if inside is None else 100 * float((inside[0] == inside[1]).mean())

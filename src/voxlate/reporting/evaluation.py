@@ -21,16 +21,17 @@ from voxlate.evaluation.candidates import Candidate, load_candidate
 from voxlate.evaluation.comparison import NORMALISED, Comparison, label_names
 from voxlate.evaluation.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.gamma import find_gamma
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.scoring import Failed, score_cases, score_every_slice, score_volumes
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_summary
-from voxlate.evaluation.tomography import score_ct
+from voxlate.evaluation.tomography import score_ct, score_dose
 from voxlate.evaluation.verdict import judge
 from voxlate.inference.model import MODEL
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes
 from voxlate.io.lock import hold
-from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, PATH_METRICS, slice_errors
+from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS, slice_errors
 from voxlate.metrics.hounsfield import TISSUES
 from voxlate.preprocess.plan import Plan
 from voxlate.reporting.boxes import draw_box_plots
@@ -44,6 +45,12 @@ from voxlate.reporting.words import metric_title, number
 
 ProgressReport = Callable[[str, int, int], None]
 SHOWN = ("mae", "psnr", "ssim")
+ASPECTS = ("fidelity", "dose")
+"""What an evaluation can look at; fidelity is always scored."""
+
+
+_IN_TERMINAL = (*SHOWN, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS, *DOSE_METRICS)
+_DOSE_IN_WORDS = "primary photons of eight parallel beams, without scatter: a stand-in, no dose engine"
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,14 @@ class Evaluated:
 
 
 def evaluate_fidelity(
-    path: Path, data: Path, out: Path, *, split: str, report: ProgressReport, calibration: Calibration | None = None
+    path: Path,
+    data: Path,
+    out: Path,
+    *,
+    split: str,
+    report: ProgressReport,
+    calibration: Calibration | None = None,
+    dose: bool = False,
 ) -> Evaluated:
     """Scores every case, beside both baselines, and writes ``scores.csv``, ``summary.json``, figures and page.
 
@@ -77,18 +91,17 @@ def evaluate_fidelity(
         split: ``test`` or ``all``.
         report: Called with the number of scored cases.
         calibration: Electron density relative to water, for the path lengths of a CT; by default ``ELECTRON_DENSITY``.
+        dose: Whether the gamma pass rates of a CT are computed too.
 
     Raises:
-        UsageError: If the split is unknown, or a calibration is given where the target is no CT.
+        UsageError: If the split is unknown, a calibration is given or the dose asked for where the target is no CT, or
+            the dose is asked for without pymedphys.
         CohortError: If no case is left to score.
     """
     if split not in {"test", "all"}:
         raise UsageError("the split test or all", came=repr(split), where="--split", remedy="Use one of them.")
     candidate, cohort = load_candidate(path, data)
-    if calibration is not None and not _is_ct(candidate.plan):
-        raise UsageError(
-            "no calibration", came=calibration.name, where="calibration", remedy="Give one where the target is CT."
-        )
+    _refuse_what_needs_ct(candidate.plan, calibration=calibration, dose=dose)
     cases = candidate.cases(cohort, split=split)
     if not cases:
         raise CohortError(
@@ -101,10 +114,25 @@ def evaluate_fidelity(
     with hold(out, what="evaluation"), _emptied(out / ".panels") as panels:
         remove_stale(out)
         densities = calibration or ELECTRON_DENSITY
-        scores, failed = _score(candidate, cases, panels, report=report, calibration=densities)
+        scores, failed = _score(candidate, cases, panels, report=report, calibration=densities, dose=dose)
         illustrations = {**_illustrate(candidate, scores, panels), **_of_training(path)}
         facts = {"water paths": densities.name} if _is_ct(candidate.plan) else {}
+        facts |= {"dose": _DOSE_IN_WORDS} if dose else {}
         return _write(candidate, scores, illustrations, facts=facts, failed=failed, out=out, split=split)
+
+
+def _refuse_what_needs_ct(plan: Plan, *, calibration: Calibration | None, dose: bool) -> None:
+    if calibration is not None and not _is_ct(plan):
+        raise UsageError(
+            "no calibration", came=calibration.name, where="calibration", remedy="Give one where the target is CT."
+        )
+    if not dose:
+        return
+    if not _is_ct(plan):
+        raise UsageError(
+            "CT as the target", came=get_contrast(plan.target).title, where="aspect dose", remedy="Leave it out."
+        )
+    find_gamma()
 
 
 @contextmanager
@@ -119,13 +147,20 @@ def _emptied(folder: Path) -> Iterator[Path]:
 
 
 def _score(
-    candidate: Candidate, cases: Sequence[Case], panels: Path, *, report: ProgressReport, calibration: Calibration
+    candidate: Candidate,
+    cases: Sequence[Case],
+    panels: Path,
+    *,
+    report: ProgressReport,
+    calibration: Calibration,
+    dose: bool,
 ) -> tuple[list[Score], list[Failed]]:
     names, numbers = label_names(cases), count(1)
 
     def score(comparison: Comparison) -> list[Score]:
         _keep(comparison, panels / f"{next(numbers)}.npz")
-        return [*score_volumes(comparison, names), *score_ct(comparison, calibration), *score_every_slice(comparison)]
+        of_ct = [*score_ct(comparison, calibration), *(score_dose(comparison, calibration) if dose else ())]
+        return [*score_volumes(comparison, names), *of_ct, *score_every_slice(comparison)]
 
     return score_cases(candidate, cases, score=score, report=report)
 
@@ -324,9 +359,7 @@ def _table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ..
     """The summary's rows for a terminal: the metrics of volumes, of tissues the MAE alone."""
     rows: list[tuple[str, ...]] = []
     for row in summary["rows"]:
-        if row["metric"] in (
-            ("mae",) if row["region"] in TISSUES else (*SHOWN, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS)
-        ):
+        if row["metric"] in (("mae",) if row["region"] in TISSUES else _IN_TERMINAL):
             low, high = row["interval"] or (None, None)
             interval = "" if low is None else f"{number(low)} to {number(high)}"
             mean = "" if row["mean"] is None else number(row["mean"])

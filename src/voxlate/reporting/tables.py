@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from voxlate.metrics import CT_METRICS, PATH_METRICS, SLICE_METRICS
+from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
 from voxlate.reporting.words import (
     arrow,
     better,
@@ -25,6 +25,7 @@ from voxlate.reporting.words import (
 
 Summary = Mapping[str, Any]
 SummaryRow = Mapping[str, Any]
+_OF_CT = frozenset({*CT_METRICS, *PATH_METRICS, *DOSE_METRICS})
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,13 @@ class Table:
 
 def score_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, the metrics of volumes across."""
-    others = {*SLICE_METRICS, *CT_METRICS, *PATH_METRICS}
+    others = {*SLICE_METRICS, *_OF_CT}
     return _tables([row for row in summary["rows"] if row["metric"] not in others], summary)
 
 
 def ct_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, what only CT is scored by across."""
-    return _tables([row for row in summary["rows"] if row["metric"] in {*CT_METRICS, *PATH_METRICS}], summary)
+    return _tables([row for row in summary["rows"] if row["metric"] in _OF_CT], summary)
 
 
 def slice_tables(summary: Summary) -> list[Table]:

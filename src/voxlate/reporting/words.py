@@ -9,6 +9,7 @@ from voxlate.evaluation.scores import BASELINES
 from voxlate.metrics import (
     CONTINUITY_METRICS,
     CT_METRICS,
+    DOSE_METRICS,
     MASKED_METRICS,
     METRICS,
     PATH_METRICS,
@@ -25,6 +26,7 @@ _METRICS = {
     **TASK_METRICS,
     **CT_METRICS,
     **PATH_METRICS,
+    **DOSE_METRICS,
 }
 _SIMILARITIES = frozenset({"ssim", "ncc", "stitching", "bone_dice", "ms_ssim_synthrad", *MASKED_METRICS, *TASK_METRICS})
 _IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions
@@ -47,6 +49,9 @@ _MEANINGS = {
     "wepl_lr": "the same from left to right",
     "wepl_centre": "difference of the water-equivalent depth of the region's centre, mean over eight directions in its "
     "axial plane",
+    "gamma_3_3": "percentage of the voxels whose dose lies within 3 % of the highest true dose, or is found within "
+    "3 mm (Low et al. 1998, global); the dose is that of primary photons, a stand-in without scatter",
+    "gamma_2_2": "the same within 2 % and 2 mm",
     "mae_slice_total": "sum over the slices of each slice's mean absolute error",
     "mae_slice_average": "that sum divided by the number of slices",
     "mse_slice_total": "sum over the slices of each slice's mean squared error",

@@ -87,23 +87,38 @@ def evaluate(
         data: A data set with the true target.
         out: Where scores, figures and the page go.
         split: ``test`` for cases that the model has not seen, ``all`` for every case.
-        aspects: What to look at; ``fidelity`` is known.
+        aspects: What to look at: ``fidelity``, which is always scored, and for a CT ``dose``, which adds gamma pass
+            rates and needs ``voxlate[gamma]``.
         calibration: For a CT, a CSV file ``hu,density`` with the scanner's relative electron densities, from which
-            water-equivalent path lengths are computed; by default those after Schneider et al. 2000.
+            water-equivalent path lengths and doses are computed; by default those after Schneider et al. 2000.
         report: Called with the number of finished cases.
 
     Raises:
-        UsageError: If an aspect or split is unknown, no case is left, or a calibration is given for another target.
+        UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
+            target, or the dose without pymedphys.
         ReadError: If the calibration cannot be used.
     """
     from voxlate.evaluation.density import read_calibration
-    from voxlate.reporting.evaluation import evaluate_fidelity
+    from voxlate.reporting.evaluation import ASPECTS, evaluate_fidelity
 
-    unknown = set(aspects) - {"fidelity"}
+    unknown = set(aspects) - set(ASPECTS)
     if unknown:
-        raise UsageError("the aspect fidelity", came=", ".join(sorted(unknown)), where="--aspect", remedy="Use it.")
+        raise UsageError(
+            f"the aspects {' and '.join(ASPECTS)}",
+            came=", ".join(sorted(unknown)),
+            where="--aspect",
+            remedy="Use one or both of them.",
+        )
     densities = None if calibration is None else read_calibration(calibration)
-    return evaluate_fidelity(Path(model), Path(data), Path(out), split=split, report=report, calibration=densities)
+    return evaluate_fidelity(
+        Path(model),
+        Path(data),
+        Path(out),
+        split=split,
+        report=report,
+        calibration=densities,
+        dose="dose" in aspects,
+    )
 
 
 def _models(path: Path, *, target: str | None, accept: Mapping[str, str]) -> list[Model]:
