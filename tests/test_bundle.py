@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import voxlate
 from voxlate.bundle import MANIFEST, MEMBERS, find_bundle, read_bundle
 from voxlate.errors import BundleError
 
@@ -110,3 +111,12 @@ def test_a_hostile_header_is_refused(bundle: Path, length: int) -> None:
 def test_a_folder_without_a_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"manifest\.json"):
         find_bundle(tmp_path)
+
+
+def test_a_run_without_a_model_yet_says_how_to_come_to_one(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    """Told by its recipe, so that an evaluation does not take the run's files for translated images."""
+    (tmp_path / "recipe.yaml").write_bytes((trained / "recipe.yaml").read_bytes())
+    with pytest.raises(BundleError, match="--resume"):
+        read_bundle(tmp_path)
+    with pytest.raises(BundleError, match="--resume"):
+        voxlate.evaluate(tmp_path, phantom_cohort, out=tmp_path / "evaluation")

@@ -118,6 +118,30 @@ def test_nothing_unseen_is_an_error(trained: Path, phantom_cohort: Path, tmp_pat
     shutil.copytree(phantom_cohort / seen[0], tmp_path / "data" / seen[0])
     with pytest.raises(CohortError, match="not seen"):
         voxlate.evaluate(trained, tmp_path / "data", out=tmp_path / "out")
+    result = voxlate.evaluate(trained, tmp_path / "data", out=tmp_path / "out", split="all")
+    assert "on one training case" in result.sentence
+    assert "trained or chosen on every case that is scored" in result.page.read_text(encoding="utf-8")
+
+
+def test_seen_and_unseen_cases_are_told_apart_in_the_report(
+    trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    parts: dict[str, str] = {}
+    with (trained / "split.csv").open() as file:
+        for row in csv.DictReader(file):
+            parts.setdefault(row["part"], row["case"])
+    for part in ("train", "test"):
+        shutil.copytree(phantom_cohort / parts[part], tmp_path / "data" / parts[part])
+    result = voxlate.evaluate(trained, tmp_path / "data", out=tmp_path / "out", split="all")
+    assert "on 2 training and held-out cases" in result.sentence
+    assert "trained or chosen on 1 of the 2 cases that are scored" in result.page.read_text(encoding="utf-8")
+
+
+def test_contrasts_that_no_case_has_are_told_with_those_that_there_are(phantom_cohort: Path, tmp_path: Path) -> None:
+    recipe = resolve_recipe("zhao-unet-2d")
+    with pytest.raises(CohortError, match=r"in_phase, out_phase, ct, got none.* t1 \(6\), .*--source") as caught:
+        voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
+    assert "labels (6)" in str(caught.value)
 
 
 @pytest.mark.parametrize("arguments", [{"split": "train"}, {"aspects": ("beauty",)}])

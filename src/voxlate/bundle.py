@@ -35,17 +35,18 @@ if TYPE_CHECKING:
     from voxlate.methods.interface import Translator
     from voxlate.methods.multi_view import MultiView
 
+MANIFEST = "manifest.json"
+RECIPE = "recipe.yaml"
 MEMBERS = (
     "weights.safetensors",
     "lookup.safetensors",
-    "recipe.yaml",
+    RECIPE,
     "plan.yaml",
     "fingerprint.json",
     "scores.json",
     "seen.json",
     "MODEL_CARD.md",
 )
-MANIFEST = "manifest.json"
 _REMEDY = "The bundle is damaged or was changed; get it again from where it was made."
 _TEXT_LIMIT_BYTES = 64 * 2**20
 
@@ -119,7 +120,7 @@ def write_bundle(contents: Contents, folder: Path) -> Path:
     members = {
         "weights.safetensors": save(_contiguous(contents.weights)),
         "lookup.safetensors": save_arrays(dict(contents.lookup)),
-        "recipe.yaml": contents.recipe.to_yaml().encode(),
+        RECIPE: contents.recipe.to_yaml().encode(),
         "plan.yaml": contents.plan.to_yaml().encode(),
         "fingerprint.json": (contents.fingerprint.model_dump_json(indent=1) + "\n").encode(),
         "scores.json": (json.dumps(dict(contents.scores), indent=1) + "\n").encode(),
@@ -144,6 +145,8 @@ def find_bundle(path: Path) -> Path:
     for folder in (path, path / "bundle"):
         if (folder / MANIFEST).is_file():
             return folder
+    if (path / RECIPE).is_file():
+        remedy = "This run has not come to a model yet: go on with it by --resume."
     came = "a file" if path.is_file() else "a folder without one" if path.is_dir() else "nothing"
     raise BundleError("a model: a folder with manifest.json", came=came, where=path, remedy=remedy)
 
@@ -164,7 +167,7 @@ def read_bundle(path: Path) -> Bundle:
     try:
         return Bundle(
             folder=folder,
-            recipe=parse_recipe(_yaml(folder / "recipe.yaml"), where=folder / "recipe.yaml"),
+            recipe=parse_recipe(_yaml(folder / RECIPE), where=folder / RECIPE),
             plan=Plan.model_validate(_yaml(folder / "plan.yaml")),
             fingerprint=Fingerprint.model_validate_json(_read_limited(folder / "fingerprint.json")),
             scores=json.loads(_read_limited(folder / "scores.json")),

@@ -185,6 +185,17 @@ def test_other_grids_are_told_and_a_place_apart_is_an_error(root: Path) -> None:
     found = preflight(index_cohort(root), source=["t1"], target="t2")
     assert _codes(found) == {("info", "different_grids", "a"), ("error", "no_overlap", "b")}
     assert "20 x 18 x 16 voxels of 2 x 2 x 2 mm" in found[1].message
+    assert "plan.grids: rigid" in found[0].message
+
+
+def test_a_place_apart_is_a_warning_where_images_are_registered_but_not_for_labels(root: Path) -> None:
+    """CT and MR machines count from points of their own; registration begins at the centres. Labels stay."""
+    far = np.eye(4)
+    far[0, 3] = 500
+    write(root / "a" / "t2.nii.gz", images(0)["t2"], far)
+    write(root / "b" / "labels.nii.gz", (images(1)["t2"] > 0).astype(np.uint8), far)
+    found = preflight(index_cohort(root), source=["t1"], target="t2", registers=True)
+    assert _codes(found) == {("warning", "no_overlap", "a"), ("error", "no_overlap", "b")}
 
 
 def test_files_of_two_subjects_in_one_case_are_a_warning(root: Path) -> None:

@@ -40,6 +40,13 @@ def test_hounsfield_units(array: NDArray[Any], expected: list[tuple[str, str]]) 
     assert _codes(array, "ct") == expected
 
 
+@pytest.mark.parametrize(("background", "expected"), [(0, ["hounsfield_background"]), (-1024, []), (-250, [])])
+def test_a_background_of_tissue_is_warned_of(background: float, expected: list[str]) -> None:
+    """A skull-stripped CT has water all around its brain, if nobody fills it with air."""
+    array = np.pad(_ct(-30, 385), 3, constant_values=background)
+    assert _codes(array, "ct") == [("warning", code) for code in expected]
+
+
 def test_cone_beam_ct_is_only_warned_of() -> None:
     assert _codes(_ct(0, 3000), "cbct") == [("warning", "not_hounsfield")]
 

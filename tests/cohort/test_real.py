@@ -69,6 +69,21 @@ def test_population_averages_are_aligned_and_cormack_units_are_no_hu(real_data: 
     assert [(finding.severity, finding.code) for finding in preflight(cohort)] == [("error", "not_hounsfield")]
 
 
+def test_a_stripped_ct_in_another_place_is_found_and_can_be_registered(real_data: Path, tmp_path: Path) -> None:
+    """The atlas of the brain lies 1.2 m from the origin, as its scanner counted, and has 0 HU around the brain."""
+    paths = {
+        "t1": real_data / "spm12_templates" / "avg152T1.nii",
+        "ct": real_data / "totalsegmentator" / "ct_brain_atlas_1mm.nii.gz",
+    }
+    cohort = Cohort(tmp_path, "folders", (Case("atlas", "atlas", paths),))
+    for registers, severity in ((False, "error"), (True, "warning")):
+        found = preflight(cohort, source=["t1"], target="ct", registers=registers)
+        assert {(finding.severity, finding.code) for finding in found} == {
+            (severity, "no_overlap"),
+            ("warning", "hounsfield_background"),
+        }
+
+
 def test_ct_of_totalsegmentator_is_in_hu(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "totalsegmentator"
     paths = {"ct": folder / "example_ct_sm.nii.gz", "labels": folder / "example_seg.nii.gz"}

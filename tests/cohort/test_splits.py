@@ -136,7 +136,7 @@ def test_nothing_left_for_validation_is_said_aloud(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.WARNING):
         split = split_cohort(cohort, SplitOptions(train=("patient26",), test=("patient19",)), seed=0)
     assert split == {"patient26_ses-0": "train", "patient19_ses-0": "test"}
-    assert "validation uses the training cases" in caplog.text
+    assert "weights are chosen on the training cases" in caplog.text
 
 
 def test_cases_in_no_list_are_unused_when_every_part_has_a_list(caplog: pytest.LogCaptureFixture) -> None:

@@ -91,6 +91,11 @@ def test_plan_knows_derived_contrasts_and_survives_yaml(case: Case) -> None:
     assert Plan.model_validate({**old, "source": ["in_phase"]}).derive == {}  # as bundles were before
 
 
+def test_plan_leaves_out_what_its_sources_do_not_need(case: Case) -> None:
+    assert _plan(case, source=("in_phase",)).derive == {}
+    assert set(_plan(case, source=("derived_fraction",)).derive) == {"fat", "derived_fraction"}
+
+
 def test_fingerprint_sees_what_prepared_cases_hold(case: Case) -> None:
     settings = PlanOptions.model_validate({"derive": DERIVE})
     seen = take_fingerprint([case], ("fat", "ct"), options=settings)

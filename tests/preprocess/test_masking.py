@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.preprocess.samples import head, painted
+from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError
 from voxlate.preprocess.masking import (
     check_foreground,
     choose_rule,
-    constant_background,
     fill_holes,
     fill_holes_in_plane,
     find_foreground,

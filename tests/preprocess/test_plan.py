@@ -69,6 +69,18 @@ def test_what_the_fingerprint_says(tmp_path: Path) -> None:
     assert Fingerprint.model_validate_json(fingerprint.model_dump_json()) == fingerprint
 
 
+def test_a_contrast_in_another_place_is_described_by_its_own_foreground_if_it_will_be_registered(
+    tmp_path: Path,
+) -> None:
+    ct = painted(LABELS, (-1000.0, 900.0, 40.0, 20.0), noise=8).astype(np.int16)
+    images = {"t1": (painted(LABELS, T1), affine_of()), "ct": (ct, affine_of(origin=(0, 0, 900)))}
+    case = make_case(tmp_path, images, name="apart")
+    found = take_fingerprint([case], ["t1", "ct"], options=PlanOptions(grids="rigid"))
+    assert found.contrasts["ct"].statistics.median == pytest.approx(np.median(ct[LABELS > 0]), abs=20)
+    with pytest.raises(ReadError, match="a foreground"):
+        take_fingerprint([case], ["t1", "ct"], options=PlanOptions())
+
+
 @pytest.mark.parametrize(("spacings", "expected"), [((1, 1, 1), None), ((1, 1.5, 3), (1.5, 1.5, 1.5))])
 def test_the_spacing_is_the_median_only_where_it_varies(
     tmp_path: Path, spacings: tuple[float, ...], expected: tuple[float, ...] | None

@@ -15,7 +15,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.reporting.canvas import to_png
-from voxlate.reporting.caveats import caveats
+from voxlate.reporting.caveats import caveats, seen_caveats
 from voxlate.reporting.pages import Illustration, Report, render_report, write_report
 from voxlate.reporting.panels import draw_translation
 from voxlate.reporting.tables import comparison_tables, score_tables, slice_tables
@@ -235,3 +235,11 @@ def test_numbers_have_the_digits_they_deserve(value: float | None, metric: str, 
 
 def test_p_values_are_not_overstated() -> None:
     assert [p_value(value) for value in (0.03125, 1e-9, None)] == ["p = 0.031", "p < 0.001", "n/a"]
+
+
+@pytest.mark.parametrize(("seen", "scored", "words"), [(1, 1, "every case that is"), (3, 5, "3 of the 5 cases")])
+def test_scores_of_seen_cases_say_so(seen: int, scored: int, words: str) -> None:
+    [caveat] = seen_caveats(seen, scored)
+    assert words in caveat
+    assert "do not say how it does on new cases" in caveat
+    assert seen_caveats(0, scored) == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -156,6 +158,20 @@ def test_a_single_slice_is_a_volume_of_one_voxel() -> None:
         lesion=LESION[:, :, 9:10],
     )
     assert len(pictures(draw_translation(sample))) == 4
+
+
+def test_words_beside_the_bars_of_a_thin_stack_do_not_run_into_each_other() -> None:
+    """Coronal and sagittal rows of a stack of few slices are low."""
+    thin = np.s_[:, :, 6:9]
+    images = {name: getattr(panel(), name)[thin] for name in ("prediction", "truth", "mask", "lesion")}
+    figure = draw_translation(
+        panel(sources={"T1": images["truth"]}, spacing_mm=(3.0, 3.0, 3.0), **images),
+        planes=("axial", "coronal", "sagittal"),
+    )
+    to_png(figure)
+    boxes = [axes.yaxis.label.get_window_extent() for axes in figure.axes if axes.yaxis.label.get_text()]
+    assert boxes
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 @pytest.mark.parametrize(

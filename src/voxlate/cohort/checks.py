@@ -35,6 +35,7 @@ class _Use:
     source: tuple[str, ...]
     target: str | None
     derive: Mapping[str, Derivation]
+    registers: bool
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -57,6 +58,7 @@ def preflight(
     split: Mapping[str, str] | None = None,
     reading: Reading = _STRICT,
     derive: Mapping[str, Derivation] | None = None,
+    registers: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """All that is wrong or worth knowing, the gravest first.
@@ -68,13 +70,14 @@ def preflight(
         split: From case id to part, to look for subjects and images in two parts.
         reading: What the reader may accept.
         derive: How sources are computed that a case has no file of.
+        registers: Whether the contrasts of a case are registered before they are used.
         progress: Called with the number of cases done and of all.
 
     Raises:
         UsageError: If a name stands for no contrast.
     """
     sources = tuple(get_contrast(name).name for name in source)
-    use = _Use(sources, get_contrast(target).name if target else None, derive or {})
+    use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers)
     findings = [*_check_left_out(cohort), *_check_wanted(cohort, use)]
     findings += check_synthetic(cohort, source=use.files, target=use.target)
     signatures: list[Signature] = []
@@ -128,7 +131,7 @@ def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding],
         findings += check_intensities(volume.array, contrast, case=case.id, path=path, used=used)
         if contrast.kind != "label":
             signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
-    findings += check_pairs(case, volumes, source=use.files, target=use.target)
+    findings += check_pairs(case, volumes, source=use.files, target=use.target, registers=use.registers)
     findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
     return findings, signatures
 

@@ -10,9 +10,10 @@
 | `duplicate_image` | error, warning | one image in two cases; a warning where no split can part them |
 | `subject_in_two_parts` | error | one subject, or one image, in two parts of the split |
 | `not_in_cohort` | error | the split names a case that the cohort lacks |
-| `no_overlap` | error | two grids of a case that share no place in the world |
+| `no_overlap` | error, warning | two grids of a case that share no place in the world; a warning with registration |
 | `not_hounsfield` | error, warning | CT numbers that cannot be HU; a warning for cone-beam CT |
 | `hounsfield_range` | warning | HU beyond what tissue, metal and padding reach |
+| `hounsfield_background` | warning | a CT whose constant background is no air: a stripped or padded one |
 | `labels_not_integer` | error | a label map with values between the integers |
 | `empty_labels` | warning | a label map without a label: metrics of it are not available |
 | `misaligned` | warning | mutual information is clearly higher at a shifted position |

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from voxlate.contrast import Kind
 
 BODY_HU = -500.0
+CONSTANT_SHARE = 0.9
 _FILLS = 0.1
 
 
@@ -34,6 +35,15 @@ def foreground(array: NDArray[Any], *, kind: Kind = "mr") -> NDArray[np.bool_]:
     if counts.max() > _FILLS * sample.size and len(values) > 1:
         return np.asarray(array != values[counts.argmax()])
     return np.asarray(array > otsu_threshold(sample))
+
+
+def constant_background(array: NDArray[Any]) -> float | None:
+    """The one value that nearly all of the border has, or ``None`` if the background is not constant."""
+    faces = [array[0], array[-1], array[:, 0], array[:, -1], array[:, :, 0], array[:, :, -1]]
+    border = np.concatenate([face.ravel() for face in faces])
+    value = np.median(border)
+    share = float(np.mean(border == value))
+    return float(value) if share >= CONSTANT_SHARE else None
 
 
 def otsu_threshold(values: NDArray[Any], *, bins: int = 256) -> float:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.finding import Finding, Severity
+from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import Contrast
 
 LOWEST_HU = -2048.0
 HIGHEST_HU = 10_000.0
+AIR_BELOW_HU = -200.0
 _SCALED_SPAN = 20.0
 
 
@@ -37,6 +39,7 @@ def check_intensities(
         yield Finding("error" if used else "warning", "constant_image", case, message)
     elif contrast.kind == "ct":
         yield from _check_hounsfield(low, high, contrast, case=case, path=path)
+        yield from _check_background(array, low, case=case, path=path)
 
 
 def _check_labels(array: NDArray[Any], low: float, high: float, *, case: str, path: Path) -> Iterator[Finding]:
@@ -62,7 +65,9 @@ def _check_hounsfield(low: float, high: float, contrast: Contrast, *, case: str,
     if high - low <= _SCALED_SPAN:
         yield Finding(severity, "not_hounsfield", case, _refusal(path, low, high, "they were scaled to a short range"))
     elif low >= 0:
-        cause = "the rescale intercept was lost, or the unit is another one, such as Cormack's (air 0, water 1000)"
+        cause = (
+            "the rescale intercept was lost, or the unit is another one, such as Cormack's (air 0, brain about 2600)"
+        )
         yield Finding(severity, "not_hounsfield", case, _refusal(path, low, high, cause))
     elif low < LOWEST_HU or high > HIGHEST_HU:
         message = (
@@ -70,6 +75,17 @@ def _check_hounsfield(low: float, high: float, contrast: Contrast, *, case: str,
             "Look whether padding or a wrong rescale slope explains them."
         )
         yield Finding("warning", "hounsfield_range", case, message)
+
+
+def _check_background(array: NDArray[Any], low: float, *, case: str, path: Path) -> Iterator[Finding]:
+    background = constant_background(array)
+    if background is None or low >= 0 or background < AIR_BELOW_HU:
+        return
+    message = (
+        f"{path}: the background is {background:g} HU all over, which is tissue, not air. Was the image stripped or "
+        "padded? A model learns this value wherever the source shows more; fill it with -1024 HU, or give a mask."
+    )
+    yield Finding("warning", "hounsfield_background", case, message)
 
 
 def _refusal(path: Path, low: float, high: float, cause: str) -> str:

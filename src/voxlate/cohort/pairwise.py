@@ -23,7 +23,7 @@ _LEAST_SHARED = 0.2
 
 
 def check_pairs(
-    case: Case, volumes: Mapping[str, Volume], *, source: Sequence[str], target: str | None
+    case: Case, volumes: Mapping[str, Volume], *, source: Sequence[str], target: str | None, registers: bool = False
 ) -> Iterator[Finding]:
     """The findings about pairs of images of a case.
 
@@ -32,9 +32,10 @@ def check_pairs(
         volumes: What could be read of it, by contrast.
         source: Contrasts that go in.
         target: The contrast that comes out; with neither every pair of images is compared.
+        registers: Whether images are registered before they are used.
     """
     usable = {name: volume for name, volume in volumes.items() if volume.array.min() != volume.array.max()}
-    yield from _check_grids(case, volumes)
+    yield from _check_grids(case, volumes, registers=registers)
     images = [name for name in CONTRASTS if name in usable and CONTRASTS[name].kind != "label"]
     inputs = [name for name in (source or images) if name in usable]
     pairs = [(name, target) for name in inputs if target in usable and name != target] if target else []
@@ -49,7 +50,7 @@ def check_pairs(
             yield from _check_alignment(case, pair, target, fixed=fixed, moving=moving)
 
 
-def _check_grids(case: Case, volumes: Mapping[str, Volume]) -> Iterator[Finding]:
+def _check_grids(case: Case, volumes: Mapping[str, Volume], *, registers: bool) -> Iterator[Finding]:
     names = [name for name in CONTRASTS if name in volumes]
     for name in names[1:]:
         first, other = volumes[names[0]].grid, volumes[name].grid
@@ -59,8 +60,18 @@ def _check_grids(case: Case, volumes: Mapping[str, Volume]) -> Iterator[Finding]
         if overlaps(first, other):
             yield Finding("info", "different_grids", case.id, f"{message}; they will be resampled.")
         else:
-            remedy = "they share no place in the world. Correct the headers, or remove one of the files."
-            yield Finding("error", "no_overlap", case.id, f"{message}, and {remedy}")
+            moved = registers and "label" not in {CONTRASTS[names[0]].kind, CONTRASTS[name].kind}
+            yield _apart(case, message, moved=moved)
+
+
+def _apart(case: Case, grids: str, *, moved: bool) -> Finding:
+    """Two machines may have no place in common; only a registration, which begins at the centres, makes that good."""
+    if moved:
+        remedy = "registration begins at their centres: look whether it aligned them (figures/alignment.png)"
+    else:
+        remedy = "correct the headers, remove one of the files, or register them (plan.grids: rigid; labels stay)"
+    message = f"{grids}, and they share no place in the world: {remedy}."
+    return Finding("warning" if moved else "error", "no_overlap", case.id, message)
 
 
 def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volume, moving: Volume) -> Iterator[Finding]:

@@ -174,4 +174,4 @@ def _best_exchange(
 
 def _warn_of_empty(split: Split) -> None:
     if split and "validation" not in split.values():
-        logger.warning("no subject is left for validation: validation uses the training cases")
+        logger.warning("no subject is left for validation: the weights are chosen on the training cases")

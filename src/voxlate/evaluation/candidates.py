@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.bundle import MANIFEST
+from voxlate.bundle import MANIFEST, RECIPE
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.synthetic import scans_only
 from voxlate.config import PlanOptions
@@ -50,8 +50,11 @@ class Candidate(Protocol):
     def facts(self) -> Mapping[str, str]:
         """Where the predictions come from, for the page."""
 
-    def what_cases(self, split: str) -> str:
-        """What the scored cases are, for sentences: ``held-out``, ``training and held-out``, ..."""
+    def seen(self, cases: Sequence[Case]) -> int:
+        """How many of the cases the model is known to have been trained or chosen on."""
+
+    def what_cases(self, *, seen: int, of: int) -> str:
+        """What the scored cases are, for sentences: ``held-out``, ``training``, ``training and held-out``, ..."""
 
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """The cases to score: ``test`` for those the model has not seen, ``all`` for every one."""
@@ -86,9 +89,13 @@ class ModelCandidate:
             facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in model.view_weights.items())
         return cls(model, bundle.recipe.name, bundle.plan, Lookup.from_arrays(bundle.lookup()), facts)
 
-    def what_cases(self, split: str) -> str:
+    def seen(self, cases: Sequence[Case]) -> int:
         """Told by the hashes that the bundle keeps."""
-        return "held-out" if split == "test" else "training and held-out"
+        return len(cases) - len(self.model.unseen(cases))
+
+    def what_cases(self, *, seen: int, of: int) -> str:
+        """Cases that chose the weights count as training."""
+        return "held-out" if not seen else "training" if seen == of else "training and held-out"
 
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """All cases, or those of whose source images the bundle has seen none, told by their hashes."""
@@ -150,7 +157,11 @@ class FolderCandidate:
             },
         )
 
-    def what_cases(self, split: str) -> str:
+    def seen(self, cases: Sequence[Case]) -> int:
+        """None is known to be, see ``facts``."""
+        return 0
+
+    def what_cases(self, *, seen: int, of: int) -> str:
         """Images do not tell what their model was trained on, so none is called held-out."""
         return "translated"
 
@@ -180,7 +191,7 @@ def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
     cohort = scans_only(index_cohort(data))
     if not path.is_dir():
         raise UsageError("a model or a folder of translated images", came=str(path), remedy="Give one that exists.")
-    is_model = any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))
+    is_model = any(file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST))
     candidate: Candidate = ModelCandidate.load(path) if is_model else FolderCandidate.load(path, cohort)
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)

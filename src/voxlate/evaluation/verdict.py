@@ -42,7 +42,7 @@ def judge(
         method: The method to judge.
         metric: The metric to judge by.
         region: The region to judge in.
-        cases: What the cases are: ``held-out``, or ``training and held-out`` if all were evaluated.
+        cases: What the cases are: ``held-out``, ``training`` or ``training and held-out``.
 
     Example:
         >>> judge(summarise(scores)).sentence  # doctest: +SKIP

@@ -12,14 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
+from voxlate.cohort.foreground import constant_background
 from voxlate.config import PlanOptions, StrictModel
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import CohortError
 from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground
 from voxlate.preprocess.intensity import Scaling, Statistics, correct_bias, scaling_of, take_statistics
-from voxlate.preprocess.masking import Mask, check_foreground, choose_rule, constant_background
+from voxlate.preprocess.masking import (
+    Mask,
+    check_foreground,
+    choose_rule,
+    find_foreground,
+    image_rule,
+)
 from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
+from voxlate.preprocess.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Grid, Volume, extent
 
@@ -185,6 +193,10 @@ def _describe(volume: Volume, mask: Mask, grid: Grid, *, options: PlanOptions, w
     own = ras_grid(volume.grid)
     array = to_ras(volume.array, volume.affine)
     inside = resample(mask, grid, own, nearest=True, fill=False)
+    if options.grids in REGISTERING and volume.contrast and not inside.any():
+        # In another place until it is registered: its own foreground stands for the reference's.
+        rule = image_rule(volume.contrast, stripped=constant_background(array) is not None)
+        inside = find_foreground(array, rule, spacing_mm=own.spacing_mm)
     check_foreground(inside, where=where)
     kind = volume.contrast.kind if volume.contrast else "mr"
     if options.bias_correction and kind == "mr":

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.foreground import otsu_threshold
+from voxlate.cohort.foreground import constant_background, otsu_threshold
 from voxlate.config import StrictModel
 from voxlate.contrast import Contrast
 from voxlate.errors import ReadError
@@ -27,7 +27,6 @@ from voxlate.volume import extent
 MaskKind = Literal["file", "nonzero", "otsu", "body"]
 Mask = NDArray[np.bool_]
 AIR_BELOW_HU = -400.0
-CONSTANT_SHARE = 0.9
 CLOSING_MM = 6.0
 CLOSING_STEP_MM = 2.0
 OPENING_MM = 3.0
@@ -72,15 +71,6 @@ def image_rule(contrast: Contrast, *, stripped: bool) -> MaskKind:
     if stripped or contrast.kind == "label":
         return "nonzero"
     return "body" if contrast.kind == "ct" else "otsu"
-
-
-def constant_background(array: NDArray[Any]) -> float | None:
-    """The one value that nearly all of the border has, or ``None`` if the background is not constant."""
-    faces = [array[0], array[-1], array[:, 0], array[:, -1], array[:, :, 0], array[:, :, -1]]
-    border = np.concatenate([face.ravel() for face in faces])
-    value = np.median(border)
-    share = float(np.mean(border == value))
-    return float(value) if share >= CONSTANT_SHARE else None
 
 
 def find_foreground(array: NDArray[Any], kind: MaskKind, *, spacing_mm: tuple[float, float, float]) -> Mask:

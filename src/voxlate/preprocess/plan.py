@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from voxlate.cohort.case import Case
 from voxlate.config import PlanOptions, Reading, StrictModel, describe
 from voxlate.contrast import get_contrast
-from voxlate.derivation import Derivations, files_of
+from voxlate.derivation import Derivations, files_of, formulas
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
@@ -51,7 +51,7 @@ class Plan(StrictModel):
         orientation: Axes of the arrays.
         spacing_mm: Spacing of the arrays along RAS; ``None``: each case's own.
         reference: The contrast that gives the grid.
-        derive: How contrasts are computed that a case has no file of.
+        derive: How sources are computed that a case has no file of.
         grids: What is done with contrasts on other grids, or out of alignment.
         mask: Where the foreground comes from; never from the target, which is absent in use.
         crop_margin_mm: Kept around the foreground.
@@ -148,11 +148,12 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
             "a fingerprint of every contrast", came=f"none of {', '.join(unknown)}", remedy="Take the fingerprint anew."
         )
     kinds = {get_contrast(name).name: kind for name, kind in options.normalise.items()}
+    needed = formulas(sources, options.derive)
     names = dict.fromkeys((*sources, wanted))
     return Plan(
         spacing_mm=options.spacing_mm or (fingerprint.spacing_mm if fingerprint.spacing_varies else None),
         reference=reference,
-        derive=options.derive,
+        derive={name: derivation for name, derivation in options.derive.items() if name in needed},
         grids=options.grids,
         mask=choose_rule(
             options.mask, get_contrast(reference), stripped=fingerprint.skull_stripped, has_file=fingerprint.mask_files

@@ -8,7 +8,7 @@ there before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from voxlate.preprocess.similarity import as_image, mutual_information, one_thre
 from voxlate.volume import Affine, Grid
 
 RegistrationKind = Literal["rigid", "affine", "deformable"]
+REGISTERING: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
+"""The values of ``plan.grids`` that register."""
 COARSEST_MM = 4.0
 
 

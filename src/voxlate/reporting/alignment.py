@@ -19,6 +19,7 @@ from voxlate.contrast import get_contrast
 from voxlate.io.atomic import write_bytes
 from voxlate.preprocess.images import BACKGROUND, read_contrast
 from voxlate.preprocess.plan import Plan
+from voxlate.preprocess.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
 from voxlate.preprocess.store import PreparedStore
 from voxlate.reporting import canvas, tiles
@@ -31,7 +32,6 @@ GAP, EDGE, HEAD, LINE = 1.2, 1.5, 9.5, 3.4  # mm
 SQUARES = 8
 """Squares of the chessboard across a picture."""
 SHOWN: tuple[Plane, ...] = ("axial", "sagittal")
-REGISTERING = ("rigid", "affine", "deformable")
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,3 +34,16 @@ def caveats(summary: Mapping[str, Any]) -> list[str]:
             verb = "have" if count > 1 else "has"
             found.append(f"{count} of {n} cases {verb} no score in the region {region}: counted, never averaged in.")
     return found
+
+
+def seen_caveats(seen: int, scored: int) -> list[str]:
+    """What scores on cases that the model has seen cannot say; empty if it has seen none.
+
+    Args:
+        seen: Cases among the scored ones that the model was trained or chosen on.
+        scored: Cases in all.
+    """
+    if not seen:
+        return []
+    which = "every case that is" if seen == scored else f"{seen} of the {scored} cases that are"
+    return [f"The model was trained or chosen on {which} scored: these numbers do not say how it does on new cases."]

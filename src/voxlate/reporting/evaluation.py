@@ -36,6 +36,7 @@ from voxlate.metrics.hounsfield import TISSUES
 from voxlate.preprocess.plan import Plan
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
+from voxlate.reporting.caveats import seen_caveats
 from voxlate.reporting.multi_view import compare_views, draw_views, say_views, view_names, view_section
 from voxlate.reporting.pages import Illustration, Report, write_report
 from voxlate.reporting.panels import Panel, draw_cases, draw_translation
@@ -118,7 +119,7 @@ def evaluate_fidelity(
         illustrations = {**_illustrate(candidate, scores, panels), **_of_training(path)}
         facts = {"water paths": densities.name} if _is_ct(candidate.plan) else {}
         facts |= {"dose": _DOSE_IN_WORDS} if dose else {}
-        return _write(candidate, scores, illustrations, facts=facts, failed=failed, out=out, split=split)
+        return _write(candidate, scores, illustrations, cases=cases, facts=facts, failed=failed, out=out)
 
 
 def _refuse_what_needs_ct(plan: Plan, *, calibration: Calibration | None, dose: bool) -> None:
@@ -190,13 +191,17 @@ def _write(
     scores: list[Score],
     illustrations: Mapping[str, Illustration],
     *,
+    cases: Sequence[Case],
     facts: Mapping[str, str],
     failed: list[tuple[str, str]],
     out: Path,
-    split: str,
 ) -> Evaluated:
     summary = summarise(scores)
-    sentence = judge(summary, cases=candidate.what_cases(split)).sentence
+    refused = {case for case, _ in failed}
+    scored = [case for case in cases if case.id not in refused]
+    seen = candidate.seen(scored)
+    what = candidate.what_cases(seen=seen, of=len(scored))
+    sentence = judge(summary, cases=what).sentence
     views = compare_views(scores) if view_names(scores) else None
     if views is not None:
         sentence = f"{sentence} {say_views(views)}"
@@ -217,12 +222,15 @@ def _write(
             illustrations=list(illustrations.values()),
             facts={
                 **candidate.facts,
-                "cases": f"{summary['n_cases']} {candidate.what_cases(split)}",
+                "cases": f"{summary['n_cases']} {what}",
                 "values": _values_in_words(plan),
                 **facts,
                 "software": f"voxlate {__version__}",
             },
-            warnings=[f"{case} could not be scored: {reason}" for case, reason in failed],
+            warnings=[
+                *seen_caveats(seen, len(scored)),
+                *(f"{case} could not be scored: {reason}" for case, reason in failed),
+            ],
             sections=[] if views is None else [view_section(views)],
         ),
     )

@@ -31,6 +31,7 @@ from voxlate.reporting.views import (
 Array = NDArray[Any]
 GAP, BAR, EDGE, HEAD, LINE = 1.2, 2.0, 1.5, 8.8, 3.4  # mm
 GREY_LABELS, ERROR_LABELS = 7.5, 11.0  # mm
+LOWEST_ROW = 14.0  # mm; a stack of few slices leaves room for the bars beside it
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +194,8 @@ def _arrange(rows: Sequence[_Row]) -> _Layout:
     columns = [EDGE + number * (width + GAP) for number in range(count - 1)]
     grey_bar = columns[-1] + width + GAP
     columns.append(grey_bar + BAR + GREY_LABELS)
-    return _Layout(tuple(columns), grey_bar, columns[-1] + width + GAP, width, tuple(size[1] * scale for size in sizes))
+    heights = tuple(max(LOWEST_ROW, size[1] * scale) for size in sizes)
+    return _Layout(tuple(columns), grey_bar, columns[-1] + width + GAP, width, heights)
 
 
 def _write_titles(figure: Figure, panel: Panel, layout: _Layout) -> None:

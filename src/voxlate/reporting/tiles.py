@@ -24,6 +24,7 @@ Picture = NDArray[Any]
 Window = tuple[float, float]
 UNSCORED = "#e9ebed"  # where the error is not read
 ROOM_FOR_WORDS_MM = 32.0
+LEAST_FOR_WORDS_MM = 23.0
 
 
 def grey_window(values: Picture, mask: Picture | None = None) -> Window:
@@ -167,14 +168,15 @@ def grey_bar(axes: Axes, *, window: Window, unit: str) -> None:
 
 
 def error_bar(axes: Axes, *, limit: float, height_mm: float) -> None:
-    """The error scale; its pointed ends say that larger errors have the end's colour."""
+    """The error scale; its pointed ends say that larger errors have the end's colour. A low one has no words beside."""
     mappable = ScalarMappable(Normalize(-limit, limit), cmap=canvas.ERROR_COLOURS)
     drawn = axes.figure.colorbar(mappable, cax=axes, extend="both", extendfrac=0.04)
-    ticks = [-limit, -limit / 2, 0.0, limit / 2, limit]
+    wordy = height_mm > LEAST_FOR_WORDS_MM
+    ticks = [-limit, -limit / 2, 0.0, limit / 2, limit] if wordy else [-limit, 0.0, limit]
     drawn.set_ticks(ticks, labels=[tick_text(tick) for tick in ticks])
     dark, bright = ("too dark  ", "  too bright") if height_mm > ROOM_FOR_WORDS_MM else ("dark ", " bright")
     words = f"\N{LEFTWARDS ARROW} {dark}{bright} \N{RIGHTWARDS ARROW}"
-    drawn.set_label(words, fontsize=canvas.SMALL, labelpad=2)
+    drawn.set_label(words if wordy else "", fontsize=canvas.SMALL, labelpad=2)
     _finish(drawn)
 
 

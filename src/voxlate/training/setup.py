@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from voxlate.bundle import build_translator
-from voxlate.cohort import Case, Cohort, index_cohort
+from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
 from voxlate.cohort.checks import preflight
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
@@ -26,6 +26,7 @@ from voxlate.methods.multi_view import MultiView
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
+from voxlate.preprocess.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.features import attach_features
 from voxlate.training.memory import WindowDecision, settle_window
@@ -92,11 +93,12 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
     complete = cohort.with_contrasts(*names, derive=derive)
     if not complete.cases:
         wanted = ", ".join(files_of(names, derive))
+        there = ", ".join(f"{name} ({cases})" for name, cases in contrast_counts(cohort).items())
         raise CohortError(
             f"at least one case with {wanted}",
-            came=f"{len(cohort)} cases without",
+            came=f"none; the contrasts, and how many cases have each: {there or 'none'}",
             where=data,
-            remedy="Look at what was matched with `voxlate check`.",
+            remedy="Name what there is with --source and --target, or look at what was matched with `voxlate check`.",
         )
     return complete
 
@@ -137,10 +139,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         write_shares(split, cohort, run.shares)
         write_text(run.fingerprint, fingerprint.model_dump_json(indent=1) + "\n")
         write_text(run.plan, plan.to_yaml())
-    setup = Setup(recipe, cohort, split, fingerprint, plan)
-    if not setup.cases("validation"):
-        logger.warning("no case is left for validation: the weights are chosen on the training cases")
-    return settle_window(setup, run, report=report)
+    return settle_window(Setup(recipe, cohort, split, fingerprint, plan), run, report=report)
 
 
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
@@ -210,6 +209,7 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
         split=split,
         reading=recipe.plan.reading,
         derive=recipe.plan.derive,
+        registers=recipe.plan.grids in REGISTERING,
         progress=partial(report, "preflight"),
     )
     for finding in findings:
