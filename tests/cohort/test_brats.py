@@ -2,10 +2,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import voxlate
 from tests.cohort.scans import touch
+from tests.conftest import SMALL
 from voxlate.cohort import index_cohort
+from voxlate.cohort.brats import LABEL_NAMES
+from voxlate.io import read_volume, write_volume
+from voxlate.verbs import resolve_recipe
+from voxlate.volume import Volume
 
 EARLY = ("t1", "t1ce", "t2", "flair", "seg")
 LATE = ("t1n", "t1c", "t2w", "t2f", "seg")
@@ -73,3 +80,48 @@ def test_one_case_in_two_folders_is_ambiguous(tmp_path: Path) -> None:
     cohort = index_cohort(tmp_path)
     assert [case.id for case in cohort.cases] == ["BraTS19_XX_2"]
     assert len(cohort.left_out) == 4
+
+
+def _write_2015(cohort: Path, root: Path) -> None:
+    """The phantom as the challenge of 2015 laid out its cases: a folder per scan, MetaImage, a text file beside it."""
+    for number, case in enumerate(sorted(cohort.glob("Phantom-*")), start=1):
+        names = {"t1n": "MR_T1", "t1c": "MR_T1c", "t2w": "MR_T2", "t2f": "MR_Flair", "seg": "OT"}
+        for code, (ours, theirs) in enumerate(names.items(), start=100 * number):
+            [scan] = case.glob(f"*-{ours}.nii.gz")
+            prefix = "VSD.Brain_3more" if ours == "seg" else "VSD.Brain"
+            name = f"{prefix}.XX.O.{theirs}.{code}"
+            folder = root / ("HGG" if number % 2 else "LGG") / f"brats_tcia_pat{number // 2:03d}_{number:04d}" / name
+            folder.mkdir(parents=True)
+            volume = read_volume(scan)
+            array = volume.array.astype(np.uint8) if ours == "seg" else volume.array
+            write_volume(Volume(array, volume.affine), folder / f"{name}.mha")
+            (folder / "license_CC_by_nc_sa_3.0.txt").write_text("a licence", encoding="utf-8")
+
+
+def test_names_until_2015_are_indexed_as_they_lie_and_trained_on(phantom_cohort: Path, tmp_path: Path) -> None:
+    root = tmp_path / "BRATS2015_Training"
+    _write_2015(phantom_cohort, root)
+    cohort = index_cohort(root)
+    assert cohort.layout == "brats"
+    assert len(cohort) == 6
+    first = cohort.cases[0]
+    assert set(first.paths) == {"t1", "t1c", "t2", "flair", "labels"}
+    assert first.attributes == {"label_convention": "brats2015", "grade": "HGG"}
+    assert {case.id: case.subject for case in cohort.cases}["brats_tcia_pat001_0002"] == "brats_tcia_pat001"
+    assert [case.subject for case in cohort.cases].count("brats_tcia_pat001") == 2, "two times of one patient"
+    assert {item.code for item in cohort.left_out} == {"not_an_image"}
+    assert index_cohort(root / "HGG").cases[0].id == first.id
+    assert LABEL_NAMES["brats2015"][4] == "enhancing tumour"
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "training.steps": 2})
+    run = voxlate.train(root, recipe=recipe, out=tmp_path / "run")
+    result = voxlate.evaluate(run, root, out=tmp_path / "evaluation")
+    assert {"necrosis", "oedema"} <= {row[0] for row in result.rows}
+
+
+def test_scans_until_2015_may_lie_right_in_the_folder_of_their_case(tmp_path: Path) -> None:
+    touch(*(tmp_path / "pat_0001" / f"VSD.Brain.XX.O.{name}.7.mha" for name in ("MR_T1", "MR_T2", "OT")))
+    touch(tmp_path / "pat_0001" / "VSD.Brain.XX.O.MR_XY.8.mha")
+    cohort = index_cohort(tmp_path)
+    [case] = cohort.cases
+    assert (case.id, set(case.paths)) == ("pat_0001", {"t1", "t2", "labels"})
+    assert [item.path.name for item in cohort.left_out] == ["VSD.Brain.XX.O.MR_XY.8.mha"]
