@@ -105,3 +105,17 @@ def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, t
     refused = voxlate("train", data, "--recipe", "avula2020-t1-to-t2", "--out", tmp_path / "run", code=2)
     assert "preflight" in refused.stderr.replace("\n", " ")
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_wide_table_is_parted_into_blocks_that_fit_and_keep_the_first_column() -> None:
+    from voxlate.cli import _blocks
+
+    fields = ("method", *(f"metric number {n}" for n in range(12)), "seconds")
+    rows = [("a long name of a recipe", *("12.345",) * 13), ("lookup", *("1",) * 13)]
+    blocks = _blocks(fields, rows, width=80)
+    assert [place for block in blocks for place in block[1:]] == list(range(1, 14))
+    assert all(block[0] == 0 and len(block) > 1 for block in blocks)
+    assert len(blocks) > 1
+    assert all(27 + 9 * (len(block) - 1) <= 80 for block in blocks)
+    assert _blocks(fields, rows, width=400) == [list(range(14))]
+    assert len(_blocks(fields, rows, width=1)) == 13, "at least one column a block"

@@ -17,6 +17,8 @@ import typer
 from voxlate.errors import StoppedError, VoxlateError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
 app = typer.Typer(
@@ -72,7 +74,7 @@ def phantom(
             misalignment_mm=misalignment_mm,
             report=watch.stage,
         )
-    _console().print(f"{cases} cases in {out}")
+    _console().print(f"{_counted(cases, 'case')} in {out}")
 
 
 @app.command()
@@ -331,7 +333,9 @@ def _watching() -> Any:  # noqa: ANN401  the terminal module is heavy for --help
 
 def _print_study(title: str, result: Any) -> None:  # noqa: ANN401
     """The table, the answer and the page of runs that were compared; exits with 1 if a case could not be scored."""
-    _print_rows(title, result.fields, result.rows)
+    for block in _blocks(result.fields, result.rows, width=_console().width):
+        fields, *rows = ([line[place] for place in block] for line in (result.fields, *result.rows))
+        _print_rows(title, fields, rows)
     _console().print(result.sentence, markup=False)
     _console().print(f"Report: {result.page}", markup=False)
     for case, reason in result.failed:
@@ -340,14 +344,31 @@ def _print_study(title: str, result: Any) -> None:  # noqa: ANN401
         raise typer.Exit(1)
 
 
+def _blocks(fields: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> list[list[int]]:
+    """Columns that fit side by side, block after block, each with the first; heads are broken between words."""
+    wide = [3 + max(map(len, (*name.split(), *(str(row[place]) for row in rows)))) for place, name in enumerate(fields)]
+    blocks, taken = [[0]], wide[0] + 1
+    for place in range(1, len(fields)):
+        if taken + wide[place] > width and len(blocks[-1]) > 1:
+            blocks.append([0])
+            taken = wide[0] + 1
+        blocks[-1].append(place)
+        taken += wide[place]
+    return blocks
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def _print_check(result: Any) -> None:  # noqa: ANN401
-    _print_rows(f"{len(result.rows)} cases ({result.layout})", result.fields, result.rows)
+    _print_rows(f"{_counted(len(result.rows), 'case')} ({result.layout})", result.fields, result.rows)
     if result.left_out:
         _print_rows("Left out", ("file", "reason"), result.left_out)
     if result.findings:
         _print_rows("Findings", ("severity", "case", "code", "finding"), result.findings)
     errors, warnings = result.errors, result.warnings
-    _console().print(f"{errors} errors, {warnings} warnings")
+    _console().print(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
 
 
 def _print_outcomes(outcomes: Any) -> None:  # noqa: ANN401

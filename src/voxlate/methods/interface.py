@@ -87,9 +87,9 @@ class Trainable(nn.Module, ABC):
         """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""
         return self.state_dict()
 
-    @abstractmethod
     def describe(self) -> dict[str, str]:
         """What is trained, in words: from a part to its size."""
+        return {"network": f"{count_parameters(self):,} parameters"}
 
     @abstractmethod
     def optimisers(self, training: Training) -> list[Optimizer]:
@@ -158,7 +158,3 @@ class NetworkMethod(Trainable):
         finally:
             self.network.train(was_training)
         return prediction.float()
-
-    def describe(self) -> dict[str, str]:
-        """The number of parameters of the network."""
-        return {"network": f"{count_parameters(self.network):,} parameters"}
