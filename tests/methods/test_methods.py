@@ -253,3 +253,9 @@ def test_method_that_learns_a_difference_begins_with_the_source_and_learns(name:
     assert masked_mae(method.predict(batch.source), batch) < 0.7 * before
     with pytest.raises(UsageError, match="channel"):
         make(name, dims, add_channel=1)
+
+
+def test_difference_begins_with_nothing_where_a_prediction_is_the_sum_of_several_maps() -> None:
+    network = {"name": "residual_unet3d", "channels": [4, 8, 8]}
+    method, batch = make("regression", 2, add_channel=0, network=network), toy(2, size=16)
+    assert torch.equal(method.predict(batch.source), batch.source)

@@ -20,6 +20,9 @@ SMALL = {
     "pix2pix_unet": {"width": 4, "levels": 3},
     "vnet": {"channels": (4, 8, 8)},
     "residual_encoder_unet": {"channels": (4, 8, 8)},
+    "simple_unet3d": {"channels": (4, 8, 8)},
+    "residual_unet3d": {"channels": (4, 8, 8)},
+    "dilated_unet3d": {"channels": (4, 8, 8)},
 }
 
 

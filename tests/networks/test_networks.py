@@ -22,6 +22,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "pix2pix_unet": {"width": 8, "levels": 3, "dropout": 0.0},
     "vnet": {"channels": [4, 8, 8]},
     "residual_encoder_unet": {"channels": [4, 8, 8], "blocks": [1, 2, 2]},
+    "simple_unet3d": {"channels": [4, 8, 8]},
+    "residual_unet3d": {"channels": [4, 8, 8]},
+    "dilated_unet3d": {"channels": [8, 16, 16]},  # with 4, instance normalisation of 6 voxels magnifies bfloat16
 }
 NORMALISATIONS = ("batch", "group", "instance", "none")
 every_network = pytest.mark.parametrize("name", list(NETWORKS))

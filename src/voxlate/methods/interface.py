@@ -141,7 +141,7 @@ class NetworkMethod(Trainable):
                 remedy="With neighbouring slices, the middle one of a contrast is its own.",
             )
         self.add_channel = channel
-        for last in [part for part in self.network.modules() if isinstance(part, Head)][-1:]:
+        for last in [part for part in self.network.modules() if isinstance(part, Head)]:
             last.linear.weight.data.zero_()  # type: ignore[operator]  # a convolution
 
     @torch.no_grad()

@@ -15,11 +15,14 @@ from collections.abc import Callable
 
 from torch import nn
 
+from voxlate.networks.dilated_unet3d import dilated_unet3d
 from voxlate.networks.fcn import fcn
 from voxlate.networks.patchgan import PatchGAN, patchgan
 from voxlate.networks.pix2pix_unet import pix2pix_unet
 from voxlate.networks.residual_encoder_unet import residual_encoder_unet
+from voxlate.networks.residual_unet3d import residual_unet3d
 from voxlate.networks.resnet import resnet
+from voxlate.networks.simple_unet3d import simple_unet3d
 from voxlate.networks.unet import unet
 from voxlate.networks.vnet import vnet
 
@@ -30,5 +33,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "pix2pix_unet": pix2pix_unet,
     "vnet": vnet,
     "residual_encoder_unet": residual_encoder_unet,
+    "simple_unet3d": simple_unet3d,
+    "residual_unet3d": residual_unet3d,
+    "dilated_unet3d": dilated_unet3d,
 }
 DISCRIMINATORS: dict[str, Callable[..., PatchGAN]] = {"patchgan": patchgan}

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -49,11 +50,17 @@ def convolution(
     size: int = 3,
     stride: int = 1,
     padding: int | None = None,
+    dilation: int = 1,
     bias: bool = True,
 ) -> nn.Conv2d | nn.Conv3d:
-    """A convolution; without ``padding`` it has what keeps the spatial shape at an odd ``size`` and stride 1."""
+    """A convolution; without ``padding`` it has what keeps the spatial shape at an odd ``size`` and stride 1.
+
+    With a ``dilation`` of n it takes every nth voxel, and so sees n times as far with as many weights (Yu & Koltun
+    2016, arXiv:1511.07122).
+    """
     kind = nn.Conv2d if dims == 2 else nn.Conv3d
-    layer = kind(inputs, outputs, size, stride=stride, padding=size // 2 if padding is None else padding, bias=bias)
+    border = dilation * (size // 2) if padding is None else padding
+    layer = kind(inputs, outputs, size, stride=stride, padding=border, dilation=dilation, bias=bias)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -110,18 +117,28 @@ class Layer(nn.Sequential):
         outputs: int,
         *,
         stride: int = 1,
+        dilation: int = 1,
         normalise: Normalisation,
         activation: Activation,
         dropout: float = 0.0,
     ) -> None:
         parts = [
-            convolution(dims, inputs, outputs, stride=stride, bias=normalise == "none"),
+            convolution(dims, inputs, outputs, stride=stride, dilation=dilation, bias=normalise == "none"),
             normalisation(normalise, dims, outputs),
             ACTIVATIONS[activation](inplace=True),
         ]
         if dropout > 0:
             parts.append(nn.Dropout2d(dropout) if dims == 2 else nn.Dropout3d(dropout))
         super().__init__(*parts)
+
+
+def layers(
+    dims: Dims, widths: Sequence[int], *, normalise: Normalisation, activation: Activation, dilation: int = 1
+) -> nn.Sequential:
+    """A ``Layer`` from each number of channels to the next, one after the other."""
+    return nn.Sequential(
+        *(Layer(dims, a, b, dilation=dilation, normalise=normalise, activation=activation) for a, b in pairwise(widths))
+    )
 
 
 def pool(features: Tensor) -> Tensor:
@@ -133,6 +150,14 @@ def upsample(features: Tensor, *, factor: int = 2) -> Tensor:
     """Multiplies every spatial size by linear interpolation."""
     mode = "bilinear" if features.ndim == 4 else "trilinear"
     return functional.interpolate(features, scale_factor=float(factor), mode=mode, align_corners=False)
+
+
+class Pooling(nn.Module):
+    """Halves every spatial size by the maximum of 2 x 2 (x 2); see ``pool``."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(b, c, *(2 s))`` to ``(b, c, *s)``."""
+        return pool(features)
 
 
 class Halving(nn.Module):
@@ -194,9 +219,9 @@ class Residual(nn.Module):
 
 
 def quieten(layer: nn.Module, *, among: int) -> None:
-    """Divides the weights that a layer starts with by the root of how many residual blocks there are.
+    """Divides the weights that a layer starts with by the root of how many layers are added up.
 
-    Without a normalisation every block would double the variance, 500 times in nine.
+    Without a normalisation every residual block would double the variance, 500 times in nine.
     """
     with torch.no_grad():
         next(layer.parameters()).mul_(1 / math.sqrt(among))

@@ -21,7 +21,17 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.networks.blocks import Activation, Dims, Head, Layer, Normalisation, convolution, per_level, pool, upsample
+from voxlate.networks.blocks import (
+    Activation,
+    Dims,
+    Head,
+    Normalisation,
+    convolution,
+    layers,
+    per_level,
+    pool,
+    upsample,
+)
 
 _Per_stage = Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
 
@@ -59,18 +69,15 @@ def fcn(
     strides = [2**stage for stage in range(depth)]
     _check(depth, finest_stride)
 
-    def layers(inputs: int, outputs: int, count: int) -> nn.Sequential:
-        sizes = [inputs] + [outputs] * count
-        return nn.Sequential(
-            *(Layer(dims, a, b, normalise=normalise, activation=activation) for a, b in pairwise(sizes))
-        )
+    def chain(inputs: int, outputs: int, count: int) -> nn.Sequential:
+        return layers(dims, [inputs] + [outputs] * count, normalise=normalise, activation=activation)
 
-    stages = [layers(a, b, n) for (a, b), n in zip(pairwise((in_channels, *widths)), counts, strict=True)]
+    stages = [chain(a, b, n) for (a, b), n in zip(pairwise((in_channels, *widths)), counts, strict=True)]
     added = [stage for stage in range(depth) if strides[stage] >= finest_stride]
     return FCN(
         stages=stages,
         scores=[convolution(dims, widths[stage], score_channels, size=1) for stage in added],
-        fusions=[layers(score_channels, score_channels, 1) for _ in added[:-1]],
+        fusions=[chain(score_channels, score_channels, 1) for _ in added[:-1]],
         head=Head(dims, score_channels, out_channels),
     )
 
