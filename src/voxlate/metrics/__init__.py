@@ -12,7 +12,7 @@ unit and which direction is better. To add one, write the function and list it h
 from functools import partial
 
 from voxlate.metrics.continuity import stitching
-from voxlate.metrics.detection import Detection, detect, detection
+from voxlate.metrics.detection import Detection, detect, detection_score
 from voxlate.metrics.hounsfield import bone_dice, psnr_in_range, tissue_regions
 from voxlate.metrics.metric import Better, Metric
 from voxlate.metrics.multi_scale import ms_ssim
@@ -82,12 +82,14 @@ SURFACE_METRICS: dict[str, SurfaceMetric] = {
 }
 
 DETECTION_METRICS: dict[str, Metric] = {
-    "detection_tp": Metric(partial(detection, of="tp"), "higher", "none", "lesions found"),
-    "detection_fp": Metric(partial(detection, of="fp"), "lower", "none", "lesions invented"),
-    "detection_fn": Metric(partial(detection, of="fn"), "lower", "none", "lesions missed"),
-    "detection_sensitivity": Metric(partial(detection, of="sensitivity"), "higher", "none", "sensitivity of detection"),
-    "detection_precision": Metric(partial(detection, of="precision"), "higher", "none", "precision of detection"),
-    "detection_f1": Metric(partial(detection, of="f1"), "higher", "none", "F1 of detection"),
+    "detection_tp": Metric(partial(detection_score, of="tp"), "higher", "none", "lesions found"),
+    "detection_fp": Metric(partial(detection_score, of="fp"), "lower", "none", "lesions invented"),
+    "detection_fn": Metric(partial(detection_score, of="fn"), "lower", "none", "lesions missed"),
+    "detection_sensitivity": Metric(
+        partial(detection_score, of="sensitivity"), "higher", "none", "sensitivity of detection"
+    ),
+    "detection_precision": Metric(partial(detection_score, of="precision"), "higher", "none", "precision of detection"),
+    "detection_f1": Metric(partial(detection_score, of="f1"), "higher", "none", "F1 of detection"),
 }
 
 __all__ = [

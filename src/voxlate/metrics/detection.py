@@ -86,7 +86,7 @@ def detect(prediction: Image, truth: Image, *, mask: Mask, data_range: float = 1
     return Detection(tp=touched, fp=invented - real, fn=lesions - touched)
 
 
-def detection(
+def detection_score(
     prediction: Image,
     truth: Image,
     *,
