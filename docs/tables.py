@@ -230,15 +230,27 @@ def _argument_doc(entry: object, name: str) -> str:
 
 def metrics(_argument: str) -> list[str]:
     """Every metric with its direction and its unit for a target in arbitrary units."""
-    from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, METRICS, PATH_METRICS, SLICE_METRICS
+    from voxlate.metrics import (
+        CONTINUITY_METRICS,
+        CT_METRICS,
+        DETECTION_METRICS,
+        DOSE_METRICS,
+        METRICS,
+        PATH_METRICS,
+        SEGMENTATION_METRICS,
+        SLICE_METRICS,
+        SURFACE_METRICS,
+    )
 
-    rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "none": "none"}
+    rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "mm": "mm", "none": "none"}
     rows = [
         (f"`{name}`", metric.title, metric.better, rules[metric.unit_rule])
         for name, metric in {**METRICS, **SLICE_METRICS, **CONTINUITY_METRICS, **CT_METRICS}.items()
     ]
     rows += [(f"`{name}`", metric.title, metric.better, "mm") for name, metric in PATH_METRICS.items()]
     rows += [(f"`{name}`", metric.title, metric.better, "%") for name, metric in DOSE_METRICS.items()]
+    of_labels = {**SEGMENTATION_METRICS, **SURFACE_METRICS, **DETECTION_METRICS}
+    rows += [(f"`{name}`", m.title, m.better, rules[m.unit_rule]) for name, m in of_labels.items()]
     return table(("name", "title", "better", "unit"), rows)
 
 

@@ -115,10 +115,30 @@ def test_recipes_in_pages_are_valid(page: Path) -> None:
 
 def test_formulas_cover_every_metric_and_loss() -> None:
     from voxlate.losses import LOSSES
-    from voxlate.metrics import CT_METRICS, DOSE_METRICS, METRICS, PATH_METRICS, SLICE_METRICS
+    from voxlate.metrics import (
+        CONTINUITY_METRICS,
+        CT_METRICS,
+        DETECTION_METRICS,
+        DOSE_METRICS,
+        METRICS,
+        PATH_METRICS,
+        SEGMENTATION_METRICS,
+        SLICE_METRICS,
+        SURFACE_METRICS,
+    )
 
     page = (DOCS / "look-up" / "metrics-and-losses.md").read_text(encoding="utf-8")
-    named = (*METRICS, *SLICE_METRICS, *CT_METRICS, *PATH_METRICS, *DOSE_METRICS, *LOSSES)
+    of_labels = (*SEGMENTATION_METRICS, *SURFACE_METRICS, *DETECTION_METRICS)
+    named = (
+        *METRICS,
+        *SLICE_METRICS,
+        *CT_METRICS,
+        *PATH_METRICS,
+        *DOSE_METRICS,
+        *CONTINUITY_METRICS,
+        *of_labels,
+        *LOSSES,
+    )
     assert [name for name in named if f"| `{name}` |" not in page] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,10 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxlate.errors import UsageError
-from voxlate.metrics import CONTINUITY_METRICS, METRICS, SLICE_METRICS, Metric
+from voxlate.metrics import (
+    CONTINUITY_METRICS,
+    DETECTION_METRICS,
+    METRICS,
+    SEGMENTATION_METRICS,
+    SLICE_METRICS,
+    SURFACE_METRICS,
+    Metric,
+)
 
 SHAPE = (9, 11, 6)
-ALL = METRICS | SLICE_METRICS | CONTINUITY_METRICS
+OF_IMAGES = METRICS | SLICE_METRICS | CONTINUITY_METRICS
+OF_SURFACES = {
+    name: Metric(partial(metric, spacing_mm=(1.0, 1.0, 1.0)), metric.better, "none", metric.title)
+    for name, metric in SURFACE_METRICS.items()
+}
+OF_LABELS = SEGMENTATION_METRICS | OF_SURFACES | DETECTION_METRICS
+ALL = OF_IMAGES | OF_LABELS
 every = pytest.mark.parametrize("metric", ALL.values(), ids=ALL)
 
 
@@ -107,13 +122,34 @@ def test_orientation_does_not_matter(metric: Metric, axes: list[int], flips: lis
     assert metric(turned[0], turned[1], mask=turned[2], data_range=1.0) == pytest.approx(first, rel=1e-10)
 
 
-@every
+@pytest.mark.parametrize("metric", OF_IMAGES.values(), ids=OF_IMAGES)
 def test_scaling_the_unit_scales_the_value_by_its_rule(metric: Metric) -> None:
     prediction, truth, mask = _pair()
     small = metric(prediction, truth, mask=mask, data_range=1.0)
     large = metric(prediction * 1000, truth * 1000, mask=mask, data_range=1000.0)
     factor = {"image": 1e3, "squared": 1e6, "dB": 1, "none": 1}[metric.unit_rule]
     assert large == pytest.approx(small * factor, rel=1e-9)
+
+
+@pytest.mark.parametrize("metric", OF_LABELS.values(), ids=OF_LABELS)
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int16, np.float32])
+def test_maps_of_any_type_and_any_label_score_alike(metric: Metric, kind: type) -> None:
+    rng = np.random.default_rng(2)
+    prediction, truth, mask = (rng.random(SHAPE) > share for share in (0.8, 0.7, 0.2))
+    expected = metric(prediction.astype(np.float64), truth.astype(np.float64), mask=mask, data_range=1.0)
+    found = metric((7 * prediction).astype(kind), (3 * truth).astype(kind), mask=mask, data_range=1.0)
+    assert found == expected
+
+
+@pytest.mark.parametrize("metric", OF_LABELS.values(), ids=OF_LABELS)
+def test_the_truth_itself_scores_best_and_nothing_scores_worst(metric: Metric) -> None:
+    _, truth, mask = _pair()
+    wrong = np.random.default_rng(4).random(SHAPE)
+    best, middle, worst = (
+        metric(prediction, truth, mask=mask, data_range=1.0) for prediction in (truth, wrong, np.zeros(SHAPE))
+    )
+    ordered = best <= middle <= worst if metric.better == "lower" else best >= middle >= worst
+    assert ordered or metric is DETECTION_METRICS["detection_fp"]  # who predicts nothing invents nothing
 
 
 @pytest.mark.parametrize(

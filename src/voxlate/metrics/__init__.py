@@ -4,19 +4,24 @@
 say whether a volume holds together, and mean something for the whole foreground only; ``MASKED_METRICS`` are computed
 on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, ``PATH_METRICS``
 compare water-equivalent path lengths in place of images, and ``DOSE_METRICS`` the voxels that pass a gamma criterion
-with those that should. Each entry is called ``metric(prediction, truth, mask=..., data_range=...)`` and knows its unit
-and which direction is better. To add one, write the function and list it here; the contract suite tests it.
+with those that should. Segmentations have ``SEGMENTATION_METRICS``, voxel by voxel, ``DETECTION_METRICS``, lesion by
+lesion, and ``SURFACE_METRICS``. Each entry is called ``metric(prediction, truth, mask=..., data_range=...)``, those of
+surfaces with ``spacing_mm=...`` too, and knows its unit and which direction is better. To add one, write the function
+and list it here; the contract suite tests it.
 """
 
 from functools import partial
 
 from voxlate.metrics.continuity import stitching
+from voxlate.metrics.detection import Detection, detect, detection_score
 from voxlate.metrics.hounsfield import bone_dice, psnr_in_range, tissue_regions
 from voxlate.metrics.metric import Better, Metric
 from voxlate.metrics.multi_scale import ms_ssim
 from voxlate.metrics.overlap import dice
+from voxlate.metrics.segmentation import accuracy, iou, precision, recall, volume_error
 from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
 from voxlate.metrics.structural_similarity import ssim, ssim_map
+from voxlate.metrics.surfaces import SurfaceMetric, hd95, surface_dice, surface_distances
 from voxlate.metrics.voxelwise import agreement, mae, mse, ncc, psnr, rmse
 
 METRICS: dict[str, Metric] = {
@@ -67,31 +72,71 @@ DOSE_METRICS: dict[str, Metric] = {
     "gamma_2_2": Metric(agreement, "higher", "image", "gamma pass rate, 2 %/2 mm"),
 }
 
+SEGMENTATION_METRICS: dict[str, Metric] = {
+    "dice": Metric(dice, "higher", "none", "Dice"),
+    "iou": Metric(iou, "higher", "none", "IoU"),
+    "accuracy": Metric(accuracy, "higher", "none", "accuracy"),
+    "precision": Metric(precision, "higher", "none", "precision"),
+    "recall": Metric(recall, "higher", "none", "recall"),
+    "f1": Metric(dice, "higher", "none", "F1"),  # of voxels it is Dice, under the name that goes with precision
+    "volume_error": Metric(volume_error, "lower", "none", "volume error"),
+}
+
+SURFACE_METRICS: dict[str, SurfaceMetric] = {
+    "hd95": SurfaceMetric(hd95, "lower", "mm", "HD95"),
+    "surface_dice": SurfaceMetric(surface_dice, "higher", "none", "surface Dice at 1 mm"),
+}
+
+DETECTION_METRICS: dict[str, Metric] = {
+    "detection_tp": Metric(partial(detection_score, of="tp"), "higher", "none", "lesions found"),
+    "detection_fp": Metric(partial(detection_score, of="fp"), "lower", "none", "lesions invented"),
+    "detection_fn": Metric(partial(detection_score, of="fn"), "lower", "none", "lesions missed"),
+    "detection_sensitivity": Metric(
+        partial(detection_score, of="sensitivity"), "higher", "none", "sensitivity of detection"
+    ),
+    "detection_precision": Metric(partial(detection_score, of="precision"), "higher", "none", "precision of detection"),
+    "detection_f1": Metric(partial(detection_score, of="f1"), "higher", "none", "F1 of detection"),
+}
+
 __all__ = [
     "CONTINUITY_METRICS",
     "CT_METRICS",
+    "DETECTION_METRICS",
     "DOSE_METRICS",
     "MASKED_METRICS",
     "METRICS",
     "PATH_METRICS",
+    "SEGMENTATION_METRICS",
     "SLICE_METRICS",
+    "SURFACE_METRICS",
     "TASK_METRICS",
     "Better",
+    "Detection",
     "Metric",
+    "SurfaceMetric",
+    "accuracy",
     "agreement",
     "bone_dice",
+    "detect",
     "dice",
+    "hd95",
+    "iou",
     "mae",
     "ms_ssim",
     "mse",
     "ncc",
+    "precision",
     "psnr",
     "psnr_in_range",
+    "recall",
     "rmse",
     "slice_errors",
     "ssim",
     "ssim_map",
     "stitching",
+    "surface_dice",
+    "surface_distances",
     "tissue_regions",
+    "volume_error",
     "whole_slices",
 ]

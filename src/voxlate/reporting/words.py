@@ -9,16 +9,21 @@ from voxlate.evaluation.scores import BASELINES
 from voxlate.metrics import (
     CONTINUITY_METRICS,
     CT_METRICS,
+    DETECTION_METRICS,
     DOSE_METRICS,
     MASKED_METRICS,
     METRICS,
     PATH_METRICS,
+    SEGMENTATION_METRICS,
     SLICE_METRICS,
+    SURFACE_METRICS,
     TASK_METRICS,
     Better,
+    Metric,
+    SurfaceMetric,
 )
 
-_METRICS = {
+_METRICS: dict[str, Metric | SurfaceMetric] = {
     **METRICS,
     **SLICE_METRICS,
     **CONTINUITY_METRICS,
@@ -27,8 +32,17 @@ _METRICS = {
     **CT_METRICS,
     **PATH_METRICS,
     **DOSE_METRICS,
+    **SEGMENTATION_METRICS,
+    **SURFACE_METRICS,
+    **DETECTION_METRICS,
 }
-_SIMILARITIES = frozenset({"ssim", "ncc", "stitching", "bone_dice", "ms_ssim_synthrad", *MASKED_METRICS, *TASK_METRICS})
+_COUNTS = frozenset({"detection_tp", "detection_fp", "detection_fn"})
+_SIMILARITIES = (
+    frozenset(
+        {"ssim", "ncc", "stitching", "bone_dice", "ms_ssim_synthrad", "surface_dice", *MASKED_METRICS, *TASK_METRICS}
+    )
+    | (SEGMENTATION_METRICS.keys() | DETECTION_METRICS.keys()) - _COUNTS
+)
 _IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions
 _METHODS = {"lookup": "intensity lookup"}
 _MEANINGS = {
@@ -56,6 +70,22 @@ _MEANINGS = {
     "mae_slice_average": "that sum divided by the number of slices",
     "mse_slice_total": "sum over the slices of each slice's mean squared error",
     "mse_slice_average": "that sum divided by the number of slices",
+    "dice": "overlap of the labelled voxels of prediction and truth, 1 is identical",
+    "iou": "voxels labelled in both divided by voxels labelled in either, 1 is identical",
+    "accuracy": "share of voxels that are right, background included, which flatters where labels are small",
+    "precision": "share of the predicted voxels that are true",
+    "recall": "share of the true voxels that are predicted",
+    "f1": "harmonic mean of precision and recall; of voxels it is the same number as Dice",
+    "volume_error": "absolute difference of the predicted and the true volume, divided by the true one",
+    "hd95": "95 % of either surface are no farther than this from the other; where one of the two is empty, the "
+    "diagonal of the region's box",
+    "surface_dice": "share of both surfaces that is no farther than 1 mm from the other, 1 is all",
+    "detection_tp": "true lesions that the prediction touches",
+    "detection_fp": "predicted lesions that touch no true one",
+    "detection_fn": "true lesions that the prediction does not touch",
+    "detection_sensitivity": "share of the true lesions that are found, whatever their size",
+    "detection_precision": "lesions found divided by lesions found and invented",
+    "detection_f1": "harmonic mean of sensitivity and precision of detection",
 }
 NOT_AVAILABLE = "n/a"
 

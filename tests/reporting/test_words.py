@@ -1,0 +1,25 @@
+"""Words for every metric of the catalogues."""
+
+from __future__ import annotations
+
+import pytest
+
+from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
+from voxlate.reporting.words import better, meaning, metric_title, number
+
+OF_LABELS = {**SEGMENTATION_METRICS, **SURFACE_METRICS, **DETECTION_METRICS}
+
+
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_metrics_of_segmentations_have_a_title_a_meaning_and_a_direction(name: str) -> None:
+    assert metric_title(name) == OF_LABELS[name].title != name or name in {"accuracy", "precision", "recall"}
+    assert meaning(name)
+    assert better(name) == OF_LABELS[name].better
+
+
+def test_metrics_of_segmentations_have_the_digits_they_deserve() -> None:
+    assert number(0.87654, metric="dice") == "0.877"
+    assert number(0.87654, metric="surface_dice") == "0.877"
+    assert number(3.14159, metric="hd95") == "3.14"
+    assert number(12.0, metric="detection_tp") == "12.0"
+    assert metric_title("hd95", unit="mm") == "HD95 (mm)"
