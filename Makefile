@@ -10,7 +10,7 @@ DOCUMENTED := $(VENV)/.documented
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
 
-test: $(INSTALLED)
+test: $(DOCUMENTED)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 slow: $(INSTALLED)
@@ -39,6 +39,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# The tests build the tables of the documentation too.
 $(DOCUMENTED): $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
