@@ -118,6 +118,7 @@ class WindowOptions(StrictModel):
     overlap: float = Field(0.5, ge=0, lt=1)
     margin: int = Field(0, ge=0, description="voxels of context around what is predicted, also beyond the image")
     padding: Literal["edge", "mirror"] = Field("edge", description="how images are continued beyond their edge")
+    mirror: bool = Field(False, description="translate each sample mirrored left to right too, and take the mean")
     combine: Literal["mean", "weights", "network"] = Field(
         "mean",
         description="of several views: their mean, their mean with learned weights, or a small 3-D network over them",

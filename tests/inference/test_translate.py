@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,3 +239,37 @@ def test_dicom_is_named_as_what_it_is(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "slice.dcm").write_bytes(b"x" * 200)
     with pytest.raises(UsageError, match="dcm2niix"):
         voxlate.translate(trained, tmp_path / "slice.dcm", out=tmp_path / "t2.nii.gz")
+
+
+class Slanted:
+    """A translator that is better at one side of an image than at the other, and prefers one direction."""
+
+    def predict(self, source: torch.Tensor) -> torch.Tensor:
+        slope = torch.linspace(0, 1, source.shape[2]).reshape(1, 1, -1, *[1] * (source.ndim - 3))
+        return source[:, :1] + slope + 0.5 * source[:, :1].roll(1, dims=2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"axis": 2}, {"axis": 1}, {"kind": "volume"}, {"kind": "patches", "size": [4, 4, 4]}]
+)
+def test_mirrored_translation_is_the_mean_and_a_mirrored_head_gives_a_mirrored_result(options: dict[str, Any]) -> None:
+    image = np.random.default_rng(0).normal(size=(8, 6, 4)).astype(np.float32)
+    mask = np.ones(image.shape, dtype=bool)
+    plain, both = (
+        Predictor(Slanted(), WindowOptions.model_validate({**options, "mirror": mirror}), 1, device=torch.device("cpu"))
+        for mirror in (False, True)
+    )
+    once, turned = plain([image], mask)[0], plain([image[::-1]], mask)[0][::-1]
+    assert not np.allclose(once, turned)
+    np.testing.assert_allclose(both([image], mask)[0], (once + turned) / 2, atol=1e-5)
+    np.testing.assert_allclose(both([image[::-1]], mask)[0], both([image], mask)[0][::-1], atol=1e-5)
+
+
+def test_sagittal_slices_have_no_left_and_right_to_mirror() -> None:
+    image = np.random.default_rng(0).normal(size=(3, 6, 4)).astype(np.float32)
+    mask = np.ones(image.shape, dtype=bool)
+    plain, both = (
+        Predictor(Slanted(), WindowOptions(axis=0, mirror=mirror), 1, device=torch.device("cpu"))
+        for mirror in (False, True)
+    )
+    np.testing.assert_array_equal(plain([image], mask), both([image], mask))

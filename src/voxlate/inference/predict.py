@@ -126,9 +126,14 @@ class Predictor:
         cut = np.concatenate([window.cut(array, box) for array in arrays])
         cut = fill_outside(cut, foreground) if self.fill else cut
         batch = torch.from_numpy(cut)[None].to(self.device, memory_format=memory_format(window.dims))
+        # Test-time augmentation. A sagittal slice is its own mirror; exemplars are redrawn slice after slice, once.
+        lateral = window.lateral_axis if self.window.mirror and not isinstance(self.translator, Exemplary) else None
         with torch.inference_mode(), computing_in(self.precision, self.device):
-            prediction = self.translator.predict(batch)
-        return prediction[0].float().cpu().numpy()
+            prediction = self.translator.predict(batch).float()
+            if lateral is not None:
+                mirrored = self.translator.predict(batch.flip(2 + lateral)).float()
+                prediction = (prediction + mirrored.flip(2 + lateral)) / 2
+        return prediction[0].cpu().numpy()
 
 
 @dataclass(frozen=True)
