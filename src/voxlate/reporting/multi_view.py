@@ -75,7 +75,7 @@ def view_section(summary: Mapping[str, Any]) -> Section:
         title="Views",
         note=say_views(summary),
         caption="Mean difference between the combination and the single view, with its 95 % interval.",
-        tables=comparison_tables(summary),
+        tables=comparison_tables(summary, other="view"),
     )
 
 

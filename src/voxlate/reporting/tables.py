@@ -82,10 +82,15 @@ def slice_tables(summary: Summary) -> list[Table]:
     return _tables([row for row in summary["rows"] if row["metric"] in SLICE_METRICS], summary)
 
 
-def comparison_tables(summary: Summary) -> list[Table]:
-    """One table per region: metrics (of every method that is no baseline) down, the baselines across."""
+def comparison_tables(summary: Summary, *, other: str = "baseline") -> list[Table]:
+    """One table per region: metrics (of every method that is no baseline) down, the baselines across.
+
+    Args:
+        summary: As ``voxlate.evaluation.summarise`` gives it.
+        other: What its baselines are, if they are others: ``view``.
+    """
     baselines = in_order(summary["baselines"])
-    columns = [Column(f"against {name}", "difference: method \N{MINUS SIGN} baseline") for name in baselines]
+    columns = [Column(f"against {name}", f"difference: method \N{MINUS SIGN} {other}") for name in baselines]
     tables = []
     for region in _distinct(summary["rows"], "region"):
         compared = [
@@ -93,7 +98,7 @@ def comparison_tables(summary: Summary) -> list[Table]:
             for row in summary["rows"]
             if row["region"] == region and row["against"] and row["metric"] not in SLICE_METRICS
         ]
-        rows = [_comparison_row(row, baselines) for row in compared]
+        rows = [_comparison_row(row, baselines, other=other) for row in compared]
         if rows:
             tables.append(Table(region_title(region), "Metric", tuple(columns), tuple(rows)))
     return tables
@@ -160,19 +165,19 @@ def _cell(row: SummaryRow | None, *, best: bool) -> Cell:
     return Cell(number(row["mean"], metric=metric), tuple(lines), best)
 
 
-def _comparison_row(row: SummaryRow, baselines: Sequence[str]) -> Row:
+def _comparison_row(row: SummaryRow, baselines: Sequence[str], *, other: str) -> Row:
     metric = row["metric"]
-    cells = [_compared(row["against"].get(name), metric=metric) for name in baselines]
+    cells = [_compared(row["against"].get(name), metric=metric, other=other) for name in baselines]
     below = f"{short_title(row['method'])}; {direction(metric)}"
     return Row(metric_title(metric, unit=row["unit"]), below, "model", tuple(cells))
 
 
-def _compared(pair: Mapping[str, Any] | None, *, metric: str) -> Cell:
+def _compared(pair: Mapping[str, Any] | None, *, metric: str, other: str) -> Cell:
     if pair is None or not pair["n"]:
         return Cell(number(None))
     lines = [interval_words(pair["interval"], metric=metric)] if pair["interval"] else []
     if pair["ratio"] is not None and better(metric) == "lower":
-        lines.append(f"{number(pair['ratio'])} times the baseline's")
+        lines.append(f"{number(pair['ratio'])} times the {other}'s")
     tested = f"; {p_value(pair['p_holm'])}" if pair["p_holm"] is not None else "; too few cases for a test"
     lines.append(f"better in {pair['wins']} of {pair['n']}{tested}")
     word = "beaten" if pair["beaten"] else "NOT beaten"

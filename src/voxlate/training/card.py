@@ -26,7 +26,7 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
     derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in made.items())
     rows = "\n".join(f"| {name} | {_number(value)} |" for name, value in scores["metrics"].items())
     unseen = (
-        "held-out validation cases, which chose these weights"
+        f"held-out validation case{'' if scores['cases'] == 1 else 's'}, which chose these weights"
         if scores["part"] == "validation"
         else (
             "THE TRAINING CASES THEMSELVES: none was left for validation, so these numbers say nothing about new cases"
