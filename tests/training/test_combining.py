@@ -9,6 +9,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from voxlate.bundle import read_bundle
 from voxlate.errors import UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume
+from voxlate.training.combining import ViewStore
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {
@@ -170,3 +172,29 @@ def test_a_run_killed_while_the_combination_learns_equals_the_unbroken_one(cohor
     )
     assert first == second
     assert not list((tmp_path / "broken" / "combination").glob("*/views"))
+
+
+def test_a_damaged_file_of_predictions_is_made_again(tmp_path: Path) -> None:
+    mask = np.ones((3, 4, 5), dtype=bool)
+    made: list[str] = []
+
+    class Store:
+        plan = SimpleNamespace(source=("t1",))
+
+        def __getitem__(self, case_id: str) -> Any:
+            return SimpleNamespace(arrays={"t1": mask.astype(np.float32)}, mask=mask, case_id=case_id)
+
+    class Predict:
+        def by_view(self, sources: Any, _mask: Any) -> dict[str, np.ndarray]:
+            made.append("case")
+            return {name: np.full(mask.shape, place, np.float32) for place, name in enumerate(VIEWS)}
+
+    seen = ViewStore(Store(), tmp_path, VIEWS)  # type: ignore[arg-type]
+    for _ in range(2):
+        seen.fill(["a"], Predict(), lambda _stage, _done, _of: None)  # type: ignore[arg-type]
+    assert len(made) == 1, "what is whole is kept"
+    file = tmp_path / "a.npy"
+    file.write_bytes(file.read_bytes()[:-7])
+    seen.fill(["a"], Predict(), lambda _stage, _done, _of: None)  # type: ignore[arg-type]
+    assert len(made) == 2
+    assert np.load(file)[2].tolist() == np.full(mask.shape, 2.0).tolist()

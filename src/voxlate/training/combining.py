@@ -74,15 +74,21 @@ class ViewStore:
         return replace(case, arrays=arrays)
 
     def fill(self, case_ids: Sequence[str], predict: MultiViewPredictor, report: ProgressReport) -> None:
-        """Predicts the cases that are not there yet."""
+        """Predicts the cases that are not there yet, or whose file is damaged."""
         sources = self.store.plan.source
         for number, case_id in enumerate(case_ids):
             report("views", number, len(case_ids))
-            if not self._file(case_id).is_file():
-                case = self.store[case_id]
+            case = self.store[case_id]
+            if not self._is_whole(case_id, shape=(len(self.views), *case.mask.shape)):
                 found = predict.by_view([case.arrays[name] for name in sources], case.mask)
                 self._write(case_id, np.stack([found[name] for name in self.views]))
         report("views", len(case_ids), len(case_ids))
+
+    def _is_whole(self, case_id: str, *, shape: tuple[int, ...]) -> bool:
+        try:
+            return bool(np.load(self._file(case_id), mmap_mode="r").shape == shape)
+        except (OSError, ValueError):
+            return False
 
     def _write(self, case_id: str, predictions: NDArray[np.float32]) -> None:
         buffer = io.BytesIO()
