@@ -335,7 +335,7 @@ def _print_study(title: str, result: Any) -> None:  # noqa: ANN401
     """The table, the answer and the page of runs that were compared; exits with 1 if a case could not be scored."""
     for block in _blocks(result.fields, result.rows, width=_console().width):
         fields, *rows = ([line[place] for place in block] for line in (result.fields, *result.rows))
-        _print_rows(title, fields, rows)
+        _print_rows(title, fields, rows, whole_words=True)
     _console().print(result.sentence, markup=False)
     _console().print(f"Report: {result.page}", markup=False)
     for case, reason in result.failed:
@@ -380,13 +380,14 @@ def _print_outcomes(outcomes: Any) -> None:  # noqa: ANN401
         _console().print(sentence, markup=False)
 
 
-def _print_rows(title: str, fields: Any, rows: Any) -> None:  # noqa: ANN401
+def _print_rows(title: str, fields: Any, rows: Any, *, whole_words: bool = False) -> None:  # noqa: ANN401
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", header_style="bold")
     for place, name in enumerate(fields):
-        table.add_column(str(name), overflow="fold", no_wrap=place == 0)
+        longest = max(map(len, str(name).split()), default=0) if whole_words else None
+        table.add_column(str(name), overflow="fold", no_wrap=place == 0, min_width=longest)
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     _console().print(table)
