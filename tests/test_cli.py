@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -108,14 +109,19 @@ def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, t
 
 
 def test_a_wide_table_is_parted_into_blocks_that_fit_and_keep_the_first_column() -> None:
-    from voxlate.cli import _blocks
+    from rich.console import Console
 
-    fields = ("method", *(f"metric number {n}" for n in range(12)), "seconds")
-    rows = [("a long name of a recipe", *("12.345",) * 13), ("lookup", *("1",) * 13)]
-    blocks = _blocks(fields, rows, width=80)
-    assert [place for block in blocks for place in block[1:]] == list(range(1, 14))
-    assert all(block[0] == 0 and len(block) > 1 for block in blocks)
-    assert len(blocks) > 1
-    assert all(27 + 9 * (len(block) - 1) <= 80 for block in blocks)
-    assert _blocks(fields, rows, width=400) == [list(range(14))]
-    assert len(_blocks(fields, rows, width=1)) == 13, "at least one column a block"
+    from voxlate.terminal import blocks, print_table
+
+    fields = ("method", *(f"stitching number {n}" for n in range(12)), "seconds per volume")
+    rows = [("a long name of a recipe", *(f"{place}.2345" for place in range(13))), ("lookup", *("1",) * 13)]
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_table(console, "Recipes", fields, rows, parted=True)
+    printed = console.export_text()
+    assert printed.count("a long name of a recipe") > 1, "the first column is in every block"
+    assert printed.count("stitching") == 12, "no word is broken"
+    assert all(f"{place}.2345" in printed for place in range(13))
+    assert all(line.rstrip().endswith(("\u2503", "\u2502")) for line in printed.splitlines() if "long name" in line)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert blocks([10, 5, 5], room=400) == [[0, 1, 2]]
+    assert blocks([10, 5, 5], room=1) == [[0, 1], [0, 2]], "at least one column a block"

@@ -17,8 +17,6 @@ import typer
 from voxlate.errors import StoppedError, VoxlateError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
 app = typer.Typer(
@@ -333,28 +331,13 @@ def _watching() -> Any:  # noqa: ANN401  the terminal module is heavy for --help
 
 def _print_study(title: str, result: Any) -> None:  # noqa: ANN401
     """The table, the answer and the page of runs that were compared; exits with 1 if a case could not be scored."""
-    for block in _blocks(result.fields, result.rows, width=_console().width):
-        fields, *rows = ([line[place] for place in block] for line in (result.fields, *result.rows))
-        _print_rows(title, fields, rows, whole_words=True)
+    _print_rows(title, result.fields, result.rows, parted=True)
     _console().print(result.sentence, markup=False)
     _console().print(f"Report: {result.page}", markup=False)
     for case, reason in result.failed:
         _errors().print(f"{case}: {reason}", markup=False, style="red")
     if result.failed:
         raise typer.Exit(1)
-
-
-def _blocks(fields: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> list[list[int]]:
-    """Columns that fit side by side, block after block, each with the first; heads are broken between words."""
-    wide = [3 + max(map(len, (*name.split(), *(str(row[place]) for row in rows)))) for place, name in enumerate(fields)]
-    blocks, taken = [[0]], wide[0] + 1
-    for place in range(1, len(fields)):
-        if taken + wide[place] > width and len(blocks[-1]) > 1:
-            blocks.append([0])
-            taken = wide[0] + 1
-        blocks[-1].append(place)
-        taken += wide[place]
-    return blocks
 
 
 def _counted(number: int, thing: str) -> str:
@@ -380,17 +363,10 @@ def _print_outcomes(outcomes: Any) -> None:  # noqa: ANN401
         _console().print(sentence, markup=False)
 
 
-def _print_rows(title: str, fields: Any, rows: Any, *, whole_words: bool = False) -> None:  # noqa: ANN401
-    from rich.table import Table
-    from rich.text import Text
+def _print_rows(title: str, fields: Any, rows: Any, *, parted: bool = False) -> None:  # noqa: ANN401
+    from voxlate.terminal import print_table
 
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for place, name in enumerate(fields):
-        longest = max(map(len, str(name).split()), default=0) if whole_words else None
-        table.add_column(str(name), overflow="fold", no_wrap=place == 0, min_width=longest)
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
-    _console().print(table)
+    print_table(_console(), title, fields, rows, parted=parted)
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401

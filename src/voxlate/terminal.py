@@ -1,12 +1,15 @@
-"""Progress on a terminal: one line per stage, and the training's loss beside its bar."""
+"""What stands on a terminal: progress with a line per stage and the loss beside its bar, and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from voxlate.training.validation import Validation
@@ -55,3 +58,39 @@ class Terminal:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, note="")
         return self._tasks[name]
+
+
+def print_table(
+    console: Console, title: str, fields: Sequence[str], rows: Sequence[Sequence[object]], *, parted: bool
+) -> None:
+    """Prints a table.
+
+    Args:
+        console: Where.
+        title: Above it.
+        fields: Names of the columns.
+        rows: Their cells.
+        parted: Whether a table that is too wide is parted into blocks of columns, each with the first, in place of
+            breaking words.
+    """
+    wide = [max(map(len, (*name.split(), *(str(row[place]) for row in rows)))) for place, name in enumerate(fields)]
+    for block in blocks(wide, room=console.width) if parted else [list(range(len(fields)))]:
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for place in block:
+            exact = wide[place] if parted else None
+            table.add_column(fields[place], overflow="fold", no_wrap=place == 0, width=exact)
+        for row in rows:
+            table.add_row(*(Text(str(row[place])) for place in block))
+        console.print(table)
+
+
+def blocks(wide: Sequence[int], *, room: int) -> list[list[int]]:
+    """Columns of these widths that fit side by side into the room, block after block, each with the first."""
+    found, taken = [[0]], wide[0] + 4  # a column has a blank at both sides and a line; so has the table's end
+    for place in range(1, len(wide)):
+        if taken + wide[place] + 3 > room and len(found[-1]) > 1:
+            found.append([0])
+            taken = wide[0] + 4
+        found[-1].append(place)
+        taken += wide[place] + 3
+    return found
