@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from voxlate.contrast import get_contrast
@@ -47,6 +47,7 @@ def test_spacing_and_corners_are_those_of_the_affine() -> None:
 
 @given(shift=st.floats(-0.01, 0.01), axis=st.integers(0, 2))
 def test_grids_match_within_the_tolerance_at_every_voxel(shift: float, axis: int) -> None:
+    assume(abs(abs(shift) - 5e-3) > 1e-12)  # at the limit itself the rounding of the corners decides
     moved = AFFINE.copy()
     moved[axis, 3] += shift
     assert Grid((3, 4, 5), AFFINE).matches(Grid((3, 4, 5), moved), tolerance_mm=5e-3) == (abs(shift) <= 5e-3)
