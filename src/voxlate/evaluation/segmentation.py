@@ -1,0 +1,131 @@
+"""Segmentation scores: one label map beside the true one, class by class.
+
+A class is a set of label values, so that nested regions (whole tumour, tumour core) and disjoint labels are the same
+thing. Voxel by voxel, by surface and lesion by lesion; what is empty is told in ``voxlate.metrics.segmentation``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.errors import UsageError
+from voxlate.evaluation.scores import Score
+from voxlate.metrics import (
+    DETECTION_METRICS,
+    SEGMENTATION_METRICS,
+    SURFACE_METRICS,
+    Detection,
+    detect,
+)
+from voxlate.metrics.metric import Mask
+
+Labels = NDArray[Any]
+Classes = Mapping[str, Sequence[int]]
+ANY_LABEL = "any label"
+VOLUME = "volume"
+
+
+def class_regions(classes: Classes) -> dict[str, tuple[int, ...]]:
+    """The classes, and ``any label`` where there are several and none of them holds all labels already.
+
+    Example:
+        >>> class_regions({"core": [1, 4], "oedema": [2]})["any label"]
+        (1, 2, 4)
+    """
+    regions = {name: tuple(sorted(set(values))) for name, values in classes.items()}
+    everything = tuple(sorted({value for values in regions.values() for value in values}))
+    return regions if everything in regions.values() else {**regions, ANY_LABEL: everything}
+
+
+def members(labels: Labels, values: Sequence[int]) -> Mask:
+    """Where a label map has one of these values; a value between two labels counts as the nearer one.
+
+    Args:
+        labels: ``(i, j, k)`` label map.
+        values: The values of a class.
+    """
+    whole = labels if labels.dtype.kind in "iub" else np.rint(labels)
+    return np.asarray(np.isin(whole, list(values)))
+
+
+def score_segmentation(
+    found: Labels,
+    truth: Labels,
+    *,
+    classes: Classes,
+    mask: Mask,
+    spacing_mm: Sequence[float],
+    case: str,
+    method: str,
+) -> list[Score]:
+    """Every metric of segmentations for every class.
+
+    Args:
+        found: ``(i, j, k)`` label map to judge.
+        truth: ``(i, j, k)`` true label map, on the same grid.
+        classes: From the name of a class to its label values, the same in both maps.
+        mask: ``(i, j, k)`` bool, the voxels that count. Only accuracy and the worst HD95 depend on how much background
+            it holds.
+        spacing_mm: Distance of neighbouring voxels along i, j and k.
+        case: Id of the case.
+        method: Who found it.
+
+    Returns:
+        Per region of ``class_regions``: ``SEGMENTATION_METRICS``, ``SURFACE_METRICS`` and ``DETECTION_METRICS``.
+
+    Raises:
+        UsageError: If shapes differ, a value is not finite, or mask or spacing cannot be used.
+    """
+    for labels in (found, truth):
+        if not np.isfinite(labels).all():
+            raise UsageError("finite labels", came="NaN or infinity", where=case, remedy="Repair the label map.")
+    scores: list[Score] = []
+    for region, values in class_regions(classes).items():
+        sets = members(found, values), members(truth, values)
+        measured = _measure(*sets, mask=mask, spacing_mm=spacing_mm)
+        scores += [Score(case, region, method, name, value, unit) for name, (value, unit) in measured.items()]
+    return scores
+
+
+def volumes_ml(
+    labels: Labels, *, classes: Classes, mask: Mask, spacing_mm: Sequence[float], case: str, method: str
+) -> list[Score]:
+    """The volume of every class in millilitres, as scores of the name ``volume``, which is better in no direction.
+
+    Args:
+        labels: ``(i, j, k)`` label map, found or true.
+        classes: From the name of a class to its label values.
+        mask: ``(i, j, k)`` bool, the voxels that count.
+        spacing_mm: Distance of neighbouring voxels along i, j and k.
+        case: Id of the case.
+        method: Who found it; ``truth`` for the true one.
+    """
+    voxel_ml = float(np.prod(spacing_mm)) / 1000
+    return [
+        Score(case, region, method, VOLUME, np.count_nonzero(members(labels, values) & mask) * voxel_ml, "ml")
+        for region, values in class_regions(classes).items()
+    ]
+
+
+def _measure(found: Mask, truth: Mask, *, mask: Mask, spacing_mm: Sequence[float]) -> dict[str, tuple[float, str]]:
+    """From a metric to its value and unit; lesions are counted once for all six numbers of detection."""
+    values = {
+        name: (metric(found, truth, mask=mask, data_range=1.0), "1") for name, metric in SEGMENTATION_METRICS.items()
+    }
+    for name, surface in SURFACE_METRICS.items():
+        value = surface(found, truth, mask=mask, data_range=1.0, spacing_mm=spacing_mm)
+        values[name] = value, surface.unit()
+    return values | {name: (value, "1") for name, value in _detection(detect(found, truth, mask=mask)).items()}
+
+
+def _detection(lesions: Detection | None) -> dict[str, float]:
+    """The numbers of ``DETECTION_METRICS`` by name; NaN for an empty mask."""
+    prefix = "detection_"
+    return {
+        name: float("nan") if lesions is None else float(getattr(lesions, name.removeprefix(prefix)))
+        for name in DETECTION_METRICS
+    }
