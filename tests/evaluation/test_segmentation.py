@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import label
 
 from voxlate.errors import UsageError
-from voxlate.evaluation.segmentation import ANY_LABEL, class_regions, score_segmentation, volumes_ml
+from voxlate.evaluation.segmentation import ANY_LABEL, class_regions, score_segmentation, volumes_ml, whole
 from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
 
 SPACING = (1.0, 2.0, 0.5)
@@ -42,6 +42,34 @@ def test_any_label_is_scored_unless_a_class_is_all_labels_already() -> None:
     assert class_regions(NESTED) == NESTED
     assert class_regions(APART) == {**APART, ANY_LABEL: (1, 2, 4)}
     assert class_regions({"tumour": [2, 1]}) == {"tumour": (1, 2)}
+    assert class_regions({"everything": (), "core": (1,)}) == {"everything": (), "core": (1,)}
+    assert [whole(classes) for classes in (NESTED, APART, {"core": (1,), "everything": ()})] == [
+        "whole",
+        ANY_LABEL,
+        "everything",
+    ]
+
+
+def test_a_class_without_values_is_whatever_is_labelled() -> None:
+    found, truth = maps()
+    assert scored(found, truth, {"a": ()})["a", "dice"] == scored(found, truth, {"a": (1, 2, 4)})["a", "dice"]
+
+
+def test_the_truth_may_have_other_values() -> None:
+    found, truth = maps()
+    other = np.select([truth == 2, truth > 0], [7, 9]).astype(np.uint8)
+    everywhere = np.ones(truth.shape, dtype=bool)
+    scores = score_segmentation(
+        found,
+        other,
+        classes=APART,
+        mask=everywhere,
+        spacing_mm=SPACING,
+        case="case-1",
+        method="real",
+        truth_classes={"core": (9,), "oedema": (7,)},
+    )
+    np.testing.assert_equal({(s.region, s.metric): s.value for s in scores}, scored(found, truth, APART))
 
 
 def test_every_metric_of_every_class_is_that_of_the_catalogue() -> None:

@@ -1,7 +1,8 @@
 """Segmentation scores: one label map beside the true one, class by class.
 
 A class is a set of label values, so that nested regions (whole tumour, tumour core) and disjoint labels are the same
-thing. Voxel by voxel, by surface and lesion by lesion; what is empty is told in ``voxlate.metrics.segmentation``.
+thing; no value stands for every one above 0. Scores are voxel by voxel, by surface and lesion by lesion; what is empty
+is told in ``voxlate.metrics.segmentation``.
 """
 
 from __future__ import annotations
@@ -37,8 +38,19 @@ def class_regions(classes: Classes) -> dict[str, tuple[int, ...]]:
         (1, 2, 4)
     """
     regions = {name: tuple(sorted(set(values))) for name, values in classes.items()}
-    everything = tuple(sorted({value for values in regions.values() for value in values}))
+    everything = _all_values(classes)
     return regions if everything in regions.values() else {**regions, ANY_LABEL: everything}
+
+
+def whole(classes: Classes) -> str:
+    """The region that holds every label: a class that does, or ``any label``.
+
+    Example:
+        >>> whole({"whole tumour": [1, 2, 4], "tumour core": [1, 4]})
+        'whole tumour'
+    """
+    regions = class_regions(classes)
+    return max(regions, key=lambda name: (not regions[name], len(regions[name])))
 
 
 def members(labels: Labels, values: Sequence[int]) -> Mask:
@@ -46,10 +58,10 @@ def members(labels: Labels, values: Sequence[int]) -> Mask:
 
     Args:
         labels: ``(i, j, k)`` label map.
-        values: The values of a class.
+        values: The values of a class; none stands for every one above 0.
     """
-    whole = labels if labels.dtype.kind in "iub" else np.rint(labels)
-    return np.asarray(np.isin(whole, list(values)))
+    near = labels if labels.dtype.kind in "iub" else np.rint(labels)
+    return np.asarray(np.isin(near, list(values)) if values else near > 0)
 
 
 def score_segmentation(
@@ -61,18 +73,20 @@ def score_segmentation(
     spacing_mm: Sequence[float],
     case: str,
     method: str,
+    truth_classes: Classes | None = None,
 ) -> list[Score]:
     """Every metric of segmentations for every class.
 
     Args:
         found: ``(i, j, k)`` label map to judge.
         truth: ``(i, j, k)`` true label map, on the same grid.
-        classes: From the name of a class to its label values, the same in both maps.
+        classes: From the name of a class to its label values.
         mask: ``(i, j, k)`` bool, the voxels that count. Only accuracy and the worst HD95 depend on how much background
             it holds.
         spacing_mm: Distance of neighbouring voxels along i, j and k.
         case: Id of the case.
         method: Who found it.
+        truth_classes: The same names with their values in the truth, if these are others.
 
     Returns:
         Per region of ``class_regions``: ``SEGMENTATION_METRICS``, ``SURFACE_METRICS`` and ``DETECTION_METRICS``.
@@ -84,8 +98,10 @@ def score_segmentation(
         if not np.isfinite(labels).all():
             raise UsageError("finite labels", came="NaN or infinity", where=case, remedy="Repair the label map.")
     scores: list[Score] = []
+    of_truth = classes if truth_classes is None else truth_classes
+    true_values = {ANY_LABEL: _all_values(of_truth), **of_truth}
     for region, values in class_regions(classes).items():
-        sets = members(found, values), members(truth, values)
+        sets = members(found, values), members(truth, true_values[region])
         measured = _measure(*sets, mask=mask, spacing_mm=spacing_mm)
         scores += [Score(case, region, method, name, value, unit) for name, (value, unit) in measured.items()]
     return scores
@@ -109,6 +125,11 @@ def volumes_ml(
         Score(case, region, method, VOLUME, np.count_nonzero(members(labels, values) & mask) * voxel_ml, "ml")
         for region, values in class_regions(classes).items()
     ]
+
+
+def _all_values(classes: Classes) -> tuple[int, ...]:
+    """Every value of every class; none if one class is whatever is labelled."""
+    return tuple(sorted({value for values in classes.values() for value in values})) if all(classes.values()) else ()
 
 
 def _measure(found: Mask, truth: Mask, *, mask: Mask, spacing_mm: Sequence[float]) -> dict[str, tuple[float, str]]:
