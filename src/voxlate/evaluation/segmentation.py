@@ -53,6 +53,11 @@ def whole(classes: Classes) -> str:
     return max(regions, key=lambda name: (not regions[name], len(regions[name])))
 
 
+def values_of(region: str, classes: Classes) -> tuple[int, ...]:
+    """The label values of a class, or of all classes for ``any label``; none stands for every one above 0."""
+    return tuple(classes[region]) if region in classes else _all_values(classes)
+
+
 def members(labels: Labels, values: Sequence[int]) -> Mask:
     """Where a label map has one of these values; a value between two labels counts as the nearer one.
 
@@ -99,16 +104,22 @@ def score_segmentation(
             raise UsageError("finite labels", came="NaN or infinity", where=case, remedy="Repair the label map.")
     scores: list[Score] = []
     of_truth = classes if truth_classes is None else truth_classes
-    true_values = {ANY_LABEL: _all_values(of_truth), **of_truth}
     for region, values in class_regions(classes).items():
-        sets = members(found, values), members(truth, true_values[region])
+        sets = members(found, values), members(truth, values_of(region, of_truth))
         measured = _measure(*sets, mask=mask, spacing_mm=spacing_mm)
         scores += [Score(case, region, method, name, value, unit) for name, (value, unit) in measured.items()]
     return scores
 
 
 def volumes_ml(
-    labels: Labels, *, classes: Classes, mask: Mask, spacing_mm: Sequence[float], case: str, method: str
+    labels: Labels,
+    *,
+    classes: Classes,
+    mask: Mask,
+    spacing_mm: Sequence[float],
+    case: str,
+    method: str,
+    regions: Sequence[str] = (),
 ) -> list[Score]:
     """The volume of every class in millilitres, as scores of the name ``volume``, which is better in no direction.
 
@@ -119,12 +130,14 @@ def volumes_ml(
         spacing_mm: Distance of neighbouring voxels along i, j and k.
         case: Id of the case.
         method: Who found it; ``truth`` for the true one.
+        regions: Names of the regions; by default those of ``class_regions``.
     """
     voxel_ml = float(np.prod(spacing_mm)) / 1000
-    return [
-        Score(case, region, method, VOLUME, np.count_nonzero(members(labels, values) & mask) * voxel_ml, "ml")
-        for region, values in class_regions(classes).items()
-    ]
+    sizes = {
+        region: np.count_nonzero(members(labels, values_of(region, classes)) & mask)
+        for region in regions or class_regions(classes)
+    }
+    return [Score(case, region, method, VOLUME, size * voxel_ml, "ml") for region, size in sizes.items()]
 
 
 def _all_values(classes: Classes) -> tuple[int, ...]:

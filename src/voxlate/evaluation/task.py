@@ -25,7 +25,7 @@ from voxlate.errors import CohortError, VoxlateError
 from voxlate.evaluation.candidates import Candidate, FolderCandidate, ModelCandidate
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.scoring import Failed
-from voxlate.evaluation.segmentation import score_segmentation, volumes_ml
+from voxlate.evaluation.segmentation import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmenters import Segmenter, on_grid
 from voxlate.inference.derivatives import target_path
 from voxlate.inference.translate import translate_file
@@ -186,7 +186,9 @@ def score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:
         measured = score_segmentation(found, attempt.truth, truth_classes=true_values, **arguments)
         scores += [score for score in measured if score.metric not in NOT_GIVEN]
         scores += volumes_ml(found, **arguments)
-    return scores + volumes_ml(attempt.truth, classes=segmenter.truth_classes, method=TRUTH, **common)
+    regions = tuple(class_regions(segmenter.classes))
+    true = volumes_ml(attempt.truth, classes=segmenter.truth_classes, method=TRUTH, regions=regions, **common)
+    return scores + true
 
 
 def score_task(

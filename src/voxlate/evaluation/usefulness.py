@@ -1,7 +1,7 @@
 """Usefulness: what the scores of a task say together, and the answer in words.
 
-The arms are compared case by case: synthetic with real, without with real, synthetic with without. P values are those of
-Wilcoxon's signed-rank test, corrected after Holm over all comparisons of the page, that is over metrics, classes and
+The arms are compared case by case: synthetic with real, without with real, synthetic with without. P values are those
+of Wilcoxon's signed-rank test, corrected after Holm over all comparisons of the page, that is over metrics, classes and
 pairs of arms together.
 
 The answer is read from the mean paired difference of Dice in the region that holds all labels. ``As good`` has a margin
@@ -81,12 +81,11 @@ def judge_task(summary: Summary, subject: Subject) -> str:
     """
     pair = find_comparison(summary, SYNTHETIC, REAL, region=subject.region)
     if pair is None or pair["n"] == 0:
-        silent = _silent(summary, subject)
-        return " ".join([
+        unknown = (
             f"Whether the synthetic {subject.target} is useful cannot be told: no case has a Dice in {subject.region}, "
-            "neither true nor found labels.",
-            *silent,
-        ])  # fmt: skip
+            "since there are neither true nor found labels."
+        )
+        return " ".join([unknown, *_silent(summary, subject)])
     other = find_comparison(summary, SYNTHETIC, WITHOUT, region=subject.region)
     few = pair["n"] < FEWEST_TO_TEST
     sentences = [_few(pair, other, subject) if few else _against_real(pair, subject)]
