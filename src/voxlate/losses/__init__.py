@@ -10,4 +10,4 @@ from voxlate.losses.catalogue import LOSSES, SEGMENTING
 from voxlate.losses.pixelwise import Loss
 from voxlate.losses.weighted import WeightedLoss
 
-__all__ = ["LOSSES", "Loss", "WeightedLoss"]
+__all__ = ["LOSSES", "SEGMENTING", "Loss", "WeightedLoss"]

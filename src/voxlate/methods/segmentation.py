@@ -75,7 +75,7 @@ def segmentation(
     """
     if classes in ("each", "regions"):
         raise UsageError("names with their label values", came=repr(classes), where=_WHERE, remedy="Train it first.")
-    named = {"any label": ()} if isinstance(classes, str) else classes
+    named: Classes = {"any label": ()} if isinstance(classes, str) else classes
     wrong = sorted(set(loss) - SEGMENTING)
     if wrong:
         raise UsageError(
@@ -129,7 +129,8 @@ class Segmentation(NetworkMethod):
         maps = self._maps(batch.source)
         truth, mask = self.encode(batch.target), batch.mask
         weights = [2.0**-level for level in range(len(maps))]
-        totals, parts = [], {}
+        totals: list[Tensor] = []
+        parts: dict[str, Tensor] = {}
         for level, (logits, weight) in enumerate(zip(maps, weights, strict=True)):
             if level:
                 truth, mask = (functional.interpolate(x, size=logits.shape[2:], mode="nearest") for x in (truth, mask))

@@ -1,9 +1,9 @@
 """Validation of a segmentation: label maps of whole cases against the true ones, and how far training is ahead.
 
-Each metric of ``SEGMENTATION_METRICS`` is the mean over the cases of the mean over the classes that have a value, inside
-the foreground; ``dice of <class>`` is that of one class of several. ``loss`` is the recipe's, of whole cases. As many
-training cases as there are validation cases, ten at most, are scored beside them without augmentation, under the same
-names after ``train_``: what they are better by is what the network has learned by heart.
+Each metric of ``SEGMENTATION_METRICS`` is the mean over the cases of the mean over the classes that have a value,
+inside the foreground; ``dice of <class>`` is that of one class of several. ``loss`` is the recipe's, of whole cases. As
+many training cases as there are validation cases, ten at most, are scored beside them without augmentation, under the
+same names after ``train_``: what they are better by is what the network has learned by heart.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def validate_segmentation(
         validation: Ids of the cases that choose the weights; at least one.
         training: Ids of the training cases; none where they are the validation cases.
     """
-    rows, examples = [], []
+    rows: list[dict[str, float]] = []
+    examples: list[Example] = []
     for case_id in validation:
         case = store[case_id]
         stitched = predict.stitched([case.arrays[name] for name in store.plan.source], case.mask)

@@ -112,7 +112,7 @@ def make_job(
         training=setup.recipe.training,
         steps_per_epoch=samples.steps_per_epoch,
         batches=lambda start: stream(samples, start=start),
-        validate=partial(validate_method, setup, store, setup.validation_cases, task=task),
+        validate=partial(validate_method, setup, store, setup.validation_cases, task=task, training=cases),
         lower_is_better=validation_metric(setup.recipe.training.monitor).better == "lower",
         device=setup.device,
         memory_format=memory_format(setup.recipe.window.dims),
@@ -195,14 +195,24 @@ def validate_method(
     method: Trainable | Exemplary,
     *,
     task: Task | None = None,
+    training: Sequence[Case] = (),
 ) -> Validation:
-    """Scores the method, in evaluation mode and in the precision of training, on some prepared cases."""
+    """Scores the method, in evaluation mode and in the precision of training, on some prepared cases.
+
+    Args:
+        setup: What is trained.
+        store: Holds the cases.
+        cases: Which of them; at least one.
+        method: The method.
+        task: What is done with the predictions, if anything.
+        training: Cases of which a segmentation is scored too, to tell how far it is ahead on what it has seen.
+    """
     method.eval()
     predict = predictor(setup.recipe, method, device=setup.device, precision=setup.precision)
     chosen = [case.id for case in cases]
     if isinstance(method, Segmentation) and isinstance(predict, Predictor):
-        training = [case.id for case in setup.cases("train") if case.id not in chosen]
-        result = validate_segmentation(predict, method, store, validation=chosen, training=training)
+        ahead = [case.id for case in training if case.id not in chosen]
+        result = validate_segmentation(predict, method, store, validation=chosen, training=ahead)
     else:
         data_range = setup.plan.normalisers[setup.plan.target].data_range
         result = validate(predict, store, chosen, data_range=data_range, task=task)
