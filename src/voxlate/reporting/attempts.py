@@ -27,6 +27,8 @@ Array = NDArray[Any]
 EDGE, GAP, LINE, HEAD, KEY = 2.0, 1.6, 3.7, 9.5, 6.0  # mm
 TALLEST_MM = 48.0
 LEAST_ZOOM_MM, ZOOM_MARGIN_MM = 40.0, 10.0
+NEARLY_ALL = 0.85
+"""A part of a slice that is larger is shown as the whole slice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +58,11 @@ class AttemptSlice:
     count: int
 
     def zoom(self) -> tuple[slice, slice]:
-        """Rows and columns around all that is true or found, in the proportions of the slice."""
+        """Rows and columns around all that is true or found, in the proportions of the slice; all of it if that is nearly all."""
         marked = np.logical_or.reduce([self.true, *self.found.values()])
+        everything = slice(0, marked.shape[0]), slice(0, marked.shape[1])
         if not marked.any():
-            return slice(0, marked.shape[0]), slice(0, marked.shape[1])
+            return everything
         share, middle = 0.0, []
         for axis, size in ((0, self.size_mm[1]), (1, self.size_mm[0])):
             hit = np.flatnonzero(marked.any(axis=1 - axis))
@@ -67,6 +70,8 @@ class AttemptSlice:
             need = max((hit[-1] + 1 - hit[0]) * step + 2 * ZOOM_MARGIN_MM, LEAST_ZOOM_MM)
             share = max(share, need / size)
             middle.append((hit[0] + hit[-1] + 1) / 2)
+        if share > NEARLY_ALL:
+            return everything
         sides = []
         for axis, centre in enumerate(middle):
             count = marked.shape[axis]
@@ -74,6 +79,12 @@ class AttemptSlice:
             first = int(np.clip(round(centre - wide / 2), 0, count - wide))
             sides.append(slice(first, first + wide))
         return sides[0], sides[1]
+
+    @property
+    def framed(self) -> bool:
+        """Whether the overlays show a part of the slice."""
+        rows, columns = self.zoom()
+        return (rows.stop - rows.start, columns.stop - columns.start) != self.true.shape
 
 
 def take_slice(attempt: Attempt, *, true: Array, found: Mapping[str, Array]) -> AttemptSlice:
@@ -185,7 +196,7 @@ def _steps(row: AttemptSlice) -> tuple[float, float]:
 def _frame(axes: Axes, zoom: tuple[slice, slice], row: AttemptSlice) -> None:
     """What the overlays show; not drawn if that is all."""
     rows, columns = zoom
-    if (rows.stop - rows.start, columns.stop - columns.start) == row.true.shape:
+    if not row.framed:
         return
     across, down = _steps(row)
     corner = columns.start * across, (row.true.shape[0] - rows.stop) * down
@@ -197,9 +208,10 @@ def _frame(axes: Axes, zoom: tuple[slice, slice], row: AttemptSlice) -> None:
 def _notes(rows: Sequence[AttemptSlice]) -> list[str]:
     places = ", ".join(f"{row.choice.index + 1}/{row.count}" for row in rows)
     rules = ", ".join(dict.fromkeys(row.choice.rule for row in rows))
+    framed = "Overlays show what the frame encloses. " if any(row.framed for row in rows) else ""
     text = (
-        f"Slices: axial {places} (chosen by rule: {rules}). Display: {CONVENTION}. Overlays show what the "
-        "frame encloses; each image has its own grey window."
+        f"Slices: axial {places} (chosen by rule: {rules}). Display: {CONVENTION}. {framed}Each image has its own grey "
+        "window."
     )
     return textwrap.wrap(text, width=142)
 

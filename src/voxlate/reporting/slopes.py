@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
@@ -50,7 +52,8 @@ def draw_slopes(
     note = (
         "Thin lines are cases; diamonds are means over the cases that have a value in every arm, with 95 % intervals."
     )
-    figure.text(12.0 / width, 2.0 / height, note, color=canvas.MUTED, fontsize=canvas.SMALL - 0.5)
+    lines = textwrap.wrap(note, width=int(width / 1.35))
+    figure.text(12.0 / width, 1.5 / height, "\n".join(lines), color=canvas.MUTED, fontsize=canvas.SMALL)
     return figure
 
 
@@ -78,7 +81,7 @@ def _draw(axes: Axes, cases: Mapping[str, Sequence[float]], names: Sequence[str]
         text = f"{mean:.2f}"
         axes.annotate(
             text, (place, mean), xytext=(7, 0), textcoords="offset points", va="center", fontsize=canvas.TEXT,
-            fontweight="bold", color=canvas.BLUE, zorder=5,
+            fontweight="bold", color=canvas.BLUE, zorder=5, path_effects=[withStroke(linewidth=2.5, foreground=canvas.PAPER)],
         )  # fmt: skip
     axes.set_xlim(-0.4, table.shape[1] - 0.45)
     axes.set_ylim(min(0.0, float(table.min())) - 0.03, max(1.0, float(table.max())) + 0.03)
