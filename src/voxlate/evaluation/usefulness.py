@@ -65,11 +65,18 @@ class Subject:
         target: Title of the contrast that is synthetic.
         cases: What the cases are: ``held-out``, ``training``, ...
         region: The region that holds all labels.
+        filled: Whether an empty image stood in the place of the target in the arm without it.
     """
 
     target: str
     cases: str
     region: str
+    filled: bool = False
+
+    @property
+    def without(self) -> str:
+        """The arm without the target in words."""
+        return f"with an empty image in place of {self.target}" if self.filled else f"without {self.target}"
 
 
 def judge_task(summary: Summary, subject: Subject) -> str:
@@ -150,7 +157,7 @@ def _volumes(scores: Sequence[Score], *, seed: int) -> list[dict[str, Any]]:
 
 def _few(pair: Mapping[str, Any], other: Mapping[str, Any] | None, subject: Subject) -> str:
     """Numbers of these cases alone, and no claim."""
-    without = f" and {_dice(other['baseline_mean'])} without {subject.target}" if other and other["n"] else ""
+    without = f" and {_dice(other['baseline_mean'])} {subject.without}" if other and other["n"] else ""
     text = (
         f"On {_count(pair['n'], subject.cases)} the segmenter reaches a mean Dice of {_dice(pair['mean'])} with the "
         f"synthetic {subject.target}, {_dice(pair['baseline_mean'])} with the real one{without}. Fewer than "
@@ -180,12 +187,12 @@ def _against_real(pair: Mapping[str, Any], subject: Subject) -> str:
 
 def _against_none(pair: Mapping[str, Any], subject: Subject) -> str:
     low, high = pair["interval"]
-    target, tail = subject.target, f"mean Dice {_dice(pair['baseline_mean'])} without it ({_difference(pair)})"
+    tail = f"mean Dice {_dice(pair['baseline_mean'])} there ({_difference(pair)})"
     if low > 0:
-        return f"It works better than without {target}: {tail}."
+        return f"It works better than {subject.without}: {tail}."
     if high < 0:
-        return f"It works worse than without {target}, so the synthetic image does harm: {tail}."
-    return f"It is not shown to work better than without {target}: {tail}. So far the synthetic image adds nothing."
+        return f"It works worse than {subject.without}, so the synthetic image does harm: {tail}."
+    return f"It is not shown to work better than {subject.without}: {tail}. So far the synthetic image adds nothing."
 
 
 def _silent(summary: Summary, subject: Subject) -> list[str]:
@@ -193,7 +200,7 @@ def _silent(summary: Summary, subject: Subject) -> list[str]:
     images = {
         REAL: f"With the real {subject.target}",
         SYNTHETIC: f"With the synthetic {subject.target}",
-        WITHOUT: f"Without {subject.target}",
+        WITHOUT: f"{subject.without[:1].upper()}{subject.without[1:]}",
     }
     return [f"{images[arm]} no lesion was found." for arm in ARMS if gave_up(summary, arm, region=subject.region)]
 

@@ -58,7 +58,7 @@ class AttemptSlice:
     count: int
 
     def zoom(self) -> tuple[slice, slice]:
-        """Rows and columns around all that is true or found, in the proportions of the slice; all of it if that is nearly all."""
+        """Rows and columns around all that is true or found, in the slice's proportions; the whole if nearly all is."""
         marked = np.logical_or.reduce([self.true, *self.found.values()])
         everything = slice(0, marked.shape[0]), slice(0, marked.shape[1])
         if not marked.any():
@@ -148,7 +148,7 @@ def draw_attempts(rows: Mapping[str, AttemptSlice], *, numbers: Mapping[str, Map
 def _titles(figure: Figure, lefts: Sequence[float], row: AttemptSlice, arms: Sequence[str]) -> None:
     target = get_contrast(row.shown[REAL]).title
     heads = [(f"Real {target}", "image"), (f"Synthetic {target}", "image")]
-    found = {REAL: f"Found with real {target}", SYNTHETIC: "with synthetic", WITHOUT: f"without {target}"}
+    found = {REAL: f"Found with real {target}", SYNTHETIC: "Found with synthetic", WITHOUT: f"Found without {target}"}
     heads += [(found[arm], f"on {get_contrast(row.shown[arm]).title}") for arm in arms]
     for left, (title, below) in zip(lefts, heads, strict=True):
         tiles.write(figure, left, 1.2, canvas.legible(title, longest=28), fontsize=canvas.TEXT, fontweight="bold")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def draw_slopes(
     height = 70.0
     figure = canvas.new_figure(width_mm=width, height_mm=height)
     places = np.ravel(figure.subplots(1, len(drawn), squeeze=False, sharey=True))
-    figure.subplots_adjust(left=12.0 / width, right=1 - 2.0 / width, bottom=16.0 / height, top=0.9, wspace=0.08)
+    figure.subplots_adjust(left=12.0 / width, right=1 - 2.0 / width, bottom=18.0 / height, top=0.9, wspace=0.08)
     for number, (axes, (region, cases)) in enumerate(zip(places, drawn.items(), strict=True)):
         _draw(axes, cases, list(arms.values()))
         axes.set_title(canvas.legible(f"{region[:1].upper()}{region[1:]}", longest=34), loc="left", pad=4)
@@ -78,13 +79,12 @@ def _draw(axes: Axes, cases: Mapping[str, Sequence[float]], names: Sequence[str]
             axes.plot([place, place], interval, color=canvas.BLUE, linewidth=2.2, solid_capstyle="butt", zorder=3)
         mean = float(column.mean())
         axes.plot([place], [mean], "D", color=canvas.BLUE, markeredgecolor=canvas.PAPER, markersize=6, zorder=4)
-        text = f"{mean:.2f}"
-        axes.annotate(
-            text, (place, mean), xytext=(7, 0), textcoords="offset points", va="center", fontsize=canvas.TEXT,
-            fontweight="bold", color=canvas.BLUE, zorder=5, path_effects=[withStroke(linewidth=2.5, foreground=canvas.PAPER)],
-        )  # fmt: skip
+        style: dict[str, Any] = {"fontsize": canvas.TEXT, "fontweight": "bold", "color": canvas.BLUE, "zorder": 5}
+        halo = [withStroke(linewidth=2.5, foreground=canvas.PAPER)]
+        beside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(f"{mean:.2f}", (place, mean), **beside, **style, path_effects=halo)
     axes.set_xlim(-0.4, table.shape[1] - 0.45)
     axes.set_ylim(min(0.0, float(table.min())) - 0.03, max(1.0, float(table.max())) + 0.03)
-    axes.set_xticks(places, labels=names)
+    axes.set_xticks(places, labels=[name.replace(" ", "\n", 1) for name in names])
     axes.tick_params(axis="x", length=0, labelsize=canvas.TEXT)
     axes.grid(visible=True, axis="y")

@@ -19,7 +19,7 @@ from voxlate.evaluation.scoring import Failed
 from voxlate.evaluation.segmentation import members, values_of, whole
 from voxlate.evaluation.segmenters import FILLING, check_task, load_segmenter
 from voxlate.evaluation.tables import write_scores, write_summary
-from voxlate.evaluation.task import ARMS, REAL, SYNTHETIC, WITHOUT, Attempt, Experiment, score_task
+from voxlate.evaluation.task import REAL, SYNTHETIC, WITHOUT, Attempt, Experiment, score_task
 from voxlate.evaluation.usefulness import WEAK, Subject, judge_task, summarise_task
 from voxlate.evaluation.verdict import find_row
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
@@ -134,7 +134,9 @@ def _write(
     summary = summarise_task(scores, region=about.region)
     summary["arms"] = {arm: text for arm, text in _arms(about).items() if arm in about.experiment.arms}
     summary["seen"] = dict(about.seen)
-    sentence = judge_task(summary, Subject(about.target, about.what, about.region))
+    sentence = judge_task(
+        summary, Subject(about.target, about.what, about.region, filled=about.experiment.other is None)
+    )
     summary["answer"] = sentence
     illustrations = _illustrate(about, scores, slices)
     write_scores(scores, out / "scores.csv")
@@ -269,10 +271,11 @@ def _loss(loss: float) -> str:
 
 
 def _table(summary: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The summary's rows for a terminal."""
+    """The summary's rows for a terminal: of single classes Dice alone."""
     rows: list[tuple[str, ...]] = []
     for row in summary["rows"]:
-        if row["metric"] in _IN_TERMINAL and row["method"] in ARMS:
+        wanted = _IN_TERMINAL if row["region"] == summary["region"] else _IN_TERMINAL[:1]
+        if row["metric"] in wanted:
             metric = row["metric"]
             interval = interval_words(row["interval"], metric=metric) if row["interval"] else ""
             mean = number(row["mean"], metric=metric)
