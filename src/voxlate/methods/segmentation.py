@@ -76,6 +76,7 @@ def segmentation(
     if classes in ("each", "regions"):
         raise UsageError("names with their label values", came=repr(classes), where=_WHERE, remedy="Train it first.")
     named: Classes = {"any label": ()} if isinstance(classes, str) else classes
+    own_values(named)
     wrong = sorted(set(loss) - SEGMENTING)
     if wrong:
         raise UsageError(
