@@ -6,8 +6,8 @@ label maps, that gives a scalar: a mean inside the mask, 0 and without NaN where
 adds up what a recipe asks for. To add a loss, write it in a file here and list it in ``catalogue.py``.
 """
 
-from voxlate.losses.catalogue import LOSSES, SEGMENTING
+from voxlate.losses.catalogue import LOSSES
 from voxlate.losses.pixelwise import Loss
 from voxlate.losses.weighted import WeightedLoss
 
-__all__ = ["LOSSES", "SEGMENTING", "Loss", "WeightedLoss"]
+__all__ = ["LOSSES", "Loss", "WeightedLoss"]

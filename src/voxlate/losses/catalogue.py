@@ -21,10 +21,7 @@ _PLAIN: dict[str, Callable[..., Loss]] = {
     "features": features,
 }
 
-from voxlate.losses.segmentation import bce, dice
-
-SEGMENTING = frozenset({"bce", "dice"})
-LOSSES: dict[str, Callable[..., Loss]] = {**_PLAIN, "bce": bce, "dice": dice, "pooled": pooling(_PLAIN)}
+LOSSES: dict[str, Callable[..., Loss]] = {**_PLAIN, "pooled": pooling(_PLAIN)}
 
 LABELLED = frozenset({"lesion_mask"})
 """Those that need label maps."""
