@@ -49,7 +49,7 @@ def border_weights(
     Example:
         >>> cells = np.array([[True, False, True, False]])
         >>> border_weights(cells, np.ones_like(cells), balance=False).round(2)
-        array([[10.23, 10.23, 10.23,  7.07]], dtype=float32)
+        array([[10.23, 10.23, 10.23,  8.26]], dtype=float32)
     """
     inside = labelled & mask
     weights = _frequency_weights(inside, mask) if balance else np.ones(mask.shape)
