@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from voxlate._version import __version__
 from voxlate.catalogue import build
 from voxlate.config import Recipe, StrictModel, WindowOptions, describe, parse_recipe
+from voxlate.contrast import get_contrast
 from voxlate.errors import BundleError, UsageError
 from voxlate.io.atomic import write_bytes, write_text
 from voxlate.plainyaml import parse_yaml
@@ -191,6 +192,13 @@ def build_translator(recipe: Recipe, plan: Plan) -> Translator | MultiView:
     views = {name: _build(recipe, plan, window) for name, window in recipe.window.views.items()}
     if not views:
         return _build(recipe, plan, recipe.window)
+    if get_contrast(recipe.target).kind == "label":
+        raise UsageError(
+            "one axis where the target is a label map",
+            came=", ".join(views),
+            where="window.axis",
+            remedy="Labels of several views have no mean; segment with patches, which see all three at once.",
+        )
     learning = {name: view for name, view in views.items() if isinstance(view, NetworkMethod)}
     if len(learning) < len(views):
         raise UsageError(

@@ -118,6 +118,7 @@ class WindowOptions(StrictModel):
     overlap: float = Field(0.5, ge=0, lt=1)
     margin: int = Field(0, ge=0, description="voxels of context around what is predicted, also beyond the image")
     padding: Literal["edge", "mirror"] = Field("edge", description="how images are continued beyond their edge")
+    place: Literal["random", "centre"] = Field("random", description="where training samples are cut from a case")
     mirror: bool = Field(False, description="translate each sample mirrored left to right too, and take the mean")
     combine: Literal["mean", "weights", "network"] = Field(
         "mean",
@@ -187,6 +188,7 @@ class Training(StrictModel):
     epoch_samples: int = Field(1000, ge=1, description="samples drawn per epoch")
     batch_size: int = Field(8, ge=1, description="cases per step")
     samples_per_case: int = Field(1, ge=1, description="samples drawn from each case of a step")
+    label_share: float = Field(0.0, ge=0, le=1, description="share of samples that are placed around a labelled voxel")
     optimiser: Literal["adam", "adamw"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)

@@ -51,8 +51,11 @@ class Terminal:
 
     def validated(self, step: int, validation: Validation) -> None:
         """Keeps the newest validation metrics for the next line."""
-        mae = validation.metrics.get("mae")
-        self._metrics = "" if mae is None else f"  validation MAE {mae:.4f} at {step}"
+        named = {"mae": "MAE", "dice": "Dice"}
+        found = [
+            f"{title} {validation.metrics[name]:.4f}" for name, title in named.items() if name in validation.metrics
+        ]
+        self._metrics = f"  validation {found[0]} at {step}" if found else ""
 
     def _task(self, name: str) -> TaskID:
         if name not in self._tasks:

@@ -167,6 +167,11 @@ class Window:
             spans.append((int(rng.integers(first, last + 1)), size))
         return _box(*zip(*spans, strict=True))
 
+    def around(self, voxel: Sequence[int]) -> Box:
+        """The box of the window's ``size`` with a voxel in its middle; it may reach beyond the array."""
+        size = [1 if limit is None else limit for limit in self._limits(self.options.size)]
+        return _box([centre - n // 2 for centre, n in zip(voxel, size, strict=True)], size)
+
     def cut(self, array: Sliceable, box: Box) -> NDArray[Any]:
         """A source sample: ``(c (2 k + 1), *spatial)`` from an array ``(c, i, j, k)``, or ``(i, j, k)``.
 

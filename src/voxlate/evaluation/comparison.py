@@ -8,7 +8,7 @@ are background: 0, in CT -1024 HU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort import Case
-from voxlate.cohort.brats import LABEL_NAMES
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.io import read_volume
 from voxlate.methods.lookup import Lookup
@@ -104,22 +103,6 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
         unit=unit,
         data_range=data_range,
     )
-
-
-def label_names(cases: Sequence[Case]) -> dict[int, str]:
-    """Names of the labels of a data set: those of its convention, else ``label 1``, ``label 2``, ...
-
-    A data set with one label value has only the region of all labels, and no names.
-
-    Raises:
-        ReadError: If a label map is refused.
-    """
-    paths = [case.paths["labels"] for case in cases if "labels" in case.paths]
-    conventions = {case.attributes.get("label_convention", "") for case in cases}
-    if len(conventions) == 1 and (known := LABEL_NAMES.get(conventions.pop())) and paths:
-        return known
-    values = {int(value) for path in paths for value in np.unique(read_volume(path).array) if value != 0}
-    return {value: f"label {value}" for value in sorted(values)} if len(values) > 1 else {}
 
 
 def _labels(case: Case, prepared: PreparedCase, mask: NDArray[np.bool_]) -> Array | None:

@@ -11,16 +11,20 @@ from voxlate.errors import UsageError
 from voxlate.metrics import (
     CONTINUITY_METRICS,
     CT_METRICS,
+    DETECTION_METRICS,
     DOSE_METRICS,
     MASKED_METRICS,
     METRICS,
     PATH_METRICS,
+    SEGMENTATION_METRICS,
     SLICE_METRICS,
+    SURFACE_METRICS,
     Better,
     Metric,
+    SurfaceMetric,
 )
 
-_KNOWN = {
+_KNOWN: dict[str, Metric | SurfaceMetric] = {
     **METRICS,
     **SLICE_METRICS,
     **CONTINUITY_METRICS,
@@ -28,6 +32,9 @@ _KNOWN = {
     **CT_METRICS,
     **PATH_METRICS,
     **DOSE_METRICS,
+    **SEGMENTATION_METRICS,
+    **SURFACE_METRICS,
+    **DETECTION_METRICS,
 }
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
@@ -63,8 +70,8 @@ class Extremes:
     best: str
 
 
-def find_metric(name: str) -> Metric:
-    """The metric of that name, of volumes, slices, masked images, CT, path lengths or dose.
+def find_metric(name: str) -> Metric | SurfaceMetric:
+    """The metric of that name, of volumes, slices, masked images, CT, path lengths, dose or segmentations.
 
     Raises:
         UsageError: If there is none.

@@ -17,11 +17,12 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
+from voxlate.cohort.label_maps import label_names
 from voxlate.cohort.split_file import read_split
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.evaluation.candidates import ModelCandidate
-from voxlate.evaluation.comparison import Comparison, label_names
+from voxlate.evaluation.comparison import Comparison
 from voxlate.evaluation.scores import BASELINES, Score
 from voxlate.evaluation.scoring import Failed, score_cases, score_masked_images, score_volumes
 from voxlate.evaluation.tables import read_scores, write_scores

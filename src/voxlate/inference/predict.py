@@ -21,7 +21,7 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError
 from voxlate.methods.arithmetic import Precision, computing_in, memory_format
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.interface import Trainable, Translator
+from voxlate.methods.interface import NetworkMethod, Trainable, Translator
 from voxlate.methods.multi_view import MultiView
 from voxlate.networks.combination import WeightedMean
 from voxlate.preprocess.intensity import fill_outside
@@ -50,7 +50,7 @@ class Predictor:
         divisor: Spatial sizes of a window are multiples of it.
         device: Where it computes.
         precision: In which precision.
-        channels: Number of target channels.
+        channels: How many volumes the translator predicts side by side, before they are decoded.
         tile: The largest window in a sample's spatial axes; ``None`` for what the recipe says.
         fill: Whether the source's background is filled as in training, see ``fill_outside``.
     """
@@ -72,11 +72,19 @@ class Predictor:
             mask: ``(i, j, k)``, true in the foreground; an empty mask gives zeros.
 
         Returns:
-            ``(channels, i, j, k)`` float32, normalised; zero where no window reached.
+            ``(1, i, j, k)`` float32, normalised; zero where no window reached.
 
         Raises:
             TrainingError: If even the smallest window does not fit into memory.
         """
+        return self.decode(self.stitched(sources, mask))
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The target ``(1, i, j, k)`` from what ``stitched`` gives; of a segmentation, the label map."""
+        return self.translator.decode(stitched) if isinstance(self.translator, NetworkMethod) else stitched
+
+    def stitched(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """What is predicted window by window, ``(channels, i, j, k)`` float32; arguments and errors as above."""
         attempt = self
         while True:
             try:
@@ -181,8 +189,16 @@ def predictor(
             for name, part in method.parts.items()
         }
         return MultiViewPredictor(views, combiner(method.combination, device=device))
-    divisor = int(getattr(method, "divisor", 1))
-    return Predictor(cast("Translator", method), recipe.window, divisor, device=device, precision=precision, fill=fill)
+    divisor, channels = int(getattr(method, "divisor", 1)), int(getattr(method, "channels", 1))
+    return Predictor(
+        cast("Translator", method),
+        recipe.window,
+        divisor,
+        device=device,
+        precision=precision,
+        channels=channels,
+        fill=fill,
+    )
 
 
 def combiner(translator: Translator, *, device: torch.device) -> Predictor:

@@ -15,11 +15,13 @@ from voxlate.methods.image_analogy import image_analogy
 from voxlate.methods.interface import Batch, NetworkMethod, Trainable, Translator
 from voxlate.methods.lookup import lookup
 from voxlate.methods.regression import regression
+from voxlate.methods.segmentation import segmentation
 from voxlate.methods.style_transfer import style_transfer
 
 METHODS: dict[str, Callable[..., Translator]] = {
     "regression": regression,
     "adversarial": adversarial,
+    "segmentation": segmentation,
     "image_analogy": image_analogy,
     "style_transfer": style_transfer,
     "identity": identity,

@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -109,10 +111,19 @@ class NetworkMethod(Trainable):
     Attributes:
         network: What maps source to target.
         add_channel: The source channel that the network's output is added to; ``None`` for none.
+        channels: How many volumes ``predict`` gives side by side.
     """
 
     network: nn.Module
     add_channel: int | None = None
+    channels: int = 1
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The target ``(1, i, j, k)`` of a whole case, from what was predicted of it, ``(channels, i, j, k)``.
+
+        What is predicted is the target itself, unless overridden.
+        """
+        return stitched
 
     def forward(self, source: Tensor) -> Tensor:
         """The target ``(b, t, *s)`` of a source ``(b, c, *s)``, with gradients, in the mode that the network is in."""

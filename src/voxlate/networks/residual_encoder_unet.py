@@ -12,8 +12,8 @@ along an axis. Features double from 32 up to 320 in 3-D and 512 in 2-D. The defa
 patches of 128 to 160 voxels get.
 
 Different from there: convolutions have no biases where a normalisation takes them away; every axis is halved as often,
-where nnU-Net spares the axis of thick slices; the second normalisation of a block starts at 1 instead of 0; and the
-output has one scale. There deep supervision compares coarser outputs, too.
+where nnU-Net spares the axis of thick slices; and the second normalisation of a block starts at 1 instead of 0. With
+``deep_supervision`` every coarser level of the way up has a last layer too, as there.
 
 MONAI has no such network: ``DynUNet`` has one residual block per level on the way up as well, and its instance
 normalisation refuses to train where a map is a single voxel; ``SegResNetDS`` normalises before the convolution, and
@@ -58,6 +58,7 @@ def residual_encoder_unet(
     normalise: Normalisation = "instance",
     activation: Activation = "leaky_relu",
     upsample: Upsampling = "transposed",
+    deep_supervision: bool = False,
 ) -> EncoderDecoder:
     """A U-Net with a residual encoder and a linear last layer.
 
@@ -71,6 +72,8 @@ def residual_encoder_unet(
         normalise: Normalisation after every convolution but those that double the resolution and the last.
         activation: Activation after every convolution but those, and after every sum.
         upsample: How the resolution is doubled.
+        deep_supervision: Whether coarser levels have a last layer, too, for a loss on ``EncoderDecoder.maps``. The
+            prediction is the finest map either way: a method that compares only that leaves the others untrained.
 
     Raises:
         UsageError: If the numbers of ``channels`` and ``blocks`` differ.
@@ -96,6 +99,7 @@ def residual_encoder_unet(
         rises=[nn.Sequential(*rise(dims, b, a, kind=upsample)) for a, b in pairwise(channels)],
         decoder=[layer(2 * width, width) for width in channels[:-1]],
         head=Head(dims, channels[0], out_channels),
+        coarser=[Head(dims, width, out_channels) for width in channels[1:-1]] if deep_supervision else (),
     )
 
 

@@ -14,11 +14,12 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
+from voxlate.cohort.label_maps import label_names
 from voxlate.config import VIEWS
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
-from voxlate.evaluation.comparison import NORMALISED, Comparison, label_names
+from voxlate.evaluation.comparison import NORMALISED, Comparison
 from voxlate.evaluation.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.fidelity import FOREGROUND, LESION
 from voxlate.evaluation.gamma import find_gamma

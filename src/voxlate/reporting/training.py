@@ -22,6 +22,7 @@ from voxlate.reporting.progression import Frame, draw_progression
 from voxlate.reporting.views import PLANES, SliceChoice, choose_slice
 from voxlate.reporting.words import number
 from voxlate.training.journal import read_log
+from voxlate.training.settling import SEGMENTATION
 from voxlate.training.validation import Example, Validation, validation_metric
 
 
@@ -39,7 +40,7 @@ class FigureDrawer:
 
     def validated(self, step: int, validation: Validation) -> None:
         """Draws the first validation after every ``figure_every`` steps."""
-        if step < self._next:
+        if step < self._next or self._recipe.method.name == SEGMENTATION:
             return
         self._next = (step // self._every + 1) * self._every
         example = validation.example

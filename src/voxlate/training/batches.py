@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentatio
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
+from voxlate.training.label_voxels import LabelledVoxels, labelled_voxels
 from voxlate.windows import Box, Window, bounding_box
 
 Sample = tuple[NDArray[np.float32], ...]
@@ -55,6 +56,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         divisor: Spatial sizes of a sample are multiples of it.
         boxes: From each training case to the bounding box of its foreground, ``None`` if that is empty.
         labelled: Whether samples carry label maps.
+        labels: From each training case to some of its labelled voxels, for samples that are placed around one.
     """
 
     store: CaseStore
@@ -63,6 +65,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
     divisor: int
     boxes: Mapping[str, Box | None]
     labelled: bool = False
+    labels: Mapping[str, LabelledVoxels] = field(default_factory=dict)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -91,7 +94,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         return self._draw(self.store[case_ids[order[place]]], window, rng)
 
     def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Sample:
-        box = window.draw(case.grid.shape, within=self.boxes[case.case_id], rng=rng, divisor=self.divisor)
+        box = window.draw(case.grid.shape, within=self._within(case, window, rng), rng=rng, divisor=self.divisor)
         source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
         target = window.cut_centre(case.arrays[self.recipe.target], box)
         mask = window.cut_centre(case.mask, box).astype(np.float32)
@@ -106,6 +109,15 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
         return (seen, target, mask, labels) if self.labelled else (seen, target, mask)
 
+    def _within(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Box | None:
+        """Where in a case a sample may lie: in the foreground, in the middle of it, or around a labelled voxel."""
+        box, share = self.boxes[case.case_id], self.recipe.training.label_share
+        if share and rng.random() < share and (around := self.labels[case.case_id].draw(rng)) is not None:
+            return window.around(around)
+        if window.options.place == "centre" and box is not None:
+            return window.around([start + size // 2 for start, size in zip(box.start, box.size, strict=True)])
+        return box
+
 
 def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]:
     if "labels" not in case.arrays:
@@ -116,7 +128,7 @@ def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]
 def training_samples(
     store: CaseStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int, labelled: bool = False
 ) -> TrainingSamples:
-    """The batches of a run, with label maps if its losses use them.
+    """The batches of a run, with label maps if its losses use them, or its samples are placed by them.
 
     Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
     samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
@@ -125,7 +137,11 @@ def training_samples(
     largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
     views = recipe.window.views.values() or [recipe.window]
     windows = tuple(_sized(Window(options), largest) for options in views)
-    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled)
+    around = {}
+    if recipe.training.label_share:
+        name = recipe.target if get_contrast(recipe.target).kind == "label" else "labels"
+        around = {case_id: labelled_voxels(store[case_id].arrays.get(name), seed=case_id) for case_id in case_ids}
+    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around)
 
 
 def _sized(window: Window, largest: Sequence[int]) -> Window:

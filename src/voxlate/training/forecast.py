@@ -21,7 +21,9 @@ from voxlate.config import Recipe
 from voxlate.methods.interface import count_parameters
 from voxlate.training.checkpoints import KEEP
 from voxlate.training.combining import forecast_combination
+from voxlate.training.label_validation import MOST_TRAINING_CASES
 from voxlate.training.loop import take_step
+from voxlate.training.settling import SEGMENTATION
 from voxlate.training.setup import ProgressReport, Setup, build_trainable, prepare, set_up
 from voxlate.training.state import RunState
 from voxlate.training.train import make_job, validate_method
@@ -141,7 +143,10 @@ def _scale(setup: Setup, probe: _Probe) -> tuple[int, float]:
     """Steps of the budget and the seconds that they and their validations take."""
     training = setup.recipe.training
     steps = min(training.steps or math.inf, (training.epochs or math.inf) * training.steps_per_epoch)
-    validation_s = probe.validation_s * len(setup.validation_cases)
+    validated = len(setup.validation_cases)
+    if setup.recipe.method.name == SEGMENTATION and setup.cases("validation"):
+        validated += min(validated, MOST_TRAINING_CASES, len(setup.cases("train")))
+    validation_s = probe.validation_s * validated
     step_s = probe.step_s + validation_s / training.validate_every
     if training.minutes is not None and steps * step_s > 60 * training.minutes:
         steps = math.floor(60 * training.minutes / step_s)

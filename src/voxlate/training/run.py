@@ -53,6 +53,11 @@ class RunFolder:
         return self.folder / "window.json"
 
     @property
+    def settled(self) -> Path:
+        """What the recipe had left open, as dotted fields and their values."""
+        return self.folder / "settled.json"
+
+    @property
     def log(self) -> Path:
         """One JSON line per step or validation."""
         return self.folder / "log.jsonl"
@@ -88,7 +93,7 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
         if run.log.is_file():
             _check_same(run, recipe, resume=resume)
         else:  # ended before its first step, in the preflight say: nothing that it decided may outlive its recipe
-            for decided in (run.split, run.fingerprint, run.plan, run.window):
+            for decided in (run.split, run.fingerprint, run.plan, run.window, run.settled):
                 decided.unlink(missing_ok=True)
         write_text(run.recipe, recipe.to_yaml())
         yield run

@@ -31,6 +31,7 @@ from voxlate.preprocess.store import PreparedStore
 from voxlate.training.features import attach_features
 from voxlate.training.memory import WindowDecision, settle_window
 from voxlate.training.run import RunFolder
+from voxlate.training.settling import settle_recipe
 from voxlate.training.style import attach_style, name_networks
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Setup:
     """A data set made ready for a recipe.
 
     Attributes:
-        recipe: The recipe as resolved; its window is never ``auto``.
+        recipe: The recipe as resolved: neither its window nor anything else is left open.
         cohort: The cases that have every contrast the recipe needs.
         split: Case id to ``train``, ``validation`` or ``test``.
         fingerprint: Statistics of the training cases.
@@ -123,7 +124,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
         plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
         split = read_split(run.split)
-        return settle_window(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report=report)
+        return _settle(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report)
     options = recipe.plan.split
     split = split_cohort(cohort, options, seed=recipe.training.seed if options.seed is None else options.seed)
     if check:
@@ -139,7 +140,11 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         write_shares(split, cohort, run.shares)
         write_text(run.fingerprint, fingerprint.model_dump_json(indent=1) + "\n")
         write_text(run.plan, plan.to_yaml())
-    return settle_window(Setup(recipe, cohort, split, fingerprint, plan), run, report=report)
+    return _settle(Setup(recipe, cohort, split, fingerprint, plan), run, report)
+
+
+def _settle(setup: Setup, run: RunFolder | None, report: ProgressReport) -> Setup:
+    return settle_window(replace(setup, recipe=settle_recipe(setup, run)), run, report=report)
 
 
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:

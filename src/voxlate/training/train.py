@@ -13,14 +13,16 @@ import numpy as np
 from voxlate.bundle import Contents, write_bundle
 from voxlate.cohort import Case
 from voxlate.config import Recipe
+from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, UsageError
-from voxlate.inference.predict import predictor
+from voxlate.inference.predict import Predictor, predictor
 from voxlate.io import file_digest
 from voxlate.methods.arithmetic import memory_format
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.interface import Trainable
 from voxlate.methods.lookup import Lookup
-from voxlate.metrics import TASK_METRICS
+from voxlate.methods.segmentation import Segmentation
+from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.card import model_card
@@ -28,8 +30,10 @@ from voxlate.training.checkpoints import BEST, State, load_checkpoint, save_chec
 from voxlate.training.combining import combine_views
 from voxlate.training.exemplars import choose_exemplars
 from voxlate.training.journal import append_log
+from voxlate.training.label_validation import validate_segmentation
 from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder, open_run, take_over
+from voxlate.training.settling import SEGMENTATION
 from voxlate.training.setup import ProgressReport, Setup, build_method, prepare, set_up
 from voxlate.training.state import RunState
 from voxlate.training.task import Task, load_task
@@ -108,7 +112,7 @@ def make_job(
         training=setup.recipe.training,
         steps_per_epoch=samples.steps_per_epoch,
         batches=lambda start: stream(samples, start=start),
-        validate=partial(validate_method, setup, store, setup.validation_cases, task=task),
+        validate=partial(validate_method, setup, store, setup.validation_cases, task=task, training=cases),
         lower_is_better=validation_metric(setup.recipe.training.monitor).better == "lower",
         device=setup.device,
         memory_format=memory_format(setup.recipe.window.dims),
@@ -136,8 +140,16 @@ def _keep_exemplars(
 
 def _check_monitor(setup: Setup) -> None:
     """Refuses, before anything is trained, a metric that no validation case can give."""
-    name = setup.recipe.training.monitor
+    name, segments = setup.recipe.training.monitor, setup.recipe.method.name == SEGMENTATION
     validation_metric(name)
+    if segments != (name in SEGMENTATION_METRICS):
+        known = SEGMENTATION_METRICS if segments else METRICS
+        raise UsageError(
+            f"a metric of what the method {setup.recipe.method.name} gives: {', '.join(known)}",
+            came=name,
+            where="training.monitor",
+            remedy=f"Set it to {next(iter(known))}.",
+        )
     if name in TASK_METRICS and setup.recipe.search.task is None:
         raise UsageError(
             "a task for the metric of a task",
@@ -183,12 +195,27 @@ def validate_method(
     method: Trainable | Exemplary,
     *,
     task: Task | None = None,
+    training: Sequence[Case] = (),
 ) -> Validation:
-    """Scores the method, in evaluation mode and in the precision of training, on some prepared cases."""
+    """Scores the method, in evaluation mode and in the precision of training, on some prepared cases.
+
+    Args:
+        setup: What is trained.
+        store: Holds the cases.
+        cases: Which of them; at least one.
+        method: The method.
+        task: What is done with the predictions, if anything.
+        training: Cases of which a segmentation is scored too, to tell how far it is ahead on what it has seen.
+    """
     method.eval()
     predict = predictor(setup.recipe, method, device=setup.device, precision=setup.precision)
-    data_range = setup.plan.normalisers[setup.plan.target].data_range
-    result = validate(predict, store, [case.id for case in cases], data_range=data_range, task=task)
+    chosen = [case.id for case in cases]
+    if isinstance(method, Segmentation) and isinstance(predict, Predictor):
+        ahead = [case.id for case in training if case.id not in chosen]
+        result = validate_segmentation(predict, method, store, validation=chosen, training=ahead)
+    else:
+        data_range = setup.plan.normalisers[setup.plan.target].data_range
+        result = validate(predict, store, chosen, data_range=data_range, task=task)
     method.train()
     return result
 
@@ -233,9 +260,10 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
 
 
 def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Source, target and mask of each training case, for the lookup baseline."""
+    """Source, target and mask of each training case, for the lookup baseline; of a label map whether it is labelled."""
+    is_label = get_contrast(setup.recipe.target).kind == "label"
     for case in setup.cases("train"):
         prepared = store[case.id]
         arrays = (prepared.arrays[setup.recipe.source[0]], prepared.arrays[setup.recipe.target], prepared.mask)
         source, target, mask = (np.asarray(array[:]) for array in arrays)
-        yield source, target, mask
+        yield source, np.minimum(target, 1) if is_label else target, mask

@@ -16,21 +16,24 @@ from numpy.typing import NDArray
 
 from voxlate.catalogue import pick
 from voxlate.inference.predict import CasePredictor
-from voxlate.metrics import METRICS, TASK_METRICS, Metric
+from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS, Metric
 from voxlate.training.batches import CaseStore
 from voxlate.training.task import Task
 
 Array = NDArray[np.float32]
 LESION_PREFIX = "lesion_"
+TRAIN_PREFIX = "train_"
+"""What the names of metrics of training cases begin with."""
 
 
 def validation_metric(name: str) -> Metric:
-    """The metric that a name of a validation stands for: ``ssim``, ``lesion_ssim``, or ``task_dice``.
+    """The metric that a name of a validation stands for: ``ssim``, ``lesion_ssim``, ``task_dice``, or ``dice``.
 
     Raises:
         UsageError: If there is none.
     """
-    known = METRICS | {LESION_PREFIX + key: metric for key, metric in METRICS.items()} | TASK_METRICS
+    known = METRICS | {LESION_PREFIX + key: metric for key, metric in METRICS.items()}
+    known |= TASK_METRICS | SEGMENTATION_METRICS
     return pick(known, name, what="validation metric")
 
 
@@ -87,7 +90,7 @@ def validate(
             source = np.asarray(case.arrays[plan.source[0]][:])
             examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm))
     names = dict.fromkeys(name for row in rows for name in row)
-    means = {name: _mean([row[name] for row in rows if name in row]) for name in names}
+    means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
     return Validation(means, examples[0])
 
 
@@ -95,7 +98,7 @@ def _score(prediction: Array, truth: Array, mask: NDArray[np.bool_], *, data_ran
     return {name: metric(prediction, truth, mask=mask, data_range=data_range) for name, metric in METRICS.items()}
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean_of_available(values: Sequence[float]) -> float:
     """The mean of what is available."""
     available = [value for value in values if not math.isnan(value)]
     return float(np.mean(available)) if available else math.nan

@@ -1,0 +1,111 @@
+"""Label maps of a cohort: what their values are called, and which classes they are grouped into.
+
+The regions of the BraTS challenges (Menze et al. 2015, doi 10.1109/TMI.2014.2377694) are sets of labels, and the values
+of these changed with the years: they are taken from the convention that the layout tells, and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from voxlate.cohort.brats import LABEL_NAMES
+from voxlate.cohort.case import Case
+from voxlate.contrast import get_contrast
+from voxlate.errors import CohortError, UsageError
+from voxlate.io import read_volume
+
+Classes = Mapping[str, tuple[int, ...]]
+"""From the name of a class to the label values that belong to it; no value stands for every one above 0."""
+
+ANY_LABEL = "any label"
+"""The class of everything that is labelled."""
+REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
+    "brats2015": {"whole tumour": (1, 2, 3, 4), "tumour core": (1, 3, 4), "enhancing tumour": (4,)},
+    "brats2017": {"whole tumour": (1, 2, 4), "tumour core": (1, 4), "enhancing tumour": (4,)},
+    "brats2023": {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)},
+}
+"""From the attribute ``label_convention`` to the regions that the challenges score."""
+MOST_CLASSES = 128
+"""More values than these are no labels but an image that was taken for a label map."""
+
+
+def label_names(cases: Sequence[Case], contrast: str = "labels") -> dict[int, str]:
+    """Names of the labels of a data set: those of its convention, else ``label 1``, ``label 2``, ...
+
+    A data set with one label value has only the region of all labels, and no names.
+
+    Raises:
+        ReadError: If a label map is refused.
+    """
+    known = LABEL_NAMES.get(_convention(cases))
+    if known and any(contrast in case.paths for case in cases):
+        return known
+    values = _values(cases, contrast)
+    return {value: f"label {value}" for value in values} if len(values) > 1 else {}
+
+
+def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[str, tuple[int, ...]]:
+    """The classes that a word stands for in a cohort.
+
+    Args:
+        grouping: ``binary``, one class of whatever is labelled; ``each``, one per label value; ``regions``, whole
+            tumour, tumour core and enhancing tumour.
+        cases: Whose label maps are grouped.
+        contrast: The contrast of the label maps.
+
+    Raises:
+        UsageError: If the word is unknown.
+        CohortError: If the cases are not of one convention of BraTS, for ``regions``; if no case has a label, or there
+            are more than ``MOST_CLASSES`` values, for ``each``.
+        ReadError: If a label map is refused.
+    """
+    if grouping == "binary":
+        return {ANY_LABEL: ()}
+    if grouping == "regions":
+        return dict(_regions(cases))
+    if grouping != "each":
+        raise UsageError(
+            "binary, each, regions, or names with their label values",
+            came=repr(grouping),
+            where="method.classes",
+            remedy="Write {lesion: [1]}, say.",
+        )
+    values = _values(cases, contrast)
+    if not 0 < len(values) <= MOST_CLASSES:
+        raise CohortError(
+            f"1 to {MOST_CLASSES} label values",
+            came=f"{len(values)} in {len(cases)} cases",
+            where="method.classes each",
+            remedy="Look at the label maps, or name the classes with their values.",
+        )
+    known = LABEL_NAMES.get(_convention(cases), {})
+    return {known.get(value, f"label {value}"): (value,) for value in values}
+
+
+def _regions(cases: Sequence[Case]) -> Classes:
+    convention = _convention(cases)
+    if convention not in REGIONS:
+        told = sorted({case.attributes.get("label_convention", "none") for case in cases})
+        raise CohortError(
+            f"cases of one convention of BraTS ({', '.join(REGIONS)}), which their names tell",
+            came=", ".join(told),
+            where="method.classes regions",
+            remedy="Name the classes with their label values; what a 4 means changed with the years.",
+        )
+    return REGIONS[convention]
+
+
+def _convention(cases: Sequence[Case]) -> str:
+    """The one convention of all cases, or an empty string."""
+    found = {case.attributes.get("label_convention", "") for case in cases}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _values(cases: Sequence[Case], contrast: str) -> list[int]:
+    """The values above 0 that occur."""
+    paths = [case.paths[contrast] for case in cases if contrast in case.paths]
+    known = get_contrast(contrast)
+    found = {int(value) for path in paths for value in np.unique(read_volume(path, contrast=known).array) if value > 0}
+    return sorted(found)

@@ -1,0 +1,215 @@
+"""Segmentation: one network with a map per class, trained to tell which voxels belong to it.
+
+The target is a label map and the classes are sets of its values. Each class has a channel of its own with a sigmoid, so
+that classes may lie in one another, as the regions of the BraTS challenges do. The loss compares logits with maps of 0
+and 1; a network with coarser last layers is supervised at every resolution, with half the weight at each coarser one
+(deep supervision, Lee et al. 2015, arXiv:1409.5185; the weights are those of nnU-Net, Isensee et al. 2021,
+doi:10.1038/s41592-020-01008-z). Where the network adds up its maps itself, the sum alone is supervised.
+
+A label map is made of the stitched probabilities, class by class in the order of the recipe: a voxel with more than 0.5
+gets the class's own value, that is the first that no later class inside it has. A class inside another paints over it;
+of two that exclude one another the more probable stays.
+
+The last layers begin with a bias that gives each class a probability of 1 % everywhere: what is rare would otherwise be
+drowned by what is not (Lin et al. 2017, arXiv:1708.02002, section 4.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import NonNegativeInt
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from voxlate.catalogue import build
+from voxlate.config import Choice, Training
+from voxlate.errors import UsageError
+from voxlate.losses import SEGMENTING, WeightedLoss
+from voxlate.methods.interface import Batch, NetworkMethod
+from voxlate.methods.optimisation import make_optimiser
+from voxlate.networks import NETWORKS
+from voxlate.networks.blocks import Head
+from voxlate.networks.encoder_decoder import EncoderDecoder
+
+Classes = dict[str, tuple[NonNegativeInt, ...]]
+_WHERE = "method.classes"
+PRIOR = 0.01
+"""Probability of a class before anything is learned."""
+
+
+def segmentation(
+    *,
+    dims: Literal[2, 3],
+    source_channels: int,
+    target_channels: int,
+    loss: dict[str, float | dict[str, Any]],
+    data_range: float,
+    classes: Literal["binary", "each", "regions"] | Classes = "binary",
+    network: Choice = Choice(name="residual_encoder_unet"),  # noqa: B008  (frozen)
+) -> Segmentation:
+    """A network with a map per class.
+
+    Args:
+        dims: Number of spatial axes of a sample.
+        source_channels: Channels of the source.
+        target_channels: Channels of the target: 1, the label map.
+        loss: The recipe's loss section, of losses that compare segmentations.
+        data_range: Range of the label values; not used.
+        classes: Names with their label values, in the order in which they are painted; no value stands for every one
+            above 0. Or a word that a run replaces by these when it looks at its data set: `binary` (everything above
+            0), `each` (a class per label value) or `regions` (whole tumour, tumour core and enhancing tumour of
+            BraTS).
+        network: An entry of ``NETWORKS`` with its options.
+
+    Raises:
+        UsageError: If a word has not been replaced, the classes cannot be told apart in one label map, or a loss is
+            none of segmentations.
+    """
+    if classes in ("each", "regions"):
+        raise UsageError("names with their label values", came=repr(classes), where=_WHERE, remedy="Train it first.")
+    named: Classes = {"any label": ()} if isinstance(classes, str) else classes
+    wrong = sorted(set(loss) - SEGMENTING)
+    if wrong:
+        raise UsageError(
+            f"losses of segmentations ({', '.join(sorted(SEGMENTING))})",
+            came=", ".join(wrong),
+            where="loss",
+            remedy="Set loss to bce+dice, say.",
+        )
+    return Segmentation(
+        build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=len(named)),
+        classes=named,
+        loss=WeightedLoss(loss, dims=dims, data_range=1.0),
+    )
+
+
+class Segmentation(NetworkMethod):
+    """A network with a map per class; see ``segmentation``.
+
+    Attributes:
+        classes: From the name of a class to its label values; none stands for every one above 0.
+        values: The value that each class paints.
+    """
+
+    def __init__(self, network: nn.Module, *, classes: Classes, loss: WeightedLoss) -> None:
+        super().__init__()
+        self.network = network
+        self.classes = dict(classes)
+        self.values = own_values(classes)
+        self.channels = len(classes)
+        self.loss = loss
+        self.divisor = int(network.divisor)  # type: ignore[arg-type]  # every network of the catalogue has an int
+        self._optimiser: Optimizer | None = None
+        summands = list(network.coarser) if isinstance(network, EncoderDecoder) and network.summed else []
+        for head in [part for part in network.modules() if isinstance(part, Head)]:
+            bias = cast("Tensor", head.linear.bias)
+            bias.data.fill_(0.0 if head in summands else -math.log((1 - PRIOR) / PRIOR))
+
+    def optimisers(self, training: Training) -> list[Optimizer]:
+        """The one optimiser of the network."""
+        self._optimiser = make_optimiser(self.network.parameters(), training)
+        return [self._optimiser]
+
+    def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
+        """The weighted loss of a batch, over all resolutions that the network has a map of.
+
+        Raises:
+            UsageError: If ``optimisers`` has not been called.
+        """
+        if self._optimiser is None:
+            raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
+        maps = self._maps(batch.source)
+        truth, mask = self.encode(batch.target), batch.mask
+        weights = [2.0**-level for level in range(len(maps))]
+        totals: list[Tensor] = []
+        parts: dict[str, Tensor] = {}
+        for level, (logits, weight) in enumerate(zip(maps, weights, strict=True)):
+            if level:
+                truth, mask = (functional.interpolate(x, size=logits.shape[2:], mode="nearest") for x in (truth, mask))
+            total, found = self.loss(logits, truth, mask)
+            totals.append(weight / sum(weights) * total)
+            parts = parts or found
+        yield self._optimiser, torch.stack(totals).sum(), {name: float(value) for name, value in parts.items()}
+
+    def encode(self, labels: Tensor) -> Tensor:
+        """Maps of 0 and 1 per class, ``(b, classes, *s)`` float32, of label maps ``(b, 1, *s)``."""
+        rounded = labels.round()
+        maps = [
+            torch.isin(rounded, torch.tensor(values, dtype=rounded.dtype, device=rounded.device))
+            if values
+            else rounded > 0
+            for values in self.classes.values()
+        ]
+        return torch.cat(maps, dim=1).float()
+
+    @torch.no_grad()
+    def predict(self, source: Tensor) -> Tensor:
+        """Probabilities ``(b, classes, *s)`` float32 of a source ``(b, c, *s)``, sizes multiples of ``divisor``."""
+        return torch.sigmoid(super().predict(source))
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The label map ``(1, i, j, k)`` of probabilities ``(classes, i, j, k)``; whole numbers as float32."""
+        sets = [set(values) for values in self.classes.values()]
+        labels = np.zeros(stitched.shape[1:], dtype=np.float32)
+        painted = np.zeros(stitched.shape[1:], dtype=np.int16)  # number of the class, counted from 1
+        held = np.zeros(stitched.shape[1:], dtype=np.float32)
+        for number, (probability, value) in enumerate(zip(stitched, self.values, strict=True), start=1):
+            within = [0, *(n for n in range(1, number) if sets[number - 1] <= sets[n - 1] or not sets[n - 1])]
+            place = (probability > 0.5) & (np.isin(painted, within) | (probability > held))
+            labels[place], painted[place], held[place] = value, number, probability[place]
+        return labels[None]
+
+    def members(self, labels: NDArray[Any], name: str) -> NDArray[np.bool_]:
+        """The voxels of a label map that belong to a class."""
+        return members(labels, self.classes[name])
+
+    def _maps(self, source: Tensor) -> list[Tensor]:
+        network = self.network
+        if isinstance(network, EncoderDecoder) and len(network.coarser) and not network.summed:
+            return network.maps(source)
+        return [self(source)]
+
+
+def members(labels: NDArray[Any], values: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The voxels of a label map that have one of the values; without values those above 0."""
+    rounded = np.rint(labels)
+    return np.isin(rounded, values) if values else rounded > 0
+
+
+def own_values(classes: Classes) -> list[int]:
+    """The value that each class paints: the first that no later class inside it has.
+
+    Raises:
+        UsageError: If there is no class, two overlap in part, or a class has no value of its own.
+    """
+    sets = {name: set(values) for name, values in classes.items()}
+    for (one, first), (other, second) in combinations(sets.items(), 2):
+        if not first or not second or (first & second and not second < first):
+            raise _refusal(f"{one} and {other} which overlap, the later not inside the earlier")
+    own = []
+    for number, (name, values) in enumerate(classes.items()):
+        later = set().union(*list(sets.values())[number + 1 :])
+        left = [value for value in values if value not in later] if values else [1]
+        if not left or 0 in values:
+            raise _refusal(f"{name} without a value above 0 of its own")
+        own.append(left[0])
+    if not own:
+        raise _refusal("no class")
+    return own
+
+
+def _refusal(came: str) -> UsageError:
+    return UsageError(
+        "classes that one label map can hold: apart, or each inside an earlier one",
+        came=came,
+        where=_WHERE,
+        remedy="Write {whole: [1, 2], core: [1]}, say.",
+    )
