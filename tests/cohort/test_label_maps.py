@@ -60,7 +60,7 @@ def test_a_class_for_each_value_that_occurs_in_any_case(tmp_path: Path) -> None:
 
 def test_an_image_that_was_taken_for_a_label_map_is_no_set_of_classes(tmp_path: Path) -> None:
     values = np.arange(512, dtype=np.int16).reshape(8, 8, 8)
-    with pytest.raises(CohortError, match="1 to 128 label values.*got 511"):
+    with pytest.raises(CohortError, match=r"1 to 128 label values.*got 511"):
         group_labels("each", [case("a", tmp_path, values)], "labels")
     with pytest.raises(CohortError, match="got 0"):
         group_labels("each", [case("b", tmp_path, LABELS * 0)], "labels")

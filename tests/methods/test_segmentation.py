@@ -97,8 +97,8 @@ def test_classes_that_no_label_map_can_hold_are_refused(classes: Any, came: str)
 
 
 def test_losses_of_images_are_refused() -> None:
-    with pytest.raises(UsageError, match="losses of segmentations.*got l1"):
-        make("binary", loss={"l1": 1.0, "dice": 1.0})
+    with pytest.raises(UsageError, match=r"losses of segmentations.*got l1"):
+        make("binary", loss={"l1": 1.0})
 
 
 def test_own_values_are_the_first_that_no_later_class_has() -> None:
