@@ -13,7 +13,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from voxlate.errors import UsageError
-from voxlate.losses import LOSSES, Loss, WeightedLoss
+from voxlate.losses import LOSSES, SEGMENTING, Loss, WeightedLoss
 from voxlate.losses.features import FeatureLoss
 from voxlate.networks import NETWORKS
 from voxlate.networks.activations import Activations
@@ -50,10 +50,21 @@ def images(
     return prediction, target, mask
 
 
+def samples(name: str, dims: int, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """What the loss compares: images, or logits with maps of 0 and 1."""
+    prediction, target, mask = images(dims, **options)
+    return (4 * prediction - 2, (target > 0.6).float(), mask) if name in SEGMENTING else (prediction, target, mask)
+
+
+def perfection(name: str, target: Tensor) -> Tensor:
+    """The prediction of nothing but the target."""
+    return 40 * target - 20 if name in SEGMENTING else target.clone()
+
+
 @every_loss
 @both_dims
 def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, dims: int) -> None:
-    prediction, target, mask = images(dims, channels=2)
+    prediction, target, mask = samples(name, dims, channels=2)
     loss = build(name, dims)
     prediction.requires_grad_()
     value = loss(prediction, target, mask, labels=torch.ones_like(mask))
@@ -63,7 +74,7 @@ def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, d
     assert prediction.grad is not None
     assert torch.isfinite(prediction.grad).all()
     assert prediction.grad.abs().sum() > 0
-    perfect = target.clone().requires_grad_()
+    perfect = perfection(name, target).requires_grad_()
     nothing = loss(perfect, target, mask, labels=torch.ones_like(mask))
     nothing.backward()
     assert abs(float(nothing.detach())) < 1e-6
@@ -73,7 +84,7 @@ def test_loss_is_a_finite_scalar_with_a_gradient_and_0_when_perfect(name: str, d
 
 @every_loss
 def test_empty_mask_gives_0_without_nan(name: str) -> None:
-    prediction, target, mask = images(2)
+    prediction, target, mask = samples(name, 2)
     prediction.requires_grad_()
     loss = build(name, 2)
     value = loss(prediction, target, torch.zeros_like(mask), labels=torch.ones_like(mask))
@@ -85,7 +96,7 @@ def test_empty_mask_gives_0_without_nan(name: str) -> None:
 
 @every_loss
 def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
-    prediction, target, mask = images(2)
+    prediction, target, mask = samples(name, 2)
     mask[1] = 0
     loss = build(name, 2)
     assert float(loss(prediction, target, mask, labels=torch.ones_like(mask))) == pytest.approx(
@@ -93,9 +104,11 @@ def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["l1", "l2", "euclidean", "huber", "dead_zone_huber", "features", "pooled"])
+@pytest.mark.parametrize(
+    "name", ["l1", "l2", "euclidean", "huber", "dead_zone_huber", "features", "pooled", *sorted(SEGMENTING)]
+)
 def test_what_the_mask_leaves_out_has_no_influence_not_even_nan(name: str) -> None:
-    prediction, target, mask = images(2)
+    prediction, target, mask = samples(name, 2)
     loss = build(name, 2)
     expected = loss(prediction, target, mask)
     spoiled = target.masked_fill(mask == 0, float("nan"))
@@ -233,6 +246,11 @@ def test_weighted_loss_adds_its_terms_up() -> None:
         ({"dead_zone_huber": {"weight": 1, "dead_zone": -0.1}}, "dead_zone"),
         ({}, "weight above 0"),
         ({"l1": 0.0}, "weight above 0"),
+        ({"l1": 1.0, "dice": 1.0}, "of images or of segmentations"),
+        ({"pooled": {"weight": 1, "of": "dice"}}, "pooled loss"),
+        ({"dice": {"weight": 1, "smoothing": 0}}, "smoothing"),
+        ({"focal": {"weight": 1, "alpha": 1.5}}, "alpha"),
+        ({"bce": {"weight": 1, "class_weights": [1, -1]}}, "class_weights.1"),
     ],
 )
 def test_weighted_loss_refuses_a_section_it_cannot_use(section: dict[str, Any], message: str) -> None:
@@ -240,9 +258,12 @@ def test_weighted_loss_refuses_a_section_it_cannot_use(section: dict[str, Any], 
         WeightedLoss(section, dims=2, data_range=1.0)
 
 
-def test_weighted_loss_computes_in_float32_under_autocast() -> None:
-    prediction, target, mask = images(2, size=40)
-    loss = WeightedLoss({name: {"weight": 1.0, **NEEDED.get(name, {})} for name in LOSSES}, dims=2, data_range=1.0)
+@pytest.mark.parametrize("segmenting", [False, True])
+def test_weighted_loss_computes_in_float32_under_autocast(segmenting: bool) -> None:
+    names = [name for name in LOSSES if (name in SEGMENTING) == segmenting]
+    prediction, target, mask = samples(names[0], 2, size=40)
+    loss = WeightedLoss({name: {"weight": 1.0, **NEEDED.get(name, {})} for name in names}, dims=2, data_range=1.0)
+    assert loss.segmenting == segmenting
     for term in loss.terms.values():
         ready(term, 2)
     expected, _ = loss(prediction, target, mask, mask)

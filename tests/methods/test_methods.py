@@ -19,9 +19,11 @@ UNET = {"name": "unet", "channels": [8, 16]}
 SMALL: dict[str, dict[str, Any]] = {
     "regression": {"network": UNET},
     "adversarial": {"network": UNET, "discriminator": {"name": "patchgan", "layers": 1, "width": 8}, "weight": 0.01},
+    "segmentation": {"network": UNET},
     "style_transfer": {"steps": 2, "features": {"width": 4}},
 }
 LOSS: dict[str, float] = {"l1": 1.0, "ssim": 0.1}
+LOSSES_OF: dict[str, dict[str, float]] = {"segmentation": {"bce": 1.0, "dice": 1.0}}
 TRAINING = Training(steps=1, learning_rate=2e-3)
 SLICES_ONLY = {"image_analogy", "style_transfer"}
 every_method = pytest.mark.parametrize("name", list(METHODS))
@@ -34,9 +36,8 @@ def make(name: str, dims: int, *, seed: int = 0, **options: Any) -> Translator:
     """A method ready to predict: what needs fitting, or exemplars, gets the toy cases."""
     torch.manual_seed(seed)
     choice = Choice.model_validate({"name": name, **SMALL.get(name, {}), **options})
-    method = build(
-        METHODS, choice, what="method", dims=dims, source_channels=1, target_channels=1, loss=LOSS, data_range=1.0
-    )
+    context = {"source_channels": 1, "target_channels": 1, "loss": LOSSES_OF.get(name, LOSS), "data_range": 1.0}
+    method = build(METHODS, choice, what="method", dims=dims, **context)
     if isinstance(method, Lookup):
         batch = toy(dims)
         method = Lookup.fit(zip(batch.source.numpy(), batch.target.numpy(), batch.mask.numpy(), strict=True))
@@ -45,16 +46,19 @@ def make(name: str, dims: int, *, seed: int = 0, **options: Any) -> Translator:
     return method
 
 
-def toy(dims: int, *, size: int = 16) -> Batch:
+def toy(dims: int, *, size: int = 16, name: str = "") -> Batch:
     """Two cases whose target depends on the neighbourhood: blurred noise, of which a voxel alone knows little.
 
-    The source has 16 grey values, so that lookup averages over many voxels instead of learning each by heart.
+    The source has 16 grey values, so that lookup averages over many voxels instead of learning each by heart. For a
+    method that segments the target is where the blurred noise is bright.
     """
     source = torch.randint(16, (2, 1, *[size] * dims), generator=torch.Generator().manual_seed(7)) / 16
     smooth = torch.nn.functional.avg_pool2d if dims == 2 else torch.nn.functional.avg_pool3d
     target = 2 * smooth(source, 3, stride=1, padding=1)
     mask = torch.ones_like(source)
     mask[0, 0, :3] = 0
+    if name == "segmentation":
+        target = (target > 1).float()
     return Batch(source=source, target=target, mask=mask)
 
 
@@ -114,13 +118,13 @@ def test_prediction_is_deterministic(name: str) -> None:
 def test_prediction_does_not_depend_on_the_rest_of_the_batch(name: str) -> None:
     method, source = make(name, 2), toy(2).source
     if isinstance(method, Trainable):
-        train(method, toy(2), steps=2)
+        train(method, toy(2, name=name), steps=2)
     assert torch.allclose(method.predict(source)[1:], method.predict(source[1:]), atol=1e-6)
 
 
 @every_method_in_its_dimensions
 def test_method_that_learns_overfits_two_cases_and_beats_lookup(name: str, dims: int) -> None:
-    batch, method = toy(dims, size=16 if dims == 2 else 8), make(name, dims)
+    batch, method = toy(dims, size=16 if dims == 2 else 8, name=name), make(name, dims)
     pairs = zip(batch.source.numpy(), batch.target.numpy(), batch.mask.numpy(), strict=True)
     baseline = masked_mae(Lookup.fit(pairs).predict(batch.source), batch)
     if isinstance(method, Trainable):
@@ -139,7 +143,7 @@ def test_resumed_training_equals_the_unbroken_run(name: str) -> None:
     if not (isinstance(whole, Trainable) and isinstance(broken, Trainable) and isinstance(resumed, Trainable)):
         assert not hasattr(whole, "training_losses")
         return
-    batch = toy(2)
+    batch = toy(2, name=name)
     train(whole, batch, steps=6)
     states = train_on(broken, broken.train().optimisers(TRAINING), batch, steps=3)
     optimisers = resumed.train().optimisers(TRAINING)

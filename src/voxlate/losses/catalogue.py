@@ -8,9 +8,10 @@ from voxlate.losses.features import features
 from voxlate.losses.lesion import lesion_mask
 from voxlate.losses.pixelwise import Loss, dead_zone_huber, euclidean, huber, l1, l2
 from voxlate.losses.pooled import pooling
+from voxlate.losses.segmentation import bce, border_bce, dice, focal, iou
 from voxlate.losses.ssim import ssim
 
-_PLAIN: dict[str, Callable[..., Loss]] = {
+_IMAGES: dict[str, Callable[..., Loss]] = {
     "l1": l1,
     "l2": l2,
     "euclidean": euclidean,
@@ -21,10 +22,18 @@ _PLAIN: dict[str, Callable[..., Loss]] = {
     "features": features,
 }
 
-from voxlate.losses.segmentation import bce, dice
+_SEGMENTATIONS: dict[str, Callable[..., Loss]] = {
+    "bce": bce,
+    "focal": focal,
+    "dice": dice,
+    "iou": iou,
+    "border_bce": border_bce,
+}
 
-SEGMENTING = frozenset({"bce", "dice"})
-LOSSES: dict[str, Callable[..., Loss]] = {**_PLAIN, "bce": bce, "dice": dice, "pooled": pooling(_PLAIN)}
+LOSSES: dict[str, Callable[..., Loss]] = {**_IMAGES, "pooled": pooling(_IMAGES), **_SEGMENTATIONS}
 
 LABELLED = frozenset({"lesion_mask"})
 """Those that need label maps."""
+
+SEGMENTING = frozenset(_SEGMENTATIONS)
+"""Those that compare logits with maps of 0 and 1; all others compare images."""

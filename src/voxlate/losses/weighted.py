@@ -11,7 +11,7 @@ from torch import Tensor
 from voxlate.catalogue import build
 from voxlate.config import Choice
 from voxlate.errors import UsageError
-from voxlate.losses.catalogue import LABELLED, LOSSES
+from voxlate.losses.catalogue import LABELLED, LOSSES, SEGMENTING
 from voxlate.losses.pixelwise import Loss
 from voxlate.losses.pooled import PooledLoss
 
@@ -26,7 +26,8 @@ class WeightedLoss:
         data_range: Range of the normalised target values.
 
     Raises:
-        UsageError: If a term or an option is unknown, a weight is missing or negative, or no term has a weight.
+        UsageError: If a term or an option is unknown, a weight is missing or negative, no term has a weight, or some
+            terms compare images and others segmentations.
 
     Example:
         >>> loss = WeightedLoss({"l1": 1.0, "ssim": {"weight": 0.5, "window": 7}}, dims=2, data_range=1.0)
@@ -49,6 +50,18 @@ class WeightedLoss:
                 where="loss",
                 remedy=f"Give weights to some of {', '.join(LOSSES)}.",
             )
+        if self.segmenting and not SEGMENTING.issuperset(self.weights):
+            raise UsageError(
+                "losses of one kind, of images or of segmentations",
+                came=", ".join(self.weights),
+                where="loss",
+                remedy=f"Of segmentations are {', '.join(sorted(SEGMENTING))}; keep these or the others.",
+            )
+
+    @property
+    def segmenting(self) -> bool:
+        """Whether the terms compare logits with maps of 0 and 1, and not images."""
+        return not SEGMENTING.isdisjoint(self.weights)
 
     @property
     def uses_labels(self) -> bool:
@@ -76,6 +89,28 @@ class WeightedLoss:
             values = {name: term(prediction, target, mask, labels=labels) for name, term in self.terms.items()}
             total = torch.stack([self.weights[name] * value for name, value in values.items()]).sum()
         return total, {name: value.detach() for name, value in values.items()}
+
+
+def of_images(section: Mapping[str, float | dict[str, Any]], *, dims: int, data_range: float) -> WeightedLoss:
+    """The weighted loss of a method that predicts images.
+
+    Args:
+        section: As of ``WeightedLoss``.
+        dims: Number of spatial axes.
+        data_range: Range of the normalised target values.
+
+    Raises:
+        UsageError: If a term compares segmentations, or as ``WeightedLoss``.
+    """
+    loss = WeightedLoss(section, dims=dims, data_range=data_range)
+    if loss.segmenting:
+        raise UsageError(
+            "losses of images",
+            came=", ".join(loss.weights),
+            where="loss",
+            remedy="These compare segmentations: use others, say l1, or the method segmentation.",
+        )
+    return loss
 
 
 def _parse(name: str, value: float | dict[str, Any]) -> tuple[float, Choice]:

@@ -28,7 +28,7 @@ from torch.optim import Optimizer
 from voxlate.catalogue import build, pick
 from voxlate.config import Choice, Training
 from voxlate.errors import UsageError
-from voxlate.losses import WeightedLoss
+from voxlate.losses import WeightedLoss, of_images
 from voxlate.losses.adversarial import (
     Objective,
     Penalty,
@@ -85,7 +85,7 @@ def adversarial(  # noqa: PLR0913  (the choices of a recipe)
     game = Game(objective, weight, discriminator_rate, beta1, penalty, penalty_weight)
     method = Adversarial(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
-        loss=WeightedLoss(loss, dims=dims, data_range=data_range),
+        loss=of_images(loss, dims=dims, data_range=data_range),
         opponent=Opponent(discriminator, dims, source_channels + target_channels, seed),
         game=game,
     )

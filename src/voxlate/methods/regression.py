@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from voxlate.catalogue import build
 from voxlate.config import Choice, Training
 from voxlate.errors import UsageError
-from voxlate.losses import WeightedLoss
+from voxlate.losses import WeightedLoss, of_images
 from voxlate.methods.interface import Batch, NetworkMethod
 from voxlate.methods.optimisation import make_optimiser
 from voxlate.networks import NETWORKS
@@ -45,7 +45,7 @@ def regression(
     """
     method = Regression(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
-        loss=WeightedLoss(loss, dims=dims, data_range=data_range),
+        loss=of_images(loss, dims=dims, data_range=data_range),
     )
     method.learn_difference(add_channel, channels=source_channels)
     return method

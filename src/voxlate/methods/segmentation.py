@@ -76,18 +76,19 @@ def segmentation(
     if classes in ("each", "regions"):
         raise UsageError("names with their label values", came=repr(classes), where=_WHERE, remedy="Train it first.")
     named: Classes = {"any label": ()} if isinstance(classes, str) else classes
-    wrong = sorted(set(loss) - SEGMENTING)
-    if wrong:
+    own_values(named)
+    weighted = WeightedLoss(loss, dims=dims, data_range=1.0)
+    if not weighted.segmenting:
         raise UsageError(
             f"losses of segmentations ({', '.join(sorted(SEGMENTING))})",
-            came=", ".join(wrong),
+            came=", ".join(weighted.weights),
             where="loss",
-            remedy="Set loss to bce+dice, say.",
+            remedy="Set loss to {bce: 1, dice: 1}, say.",
         )
     return Segmentation(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=len(named)),
         classes=named,
-        loss=WeightedLoss(loss, dims=dims, data_range=1.0),
+        loss=weighted,
     )
 
 
