@@ -50,11 +50,9 @@ def draw_slopes(
         axes.set_title(canvas.legible(f"{region[:1].upper()}{region[1:]}", longest=34), loc="left", pad=4)
         if number == 0:
             axes.set_ylabel(f"{metric_title(metric)} ({direction(metric)})")
-    note = (
-        "Thin lines are cases; diamonds are means over the cases that have a value in every arm, with 95 % intervals."
-    )
+    note = "Lines are cases; diamonds are means over the cases with a value in every arm, bars their 95 % intervals."
     lines = textwrap.wrap(note, width=int(width / 1.35))
-    figure.text(12.0 / width, 1.5 / height, "\n".join(lines), color=canvas.MUTED, fontsize=canvas.SMALL)
+    figure.text(12.0 / width, 1.0 / height, "\n".join(lines), color=canvas.MUTED, fontsize=canvas.SMALL)
     return figure
 
 
