@@ -94,9 +94,7 @@ class Lookup:
             raise CohortError("a foreground in the training cases", came="empty masks", remedy="Check the masks.")
         filled = sums.count > 0
         count = sums.count[filled]
-        return cls(
-            source_values=sums.source[filled] / count, target_values=sums.target[filled] / count, counts=count
-        )
+        return cls(source_values=sums.source[filled] / count, target_values=sums.target[filled] / count, counts=count)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
