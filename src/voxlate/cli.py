@@ -259,8 +259,12 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
     ] = None,
+    task: Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")] = None,
+    task_without: Annotated[
+        Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
+    ] = None,
 ) -> None:
-    """Compare with the truth, and with the identity and lookup baselines."""
+    """Compare with the truth and the identity and lookup baselines, or by what a segmenter finds."""
     from voxlate import verbs
 
     with _watching() as watch:
@@ -271,6 +275,8 @@ def evaluate(
             split=split,
             aspects=tuple(aspect or ("fidelity",)),
             calibration=calibration,
+            task=task,
+            task_without=task_without,
             report=watch.stage,
         )
     _print_rows("Scores", result.fields, result.rows)

@@ -71,6 +71,12 @@ class BundleError(VoxlateError):
     """A bundle that is damaged, incomplete, changed or hostile."""
 
 
+class SegmenterError(VoxlateError):
+    """A program that segments for a task, and that failed on a case."""
+
+    exit_code = 1
+
+
 class TrainingError(VoxlateError):
     """A training run that cannot go on."""
 

@@ -78,9 +78,13 @@ def evaluate(
     split: str = "test",
     aspects: Sequence[str] = ("fidelity",),
     calibration: str | Path | None = None,
+    task: str | Path | None = None,
+    task_without: str | Path | None = None,
     report: ProgressReport = silent,
 ) -> Evaluated:
     """Scores a model, or translated images, against the truth and beside the baselines, and writes the report.
+
+    With a task, what is scored is not the image but what a segmenter finds in it, see ``voxlate.evaluation.task``.
 
     Args:
         model: A run, a bundle, or a folder of translated images.
@@ -91,15 +95,38 @@ def evaluate(
             rates and needs ``voxlate[gamma]``.
         calibration: For a CT, a CSV file ``hu,density`` with the scanner's relative electron densities, from which
             water-equivalent path lengths and doses are computed; by default those after Schneider et al. 2000.
+        task: A segmenter (a run, a bundle, or the YAML file of a program) that is applied with the real, the
+            synthetic and no target.
+        task_without: A segmenter that was trained without the target, for the last of the three.
         report: Called with the number of finished cases.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
-            target, or the dose without pymedphys.
+            target, or the dose without pymedphys; if a segmenter does not fit.
         ReadError: If the calibration cannot be used.
     """
+    if task is not None or task_without is not None:
+        alone = tuple(aspects) == ("fidelity",) and calibration is None
+        return _evaluate_task(
+            model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
+        )
     from voxlate.evaluation.density import read_calibration
-    from voxlate.reporting.evaluation import ASPECTS, evaluate_fidelity
+    from voxlate.reporting.evaluation import evaluate_fidelity
+
+    _check_aspects(aspects)
+    return evaluate_fidelity(
+        Path(model),
+        Path(data),
+        Path(out),
+        split=split,
+        report=report,
+        calibration=None if calibration is None else read_calibration(calibration),
+        dose="dose" in aspects,
+    )
+
+
+def _check_aspects(aspects: Sequence[str]) -> None:
+    from voxlate.reporting.evaluation import ASPECTS
 
     unknown = set(aspects) - set(ASPECTS)
     if unknown:
@@ -109,15 +136,36 @@ def evaluate(
             where="--aspect",
             remedy="Use one or both of them.",
         )
-    densities = None if calibration is None else read_calibration(calibration)
-    return evaluate_fidelity(
+
+
+def _evaluate_task(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    task: str | Path | None,
+    without: str | Path | None,
+    split: str,
+    alone: bool,
+    report: ProgressReport,
+) -> Evaluated:
+    from voxlate.reporting.task import evaluate_task
+
+    if task is None or not alone:
+        raise UsageError(
+            "a task alone",
+            came="no --task" if task is None else "an aspect or a calibration beside it",
+            where="--task",
+            remedy="Give --task, and evaluate aspects of the image in a run of their own.",
+        )
+    return evaluate_task(
         Path(model),
         Path(data),
         Path(out),
+        task=Path(task),
+        without=None if without is None else Path(without),
         split=split,
         report=report,
-        calibration=densities,
-        dose="dose" in aspects,
     )
 
 
