@@ -25,7 +25,8 @@ from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from voxlate import config
+from voxlate import config, search_options
+from voxlate.strict import StrictModel
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
 
@@ -60,7 +61,7 @@ def meaning(model: str, name: str) -> str:
 
 
 def _model(name: str) -> type[BaseModel]:
-    found: type[BaseModel] = Derivation if name == "Derivation" else getattr(config, name)
+    found: type[BaseModel] = Derivation if name == "Derivation" else getattr(config, name, None) or getattr(search_options, name)
     return found
 
 
@@ -183,7 +184,7 @@ def catalogue_options(name: str) -> list[str]:
 
 def _is_section(annotation: Any) -> bool:  # noqa: ANN401
     """Whether an option has fields of its own."""
-    return isinstance(annotation, type) and issubclass(annotation, config.StrictModel)
+    return isinstance(annotation, type) and issubclass(annotation, StrictModel)
 
 
 def _section(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:

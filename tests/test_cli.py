@@ -77,6 +77,8 @@ def test_the_verbs_of_the_contract_are_there() -> None:
         (["train", ".", "--recipe", "avula2020-t1-to-t2", "--out", "run", "--set", "training.lr=1"], "training.lr"),
         (["train", ".", "--recipe", "avula2020-t1-to-t2", "--out", "run", "--set", "nonsense"], "a.b=value"),
         (["translate", ".", "x.nii", "--out", "y.nii"], "manifest.json"),
+        (["evaluate", ".", ".", "--out", "run", "--task", "nowhere.yaml"], "nowhere.yaml"),
+        (["evaluate", ".", ".", "--out", "run", "--task-without", "nowhere.yaml"], "a task alone"),
     ],
 )
 def test_wrong_input_is_named_and_ends_with_2(args: list[str], said: str, tmp_path: Path) -> None:

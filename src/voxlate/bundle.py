@@ -21,13 +21,14 @@ from pydantic import ValidationError
 
 from voxlate._version import __version__
 from voxlate.catalogue import build
-from voxlate.config import Recipe, StrictModel, WindowOptions, describe, parse_recipe
+from voxlate.config import Recipe, WindowOptions, describe, parse_recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import BundleError, UsageError
 from voxlate.io.atomic import write_bytes, write_text
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
+from voxlate.strict import StrictModel
 from voxlate.tensorfile import read_tensors
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ the catalogue's own function (``voxlate.catalogue.build``).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib import resources
@@ -20,17 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from voxlate.contrast import DERIVED, get_contrast
 from voxlate.derivation import Derivations, files_of
 from voxlate.errors import UsageError
-from voxlate.plainyaml import number, parse_yaml
+from voxlate.plainyaml import parse_yaml
+from voxlate.search_options import Search
+from voxlate.strict import StrictModel
 
 Axis = Literal[0, 1, 2]
 VIEWS: dict[Axis, str] = {0: "sagittal", 1: "coronal", 2: "axial"}
 """From an axis of the RAS-oriented volume to the name of the slices that are stacked along it."""
-
-
-class StrictModel(BaseModel):
-    """A frozen model that refuses unknown keys, NaN and infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
 
 
 class Choice(BaseModel):
@@ -87,7 +82,7 @@ class PlanOptions(StrictModel):
     grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
     mask: Literal["auto", "nonzero", "otsu", "file"] = "auto"
     crop_margin_mm: float = Field(8.0, ge=0)
-    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "none"]] = {}
+    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "none"]] = {}  # noqa: RUF012  (pydantic copies it)
     bias_correction: bool = False
     reading: Reading = Reading()
     split: SplitOptions = SplitOptions()
@@ -124,6 +119,11 @@ class WindowOptions(StrictModel):
         "mean",
         description="of several views: their mean, their mean with learned weights, or a small 3-D network over them",
     )
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _size_as_text(cls, value: Any) -> Any:  # noqa: ANN401
+        return _parted(value, "x") if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _size_fits_kind(self) -> Self:
@@ -227,71 +227,12 @@ class Training(StrictModel):
         return self
 
 
-class Range(StrictModel):
-    """What tuning may try for one recipe field: a list of ``values``, or an interval."""
-
-    values: tuple[int | float | str | bool, ...] | None = Field(None, min_length=1)
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    integer: bool = False
-
-    @field_validator("values")
-    @classmethod
-    def _numbers(
-        cls, values: tuple[int | float | str | bool, ...] | None
-    ) -> tuple[int | float | str | bool, ...] | None:
-        # YAML 1.1 reads 1e-3 as text; a number was meant.
-        return None if values is None else tuple(number(v) if isinstance(v, str) else v for v in values)
-
-    @model_validator(mode="after")
-    def _values_or_interval(self) -> Self:
-        if self.values is not None:
-            if self.low is not None or self.high is not None or self.log or self.integer:
-                raise ValueError("give either values or an interval, not both")
-            if len(set(map(repr, self.values))) < len(self.values):
-                raise ValueError("the values must differ")
-        elif self.low is None or self.high is None:
-            raise ValueError("give either values or both low and high")
-        elif self.low >= self.high:
-            raise ValueError("low must be below high")
-        elif self.log and self.low <= 0:
-            raise ValueError("low must be above 0 on a logarithmic scale")
-        elif self.integer and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError("low and high of an integer interval must be whole numbers")
-        return self
-
-    def holds(self, value: object) -> bool:
-        """Whether a value lies in the range."""
-        if self.values is not None:
-            return value in self.values
-        if isinstance(value, bool) or not isinstance(value, int | float) or self.low is None or self.high is None:
-            return False
-        return self.low <= value <= self.high and (not self.integer or float(value).is_integer())
-
-    def height(self, value: float) -> float:
-        """Where a number lies between the ends of the interval, 0 to 1, on a logarithmic scale if it has one."""
-        ends = (self.low or 0.0, self.high or 0.0)
-        low, high, place = (math.log(x) if self.log else x for x in (*ends, float(value)))
-        return (place - low) / (high - low)
-
-
-class Search(StrictModel):
-    """The search of ``voxlate tune``: dotted recipe fields with their ranges, how they are tried, what is compared."""
-
-    sampler: Literal["grid", "random", "tpe", "gp"] = "tpe"
-    pruner: Literal["auto", "none", "median", "hyperband"] = "auto"
-    metric: str = "mae"
-    direction: Literal["minimise", "maximise"] | None = None
-    task: Path | None = None
-    space: dict[str, Range] = {}
-
-
 class Recipe(StrictModel):
     """A system of a paper, or of yours, as values.
 
     ``source`` lists the contrasts that go in, ``target`` names the one that comes out; ``loss`` gives each term's
-    weight, or its options with a ``weight`` among them.
+    weight, or its options with a ``weight`` among them. Short for them are ``t1c+flair`` and ``bce+dice``, and
+    ``96x96x64`` for a window's ``size``.
     """
 
     name: str
@@ -301,7 +242,7 @@ class Recipe(StrictModel):
     plan: PlanOptions = PlanOptions()
     window: WindowOptions = WindowOptions()
     method: Choice
-    loss: dict[str, float | dict[str, Any]] = {}
+    loss: dict[str, float | dict[str, Any]] = {}  # noqa: RUF012  (pydantic copies it)
     training: Training
     search: Search = Search()
 
@@ -312,7 +253,9 @@ class Recipe(StrictModel):
             return value
         fixed = dict(value)
         if isinstance(fixed.get("source"), str):
-            fixed["source"] = [fixed["source"]]
+            fixed["source"] = _parted(fixed["source"], "+")
+        if isinstance(fixed.get("loss"), str):
+            fixed["loss"] = dict.fromkeys(_parted(fixed["loss"], "+"), 1.0)
         if isinstance(fixed.get("source"), list | tuple):
             fixed["source"] = [get_contrast(str(name)).name for name in fixed["source"]]
         if isinstance(fixed.get("target"), str):
@@ -342,6 +285,14 @@ class Recipe(StrictModel):
     def to_yaml(self) -> str:
         """The recipe as resolved, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _parted(text: str, sign: str) -> list[str]:
+    """The parts of a short form, ``bce+dice`` say."""
+    parts = [part.strip() for part in text.split(sign)]
+    if not all(parts) or (len(set(parts)) < len(parts) and sign == "+"):
+        raise ValueError(f"parts that differ, with {sign} between them")
+    return parts
 
 
 def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: ANN401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -132,6 +133,17 @@ def test_what_a_file_may_not_say(tmp_path: Path, changes: dict[str, Any], messag
     path.write_text(yaml.safe_dump({**VALID, **changes}), encoding="utf-8")
     with pytest.raises(UsageError, match=message):
         read_program(path)
+
+
+def test_what_the_page_declares_is_valid() -> None:
+    page = Path(__file__).parents[2] / "docs" / "do" / "task-based-validation.md"
+    blocks = re.findall(
+        r"^```\{code-block\} yaml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    programs = [Program.model_validate(yaml.safe_load(block)) for block in blocks]
+    assert [program.name for program in programs] == ["my-lesion-segmenter", "nnunet-glioma"]
+    fields = set(re.findall(r"`(\w+)`(?:,[^|]*)? \|", page.read_text(encoding="utf-8")))
+    assert set(Program.model_fields) - {"name", "output"} <= fields
 
 
 def test_a_program_that_is_not_installed_is_refused_before_any_case(tmp_path: Path) -> None:

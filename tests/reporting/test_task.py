@@ -32,7 +32,7 @@ SEGMENTATION: dict[str, Any] = {
     "name": "tiny",
     "target": "labels",
     "plan": {"mask": "nonzero"},
-    "window": {"kind": "patches", "size": [16, 16, 16], "overlap": 0.25},
+    "window": {"kind": "patches", "size": [24, 24, 24], "overlap": 0.0},
     "method": {"name": "segmentation", "classes": "regions", "network": {"name": "unet", "channels": [4, 8]}},
     "loss": {"bce": 1.0, "dice": 1.0},
     "training": {

@@ -10,9 +10,10 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from voxlate._version import __version__
-from voxlate.config import StrictModel, describe
+from voxlate.config import describe
 from voxlate.errors import ReadError
 from voxlate.io.paths import header_path, volume_stem
+from voxlate.strict import StrictModel
 
 WARNING = "not for diagnostic use"
 _LIMIT_BYTES = 16 * 2**20

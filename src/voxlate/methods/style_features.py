@@ -17,11 +17,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from voxlate.catalogue import build
-from voxlate.config import Choice, StrictModel
+from voxlate.config import Choice
 from voxlate.errors import UsageError
 from voxlate.networks import NETWORKS
 from voxlate.networks.activations import Activations, default_layers
 from voxlate.networks.vgg import VGG19, layer_name
+from voxlate.strict import StrictModel
 
 CONTENT = "block2_conv2"
 STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")

@@ -15,9 +15,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from voxlate.config import StrictModel
 from voxlate.losses.style import content_distance, coverage, gram, style_distance, total_variation
 from voxlate.networks.feature_network import FeatureNetwork
+from voxlate.strict import StrictModel
 
 Descent = Literal["lbfgs", "adam"]
 ADAM_RATE = 0.02  # of the range of values, a step

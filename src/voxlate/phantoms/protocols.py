@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from voxlate.catalogue import pick
-from voxlate.config import StrictModel
 from voxlate.phantoms import signals
 from voxlate.phantoms.signals import Signal, Value
+from voxlate.strict import StrictModel
 
 Sequence = Literal["mprage", "spoiled_gradient_echo", "spin_echo", "inversion_recovery", "ct"]
 

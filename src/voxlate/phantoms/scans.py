@@ -16,7 +16,6 @@ from pydantic import Field as Bounded
 from pydantic import field_validator
 
 from voxlate.catalogue import pick
-from voxlate.config import StrictModel
 from voxlate.contrast import CONTRASTS, find_contrast, get_contrast
 from voxlate.phantoms.acquisition import (
     CoilField,
@@ -33,6 +32,7 @@ from voxlate.phantoms.protocols import ECHO_OF, PROTOCOLS, Protocol, protocol_fo
 from voxlate.phantoms.shapes import Field
 from voxlate.phantoms.spins import Spins, draw_spins, render
 from voxlate.phantoms.tissues import tissue_id
+from voxlate.strict import StrictModel
 from voxlate.volume import Grid
 
 Shift = float | tuple[float, float, float]

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from voxlate.config import StrictModel
 from voxlate.contrast import Kind
 from voxlate.errors import ReadError
+from voxlate.strict import StrictModel
 
 NormaliserKind = Literal["percentile", "zscore", "hounsfield", "none"]
 DEFAULT_KINDS: dict[Kind, NormaliserKind] = {

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.foreground import constant_background, otsu_threshold
-from voxlate.config import StrictModel
 from voxlate.contrast import Contrast
 from voxlate.errors import ReadError
+from voxlate.strict import StrictModel
 from voxlate.volume import extent
 
 MaskKind = Literal["file", "nonzero", "otsu", "body"]

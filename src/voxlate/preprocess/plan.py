@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from voxlate.cohort.case import Case
-from voxlate.config import PlanOptions, Reading, StrictModel, describe
+from voxlate.config import PlanOptions, Reading, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of, formulas
 from voxlate.errors import UsageError
@@ -20,6 +20,7 @@ from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
 from voxlate.preprocess.intensity import DEFAULT_KINDS, HOUNSFIELD_SCALE, NormaliserKind, Scaling
 from voxlate.preprocess.masking import MaskRule, choose_rule
+from voxlate.strict import StrictModel
 
 __all__ = ["Normaliser", "Plan", "Scaling", "make_plan"]
 # CT numbers are stored from -1024 to 3071 (12 bits).

@@ -32,7 +32,6 @@ from pydantic import Field, ValidationError
 from voxlate import derivation
 from voxlate._version import __version__
 from voxlate.cohort.case import Case
-from voxlate.config import StrictModel
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import ReadError, UsageError
@@ -42,6 +41,7 @@ from voxlate.io.transforms import Transform, write_transform
 from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
+from voxlate.strict import StrictModel
 from voxlate.volume import Grid
 
 logger = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from voxlate.config import Range
 from voxlate.reporting import canvas
 from voxlate.reporting.words import arrow, direction, metric_title, number
+from voxlate.search_options import Range
 from voxlate.training.tuning.searched import Searched
 from voxlate.training.tuning.trials import Trial
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voxlate._version import __version__
-from voxlate.config import Range
 from voxlate.io.atomic import write_bytes, write_text
 from voxlate.reporting.canvas import to_png
+from voxlate.reporting.grid import (
+    Setting,
+    grid_tables,
+    is_grid,
+    read_settings,
+    say_nothing_found,
+    write_tables,
+)
+from voxlate.reporting.grid_figures import draw_grid
 from voxlate.reporting.pages import Illustration, embed, render_page
 from voxlate.reporting.search_figures import (
     draw_history,
@@ -21,7 +29,8 @@ from voxlate.reporting.search_figures import (
 )
 from voxlate.reporting.tables import Cell, Column, Row, Table
 from voxlate.reporting.words import arrow, direction, meaning, metric_title, number
-from voxlate.training.tuning.searched import FEWEST_FOR_IMPORTANCE, Searched
+from voxlate.search_options import Range
+from voxlate.training.tuning.searched import FEWEST_FOR_IMPORTANCE, Searched, Tables
 from voxlate.training.tuning.trials import Trial
 
 EDGE = 0.05
@@ -42,23 +51,35 @@ class _Head:
     facts: Mapping[str, object]
 
 
-def publish(searched: Searched, folder: Path) -> None:
-    """Writes ``report.html`` and ``figures/`` of a search with at least one complete trial."""
+def publish(searched: Searched, folder: Path) -> Tables:
+    """Writes ``report.html`` and ``figures/`` of a search with at least one complete trial.
+
+    Returns:
+        The two tables of an experiment grid; none of another search.
+    """
+    settings = read_settings(searched, folder) if is_grid(searched) else []
     illustrations = _illustrate(searched)
+    if settings:
+        write_tables(settings, folder)
+        caption = "What every setting reached, epoch by epoch. The gap between the lines is what was learned by heart."
+        curves = Illustration("The experiment grid", caption, to_png(draw_grid(settings)))
+        illustrations = {"grid_curves": curves, **illustrations}
     (folder / "figures").mkdir(exist_ok=True)
     for name, illustration in illustrations.items():
         write_bytes(folder / "figures" / f"{name}.png", illustration.png)
-    write_text(folder / "report.html", render(searched, illustrations))
+    write_text(folder / "report.html", render(searched, illustrations, settings=settings))
+    return grid_tables(settings) if settings else {}
 
 
-def render(searched: Searched, illustrations: Mapping[str, Illustration]) -> str:
-    """The page as HTML."""
+def render(searched: Searched, illustrations: Mapping[str, Illustration], *, settings: Sequence[Setting] = ()) -> str:
+    """The page as HTML, with the tables of an experiment grid if there are settings."""
     recipe, missing = searched.recipe, searched.importance.missing
     metric = recipe.search.metric
     return render_page(
         "tuning.html.j2",
         report=_Head(f"Search: {recipe.name}", sentence(searched), _facts(searched)),
-        warnings=warnings(searched),
+        warnings=[*warnings(searched), *filter(None, [say_nothing_found(settings)])],
+        grid=_grid_tables(settings),
         values=_values_table(searched),
         trials=_trials_table(searched),
         figures=[embed(illustration) for illustration in illustrations.values()],
@@ -167,6 +188,16 @@ def _range_words(range_: Range) -> str:
         return ", ".join(map(plain, range_.values))
     kind = [word for word, there in (("whole numbers", range_.integer), ("logarithmic", range_.log)) if there]
     return f"{plain(range_.low)} to {plain(range_.high)}" + (f" ({', '.join(kind)})" if kind else "")
+
+
+def _grid_tables(settings: Sequence[Setting]) -> list[Table]:
+    """Training and validation, a line per setting and epoch."""
+    tables = []
+    for title, (fields, rows) in grid_tables(settings).items() if settings else ():
+        columns = (Column("epoch", "B best, F final"), *(Column(name, "") for name in fields[2:]))
+        lines = tuple(Row(name, "", "", tuple(map(Cell, cells))) for name, *cells in rows)
+        tables.append(Table(title, "Setting", columns, lines))
+    return tables
 
 
 def _trials_table(searched: Searched) -> Table:

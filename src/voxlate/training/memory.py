@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from voxlate.config import Recipe, StrictModel, WindowOptions
+from voxlate.config import Recipe, WindowOptions
 from voxlate.errors import TrainingError, UsageError
 from voxlate.io.atomic import write_text
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
+from voxlate.strict import StrictModel
 from voxlate.training.run import RunFolder
 
 if TYPE_CHECKING:

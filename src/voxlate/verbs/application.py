@@ -111,7 +111,22 @@ def evaluate(
             model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
         )
     from voxlate.evaluation.density import read_calibration
-    from voxlate.reporting.evaluation import ASPECTS, evaluate_fidelity
+    from voxlate.reporting.evaluation import evaluate_fidelity
+
+    _check_aspects(aspects)
+    return evaluate_fidelity(
+        Path(model),
+        Path(data),
+        Path(out),
+        split=split,
+        report=report,
+        calibration=None if calibration is None else read_calibration(calibration),
+        dose="dose" in aspects,
+    )
+
+
+def _check_aspects(aspects: Sequence[str]) -> None:
+    from voxlate.reporting.evaluation import ASPECTS
 
     unknown = set(aspects) - set(ASPECTS)
     if unknown:
@@ -121,16 +136,6 @@ def evaluate(
             where="--aspect",
             remedy="Use one or both of them.",
         )
-    densities = None if calibration is None else read_calibration(calibration)
-    return evaluate_fidelity(
-        Path(model),
-        Path(data),
-        Path(out),
-        split=split,
-        report=report,
-        calibration=densities,
-        dose="dose" in aspects,
-    )
 
 
 def _evaluate_task(

@@ -79,6 +79,8 @@ def tune(
     out: str | Path,
     trials: int | None = None,
     minutes: float | None = None,
+    sampler: str | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
     storage: str | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
@@ -90,7 +92,10 @@ def tune(
         recipe: A recipe by name, file or value.
         out: Folder of the study, its runs and its report.
         trials: Trials wanted in all, complete or pruned; those of earlier calls count.
-        minutes: Time in all, that of earlier calls counts; the first of the two budgets that is reached ends it.
+        minutes: Time in all, that of earlier calls counts; the first of the two budgets that is reached ends it. A
+            grid without a budget is tried whole.
+        sampler: In the place of the recipe's: ``grid``, ``random``, ``tpe`` or ``gp``.
+        grid: In the place of the recipe's ranges: from a field to the values of a grid.
         storage: URL of a database that several workers may share; SQLite in the folder by default.
         report: Called with a stage and how much of it is done.
         observers: Who watches the steps and validations of every trial.
@@ -99,11 +104,17 @@ def tune(
         VoxlateError: If search, storage or data set is refused, or no trial can be completed.
     """
     from voxlate.reporting.tuning import publish
-    from voxlate.training.tuning import Budget, tune_run
+    from voxlate.training.tuning import Budget, grid_size, tune_run
 
+    changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
+    if grid:
+        changes["search.space"] = {field: {"values": list(values)} for field, values in grid.items()}
+    resolved = resolve_recipe(recipe, overrides=changes)
+    if trials is None and minutes is None:
+        trials = grid_size(resolved)
     return tune_run(
         Path(data),
-        resolve_recipe(recipe),
+        resolved,
         Path(out),
         budget=Budget(trials=trials, minutes=minutes),
         storage=storage,

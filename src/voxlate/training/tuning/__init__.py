@@ -5,5 +5,6 @@ trains one and ``pruning`` may end it early; ``search`` is the loop, ``searched`
 """
 
 from voxlate.training.tuning.search import Budget, tune_run
+from voxlate.training.tuning.trials import grid_size
 
-__all__ = ["Budget", "tune_run"]
+__all__ = ["Budget", "grid_size", "tune_run"]

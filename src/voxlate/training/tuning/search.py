@@ -12,7 +12,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import optuna
@@ -24,9 +24,10 @@ from voxlate.errors import StoppedError, TrainingError, UsageError
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.training.loop import Observer
-from voxlate.training.setup import ProgressReport, load_cohort
+from voxlate.training.setup import ProgressReport
+from voxlate.training.tuning.candidates import load_candidates
 from voxlate.training.tuning.identity import check_cohort, check_identity
-from voxlate.training.tuning.searched import Searched, Tuning, summarise, write_results
+from voxlate.training.tuning.searched import Searched, Tables, Tuning, summarise, write_results
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.study import Place, find_place, make_sampler, open_study
 from voxlate.training.tuning.trial_run import TrialRun
@@ -87,7 +88,7 @@ def tune_run(
     budget: Budget,
     storage: str | None = None,
     observers: tuple[Observer, ...] = (),
-    publish: Callable[[Searched, Path], None] = lambda _searched, _folder: None,
+    publish: Callable[[Searched, Path], Tables] = lambda _searched, _folder: {},
     report: ProgressReport = lambda _stage, _done, _of: None,
 ) -> Tuning:
     """Tries recipes until the budget is spent and writes the best as ``best.yaml``.
@@ -99,7 +100,7 @@ def tune_run(
         budget: When it ends.
         storage: Database URL; several workers, each with a folder of its own, may share one.
         observers: Who watches each trial's steps.
-        publish: Called with what was found, and the folder, after every trial.
+        publish: Called with what was found, and the folder, after every trial; gives further tables for the terminal.
         report: Called with a stage and how much of it is done.
 
     Raises:
@@ -108,7 +109,7 @@ def tune_run(
         StoppedError: After a signal; the same call goes on.
     """
     recipe = resolve_search(recipe)
-    cohort = load_cohort(data, recipe)
+    cohort = load_candidates(data, recipe)
     check_cohort(cohort, recipe)
     check_writable(folder)
     with hold(folder, what="tuning"):
@@ -133,7 +134,7 @@ class _Search:
     runs: TrialRun
     folder: Path
     budget: Budget
-    publish: Callable[[Searched, Path], None]
+    publish: Callable[[Searched, Path], Tables]
     report: ProgressReport
     failures: list[str] = field(default_factory=list)
     written: Tuning | None = None
@@ -232,9 +233,8 @@ class _Search:
     def _write(self) -> Tuning:
         searched = summarise(self.study, self.recipe, self.place, seconds=self.clock.seconds)
         tuning = write_results(searched, self.folder)
-        self.publish(searched, self.folder)
-        self.written = tuning
-        return tuning
+        self.written = replace(tuning, tables=self.publish(searched, self.folder))
+        return self.written
 
 
 class _SuperfluousError(Exception):

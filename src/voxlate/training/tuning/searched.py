@@ -11,7 +11,7 @@ import csv
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,8 @@ from voxlate.training.tuning.trials import Trial, read_trials
 FEWEST_FOR_IMPORTANCE = 8
 SHUFFLES = 100
 _BEST_PART = 0.25
+Tables = Mapping[str, tuple[tuple[str, ...], list[tuple[str, ...]]]]
+"""From a title to the names of columns and the lines below."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,14 @@ class Tuning:
         fields: Column names of ``rows``.
         rows: One line per trial that has ended: number, state, value, each searched field, seconds; the file
             ``trials.csv`` has its run and the reason of a failure besides, and all digits.
+        tables: Further tables that were published: from a title to column names and lines.
     """
 
     best_recipe: Path
     page: Path
     fields: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    tables: Tables = field(default_factory=dict)
 
 
 def summarise(study: optuna.Study, recipe: Recipe, place: Place, *, seconds: float) -> Searched:

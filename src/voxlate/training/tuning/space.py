@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from voxlate.catalogue import build
-from voxlate.config import Range, Recipe
+from voxlate.config import Recipe
+from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
 from voxlate.methods import METHODS
-from voxlate.metrics import TASK_METRICS
+from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS
+from voxlate.search_options import Range
+from voxlate.training.settling import SEGMENTATION, without_words
 from voxlate.training.validation import validation_metric
 from voxlate.windows import Window
 
@@ -34,6 +37,9 @@ DEFAULT_WEIGHTS: dict[str, Range] = {
     "lesion_mask": Range(low=10, high=200, log=True),
 }
 """Terms of the loss whose weights are searched beside it for the method ``adversarial``, if the recipe has them."""
+
+_WHOLE = frozenset({"source", "loss", "window.size"})
+"""Fields that a short form holds as a whole: ``t1c+flair``, ``bce+dice``, ``96x96x64``."""
 
 _FIXED = ("name", "paper", "source", "target", "search", "plan")
 """Sections that decide which images a trial is scored on, and in which units."""
@@ -73,7 +79,7 @@ def default_space(recipe: Recipe) -> dict[str, Range]:
 
 def own_values(recipe: Recipe) -> dict[str, Value] | None:
     """The recipe's own values of the searched fields, or ``None`` if they do not all lie in the space."""
-    values = {field: field_value(recipe, field) for field in recipe.search.space}
+    values = {field: _short(field, field_value(recipe, field)) for field in recipe.search.space}
     inside = all(range_.holds(values[field]) for field, range_ in recipe.search.space.items())
     return values if inside else None
 
@@ -86,8 +92,18 @@ def field_value(recipe: Recipe, dotted: str) -> Any:  # noqa: ANN401
     return place
 
 
+def _short(field: str, value: Any) -> Any:  # noqa: ANN401
+    """The short form of a value that has one: of sources, of losses that all have the weight 1, of a size."""
+    if field == "source":
+        return "+".join(value)
+    if field == "loss" and all(weight == 1 for weight in value.values()):
+        return "+".join(value)
+    return "x".join(map(str, value)) if field == "window.size" and value else value
+
+
 def _check_field(recipe: Recipe, field: str) -> None:
-    if field.partition(".")[0] in _FIXED and field != _FREE:
+    of_labels = field == "source" and get_contrast(recipe.target).kind == "label"  # compared on the same label maps
+    if field.partition(".")[0] in _FIXED and field != _FREE and not of_labels:
         raise UsageError(
             "a field that leaves trials comparable",
             came="one that decides what they are compared on",
@@ -101,7 +117,7 @@ def _check_field(recipe: Recipe, field: str) -> None:
             where="search.space",
             remedy="Set plan.split.seed.",
         )
-    if isinstance(field_value(recipe, field), Mapping):
+    if field not in _WHOLE and isinstance(field_value(recipe, field), Mapping):
         raise UsageError(
             "a single value of the recipe",
             came=f"a section with {', '.join(field_value(recipe, field))}",
@@ -129,9 +145,10 @@ def _check_value(recipe: Recipe, field: str, value: Value) -> None:
     try:
         candidate = recipe.with_overrides({field: value})
         window = Window(candidate.window)
-        if field.startswith("loss."):
+        if field.startswith("loss"):
             WeightedLoss(candidate.loss, dims=window.dims, data_range=1.0)
-        if field.startswith("method."):
+        if field.startswith(("method.", "loss")):
+            candidate = without_words(candidate)
             channels = window.input_channels(len(candidate.source))
             context = {"source_channels": channels, "target_channels": 1, "loss": candidate.loss, "data_range": 1.0}
             build(METHODS, candidate.method, what="method", dims=window.dims, **context)
@@ -148,6 +165,14 @@ def _check_metric(recipe: Recipe) -> str:
     """The direction of the search, after a look at what it compares."""
     search = recipe.search
     metric = validation_metric(search.metric)
+    if (search.metric in SEGMENTATION_METRICS) != (recipe.method.name == SEGMENTATION):
+        known = SEGMENTATION_METRICS if recipe.method.name == SEGMENTATION else METRICS
+        raise UsageError(
+            f"a metric of what the method {recipe.method.name} gives ({', '.join(known)})",
+            came=search.metric,
+            where="search.metric",
+            remedy=f"Set it to {next(iter(known))}.",
+        )
     if search.metric in TASK_METRICS and (search.task is None or search.metric != "task_dice"):
         raise UsageError(
             "a metric that trials differ in",

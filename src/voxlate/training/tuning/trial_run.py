@@ -15,8 +15,9 @@ from pathlib import Path
 import optuna
 
 from voxlate.bundle import read_bundle
-from voxlate.config import Recipe, Search
+from voxlate.config import Recipe
 from voxlate.errors import BundleError, TrainingError, UsageError
+from voxlate.search_options import Search
 from voxlate.training.loop import Observer
 from voxlate.training.run import RunFolder
 from voxlate.training.setup import ProgressReport
@@ -129,7 +130,10 @@ class TrialRun:
 
     def _like(self, recipe: Recipe) -> RunFolder | None:
         """A run with the same plan, of which no image need be read again to find it."""
-        return self._first[1] if self._first is not None and self._first[0].plan == recipe.plan else None
+        if self._first is None:
+            return None
+        first, run = self._first
+        return run if (first.plan, first.source) == (recipe.plan, recipe.source) else None
 
 
 def _is_finished(run: RunFolder) -> bool:

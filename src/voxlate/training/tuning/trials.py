@@ -17,7 +17,8 @@ from typing import Any, Literal, cast
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from voxlate.config import Range, Recipe, Search
+from voxlate.config import Recipe
+from voxlate.search_options import Range, Search
 from voxlate.training.tuning.space import Value, own_values
 
 logger = logging.getLogger(__name__)
@@ -179,6 +180,13 @@ def queue_first(study: optuna.Study, recipe: Recipe) -> None:
     for point in points:
         if point not in known:
             study.enqueue_trial(point)
+
+
+def grid_size(recipe: Recipe) -> int | None:
+    """Number of points of the recipe's grid; ``None`` if it searches in another way, or declares no lists of values."""
+    search = recipe.search
+    listed = bool(search.space) and all(range_.values for range_ in search.space.values())
+    return len(grid_points(search)) if search.sampler == "grid" and listed else None
 
 
 def grid_points(search: Search) -> list[dict[str, Value]]:

@@ -1,0 +1,72 @@
+"""The section ``search`` of a recipe: what tuning may try, and what it compares."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from voxlate.plainyaml import number
+from voxlate.strict import StrictModel
+
+
+class Range(StrictModel):
+    """What tuning may try for one recipe field: a list of ``values``, or an interval."""
+
+    values: tuple[int | float | str | bool, ...] | None = Field(None, min_length=1)
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    integer: bool = False
+
+    @field_validator("values")
+    @classmethod
+    def _numbers(
+        cls, values: tuple[int | float | str | bool, ...] | None
+    ) -> tuple[int | float | str | bool, ...] | None:
+        # YAML 1.1 reads 1e-3 as text; a number was meant.
+        return None if values is None else tuple(number(v) if isinstance(v, str) else v for v in values)
+
+    @model_validator(mode="after")
+    def _values_or_interval(self) -> Self:
+        if self.values is not None:
+            if self.low is not None or self.high is not None or self.log or self.integer:
+                raise ValueError("give either values or an interval, not both")
+            if len(set(map(repr, self.values))) < len(self.values):
+                raise ValueError("the values must differ")
+        elif self.low is None or self.high is None:
+            raise ValueError("give either values or both low and high")
+        elif self.low >= self.high:
+            raise ValueError("low must be below high")
+        elif self.log and self.low <= 0:
+            raise ValueError("low must be above 0 on a logarithmic scale")
+        elif self.integer and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError("low and high of an integer interval must be whole numbers")
+        return self
+
+    def holds(self, value: object) -> bool:
+        """Whether a value lies in the range."""
+        if self.values is not None:
+            return value in self.values
+        if isinstance(value, bool) or not isinstance(value, int | float) or self.low is None or self.high is None:
+            return False
+        return self.low <= value <= self.high and (not self.integer or float(value).is_integer())
+
+    def height(self, value: float) -> float:
+        """Where a number lies between the ends of the interval, 0 to 1, on a logarithmic scale if it has one."""
+        ends = (self.low or 0.0, self.high or 0.0)
+        low, high, place = (math.log(x) if self.log else x for x in (*ends, float(value)))
+        return (place - low) / (high - low)
+
+
+class Search(StrictModel):
+    """The search of ``voxlate tune``: dotted recipe fields with their ranges, how they are tried, what is compared."""
+
+    sampler: Literal["grid", "random", "tpe", "gp"] = "tpe"
+    pruner: Literal["auto", "none", "median", "hyperband"] = "auto"
+    metric: str = "mae"
+    direction: Literal["minimise", "maximise"] | None = None
+    task: Path | None = None
+    space: dict[str, Range] = {}  # noqa: RUF012  (pydantic copies it)
