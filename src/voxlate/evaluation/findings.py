@@ -102,7 +102,8 @@ def _nothing(region: str, classes: Classes) -> str:
         return f"Nothing of {region}"
     said = " ".join([region, *classes]).casefold()
     noun = next((noun for word, noun in _NAMED.items() if word in said), None)
-    return f"No {noun}" if noun else "Nothing labelled" if len(classes) > 1 or not classes[region] else f"No {region}"
+    generic = len(classes) > 1 or not classes[region]
+    return f"No {noun}" if noun else "Nothing labelled" if generic else f"No {region}"
 
 
 def _mean(row: Mapping[str, Any]) -> str:
