@@ -34,13 +34,14 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from voxlate.cohort import Case
-from voxlate.config import StrictModel, describe
+from voxlate.config import describe
 from voxlate.contrast import get_contrast
 from voxlate.errors import SegmenterError, UsageError
 from voxlate.io import read_volume, write_volume
 from voxlate.io.paths import volume_suffix
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.images import BACKGROUND
+from voxlate.strict import StrictModel
 from voxlate.volume import Volume
 
 OUTPUT, FOLDER = "output", "folder"
