@@ -60,6 +60,7 @@ def phantom(
 ) -> None:
     """Simulate a cohort with lesions and known truth."""
     from voxlate import verbs
+    from voxlate.terminal import counted
 
     with _watching() as watch:
         verbs.phantom(
@@ -72,17 +73,18 @@ def phantom(
             misalignment_mm=misalignment_mm,
             report=watch.stage,
         )
-    _console().print(f"{_counted(cases, 'case')} in {out}")
+    _console().print(f"{counted(cases, 'case')} in {out}")
 
 
 @app.command()
 def check(data: Data) -> None:
     """Index a data set, preflight it, and print what was matched and what was left out."""
     from voxlate import verbs
+    from voxlate.terminal import print_check
 
     with _watching() as watch:
         result = verbs.check(data, report=watch.stage)
-    _print_check(result)
+    print_check(_console(), result)
     if result.errors:
         raise typer.Exit(1)
 
@@ -125,15 +127,21 @@ def tune(
     trials: Annotated[int | None, typer.Option(help="Trials in all, those of earlier calls included.", min=1)] = None,
     minutes: Annotated[float | None, typer.Option(help="Time in all; the first budget reached ends it.", min=0)] = None,
     storage: Annotated[str | None, typer.Option(help="Database URL; default is SQLite in the folder.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="In the place of the recipe's: grid, random, tpe or gp.")] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A.B=V1,V2", help="Values of a recipe field in a grid, which is tried whole; repeatable."),
+    ] = None,
     settings: Settings = None,
 ) -> None:
     """Search the recipe's ranges, or the default ones, and keep the best."""
     from voxlate import verbs
 
+    searched = verbs.searched_with(sampler=sampler, grid=grid or ())
     with _watching() as watch:
         result = verbs.tune(
             data,
-            recipe=verbs.resolve_recipe(recipe, overrides=_overrides(settings)),
+            recipe=verbs.resolve_recipe(recipe, overrides={**searched, **_overrides(settings)}),
             trials=trials,
             minutes=minutes,
             storage=storage,
@@ -142,6 +150,8 @@ def tune(
             observers=(watch,),
         )
     _print_rows("Trials", result.fields, result.rows)
+    for title, (fields, rows) in result.tables.items():
+        _print_rows(title, fields, rows)
     _console().print(f"Best recipe: {result.best_recipe}", markup=False)
     _console().print(f"Report: {result.page}", markup=False)
 
@@ -222,6 +232,7 @@ def translate(
 ) -> None:
     """Translate a volume, or what a data set lacks; a data set that lacks nothing is translated whole."""
     from voxlate import verbs
+    from voxlate.terminal import print_outcomes
 
     with _watching() as watch:
         outcomes = verbs.translate(
@@ -235,7 +246,7 @@ def translate(
             report=watch.stage,
         )
     if scan.suffix.casefold() in {".csv", ".tsv"} or scan.is_dir():
-        _print_outcomes(outcomes)
+        print_outcomes(_console(), outcomes)
     bad = [outcome for outcome in outcomes if outcome.is_bad]
     for outcome in bad:
         _errors().print(f"{outcome.case}, {outcome.target}: {outcome.reason}", markup=False, style="red")
@@ -344,29 +355,6 @@ def _print_study(title: str, result: Any) -> None:  # noqa: ANN401
         _errors().print(f"{case}: {reason}", markup=False, style="red")
     if result.failed:
         raise typer.Exit(1)
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _print_check(result: Any) -> None:  # noqa: ANN401
-    _print_rows(f"{_counted(len(result.rows), 'case')} ({result.layout})", result.fields, result.rows)
-    if result.left_out:
-        _print_rows("Left out", ("file", "reason"), result.left_out)
-    if result.findings:
-        _print_rows("Findings", ("severity", "case", "code", "finding"), result.findings)
-    errors, warnings = result.errors, result.warnings
-    _console().print(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
-
-
-def _print_outcomes(outcomes: Any) -> None:  # noqa: ANN401
-    from voxlate.inference.outcome import sum_up
-
-    rows = [(one.case, one.target, one.status, one.model, one.reason) for one in outcomes]
-    _print_rows("Images", ("case", "target", "status", "model", "reason"), rows)
-    for sentence in sum_up(outcomes):
-        _console().print(sentence, markup=False)
 
 
 def _print_rows(title: str, fields: Any, rows: Any, *, parted: bool = False) -> None:  # noqa: ANN401

@@ -22,6 +22,20 @@ def parse_setting(text: str) -> tuple[str, Any]:
     return field, number(parsed) if isinstance(parsed, str) else parsed
 
 
+def parse_listed(text: str) -> tuple[str, list[Any]]:
+    """A dotted field and its values from ``a.b=v1,v2``; each value is YAML.
+
+    Raises:
+        UsageError: If there is no ``=`` or an empty value.
+    """
+    field, equals, values = text.partition("=")
+    parts = [part.strip() for part in values.split(",")]
+    if not equals or not field or not all(parts):
+        raise UsageError("a.b=v1,v2", came=repr(text), where="--grid", remedy="Name a recipe field and its values.")
+    parsed = [parse_yaml(part, where=f"--grid {field}") for part in parts]
+    return field, [number(value) if isinstance(value, str) else value for value in parsed]
+
+
 def number(text: str) -> float | str:
     """The number that a text means, or the text: YAML 1.1 reads ``1e-3`` as text."""
     try:

@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from voxlate.inference.outcome import Outcome
     from voxlate.training.validation import Validation
+    from voxlate.verbs.data import Checked
 
 
 class Terminal:
@@ -97,3 +99,29 @@ def blocks(wide: Sequence[int], *, room: int) -> list[list[int]]:
         found[-1].append(place)
         taken += wide[place] + 3
     return found
+
+
+def print_check(console: Console, result: Checked) -> None:
+    """Prints what a preflight matched, left out and found."""
+    heading = f"{counted(len(result.rows), 'case')} ({result.layout})"
+    print_table(console, heading, result.fields, result.rows, parted=False)
+    if result.left_out:
+        print_table(console, "Left out", ("file", "reason"), result.left_out, parted=False)
+    if result.findings:
+        print_table(console, "Findings", ("severity", "case", "code", "finding"), result.findings, parted=False)
+    console.print(f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}")
+
+
+def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Prints what became of every image of a data set."""
+    from voxlate.inference.outcome import sum_up
+
+    rows = [(one.case, one.target, one.status, one.model, one.reason) for one in outcomes]
+    print_table(console, "Images", ("case", "target", "status", "model", "reason"), rows, parted=False)
+    for sentence in sum_up(outcomes):
+        console.print(sentence, markup=False)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with what is counted: ``1 case``, ``2 cases``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

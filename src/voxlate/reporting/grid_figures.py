@@ -46,10 +46,18 @@ def draw_grid(settings: Sequence[Setting]) -> Figure:
 
 def _draw(axes: Axes, setting: Setting, metric: str, *, colour: str, marker: str) -> None:
     name = canvas.legible(setting.name, longest=44)
-    for prefix, dash, label in (("", "solid", name), (TRAIN_PREFIX, (0, (3, 1.5)), "_training")):
+    for prefix, dash, label in (("", "solid", name), (TRAIN_PREFIX, "dashed", "_training")):
         values = [metrics.get(prefix + metric, math.nan) for metrics in setting.metrics]
-        style = {"marker": marker, "markersize": 2.6} if not prefix else {}
-        axes.plot(setting.epochs, values, color=colour, linewidth=1.0, linestyle=dash, label=label, **style)
+        axes.plot(
+            setting.epochs,
+            values,
+            color=colour,
+            linewidth=1.0,
+            linestyle=dash,
+            label=label,
+            marker="" if prefix else marker,
+            markersize=2.6,
+        )
 
 
 def _or_lowest(value: float | None) -> float:

@@ -47,7 +47,7 @@ _TERMS = {"l1": "L1", "l2": "L2", "ssim": "SSIM"}
 def field_title(field: str) -> str:
     """A dotted recipe field in words: ``loss.lesion_mask`` is "weight of lesion mask"."""
     parts = [part.replace("_", " ") for part in field.split(".")]
-    if parts[0] == "loss":
+    if parts[0] == "loss" and len(parts) > 1:
         term = _TERMS.get(parts[1], parts[1])
         return f"weight of {term}" if parts[2:] in ([], ["weight"]) else f"{parts[-1]} of {term}"
     return parts[-1]

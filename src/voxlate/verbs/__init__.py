@@ -12,7 +12,7 @@ from typing import Any
 from voxlate.verbs.application import evaluate, translate
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demonstration import Demonstrated, demo
-from voxlate.verbs.learning import forecast, resolve_recipe, train, tune
+from voxlate.verbs.learning import forecast, resolve_recipe, searched_with, train, tune
 from voxlate.verbs.progress import ProgressReport
 from voxlate.verbs.studies import ablate, compare, switched_off
 
@@ -29,6 +29,7 @@ __all__ = [
     "info",
     "phantom",
     "resolve_recipe",
+    "searched_with",
     "switched_off",
     "train",
     "translate",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxlate.config import Recipe, load_recipe
+from voxlate.plainyaml import parse_listed
 from voxlate.verbs.progress import ProgressReport, silent
 
 if TYPE_CHECKING:
@@ -79,8 +80,6 @@ def tune(
     out: str | Path,
     trials: int | None = None,
     minutes: float | None = None,
-    sampler: str | None = None,
-    grid: Mapping[str, Sequence[Any]] | None = None,
     storage: str | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
@@ -94,8 +93,6 @@ def tune(
         trials: Trials wanted in all, complete or pruned; those of earlier calls count.
         minutes: Time in all, that of earlier calls counts; the first of the two budgets that is reached ends it. A
             grid without a budget is tried whole.
-        sampler: In the place of the recipe's: ``grid``, ``random``, ``tpe`` or ``gp``.
-        grid: In the place of the recipe's ranges: from a field to the values of a grid.
         storage: URL of a database that several workers may share; SQLite in the folder by default.
         report: Called with a stage and how much of it is done.
         observers: Who watches the steps and validations of every trial.
@@ -106,10 +103,7 @@ def tune(
     from voxlate.reporting.tuning import publish
     from voxlate.training.tuning import Budget, grid_size, tune_run
 
-    changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
-    if grid:
-        changes["search.space"] = {field: {"values": list(values)} for field, values in grid.items()}
-    resolved = resolve_recipe(recipe, overrides=changes)
+    resolved = resolve_recipe(recipe)
     if trials is None and minutes is None:
         trials = grid_size(resolved)
     return tune_run(
@@ -122,6 +116,23 @@ def tune(
         publish=publish,
         report=report,
     )
+
+
+def searched_with(*, sampler: str | None, grid: Sequence[str]) -> dict[str, Any]:
+    """The recipe fields that ``--sampler`` and ``--grid`` stand for.
+
+    Args:
+        sampler: ``grid``, ``random``, ``tpe`` or ``gp``.
+        grid: Of each field its values: ``loss=bce,focal``; they make a grid unless a sampler is given.
+
+    Raises:
+        UsageError: If there is no value.
+    """
+    changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
+    if grid:
+        pairs = [parse_listed(text) for text in grid]
+        changes["search.space"] = {field: {"values": values} for field, values in pairs}
+    return changes
 
 
 def _reconstructions(folder: Path, recipe: Recipe) -> None:
