@@ -34,6 +34,7 @@ SMALLER = {
     "--seeds 3": "--seeds 1",
     "seeds=3": "seeds=1",
     "training.steps=1500": "training.steps=2",
+    '"[16, 32, 64]"': '"[4, 8]" --set window.kind=patches --set window.size="[24, 24, 24]"',
 }
 """What is changed in an example before it runs, so that all of them together take less than a minute."""
 

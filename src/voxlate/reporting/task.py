@@ -36,6 +36,7 @@ from voxlate.reporting.words import interval_words, meaning, metric_title, numbe
 
 ProgressReport = Callable[[str, int, int], None]
 WORST = 3
+NAMED = 8
 _IN_TERMINAL = ("dice", "hd95", "recall", "precision", "detection_f1")
 
 
@@ -179,7 +180,7 @@ def _page(
         ],
         figures=[embed(illustration) for illustration in figures.values()],
         arms_in_words=" ".join(f"{arm}: {text}." for arm, text in summary["arms"].items()),
-        arm_tables=arm_tables(summary, scores, target=about.target),
+        arm_tables=arm_tables(summary, scores, target=about.target, filled=other is None),
         comparison_tables=pair_tables(summary, target=about.target),
         score_tables=score_tables(summary),
         glossary=[
@@ -207,11 +208,7 @@ def _arms(about: _Task) -> dict[str, str]:
 
 def _warnings(about: _Task, summary: Mapping[str, Any]) -> list[str]:
     """What a reader must know before the numbers."""
-    found = [
-        f"The {who} was trained or chosen on {', '.join(ids)}: on {'this case' if len(ids) == 1 else 'these cases'} "
-        "the numbers do not say how it does on new ones."
-        for who, ids in about.seen.items()
-    ]
+    found = _seen_in_words(about.seen)
     if not about.known:
         found.append("A program does not tell which cases it was trained on; on those it flatters the real image.")
     if WITHOUT not in about.experiment.arms:
@@ -231,6 +228,22 @@ def _warnings(about: _Task, summary: Mapping[str, Any]) -> list[str]:
             f"The segmenter is a poor judge: even with the real images its mean Dice is {number(real['mean'])}."
         )
     return found
+
+
+def _seen_in_words(seen: Mapping[str, list[str]]) -> list[str]:
+    """A sentence for each set of cases that model or segmenters were trained on; long lists are cut."""
+    by_cases: dict[tuple[str, ...], list[str]] = {}
+    for who, ids in seen.items():
+        by_cases.setdefault(tuple(ids), []).append(f"the {who}")
+    sentences = []
+    for cases, known in by_cases.items():
+        text = " and ".join(known)
+        rest = f" and {len(cases) - NAMED} more (see summary.json)" if len(cases) > NAMED else ""
+        sentences.append(
+            f"{text[:1].upper()}{text[1:]} {'was' if len(known) == 1 else 'were'} trained or chosen on "
+            f"{', '.join(cases[:NAMED])}{rest}: there the numbers do not say how well it works on new cases."
+        )
+    return sentences
 
 
 def _illustrate(about: _Task, scores: Sequence[Score], slices: Mapping[str, AttemptSlice]) -> dict[str, Illustration]:
