@@ -38,7 +38,7 @@ def test_a_good_bundle_is_read(bundle: Path, trained: Path) -> None:
     assert read.recipe.name == "avula2020-t1-to-t2"
     assert read.digest == read_bundle(trained).digest
     assert all(bool(torch.isfinite(tensor).all()) for tensor in read.weights().values())
-    assert set(read.lookup()) == {"source_values", "target_values"}
+    assert set(read.lookup()) == {"source_values", "target_values", "counts"}
 
 
 @pytest.mark.parametrize("name", MEMBERS)

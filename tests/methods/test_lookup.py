@@ -79,6 +79,29 @@ def test_table_survives_being_stored() -> None:
     assert np.array_equal(again.apply(noise(2)), table.apply(noise(2)))
 
 
+def test_a_table_without_counts_is_read_and_has_no_threshold_of_its_own() -> None:
+    """Bundles of earlier versions kept no counts."""
+    arrays = Lookup.fit([(noise(0), (noise(0) > 0.8).astype(float), EVERYWHERE)]).to_arrays()
+    del arrays["counts"]
+    old = Lookup.from_arrays(arrays)
+    assert old.best_share() == 0.5
+    assert set(old.to_arrays()) == {"source_values", "target_values"}
+
+
+def test_best_share_has_the_highest_dice_of_all_thresholds() -> None:
+    rng = np.random.default_rng(5)
+    source = rng.integers(0, 60, size=(30, 30, 30)) / 60
+    labels = rng.random(source.shape) < 0.4 * source**2
+    table = Lookup.fit([(source, labels.astype(float), np.ones(source.shape))])
+
+    def dice(share: float) -> float:
+        found = table.apply(source) > share
+        return float(2 * (found & labels).sum() / (found.sum() + labels.sum()))
+
+    assert dice(table.best_share()) == pytest.approx(max(map(dice, np.linspace(0, 0.5, 2001))), abs=1e-9)
+    assert dice(table.best_share()) > dice(0.5), "0.5 labels nothing where labels are rare"
+
+
 def test_batches_and_arrays_get_the_same_values() -> None:
     table = Lookup.fit([(noise(0), noise(1), EVERYWHERE)])
     values = noise(2)

@@ -18,6 +18,7 @@ from voxlate.cohort.synthetic import scans_only
 from voxlate.config import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
+from voxlate.ensemble import ENSEMBLE
 from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import MODEL, Model, load_model
 from voxlate.io import read_provenance, read_volume
@@ -191,7 +192,9 @@ def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
     cohort = scans_only(index_cohort(data))
     if not path.is_dir():
         raise UsageError("a model or a folder of translated images", came=str(path), remedy="Give one that exists.")
-    is_model = any(file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST))
+    is_model = any(
+        file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST, path / ENSEMBLE)
+    )
     candidate: Candidate = ModelCandidate.load(path) if is_model else FolderCandidate.load(path, cohort)
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)
@@ -211,7 +214,8 @@ def _plan_of(cohort: Cohort, *, source: tuple[str, ...], target: str) -> Plan:
 
 
 def _pair(plan: Plan, case: Case) -> tuple[Array, Array, Array]:
-    """Source, target and mask of a case, normalised."""
+    """Source, target and mask of a case, normalised; of a label map whether it is labelled."""
     prepared = prepare_case(case, plan, contrasts=(*plan.source, plan.target))
     source, target = (np.asarray(prepared.arrays[name]) for name in (plan.source[0], plan.target))
-    return source, target, np.asarray(prepared.mask)
+    is_label = get_contrast(plan.target).kind == "label"
+    return source, np.minimum(target, 1) if is_label else target, np.asarray(prepared.mask)

@@ -34,6 +34,7 @@ def judge(
     metric: str = "mae",
     region: str = "foreground",
     cases: str = "held-out",
+    rule: str = RULE,
 ) -> Verdict:
     """Whether the method beats the baselines, by how much and on how many cases.
 
@@ -43,6 +44,7 @@ def judge(
         metric: The metric to judge by.
         region: The region to judge in.
         cases: What the cases are: ``held-out``, ``training`` or ``training and held-out``.
+        rule: What is said where a baseline is not beaten.
 
     Example:
         >>> judge(summarise(scores)).sentence  # doctest: +SKIP
@@ -52,7 +54,7 @@ def judge(
     against = {} if row is None else {name: pair for name, pair in row["against"].items() if pair["n"] > 0}
     if row is None or not against:
         what = "no score" if row is None or row["n"] == 0 else "no baseline to compare with"
-        return Verdict(f"Nothing can be said about the {method}: there is {what} in {region}. {RULE}", beats=False)
+        return Verdict(f"Nothing can be said about the {method}: there is {what} in {region}. {rule}", beats=False)
     lost = [name for name, pair in against.items() if not pair["beaten"]]
     missing = [name for name in row["against"] if name not in against]
     name = _strongest(row, lost or list(against))
@@ -67,7 +69,7 @@ def judge(
     if missing:
         sentences.append(f"It could not be compared with {_and(missing)}.")
     if lost:
-        sentences.append(RULE)
+        sentences.append(rule)
     return Verdict(" ".join(sentences), beats=not lost and not missing)
 
 

@@ -65,6 +65,7 @@ class Lookup:
     Attributes:
         source_values: ``(n,)`` increasing, normalised; empty before fitting.
         target_values: ``(n,)`` the mean target value at each, normalised.
+        counts: ``(n,)`` training voxels behind each; empty in tables of bundles that did not keep them.
         channel: Which channel of a batch decides.
         target_channels: Channels that ``predict`` gives.
     """
@@ -73,6 +74,7 @@ class Lookup:
     target_values: _Table = field(default_factory=_empty)
     channel: int = 0
     target_channels: int = 1
+    counts: _Table = field(default_factory=_empty)
 
     @classmethod
     def fit(cls, pairs: Iterable[tuple[Any, Any, Any]]) -> Self:
@@ -92,17 +94,33 @@ class Lookup:
             raise CohortError("a foreground in the training cases", came="empty masks", remedy="Check the masks.")
         filled = sums.count > 0
         count = sums.count[filled]
-        return cls(source_values=sums.source[filled] / count, target_values=sums.target[filled] / count)
+        return cls(source_values=sums.source[filled] / count, target_values=sums.target[filled] / count, counts=count)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The table that ``to_arrays`` gave."""
         source, target = (np.asarray(arrays[name], dtype=np.float64) for name in ("source_values", "target_values"))
-        return cls(source_values=source, target_values=target)
+        return cls(source_values=source, target_values=target, counts=np.asarray(arrays.get("counts", _empty())))
 
     def to_arrays(self) -> dict[str, _Table]:
         """The table as plain arrays, for a bundle."""
-        return {"source_values": self.source_values, "target_values": self.target_values}
+        table = {"source_values": self.source_values, "target_values": self.target_values}
+        return {**table, "counts": self.counts} if self.counts.size else table
+
+    def best_share(self) -> float:
+        """Where the target is 1 in what is labelled and 0 elsewhere: above which share of labelled voxels to label.
+
+        Labelling every intensity of which a larger share is labelled has, over all training voxels together, the
+        highest Dice. 0.5 for a table without counts or labels.
+        """
+        labelled = self.counts * self.target_values if self.counts.size else self.counts
+        if not labelled.sum() > 0:
+            return 0.5
+        order = np.argsort(-self.target_values, kind="stable")
+        dice = 2 * np.cumsum(labelled[order]) / (np.cumsum(self.counts[order]) + labelled.sum())
+        last = int(dice.argmax())
+        shares = np.append(self.target_values[order], 0.0)
+        return float((shares[last] + shares[last + 1]) / 2)
 
     def apply(self, source: NDArray[Any]) -> NDArray[np.float32]:
         """The prediction, float32 of the same shape, for source values of any shape.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from voxlate.evaluation.fidelity import FOREGROUND, LESION
 from voxlate.evaluation.gamma import find_gamma
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.scoring import Failed, score_cases, score_every_slice, score_volumes
+from voxlate.evaluation.segmenting import is_segmentation
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.tomography import score_ct, score_dose
@@ -38,10 +36,12 @@ from voxlate.preprocess.plan import Plan
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import seen_caveats
+from voxlate.reporting.evaluated import Evaluated, emptied, figures_of_training
 from voxlate.reporting.multi_view import compare_views, draw_views, say_views, view_names, view_section
 from voxlate.reporting.pages import Illustration, Report, write_report
 from voxlate.reporting.panels import Panel, draw_cases, draw_translation
 from voxlate.reporting.profiles import draw_slice_profile
+from voxlate.reporting.segmentation import evaluate_segmentation
 from voxlate.reporting.tiles import grey_window
 from voxlate.reporting.words import metric_title, number
 
@@ -55,25 +55,6 @@ _IN_TERMINAL = (*SHOWN, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS, *DOSE_M
 _DOSE_IN_WORDS = "primary photons of eight parallel beams, without scatter: a stand-in, no dose engine"
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """What an evaluation found.
-
-    Attributes:
-        sentence: The answer in words.
-        page: The report.
-        fields: Column names of ``rows``.
-        rows: Mean and interval per method, region and metric.
-        failed: Cases that could not be scored, each with its reason.
-    """
-
-    sentence: str
-    page: Path
-    fields: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    failed: list[tuple[str, str]]
-
-
 def evaluate_fidelity(
     path: Path,
     data: Path,
@@ -85,6 +66,8 @@ def evaluate_fidelity(
     dose: bool = False,
 ) -> Evaluated:
     """Scores every case, beside both baselines, and writes ``scores.csv``, ``summary.json``, figures and page.
+
+    Where the target is a label map, it is judged as a segmentation, see ``voxlate.reporting.segmentation``.
 
     Args:
         path: A run, a bundle, or a folder of translated images.
@@ -112,12 +95,14 @@ def evaluate_fidelity(
             where=data,
             remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
         )
+    if is_segmentation(candidate.plan):
+        return evaluate_segmentation(candidate, cases, out, path=path, report=report)
     check_writable(out)
-    with hold(out, what="evaluation"), _emptied(out / ".panels") as panels:
+    with hold(out, what="evaluation"), emptied(out / ".panels") as panels:
         remove_stale(out)
         densities = calibration or ELECTRON_DENSITY
         scores, failed = _score(candidate, cases, panels, report=report, calibration=densities, dose=dose)
-        illustrations = {**_illustrate(candidate, scores, panels), **_of_training(path)}
+        illustrations = {**_illustrate(candidate, scores, panels), **figures_of_training(path)}
         facts = {"water paths": densities.name} if _is_ct(candidate.plan) else {}
         facts |= {"dose": _DOSE_IN_WORDS} if dose else {}
         return _write(candidate, scores, illustrations, cases=cases, facts=facts, failed=failed, out=out)
@@ -135,17 +120,6 @@ def _refuse_what_needs_ct(plan: Plan, *, calibration: Calibration | None, dose: 
             "CT as the target", came=get_contrast(plan.target).title, where="aspect dose", remedy="Leave it out."
         )
     find_gamma()
-
-
-@contextmanager
-def _emptied(folder: Path) -> Iterator[Path]:
-    """A folder for the time of the block, without what a killed run left in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _score(
@@ -313,17 +287,6 @@ def _slice_errors(values: Mapping[str, Any]) -> dict[str, Any]:
         method: slice_errors(values[key], values["truth"], mask=values["mask"])
         for method, key in (("identity", "identity"), ("lookup", "lookup"), ("model", "prediction"))
     }
-
-
-def _of_training(path: Path) -> dict[str, Illustration]:
-    """The strip, the curves and the adversarial game that a run has drawn, if a run is evaluated."""
-    told = {
-        "progression": ("The same slice over training time", "A validation case; the truth is at the end."),
-        "curves": ("Training", "Losses of every step, and metrics of the validation cases."),
-        "game": ("The adversarial game", "A discriminator in balance stays a little better than chance."),
-    }
-    files = {name: path / "figures" / f"{name}.png" for name in told}
-    return {name: Illustration(*told[name], file.read_bytes()) for name, file in files.items() if file.is_file()}
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -40,7 +40,18 @@ class Frame:
     mae: float
 
 
-def choose_frames(frames: Sequence[Frame], *, most: int = 6) -> list[Frame]:
+class Stepped(Protocol):
+    """Whatever belongs to a moment of training."""
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done."""
+
+
+AtStep = TypeVar("AtStep", bound=Stepped)
+
+
+def choose_frames(frames: Sequence[AtStep], *, most: int = 6) -> list[AtStep]:
     """At most ``most`` frames: the first, the last, and between them evenly on a logarithmic scale of steps.
 
     Early steps change the picture most, so they are shown more densely.

@@ -123,7 +123,7 @@ def _tables(rows: Sequence[SummaryRow], summary: Summary) -> list[Table]:
         best = {metric: _best(metric, inside) for metric in metrics}
         lines = []
         for place, method in enumerate(methods):
-            cells = [_cell(inside.get((method, metric)), best=best[metric] == method) for metric in metrics]
+            cells = [score_cell(inside.get((method, metric)), best=best[metric] == method) for metric in metrics]
             kind = _kind(methods, place, summary["baselines"])
             below = "baseline" if method in summary["baselines"] else ""
             lines.append(Row(short_title(method), below, kind, tuple(cells)))
@@ -153,7 +153,8 @@ def _best(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> str | No
     return known[0][1] if known[0][0] != known[1][0] else None
 
 
-def _cell(row: SummaryRow | None, *, best: bool) -> Cell:
+def score_cell(row: SummaryRow | None, *, best: bool = False) -> Cell:
+    """The mean of a row of the summary, its interval, standard deviation and number of cases."""
     if row is None or not row["n"]:
         return Cell(number(None))
     metric = row["metric"]

@@ -27,7 +27,7 @@ from voxlate.io.lock import hold
 from voxlate.reporting.attempts import AttemptSlice, draw_attempts, take_slice
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import caveats
-from voxlate.reporting.evaluation import Evaluated
+from voxlate.reporting.evaluated import Evaluated
 from voxlate.reporting.pages import Illustration, Report, embed, render_page
 from voxlate.reporting.slopes import draw_slopes
 from voxlate.reporting.tables import score_tables

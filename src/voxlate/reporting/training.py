@@ -1,10 +1,13 @@
 """Figures during training: the picture of the moment, the progression strip, the curves (Avula et al., Figures 14, 15).
 
+A segmentation has overlays in the place of errors, and curves of training beside validation cases.
+
 The predictions of the strip are kept as small arrays beside the figures, so that a resumed run draws all of it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from voxlate.io.atomic import replacing, write_bytes
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.curves import draw_curves
 from voxlate.reporting.game import draw_game, has_game
+from voxlate.reporting.gap import draw_gap, gap_in_words
+from voxlate.reporting.moments import Moment, draw_moment, draw_moments, moment_of
 from voxlate.reporting.panels import Panel, draw_translation
 from voxlate.reporting.progression import Frame, draw_progression
 from voxlate.reporting.views import PLANES, SliceChoice, choose_slice
@@ -24,6 +29,8 @@ from voxlate.reporting.words import number
 from voxlate.training.journal import read_log
 from voxlate.training.settling import SEGMENTATION
 from voxlate.training.validation import Example, Validation, validation_metric
+
+logger = logging.getLogger(__name__)
 
 
 class FigureDrawer:
@@ -40,10 +47,13 @@ class FigureDrawer:
 
     def validated(self, step: int, validation: Validation) -> None:
         """Draws the first validation after every ``figure_every`` steps."""
-        if step < self._next or self._recipe.method.name == SEGMENTATION:
+        if step < self._next:
             return
         self._next = (step // self._every + 1) * self._every
         example = validation.example
+        if example.classes:
+            self._segmented(step, validation)
+            return
         panel = self._panel(example, validation.metrics)
         heading = f"Step {step}: {example.case_id}"
         write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_translation(panel, heading=heading)))
@@ -52,6 +62,9 @@ class FigureDrawer:
     def finish(self, log: Path) -> None:
         """Draws the strip and the curves of the whole run."""
         rows = read_log(log)
+        if rows and self._recipe.method.name == SEGMENTATION:
+            self._finish_segmentation(rows)
+            return
         if rows:
             write_bytes(self._file("curves.png"), to_png(draw_curves(rows, best_step=_best_step(rows, self._recipe))))
         if has_game(rows):
@@ -60,6 +73,22 @@ class FigureDrawer:
         kept = [dict(np.load(path)) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
         if kept:
             write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
+
+    def _segmented(self, step: int, validation: Validation) -> None:
+        moment = moment_of(validation, step=step, title=get_contrast(self._recipe.source[0]).title)
+        write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_moment(moment)))
+        moment.keep(self._file(f"frames/step_{step:09d}.npz"))
+
+    def _finish_segmentation(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        best_step = _best_step(rows, self._recipe)
+        if best_step is not None:
+            write_bytes(self._file("curves.png"), to_png(draw_gap(rows, best_step=best_step)))
+        told = gap_in_words(rows, step=best_step)
+        if told:
+            logger.warning("%s", told)
+        moments = [Moment.load(path) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
+        if moments:
+            write_bytes(self._file("progression.png"), to_png(draw_moments(moments)))
 
     def _panel(self, example: Example, metrics: Mapping[str, float]) -> Panel:
         recipe = self._recipe

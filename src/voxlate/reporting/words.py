@@ -43,7 +43,8 @@ _SIMILARITIES = (
     )
     | (SEGMENTATION_METRICS.keys() | DETECTION_METRICS.keys()) - _COUNTS
 )
-_IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions
+_IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions,
+_OF_TRAINING, _OF_CLASS = "train_", " of "  # of training cases, and of one class
 _METHODS = {"lookup": "intensity lookup"}
 _MEANINGS = {
     "mae": "mean absolute error",
@@ -92,9 +93,11 @@ NOT_AVAILABLE = "n/a"
 
 def metric_title(metric: str, *, unit: str = "") -> str:
     """The metric's name with the unit, where it has one: ``MAE (HU)``. The unit ``1`` is not written."""
-    plain = _plain(metric)
-    title = _METRICS[plain].title if plain in _METRICS else metric
-    title += " in lesions" if plain != metric else ""
+    plain, rest = _plain(metric), metric.removeprefix(_OF_TRAINING)
+    title = _METRICS[plain].title if plain in _METRICS else rest
+    if plain in _METRICS and rest not in _METRICS:
+        title += " in lesions" if rest.startswith(_IN_LESIONS) else rest.removeprefix(plain)
+    title += ", training cases" if rest != metric else ""
     return f"{title} ({unit})" if unit not in {"", "1"} else title
 
 
@@ -109,8 +112,10 @@ def better(metric: str) -> Better:
 
 
 def _plain(metric: str) -> str:
-    """The metric without where it is computed."""
-    return metric.removeprefix(_IN_LESIONS) if metric.removeprefix(_IN_LESIONS) in _METRICS else metric
+    """The metric without where, on which cases and for which class it is computed."""
+    rest = metric.removeprefix(_OF_TRAINING)
+    candidates = (metric, rest, rest.removeprefix(_IN_LESIONS), rest.partition(_OF_CLASS)[0])
+    return next((name for name in candidates if name in _METRICS), metric)
 
 
 def direction(metric: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from voxlate._version import __version__
@@ -10,6 +11,7 @@ from voxlate.config import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import formulas
 from voxlate.preprocess.fingerprint import Fingerprint
+from voxlate.training.validation import TRAIN_PREFIX
 
 
 def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, Any]) -> str:
@@ -24,7 +26,6 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
     target = get_contrast(recipe.target)
     made = formulas(recipe.source, recipe.plan.derive)
     derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in made.items())
-    rows = "\n".join(f"| {name} | {_number(value)} |" for name, value in scores["metrics"].items())
     unseen = (
         f"held-out validation case{'' if scores['cases'] == 1 else 's'}, which chose these weights"
         if scores["part"] == "validation"
@@ -32,29 +33,76 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
             "THE TRAINING CASES THEMSELVES: none was left for validation, so these numbers say nothing about new cases"
         )
     )
+    said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
     return f"""# {recipe.name}: {sources} to {target.title}
 
-**Not for diagnostic use.** Images made with this model are synthetic.
+**Not for diagnostic use.** {said.banner}
 
 - Paper: {recipe.paper or "none"}
-- Method: {recipe.method.name}, {recipe.window.in_words}{derived}
+- Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}
 - Trained on: {fingerprint.cases} cases, spacing {_triple(fingerprint.spacing_mm)} mm, seed {recipe.training.seed}
 - Software: Voxlate {__version__}
 
 ## Validation
 
-On {scores["cases"]} {unseen}; step {scores["step"]}; inside the foreground, in normalised intensity.
+On {scores["cases"]} {unseen}; step {scores["step"]}; {said.where}.
 
-| metric | mean |
-|---|---|
-{rows}
+{said.table}
 
 ## Limits
 
 The model knows what its training cases show: the same contrasts, the same body region, the same kind of scanner.
-On anything else it can draw plausible nonsense, and it can remove or invent lesions. Evaluate it on your own data,
-against the identity and intensity-lookup baselines, before you rely on a number that comes from it.
+{said.limits}
 """
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a card says of what a model makes, images or label maps."""
+
+    banner: str
+    classes: str
+    where: str
+    table: str
+    limits: str
+
+
+def _translation(scores: Mapping[str, Any]) -> _Said:
+    rows = [f"| {name} | {_number(value)} |" for name, value in scores["metrics"].items()]
+    return _Said(
+        banner="Images made with this model are synthetic.",
+        classes="",
+        where="inside the foreground, in normalised intensity",
+        table="\n".join(["| metric | mean |", "|---|---|", *rows]),
+        limits="On anything else it can draw plausible nonsense, and it can remove or invent lesions. Evaluate it on "
+        "your own data,\nagainst the identity and intensity-lookup baselines, before you rely on a number that comes "
+        "from it.",
+    )
+
+
+def _segmentation(recipe: Recipe, scores: Mapping[str, Any]) -> _Said:
+    """With the classes and their label values, and what the training cases have in a column of their own."""
+    metrics: Mapping[str, Any] = scores["metrics"]
+    both = any(name.startswith(TRAIN_PREFIX) for name in metrics)
+    head = ["| metric | mean | on training cases |", "|---|---|---|"] if both else ["| metric | mean |", "|---|---|"]
+    rows = []
+    for name, value in metrics.items():
+        if not name.startswith(TRAIN_PREFIX):
+            other = f" {_number(metrics.get(TRAIN_PREFIX + name))} |" if both else ""
+            rows.append(f"| {name} | {_number(value)} |{other}")
+    classes = recipe.method.options.get("classes")
+    named = classes if isinstance(classes, Mapping) else {}
+    values = {name: f"label {', '.join(map(str, of))}" if of else "every label" for name, of in named.items()}
+    told = "; ".join(f"{name} = {labels}" for name, labels in values.items())
+    return _Said(
+        banner="Labels found by this model are a guess, not a finding.",
+        classes=f"\n- Classes: {told}" if told else "",
+        where="inside the foreground, mean over the classes that have a value",
+        table="\n".join([*head, *rows]),
+        limits="On anything else it can miss what is there and label what is not. Accuracy counts the background and "
+        "says little.\nEvaluate it on your own data, class by class and lesion by lesion, before you rely on a volume "
+        "that comes from it.",
+    )
 
 
 def _number(value: float | None) -> str:

@@ -47,7 +47,7 @@ def validate_segmentation(
         rows.append(_score(method, stitched, found=found, truth=truth, mask=mask))
         if not examples:
             source = np.asarray(case.arrays[store.plan.source[0]][:])
-            examples.append(Example(case_id, source, found, truth, mask, case.grid.spacing_mm))
+            examples.append(Example(case_id, source, found, truth, mask, case.grid.spacing_mm, method.classes))
     ahead = []
     for case_id in training[: min(len(validation), MOST_TRAINING_CASES)]:
         case = store[case_id]

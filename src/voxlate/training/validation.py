@@ -8,8 +8,8 @@ also told how well that works on the predictions.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,17 @@ def validation_metric(name: str) -> Metric:
 
 @dataclass(frozen=True)
 class Example:
-    """One validation case with its prediction, for figures; arrays ``(i, j, k)``, RAS, normalised."""
+    """One validation case with its prediction, for figures; arrays ``(i, j, k)``, RAS, normalised, or label maps.
+
+    Attributes:
+        case_id: The case.
+        source: The first source.
+        prediction: What was predicted.
+        truth: What is true.
+        mask: The foreground.
+        spacing_mm: Voxel size along i, j, k.
+        classes: Of label maps, from the name of a class to its label values; no value stands for every one above 0.
+    """
 
     case_id: str
     source: Array
@@ -47,6 +57,7 @@ class Example:
     truth: Array
     mask: NDArray[np.bool_]
     spacing_mm: tuple[float, float, float]
+    classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

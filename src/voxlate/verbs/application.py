@@ -14,7 +14,7 @@ from voxlate.verbs.progress import ProgressReport, silent
 if TYPE_CHECKING:
     from voxlate.inference.model import Model
     from voxlate.inference.outcome import Outcome
-    from voxlate.reporting.evaluation import Evaluated
+    from voxlate.reporting.evaluated import Evaluated
 
 
 def translate(
