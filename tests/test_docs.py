@@ -12,10 +12,11 @@ import pytest
 import typer
 
 from tests.examples import DOCS, PAGES, ROOT, SMALLER, examples, marks, page_before, run_page
-from voxlate import config
+from voxlate import config, search_options
 from voxlate._version import __version__
 from voxlate.cli import app
 from voxlate.derivation import Derivation
+from voxlate.strict import StrictModel
 
 sys.path.insert(0, str(DOCS))
 RUN_PAGES = [page for page in PAGES if examples(page)]
@@ -30,6 +31,7 @@ MODELS = (
     "Search",
     "Range",
 )
+SCHEMA = {**vars(config), **vars(search_options)}
 FIRST_LIGHT = DOCS / "learn" / "first-light.md"
 
 
@@ -82,7 +84,7 @@ def test_files_page_is_complete(workspace: Path) -> None:
 def test_recipe_page_shows_every_model() -> None:
     page = (DOCS / "look-up" / "recipe.md").read_text(encoding="utf-8")
     assert [model for model in (*MODELS, "Derivation") if f"{{recipe-fields}} {model}\n" not in page] == []
-    defined = {n for n, m in vars(config).items() if isinstance(m, type) and issubclass(m, config.StrictModel)}
+    defined = {n for n, m in SCHEMA.items() if isinstance(m, type) and issubclass(m, StrictModel)}
     assert defined - {"StrictModel"} == set(MODELS)
 
 
@@ -90,10 +92,10 @@ def test_every_recipe_field_has_a_meaning() -> None:
     from meanings import MEANINGS
     from tables import meaning
 
-    fields = [(model, name) for model in MODELS for name in getattr(config, model).model_fields]
+    fields = [(model, name) for model in MODELS for name in SCHEMA[model].model_fields]
     assert all(meaning(model, name) for model, name in fields)
     assert all(meaning("Derivation", name) for name in Derivation.model_fields)
-    undescribed = {f"{m}.{n}" for m, n in fields if not getattr(config, m).model_fields[n].description}
+    undescribed = {f"{m}.{n}" for m, n in fields if not SCHEMA[m].model_fields[n].description}
     assert set(MEANINGS) == undescribed
 
 

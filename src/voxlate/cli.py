@@ -98,6 +98,9 @@ def train(
     target: Target = None,
     settings: Settings = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")] = False,
+    folds: Annotated[
+        int | None, typer.Option(help="Train so many times with other cases to validate on: an ensemble.", min=2)
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and a forecast, train nothing.")] = False,
 ) -> None:
     """Train a recipe on a data set."""
@@ -108,7 +111,15 @@ def train(
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, report=watch.stage)
         else:
-            run = verbs.train(data, recipe=resolved, out=out, resume=resume, report=watch.stage, observers=(watch,))
+            run = verbs.train(
+                data,
+                recipe=resolved,
+                out=out,
+                resume=resume,
+                folds=folds,
+                report=watch.stage,
+                observers=(watch,),
+            )
     if dry_run:
         from voxlate.cohort import SHARE_FIELDS
 
@@ -116,7 +127,7 @@ def train(
         _print_rows("Split: subjects, and their share of the part", SHARE_FIELDS, forecast.shares)
         _print_rows("Forecast", ("what", "expected"), forecast.rows())
     else:
-        _console().print(f"Model: {run / 'bundle'}")
+        _console().print(f"Model: {run if folds else run / 'bundle'}")
 
 
 @app.command()
@@ -320,7 +331,8 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
-    logging.getLogger("voxlate.training.train").setLevel(logging.INFO)
+    for name in ("voxlate.training.train", "voxlate.verbs.learning"):
+        logging.getLogger(name).setLevel(logging.INFO)
     try:
         app(standalone_mode=True)
     except StoppedError as error:

@@ -59,6 +59,8 @@ class SplitOptions(StrictModel):
 
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
     stratify: tuple[str, ...] = ()
+    folds: int | None = Field(None, ge=2, description="parts of the development cases that take turns to validate")
+    fold: int = Field(0, ge=0, description="which of them validates, counted from 0")
     seed: int | None = Field(None, ge=0, lt=2**32)
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
@@ -68,6 +70,8 @@ class SplitOptions(StrictModel):
     def _fractions_sum_to_one(self) -> Self:
         if min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-6:
             raise ValueError("fractions of train, validation and test must be positive and sum to 1")
+        if self.fold and self.fold >= (self.folds or 1):
+            raise ValueError("fold must be below folds")
         return self
 
 
@@ -291,7 +295,7 @@ def _parted(text: str, sign: str) -> list[str]:
     """The parts of a short form, ``bce+dice`` say."""
     parts = [part.strip() for part in text.split(sign)]
     if not all(parts) or (len(set(parts)) < len(parts) and sign == "+"):
-        raise ValueError(f"parts that differ, with {sign} between them")
+        raise ValueError(f"a short form has parts that differ, with {sign} between them, not {text!r}")
     return parts
 
 

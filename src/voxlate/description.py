@@ -51,9 +51,9 @@ def _version(package: str) -> str | None:
 
 
 def _model(path: Path) -> dict[str, Any]:
-    from voxlate.bundle import read_bundle
+    from voxlate.ensemble import is_ensemble, read_members, read_model
 
-    bundle = read_bundle(path)
+    bundle = read_model(path)
     return {
         "name": bundle.recipe.name,
         "paper": bundle.recipe.paper,
@@ -65,6 +65,7 @@ def _model(path: Path) -> dict[str, Any]:
         "window": bundle.recipe.window.in_words,
         "trained_on_cases": bundle.fingerprint.cases,
         "scores": dict(bundle.scores),
+        **({"members": [member.digest for member in read_members(path)]} if is_ensemble(path) else {}),
     }
 
 

@@ -11,6 +11,9 @@ other subjects are parted in proportion over the parts that no list names:
   (doi 10.1007/978-3-642-23808-6_10), with exchanges in place of their greedy pass. A subject without a value counts
   under the value ``unknown``.
 
+With ``folds`` the subjects that train or validate are dealt anew: into so many folds, of which one validates and the
+others train. The test cases stay, and lists are kept.
+
 A split may have no case in validation (explicit lists, or fewer than three subjects); a warning is logged, and the
 trainer then validates on the training cases. If a list is given for every part, cases in none of them are in no part.
 """
@@ -62,6 +65,8 @@ def split_cohort(cohort: Cohort, options: SplitOptions, *, seed: int) -> dict[st
         parts |= {subject: PARTS[part] for subject, part in zip(rest, chosen, strict=True)}
     elif rest:
         logger.warning("%d subjects are in no list, and no part is left for them: they are not used", len(rest))
+    if options.folds is not None:
+        parts |= _folded([subject for subject in rest if parts.get(subject) in PARTS[:2]], subjects, options, seed=seed)
     of_case = {case.id: part for subject, part in parts.items() for case in subjects[subject]}
     _warn_of_empty(of_case)
     return {case.id: of_case[case.id] for case in cohort.cases if case.id in of_case}
@@ -90,6 +95,27 @@ def part_sizes(subjects: int, fractions: Sequence[float]) -> tuple[int, int, int
             sizes[part] = 1
     train, validation, test = (int(size) for size in sizes)
     return train, validation, test
+
+
+def _folded(
+    development: Sequence[str], subjects: Mapping[str, Sequence[Case]], options: SplitOptions, *, seed: int
+) -> dict[str, str]:
+    """Subjects dealt into folds after a seeded shuffle, those of one value of ``stratify`` one after the other."""
+    folds = options.folds or 1
+    if len(development) < folds:
+        raise CohortError(
+            f"at least {folds} subjects for training and validation",
+            came=str(len(development)),
+            where="plan.split.folds",
+            remedy="Ask for fewer folds, or add cases.",
+        )
+    shuffled = [development[place] for place in np.random.default_rng([seed, folds]).permutation(len(development))]
+
+    def values(subject: str) -> list[str]:
+        return [subjects[subject][0].attributes.get(name, UNKNOWN) for name in options.stratify]
+
+    dealt = sorted(shuffled, key=values)
+    return {subject: PARTS[int(place % folds == options.fold)] for place, subject in enumerate(dealt)}
 
 
 def _subjects(cohort: Cohort) -> dict[str, list[Case]]:

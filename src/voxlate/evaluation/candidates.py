@@ -18,6 +18,7 @@ from voxlate.cohort.synthetic import scans_only
 from voxlate.config import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
+from voxlate.ensemble import ENSEMBLE
 from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import MODEL, Model, load_model
 from voxlate.io import read_provenance, read_volume
@@ -191,7 +192,9 @@ def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
     cohort = scans_only(index_cohort(data))
     if not path.is_dir():
         raise UsageError("a model or a folder of translated images", came=str(path), remedy="Give one that exists.")
-    is_model = any(file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST))
+    is_model = any(
+        file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST, path / ENSEMBLE)
+    )
     candidate: Candidate = ModelCandidate.load(path) if is_model else FolderCandidate.load(path, cohort)
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)

@@ -23,6 +23,7 @@ from voxlate.metrics import (
     detect,
 )
 from voxlate.metrics.metric import Mask
+from voxlate.volume import extent
 
 Labels = NDArray[Any]
 Classes = Mapping[str, Sequence[int]]
@@ -146,14 +147,23 @@ def _all_values(classes: Classes) -> tuple[int, ...]:
 
 
 def _measure(found: Mask, truth: Mask, *, mask: Mask, spacing_mm: Sequence[float]) -> dict[str, tuple[float, str]]:
-    """From a metric to its value and unit; lesions are counted once for all six numbers of detection."""
-    values = {
-        name: (metric(found, truth, mask=mask, data_range=1.0), "1") for name, metric in SEGMENTATION_METRICS.items()
-    }
+    """From a metric to its value and unit.
+
+    Lesions are counted once for all six numbers of detection. Where both sets have voxels, only their box is looked at,
+    which changes nothing but accuracy: that counts the background too.
+    """
+    sets = found & mask, truth & mask
+    box = extent(sets[0] | sets[1]) if all(part.any() for part in sets) else None
+    near = (found, truth, mask) if box is None else (sets[0][box], sets[1][box], mask[box])
+    values: dict[str, tuple[float, str]] = {}
+    for name, metric in SEGMENTATION_METRICS.items():
+        prediction, reference, counted = (found, truth, mask) if name == "accuracy" else near
+        values[name] = metric(prediction, reference, mask=counted, data_range=1.0), "1"
     for name, surface in SURFACE_METRICS.items():
-        value = surface(found, truth, mask=mask, data_range=1.0, spacing_mm=spacing_mm)
+        value = surface(*near[:2], mask=near[2], data_range=1.0, spacing_mm=spacing_mm)
         values[name] = value, surface.unit()
-    return values | {name: (value, "1") for name, value in _detection(detect(found, truth, mask=mask)).items()}
+    lesions = detect(*near[:2], mask=near[2])
+    return values | {name: (value, "1") for name, value in _detection(lesions).items()}
 
 
 def _detection(lesions: Detection | None) -> dict[str, float]:

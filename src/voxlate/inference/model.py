@@ -16,8 +16,9 @@ from voxlate.cohort import Case
 from voxlate.config import Reading, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import lacking
+from voxlate.ensemble import is_ensemble, joined, read_members
 from voxlate.errors import BundleError, UsageError
-from voxlate.inference.predict import MultiViewPredictor, Predictor, predictor
+from voxlate.inference.predict import EnsemblePredictor, MultiViewPredictor, Predictor, predictor
 from voxlate.io import file_digest
 from voxlate.methods.arithmetic import channels_last, pick_device
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
@@ -38,7 +39,7 @@ class Model:
     """
 
     bundle: Bundle
-    predict: Predictor | MultiViewPredictor
+    predict: Predictor | MultiViewPredictor | EnsemblePredictor
     name: str
 
     @property
@@ -114,13 +115,21 @@ class Model:
 
 
 def load_model(path: Path, *, device: torch.device | None = None) -> Model:
-    """Checks a bundle and builds its networks in evaluation mode, computing in float32.
+    """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode, computing in float32.
 
     Raises:
-        BundleError: If the bundle is refused, or its weights do not fit its recipe.
+        BundleError: If a bundle is refused, or its weights do not fit its recipe.
     """
-    bundle = read_bundle(path)
     device = device or pick_device()
+    if is_ensemble(path):
+        members = read_members(path)
+        predictors = tuple(_predictor(member, device) for member in members)
+        return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name)
+    bundle = read_bundle(path)
+    return Model(bundle, _predictor(bundle, device), name=bundle.recipe.name)
+
+
+def _predictor(bundle: Bundle, device: torch.device) -> Predictor | MultiViewPredictor:
     translator = build_translator(bundle.recipe, bundle.plan)
     if isinstance(translator, torch.nn.Module):
         try:
@@ -133,8 +142,7 @@ def load_model(path: Path, *, device: torch.device | None = None) -> Model:
                 remedy="The bundle was put together from two models; get it again.",
             ) from error
         translator = channels_last(translator.to(device).eval())
-    predict = predictor(bundle.recipe, translator, device=device, precision="fp32")
-    return Model(bundle, predict, name=bundle.recipe.name)
+    return predictor(bundle.recipe, translator, device=device, precision="fp32")
 
 
 def load_models(path: Path, *, device: torch.device | None = None) -> list[Model]:
@@ -154,4 +162,4 @@ def load_models(path: Path, *, device: torch.device | None = None) -> list[Model
 
 
 def _is_model(path: Path) -> bool:
-    return any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))
+    return is_ensemble(path) or any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))

@@ -176,6 +176,27 @@ class MultiViewPredictor:
         return self.combination([predictions[name] for name in self.views], mask)
 
 
+@dataclass(frozen=True)
+class EnsemblePredictor:
+    """Several predictors whose predictions are averaged before they are decoded.
+
+    Attributes:
+        members: Of one recipe and plan.
+    """
+
+    members: tuple[Predictor | MultiViewPredictor, ...]
+
+    def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """As ``Predictor``: the mean of what the members predict, of a segmentation of their probabilities."""
+        total: NDArray[np.float32] | None = None
+        for member in self.members:
+            found = member.stitched(sources, mask) if isinstance(member, Predictor) else member(sources, mask)
+            total = found.copy() if total is None else np.add(total, found, out=total)
+        mean = np.float32(1 / len(self.members)) * np.asarray(total)
+        first = self.members[0]
+        return first.decode(mean) if isinstance(first, Predictor) else mean
+
+
 def predictor(
     recipe: Recipe, method: Translator | Trainable, *, device: torch.device, precision: Precision
 ) -> Predictor | MultiViewPredictor:

@@ -36,6 +36,7 @@ from voxlate.reporting.words import interval_words, meaning, metric_title, numbe
 
 ProgressReport = Callable[[str, int, int], None]
 WORST = 3
+NAMED = 8
 _IN_TERMINAL = ("dice", "hd95", "recall", "precision", "detection_f1")
 
 
@@ -49,6 +50,7 @@ class _Task:
     known: bool
     region: str
     target: str
+    moved: Sequence[str] = ()
 
     @property
     def what(self) -> str:
@@ -66,6 +68,7 @@ class _Keeper:
     experiment: Experiment
     region: str
     slices: dict[str, AttemptSlice] = field(default_factory=dict)
+    moved: list[str] = field(default_factory=list)
 
     def __call__(self, attempt: Attempt) -> None:
         segmenter, other = self.experiment.segmenter, self.experiment.other
@@ -75,6 +78,7 @@ class _Keeper:
             found[arm] = members(labels, values_of(self.region, who.classes))
         true = members(attempt.truth, values_of(self.region, segmenter.truth_classes))
         self.slices[attempt.case_id] = take_slice(attempt, true=true, found=found)
+        self.moved += [attempt.case_id] * attempt.foreground_moved
 
 
 def evaluate_task(
@@ -124,6 +128,7 @@ def evaluate_task(
             known=all(one.seen(scored) is not None for one in (segmenter, other) if one is not None),
             region=region,
             target=get_contrast(experiment.target).title,
+            moved=keep.moved,
         )
         return _write(about, scores, keep.slices, failed=failed, out=out)
 
@@ -134,6 +139,7 @@ def _write(
     summary = summarise_task(scores, region=about.region)
     summary["arms"] = {arm: text for arm, text in _arms(about).items() if arm in about.experiment.arms}
     summary["seen"] = dict(about.seen)
+    summary["foreground_moved"] = list(about.moved)
     sentence = judge_task(
         summary, Subject(about.target, about.what, about.region, filled=about.experiment.other is None)
     )
@@ -179,7 +185,7 @@ def _page(
         ],
         figures=[embed(illustration) for illustration in figures.values()],
         arms_in_words=" ".join(f"{arm}: {text}." for arm, text in summary["arms"].items()),
-        arm_tables=arm_tables(summary, scores, target=about.target),
+        arm_tables=arm_tables(summary, scores, target=about.target, filled=other is None),
         comparison_tables=pair_tables(summary, target=about.target),
         score_tables=score_tables(summary),
         glossary=[
@@ -207,11 +213,14 @@ def _arms(about: _Task) -> dict[str, str]:
 
 def _warnings(about: _Task, summary: Mapping[str, Any]) -> list[str]:
     """What a reader must know before the numbers."""
-    found = [
-        f"The {who} was trained or chosen on {', '.join(ids)}: on {'this case' if len(ids) == 1 else 'these cases'} "
-        "the numbers do not say how it does on new ones."
-        for who, ids in about.seen.items()
-    ]
+    found = _seen_in_words(about.seen)
+    if about.moved:
+        found.append(
+            f"In {len(about.moved)} of {len(about.cases)} cases the segmenter takes another part of the image for "
+            f"foreground where {about.target} is synthetic, because a synthetic image has an empty background. It then "
+            "sees what it was never trained on, and may lose for that reason alone. Train it with plan.mask: otsu, or "
+            f"with a real contrast as plan.reference in place of {about.target}, and evaluate again."
+        )
     if not about.known:
         found.append("A program does not tell which cases it was trained on; on those it flatters the real image.")
     if WITHOUT not in about.experiment.arms:
@@ -231,6 +240,22 @@ def _warnings(about: _Task, summary: Mapping[str, Any]) -> list[str]:
             f"The segmenter is a poor judge: even with the real images its mean Dice is {number(real['mean'])}."
         )
     return found
+
+
+def _seen_in_words(seen: Mapping[str, list[str]]) -> list[str]:
+    """A sentence for each set of cases that model or segmenters were trained on; long lists are cut."""
+    by_cases: dict[tuple[str, ...], list[str]] = {}
+    for who, ids in seen.items():
+        by_cases.setdefault(tuple(ids), []).append(f"the {who}")
+    sentences = []
+    for cases, known in by_cases.items():
+        text = " and ".join(known)
+        rest = f" and {len(cases) - NAMED} more (see summary.json)" if len(cases) > NAMED else ""
+        sentences.append(
+            f"{text[:1].upper()}{text[1:]} {'was' if len(known) == 1 else 'were'} trained or chosen on "
+            f"{', '.join(cases[:NAMED])}{rest}: there the numbers do not say how well it works on new cases."
+        )
+    return sentences
 
 
 def _illustrate(about: _Task, scores: Sequence[Score], slices: Mapping[str, AttemptSlice]) -> dict[str, Illustration]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
-from voxlate.evaluation.task import ARMS, TRUTH
+from voxlate.evaluation.task import ARMS, SYNTHETIC, TRUTH, WITHOUT
 from voxlate.evaluation.usefulness import PAIRS
 from voxlate.evaluation.verdict import find_row
 from voxlate.reporting.tables import Cell, Column, Row, Table, region_title
@@ -27,13 +27,14 @@ def arm_titles(target: str) -> dict[str, str]:
     return dict(zip(ARMS, (f"real {target}", f"synthetic {target}", f"without {target}"), strict=True))
 
 
-def arm_tables(summary: Summary, scores: Sequence[Score], *, target: str) -> list[Table]:
+def arm_tables(summary: Summary, scores: Sequence[Score], *, target: str, filled: bool = False) -> list[Table]:
     """A table per region: arms down, what a clinician asks for across.
 
     Args:
         summary: As ``summarise_task`` gives it.
         scores: That it was made from.
         target: Title of the contrast that is synthetic.
+        filled: Whether an empty image stood in its place in the arm without it.
     """
     columns = [Column(_title(name), f"{arrow(name)} {direction(name)}", name) for name in _SHOWN]
     columns += [Column("Lesions", "found / missed / invented"), Column("Volume (ml)", "as it was found")]
@@ -45,7 +46,8 @@ def arm_tables(summary: Summary, scores: Sequence[Score], *, target: str) -> lis
             if measured[0] is not None:
                 cells = [_mean(row) for row in measured]
                 cells += [_lesions(scores, arm, region), _volume(summary, arm, region)]
-                rows.append(Row(title, "", "model" if arm == "synthetic" else "baseline", tuple(cells)))
+                below = "an empty image in its place" if filled and arm == WITHOUT else ""
+                rows.append(Row(title, below, "model" if arm == SYNTHETIC else "baseline", tuple(cells)))
         true = _volume(summary, TRUTH, region)
         lesions = _lesions(scores, ARMS[0], region, truth=True)
         rows.append(Row("in truth", "", "baseline", (Cell(""), Cell(""), lesions, true)))

@@ -129,7 +129,8 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     split = split_cohort(cohort, options, seed=recipe.training.seed if options.seed is None else options.seed)
     if check:
         _refuse_faults(cohort, recipe, split, report)
-    training = [case for case in cohort.cases if split[case.id] == "train"]
+    learned_from = ("train",) if options.folds is None else ("train", "validation")  # alike in every fold
+    training = [case for case in cohort.cases if split[case.id] in learned_from]
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
     contrasts = (*recipe.source, recipe.target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from voxlate.config import Recipe, load_recipe
 from voxlate.plainyaml import parse_listed
 from voxlate.verbs.progress import ProgressReport, silent
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from voxlate.training.forecast import Forecast
@@ -50,10 +53,20 @@ def train(
     recipe: str | Path | Recipe,
     out: str | Path,
     resume: bool = False,
+    folds: int | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
 ) -> Path:
     """Trains a recipe on a data set; the run's folder holds log, checkpoints, figures and the bundle.
+
+    Args:
+        data: A data set.
+        recipe: A recipe by name, file or value.
+        out: The run's folder; of several folds that of the ensemble, which is used like a run.
+        resume: Go on with what is there.
+        folds: Train so many times, each time with another part of the development cases to validate on.
+        report: Called with a stage and how much of it is done.
+        observers: Who watches steps and validations.
 
     Raises:
         VoxlateError: If the data set or the recipe is refused, or training cannot go on.
@@ -65,6 +78,10 @@ def train(
 
     resolved = resolve_recipe(recipe)
     folder = Path(out)
+    if folds is not None:
+        return _train_folds(
+            Path(data), resolved, folder, folds=folds, resume=resume, report=report, observers=observers
+        )
     watchers = (*observers, FigureDrawer(folder / "figures", resolved), *_tensorboard(folder, resolved))
     train_run(Path(data), resolved, folder, resume=resume, observers=watchers, report=report)
     FigureDrawer(folder / "figures", resolved).finish(folder / "log.jsonl")
@@ -116,6 +133,31 @@ def tune(
         publish=publish,
         report=report,
     )
+
+
+def _train_folds(
+    data: Path,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    folds: int,
+    resume: bool,
+    report: ProgressReport,
+    observers: Sequence[Observer],
+) -> Path:
+    from voxlate.ensemble import read_members, write_cross_validation
+    from voxlate.reporting.training import FigureDrawer
+    from voxlate.training.folds import train_folds
+    from voxlate.training.run import RunFolder
+
+    def watch(run: RunFolder, asked: Recipe) -> tuple[Observer, ...]:
+        return (*observers, FigureDrawer(run.figures, asked))
+
+    runs = train_folds(data, recipe, folder, folds=folds, resume=resume, watch=watch, report=report)
+    for run in runs:
+        FigureDrawer(run.figures, recipe).finish(run.log)
+    logger.info(write_cross_validation(folder, read_members(folder)))
+    return folder
 
 
 def searched_with(*, sampler: str | None, grid: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""The experiment grid: short forms, sources on the same cases, two tables, and silence that is called by its name."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import voxlate
+from voxlate.config import Recipe, parse_recipe
+from voxlate.errors import CohortError, UsageError
+from voxlate.reporting.grid import Setting, grid_tables, say_nothing_found
+from voxlate.training.journal import read_log
+from voxlate.training.tuning.candidates import load_candidates
+from voxlate.training.tuning.space import own_values, resolve_search
+from voxlate.verbs import searched_with
+
+RECIPE: dict[str, Any] = {
+    "name": "grid",
+    "source": "t1c+flair",
+    "target": "labels",
+    "plan": {"mask": "nonzero"},
+    "window": {"kind": "patches", "size": "16x16x16", "overlap": 0},
+    "method": {"name": "segmentation", "classes": "each", "network": {"name": "unet", "channels": "auto"}},
+    "loss": "bce+dice",
+    "training": {"epochs": 2, "epoch_samples": 2, "batch_size": 2, "monitor": "f1", "validate_every": 1},
+    "search": {"metric": "f1"},
+}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("grid") / "cohort"
+    voxlate.phantom(folder, cases=4, seed=3, size=32, contrasts=["t1c", "flair"])
+    return folder
+
+
+def make(*grid: str) -> Recipe:
+    return parse_recipe({**RECIPE}, where="test").with_overrides(searched_with(sampler=None, grid=grid))
+
+
+def test_short_forms_are_what_they_stand_for() -> None:
+    recipe = make()
+    assert recipe.source == ("t1c", "flair")
+    assert recipe.loss == {"bce": 1.0, "dice": 1.0}
+    assert recipe.window.size == (16, 16, 16)
+    for field, value in (("loss", "bce+"), ("loss", "bce+bce"), ("source", "+t1"), ("window.size", "16xx16")):
+        with pytest.raises(UsageError, match=rf"parts that differ.*{re.escape(value)}"):
+            recipe.with_overrides({field: value})
+
+
+def test_the_recipes_own_values_are_found_among_short_forms() -> None:
+    recipe = resolve_search(make("loss=bce,bce+dice", "source=flair,t1c+flair", "window.size=16x16x16,8x8x8"))
+    assert own_values(recipe) == {"loss": "bce+dice", "source": "t1c+flair", "window.size": "16x16x16"}
+    assert own_values(resolve_search(make("loss=bce,iou"))) is None
+
+
+@pytest.mark.parametrize(
+    ("grid", "came"),
+    [
+        ("loss=l1,bce", "losses of segmentations"),
+        ("source=t1c,colour", "colour"),
+        ("plan.grids=rigid,refuse", "decides what they are compared on"),
+        ("method.network.depth=3,4", "depth"),
+        ("loss", "a.b=v1,v2"),
+        ("loss=", "a.b=v1,v2"),
+    ],
+)
+def test_values_that_make_no_recipe_are_refused(grid: str, came: str) -> None:
+    with pytest.raises(UsageError, match=came):
+        resolve_search(make(grid))
+
+
+def test_a_metric_of_images_is_no_metric_of_a_segmentation() -> None:
+    with pytest.raises(UsageError, match=r"metric of what the method segmentation gives.*got mae"):
+        resolve_search(make("loss=bce,dice").with_overrides({"search.metric": "mae"}))
+
+
+def test_sources_are_compared_on_the_same_cases(cohort: Path, tmp_path: Path) -> None:
+    recipe = make("source=flair,t1c+flair")
+    assert len(load_candidates(cohort, recipe).cases) == 4
+    for case in cohort.iterdir():
+        if case.is_dir():
+            (tmp_path / case.name).mkdir()
+            for file in case.glob("*.nii.gz"):
+                if not (case.name.endswith("00002-000") and "t1c" in file.name):
+                    (tmp_path / case.name / file.name).symlink_to(file)
+    with pytest.raises(CohortError, match=r"Phantom-00002-000.*same cases.*got 4 for flair"):
+        load_candidates(tmp_path, recipe)
+
+
+def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: Path) -> None:
+    tuning = voxlate.tune(cohort, recipe=make("loss=bce,dice", "source=flair,t1c"), out=tmp_path)
+    assert len(tuning.rows) == 4, "the whole grid is tried without a budget"
+    assert set(tuning.tables) == {"Training", "Validation"}
+    fields, rows = tuning.tables["Validation"]
+    assert fields == ("setting", "epoch", "loss", "accuracy", "P", "R", "F1")
+    assert {row[0] for row in rows} == {"bce, flair", "bce, t1c", "dice, flair", "dice, t1c"}
+    assert {row[1].split()[1] for row in rows} <= {"B", "F", "BF"}
+    logs = {run: read_log(run / "log.jsonl") for run in (tmp_path / "trials").iterdir()}
+    validations = [row["validation"]["train_loss"] for log in logs.values() for row in log if "validation" in row]
+    with (tmp_path / "grid_training.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert sorted(float(line["loss"]) for line in lines) == sorted(validations)
+    assert {line["epoch"] for line in lines} == {"1", "2"}
+    assert (tmp_path / "figures" / "grid_curves.png").stat().st_size > 10_000
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("dice, flair") >= 2
+    assert "The experiment grid" in page
+
+
+def test_accuracy_without_recall_is_called_what_it_is() -> None:
+    def setting(name: str, *, accuracy: float, recall: float) -> Setting:
+        metrics = {"loss": 0.1, "accuracy": accuracy, "precision": 0.0, "recall": recall, "f1": recall}
+        return Setting(name, (1.0, 2.0), (metrics, {**metrics, "recall": 0.5}), best=0)
+
+    silent, poor, good = (
+        setting("silent", accuracy=0.993, recall=0.0),
+        setting("poor", accuracy=0.5, recall=0.0),
+        setting("good", accuracy=0.99, recall=0.4),
+    )
+    assert say_nothing_found([silent, poor, good]).startswith("1 of 3 settings found nothing that is labelled")
+    assert "0.993 or more" in say_nothing_found([silent])
+    assert say_nothing_found([poor, good]) == ""
+    rows = grid_tables([silent])["Validation"][1]
+    assert [row[1] for row in rows] == ["1 B", "2 F"]
