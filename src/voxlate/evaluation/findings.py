@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation import Classes, class_regions, whole
-from voxlate.evaluation.verdict import find_row, judge
+from voxlate.evaluation.segmentation import ANY_LABEL, Classes, class_regions, whole
+from voxlate.evaluation.verdict import Verdict, find_row, judge
 from voxlate.inference.model import MODEL
 
 FLATTERING = 0.9
@@ -63,8 +64,23 @@ def judge_segmentation(
     sentences.append(f"On {'one' if n == 1 else n} {cases} case{'' if n == 1 else 's'} the mean Dice is {each}.")
     if main in known:
         sentences.append(_surfaces_and_lesions(summary, scores, main))
-    against = judge(summary, metric="dice", region=main, cases=cases, rule=SEGMENTATION_RULE)
-    return " ".join([*sentences, against.sentence.replace("lookup", "intensity lookup")])
+    return " ".join([*sentences, judge_against_intensity(summary, region=main, cases=cases).sentence])
+
+
+def judge_against_intensity(
+    summary: Mapping[str, Any], *, region: str, method: str = MODEL, cases: str = "held-out"
+) -> Verdict:
+    """Whether the Dice of a method is higher than that of intensity alone.
+
+    Args:
+        summary: As ``summarise`` gives it.
+        region: The region that holds all labels.
+        method: The method to judge.
+        cases: What the cases are.
+    """
+    verdict = judge(summary, method=method, metric="dice", region=region, cases=cases, rule=SEGMENTATION_RULE)
+    told = verdict.sentence.replace(" lookup", " intensity lookup").replace(f"in the {ANY_LABEL}", f"of {ANY_LABEL}")
+    return replace(verdict, sentence=told)
 
 
 def count_lesions(scores: Sequence[Score], *, region: str, method: str = MODEL) -> tuple[int, int, int]:

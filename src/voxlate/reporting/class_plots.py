@@ -39,7 +39,7 @@ def draw_classes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
     plots = [plot for plot in plots if plot[1]]
     if not plots:
         raise UsageError("scores of classes", came="none", remedy="Evaluate the cases first.")
-    figure = canvas.new_figure(height_mm=78.0)
+    figure = canvas.new_figure(height_mm=82.0)
     axes = np.ravel(figure.subplots(1, len(plots), squeeze=False))
     for place, (metric, values, unit) in zip(axes, plots, strict=True):
         names = {name: "\n".join(textwrap.wrap(canvas.legible(name, longest=30), width=12)) for name in values}
@@ -48,9 +48,9 @@ def draw_classes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
             place.set_ylim(-0.04, 1.04)
         else:
             _fit_distances(place, [value for cases in values.values() for value in cases.values()])
-    figure.subplots_adjust(left=0.06, right=0.985, bottom=0.24, top=0.86, wspace=0.2)
+    figure.subplots_adjust(left=0.06, right=0.985, bottom=0.27, top=0.86, wspace=0.2)
     told = legend([values for _, values, _ in plots])
-    told += " HD95 where either is empty: the image's diagonal." if "hd95" in metrics else ""
+    told += "\nHD95 where either is empty: the diagonal of the image." if "hd95" in metrics else ""
     figure.text(0.008, 0.02, told, color=canvas.MUTED)
     return figure
 

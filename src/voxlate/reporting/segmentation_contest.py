@@ -11,13 +11,13 @@ from voxlate._version import __version__
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.candidates import ModelCandidate
-from voxlate.evaluation.findings import SEGMENTATION_RULE, nothing_found
+from voxlate.evaluation.findings import judge_against_intensity, nothing_found
 from voxlate.evaluation.scores import BASELINES, Score, extremes
 from voxlate.evaluation.segmentation import Classes, class_regions, whole
 from voxlate.evaluation.segmenting import classes_of, segment_case
 from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_summary
 from voxlate.evaluation.variants import by_seed, mean_over_seeds
-from voxlate.evaluation.verdict import find_row, judge
+from voxlate.evaluation.verdict import find_row
 from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_bytes, write_text
 from voxlate.reporting.boxes import draw_box_plots
@@ -110,11 +110,9 @@ def _verdict(summary: Summary, variants: Sequence[str], *, region: str, silent: 
     if not known:
         return "Nothing can be said: no held-out case has a label, true or found."
     best = max(known, key=lambda name: float(known[name]))
-    verdicts = {
-        name: judge(summary, method=name, metric="dice", region=region, rule=SEGMENTATION_RULE) for name in known
-    }
+    verdicts = {name: judge_against_intensity(summary, region=region, method=name) for name in known}
     beating = sum(verdict.beats for verdict in verdicts.values())
-    told = verdicts[best].sentence.removeprefix("The ").replace(" lookup", " intensity lookup")
+    told = verdicts[best].sentence.removeprefix("The ")
     count = f"{beating} of {len(known)} recipes beat intensity lookup."
     return " ".join([f"Of {len(known)} recipes {best} has the highest Dice of {region}.", told, count, *silent])
 
