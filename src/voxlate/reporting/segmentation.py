@@ -102,7 +102,7 @@ def evaluate_segmentation(
         )
         refused = {case for case, _ in failed}
         subject = _Subject(candidate, classes, [case for case in cases if case.id not in refused], path)
-        illustrations = {**_illustrate(subject, scores, panels), **figures_of_training(path)}
+        illustrations = {**_illustrate(subject, scores, panels), **figures_of_training(path, labels=True)}
         return _write(subject, scores, illustrations, failed=failed, out=out)
 
 
@@ -160,6 +160,7 @@ def _page(
 ) -> str:
     plan, candidate = subject.candidate.plan, subject.candidate
     sources = ", ".join(get_contrast(name).title for name in plan.source)
+    title = f"{get_contrast(plan.target).title} in {sources}"
     of_dice = {**summary, "rows": [row for row in summary["rows"] if row["metric"] == "dice"]}
     against = [row for row in summary["rows"] if row["metric"] in _COMPARED and row["region"] == subject.main]
     gap = gap_of_run(subject.path)
@@ -167,7 +168,7 @@ def _page(
     return render_page(
         "segmentation.html.j2",
         report={
-            "title": f"{get_contrast(plan.target).title} in {sources}, {candidate.name}",
+            "title": f"{title[:1].upper()}{title[1:]}, {candidate.name}",
             "verdict": summary["answer"],
             "facts": {
                 **candidate.facts,
