@@ -36,9 +36,13 @@ class Threshold:
     trained: tuple[str, ...] | None = ()
     broken: dict[str, Exception] = field(default_factory=dict)
     finish: Callable[[Volume], Volume] = lambda volume: volume
+    foreground: Callable[[Case], float | None] = lambda _case: None
 
     def seen(self, cases: Sequence[Case]) -> list[str] | None:
         return None if self.trained is None else [case.id for case in cases if case.id in self.trained]
+
+    def foreground_ml(self, case: Case) -> float | None:
+        return self.foreground(case)
 
     def segment(self, case: Case, *, missing: str | None = None) -> Volume:
         if case.id in self.broken:
@@ -162,6 +166,15 @@ def test_what_was_found_on_another_grid_is_brought_to_the_truth(tmp_path: Path) 
     attempt = attempt_case(task, cohort.cases[0])
     assert attempt.found["real"].shape == attempt.truth.shape
     assert attempt.found["real"].any()
+
+
+@pytest.mark.parametrize(("synthetic_ml", "moved"), [(1000.0, False), (1150.0, False), (500.0, True), (1300.0, True)])
+def test_another_foreground_in_the_synthetic_image_is_noticed(tmp_path: Path, synthetic_ml: float, moved: bool) -> None:
+    def foreground(case: Case) -> float:
+        return synthetic_ml if "made" in case.paths["flair"].parts else 1000.0
+
+    task, cohort = experiment(tmp_path, segmenter=Threshold(foreground=foreground))
+    assert attempt_case(task, cohort.cases[0]).foreground_moved == moved
 
 
 def test_what_was_found_elsewhere_is_refused() -> None:

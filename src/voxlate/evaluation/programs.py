@@ -191,6 +191,10 @@ class ProgramSegmenter:
         """A program does not tell what it was trained on."""
         del cases
 
+    def foreground_ml(self, case: Case) -> None:
+        """A program does not tell."""
+        del case
+
     def segment(self, case: Case, *, missing: str | None = None) -> Volume:
         """Puts the images into a scratch folder, runs the program and reads what it wrote.
 

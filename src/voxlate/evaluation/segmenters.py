@@ -22,6 +22,7 @@ from voxlate.derivation import files_of
 from voxlate.errors import GeometryError, UsageError
 from voxlate.evaluation.programs import ProgramSegmenter, read_program
 from voxlate.inference.model import Model, load_model
+from voxlate.preprocess.images import read_contrast, read_foreground
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Grid, Volume
@@ -58,6 +59,13 @@ class Segmenter(Protocol):
 
     def seen(self, cases: Sequence[Case]) -> list[str] | None:
         """The ids of the cases that it was trained or chosen on; ``None`` if that is not known."""
+
+    def foreground_ml(self, case: Case) -> float | None:
+        """How much of the case it takes for foreground; ``None`` if it does not tell.
+
+        Raises:
+            VoxlateError: If a file is refused.
+        """
 
     def segment(self, case: Case, *, missing: str | None = None) -> Volume:
         """The label map of a case.
@@ -115,6 +123,13 @@ class BundleSegmenter:
         """Told by the hashes that the bundle keeps."""
         unseen = {case.id for case in self.model.unseen(cases)}
         return [case.id for case in cases if case.id not in unseen]
+
+    def foreground_ml(self, case: Case) -> float:
+        """By the plan's rule, on the image that gives the grid."""
+        plan = self.model.bundle.plan
+        reference = read_contrast(case, plan.reference, reading=plan.reading)
+        mask, _ = read_foreground(case, reference, plan.mask, reading=plan.reading)
+        return float(np.count_nonzero(mask) * np.prod(reference.spacing_mm) / 1000)
 
     def segment(self, case: Case, *, missing: str | None = None) -> Volume:
         """Prepares the case from its files and segments it."""

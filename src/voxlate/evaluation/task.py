@@ -42,6 +42,10 @@ NOT_GIVEN = frozenset({"accuracy", "f1"})
 """Accuracy, since the mask is the whole image and background would decide it; F1, since it is Dice."""
 
 
+SAME_FOREGROUND = 0.2
+"""Relative difference of volume up to which two foregrounds count as the same."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """Who makes the image, who segments, and how it does without the target.
@@ -136,6 +140,9 @@ class Attempt:
             the first image that was left.
         shown: From an arm to the contrast of that image.
         spacing_mm: Spacing along i, j, k.
+        foreground_moved: Whether the segmenter takes another part of the synthetic image for foreground than of the
+            real one, by more than ``SAME_FOREGROUND``. It then sees the case prepared in another way, and may lose for
+            that reason alone.
     """
 
     case_id: str
@@ -144,6 +151,7 @@ class Attempt:
     images: Mapping[str, Array]
     shown: Mapping[str, str]
     spacing_mm: tuple[float, float, float]
+    foreground_moved: bool = False
 
 
 def attempt_case(experiment: Experiment, case: Case) -> Attempt:
@@ -170,6 +178,7 @@ def attempt_case(experiment: Experiment, case: Case) -> Attempt:
         images={arm: _image(path, shown[arm], grid) for arm, path in files.items()},
         shown=shown,
         spacing_mm=grid.spacing_mm,
+        foreground_moved=_moved(segmenter.foreground_ml(case), segmenter.foreground_ml(replaced)),
     )
 
 
@@ -231,6 +240,12 @@ def score_task(
             remedy="Repair the data set or the segmenter.",
         )
     return scores, failed
+
+
+def _moved(real_ml: float | None, synthetic_ml: float | None) -> bool:
+    if real_ml is None or synthetic_ml is None:
+        return False
+    return abs(synthetic_ml - real_ml) > SAME_FOREGROUND * real_ml
 
 
 def _image(path: Path, name: str, grid: Grid) -> Array:

@@ -50,6 +50,7 @@ class _Task:
     known: bool
     region: str
     target: str
+    moved: Sequence[str] = ()
 
     @property
     def what(self) -> str:
@@ -67,6 +68,7 @@ class _Keeper:
     experiment: Experiment
     region: str
     slices: dict[str, AttemptSlice] = field(default_factory=dict)
+    moved: list[str] = field(default_factory=list)
 
     def __call__(self, attempt: Attempt) -> None:
         segmenter, other = self.experiment.segmenter, self.experiment.other
@@ -76,6 +78,7 @@ class _Keeper:
             found[arm] = members(labels, values_of(self.region, who.classes))
         true = members(attempt.truth, values_of(self.region, segmenter.truth_classes))
         self.slices[attempt.case_id] = take_slice(attempt, true=true, found=found)
+        self.moved += [attempt.case_id] * attempt.foreground_moved
 
 
 def evaluate_task(
@@ -125,6 +128,7 @@ def evaluate_task(
             known=all(one.seen(scored) is not None for one in (segmenter, other) if one is not None),
             region=region,
             target=get_contrast(experiment.target).title,
+            moved=keep.moved,
         )
         return _write(about, scores, keep.slices, failed=failed, out=out)
 
@@ -135,6 +139,7 @@ def _write(
     summary = summarise_task(scores, region=about.region)
     summary["arms"] = {arm: text for arm, text in _arms(about).items() if arm in about.experiment.arms}
     summary["seen"] = dict(about.seen)
+    summary["foreground_moved"] = list(about.moved)
     sentence = judge_task(
         summary, Subject(about.target, about.what, about.region, filled=about.experiment.other is None)
     )
@@ -209,6 +214,13 @@ def _arms(about: _Task) -> dict[str, str]:
 def _warnings(about: _Task, summary: Mapping[str, Any]) -> list[str]:
     """What a reader must know before the numbers."""
     found = _seen_in_words(about.seen)
+    if about.moved:
+        found.append(
+            f"In {len(about.moved)} of {len(about.cases)} cases the segmenter takes another part of the image for "
+            f"foreground where {about.target} is synthetic, because a synthetic image has an empty background. It then "
+            "sees what it was never trained on, and may lose for that reason alone. Train it with plan.mask: otsu, or "
+            f"with a real contrast as plan.reference in place of {about.target}, and evaluate again."
+        )
     if not about.known:
         found.append("A program does not tell which cases it was trained on; on those it flatters the real image.")
     if WITHOUT not in about.experiment.arms:
