@@ -24,6 +24,7 @@ from voxlate.reporting.class_plots import draw_classes, draw_volumes
 from voxlate.reporting.findings import Finding, draw_finding, draw_findings
 from voxlate.reporting.gap import draw_gap, gap_in_words
 
+REGIONS = {"whole tumour": [1, 2, 3], "tumour core": [1, 3], "enhancing tumour": [3]}
 CLASSES = {"whole": (1, 2), "core": (2,)}
 
 
@@ -96,6 +97,31 @@ def test_label_maps_on_disk_are_judged_by_every_value(run: Path, cohort: Path, t
     dice = [row["mean"] for row in summary["rows"] if row["method"] == "model" and row["metric"] == "dice"]
     assert dice == [1.0] * 4
     assert "any label" in found.sentence
+
+
+def test_recipes_for_labels_are_compared_by_what_they_find(cohort: Path, tmp_path: Path) -> None:
+    few = {"plan.split.fractions": [0.5, 0.25, 0.25], "training.steps": 1, "training.validate_every": 1}
+    network = {"name": "unet", "channels": "auto"}
+    one, other = (
+        make(name="one", method__network=network),
+        make(name="other", loss={"bce": 1.0}, method__classes=REGIONS),
+    )
+    recipes = [recipe.with_overrides(few) for recipe in (one, other)]
+    found = voxlate.compare(cohort, recipes=recipes, out=tmp_path)
+    assert [row[0] for row in found.rows] == ["intensity lookup", "other", "one"]
+    assert found.fields[:4] == ("method", "Dice", "Dice, tumour core", "Dice, enhancing tumour")
+    assert "2 recipes" in found.sentence
+    assert "identity" not in found.sentence
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} >= {"boxes_whole tumour", "case"}
+    logs = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/seed-0/log.jsonl")}
+    again = voxlate.compare(cohort, recipes=recipes, out=tmp_path)
+    assert again.rows == found.rows
+    assert {path: path.stat().st_mtime_ns for path in logs} == logs, "words and auto are what they came to be"
+
+
+def test_an_ablation_asks_for_the_error_of_an_image(cohort: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="voxlate compare"):
+        voxlate.ablate(cohort, recipe=make(), changes={"loss.bce": 0}, out=tmp_path / "out")
 
 
 def finding(**changes: Any) -> Finding:
@@ -177,7 +203,7 @@ def log(*, ahead: float) -> list[dict[str, Any]]:
 
 def test_the_gap_is_drawn_and_a_large_one_is_said() -> None:
     figure = draw_gap(log(ahead=0.3), best_step=20)
-    assert [axes.get_title("left").strip() for axes in figure.axes] == ["Loss", "Dice", "recall", "precision"]
+    assert [axes.get_title("left").strip() for axes in figure.axes] == ["Loss", "Dice", "Recall", "Precision"]
     for axes in figure.axes:
         validation, training = axes.lines[:2]
         assert validation.get_linestyle() == "-"

@@ -25,6 +25,8 @@ from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.comparison import Comparison
 from voxlate.evaluation.scores import BASELINES, Score
 from voxlate.evaluation.scoring import Failed, score_cases, score_masked_images, score_volumes
+from voxlate.evaluation.segmentation import VOLUME
+from voxlate.evaluation.segmenting import classes_of, is_segmentation, segment_cases
 from voxlate.evaluation.tables import read_scores, write_scores
 from voxlate.evaluation.tomography import score_ct
 from voxlate.inference.model import MODEL
@@ -151,12 +153,24 @@ def _score_run(
     kept = _read_kept(path)
     if kept:
         return kept, []
-    scores, failed = score_cases(candidate, cases, score=partial(_score, names=names), report=report)
+    if is_segmentation(candidate.plan):
+        scores, failed = _score_segmentation(candidate, cases, report=report)
+    else:
+        scores, failed = score_cases(candidate, cases, score=partial(_score, names=names), report=report)
     for old in run.folder.glob("held-out-*.csv"):
         old.unlink()
     if not failed:
         write_scores(scores, path)
     return scores, failed
+
+
+def _score_segmentation(
+    candidate: ModelCandidate, cases: Sequence[Case], *, report: ProgressReport
+) -> tuple[list[Score], list[Failed]]:
+    """Scores of label maps, without volumes, which are better in no direction."""
+    classes = classes_of(candidate, cases)
+    scores, failed = segment_cases(candidate, cases, classes=classes, keep=lambda _case: None, report=report)
+    return [score for score in scores if score.metric != VOLUME], failed
 
 
 def _score(comparison: Comparison, *, names: Mapping[int, str]) -> list[Score]:
@@ -183,7 +197,19 @@ def _digest_of(cases: Sequence[Case], run: VariantRun) -> str:
 
 
 def _check_baseline(runs: Sequence[ScoredRun]) -> None:
-    """Identity depends on nothing but the images: if it differs, the runs were scored on different ones."""
+    """Identity depends on nothing but the images: if it differs, the runs were scored on different ones.
+
+    Label maps have no identity; what their runs must have in common is the classes.
+    """
+    regions = [{(s.region, s.metric) for s in run.scores if s.method == MODEL and s.metric == "dice"} for run in runs]
+    for run, found in zip(runs, regions, strict=True):
+        if found != regions[0]:
+            raise UsageError(
+                f"the classes {', '.join(sorted(region for region, _ in regions[0]))}",
+                came=", ".join(sorted(region for region, _ in found)) or "none",
+                where=f"{run.variant}, seed {run.seed}",
+                remedy="Give every variant the same method.classes, with --set.",
+            )
     tables = [{(s.case, s.region, s.metric): s.value for s in run.scores if s.method == "identity"} for run in runs]
     for run, table in zip(runs, tables, strict=True):
         shared = tables[0].keys() & table.keys()

@@ -45,9 +45,9 @@ def gap_in_words(rows: Sequence[Mapping[str, Any]], *, step: int | None) -> str:
         return ""
     values = " and ".join(number(value, metric="dice") for value in (ahead, validation))
     return (
-        f"The gap between training and validation cases is large: their mean Dice is {values}. The model "
-        "has learned its training cases by heart; more cases or more augmentation would help, longer training would "
-        "not."
+        f"The gap between training and validation cases is large: their mean Dice is {values}. The model learns its "
+        "training cases by heart, against which more cases or more augmentation help and longer training does not, or "
+        "these happen to be easier ones."
     )
 
 
@@ -74,17 +74,18 @@ def draw_gap(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = None)
     if not shown:
         raise UsageError("a log with a validation", came="none", remedy="Train for longer.")
     words = gap_in_words(rows, step=best_step)
-    notes = textwrap.wrap(words, width=142)
-    height = 72.0 + 3.6 * len(notes)
+    notes = textwrap.wrap(words, width=112)
+    height = 76.0 + (3.8 * len(notes) + 2.0 if notes else 0.0)
     figure = canvas.new_figure(height_mm=height)
     axes = np.ravel(figure.subplots(1, len(shown), squeeze=False))
     for place, name in zip(axes, shown, strict=True):
         _draw(place, curves[name], curves.get(TRAIN_PREFIX + name), best_step=best_step)
-    bottom = (16.0 + 3.6 * len(notes)) / height
-    figure.subplots_adjust(left=0.05, right=0.99, bottom=bottom, top=1 - 12.5 / height, wspace=0.27)
-    axes[0].legend(loc="upper right", handlelength=3.0)
+    bottom = (16.0 + (3.8 * len(notes) + 2.0 if notes else 0.0)) / height
+    figure.subplots_adjust(left=0.05, right=0.98, bottom=bottom, top=1 - 17.5 / height, wspace=0.27)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.045, 1.0), ncols=3, handlelength=3.0)
     for number_, line in enumerate(notes):
-        where = (2.0 + 3.6 * (len(notes) - 1 - number_)) / height
+        where = (2.0 + 3.8 * (len(notes) - 1 - number_)) / height
         figure.text(0.008, where, line, fontsize=canvas.TEXT, fontweight="bold")
     return figure
 
@@ -126,7 +127,8 @@ def _draw(axes: Axes, validation: Curve, training: Curve | None, *, best_step: i
         axes.margins(x=0.06, y=0.12)
     else:
         axes.set_ylim(-0.03, 1.03)
-    title = "Loss" if name == "loss" else metric_title(name)
+    title = metric_title(name)
+    title = title[:1].upper() + title[1:]
     axes.set_title(f"{title}\n", loc="left")
     axes.text(0, 1.03, direction(name), transform=axes.transAxes, color=canvas.MUTED, fontsize=canvas.SMALL + 0.5)
     axes.set_xlabel(f"step\n{told}" if told else "step")

@@ -74,7 +74,11 @@ def write_comparison(contest: Contest, out: Path) -> Compared:
     """
     scores = mean_over_seeds(contest.scored, views=True)
     summary = summarise(scores)
-    seconds = {run.variant: _seconds(run, contest.cases[0]) for run in contest.runs if run.seed == contest.runs[0].seed}
+    seconds = {
+        run.variant: seconds_per_volume(run, contest.cases[0])
+        for run in contest.runs
+        if run.seed == contest.runs[0].seed
+    }
     verdict = _verdict(summary, [run.variant for run in contest.runs])
     write_scores(scores, out / "scores.csv")
     write_scores_by_seed(by_seed(contest.scored), out / "runs.csv")
@@ -136,7 +140,7 @@ def _verdict(summary: Summary, variants: Sequence[str]) -> str:
     return f"Of {len(known)} recipes {best} has the lowest MAE. {told} {count}"
 
 
-def _seconds(run: VariantRun, case: Case) -> float:
+def seconds_per_volume(run: VariantRun, case: Case) -> float:
     """Wall time of one translation, from files to the volume, kept beside the run for its bundle."""
     candidate = ModelCandidate.load(run.folder)
     digest, path = candidate.model.bundle.digest, run.folder / "seconds.json"

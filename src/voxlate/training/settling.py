@@ -63,6 +63,23 @@ def without_words(recipe: Recipe) -> Recipe:
     return recipe.with_overrides(changes) if changes else recipe
 
 
+def settled_as(recipe: Recipe, other: Recipe) -> Recipe:
+    """The recipe with what another one, of a run that was set up, has in the place of what it leaves open.
+
+    Args:
+        recipe: What was asked for.
+        other: What may have come of it.
+    """
+    changes: dict[str, Any] = {}
+    found = other.method.options.get("classes")
+    if isinstance(_grouping(recipe), str) and isinstance(found, Mapping):
+        changes["method.classes"] = dict(found)
+    network = other.method.options.get("network")
+    if _open_network(recipe) is not None and isinstance(network, Mapping) and "channels" in network:
+        changes["method.network.channels"] = network["channels"]
+    return recipe.with_overrides(changes) if changes else recipe
+
+
 def levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
     """Features per level, finest first, for samples with so many voxels along their shortest side.
 

@@ -21,6 +21,7 @@ from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.training.loop import Observer
 from voxlate.training.memory import may_become
 from voxlate.training.run import RunFolder
+from voxlate.training.settling import settled_as
 from voxlate.training.setup import ProgressReport
 from voxlate.training.train import train_run
 
@@ -51,12 +52,12 @@ class VariantRun:
 
     @property
     def finished(self) -> bool:
-        """Whether its bundle is whole and was trained with this very recipe, or with what its window came to be."""
+        """Whether its bundle is whole and was trained with this very recipe, or with what this came to be."""
         try:
             found = read_bundle(self.folder).recipe
         except BundleError:
             return False
-        return may_become(self.recipe.window, found.window) and _with_window(self.recipe, found) == found
+        return may_become(self.recipe.window, found.window) and _decided(self.recipe, found) == found
 
 
 @dataclass(frozen=True)
@@ -180,15 +181,17 @@ def _seeded(recipe: Recipe, seed: int) -> Recipe:
 
 
 def _settled(run: VariantRun, runs: list[VariantRun]) -> Recipe:
-    """The recipe of a run; where its window is ``auto``, with that of the variant's first run once this is trained."""
+    """The recipe of a run; what it leaves open is decided in the variant's first run, once this is trained."""
     first = next(other for other in runs if other.variant == run.variant)
-    if run.recipe.window.kind != "auto" or run is first:
+    if run is first:
         return run.recipe
-    return _with_window(run.recipe, read_bundle(first.folder).recipe)
+    return _decided(run.recipe, read_bundle(first.folder).recipe)
 
 
-def _with_window(recipe: Recipe, other: Recipe) -> Recipe:
-    return recipe.model_copy(update={"window": other.window})
+def _decided(recipe: Recipe, other: Recipe) -> Recipe:
+    """The recipe with the window, the classes and the levels of another where it leaves them open."""
+    settled = settled_as(recipe, other)
+    return settled.model_copy(update={"window": other.window})
 
 
 def _scored_on(recipe: Recipe) -> dict[str, str]:

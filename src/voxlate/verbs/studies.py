@@ -50,13 +50,22 @@ def ablate(
         CohortError: If the data set is refused, or no case is held out.
         LockedError: If another process works there.
     """
+    from voxlate.contrast import get_contrast
     from voxlate.io.lock import hold
     from voxlate.reporting.ablation import Ablation, write_ablation
     from voxlate.training.variants import ablation
 
     if seeds < 1:
         raise UsageError("at least one seed", came=str(seeds), where="--seeds", remedy="Give 3, say.")
-    study = ablation(resolve_recipe(recipe), changes, seeds=seeds)
+    resolved = resolve_recipe(recipe)
+    if get_contrast(resolved.target).kind == "label":
+        raise UsageError(
+            "an image as the target: an ablation asks for its error",
+            came=get_contrast(resolved.target).title,
+            where=f"recipe {resolved.name}",
+            remedy="Write the changed recipe into a file of its own and use `voxlate compare`.",
+        )
+    study = ablation(resolved, changes, seeds=seeds)
     folder = _writable(out)
     with hold(folder, what="ablation"):
         runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
@@ -94,8 +103,10 @@ def compare(
         CohortError: If the data set is refused, or no case is held out.
         LockedError: If another process works there.
     """
+    from voxlate.contrast import get_contrast
     from voxlate.io.lock import hold
     from voxlate.reporting.leaderboard import Contest, write_comparison
+    from voxlate.reporting.segmentation_contest import write_segmentations
     from voxlate.training.variants import Study
 
     resolved = _changed(_found(recipes), overrides or {})
@@ -112,7 +123,8 @@ def compare(
     folder = _writable(out)
     with hold(folder, what="comparison"):
         runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
-        return write_comparison(Contest(runs, scored, cases, failed), folder)
+        write = write_segmentations if get_contrast(resolved[0].target).kind == "label" else write_comparison
+        return write(Contest(runs, scored, cases, failed), folder)
 
 
 def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:

@@ -1,0 +1,198 @@
+"""Segmentations side by side on disk: scores, one table, figures and the page, of recipes for the same classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from voxlate._version import __version__
+from voxlate.contrast import get_contrast
+from voxlate.errors import UsageError
+from voxlate.evaluation.candidates import ModelCandidate
+from voxlate.evaluation.findings import SEGMENTATION_RULE, nothing_found
+from voxlate.evaluation.scores import BASELINES, Score, extremes
+from voxlate.evaluation.segmentation import Classes, class_regions, whole
+from voxlate.evaluation.segmenting import classes_of, segment_case
+from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_summary
+from voxlate.evaluation.variants import by_seed, mean_over_seeds
+from voxlate.evaluation.verdict import find_row, judge
+from voxlate.inference.model import MODEL
+from voxlate.io.atomic import write_bytes, write_text
+from voxlate.reporting.boxes import draw_box_plots
+from voxlate.reporting.canvas import to_png
+from voxlate.reporting.caveats import caveats
+from voxlate.reporting.findings import Finding, draw_findings
+from voxlate.reporting.leaderboard import MOST_BOXES, Compared, Contest, seconds_per_volume
+from voxlate.reporting.pages import Illustration, Section, embed, render_page
+from voxlate.reporting.segmentation import finding_numbers, summarise_segmentation
+from voxlate.reporting.segmentation_tables import LESIONS, SURFACES, VOXELS
+from voxlate.reporting.tables import comparison_tables, score_tables
+from voxlate.reporting.words import in_order, meaning, metric_title, number, short_title
+
+Summary = Mapping[str, Any]
+_OF_ALL = ("precision", "recall", "hd95", "surface_dice", "detection_f1")
+_BOXES = ("dice", "recall", "precision")
+_CAPTION = "Mean over the cases, its 95 % interval, standard deviation (sd) and number of cases (n)."
+
+
+def write_segmentations(contest: Contest, out: Path) -> Compared:
+    """Writes ``scores.csv`` (means over the seeds), ``runs.csv``, ``summary.json``, figures and page.
+
+    Raises:
+        WriteError: If a file could not be written.
+    """
+    variants = list(dict.fromkeys(run.variant for run in contest.runs))
+    classes = classes_of(ModelCandidate.load(contest.runs[0].folder), contest.cases)
+    scores = mean_over_seeds(contest.scored)
+    summary = summarise_segmentation(scores)
+    first = contest.runs[0].seed
+    seconds = {run.variant: seconds_per_volume(run, contest.cases[0]) for run in contest.runs if run.seed == first}
+    silent = _silent(scores, classes, variants)
+    verdict = _verdict(summary, variants, region=whole(classes), silent=silent)
+    write_scores(scores, out / "scores.csv")
+    write_scores_by_seed(by_seed(contest.scored), out / "runs.csv")
+    write_summary({"verdict": verdict, "seconds_per_volume": seconds, **summary}, out / "summary.json")
+    figures = dict(_illustrate(contest, scores, classes))
+    (out / "figures").mkdir(exist_ok=True)
+    for name, illustration in figures.items():
+        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    page = out / "report.html"
+    told = [*silent, *(f"{case} could not be scored: {reason}" for case, reason in contest.failed)]
+    write_text(page, _page(contest, summary, verdict=verdict, warnings=told, figures=list(figures.values())))
+    fields, rows = segmentation_leaderboard(summary, classes, seconds=seconds)
+    return Compared(verdict, page, fields, rows, list(contest.failed))
+
+
+def segmentation_leaderboard(
+    summary: Summary, classes: Classes, *, seconds: Mapping[str, float]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """One table: a line per method, intensity alone first; Dice of every class, then what all labels together have.
+
+    Args:
+        summary: As ``summarise_segmentation`` gives it.
+        classes: From the name of a class to its label values.
+        seconds: From a method to what it takes per volume.
+    """
+    main = whole(classes)
+    regions = [main, *(region for region in class_regions(classes) if region != main)]
+    columns = [*((region, "dice") for region in regions), *((main, metric) for metric in _OF_ALL)]
+    units = {(row["region"], row["metric"]): row["unit"] for row in summary["rows"]}
+    titles = tuple(
+        f"{metric_title(metric, unit=units.get((region, metric), ''))}{'' if region == main else f', {region}'}"
+        for region, metric in columns
+    )
+    lines = []
+    for method in in_order(row["method"] for row in summary["rows"]):
+        found = [find_row(summary, method=method, metric=metric, region=region) for region, metric in columns]
+        cells = [
+            number(None if row is None else row["mean"], metric=metric)
+            for row, (_, metric) in zip(found, columns, strict=True)
+        ]
+        lines.append((short_title(method), *cells, f"{seconds[method]:.1f}" if method in seconds else ""))
+    return ("method", *titles, "seconds per volume"), lines
+
+
+def _silent(scores: Sequence[Score], classes: Classes, variants: Sequence[str]) -> list[str]:
+    """What a recipe found nothing of, recipe by recipe."""
+    return [
+        f"{variant}: {words}"
+        for variant in variants
+        for words in nothing_found(scores, classes, method=variant).values()
+    ]
+
+
+def _verdict(summary: Summary, variants: Sequence[str], *, region: str, silent: Sequence[str]) -> str:
+    """Which recipe has the highest Dice, whether it beats intensity alone, and who finds nothing."""
+    means = {name: find_row(summary, method=name, metric="dice", region=region) for name in variants}
+    known = {name: row["mean"] for name, row in means.items() if row is not None and row["mean"] is not None}
+    if not known:
+        return "Nothing can be said: no held-out case has a label, true or found."
+    best = max(known, key=lambda name: float(known[name]))
+    verdicts = {
+        name: judge(summary, method=name, metric="dice", region=region, rule=SEGMENTATION_RULE) for name in known
+    }
+    beating = sum(verdict.beats for verdict in verdicts.values())
+    told = verdicts[best].sentence.removeprefix("The ").replace(" lookup", " intensity lookup")
+    count = f"{beating} of {len(known)} recipes beat intensity lookup."
+    return " ".join([f"Of {len(known)} recipes {best} has the highest Dice of {region}.", told, count, *silent])
+
+
+def _illustrate(contest: Contest, scores: Sequence[Score], classes: Classes) -> Iterator[tuple[str, Illustration]]:
+    variants = list(dict.fromkeys(run.variant for run in contest.runs))
+    main = whole(classes)
+    for region in [main, *(name for name in class_regions(classes) if name != main)]:
+        here = [score for score in scores if score.region == region and score.method in {*BASELINES, *variants}]
+        if len(variants) + 1 <= MOST_BOXES and any(s.metric in _BOXES and math.isfinite(s.value) for s in here):
+            picture = to_png(draw_box_plots(here, region=region, metrics=_BOXES))
+            yield f"boxes_{region}", Illustration(f"All cases: {region}", "Every point is a case.", picture)
+    try:
+        chosen = extremes(scores, metric="dice", region=main, method=variants[0]).median
+    except UsageError:  # nothing is labelled, neither truly nor by the first recipe
+        return
+    yield (
+        "case",
+        Illustration(
+            f"The same case by every recipe: {chosen}",
+            f"The median case by the Dice of {variants[0]} in {main}.",
+            to_png(draw_findings(dict(_findings(contest, chosen, classes)))),
+        ),
+    )
+
+
+def _findings(contest: Contest, case_id: str, classes: Classes) -> Iterator[tuple[str, Finding]]:
+    case = next(case for case in contest.cases if case.id == case_id)
+    scored = {(run.variant, run.seed): run.scores for run in contest.scored}
+    for run in contest.runs:
+        if run.seed != contest.runs[0].seed:
+            continue
+        candidate = ModelCandidate.load(run.folder)
+        segmented = segment_case(candidate, case, classes=classes)
+        yield (
+            run.variant,
+            Finding(
+                case=case_id,
+                image=segmented.image,
+                title=get_contrast(candidate.plan.reference).title,
+                truth=segmented.truth,
+                found=segmented.found[MODEL],
+                classes=classes,
+                spacing_mm=segmented.spacing_mm,
+                numbers=finding_numbers(scored[run.variant, run.seed], case_id),
+            ),
+        )
+
+
+def _page(
+    contest: Contest, summary: Summary, *, verdict: str, warnings: Sequence[str], figures: Sequence[Illustration]
+) -> str:
+    recipes = {run.variant: run.recipe for run in contest.runs}
+    of_dice = {**summary, "rows": [row for row in summary["rows"] if row["metric"] == "dice"]}
+    groups = {"Voxel by voxel": VOXELS, "Surfaces and volumes": SURFACES, "Lesion by lesion": LESIONS}
+    sections = [
+        Section(title, "Over the whole image.", _CAPTION, score_tables(_only(summary, metrics)))
+        for title, metrics in groups.items()
+    ]
+    return render_page(
+        "segmentation.html.j2",
+        report={
+            "title": f"{len(recipes)} recipes for {get_contrast(contest.runs[0].recipe.target).title}",
+            "verdict": verdict,
+            "facts": {
+                **{name: f"from {', '.join(recipe.source)}" for name, recipe in recipes.items()},
+                "seeds": ", ".join(map(str, dict.fromkeys(run.seed for run in contest.runs))),
+                "cases": f"{summary['n_cases']} held-out, one split for all",
+                "software": f"voxlate {__version__}",
+            },
+        },
+        warnings=[*warnings, *caveats(of_dice)],
+        sections=sections,
+        comparison_tables=comparison_tables(of_dice),
+        figures=[embed(figure) for figure in figures],
+        glossary=[(metric_title(name), meaning(name)) for group in groups.values() for name in group if meaning(name)],
+    )
+
+
+def _only(summary: Summary, metrics: Sequence[str]) -> Summary:
+    return {**summary, "rows": [row for row in summary["rows"] if row["metric"] in metrics]}
