@@ -199,3 +199,22 @@ def test_several_views_of_label_maps_are_refused(cohort: Path, tmp_path: Path) -
     window = {"kind": "slices", "axis": [2, 0], "size": None}
     with pytest.raises(UsageError, match="one axis where the target is a label map"):
         train_run(cohort, make(window=window), tmp_path / "run", check=False)
+
+
+def test_a_foreground_that_leaves_out_labels_gives_way_to_the_whole_image(cohort: Path, tmp_path: Path) -> None:
+    """As in crops of the hippocampus, where Otsu's threshold takes dark labelled tissue for background."""
+    for case in index_cohort(cohort).cases:
+        (tmp_path / case.id).mkdir()
+        for name in ("t1c", "flair"):
+            (tmp_path / case.id / case.paths[name].name).symlink_to(case.paths[name])
+        labels = read_volume(case.paths["labels"])
+        moved = np.array(labels.array)
+        moved[:3, :3, :3] = 1  # in a corner, in the air
+        write_volume(Volume(moved, labels.affine), tmp_path / case.id / case.paths["labels"].name)
+    recipe = make(plan__mask="auto")
+    kept = set_up(cohort, recipe, run=None, check=False, report=lambda *_: None)
+    assert kept.plan.mask.kind == "otsu"
+    assert kept.fingerprint.labels_inside == 1
+    given_up = set_up(tmp_path, recipe, run=None, check=False, report=lambda *_: None)
+    assert given_up.plan.mask.kind == "nonzero"
+    assert given_up.fingerprint.foreground_share > kept.fingerprint.foreground_share

@@ -80,6 +80,7 @@ class Fingerprint(StrictModel):
         foreground_share: Median share of voxels in the foreground.
         foreground_mm: Largest extent of a foreground along RAS; ``None`` in fingerprints from before it was taken.
         one_grid: Whether in every case all contrasts lie on the reference's grid.
+        labels_inside: Smallest share of a case's labelled voxels that lies in the foreground; ``None`` without labels.
         contrasts: By name.
     """
 
@@ -93,6 +94,7 @@ class Fingerprint(StrictModel):
     foreground_share: float
     foreground_mm: tuple[float, float, float] | None = None
     one_grid: bool
+    labels_inside: float | None = None
     contrasts: dict[str, ContrastFingerprint]
 
 
@@ -105,6 +107,7 @@ class _Seen:
     statistics: Statistics
     percentile: Scaling
     zscore: Scaling
+    labels_inside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,10 @@ def take_fingerprint(
         foreground_share=float(np.median([case.foreground_share for case in seen])),
         foreground_mm=_triple(np.max([case.foreground_mm for case in seen], axis=0)),
         one_grid=all(case.one_grid for case in seen),
+        labels_inside=min(
+            (image.labels_inside for case in seen for image in case.images.values() if image.labels_inside is not None),
+            default=None,
+        ),
         contrasts={name: _summarise(get_contrast(name), [case.images[name] for case in seen]) for name in names},
     )
 
@@ -203,11 +210,15 @@ def _describe(volume: Volume, mask: Mask, grid: Grid, *, options: PlanOptions, w
     if options.bias_correction and kind == "mr":
         array = correct_bias(array, inside)
     found = take_statistics(array[inside])
-    percentile, zscore = Scaling(), Scaling()
+    percentile, zscore, labels_inside = Scaling(), Scaling(), None
+    if kind == "label" and array.any():
+        labels_inside = float(np.count_nonzero(array[inside]) / np.count_nonzero(array))
     if kind != "label":
         percentile = scaling_of(found, "percentile", where=where)
         zscore = scaling_of(found, "zscore", where=where)
-    return _Seen(axis_codes(volume.affine), own, found, percentile=percentile, zscore=zscore)
+    return _Seen(
+        axis_codes(volume.affine), own, found, percentile=percentile, zscore=zscore, labels_inside=labels_inside
+    )
 
 
 def _summarise(contrast: Contrast, images: Sequence[_Seen]) -> ContrastFingerprint:

@@ -36,6 +36,8 @@ from voxlate.training.style import attach_style, name_networks
 
 logger = logging.getLogger(__name__)
 ProgressReport = Callable[[str, int, int], None]
+ENOUGH_INSIDE = 0.99
+"""Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
 
 
 @dataclass(frozen=True)
@@ -125,17 +127,23 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
         split = read_split(run.split)
         return _settle(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report)
-    options = recipe.plan.split
-    split = split_cohort(cohort, options, seed=recipe.training.seed if options.seed is None else options.seed)
+    parting = recipe.plan.split
+    split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
     if check:
         _refuse_faults(cohort, recipe, split, report)
-    learned_from = ("train",) if options.folds is None else ("train", "validation")  # alike in every fold
+    learned_from = ("train",) if parting.folds is None else ("train", "validation")  # alike in every fold
     training = [case for case in cohort.cases if split[case.id] in learned_from]
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
     contrasts = (*recipe.source, recipe.target)
-    fingerprint = take_fingerprint(training, contrasts, options=recipe.plan, progress=partial(report, "fingerprint"))
-    plan = make_plan(fingerprint, recipe.plan, source=recipe.source, target=recipe.target)
+    options, progress = recipe.plan, partial(report, "fingerprint")
+    fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    inside = fingerprint.labels_inside
+    if options.mask == "auto" and inside is not None and inside < ENOUGH_INSIDE:
+        logger.warning("the foreground leaves out %.2g %% of a case's labels: all is taken", 100 * (1 - inside))
+        options = options.model_copy(update={"mask": "nonzero"})
+        fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    plan = make_plan(fingerprint, options, source=recipe.source, target=recipe.target)
     if run is not None:
         write_split(split, cohort, run.split)
         write_shares(split, cohort, run.shares)
