@@ -147,6 +147,7 @@ def tune(
 ) -> None:
     """Search the recipe's ranges, or the default ones, and keep the best."""
     from voxlate import verbs
+    from voxlate.terminal import print_tuning
 
     searched = verbs.searched_with(sampler=sampler, grid=grid or ())
     with _watching() as watch:
@@ -160,11 +161,7 @@ def tune(
             report=watch.stage,
             observers=(watch,),
         )
-    _print_rows("Trials", result.fields, result.rows)
-    for title, (fields, rows) in result.tables.items():
-        _print_rows(title, fields, rows)
-    _console().print(f"Best recipe: {result.best_recipe}", markup=False)
-    _console().print(f"Report: {result.page}", markup=False)
+    print_tuning(_console(), result)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from voxlate.inference.outcome import Outcome
+    from voxlate.training.tuning.searched import Tuning
     from voxlate.training.validation import Validation
     from voxlate.verbs.data import Checked
 
@@ -83,7 +84,7 @@ def print_table(
         table = Table(title=title, title_justify="left", header_style="bold")
         for place in block:
             exact = wide[place] if parted else None
-            table.add_column(fields[place], overflow="fold", no_wrap=place == 0, width=exact)
+            table.add_column(fields[place], overflow="fold", no_wrap=place == 0 and not parted, width=exact)
         for row in rows:
             table.add_row(*(Text(str(row[place])) for place in block))
         console.print(table)
@@ -110,6 +111,15 @@ def print_check(console: Console, result: Checked) -> None:
     if result.findings:
         print_table(console, "Findings", ("severity", "case", "code", "finding"), result.findings, parted=False)
     console.print(f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}")
+
+
+def print_tuning(console: Console, result: Tuning) -> None:
+    """Prints the trials of a search, the tables and remarks of an experiment grid, and where the results lie."""
+    print_table(console, "Trials", result.fields, result.rows, parted=False)
+    for title, (fields, rows) in result.tables.items():
+        print_table(console, title, fields, rows, parted=True)
+    for line in (*result.remarks, f"Best recipe: {result.best_recipe}", f"Report: {result.page}"):
+        console.print(line, markup=False)
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:

@@ -25,7 +25,7 @@ from voxlate.training.tuning.searched import Searched, Tables
 from voxlate.training.tuning.trials import Trial
 from voxlate.training.validation import TRAIN_PREFIX, validation_metric
 
-COLUMNS = {"loss": "loss", "accuracy": "accuracy", "precision": "P", "recall": "R", "f1": "F1"}
+COLUMNS = {"loss": "loss", "accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1"}
 """Metrics of the tables, with their heads."""
 HIGH_ACCURACY = 0.9
 Metrics = Mapping[str, float]

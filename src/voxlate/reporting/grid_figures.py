@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from voxlate.reporting import canvas
 from voxlate.reporting.grid import COLUMNS, Setting
@@ -37,13 +37,17 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
         place.grid(visible=True, which="major")
         if metric != "loss":
             place.set_ylim(-0.03, 1.03)
+        elif _spans_a_decade(shown):  # as losses of different kinds do
+            place.set_yscale("log")
+            place.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            place.yaxis.set_minor_formatter(NullFormatter())
     handles, names = axes[0].get_legend_handles_labels()
     columns = min(3, len(names))
-    figure.legend(handles, names, loc="lower left", bbox_to_anchor=(0.04, 0.0), ncols=columns, handlelength=2.4)
+    figure.legend(handles, names, loc="lower left", bbox_to_anchor=(0.05, 0.0), ncols=columns, handlelength=2.4)
     part = f"the {MOST} best of {len(settings)} settings" if len(settings) > MOST else "every setting"
     told = f"{part} ({varied}); solid: validation cases, dashed: training cases, whole and without augmentation"
-    figure.text(0.045, 0.97, told, va="top", color=canvas.MUTED, fontsize=canvas.SMALL)
-    figure.subplots_adjust(left=0.045, right=0.995, top=0.83, bottom=0.32, wspace=0.34)
+    figure.text(0.055, 0.97, told, va="top", color=canvas.MUTED, fontsize=canvas.SMALL)
+    figure.subplots_adjust(left=0.055, right=0.995, top=0.83, bottom=0.32, wspace=0.34)
     return figure
 
 
@@ -61,6 +65,17 @@ def _draw(axes: Axes, setting: Setting, metric: str, *, colour: str, marker: str
             marker="" if prefix else marker,
             markersize=2.6,
         )
+
+
+def _spans_a_decade(settings: Sequence[Setting]) -> bool:
+    found = [
+        metrics.get(prefix + "loss", math.nan)
+        for setting in settings
+        for metrics in setting.metrics
+        for prefix in ("", TRAIN_PREFIX)
+    ]
+    known = [value for value in found if math.isfinite(value)]
+    return bool(known) and min(known) > 0 and max(known) > 10 * min(known)
 
 
 def _or_lowest(value: float | None) -> float:

@@ -31,7 +31,7 @@ from voxlate.reporting.search_figures import (
 from voxlate.reporting.tables import Cell, Column, Row, Table
 from voxlate.reporting.words import arrow, direction, meaning, metric_title, number
 from voxlate.search_options import Range
-from voxlate.training.tuning.searched import FEWEST_FOR_IMPORTANCE, Searched, Tables
+from voxlate.training.tuning.searched import FEWEST_FOR_IMPORTANCE, Published, Searched
 from voxlate.training.tuning.trials import Trial
 
 EDGE = 0.05
@@ -52,11 +52,11 @@ class _Head:
     facts: Mapping[str, object]
 
 
-def publish(searched: Searched, folder: Path) -> Tables:
+def publish(searched: Searched, folder: Path) -> Published:
     """Writes ``report.html`` and ``figures/`` of a search with at least one complete trial.
 
     Returns:
-        The two tables of an experiment grid; none of another search.
+        The two tables of an experiment grid, and whether settings found nothing; nothing of another search.
     """
     settings = read_settings(searched, folder) if is_grid(searched) else []
     illustrations = _illustrate(searched)
@@ -71,7 +71,11 @@ def publish(searched: Searched, folder: Path) -> Tables:
     for name, illustration in illustrations.items():
         write_bytes(folder / "figures" / f"{name}.png", illustration.png)
     write_text(folder / "report.html", render(searched, illustrations, settings=settings))
-    return grid_tables(settings, varied=varied_fields(searched)) if settings else {}
+    if not settings:
+        return Published()
+    return Published(
+        grid_tables(settings, varied=varied_fields(searched)), tuple(filter(None, [say_nothing_found(settings)]))
+    )
 
 
 def render(searched: Searched, illustrations: Mapping[str, Illustration], *, settings: Sequence[Setting] = ()) -> str:

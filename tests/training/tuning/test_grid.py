@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import voxlate
 from voxlate.config import Recipe, parse_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.reporting.grid import Setting, grid_tables, say_nothing_found
+from voxlate.terminal import print_tuning
 from voxlate.training.journal import read_log
 from voxlate.training.tuning import trial_run
 from voxlate.training.tuning.candidates import load_candidates
@@ -143,7 +147,7 @@ def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: 
     assert len(tuning.rows) == 4, "the whole grid is tried without a budget"
     assert set(tuning.tables) == {"Training", "Validation"}
     fields, rows = tuning.tables["Validation"]
-    assert fields == ("loss, source", "epoch", "loss", "accuracy", "P", "R", "F1")
+    assert fields == ("loss, source", "epoch", "loss", "Acc", "P", "R", "F1")
     assert list(dict.fromkeys(row[0] for row in rows)) == ["bce, flair", "bce, t1c", "dice, flair", "dice, t1c"]
     assert {row[1].split()[1] for row in rows} <= {"B", "F", "BF"}
     logs = {run: read_log(run / "log.jsonl") for run in (tmp_path / "trials").iterdir()}
@@ -156,6 +160,13 @@ def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("dice, flair") >= 2
     assert "The experiment grid" in page
+    assert all(remark in page for remark in tuning.remarks)
+    console = Console(file=io.StringIO(), width=80)
+    print_tuning(console, replace(tuning, remarks=("Nothing was found.",)))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(cell in shown for _, lines in tuning.tables.values() for line in lines for cell in line)
+    assert "Nothing was found." in shown
+    assert shown.count("source") == 3, "a head longer than the cells below is not cut off"
 
 
 def test_accuracy_without_recall_is_called_what_it_is() -> None:

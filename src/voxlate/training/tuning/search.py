@@ -27,7 +27,7 @@ from voxlate.training.loop import Observer
 from voxlate.training.setup import ProgressReport
 from voxlate.training.tuning.candidates import load_candidates
 from voxlate.training.tuning.identity import check_cohort, check_identity
-from voxlate.training.tuning.searched import Searched, Tables, Tuning, summarise, write_results
+from voxlate.training.tuning.searched import Published, Searched, Tuning, summarise, write_results
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.study import Place, find_place, make_sampler, open_study
 from voxlate.training.tuning.trial_run import TrialRun
@@ -89,7 +89,7 @@ def tune_run(
     budget: Budget,
     storage: str | None = None,
     observers: tuple[Observer, ...] = (),
-    publish: Callable[[Searched, Path], Tables] = lambda _searched, _folder: {},
+    publish: Callable[[Searched, Path], Published] = lambda _searched, _folder: Published(),
     report: ProgressReport = lambda _stage, _done, _of: None,
 ) -> Tuning:
     """Tries recipes until the budget is spent and writes the best as ``best.yaml``.
@@ -101,7 +101,7 @@ def tune_run(
         budget: When it ends.
         storage: Database URL; several workers, each with a folder of its own, may share one.
         observers: Who watches each trial's steps.
-        publish: Called with what was found, and the folder, after every trial; gives further tables for the terminal.
+        publish: Called with what was found, and the folder, after every trial; gives tables and remarks.
         report: Called with a stage and how much of it is done.
 
     Raises:
@@ -135,7 +135,7 @@ class _Search:
     runs: TrialRun
     folder: Path
     budget: Budget
-    publish: Callable[[Searched, Path], Tables]
+    publish: Callable[[Searched, Path], Published]
     report: ProgressReport
     failures: list[str] = field(default_factory=list)
     written: Tuning | None = None
@@ -234,7 +234,8 @@ class _Search:
     def _write(self) -> Tuning:
         searched = summarise(self.study, self.recipe, self.place, seconds=self.clock.seconds)
         tuning = write_results(searched, self.folder)
-        self.written = replace(tuning, tables=self.publish(searched, self.folder))
+        published = self.publish(searched, self.folder)
+        self.written = replace(tuning, tables=published.tables, remarks=published.remarks)
         return self.written
 
 

@@ -34,6 +34,14 @@ Tables = Mapping[str, tuple[tuple[str, ...], list[tuple[str, ...]]]]
 
 
 @dataclass(frozen=True)
+class Published:
+    """What the report of a search adds to its result: ``tables`` and ``remarks`` of ``Tuning``."""
+
+    tables: Tables = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Importance:
     """How much the fields mattered.
 
@@ -117,6 +125,7 @@ class Tuning:
         rows: One line per trial that has ended: number, state, value, each searched field, seconds; the file
             ``trials.csv`` has its run and the reason of a failure besides, and all digits.
         tables: Further tables that were published: from a title to column names and lines.
+        remarks: What a reader of them must know, in sentences.
     """
 
     best_recipe: Path
@@ -124,6 +133,7 @@ class Tuning:
     fields: tuple[str, ...]
     rows: list[tuple[str, ...]]
     tables: Tables = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def summarise(study: optuna.Study, recipe: Recipe, place: Place, *, seconds: float) -> Searched:
