@@ -87,6 +87,9 @@ def test_members_share_plan_and_classes_and_differ_in_weights(ensemble: Path) ->
     one, other = read_members(ensemble)
     assert one.plan == other.plan
     assert one.recipe.method == other.recipe.method
+    assert one.trained_on == other.trained_on == 2
+    assert "Trained on: 2 cases" in (one.folder / "MODEL_CARD.md").read_text()
+    assert read_model(ensemble).trained_on == 4, "each member has seen half of them"
     assert any(not torch.equal(value, other.weights()[name]) for name, value in one.weights().items())
     assert one.seen == other.seen, "what one fold trains on chooses the weights of another"
     rows = (ensemble / "cross_validation.csv").read_text().splitlines()
