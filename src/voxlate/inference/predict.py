@@ -90,7 +90,7 @@ class Predictor:
             try:
                 return attempt._predict(sources, mask)
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 attempt = attempt.smaller(mask.shape)
                 logger.warning("out of memory; going on with windows of %s voxels", attempt.tile)
@@ -232,5 +232,6 @@ def fills_background(recipe: Recipe) -> bool:
     return all(name not in VIEWS.values() and get_contrast(name).kind != "label" for name in recipe.source)
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory is short; on a CPU torch raises a ``RuntimeError`` for that."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)

@@ -17,6 +17,7 @@ from pathlib import Path
 from voxlate.config import Recipe
 from voxlate.evaluation.scores import gain
 from voxlate.io.atomic import write_text
+from voxlate.reporting.search_figures import field_title
 from voxlate.reporting.words import number
 from voxlate.training.journal import read_log
 from voxlate.training.settling import SEGMENTATION
@@ -59,18 +60,33 @@ def is_grid(searched: Searched) -> bool:
 
 
 def read_settings(searched: Searched, folder: Path) -> list[Setting]:
-    """The complete trials of this folder's worker, from the logs of their runs, in order."""
-    found = (_read(searched, trial, folder) for trial in searched.complete)
+    """The complete trials of this folder's worker, from the logs of their runs, in the order of the grid's values."""
+    space = searched.recipe.search.space
+
+    def place(trial: Trial) -> list[int]:
+        return [(range_.values or ()).index(trial.values[field]) for field, range_ in space.items()]
+
+    found = (_read(searched, trial, folder) for trial in sorted(searched.complete, key=place))
     return [setting for setting in found if setting is not None]
 
 
-def grid_tables(settings: Sequence[Setting]) -> Tables:
-    """From ``Training`` and ``Validation`` to column names and lines."""
-    fields = ("setting", "epoch", *COLUMNS.values())
+def grid_tables(settings: Sequence[Setting], *, varied: str) -> Tables:
+    """From ``Training`` and ``Validation`` to column names and lines.
+
+    Args:
+        settings: A line each, or two.
+        varied: What they differ in, the head of their names: see ``varied_fields``.
+    """
+    fields = (varied, "epoch", *COLUMNS.values())
     return {
         title: (fields, [row for setting in settings for row in _rows(setting, prefix)])
         for title, prefix in (("Training", TRAIN_PREFIX), ("Validation", ""))
     }
+
+
+def varied_fields(searched: Searched) -> str:
+    """What the settings differ in, in the order of their names: ``loss, learning rate``."""
+    return ", ".join(map(field_title, searched.recipe.search.space))
 
 
 def write_tables(settings: Sequence[Setting], folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from voxlate.reporting import canvas
 from voxlate.reporting.grid import COLUMNS, Setting
@@ -17,11 +18,12 @@ MOST = len(canvas.SERIES)
 
 
 @canvas.styled
-def draw_grid(settings: Sequence[Setting]) -> Figure:
+def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
     """Loss, accuracy, precision, recall and F1 against epochs; validation solid, training dashed.
 
     Args:
         settings: Of which the five with the highest validation F1 at their best epoch are drawn.
+        varied: What they differ in, for the head.
     """
     shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:MOST]
     figure = canvas.new_figure(height_mm=62.0)
@@ -31,6 +33,7 @@ def draw_grid(settings: Sequence[Setting]) -> Figure:
             _draw(place, setting, metric, colour=colour, marker=marker)
         place.set_title(f"{metric_title(metric)} {arrow(metric)}", loc="left")
         place.set_xlabel("epoch")
+        place.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         place.grid(visible=True, which="major")
         if metric != "loss":
             place.set_ylim(-0.03, 1.03)
@@ -38,7 +41,7 @@ def draw_grid(settings: Sequence[Setting]) -> Figure:
     columns = min(3, len(names))
     figure.legend(handles, names, loc="lower left", bbox_to_anchor=(0.04, 0.0), ncols=columns, handlelength=2.4)
     part = f"the {MOST} best of {len(settings)} settings" if len(settings) > MOST else "every setting"
-    told = f"{part}; solid: validation cases, dashed: training cases, whole and without augmentation"
+    told = f"{part} ({varied}); solid: validation cases, dashed: training cases, whole and without augmentation"
     figure.text(0.045, 0.97, told, va="top", color=canvas.MUTED, fontsize=canvas.SMALL)
     figure.subplots_adjust(left=0.045, right=0.995, top=0.83, bottom=0.32, wspace=0.34)
     return figure

@@ -16,6 +16,7 @@ from voxlate.reporting.grid import (
     is_grid,
     read_settings,
     say_nothing_found,
+    varied_fields,
     write_tables,
 )
 from voxlate.reporting.grid_figures import draw_grid
@@ -62,13 +63,15 @@ def publish(searched: Searched, folder: Path) -> Tables:
     if settings:
         write_tables(settings, folder)
         caption = "What every setting reached, epoch by epoch. The gap between the lines is what was learned by heart."
-        curves = Illustration("The experiment grid", caption, to_png(draw_grid(settings)))
+        curves = Illustration(
+            "The experiment grid", caption, to_png(draw_grid(settings, varied=varied_fields(searched)))
+        )
         illustrations = {"grid_curves": curves, **illustrations}
     (folder / "figures").mkdir(exist_ok=True)
     for name, illustration in illustrations.items():
         write_bytes(folder / "figures" / f"{name}.png", illustration.png)
     write_text(folder / "report.html", render(searched, illustrations, settings=settings))
-    return grid_tables(settings) if settings else {}
+    return grid_tables(settings, varied=varied_fields(searched)) if settings else {}
 
 
 def render(searched: Searched, illustrations: Mapping[str, Illustration], *, settings: Sequence[Setting] = ()) -> str:
@@ -79,7 +82,7 @@ def render(searched: Searched, illustrations: Mapping[str, Illustration], *, set
         "tuning.html.j2",
         report=_Head(f"Search: {recipe.name}", sentence(searched), _facts(searched)),
         warnings=[*warnings(searched), *filter(None, [say_nothing_found(settings)])],
-        grid=_grid_tables(settings),
+        grid=_grid_tables(settings, varied_fields(searched)),
         values=_values_table(searched),
         trials=_trials_table(searched),
         figures=[embed(illustration) for illustration in illustrations.values()],
@@ -190,13 +193,13 @@ def _range_words(range_: Range) -> str:
     return f"{plain(range_.low)} to {plain(range_.high)}" + (f" ({', '.join(kind)})" if kind else "")
 
 
-def _grid_tables(settings: Sequence[Setting]) -> list[Table]:
+def _grid_tables(settings: Sequence[Setting], varied: str) -> list[Table]:
     """Training and validation, a line per setting and epoch."""
     tables = []
-    for title, (fields, rows) in grid_tables(settings).items() if settings else ():
+    for title, (fields, rows) in grid_tables(settings, varied=varied).items() if settings else ():
         columns = (Column("epoch", "B best, F final"), *(Column(name, "") for name in fields[2:]))
         lines = tuple(Row(name, "", "", tuple(map(Cell, cells))) for name, *cells in rows)
-        tables.append(Table(title, "Setting", columns, lines))
+        tables.append(Table(title, varied, columns, lines))
     return tables
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxlate.config import Recipe, load_recipe
+from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_listed
 from voxlate.verbs.progress import ProgressReport, silent
 
@@ -170,12 +171,19 @@ def searched_with(*, sampler: str | None, grid: Sequence[str]) -> dict[str, Any]
         grid: Of each field its values: ``loss=bce,focal``; they make a grid unless a sampler is given.
 
     Raises:
-        UsageError: If there is no value.
+        UsageError: If there is no value, or a field is named twice.
     """
     changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
     if grid:
         pairs = [parse_listed(text) for text in grid]
-        changes["search.space"] = {field: {"values": values} for field, values in pairs}
+        changes["search.space"] = space = {field: {"values": values} for field, values in pairs}
+        if len(space) < len(pairs):
+            raise UsageError(
+                "every field once",
+                came=", ".join(field for field, _ in pairs),
+                where="--grid",
+                remedy="Write all values of a field together: loss=bce,dice.",
+            )
     return changes
 
 

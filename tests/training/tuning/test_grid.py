@@ -14,6 +14,7 @@ from voxlate.config import Recipe, parse_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.reporting.grid import Setting, grid_tables, say_nothing_found
 from voxlate.training.journal import read_log
+from voxlate.training.tuning import trial_run
 from voxlate.training.tuning.candidates import load_candidates
 from voxlate.training.tuning.space import own_values, resolve_search
 from voxlate.verbs import searched_with
@@ -74,6 +75,11 @@ def test_values_that_make_no_recipe_are_refused(grid: str, came: str) -> None:
         resolve_search(make(grid))
 
 
+def test_a_field_named_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"every field once.*loss, source, loss"):
+        make("loss=bce", "source=t1c,flair", "loss=dice")
+
+
 def test_a_metric_of_images_is_no_metric_of_a_segmentation() -> None:
     with pytest.raises(UsageError, match=r"metric of what the method segmentation gives.*got mae"):
         resolve_search(make("loss=bce,dice").with_overrides({"search.metric": "mae"}))
@@ -88,17 +94,57 @@ def test_sources_are_compared_on_the_same_cases(cohort: Path, tmp_path: Path) ->
             for file in case.glob("*.nii.gz"):
                 if not (case.name.endswith("00002-000") and "t1c" in file.name):
                     (tmp_path / case.name / file.name).symlink_to(file)
-    with pytest.raises(CohortError, match=r"Phantom-00002-000.*same cases.*got 4 for flair"):
+    with pytest.raises(CohortError, match=r"Phantom-00002-000.*same cases.*4 for flair, got 3 for t1c[+]flair"):
         load_candidates(tmp_path, recipe)
 
 
+def test_the_recipes_own_source_need_not_exist_if_others_are_compared(cohort: Path) -> None:
+    recipe = make("source=flair,t1c+flair").with_overrides({"source": "t2"})
+    assert len(load_candidates(cohort, recipe).cases) == 4
+
+
+def test_a_grid_goes_on_after_settings_that_cannot_be_trained(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_run = trial_run.train_run
+
+    def train(data: Path, recipe: Recipe, folder: Path, **options: Any) -> None:
+        if recipe.window.size == (16, 16, 16):
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        if recipe.window.size == (12, 12, 12):
+            raise UsageError("a size that fits", came="another", remedy="Change it.")
+        train_run(data, recipe, folder, **options)
+
+    monkeypatch.setattr(trial_run, "train_run", train)
+    recipe = make("window.size=16x16x16,12x12x12,8x8x8", "training.learning_rate=0.01,0.001")
+    tuning = voxlate.tune(cohort, recipe=recipe.with_overrides({"training.epochs": 1}), out=tmp_path)
+    assert [row[1] for row in tuning.rows] == ["failed"] * 4 + ["complete"] * 2
+    assert [row[0] for row in tuning.tables["Training"][1]] == ["8x8x8, 0.01", "8x8x8, 0.001"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for reason in ("allocate memory", "a size that fits"):
+        assert page.count(reason) == 2
+
+
+def test_errors_that_are_no_settings_fault_end_a_grid(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(trial_run, "train_run", train)
+    with pytest.raises(RuntimeError, match="a bug"):
+        voxlate.tune(cohort, recipe=make("loss=bce,dice"), out=tmp_path)
+
+
 def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: Path) -> None:
-    tuning = voxlate.tune(cohort, recipe=make("loss=bce,dice", "source=flair,t1c"), out=tmp_path)
+    own = {"loss": "dice", "source": "t1c"}  # tried first, and told in its place
+    recipe = make("loss=bce,dice", "source=flair,t1c").with_overrides(own)
+    tuning = voxlate.tune(cohort, recipe=recipe, out=tmp_path)
     assert len(tuning.rows) == 4, "the whole grid is tried without a budget"
     assert set(tuning.tables) == {"Training", "Validation"}
     fields, rows = tuning.tables["Validation"]
-    assert fields == ("setting", "epoch", "loss", "accuracy", "P", "R", "F1")
-    assert {row[0] for row in rows} == {"bce, flair", "bce, t1c", "dice, flair", "dice, t1c"}
+    assert fields == ("loss, source", "epoch", "loss", "accuracy", "P", "R", "F1")
+    assert list(dict.fromkeys(row[0] for row in rows)) == ["bce, flair", "bce, t1c", "dice, flair", "dice, t1c"]
     assert {row[1].split()[1] for row in rows} <= {"B", "F", "BF"}
     logs = {run: read_log(run / "log.jsonl") for run in (tmp_path / "trials").iterdir()}
     validations = [row["validation"]["train_loss"] for log in logs.values() for row in log if "validation" in row]
@@ -125,5 +171,5 @@ def test_accuracy_without_recall_is_called_what_it_is() -> None:
     assert say_nothing_found([silent, poor, good]).startswith("1 of 3 settings found nothing that is labelled")
     assert "0.993 or more" in say_nothing_found([silent])
     assert say_nothing_found([poor, good]) == ""
-    rows = grid_tables([silent])["Validation"][1]
+    rows = grid_tables([silent], varied="loss")["Validation"][1]
     assert [row[1] for row in rows] == ["1 B", "2 F"]

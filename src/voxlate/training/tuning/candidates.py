@@ -25,17 +25,19 @@ def load_candidates(data: Path, recipe: Recipe) -> Cohort:
     Raises:
         CohortError: If there is none, some candidate has other cases, or contrasts lie on different grids.
     """
-    cohort = load_cohort(data, recipe)
     if SOURCE not in recipe.search.space:
-        return cohort
-    first = {case.id for case in cohort.cases}
-    for value in recipe.search.space[SOURCE].values or ():
-        candidate = recipe.with_overrides({SOURCE: value})
+        return load_cohort(data, recipe)
+    values = map(str, recipe.search.space[SOURCE].values or ())
+    candidates = {value: recipe.with_overrides({SOURCE: value}) for value in values}
+    wanted, first = next(iter(candidates.items()))  # not the recipe's own source, which may be no candidate
+    cohort = load_cohort(data, first)
+    ids = {case.id for case in cohort.cases}
+    for value, candidate in candidates.items():
         other = load_cohort(data, candidate)
-        differing = first ^ {case.id for case in other.cases}
+        differing = ids ^ {case.id for case in other.cases}
         if differing:
             raise CohortError(
-                f"the same cases for every source of search.space, {len(first)} for {'+'.join(recipe.source)}",
+                f"the same cases for every source of search.space, {len(ids)} for {wanted}",
                 came=f"{len(other.cases)} for {value}",
                 where=", ".join(sorted(differing)[:5]),
                 remedy="Leave out the cases that lack a contrast, or the sources that cases lack.",

@@ -46,6 +46,7 @@ from voxlate.training.tuning.trials import (
 logger = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 3
+"""So many end a search that draws its values; in a grid neighbours fail together, and the rest is wanted still."""
 POLL_S = 5.0
 
 
@@ -209,13 +210,13 @@ class _Search:
             ) from error
 
     def _ended(self, _study: optuna.Study, trial: FrozenTrial) -> None:
-        """Counts failures, and gives up when one follows the other."""
+        """Counts failures, and gives up when one follows the other, but not on a grid."""
         if trial.state != TrialState.FAIL:
             self.failures.clear()
         elif not trial.user_attrs.get("withdrawn"):
             self.failures.append(str(trial.user_attrs.get("reason", "killed")))
             logger.warning("trial %d failed: %s", trial.number, self.failures[-1])
-        if len(self.failures) >= FAILURES_IN_A_ROW:
+        if len(self.failures) >= FAILURES_IN_A_ROW and self.recipe.search.sampler != "grid":
             raise TrainingError(
                 "trials that can be completed",
                 came=f"{len(self.failures)} failures in a row, the last: {self.failures[-1]}",

@@ -17,6 +17,7 @@ import optuna
 from voxlate.bundle import read_bundle
 from voxlate.config import Recipe
 from voxlate.errors import BundleError, TrainingError, UsageError
+from voxlate.inference.predict import is_out_of_memory
 from voxlate.search_options import Search
 from voxlate.training.loop import Observer
 from voxlate.training.run import RunFolder
@@ -68,6 +69,7 @@ class TrialRun:
 
         Raises:
             TrainingError: If the values together make no valid recipe, the training fails, or gives no value.
+            MemoryError: If it does not fit into memory.
             TrialPruned: If the pruner ends it.
         """
         recipe = self._with(values)
@@ -94,9 +96,7 @@ class TrialRun:
         try:
             return self._recipe.with_overrides({**values, "search": search})
         except UsageError as error:  # each value alone is valid
-            raise TrainingError(
-                "values that make a valid recipe together", came=str(error), remedy="Narrow search.space."
-            ) from error
+            raise _invalid_together(error) from error
 
     def _place(self, recipe: Recipe) -> RunFolder:
         text = json.dumps([recipe.model_dump(mode="json"), self._data_digest], sort_keys=True)
@@ -126,6 +126,12 @@ class TrialRun:
         except optuna.TrialPruned:
             shutil.rmtree(run.checkpoints, ignore_errors=True)
             raise
+        except UsageError as error:  # what only a set-up run can tell
+            raise _invalid_together(error) from error
+        except RuntimeError as error:  # on a CPU torch says that memory is short in no other way
+            if not is_out_of_memory(error):
+                raise
+            raise MemoryError(str(error)) from error
         self._first = self._first or (recipe, run)
 
     def _like(self, recipe: Recipe) -> RunFolder | None:
@@ -134,6 +140,10 @@ class TrialRun:
             return None
         first, run = self._first
         return run if (first.plan, first.source) == (recipe.plan, recipe.source) else None
+
+
+def _invalid_together(error: UsageError) -> TrainingError:
+    return TrainingError("values that make a valid recipe together", came=str(error), remedy="Narrow search.space.")
 
 
 def _is_finished(run: RunFolder) -> bool:
