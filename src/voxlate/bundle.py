@@ -85,6 +85,11 @@ class Bundle:
     seen: frozenset[str]
     digest: str
 
+    @property
+    def trained_on(self) -> int:
+        """How many cases it was trained on; of an ensemble, how many any member was."""
+        return int(self.scores.get("training_cases", self.fingerprint.cases))
+
     def weights(self) -> dict[str, torch.Tensor]:
         """The network's state, read from safetensors."""
         from safetensors.torch import load_file

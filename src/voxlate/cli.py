@@ -109,7 +109,7 @@ def train(
     resolved = verbs.resolve_recipe(recipe, source=source, target=target, overrides=_overrides(settings))
     with _watching() as watch:
         if dry_run:
-            forecast = verbs.forecast(data, recipe=resolved, report=watch.stage)
+            forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:
             run = verbs.train(
                 data,

@@ -63,7 +63,7 @@ def _model(path: Path) -> dict[str, Any]:
         "target": bundle.recipe.target,
         "method": bundle.recipe.method.model_dump(),
         "window": bundle.recipe.window.in_words,
-        "trained_on_cases": bundle.fingerprint.cases,
+        "trained_on_cases": bundle.trained_on,
         "scores": dict(bundle.scores),
         **({"members": [member.digest for member in read_members(path)]} if is_ensemble(path) else {}),
     }

@@ -24,7 +24,7 @@ from voxlate.io.atomic import write_text
 from voxlate.strict import StrictModel
 
 ENSEMBLE = "ensemble.json"
-_REMEDY = "Train the folds again in a folder of their own, or get the whole folder again from where it was made."
+_REMEDY = "Go on with the training of folds by --resume, or get the whole folder again from where it was made."
 
 
 class Manifest(StrictModel):
@@ -75,9 +75,18 @@ def read_members(path: Path) -> list[Bundle]:
 
 
 def joined(members: Sequence[Bundle]) -> Bundle:
-    """The ensemble as one bundle: the first member's, with what any has seen, and a digest of all digests."""
+    """The ensemble as one bundle: the first member's, with what any has seen, a digest of all digests, mean scores."""
     digest = hashlib.sha256("\n".join(member.digest for member in members).encode()).hexdigest()
-    return replace(members[0], seen=frozenset().union(*(member.seen for member in members)), digest=digest)
+    names = dict.fromkeys(name for member in members for name in member.scores["metrics"])
+    values = {name: _over_folds(members, name) for name in names}
+    scores = {
+        "part": "validation",
+        "folds": len(members),
+        "cases": sum(member.scores["cases"] for member in members),
+        "metrics": {name: mean(known) if known else None for name, known in values.items()},
+    }
+    seen = frozenset().union(*(member.seen for member in members))
+    return replace(members[0], seen=seen, digest=digest, scores=scores)
 
 
 def read_model(path: Path) -> Bundle:
@@ -107,15 +116,20 @@ def write_cross_validation(folder: Path, members: Sequence[Bundle]) -> str:
             writer.writerow((fold, member.scores["cases"], name, "" if value is None else repr(value)))
     write_text(folder / "cross_validation.csv", buffer.getvalue())
     monitor = members[0].recipe.training.monitor
-    values = [member.scores["metrics"].get(monitor) for member in members]
-    known = [value for value in values if value is not None and not math.isnan(value)]
+    known = _over_folds(members, monitor)
     if not known:
         return f"No fold has a validation {monitor}."
     spread = f" (sd {stdev(known):.3g})" if len(known) > 1 else ""
     return (
         f"Validation {monitor} {mean(known):.4g}{spread}, the mean over {len(known)} folds. Each fold chose its "
-        "weights on the cases that it is scored on, so new cases will give somewhat less."
+        "weights on the cases that it is scored on, so new cases will give somewhat worse values."
     )
+
+
+def _over_folds(members: Sequence[Bundle], metric: str) -> list[float]:
+    """The validation values of a metric, of the members that have one."""
+    values = [member.scores["metrics"].get(metric) for member in members]
+    return [value for value in values if value is not None and not math.isnan(value)]
 
 
 def _check_alike(members: Sequence[Bundle]) -> None:

@@ -13,16 +13,20 @@ import torch
 
 import voxlate
 from tests.training.test_segmentation import RECIPE
-from voxlate.bundle import read_bundle
+from voxlate.bundle import build_translator, read_bundle
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.splits import split_cohort
 from voxlate.config import Recipe, SplitOptions, parse_recipe
 from voxlate.ensemble import ENSEMBLE, read_members, read_model
 from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
+from voxlate.evaluation.segmenters import load_segmenter
 from voxlate.inference.model import load_model
-from voxlate.inference.predict import EnsemblePredictor, Predictor
+from voxlate.inference.predict import EnsemblePredictor, Predictor, predictor
 from voxlate.io import read_provenance, read_volume
+from voxlate.preprocess.fingerprint import take_fingerprint
+from voxlate.preprocess.plan import make_plan
 from voxlate.training.folds import train_folds
+from voxlate.training.run import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,9 @@ def test_members_share_plan_and_classes_and_differ_in_weights(ensemble: Path) ->
     one, other = read_members(ensemble)
     assert one.plan == other.plan
     assert one.recipe.method == other.recipe.method
+    assert one.trained_on == other.trained_on == 2
+    assert "Trained on: 2 cases" in (one.folder / "MODEL_CARD.md").read_text()
+    assert read_model(ensemble).trained_on == 4, "each member has seen half of them"
     assert any(not torch.equal(value, other.weights()[name]) for name, value in one.weights().items())
     assert one.seen == other.seen, "what one fold trains on chooses the weights of another"
     rows = (ensemble / "cross_validation.csv").read_text().splitlines()
@@ -117,6 +124,42 @@ def test_one_sure_member_outvotes_an_unsure_one(ensemble: Path) -> None:
     assert (told([], mask) > 0).all(), "the mean of 0.95 and 0.2 is above a half, where one of two votes is not"
 
 
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"kind": "slices"},
+        {"kind": "slices", "mirror": True},
+        {"kind": "slices", "axis": [2, 0, 1]},
+        {"kind": "slices", "axis": [2, 0], "combine": "weights"},
+    ],
+    ids=["slices", "mirrored", "views", "weighed views"],
+)
+def test_an_ensemble_of_images_is_the_mean_of_its_members(cohort: Path, window: dict[str, Any]) -> None:
+    method = {"name": "regression", "network": {"name": "unet", "channels": [2, 4]}}
+    recipe = parse_recipe(
+        {**RECIPE, "target": "flair", "source": ["t1c"], "window": window, "method": method, "loss": {"l1": 1.0}}
+        | {"training": {"steps": 1}},
+        where="a test",
+    )
+    case = index_cohort(cohort).cases[0]
+    plan = make_plan(
+        take_fingerprint([case], ("t1c", "flair"), options=recipe.plan), recipe.plan, source=("t1c",), target="flair"
+    )
+    members = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        translator = build_translator(recipe, plan)
+        assert isinstance(translator, torch.nn.Module)
+        members.append(predictor(recipe, translator.eval(), device=torch.device("cpu"), precision="fp32"))
+    source = np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float32)
+    mask = np.zeros(source.shape, dtype=bool)
+    mask[2:14, 3:13, 1:15] = True
+    found = EnsemblePredictor(tuple(members))([source], mask)
+    each = np.stack([member([source], mask).astype(np.float64) for member in members])
+    assert np.allclose(found, each.mean(axis=0), atol=1e-6)
+    assert each.std(axis=0).max() > 0.01, "members differ"
+
+
 def test_an_ensemble_is_used_like_a_run(ensemble: Path, cohort: Path, tmp_path: Path) -> None:
     outcomes = voxlate.translate(ensemble, cohort, out=tmp_path / "out")
     assert {outcome.status for outcome in outcomes} == {"done"}
@@ -128,6 +171,10 @@ def test_an_ensemble_is_used_like_a_run(ensemble: Path, cohort: Path, tmp_path: 
     assert read_volume(written).array.dtype == np.uint8
     facts = voxlate.info(ensemble)
     assert len(facts["members"]) == 2
+    dice = [member.scores["metrics"]["dice"] for member in read_members(ensemble)]
+    assert facts["scores"]["metrics"]["dice"] == pytest.approx(np.mean(dice))
+    assert facts["scores"]["cases"] == 4, "every development case"
+    assert load_segmenter(ensemble).sources == ("t1c", "flair")
     cases = index_cohort(cohort).cases
     unseen = {case.id for case in load_model(ensemble).unseen(cases)}
     split = split_cohort(index_cohort(cohort), SplitOptions(), seed=0)
@@ -176,3 +223,46 @@ def test_stopped_folds_go_on_where_they_were(ensemble: Path, cohort: Path, tmp_p
     assert members[0].digest == first
     for ours, theirs in zip(members, read_members(ensemble), strict=True):
         assert all(torch.equal(value, theirs.weights()[name]) for name, value in ours.weights().items())
+
+
+def test_a_refused_command_leaves_the_ensemble_as_it_is(ensemble: Path, cohort: Path) -> None:
+    digest = read_model(ensemble).digest
+    for folds, resume, message in ((2, False, "--resume"), (3, True, "another plan")):
+        with pytest.raises(UsageError, match=message):
+            train_folds(cohort, make(), ensemble, folds=folds, resume=resume)
+    with pytest.raises(UsageError, match=r"one of folds.*--folds"):
+        voxlate.train(cohort, recipe=make(), out=ensemble, resume=True)
+    assert read_model(ensemble).digest == digest
+    with pytest.raises(UsageError, match="a folder for folds, got a run"):
+        train_folds(cohort, make(), ensemble / "fold-0", folds=2)
+
+
+def test_a_data_set_that_changed_between_folds_is_refused(ensemble: Path, cohort: Path, tmp_path: Path) -> None:
+    shutil.copytree(ensemble / "fold-0", tmp_path / "folds" / "fold-0")
+    fewer = tmp_path / "cohort"
+    shutil.copytree(cohort, fewer)
+    shutil.rmtree(fewer / "Phantom-00001-000")
+    with pytest.raises(CohortError, match="changed since the first fold"):
+        train_folds(fewer, make(), tmp_path / "folds", folds=2, resume=True)
+    assert not RunFolder(tmp_path / "folds" / "fold-1").log.exists()
+
+
+def test_what_the_first_fold_left_open_is_the_same_in_all(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make(method__network__channels="auto", training__steps=1)
+    base = iter((4, 8))
+    monkeypatch.setattr("voxlate.training.settling.levels_for", lambda *_args, **_kwargs: [next(base)] * 2)
+    train_folds(cohort, recipe, tmp_path, folds=2)
+    one, other = read_members(tmp_path)
+    assert one.recipe.method.options["network"]["channels"] == other.recipe.method.options["network"]["channels"]
+
+
+def test_a_dry_run_of_folds_forecasts_them_all(cohort: Path, ensemble: Path) -> None:
+    one = voxlate.forecast(cohort, recipe=make())
+    forecast = voxlate.forecast(cohort, recipe=make(), folds=2)
+    rows = dict(forecast.rows())
+    assert forecast.plan_yaml == (ensemble / "fold-0" / "plan.yaml").read_text()
+    assert forecast.cases == (2, 2, 1)
+    assert rows["folds"].startswith("2;")
+    assert one.disk_bytes < forecast.disk_bytes < 2 * one.disk_bytes, "what is prepared is shared"

@@ -84,7 +84,7 @@ class ModelCandidate:
             "model digest": bundle.digest,
             "paper": bundle.recipe.paper or "none",
             "method": f"{bundle.recipe.method.name}, {bundle.recipe.window.in_words}",
-            "trained on": f"{bundle.fingerprint.cases} cases, seed {bundle.recipe.training.seed}",
+            "trained on": f"{bundle.trained_on} cases, seed {bundle.recipe.training.seed}",
         }
         if model.view_weights:
             facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in model.view_weights.items())

@@ -15,13 +15,12 @@ from typing import Protocol
 
 import numpy as np
 
-from voxlate.bundle import MANIFEST
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import GeometryError, UsageError
 from voxlate.evaluation.programs import ProgramSegmenter, read_program
-from voxlate.inference.model import Model, load_model
+from voxlate.inference.model import Model, is_model, load_model
 from voxlate.preprocess.images import read_contrast, read_foreground
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
@@ -160,7 +159,7 @@ class BundleSegmenter:
 
 
 def load_segmenter(path: Path) -> Segmenter:
-    """A run or bundle whose target is a label map, or the YAML file of another program.
+    """A run, bundle or ensemble whose target is a label map, or the YAML file of another program.
 
     Raises:
         UsageError: If it is neither, or the file is refused.
@@ -168,9 +167,9 @@ def load_segmenter(path: Path) -> Segmenter:
     """
     if path.is_file():
         return ProgramSegmenter(read_program(path))
-    if not any((folder / MANIFEST).is_file() for folder in (path, path / "bundle")):
+    if not is_model(path):
         raise UsageError(
-            "a segmenter: a run, a bundle, or the YAML file of a program",
+            "a segmenter: a run, a bundle, an ensemble, or the YAML file of a program",
             came=str(path),
             where="--task",
             remedy="Train one with the recipe segment-default, or write a task.yaml.",

@@ -155,11 +155,12 @@ def load_models(path: Path, *, device: torch.device | None = None) -> list[Model
     Raises:
         BundleError: If there is no model, or one is refused.
     """
-    inside = [] if _is_model(path) or not path.is_dir() else [one for one in sorted(path.iterdir()) if _is_model(one)]
+    inside = [] if is_model(path) or not path.is_dir() else [one for one in sorted(path.iterdir()) if is_model(one)]
     if not inside:
         return [load_model(path, device=device)]
     return [replace(load_model(folder, device=device), name=folder.name) for folder in inside]
 
 
-def _is_model(path: Path) -> bool:
+def is_model(path: Path) -> bool:
+    """Whether a path is a run with a bundle, a bundle or an ensemble."""
     return is_ensemble(path) or any((folder / MANIFEST).is_file() for folder in (path, path / "bundle"))

@@ -20,7 +20,7 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
     Args:
         recipe: What was trained.
         fingerprint: Statistics of the training cases.
-        scores: ``step``, ``part``, ``cases`` and ``metrics`` of the chosen weights.
+        scores: ``step``, ``part``, ``cases`` and ``metrics`` of the chosen weights, and ``training_cases``.
     """
     sources = ", ".join(get_contrast(name).title for name in recipe.source)
     target = get_contrast(recipe.target)
@@ -33,6 +33,7 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
             "THE TRAINING CASES THEMSELVES: none was left for validation, so these numbers say nothing about new cases"
         )
     )
+    cases = scores["training_cases"]
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
     return f"""# {recipe.name}: {sources} to {target.title}
 
@@ -40,7 +41,7 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, An
 
 - Paper: {recipe.paper or "none"}
 - Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}
-- Trained on: {fingerprint.cases} cases, spacing {_triple(fingerprint.spacing_mm)} mm, seed {recipe.training.seed}
+- Trained on: {cases} cases, spacing {_triple(fingerprint.spacing_mm)} mm, seed {recipe.training.seed}
 - Software: Voxlate {__version__}
 
 ## Validation

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voxlate.bundle import read_bundle
+from voxlate.cohort.split_file import read_split
+from voxlate.cohort.splits import split_cohort
 from voxlate.config import Recipe
-from voxlate.ensemble import ENSEMBLE, write_ensemble
-from voxlate.errors import BundleError, UsageError
+from voxlate.ensemble import write_ensemble
+from voxlate.errors import BundleError, CohortError, UsageError
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.training.loop import Observer
 from voxlate.training.run import RunFolder, read_recipe
-from voxlate.training.setup import ProgressReport
+from voxlate.training.settling import settled_as
+from voxlate.training.setup import ProgressReport, load_cohort
 from voxlate.training.train import train_run
 
 logger = logging.getLogger(__name__)
@@ -46,24 +49,29 @@ def train_folds(
         report: Called with a stage and how much of it is done.
 
     Raises:
-        UsageError: If there are fewer than two folds, or runs are there and ``resume`` is false.
-        CohortError: If there are fewer development subjects than folds, or the data set is refused.
+        UsageError: If there are fewer than two folds, or the folder is a run, or has runs and ``resume`` is false.
+        CohortError: If there are fewer development subjects than folds, or the data set is refused or has changed.
         StoppedError: After a signal; what is trained is kept.
     """
     if folds < 2:
         raise UsageError("two or more folds", came=str(folds), where="--folds", remedy="Give 5, say.")
+    if RunFolder(folder).recipe.is_file():
+        raise UsageError("a folder for folds", came="a run", where=folder, remedy="Name another folder.")
     check_writable(folder)
     runs: list[RunFolder] = []
     with hold(folder, what="training of folds"):
         remove_stale(folder)
-        (folder / ENSEMBLE).unlink(missing_ok=True)
         for fold in range(folds):
             report("folds", fold, folds)
             run = RunFolder(folder / f"fold-{fold}")
-            asked = _recipe(recipe, runs, fold=fold, folds=folds)
+            asked = fold_recipe(recipe, fold, folds=folds)
+            if runs:
+                asked = settled_as(asked, read_bundle(runs[0].folder).recipe)
             if resume and _is_finished(run, asked):
                 logger.info("fold %d: trained before", fold)
             else:
+                if runs:
+                    _check_split(data, recipe, runs[0], folds=folds)
                 began = resume and run.recipe.is_file()
                 train_run(
                     data,
@@ -81,16 +89,24 @@ def train_folds(
     return runs
 
 
-def _recipe(recipe: Recipe, runs: list[RunFolder], *, fold: int, folds: int) -> Recipe:
-    """The recipe of a fold; where its window is ``auto``, with what that of the first fold came to be."""
+def fold_recipe(recipe: Recipe, fold: int, *, folds: int) -> Recipe:
+    """The recipe of one of several folds; the seed of the split becomes explicit."""
     options = recipe.plan.split
     seed = recipe.training.seed if options.seed is None else options.seed
-    asked = recipe.with_overrides({
-        "plan.split.folds": folds, "plan.split.fold": fold, "plan.split.seed": seed
-    })  # fmt: skip
-    if not runs or recipe.window.kind != "auto":
-        return asked
-    return asked.model_copy(update={"window": read_bundle(runs[0].folder).recipe.window})
+    return recipe.with_overrides({"plan.split.folds": folds, "plan.split.fold": fold, "plan.split.seed": seed})
+
+
+def _check_split(data: Path, recipe: Recipe, first: RunFolder, *, folds: int) -> None:
+    """Refuses a data set whose subjects are no longer those of the first fold, before another one is trained on it."""
+    asked = fold_recipe(recipe, 0, folds=folds)
+    options = asked.plan.split
+    if split_cohort(load_cohort(data, asked), options, seed=options.seed or 0) != read_split(first.split):
+        raise CohortError(
+            f"the cases of {first.folder}",
+            came="others",
+            where=data,
+            remedy="The data set has changed since the first fold: train all folds again in another folder.",
+        )
 
 
 def _is_finished(run: RunFolder, recipe: Recipe) -> bool:

@@ -21,6 +21,7 @@ from voxlate.config import Recipe
 from voxlate.methods.interface import count_parameters
 from voxlate.training.checkpoints import KEEP
 from voxlate.training.combining import forecast_combination
+from voxlate.training.folds import fold_recipe
 from voxlate.training.label_validation import MOST_TRAINING_CASES
 from voxlate.training.loop import take_step
 from voxlate.training.settling import SEGMENTATION
@@ -42,10 +43,11 @@ class Forecast:
         shares: How attributes are spread over these parts, under ``SHARE_FIELDS``.
         networks: What is trained, in words: from a part to its size.
         window: What an ``auto`` window becomes and why; empty if the recipe says what it is.
-        steps: Steps that the budget allows.
+        steps: Steps that the budget allows, per fold.
         seconds: Wall time, preparation and validations included.
         memory_bytes: Peak resident memory of the process.
         disk_bytes: Size of the run's folder.
+        folds: How many are trained; ``None`` for one run. Time and disk are those of all, the rest of the first.
     """
 
     plan_yaml: str
@@ -57,10 +59,12 @@ class Forecast:
     seconds: float
     memory_bytes: int
     disk_bytes: int
+    folds: int | None = None
 
     def rows(self) -> list[tuple[str, str]]:
         """The forecast as a table of name and value."""
         return [
+            *([("folds", f"{self.folds}; time and disk are those of all")] if self.folds else []),
             ("cases (train, validation, test)", ", ".join(map(str, self.cases))),
             *self.networks.items(),
             *([("window", self.window)] if self.window else []),
@@ -84,8 +88,9 @@ class _Probe:
     networks: Mapping[str, str]
 
 
-def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forecast:
-    """Measures a few steps of a recipe on a data set and scales them to its budget; leaves nothing behind."""
+def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport, folds: int | None = None) -> Forecast:
+    """Measures a few steps of a recipe, or of its first fold, and scales them to the budget; leaves nothing behind."""
+    recipe = fold_recipe(recipe, 0, folds=folds) if folds else recipe
     setup = set_up(data, recipe, run=None, report=report)
     with tempfile.TemporaryDirectory(prefix="voxlate-forecast-") as folder:
         probe = _measure(setup, Path(folder), report)
@@ -93,6 +98,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forec
     steps, seconds = _scale(setup, probe)
     # A checkpoint holds the weights, their average and Adam's two moments; best and bundle hold the weights once.
     states = KEEP * (3 + (recipe.training.ema is not None)) + 2
+    runs = folds or 1  # which share what is prepared
     return Forecast(
         plan_yaml=setup.plan.to_yaml(),
         cases=(train, validation, test),
@@ -100,9 +106,10 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport) -> Forec
         networks=probe.networks,
         window=setup.decision.words() if setup.decision else "",
         steps=steps,
-        seconds=(train + validation) * probe.prepare_s + seconds + probe.combination_s,
+        seconds=(train + validation) * probe.prepare_s + runs * (seconds + probe.combination_s),
         memory_bytes=_peak_memory(),
-        disk_bytes=(train + validation) * probe.case_bytes + states * 4 * probe.parameters,
+        disk_bytes=(train + validation) * probe.case_bytes + runs * states * 4 * probe.parameters,
+        folds=folds,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxlate.config import Recipe, parse_recipe
+from voxlate.ensemble import is_ensemble
 from voxlate.errors import UsageError
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
@@ -83,10 +84,14 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
     """Locks a run's folder and starts or resumes it with a recipe.
 
     Raises:
-        UsageError: If the folder holds a run and ``resume`` is false, or the recipe is not the run's.
+        UsageError: If the folder holds a run and ``resume`` is false, or folds, or the recipe is not the run's.
         LockedError: If another process works there.
     """
     run = RunFolder(folder)
+    if is_ensemble(folder) or (folder / "fold-0").is_dir():
+        raise UsageError(
+            "a folder for one run", came="one of folds", where=folder, remedy="Give --folds, or name another."
+        )
     check_writable(folder)
     with hold(folder, what="training"):
         remove_stale(folder)

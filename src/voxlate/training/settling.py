@@ -64,7 +64,7 @@ def without_words(recipe: Recipe) -> Recipe:
 
 
 def settled_as(recipe: Recipe, other: Recipe) -> Recipe:
-    """The recipe with what another one, of a run that was set up, has in the place of what it leaves open.
+    """The recipe with the window of another one, of a run that was set up, and with what it leaves open as found there.
 
     Args:
         recipe: What was asked for.
@@ -77,7 +77,8 @@ def settled_as(recipe: Recipe, other: Recipe) -> Recipe:
     network = other.method.options.get("network")
     if _open_network(recipe) is not None and isinstance(network, Mapping) and "channels" in network:
         changes["method.network.channels"] = network["channels"]
-    return recipe.with_overrides(changes) if changes else recipe
+    settled = recipe.with_overrides(changes) if changes else recipe
+    return settled.model_copy(update={"window": other.window})
 
 
 def levels_for(shortest: int, *, dims: int, base: int) -> list[int]:

@@ -242,6 +242,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         "step": best["step"],
         "part": "validation" if setup.cases("validation") else "train",
         "cases": len(setup.validation_cases),
+        "training_cases": len(setup.cases("train")),  # with folds the fingerprint is of those that validate too
         "metrics": {name: None if math.isnan(value) else value for name, value in best["metrics"].items()},
     }
     seen = [case for part in ("train", "validation") for case in setup.cases(part)]

@@ -57,7 +57,7 @@ class VariantRun:
             found = read_bundle(self.folder).recipe
         except BundleError:
             return False
-        return may_become(self.recipe.window, found.window) and _decided(self.recipe, found) == found
+        return may_become(self.recipe.window, found.window) and settled_as(self.recipe, found) == found
 
 
 @dataclass(frozen=True)
@@ -185,13 +185,7 @@ def _settled(run: VariantRun, runs: list[VariantRun]) -> Recipe:
     first = next(other for other in runs if other.variant == run.variant)
     if run is first:
         return run.recipe
-    return _decided(run.recipe, read_bundle(first.folder).recipe)
-
-
-def _decided(recipe: Recipe, other: Recipe) -> Recipe:
-    """The recipe with the window, the classes and the levels of another where it leaves them open."""
-    settled = settled_as(recipe, other)
-    return settled.model_copy(update={"window": other.window})
+    return settled_as(run.recipe, read_bundle(first.folder).recipe)
 
 
 def _scored_on(recipe: Recipe) -> dict[str, str]:

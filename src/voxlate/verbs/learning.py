@@ -41,11 +41,13 @@ def resolve_recipe(
     return resolved.with_overrides(changes) if changes else resolved
 
 
-def forecast(data: str | Path, *, recipe: str | Path | Recipe, report: ProgressReport = silent) -> Forecast:
-    """The plan of a run and what it will cost in time, memory and disk; trains nothing."""
+def forecast(
+    data: str | Path, *, recipe: str | Path | Recipe, folds: int | None = None, report: ProgressReport = silent
+) -> Forecast:
+    """The plan of a run, or of several folds, and what it will cost in time, memory and disk; trains nothing."""
     from voxlate.training.forecast import forecast_run
 
-    return forecast_run(Path(data), resolve_recipe(recipe), report=report)
+    return forecast_run(Path(data), resolve_recipe(recipe), folds=folds, report=report)
 
 
 def train(

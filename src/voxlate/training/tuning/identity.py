@@ -12,11 +12,10 @@ from typing import Any
 
 import optuna
 
-from voxlate.bundle import MANIFEST, find_bundle
 from voxlate.cohort import Cohort
 from voxlate.config import Recipe
+from voxlate.ensemble import read_model
 from voxlate.errors import CohortError, UsageError
-from voxlate.io import file_digest
 from voxlate.metrics import TASK_METRICS
 from voxlate.training.validation import LESION_PREFIX
 
@@ -75,7 +74,7 @@ def _flat_recipe(recipe: Recipe) -> dict[str, Any]:
     """Dotted fields and their values; of a task its model's digest, since the same one lies elsewhere elsewhere."""
     flat = {name: value for name, value in _flatten(recipe.model_dump(mode="json"), "") if name not in _CHANGEABLE}
     if recipe.search.task is not None:
-        flat["search.task"] = file_digest(find_bundle(recipe.search.task) / MANIFEST)
+        flat["search.task"] = read_model(recipe.search.task).digest
     return flat
 
 
