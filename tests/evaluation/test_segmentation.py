@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
+from voxlate.cohort.label_maps import ANY_LABEL
 from voxlate.errors import UsageError
-from voxlate.evaluation.segmentation import ANY_LABEL, class_regions, score_segmentation, volumes_ml, whole
+from voxlate.evaluation.segmentation import class_regions, score_segmentation, volumes_ml, whole
 from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
 
 SPACING = (1.0, 2.0, 0.5)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxlate.catalogue import build
+from voxlate.cohort.label_maps import members
 from voxlate.config import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
-from voxlate.methods.segmentation import PRIOR, Segmentation, members, own_values
+from voxlate.methods.segmentation import PRIOR, Segmentation, own_values
 
 REGIONS = {"whole": (1, 2, 4), "core": (1, 4), "enhancing": (4,)}
 APART = {"front": (1,), "back": (2,)}

@@ -7,8 +7,10 @@ of these changed with the years: they are taken from the convention that the lay
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.cohort.brats import LABEL_NAMES
 from voxlate.cohort.case import Case
@@ -82,6 +84,17 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
         )
     known = LABEL_NAMES.get(_convention(cases), {})
     return {known.get(value, f"label {value}"): (value,) for value in values}
+
+
+def members(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
+    """Where a label map has one of these values; a value between two labels counts as the nearer one.
+
+    Args:
+        labels: Label map of any shape.
+        values: The values of a class; none stands for every one above 0.
+    """
+    near = labels if labels.dtype.kind in "iub" else np.rint(labels)
+    return np.asarray(np.isin(near, list(values)) if values else near > 0)
 
 
 def _regions(cases: Sequence[Case]) -> Classes:

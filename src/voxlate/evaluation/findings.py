@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from voxlate.cohort.label_maps import ANY_LABEL
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation import ANY_LABEL, Classes, class_regions, whole
+from voxlate.evaluation.segmentation import Classes, class_regions, whole
 from voxlate.evaluation.verdict import Verdict, find_row, judge
 from voxlate.inference.model import MODEL
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.cohort.label_maps import ANY_LABEL, members
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import (
@@ -27,7 +28,6 @@ from voxlate.volume import extent
 
 Labels = NDArray[Any]
 Classes = Mapping[str, Sequence[int]]
-ANY_LABEL = "any label"
 VOLUME = "volume"
 
 
@@ -57,17 +57,6 @@ def whole(classes: Classes) -> str:
 def values_of(region: str, classes: Classes) -> tuple[int, ...]:
     """The label values of a class, or of all classes for ``any label``; none stands for every one above 0."""
     return tuple(classes[region]) if region in classes else _all_values(classes)
-
-
-def members(labels: Labels, values: Sequence[int]) -> Mask:
-    """Where a label map has one of these values; a value between two labels counts as the nearer one.
-
-    Args:
-        labels: ``(i, j, k)`` label map.
-        values: The values of a class; none stands for every one above 0.
-    """
-    near = labels if labels.dtype.kind in "iub" else np.rint(labels)
-    return np.asarray(np.isin(near, list(values)) if values else near > 0)
 
 
 def score_segmentation(

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from voxlate.cohort import Case
+from voxlate.cohort.label_maps import ANY_LABEL
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import GeometryError, UsageError
@@ -248,4 +249,4 @@ def _classes(model: Model) -> Mapping[str, tuple[int, ...]]:
     classes = getattr(model.bundle.recipe.method, "classes", None)
     if isinstance(classes, Mapping):
         return {str(name): tuple(int(value) for value in values) for name, values in classes.items()}
-    return {"any label": ()}
+    return {ANY_LABEL: ()}

@@ -30,6 +30,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from voxlate.catalogue import build
+from voxlate.cohort.label_maps import ANY_LABEL, members
 from voxlate.config import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.losses import SEGMENTING, WeightedLoss
@@ -75,7 +76,7 @@ def segmentation(
     """
     if classes in ("each", "regions"):
         raise UsageError("names with their label values", came=repr(classes), where=_WHERE, remedy="Train it first.")
-    named: Classes = {"any label": ()} if isinstance(classes, str) else classes
+    named: Classes = {ANY_LABEL: ()} if isinstance(classes, str) else classes
     own_values(named)
     weighted = WeightedLoss(loss, dims=dims, data_range=1.0)
     if not weighted.segmenting:
@@ -177,12 +178,6 @@ class Segmentation(NetworkMethod):
         if isinstance(network, EncoderDecoder) and len(network.coarser) and not network.summed:
             return network.maps(source)
         return [self(source)]
-
-
-def members(labels: NDArray[Any], values: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The voxels of a label map that have one of the values; without values those above 0."""
-    rounded = np.rint(labels)
-    return np.isin(rounded, values) if values else rounded > 0
 
 
 def own_values(classes: Classes) -> list[int]:

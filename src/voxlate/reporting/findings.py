@@ -15,7 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.evaluation.segmentation import Classes, class_regions, members, values_of, whole
+from voxlate.cohort.label_maps import members
+from voxlate.evaluation.segmentation import Classes, class_regions, values_of, whole
 from voxlate.reporting import canvas, tiles
 from voxlate.reporting.overlays import draw_overlay, overlay_key
 from voxlate.reporting.views import (

@@ -12,7 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.evaluation.segmentation import class_regions, members, values_of, whole
+from voxlate.cohort.label_maps import members
+from voxlate.evaluation.segmentation import class_regions, values_of, whole
 from voxlate.io.atomic import replacing
 from voxlate.metrics import SEGMENTATION_METRICS
 from voxlate.reporting import canvas, tiles

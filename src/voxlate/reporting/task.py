@@ -11,12 +11,13 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
+from voxlate.cohort.label_maps import members
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.candidates import load_candidate
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.scoring import Failed
-from voxlate.evaluation.segmentation import members, values_of, whole
+from voxlate.evaluation.segmentation import values_of, whole
 from voxlate.evaluation.segmenters import FILLING, check_task, load_segmenter
 from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.task import REAL, SYNTHETIC, WITHOUT, Attempt, Experiment, score_task
