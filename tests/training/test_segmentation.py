@@ -162,6 +162,15 @@ def test_levels_follow_the_shortest_side_of_a_sample(cohort: Path) -> None:
     assert without_words(make(method__network=network)).method.options["classes"] == "binary"
 
 
+def test_an_automatic_window_is_small_patches_where_nothing_speeds_up_large_ones(cohort: Path) -> None:
+    assert not torch.cuda.is_available(), "these tests run on a processor"
+    window = {"kind": "auto", "size": [64, 24, 64]}
+    setup = set_up(cohort, make(window=window), run=None, check=False, report=lambda *_: None)
+    assert setup.recipe.window.kind == "patches"
+    assert setup.recipe.window.size == (32, 24, 32)
+    assert setup.decision is None
+
+
 def test_some_samples_are_placed_around_labelled_voxels(cohort: Path, tmp_path: Path) -> None:
     """With a share of 1 every sample of a labelled case holds a label in its middle; rare values as often as others."""
     recipe = make(training__label_share=1.0, window__size=[4, 4, 4], training__augmentation={"flip": 0})

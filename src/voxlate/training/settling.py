@@ -3,7 +3,10 @@
 - ``method.classes``: ``binary``, ``each`` or ``regions`` become names with their label values;
 - ``method.network.channels``: ``auto`` becomes a number of features per level. As many levels as halve the shortest
   side of a sample to 4 voxels or just above, 6 at most; features double from 32 up to 320 in 3-D and 512 in 2-D, as
-  nnU-Net plans them (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). Without an accelerator they begin at 16.
+  nnU-Net plans them (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). Without an accelerator they begin at 16;
+- ``window.kind``: ``auto`` of a segmentation becomes patches of at most 32 voxels a side where there is no accelerator:
+  whole volumes may fit into memory, but in the same time many small samples teach more than a few large ones. With one
+  the window is left to the forecast of memory.
 
 What was settled is kept in the run, so that a run that goes on elsewhere keeps its network.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from voxlate.cohort.label_maps import group_labels
@@ -31,6 +35,7 @@ COARSEST = 4
 MOST_LEVELS = 6
 WIDEST = {2: 512, 3: 320}
 BASE, BASE_WITHOUT_ACCELERATOR = 32, 16
+PATCH_WITHOUT_ACCELERATOR = 32
 
 
 def settle_recipe(setup: Setup, run: RunFolder | None) -> Recipe:
@@ -47,7 +52,8 @@ def settle_recipe(setup: Setup, run: RunFolder | None) -> Recipe:
     if run is not None and run.settled.is_file():
         decided = json.loads(run.settled.read_text(encoding="utf-8"))
     else:
-        decided = {**_classes(setup), **_levels(setup)}
+        decided = {**_classes(setup), **_patches(setup)}
+        decided |= _levels(replace(setup, recipe=setup.recipe.with_overrides(decided)))
         if run is not None and decided:
             write_text(run.settled, json.dumps(decided, indent=1) + "\n")
     return setup.recipe.with_overrides(decided) if decided else setup.recipe
@@ -101,6 +107,14 @@ def _classes(setup: Setup) -> dict[str, Any]:
 
 def _grouping(recipe: Recipe) -> Any:  # noqa: ANN401
     return recipe.method.options.get("classes", "binary") if recipe.method.name == SEGMENTATION else None
+
+
+def _patches(setup: Setup) -> dict[str, Any]:
+    window = setup.recipe.window
+    if setup.recipe.method.name != SEGMENTATION or window.kind != AUTO or pick_device().type != "cpu":
+        return {}
+    size = [min(side, PATCH_WITHOUT_ACCELERATOR) for side in window.size or (PATCH_WITHOUT_ACCELERATOR,) * 3]
+    return {"window.kind": "patches", "window.size": size}
 
 
 def _levels(setup: Setup) -> dict[str, Any]:
