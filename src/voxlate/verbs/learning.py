@@ -35,7 +35,7 @@ def resolve_recipe(
     resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     changes = dict(overrides or {})
     if source:
-        changes["source"] = list(source)
+        changes["source"] = "+".join(source)
     if target:
         changes["target"] = target
     return resolved.with_overrides(changes) if changes else resolved

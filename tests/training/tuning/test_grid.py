@@ -21,7 +21,7 @@ from voxlate.training.journal import read_log
 from voxlate.training.tuning import trial_run
 from voxlate.training.tuning.candidates import load_candidates
 from voxlate.training.tuning.space import own_values, resolve_search
-from voxlate.verbs import searched_with
+from voxlate.verbs import resolve_recipe, searched_with
 
 RECIPE: dict[str, Any] = {
     "name": "grid",
@@ -52,6 +52,8 @@ def test_short_forms_are_what_they_stand_for() -> None:
     assert recipe.source == ("t1c", "flair")
     assert recipe.loss == {"bce": 1.0, "dice": 1.0}
     assert recipe.window.size == (16, 16, 16)
+    assert resolve_recipe(recipe, source=["flair+t2"]).source == ("flair", "t2")
+    assert resolve_recipe(recipe, source=["flair", "t2"]).source == ("flair", "t2")
     for field, value in (("loss", "bce+"), ("loss", "bce+bce"), ("source", "+t1"), ("window.size", "16xx16")):
         with pytest.raises(UsageError, match=rf"parts that differ.*{re.escape(value)}"):
             recipe.with_overrides({field: value})
