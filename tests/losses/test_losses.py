@@ -323,3 +323,10 @@ def test_lesion_mask_needs_labels_and_the_weighted_loss_says_so() -> None:
         weighted(prediction, target, mask)
     total, parts = weighted(prediction, target, mask, labels)
     assert float(total) == pytest.approx(sum(section[name] * float(value) for name, value in parts.items()), rel=1e-5)
+
+
+def test_a_term_that_needs_options_can_be_switched_off_by_a_plain_zero() -> None:
+    loss = WeightedLoss({"l1": 1.0, "features": 0}, dims=2, data_range=1.0)
+    assert set(loss.terms) == {"l1"}
+    with pytest.raises(UsageError, match="name of a loss"):
+        WeightedLoss({"l1": 1.0, "feature": 0}, dims=2, data_range=1.0)

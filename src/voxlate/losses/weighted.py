@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from voxlate.catalogue import build
+from voxlate.catalogue import build, pick
 from voxlate.config import Choice
 from voxlate.errors import UsageError
 from voxlate.losses.catalogue import LABELLED, LOSSES, SEGMENTING
@@ -39,8 +39,11 @@ class WeightedLoss:
         parsed = {name: _parse(name, value) for name, value in section.items()}
         terms = {
             name: build(LOSSES, choice, what="loss", dims=dims, data_range=data_range)
-            for name, (_, choice) in parsed.items()
+            for name, (weight, choice) in parsed.items()
+            if weight > 0 or choice.options
         }
+        for name in parsed.keys() - terms.keys():  # switched off by a plain 0, perhaps without options that it needs
+            pick(LOSSES, name, what="loss")
         self.weights = {name: weight for name, (weight, _) in parsed.items() if weight > 0}
         self.terms = {name: terms[name] for name in self.weights}
         if not self.weights:
