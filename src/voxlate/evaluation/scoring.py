@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from voxlate.evaluation.scores import Score
 from voxlate.metrics import MASKED_METRICS, tissue_regions
 
 Failed = tuple[str, str]
+T = TypeVar("T")
 
 
 def score_cases(
@@ -39,15 +41,39 @@ def score_cases(
     Raises:
         CohortError: If no case could be scored.
     """
+    return score_each(cases, find=partial(compare_case, candidate), score=score, report=report)
+
+
+def score_each(
+    cases: Sequence[Case],
+    *,
+    find: Callable[[Case], T],
+    score: Callable[[T], list[Score]],
+    report: Callable[[str, int, int], None],
+) -> tuple[list[Score], list[Failed]]:
+    """Scores what is found in each case; a case in which it cannot be found does not stop the others.
+
+    Args:
+        cases: What is looked at.
+        find: From a case to what is scored; may refuse it.
+        score: From that to its scores.
+        report: Called with the number of finished cases.
+
+    Returns:
+        The scores, and the cases that were refused, each with its reason.
+
+    Raises:
+        CohortError: If every case was refused.
+    """
     scores: list[Score] = []
     failed: list[Failed] = []
     for number, case in enumerate(cases, start=1):
         try:
-            comparison = compare_case(candidate, case)
+            found = find(case)
         except VoxlateError as error:
             failed.append((case.id, str(error)))
         else:
-            scores += score(comparison)
+            scores += score(found)
         report("evaluate", number, len(cases))
     if not scores:
         raise CohortError(

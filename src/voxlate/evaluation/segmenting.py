@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from voxlate.cohort import Case
 from voxlate.cohort.label_maps import group_labels
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError, VoxlateError
 from voxlate.evaluation.candidates import Candidate, ModelCandidate
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.scoring import Failed
+from voxlate.evaluation.scoring import Failed, score_each
 from voxlate.evaluation.segmentation import Classes, score_segmentation, values_of, volumes_ml, whole
 from voxlate.evaluation.segmenters import on_grid
 from voxlate.inference.model import MODEL
@@ -134,22 +133,17 @@ def segment_cases(
     Raises:
         CohortError: If no case could be scored.
     """
-    scores: list[Score] = []
-    failed: list[Failed] = []
-    for number, case in enumerate(cases, start=1):
-        try:
-            segmented = segment_case(candidate, case, classes=classes)
-            scores += score_segmented(segmented, classes)
-        except VoxlateError as error:
-            failed.append((case.id, str(error)))
-        else:
-            keep(segmented)
-        report("evaluate", number, len(cases))
-    if not scores:
-        raise CohortError(
-            "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."
-        )
-    return scores, failed
+
+    def find(case: Case) -> tuple[Segmented, list[Score]]:
+        segmented = segment_case(candidate, case, classes=classes)
+        return segmented, score_segmented(segmented, classes)
+
+    def score(found: tuple[Segmented, list[Score]]) -> list[Score]:
+        segmented, scores = found
+        keep(segmented)
+        return scores
+
+    return score_each(cases, find=find, score=score, report=report)
 
 
 def _any_value(classes: Classes) -> int:

@@ -72,7 +72,12 @@ class Regression(NetworkMethod):
         Raises:
             UsageError: If ``optimisers`` has not been called.
         """
+        optimiser = self._begun()
+        total, parts = self.loss(self(batch.source), batch.target, batch.mask, batch.labels)
+        yield optimiser, total, {name: float(value) for name, value in parts.items()}
+
+    def _begun(self) -> Optimizer:
+        """The optimiser, which must have been asked for."""
         if self._optimiser is None:
             raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
-        total, parts = self.loss(self(batch.source), batch.target, batch.mask, batch.labels)
-        yield self._optimiser, total, {name: float(value) for name, value in parts.items()}
+        return self._optimiser

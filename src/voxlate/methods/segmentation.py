@@ -31,11 +31,11 @@ from torch.optim import Optimizer
 
 from voxlate.catalogue import build
 from voxlate.cohort.label_maps import ANY_LABEL, members
-from voxlate.config import Choice, Training
+from voxlate.config import Choice
 from voxlate.errors import UsageError
 from voxlate.losses import SEGMENTING, WeightedLoss
-from voxlate.methods.interface import Batch, NetworkMethod
-from voxlate.methods.optimisation import make_optimiser
+from voxlate.methods.interface import Batch
+from voxlate.methods.regression import Regression
 from voxlate.networks import NETWORKS
 from voxlate.networks.blocks import Head
 from voxlate.networks.encoder_decoder import EncoderDecoder
@@ -93,7 +93,7 @@ def segmentation(
     )
 
 
-class Segmentation(NetworkMethod):
+class Segmentation(Regression):
     """A network with a map per class; see ``segmentation``.
 
     Attributes:
@@ -102,23 +102,14 @@ class Segmentation(NetworkMethod):
     """
 
     def __init__(self, network: nn.Module, *, classes: Classes, loss: WeightedLoss) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, loss=loss)
         self.classes = dict(classes)
         self.values = own_values(classes)
         self.channels = len(classes)
-        self.loss = loss
-        self.divisor = int(network.divisor)  # type: ignore[arg-type]  # every network of the catalogue has an int
-        self._optimiser: Optimizer | None = None
         summands = list(network.coarser) if isinstance(network, EncoderDecoder) and network.summed else []
         for head in [part for part in network.modules() if isinstance(part, Head)]:
             bias = cast("Tensor", head.linear.bias)
             bias.data.fill_(0.0 if head in summands else -math.log((1 - PRIOR) / PRIOR))
-
-    def optimisers(self, training: Training) -> list[Optimizer]:
-        """The one optimiser of the network."""
-        self._optimiser = make_optimiser(self.network.parameters(), training)
-        return [self._optimiser]
 
     def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
         """The weighted loss of a batch, over all resolutions that the network has a map of.
@@ -126,8 +117,7 @@ class Segmentation(NetworkMethod):
         Raises:
             UsageError: If ``optimisers`` has not been called.
         """
-        if self._optimiser is None:
-            raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
+        optimiser = self._begun()
         maps = self._maps(batch.source)
         truth, mask = self.encode(batch.target), batch.mask
         weights = [2.0**-level for level in range(len(maps))]
@@ -139,7 +129,7 @@ class Segmentation(NetworkMethod):
             total, found = self.loss(logits, truth, mask)
             totals.append(weight / sum(weights) * total)
             parts = parts or found
-        yield self._optimiser, torch.stack(totals).sum(), {name: float(value) for name, value in parts.items()}
+        yield optimiser, torch.stack(totals).sum(), {name: float(value) for name, value in parts.items()}
 
     def encode(self, labels: Tensor) -> Tensor:
         """Maps of 0 and 1 per class, ``(b, classes, *s)`` float32, of label maps ``(b, 1, *s)``."""

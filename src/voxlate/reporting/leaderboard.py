@@ -102,10 +102,23 @@ def leaderboard(summary: Summary, *, seconds: Mapping[str, float]) -> tuple[tupl
         summary: As ``voxlate.evaluation.summarise`` gives it.
         seconds: From a method to what it takes per volume.
     """
-    columns = _columns(summary)
+    return lines_of(summary, _columns(summary), main=FOREGROUND, seconds=seconds)
+
+
+def lines_of(
+    summary: Summary, columns: Sequence[tuple[str, str]], *, main: str, seconds: Mapping[str, float]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heads and lines of a table, a line per method, the baselines first.
+
+    Args:
+        summary: As ``voxlate.evaluation.summarise`` gives it.
+        columns: Regions with a metric each.
+        main: The region that heads need not name.
+        seconds: From a method to what it takes per volume.
+    """
     units = {(row["region"], row["metric"]): row["unit"] for row in summary["rows"]}
     titles = tuple(
-        f"{metric_title(metric, unit=units[region, metric])}{'' if region == FOREGROUND else f', {region}'}"
+        f"{metric_title(metric, unit=units.get((region, metric), ''))}{'' if region == main else f', {region}'}"
         for region, metric in columns
     )
     lines = []

@@ -24,12 +24,12 @@ from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import caveats
 from voxlate.reporting.findings import Finding, draw_findings
-from voxlate.reporting.leaderboard import MOST_BOXES, Compared, Contest, seconds_per_volume
+from voxlate.reporting.leaderboard import MOST_BOXES, Compared, Contest, lines_of, seconds_per_volume
 from voxlate.reporting.pages import Illustration, Section, embed, render_page
 from voxlate.reporting.segmentation import finding_numbers, summarise_segmentation
 from voxlate.reporting.segmentation_tables import LESIONS, SURFACES, VOXELS
 from voxlate.reporting.tables import comparison_tables, score_tables
-from voxlate.reporting.words import in_order, meaning, metric_title, number, short_title
+from voxlate.reporting.words import meaning, metric_title
 
 Summary = Mapping[str, Any]
 _OF_ALL = ("precision", "recall", "hd95", "surface_dice", "detection_f1")
@@ -78,20 +78,7 @@ def segmentation_leaderboard(
     main = whole(classes)
     regions = [main, *(region for region in class_regions(classes) if region != main)]
     columns = [*((region, "dice") for region in regions), *((main, metric) for metric in _OF_ALL)]
-    units = {(row["region"], row["metric"]): row["unit"] for row in summary["rows"]}
-    titles = tuple(
-        f"{metric_title(metric, unit=units.get((region, metric), ''))}{'' if region == main else f', {region}'}"
-        for region, metric in columns
-    )
-    lines = []
-    for method in in_order(row["method"] for row in summary["rows"]):
-        found = [find_row(summary, method=method, metric=metric, region=region) for region, metric in columns]
-        cells = [
-            number(None if row is None else row["mean"], metric=metric)
-            for row, (_, metric) in zip(found, columns, strict=True)
-        ]
-        lines.append((short_title(method), *cells, f"{seconds[method]:.1f}" if method in seconds else ""))
-    return ("method", *titles, "seconds per volume"), lines
+    return lines_of(summary, columns, main=main, seconds=seconds)
 
 
 def _silent(scores: Sequence[Score], classes: Classes, variants: Sequence[str]) -> list[str]:
