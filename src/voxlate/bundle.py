@@ -219,20 +219,31 @@ def build_translator(recipe: Recipe, plan: Plan) -> Translator | MultiView:
 
 
 def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
-    from voxlate.methods import METHODS
+    from voxlate.methods import METHODS, NetworkMethod
+    from voxlate.methods.label_maps import label_encoder
     from voxlate.windows import Window
 
-    window = Window(options)
-    return build(
+    window, encoder = Window(options), label_encoder(recipe, options)
+    method = build(
         METHODS,
         recipe.method,
         what="method",
         dims=window.dims,
-        source_channels=window.input_channels(len(recipe.source)),
+        source_channels=encoder.channels if encoder else window.input_channels(len(recipe.source)),
         target_channels=1,
         loss=recipe.loss,
         data_range=plan.normalisers[recipe.target].data_range,
     )
+    if encoder is not None:
+        if not isinstance(method, NetworkMethod):
+            raise UsageError(
+                "a method that trains a network, for conditions",
+                came=repr(recipe.method.name),
+                where="conditions",
+                remedy="Use regression or adversarial, or set conditions to null.",
+            )
+        method.conditions = encoder
+    return method
 
 
 def _check_members(folder: Path, manifest: Manifest) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from voxlate.conditions import Conditions
 from voxlate.contrast import DERIVED, get_contrast
 from voxlate.derivation import Derivations, files_of
 from voxlate.errors import UsageError
@@ -84,7 +85,7 @@ class PlanOptions(StrictModel):
         {}, description="contrasts that are computed where a case has no file of them, see below"
     )
     grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
-    mask: Literal["auto", "nonzero", "otsu", "file"] = "auto"
+    mask: Literal["auto", "nonzero", "otsu", "whole", "file"] = "auto"
     crop_margin_mm: float = Field(8.0, ge=0)
     normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "none"]] = {}  # noqa: RUF012  (pydantic copies it)
     bias_correction: bool = False
@@ -205,6 +206,9 @@ class Training(StrictModel):
     workers: int = Field(0, ge=0, description="loader processes")
     validate_every: int = Field(200, ge=1, description="steps between validations")
     figure_every: int = Field(1000, ge=1, description="steps between figures")
+    figure_at: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (), description="shares of the run at which figures are drawn in the place of `figure_every`; 0: untrained"
+    )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
     monitor: str = Field("mae", description="validation metric that chooses the best checkpoint")
     combination_steps: int = Field(
@@ -243,6 +247,7 @@ class Recipe(StrictModel):
     paper: str = ""
     source: tuple[str, ...]
     target: str
+    conditions: Conditions | None = None
     plan: PlanOptions = PlanOptions()
     window: WindowOptions = WindowOptions()
     method: Choice
@@ -272,6 +277,8 @@ class Recipe(StrictModel):
         unknown = [name for name in (*self.source, self.target) if name.startswith(DERIVED) and name not in derive]
         if unknown:
             raise ValueError(f"plan.derive does not say what {', '.join(unknown)} is computed from")
+        if self.conditions is not None and "labels" not in self.source:
+            raise ValueError("conditions say how the source labels is seen, and the recipe has no such source")
         if self.target in derive:
             raise ValueError(f"the target {self.target} is computed by plan.derive, so that there is nothing to learn")
         given = [name for name in self.source if name in derive and self.target in files_of([name], derive)]

@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "simple_unet3d": {"channels": [4, 8, 8]},
     "residual_unet3d": {"channels": [4, 8, 8]},
     "dilated_unet3d": {"channels": [8, 16, 16]},  # with 4, instance normalisation of 6 voxels magnifies bfloat16
+    "spade": {"width": 4, "levels": 2, "hidden": 4},
 }
 NORMALISATIONS = ("batch", "group", "instance", "none")
 every_network = pytest.mark.parametrize("name", list(NETWORKS))

@@ -13,8 +13,9 @@ from voxlate.cli import application, data, learning, studies
 from voxlate.cli.app import app, errors
 from voxlate.errors import StoppedError, VoxlateError
 
-_ORDER = "demo phantom check train tune ablate compare translate synthesize evaluate info".split()
-"""As a user comes to them, in ``--help`` and in the documentation."""
+_ORDER = ["demo", "phantom", "check", "train", "tune", "ablate", "compare"]
+_ORDER += ["translate", "synthesize", "evaluate", "info"]
+# As a user comes to them, in --help and in the documentation.
 app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__name__", "")))
 
 __all__ = ["app", "application", "data", "learning", "main", "studies"]

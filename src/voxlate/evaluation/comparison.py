@@ -4,6 +4,9 @@ CT is compared in HU. MR and PET values are arbitrary in scale from scan to scan
 truth by its own statistics inside the foreground, the prediction by the scaling that made it physical. A prediction
 of the wrong brightness is thus an error, a receiver gain that nobody can predict is not. Outside the foreground all
 are background: 0, in CT -1024 HU.
+
+An image that is made of a label map fills the whole volume, since labels do not tell where the patient ends. It is
+scored in the foreground of the true image, and has no identity: label values are no intensities.
 """
 
 from __future__ import annotations
@@ -16,10 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort import Case
+from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.io import read_volume
 from voxlate.methods.lookup import Lookup
 from voxlate.metrics.hounsfield import LOWEST_HU
+from voxlate.preprocess.images import read_contrast, read_foreground
+from voxlate.preprocess.masking import MaskRule, image_rule
+from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Plan, Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
@@ -78,7 +85,9 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
     native = plan.model_copy(update={"spacing_mm": None})
     prepared = prepare_case(case, native, contrasts=(*plan.source, plan.target))
     source = np.asarray(prepared.arrays[plan.source[0]])
-    methods: dict[str, Array] = {"identity": source, "lookup": lookup.apply(source)}
+    methods: dict[str, Array] = {"lookup": lookup.apply(source)}
+    if get_contrast(plan.source[0]).kind != "label":
+        methods = {"identity": source, **methods}
     for name, volume in predicted.items():
         methods[name] = scaling.apply(resample(volume.array, volume.grid, prepared.grid, fill=scaling.offset))
     truth = np.asarray(prepared.arrays[plan.target])
@@ -90,6 +99,8 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
         unit, data_range = contrast.unit, normaliser.data_range * normaliser.inverse.scale
         outside = np.float32(LOWEST_HU)
     mask = np.asarray(prepared.mask, dtype=bool)
+    if plan.mask.kind == "whole":
+        mask = _foreground(case, plan, prepared)
     # A translation is background outside the foreground; so must be what it is compared with.
     truth, *predictions = (np.where(mask, values, outside) for values in (truth, *methods.values()))
     return Comparison(
@@ -103,6 +114,15 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
         unit=unit,
         data_range=data_range,
     )
+
+
+def _foreground(case: Case, plan: Plan, prepared: PreparedCase) -> NDArray[np.bool_]:
+    """Where the true image shows the patient, on the prepared grid."""
+    truth = read_contrast(case, plan.target, reading=plan.reading)
+    stripped = constant_background(truth.array) is not None
+    rule = MaskRule(kind=image_rule(get_contrast(plan.target), stripped=stripped), contrast=plan.target)
+    mask, _ = read_foreground(case, truth, rule, reading=plan.reading)
+    return resample(mask, ras_grid(truth.grid), prepared.grid, nearest=True, fill=False)
 
 
 def _labels(case: Case, prepared: PreparedCase, mask: NDArray[np.bool_]) -> Array | None:

@@ -229,7 +229,12 @@ def combiner(translator: Translator, *, device: torch.device) -> Predictor:
 
 def fills_background(recipe: Recipe) -> bool:
     """Whether a recipe's networks see a filled background: not where a source has its own, as a label map or a view."""
-    return all(name not in VIEWS.values() and get_contrast(name).kind != "label" for name in recipe.source)
+    return not any(name in VIEWS.values() or is_label(name) for name in recipe.source)
+
+
+def is_label(name: str) -> bool:
+    """Whether a source or target is a label map; what a view predicts, by its name, is none."""
+    return name not in VIEWS.values() and get_contrast(name).kind == "label"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

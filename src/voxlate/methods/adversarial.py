@@ -17,7 +17,7 @@ and another function in use.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import torch
@@ -180,6 +180,7 @@ class Adversarial(NetworkMethod):
         if self.discriminator is None:
             raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
         prediction: Tensor = self(batch.source)
+        batch = replace(batch, source=self.seen(batch.source))
         yield self._optimisers[0], *self._discriminate(self.discriminator, batch, prediction.detach())
         yield self._optimisers[1], *self._generate(self.discriminator, batch, prediction)
 

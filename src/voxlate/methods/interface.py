@@ -28,6 +28,7 @@ from torch.optim import Optimizer
 from voxlate.config import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
+from voxlate.methods.label_maps import LabelEncoder
 from voxlate.networks.blocks import Head
 
 
@@ -112,9 +113,11 @@ class NetworkMethod(Trainable):
         network: What maps source to target.
         add_channel: The source channel that the network's output is added to; ``None`` for none.
         channels: How many volumes ``predict`` gives side by side.
+        conditions: Turns label maps among the source's channels into what the network sees; ``None`` for none.
     """
 
     network: nn.Module
+    conditions: LabelEncoder | None = None
     add_channel: int | None = None
     channels: int = 1
 
@@ -127,10 +130,15 @@ class NetworkMethod(Trainable):
 
     def forward(self, source: Tensor) -> Tensor:
         """The target ``(b, t, *s)`` of a source ``(b, c, *s)``, with gradients, in the mode that the network is in."""
+        source = self.seen(source)
         prediction: Tensor = self.network(source)
         if self.add_channel is None:
             return prediction
         return prediction + source[:, self.add_channel : self.add_channel + 1].to(prediction.dtype)
+
+    def seen(self, source: Tensor) -> Tensor:
+        """What the network sees of a source ``(b, c, *s)``: label maps as channels of their own, see ``conditions``."""
+        return source if self.conditions is None else self.conditions(source)
 
     def learn_difference(self, channel: int | None, *, channels: int) -> None:
         """Lets the network learn what is to be added to a channel of the source; it begins with nothing.

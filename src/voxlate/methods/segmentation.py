@@ -35,6 +35,7 @@ from voxlate.config import Choice
 from voxlate.errors import UsageError
 from voxlate.losses import SEGMENTING, WeightedLoss
 from voxlate.methods.interface import Batch
+from voxlate.methods.label_maps import class_maps
 from voxlate.methods.regression import Regression
 from voxlate.networks import NETWORKS
 from voxlate.networks.blocks import Head
@@ -133,14 +134,7 @@ class Segmentation(Regression):
 
     def encode(self, labels: Tensor) -> Tensor:
         """Maps of 0 and 1 per class, ``(b, classes, *s)`` float32, of label maps ``(b, 1, *s)``."""
-        rounded = labels.round()
-        maps = [
-            torch.isin(rounded, torch.tensor(values, dtype=rounded.dtype, device=rounded.device))
-            if values
-            else rounded > 0
-            for values in self.classes.values()
-        ]
-        return torch.cat(maps, dim=1).float()
+        return class_maps(labels, self.classes)
 
     @torch.no_grad()
     def predict(self, source: Tensor) -> Tensor:
@@ -166,7 +160,7 @@ class Segmentation(Regression):
     def _maps(self, source: Tensor) -> list[Tensor]:
         network = self.network
         if isinstance(network, EncoderDecoder) and len(network.coarser) and not network.summed:
-            return network.maps(source)
+            return network.maps(self.seen(source))
         return [self(source)]
 
 

@@ -23,6 +23,7 @@ from voxlate.networks.residual_encoder_unet import residual_encoder_unet
 from voxlate.networks.residual_unet3d import residual_unet3d
 from voxlate.networks.resnet import resnet
 from voxlate.networks.simple_unet3d import simple_unet3d
+from voxlate.networks.spade import spade
 from voxlate.networks.unet import unet
 from voxlate.networks.vnet import vnet
 
@@ -36,5 +37,6 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "simple_unet3d": simple_unet3d,
     "residual_unet3d": residual_unet3d,
     "dilated_unet3d": dilated_unet3d,
+    "spade": spade,
 }
 DISCRIMINATORS: dict[str, Callable[..., PatchGAN]] = {"patchgan": patchgan}

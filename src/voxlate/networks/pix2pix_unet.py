@@ -51,6 +51,7 @@ def pix2pix_unet(
     normalise: Normalisation = "batch",
     upsample: Upsampling = "transposed",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+    up_slope: Annotated[float, Field(ge=0, lt=1)] = 0.0,
 ) -> Pix2PixUNet:
     """The U-Net of pix2pix with a linear last layer.
 
@@ -64,6 +65,7 @@ def pix2pix_unet(
         upsample: How the resolution is doubled: a transposed convolution of size 4, or interpolation and a convolution
             of size 3, which has 9/16 of its parameters (27/64 in 3-D).
         dropout: Probability that a value is dropped in the three innermost levels of the way up.
+        up_slope: Slope of the rectifiers of the way up below 0; those of the way down have 0.2.
     """
     widths = [width * min(2**level, _WIDEST) for level in range(levels)]
     bias = normalise == "none"
@@ -78,12 +80,17 @@ def pix2pix_unet(
             return [transposed(dims, inputs, outputs, size=4, bias=bias)]
         return [Interpolation(), convolution(dims, inputs, outputs, bias=bias)]
 
+    def rectifier(*, inplace: bool) -> nn.Module:
+        return nn.LeakyReLU(up_slope, inplace=inplace) if up_slope else nn.ReLU(inplace=inplace)
+
     def up(level: int) -> nn.Sequential:
         inner = levels - 1 - level
         layers = double(widths[level] * (1 if inner == 0 else 2), widths[level - 1], bias=bias)
         drop = [nn.Dropout(dropout)] if dropout > 0 and inner < _DROPPED else []
-        relu = nn.ReLU(inplace=inner > 0)  # the innermost's input is the leaky rectifier's own output
-        return nn.Sequential(relu, *layers, normalisation(normalise, dims, widths[level - 1]), *drop)
+        # Not in place in the innermost, whose input is the leaky rectifier's own output.
+        return nn.Sequential(
+            rectifier(inplace=inner > 0), *layers, normalisation(normalise, dims, widths[level - 1]), *drop
+        )
 
     *between, last = double(2 * width, out_channels, bias=True)
     return Pix2PixUNet(
@@ -91,7 +98,7 @@ def pix2pix_unet(
             down(a, b, plain=level in {0, levels - 1}) for level, (a, b) in enumerate(pairwise((in_channels, *widths)))
         ],
         decoder=[up(level) for level in reversed(range(1, levels))],
-        head=nn.Sequential(nn.ReLU(inplace=True), *between, Head(dims, 2 * width, out_channels, linear=last)),
+        head=nn.Sequential(rectifier(inplace=True), *between, Head(dims, 2 * width, out_channels, linear=last)),
     )
 
 
@@ -99,7 +106,7 @@ class Pix2PixUNet(nn.Module):
     """A U-Net of strided convolutions from its parts; see ``pix2pix_unet``.
 
     The encoder's features are kept behind their leaky rectifier, in the paper's code before it: the rectifier that
-    follows the joining makes both the same.
+    follows the joining makes both the same (with an ``up_slope``, all but the slope below 0).
 
     Attributes:
         divisor: Spatial sizes of an input must be multiples of it.

@@ -14,6 +14,7 @@ sample's minimum, so that they do the same whatever the normaliser is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -79,7 +80,7 @@ def apply_augmentation(
     target: Sample,
     mask: Sample,
     *,
-    source_labels: bool = False,
+    source_labels: bool | Sequence[bool] = False,
     target_labels: bool = False,
 ) -> tuple[Sample, Sample, Sample]:
     """Applies what was drawn; the arrays given are not changed.
@@ -89,16 +90,22 @@ def apply_augmentation(
         source: ``(c, *spatial)``, normalised.
         target: ``(t, *spatial)``, the same spatial size.
         mask: ``(m, *spatial)``, 0 or 1, or a label map: moved by the nearest voxel.
-        source_labels: The source is a label map: moved by the nearest voxel, intensities left alone.
+        source_labels: Whether the source, or which of its channels, is a label map: moved by the nearest voxel,
+            intensities left alone.
         target_labels: The target is a label map: moved by the nearest voxel.
 
     Returns:
         Source, target and mask, float32 in C order.
     """
-    moved = _moved(drawn, source, target, mask, nearest=(source_labels, target_labels, True))
-    if not source_labels:
-        moved[0] = _with_noise(drawn, _with_gamma(drawn, _with_bias(drawn, moved[0])))
-    changed, goal, inside = (np.ascontiguousarray(array, dtype=np.float32) for array in moved)
+    are_labels = np.broadcast_to(np.asarray(source_labels, dtype=np.bool_), source.shape[0])
+    images, maps, goal, inside = _moved(
+        drawn, source[~are_labels], source[are_labels], target, mask, nearest=(False, True, target_labels, True)
+    )
+    if images.size:
+        images = _with_noise(drawn, _with_gamma(drawn, _with_bias(drawn, images)))
+    changed = np.empty((source.shape[0], *goal.shape[1:]), dtype=np.float32)
+    changed[~are_labels], changed[are_labels] = images, maps
+    goal, inside = (np.ascontiguousarray(array, dtype=np.float32) for array in (goal, inside))
     return changed, goal, inside
 
 

@@ -5,6 +5,7 @@
   constant is; values below it count (interpolation leaves some in a stripped brain); enclosed holes are filled.
 - ``otsu``: for an image whose background is noise: threshold after Otsu (1979, doi:10.1109/TSMC.1979.4310076), the
   majority of each voxel's neighbours, closed, the largest component, holes filled slice by slice.
+- ``whole``: every voxel; for a label map that an image is made from, since labels do not tell where the patient ends.
 - ``body``: for CT, above -400 HU (between lung and fat), opened to part the table from the patient, the largest
   component, holes filled slice by slice, since the lungs reach the outside through the ends of the volume.
 
@@ -24,7 +25,7 @@ from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
 from voxlate.volume import extent
 
-MaskKind = Literal["file", "nonzero", "otsu", "body"]
+MaskKind = Literal["file", "nonzero", "otsu", "body", "whole"]
 Mask = NDArray[np.bool_]
 AIR_BELOW_HU = -400.0
 CLOSING_MM = 6.0
@@ -51,7 +52,7 @@ def choose_rule(asked: str, reference: Contrast, *, stripped: bool, has_file: bo
     """The rule for a cohort.
 
     Args:
-        asked: ``auto``, ``nonzero``, ``otsu`` or ``file``.
+        asked: ``auto``, ``nonzero``, ``otsu``, ``whole`` or ``file``.
         reference: The contrast that an image rule is applied to.
         stripped: Whether every reference image has a constant background.
         has_file: Whether every case has a mask file.
@@ -59,8 +60,9 @@ def choose_rule(asked: str, reference: Contrast, *, stripped: bool, has_file: bo
     if asked == "file":
         return MaskRule(kind="file", contrast="mask")
     if asked != "auto":
-        return MaskRule(kind="otsu" if asked == "otsu" else "nonzero", contrast=reference.name)
-    image = image_rule(reference, stripped=stripped)
+        kind: MaskKind = "otsu" if asked == "otsu" else "whole" if asked == "whole" else "nonzero"
+        return MaskRule(kind=kind, contrast=reference.name)
+    image: MaskKind = "whole" if reference.kind == "label" else image_rule(reference, stripped=stripped)
     if has_file:
         return MaskRule(kind="file", contrast="mask", otherwise=image)
     return MaskRule(kind=image, contrast=reference.name)
@@ -86,6 +88,8 @@ def find_foreground(array: NDArray[Any], kind: MaskKind, *, spacing_mm: tuple[fl
     """
     if kind == "file":
         return np.asarray(array > 0)
+    if kind == "whole":
+        return np.ones(array.shape, dtype=np.bool_)
     if array.min() == array.max():
         return np.zeros(array.shape, dtype=np.bool_)
     if kind == "nonzero":

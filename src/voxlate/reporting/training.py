@@ -41,15 +41,17 @@ class FigureDrawer:
         self._recipe = recipe
         self._every = recipe.training.figure_every
         self._next = 0
+        self._spent: tuple[float, float] | None = None
 
     def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
-        """Draws nothing: a figure belongs to a validation."""
+        """Draws nothing, but keeps how much of the budget is spent: a figure belongs to a validation."""
+        before = self._spent[1] if self._spent else fraction * (step - 1) / step
+        self._spent = before, fraction
 
     def validated(self, step: int, validation: Validation) -> None:
-        """Draws the first validation after every ``figure_every`` steps."""
-        if step < self._next:
+        """Draws the first validation after every ``figure_every`` steps, or those at the shares of ``figure_at``."""
+        if not self._is_due(step):
             return
-        self._next = (step // self._every + 1) * self._every
         example = validation.example
         if example.classes:
             self._segmented(step, validation)
@@ -58,6 +60,15 @@ class FigureDrawer:
         heading = f"Step {step}: {example.case_id}"
         write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_translation(panel, heading=heading)))
         self._keep(step, example, validation.metrics["mae"])
+
+    def _is_due(self, step: int) -> bool:
+        shares = self._recipe.training.figure_at
+        if shares:
+            before, after = self._spent or (-1.0, 0.0)
+            return any(before < share <= after for share in shares)
+        due = step >= self._next
+        self._next = (step // self._every + 1) * self._every if due else self._next
+        return due
 
     def finish(self, log: Path) -> None:
         """Draws the strip and the curves of the whole run."""

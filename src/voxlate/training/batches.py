@@ -17,8 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from voxlate.config import Recipe
-from voxlate.contrast import get_contrast
-from voxlate.inference.predict import fills_background
+from voxlate.inference.predict import fills_background, is_label
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
 from voxlate.preprocess.intensity import fill_outside
@@ -103,8 +102,9 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         )
         if self.labelled:  # moves with the mask, voxel by nearest voxel
             mask = np.concatenate([mask, _labels(case, window, box)])
-        is_label = get_contrast(self.recipe.target).kind == "label"
-        source, target, mask = apply_augmentation(drawn, source, target, mask, target_labels=is_label)
+        *sources, goal = (is_label(name) for name in (*self.recipe.source, self.recipe.target))
+        each = np.repeat(sources, len(source) // len(sources)).tolist()  # neighbouring slices are channels, too
+        source, target, mask = apply_augmentation(drawn, source, target, mask, source_labels=each, target_labels=goal)
         mask, labels = mask[:1], mask[1:]
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
         return (seen, target, mask, labels) if self.labelled else (seen, target, mask)
@@ -139,7 +139,7 @@ def training_samples(
     windows = tuple(_sized(Window(options), largest) for options in views)
     around = {}
     if recipe.training.label_share:
-        name = recipe.target if get_contrast(recipe.target).kind == "label" else "labels"
+        name = recipe.target if is_label(recipe.target) else "labels"
         around = {case_id: labelled_voxels(store[case_id].arrays.get(name), seed=case_id) for case_id in case_ids}
     return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around)
 

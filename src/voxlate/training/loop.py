@@ -72,6 +72,10 @@ class Job:
         seconds = 60 * self.training.minutes if self.training.minutes else math.inf
         return min(1.0, max(progress.step / steps, progress.elapsed_s / seconds))
 
+    def shows(self, before: float, after: float) -> bool:
+        """Whether between two shares of the budget lies one at which a figure is to be drawn."""
+        return any(before < share <= after for share in self.training.figure_at)
+
     def place(self, batch: Batch) -> Batch:
         """The batch where and how the networks compute it."""
         return batch.to(self.device, memory_format=self.memory_format)
@@ -90,11 +94,13 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
     """
     state.restore(run.checkpoints)
     progress = state.progress
-    rewind_log(run.log, step=progress.step)
+    rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
     if job.over(progress):
         return
     began = loaded = time.monotonic()
     began -= progress.elapsed_s
+    if progress.step == 0 and 0 in job.training.figure_at:
+        _validate(state, run, job)
     with stop_requests() as request:
         for batch in job.batches(progress.step):
             waited = time.monotonic() - loaded
@@ -102,13 +108,15 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
             rate = _set_learning_rate(state, job)
             logs = take_step(state, job.place(batch), job)
             state.average_weights()
+            before = job.fraction(progress)
             progress.step += 1
             progress.elapsed_s = time.monotonic() - began
             timing = {"data_s": waited, "step_s": time.monotonic() - loaded - waited}
             append_log(run.log, {"step": progress.step, **logs, "learning_rate": rate, **timing})
             for observer in job.observers:
                 observer.stepped(progress.step, job.fraction(progress), logs)
-            if job.over(progress) or progress.step % job.training.validate_every == 0:
+            shown = job.shows(before, job.fraction(progress))
+            if shown or job.over(progress) or progress.step % job.training.validate_every == 0:
                 _validate(state, run, job)
             over = job.over(progress)
             if over or request.name or progress.step % job.training.checkpoint_every == 0:

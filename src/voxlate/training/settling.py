@@ -1,6 +1,8 @@
 """Settling: what a recipe leaves to the data set and the machine becomes values, once per run.
 
 - ``method.classes``: ``binary``, ``each`` or ``regions`` become names with their label values;
+- ``conditions.structures`` of a source ``labels``: ``each``, ``binary``, or names that the data set's convention knows,
+  become names with their label values; without the section they are those of ``each``;
 - ``method.network.channels``: ``auto`` becomes a number of features per level. As many levels as halve the shortest
   side of a sample to 4 voxels or just above, 6 at most; features double from 32 up to 320 in 3-D and 512 in 2-D, as
   nnU-Net plans them (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). Without an accelerator they begin at 16;
@@ -20,15 +22,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from voxlate.cohort.label_maps import group_labels
+from voxlate.conditions import Conditions
 from voxlate.config import Recipe
+from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
 from voxlate.methods.arithmetic import pick_device
+from voxlate.methods.label_maps import LABELS
 
 if TYPE_CHECKING:
     from voxlate.training.run import RunFolder
     from voxlate.training.setup import Setup
 
 SEGMENTATION = "segmentation"
+LEARNING = ("regression", "adversarial", SEGMENTATION)
+"""Methods that a label map goes into as channels."""
 AUTO = "auto"
 COARSEST = 4
 """Voxels along the shortest side of the coarsest level."""
@@ -52,7 +59,7 @@ def settle_recipe(setup: Setup, run: RunFolder | None) -> Recipe:
     if run is not None and run.settled.is_file():
         decided = json.loads(run.settled.read_text(encoding="utf-8"))
     else:
-        decided = {**_classes(setup), **_patches(setup)}
+        decided = {**_classes(setup), **_conditions(setup), **_patches(setup)}
         decided |= _levels(replace(setup, recipe=setup.recipe.with_overrides(decided)))
         if run is not None and decided:
             write_text(run.settled, json.dumps(decided, indent=1) + "\n")
@@ -83,6 +90,9 @@ def settled_as(recipe: Recipe, other: Recipe) -> Recipe:
     network = other.method.options.get("network")
     if _open_network(recipe) is not None and isinstance(network, Mapping) and "channels" in network:
         changes["method.network.channels"] = network["channels"]
+    theirs = other.conditions
+    if LABELS in recipe.source and theirs is not None and _structures_open(recipe):
+        changes["conditions"] = theirs.model_dump(mode="json")
     settled = recipe.with_overrides(changes) if changes else recipe
     return settled.model_copy(update={"window": other.window})
 
@@ -103,6 +113,29 @@ def _classes(setup: Setup) -> dict[str, Any]:
     if not isinstance(grouping, str):
         return {}
     return {"method.classes": group_labels(grouping, setup.cohort.cases, setup.recipe.target)}
+
+
+def _structures_open(recipe: Recipe) -> bool:
+    return recipe.conditions is None or not isinstance(recipe.conditions.structures, Mapping)
+
+
+def _conditions(setup: Setup) -> dict[str, Any]:
+    recipe = setup.recipe
+    if LABELS not in recipe.source or not _structures_open(recipe) or recipe.method.name not in LEARNING:
+        return {}
+    asked = (recipe.conditions or Conditions()).structures
+    structures = group_labels(asked if isinstance(asked, str) else "each", setup.cohort.cases, LABELS)
+    names = structures if isinstance(asked, str) else asked
+    unknown = [name for name in names if name not in structures]
+    if unknown:
+        raise UsageError(
+            f"structures of the data set: {', '.join(structures)}",
+            came=", ".join(unknown),
+            where="conditions.structures",
+            remedy="Name some of these, or write names with their label values: {heart: [1, 2]}.",
+        )
+    encoding = (recipe.conditions or Conditions()).encoding
+    return {"conditions": {"structures": {name: structures[name] for name in names}, "encoding": encoding}}
 
 
 def _grouping(recipe: Recipe) -> Any:  # noqa: ANN401

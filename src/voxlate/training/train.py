@@ -251,13 +251,18 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         plan=setup.plan,
         fingerprint=setup.fingerprint,
         scores=scores,
-        seen=frozenset(file_digest(path) for case in seen for path in setup.plan.files(case).values()),
+        seen=frozenset(file_digest(path) for case in seen for path in _files(setup, case)),
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
         card=model_card(setup.recipe, setup.fingerprint, scores),
     )
     write_bundle(contents, run.bundle)
     logger.info("bundle written to %s", run.bundle)
+
+
+def _files(setup: Setup, case: Case) -> list[Path]:
+    """What training has seen of a case: what its sources are made from, and the target."""
+    return [*setup.plan.files(case).values(), case.paths[setup.plan.target]]
 
 
 def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
