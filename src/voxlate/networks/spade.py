@@ -7,10 +7,10 @@ from the label map itself, voxel by voxel, at every resolution::
     y = normalise(x) * (1 + gamma(labels)) + beta(labels)
 
 There is no encoder: the coarsest features are made of the label map brought to that resolution, and each level has one
-residual block, then the resolution is doubled. The paper's
-image encoder and its random style are left out, so that a label map has one image. MONAI's ``SPADENet`` fixes the size
-of the image when it is built, and its ``SPADE`` block normalises the scales and offsets themselves by instance (1.6,
-the default of its ``Convolution``), which takes from them what they should tell.
+residual block, then the resolution is doubled. The paper's image encoder and its random style are left out, so that a
+label map has one image. MONAI's ``SPADENet`` fixes the size of the image when it is built, and its ``SPADE`` block
+normalises the scales and offsets themselves by instance (1.6, the default of its ``Convolution``), which takes from
+them what they should tell.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def spade(
     width: PositiveInt = 32,
     levels: Annotated[int, Field(ge=1)] = 5,
     hidden: PositiveInt = 64,
-    normalise: Normalisation = "batch",
+    normalise: Normalisation = "instance",
 ) -> Spade:
     """A generator from label maps to an image with a linear last layer.
 
@@ -47,7 +47,7 @@ def spade(
         width: Features of the finest level; each coarser level doubles them, up to eight times as many.
         levels: How often the coarsest level is doubled; spatial sizes are multiples of ``2**levels``.
         hidden: Features from which scales and offsets are computed.
-        normalise: What comes before the scaling: normalisation over the batch as in the paper, or another one.
+        normalise: What comes before the scaling; the paper's is ``batch``, which needs several samples in a step.
     """
     widths = [width * min(2**level, _WIDEST) for level in reversed(range(levels + 1))]
     first = convolution(dims, in_channels, widths[0])

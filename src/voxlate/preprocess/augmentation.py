@@ -166,7 +166,7 @@ def _nearest_index(where: NDArray[np.float32], shape: tuple[int, ...]) -> NDArra
 
 
 def _pick(sample: Sample, index: NDArray[np.int64]) -> Sample:
-    return sample.reshape(sample.shape[0], -1)[:, index.ravel()].reshape(sample.shape)
+    return sample.reshape(sample.shape[0], index.size)[:, index.ravel()].reshape(sample.shape)
 
 
 def _interpolated(sample: Sample, where: NDArray[np.float32]) -> Sample:
