@@ -76,7 +76,8 @@ class Spade(nn.Module):
         """``(b, in_channels, *s)`` to ``(b, out_channels, *s)`` float32; sizes are multiples of ``divisor``."""
         pool = functional.avg_pool2d if condition.ndim == 4 else functional.avg_pool3d
         # The mean over a coarse voxel, not the nearest: a thin structure is not lost.
-        features = self.first(pool(condition, self.divisor))
+        # In float32: torch has no 3-D pooling of bfloat16 on a CPU.
+        features = self.first(pool(condition.float(), self.divisor).to(condition.dtype))
         for level, block in enumerate(self.blocks):
             features = block(upsample(features) if level else features, condition)
         prediction: Tensor = self.head(functional.leaky_relu(features, _SLOPE))
