@@ -61,7 +61,9 @@ def meaning(model: str, name: str) -> str:
 
 
 def _model(name: str) -> type[BaseModel]:
-    found: type[BaseModel] = Derivation if name == "Derivation" else getattr(config, name, None) or getattr(search_options, name)
+    found: type[BaseModel] = (
+        Derivation if name == "Derivation" else getattr(config, name, None) or getattr(search_options, name)
+    )
     return found
 
 

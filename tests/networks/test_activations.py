@@ -23,6 +23,7 @@ SMALL = {
     "simple_unet3d": {"channels": (4, 8, 8)},
     "residual_unet3d": {"channels": (4, 8, 8)},
     "dilated_unet3d": {"channels": (4, 8, 8)},
+    "spade": {"width": 4, "levels": 2},
 }
 
 
@@ -31,7 +32,7 @@ def network(name: str) -> nn.Module:
     return NETWORKS[name](dims=2, in_channels=1, out_channels=1, **SMALL[name]).eval()
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "spade"])  # which has no way down
 def test_default_layers_go_down_to_the_coarsest_resolution(name: str) -> None:
     body = network(name)
     layers = default_layers(body)
@@ -41,6 +42,11 @@ def test_default_layers_go_down_to_the_coarsest_resolution(name: str) -> None:
     assert len(sizes) >= 3
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == 16 // body.divisor
+
+
+def test_a_generator_without_a_way_down_is_refused_without_names_of_layers() -> None:
+    with pytest.raises(UsageError, match="an encoder"):
+        default_layers(network("spade"))
 
 
 def test_activations_of_the_fcn_are_those_of_its_stages() -> None:

@@ -144,13 +144,12 @@ def _score(
 def _keep(comparison: Comparison, path: Path) -> None:
     """Puts what a panel needs on disk, so that a cohort of any size can be scored before the cases are chosen."""
     labels = np.zeros(comparison.mask.shape, np.uint8) if comparison.labels is None else comparison.labels
-    views = {name: comparison.methods[name].astype(np.float32) for name in VIEWS.values() if name in comparison.methods}
+    beside = [name for name in (*VIEWS.values(), "identity") if name in comparison.methods]
     arrays: dict[str, Any] = {
-        **views,
+        **{name: comparison.methods[name].astype(np.float32) for name in beside},
         "case": comparison.case_id,
         "source": comparison.source.astype(np.float16),
         "prediction": comparison.methods["model"].astype(np.float32),
-        "identity": comparison.methods["identity"].astype(np.float32),
         "lookup": comparison.methods["lookup"].astype(np.float32),
         "truth": comparison.truth.astype(np.float32),
         "mask": comparison.mask,
@@ -286,6 +285,7 @@ def _slice_errors(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         method: slice_errors(values[key], values["truth"], mask=values["mask"])
         for method, key in (("identity", "identity"), ("lookup", "lookup"), ("model", "prediction"))
+        if key in values
     }
 
 
