@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,9 @@ def test_a_cohort_is_indexed_repeats_and_passes_the_preflight(tmp_path: Path) ->
     name = cohort.cases[0].id
     lesions = read_volume(root / "derivatives" / "truth" / name / f"{name}-lesions.nii.gz").array
     pet = read_volume(cohort.cases[0].paths["pet"]).array
-    assert pet[lesions > 0].mean() > 3
+    levels = json.loads((root / "derivatives" / "truth" / name / "levels.json").read_text(encoding="utf-8"))
+    assert 4 <= levels["suv"]["lung_tumour"] <= 12
+    assert 0.25 * levels["suv"]["lung_tumour"] < pet[lesions > 0].mean() < levels["suv"]["lung_tumour"]
 
 
 def test_pet_of_an_anatomy_without_uptake_is_refused(tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_a_couch_is_seen_by_ct_alone() -> None:
     for seed in range(8):
         subject = body.draw(np.random.default_rng(seed), age=50.0, subtype="none")
         couch = (body.build(subject, grid, factor=1).tissues == tissue_id("couch_foam")).any()
-        assert couch == (subject.attributes["couch"] == "yes")
+        assert couch == subject.shape.wall.couch
         seen.add(bool(couch))
         assert "couch_shell" not in subject.levels.suv
     assert seen == {True, False}

@@ -209,8 +209,7 @@ def thorax_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Sub
     levels = draw_levels(rng)
     lesions = draw_lesions(rng, subtype=subtype)
     heart = {"heart_phase": f"{shape.heart.phase:.3f}", "label_convention": "mmwhs"}
-    couch = {"couch": "yes" if shape.wall.couch else "no"}
-    return Subject(shape, lesions, levels, {"subtype": subtype, **heart, **levels.attributes, **couch})
+    return Subject(shape, lesions, levels, {"subtype": subtype, **heart, **levels.attributes})
 
 
 def thorax_map(subject: Subject[ThoraxShape, HotLesion], grid: Grid, *, factor: int) -> TissueMap:

@@ -197,6 +197,8 @@ def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
     _save(case.labels, case.grid, "labels", scans / f"{name}-seg.nii.gz")
     if case.labels is not case.lesions:
         _save(case.lesions, case.grid, "labels", truth / f"{name}-lesions.nii.gz")
+    if case.levels.hu or case.levels.suv:
+        write_text(truth / "levels.json", _json({"hu": dict(case.levels.hu), "suv": dict(case.levels.suv)}))
     _save(case.tissues, case.grid, "labels", truth / f"{name}-tissues.nii.gz")
     if case.brain is not None:
         _save(case.brain.astype(np.uint8), case.grid, "mask", truth / f"{name}-brain.nii.gz")

@@ -31,6 +31,7 @@ from voxlate.phantoms.protocols import ECHO_OF, PROTOCOLS, Protocol, protocol_fo
 from voxlate.phantoms.shapes import Field
 from voxlate.phantoms.spins import Spins, draw_spins, render
 from voxlate.phantoms.tissues import tissue_id
+from voxlate.phantoms.uptake import Levels
 from voxlate.strict import StrictModel
 from voxlate.volume import Grid
 
@@ -107,6 +108,7 @@ class SimulatedCase:
         brain: Brain mask; ``None`` for a body without a brain.
         scans: By contrast.
         attributes: Age, subtype, grade, enhancement and the like.
+        levels: CT numbers and uptake of this person where they are not those of the tissue table.
     """
 
     grid: Grid
@@ -116,6 +118,7 @@ class SimulatedCase:
     brain: NDArray[np.bool_] | None
     scans: Mapping[str, Scan]
     attributes: Mapping[str, str] = field(default_factory=dict)
+    levels: Levels = field(default_factory=Levels)
 
 
 def streams(seed: int, index: int) -> dict[str, np.random.Generator]:
@@ -155,7 +158,9 @@ def simulate_case(
     labels = lesions if body.labels == body.lesions else tissue_map.drawn(body.labels)
     volume_ml = np.count_nonzero(lesions) * float(np.prod(grid.spacing_mm)) / 1000
     attributes = {"age": f"{age:.0f}", **subject.attributes, "lesion_ml": f"{volume_ml:.1f}"}
-    return SimulatedCase(grid, tissue_map.labels(), labels, lesions, tissue_map.brain, scans, attributes)
+    return SimulatedCase(
+        grid, tissue_map.labels(), labels, lesions, tissue_map.brain, scans, attributes, tissue_map.levels
+    )
 
 
 def _scan(

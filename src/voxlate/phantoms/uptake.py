@@ -88,10 +88,5 @@ def draw_levels(rng: np.random.Generator) -> Levels:
     suv |= dict.fromkeys(BLOOD, pool)
     suv |= {"myocardium": glucose, "heart_wall": 0.5 * (glucose + pool) if fed else glucose}
     suv |= {name: float(rng.uniform(4, 12)) for name in ("lung_tumour", "lymph_node")}
-    about = {
-        "glucose": "fed" if fed else "fasting",
-        "myocardium_suv": f"{glucose:.1f}",
-        "left_heart_hu": f"{hu['left_ventricle']:.0f}",
-        "right_heart_hu": f"{hu['right_ventricle']:.0f}",
-    }
+    about = {"glucose": "fed" if fed else "fasting", "left_heart_hu": f"{hu['left_ventricle']:.0f}"}
     return Levels(hu, suv, about)
