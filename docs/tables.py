@@ -299,7 +299,7 @@ def protocols(_argument: str) -> list[str]:
             f"`{name}`",
             p.sequence.replace("_", " "),
             *(f"{v:g}" if v else "" for v in (p.repetition_ms, p.inversion_ms, p.echo_ms)),
-            "" if p.sequence == "ct" else f"{p.flip_deg:g}",
+            "" if p.sequence in {"ct", "pet"} else f"{p.flip_deg:g}",
         )
         for name, p in PROTOCOLS.items()
     ]
