@@ -58,12 +58,16 @@ class Compared:
 
 @dataclass(frozen=True)
 class Contest:
-    """Everything that the report of a comparison is made from: finished runs, their scores, and the held-out cases."""
+    """Everything that the report of a comparison is made from: finished runs, their scores, and the held-out cases.
+
+    ``substitutes`` tells that the variants are one recipe on real, synthetic and both kinds of images.
+    """
 
     runs: Sequence[VariantRun]
     scored: Sequence[ScoredRun]
     cases: Sequence[Case]
     failed: Sequence[Failed] = ()
+    substitutes: bool = False
 
 
 def write_comparison(contest: Contest, out: Path) -> Compared:
