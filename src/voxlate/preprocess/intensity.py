@@ -2,8 +2,8 @@
 
 Percentile: offset and scale from the 0.5th and 99.5th percentile inside the mask (those become 0 and 1). Z-score: mean
 and standard deviation inside the mask. Hounsfield: ``HU / 1000``, the same for every scan, since CT numbers are
-physical. SUV: ``SUV / 5``, likewise: a lesion's uptake must not depend on what else a scan shows. None: as they are, for
-labels. Nothing is clipped, so every scaling has an exact inverse.
+physical. SUV: ``SUV / 5``, likewise: a lesion's uptake must not depend on what else a scan shows. None: as they are,
+for labels. Nothing is clipped, so every scaling has an exact inverse.
 """
 
 from __future__ import annotations
