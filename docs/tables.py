@@ -290,6 +290,14 @@ def tissues(_argument: str) -> list[str]:
     return table(("tissue", "T1 ms", "T2 ms", "T2* ms", "protons", "fat", "HU", "sources"), rows)
 
 
+def uptake(_argument: str) -> list[str]:
+    """What the thorax's tissues take up in PET."""
+    from voxlate.phantoms.uptake import UPTAKE
+
+    rows = [(f"`{name}`", f"{mean:g}", f"{100 * spread:g} %", keys) for name, (mean, spread, keys) in UPTAKE.items()]
+    return table(("tissue", "mean SUV", "between people", "sources"), rows)
+
+
 def protocols(_argument: str) -> list[str]:
     """How the phantom acquires each contrast."""
     from voxlate.phantoms.protocols import PROTOCOLS
@@ -309,6 +317,7 @@ def protocols(_argument: str) -> list[str]:
 TABLES: dict[str, Callable[[str], list[str]]] = {
     "recipe-fields": recipe_fields,
     "recipes": recipes,
+    "uptake": uptake,
     "contrasts": contrasts,
     "command": command,
     "catalogue": catalogue,
