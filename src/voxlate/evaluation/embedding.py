@@ -141,7 +141,7 @@ class BundleEmbedder:
         if axis is None:  # windows of one volume: the mean over the foreground of all of them
             found = [self._box(image, mask, box, part=part) for box in boxes]
             inside = [float(part.window.cut_centre(mask, box).sum()) for box in boxes]
-            return np.average(found, axis=0, weights=inside)[None]
+            return np.asarray(np.average(found, axis=0, weights=inside))[None]
         wanted = slices_of(mask, axis)
         return np.stack([self._box(image, mask, box, part=part) for box in boxes if box.start[axis] in wanted])
 
