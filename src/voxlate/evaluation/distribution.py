@@ -76,6 +76,7 @@ class Sets:
         embedder: The network whose features they are compared by.
         facts: Where the synthetic ones come from, for the page.
         failed: Cases that could not be translated, each with its reason.
+        seen: How many of the translated cases the model was trained or chosen on.
     """
 
     contrast: str
@@ -84,6 +85,7 @@ class Sets:
     embedder: Embedder
     facts: Mapping[str, str]
     failed: tuple[Failed, ...] = ()
+    seen: int = 0
 
 
 @dataclass(frozen=True)
@@ -320,9 +322,9 @@ def _translated(request: Request, folder: Path, *, report: ProgressReport) -> Se
             where=failed[0][0],
             remedy="Repair the data set.",
         )
-    seen = candidate.seen(cases)
-    facts = {**candidate.facts, "translated": f"{len(made)} {candidate.what_cases(seen=seen, of=len(cases))} cases"}
-    return Sets(target, tuple(made), _pictures(cohort.cases, target), embedder, facts, tuple(failed))
+    seen = candidate.seen([case for case in cases if case.id not in dict(failed)])
+    facts = {**candidate.facts, "translated": f"{len(made)} {candidate.what_cases(seen=seen, of=len(made))} cases"}
+    return Sets(target, tuple(made), _pictures(cohort.cases, target), embedder, facts, tuple(failed), seen)
 
 
 def _chosen(candidate: ModelCandidate, cohort: Cohort, *, split: str) -> list[Case]:

@@ -28,6 +28,7 @@ from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_t
 from voxlate.io.lock import hold
 from voxlate.metrics.distribution import NEIGHBOURS, PLAIN_FROM, SET_METRICS
 from voxlate.reporting.canvas import to_png
+from voxlate.reporting.caveats import seen_caveats
 from voxlate.reporting.distribution_figures import draw_distances, draw_features
 from voxlate.reporting.evaluated import Evaluated
 from voxlate.reporting.pages import Illustration, Report, embed, render_page
@@ -148,7 +149,6 @@ def say_distribution(summary: Summary, *, target: str) -> str:
     view = max(known, key=lambda one: values[one, SYNTHETIC, "kid"]["value"])
     kid, floor = (values[view, method, "kid"]["value"] for method in (SYNTHETIC, FLOOR))
     beside = "halves of the real set are too small to compare" if floor is None else f"real vs real {number(floor)}"
-    what = "volumes" if view == VOLUME_VIEW else "slices"
     where = f" in {view} features, the view in which they differ most" if len(summary["views"]) > 1 else f" ({view})"
     sentence = f"Synthetic {target} lies at a KID of {number(kid)} from real {target}{where}; {beside}."
     p = values[view, SYNTHETIC, "mmd"]["p"]
@@ -158,8 +158,8 @@ def say_distribution(summary: Summary, *, target: str) -> str:
     precision, recall = (values[view, SYNTHETIC, name]["value"] for name in ("set_precision", "set_recall"))
     if precision is not None and recall is not None:
         sentence += (
-            f" {100 * precision:.0f} % of the synthetic {what} lie among real ones, and {100 * recall:.0f} % of the "
-            "real ones among synthetic ones."
+            f" {100 * precision:.0f} % of the synthetic {_what(view)} lie among real ones, and {100 * recall:.0f} % of "
+            "the real ones among synthetic ones."
         )
     return f"{sentence} Features by {summary['features']}."
 
@@ -190,7 +190,7 @@ def _page(sets: Sets, summary: Summary, figures: Mapping[str, Illustration], *, 
 
 
 def _warnings(sets: Sets, summary: Summary) -> list[str]:
-    found = []
+    found = seen_caveats(sets.seen, len(sets.synthetic))
     n = min(len(sets.synthetic), len(sets.real))
     if n < FEW_CASES:
         found.append(
@@ -214,13 +214,23 @@ def _table(summary: Summary, view: str) -> Table:
         Column(metric.title, f"{_ARROWS[metric.better]} {metric.better} is better", name)
         for name, metric in SET_METRICS.items()
     )
-    lines = []
+    network, lines = _network(summary["features"]), []
     for method, kind in ((FLOOR, "baseline"), (SYNTHETIC, "model first-model")):
         found = {row["metric"]: row for row in rows if row["method"] == method}
         counts = next(iter(found.values()))
-        below = f"{_and(counts['cases'])} cases, {_and(counts['samples'])} samples; by {summary['features']}"
-        lines.append(Row(method, below, kind, tuple(_cell(found[name]) for name in SET_METRICS)))
-    return Table(view[:1].upper() + view[1:], "Sets", columns, tuple(lines))
+        below = f"{_and(counts['cases'])} cases, {_and(counts['samples'])} {_what(view)}"
+        lines.append(Row(method, below, kind, (network, *(_cell(found[name]) for name in SET_METRICS))))
+    return Table(view[:1].upper() + view[1:], "Sets", (Column("features by", ""), *columns), tuple(lines))
+
+
+def _network(name: str) -> Cell:
+    """The network of a row: its name, and below it layer and digest."""
+    first, *rest = name.split(" ")
+    return Cell(first, tuple(rest))
+
+
+def _what(view: str) -> str:
+    return "volumes" if view == VOLUME_VIEW else "slices"
 
 
 def _cell(row: Mapping[str, Any]) -> Cell:

@@ -66,9 +66,6 @@ def draw_distances(rows: Sequence[Mapping[str, Any]], *, features: str) -> Figur
     places = np.ravel(figure.subplots(1, len(SET_METRICS), squeeze=False))
     figure.subplots_adjust(left=15.0 / width, right=1 - 2.0 / width, bottom=21.0 / height, top=0.83, wspace=0.58)
     for axes, (name, metric) in zip(places, SET_METRICS.items(), strict=True):
-        for side, method in enumerate((FLOOR, SYNTHETIC)):
-            found = [values[view, method, name] for view in views]
-            _bars(axes, found, np.arange(len(views)) + (side - 0.5) * 0.4, method=method)
         axes.axhline(0, color=canvas.MUTED, linewidth=0.6)
         axes.set_xticks(range(len(views)), labels=views, rotation=30 if len(views) > 1 else 0)
         axes.set_xlim(-0.6, len(views) - 0.4)
@@ -77,12 +74,17 @@ def draw_distances(rows: Sequence[Mapping[str, Any]], *, features: str) -> Figur
         axes.text(
             0, 1.03, f"{metric.better} is better", transform=axes.transAxes, fontsize=canvas.SMALL, color=canvas.MUTED
         )
+        for side, method in enumerate((FLOOR, SYNTHETIC)):
+            found = [values[view, method, name] for view in views]
+            _bars(axes, found, np.arange(len(views)) + (side - 0.5) * 0.4, method=method)
         axes.margins(y=0.12)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}".replace("-", "\N{MINUS SIGN}", 1)))
         if metric.better == "higher":
             axes.set_ylim(0, 1.08)
         axes.grid(visible=True, axis="y")
+        if all(values[view, method, name]["value"] is None for view in views for method in _LOOKS):
+            _empty(axes)
     handles, labels = places[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(13.0 / width, 4.5 / height), ncols=2)
     note = f"Features by {features}. Lines on KID are standard deviations over subsets."
@@ -131,6 +133,16 @@ def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], places: NDArray[Any], *
         if row["value"] is None:
             style: dict[str, Any] = {"ha": "center", "va": "bottom", "rotation": 90, "color": canvas.MUTED}
             axes.text(place, 0, f" {number(None)}", fontsize=canvas.SMALL, **style)
+
+
+def _empty(axes: Axes) -> None:
+    """No scale where nothing is shown."""
+    for text in list(axes.texts)[1:]:
+        text.remove()
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": canvas.MUTED, "fontsize": canvas.SMALL}
+    axes.text(0.5, 0.5, "not available:\ntoo few samples", transform=axes.transAxes, **style)
 
 
 def _note(figure: Figure, text: str, *, left_mm: float) -> None:
