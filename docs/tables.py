@@ -26,9 +26,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from voxlate import config, search_options
-from voxlate.strict import StrictModel
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
+from voxlate.strict import StrictModel
 
 CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
 """Arguments of catalogue entries that the program decides, not the recipe."""
@@ -61,7 +61,9 @@ def meaning(model: str, name: str) -> str:
 
 
 def _model(name: str) -> type[BaseModel]:
-    found: type[BaseModel] = Derivation if name == "Derivation" else getattr(config, name, None) or getattr(search_options, name)
+    found: type[BaseModel] = (
+        Derivation if name == "Derivation" else getattr(config, name, None) or getattr(search_options, name)
+    )
     return found
 
 
