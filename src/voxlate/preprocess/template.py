@@ -28,6 +28,8 @@ MARGIN = 2
 STEPS = 15
 LEVELS = (2.0, 1.0)
 """Standard deviations, in voxels of the grid, of the smoothing before each round of steps."""
+SMALLEST_MOVE = 0.02
+"""Of a voxel: smaller steps end a round."""
 _SMALLEST_OVERLAP = 0.5
 _CLIP = (1.0, 99.0)
 _WINDOW_HU = (-200.0, 400.0)
@@ -145,7 +147,7 @@ def fit(image: Small, mean: Field, grid: Grid, *, begin: Affine) -> Affine:
 
     filled = np.where(np.isfinite(mean), mean, np.nanmean(mean))
     known = np.isfinite(mean)
-    best, highest = begin, _correlation(lay(image, grid, begin), mean)
+    best, highest = begin, correlation(lay(image, grid, begin), mean)
     world = begin
     for sd in LEVELS:
         fixed = gaussian_filter(filled, sd)
@@ -156,13 +158,23 @@ def fit(image: Small, mean: Field, grid: Grid, *, begin: Affine) -> Affine:
             if step is None:
                 break
             world = world @ np.linalg.inv(step)
-            if np.abs(step - np.eye(4))[:3].max(initial=0, where=_moves(grid)) < 1e-3 * grid.spacing_mm[0]:
+            if _largest_move(step, grid) < SMALLEST_MOVE * grid.spacing_mm[0]:
                 break
-        value = _correlation(lay(image, grid, world), mean)
+        value = correlation(lay(image, grid, world), mean)
         if value > highest:
             best, highest = world, value
         world = best
     return best
+
+
+def correlation(moved: Field, mean: Field) -> float:
+    """The correlation of two images where both reach; -1 if that is less than half of the second."""
+    seen = np.isfinite(moved) & np.isfinite(mean)
+    if seen.sum() < _SMALLEST_OVERLAP * np.isfinite(mean).sum():
+        return -1.0
+    x, y = moved[seen].astype(np.float64), mean[seen].astype(np.float64)
+    spread = x.std() * y.std()
+    return float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else -1.0
 
 
 def mean_image(images: Sequence[Field]) -> Field:
@@ -176,16 +188,15 @@ def mean_image(images: Sequence[Field]) -> Field:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), dtype=np.float32)
 
 
-def _moves(grid: Grid) -> NDArray[np.bool_]:
-    """Which entries of a step are shifts; the others are judged with them, at the scale of the grid."""
-    found = np.zeros((3, 4), dtype=bool)
-    found[:, 3] = True
-    return found
+def _largest_move(step: Affine, grid: Grid) -> float:
+    """How far a step moves the corner of the grid that it moves furthest, in mm."""
+    corners = grid.corners_mm()
+    return float(np.linalg.norm(corners @ step[:3, :3].T + step[:3, 3] - corners, axis=1).max())
 
 
 def _jacobian(fixed: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
     """``(voxels, 12)``: how the mean changes with each entry of the upper three rows of an affine map."""
-    gradient = np.stack(np.gradient(fixed, *grid.spacing_mm), axis=-1).reshape(-1, 3)
+    gradient = np.stack(list(np.gradient(fixed, *grid.spacing_mm)), axis=-1).reshape(-1, 3)
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1).reshape(-1, 3)
     points = index * grid.spacing_mm + grid.affine[:3, 3]
     homogeneous = np.concatenate([points, np.ones((len(points), 1))], axis=1)
@@ -214,15 +225,6 @@ def _step(
     step = np.eye(4)
     step[:3] += found.reshape(3, 4)
     return step if np.linalg.det(step[:3, :3]) > 0.5 else None
-
-
-def _correlation(moved: Field, mean: Field) -> float:
-    seen = np.isfinite(moved) & np.isfinite(mean)
-    if seen.sum() < _SMALLEST_OVERLAP * np.isfinite(mean).sum():
-        return -1.0
-    x, y = moved[seen].astype(np.float64), mean[seen].astype(np.float64)
-    spread = x.std() * y.std()
-    return float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else -1.0
 
 
 def _foreground(volume: Volume, *, kind: Kind) -> NDArray[np.bool_]:
