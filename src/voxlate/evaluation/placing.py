@@ -17,6 +17,7 @@ from voxlate.contrast import Contrast
 from voxlate.errors import CohortError, VoxlateError
 from voxlate.evaluation.embedding import Embedder
 from voxlate.io import read_volume
+from voxlate.preprocess.resampling import spacing_grid
 from voxlate.preprocess.template import (
     Field,
     Small,
@@ -36,7 +37,8 @@ ROUNDS = 2
 MEASURED = 16
 PLACES = 8
 STRANGE = 0.5
-COVERED, BRIGHT = 0.5, 0.1
+BRIGHT = 0.1
+FINER = 2
 ProgressReport = Callable[[str, int, int], None]
 Refused = list[tuple[str, str]]
 
@@ -68,7 +70,7 @@ class Reference:
         contrast: What they show.
         grid: The template's grid.
         mean: Their mean.
-        region: The voxels that are compared: most images reach there, and the mean is not background.
+        region: The voxels that are compared: most images reach there, and their mean is not background.
         correlation: Median correlation of a real image with the mean.
     """
 
@@ -112,9 +114,8 @@ def build_reference(
         mean = mean_image(laid)
         laid = [lay(image, grid, fit(image, mean, grid, begin=beginning(image))) for _, image in small]
     mean = mean_image(laid)
-    reach = np.mean([np.isfinite(image) for image in laid], axis=0)
-    bright = np.isfinite(mean) & (np.nan_to_num(mean) > BRIGHT)
-    region = (reach >= COVERED) & (bright if bright.any() else np.isfinite(mean))
+    bright = np.nan_to_num(mean) > BRIGHT
+    region = bright if bright.any() else np.isfinite(mean)
     placed = []
     for number, (case, image) in enumerate(small, 1):
         placed.append(_place(case, image, mean, grid))
@@ -133,6 +134,28 @@ def place_voxels(
         placed.append(_place(case, image, reference.mean, reference.grid))
         report("synthetic images aligned", number, len(small))
     return placed, refused
+
+
+def display(case: Case, placed: Placed, reference: Reference, *, mirrored: bool) -> tuple[Grid, Field]:
+    """An image on a grid twice as fine as the template's, for an eye to compare.
+
+    Args:
+        case: Its case.
+        placed: How it lies on the template.
+        reference: The template.
+        mirrored: With left and right exchanged.
+
+    Returns:
+        The grid, and the image's voxels, 0 to 1; NaN where it does not reach.
+
+    Raises:
+        VoxlateError: If it cannot be read any more.
+    """
+    coarse = reference.grid
+    i, j, k = (step / FINER for step in coarse.spacing_mm)
+    grid = spacing_grid(coarse, (i, j, k))
+    volume = read_volume(case.paths[reference.contrast.name], contrast=reference.contrast)
+    return grid, lay(shrink(volume, grid, kind=reference.contrast.kind), grid, placed.worlds[mirrored])
 
 
 def place_features(

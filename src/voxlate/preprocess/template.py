@@ -30,6 +30,8 @@ LEVELS = (2.0, 1.0)
 """Standard deviations, in voxels of the grid, of the smoothing before each round of steps."""
 SMALLEST_MOVE = 0.02
 """Of a voxel: smaller steps end a round."""
+REACH = 0.5
+"""The share of images that must reach a voxel for it to have a mean."""
 _SMALLEST_OVERLAP = 0.5
 _CLIP = (1.0, 99.0)
 _WINDOW_HU = (-200.0, 400.0)
@@ -136,7 +138,7 @@ def fit(image: Small, mean: Field, grid: Grid, *, begin: Affine) -> Affine:
 
     Args:
         image: The image.
-        mean: The mean of the group on ``grid``; NaN where no image reaches.
+        mean: The mean of the group on ``grid``; NaN where it has none.
         grid: The template's grid.
         begin: Where to begin; what correlates less than this is not taken.
 
@@ -178,14 +180,14 @@ def correlation(moved: Field, mean: Field) -> float:
 
 
 def mean_image(images: Sequence[Field]) -> Field:
-    """The mean of images on the template, voxel by voxel over those that reach there; NaN where none does."""
+    """The mean of images on the template, voxel by voxel over those that reach there; NaN where most do not."""
     total = np.zeros(images[0].shape)
     count = np.zeros(images[0].shape)
     for image in images:
         known = np.isfinite(image)
         total[known] += image[known]
         count += known
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), dtype=np.float32)
+    return np.asarray(np.where(count >= REACH * len(images), total / np.maximum(count, 1), np.nan), dtype=np.float32)
 
 
 def _largest_move(step: Affine, grid: Grid) -> float:
