@@ -44,8 +44,8 @@ class Small:
     """An image made coarse, which is all that is kept of it.
 
     Attributes:
-        array: ``(i, j, k)`` float32, 0 to 1 between the ends of its window (CT: -200 to 400 HU; others: percentiles 1
-            to 99 of the foreground).
+        array: ``(i, j, k)`` float32, 0 to 1 between the ends of its window (CT: -200 to 400 HU; others: percentile 1
+            of the image to percentile 99 of its foreground).
         grid: Its grid, with axes in RAS+ order.
         centre_mm: Centre of mass of its foreground, RAS+ mm.
         extent_mm: Sides of the foreground's box.
@@ -98,8 +98,9 @@ def shrink(volume: Volume, grid: Grid, *, kind: Kind) -> Small:
         GeometryError: If it has no contrast.
     """
     inside = _foreground(volume, kind=kind)
-    ends = _WINDOW_HU if kind == "ct" else np.percentile(volume.array[inside], _CLIP)
-    low, high = float(ends[0]), float(ends[1])
+    low, high = _WINDOW_HU
+    if kind != "ct":
+        low, high = float(np.percentile(volume.array, _CLIP[0])), float(np.percentile(volume.array[inside], _CLIP[1]))
     if not low < high:
         raise _flat(low, high)
     scaled = np.clip((volume.array.astype(np.float32) - low) / (high - low), 0, 1)

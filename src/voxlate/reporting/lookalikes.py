@@ -70,6 +70,7 @@ def draw_look_alike(pair: LookAlike) -> Figure:
         bar = tiles.place(figure, left + 1, top + 5, width=BAR, height=tall - 8)
         if number == 2:
             tiles.error_bar(bar, limit=LIMIT, height_mm=tall - 8)
+            bar.set_ylabel("synthetic darker    brighter", fontsize=canvas.SMALL)
         else:
             tiles.grey_bar(bar, window=WINDOW, unit="")
     tiles.write(

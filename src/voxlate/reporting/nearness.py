@@ -20,7 +20,7 @@ ROWS = {
     "member": ("Real, training", canvas.GREY, "s"),
 }
 """From a role to its name, colour and mark, from top to bottom."""
-ROW_MM, HEAD_MM, FOOT_MM, LEFT_MM, RIGHT_MM = 15.0, 9.0, 16.0, 30.0, 4.0
+ROW_MM, HEAD_MM, FOOT_MM, LEFT_MM, RIGHT_MM = 15.0, 11.0, 13.0, 30.0, 4.0
 _HALF = 0.36
 
 

@@ -23,7 +23,7 @@ TERMS = {
     "copy, about 1 are two images that have no more in common than any two",
     "relative distance": "distance over the median distance of training images to their nearest other one",
     "pixel space": "images laid over the mean of the real ones by an affine map, on a coarse grid; voxels count by "
-    "their rank among those of the foreground, so that another window, scale or gamma changes nothing. Each image is also "
+    "their rank among those of the foreground, so that another window or gamma changes nothing. Each image is also "
     "compared with left and right exchanged",
     "feature space": "features of the named network, at eight places along each view, each over its standard deviation",
     "held back": "as near as the threshold or nearer to a training image in at least one space",
@@ -33,8 +33,8 @@ TERMS = {
     "held-out one; 0.5 is chance; bootstrap interval over subjects",
 }
 LIMITS = (
-    "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a copied "
-    "detail, or what several images tell together, is not seen. A distance is no differential privacy."
+    "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a "
+    "copied detail, or what several images tell together, is not seen. A distance is no differential privacy."
 )
 _TITLES = {"pixel": "Pixel space", "feature": "Feature space"}
 FEW_MEMBERS = 20
