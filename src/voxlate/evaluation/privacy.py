@@ -142,7 +142,8 @@ class AuditOptions:
     """What may be chosen.
 
     Attributes:
-        distance: Relative distance that is too near; ``None`` for the quantile ``share`` among training images.
+        distance: Relative distance that is too near; ``None`` for nine tenths of the quantile ``share`` among training
+            images.
         share: That quantile.
         seed: Seed of the bootstrap.
     """

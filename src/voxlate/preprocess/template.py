@@ -28,6 +28,8 @@ MARGIN = 2
 STEPS = 15
 LEVELS = (2.0, 1.0)
 """Standard deviations, in voxels of the grid, of the smoothing before each round of steps."""
+THIN = 2
+"""Steps are computed on every second voxel along each axis."""
 SMALLEST_MOVE = 0.02
 """Of a voxel: smaller steps end a round."""
 REACH = 0.5
@@ -149,12 +151,13 @@ def fit(image: Small, mean: Field, grid: Grid, *, begin: Affine) -> Affine:
     from scipy.ndimage import gaussian_filter
 
     filled = np.where(np.isfinite(mean), mean, np.nanmean(mean))
-    known = np.isfinite(mean)
+    known = np.zeros(mean.shape, dtype=bool)
+    known[::THIN, ::THIN, ::THIN] = np.isfinite(mean)[::THIN, ::THIN, ::THIN]
     best, highest = begin, correlation(lay(image, grid, begin), mean)
     world = begin
     for sd in LEVELS:
         fixed = gaussian_filter(filled, sd)
-        jacobian = _jacobian(fixed, grid)
+        jacobian = _jacobian(fixed, grid, known)
         blurred = Small(gaussian_filter(image.array, sd), image.grid, image.centre_mm, image.extent_mm)
         for _ in range(STEPS):
             step = _step(lay(blurred, grid, world), fixed, jacobian, known=known)
@@ -197,11 +200,11 @@ def _largest_move(step: Affine, grid: Grid) -> float:
     return float(np.linalg.norm(corners @ step[:3, :3].T + step[:3, 3] - corners, axis=1).max())
 
 
-def _jacobian(fixed: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
+def _jacobian(fixed: NDArray[np.float64], grid: Grid, known: NDArray[np.bool_]) -> NDArray[np.float64]:
     """``(voxels, 12)``: how the mean changes with each entry of the upper three rows of an affine map."""
-    gradient = np.stack(list(np.gradient(fixed, *grid.spacing_mm)), axis=-1).reshape(-1, 3)
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1).reshape(-1, 3)
-    points = index * grid.spacing_mm + grid.affine[:3, 3]
+    slopes: list[NDArray[np.float64]] = list(np.gradient(fixed, *grid.spacing_mm))
+    gradient = np.stack([slope[known] for slope in slopes], axis=-1)
+    points = np.argwhere(known) * grid.spacing_mm + grid.affine[:3, 3]
     homogeneous = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     return np.asarray((gradient[:, :, None] * homogeneous[:, None, :]).reshape(-1, 12))
 
@@ -210,15 +213,16 @@ def _step(
     moved: Field, fixed: NDArray[np.float64], jacobian: NDArray[np.float64], *, known: NDArray[np.bool_]
 ) -> Affine | None:
     """One Gauss-Newton step as an affine map, or ``None`` where nothing can be said."""
-    seen = known & np.isfinite(moved)
-    if seen.sum() < _SMALLEST_OVERLAP * known.sum():
+    values = moved[known].astype(np.float64)
+    seen = np.isfinite(values)
+    if seen.sum() < _SMALLEST_OVERLAP * len(values):
         return None
-    values, wanted = moved[seen].astype(np.float64), fixed[seen]
+    values, wanted = values[seen], fixed[known][seen]
     spread = values.std()
     if spread < 1e-6:
         return None
     error = (values - values.mean()) * (wanted.std() / spread) + wanted.mean() - wanted
-    slopes = jacobian[seen.ravel()]
+    slopes = jacobian[seen]
     normal = slopes.T @ slopes
     normal[np.diag_indices(12)] *= 1.01  # damped, as Levenberg does
     try:

@@ -87,7 +87,7 @@ def evaluate_privacy(
         members: A run, a bundle, a ``seen.json`` or a ``split.csv`` that tells which real cases the model has seen.
         contrast: What is compared; by default the one contrast that both have in common.
         distance: Relative distance up to which an image is held back, 1 as near as training images are to each other;
-            by default the 5th percentile among training images.
+            by default nine tenths of the 5th percentile among training images.
         seed: Seed of the bootstrap.
         report: Called with what is done and the number of finished images.
 
@@ -209,7 +209,7 @@ def _facts(audit: Audit, inputs: _Inputs, *, chosen: float | None) -> dict[str, 
         "pixel space": f"{shape} voxels of {grid.spacing_mm[0]:.2f} mm, affine alignment, "
         f"{int(audit.reference.region.sum())} voxels compared by rank",
         "feature space": inputs.embedder.name if inputs.embedder else "none: no network was given",
-        "threshold": "5th percentile among training images"
+        "threshold": "nine tenths of the 5th percentile among training images"
         if chosen is None
         else f"{chosen:g} of the typical distance",
         "software": f"voxlate {__version__}",
