@@ -153,14 +153,16 @@ def fit(image: Small, mean: Field, grid: Grid, *, begin: Affine) -> Affine:
     filled = np.where(np.isfinite(mean), mean, np.nanmean(mean))
     known = np.zeros(mean.shape, dtype=bool)
     known[::THIN, ::THIN, ::THIN] = np.isfinite(mean)[::THIN, ::THIN, ::THIN]
+    points = np.argwhere(known) @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+    points = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     best, highest = begin, correlation(lay(image, grid, begin), mean)
     world = begin
     for sd in LEVELS:
         fixed = gaussian_filter(filled, sd)
-        jacobian = _jacobian(fixed, grid, known)
-        blurred = Small(gaussian_filter(image.array, sd), image.grid, image.centre_mm, image.extent_mm)
+        jacobian, wanted = _jacobian(fixed, points, known, spacing_mm=grid.spacing_mm[0]), fixed[known]
+        blurred = gaussian_filter(image.array, sd)
         for _ in range(STEPS):
-            step = _step(lay(blurred, grid, world), fixed, jacobian, known=known)
+            step = _step(_sample(blurred, image.grid, points @ world.T), wanted, jacobian)
             if step is None:
                 break
             world = world @ np.linalg.inv(step)
@@ -200,24 +202,29 @@ def _largest_move(step: Affine, grid: Grid) -> float:
     return float(np.linalg.norm(corners @ step[:3, :3].T + step[:3, 3] - corners, axis=1).max())
 
 
-def _jacobian(fixed: NDArray[np.float64], grid: Grid, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """``(voxels, 12)``: how the mean changes with each entry of the upper three rows of an affine map."""
-    slopes: list[NDArray[np.float64]] = list(np.gradient(fixed, *grid.spacing_mm))
+def _jacobian(
+    fixed: NDArray[np.float64], points: NDArray[np.float64], known: NDArray[np.bool_], *, spacing_mm: float
+) -> NDArray[np.float64]:
+    """``(points, 12)``: how the mean changes with each entry of the upper three rows of an affine map."""
+    slopes: list[NDArray[np.float64]] = list(np.gradient(fixed, spacing_mm))
     gradient = np.stack([slope[known] for slope in slopes], axis=-1)
-    points = np.argwhere(known) * grid.spacing_mm + grid.affine[:3, 3]
-    homogeneous = np.concatenate([points, np.ones((len(points), 1))], axis=1)
-    return np.asarray((gradient[:, :, None] * homogeneous[:, None, :]).reshape(-1, 12))
+    return np.asarray((gradient[:, :, None] * points[:, None, :]).reshape(-1, 12))
 
 
-def _step(
-    moved: Field, fixed: NDArray[np.float64], jacobian: NDArray[np.float64], *, known: NDArray[np.bool_]
-) -> Affine | None:
+def _sample(array: Field, grid: Grid, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values ``(n,)`` of an image at points of its world ``(n, 4)``, linear; NaN where it does not reach."""
+    from scipy.ndimage import map_coordinates
+
+    index = (points @ np.linalg.inv(grid.affine).T)[:, :3]
+    return np.asarray(map_coordinates(array.astype(np.float64), index.T, order=1, cval=np.nan))
+
+
+def _step(moved: NDArray[np.float64], wanted: NDArray[np.float64], jacobian: NDArray[np.float64]) -> Affine | None:
     """One Gauss-Newton step as an affine map, or ``None`` where nothing can be said."""
-    values = moved[known].astype(np.float64)
-    seen = np.isfinite(values)
-    if seen.sum() < _SMALLEST_OVERLAP * len(values):
+    seen = np.isfinite(moved)
+    if seen.sum() < _SMALLEST_OVERLAP * len(moved):
         return None
-    values, wanted = values[seen], fixed[known][seen]
+    values, wanted = moved[seen], wanted[seen]
     spread = values.std()
     if spread < 1e-6:
         return None
