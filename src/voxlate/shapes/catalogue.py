@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from voxlate.catalogue import build
+from voxlate.config import Choice
 from voxlate.shapes.deformed import deformed
 from voxlate.shapes.interface import ShapeFamily
 from voxlate.shapes.statistical import statistical
@@ -17,3 +19,12 @@ SHAPES: dict[str, Callable[..., ShapeFamily]] = {
     "variational": variational,
     "deformed": deformed,
 }
+
+
+def shape_family(choice: Choice) -> ShapeFamily:
+    """The family that a recipe chose, its options checked.
+
+    Raises:
+        UsageError: If the name or an option is unknown.
+    """
+    return build(SHAPES, choice, what="shapes")
