@@ -120,9 +120,10 @@ class _Variational:
         domain, encoded = survey(maps, points=self.points)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = self._network(domain)
+            network = self._network(domain).to(memory_format=torch.channels_last_3d)  # on CPUs twice as fast
             self._train(network, encoded, scale=1 / domain.frame.truncation_mm)
-        return VariationalShapes(domain, network.eval().requires_grad_(requires_grad=False), self.latent)
+        network = network.to(memory_format=torch.contiguous_format).eval()
+        return VariationalShapes(domain, network.requires_grad_(requires_grad=False), self.latent)
 
     def from_state(self, state: State) -> VariationalShapes:
         domain = domain_from(state)
@@ -149,6 +150,7 @@ class _Variational:
         for _ in range(self.steps):
             chosen = torch.randperm(len(encoded))[: self.batch_size].numpy()
             maps = torch.from_numpy(encoded[chosen].astype(np.float32)) * scale
+            maps = maps.contiguous(memory_format=torch.channels_last_3d)
             loss = network.loss(maps, torch.randn(len(maps), self.latent))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -175,7 +177,7 @@ def variational(
     latent: Annotated[int, Field(ge=1, le=256)] = 16,
     points: Annotated[int, Field(ge=16, le=64)] = 32,
     width: Annotated[int, Field(ge=4, le=64, multiple_of=4)] = 16,
-    steps: Annotated[int, Field(ge=1)] = 600,
+    steps: Annotated[int, Field(ge=1)] = 400,
     batch_size: Annotated[int, Field(ge=1)] = 8,
 ) -> ShapeFamily:
     """A small convolutional variational autoencoder of signed distance maps.
