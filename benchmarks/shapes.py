@@ -74,6 +74,13 @@ def wholeness(maps: Sequence[Cut]) -> float:
     return float(np.mean(found))
 
 
+def draw(model: ShapeModel, rng: np.random.Generator) -> Volume:
+    """A drawn map; one in which nothing is labelled is drawn again, as in synthesis."""
+    while not (drawn := model.sample(rng)).array.any():
+        print("an empty map was drawn", flush=True)
+    return drawn
+
+
 def measure(model: ShapeModel, train: Sequence[Cut], test: Sequence[Volume], *, half_mm: float) -> tuple[Any, ...]:
     """A row of the table, without name and seconds of fitting, and the drawn maps."""
     held = [centred(one, half_mm) for one in test]
@@ -81,7 +88,7 @@ def measure(model: ShapeModel, train: Sequence[Cut], test: Sequence[Volume], *, 
         [mean_dice(centred(model.closest(one), half_mm), cut) for one, cut in zip(test, held, strict=True)]
     )
     began = time.monotonic()
-    drawn = [model.sample(np.random.default_rng((1, number))) for number in range(len(train))]
+    drawn = [draw(model, np.random.default_rng((1, number))) for number in range(len(train))]
     seconds = (time.monotonic() - began) / len(drawn)
     cuts = [centred(one, half_mm) for one in drawn]
     size = sum(array.nbytes for array in model.state().values()) / 1e6
@@ -163,7 +170,7 @@ def main() -> None:
         seconds = time.monotonic() - began
         *row, draw_seconds, size, drawn[name] = measure(model, known, test, half_mm=half)
         table.append((name, *(f"{value:.3f}" for value in row), f"{seconds:.0f}", f"{draw_seconds:.2f}", f"{size:.1f}"))
-        print(f"{name} done", flush=True)
+        print("; ".join(map(" ".join, zip(FIELDS, table[-1], strict=True))), flush=True)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))

@@ -140,7 +140,7 @@ def principal_components(
 def statistical(
     *,
     explained: Annotated[float, Field(gt=0, le=1)] = 0.97,
-    points: Annotated[int, Field(ge=16, le=96)] = 40,
+    points: Annotated[int, Field(ge=16, le=128)] = 64,
     limit_sd: Annotated[float, Field(gt=0, le=5)] = 3.0,
 ) -> ShapeFamily:
     """Principal components of signed distance maps.
