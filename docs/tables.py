@@ -210,12 +210,14 @@ def _entries(name: str) -> list[tuple[str, Callable[..., Any]]]:
     from voxlate.losses import LOSSES
     from voxlate.methods import METHODS
     from voxlate.networks import DISCRIMINATORS, NETWORKS
+    from voxlate.shapes import SHAPES
 
     known: dict[str, dict[str, Callable[..., Any]]] = {
         "METHODS": METHODS,
         "NETWORKS": NETWORKS,
         "DISCRIMINATORS": DISCRIMINATORS,
         "LOSSES": LOSSES,
+        "SHAPES": SHAPES,
     }
     return list(known[name].items())
 

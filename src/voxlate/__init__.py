@@ -20,6 +20,7 @@ __all__ = [
     "forecast",
     "info",
     "phantom",
+    "synthesize",
     "train",
     "translate",
     "tune",

@@ -4,7 +4,8 @@ Members: ``weights.safetensors``, ``lookup.safetensors`` (the fitted baseline), 
 ``fingerprint.json``, ``scores.json``, ``seen.json`` (SHA-256 of the images it was trained and chosen on, so that an
 evaluation can tell held-out cases), ``MODEL_CARD.md`` and ``manifest.json`` (SHA-256 of every other member). There is
 no pickle in it and none is ever read. A changed byte, a missing or an extra file, or an unknown key is refused before
-a tensor is built.
+a tensor is built. A recipe with ``shapes`` has one more member, ``shapes.safetensors``: the model that draws new label
+maps.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from voxlate.methods.interface import Translator
     from voxlate.methods.multi_view import MultiView
+    from voxlate.shapes import ShapeModel
 
 MANIFEST = "manifest.json"
 RECIPE = "recipe.yaml"
@@ -49,6 +51,7 @@ MEMBERS = (
     "seen.json",
     "MODEL_CARD.md",
 )
+SHAPES_MEMBER = "shapes.safetensors"
 _REMEDY = "The bundle is damaged or was changed; get it again from where it was made."
 _TEXT_LIMIT_BYTES = 64 * 2**20
 
@@ -102,6 +105,27 @@ class Bundle:
 
         return read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
 
+    def shapes(self) -> ShapeModel:
+        """The model that draws new label maps.
+
+        Raises:
+            UsageError: If the recipe has none.
+            BundleError: If its arrays are not those of such a model.
+        """
+        from safetensors.numpy import load_file
+
+        from voxlate.shapes import shape_family
+
+        if self.recipe.shapes is None:
+            raise UsageError(
+                "a model whose bundle draws label maps",
+                came="a recipe without shapes",
+                where=self.recipe.name,
+                remedy="Train it with --set shapes=statistical, or translate label maps that you have.",
+            )
+        state = read_tensors(self.folder / SHAPES_MEMBER, load_file, remedy=_REMEDY)
+        return shape_family(self.recipe.shapes).from_state(state)
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -115,6 +139,7 @@ class Contents:
     weights: Mapping[str, torch.Tensor]
     lookup: Mapping[str, NDArray[Any]]
     card: str
+    shapes: Mapping[str, NDArray[Any]] | None = None
 
 
 def write_bundle(contents: Contents, folder: Path) -> Path:
@@ -134,6 +159,9 @@ def write_bundle(contents: Contents, folder: Path) -> Path:
         "seen.json": (json.dumps(sorted(contents.seen), indent=1) + "\n").encode(),
         "MODEL_CARD.md": contents.card.encode(),
     }
+    (folder / SHAPES_MEMBER).unlink(missing_ok=True)
+    if contents.shapes is not None:
+        members[SHAPES_MEMBER] = save_arrays(dict(contents.shapes))
     for name, data in members.items():
         write_bytes(folder / name, data)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
@@ -171,10 +199,14 @@ def read_bundle(path: Path) -> Bundle:
     except ValidationError as error:
         raise _refusal(folder / MANIFEST, "a manifest of format 1", describe(error)) from error
     _check_members(folder, manifest)
+    recipe = parse_recipe(_yaml(folder / RECIPE), where=folder / RECIPE)
+    if (recipe.shapes is not None) != (SHAPES_MEMBER in manifest.members):
+        expected, came = ("", "none") if recipe.shapes else ("no ", "one")
+        raise _refusal(folder, f"{expected}{SHAPES_MEMBER}, as the recipe says", came)
     try:
         return Bundle(
             folder=folder,
-            recipe=parse_recipe(_yaml(folder / RECIPE), where=folder / RECIPE),
+            recipe=recipe,
             plan=Plan.model_validate(_yaml(folder / "plan.yaml")),
             fingerprint=Fingerprint.model_validate_json(_read_limited(folder / "fingerprint.json")),
             scores=json.loads(_read_limited(folder / "scores.json")),
@@ -249,8 +281,9 @@ def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
 def _check_members(folder: Path, manifest: Manifest) -> None:
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
     listed = set(manifest.members)
-    if listed != set(MEMBERS) or there != listed:
-        odd = sorted((there ^ set(MEMBERS)) | (listed ^ set(MEMBERS)))
+    wanted = set(MEMBERS) | (listed & {SHAPES_MEMBER})
+    if listed != wanted or there != listed:
+        odd = sorted((there ^ wanted) | (listed ^ wanted))
         raise _refusal(folder, f"exactly the members {', '.join(MEMBERS)}", f"a difference in {', '.join(odd)}")
     for name, digest in manifest.members.items():
         if (folder / name).is_symlink():

@@ -253,6 +253,7 @@ class Recipe(StrictModel):
     method: Choice
     loss: dict[str, float | dict[str, Any]] = {}  # noqa: RUF012  (pydantic copies it)
     training: Training
+    shapes: Choice | None = None
     search: Search = Search()
 
     @model_validator(mode="before")
@@ -284,6 +285,12 @@ class Recipe(StrictModel):
         given = [name for name in self.source if name in derive and self.target in files_of([name], derive)]
         if given:
             raise ValueError(f"the source {', '.join(given)} is computed from the target {self.target}")
+        return self
+
+    @model_validator(mode="after")
+    def _shapes_are_of_the_source(self) -> Self:
+        if self.shapes and [get_contrast(name).kind for name in files_of(self.source, self.plan.derive)] != ["label"]:
+            raise ValueError(f"shapes needs a label map as the only source, not {', '.join(self.source)}")
         return self
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Recipe:

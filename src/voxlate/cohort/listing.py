@@ -18,7 +18,7 @@ from voxlate.io import is_volume_path, volume_stem
 
 METADATA = {
     "participants.tsv", "participants.json", "cases.csv", "manifest.csv", "dataset.json", "dataset_description.json",
-    "phantom.json", "split.csv", "completed.csv",
+    "seen.json", "phantom.json", "split.csv", "completed.csv",
 }  # fmt: skip
 _TEMPORARY = re.compile(r"(^~|~$|^\.voxlate-partial-|\.tmp\b|\.part(ial)?$|\.crdownload$|\.swp$)", re.IGNORECASE)
 _VOXELS_OF_HEADER = {".img": (".hdr",), ".raw": (".mhd", ".nhdr"), ".zraw": (".mhd",), ".gz": (".mhd", ".nhdr")}

@@ -3,11 +3,12 @@
 from voxlate.io.atomic import check_writable, remove_stale, replacing, write_bytes, write_text
 from voxlate.io.lock import hold
 from voxlate.io.paths import is_volume_path, volume_stem
-from voxlate.io.provenance import FileRecord, ModelRecord, Provenance, read_provenance, sidecar_path
+from voxlate.io.provenance import DrawRecord, FileRecord, ModelRecord, Provenance, read_provenance, sidecar_path
 from voxlate.io.reading import file_digest, read_grid, read_volume
 from voxlate.io.writing import write_volume
 
 __all__ = [
+    "DrawRecord",
     "FileRecord",
     "ModelRecord",
     "Provenance",

@@ -34,6 +34,14 @@ class ModelRecord(StrictModel):
     digest: str
 
 
+class DrawRecord(StrictModel):
+    """How a label map was drawn: the shape model's name in the catalogue, the seed, and the case's number."""
+
+    shapes: str
+    seed: int
+    number: int
+
+
 class Provenance(StrictModel):
     """What a sidecar says.
 
@@ -41,6 +49,7 @@ class Provenance(StrictModel):
         synthetic: Whether the voxels were computed by a model or a simulation.
         sources: The files that it was made from.
         model: The model that made it, if one did.
+        drawn: How it was drawn, if it was made from nothing.
         target: Contrast shown.
         unit: Unit of the values.
         scaling: ``offset`` and ``scale`` of ``normalised = (value - offset) / scale``, as used.
@@ -54,6 +63,7 @@ class Provenance(StrictModel):
     synthetic: bool
     sources: tuple[FileRecord, ...] = ()
     model: ModelRecord | None = None
+    drawn: DrawRecord | None = None
     target: str
     unit: str
     scaling: dict[str, float] | None = None

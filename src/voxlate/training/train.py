@@ -35,6 +35,7 @@ from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder, open_run, take_over
 from voxlate.training.settling import SEGMENTATION
 from voxlate.training.setup import ProgressReport, Setup, build_method, prepare, set_up
+from voxlate.training.shapes import check_shapes, fit_shapes
 from voxlate.training.state import RunState
 from voxlate.training.task import Task, load_task
 from voxlate.training.validation import LESION_PREFIX, Validation, validate, validation_metric
@@ -74,6 +75,7 @@ def train_run(
         if like is not None:
             take_over(run, like)
         setup = set_up(data, recipe, run=run, check=check, report=report)
+        check_shapes(setup)
         cases = [*setup.cases("train"), *setup.cases("validation")]
         store = prepare(setup, cases, prepared or folder / "prepared", report=report)
         method = build_method(setup)
@@ -255,6 +257,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
         card=model_card(setup.recipe, setup.fingerprint, scores),
+        shapes=fit_shapes(setup),
     )
     write_bundle(contents, run.bundle)
     logger.info("bundle written to %s", run.bundle)

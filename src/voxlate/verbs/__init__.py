@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from voxlate.verbs.application import evaluate, translate
+from voxlate.verbs.application import evaluate, synthesize, translate
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demonstration import Demonstrated, demo
 from voxlate.verbs.learning import forecast, resolve_recipe, searched_with, train, tune
@@ -31,6 +31,7 @@ __all__ = [
     "resolve_recipe",
     "searched_with",
     "switched_off",
+    "synthesize",
     "train",
     "translate",
     "tune",

@@ -1,4 +1,4 @@
-"""Verbs that apply a model: ``translate`` and ``evaluate``."""
+"""Verbs that apply a model: ``translate``, ``synthesize`` and ``evaluate``."""
 
 from __future__ import annotations
 
@@ -68,6 +68,45 @@ def translate(
     recipe = single.bundle.recipe
     case = _single_case(Path(scan), recipe)
     return [translate_file(single, case, _single_output(Path(out), case.id, recipe.target), overwrite=overwrite)]
+
+
+def synthesize(
+    model: str | Path,
+    *,
+    cases: int,
+    seed: int = 0,
+    out: str | Path,
+    overwrite: bool = False,
+    report: ProgressReport = silent,
+) -> list[Outcome]:
+    """Writes whole new annotated cases: label maps that the model's bundle draws, and the images that it makes of them.
+
+    Args:
+        model: A run or a bundle whose recipe has ``shapes``.
+        cases: How many; the first of them are the same however many are asked for.
+        seed: Draws them; cases of several seeds may lie in one folder.
+        out: A new folder, or one with earlier cases, which are left alone if they are finished.
+        overwrite: Make also those anew.
+        report: Called with the number of finished cases.
+
+    Returns:
+        An outcome for each case.
+
+    Raises:
+        UsageError: If the recipe has no ``shapes``, or the folder holds anything else.
+        BundleError: If the bundle is refused.
+    """
+    from voxlate.inference.model import load_model
+    from voxlate.inference.synthesis import synthesise_cases
+
+    return synthesise_cases(
+        load_model(Path(model)),
+        Path(out),
+        cases=cases,
+        seed=seed,
+        overwrite=overwrite,
+        report=partial(report, "synthesize"),
+    )
 
 
 def evaluate(
