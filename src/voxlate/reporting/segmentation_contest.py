@@ -122,12 +122,12 @@ def judge_substitution(summary: Summary, variants: Sequence[str], *, region: str
             means[name] = float(row["mean"])
     if set(means) != {REAL, SYNTHETIC, BOTH}:
         return " ".join(["Nothing can be said: a variant has no Dice.", *silent])
+    real, synthetic, both = (number(means[name], metric="dice") for name in (REAL, SYNTHETIC, BOTH))
     share = f", {means[SYNTHETIC] / means[REAL]:.2f} of that of real ones" if means[REAL] > 0 else ""
-    change = means[BOTH] - means[REAL]
+    gain = number(means[BOTH] - means[REAL], metric="dice", signed=True)
     told = (
-        f"Tested on real cases, training on synthetic images gives a mean Dice of {region} of "
-        f"{number(means[SYNTHETIC], 'dice')}{share} ({number(means[REAL], 'dice')}); both together give {number(means[BOTH], 'dice')} "
-        f"({number(change, 'dice', signed=True)}). Each was trained for the same number of steps."
+        f"Tested on real cases, training on synthetic images gives a mean Dice of {region} of {synthetic}{share} "
+        f"({real}); both together give {both} ({gain}). Each was trained for the same number of steps."
     )
     return " ".join([told, *silent])
 

@@ -120,9 +120,10 @@ class _Variational:
         domain, encoded = survey(maps, points=self.points)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = self._network(domain).to(memory_format=torch.channels_last_3d)  # on CPUs twice as fast
+            network = self._network(domain)
+            network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # on CPUs twice as fast
             self._train(network, encoded, scale=1 / domain.frame.truncation_mm)
-        network = network.to(memory_format=torch.contiguous_format).eval()
+        network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
         return VariationalShapes(domain, network.requires_grad_(requires_grad=False), self.latent)
 
     def from_state(self, state: State) -> VariationalShapes:
