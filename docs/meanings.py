@@ -10,7 +10,7 @@ MEANINGS: dict[str, str] = {
     "Recipe.method": "An entry of the methods with its options, for example its `network`.",
     "Recipe.loss": "From a loss to its weight, or to its options with a `weight` among them.",
     "Recipe.training": "Budget and optimisation.",
-    "Recipe.shapes": "A model of the source's label maps, so that `voxlate synthesize` can draw new ones; `null`: none.",
+    "Recipe.shapes": "A model of the source's label maps, from which `voxlate synthesize` draws; `null`: none.",
     "Recipe.search": "What `voxlate tune` may try.",
     "PlanOptions.spacing_mm": "Voxel spacing of the prepared arrays along right, front, head; `null`: from the cohort.",
     "PlanOptions.reference": "The contrast that gives the grid; `null`: the first source, or its first operand.",

@@ -2,8 +2,11 @@
 
 Convolutions halve the frame three times and end in the mean and variance of a few latent numbers; the way back doubles
 it three times. The error is Gaussian with the variance that fits it best, so that nothing weighs reconstruction against
-the prior by hand (Rybkin et al. 2021, arXiv:2006.13202): ``points / 2 * log(mean squared error) + KL``. A new map is
-decoded from numbers drawn from the prior.
+the prior by hand (Rybkin et al. 2021, arXiv:2006.13202): ``points / 2 * log(mean squared error) + KL``.
+
+A new map is decoded from numbers drawn from a normal distribution that is fitted to those of the training maps (as
+Ghosh et al. 2020, arXiv:1903.12436, do): tens of maps fill so little of the prior that most of what is drawn from the
+prior itself decodes to nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from voxlate.volume import Volume
 
 LEARNING_RATE = 2e-3
 _WEIGHTS = "weights."
+CODES = ("codes.centre", "codes.factor")
 
 
 class Autoencoder(nn.Module):
@@ -79,16 +83,19 @@ class VariationalShapes:
     Attributes:
         domain: The frame of the maps.
         network: In evaluation mode.
-        latent: How many numbers are drawn.
+        centre: ``(latent,)`` mean of the training maps' numbers.
+        factor: ``(latent, latent)`` lower triangle; times standard normal numbers it has their covariance.
     """
 
     domain: Domain
     network: Autoencoder
-    latent: int
+    centre: NDArray[np.float32]
+    factor: NDArray[np.float32]
 
     def sample(self, rng: np.random.Generator) -> Volume:
         """A new label map; see ``ShapeModel``."""
-        return self.domain.draw(self._maps(rng.standard_normal(self.latent)), rng)
+        numbers = self.centre + self.factor @ rng.standard_normal(len(self.centre))
+        return self.domain.draw(self._maps(numbers), rng)
 
     def closest(self, labels: Volume) -> Volume:
         """A map encoded and decoded; see ``ShapeModel``."""
@@ -100,7 +107,7 @@ class VariationalShapes:
     def state(self) -> dict[str, NDArray[Any]]:
         """As arrays."""
         weights = {f"{_WEIGHTS}{name}": tensor.numpy() for name, tensor in self.network.state_dict().items()}
-        return {**self.domain.state(), **weights}
+        return {**self.domain.state(), CODES[0]: self.centre, CODES[1]: self.factor, **weights}
 
     def _maps(self, numbers: NDArray[np.floating]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -121,15 +128,24 @@ class _Variational:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = self._network(domain)
+<<<<<<< HEAD
             network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # on CPUs twice as fast
             self._train(network, encoded, scale=1 / domain.frame.truncation_mm)
         network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
         return VariationalShapes(domain, network.requires_grad_(requires_grad=False), self.latent)
+=======
+            for part in network.modules():  # on CPUs twice as fast
+                if isinstance(part, nn.Conv3d):
+                    part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last_3d)
+            self._train(network, encoded, scale=1 / domain.frame.truncation_mm)
+        network = _at_rest(network)
+        return VariationalShapes(domain, network, *_spread(network, encoded, scale=1 / domain.frame.truncation_mm))
+>>>>>>> 04315bfab9e22956b9c9859022b823041edea4f2
 
     def from_state(self, state: State) -> VariationalShapes:
         domain = domain_from(state)
         weights = {name.removeprefix(_WEIGHTS): name for name in state if name.startswith(_WEIGHTS)}
-        check_names(state, *DOMAIN, *weights.values())
+        check_names(state, *DOMAIN, *CODES, *weights.values())
         with torch.random.fork_rng(devices=[]):
             network = self._network(domain)
         tensors = {}
@@ -140,7 +156,12 @@ class _Variational:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             raise refusal(_WEIGHTS, "weights that fit the recipe", str(error).split("\n")[-1].strip()) from error
-        return VariationalShapes(domain, network.eval().requires_grad_(requires_grad=False), self.latent)
+        return VariationalShapes(
+            domain,
+            _at_rest(network),
+            take(state, CODES[0], shape=(self.latent,), kind="f", low=-1e6, high=1e6),
+            take(state, CODES[1], shape=(self.latent, self.latent), kind="f", low=-1e6, high=1e6),
+        )
 
     def _network(self, domain: Domain) -> Autoencoder:
         return Autoencoder(domain.frame.form, width=self.width, latent=self.latent)
@@ -158,6 +179,27 @@ class _Variational:
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+
+
+def _at_rest(network: Autoencoder) -> Autoencoder:
+    for parameter in network.parameters():
+        parameter.requires_grad = False
+        parameter.data = parameter.data.contiguous()
+    return network.eval()
+
+
+def _spread(
+    network: Autoencoder, encoded: NDArray[np.float16], *, scale: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean of the training maps' numbers, and a factor of their covariance, that of the encoder's doubt included."""
+    means, variances = [], []
+    with torch.inference_mode():
+        for maps in encoded:
+            mean, log_variance = network.encode(torch.from_numpy(maps.astype(np.float32))[None] * scale)
+            means.append(mean[0].double().numpy())
+            variances.append(log_variance[0].double().exp().numpy())
+    covariance = np.atleast_2d(np.cov(np.array(means), rowvar=False)) + np.diag(np.mean(variances, axis=0))
+    return np.mean(means, axis=0).astype(np.float32), np.linalg.cholesky(covariance).astype(np.float32)
 
 
 def _halved(inputs: int, outputs: int) -> list[nn.Module]:
