@@ -234,6 +234,7 @@ def _argument_doc(entry: object, name: str) -> str:
 def metrics(_argument: str) -> list[str]:
     """Every metric with its direction and its unit for a target in arbitrary units."""
     from voxlate.metrics import (
+        APPEARANCE_METRICS,
         CONTINUITY_METRICS,
         CT_METRICS,
         DETECTION_METRICS,
@@ -247,8 +248,14 @@ def metrics(_argument: str) -> list[str]:
 
     rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "mm": "mm", "none": "none"}
     rows = [
-        (f"`{name}`", metric.title, metric.better, rules[metric.unit_rule])
-        for name, metric in {**METRICS, **SLICE_METRICS, **CONTINUITY_METRICS, **CT_METRICS}.items()
+        (f"`{name}`", metric.title, "1 is best" if metric.better == "one" else metric.better, rules[metric.unit_rule])
+        for name, metric in {
+            **METRICS,
+            **SLICE_METRICS,
+            **CONTINUITY_METRICS,
+            **APPEARANCE_METRICS,
+            **CT_METRICS,
+        }.items()
     ]
     rows += [(f"`{name}`", metric.title, metric.better, "mm") for name, metric in PATH_METRICS.items()]
     rows += [(f"`{name}`", metric.title, metric.better, "%") for name, metric in DOSE_METRICS.items()]

@@ -152,7 +152,8 @@ class BundleEmbedder:
         batch = torch.from_numpy(fill_outside(cut, inside) if self.fill else cut)[None].to(self.device)
         with torch.inference_mode():
             found = part.network(batch.float())[part.network.layers[0]]
-        return pooled(found, torch.from_numpy(inside)[None].to(self.device))[0][0]
+        values, _ = pooled(found, torch.from_numpy(inside)[None].to(self.device))
+        return np.asarray(values[0])
 
 
 @dataclass(frozen=True)

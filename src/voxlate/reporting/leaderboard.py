@@ -24,6 +24,7 @@ from voxlate.evaluation.variants import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row, judge
 from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_bytes, write_text
+from voxlate.metrics import APPEARANCE_METRICS
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.pages import Illustration, Report, write_report
@@ -136,7 +137,7 @@ def _columns(summary: Summary) -> list[tuple[str, str]]:
     scored = {row["region"] for row in summary["rows"] if row["metric"] == "mae" and row["n"]}
     regions = [region for region in REGIONS if region in scored]
     metrics = list(dict.fromkeys(row["metric"] for row in summary["rows"] if row["region"] == FOREGROUND))
-    shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc"}]
+    shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc", *APPEARANCE_METRICS}]
     return [*((region, "mae") for region in regions), *((FOREGROUND, name) for name in shown)]
 
 
