@@ -26,9 +26,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from voxlate import config, search_options
-from voxlate.strict import StrictModel
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
+from voxlate.strict import StrictModel
 
 CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
 """Arguments of catalogue entries that the program decides, not the recipe."""
@@ -236,6 +236,7 @@ def _argument_doc(entry: object, name: str) -> str:
 def metrics(_argument: str) -> list[str]:
     """Every metric with its direction and its unit for a target in arbitrary units."""
     from voxlate.metrics import (
+        APPEARANCE_METRICS,
         CONTINUITY_METRICS,
         CT_METRICS,
         DETECTION_METRICS,
@@ -249,8 +250,14 @@ def metrics(_argument: str) -> list[str]:
 
     rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "mm": "mm", "none": "none"}
     rows = [
-        (f"`{name}`", metric.title, metric.better, rules[metric.unit_rule])
-        for name, metric in {**METRICS, **SLICE_METRICS, **CONTINUITY_METRICS, **CT_METRICS}.items()
+        (f"`{name}`", metric.title, "1 is best" if metric.better == "one" else metric.better, rules[metric.unit_rule])
+        for name, metric in {
+            **METRICS,
+            **SLICE_METRICS,
+            **CONTINUITY_METRICS,
+            **APPEARANCE_METRICS,
+            **CT_METRICS,
+        }.items()
     ]
     rows += [(f"`{name}`", metric.title, metric.better, "mm") for name, metric in PATH_METRICS.items()]
     rows += [(f"`{name}`", metric.title, metric.better, "%") for name, metric in DOSE_METRICS.items()]
@@ -292,6 +299,14 @@ def tissues(_argument: str) -> list[str]:
     return table(("tissue", "T1 ms", "T2 ms", "T2* ms", "protons", "fat", "HU", "sources"), rows)
 
 
+def uptake(_argument: str) -> list[str]:
+    """What the thorax's tissues take up in PET."""
+    from voxlate.phantoms.uptake import UPTAKE
+
+    rows = [(f"`{name}`", f"{mean:g}", f"{100 * spread:g} %", keys) for name, (mean, spread, keys) in UPTAKE.items()]
+    return table(("tissue", "mean SUV", "between people", "sources"), rows)
+
+
 def protocols(_argument: str) -> list[str]:
     """How the phantom acquires each contrast."""
     from voxlate.phantoms.protocols import PROTOCOLS
@@ -301,7 +316,7 @@ def protocols(_argument: str) -> list[str]:
             f"`{name}`",
             p.sequence.replace("_", " "),
             *(f"{v:g}" if v else "" for v in (p.repetition_ms, p.inversion_ms, p.echo_ms)),
-            "" if p.sequence == "ct" else f"{p.flip_deg:g}",
+            "" if p.sequence in {"ct", "pet"} else f"{p.flip_deg:g}",
         )
         for name, p in PROTOCOLS.items()
     ]
@@ -311,6 +326,7 @@ def protocols(_argument: str) -> list[str]:
 TABLES: dict[str, Callable[[str], list[str]]] = {
     "recipe-fields": recipe_fields,
     "recipes": recipes,
+    "uptake": uptake,
     "contrasts": contrasts,
     "command": command,
     "catalogue": catalogue,

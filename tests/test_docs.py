@@ -118,6 +118,7 @@ def test_recipes_in_pages_are_valid(page: Path) -> None:
 def test_formulas_cover_every_metric_and_loss() -> None:
     from voxlate.losses import LOSSES
     from voxlate.metrics import (
+        APPEARANCE_METRICS,
         CONTINUITY_METRICS,
         CT_METRICS,
         DETECTION_METRICS,
@@ -138,6 +139,7 @@ def test_formulas_cover_every_metric_and_loss() -> None:
         *PATH_METRICS,
         *DOSE_METRICS,
         *CONTINUITY_METRICS,
+        *APPEARANCE_METRICS,
         *of_labels,
         *LOSSES,
     )

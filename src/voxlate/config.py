@@ -87,7 +87,7 @@ class PlanOptions(StrictModel):
     grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
     mask: Literal["auto", "nonzero", "otsu", "whole", "file"] = "auto"
     crop_margin_mm: float = Field(8.0, ge=0)
-    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "none"]] = {}  # noqa: RUF012  (pydantic copies it)
+    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "suv", "none"]] = {}  # noqa: RUF012  (copied)
     bias_correction: bool = False
     reading: Reading = Reading()
     split: SplitOptions = SplitOptions()

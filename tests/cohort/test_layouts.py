@@ -39,12 +39,18 @@ def _synthrad(root: Path) -> None:
     touch(*(case / f"{name}.nii.gz" for case in cases for name in ("mr", "ct", "mask")))
 
 
+def _mmwhs(root: Path) -> None:
+    names = [f"ct_train_{n}" for n in (1001, 1002, 1010)]
+    touch(*(root / "ct_train" / f"{name}_{side}.nii.gz" for name in names for side in ("image", "label")))
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "folders": _folders,
     "brats": _brats,
     "pairs": _pairs,
     "manifest": _manifest,
     "synthrad": _synthrad,
+    "mmwhs": _mmwhs,
 }
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from voxlate.errors import UsageError
 from voxlate.metrics import (
+    APPEARANCE_METRICS,
     CONTINUITY_METRICS,
     DETECTION_METRICS,
     METRICS,
@@ -22,7 +23,7 @@ from voxlate.metrics import (
 )
 
 SHAPE = (9, 11, 6)
-OF_IMAGES = METRICS | SLICE_METRICS | CONTINUITY_METRICS
+OF_IMAGES = METRICS | SLICE_METRICS | CONTINUITY_METRICS | APPEARANCE_METRICS
 OF_SURFACES = {
     name: Metric(partial(metric, spacing_mm=(1.0, 1.0, 1.0)), metric.better, "none", metric.title)
     for name, metric in SURFACE_METRICS.items()

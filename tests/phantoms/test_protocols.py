@@ -13,10 +13,11 @@ from voxlate.phantoms.tissues import FIELD_TESLA
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_contrast_is_one_of_the_product(name: str) -> None:
-    assert CONTRASTS[name].kind == ("ct" if PROTOCOLS[name].sequence == "ct" else "mr")
+    sequence = PROTOCOLS[name].sequence
+    assert CONTRASTS[name].kind == (sequence if sequence in {"ct", "pet"} else "mr")
 
 
-@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "ct"])
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name not in {"ct", "pet"}])
 def test_every_mr_contrast_gives_finite_signal_for_every_tissue(name: str) -> None:
     for tissue in TISSUES.values():
         signal = mr_signal(

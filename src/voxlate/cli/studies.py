@@ -50,6 +50,10 @@ def compare(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")],
     seeds: Annotated[int, typer.Option(help="Runs of each recipe, with consecutive seeds.", min=1)] = 1,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL|DIR", help="Train one recipe on real images, on these, and on both instead."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="[RECIPE:]A.B=VALUE", help="A field of all recipes, or of one; may be repeated."),
@@ -65,7 +69,8 @@ def compare(
             overrides=overrides(settings),
             out=out,
             seeds=seeds,
+            synthetic=synthetic,
             report=watch.stage,
             observers=(watch,),
         )
-    print_study("Recipes", result)
+    print_study("Recipes" if synthetic is None else "Trained on", result)

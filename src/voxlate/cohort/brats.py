@@ -35,12 +35,6 @@ _SINCE_2023 = re.compile(
 )
 _GRADES = {"hgg": "HGG", "lgg": "LGG"}
 _CONVENTIONS = {_UNTIL_2015: "brats2015", _UNTIL_2021: "brats2017", _SINCE_2023: "brats2023"}
-LABEL_NAMES: dict[str, dict[int, str]] = {
-    "brats2015": {1: "necrosis", 2: "oedema", 3: "tumour without enhancement", 4: "enhancing tumour"},
-    "brats2017": {1: "tumour core without enhancement", 2: "oedema", 4: "enhancing tumour"},
-    "brats2023": {1: "tumour core without enhancement", 2: "oedema", 3: "enhancing tumour"},
-}
-"""From the attribute ``label_convention`` to what the values of a label map mean."""
 
 
 def is_brats_name(stem: str) -> bool:

@@ -128,7 +128,8 @@ def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding],
             findings.append(Finding("error", "unreadable", case.id, str(error)))
             continue
         used = not use.wanted or name in (*use.files, use.target)
-        findings += check_intensities(volume.array, contrast, case=case.id, path=path, used=used)
+        convention = case.attributes.get("label_convention", "")
+        findings += check_intensities(volume.array, contrast, case=case.id, path=path, used=used, convention=convention)
         if contrast.kind != "label":
             signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
     findings += check_pairs(case, volumes, source=use.files, target=use.target, registers=use.registers)

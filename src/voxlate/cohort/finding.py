@@ -15,6 +15,7 @@
 | `hounsfield_range` | warning | HU beyond what tissue, metal and padding reach |
 | `hounsfield_background` | warning | a CT whose constant background is no air: a stripped or padded one |
 | `labels_not_integer` | error | a label map with values between the integers |
+| `unknown_label` | warning | a label map with a value that its convention (BraTS, MM-WHS) does not know |
 | `empty_labels` | warning | a label map without a label: metrics of it are not available |
 | `misaligned` | warning | mutual information is clearly higher at a shifted position |
 | `unrelated` | warning | two images share next to no information at any shift: another subject's file? |

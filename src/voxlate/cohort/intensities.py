@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.cohort.conventions import strays
 from voxlate.cohort.finding import Finding, Severity
 from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import Contrast
@@ -17,10 +18,11 @@ LOWEST_HU = -2048.0
 HIGHEST_HU = 10_000.0
 AIR_BELOW_HU = -200.0
 _SCALED_SPAN = 20.0
+_NAMED_STRAYS = 5
 
 
 def check_intensities(
-    array: NDArray[Any], contrast: Contrast, *, case: str, path: Path, used: bool
+    array: NDArray[Any], contrast: Contrast, *, case: str, path: Path, used: bool, convention: str = ""
 ) -> Iterator[Finding]:
     """The findings of one image.
 
@@ -30,10 +32,13 @@ def check_intensities(
         case: Id of the case.
         path: The file, for the message.
         used: Whether the image is source or target, or may be.
+        convention: The case's attribute ``label_convention``.
     """
     low, high = float(array.min()), float(array.max())
     if contrast.kind == "label":
         yield from _check_labels(array, low, high, case=case, path=path)
+        if contrast.name == "labels":
+            yield from _check_convention(array, convention, case=case, path=path)
     elif low == high:
         message = f"{path}: every voxel is {low:g}; a constant image cannot be normalised. Replace or remove the file."
         yield Finding("error" if used else "warning", "constant_image", case, message)
@@ -52,6 +57,18 @@ def _check_labels(array: NDArray[Any], low: float, high: float, *, case: str, pa
     elif low == high == 0:
         message = f"{path}: no voxel is labelled; metrics of this region are not available for the case."
         yield Finding("warning", "empty_labels", case, message)
+
+
+def _check_convention(array: NDArray[Any], convention: str, *, case: str, path: Path) -> Iterator[Finding]:
+    found = strays(array, convention) if array.dtype.kind != "f" or np.array_equal(array, np.rint(array)) else {}
+    if found:
+        counted = ", ".join(f"{value} ({count} voxels)" for value, count in list(found.items())[:_NAMED_STRAYS])
+        more = f" and {len(found) - _NAMED_STRAYS} more" if len(found) > _NAMED_STRAYS else ""
+        message = (
+            f"{path}: values that the convention {convention} does not know: {counted}{more}. They belong to no class; "
+            "correct them in a copy of the file, or leave them as background."
+        )
+        yield Finding("warning", "unknown_label", case, message)
 
 
 def _between(array: NDArray[Any]) -> str:

@@ -6,17 +6,20 @@ of these changed with the years: they are taken from the convention that the lay
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.brats import LABEL_NAMES
 from voxlate.cohort.case import Case
+from voxlate.cohort.conventions import LABEL_NAMES, convention_of
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_volume
+
+logger = logging.getLogger(__name__)
 
 Classes = Mapping[str, tuple[int, ...]]
 """From the name of a class to the label values that belong to it; no value stands for every one above 0."""
@@ -41,7 +44,7 @@ def label_names(cases: Sequence[Case], contrast: str = "labels") -> dict[int, st
     Raises:
         ReadError: If a label map is refused.
     """
-    known = LABEL_NAMES.get(_convention(cases))
+    known = LABEL_NAMES.get(convention_of(cases))
     if known and any(contrast in case.paths for case in cases):
         return known
     values = _values(cases, contrast)
@@ -52,7 +55,8 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
     """The classes that a word stands for in a cohort.
 
     Args:
-        grouping: ``binary``, one class of whatever is labelled; ``each``, one per label value; ``regions``, whole
+        grouping: ``binary``, one class of whatever is labelled; ``each``, one per label value, but for values that
+            the cases' convention does not know; ``regions``, whole
             tumour, tumour core and enhancing tumour.
         cases: Whose label maps are grouped.
         contrast: The contrast of the label maps.
@@ -74,7 +78,8 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
             where="method.classes",
             remedy="Write {lesion: [1]}, say.",
         )
-    values = _values(cases, contrast)
+    known = LABEL_NAMES.get(convention_of(cases), {})
+    values = _known(_values(cases, contrast), known)
     if not 0 < len(values) <= MOST_CLASSES:
         raise CohortError(
             f"1 to {MOST_CLASSES} label values",
@@ -82,7 +87,6 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
             where="method.classes each",
             remedy="Look at the label maps, or name the classes with their values.",
         )
-    known = LABEL_NAMES.get(_convention(cases), {})
     return {known.get(value, f"label {value}"): (value,) for value in values}
 
 
@@ -98,7 +102,7 @@ def members(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
 
 
 def _regions(cases: Sequence[Case]) -> Classes:
-    convention = _convention(cases)
+    convention = convention_of(cases)
     if convention not in REGIONS:
         told = sorted({case.attributes.get("label_convention", "none") for case in cases})
         raise CohortError(
@@ -110,10 +114,15 @@ def _regions(cases: Sequence[Case]) -> Classes:
     return REGIONS[convention]
 
 
-def _convention(cases: Sequence[Case]) -> str:
-    """The one convention of all cases, or an empty string."""
-    found = {case.attributes.get("label_convention", "") for case in cases}
-    return found.pop() if len(found) == 1 else ""
+def _known(values: Sequence[int], names: Mapping[int, str]) -> list[int]:
+    """The values that a convention names, all if there is none; the others are told and make no class."""
+    others = [value for value in values if names and value not in names]
+    if others:
+        logger.warning(
+            "the label maps have the values %s, which their convention does not know: they belong to no class",
+            ", ".join(map(str, others[:10])),
+        )
+    return [value for value in values if value not in others]
 
 
 def _values(cases: Sequence[Case], contrast: str) -> list[int]:

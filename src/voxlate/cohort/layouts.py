@@ -3,7 +3,8 @@
 An index function takes the path of a data set and gives its cohort; all are interchangeable. Without a name the first
 that fits is taken, in this order: ``manifest`` (a CSV file, or a folder whose ``manifest.csv`` or ``cases.csv`` has a
 column for a contrast), ``pairs`` (``images`` beside ``labels``), ``brats`` (a file named as the challenge names it),
-``synthrad`` (a file that lies and is called as in the challenge), ``folders``.
+``synthrad`` (a file that lies and is called as in the challenge), ``mmwhs`` (a file named as the challenge names it),
+``folders``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from voxlate.cohort.case import Cohort
 from voxlate.cohort.folders import index_folders
 from voxlate.cohort.listing import list_folder
 from voxlate.cohort.manifest import find_manifest, index_manifest
+from voxlate.cohort.mmwhs import index_mmwhs, is_mmwhs_name
 from voxlate.cohort.pairs import has_pairs, index_pairs
 from voxlate.cohort.synthrad import index_synthrad, is_synthrad_path
 from voxlate.errors import UsageError
@@ -31,6 +33,7 @@ LAYOUTS: dict[str, Callable[[Path], Cohort]] = {
     "pairs": index_pairs,
     "manifest": index_manifest,
     "synthrad": index_synthrad,
+    "mmwhs": index_mmwhs,
 }
 
 
@@ -82,4 +85,6 @@ def recognise(root: Path) -> str:
         return "brats"
     if any(map(is_synthrad_path, images)):
         return "synthrad"
+    if any(is_mmwhs_name(volume_stem(path)) for path in images):
+        return "mmwhs"
     return "folders"

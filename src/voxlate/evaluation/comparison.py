@@ -93,11 +93,11 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
     truth = np.asarray(prepared.arrays[plan.target])
     contrast, normaliser = get_contrast(plan.target), plan.normalisers[plan.target]
     unit, data_range, outside = NORMALISED, normaliser.data_range, np.float32(0)
-    if contrast.kind == "ct":
+    if contrast.kind == "ct" or normaliser.kind == "suv":
         methods = {name: normaliser.inverse.invert(values) for name, values in methods.items()}
         truth = normaliser.inverse.invert(truth)
         unit, data_range = contrast.unit, normaliser.data_range * normaliser.inverse.scale
-        outside = np.float32(LOWEST_HU)
+        outside = np.float32(LOWEST_HU if contrast.kind == "ct" else 0)
     mask = np.asarray(prepared.mask, dtype=bool)
     if plan.mask.kind == "whole":
         mask = _foreground(case, plan, prepared)

@@ -14,7 +14,7 @@ import numpy as np
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import CONTINUITY_METRICS, METRICS, SLICE_METRICS, whole_slices
+from voxlate.metrics import APPEARANCE_METRICS, CONTINUITY_METRICS, METRICS, SLICE_METRICS, whole_slices
 from voxlate.metrics.metric import Image, Mask, Metric, check_images
 from voxlate.metrics.structural_similarity import RADIUS
 from voxlate.volume import extent
@@ -107,10 +107,14 @@ def score_slices(
     ]
 
 
-def score_continuity(
+def score_whole(
     prediction: Image, truth: Image, *, mask: Mask, data_range: float, unit: str, case: str, method: str
 ) -> list[Score]:
-    """Whether a volume holds together: every metric of ``CONTINUITY_METRICS``, in the foreground; as ``score_case``."""
+    """Metrics of the whole volume, in the foreground; arguments as ``score_case``.
+
+    They are those of ``CONTINUITY_METRICS``, whether it holds together, and of ``APPEARANCE_METRICS``, whether it looks
+    like the truth.
+    """
     return [
         Score(
             case,
@@ -120,7 +124,7 @@ def score_continuity(
             metric(prediction, truth, mask=mask, data_range=data_range),
             metric.unit(unit),
         )
-        for name, metric in CONTINUITY_METRICS.items()
+        for name, metric in {**CONTINUITY_METRICS, **APPEARANCE_METRICS}.items()
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from voxlate.catalogue import pick
 from voxlate.errors import UsageError
 from voxlate.metrics import (
+    APPEARANCE_METRICS,
     CONTINUITY_METRICS,
     CT_METRICS,
     DETECTION_METRICS,
@@ -28,6 +29,7 @@ _KNOWN: dict[str, Metric | SurfaceMetric] = {
     **METRICS,
     **SLICE_METRICS,
     **CONTINUITY_METRICS,
+    **APPEARANCE_METRICS,
     **MASKED_METRICS,
     **CT_METRICS,
     **PATH_METRICS,
@@ -80,7 +82,13 @@ def find_metric(name: str) -> Metric | SurfaceMetric:
 
 
 def gain(better: Better) -> int:
-    """The sign of an improvement: 1 where higher is better, -1 where lower is."""
+    """The sign of an improvement: 1 where higher is better, -1 where lower is.
+
+    Raises:
+        UsageError: If neither is.
+    """
+    if better == "one":
+        raise UsageError("a metric with a better direction", came="one whose best is 1", remedy="Choose another.")
     return 1 if better == "higher" else -1
 
 

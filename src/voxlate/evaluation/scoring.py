@@ -12,7 +12,7 @@ from voxlate.cohort import Case
 from voxlate.errors import CohortError, VoxlateError
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.comparison import Comparison, compare
-from voxlate.evaluation.fidelity import LESION, label_regions, score_case, score_continuity, score_slices
+from voxlate.evaluation.fidelity import LESION, label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import MASKED_METRICS, tissue_regions
 
@@ -95,7 +95,7 @@ def compare_case(candidate: Candidate, case: Case) -> Comparison:
 def score_volumes(comparison: Comparison, names: Mapping[int, str]) -> list[Score]:
     """Every metric of ``METRICS`` for every method, in the foreground, the lesion, each label and, in CT, each tissue.
 
-    Beside them, in the foreground, those of ``CONTINUITY_METRICS``.
+    Beside them, in the foreground, those of ``CONTINUITY_METRICS`` and ``APPEARANCE_METRICS``.
 
     Args:
         comparison: The case.
@@ -107,7 +107,7 @@ def score_volumes(comparison: Comparison, names: Mapping[int, str]) -> list[Scor
     scores: list[Score] = []
     for method, prediction in comparison.methods.items():
         scores += score_case(prediction, comparison.truth, regions=regions, **_common(comparison, method))
-        scores += score_continuity(prediction, comparison.truth, **_common(comparison, method))
+        scores += score_whole(prediction, comparison.truth, **_common(comparison, method))
     return scores
 
 

@@ -72,6 +72,7 @@ def summarise(
                         by_method[method], by_method[name], metric=metric, seed=seed, confidence=confidence
                     )
                     for name in _opponents(method, by_method, baselines=baselines)
+                    if find_metric(metric).better != "one"  # nothing is gained by more of it, nor by less
                 },
             }
             for method in _baselines_first(by_method, baselines=baselines)

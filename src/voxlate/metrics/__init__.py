@@ -1,7 +1,8 @@
 """Metrics on arrays, in float64, with mask and data range given.
 
 ``METRICS`` compares volumes; ``SLICE_METRICS`` are the slice-wise errors of Avula et al. 2020; ``CONTINUITY_METRICS``
-say whether a volume holds together, and mean something for the whole foreground only; ``MASKED_METRICS`` are computed
+say whether a volume holds together, and ``APPEARANCE_METRICS`` whether it looks like the truth where voxels do not
+agree; both mean something for the whole foreground only; ``MASKED_METRICS`` are computed
 on images that are 0 outside a region, as Genc et al. 2022 do; ``CT_METRICS`` need Hounsfield units, ``PATH_METRICS``
 compare water-equivalent path lengths in place of images, and ``DOSE_METRICS`` the voxels that pass a gamma criterion
 with those that should. Segmentations have ``SEGMENTATION_METRICS``, voxel by voxel, ``DETECTION_METRICS``, lesion by
@@ -12,6 +13,7 @@ and list it here; the contract suite tests it.
 
 from functools import partial
 
+from voxlate.metrics.appearance import nmi, sharpness
 from voxlate.metrics.continuity import stitching
 from voxlate.metrics.detection import Detection, detect, detection_score
 from voxlate.metrics.hounsfield import bone_dice, psnr_in_range, tissue_regions
@@ -44,6 +46,11 @@ SLICE_METRICS: dict[str, Metric] = {
 
 CONTINUITY_METRICS: dict[str, Metric] = {
     "stitching": Metric(stitching, "lower", "none", "stitching score"),
+}
+
+APPEARANCE_METRICS: dict[str, Metric] = {
+    "nmi": Metric(nmi, "higher", "none", "NMI"),
+    "sharpness": Metric(sharpness, "one", "none", "sharpness"),
 }
 
 MASKED_METRICS: dict[str, Metric] = {
@@ -99,6 +106,7 @@ DETECTION_METRICS: dict[str, Metric] = {
 }
 
 __all__ = [
+    "APPEARANCE_METRICS",
     "CONTINUITY_METRICS",
     "CT_METRICS",
     "DETECTION_METRICS",
@@ -125,11 +133,13 @@ __all__ = [
     "ms_ssim",
     "mse",
     "ncc",
+    "nmi",
     "precision",
     "psnr",
     "psnr_in_range",
     "recall",
     "rmse",
+    "sharpness",
     "slice_errors",
     "ssim",
     "ssim_map",

@@ -17,7 +17,8 @@ from voxlate.errors import UsageError
 Image = NDArray[Any]
 Mask = NDArray[np.bool_]
 Values = NDArray[np.float64]
-Better = Literal["lower", "higher"]
+Better = Literal["lower", "higher", "one"]
+"""Which direction is better; ``one``: neither, 1 is best."""
 UnitRule = Literal["image", "squared", "dB", "none"]
 
 

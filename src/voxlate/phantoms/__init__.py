@@ -2,6 +2,7 @@
 
 from voxlate.phantoms.anatomy import ANATOMIES, LESION_LABELS, TissueMap, from_labels
 from voxlate.phantoms.cohort import case_name, make_cohort
+from voxlate.phantoms.heart import HEART_LABELS
 from voxlate.phantoms.protocols import PROTOCOLS, Protocol
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, acquire, simulate_case
 from voxlate.phantoms.spins import Spins, draw_spins, render
@@ -9,6 +10,7 @@ from voxlate.phantoms.tissues import TISSUES, Tissue, tissue_id
 
 __all__ = [
     "ANATOMIES",
+    "HEART_LABELS",
     "LESION_LABELS",
     "PROTOCOLS",
     "TISSUES",

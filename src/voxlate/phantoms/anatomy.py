@@ -6,16 +6,29 @@ signals. ``ANATOMIES`` names the bodies that can be drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.catalogue import pick
 from voxlate.errors import UsageError
 from voxlate.phantoms.head import HeadShape, build_head, draw_head
-from voxlate.phantoms.lesions import Glioma, draw_glioma
+from voxlate.phantoms.heart import HEART_LABELS
+from voxlate.phantoms.lesions import CYCLE, GLIOMAS, Glioma, draw_glioma
+from voxlate.phantoms.thorax import (
+    HOT_LABELS,
+    THORAX_CYCLE,
+    HotLesion,
+    ThoraxShape,
+    build_thorax,
+    draw_lesions,
+    draw_thorax,
+)
 from voxlate.phantoms.tissues import TISSUES, tissue_id
+from voxlate.phantoms.uptake import Levels, draw_levels
 from voxlate.volume import Grid, Volume
 
 LESION_LABELS: dict[str, int] = {
@@ -47,12 +60,14 @@ class TissueMap:
         grid: The image grid.
         factor: Tissue voxels along each axis of an image voxel.
         brain: Brain mask on the image grid, fluid of the sulci included; ``None`` if the anatomy has none.
+        levels: CT numbers and uptake of this person, where they are not those of the tissue table.
     """
 
     tissues: NDArray[np.uint8]
     grid: Grid
     factor: int
     brain: NDArray[np.bool_] | None = None
+    levels: Levels = field(default_factory=Levels)
 
     def __post_init__(self) -> None:
         expected = tuple(n * self.factor for n in self.grid.shape)
@@ -81,11 +96,21 @@ class TissueMap:
 
     def lesions(self) -> NDArray[np.uint8]:
         """Tumour parts on the image grid by ``LESION_LABELS``; a voxel belongs to them when they fill half of it."""
-        counts = np.zeros((4, *self.grid.shape), dtype=np.uint16)
-        for name, label in LESION_LABELS.items():
-            counts[label] += self.fraction(tissue_id(name))
+        return self.drawn(LESION_LABELS).astype(np.uint8)
+
+    def drawn(self, table: Mapping[str, int]) -> NDArray[np.uint16]:
+        """The label map of a rater who draws these tissues, by name, with these values.
+
+        A voxel is labelled when the tissues together fill half of it, with the value that fills most of it; among
+        equals the lower.
+        """
+        values = sorted(set(table.values()))
+        counts = np.zeros((len(values), *self.grid.shape), dtype=np.uint16)
+        for name, value in table.items():
+            counts[values.index(value)] += self.fraction(tissue_id(name))
         inside = 2 * counts.sum(axis=0) >= self.factor**3
-        return np.where(inside, counts.argmax(axis=0), 0).astype(np.uint8)
+        chosen = np.array(values, dtype=np.uint16)[counts.argmax(axis=0)]
+        return np.where(inside, chosen, 0).astype(np.uint16)
 
 
 def block_sum(mask: NDArray[np.bool_], factor: int) -> NDArray[np.uint16]:
@@ -138,24 +163,59 @@ def from_labels(
     return TissueMap(tissues, Grid((i, j, k), affine), factor, mask)
 
 
+Shape = TypeVar("Shape")
+Lesion = TypeVar("Lesion")
+
+
 @dataclass(frozen=True)
-class Subject:
-    """One drawn person: the shape of the body and the lesion in it."""
+class Subject(Generic[Shape, Lesion]):
+    """One drawn person: the shape of the body, the lesions in it, and what tells this person's tissues apart.
 
-    shape: HeadShape
-    glioma: Glioma | None
+    Attributes:
+        shape: The body.
+        lesions: What is ill in it.
+        levels: CT numbers and uptake of this person.
+        attributes: For the table of participants.
+    """
+
+    shape: Shape
+    lesions: tuple[Lesion, ...]
+    levels: Levels = field(default_factory=Levels)
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def head_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject:
+def head_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[HeadShape, Glioma]:
     """A head of that age with a glioma of that subtype (``GLIOMAS``), or without one for ``"none"``."""
     shape = draw_head(rng, age=age)
-    return Subject(shape, draw_glioma(rng, subtype=subtype))
+    glioma = draw_glioma(rng, subtype=subtype)
+    attributes = {"subtype": "none", "grade": "none", "enhancement": "none"}
+    if glioma:
+        kind = GLIOMAS[subtype]
+        enhances = "no" if kind.enhancement == "none" else "yes"
+        attributes = {"subtype": kind.subtype, "grade": str(kind.grade), "enhancement": enhances}
+    return Subject(shape, (glioma,) if glioma else (), attributes=attributes)
 
 
-def head_map(subject: Subject, grid: Grid, *, factor: int) -> TissueMap:
+def head_map(subject: Subject[HeadShape, Glioma], grid: Grid, *, factor: int) -> TissueMap:
     """The tissue map of a head on an image grid whose world origin is the middle of the brain."""
-    tissues, brain = build_head(subject.shape, subject.glioma, grid, factor=factor)
+    glioma = next(iter(subject.lesions), None)
+    tissues, brain = build_head(subject.shape, glioma, grid, factor=factor)
     return TissueMap(tissues, grid, factor, brain)
+
+
+def thorax_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[ThoraxShape, HotLesion]:
+    """A thorax with lesions where ``subtype`` says (``THORAX_CYCLE``); age decides nothing but its own entry."""
+    shape = draw_thorax(rng)
+    levels = draw_levels(rng)
+    lesions = draw_lesions(rng, subtype=subtype)
+    heart = {"heart_phase": f"{shape.heart.phase:.3f}", "label_convention": "mmwhs"}
+    return Subject(shape, lesions, levels, {"subtype": subtype, **heart, **levels.attributes})
+
+
+def thorax_map(subject: Subject[ThoraxShape, HotLesion], grid: Grid, *, factor: int) -> TissueMap:
+    """The tissue map of a thorax on an image grid with RAS axes whose world origin is the middle of the heart."""
+    tissues = build_thorax(subject.shape, subject.lesions, grid, factor=factor)
+    return TissueMap(tissues, grid, factor, levels=subject.levels)
 
 
 @dataclass(frozen=True)
@@ -167,14 +227,65 @@ class Anatomy:
         build: ``build(subject, grid, factor=...)`` gives the tissue map.
         field_of_view_mm: Edge of the cube that an image covers by default.
         centre_mm: World coordinates of the cube's centre.
+        contrasts: What is acquired if nothing is asked for.
+        cycle: Which subtype of lesion the n-th case has, over and over.
+        labels: From tissue to the value that a rater gives it.
+        lesions: From tissue to label of the lesions in the truth; the same as ``labels`` where a rater draws lesions.
+        tissue_mm: Edge of a tissue voxel that is aimed at.
+        ct_noise: Factor of the noise of a CT.
+        uptake: Whether its tissues have an uptake, so that PET can be acquired.
     """
 
-    draw: Callable[..., Subject]
+    draw: Callable[..., Subject[Any, Any]]
     build: Callable[..., TissueMap]
     field_of_view_mm: float
     centre_mm: tuple[float, float, float]
+    contrasts: tuple[str, ...]
+    cycle: tuple[str, ...]
+    labels: Mapping[str, int]
+    lesions: Mapping[str, int]
+    tissue_mm: float = 1.0
+    ct_noise: float = 1.0
+    uptake: bool = False
 
 
 ANATOMIES: dict[str, Anatomy] = {
-    "head": Anatomy(head_subject, head_map, field_of_view_mm=200.0, centre_mm=(0.0, 1.0, -10.0)),
+    "head": Anatomy(
+        head_subject,
+        head_map,
+        field_of_view_mm=200.0,
+        centre_mm=(0.0, 1.0, -10.0),
+        contrasts=("t1", "t1c", "t2", "flair"),
+        cycle=CYCLE,
+        labels=LESION_LABELS,
+        lesions=LESION_LABELS,
+    ),
+    "thorax": Anatomy(
+        thorax_subject,
+        thorax_map,
+        field_of_view_mm=320.0,
+        centre_mm=(0.0, -6.0, 10.0),
+        contrasts=("ct", "pet"),
+        cycle=THORAX_CYCLE,
+        labels=HEART_LABELS,
+        lesions=HOT_LABELS,
+        tissue_mm=1.7,
+        ct_noise=2.5,
+        uptake=True,
+    ),
 }
+
+
+def anatomy_for(name: str, contrasts: Sequence[str] = ()) -> Anatomy:
+    """The anatomy of that name, if these contrasts can be acquired of it.
+
+    Raises:
+        UsageError: If there is none of that name, or PET is asked of one whose tissues have no uptake.
+    """
+    anatomy = pick(ANATOMIES, name, what="anatomy")
+    if "pet" in contrasts and not anatomy.uptake:
+        able = ", ".join(other for other, body in ANATOMIES.items() if body.uptake)
+        raise UsageError(
+            "a contrast that this anatomy has", came=f"pet of the {name}", remedy=f"PET is simulated for: {able}."
+        )
+    return anatomy

@@ -6,8 +6,10 @@
     OUT/derivatives/truth/tissues.tsv                     numbers and names of tissues
     OUT/derivatives/truth/Phantom-00001-000/...           tissues, brain mask, noise-free signals, movement, protocols
 
-Names are BraTS's of 2023 and so are the labels of ``seg``: 1 tumour core that does not enhance, 2 oedema, 3 enhancing
-tumour. The same seed and options give the same bytes, whatever the number of workers; a rerun draws the missing cases.
+Names are BraTS's of 2023 and so are the labels of ``seg`` of a head: 1 tumour core that does not enhance, 2 oedema, 3
+enhancing tumour. A thorax has ``ct`` and ``pet``, the structures of the heart by MM-WHS in ``seg`` (the column
+``label_convention`` says so), and its lesions in the truth. The same seed and options give the same bytes, whatever
+the number of workers; a rerun draws the missing cases.
 """
 
 from __future__ import annotations
@@ -23,11 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate._version import __version__
-from voxlate.catalogue import pick
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import UsageError
 from voxlate.io import Provenance, hold, write_text, write_volume
-from voxlate.phantoms.anatomy import ANATOMIES
+from voxlate.phantoms.anatomy import anatomy_for
 from voxlate.phantoms.protocols import protocol_for
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
 from voxlate.phantoms.tissues import TISSUES, tissue_id
@@ -59,7 +60,7 @@ def make_cohort(
     seed: int,
     size: int = 96,
     anatomy: str = "head",
-    contrasts: Sequence[str] = ("t1", "t1c", "t2", "flair"),
+    contrasts: Sequence[str] | None = None,
     options: PhantomOptions | None = None,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
@@ -73,6 +74,7 @@ def make_cohort(
         size: Voxels along each edge of an image.
         anatomy: A name in ``ANATOMIES``.
         contrasts: What is acquired of each person, by any alias; the first defines the position of the others.
+            ``None`` for those of the anatomy (head: T1, T1 post-contrast, T2, FLAIR; thorax: CT, PET).
         options: Spacing, misalignment, skull stripping and the like.
         workers: Cases drawn at a time; no effect on the result.
         progress: Called with the number of finished cases and of all.
@@ -88,8 +90,8 @@ def make_cohort(
     """
     root = Path(out)
     settings = options or PhantomOptions()
-    names = _contrast_names(contrasts)
-    pick(ANATOMIES, anatomy, what="anatomy")
+    names = _contrast_names(anatomy_for(anatomy).contrasts if contrasts is None else contrasts)
+    anatomy_for(anatomy, names)
     _check_counts(cases=cases, size=size, seed=seed)
     recipe = _identity(seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
     _claim(root, recipe)
@@ -192,7 +194,11 @@ def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
         suffix = SUFFIXES.get(contrast, contrast)
         _save(scan.image, case.grid, contrast, scans / f"{name}-{suffix}.nii.gz")
         _save(scan.noise_free, case.grid, contrast, truth / f"{name}-{suffix}-noise_free.nii.gz")
-    _save(case.lesions, case.grid, "labels", scans / f"{name}-seg.nii.gz")
+    _save(case.labels, case.grid, "labels", scans / f"{name}-seg.nii.gz")
+    if case.labels is not case.lesions:
+        _save(case.lesions, case.grid, "labels", truth / f"{name}-lesions.nii.gz")
+    if case.levels.hu or case.levels.suv:
+        write_text(truth / "levels.json", _json({"hu": dict(case.levels.hu), "suv": dict(case.levels.suv)}))
     _save(case.tissues, case.grid, "labels", truth / f"{name}-tissues.nii.gz")
     if case.brain is not None:
         _save(case.brain.astype(np.uint8), case.grid, "mask", truth / f"{name}-brain.nii.gz")

@@ -17,7 +17,7 @@ from voxlate.phantoms import signals
 from voxlate.phantoms.signals import Signal, Value
 from voxlate.strict import StrictModel
 
-Sequence = Literal["mprage", "spoiled_gradient_echo", "spin_echo", "inversion_recovery", "ct"]
+Sequence = Literal["mprage", "spoiled_gradient_echo", "spin_echo", "inversion_recovery", "ct", "pet"]
 
 
 class Protocol(StrictModel):
@@ -25,7 +25,8 @@ class Protocol(StrictModel):
 
     ``slice_thickness`` is the width of the slice profile in voxels along k, ``snr`` the signal-to-noise ratio of white
     matter (MR), ``noise_hu`` the noise of a CT number, ``flow_void`` the part of its signal that flowing blood keeps.
-    ``fat_phase_deg`` turns fat against water (Dixon).
+    ``fat_phase_deg`` turns fat against water (Dixon). ``resolution_mm`` is the full width at half maximum of a PET
+    scan, ``counts_per_ml`` its counts per SUV and millilitre.
     """
 
     sequence: Sequence
@@ -41,6 +42,8 @@ class Protocol(StrictModel):
     slice_thickness: float = Field(1.0, ge=1, le=8)
     snr: float = Field(45.0, gt=0)
     noise_hu: float = Field(0.0, ge=0)
+    resolution_mm: float = Field(0.0, ge=0)
+    counts_per_ml: float = Field(0.0, ge=0)
 
 
 _MPRAGE = Protocol(
@@ -72,6 +75,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "in_phase": _DIXON,
     "out_phase": _DIXON.model_copy(update={"echo_ms": 1.15, "fat_phase_deg": 180.0}),
     "ct": Protocol(sequence="ct", noise_hu=5.0),
+    "pet": Protocol(sequence="pet", resolution_mm=6.0, counts_per_ml=200.0),
 }
 """From a contrast's canonical name to how it is acquired."""
 

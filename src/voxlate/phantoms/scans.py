@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field as Bounded
 from pydantic import field_validator
 
-from voxlate.catalogue import pick
 from voxlate.contrast import CONTRASTS, find_contrast, get_contrast
 from voxlate.phantoms.acquisition import (
     CoilField,
@@ -26,12 +25,13 @@ from voxlate.phantoms.acquisition import (
     gaussian,
     rician,
 )
-from voxlate.phantoms.anatomy import ANATOMIES, TissueMap
-from voxlate.phantoms.lesions import CYCLE, GLIOMAS
+from voxlate.phantoms.anatomy import TissueMap, anatomy_for
+from voxlate.phantoms.emission import emission_image
 from voxlate.phantoms.protocols import ECHO_OF, PROTOCOLS, Protocol, protocol_for, vary_protocol
 from voxlate.phantoms.shapes import Field
 from voxlate.phantoms.spins import Spins, draw_spins, render
 from voxlate.phantoms.tissues import tissue_id
+from voxlate.phantoms.uptake import Levels
 from voxlate.strict import StrictModel
 from voxlate.volume import Grid
 
@@ -48,7 +48,7 @@ class PhantomOptions(StrictModel):
             others, in a random direction, or by contrast a distance or a shift along x, y, z; no header tells.
         misalignment_deg: Largest turn about each axis of those contrasts.
         skull_strip: Whether everything outside the brain mask is zero (air in CT), as in BraTS.
-        lesions: ``cycle`` gives each case the next glioma of a fixed cycle, ``none`` leaves heads healthy.
+        lesions: ``cycle`` gives each case the next lesion of the anatomy's cycle, ``none`` leaves people healthy.
         bias: Standard deviation of the logarithm of the coil's sensitivity over the image.
         noise: Factor of the noise of every contrast; 0 for none.
     """
@@ -78,16 +78,16 @@ class Scan:
     """One image and how it came about.
 
     Attributes:
-        image: As stored: int16, MR in arbitrary units or HU, ``(i, j, k)``.
+        image: As stored ``(i, j, k)``: int16 for MR in arbitrary units and for HU, float32 for SUV.
         noise_free: The same before coil field, noise and rounding, float32.
         protocol: The scan's sequence and timing.
-        gain: Stored units per unit of signal; 1 for CT.
-        sigma: Standard deviation of the noise per channel in stored units.
-        coil: The coil field; ``None`` for CT.
+        gain: Stored units per unit of signal; 1 for CT and PET.
+        sigma: Standard deviation of the noise per channel in stored units; 0 for PET, whose noise goes with uptake.
+        coil: The coil field; ``None`` for CT and PET.
         motion: Where the person lies against the reference scan.
     """
 
-    image: NDArray[np.int16]
+    image: NDArray[np.int16] | NDArray[np.float32]
     noise_free: Field
     protocol: Protocol
     gain: float
@@ -103,18 +103,22 @@ class SimulatedCase:
     Attributes:
         grid: The grid of all images.
         tissues: Most frequent tissue of each voxel ``(i, j, k)``, at the reference position.
-        lesions: Tumour parts by ``LESION_LABELS``.
-        brain: Brain mask.
+        labels: What a rater draws, with the values of the anatomy: tumour parts of a head, structures of a heart.
+        lesions: The lesions by the anatomy's values.
+        brain: Brain mask; ``None`` for a body without a brain.
         scans: By contrast.
         attributes: Age, subtype, grade, enhancement and the like.
+        levels: CT numbers and uptake of this person where they are not those of the tissue table.
     """
 
     grid: Grid
     tissues: NDArray[np.uint8]
+    labels: NDArray[np.uint8] | NDArray[np.uint16]
     lesions: NDArray[np.uint8]
     brain: NDArray[np.bool_] | None
     scans: Mapping[str, Scan]
     attributes: Mapping[str, str] = field(default_factory=dict)
+    levels: Levels = field(default_factory=Levels)
 
 
 def streams(seed: int, index: int) -> dict[str, np.random.Generator]:
@@ -126,7 +130,7 @@ def streams(seed: int, index: int) -> dict[str, np.random.Generator]:
 
 def image_grid(size: int, *, anatomy: str, spacing_mm: float | None) -> Grid:
     """A cube of ``size`` voxels about the middle of the anatomy; RAS axes, world origin in the anatomy."""
-    body = pick(ANATOMIES, anatomy, what="anatomy")
+    body = anatomy_for(anatomy)
     spacing = spacing_mm or body.field_of_view_mm / size
     affine = np.diag([spacing, spacing, spacing, 1.0])
     affine[:3, 3] = np.asarray(body.centre_mm) - (size - 1) / 2 * spacing
@@ -139,27 +143,47 @@ def simulate_case(
     """Draws case ``index`` of a cohort and scans it.
 
     Raises:
-        UsageError: If the anatomy or a contrast is not known.
+        UsageError: If the anatomy or a contrast is not known, or the anatomy does not have the contrast.
     """
     rngs = streams(seed, index)
-    body = pick(ANATOMIES, anatomy, what="anatomy")
+    body = anatomy_for(anatomy, contrasts)
     grid = image_grid(size, anatomy=anatomy, spacing_mm=options.spacing_mm)
-    subtype = CYCLE[index % len(CYCLE)] if options.lesions == "cycle" else "none"
+    subtype = body.cycle[index % len(body.cycle)] if options.lesions == "cycle" else "none"
     age = float(np.round(np.clip(rngs["person"].normal(54, 14), 22, 84)))
     subject = body.draw(rngs["anatomy"], age=age, subtype=subtype)
-    factor = options.factor or int(np.clip(round(grid.spacing_mm[0] / 1.0), 1, 4))
+    factor = options.factor or int(np.clip(round(grid.spacing_mm[0] / body.tissue_mm), 1, 4))
     tissue_map = body.build(subject, grid, factor=factor)
+    scans = _scan(tissue_map, rngs, contrasts=contrasts, options=options, ct_noise=body.ct_noise)
+    lesions = tissue_map.drawn(body.lesions).astype(np.uint8)
+    labels = lesions if body.labels == body.lesions else tissue_map.drawn(body.labels)
+    volume_ml = np.count_nonzero(lesions) * float(np.prod(grid.spacing_mm)) / 1000
+    attributes = {"age": f"{age:.0f}", **subject.attributes, "lesion_ml": f"{volume_ml:.1f}"}
+    return SimulatedCase(
+        grid, tissue_map.labels(), labels, lesions, tissue_map.brain, scans, attributes, tissue_map.levels
+    )
+
+
+def _scan(
+    tissue_map: TissueMap,
+    rngs: Mapping[str, np.random.Generator],
+    *,
+    contrasts: tuple[str, ...],
+    options: PhantomOptions,
+    ct_noise: float,
+) -> dict[str, Scan]:
+    """All scans of a person, in the order asked for."""
     spins = draw_spins(tissue_map, rngs["spins"])
-    labels = tissue_map.labels()
+    white_matter = tissue_map.labels() == tissue_id("white_matter") if tissue_map.brain is not None else None
     coil = draw_coil(rngs["session"], strength=options.bias)
+    louder = options.model_copy(update={"noise": options.noise * ct_noise})
     scans = {
         name: acquire(
             spins,
             name,
             rng=rngs[name],
-            options=options,
+            options=louder if name == "ct" else options,
             coil=coil,
-            white_matter=labels == tissue_id("white_matter"),
+            white_matter=white_matter,
             brain=tissue_map.brain,
             reference=name in (contrasts[0], ECHO_OF.get(contrasts[0])),
         )
@@ -168,9 +192,7 @@ def simulate_case(
     for name in (name for name in contrasts if name in ECHO_OF):
         first = scans[ECHO_OF[name]]
         scans[name] = acquire_echo(spins, name, first, rng=rngs[name], options=options, brain=tissue_map.brain)
-    scans = {name: scans[name] for name in contrasts}
-    lesions = tissue_map.lesions()
-    return SimulatedCase(grid, labels, lesions, tissue_map.brain, scans, _attributes(subtype, age, tissue_map, lesions))
+    return {name: scans[name] for name in contrasts}
 
 
 def acquire(
@@ -205,6 +227,16 @@ def acquire(
         image = gaussian(clean, sigma=sigma, rng=rng)
         scan = Scan(digitise(image), clean, protocol, 1.0, sigma, None, motion)
         return _stripped(scan, brain, background=-1000) if options.skull_strip else scan
+    if protocol.sequence == "pet":
+        counts = protocol.counts_per_ml / options.noise**2 if options.noise else 0.0
+        clean, emission = emission_image(
+            clean,
+            resolution_mm=protocol.resolution_mm,
+            counts_per_ml=counts,
+            spacing_mm=spins.grid.spacing_mm,
+            rng=rng,
+        )
+        return Scan(emission, clean, protocol, 1.0, 0.0, None, motion)
     level = _level(clean, white_matter)
     gain = float(rng.uniform(350, 650)) / level
     sigma = options.noise * gain * level / protocol.snr
@@ -270,17 +302,3 @@ def _stripped(scan: Scan, brain: NDArray[np.bool_] | None, *, background: int) -
     image = np.where(brain, scan.image, np.int16(background)).astype(np.int16)
     clean = np.where(brain, scan.noise_free, np.float32(background)).astype(np.float32)
     return Scan(image, clean, scan.protocol, scan.gain, scan.sigma, scan.coil, scan.motion)
-
-
-def _attributes(subtype: str, age: float, tissue_map: TissueMap, lesions: NDArray[Any]) -> dict[str, str]:
-    volume_ml = float(np.prod(tissue_map.grid.spacing_mm)) / 1000
-    if subtype == "none":
-        return {"age": f"{age:.0f}", "subtype": "none", "grade": "none", "enhancement": "none", "lesion_ml": "0.0"}
-    kind = GLIOMAS[subtype]
-    return {
-        "age": f"{age:.0f}",
-        "subtype": kind.subtype,
-        "grade": str(kind.grade),
-        "enhancement": "no" if kind.enhancement == "none" else "yes",
-        "lesion_ml": f"{np.count_nonzero(lesions) * volume_ml:.1f}",
-    }

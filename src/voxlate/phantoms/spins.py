@@ -7,6 +7,7 @@ gets their average, water and fat apart, so that partial volume, nulling and Ind
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ from voxlate.phantoms.protocols import Protocol, mr_signal
 from voxlate.phantoms.shapes import Field, refine
 from voxlate.phantoms.signals import dixon, shortened
 from voxlate.volume import Grid
+
+_TEXTURE_SUV = 0.06
+"""Relative standard deviation of the uptake within a tissue."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,7 @@ class Spins:
         t2star_ms: Effective transverse relaxation time of the water.
         proton_density: Relative to cerebrospinal fluid.
         hu: CT number.
+        suv: Uptake in PET.
     """
 
     grid: Grid
@@ -49,6 +54,7 @@ class Spins:
     t2star_ms: Field
     proton_density: Field
     hu: Field
+    suv: Field
 
     def of(self, attribute: str) -> Field:
         """A property of the tissue table for every tissue voxel."""
@@ -79,12 +85,13 @@ def draw_spins(tissue_map: TissueMap, rng: np.random.Generator) -> Spins:
     where = np.flatnonzero(tissue_map.tissues)
     tissue = tissue_map.tissues.ravel()[where]
     coarse, middle, fine = (_texture(tissue_map, rng, size)[where] for size in (2.2, 1.4, 0.8))
-    person = {name: _between_people(rng) for name in ("t1_ms", "t2_ms", "proton_density", "hu")}
+    person = _person(rng)
+    levels = tissue_map.levels
     texture = _column("texture")[tissue]
     water = texture * (0.8 * coarse + 0.45 * fine)
     t2_factor = person["t2_ms"][tissue] * (1 + 0.7 * water + 0.5 * texture * middle)
     density = (1 + (person["proton_density"] - 1) / 3)[tissue] * (1 + 0.3 * water)
-    hu = _column("hu") + 3 * _column("texture_hu") * (person["hu"] - 1)
+    hu = _leveled(_column("hu"), levels.hu) + 3 * _column("texture_hu") * (person["hu"] - 1)
     return Spins(
         grid=tissue_map.grid,
         factor=tissue_map.factor,
@@ -96,6 +103,7 @@ def draw_spins(tissue_map: TissueMap, rng: np.random.Generator) -> Spins:
         t2star_ms=(_column("t2star_ms")[tissue] * t2_factor).astype(np.float32),
         proton_density=(_column("proton_density")[tissue] * density).astype(np.float32),
         hu=(hu[tissue] + _column("texture_hu")[tissue] * 0.7 * (middle + fine)).astype(np.float32),
+        suv=_leveled(0 * hu, levels.suv)[tissue] * np.maximum(1 + _TEXTURE_SUV * coarse, 0).astype(np.float32),
     )
 
 
@@ -103,8 +111,23 @@ def _column(attribute: str) -> Field:
     return np.array([getattr(t, attribute) for t in table.TISSUES.values()], dtype=np.float32)
 
 
-def _between_people(rng: np.random.Generator) -> Field:
+def _leveled(column: Field, levels: Mapping[str, float]) -> Field:
+    """A column of the tissue table with one person's values where there are any."""
+    result = column.copy()
+    for name, value in levels.items():
+        result[table.tissue_id(name)] = value
+    return result
+
+
+def _person(rng: np.random.Generator) -> dict[str, Field]:
+    """Factors of each tissue between people, by property."""
+    names, first = ("t1_ms", "t2_ms", "proton_density", "hu"), table.FIRST_TISSUES
     spread = _column("spread")
+    parts = [[_between_people(rng, piece) for _ in names] for piece in (spread[:first], spread[first:])]
+    return {name: np.concatenate(pieces) for name, *pieces in zip(names, *parts, strict=True)}
+
+
+def _between_people(rng: np.random.Generator, spread: Field) -> Field:
     draw = np.clip(rng.standard_normal(spread.size), -2.5, 2.5)
     return np.asarray(1 + spread * draw, dtype=np.float32)
 
@@ -146,7 +169,7 @@ def water_and_fat(spins: Spins, protocol: Protocol) -> tuple[NDArray[Any], float
 
 
 def render(spins: Spins, protocol: Protocol, *, motion: RigidMotion | None = None) -> Field:
-    """The noise-free image ``(i, j, k)``: MR magnitude relative to water at equilibrium, or HU.
+    """The noise-free image ``(i, j, k)``: MR magnitude relative to water at equilibrium, HU, or activity before blur.
 
     Args:
         spins: The tissue voxels.
@@ -155,6 +178,8 @@ def render(spins: Spins, protocol: Protocol, *, motion: RigidMotion | None = Non
     """
     if protocol.sequence == "ct":
         return point_spread(spins.average(spins.hu + 1000, motion=motion), protocol) - 1000
+    if protocol.sequence == "pet":
+        return spins.average(spins.suv, motion=motion)
     water_signal, lipid = water_and_fat(spins, protocol)
     fat_signal = spins.proton_density * spins.of("fat_fraction") * np.float32(lipid)
     water, fat = (point_spread(spins.average(part, motion=motion), protocol) for part in (water_signal, fat_signal))

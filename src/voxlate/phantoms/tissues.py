@@ -23,12 +23,14 @@ Sources, by key in the table:
 - H92: Henkelman et al., J Magn Reson Imaging 2:533 (1992), doi 10.1002/jmri.1880020511, fat in fast spin echo.
 - K16: Kamalian et al., Handb Clin Neurol 135:3 (2016), doi 10.1016/B978-0-444-53485-9.00001-5, CT numbers.
 - S96: Schneider et al., Phys Med Biol 41:111 (1996), doi 10.1088/0031-9155/41/1/009, CT numbers from composition.
+- B10: Bae, Radiology 256:32 (2010), doi 10.1148/radiol.10090908, enhancement in CT angiography.
 - R05: Rohrer et al., Invest Radiol 40:715 (2005), relaxivities at 3 T in plasma.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from voxlate.catalogue import pick
 
@@ -76,6 +78,16 @@ class Tissue:
     sources: str = ""
 
 
+_BLOOD = (1932, 150, 45, 0.85)
+_FLOW: dict[str, Any] = {
+    "uptake_mmol": 0.55,
+    "flowing": True,
+    "spread": 0.05,
+    "texture": 0.05,
+    "texture_hu": 5,
+    "sources": "S05 R05 B10",
+}
+
 # fmt: off
 _TABLE: tuple[Tissue, ...] = (
     Tissue("air", 1.0, 1.0, 1.0, 0.0, -1000, texture=0, texture_hu=0, spread=0, sources="K16"),
@@ -109,10 +121,29 @@ _TABLE: tuple[Tissue, ...] = (
     Tissue("myocardium", 1471, 47, 33, 0.79, 48, 0.01, 0.12, texture=0.04, texture_hu=5, sources="S05 K16"),
     Tissue("bowel", 1400, 70, 15, 0.80, 25, 0.02, 0.15, texture=0.15, texture_hu=40, sources="B04 S96"),
     Tissue("trabecular_bone", 586, 49, 12, 0.55, 260, 0.40, 0.03, texture=0.08, texture_hu=60, sources="B04 S96"),
+    # The thorax; its blood is that of "vessel" with the CT numbers of an angiogram.
+    Tissue("left_ventricle", *_BLOOD, 350, **_FLOW),
+    Tissue("left_atrium", *_BLOOD, 355, **_FLOW),
+    Tissue("right_ventricle", *_BLOOD, 260, **_FLOW),
+    Tissue("right_atrium", *_BLOOD, 270, **_FLOW),
+    Tissue("aorta", *_BLOOD, 345, **_FLOW),
+    Tissue("pulmonary_artery", *_BLOOD, 270, **_FLOW),
+    Tissue("vena_cava", *_BLOOD, 280, **_FLOW),
+    Tissue("artery", *_BLOOD, 340, **_FLOW),
+    Tissue("lung_vein", *_BLOOD, 350, **_FLOW),
+    Tissue("lung_vessel", *_BLOOD, 300, **_FLOW),
+    Tissue("heart_wall", 1471, 47, 33, 0.79, 90, 0.05, 0.12, texture=0.04, texture_hu=6, sources="S05 B10"),
+    Tissue("cartilage", 1240, 37, 22, 0.72, 105, texture=0.05, texture_hu=10, sources="S05 S96"),
+    Tissue("lung_tumour", 1300, 70, 40, 0.82, 45, 0, 0.15, spread=0.06, texture=0.06, texture_hu=7, sources="B04 K16"),
+    Tissue("lymph_node", 1300, 70, 40, 0.82, 50, 0, 0.12, spread=0.06, texture=0.05, texture_hu=6, sources="B04 K16"),
+    Tissue("couch_shell", 1.0, 1.0, 1.0, 0.0, -180, texture=0, texture_hu=4, spread=0, sources="S96"),
+    Tissue("couch_foam", 1.0, 1.0, 1.0, 0.0, -930, texture=0, texture_hu=4, spread=0, sources="S96"),
 )
 # fmt: on
 
 TISSUES: dict[str, Tissue] = {tissue.name: tissue for tissue in _TABLE}
+FIRST_TISSUES = 31
+"""How many there were first: what is drawn for later ones is drawn after theirs, so that a seed keeps its heads."""
 TISSUE_IDS: dict[str, int] = {tissue.name: number for number, tissue in enumerate(_TABLE)}
 FAT = Tissue("lipid", 382, 68, 40, 1.0, -110, sources="B04 S96")
 """The fat compartment itself: triglyceride of subcutaneous fat."""

@@ -2,7 +2,8 @@
 
 Percentile: offset and scale from the 0.5th and 99.5th percentile inside the mask (those become 0 and 1). Z-score: mean
 and standard deviation inside the mask. Hounsfield: ``HU / 1000``, the same for every scan, since CT numbers are
-physical. None: as they are, for labels. Nothing is clipped, so every scaling has an exact inverse.
+physical. SUV: ``SUV / 5``, likewise: a lesion's uptake must not depend on what else a scan shows. None: as they are,
+for labels. Nothing is clipped, so every scaling has an exact inverse.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from voxlate.contrast import Kind
 from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
 
-NormaliserKind = Literal["percentile", "zscore", "hounsfield", "none"]
+NormaliserKind = Literal["percentile", "zscore", "hounsfield", "suv", "none"]
 DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
     "mr": "percentile",
-    "pet": "percentile",
+    "pet": "suv",
     "ct": "hounsfield",
     "label": "none",
 }
 LOW_PERCENT, HIGH_PERCENT = 0.5, 99.5
 HOUNSFIELD_SCALE = 1000.0
+SUV_SCALE = 5.0
+PHYSICAL_SCALES: dict[NormaliserKind, float] = {"hounsfield": HOUNSFIELD_SCALE, "suv": SUV_SCALE}
+"""From a normaliser to what it divides every scan by."""
 OUTSIDE = -1.0  # normalised; -1000 HU
 
 
@@ -102,8 +106,8 @@ def scaling_of(statistics: Statistics, kind: NormaliserKind, *, where: object) -
     Raises:
         ReadError: If the image is constant inside the mask, so that it cannot be normalised.
     """
-    if kind == "hounsfield":
-        return Scaling(scale=HOUNSFIELD_SCALE)
+    if kind in PHYSICAL_SCALES:
+        return Scaling(scale=PHYSICAL_SCALES[kind])
     if kind == "none":
         return Scaling()
     if statistics.minimum == statistics.maximum:

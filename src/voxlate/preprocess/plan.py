@@ -18,13 +18,14 @@ from voxlate.derivation import Derivations, files_of, formulas
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
-from voxlate.preprocess.intensity import DEFAULT_KINDS, HOUNSFIELD_SCALE, NormaliserKind, Scaling
+from voxlate.preprocess.intensity import DEFAULT_KINDS, PHYSICAL_SCALES, NormaliserKind, Scaling
 from voxlate.preprocess.masking import MaskRule, choose_rule
 from voxlate.strict import StrictModel
 
 __all__ = ["Normaliser", "Plan", "Scaling", "make_plan"]
 # CT numbers are stored from -1024 to 3071 (12 bits).
-HOUNSFIELD_RANGE = 4095.0 / HOUNSFIELD_SCALE
+# Uptake beyond 20 SUV is rare outside the bladder.
+_PHYSICAL_RANGES: dict[NormaliserKind, float] = {"hounsfield": 4095.0, "suv": 20.0}
 
 
 class Normaliser(StrictModel):
@@ -36,7 +37,8 @@ class Normaliser(StrictModel):
             own: the median of the training cases.
         unit: Unit of the values.
         data_range: Range of the normalised values, for PSNR and SSIM: 1 for percentile, 4.095 for hounsfield
-            (-1024 to 3071 HU), the cohort's 99.5th less its 0.5th percentile for zscore, the largest label for none.
+            (-1024 to 3071 HU), 4 for suv (0 to 20 SUV), the cohort's 99.5th less its 0.5th percentile for zscore, the
+            largest label for none.
     """
 
     kind: NormaliserKind
@@ -171,8 +173,8 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
 def _normaliser(name: str, asked: NormaliserKind | None, seen: ContrastFingerprint) -> Normaliser:
     contrast = get_contrast(name)
     kind = asked or DEFAULT_KINDS[contrast.kind]
-    if kind == "hounsfield":
-        inverse, data_range = Scaling(scale=HOUNSFIELD_SCALE), HOUNSFIELD_RANGE
+    if kind in PHYSICAL_SCALES:
+        inverse, data_range = Scaling(scale=PHYSICAL_SCALES[kind]), _PHYSICAL_RANGES[kind] / PHYSICAL_SCALES[kind]
     elif kind == "none":
         inverse, data_range = Scaling(), max(1.0, seen.maximum - seen.minimum)
     elif kind == "zscore":

@@ -21,7 +21,7 @@ from voxlate.derivation import compute, files_of
 from voxlate.errors import GeometryError, WriteError
 from voxlate.io.transforms import Transform
 from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground
-from voxlate.preprocess.intensity import Scaling, correct_bias, scaling_of, take_statistics
+from voxlate.preprocess.intensity import PHYSICAL_SCALES, Scaling, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import Mask
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Normaliser, Plan
@@ -267,8 +267,8 @@ def _normalise(
         notes.append("bias field removed by N4")
     kind = frame.plan.normalisers[contrast.name].kind if contrast.name in frame.plan.normalisers else "none"
     scaling = Scaling()
-    if kind == "hounsfield":
-        scaling = Scaling(scale=1000.0)
+    if kind in PHYSICAL_SCALES:
+        scaling = Scaling(scale=PHYSICAL_SCALES[kind])
     elif kind != "none":
         scaling = scaling_of(take_statistics(array[image.inside]), kind, where=where)
     return scaling.apply(array), scaling, notes

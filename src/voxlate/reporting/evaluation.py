@@ -219,7 +219,9 @@ def _values_in_words(plan: Plan) -> str:
     if _is_ct(plan):
         return "HU"
     kind = plan.normalisers[plan.target].kind
-    return f"normalised by {kind} inside the foreground: MR and PET values have no scale of their own"
+    if kind == "suv":
+        return "SUV"
+    return f"normalised by {kind} inside the foreground: such values have no scale of their own"
 
 
 def _illustrate(candidate: Candidate, scores: list[Score], panels: Path) -> dict[str, Illustration]:

@@ -24,6 +24,7 @@ from voxlate.evaluation.variants import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row, judge
 from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_bytes, write_text
+from voxlate.metrics import APPEARANCE_METRICS
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.pages import Illustration, Report, write_report
@@ -58,12 +59,16 @@ class Compared:
 
 @dataclass(frozen=True)
 class Contest:
-    """Everything that the report of a comparison is made from: finished runs, their scores, and the held-out cases."""
+    """Everything that the report of a comparison is made from: finished runs, their scores, and the held-out cases.
+
+    ``substitutes`` tells that the variants are one recipe on real, synthetic and both kinds of images.
+    """
 
     runs: Sequence[VariantRun]
     scored: Sequence[ScoredRun]
     cases: Sequence[Case]
     failed: Sequence[Failed] = ()
+    substitutes: bool = False
 
 
 def write_comparison(contest: Contest, out: Path) -> Compared:
@@ -136,7 +141,7 @@ def _columns(summary: Summary) -> list[tuple[str, str]]:
     scored = {row["region"] for row in summary["rows"] if row["metric"] == "mae" and row["n"]}
     regions = [region for region in REGIONS if region in scored]
     metrics = list(dict.fromkeys(row["metric"] for row in summary["rows"] if row["region"] == FOREGROUND))
-    shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc"}]
+    shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc", *APPEARANCE_METRICS}]
     return [*((region, "mae") for region in regions), *((FOREGROUND, name) for name in shown)]
 
 

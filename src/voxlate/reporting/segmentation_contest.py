@@ -29,7 +29,8 @@ from voxlate.reporting.pages import Illustration, Section, embed, render_page
 from voxlate.reporting.segmentation import finding_numbers, summarise_segmentation
 from voxlate.reporting.segmentation_tables import LESIONS, SURFACES, VOXELS
 from voxlate.reporting.tables import comparison_tables, score_tables
-from voxlate.reporting.words import meaning, metric_title
+from voxlate.reporting.words import meaning, metric_title, number
+from voxlate.training.substitution import BOTH, REAL, SYNTHETIC
 
 Summary = Mapping[str, Any]
 _OF_ALL = ("precision", "recall", "hd95", "surface_dice", "detection_f1")
@@ -50,7 +51,8 @@ def write_segmentations(contest: Contest, out: Path) -> Compared:
     first = contest.runs[0].seed
     seconds = {run.variant: seconds_per_volume(run, contest.cases[0]) for run in contest.runs if run.seed == first}
     silent = _silent(scores, classes, variants)
-    verdict = _verdict(summary, variants, region=whole(classes), silent=silent)
+    judge = judge_substitution if contest.substitutes else _verdict
+    verdict = judge(summary, variants, region=whole(classes), silent=silent)
     write_scores(scores, out / "scores.csv")
     write_scores_by_seed(by_seed(contest.scored), out / "runs.csv")
     write_summary({"verdict": verdict, "seconds_per_volume": seconds, **summary}, out / "summary.json")
@@ -102,6 +104,32 @@ def _verdict(summary: Summary, variants: Sequence[str], *, region: str, silent: 
     told = verdicts[best].sentence.removeprefix("The ")
     count = f"{beating} of {len(known)} recipes beat intensity lookup."
     return " ".join([f"Of {len(known)} recipes {best} has the highest Dice of {region}.", told, count, *silent])
+
+
+def judge_substitution(summary: Summary, variants: Sequence[str], *, region: str, silent: Sequence[str]) -> str:
+    """What a recipe learns from synthetic images, in the place of real ones and beside them.
+
+    Args:
+        summary: Of the scores on the real held-out cases.
+        variants: ``real``, ``synthetic``, ``both``.
+        region: By whose mean Dice is judged.
+        silent: Who finds nothing.
+    """
+    means: dict[str, float] = {}
+    for name in variants:
+        row = find_row(summary, method=name, metric="dice", region=region)
+        if row is not None and row["mean"] is not None:
+            means[name] = float(row["mean"])
+    if set(means) != {REAL, SYNTHETIC, BOTH}:
+        return " ".join(["Nothing can be said: a variant has no Dice.", *silent])
+    real, synthetic, both = (number(means[name], metric="dice") for name in (REAL, SYNTHETIC, BOTH))
+    share = f", {means[SYNTHETIC] / means[REAL]:.2f} of that of real ones" if means[REAL] > 0 else ""
+    gain = number(means[BOTH] - means[REAL], metric="dice", signed=True)
+    told = (
+        f"Tested on real cases, training on synthetic images gives a mean Dice of {region} of {synthetic}{share} "
+        f"({real}); both together give {both} ({gain}). Each was trained for the same number of steps."
+    )
+    return " ".join([told, *silent])
 
 
 def _illustrate(contest: Contest, scores: Sequence[Score], classes: Classes) -> Iterator[tuple[str, Illustration]]:
@@ -162,7 +190,9 @@ def _page(
     return render_page(
         "segmentation.html.j2",
         report={
-            "title": f"{len(recipes)} recipes for {get_contrast(contest.runs[0].recipe.target).title}",
+            "title": "Real, synthetic, both: what a segmenter learns from synthetic images"
+            if contest.substitutes
+            else f"{len(recipes)} recipes for {get_contrast(contest.runs[0].recipe.target).title}",
             "verdict": verdict,
             "facts": {
                 **{name: f"from {', '.join(recipe.source)}" for name, recipe in recipes.items()},

@@ -143,10 +143,10 @@ def _column(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> Column
 
 
 def _best(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> str | None:
-    """The method with the best mean; none if fewer than two have one, or two share it."""
+    """The method with the best mean; none if fewer than two have one, two share it, or 1 is best."""
     found = [(row["mean"], method) for (method, name), row in inside.items() if name == metric]
     known = sorted((value, method) for value, method in found if value is not None)
-    if len(known) < 2:
+    if len(known) < 2 or better(metric) == "one":
         return None
     if better(metric) == "higher":
         known.reverse()

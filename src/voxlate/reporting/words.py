@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from voxlate.evaluation.scores import BASELINES
 from voxlate.metrics import (
+    APPEARANCE_METRICS,
     CONTINUITY_METRICS,
     CT_METRICS,
     DETECTION_METRICS,
@@ -27,6 +28,7 @@ _METRICS: dict[str, Metric | SurfaceMetric] = {
     **METRICS,
     **SLICE_METRICS,
     **CONTINUITY_METRICS,
+    **APPEARANCE_METRICS,
     **MASKED_METRICS,
     **TASK_METRICS,
     **CT_METRICS,
@@ -39,7 +41,18 @@ _METRICS: dict[str, Metric | SurfaceMetric] = {
 _COUNTS = frozenset({"detection_tp", "detection_fp", "detection_fn"})
 _SIMILARITIES = (
     frozenset(
-        {"ssim", "ncc", "stitching", "bone_dice", "ms_ssim_synthrad", "surface_dice", *MASKED_METRICS, *TASK_METRICS}
+        {
+            "ssim",
+            "ncc",
+            "stitching",
+            "nmi",
+            "sharpness",
+            "bone_dice",
+            "ms_ssim_synthrad",
+            "surface_dice",
+            *MASKED_METRICS,
+            *TASK_METRICS,
+        }
     )
     | (SEGMENTATION_METRICS.keys() | DETECTION_METRICS.keys()) - _COUNTS
 )
@@ -54,6 +67,9 @@ _MEANINGS = {
     "ssim": "structural similarity, 1 is identical",
     "ncc": "normalised cross-correlation, 1 is identical up to scale",
     "stitching": "how much more the error jumps from slice to slice along one axis than along the others, 0 to 1",
+    "nmi": "normalised mutual information of the grey values, 1 is independent, 2 is that each tells the other",
+    "sharpness": "root of the mean square spatial frequency over that of the truth: 1 is as sharp, less is blurred, "
+    "which SSIM forgives, more is noise or edges that are not there",
     "ssim_masked_image": "SSIM of images that are 0 outside the lesion, averaged over the foreground (Genc et al.): "
     "the zeros agree, so it flatters every method; to compare with the paper only",
     "bone_dice": "overlap of what is above 250 HU in prediction and truth, 1 is identical",
@@ -120,12 +136,13 @@ def _plain(metric: str) -> str:
 
 def direction(metric: str) -> str:
     """The better direction in words."""
-    return f"{better(metric)} is better"
+    return "1 is best" if better(metric) == "one" else f"{better(metric)} is better"
 
 
 def arrow(metric: str) -> str:
     """The better direction as an arrow, to stand beside the words."""
-    return "\N{UPWARDS ARROW}" if better(metric) == "higher" else "\N{DOWNWARDS ARROW}"
+    arrows = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}", "one": "\N{RIGHTWARDS ARROW}"}
+    return arrows[better(metric)]
 
 
 def short_title(method: str) -> str:

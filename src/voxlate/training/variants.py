@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,8 @@ from voxlate.training.train import train_run
 
 logger = logging.getLogger(__name__)
 WITH, WITHOUT = "with", "without"
-_FREE_OF_THE_PLAN = {
-    "spacing_mm",
-    "crop_margin_mm",
-    "derive",
-}  # they change what a network sees, not what it is scored on
+# They change what a network sees, not what it is scored on.
+_FREE_OF_THE_PLAN = {"spacing_mm", "crop_margin_mm", "derive"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,9 @@ class VariantRun:
 class Study:
     """Recipes to compare, by name, and the training seeds that each is trained with.
 
+    Variants may also differ in what they are trained on: ``data`` then has a data set for each, with training cases of
+    its own, and validation and test cases that all have in common.
+
     Raises:
         UsageError: If there is no seed, or two variants would not be scored on the same images: they must share
             target, first source and plan, but for spacing and crop margin.
@@ -74,13 +74,15 @@ class Study:
 
     variants: Mapping[str, Recipe]
     seeds: tuple[int, ...]
+    data: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.seeds:
             raise UsageError("at least one seed", came="none", where="--seeds", remedy="Give 3, say.")
         first, *others = self.variants.values()
         for other in others:
-            changed = _scored_on(first).items() - _scored_on(other).items()
+            free = _FREE_OF_THE_PLAN | ({"split"} if self.data else set())
+            changed = _scored_on(first, free).items() - _scored_on(other, free).items()
             if changed:
                 raise UsageError(
                     "variants that are scored on the same images",
@@ -155,12 +157,12 @@ def train_variants(
             continue
         try:
             train_run(
-                data,
+                study.data.get(run.variant, data),
                 _settled(run, runs),
                 run.folder,
                 resume=True,
-                check=not checked,
-                prepared=folder / "prepared",
+                check=not checked or bool(study.data),
+                prepared=(folder / run.variant if study.data else folder) / "prepared",
                 observers=watch(run),
                 report=report,
             )
@@ -169,7 +171,7 @@ def train_variants(
             raise StoppedError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
         checked = True
     report("runs", len(runs), len(runs))
-    _check_split(runs)
+    _check_split(runs, own_training=bool(study.data))
     return runs
 
 
@@ -188,9 +190,9 @@ def _settled(run: VariantRun, runs: list[VariantRun]) -> Recipe:
     return settled_as(run.recipe, read_bundle(first.folder).recipe)
 
 
-def _scored_on(recipe: Recipe) -> dict[str, str]:
-    """What decides which cases are scored, and against which images."""
-    plan = recipe.plan.model_dump_json(exclude=_FREE_OF_THE_PLAN)
+def _scored_on(recipe: Recipe, free: set[str]) -> dict[str, str]:
+    """What decides which cases are scored, and against which images; some fields of the plan are free."""
+    plan = recipe.plan.model_dump_json(exclude=free)
     return {"target": recipe.target, "first source": recipe.source[0], "plan": plan}
 
 
@@ -199,11 +201,16 @@ def _without_zeros(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"loss": {name: term for name, term in recipe.loss.items() if term != 0}})
 
 
-def _check_split(runs: list[VariantRun]) -> None:
+def _check_split(runs: list[VariantRun], *, own_training: bool) -> None:
     """Trusts no folder: runs that were made before the data set changed may lie on another split."""
-    first = read_split(RunFolder(runs[0].folder).split)
+
+    def shared(run: VariantRun) -> dict[str, str]:
+        split = read_split(RunFolder(run.folder).split)
+        return {case: part for case, part in split.items() if not own_training or part != "train"}
+
+    first = shared(runs[0])
     for run in runs[1:]:
-        if read_split(RunFolder(run.folder).split) != first:
+        if shared(run) != first:
             raise CohortError(
                 f"the split of {runs[0].folder}",
                 came="another one",

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from voxlate.reporting.evaluated import Evaluated
 
 
+SET_ASPECTS = ("distribution", "privacy")
+"""Aspects of whole sets of images, not of an image beside its truth."""
+
+
 def translate(
     model: str | Path,
     scan: str | Path,
@@ -109,7 +113,7 @@ def synthesize(
     )
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  (the choices of an evaluation)
     model: str | Path,
     data: str | Path,
     *,
@@ -119,6 +123,10 @@ def evaluate(
     calibration: str | Path | None = None,
     task: str | Path | None = None,
     task_without: str | Path | None = None,
+    features: str | Path | None = None,
+    members: str | Path | None = None,
+    contrast: str | None = None,
+    distance: float | None = None,
     report: ProgressReport = silent,
 ) -> Evaluated:
     """Scores a model, or translated images, against the truth and beside the baselines, and writes the report.
@@ -126,17 +134,22 @@ def evaluate(
     With a task, what is scored is not the image but what a segmenter finds in it, see ``voxlate.evaluation.task``.
 
     Args:
-        model: A run, a bundle, or a folder of translated images.
-        data: A data set with the true target.
+        model: A run, a bundle, or a folder of translated images; of the aspects of sets also a synthesised data set.
+        data: A data set with the true target, or, for the aspects of sets, of real images.
         out: Where scores, figures and the page go.
         split: ``test`` for cases that the model has not seen, ``all`` for every case.
         aspects: What to look at: ``fidelity``, which is always scored, and for a CT ``dose``, which adds gamma pass
-            rates and needs ``voxlate[gamma]``.
+            rates and needs ``voxlate[gamma]``. Or one of the aspects of whole sets of images: ``distribution``, see
+            ``voxlate.reporting.distribution``, or ``privacy``, see ``voxlate.reporting.privacy``.
         calibration: For a CT, a CSV file ``hu,density`` with the scanner's relative electron densities, from which
             water-equivalent path lengths and doses are computed; by default those after Schneider et al. 2000.
         task: A segmenter (a run, a bundle, or the YAML file of a program) that is applied with the real, the
             synthetic and no target.
         task_without: A segmenter that was trained without the target, for the last of the three.
+        features: For aspects of sets, the network whose features are compared: a run, a bundle or a file of weights.
+        members: For ``privacy``, what tells the real images that the model has seen, if ``model`` does not.
+        contrast: For aspects of sets, which images are meant if both have several.
+        distance: For ``privacy``, the distance up to which an image is held back.
         report: Called with the number of finished cases.
 
     Raises:
@@ -149,6 +162,12 @@ def evaluate(
         return _evaluate_task(
             model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
         )
+    of_sets = {"features": features, "members": members, "contrast": contrast, "distance": distance}
+    if set(aspects) & set(SET_ASPECTS):
+        return _evaluate_sets(
+            model, data, out, aspects=aspects, split=split, given=of_sets, alone=calibration is None, report=report
+        )
+    _refuse_given(of_sets, fitting="distribution or privacy")
     from voxlate.evaluation.density import read_calibration
     from voxlate.reporting.evaluation import evaluate_fidelity
 
@@ -164,16 +183,67 @@ def evaluate(
     )
 
 
+def _evaluate_sets(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    aspects: Sequence[str],
+    split: str,
+    given: Mapping[str, Any],
+    alone: bool,
+    report: ProgressReport,
+) -> Evaluated:
+    """The aspect of whole sets of images that is asked for."""
+    if len(aspects) > 1 or not alone:
+        raise UsageError(
+            f"one of the aspects {' and '.join(SET_ASPECTS)} alone",
+            came=", ".join(aspects) if len(aspects) > 1 else "a calibration beside it",
+            where="--aspect",
+            remedy="Evaluate the others in a run, and a folder, of their own.",
+        )
+    places = Path(model), Path(data), Path(out)
+    features = None if given["features"] is None else Path(given["features"])
+    if aspects[0] == "distribution":
+        from voxlate.reporting.distribution import evaluate_distribution
+
+        _refuse_given({name: given[name] for name in ("members", "distance")}, fitting="privacy")
+        return evaluate_distribution(*places, features=features, split=split, contrast=given["contrast"], report=report)
+    from voxlate.reporting.privacy import evaluate_privacy
+
+    members = None if given["members"] is None else Path(given["members"])
+    return evaluate_privacy(
+        *places,
+        features=features,
+        members=members,
+        contrast=given["contrast"],
+        distance=given["distance"],
+        report=report,
+    )
+
+
+def _refuse_given(options: Mapping[str, Any], *, fitting: str) -> None:
+    """Refuses options of another aspect, which would change nothing."""
+    names = [f"--{name}" for name, value in options.items() if value is not None]
+    if names:
+        raise UsageError(
+            f"the aspect {fitting} for {', '.join(names)}",
+            came="another one",
+            where="--aspect",
+            remedy=f"Leave {', '.join(names)} out, or give --aspect {fitting}.",
+        )
+
+
 def _check_aspects(aspects: Sequence[str]) -> None:
     from voxlate.reporting.evaluation import ASPECTS
 
     unknown = set(aspects) - set(ASPECTS)
     if unknown:
         raise UsageError(
-            f"the aspects {' and '.join(ASPECTS)}",
+            f"the aspects {' and '.join(ASPECTS)}, or one of {', '.join(SET_ASPECTS)}",
             came=", ".join(sorted(unknown)),
             where="--aspect",
-            remedy="Use one or both of them.",
+            remedy="Use one or both of the first, or one of the others alone.",
         )
 
 

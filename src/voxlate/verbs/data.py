@@ -9,8 +9,6 @@ from pathlib import Path
 
 from voxlate.verbs.progress import ProgressReport, silent
 
-PHANTOM_CONTRASTS = ("t1", "t1c", "t2", "flair")
-
 
 @dataclass(frozen=True)
 class Checked:
@@ -58,9 +56,9 @@ def phantom(
         out: Folder to write to.
         cases: Number of subjects.
         seed: Seeds everything.
-        anatomy: Which body region.
+        anatomy: Which body region: ``head`` or ``thorax``.
         size: Voxels along each axis.
-        contrasts: What is rendered; t1, t1c, t2 and flair if not given.
+        contrasts: What is rendered; if not given, t1, t1c, t2 and flair of a head, ct and pet of a thorax.
         misalignment_mm: Size of a known shift between the first contrast and the others.
         report: Called with the number of finished cases.
     """
@@ -72,7 +70,7 @@ def phantom(
         seed=seed,
         anatomy=anatomy,
         size=size,
-        contrasts=tuple(contrasts or PHANTOM_CONTRASTS),
+        contrasts=tuple(contrasts) if contrasts else None,
         options=PhantomOptions(misalignment_mm=misalignment_mm),
         progress=partial(report, "phantom"),
     )

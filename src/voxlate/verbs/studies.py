@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from voxlate.reporting.ablation import Ablated
     from voxlate.reporting.leaderboard import Compared
     from voxlate.training.loop import Observer
+    from voxlate.training.substitution import Sources
     from voxlate.training.variants import Study, VariantRun
 
 
@@ -79,6 +80,7 @@ def compare(
     out: str | Path,
     overrides: Mapping[str, Any] | None = None,
     seeds: int = 1,
+    synthetic: str | Path | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
 ) -> Compared:
@@ -94,6 +96,8 @@ def compare(
         out: Gets a run per recipe and seed, scores, figures and the page.
         overrides: Recipe fields that are changed in every recipe, or in one: ``zhao-vnet-3d:training.batch_size``.
         seeds: How many seeds: that of the first recipe and those that follow it.
+        synthetic: Compares one recipe trained on the real images, on synthetic ones, and on both, all scored on the
+            same real cases: a model that makes them, or a folder of them; see ``voxlate.training.substitution``.
         report: Called with a stage and how much of it is done.
         observers: Who watches training.
 
@@ -107,9 +111,14 @@ def compare(
     from voxlate.io.lock import hold
     from voxlate.reporting.leaderboard import Contest, write_comparison
     from voxlate.reporting.segmentation_contest import write_segmentations
+    from voxlate.training.substitution import Sources
     from voxlate.training.variants import Study
 
     resolved = _changed(_found(recipes), overrides or {})
+    if synthetic is not None:
+        return _substitute(
+            Sources(Path(data), Path(synthetic), Path(out)), resolved, seeds=seeds, report=report, observers=observers
+        )
     names = [recipe.name for recipe in resolved]
     if len(set(names)) < max(2, len(names)) or seeds < 1:
         raise UsageError(
@@ -125,6 +134,35 @@ def compare(
         runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
         write = write_segmentations if get_contrast(resolved[0].target).kind == "label" else write_comparison
         return write(Contest(runs, scored, cases, failed), folder)
+
+
+def _substitute(
+    sources: Sources,
+    recipes: Sequence[Recipe],
+    *,
+    seeds: int,
+    report: ProgressReport,
+    observers: Sequence[Observer],
+) -> Compared:
+    from voxlate.contrast import get_contrast
+    from voxlate.io.lock import hold
+    from voxlate.reporting.leaderboard import Contest
+    from voxlate.reporting.segmentation_contest import write_segmentations
+    from voxlate.training.substitution import REAL, substitution
+
+    if len(recipes) != 1 or get_contrast(recipes[0].target).kind != "label" or seeds < 1:
+        raise UsageError(
+            "one recipe of a segmentation, and at least one seed",
+            came=f"{', '.join(f'{recipe.name} ({recipe.target})' for recipe in recipes)}; {seeds} seeds",
+            where="--synthetic",
+            remedy="Give --recipe segment-default once: it is trained on real images, on synthetic ones, and on both.",
+        )
+    folder = _writable(sources.folder)
+    with hold(folder, what="comparison"):
+        study = substitution(sources, recipes[0], seeds=seeds, report=report)
+        real = study.data[REAL]
+        runs, scored, cases, failed = _train_and_score(real, study, folder, report=report, observers=observers)
+        return write_segmentations(Contest(runs, scored, cases, failed, substitutes=True), folder)
 
 
 def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:

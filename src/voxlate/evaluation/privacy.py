@@ -1,0 +1,294 @@
+"""Privacy audit: does a synthetic image show a patient whom its model was trained on?
+
+Every synthetic image is asked for its nearest real training images, in the space of voxels after alignment and in that
+of a network's features; held-out real images are asked the same, which tells how often the audit errs. See
+``voxlate.evaluation.neighbours`` for the distance and ``voxlate.evaluation.membership`` for the attack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort import Case
+from voxlate.contrast import Contrast
+from voxlate.errors import CohortError
+from voxlate.evaluation.embedding import Embedder
+from voxlate.evaluation.membership import Membership, infer_membership
+from voxlate.evaluation.neighbours import SHARE, Neighbour, Space, Threshold, nearest_of, set_threshold
+from voxlate.evaluation.placing import Placed, Reference, build_reference, place_features, place_voxels
+
+Role = Literal["synthetic", "member", "held-out"]
+ProgressReport = Callable[[str, int, int], None]
+FEWEST_MEMBERS = 4
+NEAREST = 3
+PIXEL, FEATURE = "pixel", "feature"
+
+
+@dataclass(frozen=True)
+class Question:
+    """An image and its nearest training images.
+
+    Attributes:
+        case: Id of its case.
+        role: What it is.
+        neighbours: The nearest training images of another subject, nearest first; a synthetic image has no subject.
+    """
+
+    case: str
+    role: Role
+    neighbours: tuple[Neighbour, ...]
+
+    @property
+    def distance(self) -> float:
+        """Distance to the nearest."""
+        return self.neighbours[0].distance
+
+
+@dataclass(frozen=True)
+class FalseAlarms:
+    """How many held-out real images would have been held back.
+
+    Attributes:
+        count: That many.
+        of: Of so many.
+        interval: Wilson's 95 % interval of the share (Wilson 1927, doi:10.1080/01621459.1927.10502953).
+    """
+
+    count: int
+    of: int
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class SpaceAudit:
+    """What one space told.
+
+    Attributes:
+        space: ``pixel`` or ``feature``.
+        threshold: How near is too near.
+        questions: Synthetic images, members and held-out images.
+        twins: Pairs of training images that seem to show one patient.
+        alarms: On held-out images; ``None`` without any.
+        membership: The attack; ``None`` with too few images.
+        attack: From a real case to its score in the attack.
+    """
+
+    space: str
+    threshold: Threshold
+    questions: tuple[Question, ...]
+    twins: tuple[tuple[str, str], ...]
+    alarms: FalseAlarms | None
+    membership: Membership | None
+    attack: Mapping[str, float]
+
+    def of(self, role: Role) -> list[Question]:
+        """The images of one role."""
+        return [question for question in self.questions if question.role == role]
+
+    def held_back(self, question: Question) -> bool:
+        """Whether it is too near. What is as near as the threshold is not released either."""
+        return question.distance <= self.threshold.distance
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What the audit found.
+
+    Attributes:
+        contrast: What was compared.
+        spaces: By name.
+        alarms: Held-out images that would have been held back in at least one space.
+        members: Ids of the training cases that were compared.
+        held_out: Ids of the others.
+        failed: Synthetic cases that could not be compared, each with its reason; they are not released.
+        strangers: Synthetic cases that could not be laid over the real ones, each with its reason; an expert sees them.
+        unusable: Real cases that could not be compared, each with its reason.
+        reference: The template, to draw pairs on.
+        placed: From a synthetic and a real case to how it lies on the template, by role and id.
+    """
+
+    contrast: Contrast
+    spaces: Mapping[str, SpaceAudit]
+    alarms: FalseAlarms | None
+    members: tuple[str, ...]
+    held_out: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    strangers: Mapping[str, str]
+    unusable: tuple[tuple[str, str], ...]
+    reference: Reference
+    placed: Mapping[tuple[str, str], Placed]
+
+    def question(self, case: str, space: str) -> Question:
+        """The synthetic image of that case in a space."""
+        return next(question for question in self.spaces[space].of("synthetic") if question.case == case)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Synthetic cases that were compared, strangers among them."""
+        return tuple(question.case for question in self.spaces[PIXEL].of("synthetic"))
+
+    def too_near(self, case: str) -> list[str]:
+        """The spaces in which a synthetic case is too near to a training image."""
+        return [name for name, audit in self.spaces.items() if audit.held_back(self.question(case, name))]
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What may be chosen.
+
+    Attributes:
+        distance: Relative distance that is too near; ``None`` for nine tenths of the quantile ``share`` among training
+            images.
+        share: That quantile.
+        seed: Seed of the bootstrap.
+    """
+
+    distance: float | None = None
+    share: float = SHARE
+    seed: int = 0
+
+
+def audit_privacy(
+    synthetic: Sequence[Case],
+    real: Sequence[Case],
+    *,
+    contrast: Contrast,
+    members: frozenset[str],
+    embedder: Embedder | None,
+    options: AuditOptions,
+    report: ProgressReport,
+) -> Audit:
+    """Compares synthetic with real images.
+
+    Args:
+        synthetic: Cases with the contrast.
+        real: Cases with the contrast.
+        contrast: What the images show.
+        members: Ids of the real cases that the model has seen.
+        embedder: Makes the feature space; ``None`` for none.
+        options: See ``AuditOptions``.
+        report: Called with what is done and the number of finished images.
+
+    Raises:
+        CohortError: If fewer than four training subjects can be compared.
+    """
+    reference, placed_real, unusable = build_reference(real, contrast=contrast, report=report)
+    placed_synthetic, failed = place_voxels(synthetic, reference, report=report)
+    features: dict[tuple[str, str], NDArray[np.float32]] = {}
+    if embedder is not None:
+        for role, cases, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
+            found, refused = place_features([one.case for one in cases], embedder, contrast=contrast, report=report)
+            features |= {(role, case): vector for case, vector in found.items()}
+            lost.extend(refused)
+        placed_real = [one for one in placed_real if ("real", one.case.id) in features]
+        placed_synthetic = [one for one in placed_synthetic if ("synthetic", one.case.id) in features]
+    _check_members(placed_real, members, unusable)
+    spaces = [_pixel_space(reference, placed_real, placed_synthetic)]
+    if embedder is not None:
+        spaces.append(_feature_space(features, placed_real, placed_synthetic))
+    audited = {
+        space.name: _audit_space(space, placed_real, placed_synthetic, members=members, options=options)
+        for space in spaces
+    }
+    return Audit(
+        contrast=contrast,
+        spaces=audited,
+        alarms=_false_alarms(list(audited.values())),
+        members=tuple(one.case.id for one in placed_real if one.case.id in members),
+        held_out=tuple(one.case.id for one in placed_real if one.case.id not in members),
+        failed=tuple(failed),
+        strangers={one.case.id: why for one in placed_synthetic if (why := reference.strange(one))},
+        unusable=tuple(unusable),
+        reference=reference,
+        placed={
+            **{("real", one.case.id): one for one in placed_real},
+            **{("synthetic", one.case.id): one for one in placed_synthetic},
+        },
+    )
+
+
+def _check_members(placed: Sequence[Placed], members: frozenset[str], unusable: Sequence[tuple[str, str]]) -> None:
+    subjects = {one.case.subject for one in placed if one.case.id in members}
+    if len(subjects) < FEWEST_MEMBERS:
+        raise CohortError(
+            f"images of at least {FEWEST_MEMBERS} training subjects",
+            came=f"{len(subjects)}" + (f", and {len(unusable)} images that cannot be compared" if unusable else ""),
+            remedy="Without others to compare with, nothing says how near is too near. Give the whole training data.",
+        )
+
+
+def _pixel_space(reference: Reference, real: Sequence[Placed], synthetic: Sequence[Placed]) -> Space:
+    return Space(
+        PIXEL,
+        real=reference.vectors([one.straight for one in real]),
+        real_mirrored=reference.vectors([one.mirrored for one in real]),
+        synthetic=reference.vectors([one.straight for one in synthetic]),
+        synthetic_mirrored=reference.vectors([one.mirrored for one in synthetic]),
+    )
+
+
+def _feature_space(
+    features: Mapping[tuple[str, str], NDArray[np.float32]], real: Sequence[Placed], synthetic: Sequence[Placed]
+) -> Space:
+    """Features over their standard deviation among real images; what never varies there is left out."""
+    ours = np.stack([features["real", one.case.id] for one in real])
+    theirs = np.array([features["synthetic", one.case.id] for one in synthetic]).reshape(len(synthetic), ours.shape[1])
+    spread = ours.std(axis=0)
+    kept = spread > 1e-6 * max(float(spread.max()), 1e-12)
+    return Space(FEATURE, real=ours[:, kept] / spread[kept], synthetic=theirs[:, kept] / spread[kept])
+
+
+def _audit_space(
+    space: Space,
+    real: Sequence[Placed],
+    synthetic: Sequence[Placed],
+    *,
+    members: frozenset[str],
+    options: AuditOptions,
+) -> SpaceAudit:
+    subjects = [one.case.subject for one in real]
+    known = np.array([one.case.id in members for one in real])
+    cases = [one.case.id for one in real if one.case.id in members]
+    among, turned = space.among_real(subjects)
+    from_synthetic, mirrored = space.from_synthetic()
+    threshold = set_threshold(among[np.ix_(known, known)], distance=options.distance, share=options.share)
+    asked: list[tuple[str, Role, NDArray[np.float64], NDArray[np.bool_]]] = [
+        (one.case.id, "synthetic", from_synthetic[row, known], mirrored[row, known])
+        for row, one in enumerate(synthetic)
+    ]
+    asked += [
+        (one.case.id, "member" if known[row] else "held-out", among[row, known], turned[row, known])
+        for row, one in enumerate(real)
+    ]
+    questions = [
+        Question(case, role, nearest_of(distances, flipped, cases=cases, count=NEAREST))
+        for case, role, distances, flipped in asked
+    ]
+    scores = -from_synthetic.min(axis=0) if len(synthetic) else np.zeros(len(real))
+    audit = SpaceAudit(
+        space=space.name,
+        threshold=threshold,
+        questions=tuple(question for question in questions if question.neighbours),
+        twins=tuple((cases[one], cases[other]) for one, other in threshold.twins),
+        alarms=None,
+        membership=infer_membership(scores, known, subjects, seed=options.seed) if len(synthetic) else None,
+        attack={one.case.id: float(score) for one, score in zip(real, scores, strict=True)},
+    )
+    return replace(audit, alarms=_false_alarms([audit]))
+
+
+def _false_alarms(audits: Sequence[SpaceAudit]) -> FalseAlarms | None:
+    """Of held-out images, those that at least one of the spaces holds back."""
+    from scipy.stats import binomtest
+
+    of = [question.case for question in audits[0].of("held-out")]
+    caught = {question.case for audit in audits for question in audit.of("held-out") if audit.held_back(question)}
+    if not of:
+        return None
+    interval = binomtest(len(caught), len(of)).proportion_ci(method="wilson")
+    return FalseAlarms(len(caught), len(of), (float(interval.low), float(interval.high)))

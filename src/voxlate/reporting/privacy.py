@@ -1,0 +1,253 @@
+"""The privacy audit on disk: tables, summary, figures, the page, what is released, and what an expert has to see.
+
+The page shows no patient. The pairs of synthetic and real images are in ``review.html`` alone, which is as
+confidential as the real data; ``review`` holds the synthetic images that wait and no real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from voxlate._version import __version__
+from voxlate.cohort import Case, index_cohort
+from voxlate.cohort.synthetic import scans_only
+from voxlate.contrast import Contrast, get_contrast
+from voxlate.errors import UsageError
+from voxlate.evaluation.embedding import Embedder, load_embedder
+from voxlate.evaluation.members import Members, common_contrast, find_members
+from voxlate.evaluation.placing import display
+from voxlate.evaluation.privacy import PIXEL, Audit, AuditOptions, audit_privacy
+from voxlate.evaluation.release import RELEASED, REVIEW, SUMMARY, check_apart, clear, copy_cases
+from voxlate.evaluation.tables import write_summary
+from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
+from voxlate.io.lock import hold
+from voxlate.reporting.canvas import to_png
+from voxlate.reporting.evaluated import Evaluated
+from voxlate.reporting.lookalikes import LookAlike, draw_look_alike
+from voxlate.reporting.nearness import draw_attacks, draw_nearness
+from voxlate.reporting.pages import Illustration, Report, embed, render_page
+from voxlate.reporting.privacy_tables import (
+    FIELDS,
+    TERMS,
+    attacks,
+    decision_table,
+    decisions,
+    note_of,
+    reasons,
+    score_table,
+    sections,
+    sentence_of,
+    strips,
+    summarise,
+    terminal_rows,
+    warnings,
+)
+
+ProgressReport = Callable[[str, int, int], None]
+MOST_PAIRS = 60
+REVIEW_PAGE = "review.html"
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What is compared."""
+
+    synthetic: tuple[Case, ...]
+    lacking: tuple[Case, ...]
+    real: tuple[Case, ...]
+    contrast: Contrast
+    members: Members
+    embedder: Embedder | None
+    names: tuple[str, str]
+
+
+def evaluate_privacy(
+    synthetic: Path,
+    real: Path,
+    out: Path,
+    *,
+    features: Path | None = None,
+    members: Path | None = None,
+    contrast: str | None = None,
+    distance: float | None = None,
+    seed: int = 0,
+    report: ProgressReport,
+) -> Evaluated:
+    """Compares synthetic with real training images, and parts those that may be released from those that may not yet.
+
+    Args:
+        synthetic: A folder of synthetic images; its ``seen.json`` tells which real ones the model has seen.
+        real: The data set that the model was trained on, best with cases that it has not seen.
+        out: Gets ``scores.csv``, ``released.csv``, ``review.csv``, ``summary.json``, ``report.html``, ``review.html``,
+            ``figures``, and copies of the synthetic images in ``released`` and ``review``. What an earlier audit left
+            there is cleared.
+        features: A run, a bundle or a file of weights, whose network makes the feature space; without it there is none.
+        members: A run, a bundle, a ``seen.json`` or a ``split.csv`` that tells which real cases the model has seen.
+        contrast: What is compared; by default the one contrast that both have in common.
+        distance: Relative distance up to which an image is held back, 1 as near as training images are to each other;
+            by default nine tenths of the 5th percentile among training images.
+        seed: Seed of the bootstrap.
+        report: Called with what is done and the number of finished images.
+
+    Raises:
+        UsageError: If the contrast is not clear, the distance not positive, or ``out`` not apart from the images.
+        CohortError: If fewer than four training subjects can be compared, or none is known.
+        LockedError: If another process works there.
+        WriteError: If something cannot be written.
+    """
+    if distance is not None and not 0 < distance < 10:
+        remedy = "Give 0.5, say, for half of what lies between training images."
+        raise UsageError("a relative distance above 0", came=repr(distance), where="--distance", remedy=remedy)
+    ours, theirs = index_cohort(synthetic), scans_only(index_cohort(real))
+    name = common_contrast(ours.cases, theirs.cases, wanted=contrast and get_contrast(contrast).name)
+    files = [path for case in (*ours.cases, *theirs.cases) for path in case.paths.values()]
+    check_apart(out, [synthetic, real, *files])
+    with_it = tuple(case for case in theirs.cases if name in case.paths)
+    inputs = _Inputs(
+        synthetic=tuple(case for case in ours.cases if name in case.paths),
+        lacking=tuple(case for case in ours.cases if name not in case.paths),
+        real=with_it,
+        contrast=get_contrast(name),
+        members=find_members(with_it, synthetic=synthetic, given=members),
+        embedder=None if features is None else load_embedder(features, name),
+        names=(synthetic.name, real.name),
+    )
+    check_writable(out)
+    with hold(out, what="privacy audit"):
+        remove_stale(out)
+        clear(out)
+        audit = audit_privacy(
+            inputs.synthetic,
+            inputs.real,
+            contrast=inputs.contrast,
+            members=inputs.members.ids,
+            embedder=inputs.embedder,
+            options=AuditOptions(distance=distance, seed=seed),
+            report=report,
+        )
+        return _write(audit, inputs, out, chosen=distance)
+
+
+def _write(audit: Audit, inputs: _Inputs, out: Path, *, chosen: float | None) -> Evaluated:
+    lacking = [(case.id, f"it has no image of {inputs.contrast.title}") for case in inputs.lacking]
+    failed = [*audit.failed, *lacking]
+    why = reasons(audit)
+    files = {case.id: case.paths[inputs.contrast.name].name for case in inputs.synthetic}
+    released = [case for case in inputs.synthetic if case.id in why and not why[case.id]]
+    held_back = [case for case in inputs.synthetic if why.get(case.id)]
+    sentence = sentence_of(audit, known=bool(inputs.members.source), failed=len(failed))
+    figures = _figures(audit)
+    write_text(out / "scores.csv", score_table(audit))
+    write_text(out / "released.csv", decision_table(decisions(audit, why, files, held_back=False), audit))
+    back = [
+        *decisions(audit, why, files, held_back=True),
+        *((case, files.get(case, ""), text) for case, text in failed),
+    ]
+    write_text(out / "review.csv", decision_table(back, audit))
+    (out / "figures").mkdir(exist_ok=True)
+    for name, illustration in figures.items():
+        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    facts = _facts(audit, inputs, chosen=chosen)
+    told = warnings(audit, known=bool(inputs.members.source), features=inputs.embedder is not None, failed=failed)
+    page = out / "report.html"
+    text = render_page(
+        "privacy.html.j2",
+        report=Report(title=_title(inputs), verdict=sentence, summary={}, facts=facts),
+        banner="SYNTHETIC IMAGES.",
+        warnings=told,
+        figures=[embed(illustration) for illustration in figures.values()],
+        sections=sections(audit),
+        glossary=list(TERMS.items()),
+    )
+    write_text(page, text)
+    if held_back:
+        write_text(out / REVIEW_PAGE, _review_page(audit, inputs, held_back, facts=facts))
+    copy_cases(released, out / RELEASED, contrast=inputs.contrast.name)
+    copy_cases(held_back, out / REVIEW, contrast=inputs.contrast.name)
+    summary = summarise(audit, released=[case.id for case in released], held_back=[case.id for case in held_back])
+    write_summary({**summary, "answer": sentence, "failed": dict(failed), "facts": facts}, out / SUMMARY)
+    return Evaluated(sentence, page, FIELDS, terminal_rows(audit), failed=failed)
+
+
+def _figures(audit: Audit) -> dict[str, Illustration]:
+    found = {
+        "distances": Illustration(
+            "Distances to the nearest training image",
+            "A mark is an image. What lies in the shaded part is held back. Held-out real images there are false "
+            "alarms; training images are asked for their nearest other one.",
+            to_png(draw_nearness(strips(audit))),
+        )
+    }
+    curves = attacks(audit)
+    if curves:
+        found["membership"] = Illustration(
+            "Membership inference",
+            "Real images in the order of their distance to the nearest synthetic one: along the diagonal, members "
+            "cannot be told from others.",
+            to_png(draw_attacks(curves)),
+        )
+    return found
+
+
+def _title(inputs: _Inputs) -> str:
+    return (
+        f"Do synthetic {inputs.contrast.title} images show patients of the training data? {' and '.join(inputs.names)}"
+    )
+
+
+def _facts(audit: Audit, inputs: _Inputs, *, chosen: float | None) -> dict[str, str]:
+    grid = audit.reference.grid
+    shape = " \N{MULTIPLICATION SIGN} ".join(map(str, grid.shape))
+    return {
+        "contrast": inputs.contrast.title,
+        "synthetic images": f"{len(audit.compared)} compared",
+        "training images": f"{len(audit.members)} compared",
+        "held-out real images": f"{len(audit.held_out)} compared",
+        "members told by": inputs.members.source or "nothing: every real image counts as a training image",
+        "pixel space": f"{shape} voxels of {grid.spacing_mm[0]:.2f} mm, affine alignment, "
+        f"{int(audit.reference.region.sum())} voxels compared by rank",
+        "feature space": inputs.embedder.name if inputs.embedder else "none: no network was given",
+        "threshold": "nine tenths of the 5th percentile among training images"
+        if chosen is None
+        else f"{chosen:g} of the typical distance",
+        "software": f"voxlate {__version__}",
+    }
+
+
+def _review_page(audit: Audit, inputs: _Inputs, held_back: list[Case], *, facts: dict[str, str]) -> str:
+    """The pairs side by side, nearest first."""
+    real = {case.id: case for case in inputs.real}
+    ordered = sorted(held_back, key=lambda case: (audit.question(case.id, PIXEL).distance, case.id))
+    figures = []
+    for case in ordered[:MOST_PAIRS]:
+        spaces = audit.too_near(case.id) or [PIXEL]
+        nearest = {audit.question(case.id, space).neighbours[0].case: space for space in reversed(spaces)}
+        for other, space in reversed(nearest.items()):
+            pair = _pair(audit, case, real[other], note=note_of(audit, case.id, space))
+            figures.append(
+                embed(Illustration(f"{case.id} and {other}", pair.note, to_png(draw_look_alike(pair), dpi=130)))
+            )
+    count = len(held_back)
+    more = f" The {MOST_PAIRS} nearest are shown; review.csv names all." if count > MOST_PAIRS else ""
+    verdict = (
+        f"{count} synthetic {'image waits' if count == 1 else 'images wait'} for an expert: does it show the same "
+        f"person as the real image beside it? If not, it may be released by hand.{more}"
+    )
+    return render_page(
+        "privacy.html.j2",
+        report=Report(title=f"Images to review: {inputs.names[0]}", verdict=verdict, summary={}, facts=facts),
+        banner="REAL PATIENTS ON THIS PAGE: as confidential as the training data.",
+        warnings=["This page shows slices of real images. Keep it where the real data are."],
+        figures=figures,
+        sections=[],
+        glossary=[],
+    )
+
+
+def _pair(audit: Audit, case: Case, other: Case, *, note: str) -> LookAlike:
+    mirrored = "mirrored" in note
+    grid, first = display(case, audit.placed["synthetic", case.id], audit.reference, mirrored=mirrored)
+    _, second = display(other, audit.placed["real", other.id], audit.reference, mirrored=False)
+    return LookAlike(case.id, other.id, first, second, grid.spacing_mm, note)

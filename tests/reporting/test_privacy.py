@@ -1,0 +1,193 @@
+"""The privacy audit end to end: planted copies are held back, independent images are released, nothing is left over."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from voxlate.errors import CohortError, UsageError
+from voxlate.evaluation import placing
+from voxlate.io import file_digest, read_volume, write_volume
+from voxlate.preprocess import template
+from voxlate.reporting import privacy
+from voxlate.reporting.evaluated import Evaluated
+from voxlate.volume import Volume
+
+SHAPE = (24, 28, 22)
+MEMBERS, HELD_OUT = 11, 10
+AFFINE = np.diag([5.0, 5.0, 5.0, 1.0])
+
+
+def _head(seed: int) -> NDArray[np.float32]:
+    """An ellipsoid with folds of its own."""
+    generator = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*(np.linspace(-1.2, 1.2, n) for n in SHAPE), indexing="ij"))
+    inside = (grid**2 / np.array([0.9, 1.0, 0.85])[:, None, None, None]).sum(axis=0) < 1
+    folds = gaussian_filter(generator.standard_normal(SHAPE), 1.5)
+    shared = gaussian_filter(np.random.default_rng(0).standard_normal(SHAPE), 2.5)
+    return np.asarray(inside * (100 + 25 * folds / folds.std() + 25 * shared / shared.std()).clip(10), dtype=np.float32)
+
+
+def _deformed(image: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Another gamma, some noise, a shift of a voxel, and an elastic deformation of up to a voxel, which is 5 mm."""
+    generator = np.random.default_rng(seed)
+    moves = [gaussian_filter(generator.standard_normal(SHAPE), 3) for _ in range(3)]
+    longest = np.sqrt(sum(move**2 for move in moves)).max()
+    at = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij")) + np.stack(moves) / longest
+    moved = map_coordinates(image, at + np.array([1.0, -1.0, 0.5])[:, None, None, None], order=1)
+    return np.asarray(moved**1.2 + (moved > 0) * 5 * generator.standard_normal(SHAPE), dtype=np.float32)
+
+
+def _save(folder: Path, case: str, image: NDArray[np.float32], contrast: str = "t1") -> Path:
+    path = folder / case / f"{case}_{contrast}.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_volume(Volume(image, AFFINE), path)
+    return path
+
+
+def _silent(stage: str, done: int, of: int) -> None:
+    """Reports nothing."""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("privacy")
+    files = [_save(root / "real", f"real{number:02d}", _head(number + 1)) for number in range(MEMBERS + HELD_OUT)]
+    synthetic = root / "synthetic"
+    shutil.copyfile(files[2], _save(synthetic, "copy", _head(3)))
+    _save(synthetic, "deformed", _deformed(_head(4), 7))
+    _save(synthetic, "mirrored", _deformed(_head(5), 8)[::-1])
+    for number in range(3):
+        _save(synthetic, f"new{number}", _head(100 + number))
+        _save(synthetic, f"new{number}", (_head(100 + number) > 0).astype(np.float32), "labels")
+    _save(synthetic, "flat", np.full(SHAPE, 7, dtype=np.float32))
+    _save(synthetic, "other", _head(200), "t2")
+    (synthetic / "seen.json").write_text(json.dumps([file_digest(path) for path in files[:MEMBERS]]))
+    return root
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """A coarser template, which is enough for these folds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(template, "SIDE", 20)
+        patch.setattr(placing, "ROUNDS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def out(folders: Path) -> Path:
+    return folders / "out"
+
+
+@pytest.fixture(scope="module")
+def audited(folders: Path, out: Path) -> Evaluated:
+    return privacy.evaluate_privacy(folders / "synthetic", folders / "real", out, report=_silent)
+
+
+def _rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(newline="") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+def test_planted_copies_wait_and_new_images_are_released(audited: Evaluated, out: Path) -> None:
+    released, review = _rows(out / "released.csv"), _rows(out / "review.csv")
+    assert set(released) == {"new0", "new1", "new2"}
+    assert set(review) == {"copy", "deformed", "mirrored", "flat", "other"}
+    nearest = {case: review[case]["nearest_pixel"] for case in ("copy", "deformed", "mirrored")}
+    assert nearest == {"copy": "real02", "deformed": "real03", "mirrored": "real04"}
+    assert float(review["copy"]["distance_pixel"]) == pytest.approx(0, abs=1e-5)
+    for row in released.values():
+        assert float(row["distance_pixel"]) > float(row["threshold_pixel"])
+    assert audited.sentence.startswith("3 of 6 synthetic T1 images are released.")
+
+
+def test_what_cannot_be_compared_is_named_and_not_released(audited: Evaluated, out: Path) -> None:
+    failed = dict(audited.failed)
+    assert set(failed) == {"flat", "other"}
+    assert "contrast" in failed["flat"]
+    assert "no image of T1" in failed["other"]
+    assert not _rows(out / "review.csv")["flat"]["distance_pixel"]
+    assert {path.name for path in (out / "released").iterdir()} == {"new0", "new1", "new2"}
+    assert {path.name for path in (out / "review").iterdir()} == {"copy", "deformed", "mirrored"}
+
+
+def test_copies_are_the_files_with_labels_and_sidecars(audited: Evaluated, folders: Path, out: Path) -> None:
+    for path in sorted((folders / "synthetic" / "new1").iterdir()):
+        assert (out / "released" / "new1" / path.name).read_bytes() == path.read_bytes()
+    assert read_volume(out / "released" / "new1" / "new1_labels.nii.gz").shape == SHAPE
+
+
+def test_false_alarms_and_membership_are_told_with_intervals(audited: Evaluated, out: Path) -> None:
+    summary = json.loads((out / "summary.json").read_text())
+    pixel = summary["spaces"]["pixel"]
+    assert summary["members"] == MEMBERS
+    assert summary["false_alarms"]["of"] == HELD_OUT
+    with (out / "scores.csv").open(newline="") as file:
+        held = [row for row in csv.DictReader(file) if row["role"] == "held-out"]
+    assert len({row["case"] for row in held}) == HELD_OUT
+    counted = {row["case"] for row in held if row["held_back"] == "true"}
+    assert summary["false_alarms"]["count"] == len(counted)
+    low, high = summary["false_alarms"]["interval"]
+    assert low <= len(counted) / HELD_OUT <= high
+    assert pixel["membership"]["interval"][0] <= pixel["membership"]["auc"] <= pixel["membership"]["interval"][1]
+    assert "chance 0.5" in audited.sentence
+
+
+def test_the_page_shows_no_patient_and_the_review_page_warns(audited: Evaluated, out: Path) -> None:
+    page, review = audited.page.read_text(), (out / "review.html").read_text()
+    assert page.count("data:image/png") == 2
+    assert "no differential privacy" in page
+    assert review.count("data:image/png") == 3
+    assert "REAL PATIENTS" in review
+    assert not [path for path in (out / "review").rglob("*") if path.name.startswith("real")]
+
+
+def test_a_rerun_takes_away_what_is_no_longer_released(audited: Evaluated, folders: Path, out: Path) -> None:
+    before = {name: (out / name).read_bytes() for name in ("scores.csv", "summary.json", "report.html")}
+    again = folders / "again"
+    privacy.evaluate_privacy(folders / "synthetic", folders / "real", again, report=_silent)
+    assert {name: (again / name).read_bytes() for name in before} == before  # the same input gives the same bytes
+    privacy.evaluate_privacy(folders / "synthetic", folders / "real", again, distance=5.0, report=_silent)
+    assert not (again / "released").exists()
+    assert not _rows(again / "released.csv")
+    assert len(list((again / "review").iterdir())) == 6
+
+
+def test_without_a_list_every_real_image_counts_and_no_test_is_made(folders: Path, tmp_path: Path) -> None:
+    few, synthetic = tmp_path / "few", tmp_path / "synthetic"
+    for number in range(5):
+        shutil.copytree(folders / "real" / f"real{number:02d}", few / f"real{number:02d}")
+    shutil.copytree(folders / "synthetic" / "new0", synthetic / "new0")
+    found = privacy.evaluate_privacy(synthetic, few, tmp_path / "out", report=_silent)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["false_alarms"] is None
+    assert summary["spaces"]["pixel"]["membership"] is None
+    assert "not available: nothing tells which images were seen" in found.sentence
+    shutil.rmtree(few / "real04")
+    shutil.rmtree(few / "real03")
+    with pytest.raises(CohortError, match="at least 4 training subjects"):
+        privacy.evaluate_privacy(synthetic, few, tmp_path / "out", report=_silent)
+    assert not (tmp_path / "out" / "released").exists()
+
+
+def test_inputs_are_never_cleared(folders: Path, tmp_path: Path) -> None:
+    synthetic, real = folders / "synthetic", folders / "real"
+    for place in (synthetic, folders, real / "audit"):
+        with pytest.raises(UsageError, match="apart from the images"):
+            privacy.evaluate_privacy(synthetic, real, place, report=_silent)
+    (tmp_path / "released").mkdir()
+    (tmp_path / "released" / "mine.txt").write_text("keep")
+    with pytest.raises(UsageError, match="earlier privacy audit"):
+        privacy.evaluate_privacy(synthetic, real, tmp_path, report=_silent)
+    assert (tmp_path / "released" / "mine.txt").read_text() == "keep"
+    with pytest.raises(UsageError, match="relative distance above 0"):
+        privacy.evaluate_privacy(synthetic, real, tmp_path, distance=0.0, report=_silent)

@@ -1,0 +1,150 @@
+"""From label maps to an image, and what a segmenter learns from such images: on thoraces of the phantom."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import voxlate
+from voxlate.bundle import read_bundle
+from voxlate.config import load_recipe, parse_recipe
+from voxlate.errors import CohortError, UsageError
+from voxlate.io import file_digest, read_volume
+from voxlate.training.journal import read_log
+from voxlate.verbs import resolve_recipe
+
+SHORT: dict[str, Any] = {
+    "method.network.levels": 3,
+    "method.network.width": 8,
+    "method.discriminator.width": 8,
+    "method.discriminator.layers": 1,
+    "training.steps": 8,
+    "training.samples_per_case": 2,
+    "training.validate_every": 8,
+    "plan.split.seed": 0,
+}
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "source": ["ct"],
+    "target": "labels",
+    "plan": {"split": {"seed": 0}},
+    "window": {"kind": "slices"},
+    "method": {"name": "segmentation", "classes": "binary", "network": {"name": "unet", "channels": [8, 16]}},
+    "loss": "bce+dice",
+    "training": {"steps": 6, "batch_size": 2, "validate_every": 6, "monitor": "dice"},
+}
+
+
+@pytest.fixture(scope="module")
+def thoraces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("thorax") / "cohort"
+    voxlate.phantom(folder, cases=6, seed=2, size=32, anatomy="thorax", contrasts=["ct"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(thoraces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    recipe = resolve_recipe("habijan2022-labels-to-ct", overrides=SHORT)
+    return voxlate.train(thoraces, recipe=recipe, out=tmp_path_factory.mktemp("habijan") / "run")
+
+
+def test_recipe_is_the_papers() -> None:
+    method = load_recipe("habijan2022-labels-to-ct").method.options
+    assert (method["network"]["name"], method["network"]["levels"], method["network"]["dropout"]) == (
+        "pix2pix_unet",
+        7,
+        0,
+    )
+    assert method["objective"] == "least_squares"
+    assert method["network"]["normalise"] == method["discriminator"]["normalise"] == "batch"
+
+
+def test_structures_are_settled_by_the_names_of_the_convention(run: Path) -> None:
+    bundle = read_bundle(run)
+    assert bundle.recipe.conditions is not None
+    assert bundle.recipe.conditions.structures == {
+        "myocardium": (205,),
+        "left atrium": (420,),
+        "left ventricle": (500,),
+        "right atrium": (550,),
+        "right ventricle": (600,),
+        "aorta": (820,),
+        "pulmonary artery": (850,),
+    }
+    assert bundle.plan.mask.kind == "whole"
+
+
+def test_one_structure_alone_is_one_field(thoraces: Path, tmp_path: Path) -> None:
+    changes = {**SHORT, "training.steps": 1, "training.figure_at": [], "conditions.structures": "aorta"}
+    recipe = resolve_recipe("habijan2022-labels-to-ct", overrides=changes)
+    found = read_bundle(voxlate.train(thoraces, recipe=recipe, out=tmp_path / "run")).recipe.conditions
+    assert found is not None
+    assert found.structures == {"aorta": (820,)}
+    unknown = resolve_recipe("habijan2022-labels-to-ct", overrides={**changes, "conditions.structures": "liver"})
+    with pytest.raises(UsageError, match="structures of the data set: myocardium"):
+        voxlate.train(thoraces, recipe=unknown, out=tmp_path / "other")
+
+
+def test_figures_are_drawn_at_the_papers_shares_of_the_run(run: Path) -> None:
+    drawn = sorted(path.name for path in (run / "figures").glob("step_*.png"))
+    assert drawn == [f"step_{step:09d}.png" for step in (0, 1, 2, 4, 6, 8)]
+    assert {"game.png", "progression.png"} <= {path.name for path in (run / "figures").iterdir()}
+    validated = [row["step"] for row in read_log(run / "log.jsonl") if "validation" in row]
+    assert validated == [0, 1, 2, 4, 6, 8]
+
+
+def test_bundle_knows_the_images_that_it_has_seen(run: Path, thoraces: Path) -> None:
+    with (run / "split.csv").open(encoding="utf-8") as file:
+        parts = {row["case"]: row["part"] for row in csv.DictReader(file)}
+    seen = read_bundle(run).seen
+    for case, part in parts.items():
+        assert (file_digest(thoraces / case / f"{case}-ct.nii.gz") in seen) == (part != "test")
+
+
+def test_image_fills_the_volume_and_is_scored_where_the_patient_is(run: Path, thoraces: Path, tmp_path: Path) -> None:
+    result = voxlate.evaluate(run, thoraces, out=tmp_path / "scores", split="test")
+    summary = json.loads((tmp_path / "scores" / "summary.json").read_text(encoding="utf-8"))
+    assert {row["method"] for row in summary["rows"]} == {"lookup", "model"}
+    assert result.page.is_file()
+    case = next(iter(sorted(thoraces.glob("Phantom-*"))))
+    made = tmp_path / "made.nii.gz"
+    voxlate.translate(run, case / f"{case.name}-seg.nii.gz", out=made)
+    image = read_volume(made).array
+    assert np.isfinite(image).all()
+    labels = read_volume(case / f"{case.name}-seg.nii.gz").array
+    assert np.ptp(image[labels == 0]) > 0
+
+
+def test_real_synthetic_and_both_share_what_they_are_tested_on(run: Path, thoraces: Path, tmp_path: Path) -> None:
+    result = voxlate.compare(
+        thoraces, recipes=[parse_recipe(TINY, where="test")], synthetic=run, out=tmp_path / "study"
+    )
+    assert [row[0] for row in result.rows] == ["intensity lookup", "both", "synthetic", "real"]
+    assert "Tested on real cases" in result.sentence
+    splits = {}
+    for name in ("real", "synthetic", "both"):
+        with (tmp_path / "study" / name / "seed-0" / "split.csv").open(encoding="utf-8") as file:
+            splits[name] = {row["case"]: row["part"] for row in csv.DictReader(file)}
+    held = {name: {c: p for c, p in split.items() if p != "train"} for name, split in splits.items()}
+    assert held["real"] == held["synthetic"] == held["both"]
+    training = {name: {c for c, p in split.items() if p == "train"} for name, split in splits.items()}
+    assert training["both"] == training["real"] | training["synthetic"]
+    assert all(case.startswith("synthetic-") for case in training["synthetic"])
+    again = voxlate.compare(thoraces, recipes=[parse_recipe(TINY, where="test")], synthetic=run, out=tmp_path / "study")
+    assert again.rows[1][:3] == result.rows[1][:3]
+
+
+def test_a_model_that_has_seen_the_test_cases_is_refused(run: Path, thoraces: Path, tmp_path: Path) -> None:
+    other = parse_recipe({**TINY, "plan": {"split": {"seed": 5}}}, where="test")
+    with pytest.raises(CohortError, match="has not seen"):
+        voxlate.compare(thoraces, recipes=[other], synthetic=run, out=tmp_path / "study")
+
+
+def test_only_one_segmentation_can_be_taught(run: Path, thoraces: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="one recipe of a segmentation"):
+        voxlate.compare(thoraces, recipes=["avula2020-t1-to-t2"], synthetic=run, out=tmp_path / "study")
