@@ -128,19 +128,12 @@ class _Variational:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = self._network(domain)
-<<<<<<< HEAD
-            network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # on CPUs twice as fast
-            self._train(network, encoded, scale=1 / domain.frame.truncation_mm)
-        network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-        return VariationalShapes(domain, network.requires_grad_(requires_grad=False), self.latent)
-=======
             for part in network.modules():  # on CPUs twice as fast
                 if isinstance(part, nn.Conv3d):
                     part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last_3d)
             self._train(network, encoded, scale=1 / domain.frame.truncation_mm)
         network = _at_rest(network)
         return VariationalShapes(domain, network, *_spread(network, encoded, scale=1 / domain.frame.truncation_mm))
->>>>>>> 04315bfab9e22956b9c9859022b823041edea4f2
 
     def from_state(self, state: State) -> VariationalShapes:
         domain = domain_from(state)
