@@ -22,6 +22,7 @@ sys.path.insert(0, str(DOCS))
 RUN_PAGES = [page for page in PAGES if examples(page)]
 MODELS = (
     "Recipe",
+    "Conditions",
     "PlanOptions",
     "Reading",
     "SplitOptions",

@@ -55,11 +55,8 @@ def run(thoraces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_recipe_is_the_papers() -> None:
     method = load_recipe("habijan2022-labels-to-ct").method.options
-    assert (method["network"]["name"], method["network"]["levels"], method["network"]["dropout"]) == (
-        "pix2pix_unet",
-        7,
-        0,
-    )
+    network = method["network"]
+    assert (network["name"], network["levels"], network["dropout"]) == ("pix2pix_unet", 7, 0)
     assert method["objective"] == "least_squares"
     assert method["network"]["normalise"] == method["discriminator"]["normalise"] == "batch"
 
@@ -121,9 +118,8 @@ def test_image_fills_the_volume_and_is_scored_where_the_patient_is(run: Path, th
 
 
 def test_real_synthetic_and_both_share_what_they_are_tested_on(run: Path, thoraces: Path, tmp_path: Path) -> None:
-    result = voxlate.compare(
-        thoraces, recipes=[parse_recipe(TINY, where="test")], synthetic=run, out=tmp_path / "study"
-    )
+    recipe = parse_recipe(TINY, where="test")
+    result = voxlate.compare(thoraces, recipes=[recipe], synthetic=run, out=tmp_path / "study")
     assert [row[0] for row in result.rows] == ["intensity lookup", "both", "synthetic", "real"]
     assert "Tested on real cases" in result.sentence
     splits = {}
@@ -135,7 +131,7 @@ def test_real_synthetic_and_both_share_what_they_are_tested_on(run: Path, thorac
     training = {name: {c for c, p in split.items() if p == "train"} for name, split in splits.items()}
     assert training["both"] == training["real"] | training["synthetic"]
     assert all(case.startswith("synthetic-") for case in training["synthetic"])
-    again = voxlate.compare(thoraces, recipes=[parse_recipe(TINY, where="test")], synthetic=run, out=tmp_path / "study")
+    again = voxlate.compare(thoraces, recipes=[recipe], synthetic=run, out=tmp_path / "study")
     assert again.rows[1][:3] == result.rows[1][:3]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from voxlate.reporting import canvas, tiles
 from voxlate.reporting.views import PLANES, SliceChoice, choose_slice, convention, cut, picture_size_mm
 
-EDGE, GAP, HEAD, SIDE, BAR, BAR_LABELS, LINE = 1.5, 1.2, 9.5, 24.0, 2.0, 14.0, 3.4  # mm
+EDGE, GAP, HEAD, SIDE, BAR, BAR_LABELS, LINE = 1.5, 1.2, 9.5, 28.0, 2.0, 14.0, 3.4  # mm
 TALLEST = 46.0
 WINDOW = (0.0, 1.0)
 LIMIT = 0.5
@@ -62,7 +62,7 @@ def draw_look_alike(pair: LookAlike) -> Figure:
     for number, (title, below, image) in enumerate(rows):
         top = HEAD + number * (tall + GAP)
         tiles.write(figure, EDGE, top + 1, title, fontweight="bold")
-        tiles.write(figure, EDGE, top + 4.6, canvas.legible(below, longest=20), fontsize=canvas.SMALL)
+        tiles.write(figure, EDGE, top + 4.6, canvas.legible(below, longest=18), fontsize=canvas.SMALL)
         left = EDGE + SIDE
         for choice, size in zip(choices, sizes, strict=True):
             _draw_tile(figure, image, choice, size=size, box=(left, top, scale * size[0], tall), row=number)

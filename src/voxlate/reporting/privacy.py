@@ -100,20 +100,7 @@ def evaluate_privacy(
     if distance is not None and not 0 < distance < 10:
         remedy = "Give 0.5, say, for half of what lies between training images."
         raise UsageError("a relative distance above 0", came=repr(distance), where="--distance", remedy=remedy)
-    ours, theirs = index_cohort(synthetic), scans_only(index_cohort(real))
-    name = common_contrast(ours.cases, theirs.cases, wanted=contrast and get_contrast(contrast).name)
-    files = [path for case in (*ours.cases, *theirs.cases) for path in case.paths.values()]
-    check_apart(out, [synthetic, real, *files])
-    with_it = tuple(case for case in theirs.cases if name in case.paths)
-    inputs = _Inputs(
-        synthetic=tuple(case for case in ours.cases if name in case.paths),
-        lacking=tuple(case for case in ours.cases if name not in case.paths),
-        real=with_it,
-        contrast=get_contrast(name),
-        members=find_members(with_it, synthetic=synthetic, given=members),
-        embedder=None if features is None else load_embedder(features, name),
-        names=(synthetic.name, real.name),
-    )
+    inputs = _read(synthetic, real, out, contrast=contrast, members=members, features=features)
     check_writable(out)
     with hold(out, what="privacy audit"):
         remove_stale(out)
@@ -128,6 +115,26 @@ def evaluate_privacy(
             report=report,
         )
         return _write(audit, inputs, out, chosen=distance)
+
+
+def _read(
+    synthetic: Path, real: Path, out: Path, *, contrast: str | None, members: Path | None, features: Path | None
+) -> _Inputs:
+    """The cases, of which contrast, and which are members; refuses an output folder that is not apart from them."""
+    ours, theirs = index_cohort(synthetic), scans_only(index_cohort(real))
+    name = common_contrast(ours.cases, theirs.cases, wanted=contrast and get_contrast(contrast).name)
+    files = [path for case in (*ours.cases, *theirs.cases) for path in case.paths.values()]
+    check_apart(out, [synthetic, real, *files])
+    with_it = tuple(case for case in theirs.cases if name in case.paths)
+    return _Inputs(
+        synthetic=tuple(case for case in ours.cases if name in case.paths),
+        lacking=tuple(case for case in ours.cases if name not in case.paths),
+        real=with_it,
+        contrast=get_contrast(name),
+        members=find_members(with_it, synthetic=synthetic, given=members),
+        embedder=None if features is None else load_embedder(features, name),
+        names=(synthetic.name, real.name),
+    )
 
 
 def _write(audit: Audit, inputs: _Inputs, out: Path, *, chosen: float | None) -> Evaluated:
