@@ -7,8 +7,8 @@ import pytest
 
 from voxlate.cohort import Case
 from voxlate.errors import CohortError, ReadError, UsageError
-from voxlate.evaluation.members import common_contrast, find_members
-from voxlate.io import file_digest
+from voxlate.evaluation.members import common_contrast, find_members, find_origins
+from voxlate.io import FileRecord, Provenance, file_digest
 
 
 @pytest.fixture
@@ -73,3 +73,17 @@ def test_the_contrast_in_common_is_taken_and_several_are_listed() -> None:
         common_contrast(case("t1", "t2"), case("t1", "t2"), wanted=None)
     with pytest.raises(UsageError, match="same contrast"):
         common_contrast(case("ct", "labels"), case("mr", "labels"), wanted=None)
+
+
+def test_an_image_made_from_a_scan_names_the_patient_and_one_of_a_label_map_does_not(
+    cases: list[Case], tmp_path: Path
+) -> None:
+    made = []
+    for number, name in ((1, "ct"), (2, "labels")):
+        path = tmp_path / f"synthetic{number}.nii"
+        source = FileRecord(contrast=name, name="x", sha256=file_digest(cases[number].paths[name]))
+        told = Provenance(synthetic=True, sources=(source,), target="mr", unit="a.u.")
+        path.with_suffix(".json").write_text(told.model_dump_json())
+        made.append(Case(f"synthetic{number}", f"synthetic{number}", {"mr": path}))
+    assert find_origins(made, cases, contrast="mr") == {"synthetic1": "case1"}
+    assert find_origins([Case("b", "b", {"mr": tmp_path / "none.nii"})], cases, contrast="mr") == {}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxlate.cohort import Case, read_split
-from voxlate.contrast import CONTRASTS
+from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import CohortError, ReadError, UsageError
-from voxlate.io import file_digest
+from voxlate.io import file_digest, read_provenance
 
 SEEN = "seen.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -67,6 +67,39 @@ def find_members(real: Sequence[Case], *, synthetic: Path, given: Path | None) -
             remedy="Compare with the data set that the model was trained on, with its files as they were then.",
         )
     return Members(ids, path.name)
+
+
+def find_origins(synthetic: Sequence[Case], real: Sequence[Case], *, contrast: str) -> dict[str, str]:
+    """From a synthetic case to the real case whose scan it was made from, as its sidecar tells.
+
+    A translated image shows its patient, however far it lies from any other image of that patient. Label maps that an
+    image was made from are no scans.
+
+    Args:
+        synthetic: Cases with the contrast.
+        real: Cases, with all their files.
+        contrast: Of the synthetic images.
+
+    Raises:
+        ReadError: If a sidecar of Voxlate is damaged, or a file cannot be read.
+    """
+    sources: dict[str, set[str]] = {}
+    for case in synthetic:
+        told = read_provenance(case.paths[contrast])
+        records = told.sources if told is not None else ()
+        scans = {one.sha256 for one in records if get_contrast(one.contrast).kind != "label"}
+        if scans:
+            sources[case.id] = scans
+    if not sources:
+        return {}
+    owners = {
+        file_digest(path): case.id
+        for case in real
+        for name, path in case.paths.items()
+        if get_contrast(name).kind != "label"
+    }
+    found = {case: sorted({owners[one] for one in scans if one in owners}) for case, scans in sources.items()}
+    return {case: names[0] for case, names in found.items() if names}
 
 
 def read_seen(path: Path) -> frozenset[str]:

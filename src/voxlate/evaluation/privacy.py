@@ -8,7 +8,7 @@ of a network's features; held-out real images are asked the same, which tells ho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -110,6 +110,7 @@ class Audit:
         unusable: Real cases that could not be compared, each with its reason.
         reference: The template, to draw pairs on.
         placed: From a synthetic and a real case to how it lies on the template, by role and id.
+        origins: From a synthetic case to the real case whose scan it was made from, if it was; an expert sees them.
     """
 
     contrast: Contrast
@@ -122,6 +123,7 @@ class Audit:
     unusable: tuple[tuple[str, str], ...]
     reference: Reference
     placed: Mapping[tuple[str, str], Placed]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def question(self, case: str, space: str) -> Question:
         """The synthetic image of that case in a space."""

@@ -7,7 +7,7 @@ confidential as the real data; ``review`` holds the synthetic images that wait a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxlate._version import __version__
@@ -16,7 +16,7 @@ from voxlate.cohort.synthetic import scans_only
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.embedding import Embedder, load_embedder
-from voxlate.evaluation.members import Members, common_contrast, find_members
+from voxlate.evaluation.members import Members, common_contrast, find_members, find_origins
 from voxlate.evaluation.placing import display
 from voxlate.evaluation.privacy import PIXEL, Audit, AuditOptions, audit_privacy
 from voxlate.evaluation.release import RELEASED, REVIEW, SUMMARY, check_apart, clear, copy_cases
@@ -57,6 +57,7 @@ class _Inputs:
     synthetic: tuple[Case, ...]
     lacking: tuple[Case, ...]
     real: tuple[Case, ...]
+    everyone: tuple[Case, ...]
     contrast: Contrast
     members: Members
     embedder: Embedder | None
@@ -114,7 +115,8 @@ def evaluate_privacy(
             options=AuditOptions(distance=distance, seed=seed),
             report=report,
         )
-        return _write(audit, inputs, out, chosen=distance)
+        origins = find_origins(inputs.synthetic, inputs.everyone, contrast=inputs.contrast.name)
+        return _write(replace(audit, origins=origins), inputs, out, chosen=distance)
 
 
 def _read(
@@ -130,6 +132,7 @@ def _read(
         synthetic=tuple(case for case in ours.cases if name in case.paths),
         lacking=tuple(case for case in ours.cases if name not in case.paths),
         real=with_it,
+        everyone=theirs.cases,
         contrast=get_contrast(name),
         members=find_members(with_it, synthetic=synthetic, given=members),
         embedder=None if features is None else load_embedder(features, name),

@@ -50,6 +50,7 @@ def reasons(audit: Audit) -> dict[str, str]:
         near = audit.too_near(case)
         parts = [f"too near to a training image in {' and '.join(f'{space} space' for space in near)}"] if near else []
         parts += [audit.strangers[case]] if case in audit.strangers else []
+        parts += [f"made from a scan of {audit.origins[case]}"] if case in audit.origins else []
         found[case] = "; ".join(parts)
     return found
 
@@ -146,11 +147,16 @@ def sentence_of(audit: Audit, *, known: bool, failed: int) -> str:
     if near:
         parts.append(
             f"{near} {_is(near)} nearer to a training image than real images are to each other, and "
-            f"{'waits' if near == 1 else 'wait'} for an expert."
+            f"{_waits(near)} for an expert."
         )
-    if held > near:
+    rest = [case for case, why in reasons(audit).items() if why and not audit.too_near(case)]
+    strange = sum(case in audit.strangers for case in rest)
+    if strange:
+        parts.append(f"{strange} could not be laid over the real images and {_waits(strange)} for an expert.")
+    if len(rest) > strange:
+        made = len(rest) - strange
         parts.append(
-            f"{held - near} could not be laid over the real images and {'waits' if held - near == 1 else 'wait'} too."
+            f"{made} {'was' if made == 1 else 'were'} made from scans of the data set and {_waits(made)} for an expert."
         )
     if failed:
         parts.append(f"{failed} could not be compared at all.")
@@ -185,6 +191,10 @@ def _alarm_words(alarms: FalseAlarms) -> str:
 
 def _plural(count: int, word: str) -> str:
     return word if count == 1 else f"{word}s"
+
+
+def _waits(count: int) -> str:
+    return "waits" if count == 1 else "wait"
 
 
 def _is(count: int) -> str:
@@ -337,5 +347,6 @@ def note_of(audit: Audit, case: str, space: str) -> str:
             limit = one.threshold.relative(one.threshold.distance)
             parts.append(f"{name} space: {one.threshold.relative(found.distance):.2f} (held back up to {limit:.2f})")
     turned = "; left and right of the synthetic image are mirrored" if nearest.mirrored else ""
+    made = f"; made from a scan of {audit.origins[case]}" if case in audit.origins else ""
     strange = "; could not be laid over the real images" if case in audit.strangers else ""
-    return f"Relative distance in {'; '.join(parts)}{turned}{strange}."
+    return f"Relative distance in {'; '.join(parts)}{turned}{strange}{made}."
