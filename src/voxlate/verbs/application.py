@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from voxlate.config import Recipe
 from voxlate.errors import UsageError
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 SET_ASPECTS = ("distribution", "privacy")
 """Aspects of whole sets of images, not of an image beside its truth."""
+
+
+class OfSets(TypedDict, total=False):
+    """What the aspects of whole sets of images may be told.
+
+    Attributes:
+        features: The network whose features are compared: a run, a bundle or a file of weights.
+        members: For ``privacy``, what tells the real images that the model has seen, if the synthetic set does not.
+        contrast: Which images are meant if both sets have several.
+        distance: For ``privacy``, the relative distance up to which an image is held back.
+    """
+
+    features: str | Path | None
+    members: str | Path | None
+    contrast: str | None
+    distance: float | None
 
 
 def translate(
@@ -113,7 +129,7 @@ def synthesize(
     )
 
 
-def evaluate(  # noqa: PLR0913  (the choices of an evaluation)
+def evaluate(
     model: str | Path,
     data: str | Path,
     *,
@@ -123,11 +139,8 @@ def evaluate(  # noqa: PLR0913  (the choices of an evaluation)
     calibration: str | Path | None = None,
     task: str | Path | None = None,
     task_without: str | Path | None = None,
-    features: str | Path | None = None,
-    members: str | Path | None = None,
-    contrast: str | None = None,
-    distance: float | None = None,
     report: ProgressReport = silent,
+    **of_sets: Unpack[OfSets],
 ) -> Evaluated:
     """Scores a model, or translated images, against the truth and beside the baselines, and writes the report.
 
@@ -146,11 +159,8 @@ def evaluate(  # noqa: PLR0913  (the choices of an evaluation)
         task: A segmenter (a run, a bundle, or the YAML file of a program) that is applied with the real, the
             synthetic and no target.
         task_without: A segmenter that was trained without the target, for the last of the three.
-        features: For aspects of sets, the network whose features are compared: a run, a bundle or a file of weights.
-        members: For ``privacy``, what tells the real images that the model has seen, if ``model`` does not.
-        contrast: For aspects of sets, which images are meant if both have several.
-        distance: For ``privacy``, the distance up to which an image is held back.
         report: Called with the number of finished cases.
+        **of_sets: For the aspects of sets, see ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
@@ -162,12 +172,18 @@ def evaluate(  # noqa: PLR0913  (the choices of an evaluation)
         return _evaluate_task(
             model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
         )
-    of_sets = {"features": features, "members": members, "contrast": contrast, "distance": distance}
     if set(aspects) & set(SET_ASPECTS):
         return _evaluate_sets(
-            model, data, out, aspects=aspects, split=split, given=of_sets, alone=calibration is None, report=report
+            model,
+            data,
+            out,
+            aspects=aspects,
+            split=split,
+            given=dict(of_sets),
+            alone=calibration is None,
+            report=report,
         )
-    _refuse_given(of_sets, fitting="distribution or privacy")
+    _refuse_given(dict(of_sets), fitting="distribution or privacy")
     from voxlate.evaluation.density import read_calibration
     from voxlate.reporting.evaluation import evaluate_fidelity
 
@@ -203,23 +219,28 @@ def _evaluate_sets(
             remedy="Evaluate the others in a run, and a folder, of their own.",
         )
     places = Path(model), Path(data), Path(out)
-    features = None if given["features"] is None else Path(given["features"])
+    features, members = (_path(given.get(name)) for name in ("features", "members"))
     if aspects[0] == "distribution":
         from voxlate.reporting.distribution import evaluate_distribution
 
-        _refuse_given({name: given[name] for name in ("members", "distance")}, fitting="privacy")
-        return evaluate_distribution(*places, features=features, split=split, contrast=given["contrast"], report=report)
+        _refuse_given({name: given.get(name) for name in ("members", "distance")}, fitting="privacy")
+        return evaluate_distribution(
+            *places, features=features, split=split, contrast=given.get("contrast"), report=report
+        )
     from voxlate.reporting.privacy import evaluate_privacy
 
-    members = None if given["members"] is None else Path(given["members"])
     return evaluate_privacy(
         *places,
         features=features,
         members=members,
-        contrast=given["contrast"],
-        distance=given["distance"],
+        contrast=given.get("contrast"),
+        distance=given.get("distance"),
         report=report,
     )
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
 
 
 def _refuse_given(options: Mapping[str, Any], *, fitting: str) -> None:
