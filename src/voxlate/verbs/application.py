@@ -184,6 +184,20 @@ def evaluate(
             report=report,
         )
     _refuse_given(dict(of_sets), fitting="distribution or privacy")
+    return _evaluate_images(model, data, out, split=split, aspects=aspects, calibration=calibration, report=report)
+
+
+def _evaluate_images(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    split: str,
+    aspects: Sequence[str],
+    calibration: str | Path | None,
+    report: ProgressReport,
+) -> Evaluated:
+    """Image by image, beside the truth."""
     from voxlate.evaluation.density import read_calibration
     from voxlate.reporting.evaluation import evaluate_fidelity
 

@@ -112,14 +112,25 @@ def compare(
     from voxlate.reporting.leaderboard import Contest, write_comparison
     from voxlate.reporting.segmentation_contest import write_segmentations
     from voxlate.training.substitution import Sources
-    from voxlate.training.variants import Study
 
     resolved = _changed(_found(recipes), overrides or {})
     if synthetic is not None:
         return _substitute(
             Sources(Path(data), Path(synthetic), Path(out)), resolved, seeds=seeds, report=report, observers=observers
         )
-    names = [recipe.name for recipe in resolved]
+    study = _study(resolved, seeds)
+    folder = _writable(out)
+    with hold(folder, what="comparison"):
+        runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
+        write = write_segmentations if get_contrast(resolved[0].target).kind == "label" else write_comparison
+        return write(Contest(runs, scored, cases, failed), folder)
+
+
+def _study(recipes: Sequence[Recipe], seeds: int) -> Study:
+    """Recipes side by side, each under its own name."""
+    from voxlate.training.variants import Study
+
+    names = [recipe.name for recipe in recipes]
     if len(set(names)) < max(2, len(names)) or seeds < 1:
         raise UsageError(
             "two or more recipes with names of their own, and at least one seed",
@@ -127,13 +138,8 @@ def compare(
             where="--recipe",
             remedy="Give each recipe file its own name.",
         )
-    first = resolved[0].training.seed
-    study = Study(dict(zip(names, resolved, strict=True)), tuple(range(first, first + seeds)))
-    folder = _writable(out)
-    with hold(folder, what="comparison"):
-        runs, scored, cases, failed = _train_and_score(Path(data), study, folder, report=report, observers=observers)
-        write = write_segmentations if get_contrast(resolved[0].target).kind == "label" else write_comparison
-        return write(Contest(runs, scored, cases, failed), folder)
+    first = recipes[0].training.seed
+    return Study(dict(zip(names, recipes, strict=True)), tuple(range(first, first + seeds)))
 
 
 def _substitute(
