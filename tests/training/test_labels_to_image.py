@@ -12,6 +12,7 @@ import pytest
 
 import voxlate
 from voxlate.bundle import read_bundle
+from voxlate.cli import app
 from voxlate.config import load_recipe, parse_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import file_digest, read_volume
@@ -27,6 +28,7 @@ SHORT: dict[str, Any] = {
     "training.samples_per_case": 2,
     "training.validate_every": 8,
     "plan.split.seed": 0,
+    "shapes": {"name": "statistical", "points": 16},
 }
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -144,3 +146,37 @@ def test_a_model_that_has_seen_the_test_cases_is_refused(run: Path, thoraces: Pa
 def test_only_one_segmentation_can_be_taught(run: Path, thoraces: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one recipe of a segmentation"):
         voxlate.compare(thoraces, recipes=["avula2020-t1-to-t2"], synthetic=run, out=tmp_path / "study")
+
+
+def test_cases_are_synthesised_checked_and_audited_from_the_command_line(
+    run: Path, thoraces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, audit = tmp_path / "made", tmp_path / "audit"
+    assert _command("synthesize", run, "--cases", 3, "--seed", 1, "--out", made) == 0
+    assert "3 synthesised, 0 finished before, 0 failed" in " ".join(capsys.readouterr().out.split())
+    assert _command("check", made) == 0
+    assert "0 errors" in capsys.readouterr().out
+    assert _command("evaluate", made, thoraces, "--aspect", "privacy", "--out", audit) == 0
+    decided = [row for name in ("released", "review") for row in _rows(audit / f"{name}.csv")]
+    assert len(decided) == 3
+    assert (audit / "report.html").is_file()
+
+
+def test_options_of_another_aspect_are_refused(run: Path, thoraces: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--features"):
+        voxlate.evaluate(run, thoraces, out=tmp_path / "scores", features=run)
+    with pytest.raises(UsageError, match="--members"):
+        voxlate.evaluate(run, thoraces, out=tmp_path / "scores", aspects=("distribution",), members=run)
+    with pytest.raises(UsageError, match="alone"):
+        voxlate.evaluate(run, thoraces, out=tmp_path / "scores", aspects=("fidelity", "privacy"))
+    with pytest.raises(UsageError, match="network"):
+        voxlate.evaluate(run, thoraces, out=tmp_path / "scores", aspects=("distribution",))
+
+
+def _command(*arguments: object) -> int:
+    return app([str(argument) for argument in arguments], standalone_mode=False) or 0
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
