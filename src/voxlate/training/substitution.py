@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from voxlate.bundle import RECIPE
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.splits import PARTS, split_cohort
 from voxlate.config import Recipe
@@ -91,7 +92,7 @@ def substitution(sources: Sources, recipe: Recipe, *, seeds: int, report: Progre
 def _made(
     sources: Sources, recipe: Recipe, parts: Mapping[str, Sequence[Case]], *, report: ProgressReport
 ) -> list[Case]:
-    if is_model(sources.synthetic):
+    if is_model(sources.synthetic) or (sources.synthetic / RECIPE).is_file():  # the latter is refused as unfinished
         return _translated(sources, recipe, parts, report=report)
     folder = index_cohort(sources.synthetic)
     _refuse_seen(folder, parts)
