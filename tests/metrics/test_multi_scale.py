@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import fftconvolve
 from skimage.metrics import structural_similarity
 
-from voxlate.metrics import ms_ssim
+from voxlate.metrics import ms_ssim, ms_ssim_unclipped
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
@@ -68,3 +68,23 @@ def test_a_mask_that_no_scale_can_see_is_not_available() -> None:
     corner = np.zeros(truth.shape, dtype=bool)
     corner[:20, :20, :20] = True
     assert math.isnan(ms_ssim(prediction, truth, mask=corner, data_range=4095.0))
+
+
+def test_in_another_unit_it_is_the_same_from_the_least_true_value() -> None:
+    prediction, truth, mask = _scene((40, 51, 30), 100.0)
+    truth[mask] += -1024 - truth[mask].min()
+    prediction = np.maximum(prediction, -1024)
+    expected = ms_ssim(prediction, truth, mask=mask, data_range=4095.0)
+    found = ms_ssim_unclipped(prediction / 4095, truth / 4095, mask=mask, data_range=1.0)
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert 0 < found < 1
+
+
+def test_in_another_unit_what_lies_outside_the_mask_does_not_count() -> None:
+    prediction, truth, mask = _scene((40, 40, 40), 100.0)
+    clean = ms_ssim_unclipped(prediction, truth, mask=mask, data_range=1000.0)
+    prediction[~mask], truth[~mask] = np.nan, 1e6
+    assert ms_ssim_unclipped(prediction, truth, mask=mask, data_range=1000.0) == pytest.approx(clean, rel=1e-12)
+    assert ms_ssim_unclipped(truth, truth, mask=mask, data_range=1000.0) == pytest.approx(1, abs=1e-12)
+    prediction[20, 20, 20] = np.nan
+    assert math.isnan(ms_ssim_unclipped(prediction, truth, mask=mask, data_range=1000.0))

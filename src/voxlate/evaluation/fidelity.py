@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import APPEARANCE_METRICS, CONTINUITY_METRICS, METRICS, SLICE_METRICS, whole_slices
@@ -113,8 +114,11 @@ def score_whole(
     """Metrics of the whole volume, in the foreground; arguments as ``score_case``.
 
     They are those of ``CONTINUITY_METRICS``, whether it holds together, and of ``APPEARANCE_METRICS``, whether it looks
-    like the truth.
+    like the truth. A CT has SynthRAD's multi-scale SSIM among its own metrics, and no other one.
     """
+    metrics = {**CONTINUITY_METRICS, **APPEARANCE_METRICS}
+    if unit == CONTRASTS["ct"].unit:
+        del metrics["ms_ssim"]
     return [
         Score(
             case,
@@ -124,7 +128,7 @@ def score_whole(
             metric(prediction, truth, mask=mask, data_range=data_range),
             metric.unit(unit),
         )
-        for name, metric in {**CONTINUITY_METRICS, **APPEARANCE_METRICS}.items()
+        for name, metric in metrics.items()
     ]
 
 

@@ -18,7 +18,7 @@ from voxlate.metrics.continuity import stitching
 from voxlate.metrics.detection import Detection, detect, detection_score
 from voxlate.metrics.hounsfield import bone_dice, psnr_in_range, tissue_regions
 from voxlate.metrics.metric import Better, Metric
-from voxlate.metrics.multi_scale import ms_ssim
+from voxlate.metrics.multi_scale import ms_ssim, ms_ssim_unclipped
 from voxlate.metrics.overlap import dice
 from voxlate.metrics.segmentation import accuracy, iou, precision, recall, volume_error
 from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
@@ -50,6 +50,7 @@ CONTINUITY_METRICS: dict[str, Metric] = {
 
 APPEARANCE_METRICS: dict[str, Metric] = {
     "nmi": Metric(nmi, "higher", "none", "NMI"),
+    "ms_ssim": Metric(ms_ssim_unclipped, "higher", "none", "MS-SSIM"),
     "sharpness": Metric(sharpness, "one", "none", "sharpness"),
 }
 
@@ -131,6 +132,7 @@ __all__ = [
     "iou",
     "mae",
     "ms_ssim",
+    "ms_ssim_unclipped",
     "mse",
     "ncc",
     "nmi",

@@ -1,4 +1,4 @@
-"""Multi-scale structural similarity of CT as SynthRAD 2025 scores it.
+"""Multi-scale structural similarity: of CT as SynthRAD 2025 scores it, and the same of images in any unit.
 
     MS-SSIM = product over l of mean_mask max(SSIM_l, 0)^w_l,   w = 0.0448, 0.2856, 0.3001, 0.2363, 0.1333
 
@@ -10,6 +10,8 @@ the window would leave, does not count. Images shorter than 97 voxels are first 
 Weights: Wang, Simoncelli and Bovik 2003, doi:10.1109/ACSSC.2003.1292216, who take the luminance at the coarsest scale
 alone; the challenge's code (github.com/SynthRAD2025/evaluation) takes it at every scale, and so does this one, to give
 the same numbers. They depend on the field of view through the rim and the halving.
+
+Images in another unit are not clipped, and raised so that the truth's least value in the mask becomes 0.
 """
 
 from __future__ import annotations
@@ -46,8 +48,35 @@ def ms_ssim(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -
     if values_inside(prediction, truth, mask=mask, data_range=data_range) is None:
         return math.nan
     inside = np.asarray(mask, dtype=bool)
-    p, t = (_raised(image, inside, data_range) for image in (prediction, truth))
-    inside = _continued(inside)
+    p, t = (np.clip(_raised(image, inside, LOWEST_HU), 0, data_range) for image in (prediction, truth))
+    return _over_scales(p, t, inside, data_range=data_range)
+
+
+def ms_ssim_unclipped(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> float:
+    """Multi-scale SSIM over the mask of images in any unit, 0 to 1.
+
+    Args:
+        prediction: ``(i, j, k)``.
+        truth: ``(i, j, k)``, in the same unit.
+        mask: ``(i, j, k)`` bool.
+        data_range: Of the values, fixed.
+
+    Returns:
+        The value; NaN if the mask has no voxel left at some scale, or a voxel in it is not finite.
+
+    Raises:
+        UsageError: If the shapes differ, or mask or data range cannot be used.
+    """
+    values = values_inside(prediction, truth, mask=mask, data_range=data_range)
+    if values is None:
+        return math.nan
+    inside, lowest = np.asarray(mask, dtype=bool), float(values[1].min())
+    p, t = (_raised(image, inside, lowest) for image in (prediction, truth))
+    return _over_scales(p, t, inside, data_range=data_range)
+
+
+def _over_scales(p: Values, t: Values, inside: Mask, *, data_range: float) -> float:
+    p, t, inside = (_continued(array) for array in (p, t, inside))
     product = 1.0
     for weight in WEIGHTS:
         core = (slice(WINDOW // 2, -(WINDOW // 2)),) * 3
@@ -59,10 +88,10 @@ def ms_ssim(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -
     return product
 
 
-def _raised(image: Image, inside: Mask, data_range: float) -> Values:
+def _raised(image: Image, inside: Mask, lowest: float) -> Values:
     values = np.zeros(inside.shape)
-    values[inside] = np.clip(np.asarray(image)[inside].astype(np.float64) - LOWEST_HU, 0, data_range)
-    return _continued(values)
+    values[inside] = np.asarray(image)[inside].astype(np.float64) - lowest
+    return values
 
 
 def _continued(array: NDArray[Any]) -> NDArray[Any]:

@@ -48,6 +48,7 @@ _SIMILARITIES = (
             "nmi",
             "sharpness",
             "bone_dice",
+            "ms_ssim",
             "ms_ssim_synthrad",
             "surface_dice",
             *MASKED_METRICS,
@@ -68,6 +69,7 @@ _MEANINGS = {
     "ncc": "normalised cross-correlation, 1 is identical up to scale",
     "stitching": "how much more the error jumps from slice to slice along one axis than along the others, 0 to 1",
     "nmi": "normalised mutual information of the grey values, 1 is independent, 2 is that each tells the other",
+    "ms_ssim": "structural similarity at five scales, 1 is identical",
     "sharpness": "root of the mean square spatial frequency over that of the truth: 1 is as sharp, less is blurred, "
     "which SSIM forgives, more is noise or edges that are not there",
     "ssim_masked_image": "SSIM of images that are 0 outside the lesion, averaged over the foreground (Genc et al.): "
