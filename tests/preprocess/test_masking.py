@@ -94,7 +94,7 @@ def test_an_empty_foreground_is_refused() -> None:
         ("t1", False, "otsu"),
         ("ct", False, "body"),
         ("ct", True, "nonzero"),
-        ("labels", False, "nonzero"),
+        ("labels", False, "whole"),
     ],
 )
 def test_the_rule_suits_the_reference(contrast: str, stripped: bool, rule: str) -> None:

@@ -74,7 +74,7 @@ def test_networks_in_three_dimensions_train(cohort: Path, tmp_path: Path, name: 
 def test_the_bundle_says_what_it_computes(run: Path) -> None:
     bundle = read_bundle(run)
     assert (bundle.plan.source, bundle.plan.reference) == (CHANNELS, "in_phase")
-    assert len(bundle.seen) == 3 * 2  # both echoes of the cases that train and validate
+    assert len(bundle.seen) == 3 * 3  # both echoes and the CT of the cases that train and validate
     card = (bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "- Where there is no file of it, fat = 0.5 (in_phase - out_phase)" in card
     assert describe(run)["derived"]["water"] == "0.5 (in_phase + out_phase)"
