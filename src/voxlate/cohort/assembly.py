@@ -6,12 +6,13 @@ attributes are joined, and two files that claim one contrast of one case are bot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from voxlate.cohort.attributes import Table
+from voxlate.cohort.attributes import Table, read_tables
 from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key, subject_of
+from voxlate.cohort.listing import list_folder
 from voxlate.errors import CohortError
 
 
@@ -32,6 +33,25 @@ class Placed:
     contrast: str
     subject: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def place_files(root: Path, *, layout: str, place: Callable[[Path], Placed | LeftOut]) -> Cohort:
+    """The cohort of a layout in which every file's own path tells its place.
+
+    Args:
+        root: The data set.
+        layout: Name of the layout.
+        place: From an image file to its place, or to why it has none.
+
+    Raises:
+        CohortError: If no case is found, or a table of attributes cannot be used.
+        UsageError: If ``root`` is no folder.
+    """
+    listing = list_folder(root)
+    found = [place(path) for path in listing.images]
+    placed = [item for item in found if isinstance(item, Placed)]
+    left_out = [*listing.left_out, *(item for item in found if isinstance(item, LeftOut))]
+    return assemble(root, layout=layout, placed=placed, left_out=left_out, tables=read_tables(root))
 
 
 def assemble(

@@ -20,10 +20,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from voxlate.cohort.assembly import Placed, assemble
-from voxlate.cohort.attributes import read_tables
+from voxlate.cohort.assembly import Placed, place_files
 from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.listing import list_folder
 from voxlate.contrast import Contrast, find_contrast
 from voxlate.io import volume_stem
 
@@ -49,16 +47,12 @@ def index_brats(root: Path) -> Cohort:
         CohortError: If no case is found, or a table of attributes cannot be used.
         UsageError: If ``root`` is no folder.
     """
-    listing = list_folder(root)
-    placed: list[Placed] = []
-    left_out = list(listing.left_out)
-    for path in listing.images:
-        place = _place(path, path.relative_to(root))
-        if place is None:
-            left_out.append(LeftOut(path, "its name is not <case>_<contrast> of a BraTS challenge"))
-        else:
-            placed.append(place)
-    return assemble(root, layout="brats", placed=placed, left_out=left_out, tables=read_tables(root))
+
+    def place(path: Path) -> Placed | LeftOut:
+        found = _place(path, path.relative_to(root))
+        return found or LeftOut(path, "its name is not <case>_<contrast> of a BraTS challenge")
+
+    return place_files(root, layout="brats", place=place)
 
 
 def _read_name(stem: str) -> tuple[re.Match[str], Contrast] | None:

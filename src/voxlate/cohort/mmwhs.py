@@ -15,10 +15,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from voxlate.cohort.assembly import Placed, assemble
-from voxlate.cohort.attributes import read_tables
+from voxlate.cohort.assembly import Placed, place_files
 from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.listing import list_folder
 from voxlate.io import volume_stem
 
 _NAME = re.compile(r"(?P<case>(?P<kind>ct|mr)_(?P<part>train|test)_\d+)_(?P<content>image|label)", re.IGNORECASE)
@@ -36,15 +34,13 @@ def index_mmwhs(root: Path) -> Cohort:
         CohortError: If no case is found, or a table of attributes cannot be used.
         UsageError: If ``root`` is no folder.
     """
-    listing = list_folder(root)
-    placed: list[Placed] = []
-    left_out = list(listing.left_out)
-    for path in listing.images:
-        found = _NAME.fullmatch(volume_stem(path))
-        if found is None:
-            left_out.append(LeftOut(path, "its name is not as ct_train_1001_image or ct_train_1001_label is"))
-            continue
-        contrast = found["kind"].lower() if found["content"].lower() == "image" else "labels"
-        attributes = {"challenge_part": found["part"].lower(), "label_convention": "mmwhs"}
-        placed.append(Placed(path, found["case"], contrast, found["case"], attributes))
-    return assemble(root, layout="mmwhs", placed=placed, left_out=left_out, tables=read_tables(root))
+    return place_files(root, layout="mmwhs", place=_place)
+
+
+def _place(path: Path) -> Placed | LeftOut:
+    found = _NAME.fullmatch(volume_stem(path))
+    if found is None:
+        return LeftOut(path, "its name is not as ct_train_1001_image or ct_train_1001_label is")
+    contrast = found["kind"].lower() if found["content"].lower() == "image" else "labels"
+    attributes = {"challenge_part": found["part"].lower(), "label_convention": "mmwhs"}
+    return Placed(path, found["case"], contrast, found["case"], attributes)

@@ -16,10 +16,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from voxlate.cohort.assembly import Placed, assemble
-from voxlate.cohort.attributes import read_tables
+from voxlate.cohort.assembly import Placed, place_files
 from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.listing import list_folder
 from voxlate.io import volume_stem
 
 CONTENTS = ("mr", "cbct", "ct", "mask")
@@ -41,18 +39,16 @@ def index_synthrad(root: Path) -> Cohort:
         CohortError: If no case is found, or a table of attributes cannot be used.
         UsageError: If ``root`` is no folder.
     """
-    listing = list_folder(root)
-    placed: list[Placed] = []
-    left_out = list(listing.left_out)
-    for path in listing.images:
-        attributes, contrast = _attributes(path), volume_stem(path)
-        if attributes is None:
-            left_out.append(LeftOut(path, "its folder is no case of SynthRAD, as 1BA001 in Task1/brain is"))
-        elif contrast not in CONTENTS:
-            left_out.append(LeftOut(path, f"it is none of {', '.join(CONTENTS)}"))
-        else:
-            placed.append(Placed(path, path.parent.name, contrast, path.parent.name, attributes))
-    return assemble(root, layout="synthrad", placed=placed, left_out=left_out, tables=read_tables(root))
+    return place_files(root, layout="synthrad", place=_place)
+
+
+def _place(path: Path) -> Placed | LeftOut:
+    attributes, contrast = _attributes(path), volume_stem(path)
+    if attributes is None:
+        return LeftOut(path, "its folder is no case of SynthRAD, as 1BA001 in Task1/brain is")
+    if contrast not in CONTENTS:
+        return LeftOut(path, f"it is none of {', '.join(CONTENTS)}")
+    return Placed(path, path.parent.name, contrast, path.parent.name, attributes)
 
 
 def _attributes(path: Path) -> dict[str, str] | None:
