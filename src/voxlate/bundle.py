@@ -99,6 +99,23 @@ class Bundle:
 
         return read_tensors(self.folder / "weights.safetensors", load_file, remedy=_REMEDY)
 
+    def load_into(self, module: torch.nn.Module, *, prefix: str = "") -> None:
+        """Gives a module the weights whose names begin with a prefix.
+
+        Raises:
+            BundleError: If they do not fit it.
+        """
+        state = {name.removeprefix(prefix): value for name, value in self.weights().items() if name.startswith(prefix)}
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            raise BundleError(
+                "weights that fit the recipe",
+                came=" ".join(str(error).split())[:200],
+                where=self.folder,
+                remedy="The bundle was put together from two models; get it again.",
+            ) from error
+
     def lookup(self) -> dict[str, NDArray[Any]]:
         """The table of the intensity-lookup baseline that was fitted on the training cases."""
         from safetensors.numpy import load_file

@@ -37,7 +37,7 @@ from voxlate.config import VIEWS
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import files_of
 from voxlate.ensemble import is_ensemble
-from voxlate.errors import BundleError, UsageError
+from voxlate.errors import UsageError
 from voxlate.inference.model import is_model
 from voxlate.inference.predict import fills_background
 from voxlate.io import read_volume
@@ -333,15 +333,7 @@ def _networks(bundle: Bundle) -> dict[str, NetworkMethod]:
             where=f"{_WHERE} {bundle.folder}",
             remedy="Give one that learns, such as a segmentation.",
         )
-    try:
-        translator.load_state_dict(bundle.weights())
-    except RuntimeError as error:
-        raise BundleError(
-            "weights that fit the bundle's recipe",
-            came=" ".join(str(error).split())[:200],
-            where=bundle.folder,
-            remedy="The bundle was put together from two models; get it again.",
-        ) from error
+    bundle.load_into(translator)
     return translator.parts if isinstance(translator, MultiView) else {"": translator}
 
 

@@ -17,7 +17,7 @@ from voxlate.config import Reading, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import lacking
 from voxlate.ensemble import is_ensemble, joined, read_members
-from voxlate.errors import BundleError, UsageError
+from voxlate.errors import UsageError
 from voxlate.inference.predict import EnsemblePredictor, MultiViewPredictor, Predictor, predictor
 from voxlate.io import file_digest
 from voxlate.methods.arithmetic import channels_last, pick_device
@@ -132,15 +132,7 @@ def load_model(path: Path, *, device: torch.device | None = None) -> Model:
 def _predictor(bundle: Bundle, device: torch.device) -> Predictor | MultiViewPredictor:
     translator = build_translator(bundle.recipe, bundle.plan)
     if isinstance(translator, torch.nn.Module):
-        try:
-            translator.load_state_dict(bundle.weights())
-        except RuntimeError as error:
-            raise BundleError(
-                "weights that fit the recipe",
-                came=str(error).split("\n")[1].strip() if "\n" in str(error) else str(error),
-                where=bundle.folder,
-                remedy="The bundle was put together from two models; get it again.",
-            ) from error
+        bundle.load_into(translator)
         translator = channels_last(translator.to(device).eval())
     return predictor(bundle.recipe, translator, device=device, precision="fp32")
 

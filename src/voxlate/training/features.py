@@ -112,17 +112,7 @@ def features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _W
             remedy="Train a network that starts from the target.",
         )  # fmt: skip
     network = translator.network
-    prefix = "network."
-    state = {name[len(prefix) :]: tensor for name, tensor in bundle.weights().items() if name.startswith(prefix)}
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise BundleError(
-            "weights that fit the bundle's recipe",
-            came=" ".join(str(error).split())[:200],
-            where=bundle.folder,
-            remedy="The bundle was put together from two models; get it again.",
-        ) from error
+    bundle.load_into(network, prefix="network.")
     return FeatureNetwork(
         Activations(network, options.layers or default_layers(network)),
         dims=Window(bundle.recipe.window).dims,
