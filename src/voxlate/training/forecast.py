@@ -44,7 +44,7 @@ class Forecast:
         networks: What is trained, in words: from a part to its size.
         window: What an ``auto`` window becomes and why; empty if the recipe says what it is.
         steps: Steps that the budget allows, per fold.
-        seconds: Wall time, preparation and validations included.
+        seconds: Wall time: checks, preparation and validations included, figures not.
         memory_bytes: Peak resident memory of the process.
         disk_bytes: Size of the run's folder.
         folds: How many are trained; ``None`` for one run. Time and disk are those of all, the rest of the first.
@@ -91,7 +91,9 @@ class _Probe:
 def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport, folds: int | None = None) -> Forecast:
     """Measures a few steps of a recipe, or of its first fold, and scales them to the budget; leaves nothing behind."""
     recipe = fold_recipe(recipe, 0, folds=folds) if folds else recipe
+    began = time.monotonic()
     setup = set_up(data, recipe, run=None, report=report)
+    settled_s = time.monotonic() - began
     with tempfile.TemporaryDirectory(prefix="voxlate-forecast-") as folder:
         probe = _measure(setup, Path(folder), report)
     train, validation, test = (len(setup.cases(part)) for part in ("train", "validation", "test"))
@@ -106,7 +108,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport, folds: i
         networks=probe.networks,
         window=setup.decision.words() if setup.decision else "",
         steps=steps,
-        seconds=(train + validation) * probe.prepare_s + runs * (seconds + probe.combination_s),
+        seconds=settled_s + (train + validation) * probe.prepare_s + runs * (seconds + probe.combination_s),
         memory_bytes=_peak_memory(),
         disk_bytes=(train + validation) * probe.case_bytes + runs * states * 4 * probe.parameters,
         folds=folds,
