@@ -31,7 +31,7 @@ from voxlate.reporting.contrasted import draw_contrasted
 from voxlate.reporting.differences import FIELDS, difference_rows, difference_sections
 from voxlate.reporting.pages import Illustration, Report, write_report
 from voxlate.reporting.paired import MINUS, PairedTest, draw_differences, draw_similarity
-from voxlate.reporting.panels import Panel
+from voxlate.reporting.panels import Panel, source_windows
 from voxlate.reporting.words import metric_title, number
 from voxlate.training.variants import WITH, WITHOUT, VariantRun
 
@@ -222,12 +222,14 @@ def _panels(ablation: Ablation, case_id: str, seed: int) -> Iterator[tuple[str, 
     scores = {(run.variant, run.seed): run.scores for run in ablation.scored}
     for variant in (WITHOUT, WITH):
         run = next(run for run in ablation.runs if (run.variant, run.seed) == (variant, seed))
+        title = get_contrast(run.recipe.source[0]).title
         compared, run_scores = compare_case(ModelCandidate.load(run.folder), case), scores[variant, seed]
         yield (
             variant,
             Panel(
                 case=case_id,
-                sources={get_contrast(run.recipe.source[0]).title: compared.source},
+                sources={title: compared.source},
+                source_windows=source_windows(title, compared.source, compared.mask, unit=compared.unit),
                 prediction=compared.methods[MODEL],
                 truth=compared.truth,
                 target=get_contrast(run.recipe.target).title,

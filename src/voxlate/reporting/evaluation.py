@@ -39,11 +39,10 @@ from voxlate.reporting.caveats import seen_caveats
 from voxlate.reporting.evaluated import SHOWN, Evaluated, emptied, figures_of_training, terminal_table
 from voxlate.reporting.multi_view import compare_views, draw_views, say_views, view_names, view_section
 from voxlate.reporting.pages import Illustration, Report, write_report
-from voxlate.reporting.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.panels import Panel, draw_cases, draw_translation, source_windows
 from voxlate.reporting.profiles import draw_slice_profile
 from voxlate.reporting.segmentation import evaluate_segmentation
 from voxlate.reporting.structures import structure_section
-from voxlate.reporting.tiles import grey_window
 from voxlate.reporting.words import metric_title, number
 
 ProgressReport = Callable[[str, int, int], None]
@@ -324,7 +323,6 @@ def _panel(plan: Plan, values: dict[str, Any], scores: list[Score]) -> Panel:
     case, unit = str(values["case"]), str(values["unit"])
     i, j, k = (float(value) for value in values["spacing_mm"])
     title, source = get_contrast(plan.source[0]).title, values["source"].astype(np.float32)
-    own = {} if unit == NORMALISED else {title: grey_window(source, values["mask"])}
     return Panel(
         case=case,
         sources={title: source},
@@ -336,7 +334,7 @@ def _panel(plan: Plan, values: dict[str, Any], scores: list[Score]) -> Panel:
         mask=values["mask"],
         lesion=values["labels"] if values["labels"].any() else None,
         labelled=str(values["labelled"]),
-        source_windows=own,
+        source_windows=source_windows(title, source, values["mask"], unit=unit),
         numbers=_numbers(case, scores),
     )
 

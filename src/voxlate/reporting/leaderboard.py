@@ -29,7 +29,7 @@ from voxlate.metrics import APPEARANCE_METRICS
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.pages import Illustration, Report, write_report
-from voxlate.reporting.panels import Panel, draw_cases
+from voxlate.reporting.panels import Panel, draw_cases, source_windows
 from voxlate.reporting.words import in_order, metric_title, number, short_title
 from voxlate.training.variants import VariantRun
 
@@ -231,12 +231,13 @@ def _panels(contest: Contest, case_id: str) -> Iterator[tuple[str, Panel]]:
     for run in contest.runs:
         if run.seed != contest.runs[0].seed:
             continue
-        compared = compare_case(ModelCandidate.load(run.folder), case)
+        compared, title = compare_case(ModelCandidate.load(run.folder), case), get_contrast(run.recipe.source[0]).title
         yield (
             run.variant,
             Panel(
                 case=case_id,
-                sources={get_contrast(run.recipe.source[0]).title: compared.source},
+                sources={title: compared.source},
+                source_windows=source_windows(title, compared.source, compared.mask, unit=compared.unit),
                 prediction=compared.methods[MODEL],
                 truth=compared.truth,
                 target=get_contrast(run.recipe.target).title,

@@ -91,6 +91,11 @@ class Panel:
         return choose_slice(plane, shape=(i, j, k), mask=self.mask, lesion=self.lesion, labelled=self.labelled)
 
 
+def source_windows(title: str, source: Array, mask: Array | None, *, unit: str) -> dict[str, tiles.Window]:
+    """The grey window of a normalised source beside a target in ``unit``: its own, unless both are normalised."""
+    return {} if unit in {"", "1"} else {title: tiles.grey_window(source, mask)}
+
+
 def _unit(unit: str) -> str:
     return "normalised" if unit in {"", "1"} else unit
 
