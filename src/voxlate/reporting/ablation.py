@@ -162,6 +162,7 @@ def _illustrate(
     heading = (
         f"With: the recipe as it stands. Without: {words_of(ablation.changes)}. Seeds: {', '.join(map(str, seeds))}."
     )
+    source = "source, and " if any(score.method == "identity" for score in scores) else ""  # label maps have none
     similarity = draw_similarity(
         scores,
         {place: list(_tests(told, place)) for place in (FOREGROUND, *UNIONS)},
@@ -170,7 +171,7 @@ def _illustrate(
     )
     figures = {
         "similarity": Illustration(
-            "Similarity with the target: source, and prediction without and with",
+            f"Similarity with the target: {source}prediction without and with",
             "Figure 5 of Genc et al. 2022, paired by case; predictions are means over the seeds. SSIM in a region is "
             "the mean of the SSIM map there.",
             to_png(similarity),
