@@ -212,6 +212,30 @@ def test_the_feature_space_holds_back_as_well(
     assert "a network of the test" in (tmp_path / "out" / "report.html").read_text()
 
 
+class _Profiles:
+    """Features that know left from right: the profile of each slice along the first axis."""
+
+    name = "profiles"
+    dims = 2
+
+    def embed(self, path: Path, *, mirrored: bool = False) -> dict[str, NDArray[np.float64]]:
+        array = read_volume(path).array.astype(np.float64)
+        return {"axial": (array[::-1] if mirrored else array).mean(axis=1).T[6:-6]}
+
+
+def test_a_mirrored_copy_is_caught_by_its_features(
+    few: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "load_embedder", lambda path, contrast: _Profiles())
+    _save(few[0], "mirrored", _head(3)[::-1])
+    privacy.evaluate_privacy(*few, tmp_path / "out", features=tmp_path, report=_silent)
+    with (tmp_path / "out" / "scores.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["space"], row["rank"]) == ("feature", "1")]
+    found = next(row for row in rows if row["case"] == "mirrored")
+    assert (found["neighbour"], found["mirrored"], found["held_back"]) == ("real02", "true", "true")
+    assert float(found["distance"]) == pytest.approx(0, abs=1e-5)
+
+
 @pytest.fixture(scope="module")
 def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Cases with label maps: copies of training label maps beside new images, and one that was rendered from one."""
