@@ -236,6 +236,31 @@ def test_a_mirrored_copy_is_caught_by_its_features(
     assert float(found["distance"]) == pytest.approx(0, abs=1e-5)
 
 
+def test_copies_of_pet_are_caught(tmp_path: Path) -> None:
+    def uptake(seed: int) -> NDArray[np.float32]:  # SUV: a faint body, and hot spots of its own
+        body = _head(seed) / 130
+        hot = gaussian_filter((np.random.default_rng(seed).random(SHAPE) > 0.9985).astype(np.float32), 1)
+        return np.asarray(body + (body > 0) * 60 * hot, dtype=np.float32)
+
+    for number in range(7):
+        _save(tmp_path / "real", f"real{number}", uptake(number), "pet")
+    planted = {
+        "copy": 2 * uptake(1),
+        "deformed": _deformed(100 * uptake(2), 7).clip(0) / 250,
+        "mirrored": uptake(3)[::-1],
+    }
+    for name, image in {**planted, "new0": uptake(50), "new1": uptake(51)}.items():
+        _save(tmp_path / "synthetic", name, image, "pet")
+    privacy.evaluate_privacy(tmp_path / "synthetic", tmp_path / "real", tmp_path / "out", report=_silent)
+    assert set(_rows(tmp_path / "out" / "released.csv")) == {"new0", "new1"}
+    review = _rows(tmp_path / "out" / "review.csv")
+    assert {name: row["nearest_pixel"] for name, row in review.items()} == {
+        "copy": "real1",
+        "deformed": "real2",
+        "mirrored": "real3",
+    }
+
+
 @pytest.fixture(scope="module")
 def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Cases with label maps: copies of training label maps beside new images, and one that was rendered from one."""

@@ -137,7 +137,7 @@ def draw_label_pair(pair: LabelPair) -> Figure:
     rows = (
         _Row("Synthetic map", pair.synthetic, ours, painted(colours), structures),
         _Row("Real map", pair.real, theirs, painted(colours), structures),
-        _Row("Where they differ", "", apart, painted(marks), kinds),
+        _Row("Difference", "", apart, painted(marks), kinds),
     )
     title = f"Label maps of {pair.synthetic} and {pair.real}"
     return _sheet(rows, title=title, note=pair.note, spacing_mm=pair.spacing_mm)

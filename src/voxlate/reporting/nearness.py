@@ -93,8 +93,7 @@ def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
     )
     axes.text(strip.threshold, -0.56, "  released", ha="left", va="bottom", fontsize=canvas.SMALL)
     axes.set_xlabel(
-        f"distance to the nearest training {strip.what}: 0 a copy, 1 as near as training {strip.what}s are to each "
-        "other (median)"
+        f"distance to the nearest training {strip.what}: 0 a copy, 1 as near as these are to each other (median)"
     )
 
 
