@@ -75,18 +75,61 @@ class Space:
     def among_real(self, subjects: Sequence[str]) -> tuple[Distances, NDArray[np.bool_]]:
         """Distances ``(n, n)`` of each real image (row) to each of another subject; infinite to its own subject's."""
         names = np.asarray(subjects)
-        total = self.real.sum(axis=0, dtype=np.float64)
+        mean = self.real.mean(axis=0, dtype=np.float64).astype(np.float32)
+        real, turned = _less(self.real, mean), _less_or_none(self.real_mirrored, mean)
+        straight = _Products.of(real, real)
+        flipped = None if turned is None else _Products.of(turned, real)
         found = np.full((len(names), len(names)), np.inf)
         mirrored = np.zeros(found.shape, dtype=bool)
         for row, name in enumerate(names):
-            others = names != name
+            own, others = names == name, names != name
             if not others.any():
                 continue
-            mean = ((total - self.real[~others].sum(axis=0, dtype=np.float64)) / others.sum()).astype(np.float32)
-            turned = None if self.real_mirrored is None else _less(self.real_mirrored[row : row + 1], mean)
-            near, flipped = _nearer(_less(self.real[others], mean), _less(self.real[row : row + 1], mean), turned)
-            found[row, others], mirrored[row, others] = near[0], flipped[0]
+            found[row, others] = straight.apart(row, own)
+            if flipped is not None:
+                exchanged = flipped.apart(row, own, gallery=straight)
+                mirrored[row, others] = exchanged < found[row, others]
+                found[row, others] = np.minimum(found[row, others], exchanged)
         return found, mirrored
+
+
+@dataclass(frozen=True, eq=False)
+class _Products:
+    """Inner products of queries with a gallery of the same images, whose mean is the origin.
+
+    The mean of the images without those of one subject is then minus the sum of the subject's over the number of
+    others, so that leaving a subject out needs no vectors any more.
+
+    Attributes:
+        pairs: ``(queries, gallery)``.
+        squares: ``(queries,)``, of the queries with themselves.
+    """
+
+    pairs: Distances
+    squares: Distances
+
+    @classmethod
+    def of(cls, queries: Vectors, gallery: Vectors) -> _Products:
+        pairs = (queries @ gallery.T).astype(np.float64)
+        return cls(pairs, np.einsum("ij,ij->i", queries, queries).astype(np.float64))
+
+    def apart(self, row: int, own: NDArray[np.bool_], *, gallery: _Products | None = None) -> Distances:
+        """Distances of one query to the images of other subjects than its own.
+
+        Args:
+            row: The query.
+            own: ``(gallery,)``, its subject's images, which the mean leaves out.
+            gallery: Products of the gallery with itself, if they are not these.
+        """
+        inner = (gallery or self).pairs
+        weight = -1 / (~own).sum()
+        square = weight**2 * inner[np.ix_(own, own)].sum()
+        to_mean = weight * inner[~own][:, own].sum(axis=1)
+        query_to_mean = weight * self.pairs[row, own].sum()
+        products = self.pairs[row, ~own] - query_to_mean - to_mean + square
+        one = self.squares[row] - 2 * query_to_mean + square
+        others = (gallery or self).squares[~own] - 2 * to_mean + square
+        return _one_less_cosine(products, np.sqrt(np.maximum(one * others, 0)))
 
 
 @dataclass(frozen=True)
@@ -162,7 +205,10 @@ def _nearer(gallery: Vectors, queries: Vectors, mirrored: Vectors | None) -> tup
 
 def _apart(one: Vectors, other: Vectors) -> Distances:
     products = (one @ other.T).astype(np.float64)
-    lengths = np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)[None]
-    # An image that is the mean itself points nowhere, and is like no other.
+    return _one_less_cosine(products, np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)[None])
+
+
+def _one_less_cosine(products: Distances, lengths: Distances) -> Distances:
+    """From inner products and the products of lengths; an image that is the mean itself is like no other."""
     alike = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
     return np.asarray(np.clip(1 - alike, 0, 2))
