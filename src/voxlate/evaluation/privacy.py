@@ -189,19 +189,18 @@ def audit_privacy(
     reference, placed_real, unusable = build_reference(real, contrast=contrast, report=report)
     placed_synthetic, failed = place_voxels(synthetic, reference, report=report)
     features: dict[tuple[str, str], FeaturePair] = {}
-    if embedder is not None:
-        for role, cases, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
+    for role, cases, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
+        if embedder is not None:
             found, refused = place_features([one.case for one in cases], embedder, contrast=contrast, report=report)
             features |= {(role, case): vector for case, vector in found.items()}
             lost.extend(refused)
-        placed_real = [one for one in placed_real if ("real", one.case.id) in features]
-        placed_synthetic = [one for one in placed_synthetic if ("synthetic", one.case.id) in features]
+            _leave_out(cases, refused)
     _check_members(placed_real, members, unusable)
     labels = _label_maps(placed_real, placed_synthetic, members=members, report=report)
     if labels is not None:
         unusable.extend(labels.unusable)
         failed.extend(labels.failed)
-        placed_synthetic = [one for one in placed_synthetic if one.case.id not in dict(labels.failed)]
+        _leave_out(placed_synthetic, labels.failed)
     audited = {
         asked.space.name: _audit_space(asked, members=members, options=options)
         for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
@@ -217,12 +216,16 @@ def audit_privacy(
         strangers=strangers if labels is None else {**labels.strangers, **strangers},
         unusable=tuple(unusable),
         reference=reference,
-        placed={
-            **{("real", one.case.id): one for one in placed_real},
-            **{("synthetic", one.case.id): one for one in placed_synthetic},
-        },
+        placed={("real", one.case.id): one for one in placed_real}
+        | {("synthetic", one.case.id): one for one in placed_synthetic},
         labels=labels,
     )
+
+
+def _leave_out(placed: list[Placed], refused: Sequence[tuple[str, str]]) -> None:
+    """Takes refused cases out of the list."""
+    lost = {case for case, _ in refused}
+    placed[:] = [one for one in placed if one.case.id not in lost]
 
 
 @dataclass(frozen=True, eq=False)
