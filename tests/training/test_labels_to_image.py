@@ -122,7 +122,7 @@ def test_image_fills_the_volume_and_is_scored_where_the_patient_is(run: Path, th
 def test_real_synthetic_and_both_share_what_they_are_tested_on(run: Path, thoraces: Path, tmp_path: Path) -> None:
     recipe = parse_recipe(TINY, where="test")
     result = voxlate.compare(thoraces, recipes=[recipe], synthetic=run, out=tmp_path / "study")
-    assert [row[0] for row in result.rows] == ["intensity lookup", "both", "synthetic", "real"]
+    assert [row[0] for row in result.rows] == ["intensity lookup", "real", "synthetic", "both"]
     assert "Tested on real cases" in result.sentence
     splits = {}
     for name in ("real", "synthetic", "both"):

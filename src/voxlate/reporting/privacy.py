@@ -245,8 +245,9 @@ def _review_page(audit: Audit, inputs: _Inputs, held_back: list[Case], *, facts:
     count = len(held_back)
     more = f" The {MOST_PAIRS} nearest are shown; review.csv names all." if count > MOST_PAIRS else ""
     verdict = (
-        f"{count} synthetic {'image waits' if count == 1 else 'images wait'} for an expert: does it show the same "
-        f"person as the real image beside it? If not, it may be released by hand.{more}"
+        f"{count} synthetic {'image waits' if count == 1 else 'images wait'} for an expert: "
+        f"does {'it' if count == 1 else 'each'} show the same person as the real image beside it? "
+        f"{'If not, it' if count == 1 else 'Those that do not'} may be released by hand.{more}"
     )
     return render_page(
         "privacy.html.j2",
