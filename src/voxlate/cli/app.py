@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,6 +60,11 @@ def print_rows(title: str, fields: Any, rows: Any, *, parted: bool = False) -> N
     from voxlate.terminal import print_table
 
     print_table(console(), title, fields, rows, parted=parted)
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """Values as JSON on standard output."""
+    sys.stdout.write(json.dumps(values, indent=1) + "\n")
 
 
 def plain(value: Any) -> str:  # noqa: ANN401
