@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from voxlate.evaluation.fidelity import LESION, label_regions, score_case, score
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import MASKED_METRICS, tissue_regions
 
+logger = logging.getLogger(__name__)
 Failed = tuple[str, str]
 T = TypeVar("T")
 
@@ -55,15 +57,15 @@ def score_each(
 
     Args:
         cases: What is looked at.
-        find: From a case to what is scored; may refuse it.
+        find: From a case to what is scored; may refuse it, or fail.
         score: From that to its scores.
         report: Called with the number of finished cases.
 
     Returns:
-        The scores, and the cases that were refused, each with its reason.
+        The scores, and the cases in which nothing was found, each with its reason.
 
     Raises:
-        CohortError: If every case was refused.
+        CohortError: If that is every case.
     """
     scores: list[Score] = []
     failed: list[Failed] = []
@@ -72,6 +74,9 @@ def score_each(
             found = find(case)
         except VoxlateError as error:
             failed.append((case.id, str(error)))
+        except Exception as error:  # whatever a file or a segmenter makes a library do
+            logger.warning("case %s failed unexpectedly", case.id, exc_info=True)
+            failed.append((case.id, f"{type(error).__name__}: {error}"))
         else:
             scores += score(found)
         report("evaluate", number, len(cases))
