@@ -7,7 +7,7 @@ of a network's features; held-out real images are asked the same, which tells ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -21,9 +21,9 @@ from voxlate.evaluation.embedding import Embedder
 from voxlate.evaluation.membership import Membership, infer_membership
 from voxlate.evaluation.neighbours import SHARE, Neighbour, Space, Threshold, nearest_of, set_threshold
 from voxlate.evaluation.placing import Placed, Reference, build_reference, place_features, place_voxels
+from voxlate.progress import ProgressReport
 
 Role = Literal["synthetic", "member", "held-out"]
-ProgressReport = Callable[[str, int, int], None]
 FEWEST_MEMBERS = 4
 NEAREST = 3
 PIXEL, FEATURE = "pixel", "feature"

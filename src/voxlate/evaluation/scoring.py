@@ -16,6 +16,7 @@ from voxlate.evaluation.comparison import Comparison, compare
 from voxlate.evaluation.fidelity import LESION, label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import MASKED_METRICS, tissue_regions
+from voxlate.progress import ProgressReport
 
 logger = logging.getLogger(__name__)
 Failed = tuple[str, str]
@@ -27,7 +28,7 @@ def score_cases(
     cases: Sequence[Case],
     *,
     score: Callable[[Comparison], list[Score]],
-    report: Callable[[str, int, int], None],
+    report: ProgressReport,
 ) -> tuple[list[Score], list[Failed]]:
     """Predicts, compares and scores; a case that is refused does not stop the others.
 
@@ -51,7 +52,7 @@ def score_each(
     *,
     find: Callable[[Case], T],
     score: Callable[[T], list[Score]],
-    report: Callable[[str, int, int], None],
+    report: ProgressReport,
 ) -> tuple[list[Score], list[Failed]]:
     """Scores what is found in each case; a case in which it cannot be found does not stop the others.
 

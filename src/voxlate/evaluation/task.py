@@ -31,6 +31,7 @@ from voxlate.inference.translate import translate_file
 from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
+from voxlate.progress import ProgressReport
 from voxlate.volume import Grid
 
 Array = NDArray[Any]
@@ -203,7 +204,7 @@ def score_task(
     cases: Sequence[Case],
     *,
     keep: Callable[[Attempt], None],
-    report: Callable[[str, int, int], None],
+    report: ProgressReport,
 ) -> tuple[list[Score], list[Failed]]:
     """Attempts and scores every case; one that fails is named with its reason and the others go on.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
 from voxlate.io.lock import hold
 from voxlate.metrics.distribution import NEIGHBOURS, PLAIN_FROM, SET_METRICS
+from voxlate.progress import ProgressReport
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import seen_caveats
 from voxlate.reporting.distribution_figures import draw_distances, draw_features
@@ -35,7 +36,6 @@ from voxlate.reporting.pages import Illustration, Report, embed, render_page
 from voxlate.reporting.tables import Cell, Column, Row, Table
 from voxlate.reporting.words import number, p_value
 
-ProgressReport = Callable[[str, int, int], None]
 Summary = Mapping[str, Any]
 FEW_CASES = 20
 _ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}

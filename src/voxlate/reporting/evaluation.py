@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from voxlate.io.lock import hold
 from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS, slice_errors
 from voxlate.metrics.hounsfield import TISSUES
 from voxlate.preprocess.plan import Plan
+from voxlate.progress import ProgressReport
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import seen_caveats
@@ -45,7 +46,6 @@ from voxlate.reporting.segmentation import evaluate_segmentation
 from voxlate.reporting.tiles import grey_window
 from voxlate.reporting.words import metric_title, number
 
-ProgressReport = Callable[[str, int, int], None]
 SHOWN = ("mae", "psnr", "ssim")
 ASPECTS = ("fidelity", "dose")
 """What an evaluation can look at; fidelity is always scored."""

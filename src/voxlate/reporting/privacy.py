@@ -6,7 +6,6 @@ confidential as the real data; ``review`` holds the synthetic images that wait a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from voxlate.evaluation.release import RELEASED, REVIEW, SUMMARY, check_apart, c
 from voxlate.evaluation.tables import write_summary
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
 from voxlate.io.lock import hold
+from voxlate.progress import ProgressReport
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.evaluated import Evaluated
 from voxlate.reporting.lookalikes import LookAlike, draw_look_alike
@@ -45,7 +45,6 @@ from voxlate.reporting.privacy_tables import (
     warnings,
 )
 
-ProgressReport = Callable[[str, int, int], None]
 MOST_PAIRS = 60
 REVIEW_PAGE = "review.html"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from voxlate.inference.model import MODEL
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
 from voxlate.io.lock import hold
 from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
+from voxlate.progress import ProgressReport
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import caveats, seen_caveats
 from voxlate.reporting.class_plots import draw_classes, draw_volumes
@@ -36,7 +37,6 @@ from voxlate.reporting.segmentation_tables import class_sections
 from voxlate.reporting.tables import comparison_tables
 from voxlate.reporting.words import interval_words, meaning, metric_title, number, short_title
 
-ProgressReport = Callable[[str, int, int], None]
 Summary = Mapping[str, Any]
 _IN_TERMINAL = (
     "dice",

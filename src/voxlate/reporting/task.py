@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from voxlate.evaluation.usefulness import WEAK, Subject, judge_task, summarise_t
 from voxlate.evaluation.verdict import find_row
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
 from voxlate.io.lock import hold
+from voxlate.progress import ProgressReport
 from voxlate.reporting.attempts import AttemptSlice, draw_attempts, take_slice
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import caveats
@@ -35,7 +36,6 @@ from voxlate.reporting.tables import score_tables
 from voxlate.reporting.task_tables import arm_tables, arm_titles, pair_tables
 from voxlate.reporting.words import interval_words, meaning, metric_title, number
 
-ProgressReport = Callable[[str, int, int], None]
 WORST = 3
 NAMED = 8
 _IN_TERMINAL = ("dice", "hd95", "recall", "precision", "detection_f1")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from voxlate.verbs.progress import ProgressReport, silent
+from voxlate.progress import ProgressReport, silent
 
 
 @dataclass(frozen=True)

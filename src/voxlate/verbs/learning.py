@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from voxlate.config import Recipe, load_recipe
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_listed
-from voxlate.verbs.progress import ProgressReport, silent
+from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.runs import draw_run, watch_run
 
 logger = logging.getLogger(__name__)

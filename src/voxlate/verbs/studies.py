@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from voxlate.config import Recipe, recipe_names
 from voxlate.errors import UsageError
+from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.learning import resolve_recipe
-from voxlate.verbs.progress import ProgressReport, silent
 from voxlate.verbs.runs import watch_run
 
 if TYPE_CHECKING:
