@@ -32,8 +32,8 @@ def test_table_has_a_line_per_method_the_baselines_first(compared: Compared) -> 
     assert [row[0] for row in compared.rows] == [
         "identity",
         "intensity lookup",
-        "regression-unet",
         "avula2020-t1-to-t2",
+        "regression-unet",
     ]
     assert compared.fields[:2] == ("method", "MAE")
     assert compared.fields[-1] == "seconds per volume"

@@ -211,6 +211,9 @@ class Training(StrictModel):
     )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints")
     monitor: str = Field("mae", description="validation metric that chooses the best checkpoint")
+    keep: Literal["best", "last"] = Field(
+        "best", description="weights of the bundle: of the best validation, or of the last one, whatever it scored"
+    )
     combination_steps: int = Field(
         400, ge=1, description="steps that fit the combination of several views, if it learns"
     )

@@ -42,7 +42,7 @@ def make_runs(cases: int = 6) -> list[ScoredRun]:
 
 def told(runs: list[ScoredRun]) -> dict[str, Any]:
     return {
-        **summarise(mean_over_seeds(runs)),
+        **summarise(mean_over_seeds(runs[::-1])),
         "seeds": list(SEEDS),
         "comparisons": compare_variants(runs, "with", "without"),
     }
@@ -69,7 +69,7 @@ def row_of(runs: list[ScoredRun], metric: str, region: str = "lesion") -> dict[s
 def test_similarity_has_a_plot_per_region_with_source_without_and_with() -> None:
     runs = make_runs()
     tests = {"lesion": [PairedTest("with - without", row_of(runs, "ssim"), "crossed_interval")]}
-    figure = draw_similarity(mean_over_seeds(runs), tests, names=NAMES, heading="Without: loss.lesion_mask=0")
+    figure = draw_similarity(mean_over_seeds(runs[::-1]), tests, names=NAMES, heading="Without: loss.lesion_mask=0")
     assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["Whole brain", "Lesion"]
     labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
     assert labels == ["source\nn = 6", "prediction,\nwithout\nn = 6", "prediction,\nwith\nn = 6"]
@@ -82,7 +82,7 @@ def test_similarity_has_a_plot_per_region_with_source_without_and_with() -> None
 
 
 def test_similarity_without_lesions_has_one_plot() -> None:
-    scores = [score for score in mean_over_seeds(make_runs()) if score.region == "foreground"]
+    scores = [score for score in mean_over_seeds(make_runs()[::-1]) if score.region == "foreground"]
     assert len(draw_similarity(scores, {}, names=NAMES).axes) == 1
     with pytest.raises(UsageError, match="none of ssim"):
         draw_similarity([score for score in scores if score.metric == "mae"], {}, names=NAMES)
@@ -92,7 +92,7 @@ def test_differences_show_every_seed_and_all_of_them() -> None:
     runs = make_runs()
     by_case = differences(runs, "with", "without", region="lesion", metric="mae")
     values = {f"seed {seed}": by_case[seed] for seed in SEEDS} | {"all seeds": by_case[1]}
-    figure = draw_differences(mean_over_seeds(runs), row_of(runs, "mae"), values, heading="Without: x")
+    figure = draw_differences(mean_over_seeds(runs[::-1]), row_of(runs, "mae"), values, heading="Without: x")
     labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
     minus = "\N{MINUS SIGN}"
     assert labels == [
@@ -106,7 +106,7 @@ def test_one_seed_and_one_case_can_be_drawn() -> None:
     runs = [ScoredRun(run.variant, run.seed, run.scores) for run in make_runs(cases=1) if run.seed == 0]
     by_case = differences(runs, "with", "without", region="lesion", metric="mae")
     values = {"seed 0": by_case[0], "all seeds": by_case[0]}
-    assert fits(draw_differences(mean_over_seeds(runs), row_of(runs, "mae"), values))
+    assert fits(draw_differences(mean_over_seeds(runs[::-1]), row_of(runs, "mae"), values))
 
 
 def test_a_case_is_shown_as_both_variants_predict_it_with_the_lesion_enlarged() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import math
 from pathlib import Path
@@ -59,7 +60,7 @@ def rows(
         assert all(digest in line[-1] for line in done.rows), "the network beside every value in the terminal"
         page = done.page.read_text()
         assert page.count(digest) > 4
-        assert done.sentence in page.replace("&#39;", "'")
+        assert done.sentence in html.unescape(page).replace("\N{NO-BREAK SPACE}", " ")
         with (out / "scores.csv").open() as file:
             scores = list(csv.DictReader(file))
         assert {(s["case"], s["region"], s["method"]) for s in scores} == {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.training.toys import Toy, make_job
+from tests.training.toys import Toy, make_job, score
 from voxlate.config import Training
 from voxlate.errors import StoppedError, TrainingError
 from voxlate.training import loop
@@ -87,6 +88,18 @@ def test_patience_stops_early(tmp_path: Path) -> None:
     state = run_toy(tmp_path, make_job(steps=1000, learning_rate=1e-12, patience=2, ema=None))
     assert state.progress.step < 1000
     assert state.progress.stale == 2
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("best", 3), ("last", 9)])
+def test_the_best_or_the_last_weights_are_kept(tmp_path: Path, keep: str, kept: int) -> None:
+    values = iter([0.5, 0.9, 0.7])
+    job = make_job(steps=9, validate_every=3, keep=keep)
+    job = replace(job, validate=lambda method: replace(score(method), metrics={"mae": next(values)}))
+    state = run_toy(tmp_path, job)
+    best = load_checkpoint(tmp_path / "checkpoints" / BEST)
+    assert best is not None
+    assert best["step"] == kept
+    assert (state.progress.best_step, state.progress.stale) == (3, 2), "patience asks for better values all the same"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])

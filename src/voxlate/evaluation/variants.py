@@ -101,14 +101,14 @@ def mean_over_seeds(runs: Sequence[ScoredRun], *, views: bool = False) -> list[S
     """One score per case, region and metric: of each variant the mean over its seeds, of each baseline its own.
 
     A value that is not available in one run is not available at all, so that all means are over the same seeds.
-    Baselines come first, then the variants, the last one first: what was taken away reads before what stands.
+    Baselines come first, then the variants as their runs come.
 
     Args:
         runs: The scored runs.
         views: Whether the views of a variant that has several are methods of their own, ``<variant>, axial`` say.
     """
     merged = [score for score in runs[0].scores if score.method in BASELINES]
-    for variant in reversed(list(dict.fromkeys(run.variant for run in runs))):
+    for variant in dict.fromkeys(run.variant for run in runs):
         mine = [run for run in runs if run.variant == variant]
         others = [score.method for score in mine[0].scores if score.method not in {*BASELINES, MODEL}]
         for method in dict.fromkeys([*(others if views else []), MODEL]):

@@ -88,7 +88,7 @@ def write_ablation(ablation: Ablation, out: Path) -> Ablated:
     Raises:
         WriteError: If a file could not be written.
     """
-    scores = mean_over_seeds(ablation.scored)
+    scores = mean_over_seeds(ablation.scored[::-1])  # what was taken away reads before what stands
     summary = summarise(scores)
     comparisons = compare_variants(ablation.scored, WITH, WITHOUT)
     verdict = judge_ablation(comparisons, summary, changes=ablation.changes)

@@ -15,6 +15,7 @@ from voxlate.reporting import canvas
 from voxlate.reporting.words import arrow, direction, in_order, metric_title, number
 
 FEWEST_FOR_A_BOX = 5
+_PLACES = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}  # among the series of the canvas
 
 
 Scores = dict[str, dict[str, float]]  # method -> case -> value
@@ -64,7 +65,9 @@ def draw_box_plots(
 def legend(plots: Sequence[Scores]) -> str:
     """What the shapes of these plots mean, in words."""
     few = max(len(cases) for values in plots for cases in values.values()) < FEWEST_FOR_A_BOX
-    shapes = "Line: median; too few cases for a box." if few else "Box: quartiles and median; whiskers: all cases."
+    shapes = (
+        "Line: median; too few cases for a box." if few else "Box: quartiles, median (number); whiskers: all cases."
+    )
     return f"A point is a case; a thin line joins the same case. {shapes}"
 
 
@@ -82,13 +85,14 @@ def draw_boxes(
         names: What to write under a box in place of the method's name.
     """
     _draw_pairs(axes, values)
+    looks = _looks(values)
     for place, (method, cases) in enumerate(values.items()):
-        _draw_method(axes, list(cases.values()), place=place, method=method, metric=metric)
+        _draw_method(axes, list(cases.values()), place=place, look=looks[method], metric=metric)
     titles = {method: (names or {}).get(method) or canvas.legible(method, longest=16) for method in values}
     labels = [f"{titles[method]}\nn = {len(cases)}" for method, cases in values.items()]
     axes.set_xticks(range(len(values)), labels)
-    axes.set_xlim(-0.55, len(values) - 0.3)
-    axes.margins(y=0.08)
+    axes.set_xlim(-0.55, len(values) - 0.45)
+    axes.margins(y=0.12)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=True, axis="y")
     axes.set_title(f"{title or metric_title(metric, unit=unit)}\n", loc="left")
@@ -103,8 +107,8 @@ def _draw_pairs(axes: Axes, values: Scores) -> None:
         axes.plot(x, y, color=canvas.GREY, linewidth=0.5, alpha=0.55, zorder=1)
 
 
-def _draw_method(axes: Axes, values: list[float], *, place: int, method: str, metric: str) -> None:
-    colour, marker = _look(method, place)
+def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str, str], metric: str) -> None:
+    colour, marker = look
     middle = float(np.median(values))
     if len(values) >= FEWEST_FOR_A_BOX:
         drawn = axes.boxplot(
@@ -128,16 +132,20 @@ def _draw_method(axes: Axes, values: list[float], *, place: int, method: str, me
     )
     axes.annotate(
         number(middle, metric=metric),
-        (place + 0.24, middle),
-        xytext=(1.5, 0),
+        (place, max(values)),
+        xytext=(0, 3),
         textcoords="offset points",
-        va="center",
+        ha="center",
+        va="bottom",
         fontsize=canvas.SMALL,
         fontweight="bold",
         path_effects=[withStroke(linewidth=1.6, foreground=canvas.PAPER)],
     )
 
 
-def _look(method: str, place: int) -> tuple[str, str]:
-    series = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}.get(method, place % len(canvas.SERIES))
-    return canvas.SERIES[series][0], canvas.SERIES[series][1]
+def _looks(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each method: those without a place of their own keep theirs where a baseline is missing."""
+    methods = list(methods)
+    others = [method for method in methods if method not in _PLACES]
+    places = _PLACES | {method: (2 + place) % len(canvas.SERIES) for place, method in enumerate(others)}
+    return {method: canvas.SERIES[places[method]][:2] for method in methods}

@@ -8,18 +8,20 @@ and files come from outside.
 from __future__ import annotations
 
 import base64
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from PIL import Image
 
 from voxlate._version import __version__
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
+from voxlate.reporting import canvas
 from voxlate.reporting.caveats import caveats
 from voxlate.reporting.tables import Table, comparison_tables, ct_tables, score_tables, slice_tables
 from voxlate.reporting.words import meaning, metric_title
@@ -148,7 +150,10 @@ def embed(illustration: Illustration) -> dict[str, object]:
         raise UsageError(
             "a PNG file", came=repr(png[:8]), where=illustration.title, remedy="Draw it with voxlate.reporting.to_png."
         )
-    width, height = struct.unpack(">II", png[16:24])
+    with Image.open(BytesIO(png)) as picture:
+        width, height = picture.size
+        dots_per_inch = picture.info.get("dpi", (canvas.DPI,))[0]
+    drawn_mm = width * canvas.MM_PER_INCH / dots_per_inch
     return {
         "title": illustration.title,
         "caption": illustration.caption,
@@ -156,6 +161,7 @@ def embed(illustration: Illustration) -> dict[str, object]:
         "data": base64.b64encode(png).decode("ascii"),
         "width": width,
         "height": height,
+        "percent": min(100, round(100 * drawn_mm / canvas.PAGE_WIDTH_MM)),
     }
 
 

@@ -52,10 +52,11 @@ def write_segmentations(contest: Contest, out: Path) -> Compared:
     seconds = {run.variant: seconds_per_volume(run, contest.cases[0]) for run in contest.runs if run.seed == first}
     silent = _silent(scores, classes, variants)
     judge = judge_substitution if contest.substitutes else _verdict
-    verdict = judge(summary, variants, region=whole(classes), silent=silent)
+    verdict = judge(summary, variants, region=whole(classes))
+    answer = " ".join([verdict, *silent])
     write_scores(scores, out / "scores.csv")
     write_scores_by_seed(by_seed(contest.scored), out / "runs.csv")
-    write_summary({"verdict": verdict, "seconds_per_volume": seconds, **summary}, out / "summary.json")
+    write_summary({"verdict": answer, "seconds_per_volume": seconds, **summary}, out / "summary.json")
     figures = dict(_illustrate(contest, scores, classes))
     (out / "figures").mkdir(exist_ok=True)
     for name, illustration in figures.items():
@@ -64,7 +65,7 @@ def write_segmentations(contest: Contest, out: Path) -> Compared:
     told = [*silent, *(f"{case} could not be scored: {reason}" for case, reason in contest.failed)]
     write_text(page, _page(contest, summary, verdict=verdict, warnings=told, figures=list(figures.values())))
     fields, rows = segmentation_leaderboard(summary, classes, seconds=seconds)
-    return Compared(verdict, page, fields, rows, list(contest.failed))
+    return Compared(answer, page, fields, rows, list(contest.failed))
 
 
 def segmentation_leaderboard(
@@ -92,8 +93,8 @@ def _silent(scores: Sequence[Score], classes: Classes, variants: Sequence[str]) 
     ]
 
 
-def _verdict(summary: Summary, variants: Sequence[str], *, region: str, silent: Sequence[str]) -> str:
-    """Which recipe has the highest Dice, whether it beats intensity alone, and who finds nothing."""
+def _verdict(summary: Summary, variants: Sequence[str], *, region: str) -> str:
+    """Which recipe has the highest Dice, and whether it beats intensity alone."""
     means = {name: find_row(summary, method=name, metric="dice", region=region) for name in variants}
     known = {name: row["mean"] for name, row in means.items() if row is not None and row["mean"] is not None}
     if not known:
@@ -103,17 +104,16 @@ def _verdict(summary: Summary, variants: Sequence[str], *, region: str, silent: 
     beating = sum(verdict.beats for verdict in verdicts.values())
     told = verdicts[best].sentence.removeprefix("The ")
     count = f"{beating} of {len(known)} recipes beat intensity lookup."
-    return " ".join([f"Of {len(known)} recipes {best} has the highest Dice of {region}.", told, count, *silent])
+    return f"Of {len(known)} recipes {best} has the highest Dice of {region}. {told} {count}"
 
 
-def judge_substitution(summary: Summary, variants: Sequence[str], *, region: str, silent: Sequence[str]) -> str:
+def judge_substitution(summary: Summary, variants: Sequence[str], *, region: str) -> str:
     """What a recipe learns from synthetic images, in the place of real ones and beside them.
 
     Args:
         summary: Of the scores on the real held-out cases.
         variants: ``real``, ``synthetic``, ``both``.
         region: By whose mean Dice is judged.
-        silent: Who finds nothing.
     """
     means: dict[str, float] = {}
     for name in variants:
@@ -121,15 +121,14 @@ def judge_substitution(summary: Summary, variants: Sequence[str], *, region: str
         if row is not None and row["mean"] is not None:
             means[name] = float(row["mean"])
     if set(means) != {REAL, SYNTHETIC, BOTH}:
-        return " ".join(["Nothing can be said: a variant has no Dice.", *silent])
+        return "Nothing can be said: a variant has no Dice."
     real, synthetic, both = (number(means[name], metric="dice") for name in (REAL, SYNTHETIC, BOTH))
     share = f", {means[SYNTHETIC] / means[REAL]:.2f} of that of real ones" if means[REAL] > 0 else ""
     gain = number(means[BOTH] - means[REAL], metric="dice", signed=True)
-    told = (
+    return (
         f"Tested on real cases, training on synthetic images gives a mean Dice of {region} of {synthetic}{share} "
         f"({real}); both together give {both} ({gain}). Each was trained for the same number of steps."
     )
-    return " ".join([told, *silent])
 
 
 def _illustrate(contest: Contest, scores: Sequence[Score], classes: Classes) -> Iterator[tuple[str, Illustration]]:

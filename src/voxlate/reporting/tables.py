@@ -7,7 +7,8 @@ number of cases behind it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
@@ -25,6 +26,7 @@ from voxlate.reporting.words import (
 
 Summary = Mapping[str, Any]
 SummaryRow = Mapping[str, Any]
+MOST_COLUMNS = 6
 _OF_CT = frozenset({*CT_METRICS, *PATH_METRICS, *DOSE_METRICS})
 
 
@@ -64,6 +66,19 @@ class Table:
     head: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    def parts(self) -> list[Table]:
+        """The table as tables of about as many columns each, at most ``MOST_COLUMNS``, as a page is wide."""
+        count = max(1, -(-len(self.columns) // MOST_COLUMNS))
+        cuts = [len(self.columns) * part // count for part in range(count + 1)]
+        return [
+            replace(
+                self,
+                columns=self.columns[start:stop],
+                rows=tuple(replace(row, cells=row.cells[start:stop]) for row in self.rows),
+            )
+            for start, stop in pairwise(cuts)
+        ]
 
 
 def score_tables(summary: Summary) -> list[Table]:

@@ -152,9 +152,11 @@ class FigureDrawer:
 
 
 def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
-    """The step whose weights were kept, by the metric that the recipe monitors."""
+    """The step whose weights were kept: the last one validated, or the best by the metric that the recipe monitors."""
     name = recipe.training.monitor
     values = [(row["validation"].get(name), row["step"]) for row in rows if "validation" in row]
+    if recipe.training.keep == "last" and values:
+        return int(values[-1][1])
     available = [(value, step) for value, step in values if value is not None]
     if not available:
         return None

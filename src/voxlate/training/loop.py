@@ -167,8 +167,10 @@ def _validate(state: RunState, run: RunFolder, job: Job) -> None:
     value = validation.metrics.get(job.training.monitor, math.nan)
     value = value if job.lower_is_better else -value
     progress.stale += 1
-    if value < progress.best:
+    better = value < progress.best
+    if better:
         progress.best, progress.best_step, progress.stale = value, progress.step, 0
+    if better or job.training.keep == "last":
         state.save_best(run.checkpoints, validation.metrics)
     for observer in job.observers:
         observer.validated(progress.step, validation)
