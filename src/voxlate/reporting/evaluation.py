@@ -28,7 +28,7 @@ from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.tomography import score_ct, score_dose
 from voxlate.evaluation.verdict import judge
 from voxlate.inference.model import MODEL
-from voxlate.io.atomic import check_writable, remove_stale, write_bytes
+from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS, slice_errors
 from voxlate.metrics.hounsfield import TISSUES
@@ -39,7 +39,7 @@ from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import seen_caveats
 from voxlate.reporting.evaluated import Evaluated, emptied, figures_of_training
 from voxlate.reporting.multi_view import compare_views, draw_views, say_views, view_names, view_section
-from voxlate.reporting.pages import Illustration, Report, write_report
+from voxlate.reporting.pages import Illustration, Report, write_figures, write_report
 from voxlate.reporting.panels import Panel, draw_cases, draw_translation
 from voxlate.reporting.profiles import draw_slice_profile
 from voxlate.reporting.segmentation import evaluate_segmentation
@@ -181,10 +181,7 @@ def _write(
         sentence = f"{sentence} {say_views(views)}"
     write_scores(scores, out / "scores.csv")
     write_summary(summary if views is None else {**summary, "views": views["rows"]}, out / "summary.json")
-    figures = out / "figures"
-    figures.mkdir(exist_ok=True)
-    for name, illustration in illustrations.items():
-        write_bytes(figures / f"{name}.png", illustration.png)
+    write_figures(illustrations, out)
     plan = candidate.plan
     title = f"{', '.join(get_contrast(name).title for name in plan.source)} to {get_contrast(plan.target).title}"
     page = write_report(
