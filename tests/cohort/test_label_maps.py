@@ -9,7 +9,8 @@ import pytest
 
 from tests.cohort.scans import touch, write
 from voxlate.cohort import Case, index_cohort
-from voxlate.cohort.label_maps import group_labels, label_names
+from voxlate.cohort.label_maps import group_labels
+from voxlate.cohort.labelling import labelling_of
 from voxlate.errors import CohortError, UsageError
 
 LABELS = np.array([0, 1, 2, 4], dtype=np.uint8).reshape(1, 2, 2)
@@ -69,9 +70,9 @@ def test_an_image_that_was_taken_for_a_label_map_is_no_set_of_classes(tmp_path: 
 
 
 def test_names_are_those_of_the_convention_or_counted(tmp_path: Path) -> None:
-    assert label_names([case("a", tmp_path, LABELS // 4)]) == {}
-    assert label_names([case("b", tmp_path, LABELS)]) == {1: "label 1", 2: "label 2", 4: "label 4"}
-    brats = label_names([case("c", tmp_path, LABELS, label_convention="brats2015")])
+    assert labelling_of([case("a", tmp_path, LABELS // 4)]).names == {}
+    assert labelling_of([case("b", tmp_path, LABELS)]).names == {1: "label 1", 2: "label 2", 4: "label 4"}
+    brats = labelling_of([case("c", tmp_path, LABELS, label_convention="brats2015")]).names
     assert brats[3] == "tumour without enhancement"
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.cohort.scans import touch, write
 from voxlate.cohort import index_cohort, preflight
 from voxlate.cohort.conventions import LABEL_NAMES
-from voxlate.cohort.label_maps import group_labels, label_names
+from voxlate.cohort.label_maps import group_labels
+from voxlate.cohort.labelling import labelling_of
 from voxlate.errors import CohortError
 
 VALUES = list(LABEL_NAMES["mmwhs"])
@@ -47,7 +48,7 @@ def test_ct_and_mr_are_cases_of_different_subjects(tmp_path: Path) -> None:
 def test_values_have_the_names_of_the_structures(tmp_path: Path) -> None:
     _pair(tmp_path, "ct_train_1001", strays=0)
     cases = index_cohort(tmp_path).cases
-    assert label_names(cases)[420] == "left atrium"
+    assert labelling_of(cases).names[420] == "left atrium"
     assert group_labels("each", cases, "labels") == {name: (value,) for value, name in LABEL_NAMES["mmwhs"].items()}
 
 

@@ -28,6 +28,14 @@ def theirs() -> Values:
     return 0.07 + rng.normal(0, 0.01, (1, 6)) + rng.normal(0, 0.0005, (3, 6))
 
 
+def test_anatomy_is_asked_about_only_where_the_mask_was_meant_to_help(theirs: Values) -> None:
+    masked = judged(theirs - 0.01, theirs, region="labels")
+    assert masked.region == "labels"
+    assert "the MAE in the labelled structures is lower than without" in masked.sentence
+    other = judged(theirs - 0.01, theirs, region="labels", **{"loss.l1": 0})
+    assert other.region == "foreground"
+
+
 def test_a_clear_gain_is_said_with_its_interval(theirs: Values) -> None:
     noise = np.random.default_rng(1).normal(0, 0.001, theirs.shape)
     verdict = judged(theirs - 0.01 + noise, theirs)

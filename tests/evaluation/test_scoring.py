@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
+from voxlate.cohort.labelling import Labelling
 from voxlate.evaluation.comparison import Comparison
 from voxlate.evaluation.scoring import score_masked_images, score_volumes
 
@@ -48,7 +49,7 @@ def test_masked_ssim_flatters(comparison: Comparison) -> None:
     masked = {score.method: score.value for score in score_masked_images(comparison)}
     honest = {
         score.method: score.value
-        for score in score_volumes(comparison, {2: "oedema"})
+        for score in score_volumes(comparison, Labelling({2: "oedema"}))
         if (score.region, score.metric) == ("lesion", "ssim")
     }
     assert honest["identity"] < 0.6

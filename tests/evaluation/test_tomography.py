@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from voxlate.cohort.labelling import Labelling
 from voxlate.evaluation.comparison import Comparison
 from voxlate.evaluation.density import Calibration
 from voxlate.evaluation.scores import Score, find_metric
@@ -73,7 +74,7 @@ def test_a_tenth_more_density_is_a_tenth_more_path(comparison: Comparison) -> No
 
 
 def test_air_bone_and_soft_tissue_are_regions_of_the_true_ct(comparison: Comparison) -> None:
-    scores = _by_key(score_volumes(comparison, {}))
+    scores = _by_key(score_volumes(comparison, Labelling({})))
     regions = list(dict.fromkeys(region for _, region, _ in scores))
     assert regions == ["foreground", "lesion", "air", "soft tissue", "bone"]
     assert {metric for _, region, metric in scores if region == "bone"} == set(METRICS)
@@ -106,7 +107,7 @@ def test_mr_has_none_of_it(comparison: Comparison) -> None:
     mr = replace(comparison, unit="1", data_range=1.0)
     assert score_ct(mr) == []
     assert score_dose(mr) == []
-    assert {score.region for score in score_volumes(mr, {})} == {"foreground", "lesion"}
+    assert {score.region for score in score_volumes(mr, Labelling({}))} == {"foreground", "lesion"}
 
 
 def test_every_method_has_every_gamma_pass_rate(comparison: Comparison) -> None:

@@ -70,7 +70,7 @@ def test_similarity_has_a_plot_per_region_with_source_without_and_with() -> None
     runs = make_runs()
     tests = {"lesion": [PairedTest("with - without", row_of(runs, "ssim"), "crossed_interval")]}
     figure = draw_similarity(mean_over_seeds(runs[::-1]), tests, names=NAMES, heading="Without: loss.lesion_mask=0")
-    assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["Whole brain", "Lesion"]
+    assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["Foreground", "Lesion"]
     labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
     assert labels == ["source\nn = 6", "prediction,\nwithout\nn = 6", "prediction,\nwith\nn = 6"]
     pairs = [line for line in figure.axes[1].lines if line.get_xdata().tolist() == [0, 1, 2]]

@@ -159,6 +159,11 @@ def test_what_is_not_available_is_counted() -> None:
     assert score_tables(nothing)[0].rows[0].cells[0].value == "n/a"
 
 
+def test_one_metric_that_is_undefined_does_not_take_the_region_away() -> None:
+    constant = tuple(Score(f"case_{n:03}", "lesion", "lookup", "ncc", math.nan, "1") for n in range(20))
+    assert caveats(summary(20, more=constant)) == []
+
+
 def test_a_region_without_bone_is_scored_nevertheless() -> None:
     found = summary(20, more=(Score("case_000", "foreground", "model", "bone_dice", math.nan, "1"),))
     assert any(row["metric"] == "bone_dice" and row["n_not_available"] for row in found["rows"])

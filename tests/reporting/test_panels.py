@@ -13,7 +13,8 @@ from tests.reporting.samples import LESION, MASK, SHAPE, count_colours, panel, p
 from voxlate.errors import UsageError
 from voxlate.reporting import tiles
 from voxlate.reporting.canvas import legible, to_png
-from voxlate.reporting.panels import draw_cases, draw_translation
+from voxlate.reporting.panels import draw_cases, draw_translation, source_windows
+from voxlate.reporting.tiles import grey_window
 
 
 def words(figure: Figure) -> str:
@@ -113,6 +114,21 @@ def test_every_plane_has_its_row_and_its_letters() -> None:
 def test_numbers_name_and_rule_stand_on_the_figure() -> None:
     text = words(draw_translation(panel()))
     assert all(part in text for part in ("foreground: MAE 12.3 a.u.", "case_001", "largest lesion area", "a.u."))
+
+
+def test_labels_of_anatomy_are_not_called_lesions() -> None:
+    text = " ".join(words(draw_translation(panel(labelled="labels"))).split())
+    assert "largest area of labelled structures" in text
+    assert "The line encloses the labelled structures" in text
+    assert "lesion" not in text
+    assert "The line encloses the lesion" in " ".join(words(draw_translation(panel())).split())
+
+
+def test_a_normalised_source_beside_a_target_with_a_unit_has_a_window_of_its_own() -> None:
+    shown = panel()
+    [(title, source)] = shown.sources.items()
+    assert source_windows(title, source, shown.mask, unit="1") == {}
+    assert source_windows(title, source, shown.mask, unit="HU") == {title: grey_window(source, shown.mask)}
 
 
 def test_the_figure_is_no_blank_and_its_bytes_repeat() -> None:

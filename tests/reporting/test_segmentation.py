@@ -108,7 +108,7 @@ def test_recipes_for_labels_are_compared_by_what_they_find(cohort: Path, tmp_pat
     )
     recipes = [recipe.with_overrides(few) for recipe in (one, other)]
     found = voxlate.compare(cohort, recipes=recipes, out=tmp_path)
-    assert [row[0] for row in found.rows] == ["intensity lookup", "other", "one"]
+    assert [row[0] for row in found.rows] == ["intensity lookup", "one", "other"]
     assert found.fields[:4] == ("method", "Dice", "Dice, tumour core", "Dice, enhancing tumour")
     assert "2 recipes" in found.sentence
     assert "identity" not in found.sentence

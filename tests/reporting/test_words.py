@@ -29,7 +29,7 @@ def test_names_of_a_validation_say_on_which_cases_and_for_which_class_they_are()
     assert metric_title("train_dice") == "Dice, training cases"
     assert metric_title("dice of tumour core") == "Dice of tumour core"
     assert metric_title("train_dice of tumour core") == "Dice of tumour core, training cases"
-    assert metric_title("lesion_mae", unit="HU") == "MAE in lesions (HU)"
+    assert metric_title("lesion_mae", unit="HU") == "MAE in labels (HU)"
     assert metric_title("train_loss") == "loss, training cases"
     assert number(0.87654, metric="train_dice of tumour core") == "0.877"
     assert better("train_dice of tumour core") == "higher"

@@ -35,6 +35,12 @@ def test_runs_share_the_split_and_differ_in_nothing_but_seed_and_change() -> Non
         assert other.recipe.loss["ssim"] == 0
 
 
+def test_a_loss_of_which_nothing_is_left_is_refused_before_anything_is_trained() -> None:
+    whole = recipe()
+    with pytest.raises(UsageError, match=r"a term of the loss that is left.*none without .*--set loss\.ssim=1"):
+        ablation(whole, dict.fromkeys((f"loss.{name}" for name in whole.loss), 0), seeds=2)
+
+
 def test_a_split_seed_of_the_recipe_is_kept() -> None:
     study = ablation(recipe(plan__split__seed=9), {"loss.ssim": 0}, seeds=1)
     assert {run.recipe.plan.split.seed for run in study.runs(Path("out"))} == {9}

@@ -1,4 +1,4 @@
-"""Label maps of a cohort: what their values are called, and which classes they are grouped into.
+"""Label maps of a cohort: which classes their values are grouped into.
 
 The regions of the BraTS challenges (Menze et al. 2015, doi 10.1109/TMI.2014.2377694) are sets of labels, and the values
 of these changed with the years: they are taken from the convention that the layout tells, and never guessed.
@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
 from voxlate.cohort.conventions import LABEL_NAMES, convention_of
-from voxlate.contrast import get_contrast
+from voxlate.cohort.labelling import label_values, names_told
 from voxlate.errors import CohortError, UsageError
-from voxlate.io import read_volume
 
 logger = logging.getLogger(__name__)
 
@@ -34,21 +33,6 @@ REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
 """From the attribute ``label_convention`` to the regions that the challenges score."""
 MOST_CLASSES = 128
 """More values than these are no labels but an image that was taken for a label map."""
-
-
-def label_names(cases: Sequence[Case], contrast: str = "labels") -> dict[int, str]:
-    """Names of the labels of a data set: those of its convention, else ``label 1``, ``label 2``, ...
-
-    A data set with one label value has only the region of all labels, and no names.
-
-    Raises:
-        ReadError: If a label map is refused.
-    """
-    known = LABEL_NAMES.get(convention_of(cases))
-    if known and any(contrast in case.paths for case in cases):
-        return known
-    values = _values(cases, contrast)
-    return {value: f"label {value}" for value in values} if len(values) > 1 else {}
 
 
 def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[str, tuple[int, ...]]:
@@ -78,8 +62,10 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
             where="method.classes",
             remedy="Write {lesion: [1]}, say.",
         )
-    known = LABEL_NAMES.get(convention_of(cases), {})
-    values = _known(_values(cases, contrast), known)
+    known = names_told(cases, contrast)
+    values = label_values(cases, contrast)
+    if convention_of(cases) in LABEL_NAMES:
+        values = _known(values, known)
     if not 0 < len(values) <= MOST_CLASSES:
         raise CohortError(
             f"1 to {MOST_CLASSES} label values",
@@ -123,11 +109,3 @@ def _known(values: Sequence[int], names: Mapping[int, str]) -> list[int]:
             ", ".join(map(str, others[:10])),
         )
     return [value for value in values if value not in others]
-
-
-def _values(cases: Sequence[Case], contrast: str) -> list[int]:
-    """The values above 0 that occur."""
-    paths = [case.paths[contrast] for case in cases if contrast in case.paths]
-    known = get_contrast(contrast)
-    found = {int(value) for path in paths for value in np.unique(read_volume(path, contrast=known).array) if value > 0}
-    return sorted(found)

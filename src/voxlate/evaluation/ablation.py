@@ -1,9 +1,10 @@
 """The answer of an ablation in words: whether what was taken away had helped, where it was meant to.
 
 The question is asked before the numbers are seen: the MAE inside the lesion, or in the foreground where no case has a
-lesion. From six cases on the answer is *lower* or *higher* only if the interval over seeds and cases (over cases for
-one seed) excludes no difference and every seed says the same; of fewer cases, if every case and every seed says the
-same, and the answer says that this is no test. Otherwise it is that no difference could be shown.
+lesion; where the labels are anatomical structures, inside these if the lesion-mask loss is what is changed. From six
+cases on the answer is *lower* or *higher* only if the interval over seeds and cases (over cases for one seed) excludes
+no difference and every seed says the same; of fewer cases, if every case and every seed says the same, and the answer
+says that this is no test. Otherwise it is that no difference could be shown.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.cohort.labelling import LESION, STRUCTURES, in_words
+from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.verdict import find_row
 from voxlate.training.variants import WITH, WITHOUT
@@ -53,13 +55,13 @@ def judge_ablation(
         confidence: Confidence of the intervals.
     """
     rows = {row["region"]: row for row in comparisons if row["metric"] == METRIC and row["n"] > 0}
-    region = LESION if LESION in rows else FOREGROUND
+    region = _where(rows, changes)
     if region not in rows:
         return AblationVerdict("Nothing can be said: no held-out case could be scored with every seed.", region, "none")
     row = rows[region]
     answer = _answer(row)
     stands, changed = _sides(changes)
-    measured = f"the {row['title']} in the {region}"
+    measured = f"the {row['title']} in the {in_words(region)}"
     relation = {
         "lower": f"{measured} is lower than {changed}",
         "higher": f"{measured} is higher, which is worse, than {changed}",
@@ -80,6 +82,13 @@ def words_of(changes: Mapping[str, Any]) -> str:
 def is_removal(changes: Mapping[str, Any]) -> bool:
     """Whether nothing but terms of the loss is taken away."""
     return all(field.startswith("loss.") and value == 0 for field, value in changes.items())
+
+
+def _where(rows: Mapping[str, Comparison], changes: Mapping[str, Any]) -> str:
+    """The region that the question is about."""
+    masked = any(field.startswith("loss.lesion_mask") for field in changes)
+    wanted = (LESION, STRUCTURES) if masked else (LESION,)
+    return next((region for region in wanted if region in rows), FOREGROUND)
 
 
 def _sides(changes: Mapping[str, Any]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from voxlate.cohort.labelling import LESION
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
@@ -22,7 +23,6 @@ from voxlate.volume import extent
 
 FOREGROUND = "foreground"
 WHOLE_SLICES = "whole slices"
-LESION = "lesion"
 
 
 def score_case(
@@ -142,7 +142,7 @@ def label_regions(
         names: From a label's value to its name. Give those of the whole cohort, so that a label that this case lacks
             is counted as not available. By default ``label 1``, ``label 2``, ... for the values in the map; a map with
             one value has only its union.
-        union: Name of the region of any non-zero label; ``None`` for label maps of anatomy, where it means nothing.
+        union: Name of the region of any non-zero label, see ``voxlate.cohort.labelling``; ``None`` for none.
 
     Raises:
         UsageError: If a value is not an integer.

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.cohort.labelling import UNIONS
+from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.scores import find_metric
 from voxlate.evaluation.statistics import compare_cases, holm
 from voxlate.evaluation.variants import ScoredRun
@@ -73,7 +74,7 @@ def compare_variants(
     tested = [row for row in rows if row["p"] is not None]
     for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = corrected
-    first = {FOREGROUND: 0, LESION: 1}
+    first = {FOREGROUND: 0, **dict.fromkeys(UNIONS, 1)}
     regions = list(dict.fromkeys(row["region"] for row in sorted(rows, key=lambda row: first.get(row["region"], 2))))
     return sorted(rows, key=lambda row: (regions.index(row["region"]), metrics.index(row["metric"])))
 

@@ -49,7 +49,8 @@ class Score:
 
     Attributes:
         case: Id of the case.
-        region: ``foreground``, ``lesion``, ``whole slices``, the name of a label, or in CT that of a tissue class.
+        region: ``foreground``, ``lesion`` or ``labels`` (all labels), ``whole slices``, the name of a label, or in CT
+            that of a tissue class.
         method: ``model``, ``identity``, ``lookup``, ...
         metric: Name in one of the catalogues of ``voxlate.metrics``.
         value: The value; NaN when not available.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from voxlate.cohort import Case
+from voxlate.cohort.labelling import LESION, Labelling
 from voxlate.errors import CohortError, VoxlateError
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.comparison import Comparison, compare
-from voxlate.evaluation.fidelity import LESION, label_regions, score_case, score_slices, score_whole
+from voxlate.evaluation.fidelity import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import MASKED_METRICS, tissue_regions
 from voxlate.progress import ProgressReport
@@ -98,16 +99,18 @@ def compare_case(candidate: Candidate, case: Case) -> Comparison:
     return compare(case, candidate.plan, predicted, scaling=scaling, lookup=candidate.lookup)
 
 
-def score_volumes(comparison: Comparison, names: Mapping[int, str]) -> list[Score]:
-    """Every metric of ``METRICS`` for every method, in the foreground, the lesion, each label and, in CT, each tissue.
+def score_volumes(comparison: Comparison, labelling: Labelling) -> list[Score]:
+    """Every metric of ``METRICS`` for every method, in the foreground, all labels, each label and, in CT, each tissue.
 
     Beside them, in the foreground, those of ``CONTINUITY_METRICS`` and ``APPEARANCE_METRICS``.
 
     Args:
         comparison: The case.
-        names: From a label's value to its name, for the whole data set.
+        labelling: What the label maps of the whole data set mark.
     """
-    regions = {} if comparison.labels is None else label_regions(comparison.labels, names=names)
+    regions = {}
+    if comparison.labels is not None:
+        regions = label_regions(comparison.labels, names=labelling.names, union=labelling.union)
     if comparison.in_hounsfield:
         regions |= tissue_regions(comparison.truth, mask=comparison.mask)
     scores: list[Score] = []

@@ -2,8 +2,8 @@
 
 Overlap of bone, PSNR and MS-SSIM as SynthRAD defines them, and by how many millimetres of water the paths of beams
 differ: from the front to the back and from left to right over all rays through the patient, and from eight directions
-to the centre of the patient and of the lesion. Where the dose is asked for, also how much of the patient passes the
-gamma criteria, with primary photons as its stand-in.
+to the centre of the patient and of what is labelled. Where the dose is asked for, also how much of the patient passes
+the gamma criteria, with primary photons as its stand-in.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.cohort.labelling import LESION
 from voxlate.evaluation.comparison import Comparison
 from voxlate.evaluation.density import ELECTRON_DENSITY, Calibration
-from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.gamma import gamma_pass_rate
 from voxlate.evaluation.primary_dose import coarsen, primary_dose
 from voxlate.evaluation.scores import Score
@@ -31,23 +32,26 @@ CRITERIA = {"gamma_3_3": (3.0, 3.0), "gamma_2_2": (2.0, 2.0)}
 """From a metric of ``DOSE_METRICS`` to its criteria: percent of the highest dose, and mm."""
 
 
-def score_ct(comparison: Comparison, calibration: Calibration = ELECTRON_DENSITY) -> list[Score]:
+def score_ct(
+    comparison: Comparison, calibration: Calibration = ELECTRON_DENSITY, *, union: str = LESION
+) -> list[Score]:
     """Every metric of ``CT_METRICS`` and ``PATH_METRICS`` for every method; none if the target is no CT.
 
     Args:
         comparison: The case.
         calibration: From HU to electron density relative to water.
+        union: Name of the region of all labels, see ``voxlate.cohort.labelling``.
     """
     if not comparison.in_hounsfield:
         return []
     case = comparison.case_id
-    true_paths = _paths(comparison.truth, comparison, calibration)
+    true_paths = _paths(comparison.truth, comparison, calibration, union=union)
     scores = []
     for method, prediction in comparison.methods.items():
         for name, metric in CT_METRICS.items():
             value = metric(prediction, comparison.truth, mask=comparison.mask, data_range=comparison.data_range)
             scores.append(Score(case, FOREGROUND, method, name, value, metric.unit(comparison.unit)))
-        paths = _paths(prediction, comparison, calibration)
+        paths = _paths(prediction, comparison, calibration, union=union)
         for (region, name), found in paths.items():
             value = _difference(name, found, true_paths[region, name])
             scores.append(Score(case, region, method, name, value, PATH_METRICS[name].unit(MM)))
@@ -109,7 +113,9 @@ def _difference(name: str, found: Paths, true: Paths) -> float:
     return PATH_METRICS[name](found[0], true[0], mask=true[1], data_range=1.0)
 
 
-def _paths(image: NDArray[Any], comparison: Comparison, calibration: Calibration) -> Mapping[tuple[str, str], Paths]:
+def _paths(
+    image: NDArray[Any], comparison: Comparison, calibration: Calibration, *, union: str
+) -> Mapping[tuple[str, str], Paths]:
     """From region and metric to the lengths of paths, and which of them count."""
     density, mask, spacing = calibration.apply(image), comparison.mask, comparison.spacing_mm
     found: dict[tuple[str, str], Paths] = {}
@@ -118,7 +124,7 @@ def _paths(image: NDArray[Any], comparison: Comparison, calibration: Calibration
         found[FOREGROUND, name] = lengths, np.any(mask, axis=axis, keepdims=True)
     regions = {FOREGROUND: mask}
     if comparison.labels is not None:
-        regions[LESION] = comparison.labels != 0
+        regions[union] = comparison.labels != 0
     for region, inside in regions.items():
         centre = centre_of(inside)
         depths = np.full((1, 1, 1), np.nan)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
-from voxlate.cohort.label_maps import label_names
+from voxlate.cohort.labelling import Labelling, labelling_of
 from voxlate.cohort.split_file import read_split
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, ReadError, UsageError
@@ -84,12 +84,13 @@ def score_variants(
         CohortError: If a model has seen a case, or no case can be scored.
         UsageError: If the runs were not scored on the same images.
     """
-    names, images = label_names(cases), _digest_of(cases, runs[0])
+    labelling = labelling_of(cases)
+    images = _digest_of(cases, runs[0], labelling)
     scored: list[ScoredRun] = []
     failed: dict[str, str] = {}
     for number, run in enumerate(runs):
         report("scored", number, len(runs))
-        scores, refused = _score_run(run, cases, names=names, images=images, report=report)
+        scores, refused = _score_run(run, cases, labelling=labelling, images=images, report=report)
         scored.append(ScoredRun(run.variant, run.seed, tuple(scores)))
         failed.update(refused)
     report("scored", len(runs), len(runs))
@@ -138,7 +139,7 @@ def _of_method(run: ScoredRun, method: str) -> dict[tuple[str, str, str], Score]
 
 
 def _score_run(
-    run: VariantRun, cases: Sequence[Case], *, names: Mapping[int, str], images: str, report: ProgressReport
+    run: VariantRun, cases: Sequence[Case], *, labelling: Labelling, images: str, report: ProgressReport
 ) -> tuple[list[Score], list[Failed]]:
     candidate = ModelCandidate.load(run.folder)
     if len(candidate.model.unseen(cases)) < len(cases):
@@ -156,7 +157,7 @@ def _score_run(
     if is_segmentation(candidate.plan):
         scores, failed = _score_segmentation(candidate, cases, report=report)
     else:
-        scores, failed = score_cases(candidate, cases, score=partial(_score, names=names), report=report)
+        scores, failed = score_cases(candidate, cases, score=partial(_score, labelling=labelling), report=report)
     for old in run.folder.glob("held-out-*.csv"):
         old.unlink()
     if not failed:
@@ -173,8 +174,9 @@ def _score_segmentation(
     return [score for score in scores if score.metric != VOLUME], failed
 
 
-def _score(comparison: Comparison, *, names: Mapping[int, str]) -> list[Score]:
-    return [*score_volumes(comparison, names), *score_ct(comparison), *score_masked_images(comparison)]
+def _score(comparison: Comparison, *, labelling: Labelling) -> list[Score]:
+    of_lesions = [] if labelling.of_structures else score_masked_images(comparison)
+    return [*score_volumes(comparison, labelling), *score_ct(comparison, union=labelling.union), *of_lesions]
 
 
 def _read_kept(path: Path) -> list[Score]:
@@ -188,12 +190,13 @@ def _read_kept(path: Path) -> list[Score]:
         return []
 
 
-def _digest_of(cases: Sequence[Case], run: VariantRun) -> str:
-    """A digest of every image that the scores of the cases depend on."""
+def _digest_of(cases: Sequence[Case], run: VariantRun, labelling: Labelling) -> str:
+    """A digest of every image that the scores of the cases depend on, and of what the labels are called."""
     names, derive = (*run.recipe.source, run.recipe.target, "labels"), run.recipe.plan.derive
     wanted = [(case, name) for case in cases for name in files_of(names, derive, case.paths)]
     files = [file_digest(case.paths[name]) for case, name in wanted if name in case.paths]
-    return hashlib.sha256(" ".join([*(case.id for case in cases), *files]).encode()).hexdigest()
+    told = [labelling.union, *(f"{value}={name}" for value, name in labelling.names.items())]
+    return hashlib.sha256(" ".join([*(case.id for case in cases), *files, *told]).encode()).hexdigest()
 
 
 def _check_baseline(runs: Sequence[ScoredRun]) -> None:

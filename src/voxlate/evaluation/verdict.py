@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from voxlate.cohort.labelling import in_words
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
 
@@ -54,7 +55,9 @@ def judge(
     against = {} if row is None else {name: pair for name, pair in row["against"].items() if pair["n"] > 0}
     if row is None or not against:
         what = "no score" if row is None or row["n"] == 0 else "no baseline to compare with"
-        return Verdict(f"Nothing can be said about the {method}: there is {what} in {region}. {rule}", beats=False)
+        return Verdict(
+            f"Nothing can be said about the {method}: there is {what} in {in_words(region)}. {rule}", beats=False
+        )
     lost = [name for name, pair in against.items() if not pair["beaten"]]
     missing = [name for name in row["against"] if name not in against]
     name = _strongest(row, lost or list(against))
@@ -62,7 +65,7 @@ def judge(
     subject = f"The {method} {'does not beat' if lost else 'beats'} {_and(lost or list(against), lost=bool(lost))}"
     others = ", the better of them" if not lost and len(against) > 1 else ""
     evidence = _evidence(row, pair, confidence=summary["confidence"])
-    relation = f"its {row['title']} in the {region} is {_margin(row, pair)} {name}'s{others}"
+    relation = f"its {row['title']} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
     sentences = [f"{subject} on {_count(pair['n'], cases)}: {relation} ({evidence})."]
     if pair["n"] < FEWEST_TO_TEST:
         sentences.append(f"Fewer than {FEWEST_TO_TEST} cases are too few for a test.")

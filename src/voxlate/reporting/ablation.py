@@ -11,11 +11,12 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
+from voxlate.cohort.labelling import LESION, UNIONS, in_words, union_in
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.ablation import AblationVerdict, is_removal, judge_ablation, words_of
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.comparison import NORMALISED
-from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.paired import WORDS, compare_variants, differences
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.scoring import Failed, compare_case
@@ -29,7 +30,7 @@ from voxlate.reporting.contrasted import draw_contrasted
 from voxlate.reporting.differences import FIELDS, difference_rows, difference_sections
 from voxlate.reporting.pages import Illustration, Report, write_figures, write_report
 from voxlate.reporting.paired import MINUS, PairedTest, draw_differences, draw_similarity
-from voxlate.reporting.panels import Panel
+from voxlate.reporting.panels import Panel, source_windows
 from voxlate.reporting.words import metric_title, number
 from voxlate.training.variants import WITH, WITHOUT, VariantRun
 
@@ -158,17 +159,18 @@ def _illustrate(
     heading = (
         f"With: the recipe as it stands. Without: {words_of(ablation.changes)}. Seeds: {', '.join(map(str, seeds))}."
     )
+    source = "source, and " if any(score.method == "identity" for score in scores) else ""  # label maps have none
     similarity = draw_similarity(
         scores,
-        {place: list(_tests(told, place)) for place in (FOREGROUND, LESION)},
+        {place: list(_tests(told, place)) for place in (FOREGROUND, *UNIONS)},
         names={"identity": "source", WITHOUT: "prediction,\nwithout", WITH: "prediction,\nwith"},
         heading=heading,
     )
     figures = {
         "similarity": Illustration(
-            "Similarity with the target: source, and prediction without and with",
-            "Figure 5 of Genc et al. 2022, paired by case; predictions are means over the seeds. SSIM inside the "
-            "lesion is the mean of the SSIM map there.",
+            f"Similarity with the target: {source}prediction without and with",
+            "Figure 5 of Genc et al. 2022, paired by case; predictions are means over the seeds. SSIM in a region is "
+            "the mean of the SSIM map there.",
             to_png(similarity),
         )
     }
@@ -181,12 +183,15 @@ def _illustrate(
         scores, row, {**{f"seed {seed}": by_case[seed] for seed in seeds}, "all seeds": means}, heading=heading
     )
     figures["differences"] = Illustration(
-        f"The error in the {region}, and the difference that each seed gives", "Every point is a case.", to_png(drawn)
+        f"The error in the {in_words(region)}, and the difference that each seed gives",
+        "Every point is a case.",
+        to_png(drawn),
     )
     chosen = extremes(scores, metric="mae", region=region, method=WITH).median
     figures["case"] = Illustration(
         f"The median case: {chosen}",
-        f"By the MAE in the {region} with, of the runs of seed {seeds[0]}; without and with on one error scale.",
+        f"By the MAE in the {in_words(region)} with, of the runs of seed {seeds[0]}; without and with on one error "
+        "scale.",
         to_png(draw_contrasted(dict(_panels(ablation, chosen, seeds[0])))),
     )
     return figures
@@ -215,12 +220,14 @@ def _panels(ablation: Ablation, case_id: str, seed: int) -> Iterator[tuple[str, 
     scores = {(run.variant, run.seed): run.scores for run in ablation.scored}
     for variant in (WITHOUT, WITH):
         run = next(run for run in ablation.runs if (run.variant, run.seed) == (variant, seed))
-        compared = compare_case(ModelCandidate.load(run.folder), case)
+        title = get_contrast(run.recipe.source[0]).title
+        compared, run_scores = compare_case(ModelCandidate.load(run.folder), case), scores[variant, seed]
         yield (
             variant,
             Panel(
                 case=case_id,
-                sources={get_contrast(run.recipe.source[0]).title: compared.source},
+                sources={title: compared.source},
+                source_windows=source_windows(title, compared.source, compared.mask, unit=compared.unit),
                 prediction=compared.methods[MODEL],
                 truth=compared.truth,
                 target=get_contrast(run.recipe.target).title,
@@ -228,20 +235,21 @@ def _panels(ablation: Ablation, case_id: str, seed: int) -> Iterator[tuple[str, 
                 spacing_mm=compared.spacing_mm,
                 mask=compared.mask,
                 lesion=compared.labels if compared.labels is not None and compared.labels.any() else None,
-                numbers=(_numbers(case_id, scores[variant, seed]),),
+                labelled=union_in(score.region for score in run_scores) or LESION,
+                numbers=(_numbers(case_id, run_scores),),
             ),
         )
 
 
 def _numbers(case: str, scores: Sequence[Score]) -> str:
-    """Under the pictures: the metrics of the model in the foreground and in the lesion."""
+    """Under the pictures: the metrics of the model in the foreground and in what is labelled."""
     parts = []
-    for region in (FOREGROUND, LESION):
+    for region in (FOREGROUND, *UNIONS):
         values = [
             f"{metric_title(s.metric)} {number(s.value, metric=s.metric)}{'' if s.unit == NORMALISED else ' ' + s.unit}"
             for s in scores
             if (s.case, s.region, s.method) == (case, region, MODEL) and s.metric in SHOWN
         ]
         if values:
-            parts.append(f"{region}: {', '.join(values)}")
+            parts.append(f"{in_words(region)}: {', '.join(values)}")
     return "; ".join(parts)

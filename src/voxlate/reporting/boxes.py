@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from voxlate.cohort.labelling import in_words
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.reporting import canvas
@@ -56,7 +57,7 @@ def draw_box_plots(
     for place, (metric, values, unit) in zip(axes, plots, strict=True):
         draw_boxes(place, values, metric=metric, unit=unit)
     figure.subplots_adjust(left=0.075, right=0.99, bottom=0.18, top=0.78, wspace=0.32)
-    name = f"Region: {canvas.legible(region, longest=40)}"
+    name = f"Region: {canvas.legible(in_words(region), longest=40)}"
     figure.text(0.008, 0.965, name, fontweight="bold", fontsize=canvas.HEADING, va="top")
     figure.text(0.008, 0.02, legend([values for _, values, _ in plots]), color=canvas.MUTED)
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from voxlate.cohort.labelling import in_words
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.metrics import CT_METRICS
 
@@ -24,15 +25,29 @@ def caveats(summary: Mapping[str, Any]) -> list[str]:
         )
     elif n < FEW_CASES:
         found.append(f"{n} cases are few: intervals over cases tend to be too narrow.")
-    lacking: dict[str, int] = {}
-    for row in summary["rows"]:
-        if row["metric"] in CT_METRICS:  # a region without bone has no Dice of bone, and is scored nevertheless
-            continue
-        lacking[row["region"]] = max(lacking.get(row["region"], 0), int(row["n_not_available"]))
-    for region, count in lacking.items():
+    for region, count in _lacking(summary).items():
         if count:
             verb = "have" if count > 1 else "has"
-            found.append(f"{count} of {n} cases {verb} no score in the region {region}: counted, never averaged in.")
+            found.append(
+                f"{count} of {n} cases {verb} no score in the region {in_words(region)}: counted, never averaged in."
+            )
+    return found
+
+
+def _lacking(summary: Mapping[str, Any]) -> dict[str, int]:
+    """From a region to the cases in which a method has no score at all, whatever the metric.
+
+    One metric alone may be undefined where the others are not: correlation with a constant, as a lookup of label maps
+    is inside a label, or the Dice of bone without bone.
+    """
+    fewest: dict[tuple[str, str], int] = {}
+    for row in summary["rows"]:
+        if row["metric"] not in CT_METRICS:
+            key, count = (row["region"], row["method"]), int(row["n_not_available"])
+            fewest[key] = min(fewest.get(key, count), count)
+    found: dict[str, int] = {}
+    for (region, _), count in fewest.items():
+        found[region] = max(found.get(region, 0), count)
     return found
 
 

@@ -1,4 +1,4 @@
-"""One case as several variants predict it: source, truth, every prediction and its error, and the lesion enlarged."""
+"""One case as several variants predict it: source, truth, predictions and errors, and what is labelled enlarged."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from voxlate.cohort.labelling import LESION, in_words
 from voxlate.reporting import canvas, tiles
 from voxlate.reporting.panels import Panel
 from voxlate.reporting.views import (
@@ -43,11 +44,11 @@ class _Columns:
 
 @canvas.styled
 def draw_contrasted(panels: Mapping[str, Panel], *, plane: Plane = "axial", heading: str = "") -> Figure:
-    """Source, truth, the prediction of each variant and its error in one row, and the lesion enlarged in a second one.
+    """Source, truth, and prediction and error of each variant in one row, and what is labelled enlarged in a second.
 
     Args:
-        panels: From a variant to the case as it predicts it; all share source, truth, mask and lesion.
-        plane: The plane of the slice, which is chosen by rule: the largest lesion area.
+        panels: From a variant to the case as it predicts it; all share source, truth, mask and labels.
+        plane: The plane of the slice, which is chosen by rule: the largest labelled area.
         heading: Printed above the pictures; by default the case's name.
     """
     shown = next(iter(panels.values()))
@@ -188,5 +189,6 @@ def _footer(panel: Panel, choice: SliceChoice, *, enlarged: bool) -> list[str]:
         f"Display: {convention([choice.plane])}.",
     ]
     if enlarged:
-        lines.append("The line encloses the lesion; below it is enlarged.")
+        verb = "it is" if panel.labelled == LESION else "they are"
+        lines.append(f"The line encloses the {in_words(panel.labelled)}; below {verb} enlarged.")
     return textwrap.wrap(" ".join(lines), width=150)

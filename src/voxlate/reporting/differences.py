@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.cohort.labelling import UNIONS
+from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.verdict import find_row
 from voxlate.reporting.pages import Section
 from voxlate.reporting.tables import Cell, Column, Row, Table, region_title
@@ -13,7 +14,7 @@ from voxlate.reporting.words import changes, direction, in_order, method_title, 
 from voxlate.training.variants import WITH, WITHOUT
 
 SHOWN = ("mae", "ssim", "psnr")
-SHOWN_REGIONS = (FOREGROUND, LESION)
+SHOWN_REGIONS = (FOREGROUND, *UNIONS)
 FIELDS = ("region", "metric", WITHOUT, WITH, "difference", "95 % interval", "better with")
 MINUS = "\N{MINUS SIGN}"
 Summary = Mapping[str, Any]
@@ -104,7 +105,7 @@ def _by_seed(row: Summary) -> tuple[Cell, ...]:
 
 
 def difference_rows(comparisons: Sequence[Summary]) -> list[tuple[str, ...]]:
-    """The comparisons in the foreground and in the lesion for a terminal; ``FIELDS`` names their columns."""
+    """The comparisons in the foreground and in what is labelled for a terminal; ``FIELDS`` names their columns."""
     rows = []
     for row in comparisons:
         if row["region"] not in SHOWN_REGIONS:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from voxlate.cohort.labelling import in_words
+from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS
+from voxlate.metrics.hounsfield import TISSUES
 from voxlate.reporting.pages import Illustration
+from voxlate.reporting.words import number
+
+SHOWN = ("mae", "psnr", "ssim")
+_IN_TERMINAL = (*SHOWN, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS, *DOSE_METRICS)
 
 _OF_TRAINING = {
     "progression": ("The same slice over training time", "A validation case; the truth is at the end."),
@@ -65,3 +73,23 @@ def figures_of_training(path: Path, *, labels: bool = False) -> dict[str, Illust
     files = {name: path / "figures" / f"{name}.png" for name in told}
     there = {name: file for name, file in files.items() if file.is_file()}
     return {name: Illustration(*told[name], file.read_bytes()) for name, file in there.items()}
+
+
+def terminal_table(
+    summary: Mapping[str, Any], *, brief: Container[str] = ()
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Column names and rows of the summary for a terminal: the metrics of volumes, of tissues the MAE alone.
+
+    Args:
+        summary: As ``voxlate.evaluation.summarise`` gives it.
+        brief: Other regions of which the MAE is enough.
+    """
+    rows: list[tuple[str, ...]] = []
+    for row in summary["rows"]:
+        region = row["region"]
+        if row["metric"] in (("mae",) if region in TISSUES or region in brief else _IN_TERMINAL):
+            low, high = row["interval"] or (None, None)
+            interval = "" if low is None else f"{number(low)} to {number(high)}"
+            mean = "" if row["mean"] is None else number(row["mean"])
+            rows.append((in_words(region), row["title"], row["method"], mean, interval, row["unit"], str(row["n"])))
+    return ("region", "metric", "method", "mean", "95 % interval", "unit", "n"), rows

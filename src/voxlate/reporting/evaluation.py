@@ -11,47 +11,44 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
-from voxlate.cohort.label_maps import label_names
+from voxlate.cohort.labelling import UNIONS, Labelling, in_words, labelling_of
 from voxlate.config import VIEWS
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
 from voxlate.evaluation.comparison import NORMALISED, Comparison
 from voxlate.evaluation.density import ELECTRON_DENSITY, Calibration
-from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.gamma import find_gamma
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.scoring import Failed, score_cases, score_every_slice, score_volumes
 from voxlate.evaluation.segmenting import is_segmentation
 from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.structures import StructureError, structure_errors, summarise_structures, write_structures
 from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.tomography import score_ct, score_dose
 from voxlate.evaluation.verdict import judge
 from voxlate.inference.model import MODEL
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
-from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS, slice_errors
-from voxlate.metrics.hounsfield import TISSUES
+from voxlate.metrics import slice_errors
 from voxlate.preprocess.plan import Plan
 from voxlate.progress import ProgressReport
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import seen_caveats
-from voxlate.reporting.evaluated import Evaluated, emptied, figures_of_training
+from voxlate.reporting.evaluated import SHOWN, Evaluated, emptied, figures_of_training, terminal_table
 from voxlate.reporting.multi_view import compare_views, draw_views, say_views, view_names, view_section
 from voxlate.reporting.pages import Illustration, Report, write_figures, write_report
-from voxlate.reporting.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.panels import Panel, draw_cases, draw_translation, source_windows
 from voxlate.reporting.profiles import draw_slice_profile
 from voxlate.reporting.segmentation import evaluate_segmentation
-from voxlate.reporting.tiles import grey_window
+from voxlate.reporting.structures import structure_section
 from voxlate.reporting.words import metric_title, number
 
-SHOWN = ("mae", "psnr", "ssim")
 ASPECTS = ("fidelity", "dose")
 """What an evaluation can look at; fidelity is always scored."""
 
-
-_IN_TERMINAL = (*SHOWN, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS, *DOSE_METRICS)
 _DOSE_IN_WORDS = "primary photons of eight parallel beams, without scatter: a stand-in, no dose engine"
 
 
@@ -101,11 +98,16 @@ def evaluate_fidelity(
     with hold(out, what="evaluation"), emptied(out / ".panels") as panels:
         remove_stale(out)
         densities = calibration or ELECTRON_DENSITY
-        scores, failed = _score(candidate, cases, panels, report=report, calibration=densities, dose=dose)
+        labelling = labelling_of(cases)
+        scores, structures, failed = _score(
+            candidate, cases, panels, labelling=labelling, report=report, calibration=densities, dose=dose
+        )
         illustrations = {**_illustrate(candidate, scores, panels), **figures_of_training(path)}
         facts = {"water paths": densities.name} if _is_ct(candidate.plan) else {}
         facts |= {"dose": _DOSE_IN_WORDS} if dose else {}
-        return _write(candidate, scores, illustrations, cases=cases, facts=facts, failed=failed, out=out)
+        _write_structures(structures, out / "structures.csv")
+        told = (summarise_structures(structures), labelling.of_structures, facts)
+        return _write(candidate, scores, illustrations, cases=cases, told=told, failed=failed, out=out)
 
 
 def _refuse_what_needs_ct(plan: Plan, *, calibration: Calibration | None, dose: bool) -> None:
@@ -127,21 +129,26 @@ def _score(
     cases: Sequence[Case],
     panels: Path,
     *,
+    labelling: Labelling,
     report: ProgressReport,
     calibration: Calibration,
     dose: bool,
-) -> tuple[list[Score], list[Failed]]:
-    names, numbers = label_names(cases), count(1)
+) -> tuple[list[Score], list[StructureError], list[Failed]]:
+    structures: list[StructureError] = []
+    numbers = count(1)
 
     def score(comparison: Comparison) -> list[Score]:
-        _keep(comparison, panels / f"{next(numbers)}.npz")
-        of_ct = [*score_ct(comparison, calibration), *(score_dose(comparison, calibration) if dose else ())]
-        return [*score_volumes(comparison, names), *of_ct, *score_every_slice(comparison)]
+        _keep(comparison, panels / f"{next(numbers)}.npz", labelled=labelling.union)
+        structures.extend(structure_errors(comparison, labelling))
+        of_ct = score_ct(comparison, calibration, union=labelling.union)
+        of_dose = score_dose(comparison, calibration) if dose else []
+        return [*score_volumes(comparison, labelling), *of_ct, *of_dose, *score_every_slice(comparison)]
 
-    return score_cases(candidate, cases, score=score, report=report)
+    scores, failed = score_cases(candidate, cases, score=score, report=report)
+    return scores, structures, failed
 
 
-def _keep(comparison: Comparison, path: Path) -> None:
+def _keep(comparison: Comparison, path: Path, *, labelled: str) -> None:
     """Puts what a panel needs on disk, so that a cohort of any size can be scored before the cases are chosen."""
     labels = np.zeros(comparison.mask.shape, np.uint8) if comparison.labels is None else comparison.labels
     beside = [name for name in (*VIEWS.values(), "identity") if name in comparison.methods]
@@ -154,6 +161,7 @@ def _keep(comparison: Comparison, path: Path) -> None:
         "truth": comparison.truth.astype(np.float32),
         "mask": comparison.mask,
         "labels": labels,
+        "labelled": labelled,
         "spacing_mm": comparison.spacing_mm,
         "unit": comparison.unit,
     }
@@ -166,11 +174,11 @@ def _write(
     illustrations: Mapping[str, Illustration],
     *,
     cases: Sequence[Case],
-    facts: Mapping[str, str],
+    told: tuple[list[dict[str, Any]], bool, Mapping[str, str]],
     failed: list[tuple[str, str]],
     out: Path,
 ) -> Evaluated:
-    summary = summarise(scores)
+    summary, (structures, anatomical, facts) = summarise(scores), told
     refused = {case for case, _ in failed}
     scored = [case for case in cases if case.id not in refused]
     seen = candidate.seen(scored)
@@ -180,7 +188,10 @@ def _write(
     if views is not None:
         sentence = f"{sentence} {say_views(views)}"
     write_scores(scores, out / "scores.csv")
-    write_summary(summary if views is None else {**summary, "views": views["rows"]}, out / "summary.json")
+    more = {"structures": structures, "views": views and views["rows"]}
+    write_summary({**summary, **{name: rows for name, rows in more.items() if rows}}, out / "summary.json")
+    for stale in (out / "figures").glob("boxes_*.png"):  # the regions of an earlier evaluation may be others
+        stale.unlink()
     write_figures(illustrations, out)
     plan = candidate.plan
     title = f"{', '.join(get_contrast(name).title for name in plan.source)} to {get_contrast(plan.target).title}"
@@ -202,10 +213,22 @@ def _write(
                 *seen_caveats(seen, len(scored)),
                 *(f"{case} could not be scored: {reason}" for case, reason in failed),
             ],
-            sections=[] if views is None else [view_section(views)],
+            sections=[
+                *([] if views is None else [view_section(views)]),
+                *([structure_section(structures, cases=len(scored), anatomical=anatomical)] if structures else []),
+            ],
         ),
     )
-    return Evaluated(sentence, page, *_table(summary), failed=failed)
+    brief = {str(row["structure"]) for row in structures}
+    return Evaluated(sentence, page, *terminal_table(summary, brief=brief), failed=failed)
+
+
+def _write_structures(errors: Sequence[StructureError], path: Path) -> None:
+    """Writes the errors of every structure, or removes those of an earlier evaluation if nothing has a name."""
+    if errors:
+        write_structures(errors, path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_ct(plan: Plan) -> bool:
@@ -249,9 +272,9 @@ def _illustrate(candidate: Candidate, scores: list[Score], panels: Path) -> dict
         "The mean absolute error of every axial slice of the median case, inside the foreground.",
         to_png(draw_slice_profile(errors, unit=drawn["median"].unit, case=chosen.median)),
     )
-    for region in (FOREGROUND, *(name for name in regions if name == LESION)):
+    for region in (FOREGROUND, *(name for name in regions if name in UNIONS)):
         figures[f"boxes_{region}"] = Illustration(
-            f"All cases: {region}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
+            f"All cases: {in_words(region)}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
         )
     return figures
 
@@ -297,7 +320,6 @@ def _panel(plan: Plan, values: dict[str, Any], scores: list[Score]) -> Panel:
     case, unit = str(values["case"]), str(values["unit"])
     i, j, k = (float(value) for value in values["spacing_mm"])
     title, source = get_contrast(plan.source[0]).title, values["source"].astype(np.float32)
-    own = {} if unit == NORMALISED else {title: grey_window(source, values["mask"])}
     return Panel(
         case=case,
         sources={title: source},
@@ -308,7 +330,8 @@ def _panel(plan: Plan, values: dict[str, Any], scores: list[Score]) -> Panel:
         spacing_mm=(i, j, k),
         mask=values["mask"],
         lesion=values["labels"] if values["labels"].any() else None,
-        source_windows=own,
+        labelled=str(values["labelled"]),
+        source_windows=source_windows(title, source, values["mask"], unit=unit),
         numbers=_numbers(case, scores),
     )
 
@@ -324,15 +347,3 @@ def _numbers(case: str, scores: list[Score]) -> tuple[str, ...]:
         ]
         lines.append(f"{method}, {FOREGROUND}: {', '.join(values)}")
     return tuple(lines)
-
-
-def _table(summary: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The summary's rows for a terminal: the metrics of volumes, of tissues the MAE alone."""
-    rows: list[tuple[str, ...]] = []
-    for row in summary["rows"]:
-        if row["metric"] in (("mae",) if row["region"] in TISSUES else _IN_TERMINAL):
-            low, high = row["interval"] or (None, None)
-            interval = "" if low is None else f"{number(low)} to {number(high)}"
-            mean = "" if row["mean"] is None else number(row["mean"])
-            rows.append((row["region"], row["title"], row["method"], mean, interval, row["unit"], str(row["n"])))
-    return ("region", "metric", "method", "mean", "95 % interval", "unit", "n"), rows

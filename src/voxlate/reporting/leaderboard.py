@@ -11,11 +11,12 @@ from typing import Any
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
+from voxlate.cohort.labelling import UNIONS, in_words
 from voxlate.contrast import get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.comparison import NORMALISED
-from voxlate.evaluation.fidelity import FOREGROUND, LESION
+from voxlate.evaluation.fidelity import FOREGROUND
 from voxlate.evaluation.scores import BASELINES, extremes
 from voxlate.evaluation.scoring import Failed, compare_case
 from voxlate.evaluation.statistics import summarise
@@ -28,13 +29,13 @@ from voxlate.metrics import APPEARANCE_METRICS
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.pages import Illustration, Report, write_figures, write_report
-from voxlate.reporting.panels import Panel, draw_cases
+from voxlate.reporting.panels import Panel, draw_cases, source_windows
 from voxlate.reporting.words import in_order, metric_title, number, short_title
 from voxlate.training.variants import VariantRun
 
 Summary = Mapping[str, Any]
 MOST_BOXES = 8
-REGIONS = (FOREGROUND, LESION, "air", "soft tissue", "bone")
+REGIONS = (FOREGROUND, *UNIONS, "air", "soft tissue", "bone")
 """Those that the table shows; the page has the others, such as each label's, too."""
 
 
@@ -121,7 +122,7 @@ def lines_of(
     """
     units = {(row["region"], row["metric"]): row["unit"] for row in summary["rows"]}
     titles = tuple(
-        f"{metric_title(metric, unit=units.get((region, metric), ''))}{'' if region == main else f', {region}'}"
+        metric_title(metric, unit=units.get((region, metric), "")) + ("" if region == main else f", {in_words(region)}")
         for region, metric in columns
     )
     lines = []
@@ -207,10 +208,10 @@ def _report(
 def _illustrate(contest: Contest, scores: Sequence[Any]) -> Iterator[tuple[str, Illustration]]:
     variants = list(dict.fromkeys(run.variant for run in contest.runs))
     whole = [score for score in scores if score.method in {*BASELINES, *variants}]  # without single views
-    for region in (FOREGROUND, LESION):
+    for region in (FOREGROUND, *UNIONS):
         if any(score.region == region for score in whole) and len(variants) + 2 <= MOST_BOXES:
             picture = to_png(draw_box_plots(whole, region=region))
-            yield f"boxes_{region}", Illustration(f"All cases: {region}", "Every point is a case.", picture)
+            yield f"boxes_{region}", Illustration(f"All cases: {in_words(region)}", "Every point is a case.", picture)
     chosen = extremes(scores, method=variants[0]).median
     panels = dict(_panels(contest, chosen))
     yield (
@@ -228,12 +229,13 @@ def _panels(contest: Contest, case_id: str) -> Iterator[tuple[str, Panel]]:
     for run in contest.runs:
         if run.seed != contest.runs[0].seed:
             continue
-        compared = compare_case(ModelCandidate.load(run.folder), case)
+        compared, title = compare_case(ModelCandidate.load(run.folder), case), get_contrast(run.recipe.source[0]).title
         yield (
             run.variant,
             Panel(
                 case=case_id,
-                sources={get_contrast(run.recipe.source[0]).title: compared.source},
+                sources={title: compared.source},
+                source_windows=source_windows(title, compared.source, compared.mask, unit=compared.unit),
                 prediction=compared.methods[MODEL],
                 truth=compared.truth,
                 target=get_contrast(run.recipe.target).title,

@@ -22,7 +22,7 @@ from voxlate.reporting import canvas
 from voxlate.reporting.boxes import draw_boxes, gather, legend
 from voxlate.reporting.words import changes, direction, metric_title, p_value
 
-REGIONS = {"foreground": "Whole brain", "lesion": "Lesion"}
+REGIONS = {"foreground": "Foreground", "lesion": "Lesion", "labels": "Labelled structures"}
 MINUS = "\N{MINUS SIGN}"
 LINE = 3.7  # mm
 COLUMNS = (0.0, 0.27, 0.75, 0.875)  # of the table under a plot, as shares of its width
@@ -65,7 +65,7 @@ def draw_similarity(
 
     Args:
         scores: Of the means over the seeds.
-        tests: From a region (``foreground``, ``lesion``) to the lines under its plot.
+        tests: From a region (``foreground``, ``lesion`` or ``labels``) to the lines under its plot.
         names: From a method to what stands under its box, in the order of the boxes; other methods are not drawn.
         metric: What is drawn.
         heading: Printed above.

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from voxlate.cohort.labelling import LESION, in_words
 from voxlate.errors import UsageError
 from voxlate.reporting import canvas, tiles
 from voxlate.reporting.views import (
@@ -49,7 +50,8 @@ class Panel:
         unit: Unit of prediction, truth and error; empty or ``1`` for normalised values.
         spacing_mm: Voxel size along i, j, k.
         mask: Foreground, non-zero inside; the error is shown inside it.
-        lesion: Lesion, non-zero inside; outlined, and decides the slice.
+        lesion: Lesion, or any label, non-zero inside; outlined, and decides the slice.
+        labelled: What these labels mark, ``lesion`` or ``labels``, see ``voxlate.cohort.labelling``.
         window: Grey window of prediction and truth; by default the truth's range inside the mask.
         source_windows: Grey windows of the sources that have another unit or scale; the others share the one window.
         numbers: What is printed under the pictures, one line each, with metric, region and unit.
@@ -67,6 +69,7 @@ class Panel:
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     mask: Array | None = None
     lesion: Array | None = None
+    labelled: str = LESION
     window: tiles.Window | None = None
     source_windows: Mapping[str, tiles.Window] = field(default_factory=dict)
     numbers: tuple[str, ...] = field(default=())
@@ -85,7 +88,12 @@ class Panel:
     def choose(self, plane: Plane = "axial") -> SliceChoice:
         """The slice to show in that plane, by rule."""
         i, j, k = self.truth.shape
-        return choose_slice(plane, shape=(i, j, k), mask=self.mask, lesion=self.lesion)
+        return choose_slice(plane, shape=(i, j, k), mask=self.mask, lesion=self.lesion, labelled=self.labelled)
+
+
+def source_windows(title: str, source: Array, mask: Array | None, *, unit: str) -> dict[str, tiles.Window]:
+    """The grey window of a normalised source beside a target in ``unit``: its own, unless both are normalised."""
+    return {} if unit in {"", "1"} else {title: tiles.grey_window(source, mask)}
 
 
 def _unit(unit: str) -> str:
@@ -264,9 +272,10 @@ def _footer(rows: Sequence[_Row]) -> list[str]:
         slices.append(f"{plane} {places}")
     rules = dict.fromkeys(row.choice.rule for row in rows)
     lines = [f"Slices: {'; '.join(slices)} (chosen by rule: {', '.join(rules)}).", f"Display: {convention(planes)}."]
-    lesions = any(row.panel.lesion is not None and np.any(row.panel.lesion) for row in rows)
+    labelled = [row.panel for row in rows if row.panel.lesion is not None and np.any(row.panel.lesion)]
+    enclosed = dict.fromkeys(in_words(panel.labelled) for panel in labelled)
     masks = any(row.panel.mask is not None for row in rows)
-    notes = ["the line encloses the lesion"] * lesions + ["the error is shown inside the mask"] * masks
+    notes = [f"the line encloses the {what}" for what in enclosed] + ["the error is shown inside the mask"] * masks
     if notes:
         lines.append("; ".join(notes).capitalize() + ".")
     return textwrap.wrap(" ".join(lines), width=142)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from voxlate.cohort.labelling import in_words
 from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
 from voxlate.reporting.words import (
     arrow,
@@ -120,8 +121,9 @@ def comparison_tables(summary: Summary, *, other: str = "baseline") -> list[Tabl
 
 
 def region_title(region: str) -> str:
-    """The region as a heading: with a capital, otherwise as it is called."""
-    return region[:1].upper() + region[1:]
+    """The region as a heading: with a capital, as a sentence calls it."""
+    words = in_words(region)
+    return words[:1].upper() + words[1:]
 
 
 def _distinct(rows: Iterable[SummaryRow], key: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.cohort.labelling import LESION, in_words
 from voxlate.errors import UsageError
 from voxlate.volume import extent
 
@@ -56,7 +57,12 @@ def convention(planes: Iterable[Plane]) -> str:
 
 
 def choose_slice(
-    plane: Plane, *, shape: tuple[int, int, int], mask: NDArray[Any] | None = None, lesion: NDArray[Any] | None = None
+    plane: Plane,
+    *,
+    shape: tuple[int, int, int],
+    mask: NDArray[Any] | None = None,
+    lesion: NDArray[Any] | None = None,
+    labelled: str = LESION,
 ) -> SliceChoice:
     """The slice to show, by rule: the largest lesion area, else the median of the foreground, else the middle.
 
@@ -64,7 +70,8 @@ def choose_slice(
         plane: The plane to cut in.
         shape: Number of voxels along i, j, k.
         mask: Foreground ``(i, j, k)``; non-zero is inside.
-        lesion: Lesion ``(i, j, k)``; non-zero is inside. An empty one counts as none.
+        lesion: Lesion, or any label, ``(i, j, k)``; non-zero is inside. An empty one counts as none.
+        labelled: What these labels mark, ``lesion`` or ``labels``, for the rule's words.
 
     Example:
         >>> choose_slice("axial", shape=(4, 4, 9)).index
@@ -74,7 +81,8 @@ def choose_slice(
     across = tuple(other for other in range(3) if other != axis)
     if lesion is not None and np.any(lesion):
         area = np.count_nonzero(lesion, axis=across)
-        return SliceChoice(plane, int(area.argmax()), "largest lesion area")
+        rule = "largest lesion area" if labelled == LESION else f"largest area of {in_words(labelled)}"
+        return SliceChoice(plane, int(area.argmax()), rule)
     if mask is not None and np.any(mask):
         area = np.count_nonzero(mask, axis=across)
         half = np.searchsorted(np.cumsum(area), area.sum() / 2)

@@ -28,7 +28,7 @@ _SIMILARITIES = (
     )
     | (SEGMENTATION_METRICS.keys() | DETECTION_METRICS.keys()) - _COUNTS
 )
-_IN_LESIONS = "lesion_"  # how validations call a metric inside the lesions,
+_IN_LABELS = "lesion_"  # how validations call a metric inside every label, whatever it marks,
 _OF_TRAINING, _OF_CLASS = "train_", " of "  # of training cases, and of one class
 _METHODS = {"lookup": "intensity lookup"}
 _MEANINGS = {
@@ -85,7 +85,7 @@ def metric_title(metric: str, *, unit: str = "") -> str:
     plain, rest = _plain(metric), metric.removeprefix(_OF_TRAINING)
     title = _METRICS[plain].title if plain in _METRICS else rest
     if plain in _METRICS and rest not in _METRICS:
-        title += " in lesions" if rest.startswith(_IN_LESIONS) else rest.removeprefix(plain)
+        title += " in labels" if rest.startswith(_IN_LABELS) else rest.removeprefix(plain)
     title += ", training cases" if rest != metric else ""
     return f"{title} ({unit})" if unit not in {"", "1"} else title
 
@@ -103,7 +103,7 @@ def better(metric: str) -> Better:
 def _plain(metric: str) -> str:
     """The metric without where, on which cases and for which class it is computed."""
     rest = metric.removeprefix(_OF_TRAINING)
-    candidates = (metric, rest, rest.removeprefix(_IN_LESIONS), rest.partition(_OF_CLASS)[0])
+    candidates = (metric, rest, rest.removeprefix(_IN_LABELS), rest.partition(_OF_CLASS)[0])
     return next((name for name in candidates if name in _METRICS), metric)
 
 

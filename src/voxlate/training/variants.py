@@ -109,7 +109,7 @@ def ablation(recipe: Recipe, changes: Mapping[str, Any], *, seeds: int) -> Study
         seeds: How many training seeds: the recipe's and those that follow it.
 
     Raises:
-        UsageError: If nothing is changed, or a change concerns what must be equal.
+        UsageError: If nothing is changed, nothing of the loss is left, or a change concerns what must be equal.
     """
     without = recipe.with_overrides(changes)
     if not changes or _without_zeros(without) == _without_zeros(recipe):
@@ -118,6 +118,13 @@ def ablation(recipe: Recipe, changes: Mapping[str, Any], *, seeds: int) -> Study
             came=", ".join(f"{field}={value}" for field, value in changes.items()) or "none",
             where=f"recipe {recipe.name}",
             remedy="Take away something that the recipe has; see its loss section.",
+        )
+    if recipe.loss and not _without_zeros(without).loss:
+        raise UsageError(
+            "a term of the loss that is left when the others are taken away",
+            came=f"none without {', '.join(changes)}",
+            where=f"recipe {recipe.name}",
+            remedy="Add another term to both, as --set loss.ssim=1, or change another field with --change.",
         )
     first = recipe.training.seed
     if without.training.seed != first:

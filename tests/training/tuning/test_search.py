@@ -238,7 +238,7 @@ def test_lesions_can_be_what_is_compared(phantom_cohort: Path, tmp_path: Path) -
     voxlate.tune(phantom_cohort, recipe=recipe, trials=1, out=tmp_path)
     (scores,) = (json.loads(path.read_text()) for path in tmp_path.glob("trials/*/bundle/scores.json"))
     assert float(trials(tmp_path)[0]["lesion_ssim"]) == pytest.approx(scores["metrics"]["lesion_ssim"], rel=1e-4)
-    assert "SSIM in lesions" in (tmp_path / "report.html").read_text()
+    assert "SSIM in labels" in (tmp_path / "report.html").read_text()
 
 
 def test_a_second_search_in_the_folder_is_told_who_is_there(phantom_cohort: Path, tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""What a label map's own files call its values: the sidecar beside it, or the table in its NIfTI header.
+
+- ``labels`` of the JSON sidecar ``<name>.json``, and of ``dataset.json`` of the Medical Segmentation Decathlon
+  (``{"1": "liver"}``) or nnU-Net (``{"liver": 1}``);
+- the label table of Connectome Workbench in a header extension, ``<Label Key="1"><![CDATA[spleen]]></Label>``, which
+  TotalSegmentator writes (Wasserthal et al. 2023, doi:10.1148/ryai.230024).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+from nibabel.filebasedimages import ImageFileError
+
+from voxlate.io.paths import volume_stem
+
+_LIMIT_BYTES = 16 * 2**20
+_LABEL = re.compile(r"<Label\s[^>]*?Key=\"(\d+)\"[^>]*>\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))\s*</Label>", re.DOTALL)
+_NIFTI = (".nii", ".nii.gz")
+
+
+def read_label_names(path: Path) -> dict[int, str]:
+    """From a value above 0 to its name; empty if the label map's files say nothing, whatever else they hold.
+
+    Args:
+        path: The label map.
+    """
+    sidecar = path.with_name(volume_stem(path) + ".json")
+    return names_in_json(sidecar) or _names_in_header(path)
+
+
+def names_in_json(path: Path) -> dict[int, str]:
+    """The names under ``labels`` of a JSON file, by value or by name; groups of values are left out.
+
+    Example:
+        >>> names_in_json(Path("dataset.json"))  # doctest: +SKIP
+        {1: 'anterior hippocampus', 2: 'posterior hippocampus'}
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
+            return {}
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return {}
+    told = content.get("labels") if isinstance(content, dict) else None
+    pairs = [pair for item in told.items() if (pair := _pair(*item))] if isinstance(told, dict) else []
+    return {value: name for value, name in sorted(pairs) if value > 0 and name}
+
+
+def _pair(key: str, held: object) -> tuple[int, str] | None:
+    """Value and name, whichever of the two is the key."""
+    if isinstance(held, str) and key.strip().isdecimal():
+        return int(key), held.strip()
+    if isinstance(held, int) and not isinstance(held, bool):
+        return held, key.strip()
+    return None
+
+
+def _names_in_header(path: Path) -> dict[int, str]:
+    if not path.name.lower().endswith(_NIFTI):
+        return {}
+    try:
+        extensions = nib.load(path).header.extensions
+        texts = [bytes(one.get_content()).decode("utf-8", "replace") for one in extensions if one.get_code() in {0, 30}]
+    except (OSError, ValueError, TypeError, AttributeError, ImageFileError):
+        return {}  # whoever reads the voxels tells what is wrong with the file
+    found = {
+        int(key): html.unescape(data or plain).strip() for text in texts for key, data, plain in _LABEL.findall(text)
+    }
+    return {value: name for value, name in sorted(found.items()) if value > 0 and name}
