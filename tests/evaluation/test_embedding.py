@@ -97,6 +97,18 @@ def test_features_do_not_depend_on_the_order_of_axes_the_unit_or_the_background(
             np.testing.assert_allclose(embedder.embed(other)[view], features, rtol=1e-3, atol=1e-4)
 
 
+def test_a_mirrored_copy_has_the_features_of_its_mirror_image(
+    trained: Path, vgg_file: Path, image: Path, tmp_path: Path
+) -> None:
+    volume = read_volume(image)
+    turned = write_volume(Volume(volume.array[::-1], volume.affine), tmp_path / "x_t1.nii.gz")
+    for path, layer in ((trained, None), (vgg_file, "block2_conv1")):
+        embedder = load_embedder(path, "t1", layer=layer)
+        straight, copy = embedder.embed(image), embedder.embed(turned)
+        for view, features in embedder.embed(turned, mirrored=True).items():
+            assert _apart(features, straight[view]) < 0.2 * _apart(copy[view], straight[view])
+
+
 def test_weights_give_all_three_views_at_one_spacing(vgg_file: Path, image: Path, tmp_path: Path) -> None:
     embedder = load_embedder(vgg_file, "t1", layer="block2_conv1")
     found = embedder.embed(image)

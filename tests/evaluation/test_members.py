@@ -7,8 +7,9 @@ import pytest
 
 from voxlate.cohort import Case
 from voxlate.errors import CohortError, ReadError, UsageError
-from voxlate.evaluation.members import common_contrast, find_members, find_origins
-from voxlate.io import FileRecord, Provenance, file_digest
+from voxlate.evaluation.members import DEFORMING, Origin, common_contrast, find_members, find_origins
+from voxlate.io import DrawRecord, FileRecord, Provenance, file_digest
+from voxlate.shapes import SHAPES
 
 
 @pytest.fixture
@@ -75,9 +76,7 @@ def test_the_contrast_in_common_is_taken_and_several_are_listed() -> None:
         common_contrast(case("ct", "labels"), case("mr", "labels"), wanted=None)
 
 
-def test_an_image_made_from_a_scan_names_the_patient_and_one_of_a_label_map_does_not(
-    cases: list[Case], tmp_path: Path
-) -> None:
+def test_an_image_made_from_a_scan_or_a_label_map_names_the_patient(cases: list[Case], tmp_path: Path) -> None:
     made = []
     for number, name in ((1, "ct"), (2, "labels")):
         path = tmp_path / f"synthetic{number}.nii"
@@ -85,5 +84,20 @@ def test_an_image_made_from_a_scan_names_the_patient_and_one_of_a_label_map_does
         told = Provenance(synthetic=True, sources=(source,), target="mr", unit="a.u.")
         path.with_suffix(".json").write_text(told.model_dump_json())
         made.append(Case(f"synthetic{number}", f"synthetic{number}", {"mr": path}))
-    assert find_origins(made, cases, contrast="mr") == {"synthetic1": "case1"}
+    found = find_origins(made, cases, contrast="mr")
+    assert found == {"synthetic1": Origin("scan", "case1"), "synthetic2": Origin("label map", "case2")}
+    assert str(found["synthetic2"]) == "made from a label map of case2"
     assert find_origins([Case("b", "b", {"mr": tmp_path / "none.nii"})], cases, contrast="mr") == {}
+
+
+def test_of_drawn_label_maps_only_deformed_ones_show_a_patient(cases: list[Case], tmp_path: Path) -> None:
+    made = []
+    for shapes in ("statistical", "deformed"):
+        path = tmp_path / f"{shapes}_labels.nii"
+        told = Provenance(synthetic=True, drawn=DrawRecord(shapes=shapes, seed=1, number=1), target="labels", unit="")
+        path.with_suffix(".json").write_text(told.model_dump_json())
+        made.append(Case(shapes, shapes, {"mr": tmp_path / f"{shapes}_mr.nii", "labels": path}))
+    found = find_origins(made, cases, contrast="mr")
+    assert found == {"deformed": Origin("deformed label map")}
+    assert str(found["deformed"]) == "made from a deformed label map of the training data"
+    assert DEFORMING in SHAPES

@@ -46,15 +46,18 @@ def test_features_are_read_at_as_many_places_in_every_image(tmp_path: Path) -> N
     class Slices:
         name, dims = "test", 2
 
-        def embed(self, path: Path) -> dict[str, np.ndarray]:
+        def embed(self, path: Path, *, mirrored: bool = False) -> dict[str, np.ndarray]:
             rows = np.linspace(0.0, 1.0, int(path.stem))[:, None]
+            rows = rows[::-1] if mirrored else rows
             return {"axial": rows, "3-D": rows[:1]}
 
     cases = [Case(name, name, {"t1": tmp_path / f"{name}.nii"}) for name in ("5", "23")]
     found, refused = place_features(cases, Slices(), contrast=T1, report=lambda *_: None)
     assert not refused
     assert found["5"] == pytest.approx(found["23"], abs=1e-6)
-    assert found["5"] == pytest.approx(np.concatenate([[0], np.linspace(0, 1, 8)]), abs=1e-6)
+    straight, mirrored = found["5"]
+    assert straight == pytest.approx(np.concatenate([[0], np.linspace(0, 1, 8)]), abs=1e-6)
+    assert mirrored == pytest.approx(np.concatenate([[1], np.linspace(1, 0, 8)]), abs=1e-6)
 
 
 def test_real_images_without_contrast_are_named_and_all_of_them_refused(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def test_few_cases_are_described_and_not_tested() -> None:
 
 
 def test_nothing_found_is_said_in_words() -> None:
-    assert answer(0.0, 0.0, 0.0, recall=0.0).count("no lesion was found") == 3
-    assert "no lesion was found" not in answer(0.8, 0.8, 0.5)
+    assert answer(0.0, 0.0, 0.0, recall=0.0).count("nothing labelled was found") == 3
+    assert "nothing labelled was found" not in answer(0.8, 0.8, 0.5)
 
 
 def test_no_dice_at_all_is_no_answer() -> None:

@@ -41,7 +41,7 @@ def taken(true: np.ndarray, found: np.ndarray, *, arms: Sequence[str] = ARMS, sp
 def test_the_slice_of_the_largest_true_area_is_shown() -> None:
     true = block(k=slice(2, 4)) | block(k=slice(6, 7), size=6)
     shown = taken(true, block(k=slice(1, 2), size=9))
-    assert (shown.choice.index, shown.choice.rule, shown.count) == (6, "largest lesion area", 10)
+    assert (shown.choice.index, shown.choice.rule, shown.count) == (6, "largest true area", 10)
     assert shown.true.sum() == 36
 
 

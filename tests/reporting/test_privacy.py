@@ -13,9 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from tests.evaluation.anatomies import organs, warped
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation import placing
-from voxlate.io import file_digest, read_volume, write_volume
+from voxlate.io import FileRecord, Provenance, file_digest, read_volume, write_volume
 from voxlate.preprocess import template
 from voxlate.reporting import privacy
 from voxlate.reporting.evaluated import Evaluated
@@ -193,7 +194,7 @@ class _Embedder:
     name = "a network of the test"
     dims = 2
 
-    def embed(self, path: Path) -> dict[str, NDArray[np.float64]]:
+    def embed(self, path: Path, *, mirrored: bool = False) -> dict[str, NDArray[np.float64]]:
         seed = {"new0_t1.nii.gz": 1, "real04_t1.nii.gz": 1}.get(path.name, int.from_bytes(path.name[:8].encode()) % 997)
         rows = np.random.default_rng(seed).standard_normal((5, 8))
         return {"axial": rows + 0.1 * np.random.default_rng(len(path.name)).standard_normal((5, 8))}
@@ -209,6 +210,110 @@ def test_the_feature_space_holds_back_as_well(
     assert row["reason"] == "too near to a training image in feature space"
     assert float(row["distance_pixel"]) > float(row["threshold_pixel"])
     assert "a network of the test" in (tmp_path / "out" / "report.html").read_text()
+
+
+class _Profiles:
+    """Features that know left from right: the profile of each slice along the first axis."""
+
+    name = "profiles"
+    dims = 2
+
+    def embed(self, path: Path, *, mirrored: bool = False) -> dict[str, NDArray[np.float64]]:
+        array = read_volume(path).array.astype(np.float64)
+        return {"axial": (array[::-1] if mirrored else array).mean(axis=1).T[6:-6]}
+
+
+def test_a_mirrored_copy_is_caught_by_its_features(
+    few: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "load_embedder", lambda path, contrast: _Profiles())
+    _save(few[0], "mirrored", _head(3)[::-1])
+    privacy.evaluate_privacy(*few, tmp_path / "out", features=tmp_path, report=_silent)
+    with (tmp_path / "out" / "scores.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["space"], row["rank"]) == ("feature", "1")]
+    found = next(row for row in rows if row["case"] == "mirrored")
+    assert (found["neighbour"], found["mirrored"], found["held_back"]) == ("real02", "true", "true")
+    assert float(found["distance"]) == pytest.approx(0, abs=1e-5)
+
+
+def test_copies_of_pet_are_caught(tmp_path: Path) -> None:
+    def uptake(seed: int) -> NDArray[np.float32]:  # SUV: a faint body, and hot spots of its own
+        body = _head(seed) / 130
+        hot = gaussian_filter((np.random.default_rng(seed).random(SHAPE) > 0.9985).astype(np.float32), 1)
+        return np.asarray(body + (body > 0) * 60 * hot, dtype=np.float32)
+
+    for number in range(7):
+        _save(tmp_path / "real", f"real{number}", uptake(number), "pet")
+    planted = {
+        "copy": 2 * uptake(1),
+        "deformed": _deformed(100 * uptake(2), 7).clip(0) / 250,
+        "mirrored": uptake(3)[::-1],
+    }
+    for name, image in {**planted, "new0": uptake(50), "new1": uptake(51)}.items():
+        _save(tmp_path / "synthetic", name, image, "pet")
+    privacy.evaluate_privacy(tmp_path / "synthetic", tmp_path / "real", tmp_path / "out", report=_silent)
+    assert set(_rows(tmp_path / "out" / "released.csv")) == {"new0", "new1"}
+    review = _rows(tmp_path / "out" / "review.csv")
+    assert {name: row["nearest_pixel"] for name, row in review.items()} == {
+        "copy": "real1",
+        "deformed": "real2",
+        "mirrored": "real3",
+    }
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cases with label maps: copies of training label maps beside new images, and one that was rendered from one."""
+    root = tmp_path_factory.mktemp("annotated")
+    seen = []
+    for number in range(10):
+        seen.append(_save(root / "real", f"real{number}", _head(number + 1)))
+        _save_labels(root / "real", f"real{number}", organs(number + 1))
+    maps = {"copied": organs(2), "warped": warped(organs(3), 1, voxels=0.7), "new": organs(50), "rendered": organs(51)}
+    for number, (name, labels) in enumerate(maps.items()):
+        _save(root / "synthetic", name, _head(100 + number))
+        _save_labels(root / "synthetic", name, labels)
+    _save(root / "synthetic", "bare", _head(110))
+    source = FileRecord(
+        contrast="labels", name="x", sha256=file_digest(root / "real" / "real9" / "real9_labels.nii.gz")
+    )
+    told = Provenance(synthetic=True, sources=(source,), target="t1", unit="a.u.")
+    (root / "synthetic" / "rendered" / "rendered_t1.json").write_text(told.model_dump_json())
+    (root / "synthetic" / "seen.json").write_text(json.dumps([file_digest(path) for path in seen[:7]]))
+    return root
+
+
+def _save_labels(folder: Path, case: str, labels: NDArray[np.uint8]) -> None:
+    write_volume(Volume(labels, AFFINE), folder / case / f"{case}_labels.nii.gz")
+
+
+def test_copies_of_label_maps_wait_though_their_images_are_new(annotated: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = privacy.evaluate_privacy(annotated / "synthetic", annotated / "real", out, report=_silent)
+    released, review = _rows(out / "released.csv"), _rows(out / "review.csv")
+    assert set(released) == {"new", "bare"}
+    assert {name: row["reason"] for name, row in review.items()} == {
+        "copied": "its label map is too near to one of the training data",
+        "warped": "its label map is too near to one of the training data",
+        "rendered": "made from a label map of real9",
+    }
+    assert {name: review[name]["nearest_label"] for name in ("copied", "warped")} == {
+        "copied": "real1",
+        "warped": "real2",
+    }
+    assert float(review["copied"]["distance_label"]) == pytest.approx(0, abs=1e-5)
+    assert not released["bare"]["distance_label"]
+    assert "1 was made from scans or label maps of the data set" in found.sentence
+    alarms = json.loads((out / "summary.json").read_text())["spaces"]["label"]["false_alarms"]
+    assert (alarms["count"], alarms["of"]) == (0, 3)
+    page = (out / "review.html").read_text()
+    assert page.count("data:image/png") == 6  # image and label map of each of three
+    assert "Relative distance in label space: 0.00" in page
+    assert "Label space" in (out / "report.html").read_text()
+
+
+def test_label_maps_that_nothing_is_compared_with_are_named(folders: Path, audited: Evaluated) -> None:
+    assert "3 released cases have a label map that was compared with none" in audited.page.read_text()
 
 
 def test_inputs_are_never_cleared(folders: Path, tmp_path: Path) -> None:

@@ -119,6 +119,16 @@ def union_in(regions: Iterable[str]) -> str | None:
     return next((name for name in UNIONS if name in found), None)
 
 
+def component_word(names: Iterable[str]) -> str:
+    """What a connected component of such labels is called: a lesion, or a part of a structure.
+
+    Example:
+        >>> component_word(["oedema", "tumour core"]), component_word(["any label", "aorta"])
+        ('lesion', 'part')
+    """
+    return "lesion" if _union(names) == LESION else "part"
+
+
 def in_words(region: str) -> str:
     """A region as a sentence calls it.
 

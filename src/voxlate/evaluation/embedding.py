@@ -82,8 +82,12 @@ class Embedder(Protocol):
     def dims(self) -> Literal[2, 3]:
         """Spatial axes that the network sees: slices, or the volume."""
 
-    def embed(self, path: Path) -> Features:
+    def embed(self, path: Path, *, mirrored: bool = False) -> Features:
         """From a view (``axial``, ``coronal``, ``sagittal``, or ``3-D``) to features ``(n, c)``, n slices or 1.
+
+        Args:
+            path: The image.
+            mirrored: Exchange left and right.
 
         Raises:
             VoxlateError: If the image is refused, or has no foreground.
@@ -127,12 +131,14 @@ class BundleEmbedder:
     fill: bool
     device: torch.device
 
-    def embed(self, path: Path) -> Features:
+    def embed(self, path: Path, *, mirrored: bool = False) -> Features:
         """Prepares the image as a case with that one file, and pools the features of every view."""
         case = Case(path.name, path.name, {self.contrast: path})
         prepared = prepare_case(case, self.plan, contrasts=[self.contrast])
         image, mask = np.asarray(prepared.arrays[self.contrast]), np.asarray(prepared.mask)
         check_foreground(mask, where=path)
+        if mirrored:
+            image, mask = np.flip(image, axis=-3).copy(), np.flip(mask, axis=-3).copy()
         return {view: self._view(image, mask, part) for view, part in self.parts.items()}
 
     def _view(self, image: NDArray[np.float32], mask: Mask, part: Part) -> NDArray[np.float64]:
@@ -174,9 +180,11 @@ class PictureEmbedder:
     device: torch.device
     dims: Literal[2, 3] = 2
 
-    def embed(self, path: Path) -> Features:
+    def embed(self, path: Path, *, mirrored: bool = False) -> Features:
         """Brings the image to 1 mm and to grey values, and pools the features of the slices of all three views."""
         image, mask = self._grey(path)
+        if mirrored:
+            image, mask = np.flip(image, axis=0), np.flip(mask, axis=0)
         return {VIEWS[axis]: self._view(image, mask, axis) for axis in (2, 1, 0)}
 
     def _grey(self, path: Path) -> tuple[NDArray[np.float32], Mask]:

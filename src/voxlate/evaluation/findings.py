@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from voxlate.cohort.label_maps import ANY_LABEL
+from voxlate.cohort.labelling import component_word
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation import Classes, class_regions, whole
 from voxlate.evaluation.verdict import Verdict, find_row, judge
@@ -64,7 +65,7 @@ def judge_segmentation(
     sentences = [*nothing_found(scores, classes).values()]
     sentences.append(f"On {'one' if n == 1 else n} {cases} case{'' if n == 1 else 's'} the mean Dice is {each}.")
     if main in known:
-        sentences.append(_surfaces_and_lesions(summary, scores, main))
+        sentences.append(_surfaces_and_lesions(summary, scores, main, word=component_word(classes)))
     return " ".join([*sentences, judge_against_intensity(summary, region=main, cases=cases).sentence])
 
 
@@ -130,7 +131,7 @@ def _mean(row: Mapping[str, Any]) -> str:
     return f"{row['mean']:.3f} (95 % interval {low:.3f} to {high:.3f})"
 
 
-def _surfaces_and_lesions(summary: Mapping[str, Any], scores: Sequence[Score], region: str) -> str:
+def _surfaces_and_lesions(summary: Mapping[str, Any], scores: Sequence[Score], region: str, *, word: str) -> str:
     surface = find_row(summary, method=MODEL, metric="hd95", region=region)
     found, missed, invented = count_lesions(scores, region=region)
     parts = []
@@ -138,7 +139,7 @@ def _surfaces_and_lesions(summary: Mapping[str, Any], scores: Sequence[Score], r
         parts.append(f"the mean HD95 is {surface['mean']:.3g} mm")
     true = found + missed
     parts.append(
-        f"of {true} true lesion{'' if true == 1 else 's'} {found} {'was' if found == 1 else 'were'} found and {missed} "
+        f"of {true} true {word}{'' if true == 1 else 's'} {found} {'was' if found == 1 else 'were'} found and {missed} "
         f"missed, and {invented} {'was' if invented == 1 else 'were'} invented"
     )
     return f"In {region} {'; '.join(parts)}."

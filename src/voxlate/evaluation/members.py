@@ -14,6 +14,8 @@ from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.io import file_digest, read_provenance
 
 SEEN = "seen.json"
+DEFORMING = "deformed"
+"""The shape model that draws training label maps under a deformation, as sidecars name it."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REMEDY = "Give the run or bundle that made the images, its seen.json, or a split.csv."
 
@@ -69,37 +71,61 @@ def find_members(real: Sequence[Case], *, synthetic: Path, given: Path | None) -
     return Members(ids, path.name)
 
 
-def find_origins(synthetic: Sequence[Case], real: Sequence[Case], *, contrast: str) -> dict[str, str]:
-    """From a synthetic case to the real case whose scan it was made from, as its sidecar tells.
+@dataclass(frozen=True)
+class Origin:
+    """What a synthetic case was made from.
 
-    A translated image shows its patient, however far it lies from any other image of that patient. Label maps that an
-    image was made from are no scans.
+    Attributes:
+        what: ``scan``, ``label map``, or ``deformed label map`` of the training data.
+        case: Id of the real case, empty where that is not told.
+    """
+
+    what: str
+    case: str = ""
+
+    def __str__(self) -> str:
+        """As a clause: ``made from a scan of A``."""
+        return f"made from a {self.what} of {self.case or 'the training data'}"
+
+
+def find_origins(synthetic: Sequence[Case], real: Sequence[Case], *, contrast: str) -> dict[str, Origin]:
+    """From a synthetic case to the real data that it was made from, as the sidecars of its files tell.
+
+    An image translated from a scan shows its patient, however far it lies from any other image of that patient, and one
+    made from a patient's label map shows that patient's anatomy. A drawn label map shows nobody, unless its shape model
+    deforms those of the training data.
 
     Args:
         synthetic: Cases with the contrast.
         real: Cases, with all their files.
-        contrast: Of the synthetic images.
+        contrast: Of the synthetic images; label maps beside them are looked at too.
 
     Raises:
         ReadError: If a sidecar of Voxlate is damaged, or a file cannot be read.
     """
     sources: dict[str, set[str]] = {}
+    deformed: set[str] = set()
     for case in synthetic:
-        told = read_provenance(case.paths[contrast])
-        records = told.sources if told is not None else ()
-        scans = {one.sha256 for one in records if get_contrast(one.contrast).kind != "label"}
-        if scans:
-            sources[case.id] = scans
-    if not sources:
-        return {}
-    owners = {
-        file_digest(path): case.id
-        for case in real
-        for name, path in case.paths.items()
-        if get_contrast(name).kind != "label"
-    }
-    found = {case: sorted({owners[one] for one in scans if one in owners}) for case, scans in sources.items()}
-    return {case: names[0] for case, names in found.items() if names}
+        for name, path in case.paths.items():
+            told = read_provenance(path) if name == contrast or get_contrast(name).kind == "label" else None
+            if told is None:
+                continue
+            sources.setdefault(case.id, set()).update(one.sha256 for one in told.sources)
+            if told.drawn is not None and told.drawn.shapes == DEFORMING:
+                deformed.add(case.id)
+    found = {case: Origin("deformed label map") for case in sorted(deformed)}
+    if not any(sources.values()):
+        return found
+    owners: dict[str, Origin] = {}
+    for case in real:
+        for name, path in case.paths.items():
+            what = "label map" if get_contrast(name).kind == "label" else "scan"
+            owners.setdefault(file_digest(path), Origin(what, case.id))
+    for case_id, digests in sources.items():
+        known = sorted((owners[one] for one in digests & owners.keys()), key=lambda one: (one.what != "scan", one.case))
+        if known:
+            found[case_id] = known[0]
+    return found
 
 
 def read_seen(path: Path) -> frozenset[str]:

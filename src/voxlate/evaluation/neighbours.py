@@ -1,7 +1,7 @@
 """Neighbours: how near an image comes to those of a data set, against how near these come to each other.
 
-Images are vectors on one lattice: ranks of voxels on a template, or features of a network. What all of them have in
-common is taken away, and what is left is compared by its direction:
+Images are vectors on one lattice: ranks of voxels on a template, features of a network, or label maps. What all of
+them have in common is taken away, and what is left is compared by its direction:
 
     d(q, r) = 1 - cos(q - m, r - m),    m = mean of the real images, without those of the subject of q
 
@@ -26,6 +26,8 @@ back 6 to 18 % of real images that no model has seen (heads of the phantom and h
 images), nine tenths of it 0.3 to 4 %, and deformed copies lie much nearer."""
 TWINS = 0.5
 """Real images nearer to each other than this share of the median nearest distance are taken for one patient's."""
+_NOISE = 1e-6
+"""Of the length of a vector: what is left of one that is the mean itself, after rounding."""
 Vectors = NDArray[np.float32]
 Distances = NDArray[np.float64]
 
@@ -50,7 +52,7 @@ class Space:
     """Images as vectors.
 
     Attributes:
-        name: ``pixel`` or ``feature``.
+        name: ``pixel``, ``feature`` or ``label``.
         real: ``(n, d)``, one row per real image.
         real_mirrored: The same with left and right exchanged, if the space has it.
         synthetic: ``(s, d)``.
@@ -66,23 +68,68 @@ class Space:
     def from_synthetic(self) -> tuple[Distances, NDArray[np.bool_]]:
         """Distances ``(s, n)`` of synthetic to real images, and which of them are of the mirrored image."""
         mean = self.real.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return _nearer(self.real - mean, self.synthetic - mean, _less(self.synthetic_mirrored, mean))
+        return _nearer(
+            _less(self.real, mean), _less(self.synthetic, mean), _less_or_none(self.synthetic_mirrored, mean)
+        )
 
     def among_real(self, subjects: Sequence[str]) -> tuple[Distances, NDArray[np.bool_]]:
         """Distances ``(n, n)`` of each real image (row) to each of another subject; infinite to its own subject's."""
         names = np.asarray(subjects)
-        total = self.real.sum(axis=0, dtype=np.float64)
+        mean = self.real.mean(axis=0, dtype=np.float64).astype(np.float32)
+        real, turned = _less(self.real, mean), _less_or_none(self.real_mirrored, mean)
+        straight = _Products.of(real, real)
+        flipped = None if turned is None else _Products.of(turned, real)
         found = np.full((len(names), len(names)), np.inf)
         mirrored = np.zeros(found.shape, dtype=bool)
         for row, name in enumerate(names):
-            others = names != name
+            own, others = names == name, names != name
             if not others.any():
                 continue
-            mean = ((total - self.real[~others].sum(axis=0, dtype=np.float64)) / others.sum()).astype(np.float32)
-            turned = None if self.real_mirrored is None else self.real_mirrored[row : row + 1] - mean
-            near, flipped = _nearer(self.real[others] - mean, self.real[row : row + 1] - mean, turned)
-            found[row, others], mirrored[row, others] = near[0], flipped[0]
+            found[row, others] = straight.apart(row, own)
+            if flipped is not None:
+                exchanged = flipped.apart(row, own, gallery=straight)
+                mirrored[row, others] = exchanged < found[row, others]
+                found[row, others] = np.minimum(found[row, others], exchanged)
         return found, mirrored
+
+
+@dataclass(frozen=True, eq=False)
+class _Products:
+    """Inner products of queries with a gallery of the same images, whose mean is the origin.
+
+    The mean of the images without those of one subject is then minus the sum of the subject's over the number of
+    others, so that leaving a subject out needs no vectors any more.
+
+    Attributes:
+        pairs: ``(queries, gallery)``.
+        squares: ``(queries,)``, of the queries with themselves.
+    """
+
+    pairs: Distances
+    squares: Distances
+
+    @classmethod
+    def of(cls, queries: Vectors, gallery: Vectors) -> _Products:
+        pairs = (queries @ gallery.T).astype(np.float64)
+        return cls(pairs, np.einsum("ij,ij->i", queries, queries).astype(np.float64))
+
+    def apart(self, row: int, own: NDArray[np.bool_], *, gallery: _Products | None = None) -> Distances:
+        """Distances of one query to the images of other subjects than its own.
+
+        Args:
+            row: The query.
+            own: ``(gallery,)``, its subject's images, which the mean leaves out.
+            gallery: Products of the gallery with itself, if they are not these.
+        """
+        inner = (gallery or self).pairs
+        weight = -1 / (~own).sum()
+        square = weight**2 * inner[np.ix_(own, own)].sum()
+        to_mean = weight * inner[~own][:, own].sum(axis=1)
+        query_to_mean = weight * self.pairs[row, own].sum()
+        products = self.pairs[row, ~own] - query_to_mean - to_mean + square
+        one = self.squares[row] - 2 * query_to_mean + square
+        others = (gallery or self).squares[~own] - 2 * to_mean + square
+        return _one_less_cosine(products, np.sqrt(np.maximum(one * others, 0)))
 
 
 @dataclass(frozen=True)
@@ -101,7 +148,7 @@ class Threshold:
 
     def relative(self, distance: float) -> float:
         """A distance in units of the typical one, in which all spaces are read alike."""
-        return distance / self.typical
+        return distance / max(self.typical, _NOISE)
 
 
 def set_threshold(among: Distances, *, distance: float | None = None, share: float = SHARE) -> Threshold:
@@ -136,8 +183,15 @@ def nearest_of(
     return tuple(Neighbour(cases[at], float(distances[at]), bool(mirrored[at])) for at in order)
 
 
-def _less(vectors: Vectors | None, mean: Vectors) -> Vectors | None:
-    return None if vectors is None else vectors - mean
+def _less(vectors: Vectors, mean: Vectors) -> Vectors:
+    """What is left of vectors without the mean; zeros of those that are the mean but for rounding."""
+    left = vectors - mean
+    left[np.linalg.norm(left, axis=1) <= _NOISE * np.linalg.norm(mean)] = 0
+    return left
+
+
+def _less_or_none(vectors: Vectors | None, mean: Vectors) -> Vectors | None:
+    return None if vectors is None else _less(vectors, mean)
 
 
 def _nearer(gallery: Vectors, queries: Vectors, mirrored: Vectors | None) -> tuple[Distances, NDArray[np.bool_]]:
@@ -151,7 +205,10 @@ def _nearer(gallery: Vectors, queries: Vectors, mirrored: Vectors | None) -> tup
 
 def _apart(one: Vectors, other: Vectors) -> Distances:
     products = (one @ other.T).astype(np.float64)
-    lengths = np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)[None]
-    # An image that is the mean itself points nowhere, and is like no other.
+    return _one_less_cosine(products, np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)[None])
+
+
+def _one_less_cosine(products: Distances, lengths: Distances) -> Distances:
+    """From inner products and the products of lengths; an image that is the mean itself is like no other."""
     alike = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
     return np.asarray(np.clip(1 - alike, 0, 2))

@@ -41,6 +41,8 @@ STRANGE = 0.5
 BRIGHT = 0.1
 FINER = 2
 Refused = list[tuple[str, str]]
+FeaturePair = NDArray[np.float32]
+"""``(2, d)``: features of an image, and of the same with left and right exchanged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,19 +111,32 @@ def build_reference(
     """
     grid = _grid(real, contrast)
     small, refused = _shrink(real, grid, contrast=contrast, report=report, what="real images")
-    laid = [lay(image, grid, beginning(image)) for _, image in small]
-    for _ in range(ROUNDS):
-        mean = mean_image(laid)
-        laid = [lay(image, grid, fit(image, mean, grid, begin=beginning(image))) for _, image in small]
-    mean = mean_image(laid)
+    mean = mean_of([image for _, image in small], grid)
     bright = np.nan_to_num(mean) > BRIGHT
     region = bright if bright.any() else np.isfinite(mean)
     placed = []
     for number, (case, image) in enumerate(small, 1):
-        placed.append(_place(case, image, mean, grid))
+        placed.append(place_small(case, image, mean, grid))
         report("real images aligned", number, len(small))
     typical = float(np.median([one.correlation for one in placed]))
     return Reference(contrast, grid, mean, region, typical), placed, refused
+
+
+def mean_of(images: Sequence[Small], grid: Grid) -> Field:
+    """The mean of images that are laid over it again and again."""
+    laid = [lay(image, grid, beginning(image)) for image in images]
+    for _ in range(ROUNDS):
+        mean = mean_image(laid)
+        laid = [lay(image, grid, fit(image, mean, grid, begin=beginning(image))) for image in images]
+    return mean_image(laid)
+
+
+def place_small(case: Case, image: Small, mean: Field, grid: Grid) -> Placed:
+    """An image, as it is and with left and right exchanged, laid over a mean."""
+    first, second = (fit(image, mean, grid, begin=beginning(image, mirrored=turned)) for turned in (False, True))
+    straight, mirrored = lay(image, grid, first), lay(image, grid, second)
+    best = max(correlation(straight, mean), correlation(mirrored, mean))
+    return Placed(case, straight, mirrored, (first, second), best)
 
 
 def place_voxels(
@@ -131,7 +146,7 @@ def place_voxels(
     small, refused = _shrink(cases, reference.grid, contrast=reference.contrast, report=report, what="synthetic images")
     placed = []
     for number, (case, image) in enumerate(small, 1):
-        placed.append(_place(case, image, reference.mean, reference.grid))
+        placed.append(place_small(case, image, reference.mean, reference.grid))
         report("synthetic images aligned", number, len(small))
     return placed, refused
 
@@ -160,18 +175,21 @@ def display(case: Case, placed: Placed, reference: Reference, *, mirrored: bool)
 
 def place_features(
     cases: Sequence[Case], embedder: Embedder, *, contrast: Contrast, report: ProgressReport
-) -> tuple[dict[str, NDArray[np.float32]], Refused]:
+) -> tuple[dict[str, FeaturePair], Refused]:
     """From a case to its features, and those that the network cannot take, each with its reason.
 
     The features of the slices of a view are read at eight places from its first to its last, so that every image has
     as many, in the same order.
     """
-    found: dict[str, NDArray[np.float32]] = {}
+    found: dict[str, FeaturePair] = {}
     refused: Refused = []
     for number, case in enumerate(cases, 1):
         try:
-            views = embedder.embed(case.paths[contrast.name])
-            found[case.id] = np.concatenate([_at_places(rows).ravel() for _, rows in sorted(views.items())])
+            path = case.paths[contrast.name]
+            both = (embedder.embed(path), embedder.embed(path, mirrored=True))
+            found[case.id] = np.stack(
+                [np.concatenate([_at_places(rows).ravel() for _, rows in sorted(views.items())]) for views in both]
+            )
         except VoxlateError as error:
             refused.append((case.id, str(error)))
         report("images embedded", number, len(cases))
@@ -217,13 +235,6 @@ def _shrink(
             refused.append((case.id, str(error)))
         report(f"{what} read", number, len(cases))
     return found, refused
-
-
-def _place(case: Case, image: Small, mean: Field, grid: Grid) -> Placed:
-    first, second = (fit(image, mean, grid, begin=beginning(image, mirrored=turned)) for turned in (False, True))
-    straight, mirrored = lay(image, grid, first), lay(image, grid, second)
-    best = max(correlation(straight, mean), correlation(mirrored, mean))
-    return Placed(case, straight, mirrored, (first, second), best)
 
 
 def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:

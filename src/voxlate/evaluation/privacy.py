@@ -1,8 +1,9 @@
 """Privacy audit: does a synthetic image show a patient whom its model was trained on?
 
 Every synthetic image is asked for its nearest real training images, in the space of voxels after alignment and in that
-of a network's features; held-out real images are asked the same, which tells how often the audit errs. See
-``voxlate.evaluation.neighbours`` for the distance and ``voxlate.evaluation.membership`` for the attack.
+of a network's features, and its label map for the nearest label maps; held-out real cases are asked the same, which
+tells how often the audit errs. See ``voxlate.evaluation.neighbours`` for the distance,
+``voxlate.evaluation.label_space`` for label maps and ``voxlate.evaluation.membership`` for the attack.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from voxlate.cohort import Case
 from voxlate.contrast import Contrast
 from voxlate.errors import CohortError
 from voxlate.evaluation.embedding import Embedder
+from voxlate.evaluation.label_space import LabelMaps, place_label_maps
+from voxlate.evaluation.members import Origin
 from voxlate.evaluation.membership import Membership, infer_membership
 from voxlate.evaluation.neighbours import SHARE, Neighbour, Space, Threshold, nearest_of, set_threshold
-from voxlate.evaluation.placing import Placed, Reference, build_reference, place_features, place_voxels
+from voxlate.evaluation.placing import FeaturePair, Placed, Reference, build_reference, place_features, place_voxels
 from voxlate.progress import ProgressReport
 
 Role = Literal["synthetic", "member", "held-out"]
@@ -69,7 +72,7 @@ class SpaceAudit:
     """What one space told.
 
     Attributes:
-        space: ``pixel`` or ``feature``.
+        space: ``pixel``, ``feature`` or ``label``.
         threshold: How near is too near.
         questions: Synthetic images, members and held-out images.
         twins: Pairs of training images that seem to show one patient.
@@ -107,10 +110,11 @@ class Audit:
         held_out: Ids of the others.
         failed: Synthetic cases that could not be compared, each with its reason; they are not released.
         strangers: Synthetic cases that could not be laid over the real ones, each with its reason; an expert sees them.
-        unusable: Real cases that could not be compared, each with its reason.
+        unusable: Real cases whose image or label map could not be compared, each with its reason.
         reference: The template, to draw pairs on.
         placed: From a synthetic and a real case to how it lies on the template, by role and id.
-        origins: From a synthetic case to the real case whose scan it was made from, if it was; an expert sees them.
+        labels: Label maps on their template; ``None`` if they are not compared.
+        origins: From a synthetic case to the real data that it was made from, if it was; an expert sees them.
     """
 
     contrast: Contrast
@@ -123,11 +127,13 @@ class Audit:
     unusable: tuple[tuple[str, str], ...]
     reference: Reference
     placed: Mapping[tuple[str, str], Placed]
-    origins: Mapping[str, str] = field(default_factory=dict)
+    labels: LabelMaps | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
-    def question(self, case: str, space: str) -> Question:
-        """The synthetic image of that case in a space."""
-        return next(question for question in self.spaces[space].of("synthetic") if question.case == case)
+    def question(self, case: str, space: str) -> Question | None:
+        """The synthetic image of that case in a space; ``None`` if it has nothing there, as a case without labels."""
+        found = (question for question in self.spaces[space].of("synthetic") if question.case == case)
+        return next(found, None)
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -136,7 +142,8 @@ class Audit:
 
     def too_near(self, case: str) -> list[str]:
         """The spaces in which a synthetic case is too near to a training image."""
-        return [name for name, audit in self.spaces.items() if audit.held_back(self.question(case, name))]
+        asked = ((name, audit, self.question(case, name)) for name, audit in self.spaces.items())
+        return [name for name, audit, question in asked if question is not None and audit.held_back(question)]
 
 
 @dataclass(frozen=True)
@@ -181,22 +188,24 @@ def audit_privacy(
     """
     reference, placed_real, unusable = build_reference(real, contrast=contrast, report=report)
     placed_synthetic, failed = place_voxels(synthetic, reference, report=report)
-    features: dict[tuple[str, str], NDArray[np.float32]] = {}
-    if embedder is not None:
-        for role, cases, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
+    features: dict[tuple[str, str], FeaturePair] = {}
+    for role, cases, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
+        if embedder is not None:
             found, refused = place_features([one.case for one in cases], embedder, contrast=contrast, report=report)
             features |= {(role, case): vector for case, vector in found.items()}
             lost.extend(refused)
-        placed_real = [one for one in placed_real if ("real", one.case.id) in features]
-        placed_synthetic = [one for one in placed_synthetic if ("synthetic", one.case.id) in features]
+            _leave_out(cases, refused)
     _check_members(placed_real, members, unusable)
-    spaces = [_pixel_space(reference, placed_real, placed_synthetic)]
-    if embedder is not None:
-        spaces.append(_feature_space(features, placed_real, placed_synthetic))
+    labels = _label_maps(placed_real, placed_synthetic, members=members, report=report)
+    if labels is not None:
+        unusable.extend(labels.unusable)
+        failed.extend(labels.failed)
+        _leave_out(placed_synthetic, labels.failed)
     audited = {
-        space.name: _audit_space(space, placed_real, placed_synthetic, members=members, options=options)
-        for space in spaces
+        asked.space.name: _audit_space(asked, members=members, options=options)
+        for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
     }
+    strangers = {one.case.id: why for one in placed_synthetic if (why := reference.strange(one))}
     return Audit(
         contrast=contrast,
         spaces=audited,
@@ -204,14 +213,57 @@ def audit_privacy(
         members=tuple(one.case.id for one in placed_real if one.case.id in members),
         held_out=tuple(one.case.id for one in placed_real if one.case.id not in members),
         failed=tuple(failed),
-        strangers={one.case.id: why for one in placed_synthetic if (why := reference.strange(one))},
+        strangers=strangers if labels is None else {**labels.strangers, **strangers},
         unusable=tuple(unusable),
         reference=reference,
-        placed={
-            **{("real", one.case.id): one for one in placed_real},
-            **{("synthetic", one.case.id): one for one in placed_synthetic},
-        },
+        placed={("real", one.case.id): one for one in placed_real}
+        | {("synthetic", one.case.id): one for one in placed_synthetic},
+        labels=labels,
     )
+
+
+def _leave_out(placed: list[Placed], refused: Sequence[tuple[str, str]]) -> None:
+    """Takes refused cases out of the list."""
+    lost = {case for case, _ in refused}
+    placed[:] = [one for one in placed if one.case.id not in lost]
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A space, and whom its rows show."""
+
+    space: Space
+    real: Sequence[Case]
+    synthetic: Sequence[Case]
+
+
+def _spaces(
+    reference: Reference,
+    real: Sequence[Placed],
+    synthetic: Sequence[Placed],
+    *,
+    features: Mapping[tuple[str, str], FeaturePair],
+    labels: LabelMaps | None,
+) -> list[_Asked]:
+    """The spaces that there are."""
+    ours, theirs = [one.case for one in real], [one.case for one in synthetic]
+    found = [_Asked(_pixel_space(reference, real, synthetic), ours, theirs)]
+    if features:
+        found.append(_Asked(_feature_space(features, ours, theirs), ours, theirs))
+    if labels is not None:
+        found.append(_Asked(labels.space(), [one.case for one in labels.real], [one.case for one in labels.synthetic]))
+    return found
+
+
+def _label_maps(
+    real: Sequence[Placed], synthetic: Sequence[Placed], *, members: frozenset[str], report: ProgressReport
+) -> LabelMaps | None:
+    """The label maps of both sides, if enough training subjects have one."""
+    found = place_label_maps([one.case for one in real], [one.case for one in synthetic], report=report)
+    if found is None:
+        return None
+    subjects = {one.case.subject for one in found.real if one.case.id in members}
+    return found if len(subjects) >= FEWEST_MEMBERS else None
 
 
 def _check_members(placed: Sequence[Placed], members: frozenset[str], unusable: Sequence[tuple[str, str]]) -> None:
@@ -235,41 +287,41 @@ def _pixel_space(reference: Reference, real: Sequence[Placed], synthetic: Sequen
 
 
 def _feature_space(
-    features: Mapping[tuple[str, str], NDArray[np.float32]], real: Sequence[Placed], synthetic: Sequence[Placed]
+    features: Mapping[tuple[str, str], FeaturePair], real: Sequence[Case], synthetic: Sequence[Case]
 ) -> Space:
     """Features over their standard deviation among real images; what never varies there is left out."""
-    ours = np.stack([features["real", one.case.id] for one in real])
-    theirs = np.array([features["synthetic", one.case.id] for one in synthetic]).reshape(len(synthetic), ours.shape[1])
-    spread = ours.std(axis=0)
+    ours = np.stack([features["real", case.id] for case in real])
+    theirs = np.array([features["synthetic", case.id] for case in synthetic]).reshape(len(synthetic), *ours.shape[1:])
+    spread = ours[:, 0].std(axis=0)
     kept = spread > 1e-6 * max(float(spread.max()), 1e-12)
-    return Space(FEATURE, real=ours[:, kept] / spread[kept], synthetic=theirs[:, kept] / spread[kept])
+    ours, theirs = ours[:, :, kept] / spread[kept], theirs[:, :, kept] / spread[kept]
+    return Space(
+        FEATURE,
+        real=ours[:, 0],
+        real_mirrored=ours[:, 1],
+        synthetic=theirs[:, 0],
+        synthetic_mirrored=theirs[:, 1],
+    )
 
 
-def _audit_space(
-    space: Space,
-    real: Sequence[Placed],
-    synthetic: Sequence[Placed],
-    *,
-    members: frozenset[str],
-    options: AuditOptions,
-) -> SpaceAudit:
-    subjects = [one.case.subject for one in real]
-    known = np.array([one.case.id in members for one in real])
-    cases = [one.case.id for one in real if one.case.id in members]
+def _audit_space(asked: _Asked, *, members: frozenset[str], options: AuditOptions) -> SpaceAudit:
+    space, real, synthetic = asked.space, asked.real, asked.synthetic
+    subjects = [one.subject for one in real]
+    known = np.array([one.id in members for one in real])
+    cases = [one.id for one in real if one.id in members]
     among, turned = space.among_real(subjects)
     from_synthetic, mirrored = space.from_synthetic()
     threshold = set_threshold(among[np.ix_(known, known)], distance=options.distance, share=options.share)
-    asked: list[tuple[str, Role, NDArray[np.float64], NDArray[np.bool_]]] = [
-        (one.case.id, "synthetic", from_synthetic[row, known], mirrored[row, known])
-        for row, one in enumerate(synthetic)
+    rows: list[tuple[str, Role, NDArray[np.float64], NDArray[np.bool_]]] = [
+        (one.id, "synthetic", from_synthetic[row, known], mirrored[row, known]) for row, one in enumerate(synthetic)
     ]
-    asked += [
-        (one.case.id, "member" if known[row] else "held-out", among[row, known], turned[row, known])
+    rows += [
+        (one.id, "member" if known[row] else "held-out", among[row, known], turned[row, known])
         for row, one in enumerate(real)
     ]
     questions = [
         Question(case, role, nearest_of(distances, flipped, cases=cases, count=NEAREST))
-        for case, role, distances, flipped in asked
+        for case, role, distances, flipped in rows
     ]
     scores = -from_synthetic.min(axis=0) if len(synthetic) else np.zeros(len(real))
     audit = SpaceAudit(
@@ -279,7 +331,7 @@ def _audit_space(
         twins=tuple((cases[one], cases[other]) for one, other in threshold.twins),
         alarms=None,
         membership=infer_membership(scores, known, subjects, seed=options.seed) if len(synthetic) else None,
-        attack={one.case.id: float(score) for one, score in zip(real, scores, strict=True)},
+        attack={one.id: float(score) for one, score in zip(real, scores, strict=True)},
     )
     return replace(audit, alarms=_false_alarms([audit]))
 

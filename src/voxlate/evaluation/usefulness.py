@@ -202,7 +202,9 @@ def _silent(summary: Summary, subject: Subject) -> list[str]:
         SYNTHETIC: f"With the synthetic {subject.target}",
         WITHOUT: f"{subject.without[:1].upper()}{subject.without[1:]}",
     }
-    return [f"{images[arm]} no lesion was found." for arm in ARMS if gave_up(summary, arm, region=subject.region)]
+    return [
+        f"{images[arm]} nothing labelled was found." for arm in ARMS if gave_up(summary, arm, region=subject.region)
+    ]
 
 
 def _difference(pair: Mapping[str, Any]) -> str:

@@ -98,7 +98,9 @@ def take_slice(attempt: Attempt, *, true: Array, found: Mapping[str, Array]) -> 
     i, j, k = attempt.truth.shape
     choice = choose_slice("axial", shape=(i, j, k), lesion=true)
     union = np.logical_or.reduce(list(found.values()))
-    if not true.any() and union.any():
+    if true.any():
+        choice = replace(choice, rule="largest true area")
+    elif union.any():
         choice = replace(choose_slice("axial", shape=(i, j, k), lesion=union), rule="largest area that was found")
     windows = {arm: tiles.grey_window(image, _bright(image)) for arm, image in attempt.images.items()}
     box = foreground_box(_bright(attempt.images[REAL]) | true, shape=(i, j, k))

@@ -32,11 +32,13 @@ class Strip:
         title: Its name.
         distances: From a role to relative distances to the nearest training image: 1 is the median of training images.
         threshold: The relative distance at and below which an image is held back.
+        what: What a mark is.
     """
 
     title: str
     distances: Mapping[str, Sequence[float]]
     threshold: float
+    what: str = "image"
 
 
 @canvas.styled
@@ -75,7 +77,7 @@ def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
         axes.plot(values, heights, mark, color=colour, clip_on=False, zorder=3, **style)
     axes.set_xlim(0, end)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    labels = [f"{ROWS[role][0]}\n{len(strip.distances.get(role, ()))} images" for role in rows]
+    labels = [f"{ROWS[role][0]}\n{len(strip.distances.get(role, ()))} {strip.what}s" for role in rows]
     axes.set_yticks(range(len(rows)), labels=labels)
     axes.tick_params(axis="y", length=0)
     for border in np.arange(len(rows) - 1) + 0.5:
@@ -91,7 +93,7 @@ def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
     )
     axes.text(strip.threshold, -0.56, "  released", ha="left", va="bottom", fontsize=canvas.SMALL)
     axes.set_xlabel(
-        "distance to the nearest training image: 0 a copy, 1 as near as training images are to each other (median)"
+        f"distance to the nearest training {strip.what}: 0 a copy, 1 as near as these are to each other (median)"
     )
 
 
@@ -133,7 +135,7 @@ def draw_attacks(attacks: Sequence[Attack]) -> Figure:
     figure = canvas.new_figure(width_mm=100.0, height_mm=92.0)
     axes = figure.add_axes((0.14, 0.13, 0.82, 0.8))
     axes.plot([0, 1], [0, 1], color=canvas.GREY, linewidth=0.9, linestyle=(0, (1, 1.4)), label="chance: 0.5")
-    for attack, (colour, _, dash) in zip(attacks, (canvas.SERIES[2], canvas.SERIES[1]), strict=False):
+    for attack, (colour, _, dash) in zip(attacks, (canvas.SERIES[2], canvas.SERIES[1], canvas.SERIES[3]), strict=False):
         false, true = roc_curve(attack.members, attack.others)
         low, high = attack.found.interval
         label = f"{attack.title}: {attack.found.auc:.2f} ({low:.2f} to {high:.2f})"

@@ -6,6 +6,7 @@ confidential as the real data; ``review`` holds the synthetic images that wait a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from voxlate.cohort.synthetic import scans_only
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.embedding import Embedder, load_embedder
+from voxlate.evaluation.label_space import LABEL, LABELS
 from voxlate.evaluation.members import Members, common_contrast, find_members, find_origins
 from voxlate.evaluation.placing import display
 from voxlate.evaluation.privacy import PIXEL, Audit, AuditOptions, audit_privacy
@@ -25,7 +27,7 @@ from voxlate.io.lock import hold
 from voxlate.progress import ProgressReport
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.evaluated import Evaluated
-from voxlate.reporting.lookalikes import LookAlike, draw_look_alike
+from voxlate.reporting.lookalikes import LabelPair, LookAlike, draw_label_pair, draw_look_alike
 from voxlate.reporting.nearness import draw_attacks, draw_nearness
 from voxlate.reporting.pages import Illustration, Report, embed, render_page, write_figures
 from voxlate.reporting.privacy_tables import (
@@ -157,7 +159,13 @@ def _write(audit: Audit, inputs: _Inputs, out: Path, *, chosen: float | None) ->
     write_text(out / "review.csv", decision_table(back, audit))
     write_figures(figures, out)
     facts = _facts(audit, inputs, chosen=chosen)
-    told = warnings(audit, known=bool(inputs.members.source), features=inputs.embedder is not None, failed=failed)
+    told = warnings(
+        audit,
+        known=bool(inputs.members.source),
+        features=inputs.embedder is not None,
+        unread=0 if audit.labels is not None else sum(LABELS.name in case.paths for case in released),
+        failed=failed,
+    )
     page = out / "report.html"
     text = render_page(
         "privacy.html.j2",
@@ -215,6 +223,10 @@ def _facts(audit: Audit, inputs: _Inputs, *, chosen: float | None) -> dict[str, 
         "members told by": inputs.members.source or "nothing: every real image counts as a training image",
         "pixel space": f"{shape} voxels of {grid.spacing_mm[0]:.2f} mm, affine alignment, "
         f"{int(audit.reference.region.sum())} voxels compared by rank",
+        "label space": f"{len(audit.labels.synthetic)} synthetic and {len(audit.labels.real)} real label maps, "
+        f"{len(audit.labels.template.values)} structures, voxels of {audit.labels.template.grid.spacing_mm[0]:.2f} mm"
+        if audit.labels
+        else "none: too few label maps to compare",
         "feature space": inputs.embedder.name if inputs.embedder else "none: no network was given",
         "threshold": "nine tenths of the 5th percentile among training images"
         if chosen is None
@@ -226,16 +238,8 @@ def _facts(audit: Audit, inputs: _Inputs, *, chosen: float | None) -> dict[str, 
 def _review_page(audit: Audit, inputs: _Inputs, held_back: list[Case], *, facts: dict[str, str]) -> str:
     """The pairs side by side, nearest first."""
     real = {case.id: case for case in inputs.real}
-    ordered = sorted(held_back, key=lambda case: (audit.question(case.id, PIXEL).distance, case.id))
-    figures = []
-    for case in ordered[:MOST_PAIRS]:
-        spaces = audit.too_near(case.id) or [PIXEL]
-        nearest = {audit.question(case.id, space).neighbours[0].case: space for space in reversed(spaces)}
-        for other, space in reversed(nearest.items()):
-            pair = _pair(audit, case, real[other], note=note_of(audit, case.id, space))
-            figures.append(
-                embed(Illustration(f"{case.id} and {other}", pair.note, to_png(draw_look_alike(pair), dpi=130)))
-            )
+    ordered = sorted(held_back, key=lambda case: (_relative(audit, case.id), case.id))
+    figures = [embed(figure) for case in ordered[:MOST_PAIRS] for figure in _look_alikes(audit, case, real)]
     count = len(held_back)
     more = f" The {MOST_PAIRS} nearest are shown; review.csv names all." if count > MOST_PAIRS else ""
     verdict = (
@@ -251,6 +255,51 @@ def _review_page(audit: Audit, inputs: _Inputs, held_back: list[Case], *, facts:
         sections=[],
         glossary=[],
     )
+
+
+def _relative(audit: Audit, case: str) -> float:
+    """The relative distance in the space where a case lies nearest to a training image."""
+    asked = ((space, audit.question(case, name)) for name, space in audit.spaces.items())
+    return min(space.threshold.relative(question.distance) for space, question in asked if question is not None)
+
+
+def _look_alikes(audit: Audit, case: Case, real: Mapping[str, Case]) -> list[Illustration]:
+    """A case beside the nearest real one of each space in which it is too near, images and label maps."""
+    nearest: dict[str, list[str]] = {}
+    for space in audit.too_near(case.id) or [PIXEL]:
+        question = audit.question(case.id, space)
+        if question is not None:
+            nearest.setdefault(question.neighbours[0].case, []).append(space)
+    found = []
+    for other, spaces in nearest.items():
+        pair = _pair(audit, case, real[other], note=note_of(audit, case.id, spaces[0]))
+        title = f"{case.id} and {other}"
+        found.append(Illustration(title, pair.note, to_png(draw_look_alike(pair), dpi=130)))
+        maps = _label_pair(audit, case.id, other)
+        if maps is not None:
+            found.append(Illustration(f"Label maps of {title}", maps.note, to_png(draw_label_pair(maps), dpi=130)))
+    return found
+
+
+def _label_pair(audit: Audit, case: str, other: str) -> LabelPair | None:
+    """The label maps of a synthetic and a real case, if both have one."""
+    if audit.labels is None:
+        return None
+    ours = next((one for one in audit.labels.synthetic if one.case.id == case), None)
+    theirs = next((one for one in audit.labels.real if one.case.id == other), None)
+    question = audit.question(case, LABEL)
+    if ours is None or theirs is None or question is None:
+        return None
+    near = next((one for one in question.neighbours if one.case == other), None)
+    mirrored = near is not None and near.mirrored
+    threshold = audit.spaces[LABEL].threshold
+    told = "farther than its three nearest" if near is None else f"{threshold.relative(near.distance):.2f}"
+    note = (
+        f"Relative distance in label space: {told} (held back up to {threshold.relative(threshold.distance):.2f})"
+        f"{'; left and right of the synthetic map are mirrored' if mirrored else ''}."
+    )
+    shown = ours.mirrored if mirrored else ours.straight
+    return LabelPair(case, other, shown, theirs.straight, audit.labels.template.fine.spacing_mm, note)
 
 
 def _pair(audit: Audit, case: Case, other: Case, *, note: str) -> LookAlike:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from voxlate.evaluation.label_space import LABEL
 from voxlate.evaluation.membership import FEWEST
-from voxlate.evaluation.privacy import NEAREST, Audit, FalseAlarms, Question, SpaceAudit
+from voxlate.evaluation.privacy import FEWEST_MEMBERS, NEAREST, Audit, FalseAlarms, Question, SpaceAudit
 from voxlate.reporting.nearness import Attack, Strip
 from voxlate.reporting.pages import Section
 from voxlate.reporting.tables import Cell, Column, Row, Table
@@ -25,8 +26,11 @@ TERMS = {
     "pixel space": "images laid over the mean of the real ones by an affine map, on a coarse grid; voxels count by "
     "their rank among those of the foreground, so that another window or gamma changes nothing. Each image is also "
     "compared with left and right exchanged",
-    "feature space": "features of the named network, at eight places along each view, each over its standard deviation",
-    "held back": "as near as the threshold or nearer to a training image in at least one space",
+    "feature space": "features of the named network, at eight places along each view, each over its standard "
+    "deviation; each image is also compared with left and right exchanged",
+    "label space": "label maps laid over the mean of the real ones by an affine map of their own, on a coarse grid; "
+    "structures count alike, whatever their size. Each map is also compared with left and right exchanged",
+    "held back": "as near as the threshold or nearer to a training image, or label map, in at least one space",
     "false alarms": "held-out real images, audited as if they were synthetic, that would be held back; Wilson's 95 % "
     "interval",
     "membership AUC": "probability that a random training image lies nearer to the synthetic images than a random "
@@ -36,7 +40,7 @@ LIMITS = (
     "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a "
     "copied detail, or what several images tell together, is not seen. A distance is no differential privacy."
 )
-_TITLES = {"pixel": "Pixel space", "feature": "Feature space"}
+_TITLES = {"pixel": "Pixel space", "feature": "Feature space", LABEL: "Label space"}
 FEW_MEMBERS = 20
 NAMED = 5
 Decision = tuple[str, str, str]
@@ -48,9 +52,11 @@ def reasons(audit: Audit) -> dict[str, str]:
     found = {}
     for case in audit.compared:
         near = audit.too_near(case)
-        parts = [f"too near to a training image in {' and '.join(f'{space} space' for space in near)}"] if near else []
+        images = [f"{space} space" for space in near if space != LABEL]
+        parts = [f"too near to a training image in {' and '.join(images)}"] if images else []
+        parts += ["its label map is too near to one of the training data"] if LABEL in near else []
         parts += [audit.strangers[case]] if case in audit.strangers else []
-        parts += [f"made from a scan of {audit.origins[case]}"] if case in audit.origins else []
+        parts += [str(audit.origins[case])] if case in audit.origins else []
         found[case] = "; ".join(parts)
     return found
 
@@ -68,15 +74,13 @@ def decision_table(rows: Sequence[Decision], audit: Audit) -> str:
         f"{what}_{one.space}" for one in spaces for what in ("nearest", "distance", "relative_distance", "threshold")
     ]
     lines: list[Sequence[str]] = [("case", "contrast", "file", *columns, "reason")]
-    compared = set(audit.compared)
     for case, file, reason in rows:
         cells = []
         for one in spaces:
-            limit = repr(one.threshold.distance)
-            if case not in compared:
+            limit, question = repr(one.threshold.distance), audit.question(case, one.space)
+            if question is None:
                 cells += ["", "", "", limit]
                 continue
-            question = audit.question(case, one.space)
             relative = one.threshold.relative(question.distance)
             cells += [question.neighbours[0].case, repr(question.distance), repr(relative), limit]
         lines.append((case, audit.contrast.name, file, *cells, reason))
@@ -145,18 +149,20 @@ def sentence_of(audit: Audit, *, known: bool, failed: int) -> str:
     near = sum(bool(audit.too_near(case)) for case in audit.compared)
     parts = [f"{total - held} of {total} synthetic {title} {_plural(total, 'image')} {_is(total - held)} released."]
     if near:
+        what = "image" if len(audit.spaces) == 1 or LABEL not in audit.spaces else "image or label map"
         parts.append(
-            f"{near} {_is(near)} nearer to a training image than real images are to each other, and "
+            f"{near} {_is(near)} nearer to a training {what} than real ones are to each other, and "
             f"{_waits(near)} for an expert."
         )
     rest = [case for case, why in reasons(audit).items() if why and not audit.too_near(case)]
     strange = sum(case in audit.strangers for case in rest)
     if strange:
-        parts.append(f"{strange} could not be laid over the real images and {_waits(strange)} for an expert.")
+        parts.append(f"{strange} could not be laid over the real ones and {_waits(strange)} for an expert.")
     if len(rest) > strange:
         made = len(rest) - strange
         parts.append(
-            f"{made} {'was' if made == 1 else 'were'} made from scans of the data set and {_waits(made)} for an expert."
+            f"{made} {'was' if made == 1 else 'were'} made from scans or label maps of the data set and {_waits(made)} "
+            "for an expert."
         )
     if failed:
         parts.append(f"{failed} could not be compared at all.")
@@ -201,11 +207,16 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def warnings(audit: Audit, *, known: bool, features: bool, failed: Sequence[tuple[str, str]]) -> list[str]:
+def warnings(audit: Audit, *, known: bool, features: bool, unread: int, failed: Sequence[tuple[str, str]]) -> list[str]:
     """What a reader must know before the numbers."""
     found = [LIMITS]
     if not features:
         found.append("Images were compared voxel by voxel only: no network was given for a feature space.")
+    if unread:
+        found.append(
+            f"{unread} released {_plural(unread, 'case')} {'has' if unread == 1 else 'have'} a label map that was "
+            f"compared with none: fewer than {FEWEST_MEMBERS} training subjects have one. It may be a patient's."
+        )
     if not known:
         found.append(
             "Nothing tells which real images the model has seen, so every one counts as a training image: there are no "
@@ -218,12 +229,12 @@ def warnings(audit: Audit, *, known: bool, features: bool, failed: Sequence[tupl
             named = ", ".join(f"{one} and {other}" for one, other in space.twins[:NAMED])
             more = f" and {len(space.twins) - NAMED} more pairs" if len(space.twins) > NAMED else ""
             found.append(
-                f"Some training images are so near to each other in {space.space} space that they seem to show one "
-                f"patient; they do not set the threshold: {named}{more}."
+                f"Some training {'label maps' if space.space == LABEL else 'images'} are so near to each other in "
+                f"{space.space} space that they seem to show one patient; they do not set the threshold: {named}{more}."
             )
-    found += [f"The real image of {case} is not compared: {why}" for case, why in audit.unusable[:NAMED]]
+    found += [f"The real case {case} is not compared, or in part: {why}" for case, why in audit.unusable[:NAMED]]
     if len(audit.unusable) > NAMED:
-        found.append(f"{len(audit.unusable) - NAMED} more real images are not compared (see summary.json).")
+        found.append(f"{len(audit.unusable) - NAMED} more real cases are not compared, or in part (see summary.json).")
     return [*found, *(f"{case} is not released: {why}" for case, why in failed)]
 
 
@@ -317,6 +328,7 @@ def strips(audit: Audit) -> list[Strip]:
                 for role in ("synthetic", "held-out", "member")
             },
             space.threshold.relative(space.threshold.distance),
+            "label map" if space.space == LABEL else "image",
         )
         for space in audit.spaces.values()
     ]
@@ -340,13 +352,15 @@ def attacks(audit: Audit) -> list[Attack]:
 def note_of(audit: Audit, case: str, space: str) -> str:
     """What is known of a synthetic image and its nearest real one, a line."""
     parts = []
-    nearest = audit.question(case, space).neighbours[0]
-    for name, one in audit.spaces.items():
-        found = next((near for near in audit.question(case, name).neighbours if near.case == nearest.case), None)
+    asked = {name: question for name in audit.spaces if (question := audit.question(case, name)) is not None}
+    nearest = asked[space].neighbours[0]
+    for name, question in asked.items():
+        one = audit.spaces[name]
+        found = next((near for near in question.neighbours if near.case == nearest.case), None)
         if found is not None:
             limit = one.threshold.relative(one.threshold.distance)
             parts.append(f"{name} space: {one.threshold.relative(found.distance):.2f} (held back up to {limit:.2f})")
     turned = "; left and right of the synthetic image are mirrored" if nearest.mirrored else ""
-    made = f"; made from a scan of {audit.origins[case]}" if case in audit.origins else ""
-    strange = "; could not be laid over the real images" if case in audit.strangers else ""
+    made = f"; {audit.origins[case]}" if case in audit.origins else ""
+    strange = "; could not be laid over the real ones" if case in audit.strangers else ""
     return f"Relative distance in {'; '.join(parts)}{turned}{strange}{made}."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voxlate._version import __version__
+from voxlate.cohort.labelling import component_word
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.candidates import ModelCandidate
@@ -179,7 +180,8 @@ def _page(
 ) -> str:
     recipes = {run.variant: run.recipe for run in contest.runs}
     of_dice = {**summary, "rows": [row for row in summary["rows"] if row["metric"] == "dice"]}
-    groups = {"Voxel by voxel": VOXELS, "Surfaces and volumes": SURFACES, "Lesion by lesion": LESIONS}
+    word = component_word(row["region"] for row in summary["rows"])
+    groups = {"Voxel by voxel": VOXELS, "Surfaces and volumes": SURFACES, f"{word.capitalize()} by {word}": LESIONS}
     sections = [
         Section(title, "Over the whole image.", _CAPTION, score_tables(_only(summary, metrics)))
         for title, metrics in groups.items()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from voxlate.cohort.labelling import component_word
 from voxlate.evaluation.findings import count_lesions
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation import VOLUME
@@ -25,7 +26,7 @@ _CAPTION = "Mean over the cases, its 95 % interval, standard deviation (sd) and 
 
 
 def class_sections(summary: Summary, scores: Sequence[Score], *, main: str) -> list[Section]:
-    """Three sections: voxel by voxel, surfaces and volumes, lesion by lesion.
+    """Three sections: voxel by voxel, surfaces and volumes, lesion by lesion (or part by part of a structure).
 
     Args:
         summary: As ``summarise`` gives it.
@@ -34,7 +35,10 @@ def class_sections(summary: Summary, scores: Sequence[Score], *, main: str) -> l
     """
     lines = _lines(summary, main)
     volumes = [(Column("Volume (ml)", "found / true"), [_volumes(scores, *line) for line in lines])]
-    counts = [(Column("Lesions", "found / missed / invented"), [_counts(scores, *line) for line in lines])]
+    word = component_word(region for _, region in lines)
+    counts = [
+        (Column(f"{word.capitalize()}s", "found / missed / invented"), [_counts(scores, *line) for line in lines])
+    ]
     return [
         Section(
             "Voxel by voxel",
@@ -51,8 +55,8 @@ def class_sections(summary: Summary, scores: Sequence[Score], *, main: str) -> l
             [_table(summary, lines, SURFACES, title="Distance and size", more=volumes)],
         ),
         Section(
-            "Lesion by lesion",
-            "A lesion is a connected part of the label; one voxel in common finds it. The counts are over all cases "
+            f"{word.capitalize()} by {word}",
+            f"A {word} is a connected part of the label; one voxel in common finds it. The counts are over all cases "
             "together, the shares are means over the cases.",
             _CAPTION,
             [_table(summary, lines, LESIONS, title="Detection", more=counts)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from voxlate.cohort.labelling import component_word
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.task import ARMS, SYNTHETIC, TRUTH, WITHOUT
@@ -37,7 +38,8 @@ def arm_tables(summary: Summary, scores: Sequence[Score], *, target: str, filled
         filled: Whether an empty image stood in its place in the arm without it.
     """
     columns = [Column(_title(name), f"{arrow(name)} {direction(name)}", name) for name in _SHOWN]
-    columns += [Column("Lesions", "found / missed / invented"), Column("Volume (ml)", "as it was found")]
+    word = component_word(_regions(summary))
+    columns += [Column(f"{word.capitalize()}s", "found / missed / invented"), Column("Volume (ml)", "as it was found")]
     tables = []
     for region in _regions(summary):
         rows = []

@@ -100,6 +100,13 @@ def draw_grey(axes: Axes, picture: Picture, *, window: Window, size_mm: tuple[fl
     _fit(axes, size_mm)
 
 
+def draw_colours(axes: Axes, picture: Picture, *, size_mm: tuple[float, float]) -> None:
+    """A picture ``(rows, columns, 3)`` in its own colours, 0 to 1, each voxel a plain square."""
+    axes.set_facecolor("black")
+    axes.imshow(picture, extent=(0, size_mm[0], 0, size_mm[1]), aspect="auto", interpolation="nearest")
+    _fit(axes, size_mm)
+
+
 def draw_error(
     axes: Axes, error: Picture, *, limit: float, size_mm: tuple[float, float], mask: Picture | None = None
 ) -> None:
