@@ -95,6 +95,40 @@ def test_check_prints_what_was_matched(phantom_cohort: Path) -> None:
     assert "0 errors" in printed
 
 
+def test_check_as_json_has_every_attribute(phantom_cohort: Path) -> None:
+    values = json.loads(voxlate("check", phantom_cohort, "--json").stdout)
+    assert len(values["cases"]) == 6
+    assert set(values["cases"][0]) == {"case", "subject", "contrasts", "attributes"}
+    assert {"age", "grade", "subtype"} < set(values["cases"][0]["attributes"])
+
+
+@pytest.mark.parametrize(("width", "columns"), [(80, ["age", "grade"]), (200, ["age", "enhancement", "grade", "site"])])
+def test_check_breaks_no_word_and_says_what_had_no_room(width: int, columns: list[str]) -> None:
+    from rich.console import Console
+
+    from voxlate.terminal import print_check
+    from voxlate.verbs.data import Checked
+
+    names = ("age", "enhancement", "grade", "site")
+    rows = [
+        (f"Phantom-0000{n}-000", f"Phantom-0000{n}", "flair, labels, t1, t1c, t2", str(40 + n), "yes", "4", "Trondheim")
+        for n in (1, 2, 3)
+    ]
+    attributes = {"age": "41 to 43", "enhancement": "yes (3)", "grade": "4 (3)", "site": "Trondheim (3)"}
+    result = Checked("brats", ("case", "subject", "contrasts", *names), rows, attributes, [], [])
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_check(console, result)
+    printed = console.export_text()
+    lines = printed.splitlines()
+    assert max(map(len, lines)) <= width
+    header = next(line for line in lines if "subject" in line)
+    assert [word for word in header.split() if word in names] == columns
+    assert sum(all(cell in line for cell in rows[0][:4]) for line in lines) == 1, "a case is a line"
+    for name in set(names) - set(columns):
+        assert any(name in line and attributes[name] in line for line in lines)
+    assert ("--json" in printed) == (len(columns) < len(names))
+
+
 def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, tmp_path: Path) -> None:
     import shutil
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -102,10 +103,30 @@ def blocks(wide: Sequence[int], *, room: int) -> list[list[int]]:
     return found
 
 
+def fitting(wide: Sequence[int], *, room: int, least: int) -> list[int]:
+    """The first ``least`` columns of these widths, and of the others each that still fits beside them into the room."""
+    kept, taken = list(range(least)), 1 + sum(wide[:least]) + 3 * least
+    for place in range(least, len(wide)):
+        if taken + wide[place] + 3 <= room:
+            kept.append(place)
+            taken += wide[place] + 3
+    return kept
+
+
 def print_check(console: Console, result: Checked) -> None:
-    """Prints what a preflight matched, left out and found."""
+    """Prints what a preflight matched, left out and found; of attributes that find no room as columns, a summary."""
     heading = f"{counted(len(result.rows), 'case')} ({result.layout})"
-    print_table(console, heading, result.fields, result.rows, parted=False)
+    wide = [
+        max(map(cell_len, (name, *(row[place] for row in result.rows)))) for place, name in enumerate(result.fields)
+    ]
+    kept = fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
+    rows = [[row[place] for place in kept] for row in result.rows]
+    print_table(console, heading, [result.fields[place] for place in kept], rows, parted=False)
+    summed = [(name, result.attributes[name]) for place, name in enumerate(result.fields) if place not in kept]
+    if summed:
+        print_table(console, "Attributes without a column", ("attribute", "values (cases)"), summed, parted=False)
+        room = sum(wide) + 3 * len(wide) + 1
+        console.print(f"Those of every case: add --json, or print to {room} columns (COLUMNS={room}).")
     if result.left_out:
         print_table(console, "Left out", ("file", "reason"), result.left_out, parted=False)
     if result.findings:

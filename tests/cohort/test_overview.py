@@ -4,13 +4,11 @@ from pathlib import Path
 
 from voxlate.cohort import (
     Case,
-    CaseRow,
     Cohort,
     LeftOut,
     attribute_counts,
+    attribute_summaries,
     contrast_counts,
-    left_out_counts,
-    overview,
 )
 
 COHORT = Cohort(
@@ -24,15 +22,20 @@ COHORT = Cohort(
 )
 
 
-def test_a_row_per_case() -> None:
-    assert overview(COHORT) == [
-        CaseRow("a", "anna", ("t1", "t2", "labels"), {"grade": "10"}),
-        CaseRow("b", "b", ("t1",), {"grade": "2", "site": "Oslo"}),
-    ]
-
-
 def test_counts() -> None:
     assert list(contrast_counts(COHORT).items()) == [("t1", 2), ("t2", 1), ("labels", 1)]
     assert attribute_counts(COHORT) == {"grade": {"2": 1, "10": 1}, "site": {"Oslo": 1}}
     assert list(attribute_counts(COHORT)["grade"]) == ["2", "10"]
-    assert left_out_counts(COHORT) == {"ignored": 1, "unmatched": 2}
+
+
+def test_a_line_for_each_attribute() -> None:
+    many = [
+        Case(str(n), str(n), {"t1": Path("t1")}, {"age": str(n), "name": f"n{n}", "sex": "fm"[n % 2]})
+        for n in range(95, 101)
+    ]
+    cohort = Cohort(Path("data"), "folders", (*many, Case("x", "x", {"t1": Path("t1")}, {"sex": "f"})), ())
+    assert attribute_summaries(cohort) == {
+        "age": "95 to 100; none in 1",
+        "name": "6 values: n95, n96, ...; none in 1",
+        "sex": "f (4), m (3)",
+    }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -180,24 +183,58 @@ def test_an_output_that_is_no_image_is_refused(tmp_path: Path) -> None:
         segmenter(command=python(code)).segment(case(tmp_path))
 
 
+def sleeper(pids: Path) -> list[str]:
+    """A program that starts another, writes the ids of both, and sleeps."""
+    code = (
+        "import os, subprocess, sys, time, pathlib;"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        f"path = pathlib.Path({str(pids)!r}); new = path.with_suffix('.new');"
+        "new.write_text(f'{os.getpid()} {child.pid}'); new.rename(path); time.sleep(60)"
+    )
+    return python(code.replace("{", "{{").replace("}", "}}"))
+
+
 def test_too_long_kills_the_program_and_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    code = (
-        (
-            "import os, subprocess, sys, time, pathlib;"
-            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
-            f"pathlib.Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}'); time.sleep(60)"
-        )
-        .replace("{", "{{")
-        .replace("}", "}}")
-    )
-    slow = segmenter(command=python(code), timeout_s=2)
+    slow = segmenter(command=sleeper(pids), timeout_s=2)
     began = time.monotonic()
     with pytest.raises(SegmenterError, match="after at most 2 s"):
         slow.segment(case(tmp_path))
     assert time.monotonic() - began < 20
     for pid in map(int, pids.read_text().split()):
         assert _is_gone(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_program_and_its_children_and_then_acts(tmp_path: Path, number: signal.Signals) -> None:
+    pids, scratch = tmp_path / "pids", tmp_path / "scratch"
+    scratch.mkdir()
+    scan = case(tmp_path).paths["flair"]
+    ours = (
+        "import sys; from pathlib import Path; from voxlate.cohort import Case;"
+        "from voxlate.evaluation.programs import Program, ProgramSegmenter;"
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "segmenter = ProgramSegmenter(Program.model_validate_json(sys.argv[1]));"
+        "segmenter.segment(Case('case-1', 'case-1', {'flair': Path(sys.argv[2])})); print('went on')"
+    )
+    declared = json.dumps({**VALID, "command": sleeper(pids)})
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    with subprocess.Popen(
+        [sys.executable, "-c", ours, declared, str(scan)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while process.poll() is None and not pids.is_file():
+            time.sleep(0.01)
+        process.send_signal(number)
+        process.send_signal(number)  # as timeout(1) does
+        said, complaint = process.communicate(timeout=30)
+    assert process.returncode == -number, complaint
+    assert said == b""
+    for pid in map(int, pids.read_text().split()):
+        assert _is_gone(pid)
+    assert not list(scratch.iterdir())
 
 
 def test_what_it_says_never_blocks_it(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,13 @@ def image(folder: Path, number: int, contrast: str, *, seed: int = 7) -> Path:
     return folder / name / f"{name}_{contrast}.nii.gz"
 
 
+def manifest(folder: Path) -> list[tuple[str, str]]:
+    with (folder / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert all(row["target"] == "t1" and row["sources"] == "labels" for row in rows if row["status"] != "failed")
+    return [(row["case"], row["status"]) for row in rows]
+
+
 def test_the_cases_are_a_data_set_that_passes_the_check(two: Path) -> None:
     cohort = index_cohort(two)
     assert [case.id for case in cohort.cases] == ["synthetic-00001-s7", "synthetic-00002-s7"]
@@ -84,12 +94,7 @@ def test_both_images_say_what_they_are(two: Path, drawing: Path) -> None:
 
 def test_what_the_model_has_seen_is_listed(two: Path, drawing: Path) -> None:
     assert json.loads((two / "seen.json").read_text()) == sorted(read_bundle(drawing).seen)
-    with (two / "manifest.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["case"], row["status"], row["target"]) for row in rows] == [
-        ("synthetic-00001-s7", "done", "t1"),
-        ("synthetic-00002-s7", "done", "t1"),
-    ]
+    assert manifest(two) == [("synthetic-00001-s7", "done"), ("synthetic-00002-s7", "done")]
 
 
 def test_a_case_is_the_same_however_many_are_asked_for(two: Path, drawing: Path, tmp_path: Path) -> None:
@@ -113,11 +118,67 @@ def test_finished_cases_are_left_alone_and_damaged_ones_made_anew(two: Path, dra
     assert image(out, 1, "t1").stat().st_mtime_ns == untouched
 
 
-def test_seeds_share_a_folder(two: Path, drawing: Path, tmp_path: Path) -> None:
+def test_calls_share_a_folder_and_its_manifest_lists_the_cases_of_all(two: Path, drawing: Path, tmp_path: Path) -> None:
     out = shutil.copytree(two, tmp_path / "seeds")
-    voxlate.synthesize(drawing, cases=1, seed=8, out=out)
+    (out / "manifest.csv").unlink()  # as if the first call had been killed before it wrote that
+    damaged = image(out, 2, "t1")
+    damaged.write_bytes(damaged.read_bytes()[:-5])
+    foreign = out / "synthetic-00003-s7"
+    foreign.mkdir()
+    (foreign / "synthetic-00003-s7_t1.nii.gz").write_bytes(b"another program's")
+    before = {path: path.read_bytes() for path in out.glob("*/*")}
+    voxlate.synthesize(drawing, cases=1, seed=10, out=out)
+    assert manifest(out) == [
+        ("synthetic-00001-s7", "skipped"),
+        ("synthetic-00002-s7", "failed"),
+        ("synthetic-00003-s7", "failed"),
+        ("synthetic-00001-s10", "done"),
+    ]
+    assert {path: path.read_bytes() for path in before} == before
+    shutil.rmtree(foreign)
+    voxlate.synthesize(drawing, cases=2, seed=7, out=out)
+    assert manifest(out) == [
+        ("synthetic-00001-s7", "skipped"),
+        ("synthetic-00002-s7", "done"),
+        ("synthetic-00001-s10", "skipped"),
+    ]
     assert len(index_cohort(out).cases) == 3
-    assert voxlate.check(out).errors == 0
+
+
+def test_the_case_of_another_model_is_never_replaced_unless_that_is_asked_for(
+    two: Path, drawing: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(two, tmp_path / "model")
+    sidecar = image(out, 1, "labels").with_name("synthetic-00001-s7_labels.json")
+    values = json.loads(sidecar.read_text())
+    values["model"]["digest"] = "f" * 64
+    sidecar.write_text(json.dumps(values))
+    before = {path: path.read_bytes() for path in out.glob("*/*")}
+    outcomes = voxlate.synthesize(drawing, cases=2, seed=7, out=out)
+    assert [one.status for one in outcomes] == ["failed", "skipped"]
+    assert "labels-to-t1, bundle ffffffffffff" in outcomes[0].reason
+    assert {path: path.read_bytes() for path in before} == before
+    assert voxlate.synthesize(drawing, cases=1, seed=7, out=out, overwrite=True)[0].status == "done"
+
+
+def test_a_call_that_is_killed_goes_on_and_lists_all(two: Path, drawing: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "voxlate.cli", "synthesize", str(drawing), "--cases", "50", "--seed", "7"]
+    with subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(out.glob("synthetic-00002-s7/*")):
+            time.sleep(0.002)
+        process.kill()
+    assert process.returncode == -9
+    assert [one.status for one in voxlate.synthesize(drawing, cases=1, seed=9, out=out)] == ["done"]
+    assert manifest(out)[0] == ("synthetic-00001-s7", "skipped")
+    outcomes = voxlate.synthesize(drawing, cases=2, seed=7, out=out)
+    assert not any(one.is_bad for one in outcomes)
+    listed = dict(manifest(out))
+    assert set(listed) >= {"synthetic-00001-s7", "synthetic-00002-s7", "synthetic-00001-s9"}
+    assert set(listed) == {path.name for path in out.iterdir() if path.is_dir()}
+    for number in (1, 2):
+        assert file_digest(image(out, number, "t1")) == file_digest(image(two, number, "t1"))
+    assert not list(out.rglob(".voxlate-*"))
 
 
 def test_a_case_that_fails_does_not_stop_the_others(

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.phantoms.test_signals import null_inversion_ms
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
 from voxlate.phantoms import PROTOCOLS, TISSUES
 from voxlate.phantoms.protocols import mr_signal, protocol_for, vary_protocol
-from voxlate.phantoms.signals import fat_phase_deg, null_inversion_ms
+from voxlate.phantoms.signals import fat_phase_deg
 from voxlate.phantoms.tissues import FIELD_TESLA
 
 

@@ -9,6 +9,8 @@ import pytest
 import voxlate
 from tests.conftest import SMALL
 from tests.reporting.samples import pixels
+from voxlate.cohort import read_split
+from voxlate.config import Recipe
 from voxlate.phantoms.cohort import make_cohort
 from voxlate.phantoms.scans import PhantomOptions
 from voxlate.reporting.alignment import Aligned, chessboard, draw_alignment, publish_alignment
@@ -60,9 +62,13 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("registered")
     options = PhantomOptions(factor=1, misalignment_mm={"ct": 8.0})
     make_cohort(folder / "cohort", cases=2, seed=1, size=32, contrasts=("t1", "ct"), options=options)
+    return folder / "cohort", voxlate.train(folder / "cohort", recipe=registering(), out=folder / "run")
+
+
+def registering(**training: Any) -> Recipe:
     changes = {**SMALL, "training.steps": 2, "plan.grids": "rigid", "plan.split.fractions": [0.5, 0.5, 0.0]}
-    recipe = resolve_recipe("avula2020-t1-to-t2", target="ct", overrides=changes)
-    return folder / "cohort", voxlate.train(folder / "cohort", recipe=recipe, out=folder / "run")
+    changes |= {f"training.{name}": value for name, value in training.items()}
+    return resolve_recipe("avula2020-t1-to-t2", target="ct", overrides=changes)
 
 
 def test_a_run_that_registers_leaves_the_figure_and_the_transforms(registered: tuple[Path, Path]) -> None:
@@ -71,6 +77,21 @@ def test_a_run_that_registers_leaves_the_figure_and_the_transforms(registered: t
     assert len(list((run / "prepared").rglob("ct-*.tfm"))) == 2
 
 
+def test_folds_leave_what_a_single_run_does(registered: tuple[Path, Path], tmp_path: Path) -> None:
+    data, run = registered
+    folds = voxlate.train(data, recipe=registering(tensorboard=True), out=tmp_path / "folds", folds=2)
+    alone = {path.name for path in (run / "figures").iterdir()}
+    for number, validating in enumerate(read_split(folds / f"fold-{n}" / "split.csv") for n in range(2)):
+        fold = folds / f"fold-{number}"
+        assert {path.name for path in (fold / "figures").iterdir()} == alone
+        assert (fold / "figures" / "alignment.png").stat().st_size > 10_000
+        assert list((fold / "tensorboard").glob("events.*"))
+        assert not (fold / "prepared").exists()
+        assert sorted(validating.values()) == ["train", "validation"]
+    drawn = [(folds / f"fold-{n}" / "figures" / "alignment.png").read_bytes() for n in range(2)]
+    assert drawn[0] != drawn[1], "each shows a case that validates it"
+
+
 def test_a_run_that_registers_nothing_leaves_none(trained: Path, phantom_cohort: Path) -> None:
-    assert publish_alignment(phantom_cohort, RunFolder(trained)) is None
+    assert publish_alignment(phantom_cohort, RunFolder(trained), prepared=trained / "prepared") is None
     assert not (trained / "figures" / "alignment.png").exists()

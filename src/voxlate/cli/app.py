@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,9 +44,9 @@ def watching() -> Any:  # noqa: ANN401  the terminal module is heavy for --help
     return Terminal(errors())
 
 
-def print_study(title: str, result: Any) -> None:  # noqa: ANN401
-    """The table, the answer and the page of runs that were compared; exits with 1 if a case could not be scored."""
-    print_rows(title, result.fields, result.rows, parted=True)
+def print_result(title: str, result: Any, *, parted: bool = False) -> None:  # noqa: ANN401
+    """The table, the answer and the page of an evaluation or study; exits with 1 if a case could not be scored."""
+    print_rows(title, result.fields, result.rows, parted=parted)
     console().print(result.sentence, markup=False)
     console().print(f"Report: {result.page}", markup=False)
     for case, reason in result.failed:
@@ -59,6 +60,11 @@ def print_rows(title: str, fields: Any, rows: Any, *, parted: bool = False) -> N
     from voxlate.terminal import print_table
 
     print_table(console(), title, fields, rows, parted=parted)
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """Values as JSON on standard output."""
+    sys.stdout.write(json.dumps(values, indent=1) + "\n")
 
 
 def plain(value: Any) -> str:  # noqa: ANN401

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.app import Data, Target, app, console, errors, overrides, print_rows, watching
+from voxlate.cli.app import Data, Target, app, console, errors, overrides, print_result, watching
 
 if TYPE_CHECKING:
     from voxlate.inference.outcome import Outcome
@@ -113,13 +113,7 @@ def evaluate(
             distance=distance,
             report=watch.stage,
         )
-    print_rows("Scores", result.fields, result.rows)
-    console().print(result.sentence, markup=False)
-    console().print(f"Report: {result.page}", markup=False)
-    for case, reason in result.failed:
-        errors().print(f"{case}: {reason}", markup=False, style="red")
-    if result.failed:
-        raise typer.Exit(1)
+    print_result("Scores", result)
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxlate.cli.app import Data, app, console, plain, print_rows, watching
+from voxlate.cli.app import Data, app, console, plain, print_json, print_rows, watching
+
+if TYPE_CHECKING:
+    from voxlate.verbs.data import Checked
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -52,14 +55,17 @@ def phantom(
 
 
 @app.command()
-def check(data: Data) -> None:
+def check(data: Data, as_json: AsJson = False) -> None:
     """Index a data set, preflight it, and print what was matched and what was left out."""
     from voxlate import verbs
     from voxlate.terminal import print_check
 
     with watching() as watch:
         result = verbs.check(data, report=watch.stage)
-    print_check(console(), result)
+    if as_json:
+        print_json(_as_values(result))
+    else:
+        print_check(console(), result)
     if result.errors:
         raise typer.Exit(1)
 
@@ -67,13 +73,35 @@ def check(data: Data) -> None:
 @app.command()
 def info(
     what: Annotated[Path | None, typer.Argument(metavar="[MODEL|FILE]", help="A model or a volume file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Describe the installation, a model, or a volume file."""
     from voxlate import verbs
 
     facts = verbs.info(what)
     if as_json:
-        sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+        print_json(facts)
     else:
         print_rows(str(facts.get("name", "Voxlate")), ("what", "value"), [(k, plain(v)) for k, v in facts.items()])
+
+
+def _as_values(result: Checked) -> dict[str, Any]:
+    known = len(result.fields) - len(result.attributes)
+    return {
+        "layout": result.layout,
+        "cases": [
+            {
+                "case": case,
+                "subject": subject,
+                "contrasts": contrasts.split(", "),
+                "attributes": {
+                    name: value for name, value in zip(result.fields[known:], attributes, strict=True) if value
+                },
+            }
+            for case, subject, contrasts, *attributes in result.rows
+        ],
+        "left_out": [{"file": file, "reason": reason} for file, reason in result.left_out],
+        "findings": [
+            dict(zip(("severity", "case", "code", "finding"), finding, strict=True)) for finding in result.findings
+        ],
+    }

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from voxlate.cli.app import Data, RecipeName, Settings, app, overrides, print_study, watching
+from voxlate.cli.app import Data, RecipeName, Settings, app, overrides, print_result, watching
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")]
 
 
 @app.command()
 def ablate(
     data: Data,
     recipe: RecipeName,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")],
+    out: Out,
     without: Annotated[
         list[str] | None,
         typer.Option(metavar="LOSS.TERM", help="Term of the loss to take away, as loss.lesion_mask; may be repeated."),
@@ -38,7 +40,7 @@ def ablate(
             report=watch.stage,
             observers=(watch,),
         )
-    print_study("With and without", result)
+    print_result("With and without", result, parted=True)
 
 
 @app.command()
@@ -48,7 +50,7 @@ def compare(
         list[str],
         typer.Option("--recipe", help="A built-in recipe, a pattern as 'zhao-*', or a YAML file; may be repeated."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")],
+    out: Out,
     seeds: Annotated[int, typer.Option(help="Runs of each recipe, with consecutive seeds.", min=1)] = 1,
     synthetic: Annotated[
         Path | None,
@@ -73,4 +75,4 @@ def compare(
             report=watch.stage,
             observers=(watch,),
         )
-    print_study("Recipes" if synthetic is None else "Trained on", result)
+    print_result("Recipes" if synthetic is None else "Trained on", result, parted=True)

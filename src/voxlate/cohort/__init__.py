@@ -4,7 +4,7 @@ from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
 from voxlate.cohort.checks import preflight
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.layouts import LAYOUTS, index_cohort, recognise
-from voxlate.cohort.overview import CaseRow, attribute_counts, contrast_counts, left_out_counts, overview
+from voxlate.cohort.overview import attribute_counts, attribute_summaries, contrast_counts
 from voxlate.cohort.split_file import (
     SHARE_FIELDS,
     ShareRow,
@@ -21,18 +21,16 @@ __all__ = [
     "PARTS",
     "SHARE_FIELDS",
     "Case",
-    "CaseRow",
     "Cohort",
     "Finding",
     "LeftOut",
     "ShareRow",
     "Split",
     "attribute_counts",
+    "attribute_summaries",
     "contrast_counts",
     "index_cohort",
-    "left_out_counts",
     "natural_key",
-    "overview",
     "part_sizes",
     "preflight",
     "read_split",

@@ -1,39 +1,14 @@
-"""What a cohort holds, as rows and counts for a program to print."""
+"""What a cohort holds, in counts for a program to print."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from voxlate.cohort.case import Cohort, natural_key
 from voxlate.contrast import CONTRASTS
 
-
-@dataclass(frozen=True)
-class CaseRow:
-    """One line of the overview.
-
-    Attributes:
-        case: Id of the case.
-        subject: Id of the subject.
-        contrasts: Names of the contrasts that it has, in the order of ``CONTRASTS``.
-        attributes: What else is known.
-    """
-
-    case: str
-    subject: str
-    contrasts: tuple[str, ...]
-    attributes: Mapping[str, str]
-
-
-def overview(cohort: Cohort) -> list[CaseRow]:
-    """A row per case, in the cohort's order."""
-    order = list(CONTRASTS)
-    return [
-        CaseRow(case.id, case.subject, tuple(sorted(case.paths, key=order.index)), case.attributes)
-        for case in cohort.cases
-    ]
+_FEW = 4
 
 
 def contrast_counts(cohort: Cohort) -> dict[str, int]:
@@ -52,6 +27,32 @@ def attribute_counts(cohort: Cohort) -> dict[str, dict[str, int]]:
     return result
 
 
-def left_out_counts(cohort: Cohort) -> dict[str, int]:
-    """How many files or folders were left out, by code."""
-    return dict(sorted(Counter(item.code for item in cohort.left_out).items()))
+def attribute_summaries(cohort: Cohort) -> dict[str, str]:
+    """The values of each attribute in a line, both sorted.
+
+    Up to four different values come with the number of their cases, more numbers as their range.
+
+    Example:
+        >>> attribute_summaries(cohort)  # doctest: +SKIP
+        {'age': '45 to 81', 'grade': '2 (1), 4 (2)', 'site': 'Oslo (2); none in 1'}
+    """
+    return {name: _summary(counts, of=len(cohort.cases)) for name, counts in attribute_counts(cohort).items()}
+
+
+def _summary(counts: dict[str, int], *, of: int) -> str:
+    values = list(counts)
+    if len(values) <= _FEW:
+        said = ", ".join(f"{value} ({count})" for value, count in counts.items())
+    elif all(map(_is_number, values)):
+        said = f"{min(values, key=float)} to {max(values, key=float)}"
+    else:
+        said = f"{len(values)} values: {', '.join(values[:2])}, ..."
+    absent = of - sum(counts.values())
+    return f"{said}; none in {absent}" if absent else said
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

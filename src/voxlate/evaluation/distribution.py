@@ -28,8 +28,8 @@ from voxlate.inference.derivatives import target_path
 from voxlate.inference.model import is_model
 from voxlate.inference.translate import translate_file
 from voxlate.metrics.distribution import FEWEST_FOR_KERNELS, SET_METRICS, Estimate, compare_sets
+from voxlate.progress import ProgressReport
 
-ProgressReport = Callable[[str, int, int], None]
 SYNTHETIC = "synthetic"
 FLOOR = "real vs real"
 EVERY_CASE = "all"

@@ -12,7 +12,7 @@ as large ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ from voxlate.io.transforms import Transform
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import crop_grid, resample, spacing_grid
 from voxlate.preprocess.template import Field, Small, template_grid
+from voxlate.progress import ProgressReport
 from voxlate.volume import Grid, Volume, extent
 
 LABEL = "label"
@@ -36,7 +37,6 @@ KEPT = 96
 """What is kept of a map has at most so many voxels along the longest side of what is labelled."""
 AROUND = 12
 """Voxels of the template around what is labelled, where there is background and not nothing."""
-ProgressReport = Callable[[str, int, int], None]
 LabelArray = NDArray[np.integer]
 
 

@@ -6,7 +6,7 @@ On the template, what counts is the rank of a voxel among those of the foregroun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ from voxlate.preprocess.template import (
     shrink,
     template_grid,
 )
+from voxlate.progress import ProgressReport
 from voxlate.volume import Affine, Grid
 
 ROUNDS = 2
@@ -39,7 +40,6 @@ PLACES = 8
 STRANGE = 0.5
 BRIGHT = 0.1
 FINER = 2
-ProgressReport = Callable[[str, int, int], None]
 Refused = list[tuple[str, str]]
 FeaturePair = NDArray[np.float32]
 """``(2, d)``: features of an image, and of the same with left and right exchanged."""

@@ -8,7 +8,7 @@ tells how often the audit errs. See ``voxlate.evaluation.neighbours`` for the di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -24,9 +24,9 @@ from voxlate.evaluation.members import Origin
 from voxlate.evaluation.membership import Membership, infer_membership
 from voxlate.evaluation.neighbours import SHARE, Neighbour, Space, Threshold, nearest_of, set_threshold
 from voxlate.evaluation.placing import FeaturePair, Placed, Reference, build_reference, place_features, place_voxels
+from voxlate.progress import ProgressReport
 
 Role = Literal["synthetic", "member", "held-out"]
-ProgressReport = Callable[[str, int, int], None]
 FEWEST_MEMBERS = 4
 NEAREST = 3
 PIXEL, FEATURE = "pixel", "feature"

@@ -24,6 +24,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,11 +43,13 @@ from voxlate.io.paths import volume_suffix
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.images import BACKGROUND
 from voxlate.strict import StrictModel
+from voxlate.training.signals import StopRequest, held_signals
 from voxlate.volume import Volume
 
 OUTPUT, FOLDER = "output", "folder"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _TAIL = 600
+_LOOK_S = 0.1
 _LABELS = get_contrast("labels")
 Classes = dict[str, tuple[NonNegativeInt, ...]]
 
@@ -198,16 +201,18 @@ class ProgramSegmenter:
     def segment(self, case: Case, *, missing: str | None = None) -> Volume:
         """Puts the images into a scratch folder, runs the program and reads what it wrote.
 
+        A signal that asks us to end ends the program first, with all that it started, and removes the scratch folder.
+
         Raises:
             SegmenterError: If the program cannot be run, fails, takes too long or writes nothing.
             ReadError: If what it wrote is no label map.
         """
-        with tempfile.TemporaryDirectory(prefix="voxlate-task-") as scratch:
+        with held_signals() as request, tempfile.TemporaryDirectory(prefix="voxlate-task-") as scratch:
             folder = Path(scratch)
             result = folder / self.program.result()
             result.parent.mkdir(parents=True, exist_ok=True)
             self._place(case, folder, missing)
-            self._run(folder, where=f"{case.id}: {self.name}")
+            self._run(folder, request, where=f"{case.id}: {self.name}")
             if not result.is_file():
                 raise SegmenterError(
                     f"a label map {self.program.result()} in the scratch folder",
@@ -230,14 +235,16 @@ class ProgramSegmenter:
             else:
                 write_volume(read_volume(case.paths[name], contrast=get_contrast(name)), path)
 
-    def _run(self, folder: Path, *, where: str) -> None:
+    def _run(self, folder: Path, request: StopRequest, *, where: str) -> None:
         arguments = self.program.arguments(folder)
         with tempfile.TemporaryFile() as said:
             try:
-                code = _wait(arguments, folder, said, timeout_s=self.program.timeout_s)
+                code = _wait(arguments, folder, said, limit=_Limit(self.program.timeout_s, request))
             except OSError as error:
                 remedy = "Install it, or correct the first word of the command."
                 raise SegmenterError("a program that runs", came=str(error), where=where, remedy=remedy) from error
+            if request.name:
+                raise SegmenterError("an unbroken run", came=request.name, where=where, remedy="Run it again.")
             if code is None:
                 raise SegmenterError(
                     f"an end after at most {self.program.timeout_s:g} s",
@@ -250,8 +257,19 @@ class ProgramSegmenter:
                 raise SegmenterError("exit code 0", came=f"{code}; {_tail(said)}", where=where, remedy=remedy)
 
 
-def _wait(arguments: Sequence[str], folder: Path, said: IO[bytes], *, timeout_s: float) -> int | None:
-    """The exit code, or ``None`` if it took too long; then, or if we are interrupted, its whole group is killed.
+class _Limit:
+    """When a program has to end: after so many seconds, or when a signal came."""
+
+    def __init__(self, timeout_s: float, request: StopRequest) -> None:
+        self._end = time.monotonic() + timeout_s
+        self._request = request
+
+    def left_s(self) -> float:
+        return 0.0 if self._request.name else max(0.0, self._end - time.monotonic())
+
+
+def _wait(arguments: Sequence[str], folder: Path, said: IO[bytes], *, limit: _Limit) -> int | None:
+    """The exit code, or ``None`` if the limit came first; then, or if we fail, its whole group is killed.
 
     Raises:
         OSError: If the program cannot be started.
@@ -260,8 +278,9 @@ def _wait(arguments: Sequence[str], folder: Path, said: IO[bytes], *, timeout_s:
         arguments, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:
         try:
-            return process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
+            while left_s := limit.left_s():
+                with suppress(subprocess.TimeoutExpired):
+                    return process.wait(timeout=min(left_s, _LOOK_S))
             return None
         finally:
             if process.returncode is None:

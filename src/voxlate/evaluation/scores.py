@@ -25,7 +25,7 @@ from voxlate.metrics import (
     SurfaceMetric,
 )
 
-_KNOWN: dict[str, Metric | SurfaceMetric] = {
+SCORED: dict[str, Metric | SurfaceMetric] = {
     **METRICS,
     **SLICE_METRICS,
     **CONTINUITY_METRICS,
@@ -38,6 +38,7 @@ _KNOWN: dict[str, Metric | SurfaceMetric] = {
     **SURFACE_METRICS,
     **DETECTION_METRICS,
 }
+"""Every metric that a score may be of."""
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
 
@@ -79,7 +80,7 @@ def find_metric(name: str) -> Metric | SurfaceMetric:
     Raises:
         UsageError: If there is none.
     """
-    return pick(_KNOWN, name, what="metric")
+    return pick(SCORED, name, what="metric")
 
 
 def gain(better: Better) -> int:

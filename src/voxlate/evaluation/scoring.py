@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,9 @@ from voxlate.evaluation.comparison import Comparison, compare
 from voxlate.evaluation.fidelity import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import MASKED_METRICS, tissue_regions
+from voxlate.progress import ProgressReport
 
+logger = logging.getLogger(__name__)
 Failed = tuple[str, str]
 T = TypeVar("T")
 
@@ -26,7 +29,7 @@ def score_cases(
     cases: Sequence[Case],
     *,
     score: Callable[[Comparison], list[Score]],
-    report: Callable[[str, int, int], None],
+    report: ProgressReport,
 ) -> tuple[list[Score], list[Failed]]:
     """Predicts, compares and scores; a case that is refused does not stop the others.
 
@@ -50,21 +53,21 @@ def score_each(
     *,
     find: Callable[[Case], T],
     score: Callable[[T], list[Score]],
-    report: Callable[[str, int, int], None],
+    report: ProgressReport,
 ) -> tuple[list[Score], list[Failed]]:
     """Scores what is found in each case; a case in which it cannot be found does not stop the others.
 
     Args:
         cases: What is looked at.
-        find: From a case to what is scored; may refuse it.
+        find: From a case to what is scored; may refuse it, or fail.
         score: From that to its scores.
         report: Called with the number of finished cases.
 
     Returns:
-        The scores, and the cases that were refused, each with its reason.
+        The scores, and the cases in which nothing was found, each with its reason.
 
     Raises:
-        CohortError: If every case was refused.
+        CohortError: If that is every case.
     """
     scores: list[Score] = []
     failed: list[Failed] = []
@@ -73,6 +76,9 @@ def score_each(
             found = find(case)
         except VoxlateError as error:
             failed.append((case.id, str(error)))
+        except Exception as error:  # whatever a file or a segmenter makes a library do
+            logger.warning("case %s failed unexpectedly", case.id, exc_info=True)
+            failed.append((case.id, f"{type(error).__name__}: {error}"))
         else:
             scores += score(found)
         report("evaluate", number, len(cases))

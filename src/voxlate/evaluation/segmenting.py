@@ -29,6 +29,7 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
+from voxlate.progress import ProgressReport
 from voxlate.volume import Volume
 
 Array = NDArray[Any]
@@ -116,7 +117,7 @@ def segment_cases(
     *,
     classes: Classes,
     keep: Callable[[Segmented], None],
-    report: Callable[[str, int, int], None],
+    report: ProgressReport,
 ) -> tuple[list[Score], list[Failed]]:
     """Segments and scores every case; one that is refused does not stop the others.
 

@@ -10,7 +10,6 @@ The synthetic image goes through a file, as ``voxlate translate`` writes it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 
 from voxlate.cohort import Case, Cohort
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError, VoxlateError
+from voxlate.errors import CohortError
 from voxlate.evaluation.candidates import Candidate, FolderCandidate, ModelCandidate
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.scoring import Failed
+from voxlate.evaluation.scoring import Failed, score_each
 from voxlate.evaluation.segmentation import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmenters import Segmenter, on_grid
 from voxlate.inference.derivatives import target_path
@@ -32,9 +31,9 @@ from voxlate.inference.translate import translate_file
 from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
+from voxlate.progress import ProgressReport
 from voxlate.volume import Grid
 
-logger = logging.getLogger(__name__)
 Array = NDArray[Any]
 REAL, SYNTHETIC, WITHOUT, TRUTH = "real", "synthetic", "without", "truth"
 ARMS = (REAL, SYNTHETIC, WITHOUT)
@@ -205,7 +204,7 @@ def score_task(
     cases: Sequence[Case],
     *,
     keep: Callable[[Attempt], None],
-    report: Callable[[str, int, int], None],
+    report: ProgressReport,
 ) -> tuple[list[Score], list[Failed]]:
     """Attempts and scores every case; one that fails is named with its reason and the others go on.
 
@@ -218,28 +217,14 @@ def score_task(
     Raises:
         CohortError: If every case failed.
     """
-    scores: list[Score] = []
-    failed: list[Failed] = []
-    for number, case in enumerate(cases, start=1):
-        try:
-            attempt = attempt_case(experiment, case)
-            measured = score_attempt(attempt, experiment)
-            keep(attempt)
-            scores += measured
-        except VoxlateError as error:
-            failed.append((case.id, str(error)))
-        except Exception as error:  # one case never affects another, whatever its file makes a library do
-            logger.warning("case %s failed unexpectedly", case.id, exc_info=True)
-            failed.append((case.id, f"{type(error).__name__}: {error}"))
-        report("evaluate", number, len(cases))
-    if not scores:
-        raise CohortError(
-            "at least one case that can be segmented",
-            came=failed[0][1],
-            where=failed[0][0],
-            remedy="Repair the data set or the segmenter.",
-        )
-    return scores, failed
+
+    def find(case: Case) -> list[Score]:
+        attempt = attempt_case(experiment, case)
+        scores = score_attempt(attempt, experiment)
+        keep(attempt)
+        return scores
+
+    return score_each(cases, find=find, score=lambda scores: scores, report=report)
 
 
 def _moved(real_ml: float | None, synthetic_ml: float | None) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,12 +31,12 @@ from voxlate.evaluation.tables import read_scores, write_scores
 from voxlate.evaluation.tomography import score_ct
 from voxlate.inference.model import MODEL
 from voxlate.io import file_digest
+from voxlate.progress import ProgressReport
 from voxlate.training.run import RunFolder
 from voxlate.training.setup import load_cohort
 from voxlate.training.variants import VariantRun
 
 logger = logging.getLogger(__name__)
-ProgressReport = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

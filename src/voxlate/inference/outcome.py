@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from voxlate.contrast import get_contrast
+from voxlate.errors import VoxlateError
 
+logger = logging.getLogger(__name__)
 Status = Literal["done", "skipped", "present", "cannot", "failed"]
 
 
@@ -45,6 +49,24 @@ class Outcome:
     def is_bad(self) -> bool:
         """Whether what was asked for is not there."""
         return self.status in {"cannot", "failed"}
+
+
+def attempt(make: Callable[[], Outcome], outcome: Outcome) -> Outcome:
+    """The outcome of making an image, timed; a failure, whatever a file makes a library do, becomes a reason.
+
+    Args:
+        make: Makes it and tells what became of it.
+        outcome: Becomes the outcome, with the reason, if that fails.
+    """
+    began = time.monotonic()
+    try:
+        return replace(make(), seconds=time.monotonic() - began)
+    except VoxlateError as error:
+        reason = str(error)
+    except Exception as error:
+        logger.warning("case %s failed unexpectedly", outcome.case, exc_info=True)
+        reason = f"{type(error).__name__}: {error}"
+    return replace(outcome, status="failed", seconds=time.monotonic() - began, reason=reason)
 
 
 def sum_up(outcomes: Sequence[Outcome]) -> list[str]:

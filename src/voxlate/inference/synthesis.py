@@ -2,52 +2,55 @@
 
     <out>/synthetic-00001-s7/synthetic-00001-s7_labels.nii.gz    and its sidecar: model, shape model, seed, number
     <out>/synthetic-00001-s7/synthetic-00001-s7_ct.nii.gz        and its sidecar, which names the label map
-    <out>/manifest.csv                                           a line per case: status, seconds, reason
+    <out>/manifest.csv                                           a line per case of all calls: status, seconds, reason
     <out>/seen.json                                              SHA-256 of the images that the model has seen
 
 Case ``n`` of a seed is the same however many are asked for. Both images are marked synthetic. What the model has seen
-is listed so that a privacy audit can tell the images that it was trained on from others.
+is listed so that a privacy audit can tell the images that it was trained on from others; so a model that has seen other
+images is refused in a folder with cases.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import time
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
-from voxlate.errors import ReadError, TrainingError, UsageError, VoxlateError, WriteError
+from voxlate.errors import TrainingError, UsageError, VoxlateError, WriteError
 from voxlate.inference.derivatives import MANIFEST, target_path, write_manifest
+from voxlate.inference.finished import is_finished, is_whole
 from voxlate.inference.model import Model
-from voxlate.inference.outcome import Outcome
+from voxlate.inference.outcome import Outcome, Status, attempt
 from voxlate.inference.translate import translate_file
 from voxlate.io import (
     DrawRecord,
     ModelRecord,
     Provenance,
     check_writable,
-    file_digest,
     hold,
     read_provenance,
     remove_stale,
     write_text,
     write_volume,
 )
+from voxlate.io.atomic import PREFIX
 from voxlate.io.lock import LOCK_NAME
 from voxlate.shapes import ShapeModel
 from voxlate.volume import Volume
 
-logger = logging.getLogger(__name__)
 SEEN = "seen.json"
 ATTEMPTS = 10
 _MOST_CASES = 99_999
+_CASE = re.compile(r"synthetic-(\d{5})-s(0|[1-9]\d*)")
+_NOT_WHOLE = "no whole case of this command, left as it is; ask for its number and seed to make it"
 
 
 def case_name(number: int, *, seed: int) -> str:
@@ -71,7 +74,8 @@ def synthesise_cases(
 ) -> list[Outcome]:
     """Draws label maps and translates each by the model; a case that fails is named and the others go on.
 
-    What is there already from the same model, seed and number is left alone.
+    What is there already from the same model, seed and number is left alone; another model's case of that name is
+    refused. The manifest lists the cases of earlier calls, too.
 
     Args:
         model: Its recipe has ``shapes``.
@@ -100,9 +104,13 @@ def synthesise_cases(
     with hold(folder, what="synthesis"):
         remove_stale(folder)
         write_text(folder / SEEN, seen)
+        listed = find_earlier(folder)
         for number in range(1, cases + 1):
-            outcomes.append(_make(_Drawing(model, shapes, seed, number, folder), overwrite=overwrite))
-            write_manifest(outcomes, folder)
+            drawing = _Drawing(model, shapes, seed, number, folder)
+            outcome = attempt(partial(_make, drawing, overwrite=overwrite), drawing.outcome("failed"))
+            outcomes.append(outcome)
+            listed[seed, number] = [outcome]
+            write_manifest([one for place in sorted(listed) for one in listed[place]], folder)
             report(number, cases)
     return outcomes
 
@@ -150,71 +158,92 @@ class _Drawing:
             remedy="Look at the training label maps, or set shapes to another model.",
         )
 
-    def outcome(self, status: str, seconds: float, reason: str = "") -> Outcome:
+    def outcome(self, status: Status, reason: str = "") -> Outcome:
         return Outcome(
             self.case.id,
-            "done" if status == "done" else "skipped" if status == "skipped" else "failed",
-            seconds,
+            status,
             reason=reason,
             target=self.model.target,
             model=self.model.name,
             sources=self.model.bundle.recipe.source,
         )
 
+    def is_drawn(self, path: Path, *, overwrite: bool) -> bool:
+        """Whether the label map need not be drawn.
+
+        Raises:
+            WriteError: If a file is there that this did not write, or another model's case, and not ``overwrite``.
+            ReadError: If the sidecar is damaged.
+        """
+        wanted = self.provenance()
+        old = read_provenance(path) if path.exists() and not overwrite else None
+        if old is not None and old.model is not None and (old.model, old.drawn) != (wanted.model, wanted.drawn):
+            raise WriteError(
+                "a free name, or an earlier case of this model",
+                came=f"an image of {old.model.name}, bundle {old.model.digest[:12]}",
+                where=path,
+                remedy="Choose another --out or --seed, or add --overwrite.",
+            )
+        return is_finished(path, wanted, overwrite=overwrite)
+
 
 def _make(drawing: _Drawing, *, overwrite: bool) -> Outcome:
-    began = time.monotonic()
-    try:
-        case = drawing.case
-        path = case.paths[drawing.contrast]
-        path.parent.mkdir(exist_ok=True)
-        drawn_now = overwrite or not _is_finished(path, drawing.provenance())
-        if drawn_now:
-            write_volume(drawing.draw(), path, provenance=drawing.provenance(), overwrite=True)
-        made = translate_file(
-            drawing.model, case, target_path(drawing.folder, case.id, drawing.model.target), overwrite=overwrite
-        )
-        status = "done" if drawn_now or made.status == "done" else "skipped"
-        return drawing.outcome(status, time.monotonic() - began, "" if status == "done" else made.reason)
-    except VoxlateError as error:
-        reason = str(error)
-    except Exception as error:  # one case never affects another
-        logger.warning("case %s failed unexpectedly", drawing.case.id, exc_info=True)
-        reason = f"{type(error).__name__}: {error}"
-    return drawing.outcome("failed", time.monotonic() - began, reason)
+    case = drawing.case
+    path = case.paths[drawing.contrast]
+    path.parent.mkdir(exist_ok=True)
+    is_drawn = drawing.is_drawn(path, overwrite=overwrite)
+    if not is_drawn:
+        write_volume(drawing.draw(), path, provenance=drawing.provenance(), overwrite=True)
+    image = target_path(drawing.folder, case.id, drawing.model.target)
+    made = translate_file(drawing.model, case, image, overwrite=overwrite)
+    return drawing.outcome("skipped", made.reason) if is_drawn and made.status == "skipped" else drawing.outcome("done")
 
 
-def _is_finished(path: Path, wanted: Provenance) -> bool:
-    """Whether the label map is there, whole, and drawn by the same model, seed and number.
+def find_earlier(folder: Path) -> dict[tuple[int, int], list[Outcome]]:
+    """The cases that earlier calls left in a folder, killed ones too: by seed and number an outcome for each image.
 
-    Raises:
-        WriteError: If a file is there that this did not write.
+    A case is listed as finished if its label map and an image made from it are whole, else as failed.
     """
-    if not path.exists():
-        return False
-    old = None
-    with suppress(ReadError):
-        old = read_provenance(path)
-    if old is None or old.drawn is None:
-        raise WriteError(
-            "a free name, or an earlier drawing",
-            came="another file",
-            where=path,
-            remedy="Choose another --out, or add --overwrite.",
+    found = {}
+    for place in folder.iterdir():
+        if (name := _CASE.fullmatch(place.name)) and place.is_dir():
+            number, seed = map(int, name.groups())
+            found[seed, number] = _earlier_images(place) or [Outcome(place.name, "failed", reason=_NOT_WHOLE)]
+    return found
+
+
+def _earlier_images(place: Path) -> list[Outcome]:
+    told: dict[Path, Provenance] = {}
+    for path in sorted(place.glob(f"{place.name}_*.nii.gz")):
+        with suppress(VoxlateError, OSError):
+            record = read_provenance(path)
+            if record is not None and is_whole(path, record):
+                told[path] = record
+    labels = {one.output_sha256 for one in told.values() if one.drawn is not None}
+    return [
+        Outcome(
+            place.name,
+            "skipped",
+            reason="made by an earlier call",
+            target=one.target,
+            model=one.model.name,
+            sources=tuple(source.contrast for source in one.sources),
         )
-    same = (old.model, old.drawn, old.target) == (wanted.model, wanted.drawn, wanted.target)
-    return same and old.output_sha256 == file_digest(path)
+        for one in told.values()
+        if one.model is not None and {source.sha256 for source in one.sources} & labels
+    ]
 
 
 def _check_folder(folder: Path, seen: str) -> None:
     """Refuses a folder of anything but such cases, or of a model that has seen other images."""
     if not folder.exists():
         return
-    there = {entry.name for entry in folder.iterdir()} - {LOCK_NAME} if folder.is_dir() else {folder.name}
+    entries = [entry.name for entry in folder.iterdir()] if folder.is_dir() else [folder.name]
+    there = [name for name in entries if name != LOCK_NAME and not name.startswith(PREFIX)]
     known = folder / SEEN
     if there and not known.is_file():
         came = "something else"
-    elif there and known.read_text(encoding="utf-8") != seen:
+    elif there and known.read_bytes() != seen.encode():
         came = "cases of a model that has seen other images"
     else:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,18 +10,17 @@ from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
 from voxlate.derivation import files_of
-from voxlate.errors import UsageError, VoxlateError, WriteError
+from voxlate.errors import UsageError
 from voxlate.inference.derivatives import check_place, target_path, write_completed, write_description, write_manifest
+from voxlate.inference.finished import is_finished
 from voxlate.inference.imputation import Decision, decide
 from voxlate.inference.model import Model
-from voxlate.inference.outcome import Outcome
+from voxlate.inference.outcome import Outcome, attempt
 from voxlate.io import file_digest, write_volume
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
-from voxlate.io.provenance import FileRecord, ModelRecord, Provenance, read_provenance
+from voxlate.io.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.preprocess.prepare import PreparedCase
-
-logger = logging.getLogger(__name__)
 
 
 def translate_file(model: Model, case: Case, path: Path, *, overwrite: bool = False) -> Outcome:
@@ -37,7 +35,7 @@ def translate_file(model: Model, case: Case, path: Path, *, overwrite: bool = Fa
     read = work.read(overwrite=overwrite)
     if read.prepared is not None:
         work.write(read.provenance, read.prepared)
-    return work.outcome(finished=read.prepared is None, seconds=time.monotonic() - began)
+    return replace(work.outcome(finished=read.prepared is None), seconds=time.monotonic() - began)
 
 
 def translate_cohort(
@@ -102,7 +100,7 @@ class _Work:
 
     def read(self, *, overwrite: bool) -> _Reading:
         provenance = _provenance(self.model, self.case)
-        finished = _is_finished(self.path, provenance, overwrite=overwrite)
+        finished = is_finished(self.path, provenance, overwrite=overwrite)
         return _Reading(provenance, None if finished else self.model.prepare(self.case))
 
     def write(self, provenance: Provenance, prepared: PreparedCase) -> None:
@@ -110,11 +108,10 @@ class _Work:
         complete = provenance.model_copy(update={"notes": (*provenance.notes, *prepared.notes)})
         write_volume(volume, self.path, provenance=complete, overwrite=True)
 
-    def outcome(self, *, finished: bool = False, seconds: float = 0.0) -> Outcome:
+    def outcome(self, *, finished: bool = False) -> Outcome:
         return Outcome(
             self.case.id,
             "skipped" if finished else "done",
-            seconds,
             reason="the recorded hashes match" if finished else "",
             target=self.model.target,
             model=self.model.name,
@@ -158,19 +155,14 @@ def _untouched(decision: Decision) -> Outcome:
 
 
 def _one(work: _Work, reading: Future[_Reading]) -> Outcome:
-    began = time.monotonic()
-    try:
+    def make() -> Outcome:
         read = reading.result()
         if read.prepared is not None:
             work.path.parent.mkdir(parents=True, exist_ok=True)
             work.write(read.provenance, read.prepared)
-        return work.outcome(finished=read.prepared is None, seconds=time.monotonic() - began)
-    except VoxlateError as error:
-        reason = str(error)
-    except Exception as error:  # one case never affects another, whatever its file makes a library do
-        logger.warning("case %s failed unexpectedly", work.case.id, exc_info=True)
-        reason = f"{type(error).__name__}: {error}"
-    return replace(work.outcome(seconds=time.monotonic() - began), status="failed", reason=reason)
+        return work.outcome(finished=read.prepared is None)
+
+    return attempt(make, work.outcome())
 
 
 def _provenance(model: Model, case: Case) -> Provenance:
@@ -195,23 +187,3 @@ def _provenance(model: Model, case: Case) -> Provenance:
         unit=normaliser.unit,
         scaling=normaliser.inverse.model_dump(),
     )
-
-
-def _is_finished(path: Path, provenance: Provenance, *, overwrite: bool) -> bool:
-    """Whether the file is there, whole, and made from the same images by the same model.
-
-    Raises:
-        WriteError: If a file is there that this did not write, and ``overwrite`` is not given.
-    """
-    if overwrite or not path.exists():
-        return False
-    old = read_provenance(path)
-    if old is None or old.model is None:
-        raise WriteError(
-            "a free name, or an earlier translation",
-            came="another file",
-            where=path,
-            remedy="Choose another --out, or add --overwrite.",
-        )
-    same = (old.sources, old.model, old.target) == (provenance.sources, provenance.model, provenance.target)
-    return same and old.output_sha256 == file_digest(path)

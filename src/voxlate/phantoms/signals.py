@@ -36,11 +36,6 @@ def spoiled_gradient_echo(
     return np.asarray(proton_density * steady * np.exp(-echo_ms / np.asarray(t2star_ms)))
 
 
-def ernst_angle_deg(*, t1_ms: float, repetition_ms: float) -> float:
-    """The flip angle with the largest spoiled gradient-echo signal: ``arccos(exp(-TR / T1))``."""
-    return math.degrees(math.acos(math.exp(-repetition_ms / t1_ms)))
-
-
 def mprage(
     *,
     proton_density: Value,
@@ -105,11 +100,6 @@ def inversion_recovery(
     return np.asarray(proton_density * recovery * np.exp(-echo_ms / np.asarray(t2_ms)))
 
 
-def null_inversion_ms(*, t1_ms: float, repetition_ms: float) -> float:
-    """The inversion time at which a tissue gives no signal: ``T1 ln(2 / (1 + exp(-TR / T1)))``."""
-    return t1_ms * math.log(2 / (1 + math.exp(-repetition_ms / t1_ms)))
-
-
 def shortened(time_ms: Value, *, relaxivity: float, concentration_mmol: Value) -> Signal:
     """A relaxation time under contrast agent: ``1/T' = 1/T + r C``, r in L/(mmol s), C in mmol/L (Solomon 1955)."""
     time = np.asarray(time_ms)
@@ -133,8 +123,3 @@ def fat_phase_deg(*, echo_ms: float, field_tesla: float, shift_ppm: float = 3.4)
     ``gamma`` is 42.577 MHz/T (CODATA 2018) and the main peak of fat lies 3.4 ppm from water (Dixon 1984).
     """
     return float((360 * echo_ms * 1e-3 * 42.577 * field_tesla * shift_ppm) % 360)
-
-
-def ct_number(*, water_part_hu: Value, fat_fraction: Value, fat_hu: float) -> Signal:
-    """CT number of a mixture: linear attenuation adds by volume, so HU does: ``(1 - f) HU + f HU_fat``."""
-    return np.asarray((1 - fat_fraction) * water_part_hu + fat_fraction * fat_hu)

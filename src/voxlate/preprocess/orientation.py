@@ -57,14 +57,3 @@ def to_ras(array: NDArray[Any], affine: Affine) -> NDArray[Any]:
     """A view of an array ``(i, j, k)`` with its axes in RAS+ order; no voxel is copied."""
     order, signs = axis_order(affine)
     return array.transpose(order)[tuple(slice(None, None, sign) for sign in signs)]
-
-
-def from_ras(array: NDArray[Any], affine: Affine) -> NDArray[Any]:
-    """A view that undoes ``to_ras``.
-
-    Args:
-        array: Voxels in RAS+ order.
-        affine: The affine of the grid to go back to, the one that ``to_ras`` was given.
-    """
-    order, signs = axis_order(affine)
-    return array[tuple(slice(None, None, sign) for sign in signs)].transpose(np.argsort(order))

@@ -25,11 +25,10 @@ from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_
 from voxlate.evaluation.variants import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row
 from voxlate.inference.model import MODEL
-from voxlate.io.atomic import write_bytes
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.contrasted import draw_contrasted
 from voxlate.reporting.differences import FIELDS, difference_rows, difference_sections
-from voxlate.reporting.pages import Illustration, Report, write_report
+from voxlate.reporting.pages import Illustration, Report, write_figures, write_report
 from voxlate.reporting.paired import MINUS, PairedTest, draw_differences, draw_similarity
 from voxlate.reporting.panels import Panel, source_windows
 from voxlate.reporting.words import metric_title, number
@@ -107,9 +106,7 @@ def write_ablation(ablation: Ablation, out: Path) -> Ablated:
     write_scores_by_seed(by_seed(ablation.scored), out / "runs.csv")
     write_summary(told, out / "summary.json")
     illustrations = _illustrate(ablation, scores, told, verdict)
-    (out / "figures").mkdir(exist_ok=True)
-    for name, illustration in illustrations.items():
-        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    write_figures(illustrations, out)
     page = write_report(out / "report.html", _report(ablation, told, list(illustrations.values())))
     failed = list(ablation.failed)
     return Ablated(verdict.sentence, verdict.answer, page, FIELDS, difference_rows(comparisons), failed=failed)

@@ -93,12 +93,13 @@ def chessboard(first: Array, second: Array, *, size_mm: tuple[float, float]) -> 
     return np.where((down[:, None] + across[None, :]) % 2 == 0, first, second)
 
 
-def publish_alignment(data: Path, run: RunFolder) -> Path | None:
+def publish_alignment(data: Path, run: RunFolder, *, prepared: Path) -> Path | None:
     """Draws a validation case of a run whose plan registers, else a training case.
 
     Args:
         data: The run's data set.
-        run: A finished run with its prepared store.
+        run: A finished run.
+        prepared: Where its prepared store lies.
 
     Returns:
         The figure's path; ``None`` if the plan registers nothing.
@@ -112,7 +113,7 @@ def publish_alignment(data: Path, run: RunFolder) -> Path | None:
     moved = [name for name in (plan.target, *plan.source) if _is_registered(name, case, plan)]
     if not moved:
         return None
-    store = PreparedStore(run.folder / "prepared", plan, (*plan.source, plan.target), optional=("labels",))
+    store = PreparedStore(prepared, plan, (*plan.source, plan.target), optional=("labels",))
     store.prepare([case])
     path = run.figures / "alignment.png"
     write_bytes(path, canvas.to_png(draw_alignment(_aligned(case, plan, store, name=moved[0]))))

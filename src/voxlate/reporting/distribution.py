@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,18 @@ from voxlate.evaluation.distribution import (
 from voxlate.evaluation.embedding import VOLUME_VIEW
 from voxlate.evaluation.scoring import Failed
 from voxlate.evaluation.tables import write_scores, write_summary
-from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
+from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.metrics.distribution import NEIGHBOURS, PLAIN_FROM, SET_METRICS
+from voxlate.progress import ProgressReport
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import seen_caveats
 from voxlate.reporting.distribution_figures import draw_distances, draw_features
 from voxlate.reporting.evaluated import Evaluated
-from voxlate.reporting.pages import Illustration, Report, embed, render_page
+from voxlate.reporting.pages import Illustration, Report, embed, render_page, write_figures
 from voxlate.reporting.tables import Cell, Column, Row, Table
 from voxlate.reporting.words import number, p_value
 
-ProgressReport = Callable[[str, int, int], None]
 Summary = Mapping[str, Any]
 FEW_CASES = 20
 _ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}
@@ -127,9 +127,7 @@ def _write(
     }
     write_scores(set_scores(comparisons), out / "scores.csv")
     write_summary(summary, out / "summary.json")
-    (out / "figures").mkdir(exist_ok=True)
-    for name, illustration in figures.items():
-        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    write_figures(figures, out)
     page = out / "report.html"
     write_text(page, _page(sets, summary, figures, failed=failed))
     return Evaluated(sentence, page, *_rows(summary), failed=failed)

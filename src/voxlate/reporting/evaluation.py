@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,23 +29,23 @@ from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.tomography import score_ct, score_dose
 from voxlate.evaluation.verdict import judge
 from voxlate.inference.model import MODEL
-from voxlate.io.atomic import check_writable, remove_stale, write_bytes
+from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.metrics import slice_errors
 from voxlate.preprocess.plan import Plan
+from voxlate.progress import ProgressReport
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import seen_caveats
 from voxlate.reporting.evaluated import SHOWN, Evaluated, emptied, figures_of_training, terminal_table
 from voxlate.reporting.multi_view import compare_views, draw_views, say_views, view_names, view_section
-from voxlate.reporting.pages import Illustration, Report, write_report
+from voxlate.reporting.pages import Illustration, Report, write_figures, write_report
 from voxlate.reporting.panels import Panel, draw_cases, draw_translation, source_windows
 from voxlate.reporting.profiles import draw_slice_profile
 from voxlate.reporting.segmentation import evaluate_segmentation
 from voxlate.reporting.structures import structure_section
 from voxlate.reporting.words import metric_title, number
 
-ProgressReport = Callable[[str, int, int], None]
 ASPECTS = ("fidelity", "dose")
 """What an evaluation can look at; fidelity is always scored."""
 
@@ -190,12 +190,9 @@ def _write(
     write_scores(scores, out / "scores.csv")
     more = {"structures": structures, "views": views and views["rows"]}
     write_summary({**summary, **{name: rows for name, rows in more.items() if rows}}, out / "summary.json")
-    figures = out / "figures"
-    figures.mkdir(exist_ok=True)
-    for stale in figures.glob("boxes_*.png"):  # the regions of an earlier evaluation may be others
+    for stale in (out / "figures").glob("boxes_*.png"):  # the regions of an earlier evaluation may be others
         stale.unlink()
-    for name, illustration in illustrations.items():
-        write_bytes(figures / f"{name}.png", illustration.png)
+    write_figures(illustrations, out)
     plan = candidate.plan
     title = f"{', '.join(get_contrast(name).title for name in plan.source)} to {get_contrast(plan.target).title}"
     page = write_report(

@@ -27,11 +27,6 @@ LARGE = 0.1
 """Dice by which training cases are ahead of validation cases when that is called large; a convention."""
 
 
-def has_gap(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a log scores training cases beside the validation cases."""
-    return any(f"{TRAIN_PREFIX}dice" in row["validation"] for row in rows if isinstance(row.get("validation"), Mapping))
-
-
 def gap_in_words(rows: Sequence[Mapping[str, Any]], *, step: int | None) -> str:
     """That training cases are far ahead at the step whose weights were kept; empty if they are not.
 

@@ -24,11 +24,11 @@ from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_
 from voxlate.evaluation.variants import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row, judge
 from voxlate.inference.model import MODEL
-from voxlate.io.atomic import write_bytes, write_text
+from voxlate.io.atomic import write_text
 from voxlate.metrics import APPEARANCE_METRICS
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
-from voxlate.reporting.pages import Illustration, Report, write_report
+from voxlate.reporting.pages import Illustration, Report, write_figures, write_report
 from voxlate.reporting.panels import Panel, draw_cases, source_windows
 from voxlate.reporting.words import in_order, metric_title, number, short_title
 from voxlate.training.variants import VariantRun
@@ -90,9 +90,7 @@ def write_comparison(contest: Contest, out: Path) -> Compared:
     write_scores_by_seed(by_seed(contest.scored), out / "runs.csv")
     write_summary({"verdict": verdict, "seconds_per_volume": seconds, **summary}, out / "summary.json")
     illustrations = dict(_illustrate(contest, scores))
-    (out / "figures").mkdir(exist_ok=True)
-    for name, illustration in illustrations.items():
-        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    write_figures(illustrations, out)
     page = write_report(
         out / "report.html",
         _report(contest, summary, verdict=verdict, illustrations=list(illustrations.values()), seconds=seconds),

@@ -20,7 +20,7 @@ from PIL import Image
 
 from voxlate._version import __version__
 from voxlate.errors import UsageError
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_bytes, write_text
 from voxlate.reporting import canvas
 from voxlate.reporting.caveats import caveats
 from voxlate.reporting.tables import Table, comparison_tables, ct_tables, score_tables, slice_tables
@@ -137,6 +137,18 @@ def write_report(path: Path, report: Report) -> Path:
     """
     write_text(path, render_report(report))
     return path
+
+
+def write_figures(illustrations: Mapping[str, Illustration], folder: Path) -> None:
+    """Writes the pictures of a page also as files of their own, ``figures/<name>.png`` in its folder.
+
+    Raises:
+        WriteError: If one cannot be written.
+    """
+    figures = folder / "figures"
+    figures.mkdir(exist_ok=True)
+    for name, illustration in illustrations.items():
+        write_bytes(figures / f"{name}.png", illustration.png)
 
 
 def embed(illustration: Illustration) -> dict[str, object]:

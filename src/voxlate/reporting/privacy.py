@@ -6,7 +6,7 @@ confidential as the real data; ``review`` holds the synthetic images that wait a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,13 +22,14 @@ from voxlate.evaluation.placing import display
 from voxlate.evaluation.privacy import PIXEL, Audit, AuditOptions, audit_privacy
 from voxlate.evaluation.release import RELEASED, REVIEW, SUMMARY, check_apart, clear, copy_cases
 from voxlate.evaluation.tables import write_summary
-from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
+from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
+from voxlate.progress import ProgressReport
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.evaluated import Evaluated
 from voxlate.reporting.lookalikes import LabelPair, LookAlike, draw_label_pair, draw_look_alike
 from voxlate.reporting.nearness import draw_attacks, draw_nearness
-from voxlate.reporting.pages import Illustration, Report, embed, render_page
+from voxlate.reporting.pages import Illustration, Report, embed, render_page, write_figures
 from voxlate.reporting.privacy_tables import (
     FIELDS,
     TERMS,
@@ -46,7 +47,6 @@ from voxlate.reporting.privacy_tables import (
     warnings,
 )
 
-ProgressReport = Callable[[str, int, int], None]
 MOST_PAIRS = 60
 REVIEW_PAGE = "review.html"
 
@@ -157,9 +157,7 @@ def _write(audit: Audit, inputs: _Inputs, out: Path, *, chosen: float | None) ->
         *((case, files.get(case, ""), text) for case, text in failed),
     ]
     write_text(out / "review.csv", decision_table(back, audit))
-    (out / "figures").mkdir(exist_ok=True)
-    for name, illustration in figures.items():
-        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    write_figures(figures, out)
     facts = _facts(audit, inputs, chosen=chosen)
     told = warnings(
         audit,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,21 +22,21 @@ from voxlate.evaluation.segmenting import LOOKUP, Segmented, classes_of, segment
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.inference.model import MODEL
-from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
+from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
+from voxlate.progress import ProgressReport
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import caveats, seen_caveats
 from voxlate.reporting.class_plots import draw_classes, draw_volumes
 from voxlate.reporting.evaluated import Evaluated, emptied, figures_of_training
 from voxlate.reporting.findings import Finding, draw_finding, draw_findings
 from voxlate.reporting.gap import gap_of_run
-from voxlate.reporting.pages import Illustration, embed, render_page
+from voxlate.reporting.pages import Illustration, embed, render_page, write_figures
 from voxlate.reporting.segmentation_tables import class_sections
 from voxlate.reporting.tables import comparison_tables
 from voxlate.reporting.words import interval_words, meaning, metric_title, number, short_title
 
-ProgressReport = Callable[[str, int, int], None]
 Summary = Mapping[str, Any]
 _IN_TERMINAL = (
     "dice",
@@ -142,9 +142,7 @@ def _write(
     }
     write_scores(scores, out / "scores.csv")
     write_summary(summary, out / "summary.json")
-    (out / "figures").mkdir(exist_ok=True)
-    for name, illustration in illustrations.items():
-        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    write_figures(illustrations, out)
     page = out / "report.html"
     write_text(page, _page(subject, summary, scores, figures=illustrations, failed=failed))
     return Evaluated(sentence, page, *_table(summary, subject.main), failed=failed)

@@ -20,13 +20,13 @@ from voxlate.evaluation.tables import write_scores, write_scores_by_seed, write_
 from voxlate.evaluation.variants import by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row
 from voxlate.inference.model import MODEL
-from voxlate.io.atomic import write_bytes, write_text
+from voxlate.io.atomic import write_text
 from voxlate.reporting.boxes import draw_box_plots
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import caveats
 from voxlate.reporting.findings import Finding, draw_findings
 from voxlate.reporting.leaderboard import MOST_BOXES, Compared, Contest, lines_of, seconds_per_volume
-from voxlate.reporting.pages import Illustration, Section, embed, render_page
+from voxlate.reporting.pages import Illustration, Section, embed, render_page, write_figures
 from voxlate.reporting.segmentation import finding_numbers, summarise_segmentation
 from voxlate.reporting.segmentation_tables import LESIONS, SURFACES, VOXELS
 from voxlate.reporting.tables import comparison_tables, score_tables
@@ -59,9 +59,7 @@ def write_segmentations(contest: Contest, out: Path) -> Compared:
     write_scores_by_seed(by_seed(contest.scored), out / "runs.csv")
     write_summary({"verdict": answer, "seconds_per_volume": seconds, **summary}, out / "summary.json")
     figures = dict(_illustrate(contest, scores, classes))
-    (out / "figures").mkdir(exist_ok=True)
-    for name, illustration in figures.items():
-        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    write_figures(figures, out)
     page = out / "report.html"
     told = [*silent, *(f"{case} could not be scored: {reason}" for case, reason in contest.failed)]
     write_text(page, _page(contest, summary, verdict=verdict, warnings=told, figures=list(figures.values())))

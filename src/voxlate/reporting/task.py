@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,19 @@ from voxlate.evaluation.tables import write_scores, write_summary
 from voxlate.evaluation.task import REAL, SYNTHETIC, WITHOUT, Attempt, Experiment, score_task
 from voxlate.evaluation.usefulness import WEAK, Subject, judge_task, summarise_task
 from voxlate.evaluation.verdict import find_row
-from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
+from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
+from voxlate.progress import ProgressReport
 from voxlate.reporting.attempts import AttemptSlice, draw_attempts, take_slice
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.caveats import caveats
 from voxlate.reporting.evaluated import Evaluated
-from voxlate.reporting.pages import Illustration, Report, embed, render_page
+from voxlate.reporting.pages import Illustration, Report, embed, render_page, write_figures
 from voxlate.reporting.slopes import draw_slopes
 from voxlate.reporting.tables import score_tables
 from voxlate.reporting.task_tables import arm_tables, arm_titles, pair_tables
 from voxlate.reporting.words import interval_words, meaning, metric_title, number
 
-ProgressReport = Callable[[str, int, int], None]
 WORST = 3
 NAMED = 8
 _IN_TERMINAL = ("dice", "hd95", "recall", "precision", "detection_f1")
@@ -148,9 +148,7 @@ def _write(
     illustrations = _illustrate(about, scores, slices)
     write_scores(scores, out / "scores.csv")
     write_summary(summary, out / "summary.json")
-    (out / "figures").mkdir(exist_ok=True)
-    for name, illustration in illustrations.items():
-        write_bytes(out / "figures" / f"{name}.png", illustration.png)
+    write_figures(illustrations, out)
     page = out / "report.html"
     write_text(page, _page(about, summary, scores, sentence=sentence, figures=illustrations, failed=failed))
     return Evaluated(sentence, page, *_table(summary), failed=failed)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voxlate._version import __version__
-from voxlate.io.atomic import write_bytes, write_text
+from voxlate.io.atomic import write_text
 from voxlate.reporting.canvas import to_png
 from voxlate.reporting.grid import (
     Setting,
@@ -20,7 +20,7 @@ from voxlate.reporting.grid import (
     write_tables,
 )
 from voxlate.reporting.grid_figures import draw_grid
-from voxlate.reporting.pages import Illustration, embed, render_page
+from voxlate.reporting.pages import Illustration, embed, render_page, write_figures
 from voxlate.reporting.search_figures import (
     draw_history,
     draw_importance,
@@ -67,9 +67,7 @@ def publish(searched: Searched, folder: Path) -> Published:
             "The experiment grid", caption, to_png(draw_grid(settings, varied=varied_fields(searched)))
         )
         illustrations = {"grid_curves": curves, **illustrations}
-    (folder / "figures").mkdir(exist_ok=True)
-    for name, illustration in illustrations.items():
-        write_bytes(folder / "figures" / f"{name}.png", illustration.png)
+    write_figures(illustrations, folder)
     write_text(folder / "report.html", render(searched, illustrations, settings=settings))
     if not settings:
         return Published()

@@ -5,39 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from voxlate.evaluation.scores import BASELINES
-from voxlate.metrics import (
-    APPEARANCE_METRICS,
-    CONTINUITY_METRICS,
-    CT_METRICS,
-    DETECTION_METRICS,
-    DOSE_METRICS,
-    MASKED_METRICS,
-    METRICS,
-    PATH_METRICS,
-    SEGMENTATION_METRICS,
-    SLICE_METRICS,
-    SURFACE_METRICS,
-    TASK_METRICS,
-    Better,
-    Metric,
-    SurfaceMetric,
-)
+from voxlate.evaluation.scores import BASELINES, SCORED
+from voxlate.metrics import DETECTION_METRICS, MASKED_METRICS, SEGMENTATION_METRICS, TASK_METRICS, Better
 
-_METRICS: dict[str, Metric | SurfaceMetric] = {
-    **METRICS,
-    **SLICE_METRICS,
-    **CONTINUITY_METRICS,
-    **APPEARANCE_METRICS,
-    **MASKED_METRICS,
-    **TASK_METRICS,
-    **CT_METRICS,
-    **PATH_METRICS,
-    **DOSE_METRICS,
-    **SEGMENTATION_METRICS,
-    **SURFACE_METRICS,
-    **DETECTION_METRICS,
-}
+_METRICS = {**SCORED, **TASK_METRICS}
 _COUNTS = frozenset({"detection_tp", "detection_fp", "detection_fn"})
 _SIMILARITIES = (
     frozenset(

@@ -33,11 +33,12 @@ from voxlate.metrics import TASK_METRICS
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
+from voxlate.progress import ProgressReport
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.checkpoints import BEST, State, load_checkpoint, load_latest
 from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder
-from voxlate.training.setup import ProgressReport, Setup, build_method
+from voxlate.training.setup import Setup, build_method
 from voxlate.training.state import RunState
 from voxlate.training.validation import Validation, validate, validation_metric
 

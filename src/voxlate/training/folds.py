@@ -18,10 +18,11 @@ from voxlate.ensemble import write_ensemble
 from voxlate.errors import BundleError, CohortError, UsageError
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
+from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop import Observer
 from voxlate.training.run import RunFolder, read_recipe
 from voxlate.training.settling import settled_as
-from voxlate.training.setup import ProgressReport, load_cohort
+from voxlate.training.setup import load_cohort
 from voxlate.training.train import train_run
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def train_folds(
     folds: int,
     resume: bool = False,
     watch: Callable[[RunFolder, Recipe], tuple[Observer, ...]] = lambda _run, _recipe: (),
-    report: ProgressReport = lambda _stage, _done, _of: None,
+    report: ProgressReport = silent,
 ) -> list[RunFolder]:
     """Trains every fold and writes the ensemble; with ``resume`` finished folds are kept and the others gone on with.
 

@@ -35,7 +35,8 @@ from voxlate.strict import StrictModel
 from voxlate.training.run import RunFolder
 
 if TYPE_CHECKING:
-    from voxlate.training.setup import ProgressReport, Setup
+    from voxlate.progress import ProgressReport
+    from voxlate.training.setup import Setup
 
 logger = logging.getLogger(__name__)
 Triple = tuple[int, int, int]

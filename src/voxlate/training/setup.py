@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
+from voxlate.progress import ProgressReport
 from voxlate.training.features import attach_features
 from voxlate.training.memory import WindowDecision, settle_window
 from voxlate.training.run import RunFolder
@@ -35,7 +36,6 @@ from voxlate.training.settling import settle_recipe
 from voxlate.training.style import attach_style, name_networks
 
 logger = logging.getLogger(__name__)
-ProgressReport = Callable[[str, int, int], None]
 ENOUGH_INSIDE = 0.99
 """Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
 

@@ -1,13 +1,14 @@
-"""Signals: SIGINT, SIGTERM and SIGUSR1 (preemption) ask the loop to save its state and stop at the next step."""
+"""Signals: SIGINT, SIGTERM and SIGUSR1 (preemption) ask for an end; what runs saves its state or clears up first."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 _CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -26,19 +27,50 @@ def stop_requests() -> Iterator[StopRequest]:
     Outside the main thread, where Python delivers no signals, the request is never set.
     """
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main_thread():
         yield request
         return
-    before = {number: signal.getsignal(number) for number in _CAUGHT}
 
     def catch(number: int, _frame: FrameType | None) -> None:
         request.name = signal.Signals(number).name
-        signal.signal(number, before[signal.Signals(number)])
+        signal.signal(number, before[number])
 
-    for number in _CAUGHT:
-        signal.signal(number, catch)
-    try:
+    with _catching(catch) as before:
         yield request
+
+
+@contextmanager
+def held_signals() -> Iterator[StopRequest]:
+    """Holds the signals back while the block runs, a second one too; the first acts when the block has ended.
+
+    Outside the main thread nothing is held back.
+    """
+    request = StopRequest()
+    if not _is_main_thread():
+        yield request
+        return
+
+    def catch(number: int, _frame: FrameType | None) -> None:
+        request.name = request.name or signal.Signals(number).name
+
+    try:
+        with _catching(catch):
+            yield request
+    finally:
+        if request.name:
+            signal.raise_signal(signal.Signals[request.name])
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def _catching(catch: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, Any]]:
+    """Sets the handler, and yields those that it stands in for until the block ends."""
+    before: dict[int, Any] = {number: signal.signal(number, catch) for number in _CAUGHT}
+    try:
+        yield before
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -31,7 +31,8 @@ from voxlate.inference.model import is_model, load_model
 from voxlate.inference.translate import translate_file
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_text
-from voxlate.training.setup import ProgressReport, load_cohort
+from voxlate.progress import ProgressReport
+from voxlate.training.setup import load_cohort
 from voxlate.training.variants import Study
 
 logger = logging.getLogger(__name__)

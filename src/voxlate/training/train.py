@@ -24,6 +24,7 @@ from voxlate.methods.lookup import Lookup
 from voxlate.methods.segmentation import Segmentation
 from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS
 from voxlate.preprocess.store import PreparedStore
+from voxlate.progress import ProgressReport, silent
 from voxlate.training.batches import stream, training_samples
 from voxlate.training.card import model_card
 from voxlate.training.checkpoints import BEST, State, load_checkpoint, save_checkpoint
@@ -34,7 +35,7 @@ from voxlate.training.label_validation import validate_segmentation
 from voxlate.training.loop import Job, Observer, fit
 from voxlate.training.run import RunFolder, open_run, take_over
 from voxlate.training.settling import SEGMENTATION
-from voxlate.training.setup import ProgressReport, Setup, build_method, prepare, set_up
+from voxlate.training.setup import Setup, build_method, prepare, set_up
 from voxlate.training.shapes import check_shapes, fit_shapes
 from voxlate.training.state import RunState
 from voxlate.training.task import Task, load_task
@@ -53,7 +54,7 @@ def train_run(
     prepared: Path | None = None,
     like: RunFolder | None = None,
     observers: tuple[Observer, ...] = (),
-    report: ProgressReport = lambda _stage, _done, _of: None,
+    report: ProgressReport = silent,
 ) -> RunFolder:
     """Trains a recipe on a data set and writes the bundle of its best weights.
 

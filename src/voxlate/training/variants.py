@@ -18,11 +18,11 @@ from voxlate.bundle import read_bundle
 from voxlate.cohort.split_file import read_split
 from voxlate.config import Recipe
 from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
+from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop import Observer
 from voxlate.training.memory import may_become
 from voxlate.training.run import RunFolder
 from voxlate.training.settling import settled_as
-from voxlate.training.setup import ProgressReport
 from voxlate.training.train import train_run
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def train_variants(
     folder: Path,
     *,
     watch: Callable[[VariantRun], tuple[Observer, ...]] = lambda _run: (),
-    report: ProgressReport = lambda _stage, _done, _of: None,
+    report: ProgressReport = silent,
 ) -> list[VariantRun]:
     """Trains what is not trained yet and goes on with what was begun; a study that was killed is called again.
 

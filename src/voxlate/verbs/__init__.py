@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from voxlate.progress import ProgressReport
 from voxlate.verbs.application import evaluate, synthesize, translate
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demonstration import Demonstrated, demo
 from voxlate.verbs.learning import forecast, resolve_recipe, searched_with, train, tune
-from voxlate.verbs.progress import ProgressReport
 from voxlate.verbs.studies import ablate, compare, switched_off
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from voxlate.config import Recipe
 from voxlate.errors import UsageError
-from voxlate.verbs.progress import ProgressReport, silent
+from voxlate.progress import ProgressReport, silent
 
 if TYPE_CHECKING:
     from voxlate.inference.model import Model

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from voxlate.verbs.progress import ProgressReport, silent
+from voxlate.progress import ProgressReport, silent
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Checked:
         layout: Name of the layout that the data set has.
         fields: Column names of ``rows``.
         rows: One line per case: its id, subject, contrasts and attributes.
+        attributes: From an attribute to its values over all cases, in a line.
         left_out: Files that are no part of a case, each with the reason.
         findings: Severity, case, code and message of everything that the preflight noticed.
     """
@@ -25,6 +26,7 @@ class Checked:
     layout: str
     fields: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    attributes: dict[str, str]
     left_out: list[tuple[str, str]]
     findings: list[tuple[str, str, str, str]]
 
@@ -78,12 +80,12 @@ def phantom(
 
 def check(data: str | Path, *, report: ProgressReport = silent) -> Checked:
     """Indexes a data set and preflights it."""
-    from voxlate.cohort import index_cohort
+    from voxlate.cohort import attribute_summaries, index_cohort
     from voxlate.cohort.checks import preflight
 
     cohort = index_cohort(Path(data))
     findings = preflight(cohort, progress=partial(report, "preflight"))
-    attributes = sorted({name for case in cohort.cases for name in case.attributes})
+    attributes = attribute_summaries(cohort)
     return Checked(
         layout=cohort.layout,
         fields=("case", "subject", "contrasts", *attributes),
@@ -91,6 +93,7 @@ def check(data: str | Path, *, report: ProgressReport = silent) -> Checked:
             (case.id, case.subject, ", ".join(case.paths), *(case.attributes.get(name, "") for name in attributes))
             for case in cohort.cases
         ],
+        attributes=attributes,
         left_out=[(str(item.path), item.reason) for item in cohort.left_out],
         findings=[(f.severity, f.case, f.code, f.message) for f in findings],
     )

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.application import evaluate
 from voxlate.verbs.data import phantom
 from voxlate.verbs.learning import resolve_recipe, train
-from voxlate.verbs.progress import ProgressReport, silent
 
 if TYPE_CHECKING:
     from voxlate.training.loop import Observer

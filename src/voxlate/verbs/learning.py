@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from voxlate.config import Recipe, load_recipe
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_listed
-from voxlate.verbs.progress import ProgressReport, silent
+from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.runs import draw_run, watch_run
 
 logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from voxlate.training.forecast import Forecast
     from voxlate.training.loop import Observer
+    from voxlate.training.run import RunFolder
     from voxlate.training.tuning.searched import Tuning
 
 
@@ -74,8 +76,6 @@ def train(
     Raises:
         VoxlateError: If the data set or the recipe is refused, or training cannot go on.
     """
-    from voxlate.reporting.alignment import publish_alignment
-    from voxlate.reporting.training import FigureDrawer
     from voxlate.training.run import RunFolder
     from voxlate.training.train import train_run
 
@@ -85,11 +85,9 @@ def train(
         return _train_folds(
             Path(data), resolved, folder, folds=folds, resume=resume, report=report, observers=observers
         )
-    watchers = (*observers, FigureDrawer(folder / "figures", resolved), *_tensorboard(folder, resolved))
-    train_run(Path(data), resolved, folder, resume=resume, observers=watchers, report=report)
-    FigureDrawer(folder / "figures", resolved).finish(folder / "log.jsonl")
-    _reconstructions(folder, resolved)
-    publish_alignment(Path(data), RunFolder(folder))
+    run = RunFolder(folder)
+    train_run(Path(data), resolved, folder, resume=resume, observers=watch_run(run, resolved, observers), report=report)
+    draw_run(run, resolved, data=Path(data), prepared=folder / "prepared")
     return folder
 
 
@@ -149,16 +147,14 @@ def _train_folds(
     observers: Sequence[Observer],
 ) -> Path:
     from voxlate.ensemble import read_members, write_cross_validation
-    from voxlate.reporting.training import FigureDrawer
     from voxlate.training.folds import train_folds
-    from voxlate.training.run import RunFolder
 
     def watch(run: RunFolder, asked: Recipe) -> tuple[Observer, ...]:
-        return (*observers, FigureDrawer(run.figures, asked))
+        return watch_run(run, asked, observers)
 
     runs = train_folds(data, recipe, folder, folds=folds, resume=resume, watch=watch, report=report)
     for run in runs:
-        FigureDrawer(run.figures, recipe).finish(run.log)
+        draw_run(run, recipe, data=data, prepared=folder / "prepared")
     logger.info(write_cross_validation(folder, read_members(folder)))
     return folder
 
@@ -185,20 +181,3 @@ def searched_with(*, sampler: str | None, grid: Sequence[str]) -> dict[str, Any]
                 remedy="Write all values of a field together: loss=bce,dice.",
             )
     return changes
-
-
-def _reconstructions(folder: Path, recipe: Recipe) -> None:
-    """Draws what the network of style transfer keeps, once."""
-    file = folder / "figures" / "reconstructions.png"
-    if recipe.method.name == "style_transfer" and not file.is_file():
-        from voxlate.reporting.reconstructions import write_reconstructions
-
-        write_reconstructions(folder, file)
-
-
-def _tensorboard(folder: Path, recipe: Recipe) -> tuple[Observer, ...]:
-    if not recipe.training.tensorboard:
-        return ()
-    from voxlate.training.tensorboard import TensorBoard
-
-    return (TensorBoard(folder / "tensorboard"),)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from voxlate.config import Recipe, recipe_names
 from voxlate.errors import UsageError
+from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.learning import resolve_recipe
-from voxlate.verbs.progress import ProgressReport, silent
+from voxlate.verbs.runs import watch_run
 
 if TYPE_CHECKING:
     from voxlate.cohort import Case
@@ -223,10 +224,11 @@ def _train_and_score(
     from voxlate.evaluation.variants import held_out, score_variants
     from voxlate.io.atomic import remove_stale
     from voxlate.reporting.training import FigureDrawer
+    from voxlate.training.run import RunFolder
     from voxlate.training.variants import train_variants
 
     def watch(run: VariantRun) -> tuple[Observer, ...]:
-        return (*observers, FigureDrawer(run.folder / "figures", run.recipe))
+        return watch_run(RunFolder(run.folder), run.recipe, observers)
 
     remove_stale(folder)
     runs = train_variants(data, study, folder, watch=watch, report=report)

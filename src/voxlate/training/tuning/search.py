@@ -23,8 +23,8 @@ from voxlate.config import Recipe
 from voxlate.errors import StoppedError, TrainingError, UsageError
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
+from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop import Observer
-from voxlate.training.setup import ProgressReport
 from voxlate.training.tuning.candidates import load_candidates
 from voxlate.training.tuning.identity import check_cohort, check_identity
 from voxlate.training.tuning.searched import Published, Searched, Tuning, summarise, write_results
@@ -90,7 +90,7 @@ def tune_run(
     storage: str | None = None,
     observers: tuple[Observer, ...] = (),
     publish: Callable[[Searched, Path], Published] = lambda _searched, _folder: Published(),
-    report: ProgressReport = lambda _stage, _done, _of: None,
+    report: ProgressReport = silent,
 ) -> Tuning:
     """Tries recipes until the budget is spent and writes the best as ``best.yaml``.
 

@@ -18,10 +18,10 @@ from voxlate.bundle import read_bundle
 from voxlate.config import Recipe
 from voxlate.errors import BundleError, TrainingError, UsageError
 from voxlate.inference.predict import is_out_of_memory
+from voxlate.progress import ProgressReport
 from voxlate.search_options import Search
 from voxlate.training.loop import Observer
 from voxlate.training.run import RunFolder
-from voxlate.training.setup import ProgressReport
 from voxlate.training.train import train_run
 from voxlate.training.tuning.pruning import TrialWatch
 from voxlate.training.tuning.space import Value

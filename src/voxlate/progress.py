@@ -1,4 +1,4 @@
-"""How a verb tells how far it is."""
+"""How whoever does long work tells how far it is."""
 
 from __future__ import annotations
 
