@@ -5,8 +5,8 @@ The same of their label maps: each structure in a colour of its own, and where t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from voxlate.reporting import canvas, tiles
 from voxlate.reporting.views import PLANES, SliceChoice, choose_slice, convention, cut, picture_size_mm
 
-EDGE, GAP, HEAD, SIDE, BAR, BAR_LABELS, LINE = 1.5, 1.2, 9.5, 28.0, 2.0, 14.0, 3.4  # mm
+EDGE, GAP, HEAD, SIDE, BAR, BAR_LABELS, NAMES, LINE = 1.5, 1.2, 9.5, 28.0, 2.0, 14.0, 24.0, 3.4  # mm
 TALLEST = 46.0
 WINDOW = (0.0, 1.0)
 LIMIT = 0.5
 STRUCTURES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 """Of up to eight structures; of more, colours are taken from a map."""
 BACKGROUND, SAME = "#000000", "#6d7175"
-DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another\nstructure"))
+DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another structure"))
 Drawing = Callable[[Axes, NDArray[Any], tuple[float, float]], None]
 """Draws a slice of a row into axes; width and height of the slice in mm."""
 
@@ -64,6 +64,7 @@ class LabelPair:
         real_map: The same.
         spacing_mm: Of the grid.
         note: What is known of the pair, a line.
+        names: From a label's value to its name, as far as they are known.
     """
 
     synthetic: str
@@ -72,6 +73,7 @@ class LabelPair:
     real_map: NDArray[np.integer]
     spacing_mm: tuple[float, float, float]
     note: str
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,7 @@ def draw_label_pair(pair: LabelPair) -> Figure:
 
         return paint
 
-    names = [str(value) for value in values.tolist()]
+    names = [canvas.legible(pair.names.get(value, str(value)), longest=18) for value in values.tolist()]
     structures = _patch_key(colours[1:], names if len(names) <= len(STRUCTURES) else [])
     kinds = _patch_key(marks[1:], ["the same", *(name for _, name in DIFFERENCES)])
     ours, theirs = (
@@ -140,7 +142,7 @@ def draw_label_pair(pair: LabelPair) -> Figure:
         _Row("Difference", "", apart, painted(marks), kinds),
     )
     title = f"Label maps of {pair.synthetic} and {pair.real}"
-    return _sheet(rows, title=title, note=pair.note, spacing_mm=pair.spacing_mm)
+    return _sheet(rows, title=title, note=pair.note, spacing_mm=pair.spacing_mm, key_mm=NAMES)
 
 
 def structure_colours(count: int) -> list[Any]:
@@ -160,11 +162,13 @@ def _differences(pair: LabelPair) -> NDArray[np.int64]:
     return found
 
 
-def _sheet(rows: Sequence[_Row], *, title: str, note: str, spacing_mm: tuple[float, float, float]) -> Figure:
+def _sheet(
+    rows: Sequence[_Row], *, title: str, note: str, spacing_mm: tuple[float, float, float], key_mm: float = BAR_LABELS
+) -> Figure:
     i, j, k = rows[0].array.shape
     choices = [choose_slice(plane, shape=(i, j, k)) for plane in PLANES]
     sizes = [picture_size_mm((i, j, k), spacing_mm=spacing_mm, plane=choice.plane) for choice in choices]
-    room = canvas.PAGE_WIDTH_MM - 2 * EDGE - SIDE - 2 * GAP - BAR - BAR_LABELS
+    room = canvas.PAGE_WIDTH_MM - 2 * EDGE - SIDE - 2 * GAP - BAR - key_mm
     scale = min(room / sum(size[0] for size in sizes), TALLEST / max(size[1] for size in sizes))
     tall = scale * max(size[1] for size in sizes)
     figure = canvas.new_figure(height_mm=HEAD + 3 * (tall + GAP) + LINE + EDGE)
@@ -215,7 +219,7 @@ def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Callable[[
     def key(figure: Figure, left: float, top: float, height: float) -> None:
         if not names:
             return
-        axes = tiles.place(figure, left, top, width=BAR_LABELS, height=height)
+        axes = tiles.place(figure, left, top, width=NAMES, height=height)
         patches = [
             Patch(facecolor=colour, edgecolor=canvas.INK, linewidth=0.3, label=name)
             for colour, name in zip(colours, names, strict=True)

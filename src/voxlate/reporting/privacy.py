@@ -12,6 +12,7 @@ from pathlib import Path
 
 from voxlate._version import __version__
 from voxlate.cohort import Case, index_cohort
+from voxlate.cohort.labelling import names_told
 from voxlate.cohort.synthetic import scans_only
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.errors import UsageError
@@ -239,7 +240,8 @@ def _review_page(audit: Audit, inputs: _Inputs, held_back: list[Case], *, facts:
     """The pairs side by side, nearest first."""
     real = {case.id: case for case in inputs.real}
     ordered = sorted(held_back, key=lambda case: (_relative(audit, case.id), case.id))
-    figures = [embed(figure) for case in ordered[:MOST_PAIRS] for figure in _look_alikes(audit, case, real)]
+    names = names_told(inputs.real)
+    shown = [figure for case in ordered[:MOST_PAIRS] for figure in _look_alikes(audit, case, real=real, names=names)]
     count = len(held_back)
     more = f" The {MOST_PAIRS} nearest are shown; review.csv names all." if count > MOST_PAIRS else ""
     verdict = (
@@ -252,7 +254,7 @@ def _review_page(audit: Audit, inputs: _Inputs, held_back: list[Case], *, facts:
         report=Report(title=f"Images to review: {inputs.names[0]}", verdict=verdict, summary={}, facts=facts),
         banner="REAL PATIENTS ON THIS PAGE: as confidential as the training data.",
         warnings=["This page shows slices of real images. Keep it where the real data are."],
-        figures=figures,
+        figures=[embed(figure) for figure in shown],
         sections=[],
         glossary=[],
     )
@@ -264,7 +266,7 @@ def _relative(audit: Audit, case: str) -> float:
     return min(space.threshold.relative(question.distance) for space, question in asked if question is not None)
 
 
-def _look_alikes(audit: Audit, case: Case, real: Mapping[str, Case]) -> list[Illustration]:
+def _look_alikes(audit: Audit, case: Case, *, real: Mapping[str, Case], names: Mapping[int, str]) -> list[Illustration]:
     """A case beside the nearest real one of each space in which it is too near, images and label maps."""
     nearest: dict[str, list[str]] = {}
     for space in audit.too_near(case.id) or [PIXEL]:
@@ -276,13 +278,13 @@ def _look_alikes(audit: Audit, case: Case, real: Mapping[str, Case]) -> list[Ill
         pair = _pair(audit, case, real[other], note=note_of(audit, case.id, spaces[0]))
         title = f"{case.id} and {other}"
         found.append(Illustration(title, pair.note, to_png(draw_look_alike(pair), dpi=130)))
-        maps = _label_pair(audit, case.id, other)
+        maps = _label_pair(audit, case.id, other, names=names)
         if maps is not None:
             found.append(Illustration(f"Label maps of {title}", maps.note, to_png(draw_label_pair(maps), dpi=130)))
     return found
 
 
-def _label_pair(audit: Audit, case: str, other: str) -> LabelPair | None:
+def _label_pair(audit: Audit, case: str, other: str, *, names: Mapping[int, str]) -> LabelPair | None:
     """The label maps of a synthetic and a real case, if both have one."""
     if audit.labels is None:
         return None
@@ -300,7 +302,7 @@ def _label_pair(audit: Audit, case: str, other: str) -> LabelPair | None:
         f"{'; left and right of the synthetic map are mirrored' if mirrored else ''}."
     )
     shown = ours.mirrored if mirrored else ours.straight
-    return LabelPair(case, other, shown, theirs.straight, audit.labels.template.fine.spacing_mm, note)
+    return LabelPair(case, other, shown, theirs.straight, audit.labels.template.fine.spacing_mm, note, names)
 
 
 def _pair(audit: Audit, case: Case, other: Case, *, note: str) -> LookAlike:
