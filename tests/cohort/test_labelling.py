@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -13,6 +15,7 @@ from tests.cohort.test_label_maps import LABELS, case
 from voxlate.cohort import index_cohort
 from voxlate.cohort.label_maps import group_labels
 from voxlate.cohort.labelling import LESION, STRUCTURES, Labelling, in_words, labelling_of, union_in
+from voxlate.io.label_names import read_label_names
 
 HEART = {"0": "background", "1": "left ventricle", "2": "myocardium", "4": "aorta"}
 
@@ -99,3 +102,19 @@ def test_words() -> None:
     assert (in_words(STRUCTURES), in_words(LESION), in_words("aorta")) == ("labelled structures", "lesion", "aorta")
     assert union_in(["foreground", "labels"]) == "labels"
     assert union_in(["foreground", "aorta"]) is None
+
+
+def test_an_extension_without_a_bound_is_not_unpacked(tmp_path: Path) -> None:
+    """The header of a file of 200 kB says that 200 MiB of extensions follow."""
+    size = 200 * 2**20
+    header = nib.Nifti1Header()
+    header.set_data_shape((2, 2, 2))
+    header["vox_offset"], header["magic"] = 352 + size, b"n+1"
+    extension = np.array([size, 0], dtype=header.structarr.dtype["sizeof_hdr"]).tobytes()
+    path = tmp_path / "bomb.nii.gz"
+    path.write_bytes(gzip.compress(header.binaryblock + b"\1\0\0\0" + extension + bytes(size), compresslevel=1))
+    tracemalloc.start()
+    assert read_label_names(path) == {}
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 2**20

@@ -17,6 +17,8 @@ from typing import Any
 import nibabel as nib
 from nibabel.filebasedimages import ImageFileError
 
+from voxlate.errors import ReadError
+from voxlate.io.nifti import read_layout
 from voxlate.io.paths import volume_stem
 
 _LIMIT_BYTES = 16 * 2**20
@@ -65,9 +67,10 @@ def _names_in_header(path: Path) -> dict[int, str]:
     if not path.name.lower().endswith(_NIFTI):
         return {}
     try:
+        read_layout(path)  # refuses extensions without a bound, which nibabel would read
         extensions = nib.load(path).header.extensions
         texts = [bytes(one.get_content()).decode("utf-8", "replace") for one in extensions if one.get_code() in {0, 30}]
-    except (OSError, ValueError, TypeError, AttributeError, ImageFileError):
+    except (OSError, ValueError, TypeError, AttributeError, ImageFileError, ReadError):
         return {}  # whoever reads the voxels tells what is wrong with the file
     found = {
         int(key): html.unescape(data or plain).strip() for text in texts for key, data, plain in _LABEL.findall(text)
