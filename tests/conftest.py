@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,15 @@ def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides=SMALL)
     return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("trained") / "run")
+
+
+@pytest.fixture(scope="module")
+def coarse_template() -> Iterator[None]:
+    """A coarser template for what is laid over each other, which is enough for shapes that are drawn for a test."""
+    from voxlate.evaluation import placing
+    from voxlate.preprocess import template
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(template, "SIDE", 20)
+        patch.setattr(placing, "ROUNDS", 1)
+        yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,12 @@ from scipy.ndimage import zoom
 
 from tests.evaluation.anatomies import Labels, organs, warped
 from voxlate.cohort import Case
-from voxlate.evaluation import placing
 from voxlate.evaluation.label_space import LabelMaps, place_label_maps
 from voxlate.evaluation.neighbours import set_threshold
 from voxlate.io import write_volume
-from voxlate.preprocess import template
 from voxlate.volume import Volume
+
+pytestmark = pytest.mark.usefixtures("coarse_template")
 
 MEMBERS = 10
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
@@ -30,15 +29,6 @@ def _case(folder: Path, name: str, labels: Labels, affine: np.ndarray = AFFINE) 
     path = folder / f"{name}_labels.nii.gz"
     write_volume(Volume(labels, affine), path)
     return Case(name, name, {"labels": path})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """A coarser template, which is enough for these shapes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(template, "SIDE", 20)
-        patch.setattr(placing, "ROUNDS", 1)
-        yield
 
 
 @pytest.fixture(scope="module")

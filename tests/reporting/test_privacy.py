@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,12 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from tests.evaluation.anatomies import organs, warped
 from voxlate.errors import CohortError, UsageError
-from voxlate.evaluation import placing
 from voxlate.io import FileRecord, Provenance, file_digest, read_volume, write_volume
-from voxlate.preprocess import template
 from voxlate.reporting import privacy
 from voxlate.reporting.evaluated import Evaluated
 from voxlate.volume import Volume
+
+pytestmark = pytest.mark.usefixtures("coarse_template")
 
 SHAPE = (24, 28, 22)
 MEMBERS, HELD_OUT = 11, 10
@@ -73,15 +72,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _save(synthetic, "other", _head(200), "t2")
     (synthetic / "seen.json").write_text(json.dumps([file_digest(path) for path in files[:MEMBERS]]))
     return root
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """A coarser template, which is enough for these folds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(template, "SIDE", 20)
-        patch.setattr(placing, "ROUNDS", 1)
-        yield
 
 
 @pytest.fixture(scope="module")
