@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from voxlate.catalogue import build
-from voxlate.config import Choice, Training
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice, Training
 from voxlate.losses.adversarial import discriminator_loss, generator_loss
 from voxlate.methods import METHODS, Batch, Trainable
-from voxlate.methods.arithmetic import channels_last, computing_in, memory_format, resolve_precision
+from voxlate.methods.hardware import channels_last, computing_in, memory_format, resolve_precision
 from voxlate.networks import DISCRIMINATORS, NETWORKS
 
 PAIRS: dict[str, tuple[dict[str, Any], int]] = {

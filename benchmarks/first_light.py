@@ -20,14 +20,14 @@ import torch
 
 import voxlate
 from voxlate.cohort import index_cohort
-from voxlate.config import Training, WindowOptions
+from voxlate.config.recipe import Training, WindowOptions
 from voxlate.inference.predict import Predictor
 from voxlate.methods import METHODS, Batch
-from voxlate.methods.arithmetic import channels_last, computing_in, resolve_precision
+from voxlate.methods.hardware import channels_last, computing_in, resolve_precision
 from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import make_plan
 from voxlate.preprocess.store import PreparedStore
-from voxlate.training.batches import training_samples
+from voxlate.training.loop.batches import training_samples
 from voxlate.verbs import resolve_recipe
 
 

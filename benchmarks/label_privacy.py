@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates, zoom
 
 from voxlate.cohort import Case
-from voxlate.config import Choice
+from voxlate.config.recipe import Choice
 from voxlate.contrast import get_contrast
-from voxlate.evaluation.label_space import place_label_maps
-from voxlate.evaluation.neighbours import set_threshold
+from voxlate.evaluation.privacy.label_space import place_label_maps
+from voxlate.evaluation.privacy.neighbours import set_threshold
 from voxlate.io import read_volume, write_volume
 from voxlate.phantoms import make_cohort
 from voxlate.shapes import shape_family

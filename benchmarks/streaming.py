@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.io import write_volume
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.store import PreparedStore
-from voxlate.training.batches import training_samples
-from voxlate.training.setup import prepare, set_up
+from voxlate.training.loop.batches import training_samples
+from voxlate.training.setup.begin import prepare, set_up
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
 

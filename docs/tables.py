@@ -25,7 +25,8 @@ from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from voxlate import config, search_options
+from voxlate.config import recipe as config
+from voxlate.config import search as search_options
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
 from voxlate.strict import StrictModel
@@ -146,7 +147,7 @@ def command(name: str) -> list[str]:
     """What a command says of itself, and its arguments and options."""
     import typer
 
-    from voxlate.cli import app
+    from voxlate.cli import options as app
 
     found = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     rows = [(_usage(p), "needed" if p.required else _literal(p.default), p.help or "") for p in found.params]
@@ -268,7 +269,7 @@ def metrics(_argument: str) -> list[str]:
 
 def densities(_argument: str) -> list[str]:
     """The default calibrations of CT numbers."""
-    from voxlate.evaluation.density import ELECTRON_DENSITY, MASS_DENSITY
+    from voxlate.evaluation.ct.density import ELECTRON_DENSITY, MASS_DENSITY
 
     rows = [
         (f"{hu:g}", f"{mass:g}", f"{electrons:g}")
@@ -279,14 +280,14 @@ def densities(_argument: str) -> list[str]:
 
 def findings(_argument: str) -> list[str]:
     """The table of the preflight, from its module."""
-    from voxlate.cohort import finding
+    from voxlate.cohort.preflight import finding
 
     return [line for line in (finding.__doc__ or "").splitlines() if line.startswith("|")]
 
 
 def tissues(_argument: str) -> list[str]:
     """The phantom's tissues."""
-    from voxlate.phantoms.tissues import TISSUES
+    from voxlate.phantoms.physics.tissues import TISSUES
 
     rows = [
         (
@@ -301,7 +302,7 @@ def tissues(_argument: str) -> list[str]:
 
 def uptake(_argument: str) -> list[str]:
     """What the thorax's tissues take up in PET."""
-    from voxlate.phantoms.uptake import UPTAKE
+    from voxlate.phantoms.physics.uptake import UPTAKE
 
     rows = [(f"`{name}`", f"{mean:g}", f"{100 * spread:g} %", keys) for name, (mean, spread, keys) in UPTAKE.items()]
     return table(("tissue", "mean SUV", "between people", "sources"), rows)
@@ -309,7 +310,7 @@ def uptake(_argument: str) -> list[str]:
 
 def protocols(_argument: str) -> list[str]:
     """How the phantom acquires each contrast."""
-    from voxlate.phantoms.protocols import PROTOCOLS
+    from voxlate.phantoms.physics.protocols import PROTOCOLS
 
     rows = [
         (

@@ -55,8 +55,7 @@ def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="module")
 def coarse_template() -> Iterator[None]:
     """A coarser template for what is laid over each other, which is enough for shapes that are drawn for a test."""
-    from voxlate.evaluation import placing
-    from voxlate.preprocess import template
+    from voxlate.evaluation.privacy import placing, template
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(template, "SIDE", 20)

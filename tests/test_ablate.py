@@ -20,11 +20,11 @@ import pytest
 import torch
 
 import voxlate
-from voxlate.bundle import read_bundle
-from voxlate.config import Recipe
+from voxlate.bundle.bundle import read_bundle
+from voxlate.config.recipe import Recipe
 from voxlate.errors import LockedError, UsageError
 from voxlate.io.lock import hold
-from voxlate.training.journal import read_log
+from voxlate.training.loop.journal import read_log
 from voxlate.verbs import resolve_recipe, switched_off
 
 TINY = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from voxlate.config import recipe_names
+from voxlate.config.recipe import recipe_names
 
 
 def voxlate(*args: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -106,7 +106,7 @@ def test_check_as_json_has_every_attribute(phantom_cohort: Path) -> None:
 def test_check_breaks_no_word_and_says_what_had_no_room(width: int, columns: list[str]) -> None:
     from rich.console import Console
 
-    from voxlate.terminal import print_check
+    from voxlate.cli.output import print_check
     from voxlate.verbs.data import Checked
 
     names = ("age", "enhancement", "grade", "site")
@@ -147,7 +147,7 @@ def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, t
 def test_a_wide_table_is_parted_into_blocks_that_fit_and_keep_the_first_column() -> None:
     from rich.console import Console
 
-    from voxlate.terminal import blocks, print_table
+    from voxlate.cli.output import blocks, print_table
 
     fields = ("method", *(f"stitching number {n}" for n in range(12)), "seconds per volume")
     rows = [("a long name of a recipe", *(f"{place}.2345" for place in range(13))), ("lookup", *("1",) * 13)]

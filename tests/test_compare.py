@@ -10,9 +10,9 @@ import pytest
 
 import voxlate
 from tests.conftest import SMALL
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
-from voxlate.reporting.leaderboard import Compared
+from voxlate.reporting.study.comparison import Compared
 from voxlate.verbs import resolve_recipe
 
 UNET = {"name": "regression-unet", "method.network": {"name": "unet", "channels": [8, 16]}}
@@ -79,7 +79,7 @@ def test_recipes_need_names_of_their_own_and_one_target(phantom_cohort: Path, tm
 
 
 def test_patterns_stand_for_built_in_recipes_and_fields_can_be_meant_for_one() -> None:
-    from voxlate.verbs.studies import _changed, _found
+    from voxlate.verbs.compare import _changed, _found
 
     found = _found(["zhao-*", "avula2020-t1-to-t2"])
     names = [recipe.name for recipe in found]

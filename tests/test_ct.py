@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 import voxlate
 from tests.conftest import SMALL
-from voxlate.cli import app
+from voxlate.cli import options as app
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
-from voxlate.evaluation.density import MASS_DENSITY
+from voxlate.evaluation.ct.density import MASS_DENSITY
 from voxlate.io import read_volume
 from voxlate.verbs import resolve_recipe
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
-from tests.test_config import MINIMAL
-from voxlate.config import Recipe, parse_recipe
+from tests.config.test_recipe import MINIMAL
+from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.derivation import Derivation, Operation, compute, files_of, formulas, lacking
 from voxlate.errors import ReadError, UsageError
 

@@ -12,9 +12,10 @@ import pytest
 import typer
 
 from tests.examples import DOCS, PAGES, ROOT, SMALLER, examples, marks, page_before, run_page
-from voxlate import config, search_options
 from voxlate._version import __version__
-from voxlate.cli import app
+from voxlate.cli import options as app
+from voxlate.config import recipe as config
+from voxlate.config import search as search_options
 from voxlate.derivation import Derivation
 from voxlate.strict import StrictModel
 

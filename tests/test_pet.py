@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import voxlate
-from voxlate.bundle import read_bundle
+from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import index_cohort
 from voxlate.io import read_provenance, read_volume
 from voxlate.phantoms import PhantomOptions, make_cohort

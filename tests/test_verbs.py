@@ -17,11 +17,11 @@ import pytest
 
 import voxlate
 from tests.conftest import SMALL
-from voxlate.bundle import read_bundle
+from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import index_cohort
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_volume
-from voxlate.training.journal import read_log
+from voxlate.training.loop.journal import read_log
 from voxlate.verbs import resolve_recipe
 
 

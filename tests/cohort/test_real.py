@@ -9,7 +9,7 @@ import pytest
 
 from tests.cohort.scans import write
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort, preflight
-from voxlate.cohort.alignment import find_shift
+from voxlate.cohort.preflight.alignment import find_shift
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume
 from voxlate.volume import Volume

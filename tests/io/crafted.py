@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from voxlate.io.nifti import HEADER
+from voxlate.io.formats.nifti import HEADER
 
 SUFFIXES = (".nii", ".nii.gz", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.io.crafted import SUFFIXES
 from voxlate.io import read_grid, read_volume, write_volume
-from voxlate.io.quaternion import quaternion_of
+from voxlate.io.formats.quaternion import quaternion_of
 from voxlate.volume import Volume
 
 ORIENTATIONS = [

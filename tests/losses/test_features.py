@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from voxlate.catalogue import build
-from voxlate.config import Choice
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice
 from voxlate.errors import UsageError
 from voxlate.losses import LOSSES, WeightedLoss
 from voxlate.losses.features import FeatureLoss
 from voxlate.networks import NETWORKS
-from voxlate.networks.activations import Activations
-from voxlate.networks.feature_network import FeatureNetwork
-from voxlate.networks.vgg import VGG19
+from voxlate.networks.frozen.activations import Activations
+from voxlate.networks.frozen.feature_network import FeatureNetwork
+from voxlate.networks.frozen.vgg import VGG19
 
 LAYERS = ["encoder.0", "encoder.2"]
 

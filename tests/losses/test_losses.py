@@ -16,8 +16,8 @@ from voxlate.errors import UsageError
 from voxlate.losses import LOSSES, SEGMENTING, Loss, WeightedLoss
 from voxlate.losses.features import FeatureLoss
 from voxlate.networks import NETWORKS
-from voxlate.networks.activations import Activations
-from voxlate.networks.feature_network import FeatureNetwork
+from voxlate.networks.frozen.activations import Activations
+from voxlate.networks.frozen.feature_network import FeatureNetwork
 
 every_loss = pytest.mark.parametrize("name", list(LOSSES))
 both_dims = pytest.mark.parametrize("dims", [2, 3])

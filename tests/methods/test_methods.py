@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from voxlate.catalogue import build
-from voxlate.config import Choice, Training
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch, Trainable, Translator
 from voxlate.methods.exemplars import Exemplary

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voxlate.catalogue import build
-from voxlate.cohort.label_maps import members
-from voxlate.config import Choice, Training
+from voxlate.cohort.labels.classes import members
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
 from voxlate.methods.segmentation import PRIOR, Segmentation, own_values

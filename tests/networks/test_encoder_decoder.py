@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.methods.arithmetic import channels_last, resolve_precision
+from voxlate.methods.hardware import channels_last, resolve_precision
 from voxlate.networks.encoder_decoder import EncoderDecoder, rise
 from voxlate.networks.residual_encoder_unet import residual_encoder_unet
 from voxlate.networks.vnet import vnet

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from voxlate.catalogue import build
-from voxlate.config import Choice
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice
 from voxlate.errors import UsageError
 from voxlate.networks import NETWORKS
 from voxlate.networks.blocks import upsample

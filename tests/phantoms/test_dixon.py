@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import binary_erosion
 
 from voxlate.phantoms import PhantomOptions, SimulatedCase, simulate_case
-from voxlate.phantoms.tissues import tissue_id
+from voxlate.phantoms.physics.tissues import tissue_id
 
 
 def _case(*contrasts: str, **options: object) -> SimulatedCase:

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.reporting.canvas import to_png
-from voxlate.reporting.panels import Panel
+from voxlate.reporting.drawing.canvas import to_png
+from voxlate.reporting.drawing.panels import Panel
 
 SHAPE = (20, 26, 16)
 

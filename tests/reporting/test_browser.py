@@ -19,9 +19,9 @@ from tests.reporting.samples import scores
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.metrics import METRICS
-from voxlate.reporting import canvas
-from voxlate.reporting.canvas import to_png
-from voxlate.reporting.pages import Illustration, Report, render_report
+from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import to_png
+from voxlate.reporting.page.page import Illustration, Report, render_report
 
 LAYOUT = """<script>
 const told = {

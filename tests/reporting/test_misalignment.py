@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from tests.reporting.samples import count_colours
 from voxlate.errors import UsageError
-from voxlate.reporting.canvas import PAPER, to_png
+from voxlate.reporting.drawing.canvas import PAPER, to_png
 from voxlate.reporting.misalignment import Errors, draw_misalignment, kept, misalignment_table, say_misalignment
 
 ERRORS: Errors = {

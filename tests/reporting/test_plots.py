@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from tests.reporting.samples import MASK, SHAPE, count_colours, scores
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.reporting import canvas
-from voxlate.reporting.boxes import draw_box_plots, gather
-from voxlate.reporting.canvas import to_png
-from voxlate.reporting.curves import draw_curves, read_curves, smooth
-from voxlate.reporting.profiles import draw_slice_profile
-from voxlate.reporting.progression import Frame, choose_frames, draw_progression
-from voxlate.reporting.views import SliceChoice
+from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.boxes import draw_box_plots, gather
+from voxlate.reporting.drawing.canvas import to_png
+from voxlate.reporting.drawing.views import SliceChoice
+from voxlate.reporting.fidelity.profiles import draw_slice_profile
+from voxlate.reporting.run.curves import draw_curves, read_curves, smooth
+from voxlate.reporting.run.progression import Frame, choose_frames, draw_progression
 
 
 def texts(figure: Figure) -> list[str]:

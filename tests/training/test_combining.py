@@ -17,7 +17,7 @@ import pytest
 
 import voxlate
 from tests.training.test_kill import command, start, wait_for_step
-from voxlate.bundle import read_bundle
+from voxlate.bundle.bundle import read_bundle
 from voxlate.errors import UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import voxlate
-from voxlate.bundle import read_bundle
-from voxlate.config import load_recipe
-from voxlate.description import describe
+from voxlate.bundle.bundle import read_bundle
+from voxlate.config.recipe import load_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_provenance, read_volume
 from voxlate.verbs import resolve_recipe
+from voxlate.verbs.info import describe
 
 TINY: dict[str, Any] = {
     "method.network.channels": [8, 16],

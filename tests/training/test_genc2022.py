@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import load_file
 
 import voxlate
-from voxlate.bundle import read_bundle
+from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import index_cohort
-from voxlate.config import load_recipe, recipe_names
+from voxlate.config.recipe import load_recipe, recipe_names
 from voxlate.errors import UsageError
 from voxlate.preprocess.store import PreparedStore
-from voxlate.training.checkpoints import load_latest
-from voxlate.training.validation import validate
+from voxlate.training.loop.checkpoints import load_latest
+from voxlate.training.loop.validation import validate
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {

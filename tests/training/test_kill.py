@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL
-from voxlate.config import load_recipe
+from voxlate.config.recipe import load_recipe
 from voxlate.io.lock import hold
-from voxlate.training.journal import read_log
+from voxlate.training.loop.journal import read_log
 
 STEPS = 30
 

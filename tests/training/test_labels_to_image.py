@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import voxlate
-from voxlate.bundle import read_bundle
-from voxlate.cli import app
-from voxlate.config import load_recipe, parse_recipe
+from voxlate.bundle.bundle import read_bundle
+from voxlate.cli import options as app
+from voxlate.config.recipe import load_recipe, parse_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import file_digest, read_volume
-from voxlate.training.journal import read_log
+from voxlate.training.loop.journal import read_log
 from voxlate.verbs import resolve_recipe
 
 SHORT: dict[str, Any] = {

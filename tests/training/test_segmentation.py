@@ -12,19 +12,19 @@ import pytest
 import torch
 
 import voxlate
-from voxlate.bundle import read_bundle
+from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import index_cohort
-from voxlate.config import Recipe, parse_recipe
+from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import CohortError, StoppedError, UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.metrics import SEGMENTATION_METRICS
-from voxlate.training.batches import training_samples
-from voxlate.training.journal import read_log
-from voxlate.training.label_voxels import labelled_voxels
+from voxlate.training.loop.batches import training_samples
+from voxlate.training.loop.journal import read_log
+from voxlate.training.loop.label_voxels import labelled_voxels
 from voxlate.training.run import RunFolder
-from voxlate.training.settling import levels_for, without_words
-from voxlate.training.setup import prepare, set_up
+from voxlate.training.setup.begin import prepare, set_up
+from voxlate.training.setup.settling import levels_for, without_words
 from voxlate.training.train import train_run
 from voxlate.volume import Volume
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voxlate.config import Training
+from voxlate.config.recipe import Training
 from voxlate.methods.interface import Batch, Trainable
-from voxlate.training.loop import Job, Observer
-from voxlate.training.validation import Example, Validation
+from voxlate.training.loop.loop import Job, Observer
+from voxlate.training.loop.validation import Example, Validation
 
 
 class Toy(Trainable):

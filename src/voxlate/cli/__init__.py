@@ -9,8 +9,11 @@ import logging
 import os
 import sys
 
-from voxlate.cli import application, data, learning, studies
-from voxlate.cli.app import app, errors
+from voxlate.cli import compare as studies
+from voxlate.cli import data
+from voxlate.cli import train as learning
+from voxlate.cli import translate as application
+from voxlate.cli.options import app, errors
 from voxlate.errors import StoppedError, VoxlateError
 
 _ORDER = ["demo", "phantom", "check", "train", "tune", "ablate", "compare"]
@@ -27,7 +30,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
-    for name in ("voxlate.training.train", "voxlate.verbs.learning"):
+    for name in ("voxlate.training.train", "voxlate.verbs.train"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
         app(standalone_mode=True)

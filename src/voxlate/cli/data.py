@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxlate.cli.app import Data, app, console, plain, print_json, print_rows, watching
+from voxlate.cli.options import Data, app, console, plain, print_json, print_rows, watching
 
 if TYPE_CHECKING:
     from voxlate.verbs.data import Checked
@@ -38,7 +38,7 @@ def phantom(
 ) -> None:
     """Simulate a cohort with lesions and known truth."""
     from voxlate import verbs
-    from voxlate.terminal import counted
+    from voxlate.cli.output import counted
 
     with watching() as watch:
         verbs.phantom(
@@ -58,7 +58,7 @@ def phantom(
 def check(data: Data, as_json: AsJson = False) -> None:
     """Index a data set, preflight it, and print what was matched and what was left out."""
     from voxlate import verbs
-    from voxlate.terminal import print_check
+    from voxlate.cli.output import print_check
 
     with watching() as watch:
         result = verbs.check(data, report=watch.stage)

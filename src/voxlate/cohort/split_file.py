@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxlate.cohort.attributes import fold, read_rows
 from voxlate.cohort.case import Case, Cohort, natural_key
+from voxlate.cohort.layouts.attributes import fold, read_rows
 from voxlate.cohort.splits import PARTS, UNKNOWN, Split
 from voxlate.errors import CohortError
 from voxlate.io.atomic import write_text

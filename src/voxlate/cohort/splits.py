@@ -26,9 +26,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.attributes import fold
 from voxlate.cohort.case import Case, Cohort, natural_key
-from voxlate.config import SplitOptions
+from voxlate.cohort.layouts.attributes import fold
+from voxlate.config.recipe import SplitOptions
 from voxlate.errors import CohortError, UsageError
 
 logger = logging.getLogger(__name__)

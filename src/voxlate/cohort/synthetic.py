@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voxlate.cohort.case import Case, Cohort
-from voxlate.cohort.finding import Finding
+from voxlate.cohort.preflight.finding import Finding
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import ReadError
 from voxlate.io import read_provenance

@@ -1,9 +1,9 @@
 """How good a translation is, compared with what."""
 
-from voxlate.evaluation.fidelity import label_regions, score_case, score_slices
+from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices
+from voxlate.evaluation.files import read_scores, write_scores, write_summary
 from voxlate.evaluation.scores import BASELINES, Extremes, Score, extremes
 from voxlate.evaluation.statistics import RULE, bootstrap_interval, holm, summarise
-from voxlate.evaluation.tables import read_scores, write_scores, write_summary
 from voxlate.evaluation.verdict import Verdict, judge
 
 __all__ = [

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.bundle import MANIFEST, RECIPE
+from voxlate.bundle.bundle import MANIFEST, RECIPE
+from voxlate.bundle.ensemble import ENSEMBLE
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.synthetic import scans_only
-from voxlate.config import PlanOptions
+from voxlate.config.recipe import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
-from voxlate.ensemble import ENSEMBLE
 from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import MODEL, Model, load_model
 from voxlate.io import read_provenance, read_volume

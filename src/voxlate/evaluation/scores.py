@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from voxlate.catalogue import pick
+from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
 from voxlate.metrics import (
     APPEARANCE_METRICS,

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voxlate.config import VIEWS, Recipe, WindowOptions
+from voxlate.config.recipe import VIEWS, Recipe, WindowOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError
-from voxlate.methods.arithmetic import Precision, computing_in, memory_format
 from voxlate.methods.exemplars import Exemplary
+from voxlate.methods.hardware import Precision, computing_in, memory_format
 from voxlate.methods.interface import NetworkMethod, Trainable, Translator
 from voxlate.methods.multi_view import MultiView
 from voxlate.networks.combination import WeightedMean

@@ -18,7 +18,7 @@ import nibabel as nib
 from nibabel.filebasedimages import ImageFileError
 
 from voxlate.errors import ReadError
-from voxlate.io.nifti import read_layout
+from voxlate.io.formats.nifti import read_layout
 from voxlate.io.paths import volume_stem
 
 _LIMIT_BYTES = 16 * 2**20

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from voxlate._version import __version__
-from voxlate.config import describe
+from voxlate.config.recipe import describe
 from voxlate.errors import ReadError
 from voxlate.io.paths import header_path, volume_stem
 from voxlate.strict import StrictModel

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxlate.config import Reading
+from voxlate.config.recipe import Reading
 from voxlate.contrast import Contrast
 from voxlate.errors import GeometryError, ReadError
 from voxlate.io.formats import format_of
-from voxlate.io.geometry import is_sheared, place, shear, shear_error, square_grid
-from voxlate.io.layout import Layout
+from voxlate.io.formats.geometry import is_sheared, place, shear, shear_error, square_grid
+from voxlate.io.formats.layout import Layout
+from voxlate.io.formats.voxels import physical, read_stored
 from voxlate.io.paths import header_path, volume_suffix
 from voxlate.io.provenance import digest_of
-from voxlate.io.voxels import physical, read_stored
 from voxlate.volume import Grid, Volume
 
 DEFAULT_READING = Reading()
@@ -50,7 +50,7 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     )
     if not is_sheared(grid.affine):
         return volume
-    from voxlate.io.squaring import resample_square
+    from voxlate.io.formats.squaring import resample_square
 
     note = f"A sheared grid (cosine {shear(grid.affine):.3g}) was resampled to a square one."
     return resample_square(volume).with_note(note)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from voxlate.errors import WriteError
 from voxlate.io.atomic import replacing
-from voxlate.io.textheader import LPS
+from voxlate.io.formats.textheader import LPS
 from voxlate.volume import Affine, Grid
 
 

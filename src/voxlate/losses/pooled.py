@@ -30,8 +30,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from voxlate.catalogue import build
-from voxlate.config import Choice
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice
 from voxlate.errors import UsageError
 from voxlate.losses.pixelwise import Loss
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from voxlate.catalogue import build, pick
-from voxlate.config import Choice
+from voxlate.config.catalogue import build, pick
+from voxlate.config.recipe import Choice
 from voxlate.errors import UsageError
 from voxlate.losses.catalogue import LABELLED, LOSSES, SEGMENTING
 from voxlate.losses.pixelwise import Loss

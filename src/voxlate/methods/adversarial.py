@@ -25,8 +25,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voxlate.catalogue import build, pick
-from voxlate.config import Choice, Training
+from voxlate.config.catalogue import build, pick
+from voxlate.config.recipe import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
 from voxlate.losses.adversarial import (
@@ -38,7 +38,7 @@ from voxlate.losses.adversarial import (
     judged_real,
     patches_seen,
 )
-from voxlate.methods.arithmetic import channels_last
+from voxlate.methods.hardware import channels_last
 from voxlate.methods.interface import Batch, NetworkMethod, count_parameters
 from voxlate.methods.optimisation import make_optimiser
 from voxlate.networks import DISCRIMINATORS, NETWORKS

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voxlate.config import Training
+from voxlate.config.recipe import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
-from voxlate.methods.label_maps import LabelEncoder
+from voxlate.methods.encoder import LabelEncoder
 from voxlate.networks.blocks import Head
 
 

@@ -15,7 +15,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voxlate.config import Recipe, Training
+from voxlate.config.recipe import Recipe, Training
 from voxlate.losses import WeightedLoss
 from voxlate.methods.interface import Batch, NetworkMethod, Trainable
 from voxlate.methods.regression import Regression

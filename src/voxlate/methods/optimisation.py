@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from voxlate.config import Training
+from voxlate.config.recipe import Training
 
 
 def make_optimiser(

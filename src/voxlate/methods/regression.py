@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voxlate.catalogue import build
-from voxlate.config import Choice, Training
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice, Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
 from voxlate.methods.interface import Batch, NetworkMethod

@@ -29,13 +29,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from voxlate.catalogue import build
-from voxlate.cohort.label_maps import ANY_LABEL, members
-from voxlate.config import Choice
+from voxlate.cohort.labels.classes import ANY_LABEL, members
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Choice
 from voxlate.errors import UsageError
 from voxlate.losses import SEGMENTING, WeightedLoss
+from voxlate.methods.encoder import class_maps
 from voxlate.methods.interface import Batch
-from voxlate.methods.label_maps import class_maps
 from voxlate.methods.regression import Regression
 from voxlate.networks import NETWORKS
 from voxlate.networks.blocks import Head

@@ -2,11 +2,11 @@
 
 from voxlate.phantoms.anatomy import ANATOMIES, LESION_LABELS, TissueMap, from_labels
 from voxlate.phantoms.cohort import case_name, make_cohort
-from voxlate.phantoms.heart import HEART_LABELS
-from voxlate.phantoms.protocols import PROTOCOLS, Protocol
+from voxlate.phantoms.physics.protocols import PROTOCOLS, Protocol
+from voxlate.phantoms.physics.tissues import TISSUES, Tissue, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, acquire, simulate_case
 from voxlate.phantoms.spins import Spins, draw_spins, render
-from voxlate.phantoms.tissues import TISSUES, Tissue, tissue_id
+from voxlate.phantoms.thorax.heart import HEART_LABELS
 
 __all__ = [
     "ANATOMIES",

@@ -13,12 +13,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.catalogue import pick
+from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
-from voxlate.phantoms.head import HeadShape, build_head, draw_head
-from voxlate.phantoms.heart import HEART_LABELS
-from voxlate.phantoms.lesions import CYCLE, GLIOMAS, Glioma, draw_glioma
-from voxlate.phantoms.thorax import (
+from voxlate.phantoms.head.head import HeadShape, build_head, draw_head
+from voxlate.phantoms.head.lesions import CYCLE, GLIOMAS, Glioma, draw_glioma
+from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
+from voxlate.phantoms.physics.uptake import Levels, draw_levels
+from voxlate.phantoms.thorax.heart import HEART_LABELS
+from voxlate.phantoms.thorax.thorax import (
     HOT_LABELS,
     THORAX_CYCLE,
     HotLesion,
@@ -27,8 +29,6 @@ from voxlate.phantoms.thorax import (
     draw_lesions,
     draw_thorax,
 )
-from voxlate.phantoms.tissues import TISSUES, tissue_id
-from voxlate.phantoms.uptake import Levels, draw_levels
 from voxlate.volume import Grid, Volume
 
 LESION_LABELS: dict[str, int] = {
@@ -56,7 +56,8 @@ class TissueMap:
     """Tissues on a lattice ``factor`` times finer than an image grid.
 
     Attributes:
-        tissues: Tissue numbers, see ``voxlate.phantoms.tissues``, ``(i * factor, j * factor, k * factor)``, uint8.
+        tissues: Tissue numbers, see ``voxlate.phantoms.physics.tissues``, ``(i * factor, j * factor, k * factor)``,
+            uint8.
         grid: The image grid.
         factor: Tissue voxels along each axis of an image voxel.
         brain: Brain mask on the image grid, fluid of the sulci included; ``None`` if the anatomy has none.

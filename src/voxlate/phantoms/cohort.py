@@ -29,9 +29,9 @@ from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import UsageError
 from voxlate.io import Provenance, hold, write_text, write_volume
 from voxlate.phantoms.anatomy import anatomy_for
-from voxlate.phantoms.protocols import protocol_for
+from voxlate.phantoms.physics.protocols import protocol_for
+from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
-from voxlate.phantoms.tissues import TISSUES, tissue_id
 from voxlate.volume import Grid, Volume
 
 SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}

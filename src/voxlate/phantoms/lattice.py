@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantoms.shapes import Field, Knots, Points, Vector, chain, ellipsoid
+from voxlate.phantoms.solids import Field, Knots, Points, Vector, chain, ellipsoid
 from voxlate.volume import Grid
 
 Corner: TypeAlias = "Sequence[float] | NDArray[Any]"

@@ -16,7 +16,8 @@ from pydantic import Field as Bounded
 from pydantic import field_validator
 
 from voxlate.contrast import CONTRASTS, find_contrast, get_contrast
-from voxlate.phantoms.acquisition import (
+from voxlate.phantoms.anatomy import TissueMap, anatomy_for
+from voxlate.phantoms.physics.acquisition import (
     CoilField,
     RigidMotion,
     digitise,
@@ -25,13 +26,12 @@ from voxlate.phantoms.acquisition import (
     gaussian,
     rician,
 )
-from voxlate.phantoms.anatomy import TissueMap, anatomy_for
-from voxlate.phantoms.emission import emission_image
-from voxlate.phantoms.protocols import ECHO_OF, PROTOCOLS, Protocol, protocol_for, vary_protocol
-from voxlate.phantoms.shapes import Field
+from voxlate.phantoms.physics.emission import emission_image
+from voxlate.phantoms.physics.protocols import ECHO_OF, PROTOCOLS, Protocol, protocol_for, vary_protocol
+from voxlate.phantoms.physics.tissues import tissue_id
+from voxlate.phantoms.physics.uptake import Levels
+from voxlate.phantoms.solids import Field
 from voxlate.phantoms.spins import Spins, draw_spins, render
-from voxlate.phantoms.tissues import tissue_id
-from voxlate.phantoms.uptake import Levels
 from voxlate.strict import StrictModel
 from voxlate.volume import Grid
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.phantoms import tissues as table
-from voxlate.phantoms.acquisition import RigidMotion, point_spread
 from voxlate.phantoms.anatomy import TissueMap
-from voxlate.phantoms.protocols import Protocol, mr_signal
-from voxlate.phantoms.shapes import Field, refine
-from voxlate.phantoms.signals import dixon, shortened
+from voxlate.phantoms.physics import tissues as table
+from voxlate.phantoms.physics.acquisition import RigidMotion, point_spread
+from voxlate.phantoms.physics.equations import dixon, shortened
+from voxlate.phantoms.physics.protocols import Protocol, mr_signal
+from voxlate.phantoms.solids import Field, refine
 from voxlate.volume import Grid
 
 _TEXTURE_SUV = 0.06

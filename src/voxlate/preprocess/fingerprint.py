@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
-from voxlate.cohort.foreground import constant_background
-from voxlate.config import PlanOptions
+from voxlate.cohort.preflight.foreground import constant_background
+from voxlate.config.recipe import PlanOptions
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import CohortError
@@ -27,7 +27,7 @@ from voxlate.preprocess.masking import (
     image_rule,
 )
 from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
-from voxlate.preprocess.registration import REGISTERING
+from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
 from voxlate.strict import StrictModel
 from voxlate.volume import Grid, Volume, extent

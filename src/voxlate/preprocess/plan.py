@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from voxlate.cohort.case import Case
-from voxlate.config import PlanOptions, Reading, describe
+from voxlate.config.recipe import PlanOptions, Reading, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of, formulas
 from voxlate.errors import UsageError

@@ -25,7 +25,7 @@ from voxlate.preprocess.intensity import PHYSICAL_SCALES, Scaling, correct_bias,
 from voxlate.preprocess.masking import Mask
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Normaliser, Plan
-from voxlate.preprocess.registration import register
+from voxlate.preprocess.registration.registration import register
 from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
 from voxlate.volume import Grid, Volume, extent
 

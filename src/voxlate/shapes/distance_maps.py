@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import distance_transform_edt
 
-from voxlate.cohort.label_maps import MOST_CLASSES
+from voxlate.cohort.labels.classes import MOST_CLASSES
 from voxlate.errors import CohortError
 from voxlate.shapes.arrays import refusal, take
 from voxlate.shapes.interface import State

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from voxlate._version import __version__
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import formulas
 from voxlate.preprocess.fingerprint import Fingerprint
-from voxlate.training.validation import TRAIN_PREFIX
+from voxlate.training.loop.validation import TRAIN_PREFIX
 
 
 def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, Any]) -> str:

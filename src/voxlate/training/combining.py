@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voxlate.config import Augmentation, Recipe, WindowOptions
+from voxlate.config.recipe import Augmentation, Recipe, WindowOptions
 from voxlate.inference.predict import MultiViewPredictor, combiner, predictor
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_bytes
-from voxlate.methods.arithmetic import memory_format
+from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Batch, Trainable
 from voxlate.methods.multi_view import COMBINATION, MultiView
 from voxlate.methods.regression import Regression
@@ -34,13 +34,13 @@ from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
-from voxlate.training.batches import stream, training_samples
-from voxlate.training.checkpoints import BEST, State, load_checkpoint, load_latest
-from voxlate.training.loop import Job, Observer, fit
+from voxlate.training.loop.batches import stream, training_samples
+from voxlate.training.loop.checkpoints import BEST, State, load_checkpoint, load_latest
+from voxlate.training.loop.loop import Job, Observer, fit
+from voxlate.training.loop.state import RunState
+from voxlate.training.loop.validation import Validation, validate, validation_metric
 from voxlate.training.run import RunFolder
-from voxlate.training.setup import Setup, build_method
-from voxlate.training.state import RunState
-from voxlate.training.validation import Validation, validate, validation_metric
+from voxlate.training.setup.begin import Setup, build_method
 
 logger = logging.getLogger(__name__)
 MOST_CASES = 16

@@ -17,17 +17,17 @@ from pathlib import Path
 from statistics import median
 
 from voxlate.cohort import share_cells, split_table
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.methods.interface import count_parameters
 from voxlate.progress import ProgressReport
-from voxlate.training.checkpoints import KEEP
 from voxlate.training.combining import forecast_combination
-from voxlate.training.folds import fold_recipe
-from voxlate.training.label_validation import MOST_TRAINING_CASES
-from voxlate.training.loop import take_step
-from voxlate.training.settling import SEGMENTATION
-from voxlate.training.setup import Setup, build_trainable, prepare, set_up
-from voxlate.training.state import RunState
+from voxlate.training.loop.checkpoints import KEEP
+from voxlate.training.loop.label_validation import MOST_TRAINING_CASES
+from voxlate.training.loop.loop import take_step
+from voxlate.training.loop.state import RunState
+from voxlate.training.setup.begin import Setup, build_trainable, prepare, set_up
+from voxlate.training.setup.settling import SEGMENTATION
+from voxlate.training.studies.folds import fold_recipe
 from voxlate.training.train import make_job, validate_method
 
 PROBE_STEPS = 6

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxlate.config import Recipe, parse_recipe
-from voxlate.ensemble import is_ensemble
+from voxlate.bundle.ensemble import is_ensemble
+from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold

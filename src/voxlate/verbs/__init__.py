@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from voxlate.progress import ProgressReport
-from voxlate.verbs.application import evaluate, synthesize, translate
+from voxlate.verbs.compare import ablate, compare, switched_off
 from voxlate.verbs.data import Checked, check, phantom
-from voxlate.verbs.demonstration import Demonstrated, demo
-from voxlate.verbs.learning import forecast, resolve_recipe, searched_with, train, tune
-from voxlate.verbs.studies import ablate, compare, switched_off
+from voxlate.verbs.demo import Demonstrated, demo
+from voxlate.verbs.train import forecast, resolve_recipe, searched_with, train, tune
+from voxlate.verbs.translate import evaluate, synthesize, translate
 
 __all__ = [
     "Checked",
@@ -39,7 +39,7 @@ __all__ = [
 
 
 def info(what: str | Path | None = None) -> dict[str, Any]:
-    """Facts about the installation, a model or a volume file; see ``voxlate.description``."""
-    from voxlate.description import describe
+    """Facts about the installation, a model or a volume file; see ``voxlate.verbs.info``."""
+    from voxlate.verbs.info import describe
 
     return describe(None if what is None else Path(what))

@@ -81,7 +81,7 @@ def phantom(
 def check(data: str | Path, *, report: ProgressReport = silent) -> Checked:
     """Indexes a data set and preflights it."""
     from voxlate.cohort import attribute_summaries, index_cohort
-    from voxlate.cohort.checks import preflight
+    from voxlate.cohort.preflight.checks import preflight
 
     cohort = index_cohort(Path(data))
     findings = preflight(cohort, progress=partial(report, "preflight"))

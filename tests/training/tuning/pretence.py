@@ -17,9 +17,9 @@ from unittest.mock import patch
 
 import optuna
 
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.training.tuning import Budget, study, trial_run, tune_run
-from voxlate.training.tuning.searched import Tuning
+from voxlate.training.tuning.results import Tuning
 from voxlate.verbs import resolve_recipe
 
 SPACE = {"training.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True}}

@@ -13,11 +13,11 @@ import pytest
 from rich.console import Console
 
 import voxlate
-from voxlate.config import Recipe, parse_recipe
+from voxlate.cli.output import print_tuning
+from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import CohortError, UsageError
-from voxlate.reporting.grid import Setting, grid_tables, say_nothing_found
-from voxlate.terminal import print_tuning
-from voxlate.training.journal import read_log
+from voxlate.reporting.search.tables import Setting, grid_tables, say_nothing_found
+from voxlate.training.loop.journal import read_log
 from voxlate.training.tuning import trial_run
 from voxlate.training.tuning.candidates import load_candidates
 from voxlate.training.tuning.space import own_values, resolve_search

@@ -10,8 +10,8 @@ import optuna
 import pytest
 
 from voxlate.errors import UsageError
+from voxlate.training.loop.validation import Example, Validation
 from voxlate.training.tuning.pruning import TrialWatch
-from voxlate.training.validation import Example, Validation
 
 
 class EndsEverything(optuna.pruners.BasePruner):

@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 import voxlate
 from tests.conftest import SMALL
 from tests.training.tuning.pretence import RATE, decades, pretend, reading, search, searching
-from voxlate.config import load_recipe
+from voxlate.config.recipe import load_recipe
 from voxlate.errors import CohortError, StoppedError, TrainingError, UsageError
 from voxlate.training.tuning import search as loop
 from voxlate.training.tuning import study as studies

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voxlate.config import Recipe, parse_recipe
+from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.training.tuning.space import DEFAULT_SPACE, default_space, own_values, resolve_search
 from voxlate.verbs import resolve_recipe

@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.errors import TrainingError, UsageError
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.study import Place, find_place, make_pruner, make_sampler, open_study, pruner_name

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.trials import (
     MOST_ATTEMPTS,

@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from voxlate.cohort import Cohort
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError
 from voxlate.io import read_grid
-from voxlate.training.setup import load_cohort
+from voxlate.training.setup.begin import load_cohort
 
 SOURCE = "source"
 

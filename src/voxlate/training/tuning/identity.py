@@ -12,12 +12,12 @@ from typing import Any
 
 import optuna
 
+from voxlate.bundle.ensemble import read_model
 from voxlate.cohort import Cohort
-from voxlate.config import Recipe
-from voxlate.ensemble import read_model
+from voxlate.config.recipe import Recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.metrics import TASK_METRICS
-from voxlate.training.validation import LESION_PREFIX
+from voxlate.training.loop.validation import LESION_PREFIX
 
 _CHANGEABLE = {"search.sampler", "search.pruner"}
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import optuna
 
 from voxlate.errors import UsageError
-from voxlate.training.journal import read_log
-from voxlate.training.validation import Validation
+from voxlate.training.loop.journal import read_log
+from voxlate.training.loop.validation import Validation
 
 
 class TrialWatch:

@@ -19,15 +19,15 @@ import optuna
 import torch
 from optuna.trial import FrozenTrial, TrialState
 
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.errors import StoppedError, TrainingError, UsageError
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.progress import ProgressReport, silent
-from voxlate.training.loop import Observer
+from voxlate.training.loop.loop import Observer
 from voxlate.training.tuning.candidates import load_candidates
 from voxlate.training.tuning.identity import check_cohort, check_identity
-from voxlate.training.tuning.searched import Published, Searched, Tuning, summarise, write_results
+from voxlate.training.tuning.results import Published, Searched, Tuning, summarise, write_results
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.study import Place, find_place, make_sampler, open_study
 from voxlate.training.tuning.trial_run import TrialRun

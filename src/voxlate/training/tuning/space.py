@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from voxlate.catalogue import build
-from voxlate.config import Recipe
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Recipe
+from voxlate.config.search import Range
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
 from voxlate.methods import METHODS
 from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS
-from voxlate.search_options import Range
-from voxlate.training.settling import SEGMENTATION, without_words
-from voxlate.training.validation import validation_metric
+from voxlate.training.loop.validation import validation_metric
+from voxlate.training.setup.settling import SEGMENTATION, without_words
 from voxlate.windows import Window
 
 Value = int | float | str | bool

@@ -22,7 +22,7 @@ import optuna
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from voxlate.config import Recipe
+from voxlate.config.recipe import Recipe
 from voxlate.errors import TrainingError, UsageError
 from voxlate.io.atomic import write_text
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import optuna
 
-from voxlate.bundle import read_bundle
-from voxlate.config import Recipe
+from voxlate.bundle.bundle import read_bundle
+from voxlate.config.recipe import Recipe
+from voxlate.config.search import Search
 from voxlate.errors import BundleError, TrainingError, UsageError
 from voxlate.inference.predict import is_out_of_memory
 from voxlate.progress import ProgressReport
-from voxlate.search_options import Search
-from voxlate.training.loop import Observer
+from voxlate.training.loop.loop import Observer
 from voxlate.training.run import RunFolder
 from voxlate.training.train import train_run
 from voxlate.training.tuning.pruning import TrialWatch

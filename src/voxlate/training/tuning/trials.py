@@ -17,8 +17,8 @@ from typing import Any, Literal, cast
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from voxlate.config import Recipe
-from voxlate.search_options import Range, Search
+from voxlate.config.recipe import Recipe
+from voxlate.config.search import Range, Search
 from voxlate.training.tuning.space import Value, own_values
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,330 @@
+"""The bundle: a trained model as a folder that can be shared, checked before anything in it is used.
+
+Members: ``weights.safetensors``, ``lookup.safetensors`` (the fitted baseline), ``recipe.yaml``, ``plan.yaml``,
+``fingerprint.json``, ``scores.json``, ``seen.json`` (SHA-256 of the images it was trained and chosen on, so that an
+evaluation can tell held-out cases), ``MODEL_CARD.md`` and ``manifest.json`` (SHA-256 of every other member). There is
+no pickle in it and none is ever read. A changed byte, a missing or an extra file, or an unknown key is refused before
+a tensor is built. A recipe with ``shapes`` has one more member, ``shapes.safetensors``: the model that draws new label
+maps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from voxlate._version import __version__
+from voxlate.config.catalogue import build
+from voxlate.config.recipe import Recipe, WindowOptions, describe, parse_recipe
+from voxlate.contrast import get_contrast
+from voxlate.errors import BundleError, UsageError
+from voxlate.io.atomic import write_bytes, write_text
+from voxlate.plainyaml import parse_yaml
+from voxlate.preprocess.fingerprint import Fingerprint
+from voxlate.preprocess.plan import Plan
+from voxlate.strict import StrictModel
+from voxlate.tensorfile import read_tensors
+
+if TYPE_CHECKING:
+    import torch
+
+    from voxlate.methods.interface import Translator
+    from voxlate.methods.multi_view import MultiView
+    from voxlate.shapes import ShapeModel
+
+MANIFEST = "manifest.json"
+RECIPE = "recipe.yaml"
+MEMBERS = (
+    "weights.safetensors",
+    "lookup.safetensors",
+    RECIPE,
+    "plan.yaml",
+    "fingerprint.json",
+    "scores.json",
+    "seen.json",
+    "MODEL_CARD.md",
+)
+SHAPES_MEMBER = "shapes.safetensors"
+_REMEDY = "The bundle is damaged or was changed; get it again from where it was made."
+_TEXT_LIMIT_BYTES = 64 * 2**20
+
+
+class Manifest(StrictModel):
+    """The table of contents: format version, software version and the SHA-256 of every member."""
+
+    format: Literal[1] = 1
+    software: str = "voxlate"
+    software_version: str = __version__
+    name: str
+    members: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose members have been checked.
+
+    Attributes:
+        folder: Where it lies.
+        recipe: What it was trained with.
+        plan: How a case becomes tensors and back.
+        fingerprint: Statistics of the training cohort.
+        scores: Validation metrics of the chosen weights.
+        seen: SHA-256 of the image files that training or model choice has seen.
+        digest: SHA-256 of the manifest: the identity of the model.
+    """
+
+    folder: Path
+    recipe: Recipe
+    plan: Plan
+    fingerprint: Fingerprint
+    scores: Mapping[str, Any]
+    seen: frozenset[str]
+    digest: str
+
+    @property
+    def trained_on(self) -> int:
+        """How many cases it was trained on; of an ensemble, how many any member was."""
+        return int(self.scores.get("training_cases", self.fingerprint.cases))
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The network's state, read from safetensors."""
+        from safetensors.torch import load_file
+
+        return read_tensors(self.folder / "weights.safetensors", load_file, remedy=_REMEDY)
+
+    def load_into(self, module: torch.nn.Module, *, prefix: str = "") -> None:
+        """Gives a module the weights whose names begin with a prefix.
+
+        Raises:
+            BundleError: If they do not fit it.
+        """
+        state = {name.removeprefix(prefix): value for name, value in self.weights().items() if name.startswith(prefix)}
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            raise BundleError(
+                "weights that fit the recipe",
+                came=" ".join(str(error).split())[:200],
+                where=self.folder,
+                remedy="The bundle was put together from two models; get it again.",
+            ) from error
+
+    def lookup(self) -> dict[str, NDArray[Any]]:
+        """The table of the intensity-lookup baseline that was fitted on the training cases."""
+        from safetensors.numpy import load_file
+
+        return read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
+
+    def shapes(self) -> ShapeModel:
+        """The model that draws new label maps.
+
+        Raises:
+            UsageError: If the recipe has none.
+            BundleError: If its arrays are not those of such a model.
+        """
+        from safetensors.numpy import load_file
+
+        from voxlate.shapes import shape_family
+
+        if self.recipe.shapes is None:
+            raise UsageError(
+                "a model whose bundle draws label maps",
+                came="a recipe without shapes",
+                where=self.recipe.name,
+                remedy="Train it with --set shapes=statistical, or translate label maps that you have.",
+            )
+        state = read_tensors(self.folder / SHAPES_MEMBER, load_file, remedy=_REMEDY)
+        return shape_family(self.recipe.shapes).from_state(state)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What goes into a new bundle; see the module for what each part is."""
+
+    recipe: Recipe
+    plan: Plan
+    fingerprint: Fingerprint
+    scores: Mapping[str, Any]
+    seen: frozenset[str]
+    weights: Mapping[str, torch.Tensor]
+    lookup: Mapping[str, NDArray[Any]]
+    card: str
+    shapes: Mapping[str, NDArray[Any]] | None = None
+
+
+def write_bundle(contents: Contents, folder: Path) -> Path:
+    """Writes every member atomically, the manifest last, so that an interrupted bundle is never valid."""
+    from safetensors.numpy import save as save_arrays
+    from safetensors.torch import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    members = {
+        "weights.safetensors": save(_contiguous(contents.weights)),
+        "lookup.safetensors": save_arrays(dict(contents.lookup)),
+        RECIPE: contents.recipe.to_yaml().encode(),
+        "plan.yaml": contents.plan.to_yaml().encode(),
+        "fingerprint.json": (contents.fingerprint.model_dump_json(indent=1) + "\n").encode(),
+        "scores.json": (json.dumps(dict(contents.scores), indent=1) + "\n").encode(),
+        "seen.json": (json.dumps(sorted(contents.seen), indent=1) + "\n").encode(),
+        "MODEL_CARD.md": contents.card.encode(),
+    }
+    (folder / SHAPES_MEMBER).unlink(missing_ok=True)
+    if contents.shapes is not None:
+        members[SHAPES_MEMBER] = save_arrays(dict(contents.shapes))
+    for name, data in members.items():
+        write_bytes(folder / name, data)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    manifest = Manifest(name=contents.recipe.name, members=digests)
+    write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+    return folder
+
+
+def find_bundle(path: Path) -> Path:
+    """The bundle's folder that a path means: the bundle itself, or the run that holds it.
+
+    Raises:
+        BundleError: If the path is a file (a pickle, say), or a folder that holds no bundle.
+    """
+    remedy = "Give a run folder, or a bundle folder with manifest.json. Voxlate never loads pickled weights."
+    for folder in (path, path / "bundle"):
+        if (folder / MANIFEST).is_file():
+            return folder
+    if (path / RECIPE).is_file():
+        remedy = "This run has not come to a model yet: go on with it by --resume."
+    came = "a file" if path.is_file() else "a folder without one" if path.is_dir() else "nothing"
+    raise BundleError("a model: a folder with manifest.json", came=came, where=path, remedy=remedy)
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Checks every member against the manifest, then parses what is text; tensors stay on disk.
+
+    Raises:
+        BundleError: If anything is missing, extra, changed, unknown or of an impossible size.
+    """
+    folder = find_bundle(Path(path))
+    raw = _read_limited(folder / MANIFEST)
+    try:
+        manifest = Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        raise _refusal(folder / MANIFEST, "a manifest of format 1", describe(error)) from error
+    _check_members(folder, manifest)
+    recipe = parse_recipe(_yaml(folder / RECIPE), where=folder / RECIPE)
+    if (recipe.shapes is not None) != (SHAPES_MEMBER in manifest.members):
+        expected, came = ("", "none") if recipe.shapes else ("no ", "one")
+        raise _refusal(folder, f"{expected}{SHAPES_MEMBER}, as the recipe says", came)
+    try:
+        return Bundle(
+            folder=folder,
+            recipe=recipe,
+            plan=Plan.model_validate(_yaml(folder / "plan.yaml")),
+            fingerprint=Fingerprint.model_validate_json(_read_limited(folder / "fingerprint.json")),
+            scores=json.loads(_read_limited(folder / "scores.json")),
+            seen=frozenset(json.loads(_read_limited(folder / "seen.json"))),
+            digest=hashlib.sha256(raw).hexdigest(),
+        )
+    except ValidationError as error:
+        raise _refusal(folder, "a plan and a fingerprint that this version knows", describe(error)) from error
+
+
+def build_translator(recipe: Recipe, plan: Plan) -> Translator | MultiView:
+    """The recipe's method for the channels that its contrasts and window give, with fresh weights; one per view.
+
+    Raises:
+        UsageError: If the method, network or loss, or an option of one, is unknown, or a method that does not train
+            is to have several views.
+    """
+    from voxlate.methods import NetworkMethod
+    from voxlate.methods.multi_view import MultiView, combination_of
+
+    views = {name: _build(recipe, plan, window) for name, window in recipe.window.views.items()}
+    if not views:
+        return _build(recipe, plan, recipe.window)
+    if get_contrast(recipe.target).kind == "label":
+        raise UsageError(
+            "one axis where the target is a label map",
+            came=", ".join(views),
+            where="window.axis",
+            remedy="Labels of several views have no mean; segment with patches, which see all three at once.",
+        )
+    learning = {name: view for name, view in views.items() if isinstance(view, NetworkMethod)}
+    if len(learning) < len(views):
+        raise UsageError(
+            "a method that trains a network, for several views",
+            came=repr(recipe.method.name),
+            where="window.axis",
+            remedy="Give one axis.",
+        )
+    return MultiView(
+        learning, combination=combination_of(recipe, data_range=plan.normalisers[recipe.target].data_range)
+    )
+
+
+def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
+    from voxlate.methods import METHODS, NetworkMethod
+    from voxlate.methods.encoder import label_encoder
+    from voxlate.windows import Window
+
+    window, encoder = Window(options), label_encoder(recipe, options)
+    method = build(
+        METHODS,
+        recipe.method,
+        what="method",
+        dims=window.dims,
+        source_channels=encoder.channels if encoder else window.input_channels(len(recipe.source)),
+        target_channels=1,
+        loss=recipe.loss,
+        data_range=plan.normalisers[recipe.target].data_range,
+    )
+    if encoder is not None:
+        if not isinstance(method, NetworkMethod):
+            raise UsageError(
+                "a method that trains a network, for conditions",
+                came=repr(recipe.method.name),
+                where="conditions",
+                remedy="Use regression or adversarial, or set conditions to null.",
+            )
+        method.conditions = encoder
+    return method
+
+
+def _check_members(folder: Path, manifest: Manifest) -> None:
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
+    listed = set(manifest.members)
+    wanted = set(MEMBERS) | (listed & {SHAPES_MEMBER})
+    if listed != wanted or there != listed:
+        odd = sorted((there ^ wanted) | (listed ^ wanted))
+        raise _refusal(folder, f"exactly the members {', '.join(MEMBERS)}", f"a difference in {', '.join(odd)}")
+    for name, digest in manifest.members.items():
+        if (folder / name).is_symlink():
+            raise _refusal(folder / name, "a file", "a link")
+        with (folder / name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != digest:
+            raise _refusal(folder / name, f"SHA-256 {digest[:12]}", f"{found[:12]}")
+
+
+def _read_limited(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > _TEXT_LIMIT_BYTES:
+        raise _refusal(path, f"at most {_TEXT_LIMIT_BYTES} bytes", f"{size}")
+    return path.read_bytes()
+
+
+def _yaml(path: Path) -> Any:  # noqa: ANN401
+    return parse_yaml(_read_limited(path).decode(), where=path)
+
+
+def _refusal(where: Path, expected: str, came: str) -> BundleError:
+    return BundleError(expected, came=came, where=where, remedy=_REMEDY)
+
+
+def _contiguous(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,0 +1,128 @@
+"""Commands that apply a model: ``translate`` and ``evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxlate.cli.options import Data, Target, app, console, errors, overrides, print_result, watching
+
+if TYPE_CHECKING:
+    from voxlate.inference.cohort.outcome import Outcome
+
+
+@app.command()
+def translate(
+    model: Annotated[Path, typer.Argument(help="A run or a bundle; for a data set also a folder of several.")],
+    scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
+    out: Annotated[Path, typer.Option("--out", help="File for one volume, folder for a data set.")],
+    target: Target = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=VALUE", help="What is refused by default, as on_shear=resample; may be repeated."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+) -> None:
+    """Translate a volume, or what a data set lacks; a data set that lacks nothing is translated whole."""
+    from voxlate import verbs
+    from voxlate.cli.output import print_outcomes
+
+    with watching() as watch:
+        outcomes = verbs.translate(
+            model,
+            scan,
+            out=out,
+            target=target,
+            accept={field: str(value) for field, value in overrides(accept).items()},
+            every=every,
+            overwrite=overwrite,
+            report=watch.stage,
+        )
+    if scan.suffix.casefold() in {".csv", ".tsv"} or scan.is_dir():
+        print_outcomes(console(), outcomes)
+    _tell(outcomes, "translated", out)
+
+
+@app.command()
+def synthesize(
+    model: Annotated[Path, typer.Argument(help="A run or a bundle of a recipe with shapes.")],
+    cases: Annotated[int, typer.Option(help="How many cases.", min=1)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the cases.")],
+    seed: Annotated[int, typer.Option(help="Draws the cases.", min=0)] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make cases that are there anew.")] = False,
+) -> None:
+    """Write whole new annotated cases: label maps that are drawn, and the images that the model makes of them."""
+    from voxlate import verbs
+
+    with watching() as watch:
+        outcomes = verbs.synthesize(model, cases=cases, seed=seed, out=out, overwrite=overwrite, report=watch.stage)
+    _tell(outcomes, "synthesised", out)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL|PREDICTIONS", help="A run, a bundle, or translated images.")],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder for scores, figures and the report.")],
+    split: Annotated[str, typer.Option(help="test (cases the model has not seen) or all.")] = "test",
+    aspect: Annotated[
+        list[str] | None,
+        typer.Option(help="fidelity; for CT also dose. May be repeated. Or, for sets: distribution or privacy."),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
+    ] = None,
+    task: Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")] = None,
+    task_without: Annotated[
+        Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL|WEIGHTS", help="For sets: the network whose features are compared."),
+    ] = None,
+    members: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL|FILE", help="For privacy: what tells the real images that the model has seen."),
+    ] = None,
+    contrast: Annotated[str | None, typer.Option(help="For sets: which images, if there are several.")] = None,
+    distance: Annotated[
+        float | None, typer.Option(help="For privacy: up to which relative distance an image is held back.")
+    ] = None,
+) -> None:
+    """Compare with the truth and the identity and lookup baselines, or by what a segmenter finds."""
+    from voxlate import verbs
+
+    with watching() as watch:
+        result = verbs.evaluate(
+            model,
+            data,
+            out=out,
+            split=split,
+            aspects=tuple(aspect or ("fidelity",)),
+            calibration=calibration,
+            task=task,
+            task_without=task_without,
+            features=features,
+            members=members,
+            contrast=contrast,
+            distance=distance,
+            report=watch.stage,
+        )
+    print_result("Scores", result)
+
+
+def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:
+    """How many images were made, and each that was not with its reason; exits with 1 if there is one."""
+    bad = [outcome for outcome in outcomes if outcome.is_bad]
+    for outcome in bad:
+        errors().print(f"{outcome.case}, {outcome.target}: {outcome.reason}", markup=False, style="red")
+    done = sum(outcome.status == "done" for outcome in outcomes)
+    skipped = sum(outcome.status == "skipped" for outcome in outcomes)
+    console().print(f"{done} {what}, {skipped} finished before, {len(bad)} failed: {out}", markup=False)
+    if bad:
+        raise typer.Exit(1)

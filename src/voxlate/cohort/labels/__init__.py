@@ -1,0 +1,1 @@
+"""What label maps mean: classes, their names, lesions or structures."""

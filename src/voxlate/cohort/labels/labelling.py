@@ -1,0 +1,156 @@
+"""Labelling: what the label maps of a data set mark, lesions or anatomical structures. It is decided here alone.
+
+The names of the labels decide: those of the convention that the layout tells (``label_convention``), else those that
+``dataset.json``, the label map's sidecar or its header give. Where every name is one of a lesion (oedema, tumour core,
+infarct, ...) the region of all labels is ``lesion``. Where one is not (left ventricle, liver) the labels are
+structures, their region is ``labels``, and nothing calls them lesions. A data set that says nothing is taken to mark
+lesions. The conventions ``lesions`` and ``structures`` say it without names.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from voxlate.cohort.case import Case
+from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of
+from voxlate.contrast import get_contrast
+from voxlate.io import read_volume
+from voxlate.io.label_names import names_in_json, read_label_names
+
+logger = logging.getLogger(__name__)
+
+LESION = "lesion"
+"""The region of all labels where these are lesions."""
+STRUCTURES = "labels"
+"""The region of all labels where these are anatomical structures."""
+UNIONS = (LESION, STRUCTURES)
+"""Both, in the order in which a page looks for them."""
+_TOLD = {"lesions": LESION, "structures": STRUCTURES}
+_OF_LESIONS = re.compile(
+    r"tumou?r|lesion|o?edema|necro|cancer|carcinoma|metasta|glio|mening|melanom|sarcom|lymphom|neoplas|malign|nodul"
+    r"|infarct|stroke|ischa?em|penumbra|ha?emorrhag|ha?ematom|bleed|hyperintens|\bwmh\b|plaque|\bms\b|\bgtv|\bcyst|patholog"
+    r"|abnormal|enhanc|infect|consolidat|ground.?glass",
+    re.IGNORECASE,
+)
+_SAYS_NOTHING = re.compile(r"(any )?(label|class|region|segment|value|roi|foreground|mask)s?[\W_]*\d*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What the label maps of a data set mark.
+
+    Attributes:
+        names: From a label's value to its name; empty where there is one value without a name.
+        union: Name of the region of all labels, ``lesion`` or ``labels``.
+    """
+
+    names: Mapping[int, str]
+    union: str = LESION
+
+    @property
+    def of_structures(self) -> bool:
+        """Whether they mark anatomical structures."""
+        return self.union == STRUCTURES
+
+
+def labelling_of(cases: Sequence[Case], contrast: str = "labels") -> Labelling:
+    """What the label maps of a data set mark, and what their values are called.
+
+    Values that nothing names are ``label 1``, ``label 2``, ...; a single one has no name. Names that a convention gives
+    are those of all its values, others those of the values that occur.
+
+    Raises:
+        ReadError: If a label map is refused.
+    """
+    convention, told = convention_of(cases), names_told(cases, contrast)
+    union = _TOLD.get(convention) or _union(told.values())
+    if convention in LABEL_NAMES:
+        return Labelling(told, union)
+    values = label_values(cases, contrast)
+    names = {value: told.get(value, f"label {value}") for value in values}
+    if len(values) < 2 and not told.keys() & values:
+        names = {}
+    if list(names.values()) == [union]:
+        names = {}
+    return Labelling(_distinct(names, taken=(*UNIONS, "foreground", "whole slices")), union)
+
+
+def names_told(cases: Sequence[Case], contrast: str = "labels") -> dict[int, str]:
+    """From a value to its name, as the data set's convention or its files tell it; empty if neither does.
+
+    Names that the files of two cases disagree on are left out, with a warning.
+    """
+    paths = [case.paths[contrast] for case in cases if contrast in case.paths]
+    known = LABEL_NAMES.get(convention_of(cases))
+    if known:
+        return dict(known) if paths else {}
+    found: dict[int, set[str]] = {}
+    for names in [*_of_data_sets(paths), *map(read_label_names, paths)]:
+        for value, name in names.items():
+            found.setdefault(value, set()).add(name)
+    doubtful = sorted(value for value, names in found.items() if len(names) > 1)
+    if doubtful:
+        logger.warning("the files of the data set give several names to the labels %s: none is used", doubtful[:10])
+    agreed = {value: min(names) for value, names in sorted(found.items()) if len(names) == 1}
+    return _distinct(agreed, taken=())
+
+
+def label_values(cases: Sequence[Case], contrast: str = "labels") -> list[int]:
+    """The values above 0 that occur in the label maps.
+
+    Raises:
+        ReadError: If a label map is refused.
+    """
+    paths = [case.paths[contrast] for case in cases if contrast in case.paths]
+    known = get_contrast(contrast)
+    found = {int(value) for path in paths for value in np.unique(read_volume(path, contrast=known).array) if value > 0}
+    return sorted(found)
+
+
+def union_in(regions: Iterable[str]) -> str | None:
+    """The region of all labels among these, if one of them is."""
+    found = set(regions)
+    return next((name for name in UNIONS if name in found), None)
+
+
+def component_word(names: Iterable[str]) -> str:
+    """What a connected component of such labels is called: a lesion, or a part of a structure.
+
+    Example:
+        >>> component_word(["oedema", "tumour core"]), component_word(["any label", "aorta"])
+        ('lesion', 'part')
+    """
+    return "lesion" if _union(names) == LESION else "part"
+
+
+def in_words(region: str) -> str:
+    """A region as a sentence calls it.
+
+    Example:
+        >>> in_words("labels"), in_words("lesion")
+        ('labelled structures', 'lesion')
+    """
+    return "labelled structures" if region == STRUCTURES else region
+
+
+def _union(names: Iterable[str]) -> str:
+    saying = [name for name in names if not _SAYS_NOTHING.fullmatch(name.strip())]
+    return STRUCTURES if any(not _OF_LESIONS.search(name) for name in saying) else LESION
+
+
+def _of_data_sets(paths: Sequence[Path]) -> list[dict[int, str]]:
+    """What a ``dataset.json`` beside the label maps, or one folder above, says."""
+    folders = dict.fromkeys(folder for path in paths for folder in (path.parent, path.parent.parent))
+    return [names for folder in folders if (names := names_in_json(folder / "dataset.json"))]
+
+
+def _distinct(names: Mapping[int, str], *, taken: Sequence[str]) -> dict[int, str]:
+    """The names, with the value beside those that two labels share or another region has."""
+    every = [*names.values(), *taken]
+    return {value: name if every.count(name) == 1 else f"{name} (label {value})" for value, name in names.items()}

@@ -1,0 +1,1 @@
+"""Looks for faults of a data set before it is trained on."""

@@ -1,0 +1,177 @@
+"""The preflight of a cohort: what would make its results untrue, found before anything is trained on it.
+
+Every image is read once, one case at a time, so memory is bounded by a case. What is looked for stands in
+``voxlate.cohort.preflight.finding``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from voxlate.cohort.case import Case, Cohort
+from voxlate.cohort.layouts.attributes import fold
+from voxlate.cohort.preflight.derived import check_derived
+from voxlate.cohort.preflight.duplicates import Duplicate, Signature, find_duplicates, thumbnail
+from voxlate.cohort.preflight.finding import Finding, sort_findings
+from voxlate.cohort.preflight.intensities import check_intensities
+from voxlate.cohort.preflight.pairwise import check_pairs
+from voxlate.cohort.synthetic import check_synthetic
+from voxlate.config.recipe import Reading
+from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.derivation import Derivation, files_of, lacking
+from voxlate.errors import VoxlateError
+from voxlate.io import file_digest, read_volume
+from voxlate.volume import Volume
+
+_STRICT = Reading()
+_ONE_BY_ONE = {"duplicate_contrast", "missing_file"}
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What the cohort is for; both empty if that is not known yet."""
+
+    source: tuple[str, ...]
+    target: str | None
+    derive: Mapping[str, Derivation]
+    registers: bool
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        return (*self.source, self.target) if self.target else self.source
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The sources, and what those are computed from that a case may have no file of."""
+        return tuple(dict.fromkeys((*self.source, *files_of(self.source, self.derive))))
+
+    def reads(self, contrast: str) -> bool:
+        return not self.wanted or contrast in (*self.files, self.target) or CONTRASTS[contrast].kind == "label"
+
+
+def preflight(
+    cohort: Cohort,
+    *,
+    source: Sequence[str] = (),
+    target: str | None = None,
+    split: Mapping[str, str] | None = None,
+    reading: Reading = _STRICT,
+    derive: Mapping[str, Derivation] | None = None,
+    registers: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Finding]:
+    """All that is wrong or worth knowing, the gravest first.
+
+    Args:
+        cohort: The cases to look at.
+        source: Contrasts that go in, names or aliases; with none and no target every contrast is looked at.
+        target: The contrast that comes out.
+        split: From case id to part, to look for subjects and images in two parts.
+        reading: What the reader may accept.
+        derive: How sources are computed that a case has no file of.
+        registers: Whether the contrasts of a case are registered before they are used.
+        progress: Called with the number of cases done and of all.
+
+    Raises:
+        UsageError: If a name stands for no contrast.
+    """
+    sources = tuple(get_contrast(name).name for name in source)
+    use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers)
+    findings = [*_check_left_out(cohort), *_check_wanted(cohort, use)]
+    findings += check_synthetic(cohort, source=use.files, target=use.target)
+    signatures: list[Signature] = []
+    for done, case in enumerate(cohort.cases, 1):
+        found, images = _check_case(case, use, reading)
+        findings += found
+        signatures += images
+        if progress is not None:
+            progress(done, len(cohort))
+    findings += _check_duplicates(cohort, find_duplicates(signatures), split)
+    findings += _check_split(cohort, split or {})
+    findings += _count_empty(cohort, findings)
+    return sort_findings(findings)
+
+
+def _check_left_out(cohort: Cohort) -> Iterator[Finding]:
+    for item in cohort.left_out:
+        if item.code in _ONE_BY_ONE:
+            yield Finding("warning", item.code, "", f"{item.path}: {item.reason}.")
+    unpaired = [item.path.name for item in cohort.left_out if item.code == "unpaired"]
+    if unpaired:
+        names = ", ".join(unpaired[:5]) + (" ..." if len(unpaired) > 5 else "")
+        yield Finding("warning", "unpaired", "", f"{len(unpaired)} files have no partner and were left out: {names}.")
+    others = sum(item.code not in {*_ONE_BY_ONE, "unpaired", "ignored"} for item in cohort.left_out)
+    if others:
+        yield Finding("info", "left_out", "", f"{others} files or folders belong to no case and were left out.")
+
+
+def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
+    for case in cohort.cases:
+        missing = lacking(use.wanted, use.derive, case.paths)
+        if missing:
+            yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(missing)}.")
+
+
+def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding], list[Signature]]:
+    findings: list[Finding] = []
+    signatures: list[Signature] = []
+    volumes: dict[str, Volume] = {}
+    for name, path in case.paths.items():
+        contrast = get_contrast(name)
+        if not use.reads(name):
+            continue
+        try:
+            volume = volumes[name] = read_volume(path, contrast=contrast, reading=reading)
+            digest = file_digest(path)
+        except VoxlateError as error:
+            findings.append(Finding("error", "unreadable", case.id, str(error)))
+            continue
+        used = not use.wanted or name in (*use.files, use.target)
+        convention = case.attributes.get("label_convention", "")
+        findings += check_intensities(volume.array, contrast, case=case.id, path=path, used=used, convention=convention)
+        if contrast.kind != "label":
+            signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
+    findings += check_pairs(case, volumes, source=use.files, target=use.target, registers=use.registers)
+    findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
+    return findings, signatures
+
+
+def _check_duplicates(
+    cohort: Cohort, duplicates: Sequence[Duplicate], split: Mapping[str, str] | None
+) -> Iterator[Finding]:
+    for pair in duplicates:
+        one, other = cohort.case(pair.one), cohort.case(pair.other)
+        how = "the same file" if pair.exact else f"nearly the same image (correlation {pair.correlation:.6f})"
+        message = f"{one.paths[pair.contrast]} and {other.paths[pair.contrast]} are {how}. Keep one of the cases."
+        parts = [split.get(case.id) for case in (one, other)] if split else []
+        if len(set(parts)) == 2 and None not in parts:
+            message = f"{message} They are in {parts[0]} and {parts[1]}: the score would be that of a seen case."
+            yield Finding("error", "subject_in_two_parts", one.id, message)
+        else:
+            parted_later = not split and fold(one.subject) != fold(other.subject)
+            yield Finding("error" if parted_later else "warning", "duplicate_image", one.id, message)
+
+
+def _check_split(cohort: Cohort, split: Mapping[str, str]) -> Iterator[Finding]:
+    subjects = {case.id: case.subject for case in cohort.cases}
+    first: dict[str, str] = {}
+    for case_id, part in split.items():
+        if case_id not in subjects:
+            message = "the split names this case, but the cohort lacks it. Correct the split or the data."
+            yield Finding("error", "not_in_cohort", case_id, message)
+            continue
+        other = first.setdefault(fold(subjects[case_id]), case_id)
+        if split[other] != part:
+            message = (
+                f"subject {subjects[case_id]} is in {split[other]} (case {other}) and in {part} (case {case_id}). "
+                "Put all sessions of a subject into one part."
+            )
+            yield Finding("error", "subject_in_two_parts", case_id, message)
+
+
+def _count_empty(cohort: Cohort, findings: Sequence[Finding]) -> Iterator[Finding]:
+    empty = sum(finding.code == "empty_labels" for finding in findings)
+    if empty:
+        message = f"{empty} label maps of {len(cohort)} cases are empty; they are counted, never averaged in."
+        yield Finding("info", "empty_labels_count", "", message)

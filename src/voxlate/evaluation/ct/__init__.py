@@ -1,0 +1,1 @@
+"""What is asked of a synthetic CT only: water paths, dose, density, tissue regions."""

@@ -1,0 +1,1 @@
+"""A predicted image against its truth, region by region."""

@@ -1,0 +1,1 @@
+"""The privacy audit: does a synthetic image give a patient away?"""

@@ -1,0 +1,1 @@
+"""Label maps against label maps: per class, surfaces, lesions, volumes."""

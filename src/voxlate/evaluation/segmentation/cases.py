@@ -1,0 +1,162 @@
+"""Segmenting: every case of a candidate whose target is a label map, found beside true, on the source's own voxels.
+
+What is scored is the label map as ``translate`` writes it, over the whole image, so that a label that lies outside the
+foreground, where no model can reach it, counts as missed. The baseline is intensity alone: ``lookup`` labels every
+voxel of the foreground whose intensity in the first source is labelled often enough in the training cases, see
+``Lookup.best_share``. It knows no classes, so it is scored in the region that holds all labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort import Case
+from voxlate.cohort.labels.classes import group_labels
+from voxlate.contrast import get_contrast
+from voxlate.evaluation.candidates import Candidate, ModelCandidate
+from voxlate.evaluation.cases import Failed, score_each
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.segmentation.scores import Classes, score_segmentation, values_of, volumes_ml, whole
+from voxlate.evaluation.segmentation.segmenters import on_grid
+from voxlate.inference.model import MODEL
+from voxlate.preprocess.images import read_contrast
+from voxlate.preprocess.orientation import ras_grid
+from voxlate.preprocess.plan import Plan
+from voxlate.preprocess.prepare import prepare_case, restore
+from voxlate.preprocess.resampling import resample
+from voxlate.progress import ProgressReport
+from voxlate.volume import Volume
+
+Array = NDArray[Any]
+LOOKUP, TRUTH = "lookup", "truth"
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """One case; every array is ``(i, j, k)``, RAS, on the voxels of the reference image.
+
+    Attributes:
+        case_id: The case.
+        image: The reference image, in the units of its file.
+        truth: True label map.
+        found: From a method (``lookup``, ``model``) to the label map that it found.
+        spacing_mm: Spacing along i, j, k.
+    """
+
+    case_id: str
+    image: Array
+    truth: Array
+    found: Mapping[str, Array]
+    spacing_mm: tuple[float, float, float]
+
+
+def is_segmentation(plan: Plan) -> bool:
+    """Whether what is predicted is a label map."""
+    return get_contrast(plan.target).kind == "label"
+
+
+def classes_of(candidate: Candidate, cases: Sequence[Case]) -> Classes:
+    """The classes of a bundle's recipe; where none are known, one per label value of the true maps.
+
+    Raises:
+        CohortError: If the true maps have no label, or too many.
+        ReadError: If a label map is refused.
+    """
+    if isinstance(candidate, ModelCandidate):
+        classes = candidate.model.bundle.recipe.method.options.get("classes")
+        if isinstance(classes, Mapping):
+            return {str(name): tuple(int(value) for value in values) for name, values in classes.items()}
+    return group_labels("each", cases, candidate.plan.target)
+
+
+def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segmented:
+    """What the candidate and intensity alone find in a case, beside the truth.
+
+    Raises:
+        VoxlateError: If a file is refused, or nothing can be predicted.
+    """
+    plan = candidate.plan
+    image = read_contrast(case, plan.reference, reading=plan.reading)
+    truth = read_contrast(case, plan.target, reading=plan.reading)
+    grid = ras_grid(image.grid)
+    predicted, _ = candidate.predict(case)
+    volumes = {LOOKUP: _by_intensity(candidate, case, value=_any_value(classes)), MODEL: predicted[MODEL]}
+    return Segmented(
+        case_id=case.id,
+        image=resample(image.array, image.grid, grid).astype(np.float32, copy=False),
+        truth=on_grid(truth, grid, where=case.paths[plan.target]).array,
+        found={name: on_grid(volume, grid, where=f"{case.id}: {name}").array for name, volume in volumes.items()},
+        spacing_mm=grid.spacing_mm,
+    )
+
+
+def score_segmented(segmented: Segmented, classes: Classes) -> list[Score]:
+    """Every metric of every class, of intensity alone in the region of all labels, and the volumes in ml."""
+    region = whole(classes)
+    common: dict[str, Any] = {
+        "mask": np.ones(segmented.truth.shape, dtype=np.bool_),
+        "spacing_mm": segmented.spacing_mm,
+        "case": segmented.case_id,
+    }
+    scores: list[Score] = []
+    for method, found in segmented.found.items():
+        scored = {region: values_of(region, classes)} if method == LOOKUP else classes
+        scores += score_segmentation(found, segmented.truth, classes=scored, method=method, **common)
+        scores += volumes_ml(found, classes=scored, method=method, **common)
+    return scores + volumes_ml(segmented.truth, classes=classes, method=TRUTH, **common)
+
+
+def segment_cases(
+    candidate: Candidate,
+    cases: Sequence[Case],
+    *,
+    classes: Classes,
+    keep: Callable[[Segmented], None],
+    report: ProgressReport,
+) -> tuple[list[Score], list[Failed]]:
+    """Segments and scores every case; one that is refused does not stop the others.
+
+    Args:
+        candidate: Who predicts.
+        cases: With sources and true label map.
+        classes: From the name of a class to its label values.
+        keep: Called with each case, to take what pictures need.
+        report: Called with the number of finished cases.
+
+    Returns:
+        The scores, and the cases that could not be scored, each with its reason.
+
+    Raises:
+        CohortError: If no case could be scored.
+    """
+
+    def find(case: Case) -> tuple[Segmented, list[Score]]:
+        segmented = segment_case(candidate, case, classes=classes)
+        return segmented, score_segmented(segmented, classes)
+
+    def score(found: tuple[Segmented, list[Score]]) -> list[Score]:
+        segmented, scores = found
+        keep(segmented)
+        return scores
+
+    return score_each(cases, find=find, score=score, report=report)
+
+
+def _any_value(classes: Classes) -> int:
+    values = values_of(whole(classes), classes)
+    return values[0] if values else 1
+
+
+def _by_intensity(candidate: Candidate, case: Case, *, value: int) -> Volume:
+    """What intensity alone labels, with one value for all labels, on the grid of the reference's file."""
+    native = candidate.plan.model_copy(update={"spacing_mm": None})
+    source = native.source[0]
+    prepared = prepare_case(case, native, contrasts=(source,))
+    share = candidate.lookup.apply(np.asarray(prepared.arrays[source]))
+    labels = np.where(share > candidate.lookup.best_share(), np.float32(value), np.float32(0))
+    return restore(labels, prepared, normaliser=None, contrast=get_contrast(native.target))

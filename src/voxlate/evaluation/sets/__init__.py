@@ -1,0 +1,1 @@
+"""How near two sets of images lie: features, distances and what they say."""

@@ -1,0 +1,1 @@
+"""Several trained models compared: paired statistics over cases and seeds."""

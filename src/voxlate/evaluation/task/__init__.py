@@ -1,0 +1,1 @@
+"""Task-based validation: is the synthetic image as useful as the real one?"""

@@ -1,0 +1,238 @@
+"""Task-based validation: is the synthetic image as useful as the real one?
+
+One segmenter is applied to every case three times: to the real contrasts (arm ``real``), with the synthetic image in
+the place of the real target (``synthetic``), and without the target (``without``). What it finds is compared with the
+true label map, on that map's own voxels. So the measure of an image is what can be done with it, not what it looks like
+(Genc et al. 2022, doi:10.58530/2022/3460, name it as their ongoing work).
+
+The synthetic image goes through a file, as ``voxlate translate`` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort import Case, Cohort
+from voxlate.contrast import get_contrast
+from voxlate.errors import CohortError
+from voxlate.evaluation.candidates import Candidate, FolderCandidate, ModelCandidate
+from voxlate.evaluation.cases import Failed, score_each
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml
+from voxlate.evaluation.segmentation.segmenters import Segmenter, on_grid
+from voxlate.inference.cohort.derivatives import target_path
+from voxlate.inference.cohort.translate import translate_file
+from voxlate.io import read_volume
+from voxlate.preprocess.orientation import ras_grid
+from voxlate.preprocess.resampling import resample
+from voxlate.progress import ProgressReport
+from voxlate.volume import Grid
+
+Array = NDArray[Any]
+REAL, SYNTHETIC, WITHOUT, TRUTH = "real", "synthetic", "without", "truth"
+ARMS = (REAL, SYNTHETIC, WITHOUT)
+NOT_GIVEN = frozenset({"accuracy", "f1"})
+"""Accuracy, since the mask is the whole image and background would decide it; F1, since it is Dice."""
+
+
+SAME_FOREGROUND = 0.2
+"""Relative difference of volume up to which two foregrounds count as the same."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Who makes the image, who segments, and how it does without the target.
+
+    Attributes:
+        candidate: A model, or images that one has made.
+        segmenter: Applied in all arms, but for the last if there is ``other``.
+        other: A segmenter that was trained without the target.
+        folder: Where synthetic images are written.
+    """
+
+    candidate: Candidate
+    segmenter: Segmenter
+    other: Segmenter | None
+    folder: Path
+
+    @property
+    def target(self) -> str:
+        """The contrast that is synthetic."""
+        return self.candidate.plan.target
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Without the target nothing is left to fill for a segmenter of the target alone: that arm is then left out."""
+        alone = self.other is None and set(self.segmenter.sources) == {self.target}
+        return (REAL, SYNTHETIC) if alone else ARMS
+
+    def held_out(self, cohort: Cohort, *, split: str) -> list[Case]:
+        """The cases with everything that is needed that neither the model nor a segmenter has seen, or all.
+
+        Raises:
+            CohortError: If none is left.
+        """
+        wanted = dict.fromkeys((*self.segmenter.sources, *(self.other.sources if self.other else ())))
+        truth = self.segmenter.truth
+        complete = cohort.with_contrasts(*wanted, truth)
+        if not complete.cases:
+            raise CohortError(
+                f"cases with {', '.join((*wanted, truth))}",
+                came=f"none among {len(cohort)}",
+                where=cohort.root,
+                remedy="The task needs the segmenter's images and the true label maps; see `voxlate check`.",
+            )
+        cases = self.candidate.cases(complete, split=split)
+        known = {} if split == "all" else self.seen(cases)
+        left = [case for case in cases if not any(case.id in seen for seen in known.values())]
+        if not left:
+            seen = ", ".join(f"{len(ids)} that the {who} has seen" for who, ids in known.items() if ids)
+            raise CohortError(
+                "cases that neither model nor segmenter has seen",
+                came=f"{len(complete)} cases, of which the model has not seen {len(cases)}; {seen or 'none left'}",
+                where=cohort.root,
+                remedy="Train both with the same split, add cases, or look at all of them with --split all.",
+            )
+        return left
+
+    def seen(self, cases: Sequence[Case]) -> dict[str, list[str]]:
+        """From who to the ids of the cases that it is known to have been trained or chosen on."""
+        found: dict[str, list[str]] = {}
+        if isinstance(self.candidate, ModelCandidate):
+            unseen = {case.id for case in self.candidate.model.unseen(cases)}
+            found["model"] = [case.id for case in cases if case.id not in unseen]
+        found["segmenter"] = self.segmenter.seen(cases) or []
+        if self.other is not None:
+            found["segmenter of the arm without"] = self.other.seen(cases) or []
+        return found
+
+    def synthesise(self, case: Case) -> Path:
+        """The file of the case's synthetic target: written now, unless the same one is there, or given.
+
+        Raises:
+            VoxlateError: If the case cannot be translated.
+        """
+        if isinstance(self.candidate, FolderCandidate):
+            return self.candidate.predictions[case.id]
+        if not isinstance(self.candidate, ModelCandidate):
+            raise TypeError(type(self.candidate))
+        path = target_path(self.folder, case.id, self.target)
+        translate_file(self.candidate.model, case, path)
+        return path
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A case in all arms, on the voxels of its true label map in RAS order; every array is ``(i, j, k)``.
+
+    Attributes:
+        case_id: The case.
+        truth: True label map.
+        found: From an arm to the label map that was found.
+        images: From an arm to the image that it was found in: the real target, the synthetic one, and for ``without``
+            the first image that was left.
+        shown: From an arm to the contrast of that image.
+        spacing_mm: Spacing along i, j, k.
+        foreground_moved: Whether the segmenter takes another part of the synthetic image for foreground than of the
+            real one, by more than ``SAME_FOREGROUND``. It then sees the case prepared in another way, and may lose for
+            that reason alone.
+    """
+
+    case_id: str
+    truth: Array
+    found: Mapping[str, Array]
+    images: Mapping[str, Array]
+    shown: Mapping[str, str]
+    spacing_mm: tuple[float, float, float]
+    foreground_moved: bool = False
+
+
+def attempt_case(experiment: Experiment, case: Case) -> Attempt:
+    """Segments a case in every arm.
+
+    Raises:
+        VoxlateError: If a file is refused, or translation or segmentation fails.
+    """
+    target, segmenter, other = experiment.target, experiment.segmenter, experiment.other
+    truth = read_volume(case.paths[segmenter.truth], contrast=get_contrast(segmenter.truth))
+    grid = ras_grid(truth.grid)
+    made = experiment.synthesise(case)
+    replaced = replace(case, paths={**case.paths, target: made})
+    volumes = {REAL: segmenter.segment(case), SYNTHETIC: segmenter.segment(replaced)}
+    files, shown = {REAL: case.paths[target], SYNTHETIC: made}, {REAL: target, SYNTHETIC: target}
+    if WITHOUT in experiment.arms:
+        volumes[WITHOUT] = segmenter.segment(case, missing=target) if other is None else other.segment(case)
+        shown[WITHOUT] = next(name for name in (other or segmenter).sources if name != target)
+        files[WITHOUT] = case.paths[shown[WITHOUT]]
+    return Attempt(
+        case_id=case.id,
+        truth=resample(truth.array, truth.grid, grid, nearest=True),
+        found={arm: on_grid(volume, grid, where=f"{case.id}: {arm}").array for arm, volume in volumes.items()},
+        images={arm: _image(path, shown[arm], grid) for arm, path in files.items()},
+        shown=shown,
+        spacing_mm=grid.spacing_mm,
+        foreground_moved=_moved(segmenter.foreground_ml(case), segmenter.foreground_ml(replaced)),
+    )
+
+
+def score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:
+    """Scores of every arm and class over the whole image, and volumes of the arms and of the truth."""
+    segmenter, other = experiment.segmenter, experiment.other
+    everywhere = np.ones(attempt.truth.shape, dtype=np.bool_)
+    common: dict[str, Any] = {"mask": everywhere, "spacing_mm": attempt.spacing_mm, "case": attempt.case_id}
+    scores: list[Score] = []
+    for arm, found in attempt.found.items():
+        classes = other.classes if arm == WITHOUT and other is not None else segmenter.classes
+        arguments = {**common, "classes": classes, "method": arm}
+        true_values = segmenter.truth_classes
+        measured = score_segmentation(found, attempt.truth, truth_classes=true_values, **arguments)
+        scores += [score for score in measured if score.metric not in NOT_GIVEN]
+        scores += volumes_ml(found, **arguments)
+    regions = tuple(class_regions(segmenter.classes))
+    true = volumes_ml(attempt.truth, classes=segmenter.truth_classes, method=TRUTH, regions=regions, **common)
+    return scores + true
+
+
+def score_task(
+    experiment: Experiment,
+    cases: Sequence[Case],
+    *,
+    keep: Callable[[Attempt], None],
+    report: ProgressReport,
+) -> tuple[list[Score], list[Failed]]:
+    """Attempts and scores every case; one that fails is named with its reason and the others go on.
+
+    Args:
+        experiment: What is done.
+        cases: With sources, target and true label map.
+        keep: Called with each attempt, to take what pictures need.
+        report: Called with the number of finished cases.
+
+    Raises:
+        CohortError: If every case failed.
+    """
+
+    def find(case: Case) -> list[Score]:
+        attempt = attempt_case(experiment, case)
+        scores = score_attempt(attempt, experiment)
+        keep(attempt)
+        return scores
+
+    return score_each(cases, find=find, score=lambda scores: scores, report=report)
+
+
+def _moved(real_ml: float | None, synthetic_ml: float | None) -> bool:
+    if real_ml is None or synthetic_ml is None:
+        return False
+    return abs(synthetic_ml - real_ml) > SAME_FOREGROUND * real_ml
+
+
+def _image(path: Path, name: str, grid: Grid) -> Array:
+    volume = read_volume(path, contrast=get_contrast(name))
+    return resample(volume.array, volume.grid, grid).astype(np.float32, copy=False)

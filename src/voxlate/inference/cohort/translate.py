@@ -1,0 +1,195 @@
+"""A bundle over a file, and models over a data set: outputs appear whole or not at all, finished ones are skipped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from voxlate.cohort import Case, Cohort
+from voxlate.derivation import files_of
+from voxlate.errors import UsageError
+from voxlate.inference.cohort.derivatives import (
+    check_place,
+    target_path,
+    write_completed,
+    write_description,
+    write_manifest,
+)
+from voxlate.inference.cohort.finished import is_finished
+from voxlate.inference.cohort.imputation import Decision, decide
+from voxlate.inference.cohort.outcome import Outcome, attempt
+from voxlate.inference.model import Model
+from voxlate.io import file_digest, write_volume
+from voxlate.io.atomic import check_writable, remove_stale
+from voxlate.io.lock import hold
+from voxlate.io.provenance import FileRecord, ModelRecord, Provenance
+from voxlate.preprocess.prepare import PreparedCase
+
+
+def translate_file(model: Model, case: Case, path: Path, *, overwrite: bool = False) -> Outcome:
+    """Translates one case into one file with its sidecar.
+
+    Raises:
+        VoxlateError: If the case is refused or the file cannot be written.
+    """
+    began = time.monotonic()
+    check_writable(path.parent, names=(path.name,))
+    work = _Work(model, case, path)
+    read = work.read(overwrite=overwrite)
+    if read.prepared is not None:
+        work.write(read.provenance, read.prepared)
+    return replace(work.outcome(finished=read.prepared is None), seconds=time.monotonic() - began)
+
+
+def translate_cohort(
+    models: Sequence[Model],
+    cohort: Cohort,
+    folder: Path,
+    *,
+    every: bool = False,
+    overwrite: bool = False,
+    report: Callable[[int, int], None] = lambda _done, _of: None,
+) -> list[Outcome]:
+    """Makes what a data set lacks, or translates all of it, into ``<case>/<case>_<target>.nii.gz``.
+
+    What is made, and by which model, is told in ``voxlate.inference.cohort.imputation``; what else is written, in
+    ``voxlate.inference.cohort.derivatives``. A case that fails is named with its reason and the others go on. The next
+    case is read while one is computed. The data set is only read.
+
+    Args:
+        models: At least one.
+        cohort: The data set.
+        folder: Where the output goes.
+        every: Whether cases that have the target are translated although others lack it.
+        overwrite: Whether images that are there are made anew.
+        report: Called with the number of finished images and of all.
+
+    Raises:
+        UsageError: If the folder is the data set or in it.
+        LockedError: If another process writes to the folder.
+    """
+    outcomes: list[Outcome] = []
+    check_place(folder, cohort)
+    check_writable(folder)
+    with hold(folder, what="translation"):
+        remove_stale(folder)
+        write_description(folder, cohort)
+        decisions = decide(models, cohort, every=every)
+        for decision, reading in _read_ahead(decisions, folder, overwrite=overwrite):
+            outcomes.append(_untouched(decision) if reading is None else _one(*reading))
+            if reading is not None:
+                write_manifest(outcomes, folder)
+            report(len(outcomes), len(decisions))
+        write_manifest(outcomes, folder)
+        write_completed(outcomes, cohort, folder)
+    return outcomes
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A case on its way: what it is made from, and its arrays unless it is finished already."""
+
+    provenance: Provenance
+    prepared: PreparedCase | None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An image to be made."""
+
+    model: Model
+    case: Case
+    path: Path
+
+    def read(self, *, overwrite: bool) -> _Reading:
+        provenance = _provenance(self.model, self.case)
+        finished = is_finished(self.path, provenance, overwrite=overwrite)
+        return _Reading(provenance, None if finished else self.model.prepare(self.case))
+
+    def write(self, provenance: Provenance, prepared: PreparedCase) -> None:
+        volume = self.model.translate(prepared)
+        complete = provenance.model_copy(update={"notes": (*provenance.notes, *prepared.notes)})
+        write_volume(volume, self.path, provenance=complete, overwrite=True)
+
+    def outcome(self, *, finished: bool = False) -> Outcome:
+        return Outcome(
+            self.case.id,
+            "skipped" if finished else "done",
+            reason="the recorded hashes match" if finished else "",
+            target=self.model.target,
+            model=self.model.name,
+            sources=self.model.bundle.recipe.source,
+            has_target=self.model.target in self.case.paths,
+        )
+
+
+def _read_ahead(
+    decisions: Sequence[Decision], folder: Path, *, overwrite: bool
+) -> Iterator[tuple[Decision, tuple[_Work, Future[_Reading]] | None]]:
+    """Each decision, with its reading if an image is made; one case is read ahead of the one that is computed."""
+    work = [
+        _Work(decision.model, decision.case, target_path(folder, decision.case.id, decision.target))
+        for decision in decisions
+        if decision.model is not None
+    ]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+
+        def submit(item: _Work) -> tuple[_Work, Future[_Reading]]:
+            return item, pool.submit(item.read, overwrite=overwrite)
+
+        number, waiting = 0, [submit(item) for item in work[:1]]
+        for decision in decisions:
+            if decision.model is None:
+                yield decision, None
+                continue
+            number += 1
+            waiting += [submit(item) for item in work[number : number + 1]]
+            yield decision, waiting.pop(0)
+
+
+def _untouched(decision: Decision) -> Outcome:
+    return Outcome(
+        decision.case.id,
+        decision.status,
+        reason=decision.reason,
+        target=decision.target,
+        has_target=decision.has_target,
+    )
+
+
+def _one(work: _Work, reading: Future[_Reading]) -> Outcome:
+    def make() -> Outcome:
+        read = reading.result()
+        if read.prepared is not None:
+            work.path.parent.mkdir(parents=True, exist_ok=True)
+            work.write(read.provenance, read.prepared)
+        return work.outcome(finished=read.prepared is None)
+
+    return attempt(make, work.outcome())
+
+
+def _provenance(model: Model, case: Case) -> Provenance:
+    recipe, plan = model.bundle.recipe, model.bundle.plan
+    missing = sorted(model.lacks(case.paths))
+    if missing:
+        raise UsageError(
+            f"the contrasts {', '.join(files_of(recipe.source, plan.derive, case.paths))}",
+            came=f"none of {', '.join(missing)}",
+            where=case.id,
+            remedy="Add the missing scans, or use a model that does without them.",
+        )
+    normaliser = plan.normalisers[recipe.target]
+    return Provenance(
+        synthetic=True,
+        sources=tuple(
+            FileRecord(contrast=name, name=path.name, sha256=file_digest(path))
+            for name, path in plan.files(case).items()
+        ),
+        model=ModelRecord(name=recipe.name, digest=model.bundle.digest),
+        target=recipe.target,
+        unit=normaliser.unit,
+        scaling=normaliser.inverse.model_dump(),
+    )

@@ -1,0 +1,49 @@
+"""The image formats by suffix: each reads a layout from a header and turns a picture into files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from voxlate.errors import UsageError
+from voxlate.io.formats import metaimage, nifti, nrrd
+from voxlate.io.formats.layout import Layout
+from voxlate.io.formats.packing import Part, Picture
+from voxlate.io.paths import volume_suffix
+
+
+@dataclass(frozen=True)
+class Format:
+    """How files of one suffix are read and written."""
+
+    read_layout: Callable[[Path], Layout]
+    parts: Callable[[Picture, Path], list[Part]]
+
+
+_NIFTI = Format(nifti.read_layout, nifti.parts)
+_META = Format(metaimage.read_layout, metaimage.parts)
+_NRRD = Format(nrrd.read_layout, nrrd.parts)
+
+FORMATS: dict[str, Format] = {
+    ".nii.gz": _NIFTI,
+    ".nii": _NIFTI,
+    ".hdr": _NIFTI,
+    ".mha": _META,
+    ".mhd": _META,
+    ".nrrd": _NRRD,
+    ".nhdr": _NRRD,
+}
+
+
+def format_of(path: Path) -> Format:
+    """The format that a path's suffix names.
+
+    Raises:
+        UsageError: If it names none.
+    """
+    suffix = volume_suffix(path)
+    if suffix is None:
+        remedy = f"Use a name that ends in one of {', '.join(FORMATS)}."
+        raise UsageError("the name of an image file", came=repr(path.name), where=path, remedy=remedy)
+    return FORMATS[suffix]

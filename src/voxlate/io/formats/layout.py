@@ -1,0 +1,128 @@
+"""The layout: where a file keeps its voxels, how they are packed, and what its header says about their place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxlate.errors import ReadError
+from voxlate.io.formats.stream import DAMAGED, Encoding, open_file
+from voxlate.volume import Affine
+
+VOXEL_BYTES_LIMIT = 8 * 2**30
+"""A file that promises more than 8 GiB of voxels is refused before a byte of them is read."""
+
+_DEFLATE_RATIO = 1032
+"""Deflate packs 258 bytes into 2 bits at best (RFC 1951): a stream that promises more cannot keep it."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What a header says about the place of its voxels, before the geometry gate has judged it.
+
+    Attributes:
+        forms: Each affine that the header states, by the field's name, preferred first; RAS+ in ``unit``.
+        spacing: Along i, j, k in ``unit``, used only where no form is stated and the caller accepts that.
+        unit: Name of the unit of length.
+    """
+
+    forms: Mapping[str, Affine]
+    spacing: tuple[float, float, float] | None = None
+    unit: str = "mm"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a header says, checked as far as it can be without reading the voxels.
+
+    Attributes:
+        header: The file with the header.
+        data: The file with the voxels, often the same.
+        sizes: Voxels along every stored axis, the fastest first.
+        dtype: Stored type with its byte order.
+        encoding: How the voxels are packed.
+        file_offset: Bytes of ``data`` before the (packed) stream.
+        stream_offset: Bytes of the stream before the voxels.
+        placement: The stated geometry.
+        slope: Factor from stored to physical values.
+        intercept: Added after the factor.
+        notes: What was accepted or converted.
+    """
+
+    header: Path
+    data: Path
+    sizes: tuple[int, ...]
+    dtype: np.dtype[Any]
+    encoding: Encoding
+    placement: Placement
+    file_offset: int = 0
+    stream_offset: int = 0
+    slope: float = 1.0
+    intercept: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along i, j, k."""
+        i, j, k = self.sizes[:3]
+        return i, j, k
+
+    @property
+    def trailing_axes(self) -> int:
+        """Singleton axes beyond the third."""
+        return len(self.sizes) - 3
+
+    @property
+    def voxel_bytes(self) -> int:
+        """Bytes of all voxels, unpacked."""
+        return math.prod(self.sizes) * self.dtype.itemsize
+
+    def checked(self) -> Layout:
+        """This layout, if its sizes are those of one 3-D image and its data file can hold them.
+
+        Raises:
+            ReadError: If not.
+        """
+        _check_sizes(self.sizes, self.header)
+        if self.voxel_bytes > VOXEL_BYTES_LIMIT or self.stream_offset > VOXEL_BYTES_LIMIT:
+            raise ReadError(
+                f"at most {VOXEL_BYTES_LIMIT} bytes of voxels",
+                came=f"{self.voxel_bytes} bytes for {self.sizes}",
+                where=self.header,
+                remedy="The header is damaged or hostile; crop or resample the image if it is not.",
+            )
+        with open_file(self.data):
+            _check_room(self, self.data.stat().st_size - self.file_offset)
+        return self
+
+
+def _check_sizes(sizes: tuple[int, ...], where: Path) -> None:
+    if len(sizes) < 3 or len(sizes) > 7 or min(sizes) < 1:
+        remedy = "Save one 3-D image; a single slice is a 3-D image with one voxel along k."
+        raise ReadError("three axes with at least one voxel each", came=f"sizes {sizes}", where=where, remedy=remedy)
+    if math.prod(sizes[3:]) != 1:
+        raise ReadError(
+            "one 3-D image",
+            came=f"{math.prod(sizes[3:])} of them (sizes {sizes})",
+            where=where,
+            remedy="Take one out first, for instance nibabel's image.slicer[..., 0] or fslroi IN OUT 0 1.",
+        )
+
+
+def _check_room(layout: Layout, room: int) -> None:
+    needed = layout.stream_offset + layout.voxel_bytes
+    if layout.encoding == "raw" and room != needed:
+        came = f"{max(room, 0)}, {'which is cut short' if room < needed else 'with bytes left over'}"
+        raise ReadError(f"{needed} bytes for sizes {layout.sizes}", came=came, where=layout.data, remedy=DAMAGED)
+    if layout.encoding in {"gzip", "zlib"} and needed > max(room, 0) * _DEFLATE_RATIO:
+        raise ReadError(
+            f"a packed stream of {needed} bytes for sizes {layout.sizes}",
+            came=f"{max(room, 0)} packed bytes, which cannot hold it",
+            where=layout.data,
+            remedy=DAMAGED,
+        )

@@ -1,0 +1,1 @@
+"""Image analogies (Hertzmann et al. 2001)."""

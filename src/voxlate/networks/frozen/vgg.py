@@ -1,0 +1,89 @@
+"""The convolutional part of VGG-19 (Simonyan & Zisserman 2015, arXiv:1409.1556, configuration E), for its activations.
+
+Five blocks of 2, 2, 4, 4 and 4 convolutions of 3 x 3 with padding 1, each followed by a rectifier, with the maximum of
+2 x 2 pixels between the blocks; 64, 128, 256, 512 and 512 channels. An activation is named by its block and its
+convolution, ``block2_conv2``, and taken behind the rectifier; ``relu2_2``, the name that papers use, is accepted too.
+
+Nothing behind the deepest activation that is asked for is built. Weights are drawn at random (He et al. 2015,
+arXiv:1502.01852); ``voxlate.networks.frozen.pretrained`` reads those that a user has in a file. MONAI's
+``PerceptualLoss`` builds on torchvision and downloads its weights, which is why this is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from voxlate.errors import UsageError
+from voxlate.networks.blocks import convolution, pool
+
+CONVOLUTIONS = (2, 2, 4, 4, 4)
+"""How many each block has."""
+_WIDTHS = (1, 2, 4, 8, 8)
+LAYERS = tuple(f"block{block}_conv{n}" for block, count in enumerate(CONVOLUTIONS, 1) for n in range(1, count + 1))
+"""Every activation, in order."""
+
+
+def layer_name(name: str) -> str:
+    """The name in ``LAYERS`` of an activation, whichever way it is written.
+
+    Raises:
+        UsageError: If VGG-19 has no such activation.
+
+    Example:
+        >>> layer_name("relu3_4")
+        'block3_conv4'
+    """
+    written = re.fullmatch(r"relu(\d)_(\d)", name)
+    found = f"block{written[1]}_conv{written[2]}" if written else name
+    if found not in LAYERS:
+        raise UsageError(
+            "an activation of VGG-19", came=repr(name), where="layers", remedy=f"Use some of {', '.join(LAYERS)}."
+        )
+    return found
+
+
+class VGG19(nn.Module):
+    """Chosen activations of the convolutional part of VGG-19.
+
+    Args:
+        layers: Activations, at least one.
+        width: Channels of the first block, 64 in the paper; the others have 2, 4, 8 and 8 times as many.
+
+    Attributes:
+        layers: The activations that come back, in the order asked for.
+        divisor: Where a size is no multiple of it, pooling leaves out the last rows.
+
+    Raises:
+        UsageError: If there is no activation of a name, or none is named.
+    """
+
+    def __init__(self, layers: Sequence[str], *, width: int = 64) -> None:
+        super().__init__()
+        self.layers = tuple(layer_name(name) for name in layers)
+        if not self.layers:
+            raise UsageError("at least one activation", came="none", where="layers", remedy="Name one.")
+        built = LAYERS[: max(LAYERS.index(name) for name in self.layers) + 1]
+        widths = [3, *(width * _WIDTHS[block_of(name) - 1] for name in built)]
+        self.convolutions = nn.ModuleDict(
+            {name: convolution(2, a, b) for name, a, b in zip(built, widths[:-1], widths[1:], strict=True)}
+        )
+        self.divisor = int(2 ** (block_of(built[-1]) - 1))
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Images ``(b, 3, h, w)`` to an activation ``(b, c, h / 2^(block - 1), w / 2^(block - 1))`` per layer."""
+        found: dict[str, Tensor] = {}
+        features = images
+        for name, convolve in self.convolutions.items():
+            if name.endswith("conv1") and found:
+                features = pool(features)
+            features = found[name] = functional.relu(convolve(features))
+        return {name: found[name] for name in self.layers}
+
+
+def block_of(name: str) -> int:
+    """The block of an activation, counted from 1."""
+    return int(name[len("block")])

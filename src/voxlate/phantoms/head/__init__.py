@@ -1,0 +1,1 @@
+"""The anatomy of the head: brain, cortex, scalp, lesions."""

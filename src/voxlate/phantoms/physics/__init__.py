@@ -1,0 +1,1 @@
+"""The physics of the phantom: tissues, signal equations, acquisition, emission."""

@@ -1,0 +1,1 @@
+"""The anatomy of the thorax: chest, airways, heart."""

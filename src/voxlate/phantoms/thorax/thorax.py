@@ -1,0 +1,172 @@
+"""The thorax: lungs with their vessels, mediastinum and heart, chest wall, liver; and lesions that take up glucose.
+
+Hulls are computed on the image grid and refined; every tissue is painted on a finer lattice. Body coordinates are those
+of ``voxlate.phantoms.thorax.chest``. Tumours in the lung and lymph nodes of the mediastinum have the CT number of soft
+tissue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.phantoms.lattice import Canvas, Lattice
+from voxlate.phantoms.physics.tissues import tissue_id
+from voxlate.phantoms.solids import Field, Knots, Noise, Points, Vector, capsule, ellipsoid, refine, smooth_union
+from voxlate.phantoms.thorax.airways import lung_vessels, paint_airways
+from voxlate.phantoms.thorax.chest import (
+    ChestWall,
+    cage,
+    diaphragm,
+    draw_wall,
+    paint_abdomen,
+    paint_couch,
+    paint_spine,
+    paint_wall,
+    skin,
+)
+from voxlate.phantoms.thorax.heart import HeartShape, draw_heart, paint_heart, pericardium
+from voxlate.volume import Grid
+
+HOT_LABELS: dict[str, int] = {"lung_tumour": 1, "lymph_node": 2}
+"""Labels of the lesions in the truth: tumour in a lung 1, lymph node 2."""
+
+THORAX_CYCLE: tuple[str, ...] = ("lung", "node", "lung_and_node", "none")
+"""Where the n-th case of a cohort has lesions."""
+
+_LUNG_PLACES: tuple[Vector, ...] = (
+    (78, 8, 34),
+    (-82, -14, 44),
+    (66, -34, 2),
+    (-66, -42, 8),
+    (58, 24, 72),
+    (-56, 18, 78),
+    (84, -18, -28),
+    (-86, 12, -10),
+)
+_NODE_PLACES: tuple[Vector, ...] = ((8, -26, 48), (22, -14, 92), (-44, -10, 52), (46, -12, 46), (-16, 36, 82))
+
+
+@dataclass(frozen=True, eq=False)
+class HotLesion:
+    """One lesion: the tissue that it is made of, its middle and radius in mm, and what warps its outline."""
+
+    tissue: str
+    centre: Vector
+    radius_mm: float
+    outline: Noise
+
+
+@dataclass(frozen=True, eq=False)
+class ThoraxShape:
+    """What is drawn for one thorax.
+
+    Attributes:
+        size: Factors along x, y, z.
+        shift_mm: Position of the body in the scanner.
+        wall: The chest wall.
+        heart: The heart.
+        vessels: Tubes of the lungs' vessels.
+        warp: Noise that bends the hulls.
+    """
+
+    size: Vector
+    shift_mm: Vector
+    wall: ChestWall
+    heart: HeartShape
+    vessels: tuple[Knots, ...]
+    warp: Noise
+
+
+def draw_thorax(rng: np.random.Generator) -> ThoraxShape:
+    """A thorax with a heart at a random phase of its beat."""
+    x, y, z = 0.985 * (1 + np.clip(rng.normal(0, 0.03, size=3), -0.05, 0.05)) * (1 + rng.uniform(-0.03, 0.02))
+    a, b, c = rng.normal(0, (3.0, 2.0, 5.0))
+    wall, heart = draw_wall(rng), draw_heart(rng)
+    return ThoraxShape(
+        size=(float(x), float(y), float(z)),
+        shift_mm=(float(a), float(b), float(c)),
+        wall=wall,
+        heart=heart,
+        vessels=lung_vessels(rng),
+        warp=Noise.draw(rng, wavelength_mm=90.0),
+    )
+
+
+def draw_lesions(rng: np.random.Generator, *, subtype: str) -> tuple[HotLesion, ...]:
+    """One to three lesions in the lungs, in nodes, or in both; none for the subtype ``"none"``."""
+    lesions: list[HotLesion] = []
+    for tissue, wanted, places, radii in (
+        ("lung_tumour", subtype in {"lung", "lung_and_node"}, _LUNG_PLACES, (7.0, 17.0)),
+        ("lymph_node", subtype in {"node", "lung_and_node"}, _NODE_PLACES, (6.0, 11.0)),
+    ):
+        count, order = int(rng.integers(1, 4)), rng.permutation(len(places))
+        for index in order[:count] if wanted else ():
+            x, y, z = np.asarray(places[index]) + rng.uniform(-5, 5, size=3)
+            radius = float(rng.uniform(*radii))
+            noise = Noise.draw(rng, wavelength_mm=1.6 * radius)
+            lesions.append(HotLesion(tissue, (float(x), float(y), float(z)), radius, noise))
+    return tuple(lesions)
+
+
+def mediastinum(shape: ThoraxShape, points: Points) -> Field:
+    """Distance in mm to what lies between the lungs: heart, great vessels, windpipe and spine with their fat."""
+    x, y, z = points
+    sac = pericardium(shape.heart, points)
+    trunk = capsule((x, y * np.float32(0.75), z), ((2, -8, 160), (2, -8, 48)), (26, 31))
+    spine = ellipsoid((x, y, 0 * z), (0, -52, 0), (25, 21, 1e3))
+    aorta = ellipsoid((x, y, np.maximum(z - 84, 0)), (-31, -48, 0), (15, 15, 15))
+    hila = ellipsoid((np.abs(x), y, z), (32, -16, 52), (19, 19, 24))
+    front = np.maximum(np.abs(x + 4) - np.float32(5), np.float32(25) - y) + 0 * z
+    cava = capsule(points, ((22, -12, -20), (20, -18, -90)), (15, 15))
+    result = smooth_union(sac, np.asarray(trunk, dtype=np.float32), blend_mm=14.0)
+    for piece, blend in (
+        (hila, 12.0),
+        (aorta, 8.0),
+        (spine, 8.0),
+        (np.asarray(front, dtype=np.float32), 16.0),
+        (cava, 8.0),
+    ):
+        result = smooth_union(result, piece, blend_mm=blend)
+    return result
+
+
+def build_thorax(shape: ThoraxShape, lesions: tuple[HotLesion, ...], grid: Grid, *, factor: int) -> NDArray[np.uint8]:
+    """Tissue numbers on the lattice ``factor`` times finer than a grid whose axes are those of the world, RAS+."""
+    coarse = Lattice.of(grid, factor=1, size=shape.size, shift_mm=shape.shift_mm).points()
+    bend = shape.warp.at(coarse)
+    cage_mm = refine(cage(coarse) + 2.5 * bend, factor)
+    skin_mm = refine(skin(shape.wall, coarse) + 1.5 * bend, factor)
+    below_mm = refine(diaphragm(shape.wall, coarse) + 2 * bend, factor)
+    middle_mm = refine(mediastinum(shape, coarse) + bend, factor)
+    tissues = np.zeros(cage_mm.shape, dtype=np.uint8)
+    canvas = Canvas(Lattice.of(grid, factor=factor, size=shape.size, shift_mm=shape.shift_mm), tissues)
+    paint_wall(canvas, shape.wall, cage_mm=cage_mm, skin_mm=skin_mm)
+    inside = (cage_mm < 0) & (skin_mm < 0)
+    tissues[inside] = tissue_id("fat")
+    lung = (cage_mm < -1.5) & (below_mm > 0) & (middle_mm > 0)
+    tissues[lung] = tissue_id("lung")
+    paint_abdomen(canvas, shape.wall, below_mm=below_mm, cage_mm=cage_mm)
+    paint_spine(canvas)
+    for knots in shape.vessels:
+        canvas.tube(knots, tissue_id("lung_vessel"), over=(tissue_id("lung"),))
+    paint_airways(canvas)
+    paint_heart(canvas, shape.heart)
+    _paint_lesions(canvas, lesions)
+    if shape.wall.couch:
+        paint_couch(canvas, skin_mm=skin_mm)
+    return tissues
+
+
+def _paint_lesions(canvas: Canvas, lesions: tuple[HotLesion, ...]) -> None:
+    room = [tissue_id(name) for name in ("lung", "lung_vessel", "fat", "soft_tissue")]
+    for lesion in lesions:
+        radius = lesion.radius_mm
+        noise = lesion.outline
+
+        def warp(points: Points, *, noise: Noise = noise, radius: float = radius) -> Field:
+            return np.asarray(np.float32(0.12 * radius) * noise.at(points), dtype=np.float32)
+
+        canvas.ball(lesion.centre, (radius, radius, radius), tissue_id(lesion.tissue), over=room, warp=warp)

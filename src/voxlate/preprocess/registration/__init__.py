@@ -1,0 +1,1 @@
+"""Brings one image onto another: rigid, affine or deformable."""

@@ -1,0 +1,152 @@
+"""Box plots of paired scores: every case is a point, and a line joins its scores from method to method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from voxlate.cohort.labels.labelling import in_words
+from voxlate.errors import UsageError
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.words import arrow, direction, in_order, metric_title, number
+from voxlate.reporting.drawing import canvas
+
+FEWEST_FOR_A_BOX = 5
+_PLACES = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}  # among the series of the canvas
+
+
+Scores = dict[str, dict[str, float]]  # method -> case -> value
+
+
+def gather(scores: Iterable[Score], *, region: str, metric: str) -> tuple[Scores, str]:
+    """Finite values of one region and metric as method -> case -> value, baselines first, and their unit."""
+    chosen = [score for score in scores if score.region == region and score.metric == metric]
+    values: Scores = {method: {} for method in in_order(score.method for score in chosen)}
+    for score in chosen:
+        if np.isfinite(score.value):
+            values[score.method][score.case] = float(score.value)
+    return {method: cases for method, cases in values.items() if cases}, next((s.unit for s in chosen), "")
+
+
+@canvas.styled
+def draw_box_plots(
+    scores: Sequence[Score], *, region: str = "foreground", metrics: Sequence[str] = ("mae", "psnr", "ssim")
+) -> Figure:
+    """One plot per metric; in each a box per method, baselines first, with every case as a point.
+
+    With fewer than five cases a box would pretend to a distribution, so only the points and their median are drawn.
+
+    Args:
+        scores: Scores of all methods; those of other regions and metrics are ignored, NaN is not drawn.
+        region: The region that is shown.
+        metrics: From left to right; a metric without any value is left out.
+
+    Raises:
+        UsageError: If no value is left to draw.
+    """
+    plots = [(metric, *gather(scores, region=region, metric=metric)) for metric in metrics]
+    plots = [plot for plot in plots if plot[1]]
+    if not plots:
+        raise UsageError("scores", came=f"none in the region {region!r}", remedy="Evaluate the cases first.")
+    figure = canvas.new_figure(height_mm=74.0)
+    axes = np.ravel(figure.subplots(1, len(plots), squeeze=False))
+    for place, (metric, values, unit) in zip(axes, plots, strict=True):
+        draw_boxes(place, values, metric=metric, unit=unit)
+    figure.subplots_adjust(left=0.075, right=0.99, bottom=0.18, top=0.78, wspace=0.32)
+    name = f"Region: {canvas.legible(in_words(region), longest=40)}"
+    figure.text(0.008, 0.965, name, fontweight="bold", fontsize=canvas.HEADING, va="top")
+    figure.text(0.008, 0.02, legend([values for _, values, _ in plots]), color=canvas.MUTED)
+    return figure
+
+
+def legend(plots: Sequence[Scores]) -> str:
+    """What the shapes of these plots mean, in words."""
+    few = max(len(cases) for values in plots for cases in values.values()) < FEWEST_FOR_A_BOX
+    shapes = (
+        "Line: median; too few cases for a box." if few else "Box: quartiles, median (number); whiskers: all cases."
+    )
+    return f"A point is a case; a thin line joins the same case. {shapes}"
+
+
+def draw_boxes(
+    axes: Axes, values: Scores, *, metric: str, unit: str, title: str = "", names: Mapping[str, str] | None = None
+) -> None:
+    """One metric: a box per method, in the order given, every case a point, thin lines between the same cases.
+
+    Args:
+        axes: Where to draw.
+        values: From a method to the values of its cases.
+        metric: Decides how numbers are written, and which direction is better.
+        unit: Unit of the values.
+        title: Heading; by default the metric's.
+        names: What to write under a box in place of the method's name.
+    """
+    _draw_pairs(axes, values)
+    looks = _looks(values)
+    for place, (method, cases) in enumerate(values.items()):
+        _draw_method(axes, list(cases.values()), place=place, look=looks[method], metric=metric)
+    titles = {method: (names or {}).get(method) or canvas.legible(method, longest=16) for method in values}
+    labels = [f"{titles[method]}\nn = {len(cases)}" for method, cases in values.items()]
+    axes.set_xticks(range(len(values)), labels)
+    axes.set_xlim(-0.55, len(values) - 0.45)
+    axes.margins(y=0.12)
+    axes.tick_params(axis="x", length=0)
+    axes.grid(visible=True, axis="y")
+    axes.set_title(f"{title or metric_title(metric, unit=unit)}\n", loc="left")
+    axes.text(0, 1.03, f"{arrow(metric)} {direction(metric)}", transform=axes.transAxes, color=canvas.MUTED)
+
+
+def _draw_pairs(axes: Axes, values: Scores) -> None:
+    names = dict.fromkeys(case for cases in values.values() for case in cases)
+    for case in names:
+        points = [(place, cases[case]) for place, cases in enumerate(values.values()) if case in cases]
+        x, y = zip(*points, strict=True)
+        axes.plot(x, y, color=canvas.GREY, linewidth=0.5, alpha=0.55, zorder=1)
+
+
+def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str, str], metric: str) -> None:
+    colour, marker = look
+    middle = float(np.median(values))
+    if len(values) >= FEWEST_FOR_A_BOX:
+        drawn = axes.boxplot(
+            [values], positions=[place], widths=0.42, whis=(0, 100), showfliers=False, manage_ticks=False, zorder=2
+        )
+        for part in ("boxes", "whiskers", "caps", "medians"):
+            for line in drawn[part]:
+                line.set(color=colour, linewidth=1.6 if part == "medians" else 0.9)
+    else:
+        axes.plot([place - 0.21, place + 0.21], [middle, middle], color=colour, linewidth=1.6, zorder=2)
+    axes.plot(
+        [place] * len(values),
+        values,
+        linestyle="none",
+        marker=marker,
+        markersize=3.4,
+        markerfacecolor=colour,
+        markeredgecolor=canvas.PAPER,
+        markeredgewidth=0.4,
+        zorder=3,
+    )
+    axes.annotate(
+        number(middle, metric=metric),
+        (place, max(values)),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=canvas.SMALL,
+        fontweight="bold",
+        path_effects=[withStroke(linewidth=1.6, foreground=canvas.PAPER)],
+    )
+
+
+def _looks(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each method: those without a place of their own keep theirs where a baseline is missing."""
+    methods = list(methods)
+    others = [method for method in methods if method not in _PLACES]
+    places = _PLACES | {method: (2 + place) % len(canvas.SERIES) for place, method in enumerate(others)}
+    return {method: canvas.SERIES[places[method]][:2] for method in methods}

@@ -1,0 +1,1 @@
+"""How the evaluation of a translation is shown."""

@@ -1,0 +1,64 @@
+"""Caveats: what the numbers cannot say, so that a page states it before it shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from voxlate.cohort.labels.labelling import in_words
+from voxlate.evaluation.statistics import FEWEST_TO_TEST
+from voxlate.metrics import CT_METRICS
+
+FEW_CASES = 20
+
+
+def caveats(summary: Mapping[str, Any]) -> list[str]:
+    """What the numbers cannot say: few cases, no interval, scores that are not available."""
+    n = int(summary["n_cases"])
+    found = []
+    if n == 1:
+        found.append("One case: nothing can be said about how results vary, and there is no interval and no test.")
+    elif n < FEWEST_TO_TEST:
+        found.append(
+            f"Only {n} cases: intervals from so few are too narrow, and a paired test cannot reach p < 0.05. "
+            "These numbers describe these cases and make no claim about others."
+        )
+    elif n < FEW_CASES:
+        found.append(f"{n} cases are few: intervals over cases tend to be too narrow.")
+    for region, count in _lacking(summary).items():
+        if count:
+            verb = "have" if count > 1 else "has"
+            found.append(
+                f"{count} of {n} cases {verb} no score in the region {in_words(region)}: counted, never averaged in."
+            )
+    return found
+
+
+def _lacking(summary: Mapping[str, Any]) -> dict[str, int]:
+    """From a region to the cases in which a method has no score at all, whatever the metric.
+
+    One metric alone may be undefined where the others are not: correlation with a constant, as a lookup of label maps
+    is inside a label, or the Dice of bone without bone.
+    """
+    fewest: dict[tuple[str, str], int] = {}
+    for row in summary["rows"]:
+        if row["metric"] not in CT_METRICS:
+            key, count = (row["region"], row["method"]), int(row["n_not_available"])
+            fewest[key] = min(fewest.get(key, count), count)
+    found: dict[str, int] = {}
+    for (region, _), count in fewest.items():
+        found[region] = max(found.get(region, 0), count)
+    return found
+
+
+def seen_caveats(seen: int, scored: int) -> list[str]:
+    """What scores on cases that the model has seen cannot say; empty if it has seen none.
+
+    Args:
+        seen: Cases among the scored ones that the model was trained or chosen on.
+        scored: Cases in all.
+    """
+    if not seen:
+        return []
+    which = "every case that is" if seen == scored else f"{seen} of the {scored} cases that are"
+    return [f"The model was trained or chosen on {which} scored: these numbers do not say how it does on new cases."]

@@ -1,0 +1,202 @@
+"""Tables of the page, read from the summary of ``voxlate.evaluation``.
+
+Baselines stand in the first rows, every column says which direction is better, every mean has its interval and the
+number of cases behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from voxlate.cohort.labels.labelling import in_words
+from voxlate.evaluation.words import (
+    arrow,
+    better,
+    direction,
+    in_order,
+    interval_words,
+    metric_title,
+    number,
+    p_value,
+    short_title,
+)
+from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
+
+Summary = Mapping[str, Any]
+SummaryRow = Mapping[str, Any]
+MOST_COLUMNS = 6
+_OF_CT = frozenset({*CT_METRICS, *PATH_METRICS, *DOSE_METRICS})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value, the lines under it, and whether it is the best of its column."""
+
+    value: str
+    lines: tuple[str, ...] = ()
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric with its unit and its better direction, as an arrow and in words; or a baseline."""
+
+    title: str
+    below: str
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method, or a metric, and its cells, one per column."""
+
+    title: str
+    below: str
+    kind: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The scores or the comparisons of one region."""
+
+    title: str
+    head: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    def parts(self) -> list[Table]:
+        """The table as tables of about as many columns each, at most ``MOST_COLUMNS``, as a page is wide."""
+        count = max(1, -(-len(self.columns) // MOST_COLUMNS))
+        cuts = [len(self.columns) * part // count for part in range(count + 1)]
+        return [
+            replace(
+                self,
+                columns=self.columns[start:stop],
+                rows=tuple(replace(row, cells=row.cells[start:stop]) for row in self.rows),
+            )
+            for start, stop in pairwise(cuts)
+        ]
+
+
+def score_tables(summary: Summary) -> list[Table]:
+    """One table per region: methods down, the metrics of volumes across."""
+    others = {*SLICE_METRICS, *_OF_CT}
+    return _tables([row for row in summary["rows"] if row["metric"] not in others], summary)
+
+
+def ct_tables(summary: Summary) -> list[Table]:
+    """One table per region: methods down, what only CT is scored by across."""
+    return _tables([row for row in summary["rows"] if row["metric"] in _OF_CT], summary)
+
+
+def slice_tables(summary: Summary) -> list[Table]:
+    """One table per region: methods down, the slice-wise errors of Avula et al. across."""
+    return _tables([row for row in summary["rows"] if row["metric"] in SLICE_METRICS], summary)
+
+
+def comparison_tables(summary: Summary, *, other: str = "baseline") -> list[Table]:
+    """One table per region: metrics (of every method that is no baseline) down, the baselines across.
+
+    Args:
+        summary: As ``voxlate.evaluation.summarise`` gives it.
+        other: What its baselines are, if they are others: ``view``.
+    """
+    baselines = in_order(summary["baselines"])
+    columns = [Column(f"against {name}", f"difference: method \N{MINUS SIGN} {other}") for name in baselines]
+    tables = []
+    for region in _distinct(summary["rows"], "region"):
+        compared = [
+            row
+            for row in summary["rows"]
+            if row["region"] == region and row["against"] and row["metric"] not in SLICE_METRICS
+        ]
+        rows = [_comparison_row(row, baselines, other=other) for row in compared]
+        if rows:
+            tables.append(Table(region_title(region), "Metric", tuple(columns), tuple(rows)))
+    return tables
+
+
+def region_title(region: str) -> str:
+    """The region as a heading: with a capital, as a sentence calls it."""
+    words = in_words(region)
+    return words[:1].upper() + words[1:]
+
+
+def _distinct(rows: Iterable[SummaryRow], key: str) -> list[str]:
+    return list(dict.fromkeys(str(row[key]) for row in rows))
+
+
+def _tables(rows: Sequence[SummaryRow], summary: Summary) -> list[Table]:
+    tables = []
+    for region in _distinct(rows, "region"):
+        inside = {(row["method"], row["metric"]): row for row in rows if row["region"] == region}
+        metrics = list(dict.fromkeys(metric for _, metric in inside))
+        methods = in_order(method for method, _ in inside)
+        columns = [_column(metric, inside) for metric in metrics]
+        best = {metric: _best(metric, inside) for metric in metrics}
+        lines = []
+        for place, method in enumerate(methods):
+            cells = [score_cell(inside.get((method, metric)), best=best[metric] == method) for metric in metrics]
+            kind = _kind(methods, place, summary["baselines"])
+            below = "baseline" if method in summary["baselines"] else ""
+            lines.append(Row(short_title(method), below, kind, tuple(cells)))
+        tables.append(Table(region_title(region), "Method", tuple(columns), tuple(lines)))
+    return tables
+
+
+def _kind(methods: Sequence[str], place: int, baselines: Sequence[str]) -> str:
+    if methods[place] in baselines:
+        return "baseline"
+    return "model first-model" if place and methods[place - 1] in baselines else "model"
+
+
+def _column(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> Column:
+    unit = next(str(row["unit"]) for (_, name), row in inside.items() if name == metric)
+    return Column(metric_title(metric, unit=unit), f"{arrow(metric)} {direction(metric)}", metric)
+
+
+def _best(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> str | None:
+    """The method with the best mean; none if fewer than two have one, two share it, or 1 is best."""
+    found = [(row["mean"], method) for (method, name), row in inside.items() if name == metric]
+    known = sorted((value, method) for value, method in found if value is not None)
+    if len(known) < 2 or better(metric) == "one":
+        return None
+    if better(metric) == "higher":
+        known.reverse()
+    return known[0][1] if known[0][0] != known[1][0] else None
+
+
+def score_cell(row: SummaryRow | None, *, best: bool = False) -> Cell:
+    """The mean of a row of the summary, its interval, standard deviation and number of cases."""
+    if row is None or not row["n"]:
+        return Cell(number(None))
+    metric = row["metric"]
+    lines = [interval_words(row["interval"], metric=metric)] if row["interval"] else []
+    sd = f"sd {number(row['sd'], metric=metric)}, " if row["sd"] is not None else ""
+    lines.append(f"{sd}n = {row['n']}")
+    if row["n_not_available"]:
+        lines.append(f"{row['n_not_available']} not available")
+    return Cell(number(row["mean"], metric=metric), tuple(lines), best)
+
+
+def _comparison_row(row: SummaryRow, baselines: Sequence[str], *, other: str) -> Row:
+    metric = row["metric"]
+    cells = [_compared(row["against"].get(name), metric=metric, other=other) for name in baselines]
+    below = f"{short_title(row['method'])}; {direction(metric)}"
+    return Row(metric_title(metric, unit=row["unit"]), below, "model", tuple(cells))
+
+
+def _compared(pair: Mapping[str, Any] | None, *, metric: str, other: str) -> Cell:
+    if pair is None or not pair["n"]:
+        return Cell(number(None))
+    lines = [interval_words(pair["interval"], metric=metric)] if pair["interval"] else []
+    if pair["ratio"] is not None and better(metric) == "lower":
+        lines.append(f"{number(pair['ratio'])} times the {other}'s")
+    tested = f"; {p_value(pair['p_holm'])}" if pair["p_holm"] is not None else "; too few cases for a test"
+    lines.append(f"better in {pair['wins']} of {pair['n']}{tested}")
+    word = "beaten" if pair["beaten"] else "NOT beaten"
+    return Cell(f"{number(pair['difference'], metric=metric, signed=True)}, {word}", tuple(lines))

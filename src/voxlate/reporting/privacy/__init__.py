@@ -1,0 +1,1 @@
+"""How the privacy audit is shown."""

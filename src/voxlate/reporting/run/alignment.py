@@ -1,0 +1,174 @@
+"""Alignment: what registration did to one case, as a chessboard of both contrasts before and after it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from voxlate.cohort import Case
+from voxlate.cohort.split_file import read_split
+from voxlate.config.recipe import load_recipe
+from voxlate.contrast import get_contrast
+from voxlate.io.atomic import write_bytes
+from voxlate.preprocess.images import BACKGROUND, read_contrast
+from voxlate.preprocess.plan import Plan
+from voxlate.preprocess.registration.registration import REGISTERING
+from voxlate.preprocess.resampling import resample
+from voxlate.preprocess.store import PreparedStore
+from voxlate.reporting.drawing import canvas, tiles
+from voxlate.reporting.drawing.views import Box, Plane, choose_slice, convention, cut, foreground_box, picture_size_mm
+from voxlate.training.run import RunFolder
+from voxlate.training.setup.begin import load_cohort
+
+Array = NDArray[Any]
+GAP, EDGE, HEAD, LINE = 1.2, 1.5, 9.5, 3.4  # mm
+SQUARES = 8
+"""Squares of the chessboard across a picture."""
+SHOWN: tuple[Plane, ...] = ("axial", "sagittal")
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """One case, ready to be shown; arrays are ``(i, j, k)`` in RAS order and of one shape.
+
+    Attributes:
+        case: Name of the case.
+        reference: The contrast that stays.
+        before: The other contrast as its header places it.
+        after: The same, registered.
+        titles: Of the reference and of the other contrast.
+        spacing_mm: Voxel size along i, j, k.
+        mask: Foreground.
+        notes: What registration says of it, printed below.
+    """
+
+    case: str
+    reference: Array
+    before: Array
+    after: Array
+    titles: tuple[str, str]
+    spacing_mm: tuple[float, float, float]
+    mask: Array
+    notes: tuple[str, ...] = field(default=())
+
+
+@canvas.styled
+def draw_alignment(shown: Aligned) -> Figure:
+    """The reference, the registered contrast, and both in squares before and after; one row per plane."""
+    width = (canvas.PAGE_WIDTH_MM - 2 * EDGE - 3 * GAP) / 4
+    box = foreground_box(shown.mask, shape=shown.after.shape)
+    i, j, k = (side.stop - side.start for side in box)
+    sizes = {plane: picture_size_mm((i, j, k), spacing_mm=shown.spacing_mm, plane=plane) for plane in SHOWN}
+    heights = {plane: width * size[1] / size[0] for plane, size in sizes.items()}
+    words = _words(shown)
+    figure = canvas.new_figure(height_mm=HEAD + sum(heights.values()) + 2 * GAP + LINE * len(words) + 2)
+    _write_titles(figure, shown, width=width)
+    top = HEAD
+    for plane in SHOWN:
+        for number, picture in enumerate(_pictures(shown, plane, box=box, size_mm=sizes[plane])):
+            axes = tiles.place(figure, EDGE + number * (width + GAP), top, width=width, height=heights[plane])
+            tiles.draw_grey(axes, picture, window=(0.0, 1.0), size_mm=sizes[plane])
+            tiles.letter(axes, plane)
+            if number == 0:
+                tiles.scale_bar(axes)
+        top += heights[plane] + GAP
+    for number, line in enumerate(words):
+        tiles.write(figure, EDGE, top + 0.6 + LINE * number, line, color=canvas.MUTED, fontsize=canvas.SMALL)
+    return figure
+
+
+def chessboard(first: Array, second: Array, *, size_mm: tuple[float, float]) -> Array:
+    """Two pictures of one shape in turns, in squares an eighth of the width; the upper left one is of the first."""
+    rows, columns = first.shape
+    edge = size_mm[0] / SQUARES
+    down = ((np.arange(rows) + 0.5) * size_mm[1] / rows // edge).astype(int)
+    across = ((np.arange(columns) + 0.5) * size_mm[0] / columns // edge).astype(int)
+    return np.where((down[:, None] + across[None, :]) % 2 == 0, first, second)
+
+
+def publish_alignment(data: Path, run: RunFolder, *, prepared: Path) -> Path | None:
+    """Draws a validation case of a run whose plan registers, else a training case.
+
+    Args:
+        data: The run's data set.
+        run: A finished run.
+        prepared: Where its prepared store lies.
+
+    Returns:
+        The figure's path; ``None`` if the plan registers nothing.
+    """
+    recipe, plan = load_recipe(run.recipe), Plan.from_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan)
+    if plan.grids not in REGISTERING:
+        return None
+    split = read_split(run.split)
+    cases = {part: [c for c in load_cohort(data, recipe).cases if split.get(c.id) == part] for part in split.values()}
+    case = (cases.get("validation") or cases["train"])[0]
+    moved = [name for name in (plan.target, *plan.source) if _is_registered(name, case, plan)]
+    if not moved:
+        return None
+    store = PreparedStore(prepared, plan, (*plan.source, plan.target), optional=("labels",))
+    store.prepare([case])
+    path = run.figures / "alignment.png"
+    write_bytes(path, canvas.to_png(draw_alignment(_aligned(case, plan, store, name=moved[0]))))
+    return path
+
+
+def _is_registered(name: str, case: Case, plan: Plan) -> bool:
+    return name != plan.reference and name in case.paths and get_contrast(name).kind != "label"
+
+
+def _aligned(case: Case, plan: Plan, store: PreparedStore, *, name: str) -> Aligned:
+    prepared, contrast = store[case.id], get_contrast(name)
+    volume = read_contrast(case, name, reading=plan.reading)
+    before = resample(volume.array, volume.grid, prepared.grid, fill=BACKGROUND[contrast.kind])
+    fixed = read_contrast(case, plan.reference, reading=plan.reading)
+    return Aligned(
+        case=case.id,
+        reference=resample(fixed.array, fixed.grid, prepared.grid),
+        before=prepared.scalings[name].apply(before),
+        after=np.asarray(prepared.arrays[name][:]),
+        titles=(get_contrast(plan.reference).title, contrast.title),
+        spacing_mm=prepared.grid.spacing_mm,
+        mask=np.asarray(prepared.mask[:]),
+        notes=tuple(note for note in prepared.notes if note.startswith(f"{name}: {plan.grids} registration")),
+    )
+
+
+def _pictures(shown: Aligned, plane: Plane, *, box: Box, size_mm: tuple[float, float]) -> Sequence[Array]:
+    i, j, k = shown.after.shape
+    choice = choose_slice(plane, shape=(i, j, k), mask=shown.mask)
+    windows = tiles.grey_window(shown.reference, shown.mask), tiles.grey_window(shown.after, shown.mask)
+
+    def picture(array: Array, window: tiles.Window) -> Array:
+        values = cut(array, choice, box=box).astype(np.float64)
+        return np.clip((values - window[0]) / (window[1] - window[0]), 0, 1)
+
+    still = picture(shown.reference, windows[0])
+    before, after = (picture(array, windows[1]) for array in (shown.before, shown.after))
+    return still, after, *(chessboard(still, other, size_mm=size_mm) for other in (before, after))
+
+
+def _write_titles(figure: Figure, shown: Aligned, *, width: float) -> None:
+    fixed, moving = shown.titles
+    columns = (
+        (f"Reference: {fixed}", canvas.legible(shown.case, longest=36)),
+        (f"Registered: {moving}", "brought to the reference"),
+        ("Before registration", f"squares of {fixed} and {moving}"),
+        ("After registration", f"squares of {fixed} and {moving}"),
+    )
+    for number, (title, below) in enumerate(columns):
+        left = EDGE + number * (width + GAP)
+        tiles.write(figure, left, 1.5, canvas.legible(title, longest=30), fontsize=canvas.HEADING, fontweight="bold")
+        tiles.write(figure, left, 5.1, canvas.legible(below, longest=40), fontsize=canvas.SMALL, color=canvas.MUTED)
+
+
+def _words(shown: Aligned) -> list[str]:
+    text = [*shown.notes, f"Slices: median of the foreground. Display: {convention(SHOWN)}."]
+    return [line for part in text for line in textwrap.wrap(canvas.legible(part, longest=400), width=142)]

@@ -1,0 +1,83 @@
+"""The adversarial game over time: losses and accuracies of both networks (Habijan & Galic 2022, Figures 2 and 3).
+
+A game in balance keeps the discriminator a little better than chance. If its accuracies go to 1 and stay, the generator
+learns nothing from it; if both stay at one half, neither does the discriminator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from voxlate.errors import UsageError
+from voxlate.reporting.drawing import canvas
+from voxlate.reporting.run.curves import Curve, read_curves, smooth
+
+LOSSES = {"discriminator": "discriminator", "adversarial": "generator, adversarial term"}
+SHARES = {
+    "accuracy_real": "real patches called real",
+    "accuracy_fake": "predicted patches called predicted",
+    "fooled": "predicted patches called real, generator's step",
+}
+_COIN = math.log(2)
+
+
+def has_game(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a run's log is one of an adversarial pair."""
+    return any("discriminator" in row for row in rows)
+
+
+@canvas.styled
+def draw_game(rows: Sequence[Mapping[str, Any]], *, objective: str = "vanilla") -> Figure:
+    """Adversarial losses of both networks on the left, the discriminator's accuracies on the right.
+
+    Args:
+        rows: The log of a run, in order, one mapping per line.
+        objective: The game; the loss of a discriminator that tosses a coin is marked for ``vanilla``.
+
+    Raises:
+        UsageError: If the log is not one of an adversarial pair.
+    """
+    if not has_game(rows):
+        raise UsageError("the log of an adversarial pair", came="another one", remedy="Draw its curves instead.")
+    curves = {curve.name: curve for curve in read_curves(rows)[0]}
+    figure = canvas.new_figure(height_mm=68.0)
+    left, right = figure.subplots(1, 2)
+    _draw(left, curves, LOSSES)
+    left.set_title("Adversarial loss\n", loc="left")
+    left.text(0, 1.03, _coin(left, objective), transform=left.transAxes, color=canvas.MUTED)
+    _draw(right, curves, SHARES)
+    right.axhline(0.5, color=canvas.MUTED, linewidth=0.6)
+    right.set_ylim(-0.02, 1.02)
+    right.set_title("Discriminator's accuracy\n", loc="left")
+    right.text(0, 1.03, "patches that see the foreground; line: chance", transform=right.transAxes, color=canvas.MUTED)
+    for axes in (left, right):
+        axes.set_xlabel("step (running means)")
+        axes.grid(visible=True, which="major")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=1, handlelength=3.2)
+    figure.subplots_adjust(left=0.065, right=0.99, bottom=0.34, top=0.83, wspace=0.2)
+    return figure
+
+
+def _coin(axes: Axes, objective: str) -> str:
+    if objective != "vanilla":
+        return "each network lowers its own"
+    axes.axhline(_COIN, color=canvas.MUTED, linewidth=0.6)
+    return "line: ln 2, a discriminator that tosses a coin"
+
+
+def _draw(axes: Axes, curves: Mapping[str, Curve], names: Mapping[str, str]) -> None:
+    for (name, words), (colour, _, dash) in zip(names.items(), _styles(), strict=False):
+        if name in curves:
+            curve = curves[name]
+            values = smooth(curve.values, width=max(1, curve.values.size // 50))
+            axes.plot(curve.steps, curve.values, color=colour, linewidth=0.3, alpha=0.15)
+            axes.plot(curve.steps, values, color=colour, linewidth=1.2, linestyle=dash, label=words)
+
+
+def _styles() -> list[Any]:
+    return [canvas.SERIES[1], canvas.SERIES[2], canvas.SERIES[4]]

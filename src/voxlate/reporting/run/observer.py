@@ -1,0 +1,174 @@
+"""Figures during training: the picture of the moment, the progression strip, the curves (Avula et al., Figures 14, 15).
+
+A segmentation has overlays in the place of errors, and curves of training beside validation cases.
+
+The predictions of the strip are kept as small arrays beside the figures, so that a resumed run draws all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxlate.config.recipe import Recipe
+from voxlate.contrast import get_contrast
+from voxlate.evaluation.words import number
+from voxlate.io.atomic import replacing, write_bytes
+from voxlate.reporting.drawing.canvas import to_png
+from voxlate.reporting.drawing.panels import Panel, draw_translation
+from voxlate.reporting.drawing.views import PLANES, SliceChoice, choose_slice
+from voxlate.reporting.run.curves import draw_curves
+from voxlate.reporting.run.game import draw_game, has_game
+from voxlate.reporting.run.gap import draw_gap, gap_in_words
+from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments, moment_of
+from voxlate.reporting.run.progression import Frame, draw_progression
+from voxlate.training.loop.journal import read_log
+from voxlate.training.loop.validation import Example, Validation, validation_metric
+from voxlate.training.setup.settling import SEGMENTATION
+
+logger = logging.getLogger(__name__)
+
+
+class FigureDrawer:
+    """An observer that draws the first validation case every so often and keeps its slice for the strip."""
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self._folder = folder
+        self._recipe = recipe
+        self._every = recipe.training.figure_every
+        self._next = 0
+        self._spent: tuple[float, float] | None = None
+
+    def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
+        """Draws nothing, but keeps how much of the budget is spent: a figure belongs to a validation."""
+        before = self._spent[1] if self._spent else fraction * (step - 1) / step
+        self._spent = before, fraction
+
+    def validated(self, step: int, validation: Validation) -> None:
+        """Draws the first validation after every ``figure_every`` steps, or those at the shares of ``figure_at``."""
+        if not self._is_due(step):
+            return
+        example = validation.example
+        if example.classes:
+            self._segmented(step, validation)
+            return
+        panel = self._panel(example, validation.metrics)
+        heading = f"Step {step}: {example.case_id}"
+        write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_translation(panel, heading=heading)))
+        self._keep(step, example, validation.metrics["mae"])
+
+    def _is_due(self, step: int) -> bool:
+        shares = self._recipe.training.figure_at
+        if shares:
+            before, after = self._spent or (-1.0, 0.0)
+            return any(before < share <= after for share in shares)
+        due = step >= self._next
+        self._next = (step // self._every + 1) * self._every if due else self._next
+        return due
+
+    def finish(self, log: Path) -> None:
+        """Draws the strip and the curves of the whole run."""
+        rows = read_log(log)
+        if rows and self._recipe.method.name == SEGMENTATION:
+            self._finish_segmentation(rows)
+            return
+        if rows:
+            write_bytes(self._file("curves.png"), to_png(draw_curves(rows, best_step=_best_step(rows, self._recipe))))
+        if has_game(rows):
+            objective = str(self._recipe.method.options.get("objective", "vanilla"))
+            write_bytes(self._file("game.png"), to_png(draw_game(rows, objective=objective)))
+        kept = [dict(np.load(path)) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
+        if kept:
+            write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
+
+    def _segmented(self, step: int, validation: Validation) -> None:
+        moment = moment_of(validation, step=step, title=get_contrast(self._recipe.source[0]).title)
+        write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_moment(moment)))
+        moment.keep(self._file(f"frames/step_{step:09d}.npz"))
+
+    def _finish_segmentation(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        best_step = _best_step(rows, self._recipe)
+        if best_step is not None:
+            write_bytes(self._file("curves.png"), to_png(draw_gap(rows, best_step=best_step)))
+        told = gap_in_words(rows, step=best_step)
+        if told:
+            logger.warning("%s", told)
+        moments = [Moment.load(path) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
+        if moments:
+            write_bytes(self._file("progression.png"), to_png(draw_moments(moments)))
+
+    def _panel(self, example: Example, metrics: Mapping[str, float]) -> Panel:
+        recipe = self._recipe
+        values = ", ".join(f"{name.upper()} {number(metrics[name])}" for name in ("mae", "psnr", "ssim"))
+        return Panel(
+            case=example.case_id,
+            sources={get_contrast(recipe.source[0]).title: example.source},
+            prediction=example.prediction,
+            truth=example.truth,
+            target=get_contrast(recipe.target).title,
+            spacing_mm=example.spacing_mm,
+            mask=example.mask,
+            numbers=(f"mean of the validation cases, foreground, normalised intensity: {values}",),
+        )
+
+    def _keep(self, step: int, example: Example, mae: float) -> None:
+        choice = choose_slice("axial", shape=_triple(example.truth.shape), mask=example.mask)
+        where = [slice(None)] * 3
+        where[PLANES["axial"]] = slice(choice.index, choice.index + 1)
+        arrays = {name: getattr(example, name)[tuple(where)] for name in ("prediction", "truth", "mask")}
+        path = self._file(f"frames/step_{step:09d}.npz")
+        with replacing(path) as temporary:
+            np.savez_compressed(
+                temporary,
+                step=step,
+                mae=mae,
+                case=example.case_id,
+                spacing_mm=example.spacing_mm,
+                rule=choice.rule,
+                **arrays,
+            )
+
+    def _strip(self, kept: list[dict[str, Any]]) -> Any:  # noqa: ANN401  (a figure of matplotlib's)
+        last = kept[-1]
+        frames = [Frame(int(one["step"]), one["prediction"], float(one["mae"])) for one in kept]
+        return draw_progression(
+            [frame for frame in frames if frame.prediction.shape == last["truth"].shape],
+            truth=last["truth"],
+            choice=SliceChoice("axial", 0, str(last["rule"])),
+            spacing_mm=_spacing(last["spacing_mm"]),
+            target=get_contrast(self._recipe.target).title,
+            mask=last["mask"],
+            case=str(last["case"]),
+        )
+
+    def _file(self, name: str) -> Path:
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
+    """The step whose weights were kept: the last one validated, or the best by the metric that the recipe monitors."""
+    name = recipe.training.monitor
+    values = [(row["validation"].get(name), row["step"]) for row in rows if "validation" in row]
+    if recipe.training.keep == "last" and values:
+        return int(values[-1][1])
+    available = [(value, step) for value, step in values if value is not None]
+    if not available:
+        return None
+    best = min if validation_metric(name).better == "lower" else max
+    return int(best(available)[1])
+
+
+def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    i, j, k = shape
+    return i, j, k
+
+
+def _spacing(values: Any) -> tuple[float, float, float]:  # noqa: ANN401  (an array from a file)
+    i, j, k = (float(value) for value in values)
+    return i, j, k

@@ -1,0 +1,1 @@
+"""How a search of hyper-parameters is shown."""

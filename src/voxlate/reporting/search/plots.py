@@ -1,0 +1,335 @@
+"""Figures of a search: slices, history, importance and parallel coordinates.
+
+A slice is the metric against one hyper-parameter, and all of them together are Figure 2 of Genc et al. 2022. Complete
+trials, pruned ones, the best and the recipe's own values look the same in every figure: they differ in shape and
+filling as well as in colour.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from voxlate.config.search import Range
+from voxlate.evaluation.words import arrow, direction, metric_title, number
+from voxlate.reporting.drawing import canvas
+from voxlate.training.tuning.results import Searched
+from voxlate.training.tuning.trials import Trial
+
+COLUMNS = 3
+MARKS: dict[str, dict[str, Any]] = {
+    "complete": {"marker": "o", "markersize": 4.0, "markerfacecolor": canvas.BLUE, "markeredgecolor": canvas.PAPER},
+    "pruned": {"marker": "x", "markersize": 4.0, "markeredgecolor": canvas.GREY, "markeredgewidth": 0.9},
+    "own": {"marker": "s", "markersize": 8.0, "markerfacecolor": "none", "markeredgecolor": canvas.INK},
+    "best": {"marker": "o", "markersize": 9.0, "markerfacecolor": "none", "markeredgecolor": canvas.VERMILION},
+}
+NAMES = {
+    "complete": "complete",
+    "pruned": "pruned, at its last value (arrow: off the axis)",
+    "own": "recipe's own values",
+    "best": "best",
+}
+QUALITY = LinearSegmentedColormap.from_list("voxlate-quality", ["#d9dde1", "#7fb2d6", canvas.BLUE, "#08306b"])
+"""From the worst to the best: ever darker."""
+
+_TERMS = {"l1": "L1", "l2": "L2", "ssim": "SSIM"}
+
+
+def field_title(field: str) -> str:
+    """A dotted recipe field in words: ``loss.lesion_mask`` is "weight of lesion mask"."""
+    parts = [part.replace("_", " ") for part in field.split(".")]
+    if parts[0] == "loss" and len(parts) > 1:
+        term = _TERMS.get(parts[1], parts[1])
+        return f"weight of {term}" if parts[2:] in ([], ["weight"]) else f"{parts[-1]} of {term}"
+    return parts[-1]
+
+
+@canvas.styled
+def draw_slices(searched: Searched) -> Figure:
+    """The metric against each searched field, one small plot each; see the module."""
+    space = searched.recipe.search.space
+    columns = min(COLUMNS, len(space)) if len(space) != 4 else 2
+    rows = math.ceil(len(space) / columns)
+    height_mm = 10.0 + 52.0 * rows
+    figure = canvas.new_figure(height_mm=height_mm)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for place, (field, range_) in zip(axes.flat, space.items(), strict=False):
+        _draw_slice(place, searched, field, range_)
+    for place in axes.flat[len(space) :]:
+        place.remove()
+    for row in axes:
+        row[0].set_ylabel(metric_title(searched.recipe.search.metric))
+    _fit_values(axes.flat[0], searched)
+    _head(figure, searched, states=("complete", "pruned", "own", "best"))
+    figure.subplots_adjust(
+        left=0.085, right=0.985, bottom=12.0 / height_mm, top=1 - 9.0 / height_mm, hspace=0.36, wspace=0.1
+    )
+    return figure
+
+
+def _draw_slice(axes: Axes, searched: Searched, field: str, range_: Range) -> None:
+    for trial, look in _marked(searched):
+        if field in trial.values:
+            _mark(axes, _position(trial.values[field], range_), trial.value, look)
+    _scale_across(axes, range_)
+    axes.set_xlabel(f"{canvas.legible(field_title(field), longest=32)}")
+    axes.grid(visible=True, which="major")
+
+
+def _marked(searched: Searched) -> list[tuple[Trial, str]]:
+    """Every trial with a value and how it is marked; the best and the own trial once more, by a ring and a square."""
+    plain = [(trial, trial.state) for trial in searched.trials if trial.value is not None and trial.state in MARKS]
+    own = searched.own_trial
+    rings: list[tuple[Trial, str]] = [] if own is None else [(own, "own")]
+    return [*sorted(plain, key=lambda pair: pair[1] != "pruned"), *rings, (searched.best, "best")]
+
+
+def _mark(axes: Axes, x: float, value: float | None, look: str) -> None:
+    axes.plot([x], [value if value is not None else math.nan], linestyle="none", clip_on=False, zorder=3, **MARKS[look])
+
+
+def _position(value: Any, range_: Range) -> float:  # noqa: ANN401
+    """Where a value stands: itself in an interval, its place among listed ones."""
+    return float(value) if range_.values is None else float(range_.values.index(value))
+
+
+def _scale_across(axes: Axes, range_: Range) -> None:
+    if range_.values is not None:
+        axes.set_xticks(range(len(range_.values)), [_label(value) for value in range_.values])
+        axes.set_xlim(-0.5, len(range_.values) - 0.5)
+        return
+    low, high = range_.low or 0.0, range_.high or 0.0
+    if range_.log:
+        axes.set_xscale("log")
+        pad = (high / low) ** 0.06
+        axes.set_xlim(low / pad, high * pad)
+        wide = high / low >= 100
+        subs = LogLocator(base=2) if range_.integer and not wide else LogLocator(subs=(1,) if wide else (1, 2, 5))
+        axes.xaxis.set_major_locator(subs)
+        axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)) if wide else NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _label(value)))
+    else:
+        pad = 0.06 * (high - low)
+        axes.set_xlim(low - pad, high + pad)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=range_.integer))
+
+
+def _label(value: Any) -> str:  # noqa: ANN401
+    """A value as a tick: short, ``1e−4`` rather than ``0.0001``."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return canvas.legible(str(value), longest=12)
+    if value and not 1e-2 <= abs(value) < 1e5:
+        mantissa, _, exponent = f"{value:.0e}".partition("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:.3g}"
+
+
+def _fit_values(axes: Axes, searched: Searched) -> None:
+    """An axis for the complete trials, logarithmic where an error spans over a decade; pruned ones may leave it."""
+    values = np.array([trial.value for trial in searched.complete if trial.value is not None])
+    low, high = float(values.min()), float(values.max())
+    log = searched.lower_is_better and low > 0 and high / low > 10
+    if log:
+        axes.set_yscale("log")
+        pad = (high / low) ** 0.09
+        bottom, top, inner = low / pad, high * pad, (low / pad**0.6, high * pad**0.6)
+    else:
+        pad = 0.09 * (high - low) or 0.05 * abs(high) or 0.05
+        bottom, top, inner = low - pad, high + pad, (low - 0.6 * pad, high + 0.6 * pad)
+    axes.set_ylim(bottom, top)
+    for each in axes.figure.axes:
+        _pull_in(each, *inner)
+
+
+def _pull_in(axes: Axes, low: float, high: float) -> None:
+    """Draws at the edge, as an arrow, the points beyond it: early values of pruned trials can be far off."""
+    for line in axes.lines:
+        values = np.ravel(np.asarray(line.get_ydata(), dtype=np.float64))
+        if values.size == 1 and not low <= values[0] <= high:
+            line.set_ydata(np.clip(values, low, high))
+            line.set(marker="^" if values[0] > high else "v", markerfacecolor=canvas.GREY)
+
+
+def _head(figure: Figure, searched: Searched, *, states: Sequence[str]) -> None:
+    """The metric and its direction on the left, the legend on the right."""
+    metric = searched.recipe.search.metric
+    height = figure.get_figheight() * canvas.MM_PER_INCH
+    y = 1 - 3.5 / height
+    title = f"{metric_title(metric)}  {arrow(metric)} {direction(metric)}"
+    figure.text(0.012, y, title, fontweight="bold", fontsize=canvas.HEADING, va="center")
+    there = {look for _, look in _marked(searched)}
+    handles = [Line2D([], [], linestyle="none", label=NAMES[s], **MARKS[s]) for s in states if s in there]
+    figure.legend(
+        handles=handles, loc="center right", bbox_to_anchor=(0.99, y), ncols=len(handles), handletextpad=0.2,
+        columnspacing=1.2,
+    )  # fmt: skip
+
+
+@canvas.styled
+def draw_history(searched: Searched) -> Figure:
+    """The metric of every trial in their order, and the best so far as a line."""
+    figure = canvas.new_figure(height_mm=72.0)
+    axes = figure.subplots()
+    for trial, look in _marked(searched):
+        _mark(axes, trial.number, trial.value, look)
+    best = _best_so_far(searched)
+    last = max(trial.number for trial in searched.trials)
+    axes.step(
+        [*(n for n, _ in best), last],
+        [*(v for _, v in best), best[-1][1]],
+        where="post",
+        color=canvas.VERMILION,
+        linewidth=1.1,
+    )
+    _fit_values(axes, searched)
+    axes.set_xlim(-0.6, last + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+    axes.set_xlabel("trial")
+    axes.set_ylabel(metric_title(searched.recipe.search.metric))
+    axes.grid(visible=True, axis="y")
+    y = best[-1][1]
+    down = searched.lower_is_better
+    axes.annotate(
+        f"best so far: {number(y, metric=searched.recipe.search.metric)}",
+        (last + 0.5, y),
+        xytext=(0, -4 if down else 4),
+        textcoords="offset points",
+        ha="right",
+        va="top" if down else "bottom",
+        color=canvas.VERMILION,
+    )
+    _head(figure, searched, states=("complete", "pruned", "own", "best"))
+    figure.subplots_adjust(left=0.085, right=0.985, bottom=0.14, top=0.87)
+    return figure
+
+
+def _best_so_far(searched: Searched) -> list[tuple[int, float]]:
+    """Number and value of every complete trial that was better than all before it."""
+    found: list[tuple[int, float]] = []
+    for trial in searched.complete:
+        value = trial.value if trial.value is not None else math.nan
+        if not found or (value < found[-1][1] if searched.lower_is_better else value > found[-1][1]):
+            found.append((trial.number, value))
+    return found
+
+
+@canvas.styled
+def draw_importance(searched: Searched) -> Figure:
+    """A bar per searched field, the most important on top, and a tick for what chance alone reaches."""
+    shares, chance = searched.importance.shares, searched.importance.chance
+    names = list(shares)
+    figure = canvas.new_figure(height_mm=22.0 + 8.0 * len(names))
+    axes = figure.subplots()
+    places = range(len(names))
+    axes.barh(places, [shares[name] for name in names], height=0.58, color=canvas.BLUE)
+    for place, name in enumerate(names):
+        axes.plot([chance[name]] * 2, [place - 0.38, place + 0.38], color=canvas.INK, linewidth=1.4)
+        inside = max(shares[name], chance[name])
+        axes.annotate(f"{shares[name]:.0%}", (inside, place), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set_yticks(places, [canvas.legible(field_title(name), longest=32) for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.08 * max(*shares.values(), *chance.values()))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+    axes.set_xlabel("share of the importance (PED-ANOVA); black: what chance alone exceeds in 1 of 20 cases")
+    axes.grid(visible=True, axis="x")
+    height = 22.0 + 8.0 * len(names)
+    figure.subplots_adjust(left=0.22, right=0.985, bottom=12.0 / height, top=1 - 4.0 / height)
+    return figure
+
+
+@canvas.styled
+def draw_parallel(searched: Searched) -> Figure:
+    """Every complete trial as a line through its values, the darker the better, the best one marked."""
+    space = searched.recipe.search.space
+    figure = canvas.new_figure(height_mm=86.0)
+    axes = figure.subplots()
+    values = [trial.value for trial in searched.complete if trial.value is not None]
+    scale = _Scale(min(values), max(values))
+    ordered = sorted(searched.complete, key=lambda trial: scale.quality(trial.value, searched))
+    for trial in ordered:
+        best = trial is searched.best
+        heights = [_height(trial.values.get(name), range_) for name, range_ in space.items()]
+        axes.plot(
+            range(len(space) + 1),
+            [*heights, scale.height(trial.value)],
+            color=canvas.VERMILION if best else QUALITY(scale.quality(trial.value, searched)),
+            linewidth=2.2 if best else 1.0,
+            marker="o" if best else None,
+            markersize=3.5,
+            zorder=4 if best else 2,
+        )
+    for place, (name, range_) in enumerate(space.items()):
+        _draw_axis(axes, place, _range_ticks(range_), title=field_title(name))
+    metric = searched.recipe.search.metric
+    ticks = {number(scale.at(part), metric=metric): part for part in (0.0, 0.5, 1.0)}
+    _draw_axis(axes, len(space), ticks, title=metric_title(metric))
+    axes.set_xlim(-0.3, len(space) + 0.3)
+    axes.set_ylim(-0.04, 1.04)
+    axes.axis("off")
+    _head(figure, searched, states=())
+    note = "a line is a complete trial, the darker the better; the thick one with points is the best"
+    figure.text(0.99, 1 - 3.5 / 86.0, note, ha="right", va="center", color=canvas.MUTED, fontsize=canvas.SMALL)
+    figure.subplots_adjust(left=0.03, right=0.95, bottom=0.03, top=0.82)
+    return figure
+
+
+class _Scale:
+    """The values of complete trials between 0 and 1."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = low, high
+
+    def height(self, value: float | None) -> float:
+        span = self._high - self._low
+        return 0.5 if value is None or not span else (value - self._low) / span
+
+    def at(self, part: float) -> float:
+        return self._low + part * (self._high - self._low)
+
+    def quality(self, value: float | None, searched: Searched) -> float:
+        height = self.height(value)
+        return 1 - height if searched.lower_is_better else height
+
+
+def _height(value: Any, range_: Range) -> float:  # noqa: ANN401
+    if value is None:
+        return math.nan
+    if range_.values is not None:
+        return (range_.values.index(value) + 0.5) / len(range_.values)
+    return range_.height(float(value))
+
+
+def _range_ticks(range_: Range) -> dict[str, float]:
+    """Labels along an axis and their heights: all listed values, or ends and middle of an interval."""
+    if range_.values is not None:
+        return {_label(value): _height(value, range_) for value in range_.values}
+    low, high = range_.low or 0.0, range_.high or 0.0
+    middle = math.sqrt(low * high) if range_.log else (low + high) / 2
+    inner = [round(middle)] if range_.integer else [float(f"{middle:.1g}")]
+    return {_label(value): _height(value, range_) for value in (low, *(m for m in inner if low < m < high), high)}
+
+
+def _draw_axis(axes: Axes, place: int, ticks: Mapping[str, float], *, title: str) -> None:
+    axes.plot([place, place], [0, 1], color=canvas.MUTED, linewidth=0.8, zorder=3)
+    for text, height in ticks.items():
+        axes.plot([place - 0.015, place + 0.015], [height, height], color=canvas.MUTED, linewidth=0.8, zorder=3)
+        axes.annotate(
+            text, (place, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=canvas.SMALL,
+            bbox={"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}, zorder=5,
+        )  # fmt: skip
+    lines = textwrap.wrap(canvas.legible(title, longest=32), width=14)
+    axes.annotate(
+        "\n".join(lines), (place, 1.0), xytext=(0, 8), textcoords="offset points", ha="center", va="bottom",
+        fontweight="bold",
+    )  # fmt: skip

@@ -1,0 +1,108 @@
+"""Tables of a segmentation's page: classes down, what is asked of a segmentation across."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from voxlate.cohort.labels.labelling import component_word
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.segmentation.cases import LOOKUP, TRUTH
+from voxlate.evaluation.segmentation.scores import VOLUME
+from voxlate.evaluation.segmentation.verdict import count_lesions
+from voxlate.evaluation.verdict import find_row
+from voxlate.evaluation.words import arrow, direction, metric_title, number, short_title
+from voxlate.inference.model import MODEL
+from voxlate.reporting.page.page import Section
+from voxlate.reporting.page.tables import Cell, Column, Row, Table, region_title, score_cell
+
+Summary = Mapping[str, Any]
+VOXELS = ("dice", "iou", "precision", "recall", "f1", "accuracy")
+SURFACES = ("hd95", "surface_dice", "volume_error")
+LESIONS = ("detection_sensitivity", "detection_precision", "detection_f1")
+_CAPTION = "Mean over the cases, its 95 % interval, standard deviation (sd) and number of cases (n)."
+
+
+def class_sections(summary: Summary, scores: Sequence[Score], *, main: str) -> list[Section]:
+    """Three sections: voxel by voxel, surfaces and volumes, lesion by lesion (or part by part of a structure).
+
+    Args:
+        summary: As ``summarise`` gives it.
+        scores: What it was made from, with the volumes.
+        main: The region that holds all labels, in which intensity alone is scored too.
+    """
+    lines = _lines(summary, main)
+    volumes = [(Column("Volume (ml)", "found / true"), [_volumes(scores, *line) for line in lines])]
+    word = component_word(region for _, region in lines)
+    counts = [
+        (Column(f"{word.capitalize()}s", "found / missed / invented"), [_counts(scores, *line) for line in lines])
+    ]
+    return [
+        Section(
+            "Voxel by voxel",
+            "Over the whole image: a label outside the foreground, which the model does not look at, counts as missed. "
+            "Accuracy counts the background, which is most of an image, so it is high whatever the model does. "
+            "Intensity lookup labels what is as bright as what was labelled in training.",
+            _CAPTION,
+            [_table(summary, lines, VOXELS, title="Overlap")],
+        ),
+        Section(
+            "Surfaces and volumes",
+            "Where either is empty, HD95 is the diagonal of the image.",
+            _CAPTION,
+            [_table(summary, lines, SURFACES, title="Distance and size", more=volumes)],
+        ),
+        Section(
+            f"{word.capitalize()} by {word}",
+            f"A {word} is a connected part of the label; one voxel in common finds it. The counts are over all cases "
+            "together, the shares are means over the cases.",
+            _CAPTION,
+            [_table(summary, lines, LESIONS, title="Detection", more=counts)],
+        ),
+    ]
+
+
+def _lines(summary: Summary, main: str) -> list[tuple[str, str]]:
+    """Method and region of every line: intensity alone first."""
+    regions = list(dict.fromkeys(str(row["region"]) for row in summary["rows"] if row["method"] == MODEL))
+    base = [(LOOKUP, main)] if find_row(summary, method=LOOKUP, metric="dice", region=main) else []
+    return [*base, (MODEL, main), *((MODEL, region) for region in regions if region != main)]
+
+
+def _table(
+    summary: Summary,
+    lines: Sequence[tuple[str, str]],
+    metrics: Sequence[str],
+    *,
+    title: str,
+    more: Sequence[tuple[Column, Sequence[Cell]]] = (),
+) -> Table:
+    columns = [Column(_title(summary, name), f"{arrow(name)} {direction(name)}", name) for name in metrics]
+    rows = []
+    for place, (method, region) in enumerate(lines):
+        found = [find_row(summary, method=method, metric=name, region=region) for name in metrics]
+        cells = [*(score_cell(row) for row in found), *(extra[place] for _, extra in more)]
+        baseline = method == LOOKUP
+        kind = "baseline" if baseline else "model first-model" if place and lines[place - 1][0] == LOOKUP else "model"
+        below = f"{short_title(method)} (baseline)" if baseline else "model"
+        rows.append(Row(region_title(region), below, kind, tuple(cells)))
+    return Table(title, "Class", (*columns, *(column for column, _ in more)), tuple(rows))
+
+
+def _title(summary: Summary, metric: str) -> str:
+    unit = next((str(row["unit"]) for row in summary["rows"] if row["metric"] == metric), "")
+    return metric_title(metric, unit=unit)
+
+
+def _counts(scores: Sequence[Score], method: str, region: str) -> Cell:
+    return Cell(" / ".join(map(str, count_lesions(scores, region=region, method=method))))
+
+
+def _volumes(scores: Sequence[Score], method: str, region: str) -> Cell:
+    means = [
+        [score.value for score in scores if (score.method, score.region, score.metric) == (who, region, VOLUME)]
+        for who in (method, TRUTH)
+    ]
+    return Cell(" / ".join(number(float(np.mean(values))) if values else number(None) for values in means))

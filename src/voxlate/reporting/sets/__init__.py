@@ -1,0 +1,1 @@
+"""How distances between sets of images are shown."""

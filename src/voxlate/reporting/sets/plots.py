@@ -1,0 +1,152 @@
+"""Figures of sets of images: their features in two dimensions, and distances as bars beside the floor."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
+from voxlate.evaluation.words import number
+from voxlate.metrics.distribution import SET_METRICS
+from voxlate.reporting.drawing import canvas
+
+MOST_POINTS = 600
+_LOOKS: dict[str, dict[str, Any]] = {
+    FLOOR: {"color": canvas.GREY, "hatch": "////", "edgecolor": canvas.PAPER, "linewidth": 0},
+    SYNTHETIC: {"color": canvas.VERMILION},
+}
+
+
+@canvas.styled
+def draw_features(synthetic: Mapping[str, Sample], real: Mapping[str, Sample], *, target: str, features: str) -> Figure:
+    """One plot per view: every slice or volume by the first two principal components of the real features.
+
+    Args:
+        synthetic: By view.
+        real: By view.
+        target: What the images show, for the legend.
+        features: Name of the network.
+    """
+    views = [view for view in synthetic if view in real]
+    width, height = (canvas.PAGE_WIDTH_MM, 76.0) if len(views) > 1 else (110.0, 92.0)
+    figure = canvas.new_figure(width_mm=width, height_mm=height)
+    places = np.ravel(figure.subplots(1, len(views), squeeze=False))
+    figure.subplots_adjust(left=13.0 / width, right=1 - 3.0 / width, bottom=25.0 / height, top=0.91, wspace=0.28)
+    for axes, view in zip(places, views, strict=True):
+        shares = _scatter(axes, synthetic[view].rows, real[view].rows, target=target)
+        axes.set_title(f"{view[:1].upper()}{view[1:]}", loc="left", pad=4)
+        axes.set_xlabel(f"first component ({100 * shares[0]:.0f} % of real variance)", fontsize=canvas.SMALL)
+        axes.set_ylabel(f"second ({100 * shares[1]:.0f} %)", fontsize=canvas.SMALL, labelpad=1)
+    handles, labels = places[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(11.0 / width, 8.0 / height), ncols=2)
+    note = f"Features by {features}. At most {MOST_POINTS} slices or volumes of each set are drawn."
+    _note(figure, note, left_mm=13.0)
+    return figure
+
+
+@canvas.styled
+def draw_distances(rows: Sequence[Mapping[str, Any]], *, features: str) -> Figure:
+    """One plot per metric: a pair of bars per view, the floor and the synthetic set.
+
+    Args:
+        rows: As ``voxlate.evaluation.sets.distances.summarise_sets`` gives them.
+        features: Name of the network.
+    """
+    views = list(dict.fromkeys(str(row["region"]) for row in rows))
+    values = {(row["region"], row["method"], row["metric"]): row for row in rows}
+    width, height = canvas.PAGE_WIDTH_MM, 66.0
+    figure = canvas.new_figure(width_mm=width, height_mm=height)
+    places = np.ravel(figure.subplots(1, len(SET_METRICS), squeeze=False))
+    figure.subplots_adjust(left=15.0 / width, right=1 - 2.0 / width, bottom=21.0 / height, top=0.83, wspace=0.58)
+    for axes, (name, metric) in zip(places, SET_METRICS.items(), strict=True):
+        axes.axhline(0, color=canvas.MUTED, linewidth=0.6)
+        axes.set_xticks(range(len(views)), labels=views, rotation=30 if len(views) > 1 else 0)
+        axes.set_xlim(-0.6, len(views) - 0.4)
+        axes.tick_params(axis="x", length=0)
+        axes.set_title(metric.title.replace(" of the set", ""), loc="left", pad=13)
+        axes.text(
+            0, 1.03, f"{metric.better} is better", transform=axes.transAxes, fontsize=canvas.SMALL, color=canvas.MUTED
+        )
+        for side, method in enumerate((FLOOR, SYNTHETIC)):
+            found = [values[view, method, name] for view in views]
+            _bars(axes, found, np.arange(len(views)) + (side - 0.5) * 0.4, method=method)
+        axes.margins(y=0.12)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}".replace("-", "\N{MINUS SIGN}", 1)))
+        if metric.better == "higher":
+            axes.set_ylim(0, 1.08)
+        axes.grid(visible=True, axis="y")
+        if all(values[view, method, name]["value"] is None for view in views for method in _LOOKS):
+            _empty(axes)
+    handles, labels = places[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(13.0 / width, 4.5 / height), ncols=2)
+    note = f"Features by {features}. Lines on KID are standard deviations over subsets."
+    _note(figure, note, left_mm=15.0)
+    return figure
+
+
+def principal_components(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first two principal axes ``(2, c)`` of features ``(n, c)``, and their shares of the variance ``(2,)``.
+
+    Signs are fixed: the entry of the largest size is positive. Axes that do not exist are 0.
+    """
+    centred = rows - rows.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    powers = np.zeros(max(2, len(sizes)))
+    powers[: len(sizes)] = sizes**2
+    kept = np.zeros((2, rows.shape[1]))
+    kept[: min(2, len(axes))] = axes[:2]
+    signs = np.sign(kept[np.arange(2), np.abs(kept).argmax(axis=1)])
+    return kept * np.where(signs == 0, 1, signs)[:, None], powers[:2] / max(powers.sum(), 1e-300)
+
+
+def _scatter(
+    axes: Axes, synthetic: NDArray[np.float64], real: NDArray[np.float64], *, target: str
+) -> NDArray[np.float64]:
+    directions, shares = principal_components(real)
+    centre = real.mean(axis=0)
+    for rows, colour, marker, name in (
+        (real, canvas.BLUE, "s", f"real {target}"),
+        (synthetic, canvas.VERMILION, "o", f"synthetic {target}"),
+    ):
+        kept = rows[:: -(-len(rows) // MOST_POINTS)]
+        x, y = directions @ (kept - centre).T
+        axes.scatter(x, y, s=9, marker=marker, facecolors="none", edgecolors=colour, linewidths=0.7, label=name)
+    axes.grid(visible=True)
+    return shares
+
+
+def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], places: NDArray[Any], *, method: str) -> None:
+    heights = [row["value"] if row["value"] is not None else 0.0 for row in rows]
+    spreads = [row["sd"] or 0.0 for row in rows]
+    axes.bar(places, heights, width=0.38, label=method, **_LOOKS[method])
+    for place, height, spread, row in zip(places, heights, spreads, rows, strict=True):
+        if spread:
+            axes.plot([place, place], [height - spread, height + spread], color=canvas.INK, linewidth=0.8)
+        if row["value"] is None:
+            style: dict[str, Any] = {"ha": "center", "va": "bottom", "rotation": 90, "color": canvas.MUTED}
+            axes.text(place, 0, f" {number(None)}", fontsize=canvas.SMALL, **style)
+
+
+def _empty(axes: Axes) -> None:
+    """No scale where nothing is shown."""
+    for text in list(axes.texts)[1:]:
+        text.remove()
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": canvas.MUTED, "fontsize": canvas.SMALL}
+    axes.text(0.5, 0.5, "not available:\ntoo few samples", transform=axes.transAxes, **style)
+
+
+def _note(figure: Figure, text: str, *, left_mm: float) -> None:
+    """Small words under the plots, in lines that fit the width."""
+    width, height = figure.get_size_inches() * canvas.MM_PER_INCH
+    lines = textwrap.wrap(canvas.legible(text, longest=240), width=int((width - left_mm) / 1.25))
+    figure.text(left_mm / width, 1.0 / height, "\n".join(lines), color=canvas.MUTED, fontsize=canvas.SMALL, va="bottom")

@@ -1,0 +1,1 @@
+"""How comparisons of several trained models are shown."""

@@ -1,0 +1,1 @@
+"""How the test of usefulness is shown."""

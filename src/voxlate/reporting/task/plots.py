@@ -1,0 +1,88 @@
+"""Slopes: every case as a line from arm to arm, and the mean with its interval beside."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from voxlate.errors import UsageError
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.statistics import bootstrap_interval
+from voxlate.evaluation.words import direction, metric_title
+from voxlate.reporting.drawing import canvas
+
+MOST_PLOTS = 4
+
+
+@canvas.styled
+def draw_slopes(
+    scores: Sequence[Score], *, arms: Mapping[str, str], regions: Sequence[str], metric: str = "dice"
+) -> Figure:
+    """One plot per region: a thin line per case over the arms, the mean as a large mark with its 95 % interval.
+
+    Args:
+        scores: Of all cases and arms.
+        arms: From an arm to what stands under it, in order.
+        regions: At most four of them are drawn.
+        metric: What is drawn.
+
+    Raises:
+        UsageError: If no region has a value.
+    """
+    tables = {region: _values(scores, region=region, metric=metric, arms=list(arms)) for region in regions}
+    drawn = {region: cases for region, cases in tables.items() if cases}
+    if not drawn:
+        raise UsageError("scores", came=f"none of {metric}", remedy="Score at least one case.")
+    drawn = dict(list(drawn.items())[:MOST_PLOTS])
+    width = canvas.PAGE_WIDTH_MM if len(drawn) > 1 else 110.0
+    height = 70.0
+    figure = canvas.new_figure(width_mm=width, height_mm=height)
+    places = np.ravel(figure.subplots(1, len(drawn), squeeze=False, sharey=True))
+    figure.subplots_adjust(left=12.0 / width, right=1 - 2.0 / width, bottom=18.0 / height, top=0.9, wspace=0.08)
+    for number, (axes, (region, cases)) in enumerate(zip(places, drawn.items(), strict=True)):
+        _draw(axes, cases, list(arms.values()))
+        axes.set_title(canvas.legible(f"{region[:1].upper()}{region[1:]}", longest=34), loc="left", pad=4)
+        if number == 0:
+            axes.set_ylabel(f"{metric_title(metric)} ({direction(metric)})")
+    note = "Lines are cases; diamonds are means over the cases with a value in every arm, bars their 95 % intervals."
+    lines = textwrap.wrap(note, width=int(width / 1.35))
+    figure.text(12.0 / width, 1.0 / height, "\n".join(lines), color=canvas.MUTED, fontsize=canvas.SMALL)
+    return figure
+
+
+def _values(scores: Sequence[Score], *, region: str, metric: str, arms: Sequence[str]) -> dict[str, list[float]]:
+    """From a case to its values, one per arm; cases that lack one are left out."""
+    found: dict[str, dict[str, float]] = {}
+    for score in scores:
+        if (score.region, score.metric) == (region, metric):
+            found.setdefault(score.case, {})[score.method] = score.value
+    rows = {case: [by_arm.get(arm, np.nan) for arm in arms] for case, by_arm in found.items()}
+    return {case: row for case, row in rows.items() if np.isfinite(row).all()}
+
+
+def _draw(axes: Axes, cases: Mapping[str, Sequence[float]], names: Sequence[str]) -> None:
+    table = np.array(list(cases.values()))
+    places = np.arange(table.shape[1])
+    for row in table:
+        axes.plot(places, row, color=canvas.GREY, linewidth=0.6, alpha=0.8, marker="o", markersize=2.2, zorder=2)
+    for place, column in zip(places, table.T, strict=True):
+        interval = bootstrap_interval(column)
+        if interval is not None:
+            axes.plot([place, place], interval, color=canvas.BLUE, linewidth=2.2, solid_capstyle="butt", zorder=3)
+        mean = float(column.mean())
+        axes.plot([place], [mean], "D", color=canvas.BLUE, markeredgecolor=canvas.PAPER, markersize=6, zorder=4)
+        style: dict[str, Any] = {"fontsize": canvas.TEXT, "fontweight": "bold", "color": canvas.BLUE, "zorder": 5}
+        halo = [withStroke(linewidth=2.5, foreground=canvas.PAPER)]
+        beside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(f"{mean:.2f}", (place, mean), **beside, **style, path_effects=halo)
+    axes.set_xlim(-0.4, table.shape[1] - 0.45)
+    axes.set_ylim(min(0.0, float(table.min())) - 0.03, max(1.0, float(table.max())) + 0.03)
+    axes.set_xticks(places, labels=[name.replace(" ", "\n", 1) for name in names])
+    axes.tick_params(axis="x", length=0, labelsize=canvas.TEXT)
+    axes.grid(visible=True, axis="y")

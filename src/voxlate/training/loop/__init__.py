@@ -1,0 +1,1 @@
+"""One training loop: batches, steps, validations, checkpoints, journal."""

@@ -1,0 +1,164 @@
+"""Batches as pure functions: batch number ``step`` of a run is decided by (seed, step) and nothing else.
+
+So a resumed run draws what the unbroken one would have drawn, with any number of loader processes. Within an epoch
+the cases are visited in a seeded order without replacement; a sample's position and augmentation have a generator of
+their own, seeded by (seed, epoch, index).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from voxlate.config.recipe import Recipe
+from voxlate.inference.predict import fills_background, is_label
+from voxlate.methods.interface import Batch
+from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
+from voxlate.preprocess.intensity import fill_outside
+from voxlate.preprocess.plan import Plan
+from voxlate.preprocess.prepare import PreparedCase
+from voxlate.training.loop.label_voxels import LabelledVoxels, labelled_voxels
+from voxlate.windows import Box, Window, bounding_box
+
+Sample = tuple[NDArray[np.float32], ...]
+
+
+class CaseStore(Protocol):
+    """Where prepared cases lie: the prepared store, or one that adds to it."""
+
+    @property
+    def plan(self) -> Plan:
+        """What the cases were prepared by."""
+
+    def __getitem__(self, case_id: str) -> PreparedCase:
+        """A case."""
+
+
+NO_LABELS = -1.0
+_ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what is drawn from it
+
+
+@dataclass(frozen=True)
+class TrainingSamples(torch.utils.data.Dataset[Batch]):
+    """All batches of a run, by step; ``training_samples`` makes them.
+
+    Attributes:
+        store: Where the prepared cases lie.
+        recipe: What to draw and how to augment it.
+        windows: How it is cut, one per view; every sample of a view has the same size.
+        divisor: Spatial sizes of a sample are multiples of it.
+        boxes: From each training case to the bounding box of its foreground, ``None`` if that is empty.
+        labelled: Whether samples carry label maps.
+        labels: From each training case to some of its labelled voxels, for samples that are placed around one.
+    """
+
+    store: CaseStore
+    recipe: Recipe
+    windows: tuple[Window, ...]
+    divisor: int
+    boxes: Mapping[str, Box | None]
+    labelled: bool = False
+    labels: Mapping[str, LabelledVoxels] = field(default_factory=dict)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch; the last one is full too."""
+        return self.recipe.training.steps_per_epoch
+
+    def __getitem__(self, step: int) -> Batch:
+        """Batch number ``step``, counted from 0 over all epochs; the views take turns."""
+        training, view = self.recipe.training, step % len(self.windows)
+        epoch, number = divmod(step, self.steps_per_epoch)
+        first = number * training.step_samples
+        samples = [
+            self._sample(epoch, index, window=self.windows[view])
+            for index in range(first, first + training.step_samples)
+        ]
+        source, target, mask, *labels = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
+        return Batch(source=source, target=target, mask=mask, labels=labels[0] if labels else None, view=view)
+
+    def _sample(self, epoch: int, index: int, *, window: Window) -> Sample:
+        training = self.recipe.training
+        turn = index // training.samples_per_case
+        case_ids = list(self.boxes)
+        round_, place = divmod(turn, len(case_ids))
+        order = np.random.default_rng([training.seed, _ORDER, epoch, round_]).permutation(len(case_ids))
+        rng = np.random.default_rng([training.seed, _SAMPLE, epoch, index])
+        return self._draw(self.store[case_ids[order[place]]], window, rng)
+
+    def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Sample:
+        box = window.draw(case.grid.shape, within=self._within(case, window, rng), rng=rng, divisor=self.divisor)
+        source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
+        target = window.cut_centre(case.arrays[self.recipe.target], box)
+        mask = window.cut_centre(case.mask, box).astype(np.float32)
+        drawn = draw_augmentation(
+            self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
+        )
+        if self.labelled:  # moves with the mask, voxel by nearest voxel
+            mask = np.concatenate([mask, _labels(case, window, box)])
+        *sources, goal = (is_label(name) for name in (*self.recipe.source, self.recipe.target))
+        each = np.repeat(sources, len(source) // len(sources)).tolist()  # neighbouring slices are channels, too
+        source, target, mask = apply_augmentation(drawn, source, target, mask, source_labels=each, target_labels=goal)
+        mask, labels = mask[:1], mask[1:]
+        seen = fill_outside(source, mask) if fills_background(self.recipe) else source
+        return (seen, target, mask, labels) if self.labelled else (seen, target, mask)
+
+    def _within(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Box | None:
+        """Where in a case a sample may lie: in the foreground, in the middle of it, or around a labelled voxel."""
+        box, share = self.boxes[case.case_id], self.recipe.training.label_share
+        if share and rng.random() < share and (around := self.labels[case.case_id].draw(rng)) is not None:
+            return window.around(around)
+        if window.options.place == "centre" and box is not None:
+            return window.around([start + size // 2 for start, size in zip(box.start, box.size, strict=True)])
+        return box
+
+
+def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]:
+    if "labels" not in case.arrays:
+        return np.full_like(window.cut_centre(case.mask, box), NO_LABELS, dtype=np.float32)
+    return np.asarray(window.cut_centre(case.arrays["labels"], box), dtype=np.float32)
+
+
+def training_samples(
+    store: CaseStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int, labelled: bool = False
+) -> TrainingSamples:
+    """The batches of a run, with label maps if its losses use them, or its samples are placed by them.
+
+    Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
+    samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
+    """
+    boxes = {case_id: bounding_box(store[case_id].mask) for case_id in case_ids}
+    largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
+    views = recipe.window.views.values() or [recipe.window]
+    windows = tuple(_sized(Window(options), largest) for options in views)
+    around = {}
+    if recipe.training.label_share:
+        name = recipe.target if is_label(recipe.target) else "labels"
+        around = {case_id: labelled_voxels(store[case_id].arrays.get(name), seed=case_id) for case_id in case_ids}
+    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around)
+
+
+def _sized(window: Window, largest: Sequence[int]) -> Window:
+    if window.options.size is not None:
+        return window
+    size = tuple(n + 2 * window.options.margin for axis, n in enumerate(largest) if axis != window.axis)
+    return Window(window.options.model_copy(update={"size": size}))
+
+
+def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:
+    """Batches from step ``start`` on, without end, loaded ahead by the recipe's number of processes."""
+    workers = samples.recipe.training.workers
+    loader = torch.utils.data.DataLoader(
+        samples,
+        batch_size=None,
+        sampler=itertools.count(start),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
+    yield from loader

@@ -1,0 +1,115 @@
+"""Validation: whole held-out volumes, scored in normalised values inside the foreground, and inside the lesions.
+
+Beside each metric of the foreground there is one of the lesion (``lesion_mae``, ``lesion_ssim``, ...): the same inside
+every label above 0, averaged over the cases that have such a label. A recipe that names a task (``search.task``) is
+also told how well that works on the predictions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.config.catalogue import pick
+from voxlate.inference.predict import CasePredictor
+from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS, Metric
+from voxlate.training.loop.batches import CaseStore
+from voxlate.training.loop.task import Task
+
+Array = NDArray[np.float32]
+LESION_PREFIX = "lesion_"
+TRAIN_PREFIX = "train_"
+"""What the names of metrics of training cases begin with."""
+
+
+def validation_metric(name: str) -> Metric:
+    """The metric that a name of a validation stands for: ``ssim``, ``lesion_ssim``, ``task_dice``, or ``dice``.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    known = METRICS | {LESION_PREFIX + key: metric for key, metric in METRICS.items()}
+    known |= TASK_METRICS | SEGMENTATION_METRICS
+    return pick(known, name, what="validation metric")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One validation case with its prediction, for figures; arrays ``(i, j, k)``, RAS, normalised, or label maps.
+
+    Attributes:
+        case_id: The case.
+        source: The first source.
+        prediction: What was predicted.
+        truth: What is true.
+        mask: The foreground.
+        spacing_mm: Voxel size along i, j, k.
+        classes: Of label maps, from the name of a class to its label values; no value stands for every one above 0.
+    """
+
+    case_id: str
+    source: Array
+    prediction: Array
+    truth: Array
+    mask: NDArray[np.bool_]
+    spacing_mm: tuple[float, float, float]
+    classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Mean metrics over the validation cases (NaN where none was available), and the first case."""
+
+    metrics: dict[str, float]
+    example: Example
+
+
+def validate(
+    predict: CasePredictor, store: CaseStore, case_ids: Sequence[str], *, data_range: float, task: Task | None = None
+) -> Validation:
+    """Predicts and scores every validation case.
+
+    Args:
+        predict: The networks in evaluation mode.
+        store: Prepared cases.
+        case_ids: Which of them; at least one.
+        data_range: Range of the normalised target, for PSNR and SSIM.
+        task: What is done with the predictions, if anything.
+    """
+    plan = store.plan
+    rows: list[dict[str, float]] = []
+    examples: list[Example] = []
+    for case_id in case_ids:
+        case = store[case_id]
+        mask = np.asarray(case.mask[:])
+        # Windows of SSIM reach over the edge of the foreground, beyond which a network may predict what it likes.
+        truth = np.where(mask, np.asarray(case.arrays[plan.target][:]), np.float32(0))
+        predicted = predict([case.arrays[name] for name in plan.source], mask)[0]
+        prediction = np.where(mask, predicted, np.float32(0))
+        rows.append(_score(prediction, truth, mask, data_range=data_range))
+        if "labels" in case.arrays:
+            lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
+            inside = _score(prediction, truth, lesion, data_range=data_range)
+            rows[-1] |= {LESION_PREFIX + name: value for name, value in inside.items()}
+        if task is not None:
+            rows[-1] |= task.score(case, prediction)
+        if not examples:
+            source = np.asarray(case.arrays[plan.source[0]][:])
+            examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm))
+    names = dict.fromkeys(name for row in rows for name in row)
+    means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
+    return Validation(means, examples[0])
+
+
+def _score(prediction: Array, truth: Array, mask: NDArray[np.bool_], *, data_range: float) -> dict[str, float]:
+    return {name: metric(prediction, truth, mask=mask, data_range=data_range) for name, metric in METRICS.items()}
+
+
+def mean_of_available(values: Sequence[float]) -> float:
+    """The mean of what is available."""
+    available = [value for value in values if not math.isnan(value)]
+    return float(np.mean(available)) if available else math.nan

@@ -1,0 +1,1 @@
+"""Everything between a data set and the first step."""

@@ -1,0 +1,239 @@
+"""Everything between a data set and the first step: split, preflight, fingerprint, plan, prepared store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from voxlate.bundle.bundle import build_translator
+from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
+from voxlate.cohort.preflight.checks import preflight
+from voxlate.cohort.split_file import read_split, write_shares, write_split
+from voxlate.cohort.splits import split_cohort
+from voxlate.config.recipe import Recipe
+from voxlate.derivation import files_of
+from voxlate.errors import CohortError, UsageError
+from voxlate.io.atomic import write_text
+from voxlate.methods.exemplars import Exemplary
+from voxlate.methods.hardware import Precision, channels_last, pick_device, resolve_precision
+from voxlate.methods.interface import NetworkMethod, Trainable
+from voxlate.methods.multi_view import MultiView
+from voxlate.plainyaml import parse_yaml
+from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
+from voxlate.preprocess.plan import Plan, make_plan
+from voxlate.preprocess.registration.registration import REGISTERING
+from voxlate.preprocess.store import PreparedStore
+from voxlate.progress import ProgressReport
+from voxlate.training.run import RunFolder
+from voxlate.training.setup.features import attach_features
+from voxlate.training.setup.memory import WindowDecision, settle_window
+from voxlate.training.setup.settling import settle_recipe
+from voxlate.training.setup.style import attach_style, name_networks
+
+logger = logging.getLogger(__name__)
+ENOUGH_INSIDE = 0.99
+"""Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A data set made ready for a recipe.
+
+    Attributes:
+        recipe: The recipe as resolved: neither its window nor anything else is left open.
+        cohort: The cases that have every contrast the recipe needs.
+        split: Case id to ``train``, ``validation`` or ``test``.
+        fingerprint: Statistics of the training cases.
+        plan: How a case becomes arrays and back.
+        decision: What an ``auto`` window became and why; ``None`` if the recipe says what it is.
+    """
+
+    recipe: Recipe
+    cohort: Cohort
+    split: Mapping[str, str]
+    fingerprint: Fingerprint
+    plan: Plan
+    decision: WindowDecision | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where it will compute."""
+        return pick_device()
+
+    @property
+    def precision(self) -> Precision:
+        """In which precision training computes on this machine."""
+        return resolve_precision(self.recipe.training.precision)
+
+    def of_view(self, name: str) -> Setup:
+        """The same for one view of several."""
+        return replace(self, recipe=self.recipe.model_copy(update={"window": self.recipe.window.views[name]}))
+
+    def cases(self, part: str) -> list[Case]:
+        """The cases of one part of the split."""
+        return [case for case in self.cohort.cases if self.split[case.id] == part]
+
+    @property
+    def validation_cases(self) -> list[Case]:
+        """The cases that choose the weights: those set aside, or the training cases where none could be."""
+        return self.cases("validation") or self.cases("train")
+
+
+def load_cohort(data: Path, recipe: Recipe) -> Cohort:
+    """The cases of a data set that have every contrast of a recipe, or what it is derived from.
+
+    Raises:
+        CohortError: If there is none.
+    """
+    cohort = index_cohort(data)
+    derive = recipe.plan.derive
+    names = (recipe.plan.reference_for(recipe.source), *recipe.source, recipe.target)
+    complete = cohort.with_contrasts(*names, derive=derive)
+    if not complete.cases:
+        wanted = ", ".join(files_of(names, derive))
+        there = ", ".join(f"{name} ({cases})" for name, cases in contrast_counts(cohort).items())
+        raise CohortError(
+            f"at least one case with {wanted}",
+            came=f"none; the contrasts, and how many cases have each: {there or 'none'}",
+            where=data,
+            remedy="Name what there is with --source and --target, or look at what was matched with `voxlate check`.",
+        )
+    return complete
+
+
+def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = True, report: ProgressReport) -> Setup:
+    """Splits, checks, plans and settles the window, or reads all of it from the run that is resumed.
+
+    Args:
+        data: The data set.
+        recipe: What is to be trained.
+        check: Whether the data set is preflighted.
+        run: Where split, fingerprint, plan and window are kept; ``None`` to keep nothing (a dry run).
+        report: Called with a stage and how much of it is done.
+
+    Raises:
+        CohortError: If the preflight finds an error, or no case is left to train on.
+        TrainingError: If no window fits into memory.
+    """
+    recipe = name_networks(recipe)
+    cohort = load_cohort(data, recipe)
+    if run is not None and run.plan.is_file() and run.fingerprint.is_file() and run.split.is_file():
+        fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
+        plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
+        split = read_split(run.split)
+        return _settle(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report)
+    parting = recipe.plan.split
+    split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
+    if check:
+        _refuse_faults(cohort, recipe, split, report)
+    learned_from = ("train",) if parting.folds is None else ("train", "validation")  # alike in every fold
+    training = [case for case in cohort.cases if split[case.id] in learned_from]
+    if not training:
+        raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
+    contrasts = (*recipe.source, recipe.target)
+    options, progress = recipe.plan, partial(report, "fingerprint")
+    fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    inside = fingerprint.labels_inside
+    if options.mask == "auto" and inside is not None and inside < ENOUGH_INSIDE:
+        logger.warning("the foreground leaves out %.2g %% of a case's labels: all is taken", 100 * (1 - inside))
+        options = options.model_copy(update={"mask": "nonzero"})
+        fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    plan = make_plan(fingerprint, options, source=recipe.source, target=recipe.target)
+    if run is not None:
+        write_split(split, cohort, run.split)
+        write_shares(split, cohort, run.shares)
+        write_text(run.fingerprint, fingerprint.model_dump_json(indent=1) + "\n")
+        write_text(run.plan, plan.to_yaml())
+    return _settle(Setup(recipe, cohort, split, fingerprint, plan), run, report)
+
+
+def _settle(setup: Setup, run: RunFolder | None, report: ProgressReport) -> Setup:
+    return settle_window(replace(setup, recipe=settle_recipe(setup, run)), run, report=report)
+
+
+def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
+    """The prepared store of some cases: every contrast the recipe needs, and the label map of those that have one."""
+    store = PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=("labels",))
+    store.prepare(cases, progress=partial(report, "prepare"))
+    return store
+
+
+def build_method(setup: Setup) -> Trainable | Exemplary:
+    """The recipe's method with freshly drawn weights, or without exemplars yet, on the device.
+
+    Raises:
+        UsageError: If the method is a baseline, or the frozen network that it or its loss names cannot take the target.
+        BundleError: If that network is refused.
+    """
+    torch.manual_seed(setup.recipe.training.seed)
+    translator = build_translator(setup.recipe, setup.plan)
+    if isinstance(translator, Exemplary):
+        attach_style(translator, setup)
+        return translator.to(setup.device)
+    if not isinstance(translator, NetworkMethod | MultiView):
+        raise UsageError(
+            "a method that learns",
+            came=repr(setup.recipe.method.name),
+            where="method.name",
+            remedy="Use regression, say; the baselines are part of every evaluation.",
+        )
+    if isinstance(translator, MultiView):
+        for name, view in translator.parts.items():
+            attach_features(view.loss, setup.of_view(name))
+    else:
+        attach_features(translator.loss, setup)
+    return channels_last(translator.to(setup.device))
+
+
+def build_trainable(setup: Setup) -> Trainable:
+    """As ``build_method``, for what trains step by step.
+
+    Raises:
+        UsageError: If the method does not.
+    """
+    method = build_method(setup)
+    if isinstance(method, Exemplary):
+        raise UsageError(
+            "a method that trains step by step",
+            came=f"{setup.recipe.method.name!r}, which keeps exemplars and costs nothing to train",
+            where="method.name",
+            remedy="Train it without a forecast.",
+        )
+    return method
+
+
+def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
+    """The cases that the split knows."""
+    known = tuple(case for case in cohort.cases if case.id in split)
+    if len(known) < len(cohort.cases):
+        logger.warning("%d cases came after the split was made; they are left out", len(cohort.cases) - len(known))
+    return replace(cohort, cases=known)
+
+
+def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport) -> None:
+    findings = preflight(
+        cohort,
+        source=recipe.source,
+        target=recipe.target,
+        split=split,
+        reading=recipe.plan.reading,
+        derive=recipe.plan.derive,
+        registers=recipe.plan.grids in REGISTERING,
+        progress=partial(report, "preflight"),
+    )
+    for finding in findings:
+        if finding.severity == "warning":
+            logger.warning("%s: %s", finding.case, finding.message)
+    errors: Sequence[str] = [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
+    if errors:
+        raise CohortError(
+            "a data set that passes the preflight",
+            came=f"{len(errors)} errors: " + "; ".join(errors[:5]),
+            where=cohort.root,
+            remedy="Repair or remove these cases; `voxlate check` lists everything.",
+        )

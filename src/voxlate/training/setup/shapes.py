@@ -1,0 +1,85 @@
+"""The shape model of a run: fitted on the label maps of the training cases, shipped in the bundle."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from numpy.typing import NDArray
+
+from voxlate.cohort import Case
+from voxlate.config.recipe import Reading
+from voxlate.errors import CohortError
+from voxlate.preprocess.images import read_contrast
+from voxlate.shapes import shape_family
+from voxlate.training.setup.begin import Setup
+from voxlate.volume import Volume
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LabelFiles(Sequence[Volume]):
+    """The label maps of cases, each read when it is asked for.
+
+    Attributes:
+        cases: Each has the contrast.
+        contrast: Of the label maps.
+        reading: What the reader may accept.
+    """
+
+    cases: tuple[Case, ...]
+    contrast: str
+    reading: Reading
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @overload
+    def __getitem__(self, number: int, /) -> Volume: ...
+    @overload
+    def __getitem__(self, number: slice, /) -> LabelFiles: ...
+    def __getitem__(self, number: int | slice, /) -> Volume | LabelFiles:
+        """The label map of a case, or those of some cases."""
+        if isinstance(number, slice):
+            return LabelFiles(self.cases[number], self.contrast, self.reading)
+        return read_contrast(self.cases[number], self.contrast, reading=self.reading)
+
+
+def check_shapes(setup: Setup) -> None:
+    """Refuses, before anything is trained, a shape model that could not be fitted at the end.
+
+    Raises:
+        UsageError: If its name or an option is unknown.
+        CohortError: If there are fewer than two training cases.
+    """
+    if setup.recipe.shapes is None:
+        return
+    shape_family(setup.recipe.shapes)
+    if len(setup.cases("train")) < 2:
+        raise CohortError(
+            "at least two training cases for shapes",
+            came=str(len(setup.cases("train"))),
+            where="shapes",
+            remedy="Add cases, or set shapes to null.",
+        )
+
+
+def fit_shapes(setup: Setup) -> dict[str, NDArray[Any]] | None:
+    """The arrays of the shape model of the training cases' label maps; ``None`` if the recipe has none.
+
+    Raises:
+        CohortError: If there are fewer than two label maps, or they cannot be modelled.
+        ReadError: If one is refused.
+    """
+    choice = setup.recipe.shapes
+    if choice is None:
+        return None
+    began = time.monotonic()
+    maps = LabelFiles(tuple(setup.cases("train")), setup.plan.reference, setup.plan.reading)
+    state = shape_family(choice).fit(maps, seed=setup.recipe.training.seed).state()
+    logger.info("shapes %s fitted to %d label maps in %.0f s", choice.name, len(maps), time.monotonic() - began)
+    return state

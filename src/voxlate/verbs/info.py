@@ -1,0 +1,92 @@
+"""What ``voxlate info`` tells: about the installation, a model, or a volume file. Needs neither torch nor MONAI."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from voxlate._version import __version__
+from voxlate.config.recipe import recipe_names
+from voxlate.contrast import CONTRASTS, find_contrast
+from voxlate.derivation import formulas
+
+_SHOWN = ("torch", "monai", "nibabel", "SimpleITK", "numpy", "scipy")
+
+
+def describe(what: Path | None = None) -> dict[str, Any]:
+    """Facts as plain values, ready for JSON.
+
+    Args:
+        what: A run or bundle, a volume file, or ``None`` for the installation.
+
+    Raises:
+        VoxlateError: If the path is neither a good bundle nor a readable volume.
+    """
+    if what is None:
+        return _installation()
+    if what.is_dir():
+        return _model(what)
+    return _volume(what)
+
+
+def _installation() -> dict[str, Any]:
+    return {
+        "name": "Voxlate",
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in _SHOWN},
+        "recipes": recipe_names(),
+        "contrasts": sorted(CONTRASTS),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _model(path: Path) -> dict[str, Any]:
+    from voxlate.bundle.ensemble import is_ensemble, read_members, read_model
+
+    bundle = read_model(path)
+    return {
+        "name": bundle.recipe.name,
+        "paper": bundle.recipe.paper,
+        "digest": bundle.digest,
+        "source": list(bundle.recipe.source),
+        "derived": formulas(bundle.plan.source, bundle.plan.derive),
+        "target": bundle.recipe.target,
+        "method": bundle.recipe.method.model_dump(),
+        "window": bundle.recipe.window.in_words,
+        "trained_on_cases": bundle.trained_on,
+        "scores": dict(bundle.scores),
+        **({"members": [member.digest for member in read_members(path)]} if is_ensemble(path) else {}),
+    }
+
+
+def _volume(path: Path) -> dict[str, Any]:
+    from voxlate.io import read_volume, volume_stem
+    from voxlate.io.provenance import read_provenance
+    from voxlate.preprocess.orientation import axis_codes
+
+    volume = read_volume(path)
+    name = volume_stem(path)
+    contrast = find_contrast(name) or find_contrast(name.replace("-", "_").rpartition("_")[2])
+    provenance = read_provenance(path)
+    return {
+        "name": name,
+        "contrast": contrast.name if contrast else None,
+        "shape": list(volume.shape),
+        "spacing_mm": [round(value, 6) for value in volume.spacing_mm],
+        "axes": axis_codes(volume.affine),
+        "dtype": str(volume.array.dtype),
+        "minimum": float(volume.array.min()),
+        "maximum": float(volume.array.max()),
+        "notes": list(volume.notes),
+        "provenance": provenance.model_dump(mode="json") if provenance else None,
+    }

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.cohort.scans import images
+from voxlate.cohort.preflight.duplicates import Signature, find_duplicates, thumbnail
+from voxlate.volume import Volume
+
+SCAN = images(0)["t1"]
+FLIPPED = np.array([[-1, 0, 0, 39], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=np.float64)
+
+
+def _correlation(one: Volume, other: Volume) -> float:
+    return float(thumbnail(one) @ thumbnail(other))
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        Volume(3 * SCAN - 7, np.eye(4)),
+        Volume(np.rint(SCAN).astype(np.int16), np.eye(4)),
+        Volume(SCAN[::-1], FLIPPED),
+        Volume(SCAN + np.random.default_rng(0).normal(0, 3, SCAN.shape), np.eye(4)),
+        Volume(
+            SCAN.transpose(1, 2, 0),
+            np.array([[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
+        ),
+    ],
+    ids=["scaled", "rounded", "flipped", "noisy", "transposed"],
+)
+def test_a_thumbnail_does_not_change_with_how_an_image_is_stored(copy: Volume) -> None:
+    assert _correlation(Volume(SCAN, np.eye(4)), copy) > 0.9999
+
+
+@pytest.mark.parametrize("other", [images(1)["t1"], images(0)["t2"], SCAN[::-1]])
+def test_another_image_has_another_thumbnail(other: np.ndarray) -> None:
+    assert _correlation(Volume(SCAN, np.eye(4)), Volume(other, np.eye(4))) < 0.999
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 40), (5, 17, 16), (100, 3, 33)])
+def test_any_shape_has_a_thumbnail_of_length_one(shape: tuple[int, int, int]) -> None:
+    image = np.random.default_rng(0).normal(5, 1, shape)
+    small = thumbnail(Volume(image, np.eye(4)))
+    assert small.shape == (4096,)
+    assert np.linalg.norm(small) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_thumbnail_is_the_mean_of_blocks() -> None:
+    image = np.random.default_rng(0).normal(5, 1, (32, 48, 16))
+    blocks = image.reshape(16, 2, 16, 3, 16, 1).mean(axis=(1, 3, 5))
+    blocks -= blocks.mean()
+    assert np.allclose(thumbnail(Volume(image, np.eye(4))), (blocks / np.linalg.norm(blocks)).ravel(), atol=1e-6)
+
+
+def test_pairs_within_a_contrast_are_found_once() -> None:
+    small = thumbnail(Volume(SCAN, np.eye(4)))
+    flat = np.zeros(4096, dtype=np.float32)
+    other = thumbnail(Volume(images(1)["t1"], np.eye(4)))
+    signatures = [
+        Signature("a", "t1", "1", small),
+        Signature("b", "t1", "2", small),
+        Signature("c", "t1", "3", other),
+        Signature("d", "t2", "1", small),
+        Signature("e", "t1", "4", flat),
+        Signature("f", "t1", "4", flat),
+    ]
+    found = [(pair.one, pair.other, pair.exact) for pair in find_duplicates(signatures)]
+    assert found == [("a", "b", False), ("e", "f", True)]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from voxlate.cohort.preflight.foreground import foreground, otsu_threshold
+from voxlate.cohort.preflight.intensities import check_intensities
+from voxlate.contrast import CONTRASTS
+
+
+def _codes(array: NDArray[Any], contrast: str, *, used: bool = True) -> list[tuple[str, str]]:
+    found = check_intensities(array, CONTRASTS[contrast], case="a", path=Path("a.nii"), used=used)
+    return [(finding.severity, finding.code) for finding in found]
+
+
+def _ct(low: float, high: float) -> NDArray[np.float64]:
+    return np.linspace(low, high, 1000).reshape(10, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (_ct(-1024, 1800), []),
+        (_ct(-30, 385), []),
+        (_ct(-2048, 3071), []),
+        (_ct(0, 3794), [("error", "not_hounsfield")]),
+        (_ct(0, 2000), [("error", "not_hounsfield")]),
+        (_ct(0, 1), [("error", "not_hounsfield")]),
+        (_ct(-1, 1), [("error", "not_hounsfield")]),
+        (_ct(-3024, 1500), [("warning", "hounsfield_range")]),
+        (_ct(-1024, 30000), [("warning", "hounsfield_range")]),
+        (np.zeros((4, 4, 4)), [("error", "constant_image")]),
+    ],
+)
+def test_hounsfield_units(array: NDArray[Any], expected: list[tuple[str, str]]) -> None:
+    assert _codes(array, "ct") == expected
+
+
+@pytest.mark.parametrize(("background", "expected"), [(0, ["hounsfield_background"]), (-1024, []), (-250, [])])
+def test_a_background_of_tissue_is_warned_of(background: float, expected: list[str]) -> None:
+    """A skull-stripped CT has water all around its brain, if nobody fills it with air."""
+    array = np.pad(_ct(-30, 385), 3, constant_values=background)
+    assert _codes(array, "ct") == [("warning", code) for code in expected]
+
+
+def test_cone_beam_ct_is_only_warned_of() -> None:
+    assert _codes(_ct(0, 3000), "cbct") == [("warning", "not_hounsfield")]
+
+
+def test_a_constant_image_is_an_error_where_it_is_used() -> None:
+    assert _codes(np.full((4, 4, 4), 7), "t1") == [("error", "constant_image")]
+    assert _codes(np.full((4, 4, 4), 7), "t1", used=False) == [("warning", "constant_image")]
+    assert _codes(_ct(0, 1), "t1") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 1, 4], []),
+        ([0.0, 1.0, 4.0], []),
+        ([1, 1, 1], []),
+        ([0, 0, 0], [("warning", "empty_labels")]),
+        ([0.0, 0.0, 0.0], [("warning", "empty_labels")]),
+        ([0, 0.5, 1], [("error", "labels_not_integer")]),
+    ],
+)
+def test_labels(values: list[float], expected: list[tuple[str, str]]) -> None:
+    assert _codes(np.array(values).reshape(3, 1, 1), "labels") == expected
+
+
+def test_otsu_parts_two_classes() -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(10, 2, 5000), rng.normal(100, 10, 3000)])
+    assert 25 < otsu_threshold(values) < 75
+
+
+def test_foreground_by_kind() -> None:
+    body = np.zeros((20, 20, 20), dtype=bool)
+    body[5:15, 5:15, 5:15] = True
+    noise = np.random.default_rng(0).rayleigh(3, body.shape)
+    assert np.array_equal(foreground(np.where(body, -50.0, 0.0)), body)
+    assert (foreground(np.where(body, 100 + noise, noise)) == body).mean() > 0.99
+    assert np.array_equal(foreground(np.where(body, 40, -1000), kind="ct"), body)
+    assert np.array_equal(foreground(body.astype(int) * 3, kind="label"), body)

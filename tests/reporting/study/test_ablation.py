@@ -1,0 +1,184 @@
+"""Figures and tables of an ablation from numbers made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from tests.evaluation.study.test_paired import study
+from tests.reporting.samples import LESION, MASK, count_colours, panel
+from voxlate.errors import UsageError
+from voxlate.evaluation import Score, summarise
+from voxlate.evaluation.study.paired import compare_variants, differences
+from voxlate.evaluation.study.runs import ScoredRun, mean_over_seeds
+from voxlate.evaluation.words import changes
+from voxlate.reporting.page.page import Report, render_report
+from voxlate.reporting.study.pictures import draw_contrasted
+from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity
+from voxlate.reporting.study.tables import FIELDS, difference_rows, difference_sections
+
+SEEDS = (0, 1, 2)
+COARSE = (5.0, 5.0, 5.0)
+NAMES = {"identity": "source", "without": "prediction,\nwithout", "with": "prediction,\nwith"}
+
+
+def make_runs(cases: int = 6) -> list[ScoredRun]:
+    """Lesion and foreground; ``with`` is better by 0.01 (MAE) or 0.05 (SSIM) and a little from seed to seed."""
+    runs: list[ScoredRun] = []
+    for region in ("foreground", "lesion"):
+        for metric, level, step in (("mae", 0.07, -0.01), ("ssim", 0.8, 0.05)):
+            theirs = level + np.linspace(0, 0.01, cases)[None] + np.zeros((3, 1))
+            ours = theirs + step + np.array([[0.001], [0.0], [-0.001]])
+            for place, run in enumerate(study(ours, theirs, metric=metric, region=region)):
+                if len(runs) <= place:
+                    runs.append(run)
+                else:
+                    runs[place] = ScoredRun(run.variant, run.seed, (*runs[place].scores, *run.scores))
+    return runs
+
+
+def told(runs: list[ScoredRun]) -> dict[str, Any]:
+    return {
+        **summarise(mean_over_seeds(runs[::-1])),
+        "seeds": list(SEEDS),
+        "comparisons": compare_variants(runs, "with", "without"),
+    }
+
+
+def texts(figure: Figure) -> list[str]:
+    ticks = [label.get_text() for axes in figure.axes for label in axes.get_xticklabels()]
+    inside = [text.get_text() for axes in figure.axes for text in axes.texts]
+    return [*(text.get_text() for text in figure.texts), *inside, *ticks, *(a.get_title("left") for a in figure.axes)]
+
+
+def fits(figure: Figure) -> bool:
+    """Whether every text of the figure lies inside it."""
+    width, height = figure.get_size_inches() * figure.dpi
+    boxes = [text.get_window_extent() for text in figure.texts]
+    return all(box.x0 >= 0 and box.x1 <= width + 1 and box.y0 >= -1 and box.y1 <= height + 1 for box in boxes)
+
+
+def row_of(runs: list[ScoredRun], metric: str, region: str = "lesion") -> dict[str, Any]:
+    rows = compare_variants(runs, "with", "without")
+    return next(row for row in rows if (row["metric"], row["region"]) == (metric, region))
+
+
+def test_similarity_has_a_plot_per_region_with_source_without_and_with() -> None:
+    runs = make_runs()
+    tests = {"lesion": [PairedTest("with - without", row_of(runs, "ssim"), "crossed_interval")]}
+    figure = draw_similarity(mean_over_seeds(runs[::-1]), tests, names=NAMES, heading="Without: loss.lesion_mask=0")
+    assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["Foreground", "Lesion"]
+    labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert labels == ["source\nn = 6", "prediction,\nwithout\nn = 6", "prediction,\nwith\nn = 6"]
+    pairs = [line for line in figure.axes[1].lines if line.get_xdata().tolist() == [0, 1, 2]]
+    assert len(pairs) == 6
+    assert any(text.startswith("+0.0500 (") for text in texts(figure))
+    assert "6 of 6" in texts(figure)
+    assert fits(figure)
+    assert count_colours(figure) > 10
+
+
+def test_similarity_without_lesions_has_one_plot() -> None:
+    scores = [score for score in mean_over_seeds(make_runs()[::-1]) if score.region == "foreground"]
+    assert len(draw_similarity(scores, {}, names=NAMES).axes) == 1
+    with pytest.raises(UsageError, match="none of ssim"):
+        draw_similarity([score for score in scores if score.metric == "mae"], {}, names=NAMES)
+
+
+def test_differences_show_every_seed_and_all_of_them() -> None:
+    runs = make_runs()
+    by_case = differences(runs, "with", "without", region="lesion", metric="mae")
+    values = {f"seed {seed}": by_case[seed] for seed in SEEDS} | {"all seeds": by_case[1]}
+    figure = draw_differences(mean_over_seeds(runs[::-1]), row_of(runs, "mae"), values, heading="Without: x")
+    labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    minus = "\N{MINUS SIGN}"
+    assert labels == [
+        f"seed 0\n{minus}0.0090", f"seed 1\n{minus}0.0100", f"seed 2\n{minus}0.0110", f"all seeds\n{minus}0.0100"
+    ]  # fmt: skip
+    assert any("below 0: better with" in text for text in texts(figure))
+    assert fits(figure)
+
+
+def test_one_seed_and_one_case_can_be_drawn() -> None:
+    runs = [ScoredRun(run.variant, run.seed, run.scores) for run in make_runs(cases=1) if run.seed == 0]
+    by_case = differences(runs, "with", "without", region="lesion", metric="mae")
+    values = {"seed 0": by_case[0], "all seeds": by_case[0]}
+    assert fits(draw_differences(mean_over_seeds(runs[::-1]), row_of(runs, "mae"), values))
+
+
+def test_a_case_is_shown_as_both_variants_predict_it_with_the_lesion_enlarged() -> None:
+    brighter = panel(prediction=np.where(MASK, 700.0, 0.0), spacing_mm=COARSE)
+    figure = draw_contrasted({"without": panel(spacing_mm=COARSE), "with": brighter})
+    words = texts(figure)
+    assert [text for text in words if text in {"Source", "Truth", "Prediction", "Error"}] == [
+        "Source", "Truth", "Prediction", "Prediction", "Error", "Error"
+    ]  # fmt: skip
+    assert any("largest lesion area" in text for text in words)
+    assert any("enlarged" in text for text in words)
+    assert "with: foreground: MAE 12.3 a.u." in words
+    tiles = [axes for axes in figure.axes if axes.images]
+    assert len(tiles) == 12
+    whole, close = tiles[0].images[0].get_array(), tiles[6].images[0].get_array()
+    assert close.size < whole.size
+    assert fits(figure)
+
+
+@pytest.mark.parametrize("changes", [{"lesion": None}, {"spacing_mm": (1.0, 1.0, 1.0)}])
+def test_nothing_is_enlarged_without_a_lesion_or_where_it_fills_the_picture(changes: dict[str, Any]) -> None:
+    alone = draw_contrasted({"without": panel(**changes), "with": panel(**changes)})
+    assert len([axes for axes in alone.axes if axes.images]) == 6
+    assert not any("enlarged" in text for text in texts(alone))
+
+
+def test_the_enlarged_box_holds_the_lesion_of_the_slice() -> None:
+    shown = panel(spacing_mm=COARSE)
+    truth = np.where(LESION, 900.0, 0.0)
+    figure = draw_contrasted({"with": panel(truth=truth, prediction=truth, spacing_mm=COARSE)})
+    close = [axes for axes in figure.axes if axes.images][4 + 1]
+    area = int(np.count_nonzero(np.asarray(close.images[0].get_array()) == 900))
+    assert area == np.count_nonzero(LESION[:, :, shown.choose().index])
+
+
+def test_tables_give_both_intervals_and_every_seed() -> None:
+    runs = make_runs()
+    compared, each = difference_sections(told(runs))
+    assert [table.title for table in compared.tables] == ["Foreground", "Lesion"]
+    [mae, ssim] = compared.tables[1].rows
+    titles = [column.title for column in compared.tables[1].columns]
+    assert titles == ["identity (baseline)", "without", "with", "with \N{MINUS SIGN} without"]
+    assert [cell.value for cell in mae.cells] == ["1.00", "0.0750", "0.0650", "\N{MINUS SIGN}0.0100"]
+    assert [line.split(" over ")[-1] for line in mae.cells[3].lines[:2]] == ["seeds and cases", "cases alone"]
+    assert mae.cells[3].lines[2].startswith("better in 6 of 6; p = ")
+    assert ssim.cells[3].value == "+0.0500"
+    assert [column.title for column in each.tables[1].columns] == ["seed 0", "seed 1", "seed 2"]
+    assert [cell.value for cell in each.tables[1].rows[0].cells] == [
+        f"\N{MINUS SIGN}{value}" for value in ("0.00900", "0.0100", "0.0110")
+    ]
+    page = render_report(
+        Report("T1c to T1", "Lower.", told(runs), sections=[compared, each], terms={"a term": "words"})
+    )
+    assert page.index("With and without</h2>") < page.index("Seed by seed</h2>") < page.index("Scores</h2>")
+    assert "a term</dt>" in page
+
+
+def test_differences_have_the_decimals_that_the_largest_needs() -> None:
+    minus = "\N{MINUS SIGN}"
+    assert changes(-0.00385, 0.000927, None) == [f"{minus}0.00385", "+0.00093", "n/a"]
+    assert changes(12.34, -0.5) == ["+12.3", f"{minus}0.5"]
+    assert changes(0.0, None) == ["+0", "n/a"]
+    assert changes(-0.00385, most=4) == [f"{minus}0.0039"]
+
+
+def test_rows_for_a_terminal_are_of_foreground_and_lesion() -> None:
+    more = [ScoredRun(run.variant, run.seed, (*run.scores, *_of("oedema", run.scores))) for run in make_runs()]
+    rows = difference_rows(compare_variants(more, "with", "without"))
+    assert {row[0] for row in rows} == {"foreground", "lesion"}
+    assert {len(row) for row in rows} == {len(FIELDS)}
+    assert rows[2][:5] == ("lesion", "MAE", "0.0750", "0.0650", "\N{MINUS SIGN}0.0100")
+
+
+def _of(region: str, scores: tuple[Score, ...]) -> list[Score]:
+    return [Score(s.case, region, s.method, s.metric, s.value, s.unit) for s in scores if s.region == "lesion"]
