@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice, Training
+from voxlate.config.choice import Choice
+from voxlate.config.training import Training
 from voxlate.losses.adversarial import discriminator_loss, generator_loss
 from voxlate.methods import METHODS, Batch, Trainable
 from voxlate.methods.hardware import channels_last, computing_in, memory_format, resolve_precision

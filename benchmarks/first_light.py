@@ -20,7 +20,8 @@ import torch
 
 import voxlate
 from voxlate.cohort import index_cohort
-from voxlate.config.recipe import Training, WindowOptions
+from voxlate.config.training import Training
+from voxlate.config.window import WindowOptions
 from voxlate.inference.predict import Predictor
 from voxlate.methods import METHODS, Batch
 from voxlate.methods.hardware import channels_last, computing_in, resolve_precision

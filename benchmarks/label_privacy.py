@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates, zoom
 
 from voxlate.cohort import Case
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.privacy.label_space import place_label_maps
 from voxlate.evaluation.privacy.neighbours import set_threshold

@@ -29,14 +29,14 @@ from typing import Any
 
 from voxlate.config.catalogue import pick
 from voxlate.config.recipe import Recipe, load_recipe
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.study.runs import ScoredRun, held_out, score_variants
-from voxlate.inference.model import MODEL
 from voxlate.phantoms import PhantomOptions, make_cohort
 from voxlate.phantoms.scans import image_grid
 from voxlate.plainyaml import parse_setting
+from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.misalignment import draw_misalignment, misalignment_table, say_misalignment
+from voxlate.roles import MODEL
 from voxlate.training.studies.variants import Study, train_variants
 
 TRIED: dict[str, dict[str, Any]] = {

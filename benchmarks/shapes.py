@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label as components
 
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume
 from voxlate.phantoms import make_cohort

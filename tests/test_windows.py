@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxlate.config.recipe import WindowOptions
+from voxlate.config.window import WindowOptions
 from voxlate.errors import UsageError
 from voxlate.windows import Box, Stitcher, Window, bounding_box
 

@@ -65,3 +65,11 @@ def parse_yaml(text: str, *, where: object) -> Any:  # noqa: ANN401
         raise UsageError(
             "YAML", came=str(error).replace("\n", " "), where=where, remedy="Correct the syntax."
         ) from error
+
+
+def parted(text: str, sign: str) -> list[str]:
+    """The parts of a short form, ``bce+dice`` say."""
+    parts = [part.strip() for part in text.split(sign)]
+    if not all(parts) or (len(set(parts)) < len(parts) and sign == "+"):
+        raise ValueError(f"a short form has parts that differ, with {sign} between them, not {text!r}")
+    return parts

@@ -26,7 +26,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.config.recipe import WindowOptions
+from voxlate.config.window import WindowOptions
 from voxlate.errors import UsageError
 from voxlate.volume import extent
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from voxlate.cohort import Case, Cohort, read_split, split_cohort, split_table, write_split
-from voxlate.config.recipe import SplitOptions
+from voxlate.config.plan import SplitOptions
 from voxlate.errors import CohortError
 
 

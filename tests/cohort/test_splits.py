@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxlate.cohort import PARTS, Case, Cohort, part_sizes, split_cohort
-from voxlate.config.recipe import SplitOptions
+from voxlate.config.plan import SplitOptions
 from voxlate.errors import CohortError, UsageError
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from voxlate.config.catalogue import build, pick
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 
 

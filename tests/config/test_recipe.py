@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from voxlate.config.recipe import Reading, Recipe, SplitOptions, load_recipe, parse_recipe, recipe_names
+from voxlate.config.plan import Reading, SplitOptions
+from voxlate.config.recipe import Recipe, load_recipe, parse_recipe, recipe_names
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_yaml
 

@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.errors import ReadError
 from voxlate.io import file_digest, is_volume_path, read_grid, read_volume, write_volume
 

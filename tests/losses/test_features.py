@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.losses import LOSSES, WeightedLoss
 from voxlate.losses.features import FeatureLoss

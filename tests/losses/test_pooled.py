@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voxlate.config.recipe import Choice, load_recipe
+from voxlate.config.choice import Choice
+from voxlate.config.recipe import load_recipe
 from voxlate.errors import UsageError
 from voxlate.losses import LOSSES, Loss, WeightedLoss
 from voxlate.losses.features import FeatureLoss

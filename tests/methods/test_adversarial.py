@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.methods.test_methods import TRAINING, make, toy, train
-from voxlate.config.recipe import Training
+from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods.adversarial import Adversarial
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from voxlate.bundle.bundle import build_translator
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
+from voxlate.methods.build import build_translator
 from voxlate.methods.encoder import LabelEncoder, class_maps, label_encoder
 from voxlate.methods.interface import Batch, NetworkMethod
 from voxlate.preprocess.masking import MaskRule

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxlate.errors import CohortError, UsageError
-from voxlate.methods.lookup import BINS, Lookup
+from voxlate.methods.baselines import BINS, Lookup
 
 EVERYWHERE = np.ones((12, 11, 10), bool)
 

@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load, save
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice, Training
+from voxlate.config.choice import Choice
+from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch, Trainable, Translator
+from voxlate.methods.baselines import Lookup
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.lookup import Lookup
 
 UNET = {"name": "unet", "channels": [8, 16]}
 SMALL: dict[str, dict[str, Any]] = {

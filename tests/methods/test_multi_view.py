@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from voxlate.config.recipe import Choice, Training, load_recipe
+from voxlate.config.choice import Choice
+from voxlate.config.recipe import load_recipe
+from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods.interface import Batch
 from voxlate.methods.multi_view import COMBINATION, MultiView, combination_of

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from voxlate.cohort.labels.classes import members
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice, Training
+from voxlate.config.choice import Choice
+from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
 from voxlate.methods.segmentation import PRIOR, Segmentation, own_values

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.networks import NETWORKS
 from voxlate.networks.blocks import upsample

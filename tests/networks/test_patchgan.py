@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.networks import DISCRIMINATORS
 from voxlate.networks.patchgan import PatchGAN, receptive_field, smallest_size

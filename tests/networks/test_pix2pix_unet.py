@@ -80,7 +80,7 @@ def test_interpolation_takes_9_of_16_parameters_on_the_way_up(dims: int) -> None
 
 def test_too_few_levels_are_refused_in_a_recipe() -> None:
     from voxlate.config.catalogue import build
-    from voxlate.config.recipe import Choice
+    from voxlate.config.choice import Choice
     from voxlate.networks import NETWORKS
 
     choice = Choice.model_validate({"name": "pix2pix_unet", "levels": 1})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voxlate.config.recipe import Augmentation
+from voxlate.config.training import Augmentation
 from voxlate.preprocess.augmentation import Drawn, apply_augmentation, displacement_field, draw_augmentation
 
 ALL = Augmentation(flip=1, elastic=1, bias=1, noise=1, gamma=1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.preprocess.samples import affine_of, head, painted
 from voxlate.cohort.case import Case
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan

@@ -7,7 +7,7 @@ import pytest
 
 from tests.preprocess.samples import affine_of, head, make_case, painted
 from voxlate.cohort.case import Case
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan

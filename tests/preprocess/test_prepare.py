@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.preprocess.samples import AXIS_ORDERS, Triple, affine_of, head, make_case, painted
 from voxlate.cohort.case import Case
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, GeometryError, ReadError, WriteError
 from voxlate.io import read_volume

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from voxlate.cohort.case import Case
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume
 from voxlate.preprocess.fingerprint import take_fingerprint

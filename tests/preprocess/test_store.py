@@ -11,7 +11,7 @@ import pytest
 
 from tests.preprocess.samples import affine_of, head, make_case, painted, write
 from voxlate.cohort.case import Case
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.errors import ReadError, UsageError
 from voxlate.preprocess import store as store_module
 from voxlate.preprocess.fingerprint import take_fingerprint

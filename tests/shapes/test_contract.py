@@ -10,7 +10,7 @@ from safetensors.numpy import load, save
 from scipy.ndimage import center_of_mass
 
 from tests.shapes.maps import INNER, OUTER, SHAPE, dice, ellipsoids, population
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import BundleError, CohortError, UsageError
 from voxlate.shapes import SHAPES, ShapeFamily, ShapeModel, shape_family
 from voxlate.shapes.placement import place

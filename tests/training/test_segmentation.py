@@ -19,9 +19,8 @@ from voxlate.errors import CohortError, StoppedError, UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.metrics import SEGMENTATION_METRICS
-from voxlate.training.loop.batches import training_samples
+from voxlate.training.loop.batches import labelled_voxels, training_samples
 from voxlate.training.loop.journal import read_log
-from voxlate.training.loop.label_voxels import labelled_voxels
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import prepare, set_up
 from voxlate.training.setup.settling import levels_for, without_words

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voxlate.config.recipe import Training
+from voxlate.config.training import Training
 from voxlate.methods.interface import Batch, Trainable
 from voxlate.training.loop.loop import Job, Observer
 from voxlate.training.loop.validation import Example, Validation

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case, Cohort, natural_key
 from voxlate.cohort.layouts.attributes import fold
-from voxlate.config.recipe import SplitOptions
+from voxlate.config.plan import SplitOptions
 from voxlate.errors import CohortError, UsageError
 
 logger = logging.getLogger(__name__)

@@ -2,9 +2,10 @@
 
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices
 from voxlate.evaluation.files import read_scores, write_scores, write_summary
-from voxlate.evaluation.scores import BASELINES, Extremes, Score, extremes
+from voxlate.evaluation.scores import Extremes, Score, extremes
 from voxlate.evaluation.statistics import RULE, bootstrap_interval, holm, summarise
 from voxlate.evaluation.verdict import Verdict, judge
+from voxlate.roles import BASELINES
 
 __all__ = [
     "BASELINES",

@@ -16,16 +16,17 @@ from voxlate.bundle.bundle import MANIFEST, RECIPE
 from voxlate.bundle.ensemble import ENSEMBLE
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.synthetic import scans_only
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
-from voxlate.inference.model import MODEL, Model, load_model
+from voxlate.inference.model import Model, load_model
 from voxlate.io import read_provenance, read_volume
-from voxlate.methods.lookup import Lookup
+from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import Plan, Scaling, make_plan
 from voxlate.preprocess.prepare import prepare_case
+from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from voxlate.cohort import Case
-from voxlate.cohort.labels.labelling import LESION, Labelling
+from voxlate.cohort.labels.labelling import Labelling
 from voxlate.errors import CohortError, VoxlateError
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
@@ -18,6 +18,7 @@ from voxlate.evaluation.fidelity.regions import label_regions, score_case, score
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import MASKED_METRICS, tissue_regions
 from voxlate.progress import ProgressReport
+from voxlate.regions import LESION
 
 logger = logging.getLogger(__name__)
 Failed = tuple[str, str]

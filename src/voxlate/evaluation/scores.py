@@ -39,8 +39,6 @@ SCORED: dict[str, Metric | SurfaceMetric] = {
     **DETECTION_METRICS,
 }
 """Every metric that a score may be of."""
-BASELINES = ("identity", "lookup")
-"""The trivial methods that every table shows: source against target, and mean target value given the source value."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
-from voxlate.evaluation.scores import BASELINES, Score, find_metric, gain
+from voxlate.evaluation.scores import Score, find_metric, gain
+from voxlate.roles import BASELINES
 
 FEWEST_TO_TEST = 6
 RESAMPLES = 10_000

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from voxlate.cohort.labels.labelling import in_words
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
+from voxlate.regions import in_words
 
 
 @dataclass(frozen=True)

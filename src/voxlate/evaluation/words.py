@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from voxlate.evaluation.scores import BASELINES, SCORED
+from voxlate.evaluation.scores import SCORED
 from voxlate.metrics import DETECTION_METRICS, MASKED_METRICS, SEGMENTATION_METRICS, TASK_METRICS, Better
+from voxlate.roles import BASELINES
 
 _METRICS = {**SCORED, **TASK_METRICS}
 _COUNTS = frozenset({"detection_tp", "detection_fp", "detection_fn"})

@@ -11,21 +11,21 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from voxlate.bundle.bundle import MANIFEST, Bundle, build_translator, read_bundle
+from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
 from voxlate.cohort import Case
-from voxlate.config.recipe import Reading, describe
+from voxlate.config.plan import Reading
+from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import lacking
 from voxlate.errors import UsageError
 from voxlate.inference.predict import EnsemblePredictor, MultiViewPredictor, Predictor, predictor
 from voxlate.io import file_digest
+from voxlate.methods.build import build_translator
 from voxlate.methods.hardware import channels_last, pick_device
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
+from voxlate.roles import MODEL
 from voxlate.volume import Volume
-
-MODEL = "model"
-"""What tables call the prediction of the model itself, beside those of baselines and views."""
 
 
 @dataclass(frozen=True)

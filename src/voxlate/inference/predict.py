@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voxlate.config.recipe import VIEWS, Recipe, WindowOptions
+from voxlate.config.recipe import Recipe
+from voxlate.config.window import VIEWS, WindowOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError
 from voxlate.methods.exemplars import Exemplary

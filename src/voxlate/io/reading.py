@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.contrast import Contrast
 from voxlate.errors import GeometryError, ReadError
 from voxlate.io.formats import format_of
@@ -50,7 +50,7 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     )
     if not is_sheared(grid.affine):
         return volume
-    from voxlate.io.formats.squaring import resample_square
+    from voxlate.io.formats.geometry import resample_square
 
     note = f"A sheared grid (cosine {shear(grid.affine):.3g}) was resampled to a square one."
     return resample_square(volume).with_note(note)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.errors import WriteError
 from voxlate.io.atomic import fill, replacing_all, write_error
 from voxlate.io.formats import format_of
 from voxlate.io.formats.geometry import is_sheared, place, shear_error
-from voxlate.io.formats.layout import Placement
-from voxlate.io.formats.packing import Part, Picture
+from voxlate.io.formats.layout import Part, Picture, Placement
 from voxlate.io.formats.voxels import storable
 from voxlate.io.paths import header_path
 from voxlate.io.provenance import Provenance, digest_of, read_provenance, sidecar_path

@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.losses.pixelwise import Loss
 

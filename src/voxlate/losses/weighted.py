@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from voxlate.config.catalogue import build, pick
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.losses.catalogue import LABELLED, LOSSES, SEGMENTING
 from voxlate.losses.pixelwise import Loss

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from voxlate.methods.adversarial import adversarial
-from voxlate.methods.identity import identity
+from voxlate.methods.baselines import identity, lookup
 from voxlate.methods.image_analogy.method import image_analogy
 from voxlate.methods.interface import Batch, NetworkMethod, Trainable, Translator
-from voxlate.methods.lookup import lookup
 from voxlate.methods.regression import regression
 from voxlate.methods.segmentation import segmentation
 from voxlate.methods.style_transfer.method import style_transfer

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config.catalogue import build, pick
-from voxlate.config.recipe import Choice, Training
+from voxlate.config.choice import Choice
+from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
 from voxlate.losses.adversarial import (
@@ -39,8 +40,7 @@ from voxlate.losses.adversarial import (
     patches_seen,
 )
 from voxlate.methods.hardware import channels_last
-from voxlate.methods.interface import Batch, NetworkMethod, count_parameters
-from voxlate.methods.optimisation import make_optimiser
+from voxlate.methods.interface import Batch, NetworkMethod, count_parameters, make_optimiser
 from voxlate.networks import DISCRIMINATORS, NETWORKS
 
 

@@ -13,7 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from voxlate.config.recipe import Recipe, WindowOptions
+from voxlate.config.recipe import Recipe
+from voxlate.config.window import WindowOptions
 
 LABELS = "labels"
 

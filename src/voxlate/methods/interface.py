@@ -10,12 +10,14 @@ nothing more; a ``NetworkMethod`` is both::
         optimiser.zero_grad()
 
 The pairs come lazily: an adversarial method computes the generator's loss only after the discriminator has stepped.
+
+The optimisers that a recipe can name: Adam (Kingma & Ba 2015, arXiv:1412.6980) and AdamW (arXiv:1711.05101).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -25,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voxlate.config.recipe import Training
+from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
 from voxlate.methods.encoder import LabelEncoder
@@ -177,3 +179,17 @@ class NetworkMethod(Trainable):
         finally:
             self.network.train(was_training)
         return prediction.float()
+
+
+def make_optimiser(
+    parameters: Iterable[nn.Parameter], training: Training, *, betas: tuple[float, float] = (0.9, 0.999)
+) -> Optimizer:
+    """The recipe's optimiser over some parameters, in the fused form, which steps all of them in one pass.
+
+    Args:
+        parameters: What is optimised.
+        training: Kind, learning rate and weight decay.
+        betas: Decay of the first and second moment; adversarial methods lower the first.
+    """
+    kind = torch.optim.AdamW if training.optimiser == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=training.learning_rate, weight_decay=training.weight_decay, betas=betas, fused=True)

@@ -15,7 +15,8 @@ from typing import cast
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from voxlate.config.recipe import Recipe, Training
+from voxlate.config.recipe import Recipe
+from voxlate.config.training import Training
 from voxlate.losses import WeightedLoss
 from voxlate.methods.interface import Batch, NetworkMethod, Trainable
 from voxlate.methods.regression import Regression
@@ -23,8 +24,6 @@ from voxlate.networks.combination import combination
 
 COMBINATION = "combination."
 """What the names of the combination's weights begin with."""
-
-
 _OF_SLICES = {"features", "lesion_mask"}  # losses that need a 2-D network, or label maps
 
 

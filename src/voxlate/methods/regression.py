@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice, Training
+from voxlate.config.choice import Choice
+from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
-from voxlate.methods.interface import Batch, NetworkMethod
-from voxlate.methods.optimisation import make_optimiser
+from voxlate.methods.interface import Batch, NetworkMethod, make_optimiser
 from voxlate.networks import NETWORKS
 
 

@@ -31,7 +31,7 @@ from torch.optim import Optimizer
 
 from voxlate.cohort.labels.classes import ANY_LABEL, members
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.losses import SEGMENTING, WeightedLoss
 from voxlate.methods.encoder import class_maps

@@ -13,18 +13,14 @@ and list it here; the contract suite tests it.
 
 from functools import partial
 
-from voxlate.metrics.appearance import nmi, sharpness
-from voxlate.metrics.continuity import stitching
+from voxlate.metrics.appearance import nmi, sharpness, stitching
 from voxlate.metrics.detection import Detection, detect, detection_score
 from voxlate.metrics.hounsfield import bone_dice, psnr_in_range, tissue_regions
 from voxlate.metrics.metric import Better, Metric
-from voxlate.metrics.multi_scale import ms_ssim, ms_ssim_unclipped
-from voxlate.metrics.overlap import dice
-from voxlate.metrics.segmentation import accuracy, iou, precision, recall, volume_error
-from voxlate.metrics.slices import slice_error, slice_errors, whole_slices
-from voxlate.metrics.structural_similarity import ssim, ssim_map
+from voxlate.metrics.segmentation import accuracy, dice, iou, precision, recall, volume_error
+from voxlate.metrics.structural_similarity import ms_ssim, ms_ssim_unclipped, ssim, ssim_map
 from voxlate.metrics.surfaces import SurfaceMetric, hd95, surface_dice, surface_distances
-from voxlate.metrics.voxelwise import agreement, mae, mse, ncc, psnr, rmse
+from voxlate.metrics.voxelwise import agreement, mae, mse, ncc, psnr, rmse, slice_error, slice_errors, whole_slices
 
 METRICS: dict[str, Metric] = {
     "mae": Metric(mae, "lower", "image", "MAE"),

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from voxlate.metrics.metric import Image, Mask
-from voxlate.metrics.overlap import labelled_inside
+from voxlate.metrics.segmentation import labelled_inside
 from voxlate.volume import extent
 
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)

@@ -27,7 +27,7 @@ from scipy.spatial import KDTree
 
 from voxlate.errors import UsageError
 from voxlate.metrics.metric import Better, Image, Mask, Values
-from voxlate.metrics.overlap import labelled_inside
+from voxlate.metrics.segmentation import labelled_inside
 from voxlate.volume import extent
 
 Spacing = Sequence[float] | Values

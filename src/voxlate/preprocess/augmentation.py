@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.config.recipe import Augmentation
+from voxlate.config.training import Augmentation
 
 Sample = NDArray[np.float32]
 BIAS_ORDER = 3

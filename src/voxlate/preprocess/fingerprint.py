@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
 from voxlate.cohort.preflight.foreground import constant_background
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import CohortError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voxlate.cohort.case import Case
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
 from voxlate.io import read_volume

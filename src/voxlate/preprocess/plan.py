@@ -12,7 +12,8 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from voxlate.cohort.case import Case
-from voxlate.config.recipe import PlanOptions, Reading, describe
+from voxlate.config.plan import PlanOptions, Reading
+from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of, formulas
 from voxlate.errors import UsageError

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
-from voxlate.evaluation.scores import BASELINES
 from voxlate.evaluation.words import direction, in_order, method_title, metric_title, number, short_title
 from voxlate.reporting.drawing import canvas
+from voxlate.roles import BASELINES
 
 Errors = Mapping[str, Mapping[float, Sequence[float]]]
 """From a loss, or a baseline, to the shift of its training pairs in voxels, to each seed's MAE on aligned cases."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.shapes.deformed import deformed
 from voxlate.shapes.interface import ShapeFamily
 from voxlate.shapes.statistical import statistical

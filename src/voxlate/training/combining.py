@@ -21,7 +21,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voxlate.config.recipe import Augmentation, Recipe, WindowOptions
+from voxlate.config.recipe import Recipe
+from voxlate.config.training import Augmentation
+from voxlate.config.window import WindowOptions
 from voxlate.inference.predict import MultiViewPredictor, combiner, predictor
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_bytes
@@ -40,7 +42,8 @@ from voxlate.training.loop.loop import Job, Observer, fit
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.validation import Validation, validate, validation_metric
 from voxlate.training.run import RunFolder
-from voxlate.training.setup.begin import Setup, build_method
+from voxlate.training.setup.begin import build_method
+from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
 MOST_CASES = 16

@@ -22,11 +22,12 @@ from voxlate.methods.interface import count_parameters
 from voxlate.progress import ProgressReport
 from voxlate.training.combining import forecast_combination
 from voxlate.training.loop.checkpoints import KEEP
-from voxlate.training.loop.label_validation import MOST_TRAINING_CASES
 from voxlate.training.loop.loop import take_step
 from voxlate.training.loop.state import RunState
-from voxlate.training.setup.begin import Setup, build_trainable, prepare, set_up
+from voxlate.training.loop.validation import MOST_TRAINING_CASES
+from voxlate.training.setup.begin import build_trainable, prepare, set_up
 from voxlate.training.setup.settling import SEGMENTATION
+from voxlate.training.setup.setup import Setup
 from voxlate.training.studies.folds import fold_recipe
 from voxlate.training.train import make_job, validate_method
 

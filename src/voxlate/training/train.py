@@ -17,10 +17,10 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, UsageError
 from voxlate.inference.predict import Predictor, predictor
 from voxlate.io import file_digest
+from voxlate.methods.baselines import Lookup
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
-from voxlate.methods.lookup import Lookup
 from voxlate.methods.segmentation import Segmentation
 from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS
 from voxlate.preprocess.store import PreparedStore
@@ -30,15 +30,21 @@ from voxlate.training.combining import combine_views
 from voxlate.training.loop.batches import stream, training_samples
 from voxlate.training.loop.checkpoints import BEST, State, load_checkpoint, save_checkpoint
 from voxlate.training.loop.journal import append_log
-from voxlate.training.loop.label_validation import validate_segmentation
 from voxlate.training.loop.loop import Job, Observer, fit
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.task import Task, load_task
-from voxlate.training.loop.validation import LESION_PREFIX, Validation, validate, validation_metric
+from voxlate.training.loop.validation import (
+    LESION_PREFIX,
+    Validation,
+    validate,
+    validate_segmentation,
+    validation_metric,
+)
 from voxlate.training.run import RunFolder, open_run, take_over
-from voxlate.training.setup.begin import Setup, build_method, prepare, set_up
+from voxlate.training.setup.begin import build_method, prepare, set_up
 from voxlate.training.setup.exemplars import choose_exemplars
 from voxlate.training.setup.settling import SEGMENTATION
+from voxlate.training.setup.setup import Setup
 from voxlate.training.setup.shapes import check_shapes, fit_shapes
 
 logger = logging.getLogger(__name__)

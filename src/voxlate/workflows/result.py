@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voxlate.cohort.labels.labelling import in_words
 from voxlate.evaluation.words import number
 from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS
 from voxlate.metrics.hounsfield import TISSUES
+from voxlate.regions import in_words
 from voxlate.reporting.page.page import Illustration
 
 SHOWN = ("mae", "psnr", "ssim")

@@ -14,8 +14,9 @@ import pytest
 from tests.cohort.labels.test_classes import LABELS, case
 from voxlate.cohort import index_cohort
 from voxlate.cohort.labels.classes import group_labels
-from voxlate.cohort.labels.labelling import LESION, STRUCTURES, Labelling, in_words, labelling_of, union_in
+from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.io.label_names import read_label_names
+from voxlate.regions import LESION, STRUCTURES, in_words, union_in
 
 HEART = {"0": "background", "1": "left ventricle", "2": "myocardium", "4": "aorta"}
 

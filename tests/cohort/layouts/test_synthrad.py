@@ -7,7 +7,7 @@ import pytest
 
 from tests.cohort.scans import tissue, touch
 from voxlate.cohort import Cohort, index_cohort
-from voxlate.config.recipe import PlanOptions
+from voxlate.config.plan import PlanOptions
 from voxlate.errors import CohortError
 from voxlate.io import write_volume
 from voxlate.preprocess.fingerprint import take_fingerprint

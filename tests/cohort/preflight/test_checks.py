@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tests.cohort.scans import SHAPE, images, tissue, write, write_case
 from voxlate.cohort import Finding, index_cohort, preflight
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 
 Codes = set[tuple[str, str, str]]
 CASES = ("a", "b", "ü c")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.cohort.scans import images
-from voxlate.cohort.preflight.duplicates import Signature, find_duplicates, thumbnail
+from voxlate.cohort.preflight.copies import Signature, find_duplicates, thumbnail
 from voxlate.volume import Volume
 
 SCAN = images(0)["t1"]

@@ -7,8 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from voxlate.evaluation.ct.primary_dose import WATER_PER_MM, coarsen, primary_dose
-from voxlate.evaluation.ct.water_path import GANTRY_DEG, LEFT_RIGHT, centre_of, depths_mm, path_lengths_mm
+from voxlate.evaluation.ct.beams import (
+    GANTRY_DEG,
+    LEFT_RIGHT,
+    WATER_PER_MM,
+    centre_of,
+    coarsen,
+    depths_mm,
+    path_lengths_mm,
+    primary_dose,
+)
 
 TOWARDS = [(-math.sin(math.radians(angle)), math.cos(math.radians(angle))) for angle in GANTRY_DEG]
 

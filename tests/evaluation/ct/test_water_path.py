@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voxlate.evaluation.ct.water_path import (
+from voxlate.evaluation.ct.beams import (
     ANTERIOR_POSTERIOR,
     GANTRY_DEG,
     LEFT_RIGHT,

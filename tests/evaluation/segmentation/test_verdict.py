@@ -17,10 +17,10 @@ from voxlate.evaluation.candidates import FolderCandidate
 from voxlate.evaluation.segmentation.cases import LOOKUP, Segmented, classes_of, segment_case, segment_cases
 from voxlate.evaluation.segmentation.verdict import count_lesions, judge_segmentation, nothing_found
 from voxlate.evaluation.statistics import summarise
-from voxlate.inference.model import MODEL
 from voxlate.io import read_volume, write_volume
-from voxlate.methods.lookup import Lookup
+from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.plan import Plan, Scaling
+from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
 LPS = np.diag([-1.0, -1.0, 2.0, 1.0])

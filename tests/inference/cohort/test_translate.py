@@ -13,7 +13,7 @@ import torch
 
 import voxlate
 from voxlate.cohort import index_cohort
-from voxlate.config.recipe import WindowOptions
+from voxlate.config.window import WindowOptions
 from voxlate.errors import ReadError, TrainingError, UsageError, WriteError
 from voxlate.inference.model import load_model
 from voxlate.inference.predict import Predictor

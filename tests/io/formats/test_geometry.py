@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.io.crafted import nifti_header, volume_array, write_mha, write_nifti, write_nrrd
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import GeometryError
 from voxlate.io import read_grid, read_volume, write_volume

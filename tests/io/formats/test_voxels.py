@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.io.crafted import volume_array, write_mha, write_nifti, write_nrrd
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError, WriteError
 from voxlate.io import read_volume, write_volume

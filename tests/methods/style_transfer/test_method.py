@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from voxlate.config.catalogue import build
-from voxlate.config.recipe import Choice
+from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
 from voxlate.methods.style_transfer.features import StyleFeatures, StyleLayers, build_body

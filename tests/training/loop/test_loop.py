@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.training.toys import Toy, make_job, score
-from voxlate.config.recipe import Training
+from voxlate.config.training import Training
 from voxlate.errors import StoppedError, TrainingError
 from voxlate.training.loop import loop
 from voxlate.training.loop.checkpoints import BEST, load_checkpoint, load_latest

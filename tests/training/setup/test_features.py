@@ -25,8 +25,9 @@ from voxlate.networks.frozen.feature_network import FeatureNetwork
 from voxlate.networks.frozen.pretrained import CENTRED, IMAGENET
 from voxlate.training.loop.checkpoints import load_latest
 from voxlate.training.loop.state import RunState
-from voxlate.training.setup.begin import Setup, build_trainable, set_up
-from voxlate.training.setup.features import attach_features
+from voxlate.training.setup.begin import build_trainable, set_up
+from voxlate.training.setup.frozen import attach_features
+from voxlate.training.setup.setup import Setup
 from voxlate.verbs import resolve_recipe
 
 Make = Callable[..., Setup]

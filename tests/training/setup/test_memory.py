@@ -14,19 +14,14 @@ import torch
 
 import voxlate
 from voxlate.bundle.bundle import read_bundle
-from voxlate.config.recipe import Recipe, WindowOptions
+from voxlate.config.recipe import Recipe
+from voxlate.config.window import WindowOptions
 from voxlate.errors import StoppedError, TrainingError, UsageError
 from voxlate.training.run import RunFolder, read_recipe
 from voxlate.training.setup import memory
-from voxlate.training.setup.begin import Setup, prepare, set_up
-from voxlate.training.setup.memory import (
-    ProbeAnswer,
-    ProbeRequest,
-    StepMemory,
-    decide_window,
-    largest_volume,
-    may_become,
-)
+from voxlate.training.setup.begin import prepare, set_up
+from voxlate.training.setup.memory import ProbeAnswer, ProbeRequest, decide_window, largest_volume, may_become
+from voxlate.training.setup.setup import Setup, StepMemory
 from voxlate.training.studies.variants import Study, VariantRun, train_variants
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe

@@ -13,16 +13,18 @@ import torch
 
 import voxlate
 from tests.training.test_segmentation import RECIPE
-from voxlate.bundle.bundle import build_translator, read_bundle
+from voxlate.bundle.bundle import read_bundle
 from voxlate.bundle.ensemble import ENSEMBLE, read_members, read_model
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.splits import split_cohort
-from voxlate.config.recipe import Recipe, SplitOptions, parse_recipe
+from voxlate.config.plan import SplitOptions
+from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.evaluation.segmentation.segmenters import load_segmenter
 from voxlate.inference.model import load_model
 from voxlate.inference.predict import EnsemblePredictor, Predictor, predictor
 from voxlate.io import read_provenance, read_volume
+from voxlate.methods.build import build_translator
 from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import make_plan
 from voxlate.training.run import RunFolder

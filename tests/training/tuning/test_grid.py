@@ -19,7 +19,7 @@ from voxlate.errors import CohortError, UsageError
 from voxlate.reporting.search.tables import Setting, grid_tables, say_nothing_found
 from voxlate.training.loop.journal import read_log
 from voxlate.training.tuning import trial_run
-from voxlate.training.tuning.candidates import load_candidates
+from voxlate.training.tuning.identity import load_candidates
 from voxlate.training.tuning.space import own_values, resolve_search
 from voxlate.verbs import resolve_recipe, searched_with
 

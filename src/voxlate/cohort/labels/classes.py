@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
-from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of
-from voxlate.cohort.labels.labelling import label_values, names_told
+from voxlate.cohort.labels.labelling import LABEL_NAMES, convention_of, label_values, names_told
 from voxlate.errors import CohortError, UsageError
 
 logger = logging.getLogger(__name__)

@@ -5,6 +5,12 @@ The names of the labels decide: those of the convention that the layout tells (`
 infarct, ...) the region of all labels is ``lesion``. Where one is not (left ventricle, liver) the labels are
 structures, their region is ``labels``, and nothing calls them lesions. A data set that says nothing is taken to mark
 lesions. The conventions ``lesions`` and ``structures`` say it without names.
+
+Label conventions: what the values of a data set's label maps mean.
+
+A layout tells the convention of its cases by the attribute ``label_convention``; a table of attributes may do so, too.
+Sources: BraTS as in ``voxlate.cohort.layouts.brats``; MM-WHS, Zhuang and Shen, Med Image Anal 31:77 (2016), doi
+10.1016/j.media.2016.02.006.
 """
 
 from __future__ import annotations
@@ -14,23 +20,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
-from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume
 from voxlate.io.label_names import names_in_json, read_label_names
+from voxlate.regions import LESION, STRUCTURES, UNIONS
 
 logger = logging.getLogger(__name__)
 
-LESION = "lesion"
-"""The region of all labels where these are lesions."""
-STRUCTURES = "labels"
-"""The region of all labels where these are anatomical structures."""
-UNIONS = (LESION, STRUCTURES)
-"""Both, in the order in which a page looks for them."""
 _TOLD = {"lesions": LESION, "structures": STRUCTURES}
 _OF_LESIONS = re.compile(
     r"tumou?r|lesion|o?edema|necro|cancer|carcinoma|metasta|glio|mening|melanom|sarcom|lymphom|neoplas|malign|nodul"
@@ -113,12 +115,6 @@ def label_values(cases: Sequence[Case], contrast: str = "labels") -> list[int]:
     return sorted(found)
 
 
-def union_in(regions: Iterable[str]) -> str | None:
-    """The region of all labels among these, if one of them is."""
-    found = set(regions)
-    return next((name for name in UNIONS if name in found), None)
-
-
 def component_word(names: Iterable[str]) -> str:
     """What a connected component of such labels is called: a lesion, or a part of a structure.
 
@@ -127,16 +123,6 @@ def component_word(names: Iterable[str]) -> str:
         ('lesion', 'part')
     """
     return "lesion" if _union(names) == LESION else "part"
-
-
-def in_words(region: str) -> str:
-    """A region as a sentence calls it.
-
-    Example:
-        >>> in_words("labels"), in_words("lesion")
-        ('labelled structures', 'lesion')
-    """
-    return "labelled structures" if region == STRUCTURES else region
 
 
 def _union(names: Iterable[str]) -> str:
@@ -154,3 +140,48 @@ def _distinct(names: Mapping[int, str], *, taken: Sequence[str]) -> dict[int, st
     """The names, with the value beside those that two labels share or another region has."""
     every = [*names.values(), *taken]
     return {value: name if every.count(name) == 1 else f"{name} (label {value})" for value, name in names.items()}
+
+
+LABEL_NAMES: dict[str, dict[int, str]] = {
+    "brats2015": {1: "necrosis", 2: "oedema", 3: "tumour without enhancement", 4: "enhancing tumour"},
+    "brats2017": {1: "tumour core without enhancement", 2: "oedema", 4: "enhancing tumour"},
+    "brats2023": {1: "tumour core without enhancement", 2: "oedema", 3: "enhancing tumour"},
+    "mmwhs": {
+        205: "myocardium",
+        420: "left atrium",
+        500: "left ventricle",
+        550: "right atrium",
+        600: "right ventricle",
+        820: "aorta",
+        850: "pulmonary artery",
+    },
+}
+"""From the attribute ``label_convention`` to what the values of a label map mean."""
+
+
+def convention_of(cases: Sequence[Case]) -> str:
+    """The one convention that all cases tell, or an empty string."""
+    found = {case.attributes.get("label_convention", "") for case in cases}
+    return found.pop() if len(found) == 1 else ""
+
+
+def strays(labels: NDArray[Any], convention: str) -> dict[int, int]:
+    """Values other than 0 that a convention does not know, with their numbers of voxels; none if it is unknown itself.
+
+    Args:
+        labels: Label map of whole numbers, of any shape.
+        convention: A key of ``LABEL_NAMES``, or anything else.
+
+    Example:
+        >>> strays(np.array([0, 420, 421]), "mmwhs")
+        {421: 1}
+    """
+    known = LABEL_NAMES.get(convention)
+    if known is None:
+        return {}
+    values, counts = np.unique(labels, return_counts=True)
+    return {
+        int(value): int(count)
+        for value, count in zip(values, counts, strict=True)
+        if value != 0 and int(value) not in known
+    }

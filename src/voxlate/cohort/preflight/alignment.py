@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.foreground import foreground
-from voxlate.cohort.preflight.sampling import onto_grid
+from voxlate.cohort.preflight.foreground import foreground, onto_grid
 from voxlate.volume import Volume
 
 BINS = 32

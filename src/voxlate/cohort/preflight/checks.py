@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.layouts.attributes import fold
-from voxlate.cohort.preflight.derived import check_derived
-from voxlate.cohort.preflight.duplicates import Duplicate, Signature, find_duplicates, thumbnail
+from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
 from voxlate.cohort.preflight.finding import Finding, sort_findings
+from voxlate.cohort.preflight.imputed import check_synthetic
 from voxlate.cohort.preflight.intensities import check_intensities
-from voxlate.cohort.preflight.pairwise import check_pairs
-from voxlate.cohort.synthetic import check_synthetic
-from voxlate.config.recipe import Reading
+from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
+from voxlate.config.plan import Reading
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import Derivation, files_of, lacking
 from voxlate.errors import VoxlateError

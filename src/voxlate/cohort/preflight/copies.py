@@ -1,4 +1,6 @@
-"""Is one image a copy of another? ``y = slope x + intercept``, up to what rounding and clipping leave.
+"""Copies: is one image another one rescaled, or do two cases show one image?
+
+A copy obeys ``y = slope x + intercept``, up to what rounding and clipping leave.
 
 The fault that voids a study: its data generator returned the input as the target, and the scores were perfect. Over
 the foreground a straight line is fitted by least squares; if the residual's standard deviation is
@@ -6,15 +8,24 @@ below 3 % of ``y``'s the image is a copy, rounded to no less than some fifty gre
 (T2 and PD averages, T1 before and after contrast) leave 12 % and more. For images,
 not for label maps, the fit is repeated without the twentieth of the voxels that fits worst, so that clipping or a
 drawn-in caption does not hide a copy.
+
+One image in two cases: equal files, or thumbnails that correlate above 0.9999.
+
+A thumbnail is the image in RAS-like axis order, averaged over 16 x 16 x 16 blocks, centred and scaled to length 1; it
+does not change with the file format, the intensity scale or a flip of the stored axes. Label maps are not compared:
+empty or small ones are alike by right.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from voxlate.volume import Volume
 
 RESIDUAL = 0.03
 _TRIMMED = 0.05
@@ -73,3 +84,102 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Copy:
     slope = float(np.mean((x - x.mean()) * (y - y.mean())) / x.var())
     intercept = float(y.mean() - slope * x.mean())
     return Copy(slope, intercept, float(np.std(y - slope * x - intercept) / y.std()))
+
+
+BLOCKS = 16
+CORRELATION = 0.9999
+_ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What is kept of an image to find it again.
+
+    Attributes:
+        case: Id of the case.
+        contrast: Name of the contrast.
+        digest: SHA-256 of the file.
+        thumbnail: ``(4096,)`` float32 of length 1, or zeros for a constant image.
+    """
+
+    case: str
+    contrast: str
+    digest: str
+    thumbnail: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """Two cases with one image.
+
+    Attributes:
+        one: The case that comes first in the cohort.
+        other: The other case.
+        contrast: Name of the contrast.
+        correlation: Of the thumbnails; 1 for equal files.
+        exact: Whether the files are equal byte for byte.
+    """
+
+    one: str
+    other: str
+    contrast: str
+    correlation: float
+    exact: bool
+
+
+def thumbnail(volume: Volume) -> NDArray[np.float32]:
+    """The volume's block means, centred, of length 1; ``(4096,)``."""
+    small = _in_ras_order(volume)
+    for axis in range(3):
+        small = _block_means(small, axis)
+    flat = small.ravel() - small.mean()
+    length = float(np.linalg.norm(flat))
+    return np.asarray(flat / length if length > 1e-9 * (1 + abs(float(small.mean()))) else 0 * flat, dtype=np.float32)
+
+
+def find_duplicates(signatures: Sequence[Signature]) -> list[Duplicate]:
+    """All pairs of cases that share an image of one contrast, in the order of the signatures."""
+    by_contrast: dict[str, list[Signature]] = {}
+    for signature in signatures:
+        by_contrast.setdefault(signature.contrast, []).append(signature)
+    return [duplicate for group in by_contrast.values() for duplicate in _pairs(group)]
+
+
+def _pairs(group: Sequence[Signature]) -> list[Duplicate]:
+    digests = np.unique([signature.digest for signature in group], return_inverse=True)[1]
+    thumbnails = np.stack([signature.thumbnail for signature in group])
+    found: list[Duplicate] = []
+    for start in range(0, len(group), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        alike = thumbnails[rows] @ thumbnails.T
+        equal = digests[rows, None] == digests[None, :]
+        for row, column in np.argwhere((alike > CORRELATION) | equal):
+            one, other = group[start + row], group[column]
+            if start + row < column and one.case != other.case:
+                exact = bool(equal[row, column])
+                value = 1.0 if exact else float(min(alike[row, column], 1.0))
+                found.append(Duplicate(one.case, other.case, one.contrast, value, exact))
+    return found
+
+
+def _in_ras_order(volume: Volume) -> NDArray[Any]:
+    """The voxels with axes and directions as near to RAS as swapping and flipping brings them."""
+    matrix = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
+    order = np.argmax(np.abs(matrix), axis=0)
+    if len(set(order.tolist())) < 3:
+        order = np.arange(3)
+    array = np.transpose(volume.array, np.argsort(order))
+    signs = [matrix[world, axis] for world, axis in enumerate(np.argsort(order))]
+    return array[tuple(slice(None, None, -1 if sign < 0 else 1) for sign in signs)]
+
+
+def _block_means(array: NDArray[Any], axis: int) -> NDArray[np.float64]:
+    """Averages an axis to 16 blocks; an axis with fewer voxels repeats some."""
+    length = array.shape[axis]
+    starts = np.arange(BLOCKS) * length // BLOCKS
+    if length < BLOCKS:
+        return np.asarray(np.take(array, starts, axis=axis), dtype=np.float64)
+    sums = np.add.reduceat(array, starts, axis=axis, dtype=np.float64)
+    shape = [1, 1, 1]
+    shape[axis] = BLOCKS
+    return np.asarray(sums / np.diff(np.append(starts, length)).reshape(shape))

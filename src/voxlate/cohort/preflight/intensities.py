@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.labels.conventions import strays
+from voxlate.cohort.labels.labelling import strays
 from voxlate.cohort.preflight.finding import Finding, Severity
 from voxlate.cohort.preflight.foreground import constant_background
 from voxlate.contrast import Contrast

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
-from voxlate.evaluation.ct.water_path import Mask, Spacing
+from voxlate.evaluation.ct.beams import Mask, Spacing
 from voxlate.metrics import agreement
 
 Dose = NDArray[np.float64]

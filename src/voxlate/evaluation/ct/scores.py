@@ -15,22 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.labels.labelling import LESION
-from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
-from voxlate.evaluation.ct.gamma import gamma_pass_rate
-from voxlate.evaluation.ct.primary_dose import coarsen, primary_dose
-from voxlate.evaluation.ct.water_path import (
+from voxlate.evaluation.ct.beams import (
     ANTERIOR_POSTERIOR,
     LEFT_RIGHT,
     Spacing,
     centre_of,
+    coarsen,
     depths_mm,
     path_lengths_mm,
+    primary_dose,
 )
+from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
+from voxlate.evaluation.ct.gamma import gamma_pass_rate
 from voxlate.evaluation.fidelity.comparison import Comparison
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS
+from voxlate.regions import FOREGROUND, LESION
 
 Paths = tuple[NDArray[np.float64], NDArray[np.bool_]]
 MM, PERCENT = "mm", "%"

@@ -22,7 +22,7 @@ from voxlate.cohort import Case
 from voxlate.cohort.preflight.foreground import constant_background
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.io import read_volume
-from voxlate.methods.lookup import Lookup
+from voxlate.methods.baselines import Lookup
 from voxlate.metrics.hounsfield import LOWEST_HU
 from voxlate.preprocess.images import read_contrast, read_foreground
 from voxlate.preprocess.masking import MaskRule, image_rule

@@ -12,17 +12,14 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from voxlate.cohort.labels.labelling import LESION
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import APPEARANCE_METRICS, CONTINUITY_METRICS, METRICS, SLICE_METRICS, whole_slices
 from voxlate.metrics.metric import Image, Mask, Metric, check_images
 from voxlate.metrics.structural_similarity import RADIUS
+from voxlate.regions import FOREGROUND, LESION, WHOLE_SLICES
 from voxlate.volume import extent
-
-FOREGROUND = "foreground"
-WHOLE_SLICES = "whole slices"
 
 
 def score_case(

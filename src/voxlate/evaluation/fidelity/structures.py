@@ -23,8 +23,8 @@ import numpy as np
 from voxlate.cohort.labels.labelling import Labelling
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.statistics import bootstrap_interval
-from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_text
+from voxlate.roles import MODEL
 
 METHODS = ("lookup", MODEL)
 """Whose errors are given; the baseline first."""

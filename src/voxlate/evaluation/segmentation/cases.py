@@ -23,13 +23,13 @@ from voxlate.evaluation.cases import Failed, score_each
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import Classes, score_segmentation, values_of, volumes_ml, whole
 from voxlate.evaluation.segmentation.segmenters import on_grid
-from voxlate.inference.model import MODEL
 from voxlate.preprocess.images import read_contrast
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
+from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
 Array = NDArray[Any]

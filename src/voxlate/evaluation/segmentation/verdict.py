@@ -17,7 +17,7 @@ from voxlate.cohort.labels.labelling import component_word
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, whole
 from voxlate.evaluation.verdict import Verdict, find_row, judge
-from voxlate.inference.model import MODEL
+from voxlate.roles import MODEL
 
 FLATTERING = 0.9
 """An accuracy above it is no achievement where recall is zero."""

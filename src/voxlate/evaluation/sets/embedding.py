@@ -30,17 +30,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from voxlate.bundle.bundle import Bundle, build_translator, read_bundle
+from voxlate.bundle.bundle import Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble
 from voxlate.cohort import Case
 from voxlate.cohort.preflight.foreground import constant_background
-from voxlate.config.recipe import VIEWS
+from voxlate.config.window import VIEWS
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
 from voxlate.inference.model import is_model
 from voxlate.inference.predict import fills_background
 from voxlate.io import read_volume
+from voxlate.methods.build import build_translator
 from voxlate.methods.hardware import pick_device
 from voxlate.methods.interface import NetworkMethod
 from voxlate.methods.multi_view import MultiView

@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.labels.labelling import UNIONS
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.scores import find_metric
 from voxlate.evaluation.statistics import compare_cases, holm
 from voxlate.evaluation.study.runs import ScoredRun
-from voxlate.inference.model import MODEL
+from voxlate.regions import FOREGROUND, UNIONS
+from voxlate.roles import MODEL
 
 QUESTIONS = ("mae", "ssim", "psnr", "ssim_masked_image")
 WORDS = {

@@ -26,12 +26,12 @@ from voxlate.evaluation.cases import Failed, score_cases, score_masked_images, s
 from voxlate.evaluation.ct.scores import score_ct
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.files import read_scores, write_scores
-from voxlate.evaluation.scores import BASELINES, Score
+from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.cases import classes_of, is_segmentation, segment_cases
 from voxlate.evaluation.segmentation.scores import VOLUME
-from voxlate.inference.model import MODEL
 from voxlate.io import file_digest
 from voxlate.progress import ProgressReport
+from voxlate.roles import BASELINES, MODEL
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import load_cohort
 from voxlate.training.studies.variants import VariantRun

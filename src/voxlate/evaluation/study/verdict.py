@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from voxlate.cohort.labels.labelling import LESION, STRUCTURES, in_words
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.verdict import find_row
+from voxlate.regions import FOREGROUND, LESION, STRUCTURES, in_words
 from voxlate.training.studies.variants import WITH, WITHOUT
 
 METRIC = "mae"

@@ -32,15 +32,12 @@ from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
+from voxlate.roles import ARMS, REAL, SYNTHETIC, TRUTH, WITHOUT
 from voxlate.volume import Grid
 
 Array = NDArray[Any]
-REAL, SYNTHETIC, WITHOUT, TRUTH = "real", "synthetic", "without", "truth"
-ARMS = (REAL, SYNTHETIC, WITHOUT)
 NOT_GIVEN = frozenset({"accuracy", "f1"})
 """Accuracy, since the mask is the whole image and background would decide it; F1, since it is Dice."""
-
-
 SAME_FOREGROUND = 0.2
 """Relative difference of volume up to which two foregrounds count as the same."""
 

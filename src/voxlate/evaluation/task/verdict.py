@@ -19,8 +19,8 @@ import numpy as np
 from voxlate.evaluation.scores import Score, find_metric
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, bootstrap_interval, compare_cases, holm, summarise
-from voxlate.evaluation.task.arms import ARMS, REAL, SYNTHETIC, WITHOUT
 from voxlate.evaluation.verdict import find_row
+from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
 MARGIN = 0.05
 """Dice by which the synthetic image may lose and still count as nearly as good as the real one; a convention."""

@@ -1,4 +1,7 @@
-"""What became of one contrast of one case, and the sentences that sum a data set up."""
+"""What became of one contrast of one case, and the sentences that sum a data set up.
+
+When an image need not be made again: it is there, whole, and its sidecar tells what would be told of a new one.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from voxlate.contrast import get_contrast
-from voxlate.errors import VoxlateError
+from voxlate.errors import VoxlateError, WriteError
+from voxlate.io import Provenance, file_digest, read_provenance
 
 logger = logging.getLogger(__name__)
 Status = Literal["done", "skipped", "present", "cannot", "failed"]
@@ -108,3 +113,34 @@ def _count(number: int) -> str:
 
 def _were(number: int) -> str:
     return "was" if number == 1 else "were"
+
+
+def is_finished(path: Path, wanted: Provenance, *, overwrite: bool) -> bool:
+    """Whether the image is there, whole, and made of the same files, by the same model, from the same draw.
+
+    Args:
+        path: The image.
+        wanted: What the sidecar of a new one would say.
+        overwrite: Whether it is made anew in any case.
+
+    Raises:
+        WriteError: If a file is there that no model made, and ``overwrite`` is not given.
+        ReadError: If the sidecar is damaged.
+    """
+    if overwrite or not path.exists():
+        return False
+    old = read_provenance(path)
+    if old is None or old.model is None:
+        raise WriteError(
+            "a free name, or an earlier image of this command",
+            came="another file",
+            where=path,
+            remedy="Choose another --out, or add --overwrite.",
+        )
+    told, asked = ((one.sources, one.model, one.drawn, one.target) for one in (old, wanted))
+    return told == asked and is_whole(path, old)
+
+
+def is_whole(path: Path, told: Provenance) -> bool:
+    """Whether the image has the bytes that its sidecar tells of."""
+    return path.is_file() and told.output_sha256 == file_digest(path)

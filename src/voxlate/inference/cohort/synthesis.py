@@ -26,8 +26,7 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, UsageError, VoxlateError, WriteError
 from voxlate.inference.cohort.derivatives import MANIFEST, target_path, write_manifest
-from voxlate.inference.cohort.finished import is_finished, is_whole
-from voxlate.inference.cohort.outcome import Outcome, Status, attempt
+from voxlate.inference.cohort.outcome import Outcome, Status, attempt, is_finished, is_whole
 from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import Model
 from voxlate.io import (

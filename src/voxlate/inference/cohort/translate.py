@@ -18,9 +18,8 @@ from voxlate.inference.cohort.derivatives import (
     write_description,
     write_manifest,
 )
-from voxlate.inference.cohort.finished import is_finished
 from voxlate.inference.cohort.imputation import Decision, decide
-from voxlate.inference.cohort.outcome import Outcome, attempt
+from voxlate.inference.cohort.outcome import Outcome, attempt, is_finished
 from voxlate.inference.model import Model
 from voxlate.io import file_digest, write_volume
 from voxlate.io.atomic import check_writable, remove_stale

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from voxlate.errors import UsageError
 from voxlate.io.formats import metaimage, nifti, nrrd
-from voxlate.io.formats.layout import Layout
-from voxlate.io.formats.packing import Part, Picture
+from voxlate.io.formats.layout import Layout, Part, Picture
 from voxlate.io.paths import volume_suffix
 
 

@@ -4,6 +4,8 @@ Refused unless the reading options accept it, and recorded when they do: no stat
 that part by more than 1e-3 mm at a corner voxel, shear. Always refused: an affine that is not finite or not
 invertible, a spacing that no scanner has. Lengths become millimetres here; the unit "unknown" means mm, as it does
 in nearly every file that says so.
+
+Resampling a sheared volume to a grid with right angles, where the reading options ask for it.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.errors import GeometryError
 from voxlate.io.formats.layout import Placement
-from voxlate.volume import AFFINE_TOLERANCE_MM, Affine, Grid
+from voxlate.volume import AFFINE_TOLERANCE_MM, Affine, Grid, Volume
 
 UNITS_MM = {"mm": 1.0, "unknown": 1.0, "m": 1e3, "cm": 10.0, "um": 1e-3}
 SPACING_RANGE_MM = (1e-4, 1e4)
@@ -162,3 +165,25 @@ def _check_affine(affine: Affine, name: str, where: Path) -> None:
             where=where,
             remedy="Repair the header with the scanner's geometry; Voxlate never assumes 1 mm.",
         )
+
+
+def resample_square(volume: Volume) -> Volume:
+    """The volume on the square grid that covers it: linear (labels: nearest), its least value outside.
+
+    The least value is air in CT and background in MR and label maps.
+    """
+    grid = square_grid(volume.grid)
+    index = np.linalg.inv(volume.affine) @ grid.affine
+    label = volume.contrast is not None and volume.contrast.kind == "label"
+    source = volume.array if label or volume.array.dtype == np.float64 else volume.array.astype(np.float32)
+    array = ndimage.affine_transform(
+        source,
+        index[:3, :3],
+        index[:3, 3],
+        output_shape=grid.shape,
+        order=0 if label else 1,
+        mode="constant",
+        cval=float(source.min()),
+        prefilter=False,
+    )
+    return Volume(array, grid.affine, volume.contrast, volume.notes, volume.trailing_axes)

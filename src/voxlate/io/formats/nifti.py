@@ -15,8 +15,7 @@ import numpy as np
 
 from voxlate.errors import ReadError
 from voxlate.io.formats.geometry import corner_distance_mm
-from voxlate.io.formats.layout import Layout, Placement
-from voxlate.io.formats.packing import Part, Picture, gzipped, voxel_bytes
+from voxlate.io.formats.layout import Layout, Part, Picture, Placement, gzipped, voxel_bytes
 from voxlate.io.formats.quaternion import Quaternion, quaternion_of
 from voxlate.io.formats.stream import DAMAGED, Encoding, open_stream
 from voxlate.io.paths import volume_suffix, with_volume_suffix

@@ -14,8 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from voxlate.errors import ReadError
-from voxlate.io.formats.layout import Layout, Placement
-from voxlate.io.formats.packing import Part, Picture, gzipped, voxel_bytes
+from voxlate.io.formats.layout import Layout, Part, Picture, Placement, gzipped, voxel_bytes
 from voxlate.io.formats.stream import Encoding, open_file
 from voxlate.io.formats.textheader import LPS, integers, lines, numbers, refusal
 from voxlate.io.paths import sibling, volume_suffix, with_volume_suffix

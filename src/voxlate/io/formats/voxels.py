@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.errors import ReadError, WriteError
 from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.stream import DAMAGED, open_stream

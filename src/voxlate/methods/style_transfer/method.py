@@ -23,8 +23,8 @@ from pydantic import Field
 from torch import Tensor
 
 from voxlate.errors import UsageError
+from voxlate.methods.baselines import check_channel
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.identity import check_channel
 from voxlate.methods.interface import Batch
 from voxlate.methods.style_transfer.features import Body, StyleFeatures, StyleLayers, build_body, draw_weights
 from voxlate.methods.style_transfer.histogram import match_histogram

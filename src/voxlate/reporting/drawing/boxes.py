@@ -9,16 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from voxlate.cohort.labels.labelling import in_words
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.words import arrow, direction, in_order, metric_title, number
+from voxlate.regions import in_words
 from voxlate.reporting.drawing import canvas
 
 FEWEST_FOR_A_BOX = 5
 _PLACES = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}  # among the series of the canvas
-
-
 Scores = dict[str, dict[str, float]]  # method -> case -> value
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.cohort.labels.labelling import LESION, in_words
 from voxlate.errors import UsageError
+from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.views import (
     PLANES,

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.labels.labelling import LESION, in_words
 from voxlate.errors import UsageError
+from voxlate.regions import LESION, in_words
 from voxlate.volume import extent
 
 Plane = Literal["axial", "coronal", "sagittal"]

@@ -11,8 +11,8 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
-from voxlate.cohort.labels.labelling import UNIONS, Labelling, in_words, labelling_of
-from voxlate.config.recipe import VIEWS
+from voxlate.cohort.labels.labelling import Labelling, labelling_of
+from voxlate.config.window import VIEWS
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
@@ -21,7 +21,6 @@ from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.ct.gamma import find_gamma
 from voxlate.evaluation.ct.scores import score_ct, score_dose
 from voxlate.evaluation.fidelity.comparison import NORMALISED, Comparison
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.fidelity.structures import (
     StructureError,
     structure_errors,
@@ -34,12 +33,12 @@ from voxlate.evaluation.segmentation.cases import is_segmentation
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.verdict import judge
 from voxlate.evaluation.words import metric_title, number
-from voxlate.inference.model import MODEL
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.metrics import slice_errors
 from voxlate.preprocess.plan import Plan
 from voxlate.progress import ProgressReport
+from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation, source_windows
@@ -49,6 +48,7 @@ from voxlate.reporting.fidelity.views import compare_views, draw_views, say_view
 from voxlate.reporting.page.caveats import seen_caveats
 from voxlate.reporting.page.page import Illustration, Report, write_figures, write_report
 from voxlate.reporting.segmentation.page import evaluate_segmentation
+from voxlate.roles import MODEL
 from voxlate.workflows.result import SHOWN, Evaluated, emptied, figures_of_training, terminal_table
 
 ASPECTS = ("fidelity", "dose")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxlate.evaluation.words import changes, interval_words, number, short_title
-from voxlate.inference.model import MODEL
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Row, Table
+from voxlate.roles import MODEL
 
 MINUS = "\N{MINUS SIGN}"
 _LINES = (("mae", "lookup"), ("mae", MODEL), ("bias", "lookup"), ("bias", MODEL))

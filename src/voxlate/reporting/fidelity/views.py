@@ -14,18 +14,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.config.recipe import VIEWS
-from voxlate.evaluation.fidelity.regions import FOREGROUND
+from voxlate.config.window import VIEWS
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import metric_title, number
-from voxlate.inference.model import MODEL
+from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.panels import Panel
 from voxlate.reporting.drawing.views import PLANES, Plane, convention, cut, foreground_box, picture_size_mm
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import comparison_tables
+from voxlate.roles import MODEL
 
 COMPARED = ("mae", "psnr", "ssim", "stitching")
 SHOWN: tuple[Plane, ...] = ("axial", "coronal", "sagittal")

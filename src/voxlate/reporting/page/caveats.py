@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from voxlate.cohort.labels.labelling import in_words
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.metrics import CT_METRICS
+from voxlate.regions import in_words
 
 FEW_CASES = 20
 

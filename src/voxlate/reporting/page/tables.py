@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from voxlate.cohort.labels.labelling import in_words
 from voxlate.evaluation.words import (
     arrow,
     better,
@@ -24,6 +23,7 @@ from voxlate.evaluation.words import (
     short_title,
 )
 from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
+from voxlate.regions import in_words
 
 Summary = Mapping[str, Any]
 SummaryRow = Mapping[str, Any]

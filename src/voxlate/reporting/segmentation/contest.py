@@ -13,14 +13,13 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.files import write_scores, write_scores_by_seed, write_summary
-from voxlate.evaluation.scores import BASELINES, Score, extremes
+from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.segmentation.cases import classes_of, segment_case
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, whole
 from voxlate.evaluation.segmentation.verdict import judge_against_intensity, nothing_found
 from voxlate.evaluation.study.runs import by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import meaning, metric_title, number
-from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_text
 from voxlate.reporting.drawing.boxes import draw_box_plots
 from voxlate.reporting.drawing.canvas import to_png
@@ -31,6 +30,7 @@ from voxlate.reporting.segmentation.page import finding_numbers, summarise_segme
 from voxlate.reporting.segmentation.pictures import Finding, draw_findings
 from voxlate.reporting.segmentation.tables import LESIONS, SURFACES, VOXELS
 from voxlate.reporting.study.comparison import MOST_BOXES, Compared, Contest, lines_of, seconds_per_volume
+from voxlate.roles import BASELINES, MODEL
 from voxlate.training.studies.substitution import BOTH, REAL, SYNTHETIC
 
 Summary = Mapping[str, Any]

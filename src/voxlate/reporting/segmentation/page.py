@@ -22,7 +22,6 @@ from voxlate.evaluation.segmentation.scores import VOLUME, Classes, class_region
 from voxlate.evaluation.segmentation.verdict import SEGMENTATION_RULE, judge_segmentation, nothing_found
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.words import interval_words, meaning, metric_title, number, short_title
-from voxlate.inference.model import MODEL
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
@@ -35,6 +34,7 @@ from voxlate.reporting.run.gap import gap_of_run
 from voxlate.reporting.segmentation.pictures import Finding, draw_finding, draw_findings
 from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.segmentation.tables import class_sections
+from voxlate.roles import MODEL
 from voxlate.workflows.result import Evaluated, emptied, figures_of_training
 
 Summary = Mapping[str, Any]

@@ -15,9 +15,9 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.cases import TRUTH
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.words import number
-from voxlate.inference.model import MODEL
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import Scores, draw_boxes, legend
+from voxlate.roles import MODEL
 
 MOST_SIDE_BY_SIDE = 4
 MOST_VOLUMES = 4

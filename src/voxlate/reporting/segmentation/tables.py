@@ -14,9 +14,9 @@ from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.segmentation.verdict import count_lesions
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import arrow, direction, metric_title, number, short_title
-from voxlate.inference.model import MODEL
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Row, Table, region_title, score_cell
+from voxlate.roles import MODEL
 
 Summary = Mapping[str, Any]
 VOXELS = ("dice", "iou", "precision", "recall", "f1", "accuracy")

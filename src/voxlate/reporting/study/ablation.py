@@ -11,12 +11,10 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
-from voxlate.cohort.labels.labelling import LESION, UNIONS, in_words, union_in
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.cases import Failed, compare_case
 from voxlate.evaluation.fidelity.comparison import NORMALISED
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.files import write_scores, write_scores_by_seed, write_summary
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.statistics import summarise
@@ -25,13 +23,14 @@ from voxlate.evaluation.study.runs import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.study.verdict import AblationVerdict, is_removal, judge_ablation, words_of
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import metric_title, number
-from voxlate.inference.model import MODEL
+from voxlate.regions import FOREGROUND, LESION, UNIONS, in_words, union_in
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, source_windows
 from voxlate.reporting.page.page import Illustration, Report, write_figures, write_report
 from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.study.plots import MINUS, PairedTest, draw_differences, draw_similarity
 from voxlate.reporting.study.tables import FIELDS, difference_rows, difference_sections
+from voxlate.roles import MODEL
 from voxlate.training.studies.variants import WITH, WITHOUT, VariantRun
 
 SHOWN = ("mae", "ssim", "psnr")

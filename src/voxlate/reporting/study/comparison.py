@@ -11,26 +11,25 @@ from typing import Any
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
-from voxlate.cohort.labels.labelling import UNIONS, in_words
 from voxlate.contrast import get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.cases import Failed, compare_case
 from voxlate.evaluation.fidelity.comparison import NORMALISED
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.files import write_scores, write_scores_by_seed, write_summary
-from voxlate.evaluation.scores import BASELINES, extremes
+from voxlate.evaluation.scores import extremes
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.study.runs import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row, judge
 from voxlate.evaluation.words import in_order, metric_title, number, short_title
-from voxlate.inference.model import MODEL
 from voxlate.io.atomic import write_text
 from voxlate.metrics import APPEARANCE_METRICS
+from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_cases, source_windows
 from voxlate.reporting.page.page import Illustration, Report, write_figures, write_report
+from voxlate.roles import BASELINES, MODEL
 from voxlate.training.studies.variants import VariantRun
 
 Summary = Mapping[str, Any]

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.cohort.labels.labelling import LESION, in_words
+from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.panels import Panel
 from voxlate.reporting.drawing.views import (

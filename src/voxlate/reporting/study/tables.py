@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from voxlate.cohort.labels.labelling import UNIONS
-from voxlate.evaluation.fidelity.regions import FOREGROUND
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import changes, direction, in_order, method_title, metric_title, number, p_value
+from voxlate.regions import FOREGROUND, UNIONS
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Row, Table, region_title
 from voxlate.training.studies.variants import WITH, WITHOUT

@@ -20,7 +20,7 @@ from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import values_of, whole
 from voxlate.evaluation.segmentation.segmenters import FILLING, check_task, load_segmenter
-from voxlate.evaluation.task.arms import REAL, SYNTHETIC, WITHOUT, Attempt, Experiment, score_task
+from voxlate.evaluation.task.arms import Attempt, Experiment, score_task
 from voxlate.evaluation.task.verdict import WEAK, Subject, judge_task, summarise_task
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import interval_words, meaning, metric_title, number
@@ -34,6 +34,7 @@ from voxlate.reporting.page.tables import score_tables
 from voxlate.reporting.task.pictures import AttemptSlice, draw_attempts, take_slice
 from voxlate.reporting.task.plots import draw_slopes
 from voxlate.reporting.task.tables import arm_tables, arm_titles, pair_tables
+from voxlate.roles import REAL, SYNTHETIC, WITHOUT
 from voxlate.workflows.result import Evaluated
 
 WORST = 3

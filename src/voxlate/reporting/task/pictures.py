@@ -18,10 +18,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from voxlate.contrast import get_contrast
-from voxlate.evaluation.task.arms import REAL, SYNTHETIC, WITHOUT, Attempt
+from voxlate.evaluation.task.arms import Attempt
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.views import CONVENTION, SliceChoice, choose_slice, cut, foreground_box, picture_size_mm
+from voxlate.roles import REAL, SYNTHETIC, WITHOUT
 
 Array = NDArray[Any]
 EDGE, GAP, LINE, HEAD, KEY = 2.0, 1.6, 3.7, 9.5, 6.0  # mm

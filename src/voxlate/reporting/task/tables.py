@@ -8,11 +8,11 @@ from typing import Any
 from voxlate.cohort.labels.labelling import component_word
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
-from voxlate.evaluation.task.arms import ARMS, SYNTHETIC, TRUTH, WITHOUT
 from voxlate.evaluation.task.verdict import PAIRS
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import arrow, direction, interval_words, metric_title, number, p_value
 from voxlate.reporting.page.tables import Cell, Column, Row, Table, region_title
+from voxlate.roles import ARMS, SYNTHETIC, TRUTH, WITHOUT
 
 Summary = Mapping[str, Any]
 _SHOWN = ("dice", "hd95")

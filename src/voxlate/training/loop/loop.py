@@ -16,7 +16,7 @@ from typing import Protocol
 
 import torch
 
-from voxlate.config.recipe import Training
+from voxlate.config.training import Training
 from voxlate.errors import StoppedError, TrainingError
 from voxlate.interruption import stop_requests
 from voxlate.methods.hardware import Precision, computing_in

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from voxlate.config.recipe import Training
+from voxlate.config.training import Training
 from voxlate.errors import TrainingError
 from voxlate.methods.interface import Trainable
 from voxlate.training.loop.checkpoints import BEST, load_latest, save_checkpoint

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from voxlate.bundle.bundle import build_translator
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.split_file import read_split, write_shares, write_split
@@ -19,8 +18,9 @@ from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
+from voxlate.methods.build import build_translator
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.hardware import Precision, channels_last, pick_device, resolve_precision
+from voxlate.methods.hardware import channels_last
 from voxlate.methods.interface import NetworkMethod, Trainable
 from voxlate.methods.multi_view import MultiView
 from voxlate.plainyaml import parse_yaml
@@ -30,58 +30,14 @@ from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
 from voxlate.training.run import RunFolder
-from voxlate.training.setup.features import attach_features
-from voxlate.training.setup.memory import WindowDecision, settle_window
+from voxlate.training.setup.frozen import attach_features, attach_style, name_networks
+from voxlate.training.setup.memory import settle_window
 from voxlate.training.setup.settling import settle_recipe
-from voxlate.training.setup.style import attach_style, name_networks
+from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
 ENOUGH_INSIDE = 0.99
 """Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """A data set made ready for a recipe.
-
-    Attributes:
-        recipe: The recipe as resolved: neither its window nor anything else is left open.
-        cohort: The cases that have every contrast the recipe needs.
-        split: Case id to ``train``, ``validation`` or ``test``.
-        fingerprint: Statistics of the training cases.
-        plan: How a case becomes arrays and back.
-        decision: What an ``auto`` window became and why; ``None`` if the recipe says what it is.
-    """
-
-    recipe: Recipe
-    cohort: Cohort
-    split: Mapping[str, str]
-    fingerprint: Fingerprint
-    plan: Plan
-    decision: WindowDecision | None = None
-
-    @property
-    def device(self) -> torch.device:
-        """Where it will compute."""
-        return pick_device()
-
-    @property
-    def precision(self) -> Precision:
-        """In which precision training computes on this machine."""
-        return resolve_precision(self.recipe.training.precision)
-
-    def of_view(self, name: str) -> Setup:
-        """The same for one view of several."""
-        return replace(self, recipe=self.recipe.model_copy(update={"window": self.recipe.window.views[name]}))
-
-    def cases(self, part: str) -> list[Case]:
-        """The cases of one part of the split."""
-        return [case for case in self.cohort.cases if self.split[case.id] == part]
-
-    @property
-    def validation_cases(self) -> list[Case]:
-        """The cases that choose the weights: those set aside, or the training cases where none could be."""
-        return self.cases("validation") or self.cases("train")
 
 
 def load_cohort(data: Path, recipe: Recipe) -> Cohort:

@@ -26,20 +26,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from voxlate.config.recipe import Recipe, WindowOptions
+from voxlate.config.recipe import Recipe
+from voxlate.config.window import WindowOptions
 from voxlate.errors import TrainingError, UsageError
 from voxlate.io.atomic import write_text
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
 from voxlate.strict import StrictModel
 from voxlate.training.run import RunFolder
+from voxlate.training.setup.setup import _GIB, StepMemory, Triple, WindowDecision, _times
 
 if TYPE_CHECKING:
     from voxlate.progress import ProgressReport
-    from voxlate.training.setup.begin import Setup
+    from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
-Triple = tuple[int, int, int]
 CUBES = (32, 64)
 """Sides in voxels of the cubes that are measured: the smaller one holds the window of every loss, the larger one has
 tensors big enough for the allocator to give their memory back, as those of volumes are."""
@@ -49,7 +50,6 @@ SMALLEST_PATCH = 16
 """A patch is not halved to a longest side below this: there would be more border in it than context."""
 USABLE_SHARE = 0.8
 """Part of the free memory that a forecast may fill; the rest is for loading, validation and other programs."""
-_GIB = 2**30
 
 
 class ProbeRequest(StrictModel):
@@ -73,58 +73,6 @@ class ProbeAnswer(StrictModel):
     divisor: int = 1
     peaks: tuple[tuple[int, int], ...] = ()
     refusal: dict[str, str] | None = None
-
-
-class StepMemory(StrictModel):
-    """Memory of a training step as a line over its voxels, all samples together.
-
-    Attributes:
-        fixed_bytes: What weights, gradients, moments and average take.
-        voxel_bytes: What each voxel adds.
-
-    Example:
-        >>> StepMemory.through((1_000, 6_000), (3_000, 8_000)).of(10_000)
-        15000
-    """
-
-    fixed_bytes: float
-    voxel_bytes: float
-
-    @classmethod
-    def through(cls, small: tuple[int, int], large: tuple[int, int]) -> StepMemory:
-        """The line through two measurements of voxels and bytes; it never falls."""
-        slope = max(0.0, (large[1] - small[1]) / (large[0] - small[0]))
-        return cls(fixed_bytes=large[1] - slope * large[0], voxel_bytes=slope)
-
-    def of(self, voxels: int) -> int:
-        """Bytes of a step that sees so many voxels."""
-        return math.ceil(self.fixed_bytes + self.voxel_bytes * voxels)
-
-
-class WindowDecision(StrictModel):
-    """What an ``auto`` window became, and the numbers behind it.
-
-    Attributes:
-        window: The window of training and translation, never ``auto``.
-        volume: Size of the whole volume in voxels along i, j, k.
-        volume_bytes: Forecast of a step on whole volumes.
-        window_bytes: Forecast of a step with the window.
-        usable_bytes: What a step might take.
-    """
-
-    window: WindowOptions
-    volume: Triple
-    volume_bytes: int
-    window_bytes: int
-    usable_bytes: int
-
-    def words(self) -> str:
-        """The decision on one line, as the dry run and the log show it."""
-        whole, usable = _times(self.volume), f"{self.usable_bytes / _GIB:.1f} GiB"
-        if self.window.size is None:
-            return f"whole volume, {whole}: {self.window_bytes / _GIB:.1f} of {usable}"
-        patches = f"patches, {_times(self.window.size)}: {self.window_bytes / _GIB:.1f} of {usable}"
-        return f"{patches}; the whole volume, {whole}, would take {self.volume_bytes / _GIB:.1f}"
 
 
 def settle_window(setup: Setup, run: RunFolder | None, *, report: ProgressReport) -> Setup:
@@ -291,7 +239,3 @@ def _left_in_groups() -> list[int]:
             counts = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines())
             left.append(int(most) - used + int(counts.get("inactive_file", 0)))  # cached files give way
     return left
-
-
-def _times(size: Sequence[int]) -> str:
-    return " x ".join(map(str, size))

@@ -22,8 +22,9 @@ from voxlate.methods.interface import Batch, Trainable
 from voxlate.training.loop.loop import Job, take_step
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.validation import Validation
-from voxlate.training.setup.begin import Setup, build_trainable
+from voxlate.training.setup.begin import build_trainable
 from voxlate.training.setup.memory import ProbeAnswer, ProbeRequest
+from voxlate.training.setup.setup import Setup
 from voxlate.windows import Window
 
 STEPS = 2

@@ -31,7 +31,7 @@ from voxlate.methods.hardware import pick_device
 
 if TYPE_CHECKING:
     from voxlate.training.run import RunFolder
-    from voxlate.training.setup.begin import Setup
+    from voxlate.training.setup.setup import Setup
 
 SEGMENTATION = "segmentation"
 LEARNING = ("regression", "adversarial", SEGMENTATION)

@@ -11,11 +11,11 @@ from typing import Any, overload
 from numpy.typing import NDArray
 
 from voxlate.cohort import Case
-from voxlate.config.recipe import Reading
+from voxlate.config.plan import Reading
 from voxlate.errors import CohortError
 from voxlate.preprocess.images import read_contrast
 from voxlate.shapes import shape_family
-from voxlate.training.setup.begin import Setup
+from voxlate.training.setup.setup import Setup
 from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)

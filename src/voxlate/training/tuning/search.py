@@ -25,8 +25,7 @@ from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
-from voxlate.training.tuning.candidates import load_candidates
-from voxlate.training.tuning.identity import check_cohort, check_identity
+from voxlate.training.tuning.identity import check_cohort, check_identity, load_candidates
 from voxlate.training.tuning.results import Published, Searched, Tuning, summarise, write_results
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.study import Place, find_place, make_sampler, open_study

@@ -1,4 +1,7 @@
-"""The second baseline, intensity lookup: the mean target value given the source value.
+"""The two baselines that every table shows beside a model.
+
+*Identity* takes the source for the target. *Intensity lookup* gives each source value the mean target value that the
+training cases have there.
 
 ``prediction(x) = E[target | source = x]``, estimated over the foreground of the training cases in equal bins of the
 source value and linear between their means. It is the best that can be done voxel by voxel without looking at the
@@ -22,7 +25,54 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxlate.errors import CohortError, UsageError
-from voxlate.methods.identity import check_channel
+
+
+def identity(
+    *,
+    dims: int,
+    source_channels: int,
+    target_channels: int,
+    loss: dict[str, float | dict[str, Any]],
+    data_range: float,
+    channel: int = 0,
+) -> Identity:
+    """The source as its own translation; of the arguments only the numbers of channels matter.
+
+    Args:
+        dims: Number of spatial axes of a sample.
+        source_channels: Channels of the source.
+        target_channels: Channels of the target; each is given the same source channel.
+        loss: Not used.
+        data_range: Not used.
+        channel: Which channel of the source, counted from 0.
+
+    Raises:
+        UsageError: If the source has no such channel.
+    """
+    check_channel(channel, source_channels, where="method.identity.channel")
+    return Identity(channel=channel, target_channels=target_channels)
+
+
+def check_channel(channel: int, channels: int, *, where: str) -> None:
+    """Refuses a channel that the source does not have."""
+    if not 0 <= channel < channels:
+        raise UsageError(
+            f"a channel from 0 to {channels - 1}", came=str(channel), where=where, remedy="Name one of the source's."
+        )
+
+
+class Identity:
+    """Gives back one channel of the source."""
+
+    def __init__(self, *, channel: int = 0, target_channels: int = 1) -> None:
+        self.channel = channel
+        self.target_channels = target_channels
+
+    def predict(self, source: Tensor) -> Tensor:
+        """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``."""
+        chosen = source[:, self.channel : self.channel + 1].float()
+        return chosen.expand(-1, self.target_channels, *chosen.shape[2:]).clone()
+
 
 BINS = 1024
 _Table = NDArray[np.float64]

@@ -1,25 +1,36 @@
-"""The frozen network of the feature loss: found, checked and attached before the first step.
+"""Frozen networks, found, checked and attached before the first step: of the feature loss, and of style transfer.
 
-A bundle is best made for it by training on the same cohort, a segmenter or a translator that starts from the target:
-it then sees the target as it has learned to see its own source, down to what lies in the background. Weights of VGG-19
-and ResNet-50 have learned from pictures, and get the target as a grey picture whose black is the lowest and whose white
-the highest value of the cohort (the 0.5th and 99.5th percentile; -1024 and 3071 HU).
+A bundle for the feature loss is best made by training on the same cohort, a segmenter or a translator that starts from
+the target: it then sees the target as it has learned to see its own source, down to what lies in the background.
+Weights of VGG-19 and ResNet-50 have learned from pictures, and get the target as a grey picture whose black is the
+lowest and whose white the highest value of the cohort (the 0.5th and 99.5th percentile; -1024 and 3071 HU).
+
+The network of style transfer is handed to the method, which keeps it. A bundle's network is named in the recipe too, so
+that translation can build it without that bundle.
 """
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from voxlate.bundle.bundle import Bundle, build_translator, read_bundle
+from voxlate.bundle.bundle import Bundle, read_bundle
+from voxlate.config.catalogue import pick
+from voxlate.config.choice import Choice
+from voxlate.config.recipe import Recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.inference.predict import fills_background
 from voxlate.losses import WeightedLoss
 from voxlate.losses.features import FeatureLoss, FeatureOptions
+from voxlate.methods import METHODS
+from voxlate.methods.build import build_translator
+from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last
 from voxlate.methods.interface import NetworkMethod
+from voxlate.methods.style_transfer.method import StyleTransfer
 from voxlate.networks.frozen import pretrained
 from voxlate.networks.frozen.activations import Activations, default_layers
 from voxlate.networks.frozen.feature_network import FeatureNetwork, Pictures
@@ -27,9 +38,10 @@ from voxlate.preprocess.intensity import HOUNSFIELD_SCALE, OUTSIDE
 from voxlate.windows import Window
 
 if TYPE_CHECKING:
-    from voxlate.training.setup.begin import Setup
+    from voxlate.training.setup.setup import Setup
 
-_WHERE = "loss.features.network"
+
+_FEATURE_NETWORK = "loss.features.network"
 _LOWEST_HU = -1024.0
 
 
@@ -84,7 +96,7 @@ def _lowest(setup: Setup) -> float:
     return seen.minimum if kind == "none" else 0.0
 
 
-def features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _WHERE) -> FeatureNetwork:
+def features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _FEATURE_NETWORK) -> FeatureNetwork:
     """The network of a bundle, with its weights, which must have learned from what the recipe's target looks like.
 
     Args:
@@ -144,3 +156,64 @@ def _check_takes_target(bundle: Bundle, setup: Setup, *, where: str) -> None:
                 where=f"{where} {bundle.folder}",
                 remedy=f"Train a network for it with source {target} and the window and normalisation of this recipe.",
             )
+
+
+_STYLE_PATH = "method.features.path"
+
+
+def name_networks(recipe: Recipe) -> Recipe:
+    """The recipe; where it names a bundle for the features of style transfer, with the network that the bundle holds.
+
+    Raises:
+        BundleError: If the bundle is refused.
+        UsageError: If it holds no network.
+    """
+    features: Any = recipe.method.options.get("features")
+    if recipe.method.name != "style_transfer" or not isinstance(features, dict) or features.get("kind") != "bundle":
+        return recipe
+    method = read_bundle(Path(str(features.get("path")))).recipe.method
+    network = method.options.get("network", _default_network(method))
+    if network is None:
+        raise UsageError(
+            "a bundle with a network",
+            came=f"the method {method.name}",
+            where=_STYLE_PATH,
+            remedy="Train a network that starts from the target.",
+        )
+    return recipe.with_overrides({"method.features": {**features, "network": network}})
+
+
+def attach_style(method: Exemplary, setup: Setup) -> None:
+    """Gives a method of style transfer the weights that its recipe names; others need none.
+
+    Raises:
+        BundleError: If the file or bundle is refused.
+        UsageError: If a bundle's network cannot take the target, or has no such layer.
+    """
+    if not isinstance(method, StyleTransfer) or method.task.features.path is None:
+        return
+    features, layers = method.task.features, method.body.layers
+    path = str(features.path)
+    if features.kind == "vgg19":
+        state = pretrained.read_state(Path(path), sha256=features.sha256)
+        network = pretrained.load_vgg19(state, layers, where=path, width=features.width)
+        method.attach(network.state_dict())
+        return
+    options = FeatureOptions(path, "bundle", layers, features.sha256)
+    found = features_of_bundle(options, setup, where=_STYLE_PATH)
+    try:
+        method.attach(found.body.state_dict())
+    except RuntimeError as error:
+        raise BundleError(
+            "the network that the bundle's recipe names",
+            came=" ".join(str(error).split())[:200],
+            where=path,
+            remedy="Get the bundle again from where it was made.",
+        ) from error
+
+
+def _default_network(method: Choice) -> dict[str, Any] | None:
+    """The network of a method whose recipe names none; ``None`` if it has no networks."""
+    found = inspect.signature(pick(METHODS, method.name, what="method")).parameters.get("network")
+    default = None if found is None else found.default
+    return default.model_dump() if isinstance(default, Choice) else None

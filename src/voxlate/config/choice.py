@@ -1,0 +1,24 @@
+"""A choice by name from a catalogue, with options: `unet`, or `{name: unet, widths: [16, 32]}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Choice(BaseModel):
+    """An entry of a catalogue with its options: ``{name: unet, channels: [16, 32]}``, or just ``unet``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options without the name."""
+        return dict(self.model_extra or {})
