@@ -9,10 +9,7 @@ import logging
 import os
 import sys
 
-from voxlate.cli import compare as studies
-from voxlate.cli import data
-from voxlate.cli import train as learning
-from voxlate.cli import translate as application
+from voxlate.cli import compare, data, evaluate, train, translate
 from voxlate.cli.options import app, errors
 from voxlate.errors import StoppedError, VoxlateError
 
@@ -21,7 +18,7 @@ _ORDER += ["translate", "synthesize", "evaluate", "info"]
 # As a user comes to them, in --help and in the documentation.
 app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__name__", "")))
 
-__all__ = ["app", "application", "data", "learning", "main", "studies"]
+__all__ = ["app", "compare", "data", "evaluate", "main", "train", "translate"]
 
 
 def main() -> None:
@@ -30,7 +27,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
-    for name in ("voxlate.training.train", "voxlate.verbs.train"):
+    for name in ("voxlate.training.train", "voxlate.verbs.train", "voxlate.verbs.tune"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
         app(standalone_mode=True)

@@ -1,4 +1,4 @@
-"""Commands that apply a model: ``translate`` and ``evaluate``."""
+"""Commands that apply a model: ``translate`` and ``synthesize``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Data, Target, app, console, errors, overrides, print_result, watching
+from voxlate.cli.options import Target, app, console, errors, overrides, watching
 
 if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
@@ -61,59 +61,6 @@ def synthesize(
     with watching() as watch:
         outcomes = verbs.synthesize(model, cases=cases, seed=seed, out=out, overwrite=overwrite, report=watch.stage)
     _tell(outcomes, "synthesised", out)
-
-
-@app.command()
-def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL|PREDICTIONS", help="A run, a bundle, or translated images.")],
-    data: Data,
-    out: Annotated[Path, typer.Option("--out", help="Folder for scores, figures and the report.")],
-    split: Annotated[str, typer.Option(help="test (cases the model has not seen) or all.")] = "test",
-    aspect: Annotated[
-        list[str] | None,
-        typer.Option(help="fidelity; for CT also dose. May be repeated. Or, for sets: distribution or privacy."),
-    ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
-    ] = None,
-    task: Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")] = None,
-    task_without: Annotated[
-        Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
-    ] = None,
-    features: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL|WEIGHTS", help="For sets: the network whose features are compared."),
-    ] = None,
-    members: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL|FILE", help="For privacy: what tells the real images that the model has seen."),
-    ] = None,
-    contrast: Annotated[str | None, typer.Option(help="For sets: which images, if there are several.")] = None,
-    distance: Annotated[
-        float | None, typer.Option(help="For privacy: up to which relative distance an image is held back.")
-    ] = None,
-) -> None:
-    """Compare with the truth and the identity and lookup baselines, or by what a segmenter finds."""
-    from voxlate import verbs
-
-    with watching() as watch:
-        result = verbs.evaluate(
-            model,
-            data,
-            out=out,
-            split=split,
-            aspects=tuple(aspect or ("fidelity",)),
-            calibration=calibration,
-            task=task,
-            task_without=task_without,
-            features=features,
-            members=members,
-            contrast=contrast,
-            distance=distance,
-            report=watch.stage,
-        )
-    print_result("Scores", result)
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:

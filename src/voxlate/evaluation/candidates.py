@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import Model, load_model
-from voxlate.io import read_provenance, read_volume
+from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
 from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import Plan, Scaling, make_plan
@@ -63,6 +64,10 @@ class Candidate(Protocol):
 
     def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
         """The prediction as written under ``model``, before it that of each view, and the scaling of all."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the predictions follow from, the cases' own files apart."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,11 @@ class ModelCandidate:
         views = self.model.predict_views(prepared)
         volumes = {name: self.model.restore(array, prepared) for name, array in views.items()}
         return volumes, self.plan.normalisers[self.plan.target].inverse
+
+    @property
+    def digest(self) -> str:
+        """That of the bundle."""
+        return self.model.bundle.digest
 
 
 @dataclass(frozen=True)
@@ -181,6 +191,14 @@ class FolderCandidate:
         if provenance is not None and provenance.scaling is not None:
             return {MODEL: volume}, Scaling.model_validate(provenance.scaling)
         return {MODEL: volume}, self.plan.normalisers[self.plan.target].inverse
+
+    @property
+    def digest(self) -> str:
+        """That of the images and their sidecars, and of what the baseline was fitted to."""
+        files = [file for path in self.predictions.values() for file in (path, sidecar_path(path)) if file.is_file()]
+        told = [f"{case_id} {path}" for case_id, path in self.predictions.items()]
+        parts = [*told, *map(file_digest, files), self.plan.to_yaml()]
+        return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
 
 def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:

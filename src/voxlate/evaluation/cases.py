@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling
 from voxlate.errors import CohortError, VoxlateError
 from voxlate.evaluation.candidates import Candidate
+from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
@@ -22,16 +23,34 @@ from voxlate.regions import LESION
 
 logger = logging.getLogger(__name__)
 Failed = tuple[str, str]
-T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of the cases.
+
+    Attributes:
+        found: From a case to what was measured, in the order of the cases.
+        failed: Cases that could not be scored, each with its reason.
+    """
+
+    found: Mapping[str, CaseEvidence]
+    failed: Sequence[Failed] = ()
+
+    @property
+    def scores(self) -> list[Score]:
+        """The scores of all cases."""
+        return [score for one in self.found.values() for score in one.scores]
 
 
 def score_cases(
     candidate: Candidate,
     cases: Sequence[Case],
     *,
-    score: Callable[[Comparison], list[Score]],
+    score: Callable[[Comparison], CaseEvidence],
     report: ProgressReport,
-) -> tuple[list[Score], list[Failed]]:
+    evidence: Evidence | None = None,
+) -> Scored:
     """Predicts, compares and scores; a case that is refused does not stop the others.
 
     Args:
@@ -39,55 +58,64 @@ def score_cases(
         cases: With sources and true target.
         score: From a comparison to its scores.
         report: Called with the number of finished cases.
-
-    Returns:
-        The scores, and the cases that could not be scored, each with its reason.
+        evidence: Where each case is kept, and taken from if it is there.
 
     Raises:
         CohortError: If no case could be scored.
     """
-    return score_each(cases, find=partial(compare_case, candidate), score=score, report=report)
+
+    def measure(case: Case) -> CaseEvidence:
+        return score(compare_case(candidate, case))
+
+    return score_each(cases, measure=measure, report=report, evidence=evidence)
 
 
 def score_each(
     cases: Sequence[Case],
     *,
-    find: Callable[[Case], T],
-    score: Callable[[T], list[Score]],
+    measure: Callable[[Case], CaseEvidence],
     report: ProgressReport,
-) -> tuple[list[Score], list[Failed]]:
-    """Scores what is found in each case; a case in which it cannot be found does not stop the others.
+    evidence: Evidence | None = None,
+) -> Scored:
+    """Measures every case, or takes what is kept of it; a case that cannot be measured does not stop the others.
 
     Args:
         cases: What is looked at.
-        find: From a case to what is scored; may refuse it, or fail.
-        score: From that to its scores.
+        measure: From a case to its scores; may refuse it, or fail.
         report: Called with the number of finished cases.
-
-    Returns:
-        The scores, and the cases in which nothing was found, each with its reason.
+        evidence: Where each case is kept, and taken from if it is there.
 
     Raises:
-        CohortError: If that is every case.
+        CohortError: If no case can be measured.
+        WriteError: If a case cannot be kept.
     """
-    scores: list[Score] = []
+    found: dict[str, CaseEvidence] = {}
     failed: list[Failed] = []
     for number, case in enumerate(cases, start=1):
-        try:
-            found = find(case)
-        except VoxlateError as error:
-            failed.append((case.id, str(error)))
-        except Exception as error:  # whatever a file or a segmenter makes a library do
-            logger.warning("case %s failed unexpectedly", case.id, exc_info=True)
-            failed.append((case.id, f"{type(error).__name__}: {error}"))
-        else:
-            scores += score(found)
+        kept = None if evidence is None else evidence.load(case)
+        if kept is None:
+            kept = _measure(case, measure, failed)
+            if kept is not None and evidence is not None:
+                evidence.keep(case, kept)
+        if kept is not None:
+            found[case.id] = kept
         report("evaluate", number, len(cases))
-    if not scores:
+    if not any(one.scores for one in found.values()):
         raise CohortError(
             "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."
         )
-    return scores, failed
+    return Scored(found, failed)
+
+
+def _measure(case: Case, measure: Callable[[Case], CaseEvidence], failed: list[Failed]) -> CaseEvidence | None:
+    try:
+        return measure(case)
+    except VoxlateError as error:
+        failed.append((case.id, str(error)))
+    except Exception as error:  # whatever a file or a segmenter makes a library do
+        logger.warning("case %s failed unexpectedly", case.id, exc_info=True)
+        failed.append((case.id, f"{type(error).__name__}: {error}"))
+    return None
 
 
 def compare_case(candidate: Candidate, case: Case) -> Comparison:

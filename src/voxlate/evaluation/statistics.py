@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score, find_metric, gain
+from voxlate.evaluation.summary import Pair, Row, Summary
 from voxlate.roles import BASELINES
 
 FEWEST_TO_TEST = 6
 RESAMPLES = 10_000
 RULE = "A model that does not beat identity and lookup is not reported as working."
-_METHODS_IN_WORDS = {
-    "resamples": RESAMPLES,
-    "interval": "percentile bootstrap of the mean over cases",
-    "test": f"Wilcoxon signed-rank, two-sided, paired by case, from {FEWEST_TO_TEST} unequal pairs",
-    "correction": "Holm, over the comparisons of one metric in one region",
-    "rule": RULE,
-}
 Values = NDArray[np.float64]
 _Cases = dict[str, float]
 _Groups = dict[tuple[str, str], dict[str, _Cases]]
@@ -37,22 +32,14 @@ _Groups = dict[tuple[str, str], dict[str, _Cases]]
 
 def summarise(
     scores: Iterable[Score], *, seed: int = 0, baselines: Sequence[str] = BASELINES, confidence: float = 0.95
-) -> dict[str, Any]:
-    """The contents of ``summary.json``: a row per method, region and metric, with comparisons against the baselines.
+) -> Summary:
+    """A row per method, region and metric, with comparisons against the baselines.
 
     Args:
         scores: Scores of all cases and methods.
         seed: Seed of the bootstrap; the same scores and seed give the same summary.
         baselines: Methods to compare the others against, as far as they were scored.
         confidence: Confidence of the intervals, between 0 and 1.
-
-    Returns:
-        Plain values for JSON, ``None`` for what is not available: ``cases``, ``n_cases``, how it was computed in
-        words, ``rule``, ``baselines``, and ``rows``. A row has ``n`` (cases with a finite value), ``n_not_available``
-        (the others), ``mean``, ``sd``, ``median``, ``interval`` of the mean (``None`` for one case) and ``against``:
-        from a baseline to ``n`` pairs, over these ``mean`` and ``baseline_mean``, their ``difference`` (method minus
-        baseline) and its ``interval``, their ``ratio`` and ``ratio_interval`` (``None`` in dB or with values below
-        zero), ``wins``, ``ties``, ``p``, ``p_holm`` and ``beaten``.
 
     Raises:
         UsageError: If a score occurs twice, the units of a metric differ, or the confidence is not between 0 and 1.
@@ -62,33 +49,42 @@ def summarise(
     table = list(scores)
     units = _units(table)
     cases = sorted({score.case for score in table})
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for (region, metric), by_method in _group(table).items():
+        known = find_metric(metric)
         block = [
-            {
-                **_head(method, region=region, metric=metric, unit=units[region, metric]),
+            Row(
+                method=method,
+                region=region,
+                metric=metric,
+                title=known.title,
+                unit=units[region, metric],
+                better=known.better,
                 **_describe(by_method[method], n_cases=len(cases), seed=seed, confidence=confidence),
-                "against": {
+                against={
                     name: compare_cases(
                         by_method[method], by_method[name], metric=metric, seed=seed, confidence=confidence
                     )
                     for name in _opponents(method, by_method, baselines=baselines)
-                    if find_metric(metric).better != "one"  # nothing is gained by more of it, nor by less
+                    if known.better != "one"  # nothing is gained by more of it, nor by less
                 },
-            }
+            )
             for method in _baselines_first(by_method, baselines=baselines)
         ]
-        _correct(block)
-        rows += block
-    return {
-        "cases": cases,
-        "n_cases": len(cases),
-        "confidence": confidence,
-        "seed": seed,
-        **_METHODS_IN_WORDS,
-        "baselines": _opponents("", {score.method for score in table}, baselines=baselines),
-        "rows": rows,
-    }
+        rows += _correct(block)
+    return Summary(
+        cases=tuple(cases),
+        n_cases=len(cases),
+        confidence=confidence,
+        seed=seed,
+        resamples=RESAMPLES,
+        interval="percentile bootstrap of the mean over cases",
+        test=f"Wilcoxon signed-rank, two-sided, paired by case, from {FEWEST_TO_TEST} unequal pairs",
+        correction="Holm, over the comparisons of one metric in one region",
+        rule=RULE,
+        baselines=tuple(_opponents("", {score.method for score in table}, baselines=baselines)),
+        rows=tuple(rows),
+    )
 
 
 def bootstrap_interval(
@@ -175,36 +171,32 @@ def _opponents(method: str, scored: Iterable[str], *, baselines: Sequence[str]) 
     return [] if method in baselines else [name for name in baselines if name in set(scored)]
 
 
-def _head(method: str, *, region: str, metric: str, unit: str) -> dict[str, Any]:
-    known = find_metric(metric)
-    return {
-        "method": method,
-        "region": region,
-        "metric": metric,
-        "title": known.title,
-        "unit": unit,
-        "better": known.better,
-    }
+class _Description(TypedDict):
+    n: int
+    n_not_available: int
+    mean: float
+    sd: float | None
+    median: float
+    interval: tuple[float, float] | None
 
 
-def _describe(by_case: _Cases, *, n_cases: int, seed: int, confidence: float) -> dict[str, Any]:
+def _describe(by_case: _Cases, *, n_cases: int, seed: int, confidence: float) -> _Description:
     values = np.array([by_case[case] for case in sorted(by_case) if math.isfinite(by_case[case])])
     n = len(values)
-    interval = bootstrap_interval(values, seed=seed, confidence=confidence)
     return {
         "n": n,
         "n_not_available": n_cases - n,
-        "mean": float(values.mean()) if n else None,
+        "mean": float(values.mean()) if n else math.nan,
         "sd": float(values.std(ddof=1)) if n > 1 else None,
-        "median": float(np.median(values)) if n else None,
-        "interval": interval and list(interval),
+        "median": float(np.median(values)) if n else math.nan,
+        "interval": bootstrap_interval(values, seed=seed, confidence=confidence),
     }
 
 
 def compare_cases(
     method: Mapping[str, float], baseline: Mapping[str, float], *, metric: str, seed: int = 0, confidence: float = 0.95
-) -> dict[str, Any]:
-    """A method against a baseline, case by case, as ``summarise`` gives it under ``against``; ``p_holm`` is ``None``.
+) -> Pair:
+    """A method against a baseline, case by case; ``p_holm`` is ``None`` until ``holm`` has seen all that is tested.
 
     Args:
         method: From a case to its value; values that are not finite are left out.
@@ -223,20 +215,20 @@ def compare_cases(
     interval = bootstrap_interval(difference, seed=seed, confidence=confidence)
     ratio = len(pairs) > 0 and known.unit_rule != "dB" and min(ours.min(), theirs.min()) >= 0 and theirs.min() > 0
     ratio_interval = bootstrap_interval(ours, theirs, seed=seed, confidence=confidence, ratio=True) if ratio else None
-    return {
-        "n": len(pairs),
-        "mean": float(ours.mean()) if pairs else None,
-        "baseline_mean": float(theirs.mean()) if pairs else None,
-        "difference": float(difference.mean()) if pairs else None,
-        "interval": interval and list(interval),
-        "ratio": float(ours.mean() / theirs.mean()) if ratio else None,
-        "ratio_interval": ratio_interval and list(ratio_interval),
-        "wins": int((gains > 0).sum()),
-        "ties": int((gains == 0).sum()),
-        "p": _signed_rank(difference),
-        "p_holm": None,
-        "beaten": _beaten(gains, seed=seed, confidence=confidence),
-    }
+    return Pair(
+        n=len(pairs),
+        mean=float(ours.mean()) if pairs else math.nan,
+        baseline_mean=float(theirs.mean()) if pairs else math.nan,
+        difference=float(difference.mean()) if pairs else math.nan,
+        interval=interval,
+        ratio=float(ours.mean() / theirs.mean()) if ratio else None,
+        ratio_interval=ratio_interval,
+        wins=int((gains > 0).sum()),
+        ties=int((gains == 0).sum()),
+        p=_signed_rank(difference),
+        p_holm=None,
+        beaten=_beaten(gains, seed=seed, confidence=confidence),
+    )
 
 
 def _beaten(gains: Values, *, seed: int, confidence: float) -> bool:
@@ -254,7 +246,12 @@ def _signed_rank(difference: Values) -> float | None:
     return float(wilcoxon(unequal).pvalue) if len(unequal) >= FEWEST_TO_TEST else None
 
 
-def _correct(rows: Sequence[Mapping[str, Any]]) -> None:
-    tested = [pair for row in rows for pair in row["against"].values() if pair["p"] is not None]
-    for pair, corrected in zip(tested, holm([pair["p"] for pair in tested]), strict=True):
-        pair["p_holm"] = corrected
+def correct(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs with ``p_holm``, each p value corrected for the number of those that were tested."""
+    corrected = iter(holm([pair.p for pair in pairs if pair.p is not None]))
+    return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in pairs]
+
+
+def _correct(rows: Sequence[Row]) -> list[Row]:
+    pairs = iter(correct([pair for row in rows for pair in row.against.values()]))
+    return [replace(row, against={name: next(pairs) for name in row.against}) for row in rows]

@@ -6,12 +6,11 @@ zero. Fewer: it must be better in every case, and the sentence says that this is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
+from voxlate.evaluation.summary import Interval, Pair, Row, Summary
 from voxlate.regions import in_words
 
 
@@ -29,7 +28,7 @@ class Verdict:
 
 
 def judge(
-    summary: Mapping[str, Any],
+    summary: Summary,
     *,
     method: str = "model",
     metric: str = "mae",
@@ -51,23 +50,23 @@ def judge(
         >>> judge(summarise(scores)).sentence  # doctest: +SKIP
         'The model beats identity and lookup on 12 held-out cases: its MAE in the foreground is 41.0 % lower than ...'
     """
-    row = find_row(summary, method=method, metric=metric, region=region)
-    against = {} if row is None else {name: pair for name, pair in row["against"].items() if pair["n"] > 0}
+    row = summary.find(method=method, metric=metric, region=region)
+    against = {} if row is None else {name: pair for name, pair in row.against.items() if pair.n > 0}
     if row is None or not against:
-        what = "no score" if row is None or row["n"] == 0 else "no baseline to compare with"
+        what = "no score" if row is None or row.n == 0 else "no baseline to compare with"
         return Verdict(
             f"Nothing can be said about the {method}: there is {what} in {in_words(region)}. {rule}", beats=False
         )
-    lost = [name for name, pair in against.items() if not pair["beaten"]]
-    missing = [name for name in row["against"] if name not in against]
+    lost = [name for name, pair in against.items() if not pair.beaten]
+    missing = [name for name in row.against if name not in against]
     name = _strongest(row, lost or list(against))
     pair = against[name]
     subject = f"The {method} {'does not beat' if lost else 'beats'} {_and(lost or list(against), lost=bool(lost))}"
     others = ", the better of them" if not lost and len(against) > 1 else ""
-    evidence = _evidence(row, pair, confidence=summary["confidence"])
-    relation = f"its {row['title']} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
-    sentences = [f"{subject} on {_count(pair['n'], cases)}: {relation} ({evidence})."]
-    if pair["n"] < FEWEST_TO_TEST:
+    evidence = _evidence(row, pair, confidence=summary.confidence)
+    relation = f"its {row.title} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
+    sentences = [f"{subject} on {_count(pair.n, cases)}: {relation} ({evidence})."]
+    if pair.n < FEWEST_TO_TEST:
         sentences.append(f"Fewer than {FEWEST_TO_TEST} cases are too few for a test.")
     if missing:
         sentences.append(f"It could not be compared with {_and(missing)}.")
@@ -76,37 +75,29 @@ def judge(
     return Verdict(" ".join(sentences), beats=not lost and not missing)
 
 
-def find_row(summary: Mapping[str, Any], *, method: str, metric: str, region: str) -> Mapping[str, Any] | None:
-    """The row of a summary, or ``None`` if there is none."""
-    for row in summary["rows"]:
-        if (row["method"], row["metric"], row["region"]) == (method, metric, region):
-            found: Mapping[str, Any] = row
-            return found
-    return None
-
-
-def _strongest(row: Mapping[str, Any], names: list[str]) -> str:
+def _strongest(row: Row, names: list[str]) -> str:
     """The baseline over which the gain is least."""
-    return min(names, key=lambda name: gain(row["better"]) * row["against"][name]["difference"])
+    return min(names, key=lambda name: gain(row.better) * row.against[name].difference)
 
 
-def _scale(row: Mapping[str, Any], pair: Mapping[str, Any]) -> tuple[bool, str]:
+def _scale(row: Row, pair: Pair) -> tuple[bool, str]:
     """Whether changes are said in per cent, which suits errors but neither similarities nor dB, and their unit."""
-    percent = row["better"] == "lower" and pair["ratio"] is not None
-    return percent, " %" if percent else "" if row["unit"] == "1" else f" {row['unit']}"
+    percent = row.better == "lower" and pair.ratio is not None
+    return percent, " %" if percent else "" if row.unit == "1" else f" {row.unit}"
 
 
-def _margin(row: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
-    if pair["difference"] == 0:
+def _margin(row: Row, pair: Pair) -> str:
+    if pair.difference == 0:
         return "equal to"
     percent, unit = _scale(row, pair)
-    change = 100 * (pair["ratio"] - 1) if percent else pair["difference"]
+    change = 100 * (pair.ratio - 1) if percent and pair.ratio is not None else pair.difference
     return f"{_size(change, percent=percent)}{unit} {_side(change)} than"
 
 
-def _interval(row: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
+def _interval(row: Row, pair: Pair, interval: Interval) -> str:
+    """The interval of the difference, or of the ratio where changes are said in per cent."""
     percent, unit = _scale(row, pair)
-    low, high = [100 * (end - 1) for end in pair["ratio_interval"]] if percent else pair["interval"]
+    low, high = [100 * (end - 1) for end in pair.ratio_interval] if percent and pair.ratio_interval else interval
     if _side(low) != _side(high):
         sizes = [f"{_size(end, percent=percent)}{unit} {_side(end)}" for end in (low, high)]
         return " to ".join(sizes)
@@ -122,14 +113,14 @@ def _size(change: float, *, percent: bool) -> str:
     return f"{abs(change):.1f}" if percent else f"{abs(change):.3g}"
 
 
-def _evidence(row: Mapping[str, Any], pair: Mapping[str, Any], *, confidence: float) -> str:
-    unit = "" if row["unit"] == "1" else f" {row['unit']}"
-    parts = [f"{pair['mean']:.4g} against {pair['baseline_mean']:.4g}{unit}"]
-    if pair["n"] >= FEWEST_TO_TEST:
-        parts.append(f"{100 * confidence:g} % interval {_interval(row, pair)}")
-    parts.append(f"better in {pair['wins']} of {pair['n']}")
-    if pair["p_holm"] is not None:
-        parts.append(f"Wilcoxon p = {pair['p_holm']:.2g} after Holm")
+def _evidence(row: Row, pair: Pair, *, confidence: float) -> str:
+    unit = "" if row.unit == "1" else f" {row.unit}"
+    parts = [f"{pair.mean:.4g} against {pair.baseline_mean:.4g}{unit}"]
+    if pair.n >= FEWEST_TO_TEST and pair.interval:
+        parts.append(f"{100 * confidence:g} % interval {_interval(row, pair, pair.interval)}")
+    parts.append(f"better in {pair.wins} of {pair.n}")
+    if pair.p_holm is not None:
+        parts.append(f"Wilcoxon p = {pair.p_holm:.2g} after Holm")
     return "; ".join(parts)
 
 

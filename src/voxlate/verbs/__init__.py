@@ -13,8 +13,10 @@ from voxlate.progress import ProgressReport
 from voxlate.verbs.compare import ablate, compare, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
-from voxlate.verbs.train import forecast, resolve_recipe, searched_with, train, tune
-from voxlate.verbs.translate import evaluate, synthesize, translate
+from voxlate.verbs.evaluate import evaluate
+from voxlate.verbs.train import forecast, resolve_recipe, train
+from voxlate.verbs.translate import synthesize, translate
+from voxlate.verbs.tune import searched_with, tune
 
 __all__ = [
     "Checked",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.data import phantom
+from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.train import resolve_recipe, train
-from voxlate.verbs.translate import evaluate
 
 if TYPE_CHECKING:
     from voxlate.training.loop.loop import Observer

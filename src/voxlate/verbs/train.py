@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxlate.config.recipe import Recipe, load_recipe
-from voxlate.errors import UsageError
-from voxlate.plainyaml import parse_listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.workflows.runs import draw_run, watch_run
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from voxlate.training.forecast import Forecast
     from voxlate.training.loop.loop import Observer
     from voxlate.training.run import RunFolder
-    from voxlate.training.tuning.results import Tuning
 
 
 def resolve_recipe(
@@ -91,51 +88,6 @@ def train(
     return folder
 
 
-def tune(
-    data: str | Path,
-    *,
-    recipe: str | Path | Recipe,
-    out: str | Path,
-    trials: int | None = None,
-    minutes: float | None = None,
-    storage: str | None = None,
-    report: ProgressReport = silent,
-    observers: Sequence[Observer] = (),
-) -> Tuning:
-    """Searches the recipe's ranges, or the default ones; goes on where an earlier call ended.
-
-    Args:
-        data: The data set.
-        recipe: A recipe by name, file or value.
-        out: Folder of the study, its runs and its report.
-        trials: Trials wanted in all, complete or pruned; those of earlier calls count.
-        minutes: Time in all, that of earlier calls counts; the first of the two budgets that is reached ends it. A
-            grid without a budget is tried whole.
-        storage: URL of a database that several workers may share; SQLite in the folder by default.
-        report: Called with a stage and how much of it is done.
-        observers: Who watches the steps and validations of every trial.
-
-    Raises:
-        VoxlateError: If search, storage or data set is refused, or no trial can be completed.
-    """
-    from voxlate.reporting.search.page import publish
-    from voxlate.training.tuning import Budget, grid_size, tune_run
-
-    resolved = resolve_recipe(recipe)
-    if trials is None and minutes is None:
-        trials = grid_size(resolved)
-    return tune_run(
-        Path(data),
-        resolved,
-        Path(out),
-        budget=Budget(trials=trials, minutes=minutes),
-        storage=storage,
-        observers=tuple(observers),
-        publish=publish,
-        report=report,
-    )
-
-
 def _train_folds(
     data: Path,
     recipe: Recipe,
@@ -157,27 +109,3 @@ def _train_folds(
         draw_run(run, recipe, data=data, prepared=folder / "prepared")
     logger.info(write_cross_validation(folder, read_members(folder)))
     return folder
-
-
-def searched_with(*, sampler: str | None, grid: Sequence[str]) -> dict[str, Any]:
-    """The recipe fields that ``--sampler`` and ``--grid`` stand for.
-
-    Args:
-        sampler: ``grid``, ``random``, ``tpe`` or ``gp``.
-        grid: Of each field its values: ``loss=bce,focal``; they make a grid unless a sampler is given.
-
-    Raises:
-        UsageError: If there is no value, or a field is named twice.
-    """
-    changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
-    if grid:
-        pairs = [parse_listed(text) for text in grid]
-        changes["search.space"] = space = {field: {"values": values} for field, values in pairs}
-        if len(space) < len(pairs):
-            raise UsageError(
-                "every field once",
-                came=", ".join(field for field, _ in pairs),
-                where="--grid",
-                remedy="Write all values of a field together: loss=bce,dice.",
-            )
-    return changes

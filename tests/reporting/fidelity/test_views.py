@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tests.reporting.samples import MASK, panel, pixels
+from voxlate.evaluation.fidelity.views import compare_views, say_views, view_names
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.study.runs import ScoredRun, by_seed, mean_over_seeds
-from voxlate.reporting.fidelity.views import compare_views, draw_views, say_views, view_names, view_section
+from voxlate.reporting.fidelity.views import draw_views, view_section
 
 ERRORS = {"identity": 400.0, "lookup": 200.0, "axial": 60.0, "sagittal": 55.0, "coronal": 90.0, "model": 40.0}
 

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from voxlate.cohort.labels.labelling import Labelling
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.statistics import bootstrap_interval
+from voxlate.evaluation.summary import Interval
+from voxlate.evaluation.words import number
 from voxlate.io.atomic import write_text
 from voxlate.roles import MODEL
 
@@ -54,6 +56,52 @@ class StructureError:
 
 
 COLUMNS = tuple(field.name for field in fields(StructureError))
+
+
+@dataclass(frozen=True)
+class StructureMeans:
+    """The errors of one method in one structure, over the cases that have it; intervals are of the means.
+
+    Attributes:
+        mae: Mean absolute error.
+        mae_interval: 95 % percentile bootstrap interval of the mean over the cases; ``None`` for one case.
+        bias: Mean of prediction minus truth.
+        bias_interval: The same of the bias.
+    """
+
+    mae: float
+    mae_interval: Interval | None
+    bias: float
+    bias_interval: Interval | None
+
+
+@dataclass(frozen=True)
+class StructureRow:
+    """One structure over the cases that have it.
+
+    Attributes:
+        structure: Name of the label.
+        unit: Of the errors.
+        n: Cases that have it.
+        voxels: Its voxels in the mean.
+        methods: From a method to its errors.
+    """
+
+    structure: str
+    unit: str
+    n: int
+    voxels: float
+    methods: Mapping[str, StructureMeans]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The row of a JSON object."""
+        methods = {name: StructureMeans(*map(_interval, means.values())) for name, means in values["methods"].items()}
+        return cls(**{**values, "methods": methods})
 
 
 def structure_errors(comparison: Comparison, labelling: Labelling) -> list[StructureError]:
@@ -94,35 +142,47 @@ def write_structures(errors: Iterable[StructureError], path: Path) -> Path:
     return path
 
 
-def summarise_structures(errors: Sequence[StructureError], *, seed: int = 0) -> list[dict[str, Any]]:
+def summarise_structures(errors: Sequence[StructureError], *, seed: int = 0) -> list[StructureRow]:
     """A row per structure, in the order in which they come, each over the cases that have it.
 
     Args:
         errors: Of all cases.
         seed: Of the bootstrap of the intervals.
-
-    Returns:
-        Rows for JSON: ``structure``, ``unit``, ``n`` cases, ``voxels`` (the mean), and ``methods``: from a method to
-        ``mae``, ``mae_interval``, ``bias`` and ``bias_interval``. Intervals are 95 % percentile bootstrap intervals of
-        the mean over the cases, ``None`` for one case.
     """
     rows = []
     for structure in dict.fromkeys(error.structure for error in errors):
         mine = [error for error in errors if error.structure == structure]
-        methods: dict[str, Any] = {}
+        methods = {}
         for method in METHODS:
             of_method = [error for error in mine if error.method == method]
-            for name in ("mae", "bias") if of_method else ():
-                values = np.array([getattr(error, name) for error in of_method])
-                interval = bootstrap_interval(values, seed=seed)
-                told = {name: float(values.mean()), f"{name}_interval": interval and list(interval)}
-                methods[method] = methods.get(method, {}) | told
+            if of_method:
+                mae, bias = (np.array([getattr(error, name) for error in of_method]) for name in ("mae", "bias"))
+                methods[method] = StructureMeans(
+                    float(mae.mean()),
+                    bootstrap_interval(mae, seed=seed),
+                    float(bias.mean()),
+                    bootstrap_interval(bias, seed=seed),
+                )
         voxels = {error.case: error.voxels for error in mine}
-        rows.append({
-            "structure": structure,
-            "unit": mine[0].unit,
-            "n": len(voxels),
-            "voxels": float(np.mean(list(voxels.values()))),
-            "methods": methods,
-        })  # fmt: skip
+        mean = float(np.mean(list(voxels.values())))
+        rows.append(StructureRow(structure, mine[0].unit, len(voxels), mean, methods))
     return rows
+
+
+def _interval(value: Any) -> Any:  # noqa: ANN401
+    return tuple(value) if isinstance(value, list) else value
+
+
+def say_structures(rows: Sequence[StructureRow]) -> str:
+    """Where the model is most too bright or too dark, in a sentence."""
+    known = [row for row in rows if MODEL in row.methods]
+    if not known:
+        return ""
+    row = max(known, key=lambda one: abs(one.methods[MODEL].bias))
+    bias = row.methods[MODEL].bias
+    side = "bright" if bias > 0 else "dark"
+    return f"The model's largest bias: {row.structure}, {number(abs(bias))}{unit_suffix(row)} too {side}."
+
+
+def unit_suffix(row: StructureRow) -> str:
+    return "" if row.unit == "1" else f" {row.unit}"

@@ -19,7 +19,8 @@ from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import group_labels
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.candidates import Candidate, ModelCandidate
-from voxlate.evaluation.cases import Failed, score_each
+from voxlate.evaluation.cases import Scored, score_each
+from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import Classes, score_segmentation, values_of, volumes_ml, whole
 from voxlate.evaluation.segmentation.segmenters import on_grid
@@ -116,35 +117,29 @@ def segment_cases(
     cases: Sequence[Case],
     *,
     classes: Classes,
-    keep: Callable[[Segmented], None],
     report: ProgressReport,
-) -> tuple[list[Score], list[Failed]]:
+    show: Callable[[Segmented], Mapping[str, Array]] = lambda _: {},
+    evidence: Evidence | None = None,
+) -> Scored:
     """Segments and scores every case; one that is refused does not stop the others.
 
     Args:
         candidate: Who predicts.
         cases: With sources and true label map.
         classes: From the name of a class to its label values.
-        keep: Called with each case, to take what pictures need.
         report: Called with the number of finished cases.
-
-    Returns:
-        The scores, and the cases that could not be scored, each with its reason.
+        show: From a case to the arrays that its picture needs.
+        evidence: Where each case is kept, and taken from if it is there.
 
     Raises:
         CohortError: If no case could be scored.
     """
 
-    def find(case: Case) -> tuple[Segmented, list[Score]]:
+    def measure(case: Case) -> CaseEvidence:
         segmented = segment_case(candidate, case, classes=classes)
-        return segmented, score_segmented(segmented, classes)
+        return CaseEvidence(score_segmented(segmented, classes), show(segmented))
 
-    def score(found: tuple[Segmented, list[Score]]) -> list[Score]:
-        segmented, scores = found
-        keep(segmented)
-        return scores
-
-    return score_each(cases, find=find, score=score, report=report)
+    return score_each(cases, measure=measure, report=report, evidence=evidence)
 
 
 def _any_value(classes: Classes) -> int:

@@ -8,15 +8,15 @@ before anything else.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.cohort.labels.labelling import component_word
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, whole
-from voxlate.evaluation.verdict import Verdict, find_row, judge
+from voxlate.evaluation.summary import Row, Summary
+from voxlate.evaluation.verdict import Verdict, judge
 from voxlate.roles import MODEL
 
 FLATTERING = 0.9
@@ -44,9 +44,7 @@ def nothing_found(scores: Sequence[Score], classes: Classes, *, method: str = MO
     return {main: silent[main]} if main in silent else silent
 
 
-def judge_segmentation(
-    summary: Mapping[str, Any], scores: Sequence[Score], classes: Classes, *, cases: str = "held-out"
-) -> str:
+def judge_segmentation(summary: Summary, scores: Sequence[Score], classes: Classes, *, cases: str = "held-out") -> str:
     """The answer that a page opens with: what was not found at all, Dice of every class, HD95, lesions, the baseline.
 
     Args:
@@ -56,11 +54,11 @@ def judge_segmentation(
         cases: What the cases are: ``held-out``, ``training``, ...
     """
     main = whole(classes)
-    rows = {name: find_row(summary, method=MODEL, metric="dice", region=name) for name in class_regions(classes)}
-    known = {name: row for name, row in rows.items() if row is not None and row["n"]}
+    rows = {name: summary.find(method=MODEL, metric="dice", region=name) for name in class_regions(classes)}
+    known = {name: row for name, row in rows.items() if row is not None and row.n}
     if not known:
         return "Nothing can be said about the model: no case has a label, true or found."
-    n = int(summary["n_cases"])
+    n = summary.n_cases
     each = ", ".join(f"{_mean(row)} for {name}" for name, row in known.items())
     sentences = [*nothing_found(scores, classes).values()]
     sentences.append(f"On {'one' if n == 1 else n} {cases} case{'' if n == 1 else 's'} the mean Dice is {each}.")
@@ -69,9 +67,7 @@ def judge_segmentation(
     return " ".join([*sentences, judge_against_intensity(summary, region=main, cases=cases).sentence])
 
 
-def judge_against_intensity(
-    summary: Mapping[str, Any], *, region: str, method: str = MODEL, cases: str = "held-out"
-) -> Verdict:
+def judge_against_intensity(summary: Summary, *, region: str, method: str = MODEL, cases: str = "held-out") -> Verdict:
     """Whether the Dice of a method is higher than that of intensity alone.
 
     Args:
@@ -124,19 +120,19 @@ def _nothing(region: str, classes: Classes) -> str:
     return f"No {noun}" if noun else "Nothing labelled" if generic else f"No {region}"
 
 
-def _mean(row: Mapping[str, Any]) -> str:
-    if not row["interval"]:
-        return f"{row['mean']:.3f}"
-    low, high = row["interval"]
-    return f"{row['mean']:.3f} (95 % interval {low:.3f} to {high:.3f})"
+def _mean(row: Row) -> str:
+    if not row.interval:
+        return f"{row.mean:.3f}"
+    low, high = row.interval
+    return f"{row.mean:.3f} (95 % interval {low:.3f} to {high:.3f})"
 
 
-def _surfaces_and_lesions(summary: Mapping[str, Any], scores: Sequence[Score], region: str, *, word: str) -> str:
-    surface = find_row(summary, method=MODEL, metric="hd95", region=region)
+def _surfaces_and_lesions(summary: Summary, scores: Sequence[Score], region: str, *, word: str) -> str:
+    surface = summary.find(method=MODEL, metric="hd95", region=region)
     found, missed, invented = count_lesions(scores, region=region)
     parts = []
-    if surface is not None and surface["n"]:
-        parts.append(f"the mean HD95 is {surface['mean']:.3g} mm")
+    if surface is not None and surface.n:
+        parts.append(f"the mean HD95 is {surface.mean:.3g} mm")
     true = found + missed
     parts.append(
         f"of {true} true {word}{'' if true == 1 else 's'} {found} {'was' if found == 1 else 'were'} found and {missed} "

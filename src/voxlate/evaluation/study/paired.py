@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.evaluation.scores import find_metric
-from voxlate.evaluation.statistics import compare_cases, holm
+from voxlate.evaluation.statistics import compare_cases, correct
 from voxlate.evaluation.study.runs import ScoredRun
+from voxlate.evaluation.summary import Interval, Pair, without_nan
+from voxlate.metrics.metric import Better
 from voxlate.regions import FOREGROUND, UNIONS
 from voxlate.roles import MODEL
 
@@ -35,9 +38,56 @@ WORDS = {
 Table = dict[str, float]
 
 
+@dataclass(frozen=True)
+class SeedDifference:
+    """What one seed says: means of both variants over the cases and their paired difference."""
+
+    seed: int
+    n: int
+    mean: float
+    baseline_mean: float
+    difference: float
+    interval: Interval | None
+    wins: int
+    ties: int
+
+
+@dataclass(frozen=True)
+class VariantDifference:
+    """How one variant differs from another, in one metric and region.
+
+    Attributes:
+        region: Where.
+        metric: By what.
+        title: The metric as readers know it.
+        unit: Of the values.
+        better: Which direction is better.
+        pair: The means over the seeds, compared case by case; ``baseline`` is the other variant.
+        crossed_interval: Of the difference over seeds and cases; ``None`` for one seed or one case.
+        seeds: What each seed says.
+    """
+
+    region: str
+    metric: str
+    title: str
+    unit: str
+    better: Better
+    pair: Pair
+    crossed_interval: Interval | None
+    seeds: tuple[SeedDifference, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        values: dict[str, Any] = without_nan(asdict(self))
+        flat: dict[str, Any] = {}
+        for name, part in values.items():
+            flat |= part if name == "pair" else {name: part}
+        return flat
+
+
 def compare_variants(
     runs: Sequence[ScoredRun], one: str, other: str, *, metrics: Sequence[str] = QUESTIONS, confidence: float = 0.95
-) -> list[dict[str, Any]]:
+) -> list[VariantDifference]:
     """How one variant differs from another, a row per region and metric.
 
     Args:
@@ -48,11 +98,7 @@ def compare_variants(
         confidence: Confidence of the intervals, between 0 and 1.
 
     Returns:
-        Rows for JSON, as ``voxlate.evaluation.statistics.compare_cases`` gives them for the means over the seeds, with
-        ``p_holm`` over all rows, and ``region``, ``metric``, ``title``, ``unit``, ``better``, ``crossed_interval`` (the
-        interval over seeds and cases, ``None`` for one seed or case), and ``seeds``: of each seed ``seed``, ``n``,
-        ``mean``, ``baseline_mean``, ``difference``, ``interval``, ``wins`` and ``ties``. In all of them ``baseline`` is
-        ``other``.
+        The differences, with p values corrected over all of them; the foreground first, then what is labelled.
     """
     tables = {name: {run.seed: _tables(run) for run in runs if run.variant == name} for name in (one, other)}
     seeds = [seed for seed in tables[one] if seed in tables[other]]
@@ -61,21 +107,15 @@ def compare_variants(
     for (region, metric), unit in units.items():
         if metric in metrics and seeds:
             ours, theirs = ([tables[name][seed].get((region, metric), {}) for seed in seeds] for name in (one, other))
-            rows.append({
-                "region": region,
-                "metric": metric,
-                "title": find_metric(metric).title,
-                "unit": unit,
-                "better": find_metric(metric).better,
-                **_compare(ours, theirs, metric=metric, confidence=confidence),
-                "seeds": _each_seed(seeds, ours, theirs, metric=metric, confidence=confidence),
-            })  # fmt: skip
-    tested = [row for row in rows if row["p"] is not None]
-    for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
-        row["p_holm"] = corrected
+            pair, crossed = _compare(ours, theirs, metric=metric, confidence=confidence)
+            each = _each_seed(seeds, ours, theirs, metric=metric, confidence=confidence)
+            known = find_metric(metric)
+            rows.append(VariantDifference(region, metric, known.title, unit, known.better, pair, crossed, each))
+    corrected = correct([row.pair for row in rows])
+    rows = [replace(row, pair=pair) for row, pair in zip(rows, corrected, strict=True)]
     first = {FOREGROUND: 0, **dict.fromkeys(UNIONS, 1)}
-    regions = list(dict.fromkeys(row["region"] for row in sorted(rows, key=lambda row: first.get(row["region"], 2))))
-    return sorted(rows, key=lambda row: (regions.index(row["region"]), metrics.index(row["metric"])))
+    regions = list(dict.fromkeys(row.region for row in sorted(rows, key=lambda row: first.get(row.region, 2))))
+    return sorted(rows, key=lambda row: (regions.index(row.region), metrics.index(row.metric)))
 
 
 def differences(runs: Sequence[ScoredRun], one: str, other: str, *, region: str, metric: str) -> dict[int, Table]:
@@ -139,23 +179,25 @@ def _tables(run: ScoredRun) -> dict[tuple[str, str], Table]:
     return tables
 
 
-def _compare(ours: list[Table], theirs: list[Table], *, metric: str, confidence: float) -> dict[str, Any]:
+def _compare(ours: list[Table], theirs: list[Table], *, metric: str, confidence: float) -> tuple[Pair, Interval | None]:
     """Over the cases that have a value with every seed in both variants."""
     cases = sorted({case for table in ours for case in table})
     blocks = [np.array([[table.get(case, math.nan) for case in cases] for table in side]) for side in (ours, theirs)]
     kept = np.isfinite(np.stack(blocks)).all(axis=(0, 1))
     means = [dict(zip(cases, np.where(kept, block.mean(axis=0), math.nan).tolist(), strict=True)) for block in blocks]
     interval = crossed_interval((blocks[0] - blocks[1])[:, kept], confidence=confidence)
-    compared = compare_cases(means[0], means[1], metric=metric, confidence=confidence)
-    return {**compared, "crossed_interval": interval and list(interval)}
+    return compare_cases(means[0], means[1], metric=metric, confidence=confidence), interval
 
 
 def _each_seed(
     seeds: Sequence[int], ours: list[Table], theirs: list[Table], *, metric: str, confidence: float
-) -> list[dict[str, Any]]:
-    told = ("n", "mean", "baseline_mean", "difference", "interval", "wins", "ties")
+) -> tuple[SeedDifference, ...]:
     rows = []
     for seed, one, other in zip(seeds, ours, theirs, strict=True):
-        compared = compare_cases(one, other, metric=metric, confidence=confidence)
-        rows.append({"seed": seed, **{name: compared[name] for name in told}})
-    return rows
+        pair = compare_cases(one, other, metric=metric, confidence=confidence)
+        rows.append(
+            SeedDifference(
+                seed, pair.n, pair.mean, pair.baseline_mean, pair.difference, pair.interval, pair.wins, pair.ties
+            )
+        )
+    return tuple(rows)

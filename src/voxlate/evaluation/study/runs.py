@@ -24,6 +24,7 @@ from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.cases import Failed, score_cases, score_masked_images, score_volumes
 from voxlate.evaluation.ct.scores import score_ct
+from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.files import read_scores, write_scores
 from voxlate.evaluation.scores import Score
@@ -157,7 +158,8 @@ def _score_run(
     if is_segmentation(candidate.plan):
         scores, failed = _score_segmentation(candidate, cases, report=report)
     else:
-        scores, failed = score_cases(candidate, cases, score=partial(_score, labelling=labelling), report=report)
+        scored = score_cases(candidate, cases, score=partial(_score, labelling=labelling), report=report)
+        scores, failed = scored.scores, list(scored.failed)
     for old in run.folder.glob("held-out-*.csv"):
         old.unlink()
     if not failed:
@@ -170,13 +172,14 @@ def _score_segmentation(
 ) -> tuple[list[Score], list[Failed]]:
     """Scores of label maps, without volumes, which are better in no direction."""
     classes = classes_of(candidate, cases)
-    scores, failed = segment_cases(candidate, cases, classes=classes, keep=lambda _case: None, report=report)
-    return [score for score in scores if score.metric != VOLUME], failed
+    scored = segment_cases(candidate, cases, classes=classes, report=report)
+    return [score for score in scored.scores if score.metric != VOLUME], list(scored.failed)
 
 
-def _score(comparison: Comparison, *, labelling: Labelling) -> list[Score]:
+def _score(comparison: Comparison, *, labelling: Labelling) -> CaseEvidence:
     of_lesions = [] if labelling.of_structures else score_masked_images(comparison)
-    return [*score_volumes(comparison, labelling), *score_ct(comparison, union=labelling.union), *of_lesions]
+    of_ct = score_ct(comparison, union=labelling.union)
+    return CaseEvidence([*score_volumes(comparison, labelling), *of_ct, *of_lesions])
 
 
 def _read_kept(path: Path) -> list[Score]:

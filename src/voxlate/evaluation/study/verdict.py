@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
-from voxlate.evaluation.verdict import find_row
+from voxlate.evaluation.study.paired import VariantDifference
+from voxlate.evaluation.summary import Summary
 from voxlate.regions import FOREGROUND, LESION, STRUCTURES, in_words
 from voxlate.training.studies.variants import WITH, WITHOUT
 
 METRIC = "mae"
 Answer = Literal["lower", "higher", "none"]
-Comparison = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class AblationVerdict:
 
 
 def judge_ablation(
-    comparisons: Sequence[Comparison],
-    summary: Mapping[str, Any],
+    comparisons: Sequence[VariantDifference],
+    summary: Summary,
     *,
     changes: Mapping[str, Any],
     confidence: float = 0.95,
@@ -53,14 +53,14 @@ def judge_ablation(
         changes: What was changed in ``without``.
         confidence: Confidence of the intervals.
     """
-    rows = {row["region"]: row for row in comparisons if row["metric"] == METRIC and row["n"] > 0}
+    rows = {row.region: row for row in comparisons if row.metric == METRIC and row.pair.n > 0}
     region = _where(rows, changes)
     if region not in rows:
         return AblationVerdict("Nothing can be said: no held-out case could be scored with every seed.", region, "none")
     row = rows[region]
     answer = _answer(row)
     stands, changed = _sides(changes)
-    measured = f"the {row['title']} in the {in_words(region)}"
+    measured = f"the {row.title} in the {in_words(region)}"
     relation = {
         "lower": f"{measured} is lower than {changed}",
         "higher": f"{measured} is higher, which is worse, than {changed}",
@@ -83,7 +83,7 @@ def is_removal(changes: Mapping[str, Any]) -> bool:
     return all(field.startswith("loss.") and value == 0 for field, value in changes.items())
 
 
-def _where(rows: Mapping[str, Comparison], changes: Mapping[str, Any]) -> str:
+def _where(rows: Mapping[str, VariantDifference], changes: Mapping[str, Any]) -> str:
     """The region that the question is about."""
     masked = any(field.startswith("loss.lesion_mask") for field in changes)
     wanted = (LESION, STRUCTURES) if masked else (LESION,)
@@ -97,59 +97,63 @@ def _sides(changes: Mapping[str, Any]) -> tuple[str, str]:
     return "With the recipe as it stands", f"with {words_of(changes)}"
 
 
-def _answer(row: Comparison) -> Answer:
+def _answer(row: VariantDifference) -> Answer:
     """See the module's opening; ``row`` subtracts ``without``."""
-    signs = {_sign(one["difference"]) for one in row["seeds"]}
-    if len(signs) > 1 or 0 in signs or _sign(row["difference"]) not in signs:
+    signs = {_sign(one.difference) for one in row.seeds}
+    if len(signs) > 1 or 0 in signs or _sign(row.pair.difference) not in signs:
         return "none"
-    lower = row["difference"] < 0
-    if row["n"] < FEWEST_TO_TEST:
-        certain = row["wins"] == row["n"] if lower else row["wins"] == row["ties"] == 0
+    lower = row.pair.difference < 0
+    if row.pair.n < FEWEST_TO_TEST:
+        certain = row.pair.wins == row.pair.n if lower else row.pair.wins == row.pair.ties == 0
     else:
-        interval = row["crossed_interval"] if len(row["seeds"]) > 1 else row["interval"]
+        interval = row.crossed_interval if len(row.seeds) > 1 else row.pair.interval
         certain = interval is not None and interval[0] * interval[1] > 0
     if not certain:
         return "none"
     return "lower" if lower else "higher"
 
 
-def _sign(value: float | None) -> int:
-    return 0 if value is None else (value > 0) - (value < 0)
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
 
 
-def _evidence(row: Comparison, *, confidence: float) -> str:
-    unit = "" if row["unit"] == "1" else f" {row['unit']}"
-    parts = [f"{row['mean']:.4g} against {row['baseline_mean']:.4g}{unit} (difference {_signed(row['difference'])}"]
-    interval, over = row["crossed_interval"], "seeds and cases"
+def _evidence(row: VariantDifference, *, confidence: float) -> str:
+    unit = "" if row.unit == "1" else f" {row.unit}"
+    parts = [
+        f"{row.pair.mean:.4g} against {row.pair.baseline_mean:.4g}{unit} (difference {_signed(row.pair.difference)}"
+    ]
+    interval, over = row.crossed_interval, "seeds and cases"
     if interval is None:
-        interval, over = row["interval"], "cases"
+        interval, over = row.pair.interval, "cases"
     if interval is not None:
         ends = " to ".join(map(_signed, interval))
         parts.append(f"{100 * confidence:g} % interval over {over} {ends}")
-    seeds = len(row["seeds"])
-    lower = sum(_sign(one["difference"]) < 0 for one in row["seeds"])
-    parts.append(f"lower with {_count(lower, seeds, 'seed')} and in {_count(row['wins'], row['n'], 'held-out case')})")
+    seeds = len(row.seeds)
+    lower = sum(_sign(one.difference) < 0 for one in row.seeds)
+    parts.append(
+        f"lower with {_count(lower, seeds, 'seed')} and in {_count(row.pair.wins, row.pair.n, 'held-out case')})"
+    )
     return ", ".join(parts)
 
 
-def _reserve(row: Comparison) -> list[str]:
+def _reserve(row: VariantDifference) -> list[str]:
     """What the numbers cannot say."""
     said = []
-    if row["n"] < FEWEST_TO_TEST:
+    if row.pair.n < FEWEST_TO_TEST:
         said.append(f"Fewer than {FEWEST_TO_TEST} cases are too few for a test.")
-    if len(row["seeds"]) == 1:
+    if len(row.seeds) == 1:
         said.append("One seed does not tell the change from the luck of training.")
     return said
 
 
-def _against_baselines(summary: Mapping[str, Any], region: str) -> str:
+def _against_baselines(summary: Summary, region: str) -> str:
     """Whether the two are worth comparing: a model that beats no lookup is not reported as working."""
     beating = []
     for variant in (WITH, WITHOUT):
-        row = find_row(summary, method=variant, metric=METRIC, region=region)
-        if row is not None and row["against"] and all(pair["beaten"] for pair in row["against"].values()):
+        row = summary.find(method=variant, metric=METRIC, region=region)
+        if row is not None and row.against and all(pair.beaten for pair in row.against.values()):
             beating.append(variant)
-    baselines = " and ".join(summary["baselines"])
+    baselines = " and ".join(summary.baselines)
     if not baselines:
         return ""
     if len(beating) == 2:

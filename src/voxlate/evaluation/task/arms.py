@@ -22,7 +22,8 @@ from voxlate.cohort import Case, Cohort
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
 from voxlate.evaluation.candidates import Candidate, FolderCandidate, ModelCandidate
-from voxlate.evaluation.cases import Failed, score_each
+from voxlate.evaluation.cases import Scored, score_each
+from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmentation.segmenters import Segmenter, on_grid
@@ -200,28 +201,32 @@ def score_task(
     experiment: Experiment,
     cases: Sequence[Case],
     *,
-    keep: Callable[[Attempt], None],
     report: ProgressReport,
-) -> tuple[list[Score], list[Failed]]:
+    show: Callable[[Attempt], Mapping[str, Array]] = lambda _: {},
+    evidence: Evidence | None = None,
+) -> Scored:
     """Attempts and scores every case; one that fails is named with its reason and the others go on.
 
     Args:
         experiment: What is done.
         cases: With sources, target and true label map.
-        keep: Called with each attempt, to take what pictures need.
         report: Called with the number of finished cases.
+        show: From an attempt to the arrays that its picture needs.
+        evidence: Where each case is kept, and taken from if it is there.
+
+    Returns:
+        The scores of every case; whether its foreground moved stands among the other measurements.
 
     Raises:
         CohortError: If every case failed.
     """
 
-    def find(case: Case) -> list[Score]:
+    def measure(case: Case) -> CaseEvidence:
         attempt = attempt_case(experiment, case)
-        scores = score_attempt(attempt, experiment)
-        keep(attempt)
-        return scores
+        moved = {"foreground_moved": attempt.foreground_moved}
+        return CaseEvidence(score_attempt(attempt, experiment), show(attempt), moved)
 
-    return score_each(cases, find=find, score=lambda scores: scores, report=report)
+    return score_each(cases, measure=measure, report=report, evidence=evidence)
 
 
 def _moved(real_ml: float | None, synthetic_ml: float | None) -> bool:

@@ -10,16 +10,17 @@ The answer is read from the mean paired difference of Dice in the region that ho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from voxlate.evaluation.scores import Score, find_metric
 from voxlate.evaluation.segmentation.scores import VOLUME
-from voxlate.evaluation.statistics import FEWEST_TO_TEST, bootstrap_interval, compare_cases, holm, summarise
-from voxlate.evaluation.verdict import find_row
+from voxlate.evaluation.statistics import FEWEST_TO_TEST, bootstrap_interval, compare_cases, correct, summarise
+from voxlate.evaluation.summary import Interval, Pair, Summary, without_nan
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
 MARGIN = 0.05
@@ -28,33 +29,106 @@ WEAK = 0.5
 """A segmenter with a mean Dice below this on the real images is a poor judge of synthetic ones."""
 PAIRS = ((SYNTHETIC, REAL), (WITHOUT, REAL), (SYNTHETIC, WITHOUT))
 COMPARED = ("dice", "hd95", "detection_f1", "volume_error")
-Summary = Mapping[str, Any]
 
 
-def summarise_task(scores: Sequence[Score], *, region: str, seed: int = 0) -> dict[str, Any]:
-    """The contents of ``summary.json``: a row per arm, region and metric, volumes, and the comparisons of arms.
+@dataclass(frozen=True)
+class ArmDifference:
+    """One arm against another, in one metric and region.
+
+    Attributes:
+        region: Where.
+        metric: By what.
+        title: The metric as readers know it.
+        unit: Of the values.
+        method: The arm that is judged.
+        baseline: The arm that it is compared with.
+        pair: The comparison.
+    """
+
+    region: str
+    metric: str
+    title: str
+    unit: str
+    method: str
+    baseline: str
+    pair: Pair
+
+
+@dataclass(frozen=True)
+class VolumeRow:
+    """Mean volume of a region by an arm, or in truth, over the cases; in ml."""
+
+    region: str
+    method: str
+    unit: str
+    n: int
+    mean: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """The contents of ``summary.json`` of a task.
+
+    Attributes:
+        overall: A row per arm, region and metric, without comparisons.
+        region: The region that holds all labels, by which the answer is given.
+        margin: Dice by which the synthetic image may lose and still count as nearly as good.
+        volumes: What was found, and what is there.
+        comparisons: Arm against arm.
+        arms: From an arm to what was done in it.
+        seen: From who was trained to the cases that it was trained or chosen on.
+        foreground_moved: Cases in which the segmenter took another foreground where the target is synthetic.
+        answer: In words.
+    """
+
+    overall: Summary
+    region: str
+    margin: float
+    volumes: tuple[VolumeRow, ...]
+    comparisons: tuple[ArmDifference, ...]
+    arms: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    foreground_moved: tuple[str, ...] = ()
+    answer: str = ""
+
+    @property
+    def regions(self) -> list[str]:
+        """The region of all labels, then the classes."""
+        return list(dict.fromkeys((self.region, *(row.region for row in self.overall.rows))))
+
+    def find(self, method: str, baseline: str, *, region: str, metric: str = "dice") -> Pair | None:
+        """The comparison of two arms, or ``None`` if there is none."""
+        wanted = (method, baseline, region, metric)
+        found = (row for row in self.comparisons if (row.method, row.baseline, row.region, row.metric) == wanted)
+        return next((row.pair for row in found), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        values: dict[str, Any] = without_nan(asdict(self))
+        overall, pairs = values.pop("overall"), values["comparisons"]
+        values["comparisons"] = [
+            {**{name: part for name, part in row.items() if name != "pair"}, **row["pair"]} for row in pairs
+        ]
+        return {**overall, **values}
+
+
+def summarise_task(scores: Sequence[Score], *, region: str, seed: int = 0) -> TaskSummary:
+    """A row per arm, region and metric, volumes, and the comparisons of arms.
 
     Args:
         scores: Of ``score_task``.
         region: The region that holds all labels, by which the answer is given.
         seed: Seed of the bootstrap.
-
-    Returns:
-        As ``summarise`` without ``against``; and ``region``, ``margin``, ``volumes`` (rows with ``method``, ``region``,
-        ``mean``, ``interval`` in ml, ``truth`` among the methods) and ``comparisons`` (rows as ``compare_cases`` with
-        ``region``, ``metric``, ``title``, ``unit``, ``method`` and ``baseline``).
     """
     summary = summarise([score for score in scores if score.metric != VOLUME], seed=seed, baselines=())
-    summary["correction"] = "Holm, over all metrics, classes and pairs of arms"
-    summary["rule"] = f"As good as real: the interval of the difference in Dice lies above -{MARGIN:g}."
-    comparisons = _comparisons(scores, seed=seed)
-    return {
-        **summary,
-        "region": region,
-        "margin": MARGIN,
-        "volumes": _volumes(scores, seed=seed),
-        "comparisons": comparisons,
-    }
+    overall = replace(
+        summary,
+        correction="Holm, over all metrics, classes and pairs of arms",
+        rule=f"As good as real: the interval of the difference in Dice lies above -{MARGIN:g}.",
+    )
+    comparisons = tuple(_comparisons(scores, seed=seed))
+    return TaskSummary(overall, region, MARGIN, tuple(_volumes(scores, seed=seed)), comparisons)
 
 
 @dataclass(frozen=True)
@@ -79,46 +153,35 @@ class Subject:
         return f"with an empty image in place of {self.target}" if self.filled else f"without {self.target}"
 
 
-def judge_task(summary: Summary, subject: Subject) -> str:
+def judge_task(summary: TaskSummary, subject: Subject) -> str:
     """The answer in plain words: as good as the real image or not, and better than none or not.
 
     Example:
         >>> judge_task(summary, Subject("FLAIR", "held-out", "lesion"))  # doctest: +SKIP
         'With the synthetic FLAIR the segmenter works nearly as well as with the real one: mean Dice 0.78 against ...'
     """
-    pair = find_comparison(summary, SYNTHETIC, REAL, region=subject.region)
-    if pair is None or pair["n"] == 0:
+    pair = summary.find(SYNTHETIC, REAL, region=subject.region)
+    if pair is None or pair.n == 0:
         unknown = (
             f"Whether the synthetic {subject.target} is useful cannot be told: no case has a Dice in {subject.region}, "
             "since there are neither true nor found labels."
         )
         return " ".join([unknown, *_silent(summary, subject)])
-    other = find_comparison(summary, SYNTHETIC, WITHOUT, region=subject.region)
-    few = pair["n"] < FEWEST_TO_TEST
+    other = summary.find(SYNTHETIC, WITHOUT, region=subject.region)
+    few = pair.n < FEWEST_TO_TEST
     sentences = [_few(pair, other, subject) if few else _against_real(pair, subject)]
-    if other is not None and other["n"] and not few:
+    if other is not None and other.n and not few:
         sentences.append(_against_none(other, subject))
     return " ".join([*sentences, *_silent(summary, subject)])
 
 
-def find_comparison(
-    summary: Summary, method: str, baseline: str, *, region: str, metric: str = "dice"
-) -> Mapping[str, Any] | None:
-    """The comparison of two arms, or ``None`` if there is none."""
-    for row in summary["comparisons"]:
-        if (row["method"], row["baseline"], row["region"], row["metric"]) == (method, baseline, region, metric):
-            found: Mapping[str, Any] = row
-            return found
-    return None
-
-
-def gave_up(summary: Summary, arm: str, *, region: str) -> bool:
+def gave_up(summary: TaskSummary, arm: str, *, region: str) -> bool:
     """Whether an arm found no voxel of what is truly there in any case."""
-    recall = find_row(summary, method=arm, metric="recall", region=region)
-    return recall is not None and recall["n"] > 0 and recall["mean"] == 0
+    recall = summary.overall.find(method=arm, metric="recall", region=region)
+    return recall is not None and recall.n > 0 and recall.mean == 0
 
 
-def _comparisons(scores: Sequence[Score], *, seed: int) -> list[dict[str, Any]]:
+def _comparisons(scores: Sequence[Score], *, seed: int) -> list[ArmDifference]:
     regions = dict.fromkeys(score.region for score in scores)
     rows = []
     for region in regions:
@@ -129,50 +192,50 @@ def _comparisons(scores: Sequence[Score], *, seed: int) -> list[dict[str, Any]]:
                 if (score.region, score.metric) == (region, metric):
                     arms.setdefault(score.method, {})[score.case] = score.value
                     unit = score.unit
-            for method, baseline in PAIRS:
-                if method in arms and baseline in arms:
-                    head = {"region": region, "metric": metric, "title": find_metric(metric).title, "unit": unit}
-                    compared = compare_cases(arms[method], arms[baseline], metric=metric, seed=seed)
-                    rows.append({**head, "method": method, "baseline": baseline, **compared})
-    tested = [row for row in rows if row["p"] is not None]
-    for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
-        row["p_holm"] = corrected
-    return rows
+            title = find_metric(metric).title
+            rows += [
+                ArmDifference(
+                    region, metric, title, unit, method, baseline,
+                    compare_cases(arms[method], arms[baseline], metric=metric, seed=seed),
+                )
+                for method, baseline in PAIRS
+                if method in arms and baseline in arms
+            ]  # fmt: skip
+    corrected = correct([row.pair for row in rows])
+    return [replace(row, pair=pair) for row, pair in zip(rows, corrected, strict=True)]
 
 
-def _volumes(scores: Sequence[Score], *, seed: int) -> list[dict[str, Any]]:
+def _volumes(scores: Sequence[Score], *, seed: int) -> list[VolumeRow]:
     found: dict[tuple[str, str], list[float]] = {}
     for score in scores:
         if score.metric == VOLUME:
             found.setdefault((score.region, score.method), []).append(score.value)
-    rows = []
-    for (region, method), values in found.items():
-        interval = bootstrap_interval(np.array(values), seed=seed)
-        rows.append({
-            "region": region, "method": method, "unit": "ml", "n": len(values), "mean": float(np.mean(values)),
-            "interval": interval and list(interval),
-        })  # fmt: skip
-    return rows
+    return [
+        VolumeRow(
+            region, method, "ml", len(values), float(np.mean(values)), bootstrap_interval(np.array(values), seed=seed)
+        )
+        for (region, method), values in found.items()
+    ]
 
 
-def _few(pair: Mapping[str, Any], other: Mapping[str, Any] | None, subject: Subject) -> str:
+def _few(pair: Pair, other: Pair | None, subject: Subject) -> str:
     """Numbers of these cases alone, and no claim."""
-    without = f" and {_dice(other['baseline_mean'])} {subject.without}" if other and other["n"] else ""
+    without = f" and {_dice(other.baseline_mean)} {subject.without}" if other and other.n else ""
     text = (
-        f"On {_count(pair['n'], subject.cases)} the segmenter reaches a mean Dice of {_dice(pair['mean'])} with the "
-        f"synthetic {subject.target}, {_dice(pair['baseline_mean'])} with the real one{without}. Fewer than "
+        f"On {_count(pair.n, subject.cases)} the segmenter reaches a mean Dice of {_dice(pair.mean)} with the "
+        f"synthetic {subject.target}, {_dice(pair.baseline_mean)} with the real one{without}. Fewer than "
         f"{FEWEST_TO_TEST} cases are too few for a test: this describes these cases alone."
     )
-    if other and other["n"] and other["difference"] <= 0:
+    if other and other.n and other.difference <= 0:
         text += " In them the synthetic image adds nothing."
     return text
 
 
-def _against_real(pair: Mapping[str, Any], subject: Subject) -> str:
-    low, high = pair["interval"]
+def _against_real(pair: Pair, subject: Subject) -> str:
+    low, high = pair.interval or (math.nan, math.nan)
     tail = (
-        f"mean Dice {_dice(pair['mean'])} against {_dice(pair['baseline_mean'])} ({_difference(pair)}), on "
-        f"{_count(pair['n'], subject.cases)}."
+        f"mean Dice {_dice(pair.mean)} against {_dice(pair.baseline_mean)} ({_difference(pair)}), on "
+        f"{_count(pair.n, subject.cases)}."
     )
     synthetic = f"the synthetic {subject.target}"
     if low > 0:
@@ -185,9 +248,9 @@ def _against_real(pair: Mapping[str, Any], subject: Subject) -> str:
     return f"Whether the segmenter works as well with {synthetic} as with the real one cannot be told: {tail}"
 
 
-def _against_none(pair: Mapping[str, Any], subject: Subject) -> str:
-    low, high = pair["interval"]
-    tail = f"mean Dice {_dice(pair['baseline_mean'])} there ({_difference(pair)})"
+def _against_none(pair: Pair, subject: Subject) -> str:
+    low, high = pair.interval or (math.nan, math.nan)
+    tail = f"mean Dice {_dice(pair.baseline_mean)} there ({_difference(pair)})"
     if low > 0:
         return f"It works better than {subject.without}: {tail}."
     if high < 0:
@@ -195,7 +258,7 @@ def _against_none(pair: Mapping[str, Any], subject: Subject) -> str:
     return f"It is not shown to work better than {subject.without}: {tail}. So far the synthetic image adds nothing."
 
 
-def _silent(summary: Summary, subject: Subject) -> list[str]:
+def _silent(summary: TaskSummary, subject: Subject) -> list[str]:
     """A sentence for each arm in which nothing that is there was found."""
     images = {
         REAL: f"With the real {subject.target}",
@@ -207,9 +270,9 @@ def _silent(summary: Summary, subject: Subject) -> list[str]:
     ]
 
 
-def _difference(pair: Mapping[str, Any]) -> str:
-    low, high = pair["interval"]
-    return f"difference {_signed(pair['difference'])}, 95 % interval {_signed(low)} to {_signed(high)}"
+def _difference(pair: Pair) -> str:
+    low, high = pair.interval or (math.nan, math.nan)
+    return f"difference {_signed(pair.difference)}, 95 % interval {_signed(low)} to {_signed(high)}"
 
 
 def _dice(value: float) -> str:

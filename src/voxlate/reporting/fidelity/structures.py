@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from voxlate.evaluation.fidelity.structures import StructureRow, say_structures, unit_suffix
 from voxlate.evaluation.words import changes, interval_words, number, short_title
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Row, Table
+from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.roles import MODEL
 
 MINUS = "\N{MINUS SIGN}"
@@ -15,7 +15,7 @@ _LINES = (("mae", "lookup"), ("mae", MODEL), ("bias", "lookup"), ("bias", MODEL)
 _HEADS = {"mae": ("MAE", "lower is better"), "bias": ("bias", f"prediction {MINUS} truth, 0 is best")}
 
 
-def structure_section(rows: Sequence[Mapping[str, Any]], *, cases: int, anatomical: bool) -> Section:
+def structure_section(rows: Sequence[StructureRow], *, cases: int, anatomical: bool) -> Section:
     """The section ``Structure by structure``, or ``Label by label`` where these mark lesions.
 
     Args:
@@ -23,15 +23,15 @@ def structure_section(rows: Sequence[Mapping[str, Any]], *, cases: int, anatomic
         cases: How many cases were scored.
         anatomical: Whether the labels are anatomical structures.
     """
-    unit, what = _unit(rows[0]), "structure" if anatomical else "label"
+    unit, what = unit_suffix(rows[0]), "structure" if anatomical else "label"
     columns = [
         Column(f"{short_title(method)}: {_HEADS[name][0]}{f' ({unit.strip()})' if unit else ''}", _HEADS[name][1])
         for name, method in _LINES
     ]
     lines = [
-        Row(
-            str(row["structure"]),
-            f"in {row['n']} of {cases} cases, {row['voxels']:,.0f} voxels in the mean",
+        Line(
+            row.structure,
+            f"in {row.n} of {cases} cases, {row.voxels:,.0f} voxels in the mean",
             "model",
             tuple(_cell(row, name, method) for name, method in _LINES),
         )
@@ -39,7 +39,7 @@ def structure_section(rows: Sequence[Mapping[str, Any]], *, cases: int, anatomic
     ]
     return Section(
         title=f"{what.capitalize()} by {what}",
-        note=f"{_farthest(rows)} A bias above 0 is too bright, below 0 too dark; where it is as large as the MAE, "
+        note=f"{say_structures(rows)} A bias above 0 is too bright, below 0 too dark; where it is as large as the MAE, "
         f"the whole {what} is shifted. A case without a {what} does not count for it. "
         "Case by case: structures.csv.",
         caption=f"Mean over the cases that have the {what}, and its 95 % interval.",
@@ -47,27 +47,12 @@ def structure_section(rows: Sequence[Mapping[str, Any]], *, cases: int, anatomic
     )
 
 
-def _cell(row: Mapping[str, Any], name: str, method: str) -> Cell:
-    told = row["methods"].get(method)
+def _cell(row: StructureRow, name: str, method: str) -> Cell:
+    told = row.methods.get(method)
     if told is None:
         return Cell(number(None))
-    value, interval = told[name], told[f"{name}_interval"]
+    value, interval = (told.bias, told.bias_interval) if name == "bias" else (told.mae, told.mae_interval)
     if name == "bias":
         shown, *ends = changes(value, *(interval or ()))
         return Cell(shown, (" to ".join(ends),) if ends else ())
     return Cell(number(value, metric=name), (interval_words(interval, metric=name),) if interval else ())
-
-
-def _farthest(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Where the model is most too bright or too dark, in a sentence."""
-    known = [row for row in rows if MODEL in row["methods"]]
-    if not known:
-        return ""
-    row = max(known, key=lambda one: abs(one["methods"][MODEL]["bias"]))
-    bias = row["methods"][MODEL]["bias"]
-    side = "bright" if bias > 0 else "dark"
-    return f"The model's largest bias: {row['structure']}, {number(abs(bias))}{_unit(row)} too {side}."
-
-
-def _unit(row: Mapping[str, Any]) -> str:
-    return "" if row["unit"] == "1" else f" {row['unit']}"

@@ -5,7 +5,7 @@ A volume that is put together from slices shows its seams in the other two plane
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,69 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.config.window import VIEWS
-from voxlate.evaluation.scores import Score
-from voxlate.evaluation.statistics import summarise
-from voxlate.evaluation.verdict import find_row
-from voxlate.evaluation.words import metric_title, number
-from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.panels import Panel
 from voxlate.reporting.drawing.views import PLANES, Plane, convention, cut, foreground_box, picture_size_mm
-from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import comparison_tables
 from voxlate.roles import MODEL
 
-COMPARED = ("mae", "psnr", "ssim", "stitching")
 SHOWN: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 GAP, EDGE, HEAD, LINE, FOOT, BAR = 1.2, 1.5, 9.0, 4.6, 3.2, 2.0  # mm
-
-
-def view_names(scores: Sequence[Score]) -> list[str]:
-    """The views among the scored methods, in their order; empty for a model of one view."""
-    return [name for name in dict.fromkeys(score.method for score in scores) if name in VIEWS.values()]
-
-
-def compare_views(scores: Sequence[Score]) -> dict[str, Any]:
-    """The combination against every single view, in the foreground: a summary whose baselines are the views."""
-    names = view_names(scores)
-    compared = [
-        score
-        for score in scores
-        if score.method in {MODEL, *names} and score.region == FOREGROUND and score.metric in COMPARED
-    ]
-    return summarise(compared, baselines=names)
-
-
-def say_views(summary: Mapping[str, Any], *, metric: str = "mae") -> str:
-    """Whether the combination beats each view, with the numbers.
-
-    Args:
-        summary: As ``compare_views`` gives it.
-        metric: By which.
-    """
-    row = find_row(summary, method=MODEL, metric=metric, region=FOREGROUND)
-    if row is None or row["mean"] is None:
-        return "The views cannot be compared."
-    unit = "" if row["unit"] == "1" else f" {row['unit']}"
-    against = row["against"]
-    alone = ", ".join(f"{name} {number(pair['baseline_mean'])}{unit}" for name, pair in against.items())
-    lost = [name for name, pair in against.items() if not pair["beaten"]]
-    verdict = f"does not beat {' or '.join(lost)}" if lost else "beats every single view"
-    return (
-        f"The combination of views {verdict}: {metric_title(metric)} {number(row['mean'])}{unit} on {row['n']} "
-        f"case{'s' if row['n'] != 1 else ''}; alone {alone}."
-    )
-
-
-def view_section(summary: Mapping[str, Any]) -> Section:
-    """The combination against each view, as tables of the page."""
-    return Section(
-        title="Views",
-        note=say_views(summary),
-        caption="Mean difference between the combination and the single view, with its 95 % interval.",
-        tables=comparison_tables(summary, other="view"),
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
+from voxlate.evaluation.summary import Summary
 from voxlate.metrics import CT_METRICS
 from voxlate.regions import in_words
 
 FEW_CASES = 20
 
 
-def caveats(summary: Mapping[str, Any]) -> list[str]:
+def caveats(summary: Summary) -> list[str]:
     """What the numbers cannot say: few cases, no interval, scores that are not available."""
-    n = int(summary["n_cases"])
+    n = summary.n_cases
     found = []
     if n == 1:
         found.append("One case: nothing can be said about how results vary, and there is no interval and no test.")
@@ -34,16 +32,16 @@ def caveats(summary: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _lacking(summary: Mapping[str, Any]) -> dict[str, int]:
+def _lacking(summary: Summary) -> dict[str, int]:
     """From a region to the cases in which a method has no score at all, whatever the metric.
 
     One metric alone may be undefined where the others are not: correlation with a constant, as a lookup of label maps
     is inside a label, or the Dice of bone without bone.
     """
     fewest: dict[tuple[str, str], int] = {}
-    for row in summary["rows"]:
-        if row["metric"] not in CT_METRICS:
-            key, count = (row["region"], row["method"]), int(row["n_not_available"])
+    for row in summary.rows:
+        if row.metric not in CT_METRICS:
+            key, count = (row.region, row.method), row.n_not_available
             fewest[key] = min(fewest.get(key, count), count)
     found: dict[str, int] = {}
     for (region, _), count in fewest.items():

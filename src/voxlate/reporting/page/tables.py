@@ -6,11 +6,12 @@ number of cases behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
+from voxlate.evaluation.summary import Pair, Row, Summary
 from voxlate.evaluation.words import (
     arrow,
     better,
@@ -22,12 +23,13 @@ from voxlate.evaluation.words import (
     p_value,
     short_title,
 )
-from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
-from voxlate.regions import in_words
+from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
+from voxlate.metrics.hounsfield import TISSUES
+from voxlate.regions import FOREGROUND, UNIONS, in_words
 
-Summary = Mapping[str, Any]
-SummaryRow = Mapping[str, Any]
 MOST_COLUMNS = 6
+HEADLINES = ("mae", "psnr", "ssim")
+"""What a reader asks of a translation first."""
 _OF_CT = frozenset({*CT_METRICS, *PATH_METRICS, *DOSE_METRICS})
 
 
@@ -50,7 +52,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class Line:
     """A method, or a metric, and its cells, one per column."""
 
     title: str
@@ -66,7 +68,7 @@ class Table:
     title: str
     head: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Line, ...]
 
     def parts(self) -> list[Table]:
         """The table as tables of about as many columns each, at most ``MOST_COLUMNS``, as a page is wide."""
@@ -82,20 +84,49 @@ class Table:
         ]
 
 
+def answer_table(summary: Summary) -> Table:
+    """The one table that a page opens with: methods down, what is asked first of the foreground and the labels across."""
+    first = {
+        (row.region, row.metric): f"{metric_title(row.metric, unit=row.unit)}, {in_words(row.region)}"
+        for region in (FOREGROUND, *UNIONS)
+        for metric in HEADLINES
+        for row in summary.of(region=region, metric=metric)
+    }
+    methods = in_order(row.method for row in summary.rows if (row.region, row.metric) in first)
+    found = {(row.method, row.region, row.metric): row for row in summary.rows}
+    columns = [Column(title, f"{arrow(metric)} {direction(metric)}", metric) for (_, metric), title in first.items()]
+    best = {
+        place: _best(metric, {(row.method, metric): row for row in summary.of(region=region, metric=metric)})
+        for place, (region, metric) in enumerate(first)
+    }
+    lines = [
+        Line(
+            short_title(method),
+            "baseline" if method in summary.baselines else "",
+            _kind(methods, place, summary.baselines),
+            tuple(
+                score_cell(found.get((method, *key)), best=best[column] == method) for column, key in enumerate(first)
+            ),
+        )
+        for place, method in enumerate(methods)
+    ]
+    return Table("The answer in numbers", "Method", tuple(columns), tuple(lines))
+
+
 def score_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, the metrics of volumes across."""
     others = {*SLICE_METRICS, *_OF_CT}
-    return _tables([row for row in summary["rows"] if row["metric"] not in others], summary)
+    return _tables([row for row in summary.rows if row.metric not in others], summary)
 
 
 def ct_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, what only CT is scored by across."""
-    return _tables([row for row in summary["rows"] if row["metric"] in _OF_CT], summary)
+    return _tables([row for row in summary.rows if row.metric in _OF_CT], summary)
 
 
 def slice_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, the slice-wise errors of Avula et al. across."""
-    return _tables([row for row in summary["rows"] if row["metric"] in SLICE_METRICS], summary)
+    return _tables([row for row in summary.rows if row.metric in SLICE_METRICS], summary)
 
 
 def comparison_tables(summary: Summary, *, other: str = "baseline") -> list[Table]:
@@ -105,14 +136,12 @@ def comparison_tables(summary: Summary, *, other: str = "baseline") -> list[Tabl
         summary: As ``voxlate.evaluation.summarise`` gives it.
         other: What its baselines are, if they are others: ``view``.
     """
-    baselines = in_order(summary["baselines"])
+    baselines = in_order(summary.baselines)
     columns = [Column(f"against {name}", f"difference: method \N{MINUS SIGN} {other}") for name in baselines]
     tables = []
-    for region in _distinct(summary["rows"], "region"):
+    for region in _regions(summary.rows):
         compared = [
-            row
-            for row in summary["rows"]
-            if row["region"] == region and row["against"] and row["metric"] not in SLICE_METRICS
+            row for row in summary.rows if row.region == region and row.against and row.metric not in SLICE_METRICS
         ]
         rows = [_comparison_row(row, baselines, other=other) for row in compared]
         if rows:
@@ -126,14 +155,14 @@ def region_title(region: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _distinct(rows: Iterable[SummaryRow], key: str) -> list[str]:
-    return list(dict.fromkeys(str(row[key]) for row in rows))
+def _regions(rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(row.region for row in rows))
 
 
-def _tables(rows: Sequence[SummaryRow], summary: Summary) -> list[Table]:
+def _tables(rows: Sequence[Row], summary: Summary) -> list[Table]:
     tables = []
-    for region in _distinct(rows, "region"):
-        inside = {(row["method"], row["metric"]): row for row in rows if row["region"] == region}
+    for region in _regions(rows):
+        inside = {(row.method, row.metric): row for row in rows if row.region == region}
         metrics = list(dict.fromkeys(metric for _, metric in inside))
         methods = in_order(method for method, _ in inside)
         columns = [_column(metric, inside) for metric in metrics]
@@ -141,9 +170,9 @@ def _tables(rows: Sequence[SummaryRow], summary: Summary) -> list[Table]:
         lines = []
         for place, method in enumerate(methods):
             cells = [score_cell(inside.get((method, metric)), best=best[metric] == method) for metric in metrics]
-            kind = _kind(methods, place, summary["baselines"])
-            below = "baseline" if method in summary["baselines"] else ""
-            lines.append(Row(short_title(method), below, kind, tuple(cells)))
+            kind = _kind(methods, place, summary.baselines)
+            below = "baseline" if method in summary.baselines else ""
+            lines.append(Line(short_title(method), below, kind, tuple(cells)))
         tables.append(Table(region_title(region), "Method", tuple(columns), tuple(lines)))
     return tables
 
@@ -154,15 +183,15 @@ def _kind(methods: Sequence[str], place: int, baselines: Sequence[str]) -> str:
     return "model first-model" if place and methods[place - 1] in baselines else "model"
 
 
-def _column(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> Column:
-    unit = next(str(row["unit"]) for (_, name), row in inside.items() if name == metric)
+def _column(metric: str, inside: Mapping[tuple[str, str], Row]) -> Column:
+    unit = next(row.unit for (_, name), row in inside.items() if name == metric)
     return Column(metric_title(metric, unit=unit), f"{arrow(metric)} {direction(metric)}", metric)
 
 
-def _best(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> str | None:
+def _best(metric: str, inside: Mapping[tuple[str, str], Row]) -> str | None:
     """The method with the best mean; none if fewer than two have one, two share it, or 1 is best."""
-    found = [(row["mean"], method) for (method, name), row in inside.items() if name == metric]
-    known = sorted((value, method) for value, method in found if value is not None)
+    found = [(row.mean, method) for (method, name), row in inside.items() if name == metric]
+    known = sorted((value, method) for value, method in found if not math.isnan(value))
     if len(known) < 2 or better(metric) == "one":
         return None
     if better(metric) == "higher":
@@ -170,33 +199,50 @@ def _best(metric: str, inside: Mapping[tuple[str, str], SummaryRow]) -> str | No
     return known[0][1] if known[0][0] != known[1][0] else None
 
 
-def score_cell(row: SummaryRow | None, *, best: bool = False) -> Cell:
+def score_cell(row: Row | None, *, best: bool = False) -> Cell:
     """The mean of a row of the summary, its interval, standard deviation and number of cases."""
-    if row is None or not row["n"]:
+    if row is None or not row.n:
         return Cell(number(None))
-    metric = row["metric"]
-    lines = [interval_words(row["interval"], metric=metric)] if row["interval"] else []
-    sd = f"sd {number(row['sd'], metric=metric)}, " if row["sd"] is not None else ""
-    lines.append(f"{sd}n = {row['n']}")
-    if row["n_not_available"]:
-        lines.append(f"{row['n_not_available']} not available")
-    return Cell(number(row["mean"], metric=metric), tuple(lines), best)
+    metric = row.metric
+    lines = [interval_words(row.interval, metric=metric)] if row.interval else []
+    sd = f"sd {number(row.sd, metric=metric)}, " if row.sd is not None else ""
+    lines.append(f"{sd}n = {row.n}")
+    if row.n_not_available:
+        lines.append(f"{row.n_not_available} not available")
+    return Cell(number(row.mean, metric=metric), tuple(lines), best)
 
 
-def _comparison_row(row: SummaryRow, baselines: Sequence[str], *, other: str) -> Row:
-    metric = row["metric"]
-    cells = [_compared(row["against"].get(name), metric=metric, other=other) for name in baselines]
-    below = f"{short_title(row['method'])}; {direction(metric)}"
-    return Row(metric_title(metric, unit=row["unit"]), below, "model", tuple(cells))
+def _comparison_row(row: Row, baselines: Sequence[str], *, other: str) -> Line:
+    metric = row.metric
+    cells = [_compared(row.against.get(name), metric=metric, other=other) for name in baselines]
+    below = f"{short_title(row.method)}; {direction(metric)}"
+    return Line(metric_title(metric, unit=row.unit), below, "model", tuple(cells))
 
 
-def _compared(pair: Mapping[str, Any] | None, *, metric: str, other: str) -> Cell:
-    if pair is None or not pair["n"]:
+def _compared(pair: Pair | None, *, metric: str, other: str) -> Cell:
+    if pair is None or not pair.n:
         return Cell(number(None))
-    lines = [interval_words(pair["interval"], metric=metric)] if pair["interval"] else []
-    if pair["ratio"] is not None and better(metric) == "lower":
-        lines.append(f"{number(pair['ratio'])} times the {other}'s")
-    tested = f"; {p_value(pair['p_holm'])}" if pair["p_holm"] is not None else "; too few cases for a test"
-    lines.append(f"better in {pair['wins']} of {pair['n']}{tested}")
-    word = "beaten" if pair["beaten"] else "NOT beaten"
-    return Cell(f"{number(pair['difference'], metric=metric, signed=True)}, {word}", tuple(lines))
+    lines = [interval_words(pair.interval, metric=metric)] if pair.interval else []
+    if pair.ratio is not None and better(metric) == "lower":
+        lines.append(f"{number(pair.ratio)} times the {other}'s")
+    tested = f"; {p_value(pair.p_holm)}" if pair.p_holm is not None else "; too few cases for a test"
+    lines.append(f"better in {pair.wins} of {pair.n}{tested}")
+    word = "beaten" if pair.beaten else "NOT beaten"
+    return Cell(f"{number(pair.difference, metric=metric, signed=True)}, {word}", tuple(lines))
+
+
+def terminal_table(summary: Summary, *, brief: Container[str] = ()) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Column names and rows of the summary for a terminal: the metrics of volumes, of tissues the MAE alone.
+
+    Args:
+        summary: Of ``voxlate.evaluation.summarise``.
+        brief: Other regions of which the MAE is enough.
+    """
+    shown = (*HEADLINES, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS, *DOSE_METRICS)
+    rows: list[tuple[str, ...]] = []
+    for row in summary.rows:
+        if row.metric in (("mae",) if row.region in TISSUES or row.region in brief else shown):
+            interval = "" if row.interval is None else f"{number(row.interval[0])} to {number(row.interval[1])}"
+            mean = number(row.mean) if row.n else ""
+            rows.append((in_words(row.region), row.title, row.method, mean, interval, row.unit, str(row.n)))
+    return ("region", "metric", "method", "mean", "95 % interval", "unit", "n"), rows

@@ -14,7 +14,7 @@ from voxlate.evaluation.privacy.audit import FEWEST_MEMBERS, NEAREST, Audit, Fal
 from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.words import NOT_AVAILABLE
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Row, Table
+from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.reporting.privacy.plots import Attack, Strip
 
 FIELDS = ("space", "typical distance", "threshold", "held back", "false alarms", "membership AUC")
@@ -242,7 +242,7 @@ def sections(audit: Audit) -> list[Section]:
     """The tables of the page: a row per space, and the nearest synthetic images."""
     columns = tuple(Column(title, below) for title, below in zip(FIELDS[1:], _BELOW, strict=True))
     rows = tuple(
-        Row(_TITLES[space.space], "", "model", tuple(Cell(*_cell(value)) for value in _values(space)))
+        Line(_TITLES[space.space], "", "model", tuple(Cell(*_cell(value)) for value in _values(space)))
         for space in audit.spaces.values()
     )
     table = Table("Per space", "space", columns, rows)
@@ -275,7 +275,7 @@ _LISTED = 10
 def _nearest_table(space: SpaceAudit) -> Table:
     nearest = sorted(space.of("synthetic"), key=lambda question: (question.distance, question.case))[:_LISTED]
     columns = (Column("Relative distance", "0 is a copy"), Column("Training image", ""), Column("Decision here", ""))
-    rows = tuple(Row(question.case, "", "", _nearest_cells(space, question)) for question in nearest)
+    rows = tuple(Line(question.case, "", "", _nearest_cells(space, question)) for question in nearest)
     return Table(_TITLES[space.space], "synthetic image", columns, rows)
 
 

@@ -13,7 +13,7 @@ from voxlate.evaluation.words import arrow, direction, meaning, metric_title, nu
 from voxlate.io.atomic import write_text
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.page import Illustration, embed, render_page, write_figures
-from voxlate.reporting.page.tables import Cell, Column, Row, Table
+from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.reporting.search.grid_plots import draw_grid
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices, field_title
 from voxlate.reporting.search.tables import (
@@ -160,7 +160,7 @@ def _values_table(searched: Searched) -> Table:
     space, own = searched.recipe.search.space, searched.own or {}
     columns = (Column("best", ""), Column("the recipe's own", ""), Column("searched", ""))
     rows = [
-        Row(
+        Line(
             field_title(name),
             name,
             "",
@@ -171,7 +171,7 @@ def _values_table(searched: Searched) -> Table:
     metric, own_trial = searched.recipe.search.metric, searched.own_trial
     values = [number(trial.value if trial else None, metric=metric) for trial in (searched.best, own_trial)]
     below = f"{arrow(metric)} {direction(metric)}"
-    result = Row(metric_title(metric), below, "model", (*map(Cell, values), Cell("")))
+    result = Line(metric_title(metric), below, "model", (*map(Cell, values), Cell("")))
     return Table("Best trial", "Field", columns, (result, *rows))
 
 
@@ -194,7 +194,7 @@ def _grid_tables(settings: Sequence[Setting], varied: str) -> list[Table]:
     tables = []
     for title, (fields, rows) in grid_tables(settings, varied=varied).items() if settings else ():
         columns = (Column("epoch", "B best, F final"), *(Column(name, "") for name in fields[2:]))
-        lines = tuple(Row(name, "", "", tuple(map(Cell, cells))) for name, *cells in rows)
+        lines = tuple(Line(name, "", "", tuple(map(Cell, cells))) for name, *cells in rows)
         tables.append(Table(title, varied, columns, lines))
     return tables
 
@@ -211,7 +211,7 @@ def _trials_table(searched: Searched) -> Table:
     return Table("Trials", "Trial", columns, tuple(rows))
 
 
-def _trial_row(searched: Searched, trial: Trial) -> Row:
+def _trial_row(searched: Searched, trial: Trial) -> Line:
     search, best = searched.recipe.search, trial is searched.best
     cells = (
         Cell(trial.state, (trial.reason,) if trial.reason else ()),
@@ -220,7 +220,7 @@ def _trial_row(searched: Searched, trial: Trial) -> Row:
         Cell("n/a" if trial.seconds is None else f"{trial.seconds / 60:.1f}"),
     )
     note = "the recipe's own values" if trial.values == searched.own else ""
-    return Row(str(trial.number), note, "model" if best else "", cells)
+    return Line(str(trial.number), note, "model" if best else "", cells)
 
 
 def _facts(searched: Searched) -> dict[str, object]:

@@ -15,7 +15,7 @@ from voxlate.evaluation.segmentation.verdict import count_lesions
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import arrow, direction, metric_title, number, short_title
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Row, Table, region_title, score_cell
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title, score_cell
 from voxlate.roles import MODEL
 
 Summary = Mapping[str, Any]
@@ -87,7 +87,7 @@ def _table(
         baseline = method == LOOKUP
         kind = "baseline" if baseline else "model first-model" if place and lines[place - 1][0] == LOOKUP else "model"
         below = f"{short_title(method)} (baseline)" if baseline else "model"
-        rows.append(Row(region_title(region), below, kind, tuple(cells)))
+        rows.append(Line(region_title(region), below, kind, tuple(cells)))
     return Table(title, "Class", (*columns, *(column for column, _ in more)), tuple(rows))
 
 

@@ -32,7 +32,7 @@ from voxlate.progress import ProgressReport
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import seen_caveats
 from voxlate.reporting.page.page import Illustration, Report, embed, render_page, write_figures
-from voxlate.reporting.page.tables import Cell, Column, Row, Table
+from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.reporting.sets.plots import draw_distances, draw_features
 from voxlate.workflows.result import Evaluated
 
@@ -217,7 +217,7 @@ def _table(summary: Summary, view: str) -> Table:
         found = {row["metric"]: row for row in rows if row["method"] == method}
         counts = next(iter(found.values()))
         below = f"{_and(counts['cases'])} cases, {_and(counts['samples'])} {_what(view)}"
-        lines.append(Row(method, below, kind, (network, *(_cell(found[name]) for name in SET_METRICS))))
+        lines.append(Line(method, below, kind, (network, *(_cell(found[name]) for name in SET_METRICS))))
     return Table(view[:1].upper() + view[1:], "Sets", (Column("features by", ""), *columns), tuple(lines))
 
 

@@ -9,7 +9,7 @@ from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import changes, direction, in_order, method_title, metric_title, number, p_value
 from voxlate.regions import FOREGROUND, UNIONS
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Row, Table, region_title
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title
 from voxlate.training.studies.variants import WITH, WITHOUT
 
 SHOWN = ("mae", "ssim", "psnr")
@@ -47,7 +47,7 @@ def difference_sections(told: Summary) -> list[Section]:
             "Metric",
             by_seed_columns,
             tuple(
-                Row(metric_title(row["metric"], unit=row["unit"]), direction(row["metric"]), "model", _by_seed(row))
+                Line(metric_title(row["metric"], unit=row["unit"]), direction(row["metric"]), "model", _by_seed(row))
                 for row in told["comparisons"]
                 if row["region"] == region and row["metric"] in SHOWN
             ),
@@ -73,7 +73,7 @@ def difference_sections(told: Summary) -> list[Section]:
     ]
 
 
-def _compared(row: Summary, told: Summary, methods: Sequence[str]) -> Row:
+def _compared(row: Summary, told: Summary, methods: Sequence[str]) -> Line:
     """The means of every method, as in the tables of scores, and the difference with both intervals and the test."""
     metric, region = row["metric"], row["region"]
     found = [find_row(told, method=method, metric=metric, region=region) for method in methods]
@@ -88,7 +88,7 @@ def _compared(row: Summary, told: Summary, methods: Sequence[str]) -> Row:
     tested = p_value(row["p_holm"]) if row["p_holm"] is not None else "too few cases for a test"
     lines.append(f"better in {row['wins']} of {row['n']}; {tested}")
     cells = (*means, Cell(difference, tuple(lines)))
-    return Row(metric_title(metric, unit=row["unit"]), direction(metric), "model", cells)
+    return Line(metric_title(metric, unit=row["unit"]), direction(metric), "model", cells)
 
 
 def _by_seed(row: Summary) -> tuple[Cell, ...]:

@@ -11,7 +11,7 @@ from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.task.verdict import PAIRS
 from voxlate.evaluation.verdict import find_row
 from voxlate.evaluation.words import arrow, direction, interval_words, metric_title, number, p_value
-from voxlate.reporting.page.tables import Cell, Column, Row, Table, region_title
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title
 from voxlate.roles import ARMS, SYNTHETIC, TRUTH, WITHOUT
 
 Summary = Mapping[str, Any]
@@ -49,10 +49,10 @@ def arm_tables(summary: Summary, scores: Sequence[Score], *, target: str, filled
                 cells = [_mean(row) for row in measured]
                 cells += [_lesions(scores, arm, region), _volume(summary, arm, region)]
                 below = "an empty image in its place" if filled and arm == WITHOUT else ""
-                rows.append(Row(title, below, "model" if arm == SYNTHETIC else "baseline", tuple(cells)))
+                rows.append(Line(title, below, "model" if arm == SYNTHETIC else "baseline", tuple(cells)))
         true = _volume(summary, TRUTH, region)
         lesions = _lesions(scores, ARMS[0], region, truth=True)
-        rows.append(Row("in truth", "", "baseline", (Cell(""), Cell(""), lesions, true)))
+        rows.append(Line("in truth", "", "baseline", (Cell(""), Cell(""), lesions, true)))
         tables.append(Table(region_title(region), "Segmented with", tuple(columns), tuple(rows)))
     return tables
 
@@ -70,7 +70,7 @@ def pair_tables(summary: Summary, *, target: str) -> list[Table]:
             by_pair = {(row["method"], row["baseline"]): row for row in found if row["metric"] == metric}
             unit = next(iter(by_pair.values()))["unit"]
             cells = tuple(_difference(by_pair[pair]) for pair in pairs)
-            rows.append(Row(metric_title(metric, unit=unit), direction(metric), "baseline", cells))
+            rows.append(Line(metric_title(metric, unit=unit), direction(metric), "baseline", cells))
         if rows:
             tables.append(Table(region_title(region), "Metric", tuple(columns), tuple(rows)))
     return tables

@@ -1,0 +1,117 @@
+"""Evidence: what the scoring of each case leaves on disk, so that a killed evaluation goes on and a page is drawn again.
+
+A case is kept as ``<folder>/<digest of its id>.npz`` as soon as it is scored: its scores, what else was measured, and
+the arrays that its picture needs. It carries a key, a digest of all that the scores follow from: the predictions, the
+case's files, what was asked, and the code that measures. A case under another key is scored again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from math import nan
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate._version import __version__
+from voxlate.cohort import Case
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.summary import without_nan
+from voxlate.io import file_digest
+from voxlate.io.atomic import replacing
+
+_ABOVE = frozenset({"cli", "verbs", "workflows", "reporting"})
+"""Parts of the package that no score depends on."""
+
+
+@dataclass(frozen=True)
+class CaseEvidence:
+    """What is known of one case.
+
+    Attributes:
+        scores: Its scores.
+        arrays: What its picture needs.
+        more: Other measurements, values for JSON.
+    """
+
+    scores: Sequence[Score]
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The evidence of an evaluation.
+
+    Attributes:
+        folder: Where it lies; it is made when something is kept.
+        question: Digest of what was asked and of whom, without the case.
+    """
+
+    folder: Path
+    question: str
+
+    def load(self, case: Case) -> CaseEvidence | None:
+        """What is kept of a case; ``None`` if it is nothing, damaged, or follows from something else."""
+        try:
+            with np.load(self._path(case)) as file:
+                arrays = dict(file)
+            told = json.loads(str(arrays.pop("told")))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
+        if told["key"] != self._key(case):
+            return None
+        scores = [Score(**{**row, "value": nan if row["value"] is None else row["value"]}) for row in told["scores"]]
+        return CaseEvidence(scores, arrays, told["more"])
+
+    def keep(self, case: Case, found: CaseEvidence) -> None:
+        """Keeps what was found of a case, whole or not at all.
+
+        Raises:
+            WriteError: If it could not be written.
+        """
+        rows = without_nan([asdict(score) for score in found.scores])
+        told = json.dumps({"key": self._key(case), "scores": rows, "more": found.more})
+        self.folder.mkdir(exist_ok=True)
+        with replacing(self._path(case)) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, told=np.array(told), **dict(found.arrays))  # type: ignore[arg-type]
+
+    def drop_others(self, cases: Sequence[Case]) -> None:
+        """Removes what an earlier evaluation has kept of other cases."""
+        wanted = {self._path(case) for case in cases}
+        for path in self.folder.glob("*.npz"):
+            if path not in wanted:
+                path.unlink()
+
+    def _path(self, case: Case) -> Path:
+        return self.folder / f"{hashlib.sha256(case.id.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.npz"
+
+    def _key(self, case: Case) -> str:
+        files = [f"{name} {file_digest(path)}" for name, path in sorted(case.paths.items())]
+        return hashlib.sha256("\n".join([self.question, case.id, *files]).encode(errors="surrogateescape")).hexdigest()
+
+
+def question_of(*parts: object) -> str:
+    """A digest of what was asked: the predictions' digest, options, what labels mean; and of the code that measures.
+
+    Args:
+        *parts: Whatever the scores follow from, the case's files apart; by their ``repr``.
+    """
+    return hashlib.sha256(f"{parts!r} {__version__} {_code_digest()}".encode(errors="surrogateescape")).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _code_digest() -> str:
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in _ABOVE:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

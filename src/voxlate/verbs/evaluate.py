@@ -1,0 +1,217 @@
+"""The verb ``evaluate``: images beside their truth, sets of images, or the test of usefulness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from voxlate.errors import UsageError
+from voxlate.progress import ProgressReport, silent
+
+if TYPE_CHECKING:
+    from voxlate.workflows.result import Result
+
+SET_ASPECTS = ("distribution", "privacy")
+"""Aspects of whole sets of images, not of an image beside its truth."""
+
+
+class OfSets(TypedDict, total=False):
+    """What the aspects of whole sets of images may be told.
+
+    Attributes:
+        features: The network whose features are compared: a run, a bundle or a file of weights.
+        members: For ``privacy``, what tells the real images that the model has seen, if the synthetic set does not.
+        contrast: Which images are meant if both sets have several.
+        distance: For ``privacy``, the relative distance up to which an image is held back.
+    """
+
+    features: str | Path | None
+    members: str | Path | None
+    contrast: str | None
+    distance: float | None
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    out: str | Path,
+    split: str = "test",
+    aspects: Sequence[str] = ("fidelity",),
+    calibration: str | Path | None = None,
+    task: str | Path | None = None,
+    task_without: str | Path | None = None,
+    report: ProgressReport = silent,
+    **of_sets: Unpack[OfSets],
+) -> Result:
+    """Scores a model, or translated images, against the truth and beside the baselines, and writes the report.
+
+    With a task, what is scored is not the image but what a segmenter finds in it, see ``voxlate.evaluation.task.arms``.
+
+    Args:
+        model: A run, a bundle, or a folder of translated images; of the aspects of sets also a synthesised data set.
+        data: A data set with the true target, or, for the aspects of sets, of real images.
+        out: Where scores, figures and the page go.
+        split: ``test`` for cases that the model has not seen, ``all`` for every case.
+        aspects: What to look at: ``fidelity``, which is always scored, and for a CT ``dose``, which adds gamma pass
+            rates and needs ``voxlate[gamma]``. Or one of the aspects of whole sets of images: ``distribution``, see
+            ``voxlate.workflows.sets``, or ``privacy``, see ``voxlate.workflows.privacy``.
+        calibration: For a CT, a CSV file ``hu,density`` with the scanner's relative electron densities, from which
+            water-equivalent path lengths and doses are computed; by default those after Schneider et al. 2000.
+        task: A segmenter (a run, a bundle, or the YAML file of a program) that is applied with the real, the
+            synthetic and no target.
+        task_without: A segmenter that was trained without the target, for the last of the three.
+        report: Called with the number of finished cases.
+        **of_sets: For the aspects of sets, see ``OfSets``.
+
+    Raises:
+        UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
+            target, or the dose without pymedphys; if a segmenter does not fit.
+        ReadError: If the calibration cannot be used.
+    """
+    if task is not None or task_without is not None:
+        alone = tuple(aspects) == ("fidelity",) and calibration is None
+        return _evaluate_task(
+            model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
+        )
+    if set(aspects) & set(SET_ASPECTS):
+        return _evaluate_sets(
+            model,
+            data,
+            out,
+            aspects=aspects,
+            split=split,
+            given=dict(of_sets),
+            alone=calibration is None,
+            report=report,
+        )
+    _refuse_given(dict(of_sets), fitting="distribution or privacy")
+    return _evaluate_images(model, data, out, split=split, aspects=aspects, calibration=calibration, report=report)
+
+
+def _evaluate_images(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    split: str,
+    aspects: Sequence[str],
+    calibration: str | Path | None,
+    report: ProgressReport,
+) -> Result:
+    """Image by image, beside the truth."""
+    from voxlate.evaluation.ct.density import read_calibration
+    from voxlate.workflows.fidelity import FidelityOptions, evaluate_fidelity
+
+    _check_aspects(aspects)
+    return evaluate_fidelity(
+        Path(model),
+        Path(data),
+        Path(out),
+        split=split,
+        options=FidelityOptions(
+            calibration=None if calibration is None else read_calibration(calibration), dose="dose" in aspects
+        ),
+        report=report,
+    )
+
+
+def _evaluate_sets(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    aspects: Sequence[str],
+    split: str,
+    given: Mapping[str, Any],
+    alone: bool,
+    report: ProgressReport,
+) -> Result:
+    """The aspect of whole sets of images that is asked for."""
+    if len(aspects) > 1 or not alone:
+        raise UsageError(
+            f"one of the aspects {' and '.join(SET_ASPECTS)} alone",
+            came=", ".join(aspects) if len(aspects) > 1 else "a calibration beside it",
+            where="--aspect",
+            remedy="Evaluate the others in a run, and a folder, of their own.",
+        )
+    places = Path(model), Path(data), Path(out)
+    features, members = (_path(given.get(name)) for name in ("features", "members"))
+    if aspects[0] == "distribution":
+        from voxlate.workflows.sets import evaluate_distribution
+
+        _refuse_given({name: given.get(name) for name in ("members", "distance")}, fitting="privacy")
+        return evaluate_distribution(
+            *places, features=features, split=split, contrast=given.get("contrast"), report=report
+        )
+    from voxlate.workflows.privacy import evaluate_privacy
+
+    return evaluate_privacy(
+        *places,
+        features=features,
+        members=members,
+        contrast=given.get("contrast"),
+        distance=given.get("distance"),
+        report=report,
+    )
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _refuse_given(options: Mapping[str, Any], *, fitting: str) -> None:
+    """Refuses options of another aspect, which would change nothing."""
+    names = [f"--{name}" for name, value in options.items() if value is not None]
+    if names:
+        raise UsageError(
+            f"the aspect {fitting} for {', '.join(names)}",
+            came="another one",
+            where="--aspect",
+            remedy=f"Leave {', '.join(names)} out, or give --aspect {fitting}.",
+        )
+
+
+def _check_aspects(aspects: Sequence[str]) -> None:
+    from voxlate.workflows.fidelity import ASPECTS
+
+    unknown = set(aspects) - set(ASPECTS)
+    if unknown:
+        raise UsageError(
+            f"the aspects {' and '.join(ASPECTS)}, or one of {', '.join(SET_ASPECTS)}",
+            came=", ".join(sorted(unknown)),
+            where="--aspect",
+            remedy="Use one or both of the first, or one of the others alone.",
+        )
+
+
+def _evaluate_task(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    task: str | Path | None,
+    without: str | Path | None,
+    split: str,
+    alone: bool,
+    report: ProgressReport,
+) -> Result:
+    from voxlate.workflows.task import evaluate_task
+
+    if task is None or not alone:
+        raise UsageError(
+            "a task alone",
+            came="no --task" if task is None else "an aspect or a calibration beside it",
+            where="--task",
+            remedy="Give --task, and evaluate aspects of the image in a run of their own.",
+        )
+    return evaluate_task(
+        Path(model),
+        Path(data),
+        Path(out),
+        task=Path(task),
+        without=None if without is None else Path(without),
+        split=split,
+        report=report,
+    )
