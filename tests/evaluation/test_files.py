@@ -70,7 +70,7 @@ def test_missing_and_binary_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_summary_is_json_without_nan(tmp_path: Path) -> None:
-    summary = summarise([Score("a", "foreground", "model", "mae", math.nan, "1")])
+    summary = summarise([Score("a", "foreground", "model", "mae", math.nan, "1")]).to_json()
     path = write_summary(summary, tmp_path / "summary.json")
     assert json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail) == summary
     with pytest.raises(ValueError, match="JSON"):

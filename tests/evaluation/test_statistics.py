@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from voxlate.errors import UsageError
+from voxlate.errors import ReadError, UsageError
 from voxlate.evaluation import RULE, Score, bootstrap_interval, extremes, holm, summarise
+from voxlate.evaluation.summary import Row, Summary
 
 
 def table(
@@ -25,8 +26,8 @@ def table(
     ]
 
 
-def row_of(summary: dict, method: str = "model") -> dict:
-    return next(row for row in summary["rows"] if row["method"] == method)
+def row_of(summary: Summary, method: str = "model") -> Row:
+    return next(row for row in summary.rows if row.method == method)
 
 
 @pytest.fixture
@@ -43,23 +44,23 @@ def twelve() -> dict[str, list[float]]:
 def test_description_equals_scipy_and_numpy(twelve: dict[str, list[float]]) -> None:
     row = row_of(summarise(table(twelve)))
     values = np.array(twelve["model"])
-    assert (row["n"], row["n_not_available"]) == (12, 0)
-    assert row["mean"] == pytest.approx(values.mean())
-    assert row["sd"] == pytest.approx(stats.tstd(values))
-    assert row["median"] == pytest.approx(np.median(values))
+    assert (row.n, row.n_not_available) == (12, 0)
+    assert row.mean == pytest.approx(values.mean())
+    assert row.sd == pytest.approx(stats.tstd(values))
+    assert row.median == pytest.approx(np.median(values))
     peer = stats.bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(5))
     width = peer.confidence_interval.high - peer.confidence_interval.low
-    assert row["interval"] == pytest.approx(list(peer.confidence_interval), abs=0.05 * width)
+    assert row.interval == pytest.approx(list(peer.confidence_interval), abs=0.05 * width)
 
 
 def test_comparison_equals_scipy(twelve: dict[str, list[float]]) -> None:
-    pair = row_of(summarise(table(twelve)))["against"]["lookup"]
+    pair = row_of(summarise(table(twelve))).against["lookup"]
     ours, theirs = np.array(twelve["model"]), np.array(twelve["lookup"])
-    assert pair["n"] == 12
-    assert pair["difference"] == pytest.approx((ours - theirs).mean())
-    assert pair["ratio"] == pytest.approx(ours.mean() / theirs.mean())
-    assert pair["p"] == pytest.approx(stats.wilcoxon(ours, theirs).pvalue)
-    assert pair["wins"] == (ours < theirs).sum()
+    assert pair.n == 12
+    assert pair.difference == pytest.approx((ours - theirs).mean())
+    assert pair.ratio == pytest.approx(ours.mean() / theirs.mean())
+    assert pair.p == pytest.approx(stats.wilcoxon(ours, theirs).pvalue)
+    assert pair.wins == (ours < theirs).sum()
     for key, statistic in (
         ("interval", lambda a, b, axis: (a - b).mean(axis)),
         ("ratio_interval", lambda a, b, axis: a.mean(axis) / b.mean(axis)),
@@ -67,8 +68,8 @@ def test_comparison_equals_scipy(twelve: dict[str, list[float]]) -> None:
         peer = stats.bootstrap(
             (ours, theirs), statistic, paired=True, method="percentile", rng=np.random.default_rng(5)
         ).confidence_interval
-        assert pair[key] == pytest.approx(list(peer), abs=0.05 * (peer.high - peer.low))
-    assert pair["beaten"] is True
+        assert getattr(pair, key) == pytest.approx(list(peer), abs=0.05 * (peer.high - peer.low))
+    assert pair.beaten is True
 
 
 def test_interval_of_many_normal_values_is_the_textbook_one() -> None:
@@ -105,9 +106,9 @@ def test_holm_by_hand() -> None:
 
 def test_holm_is_over_the_comparisons_of_one_metric_in_one_region(twelve: dict[str, list[float]]) -> None:
     scores = table(twelve) + table(twelve, region="lesion") + table(twelve, metric="rmse")
-    for row in summarise(scores)["rows"]:
-        pairs = list(row["against"].values())
-        assert [pair["p_holm"] for pair in pairs] == pytest.approx(holm([pair["p"] for pair in pairs]))
+    for row in summarise(scores).rows:
+        pairs = list(row.against.values())
+        assert [pair.p_holm for pair in pairs] == pytest.approx(holm([pair.p for pair in pairs]))
 
 
 def test_same_scores_and_seed_give_the_same_summary_in_any_order(twelve: dict[str, list[float]]) -> None:
@@ -123,78 +124,91 @@ def test_what_is_not_available_is_counted_and_never_averaged(twelve: dict[str, l
     twelve["model"][2] = math.inf
     summary = summarise(table(twelve))
     row = row_of(summary)
-    assert (row["n"], row["n_not_available"]) == (10, 2)
-    assert row["mean"] == pytest.approx(np.mean([twelve["model"][1], *twelve["model"][3:]]))
-    assert row["against"]["lookup"]["n"] == 9
-    assert row["against"]["lookup"]["mean"] == pytest.approx(np.mean(twelve["model"][3:]))
-    assert row["against"]["lookup"]["baseline_mean"] == pytest.approx(np.mean(twelve["lookup"][3:]))
-    json.dumps(summary, allow_nan=False)
+    assert (row.n, row.n_not_available) == (10, 2)
+    assert row.mean == pytest.approx(np.mean([twelve["model"][1], *twelve["model"][3:]]))
+    assert row.against["lookup"].n == 9
+    assert row.against["lookup"].mean == pytest.approx(np.mean(twelve["model"][3:]))
+    assert row.against["lookup"].baseline_mean == pytest.approx(np.mean(twelve["lookup"][3:]))
+    assert Summary.from_json(json.loads(json.dumps(summary.to_json(), allow_nan=False))) == summary
 
 
 def test_a_case_without_a_row_is_not_available() -> None:
     scores = [*table({"model": [1.0, 2.0, 3.0]}), Score("case00", "label 2", "model", "mae", 1.0, "1")]
-    row = next(row for row in summarise(scores)["rows"] if row["region"] == "label 2")
-    assert (row["n"], row["n_not_available"], row["sd"], row["interval"]) == (1, 2, None, None)
+    row = next(row for row in summarise(scores).rows if row.region == "label 2")
+    assert (row.n, row.n_not_available, row.sd, row.interval) == (1, 2, None, None)
+
+
+def test_a_summary_without_a_field_is_refused(twelve: dict[str, list[float]]) -> None:
+    told = summarise(table(twelve)).to_json()
+    del told["rows"][0]["median"]
+    with pytest.raises(ReadError, match="none with median"):
+        Summary.from_json(told)
 
 
 def test_nothing_available_is_null() -> None:
     summary = summarise(table({"model": [math.nan] * 3, "lookup": [1.0, 2.0, 3.0]}))
     row = row_of(summary)
-    assert (row["n"], row["mean"], row["median"], row["interval"]) == (0, None, None, None)
-    pair = row["against"]["lookup"]
-    assert (pair["n"], pair["difference"], pair["p"], pair["beaten"]) == (0, None, None, False)
-    json.dumps(summary, allow_nan=False)
-    assert summarise([])["rows"] == []
+    assert (row.n, row.interval) == (0, None)
+    assert math.isnan(row.mean)
+    assert math.isnan(row.median)
+    pair = row.against["lookup"]
+    assert (pair.n, pair.p, pair.beaten) == (0, None, False)
+    assert math.isnan(pair.difference)
+    told = json.loads(json.dumps(summary.to_json(), allow_nan=False))
+    assert [told["rows"][1][name] for name in ("n", "mean", "median", "interval")] == [0, None, None, None]
+    assert told["rows"][1]["against"]["lookup"]["difference"] is None
+    assert Summary.from_json(told).to_json() == told
+    assert summarise([]).rows == ()
 
 
 @pytest.mark.parametrize(("n", "tested"), [(1, False), (2, False), (5, False), (6, True)])
 def test_few_cases_are_not_tested(n: int, tested: bool) -> None:
     summary = summarise(table({"model": [0.1 + 0.01 * i for i in range(n)], "lookup": [0.2] * n}))
-    pair = row_of(summary)["against"]["lookup"]
-    assert (pair["p"] is not None) == tested
-    assert (pair["interval"] is None) == (n == 1)
-    assert pair["beaten"] is True
+    pair = row_of(summary).against["lookup"]
+    assert (pair.p is not None) == tested
+    assert (pair.interval is None) == (n == 1)
+    assert pair.beaten is True
 
 
 def test_few_cases_must_all_be_better() -> None:
     summary = summarise(table({"model": [0.1, 0.1, 0.1, 0.21], "lookup": [0.2] * 4}))
-    assert row_of(summary)["against"]["lookup"]["beaten"] is False
+    assert row_of(summary).against["lookup"].beaten is False
 
 
 def test_equal_values_are_ties_and_no_win() -> None:
-    pair = row_of(summarise(table({"model": [0.2] * 8, "identity": [0.2] * 8})))["against"]["identity"]
-    assert (pair["wins"], pair["ties"], pair["p"], pair["beaten"]) == (0, 8, None, False)
-    assert pair["interval"] == [0, 0]
+    pair = row_of(summarise(table({"model": [0.2] * 8, "identity": [0.2] * 8}))).against["identity"]
+    assert (pair.wins, pair.ties, pair.p, pair.beaten) == (0, 8, None, False)
+    assert pair.interval == (0, 0)
 
 
 def test_direction_decides_who_wins() -> None:
     better, worse = [0.9 + 0.001 * i for i in range(8)], [0.8] * 8
     for metric, expected in (("ssim", True), ("mae", False)):
-        pair = row_of(summarise(table({"model": better, "lookup": worse}, metric=metric)))["against"]["lookup"]
-        assert pair["beaten"] is expected
-        assert pair["wins"] == (8 if expected else 0)
+        pair = row_of(summarise(table({"model": better, "lookup": worse}, metric=metric))).against["lookup"]
+        assert pair.beaten is expected
+        assert pair.wins == (8 if expected else 0)
 
 
 def test_ratio_only_where_it_means_something() -> None:
     for metric, values, known in (("psnr", 30.0, False), ("ncc", -0.5, False), ("mae", 0.5, True)):
         pair = row_of(summarise(table({"model": [values] * 3, "lookup": [abs(values)] * 3}, metric=metric)))
-        assert (pair["against"]["lookup"]["ratio"] is not None) == known
+        assert (pair.against["lookup"].ratio is not None) == known
 
 
 def test_a_difference_that_is_noise_does_not_beat() -> None:
     rng = np.random.default_rng(2)
     noise = rng.normal(0, 0.01, 20)
     pair = row_of(summarise(table({"model": list(0.2 + noise - noise.mean()), "lookup": [0.2] * 20})))
-    assert pair["against"]["lookup"]["beaten"] is False
+    assert pair.against["lookup"].beaten is False
 
 
 def test_baselines_come_first_and_are_not_compared(twelve: dict[str, list[float]]) -> None:
     summary = summarise(table(twelve))
-    assert [row["method"] for row in summary["rows"]] == ["identity", "lookup", "model"]
-    assert [list(row["against"]) for row in summary["rows"]] == [[], [], ["identity", "lookup"]]
-    assert summary["baselines"] == ["identity", "lookup"]
-    assert summary["rule"] == RULE
-    assert summarise(table({"model": [1.0]}))["baselines"] == []
+    assert [row.method for row in summary.rows] == ["identity", "lookup", "model"]
+    assert [list(row.against) for row in summary.rows] == [[], [], ["identity", "lookup"]]
+    assert summary.baselines == ("identity", "lookup")
+    assert summary.rule == RULE
+    assert summarise(table({"model": [1.0]})).baselines == ()
 
 
 def test_scores_that_contradict_each_other_are_refused(twelve: dict[str, list[float]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from voxlate.cohort.labels.labelling import Labelling
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.fidelity.structures import (
     StructureError,
+    StructureRow,
     structure_errors,
     summarise_structures,
     write_structures,
@@ -53,12 +55,13 @@ def test_means_run_over_the_cases_that_have_the_structure(tmp_path: Path) -> Non
     cases = [compared("a", shift=20, values=(205, 820)), compared("b", shift=30, values=(205,), seed=1)]
     errors = [error for case in cases for error in structure_errors(case, NAMES)]
     first, second = summarise_structures(errors)
-    assert (first["structure"], first["n"], second["structure"], second["n"]) == ("myocardium", 2, "aorta", 1)
+    assert (first.structure, first.n, second.structure, second.n) == ("myocardium", 2, "aorta", 1)
     biases = [error.bias for error in errors if (error.structure, error.method) == ("myocardium", "model")]
-    told = first["methods"]["model"]
-    assert told["bias"] == pytest.approx(np.mean(biases))
-    assert told["bias_interval"] == pytest.approx(sorted(biases))
-    assert second["methods"]["model"]["mae_interval"] is None
+    told = first.methods["model"]
+    assert told.bias == pytest.approx(np.mean(biases))
+    assert told.bias_interval == pytest.approx(sorted(biases))
+    assert second.methods["model"].mae_interval is None
+    assert StructureRow.from_json(json.loads(json.dumps(first.to_json()))) == first
     path = write_structures(errors, tmp_path / "structures.csv")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -9,7 +9,8 @@ from tests.reporting.samples import MASK, panel, pixels
 from voxlate.evaluation.fidelity.views import compare_views, say_views, view_names
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.study.runs import ScoredRun, by_seed, mean_over_seeds
-from voxlate.reporting.fidelity.views import draw_views, view_section
+from voxlate.reporting.fidelity.views import draw_views
+from voxlate.reporting.page.tables import comparison_tables
 
 ERRORS = {"identity": 400.0, "lookup": 200.0, "axial": 60.0, "sagittal": 55.0, "coronal": 90.0, "model": 40.0}
 
@@ -28,11 +29,11 @@ def _scores(**changes: float) -> list[Score]:
 def test_the_combination_is_compared_with_the_views_alone_in_the_foreground() -> None:
     assert view_names(_scores()) == ["axial", "sagittal", "coronal"]
     summary = compare_views(_scores())
-    assert {(row["method"], row["region"]) for row in summary["rows"]} == {
+    assert {(row.method, row.region) for row in summary.rows} == {
         (name, "foreground") for name in ("axial", "sagittal", "coronal", "model")
     }
-    [row] = [row for row in summary["rows"] if row["method"] == "model"]
-    assert {name: pair["difference"] for name, pair in row["against"].items()} == pytest.approx(
+    [row] = [row for row in summary.rows if row.method == "model"]
+    assert {name: pair.difference for name, pair in row.against.items()} == pytest.approx(
         {"axial": -20.0, "sagittal": -15.0, "coronal": -50.0}
     )
 
@@ -44,7 +45,7 @@ def test_a_view_that_is_better_is_named() -> None:
     )
     said = say_views(compare_views(_scores(sagittal=30.0)))
     assert said.startswith("The combination of views does not beat sagittal: MAE 43.0 HU")
-    first = view_section(compare_views(_scores())).tables[0].columns[0]
+    first = comparison_tables(compare_views(_scores()), other="view")[0].columns[0]
     assert (first.title, first.below.rpartition(" ")[2]) == ("against axial", "view")
 
 

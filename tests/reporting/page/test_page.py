@@ -14,18 +14,21 @@ from tests.reporting.samples import panel, scores
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import number, p_value
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_translation
+from voxlate.reporting.fidelity.page import detail_sections, score_sections
 from voxlate.reporting.page.caveats import caveats, seen_caveats
-from voxlate.reporting.page.page import Illustration, Report, render_report, write_report
-from voxlate.reporting.page.tables import comparison_tables, score_tables, slice_tables
+from voxlate.reporting.page.page import STATISTICS, Illustration, Page, Section, metric_terms
+from voxlate.reporting.page.tables import answer_table, comparison_tables, score_tables, slice_tables, terminal_table
+from voxlate.workflows.workspace import publish
 
 HOSTILE = '<script>alert(1)</script><img src="https://evil.example/x.png" onerror=a>'
 VOID = {"meta", "img", "br", "link", "input"}
 
 
-class Page(HTMLParser):
+class Elements(HTMLParser):
     """The page's elements; fails on tags that do not close in order."""
 
     def __init__(self, text: str) -> None:
@@ -49,7 +52,7 @@ class Page(HTMLParser):
 
 
 @cache
-def summary(cases: int = 6, *, more: tuple[Score, ...] = ()) -> dict[str, Any]:
+def summary(cases: int = 6, *, more: tuple[Score, ...] = ()) -> Summary:
     slices = [
         Score(score.case, "foreground", score.method, f"mae_slice_{kind}", score.value, "a.u.")
         for score in scores(cases)
@@ -64,29 +67,36 @@ def picture() -> bytes:
     return to_png(draw_translation(panel()), dpi=60)
 
 
-def report(**changes: Any) -> Report:
+def report(found: Summary | None = None, **changes: Any) -> Page:
+    """A page of translations, made by hand."""
+    found = summary() if found is None else found
     values: dict[str, Any] = {
         "title": "T1 to T2",
         "verdict": "The model beats the baselines.",
-        "summary": summary(),
-        "illustrations": [Illustration("One case", "How to read it.", picture())],
+        "sections": [
+            Section("Pictures", figures=[Illustration("One case", "How to read it.", picture())], folded=False),
+            *score_sections(found),
+            *detail_sections(found),
+        ],
         "facts": {"model": "sha256 abc"},
-        "warnings": ["The cohort is simulated."],
+        "warnings": ["The cohort is simulated.", *caveats(found)],
+        "terms": {**metric_terms(["mae", "ssim"]), **STATISTICS},
     }
-    return Report(**{**values, **changes})
+    return Page(**{**values, **changes})
 
 
 def test_the_page_opens_with_the_answer_and_the_warning() -> None:
-    text = render_report(report())
+    text = report().html()
     body = re.sub(r"<[^>]+>", " ", text[text.index("<body>") :])
-    order = ["not for diagnostic use", "The model beats the baselines.", "The cohort is simulated.", "Scores", "sha256"]
+    order = ["not for diagnostic use", "The model beats the baselines.", "The cohort is simulated.", "How to read it."]
+    order += ["Scores", "More on this page", "case by case", "sha256"]
     places = [body.index(part) for part in order]
     assert places == sorted(places)
 
 
 def test_the_page_is_well_formed_and_self_contained() -> None:
-    text = render_report(report())
-    page = Page(text)
+    text = report().html()
+    page = Elements(text)
     assert not list(page.every("script"))
     assert not list(page.every("link"))
     outside_pictures = re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
@@ -97,14 +107,37 @@ def test_the_page_is_well_formed_and_self_contained() -> None:
 
 
 def test_the_page_is_accessible() -> None:
-    page = Page(render_report(report()))
+    page = Elements(report().html())
     assert next(page.every("html"))["lang"] == "en"
     assert all(image["alt"] and image["width"] and image["height"] for image in page.every("img"))
     assert all(head["scope"] in {"row", "col"} for head in page.every("th"))
-    assert len(list(page.every("caption"))) == len(list(page.every("table"))) == 5
+    assert len(list(page.every("caption"))) == len(list(page.every("table"))) == 6
     named = {section["aria-labelledby"] for section in page.every("section")}
     assert named <= {heading.get("id") for heading in page.every("h2")}
     assert len(list(page.every("h1"))) == 1
+
+
+def test_all_but_pictures_and_one_table_folds_and_stands_in_the_contents() -> None:
+    page = Elements(report().html())
+    places = {str(link["href"]).removeprefix("#") for link in page.every("a")}
+    assert places == {str(section["id"]) for section in page.every("section") if "id" in section}
+    assert len(places) == len(list(page.every("details"))) == 3
+
+
+def test_the_one_table_has_the_headlines_of_the_foreground_and_the_lesion() -> None:
+    table = answer_table(summary())
+    titles = ["MAE (a.u.), foreground", "SSIM, foreground", "MAE (a.u.), lesion", "SSIM, lesion"]
+    assert [column.title for column in table.columns] == titles
+    assert [row.title for row in table.rows] == ["identity", "intensity lookup", "model"]
+    assert [cell.best for cell in table.rows[2].cells] == [True, True, True, True]
+    assert table.rows[0].cells[0].value == "202"
+
+
+def test_a_terminal_gets_the_metrics_of_volumes() -> None:
+    fields, rows = terminal_table(summary())
+    assert fields == ("region", "metric", "method", "mean", "95 % interval", "unit", "n")
+    assert {row[1] for row in rows} == {"MAE", "SSIM"}
+    assert len({len(row) for row in rows}) == 1
 
 
 @pytest.mark.parametrize("field", ["title", "verdict"])
@@ -115,14 +148,15 @@ def test_hostile_text_is_escaped(field: str) -> None:
 def test_hostile_names_are_escaped_everywhere() -> None:
     odd = [Score(HOSTILE, HOSTILE, method, "mae", 1.0, "a.u.") for method in ("model", HOSTILE, "lookup")]
     illustration = Illustration(HOSTILE, HOSTILE, picture(), alt=f'"{HOSTILE}')
-    assert_harmless(
-        report(summary=summarise(odd), facts={HOSTILE: HOSTILE}, warnings=[HOSTILE], illustrations=[illustration])
-    )
+    shown = Section(HOSTILE, HOSTILE, HOSTILE, figures=[illustration], lines=[HOSTILE])
+    found = summarise(odd)
+    sections = [shown, *score_sections(found), *detail_sections(found)]
+    assert_harmless(report(sections=sections, facts={HOSTILE: HOSTILE}, warnings=[HOSTILE], terms={HOSTILE: HOSTILE}))
 
 
-def assert_harmless(hostile: Report) -> None:
-    text = render_report(hostile)
-    page = Page(text)
+def assert_harmless(hostile: Page) -> None:
+    text = hostile.html()
+    page = Elements(text)
     assert not list(page.every("script"))
     assert all(str(image["src"]).startswith("data:") and "onerror" not in image for image in page.every("img"))
     assert "&lt;script&gt;" in text
@@ -166,7 +200,7 @@ def test_one_metric_that_is_undefined_does_not_take_the_region_away() -> None:
 
 def test_a_region_without_bone_is_scored_nevertheless() -> None:
     found = summary(20, more=(Score("case_000", "foreground", "model", "bone_dice", math.nan, "1"),))
-    assert any(row["metric"] == "bone_dice" and row["n_not_available"] for row in found["rows"])
+    assert any(row.metric == "bone_dice" and row.n_not_available for row in found.rows)
     assert caveats(found) == []
 
 
@@ -196,7 +230,7 @@ def test_the_table_of_avula_stands_apart() -> None:
 @pytest.mark.parametrize(("cases", "words"), [(1, "One case"), (3, "Only 3 cases"), (9, "9 cases are few")])
 def test_few_cases_are_called_few(cases: int, words: str) -> None:
     assert any(words in caveat for caveat in caveats(summary(cases)))
-    assert words in render_report(report(summary=summary(cases)))
+    assert words in report(summary(cases)).html()
 
 
 def test_many_cases_need_no_caveat() -> None:
@@ -204,18 +238,30 @@ def test_many_cases_need_no_caveat() -> None:
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
-    first = write_report(tmp_path / "a.html", report()).read_bytes()
-    assert first == write_report(tmp_path / "b.html", report()).read_bytes()
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.html", "b.html"]
+    figure = Illustration("One case", "", picture())
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    pages = [publish(report(), folder, figures={"case": figure}) for folder in folders]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    names = [path.relative_to(tmp_path / "a").as_posix() for path in sorted((tmp_path / "a").rglob("*.*"))]
+    assert names == ["figures/case.png", "report.html"]
+
+
+def test_boxes_of_regions_that_are_no_more_are_removed(tmp_path: Path) -> None:
+    figure = Illustration("One case", "", picture())
+    publish(report(), tmp_path, figures={"boxes_lesion": figure, "case": figure})
+    publish(report(), tmp_path, figures={"boxes_labels": figure})
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["boxes_labels.png", "case.png"]
 
 
 def test_what_is_no_png_is_refused() -> None:
     with pytest.raises(UsageError, match="a PNG file"):
-        render_report(report(illustrations=[Illustration("Bad", "", b"<svg/>")]))
+        report(sections=[Section("Bad", figures=[Illustration("Bad", "", b"<svg/>")])]).html()
 
 
 def test_an_empty_summary_is_a_page_too() -> None:
-    assert "There is no score." in render_report(report(summary=summarise([]), illustrations=[]))
+    assert "There is no score." in report(summarise([])).html()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""The three steps of an evaluation: each can be lost and done again without the one before it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import voxlate
+from voxlate.cohort import Case
+from voxlate.evaluation.candidates import ModelCandidate
+from voxlate.workflows import fidelity
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Every file of an evaluation but the evidence."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.parent.name != "evidence")
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files if not path.name.startswith(".")}
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluation of every case of the phantom cohort."""
+    out = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    voxlate.evaluate(trained, phantom_cohort, out=out, split="all")
+    return out
+
+
+def again(trained: Path, phantom_cohort: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same evaluation by a model that must not predict."""
+
+    def predict(*_: object) -> None:
+        pytest.fail("a case was predicted again")
+
+    monkeypatch.setattr(ModelCandidate, "predict", predict)
+    voxlate.evaluate(trained, phantom_cohort, out=out, split="all")
+
+
+def test_a_page_is_drawn_again_from_what_lies_on_disk(
+    trained: Path, phantom_cohort: Path, evaluated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(evaluated)
+    for path in (*(evaluated / "figures").iterdir(), evaluated / "report.html", evaluated / "summary.json"):
+        path.unlink()
+    again(trained, phantom_cohort, evaluated, monkeypatch)
+    assert contents(evaluated) == before
+
+
+@pytest.mark.parametrize("step", ["summarise", "draw"])
+def test_an_evaluation_killed_between_its_steps_goes_on(
+    step: str,
+    trained: Path,
+    phantom_cohort: Path,
+    evaluated: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(fidelity, step, killed)
+    with pytest.raises(KeyboardInterrupt):
+        voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
+    patch.undo()
+    assert not (tmp_path / "out" / "report.html").exists()
+    again(trained, phantom_cohort, tmp_path / "out", monkeypatch)
+    assert contents(tmp_path / "out") == contents(evaluated)
+
+
+def test_an_evaluation_killed_within_a_step_keeps_the_cases_that_are_done(
+    trained: Path, phantom_cohort: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted: list[str] = []
+    predict = ModelCandidate.predict
+
+    def counted(self: ModelCandidate, case: Case) -> object:
+        if len(predicted) == 2:
+            predicted.append("killed")
+            raise KeyboardInterrupt
+        predicted.append(case.id)
+        return predict(self, case)
+
+    monkeypatch.setattr(ModelCandidate, "predict", counted)
+    with pytest.raises(KeyboardInterrupt):
+        voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
+    voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
+    assert len(predicted) == 1 + 6
+    assert len(set(predicted)) == 1 + 6
+    assert contents(tmp_path / "out") == contents(evaluated)
+
+
+def test_a_changed_image_is_scored_again(
+    trained: Path, phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(phantom_cohort, data)
+    voxlate.evaluate(trained, data, out=tmp_path / "out", split="all")
+    first, *_, last = sorted(path for path in data.rglob("*t2w.nii.gz"))
+    shutil.copyfile(last, first)
+    with pytest.raises(BaseException, match="predicted again"):
+        again(trained, data, tmp_path / "out", monkeypatch)
