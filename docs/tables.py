@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import annotated_types
+import numpy as np
 from docutils import nodes
 from docutils.statemachine import StringList
 from meanings import MEANINGS
@@ -29,6 +30,8 @@ from voxlate.config import recipe as config
 from voxlate.config import search as search_options
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
+from voxlate.metrics import Measure, Metric, SurfaceMetric
+from voxlate.metrics.metric import Image
 from voxlate.strict import StrictModel
 
 CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
@@ -235,36 +238,62 @@ def _argument_doc(entry: object, name: str) -> str:
 
 
 def metrics(_argument: str) -> list[str]:
-    """Every metric with its direction and its unit for a target in arbitrary units."""
-    from voxlate.metrics import (
-        APPEARANCE_METRICS,
-        CONTINUITY_METRICS,
-        CT_METRICS,
-        DETECTION_METRICS,
-        DOSE_METRICS,
-        METRICS,
-        PATH_METRICS,
-        SEGMENTATION_METRICS,
-        SLICE_METRICS,
-        SURFACE_METRICS,
-    )
+    """Every metric of a score with its direction and its unit."""
+    from voxlate.metrics import METRICS
 
-    rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "mm": "mm", "none": "none"}
+    rules = {"image": "the target's", "squared": "the target's, squared"}
     rows = [
-        (f"`{name}`", metric.title, "1 is best" if metric.better == "one" else metric.better, rules[metric.unit_rule])
-        for name, metric in {
-            **METRICS,
-            **SLICE_METRICS,
-            **CONTINUITY_METRICS,
-            **APPEARANCE_METRICS,
-            **CT_METRICS,
-        }.items()
+        (
+            f"`{name}`",
+            metric.title,
+            "1 is best" if metric.better == "one" else metric.better,
+            rules.get(metric.unit_rule, metric.unit_rule),
+        )
+        for name, metric in METRICS.items()
+        if metric.kind not in {"task", "set"}
     ]
-    rows += [(f"`{name}`", metric.title, metric.better, "mm") for name, metric in PATH_METRICS.items()]
-    rows += [(f"`{name}`", metric.title, metric.better, "%") for name, metric in DOSE_METRICS.items()]
-    of_labels = {**SEGMENTATION_METRICS, **SURFACE_METRICS, **DETECTION_METRICS}
-    rows += [(f"`{name}`", m.title, m.better, rules[m.unit_rule]) for name, m in of_labels.items()]
     return table(("name", "title", "better", "unit"), rows)
+
+
+def formulas(part: str) -> list[str]:
+    """How the metrics of ``images`` or of ``sets`` are computed."""
+    from voxlate.metrics.images import IMAGES
+    from voxlate.metrics.sets import SETS
+
+    rows = [(f"`{name}`", _formula(metric)) for name, metric in {"images": IMAGES, "sets": SETS}[part].items()]
+    return table(("metric", "formula"), rows)
+
+
+def _formula(metric: Measure) -> str:
+    """The formula, or what the metric means where that says it, and whether it is for CT only."""
+    field = {"ct": "CT: ", "path": "CT: ", "dose": "CT, dose: "}.get(metric.kind, "")
+    return field + (metric.formula or metric.meaning)
+
+
+def overlaps(_argument: str) -> list[str]:
+    """How the metrics of label maps are computed, and what they give where prediction, truth or both are empty."""
+    from voxlate.metrics.labels import LABELS
+
+    some = np.zeros((9, 9, 9))
+    some[1:3, 1:3, 1:3] = some[5:8, 5:8, 5:8] = 1
+    none = np.zeros_like(some)
+    rows = [
+        (
+            f"`{name}`",
+            _formula(metric),
+            *(_given(metric, *pair) for pair in ((none, none), (none, some), (some, none))),
+        )
+        for name, metric in LABELS.items()
+        if metric.kind != "task"
+    ]
+    return table(("metric", "formula", "both empty", "only `P` empty", "only `T` empty"), rows)
+
+
+def _given(metric: Metric | SurfaceMetric, prediction: Image, truth: Image) -> str:
+    """What the metric gives for two maps, in words; what depends on the maps is only said to do so."""
+    spacing: Any = {"spacing_mm": (1.0, 1.0, 1.0)} if metric.kind == "surface" else {}
+    value = metric(prediction, truth, mask=np.ones(truth.shape, dtype=bool), data_range=1.0, **spacing)
+    return "n/a" if np.isnan(value) else f"{value:g}" if value in {0, 1} else "as computed"
 
 
 def densities(_argument: str) -> list[str]:
@@ -333,6 +362,8 @@ TABLES: dict[str, Callable[[str], list[str]]] = {
     "catalogue": catalogue,
     "catalogue-options": catalogue_options,
     "metrics": metrics,
+    "formulas": formulas,
+    "overlaps": overlaps,
     "densities": densities,
     "findings": findings,
     "tissues": tissues,

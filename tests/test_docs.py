@@ -118,34 +118,29 @@ def test_recipes_in_pages_are_valid(page: Path) -> None:
 
 
 def test_formulas_cover_every_metric_and_loss() -> None:
+    from tables import TABLES
+
     from voxlate.losses import LOSSES
-    from voxlate.metrics import (
-        APPEARANCE_METRICS,
-        CONTINUITY_METRICS,
-        CT_METRICS,
-        DETECTION_METRICS,
-        DOSE_METRICS,
-        METRICS,
-        PATH_METRICS,
-        SEGMENTATION_METRICS,
-        SLICE_METRICS,
-        SURFACE_METRICS,
-    )
+    from voxlate.metrics import METRICS
 
     page = (DOCS / "look-up" / "metrics-and-losses.md").read_text(encoding="utf-8")
-    of_labels = (*SEGMENTATION_METRICS, *SURFACE_METRICS, *DETECTION_METRICS)
-    named = (
-        *METRICS,
-        *SLICE_METRICS,
-        *CT_METRICS,
-        *PATH_METRICS,
-        *DOSE_METRICS,
-        *CONTINUITY_METRICS,
-        *APPEARANCE_METRICS,
-        *of_labels,
-        *LOSSES,
-    )
-    assert [name for name in named if f"| `{name}` |" not in page] == []
+    tables = [
+        (name, part) for name, part in re.findall(r"```{(\w+)} ?(\w*)\n", page) if name in {"formulas", "overlaps"}
+    ]
+    rows = "\n".join(line for name, part in tables for line in TABLES[name](part))
+    metrics = [name for name, metric in METRICS.items() if metric.kind != "task"]
+    assert [name for name in metrics if not re.search(rf"\| `{name}` \| \S", rows)] == []
+    assert [name for name in LOSSES if f"| `{name}` |" not in page] == []
+
+
+def test_table_of_overlaps_shows_what_empty_maps_give() -> None:
+    from tables import overlaps
+
+    rows = {line.split("`")[1]: line for line in overlaps("")[2:]}
+    assert rows["dice"].endswith("| n/a | 0 | 0 |")
+    assert rows["recall"].endswith("| n/a | 0 | n/a |")
+    assert rows["accuracy"].endswith("| 1 | as computed | as computed |")
+    assert rows["detection_fp"].endswith("| 0 | 0 | as computed |")
 
 
 def test_tables_can_be_built() -> None:
@@ -153,6 +148,7 @@ def test_tables_can_be_built() -> None:
 
     arguments = {
         "recipe-fields": "Training",
+        "formulas": "images",
         "command": "train",
         "catalogue": "LOSSES",
         "catalogue-options": "NETWORKS",

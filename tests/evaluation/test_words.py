@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from voxlate.evaluation.words import better, meaning, metric_title, number
-from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
+from voxlate.metrics import metrics_of
 
-OF_LABELS = {**SEGMENTATION_METRICS, **SURFACE_METRICS, **DETECTION_METRICS}
+OF_LABELS = metrics_of("segmentation", "surface", "detection")
 
 
 @pytest.mark.parametrize("name", OF_LABELS)
