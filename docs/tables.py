@@ -21,13 +21,18 @@ import annotated_types
 import numpy as np
 from docutils import nodes
 from docutils.statemachine import StringList
-from meanings import MEANINGS
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from voxlate.config import recipe as config
-from voxlate.config import search as search_options
+from voxlate.config import load_recipe, recipe_names
+from voxlate.config.choice import Choice
+from voxlate.config.conditions import Conditions
+from voxlate.config.plan import PlanOptions, Reading, SplitOptions
+from voxlate.config.recipe import Recipe
+from voxlate.config.search import Range, Search
+from voxlate.config.training import Augmentation, Training
+from voxlate.config.window import WindowOptions
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
 from voxlate.metrics import Measure, Metric, SurfaceMetric
@@ -36,6 +41,23 @@ from voxlate.strict import StrictModel
 
 CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
 """Arguments of catalogue entries that the program decides, not the recipe."""
+SECTIONS: dict[str, type[BaseModel]] = {
+    model.__name__: model
+    for model in (
+        Recipe,
+        Conditions,
+        PlanOptions,
+        Derivation,
+        Reading,
+        SplitOptions,
+        WindowOptions,
+        Training,
+        Augmentation,
+        Search,
+        Range,
+    )
+}
+"""The models of a recipe; a test holds that the page shows each of them."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -50,25 +72,8 @@ def _cell(text: str) -> str:
 
 def recipe_fields(model: str) -> list[str]:
     """The fields of a model of a recipe: name, values, default, meaning."""
-    kind = _model(model)
-    rows = [
-        (f"`{name}`", _values(field.annotation, field.metadata), _default(field), meaning(model, name))
-        for name, field in kind.model_fields.items()
-    ]
+    rows = [(f"`{name}`", *row) for name, *row in _section(SECTIONS[model])]
     return table(("field", "values", "default", "meaning"), rows)
-
-
-def meaning(model: str, name: str) -> str:
-    """What a recipe field means: its own description, or the page's words for it."""
-    field = _model(model).model_fields[name]
-    return field.description or MEANINGS[f"{model}.{name}"]
-
-
-def _model(name: str) -> type[BaseModel]:
-    found: type[BaseModel] = (
-        Derivation if name == "Derivation" else getattr(config, name, None) or getattr(search_options, name)
-    )
-    return found
 
 
 def _default(field: Any) -> str:  # noqa: ANN401
@@ -107,7 +112,7 @@ def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:  # noqa: ANN401
         return f"mapping of {_values(inside[0])} to {_values(inside[1])}"
     if annotation is type(None):
         return "`null`"
-    names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", config.Choice: "name with options"}
+    names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", Choice: "name with options"}
     name = names.get(annotation) or ("anything" if annotation is Any else "a section, below")
     return " ".join([name, *_limits(bounds)])
 
@@ -132,7 +137,7 @@ def _limits(bounds: Sequence[Any]) -> list[str]:
 
 def recipes(_argument: str) -> list[str]:
     """The built-in recipes."""
-    found = [config.load_recipe(name) for name in config.recipe_names()]
+    found = [load_recipe(name) for name in recipe_names()]
     rows = [(f"`{r.name}`", ", ".join(r.source), r.target, r.paper or "none") for r in found]
     return table(("recipe", "source", "target", "paper"), rows)
 
@@ -150,7 +155,7 @@ def command(name: str) -> list[str]:
     """What a command says of itself, and its arguments and options."""
     import typer
 
-    from voxlate.cli import options as app
+    from voxlate.cli import app
 
     found = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     rows = [(_usage(p), "needed" if p.required else _literal(p.default), p.help or "") for p in found.params]
@@ -194,7 +199,7 @@ def _is_section(annotation: Any) -> bool:  # noqa: ANN401
 
 
 def _section(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
-    """Of each field of an option: name, values, default, meaning."""
+    """Of each field of a model: name, values, default, meaning."""
     return [
         (name, _values(field.annotation, field.metadata), _default(field), field.description or "")
         for name, field in model.model_fields.items()
@@ -207,7 +212,7 @@ def options(entry: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _plain(default: object) -> object:
-    return default.name if isinstance(default, config.Choice) else default
+    return default.name if isinstance(default, Choice) else default
 
 
 def _entries(name: str) -> list[tuple[str, Callable[..., Any]]]:
