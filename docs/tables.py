@@ -15,6 +15,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import annotated_types
@@ -112,7 +113,14 @@ def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:  # noqa: ANN401
         return f"mapping of {_values(inside[0])} to {_values(inside[1])}"
     if annotation is type(None):
         return "`null`"
-    names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", Choice: "name with options"}
+    names = {
+        int: "integer",
+        float: "number",
+        str: "text",
+        bool: "`true`, `false`",
+        Path: "path",
+        Choice: "name with options",
+    }
     name = names.get(annotation) or ("anything" if annotation is Any else "a section, below")
     return " ".join([name, *_limits(bounds)])
 
