@@ -1,4 +1,4 @@
-"""Words: how metrics, methods, regions and numbers are written on figures and pages."""
+"""Words: how metrics, methods and numbers are written in sentences, on figures and on pages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ _IN_LABELS = "lesion_"  # how validations call a metric inside every label, what
 _OF_TRAINING, _OF_CLASS = "train_", " of "  # of training cases, and of one class
 _METHODS = {"lookup": "intensity lookup"}
 NOT_AVAILABLE = "n/a"
+MINUS = "\N{MINUS SIGN}"
 
 
 def metric_title(metric: str, *, unit: str = "") -> str:
@@ -80,10 +81,10 @@ def number(value: float | None, *, metric: str = "", signed: bool = False) -> st
     if value is None or math.isnan(value):
         return NOT_AVAILABLE
     if math.isinf(value):
-        return "\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}"
+        return "\N{INFINITY}" if value > 0 else f"{MINUS}\N{INFINITY}"
     known = METRICS.get(_plain(metric))
     text = _three_digits(value) if known is None or known.decimals is None else f"{value:.{known.decimals}f}"
-    return ("+" if signed and value > 0 else "") + text.replace("-", "\N{MINUS SIGN}")
+    return ("+" if signed and value > 0 else "") + with_minus(text)
 
 
 def interval_words(interval: Sequence[float], *, metric: str = "") -> str:
@@ -106,9 +107,7 @@ def changes(*values: float | None, most: int = 9) -> list[str]:
     known = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
     decimals = min(most, max(0, 2 - math.floor(math.log10(max(known))))) if known else 0
     return [
-        number(value)
-        if value is None or not math.isfinite(value)
-        else f"{value:+.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+        number(value) if value is None or not math.isfinite(value) else with_minus(f"{value:+.{decimals}f}")
         for value in values
     ]
 
@@ -127,3 +126,54 @@ def p_value(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NOT_AVAILABLE
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def with_minus(text: str) -> str:
+    """A number as text, its hyphens as minus signs."""
+    return text.replace("-", MINUS)
+
+
+def signed(value: float, digits: str = ".2f") -> str:
+    """A difference with its sign; what rounds to zero has none.
+
+    Args:
+        value: The difference.
+        digits: A format of Python without the sign: ``.2f`` two decimals, ``.3g`` three significant digits.
+
+    Example:
+        >>> signed(-0.123), signed(0.0012), signed(0.0012, ".3g")
+        ('−0.12', '0.00', '+0.0012')
+    """
+    text = f"{value:+{digits}}"
+    return with_minus(text if float(text) else text[1:])
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """The form of a word that goes with a count; ``many`` is the word with an s unless it is given.
+
+    Example:
+        >>> plural(1, "case"), plural(2, "case"), plural(2, "is", "are")
+        ('case', 'cases', 'are')
+    """
+    return one if count == 1 else many or f"{one}s"
+
+
+def counted(count: int, thing: str, *, spelled: bool = False) -> str:
+    """A count with its noun; ``spelled``: 1 as a word.
+
+    Example:
+        >>> counted(3, "test case"), counted(1, "seed"), counted(1, "seed", spelled=True)
+        ('3 test cases', '1 seed', 'one seed')
+    """
+    return f"{'one' if spelled and count == 1 else count} {plural(count, thing)}"
+
+
+def listed(names: Sequence[object], joint: str = "and") -> str:
+    """Names in a sentence: ``axial, coronal and sagittal``."""
+    *first, last = map(str, names)
+    return f"{', '.join(first)} {joint} {last}" if first else last
+
+
+def after_value(unit: str) -> str:
+    """The unit as it follows a value, a space before it; nothing for the unit ``1``."""
+    return "" if unit in {"", "1"} else f" {unit}"
