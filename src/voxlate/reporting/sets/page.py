@@ -24,7 +24,7 @@ from voxlate.evaluation.sets.distances import (
     summarise_sets,
 )
 from voxlate.evaluation.sets.embedding import VOLUME_VIEW
-from voxlate.evaluation.words import number, p_value
+from voxlate.evaluation.words import listed, number, p_value
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.metrics import metrics_of
@@ -241,10 +241,6 @@ def _cell(row: Mapping[str, Any]) -> Cell:
     return Cell(number(row["value"]), tuple(lines))
 
 
-def _and(pair: Sequence[int]) -> str:
-    return f"{pair[0]} and {pair[1]}"
-
-
 def _notes(summary: Summary) -> list[str]:
     """One sentence per way of computing, with the views and sets that it holds for."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -257,6 +253,6 @@ def _rows(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The table for a terminal, the network beside every value."""
     rows: list[tuple[str, ...]] = []
     for row in summary["rows"]:
-        value, samples = number(row["value"]), _and(row["samples"])
+        value, samples = number(row["value"]), listed(row["samples"])
         rows.append((row["region"], row["title"], row["method"], value, samples, row["features"]))
     return ("view", "metric", "sets", "value", "samples", "features by"), rows
