@@ -10,7 +10,6 @@ from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.roles import MODEL
 
-MINUS = "\N{MINUS SIGN}"
 _LINES = (("mae", "lookup"), ("mae", MODEL), ("bias", "lookup"), ("bias", MODEL))
 _HEADS = {"mae": ("MAE", "lower is better"), "bias": ("bias", f"prediction {MINUS} truth, 0 is best")}
 
