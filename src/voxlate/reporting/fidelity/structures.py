@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voxlate.evaluation.fidelity.structures import StructureRow, say_structures
-from voxlate.evaluation.words import after_value, changes, interval_words, number, short_title
+from voxlate.evaluation.words import MINUS, after_value, changes, interval_words, number, short_title
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.roles import MODEL

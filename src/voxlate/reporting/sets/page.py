@@ -220,7 +220,7 @@ def _table(summary: Summary, view: str) -> Table:
     for method, kind in ((FLOOR, "baseline"), (SYNTHETIC, "model first-model")):
         found = {row["metric"]: row for row in rows if row["method"] == method}
         counts = next(iter(found.values()))
-        below = f"{_and(counts['cases'])} cases, {_and(counts['samples'])} {_what(view)}"
+        below = f"{listed(counts['cases'])} cases, {listed(counts['samples'])} {_what(view)}"
         lines.append(Line(method, below, kind, (network, *(_cell(found[name]) for name in metrics_of("set")))))
     return Table(view[:1].upper() + view[1:], "Sets", (Column("features by", ""), *columns), tuple(lines))
 
