@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxlate.errors import UsageError
-from voxlate.metrics import Metric, metrics_of
+from voxlate.metrics import METRICS, Metric, metrics_of
+from voxlate.metrics.metric import PairKind
 
 SHAPE = (9, 11, 6)
 OF_IMAGES = {
@@ -149,6 +153,18 @@ def test_the_truth_itself_scores_best_and_nothing_scores_worst(metric: Metric) -
     )
     ordered = best <= middle <= worst if metric.better == "lower" else best >= middle >= worst
     assert ordered or metric is metrics_of("detection")["detection_fp"]  # who predicts nothing invents nothing
+
+
+def test_every_kind_has_metrics_and_every_metric_one_kind() -> None:
+    kinds = (*get_args(PairKind), "surface", "set")
+    assert all(metrics_of(kind) for kind in kinds)
+    assert sorted(metrics_of(*kinds)) == sorted(METRICS)
+    assert list(metrics_of("dose", "path")) == [*metrics_of("dose"), *metrics_of("path")]
+
+
+def test_the_metrics_load_no_tensors() -> None:
+    code = "import sys, voxlate.metrics; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

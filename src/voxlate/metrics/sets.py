@@ -36,7 +36,7 @@ SETS: dict[str, SetMetric] = {
     "set_recall": SetMetric(
         title="recall of the set",
         better="higher",
-        meaning="share of real images within reach of a synthetic one: low where kinds of real images are never made",
+        meaning="share of real samples within reach of a synthetic one: low where kinds of real images are never made",
         formula="share of real samples no farther from some synthetic one than its third nearest synthetic neighbour",
     ),
 }
