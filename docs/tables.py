@@ -15,24 +15,50 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import annotated_types
+import numpy as np
 from docutils import nodes
 from docutils.statemachine import StringList
-from meanings import MEANINGS
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from voxlate.config import recipe as config
-from voxlate.config import search as search_options
+from voxlate.config import load_recipe, recipe_names
+from voxlate.config.choice import Choice
+from voxlate.config.conditions import Conditions
+from voxlate.config.plan import PlanOptions, Reading, SplitOptions
+from voxlate.config.recipe import Recipe
+from voxlate.config.search import Range, Search
+from voxlate.config.training import Augmentation, Training
+from voxlate.config.window import WindowOptions
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
+from voxlate.metrics import Measure, Metric, SurfaceMetric
+from voxlate.metrics.metric import Image
 from voxlate.strict import StrictModel
 
 CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
 """Arguments of catalogue entries that the program decides, not the recipe."""
+SECTIONS: dict[str, type[BaseModel]] = {
+    model.__name__: model
+    for model in (
+        Recipe,
+        Conditions,
+        PlanOptions,
+        Derivation,
+        Reading,
+        SplitOptions,
+        WindowOptions,
+        Training,
+        Augmentation,
+        Search,
+        Range,
+    )
+}
+"""The models of a recipe; a test holds that the page shows each of them."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -47,25 +73,8 @@ def _cell(text: str) -> str:
 
 def recipe_fields(model: str) -> list[str]:
     """The fields of a model of a recipe: name, values, default, meaning."""
-    kind = _model(model)
-    rows = [
-        (f"`{name}`", _values(field.annotation, field.metadata), _default(field), meaning(model, name))
-        for name, field in kind.model_fields.items()
-    ]
+    rows = [(f"`{name}`", *row) for name, *row in _section(SECTIONS[model])]
     return table(("field", "values", "default", "meaning"), rows)
-
-
-def meaning(model: str, name: str) -> str:
-    """What a recipe field means: its own description, or the page's words for it."""
-    field = _model(model).model_fields[name]
-    return field.description or MEANINGS[f"{model}.{name}"]
-
-
-def _model(name: str) -> type[BaseModel]:
-    found: type[BaseModel] = (
-        Derivation if name == "Derivation" else getattr(config, name, None) or getattr(search_options, name)
-    )
-    return found
 
 
 def _default(field: Any) -> str:  # noqa: ANN401
@@ -104,7 +113,14 @@ def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:  # noqa: ANN401
         return f"mapping of {_values(inside[0])} to {_values(inside[1])}"
     if annotation is type(None):
         return "`null`"
-    names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`", config.Choice: "name with options"}
+    names = {
+        int: "integer",
+        float: "number",
+        str: "text",
+        bool: "`true`, `false`",
+        Path: "path",
+        Choice: "name with options",
+    }
     name = names.get(annotation) or ("anything" if annotation is Any else "a section, below")
     return " ".join([name, *_limits(bounds)])
 
@@ -129,7 +145,7 @@ def _limits(bounds: Sequence[Any]) -> list[str]:
 
 def recipes(_argument: str) -> list[str]:
     """The built-in recipes."""
-    found = [config.load_recipe(name) for name in config.recipe_names()]
+    found = [load_recipe(name) for name in recipe_names()]
     rows = [(f"`{r.name}`", ", ".join(r.source), r.target, r.paper or "none") for r in found]
     return table(("recipe", "source", "target", "paper"), rows)
 
@@ -147,7 +163,7 @@ def command(name: str) -> list[str]:
     """What a command says of itself, and its arguments and options."""
     import typer
 
-    from voxlate.cli import options as app
+    from voxlate.cli import app
 
     found = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     rows = [(_usage(p), "needed" if p.required else _literal(p.default), p.help or "") for p in found.params]
@@ -191,7 +207,7 @@ def _is_section(annotation: Any) -> bool:  # noqa: ANN401
 
 
 def _section(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
-    """Of each field of an option: name, values, default, meaning."""
+    """Of each field of a model: name, values, default, meaning."""
     return [
         (name, _values(field.annotation, field.metadata), _default(field), field.description or "")
         for name, field in model.model_fields.items()
@@ -204,7 +220,7 @@ def options(entry: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _plain(default: object) -> object:
-    return default.name if isinstance(default, config.Choice) else default
+    return default.name if isinstance(default, Choice) else default
 
 
 def _entries(name: str) -> list[tuple[str, Callable[..., Any]]]:
@@ -235,36 +251,62 @@ def _argument_doc(entry: object, name: str) -> str:
 
 
 def metrics(_argument: str) -> list[str]:
-    """Every metric with its direction and its unit for a target in arbitrary units."""
-    from voxlate.metrics import (
-        APPEARANCE_METRICS,
-        CONTINUITY_METRICS,
-        CT_METRICS,
-        DETECTION_METRICS,
-        DOSE_METRICS,
-        METRICS,
-        PATH_METRICS,
-        SEGMENTATION_METRICS,
-        SLICE_METRICS,
-        SURFACE_METRICS,
-    )
+    """Every metric of a score with its direction and its unit."""
+    from voxlate.metrics import METRICS
 
-    rules = {"image": "the target's", "squared": "the target's, squared", "dB": "dB", "mm": "mm", "none": "none"}
+    rules = {"image": "the target's", "squared": "the target's, squared"}
     rows = [
-        (f"`{name}`", metric.title, "1 is best" if metric.better == "one" else metric.better, rules[metric.unit_rule])
-        for name, metric in {
-            **METRICS,
-            **SLICE_METRICS,
-            **CONTINUITY_METRICS,
-            **APPEARANCE_METRICS,
-            **CT_METRICS,
-        }.items()
+        (
+            f"`{name}`",
+            metric.title,
+            "1 is best" if metric.better == "one" else metric.better,
+            rules.get(metric.unit_rule, metric.unit_rule),
+        )
+        for name, metric in METRICS.items()
+        if metric.kind not in {"task", "set"}
     ]
-    rows += [(f"`{name}`", metric.title, metric.better, "mm") for name, metric in PATH_METRICS.items()]
-    rows += [(f"`{name}`", metric.title, metric.better, "%") for name, metric in DOSE_METRICS.items()]
-    of_labels = {**SEGMENTATION_METRICS, **SURFACE_METRICS, **DETECTION_METRICS}
-    rows += [(f"`{name}`", m.title, m.better, rules[m.unit_rule]) for name, m in of_labels.items()]
     return table(("name", "title", "better", "unit"), rows)
+
+
+def formulas(part: str) -> list[str]:
+    """How the metrics of ``images`` or of ``sets`` are computed."""
+    from voxlate.metrics.images import IMAGES
+    from voxlate.metrics.sets import SETS
+
+    rows = [(f"`{name}`", _formula(metric)) for name, metric in {"images": IMAGES, "sets": SETS}[part].items()]
+    return table(("metric", "formula"), rows)
+
+
+def _formula(metric: Measure) -> str:
+    """The formula, or what the metric means where that says it, and whether it is for CT only."""
+    field = {"ct": "CT: ", "path": "CT: ", "dose": "CT, dose: "}.get(metric.kind, "")
+    return field + (metric.formula or metric.meaning)
+
+
+def overlaps(_argument: str) -> list[str]:
+    """How the metrics of label maps are computed, and what they give where prediction, truth or both are empty."""
+    from voxlate.metrics.labels import LABELS
+
+    some = np.zeros((9, 9, 9))
+    some[1:3, 1:3, 1:3] = some[5:8, 5:8, 5:8] = 1
+    none = np.zeros_like(some)
+    rows = [
+        (
+            f"`{name}`",
+            _formula(metric),
+            *(_given(metric, *pair) for pair in ((none, none), (none, some), (some, none))),
+        )
+        for name, metric in LABELS.items()
+        if metric.kind != "task"
+    ]
+    return table(("metric", "formula", "both empty", "only `P` empty", "only `T` empty"), rows)
+
+
+def _given(metric: Metric | SurfaceMetric, prediction: Image, truth: Image) -> str:
+    """What the metric gives for two maps, in words; what depends on the maps is only said to do so."""
+    spacing: Any = {"spacing_mm": (1.0, 1.0, 1.0)} if metric.kind == "surface" else {}
+    value = metric(prediction, truth, mask=np.ones(truth.shape, dtype=bool), data_range=1.0, **spacing)
+    return "n/a" if np.isnan(value) else f"{value:g}" if value in {0, 1} else "as computed"
 
 
 def densities(_argument: str) -> list[str]:
@@ -333,6 +375,8 @@ TABLES: dict[str, Callable[[str], list[str]]] = {
     "catalogue": catalogue,
     "catalogue-options": catalogue_options,
     "metrics": metrics,
+    "formulas": formulas,
+    "overlaps": overlaps,
     "densities": densities,
     "findings": findings,
     "tissues": tissues,

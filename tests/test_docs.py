@@ -6,34 +6,23 @@ import re
 import sys
 import tomllib
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 import typer
+from pydantic import BaseModel
 
 from tests.examples import DOCS, PAGES, ROOT, SMALLER, examples, marks, page_before, run_page
+from voxlate import config, derivation
 from voxlate._version import __version__
-from voxlate.cli import options as app
-from voxlate.config import recipe as config
-from voxlate.config import search as search_options
-from voxlate.derivation import Derivation
+from voxlate.cli import app
+from voxlate.plainyaml import parse_yaml
 from voxlate.strict import StrictModel
 
 sys.path.insert(0, str(DOCS))
 RUN_PAGES = [page for page in PAGES if examples(page)]
-MODELS = (
-    "Recipe",
-    "Conditions",
-    "PlanOptions",
-    "Reading",
-    "SplitOptions",
-    "WindowOptions",
-    "Training",
-    "Augmentation",
-    "Search",
-    "Range",
-)
-SCHEMA = {**vars(config), **vars(search_options)}
 FIRST_LIGHT = DOCS / "learn" / "first-light.md"
 
 
@@ -84,21 +73,28 @@ def test_files_page_is_complete(workspace: Path) -> None:
 
 
 def test_recipe_page_shows_every_model() -> None:
+    from tables import SECTIONS
+
     page = (DOCS / "look-up" / "recipe.md").read_text(encoding="utf-8")
-    assert [model for model in (*MODELS, "Derivation") if f"{{recipe-fields}} {model}\n" not in page] == []
-    defined = {n for n, m in SCHEMA.items() if isinstance(m, type) and issubclass(m, StrictModel)}
-    assert defined - {"StrictModel"} == set(MODELS)
+    assert [model for model in SECTIONS if f"{{recipe-fields}} {model}\n" not in page] == []
+    assert set(_recipe_models()) == {*SECTIONS, "Choice"}
 
 
-def test_every_recipe_field_has_a_meaning() -> None:
-    from meanings import MEANINGS
-    from tables import meaning
+def test_every_recipe_field_says_what_it_is() -> None:
+    """In a short sentence, which the page of recipes, a form or a program can show."""
+    fields = {f"{name}.{n}": f for name, model in _recipe_models().items() for n, f in model.model_fields.items()}
+    assert len(fields) > 80
+    assert [
+        name for name, f in fields.items() if not re.fullmatch(r"[^a-z].{8,130}\.|q.*\.", f.description or "")
+    ] == []
 
-    fields = [(model, name) for model in MODELS for name in SCHEMA[model].model_fields]
-    assert all(meaning(model, name) for model, name in fields)
-    assert all(meaning("Derivation", name) for name in Derivation.model_fields)
-    undescribed = {f"{m}.{n}" for m, n in fields if not SCHEMA[m].model_fields[n].description}
-    assert set(MEANINGS) == undescribed
+
+def _recipe_models() -> dict[str, type[BaseModel]]:
+    """Every pydantic model of ``voxlate.config``, and that of a derivation."""
+    modules = [import_module(f"voxlate.config.{module.name}") for module in iter_modules(config.__path__)]
+    values = [value for module in (*modules, derivation) for value in vars(module).values()]
+    models = [value for value in values if isinstance(value, type) and issubclass(value, BaseModel)]
+    return {model.__name__: model for model in models if model not in {BaseModel, StrictModel}}
 
 
 def test_command_line_page_shows_every_command() -> None:
@@ -111,41 +107,36 @@ def test_command_line_page_shows_every_command() -> None:
 def test_recipes_in_pages_are_valid(page: Path) -> None:
     """A whole recipe stands alone; single sections are laid over a built-in one."""
     for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        values = config.parse_yaml(block, where=page)
+        values = parse_yaml(block, where=page)
         base = {} if "name" in values else config.load_recipe("avula2020-t1-to-t2").model_dump(mode="json")
         recipe = config.parse_recipe({**base, **values}, where=page)
         assert recipe.loss
 
 
 def test_formulas_cover_every_metric_and_loss() -> None:
+    from tables import TABLES
+
     from voxlate.losses import LOSSES
-    from voxlate.metrics import (
-        APPEARANCE_METRICS,
-        CONTINUITY_METRICS,
-        CT_METRICS,
-        DETECTION_METRICS,
-        DOSE_METRICS,
-        METRICS,
-        PATH_METRICS,
-        SEGMENTATION_METRICS,
-        SLICE_METRICS,
-        SURFACE_METRICS,
-    )
+    from voxlate.metrics import METRICS
 
     page = (DOCS / "look-up" / "metrics-and-losses.md").read_text(encoding="utf-8")
-    of_labels = (*SEGMENTATION_METRICS, *SURFACE_METRICS, *DETECTION_METRICS)
-    named = (
-        *METRICS,
-        *SLICE_METRICS,
-        *CT_METRICS,
-        *PATH_METRICS,
-        *DOSE_METRICS,
-        *CONTINUITY_METRICS,
-        *APPEARANCE_METRICS,
-        *of_labels,
-        *LOSSES,
-    )
-    assert [name for name in named if f"| `{name}` |" not in page] == []
+    tables = [
+        (name, part) for name, part in re.findall(r"```{(\w+)} ?(\w*)\n", page) if name in {"formulas", "overlaps"}
+    ]
+    rows = "\n".join(line for name, part in tables for line in TABLES[name](part))
+    metrics = [name for name, metric in METRICS.items() if metric.kind != "task"]
+    assert [name for name in metrics if not re.search(rf"\| `{name}` \| \S", rows)] == []
+    assert [name for name in LOSSES if f"| `{name}` |" not in page] == []
+
+
+def test_table_of_overlaps_shows_what_empty_maps_give() -> None:
+    from tables import overlaps
+
+    rows = {line.split("`")[1]: line for line in overlaps("")[2:]}
+    assert rows["dice"].endswith("| n/a | 0 | 0 |")
+    assert rows["recall"].endswith("| n/a | 0 | n/a |")
+    assert rows["accuracy"].endswith("| 1 | as computed | as computed |")
+    assert rows["detection_fp"].endswith("| 0 | 0 | as computed |")
 
 
 def test_tables_can_be_built() -> None:
@@ -153,6 +144,7 @@ def test_tables_can_be_built() -> None:
 
     arguments = {
         "recipe-fields": "Training",
+        "formulas": "images",
         "command": "train",
         "catalogue": "LOSSES",
         "catalogue-options": "NETWORKS",
@@ -182,4 +174,4 @@ def test_versions_agree() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(rf"^version: {re.escape(__version__)}$", citation, re.MULTILINE)
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert config.parse_yaml(citation, where="CITATION.cff")["cff-version"] == "1.2.0"
+    assert parse_yaml(citation, where="CITATION.cff")["cff-version"] == "1.2.0"

@@ -44,15 +44,15 @@ class Derivation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
 
-    operation: Operation = Field(description="what is done with the operands")
-    of: tuple[str, ...] = Field(description="the operands: contrasts, or other derived ones, in order")
-    weights: tuple[float, ...] | None = Field(None, description="of `linear`: the factor of each operand")
-    scale: float = Field(1.0, description="factor of the result")
+    operation: Operation = Field(description="What is done with the operands.")
+    of: tuple[str, ...] = Field(description="The operands: contrasts, or other derived ones, in order.")
+    weights: tuple[float, ...] | None = Field(None, description="Of `linear`: the factor of each operand.")
+    scale: float = Field(1.0, description="Factor of the result.")
     guard: float = Field(
-        1e-6, gt=0, description="of `divide`: where the divisor is no further from zero, the result is 0"
+        1e-6, gt=0, description="Of `divide`: where the divisor is no further from zero, the result is 0."
     )
     clip: tuple[float | None, float | None] | None = Field(
-        None, description="lowest and highest value of the result; `null` leaves that end open"
+        None, description="Lowest and highest value of the result; `null` leaves that end open."
     )
 
     @field_validator("of", mode="before")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,26 +14,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxlate.errors import UsageError
-from voxlate.metrics import (
-    APPEARANCE_METRICS,
-    CONTINUITY_METRICS,
-    DETECTION_METRICS,
-    METRICS,
-    SEGMENTATION_METRICS,
-    SLICE_METRICS,
-    SURFACE_METRICS,
-    Metric,
-)
+from voxlate.metrics import METRICS, Metric, metrics_of
+from voxlate.metrics.metric import PairKind
 
 SHAPE = (9, 11, 6)
-OF_IMAGES = METRICS | SLICE_METRICS | CONTINUITY_METRICS | APPEARANCE_METRICS
-OF_IMAGES = {name: metric for name, metric in OF_IMAGES.items() if name != "ms_ssim"}
+OF_IMAGES = {
+    name: metric
+    for name, metric in metrics_of("voxelwise", "slices", "continuity", "appearance").items()
+    if name != "ms_ssim"
+}
 """Without the one of five scales, to which masks as small as these are not available; its tests are its own."""
 OF_SURFACES = {
-    name: Metric(partial(metric, spacing_mm=(1.0, 1.0, 1.0)), metric.better, "none", metric.title)
-    for name, metric in SURFACE_METRICS.items()
+    name: Metric(
+        partial(metric, spacing_mm=(1.0, 1.0, 1.0)), kind="segmentation", title=metric.title, better=metric.better
+    )
+    for name, metric in metrics_of("surface").items()
 }
-OF_LABELS = SEGMENTATION_METRICS | OF_SURFACES | DETECTION_METRICS
+OF_LABELS = {**metrics_of("segmentation"), **OF_SURFACES, **metrics_of("detection")}
 ALL = OF_IMAGES | OF_LABELS
 every = pytest.mark.parametrize("metric", ALL.values(), ids=ALL)
 
@@ -54,7 +54,7 @@ def test_value_is_a_finite_float_and_the_inputs_are_left_alone(metric: Metric) -
     assert metric(prediction, truth, mask=mask, data_range=1.0) == value
 
 
-@pytest.mark.parametrize("metric", (METRICS | SLICE_METRICS).values(), ids=METRICS | SLICE_METRICS)
+@pytest.mark.parametrize("metric", metrics_of("voxelwise", "slices").values(), ids=metrics_of("voxelwise", "slices"))
 def test_less_error_scores_better(metric: Metric) -> None:
     prediction, truth, mask = _pair()
     near, far = (metric(truth + factor * (prediction - truth), truth, mask=mask, data_range=1.0) for factor in (0.5, 1))
@@ -117,7 +117,7 @@ def test_refusals_name_what_is_wrong(metric: Metric) -> None:
 @settings(max_examples=15, deadline=None)
 @given(axes=st.permutations([0, 1, 2]), flips=st.lists(st.sampled_from([0, 1, 2]), unique=True))
 def test_orientation_does_not_matter(metric: Metric, axes: list[int], flips: list[int]) -> None:
-    if metric in SLICE_METRICS.values():
+    if metric in metrics_of("slices").values():
         axes = [0, 1, 2]
     images = _pair()
     turned = [np.flip(image.transpose(axes), flips) for image in images]
@@ -152,7 +152,19 @@ def test_the_truth_itself_scores_best_and_nothing_scores_worst(metric: Metric) -
         metric(prediction, truth, mask=mask, data_range=1.0) for prediction in (truth, wrong, np.zeros(SHAPE))
     )
     ordered = best <= middle <= worst if metric.better == "lower" else best >= middle >= worst
-    assert ordered or metric is DETECTION_METRICS["detection_fp"]  # who predicts nothing invents nothing
+    assert ordered or metric is metrics_of("detection")["detection_fp"]  # who predicts nothing invents nothing
+
+
+def test_every_kind_has_metrics_and_every_metric_one_kind() -> None:
+    kinds = (*get_args(PairKind), "surface", "set")
+    assert all(metrics_of(kind) for kind in kinds)
+    assert sorted(metrics_of(*kinds)) == sorted(METRICS)
+    assert list(metrics_of("dose", "path")) == [*metrics_of("dose"), *metrics_of("path")]
+
+
+def test_the_metrics_load_no_tensors() -> None:
+    code = "import sys, voxlate.metrics; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.measure import label
 
-from voxlate.metrics import DETECTION_METRICS, Detection, detect
+from voxlate.metrics import Detection, detect, metrics_of
 
 SHAPE = (14, 13, 12)
 EVERYWHERE = np.ones(SHAPE, dtype=bool)
@@ -52,7 +52,9 @@ def test_by_hand() -> None:
     prediction = _lesions(_block(1, 1, 1), _block(6, 6, 6, size=1), _block(0, 9, 0), _block(0, 9, 8), _block(9, 0, 0))
     found = detect(prediction, truth, mask=EVERYWHERE, data_range=1.0)
     assert found == Detection(tp=2, fp=3, fn=1)
-    values = {name: m(prediction, truth, mask=EVERYWHERE, data_range=1.0) for name, m in DETECTION_METRICS.items()}
+    values = {
+        name: m(prediction, truth, mask=EVERYWHERE, data_range=1.0) for name, m in metrics_of("detection").items()
+    }
     assert values == pytest.approx(
         {"detection_tp": 2, "detection_fp": 3, "detection_fn": 1}
         | {"detection_sensitivity": 2 / 3, "detection_precision": 2 / 5, "detection_f1": 4 / 8}
@@ -90,7 +92,7 @@ def test_the_rule_for_what_is_empty() -> None:
     some, none = _lesions(_block(0, 0, 0), _block(5, 5, 5)), _lesions()
 
     def values(prediction: np.ndarray, truth: np.ndarray) -> list[float]:
-        return [m(prediction, truth, mask=EVERYWHERE, data_range=1.0) for m in DETECTION_METRICS.values()]
+        return [m(prediction, truth, mask=EVERYWHERE, data_range=1.0) for m in metrics_of("detection").values()]
 
     nan = math.nan
     assert values(none, none) == pytest.approx([0, 0, 0, nan, nan, nan], nan_ok=True)

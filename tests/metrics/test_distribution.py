@@ -10,10 +10,10 @@ from scipy.linalg import sqrtm
 from scipy.spatial import cKDTree
 
 from voxlate.errors import UsageError
+from voxlate.metrics import metrics_of
 from voxlate.metrics.distribution import (
     FEWEST,
     PLAIN_FROM,
-    SET_METRICS,
     SUBSETS,
     compare_sets,
     fid,
@@ -156,7 +156,7 @@ def test_all_of_them_are_given_with_one_seed_or_say_why_not() -> None:
     one, two = _alike(0)
     cases = [str(k // 10) for k in range(120)]
     found = [compare_sets(one, two, cases=(cases, cases), equal=100) for _ in range(2)]
-    assert list(found[0]) == list(SET_METRICS)
+    assert list(found[0]) == list(metrics_of("set"))
     assert found[0] == found[1]
     few = compare_sets(one[:4], two[:4], cases=(cases[:4], cases[:4]), equal=4)
     assert all(math.isnan(e.value) and "not available: 4 samples" in e.note for e in few.values())

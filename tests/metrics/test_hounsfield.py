@@ -1,4 +1,4 @@
-"""Metrics of CT: one contract for all of ``CT_METRICS``, and each against scikit-image, SciPy or plain NumPy."""
+"""Metrics of CT: one contract for all of them, and each against scikit-image, SciPy or plain NumPy."""
 
 from __future__ import annotations
 
@@ -10,20 +10,11 @@ from scipy.spatial import distance
 from skimage.metrics import peak_signal_noise_ratio
 
 from voxlate.errors import UsageError
-from voxlate.metrics import (
-    CT_METRICS,
-    DOSE_METRICS,
-    METRICS,
-    PATH_METRICS,
-    Metric,
-    bone_dice,
-    psnr_in_range,
-    tissue_regions,
-)
+from voxlate.metrics import Metric, bone_dice, mae, metrics_of, psnr, psnr_in_range, tissue_regions
 
 SHAPE = (14, 16, 12)
 RANGE = 4095.0
-every = pytest.mark.parametrize("metric", CT_METRICS.values(), ids=CT_METRICS)
+every = pytest.mark.parametrize("metric", metrics_of("ct").values(), ids=metrics_of("ct"))
 
 
 def _pair(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,21 +75,21 @@ def test_refusals(metric: Metric) -> None:
 
 
 def test_units() -> None:
-    assert {name: metric.unit("HU") for name, metric in CT_METRICS.items()} == {
+    assert {name: metric.unit("HU") for name, metric in metrics_of("ct").items()} == {
         "bone_dice": "1",
         "psnr_synthrad": "dB",
         "ms_ssim_synthrad": "1",
     }
-    assert {metric.unit("mm") for metric in PATH_METRICS.values()} == {"mm"}
-    assert {metric.better for metric in PATH_METRICS.values()} == {"lower"}
-    assert {(metric.unit("%"), metric.better) for metric in DOSE_METRICS.values()} == {("%", "higher")}
+    assert {metric.unit("mm") for metric in metrics_of("path").values()} == {"mm"}
+    assert {metric.better for metric in metrics_of("path").values()} == {"lower"}
+    assert {(metric.unit("%"), metric.better) for metric in metrics_of("dose").values()} == {("%", "higher")}
 
 
 def test_the_masked_mae_of_synthrad_is_the_mae() -> None:
     prediction, truth, mask = _pair()
     binary = np.where(mask, 1.0, 0.0)
     expected = np.sum(np.abs(truth * binary - prediction * binary)) / binary.sum()
-    assert METRICS["mae"](prediction, truth, mask=mask, data_range=RANGE) == pytest.approx(expected, rel=1e-12)
+    assert mae(prediction, truth, mask=mask, data_range=RANGE) == pytest.approx(expected, rel=1e-12)
 
 
 def test_psnr_clips_to_the_range_of_ct() -> None:
@@ -107,7 +98,7 @@ def test_psnr_clips_to_the_range_of_ct() -> None:
     clipped = [np.clip(image, -1024, 3071)[mask] for image in (truth, prediction)]
     found = psnr_in_range(prediction, truth, mask=mask, data_range=RANGE)
     assert found == pytest.approx(peak_signal_noise_ratio(*clipped, data_range=4095), rel=1e-12)
-    assert found > METRICS["psnr"](prediction, truth, mask=mask, data_range=RANGE)
+    assert found > psnr(prediction, truth, mask=mask, data_range=RANGE)
     assert psnr_in_range(truth, truth, mask=mask, data_range=RANGE) == math.inf
 
 

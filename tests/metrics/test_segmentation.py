@@ -12,7 +12,7 @@ from monai.metrics import ConfusionMatrixMetric
 from monai.metrics import compute_iou as monai_iou
 from scipy.spatial import distance
 
-from voxlate.metrics import SEGMENTATION_METRICS, accuracy, dice, iou, precision, recall, volume_error
+from voxlate.metrics import accuracy, dice, iou, metrics_of, precision, recall, volume_error
 
 SHAPE = (6, 7, 5)
 EVERYWHERE = np.ones(SHAPE, dtype=bool)
@@ -59,7 +59,7 @@ def test_by_hand() -> None:
     mask[:5, 0, 0], mask[5, 0, 0] = True, False
     truth[:3, 0, 0] = True
     prediction[2:6, 0, 0] = True  # one right, two wrong, one beyond the mask; one of five is background in both: none
-    values = {name: m(prediction, truth, mask=mask, data_range=1.0) for name, m in SEGMENTATION_METRICS.items()}
+    values = {name: m(prediction, truth, mask=mask, data_range=1.0) for name, m in metrics_of("segmentation").items()}
     assert values == pytest.approx(
         {"dice": 1 / 3, "f1": 1 / 3, "iou": 1 / 5, "accuracy": 1 / 5, "precision": 1 / 3, "recall": 1 / 3}
         | {"volume_error": 0.0}
@@ -70,8 +70,8 @@ def test_by_hand() -> None:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_identities(seed: int) -> None:
     prediction, truth, mask = _maps(seed)
-    value = {name: m(prediction, truth, mask=mask, data_range=1.0) for name, m in SEGMENTATION_METRICS.items()}
-    swapped = {name: m(truth, prediction, mask=mask, data_range=1.0) for name, m in SEGMENTATION_METRICS.items()}
+    value = {name: m(prediction, truth, mask=mask, data_range=1.0) for name, m in metrics_of("segmentation").items()}
+    swapped = {name: m(truth, prediction, mask=mask, data_range=1.0) for name, m in metrics_of("segmentation").items()}
     for name in ("dice", "iou", "accuracy", "f1"):
         assert value[name] == swapped[name]
     assert value["precision"] == swapped["recall"]
@@ -90,7 +90,7 @@ def test_the_rule_for_what_is_empty() -> None:
     share = 1 - 8 / some.size
 
     def values(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-        return {n: m(prediction, truth, mask=EVERYWHERE, data_range=1.0) for n, m in SEGMENTATION_METRICS.items()}
+        return {n: m(prediction, truth, mask=EVERYWHERE, data_range=1.0) for n, m in metrics_of("segmentation").items()}
 
     both, silent, invented = values(EMPTY, EMPTY), values(EMPTY, some), values(some, EMPTY)
     assert both.pop("accuracy") == 1.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from voxlate.errors import UsageError
-from voxlate.metrics import SLICE_METRICS, slice_errors, whole_slices
+from voxlate.metrics import metrics_of, slice_errors, whole_slices
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_equals_a_loop_over_slices(
         per_slice.append((np.abs(prediction[..., k][inside] - truth[..., k][inside]) ** power).mean())
     counted = whole_slices(mask) if whole else mask
     total, average = (
-        SLICE_METRICS[f"{name}_slice_{way}"](prediction, truth, mask=counted, data_range=1.0)
+        metrics_of("slices")[f"{name}_slice_{way}"](prediction, truth, mask=counted, data_range=1.0)
         for way in ("total", "average")
     )
     assert total == pytest.approx(sum(per_slice), rel=1e-12)

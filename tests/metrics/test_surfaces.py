@@ -14,7 +14,7 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 from scipy.spatial.distance import cdist
 
 from voxlate.errors import UsageError
-from voxlate.metrics import SURFACE_METRICS, hd95, surface_dice, surface_distances
+from voxlate.metrics import hd95, metrics_of, surface_dice, surface_distances
 
 torch = pytest.importorskip("torch")
 Maps = tuple[np.ndarray, np.ndarray]
@@ -146,7 +146,7 @@ def test_the_rule_for_what_is_empty() -> None:
     for pair in ((some, none), (none, some)):
         assert hd95(*pair, **options) == pytest.approx(diagonal)
         assert surface_dice(*pair, **options) == 0.0
-    for metric in SURFACE_METRICS.values():
+    for metric in metrics_of("surface").values():
         assert math.isnan(metric(none, none, **options))
     assert [d.size for d in surface_distances(none, none, spacing_mm=(1, 1, 1))] == [0, 0]
 
@@ -166,9 +166,12 @@ def test_symmetric_in_the_maps_and_turned_and_scaled_with_the_voxels(seed: int, 
 
 
 def test_units_and_refusals() -> None:
-    assert {name: metric.unit("HU") for name, metric in SURFACE_METRICS.items()} == {"hd95": "mm", "surface_dice": "1"}
+    assert {name: metric.unit("HU") for name, metric in metrics_of("surface").items()} == {
+        "hd95": "mm",
+        "surface_dice": "1",
+    }
     some = _cube((4, 4, 4))
-    for metric in SURFACE_METRICS.values():
+    for metric in metrics_of("surface").values():
         for spacing in ((1.0, 1.0), (1.0, 1.0, 0.0), (1.0, -1.0, 1.0), (1.0, 1.0, math.nan)):
             with pytest.raises(UsageError, match="spacing of three positive numbers"):
                 metric(some, some, mask=_everywhere(some), data_range=1.0, spacing_mm=spacing)

@@ -18,7 +18,7 @@ import pytest
 from tests.reporting.samples import scores
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
-from voxlate.metrics import METRICS
+from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.page import Illustration, Report, render_report
@@ -63,7 +63,7 @@ def laid_out(page: str, folder: Path, *, width: int = 1280) -> dict[str, Any]:
 def wide_report(**changes: Any) -> Report:
     """Every metric of the catalogue for three methods, long names among them."""
     kept = [Score(**vars(score)) for score in scores(6) if score.metric == "mae"]
-    more = [Score(**{**vars(score), "metric": metric}) for score in kept for metric in METRICS]
+    more = [Score(**{**vars(score), "metric": metric}) for score in kept for metric in metrics_of("voxelwise")]
     values = {"title": "T1 to T2", "verdict": "It works on 7 % of the cases.", "summary": summarise(more)}
     return Report(**{**values, **changes})
 

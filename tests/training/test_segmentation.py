@@ -18,7 +18,7 @@ from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import CohortError, StoppedError, UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
-from voxlate.metrics import SEGMENTATION_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.training.loop.batches import labelled_voxels, training_samples
 from voxlate.training.loop.journal import read_log
 from voxlate.training.run import RunFolder
@@ -81,7 +81,7 @@ def test_validation_scores_both_sides_of_the_gap(run: RunFolder) -> None:
     rows = [row["validation"] for row in read_log(run.log) if "validation" in row]
     assert len(rows) == 2
     for row in rows:
-        names = {*SEGMENTATION_METRICS, "loss", "dice of tumour core"}
+        names = {*metrics_of("segmentation"), "loss", "dice of tumour core"}
         assert names | {f"train_{name}" for name in names} <= set(row)
         assert row["f1"] == row["dice"]
         assert math.isfinite(row["loss"])

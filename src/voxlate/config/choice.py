@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Choice(BaseModel):
     """An entry of a catalogue with its options: ``{name: unet, channels: [16, 32]}``, or just ``unet``."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    name: str
+    name: str = Field(description="Name of the entry in its catalogue.")
 
     @model_validator(mode="before")
     @classmethod

@@ -21,10 +21,10 @@ class Conditions(StrictModel):
     """
 
     structures: Literal["each", "binary"] | Structures | tuple[str, ...] = Field(
-        "each", description="`each`, `binary`, names of the data set's convention, or names with their label values"
+        "each", description="`each`, `binary`, names of the data set's convention, or names with their label values."
     )
     encoding: Literal["onehot", "ordinal"] = Field(
-        "onehot", description="a channel per structure, or one channel with a value per structure"
+        "onehot", description="A channel per structure, or one channel with a value per structure."
     )
 
     @field_validator("structures", mode="before")

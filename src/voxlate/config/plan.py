@@ -15,23 +15,40 @@ from voxlate.strict import StrictModel
 class Reading(StrictModel):
     """What a reader may accept that it refuses by default; what it accepted is recorded."""
 
-    on_nonfinite: Literal["refuse", "zero"] = "refuse"
-    on_affine_conflict: Literal["refuse", "sform", "qform"] = "refuse"
-    on_missing_affine: Literal["refuse", "ras"] = "refuse"
-    on_shear: Literal["refuse", "resample"] = "refuse"
+    on_nonfinite: Literal["refuse", "zero"] = Field(
+        "refuse", description="NaN and infinite voxels: refuse the file, or set them to zero and count them."
+    )
+    on_affine_conflict: Literal["refuse", "sform", "qform"] = Field(
+        "refuse", description="qform and sform more than 1e-3 mm apart: refuse, or take the named one."
+    )
+    on_missing_affine: Literal["refuse", "ras"] = Field(
+        "refuse", description="No stated orientation: refuse, or take the axes as right, front, head."
+    )
+    on_shear: Literal["refuse", "resample"] = Field(
+        "refuse", description="Voxel axes not at right angles: refuse, or resample to a square grid."
+    )
 
 
 class SplitOptions(StrictModel):
     """How subjects are parted; explicit lists of subject or case ids come before the proportions."""
 
-    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
-    stratify: tuple[str, ...] = ()
-    folds: int | None = Field(None, ge=2, description="parts of the development cases that take turns to validate")
-    fold: int = Field(0, ge=0, description="which of them validates, counted from 0")
-    seed: int | None = Field(None, ge=0, lt=2**32)
-    train: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
+    fractions: tuple[float, float, float] = Field(
+        (0.7, 0.1, 0.2), description="Shares of subjects for training, validation and test; they sum to 1."
+    )
+    stratify: tuple[str, ...] = Field((), description="Attributes whose values get near-equal shares in every part.")
+    folds: int | None = Field(
+        None, ge=2, description="Parts of the development cases that take turns to validate; `null`: no folds."
+    )
+    fold: int = Field(0, ge=0, description="Which of the folds validates, counted from 0.")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**32,
+        description="Decides the split; `null`: `training.seed`, which then changes the split too.",
+    )
+    train: tuple[str, ...] = Field((), description="Subject or case ids that must train.")
+    validation: tuple[str, ...] = Field((), description="Subject or case ids that must validate.")
+    test: tuple[str, ...] = Field((), description="Subject or case ids that are kept for the test.")
 
     @model_validator(mode="after")
     def _fractions_sum_to_one(self) -> Self:
@@ -45,18 +62,30 @@ class SplitOptions(StrictModel):
 class PlanOptions(StrictModel):
     """Overrides of what the fingerprint decides; ``None`` means decide from the cohort."""
 
-    spacing_mm: tuple[float, float, float] | None = None
-    reference: str | None = None
-    derive: Derivations = Field(
-        {}, description="contrasts that are computed where a case has no file of them, see below"
+    spacing_mm: tuple[float, float, float] | None = Field(
+        None,
+        description="Voxel spacing in mm of the prepared arrays along right, front, head; `null`: from the cohort.",
     )
-    grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
-    mask: Literal["auto", "nonzero", "otsu", "whole", "file"] = "auto"
-    crop_margin_mm: float = Field(8.0, ge=0)
-    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "suv", "none"]] = {}  # noqa: RUF012  (copied)
-    bias_correction: bool = False
-    reading: Reading = Reading()
-    split: SplitOptions = SplitOptions()
+    reference: str | None = Field(
+        None, description="Contrast that gives the grid; `null`: the first source, or its first operand."
+    )
+    derive: Derivations = Field({}, description="Contrasts that are computed where a case has no file of them.")
+    grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = Field(
+        "resample",
+        description="What happens to a contrast on another grid: refuse the case, resample, or register it first.",
+    )
+    mask: Literal["auto", "nonzero", "otsu", "whole", "file"] = Field(
+        "auto", description="How the foreground is found."
+    )
+    crop_margin_mm: float = Field(
+        8.0, ge=0, description="How far the prepared arrays reach beyond the foreground, in mm."
+    )
+    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "suv", "none"]] = Field(
+        {}, description="From a contrast to its normalisation; those not named get the one of their kind."
+    )
+    bias_correction: bool = Field(False, description="N4 bias correction of MR contrasts before normalisation.")
+    reading: Reading = Field(Reading(), description="What the reader may accept.")
+    split: SplitOptions = Field(SplitOptions(), description="Which subjects train, validate and are kept for the test.")
 
     def reference_for(self, source: Sequence[str]) -> str:
         """The contrast whose grid the others are brought to: the named one, or the first that sources are made from.

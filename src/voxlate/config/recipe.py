@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from voxlate.config.choice import Choice
 from voxlate.config.conditions import Conditions
@@ -37,18 +37,26 @@ class Recipe(StrictModel):
     ``96x96x64`` for a window's ``size``.
     """
 
-    name: str
-    paper: str = ""
-    source: tuple[str, ...]
-    target: str
-    conditions: Conditions | None = None
-    plan: PlanOptions = PlanOptions()
-    window: WindowOptions = WindowOptions()
-    method: Choice
-    loss: dict[str, float | dict[str, Any]] = {}  # noqa: RUF012  (pydantic copies it)
-    training: Training
-    shapes: Choice | None = None
-    search: Search = Search()
+    name: str = Field(description="Name of the model in its card, its sidecars and its figures.")
+    paper: str = Field("", description="Paper that the recipe implements, for card and report.")
+    source: tuple[str, ...] = Field(
+        description="Contrasts that go in, names or aliases; the first one is what the baselines see."
+    )
+    target: str = Field(description="Contrast that comes out.")
+    conditions: Conditions | None = Field(
+        None, description="How a source `labels` becomes channels; `null`: as if it were empty, each value one-hot."
+    )
+    plan: PlanOptions = Field(PlanOptions(), description="How cases are prepared.")
+    window: WindowOptions = Field(WindowOptions(), description="How volumes are cut.")
+    method: Choice = Field(description="An entry of the methods with its options, for example its `network`.")
+    loss: dict[str, float | dict[str, Any]] = Field(
+        {}, description="From a loss to its weight, or to its options with a `weight` among them."
+    )
+    training: Training = Field(description="Budget and optimisation.")
+    shapes: Choice | None = Field(
+        None, description="A model of the source's label maps, from which `voxlate synthesize` draws; `null`: none."
+    )
+    search: Search = Field(Search(), description="What `voxlate tune` may try.")
 
     @model_validator(mode="before")
     @classmethod

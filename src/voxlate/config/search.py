@@ -15,11 +15,11 @@ from voxlate.strict import StrictModel
 class Range(StrictModel):
     """What tuning may try for one recipe field: a list of ``values``, or an interval."""
 
-    values: tuple[int | float | str | bool, ...] | None = Field(None, min_length=1)
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    integer: bool = False
+    values: tuple[int | float | str | bool, ...] | None = Field(None, min_length=1, description="Values to try.")
+    low: float | None = Field(None, description="Lower end of an interval.")
+    high: float | None = Field(None, description="Upper end of an interval.")
+    log: bool = Field(False, description="Sample the interval on a logarithmic scale.")
+    integer: bool = Field(False, description="Only whole numbers.")
 
     @field_validator("values")
     @classmethod
@@ -64,9 +64,21 @@ class Range(StrictModel):
 class Search(StrictModel):
     """The search of ``voxlate tune``: dotted recipe fields with their ranges, how they are tried, what is compared."""
 
-    sampler: Literal["grid", "random", "tpe", "gp"] = "tpe"
-    pruner: Literal["auto", "none", "median", "hyperband"] = "auto"
-    metric: str = "mae"
-    direction: Literal["minimise", "maximise"] | None = None
-    task: Path | None = None
-    space: dict[str, Range] = {}  # noqa: RUF012  (pydantic copies it)
+    sampler: Literal["grid", "random", "tpe", "gp"] = Field(
+        "tpe", description="Every combination, random, tree-structured Parzen estimator, or Gaussian process."
+    )
+    pruner: Literal["auto", "none", "median", "hyperband"] = Field(
+        "auto", description="What ends bad trials early; `auto`: `median`, or `none` for a grid."
+    )
+    metric: str = Field("mae", description="Validation metric that is compared; with `search.task` also `task_dice`.")
+    direction: Literal["minimise", "maximise"] | None = Field(
+        None, description="Whether lower or higher is better; `null`: as the metric says."
+    )
+    task: Path | None = Field(
+        None,
+        description="A model from the target to labels, whose Dice on the predictions every validation reports; "
+        "`null`: none.",
+    )
+    space: dict[str, Range] = Field(
+        {}, description="From a dotted recipe field to its range; empty: the default space."
+    )

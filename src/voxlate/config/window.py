@@ -24,18 +24,29 @@ class WindowOptions(StrictModel):
     ``[2, 0, 1]``, each view has a network of its own and ``combine`` says how their volumes become one.
     """
 
-    kind: Literal["slices", "patches", "volume", "auto"] = "slices"
-    axis: Axis | tuple[Axis, ...] = 2
-    neighbours: int = Field(0, ge=0, le=16)
-    size: tuple[int, ...] | None = None
-    overlap: float = Field(0.5, ge=0, lt=1)
-    margin: int = Field(0, ge=0, description="voxels of context around what is predicted, also beyond the image")
-    padding: Literal["edge", "mirror"] = Field("edge", description="how images are continued beyond their edge")
-    place: Literal["random", "centre"] = Field("random", description="where training samples are cut from a case")
-    mirror: bool = Field(False, description="translate each sample mirrored left to right too, and take the mean")
+    kind: Literal["slices", "patches", "volume", "auto"] = Field(
+        "slices", description="Slices (2-D, 2.5-D), patches or the whole volume (3-D); `auto`: the volume if it fits."
+    )
+    axis: Axis | tuple[Axis, ...] = Field(
+        2, description="Axis that slices are stacked along: 0 sagittal, 1 coronal, 2 axial; or several, `[2, 0]`."
+    )
+    neighbours: int = Field(
+        0, ge=0, le=16, description="Slices on each side that go in as further channels; 0 is 2-D, more is 2.5-D."
+    )
+    size: tuple[int, ...] | None = Field(
+        None, description="Voxels of a sample in training: two numbers for slices, three for patches; `null`: all."
+    )
+    overlap: float = Field(
+        0.5, ge=0, lt=1, description="Share of a window that neighbouring windows have in common in translation."
+    )
+    margin: int = Field(0, ge=0, description="Voxels of context around what is predicted, also beyond the image.")
+    padding: Literal["edge", "mirror"] = Field("edge", description="How images are continued beyond their edge.")
+    place: Literal["random", "centre"] = Field("random", description="Where training samples are cut from a case.")
+    mirror: bool = Field(False, description="Translate each sample mirrored left to right too, and take the mean.")
     combine: Literal["mean", "weights", "network"] = Field(
         "mean",
-        description="of several views: their mean, their mean with learned weights, or a small 3-D network over them",
+        description="How several views become one volume: their mean, their mean with learned weights, or a small 3-D "
+        "network over them.",
     )
 
     @field_validator("size", mode="before")

@@ -17,7 +17,7 @@ from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import MASKED_METRICS, tissue_regions
+from voxlate.metrics import metrics_of, tissue_regions
 from voxlate.progress import ProgressReport
 from voxlate.regions import LESION
 
@@ -129,9 +129,9 @@ def compare_case(candidate: Candidate, case: Case) -> Comparison:
 
 
 def score_volumes(comparison: Comparison, labelling: Labelling) -> list[Score]:
-    """Every metric of ``METRICS`` for every method, in the foreground, all labels, each label and, in CT, each tissue.
+    """The voxelwise metrics of every method, in the foreground, all labels, each label and, in CT, each tissue.
 
-    Beside them, in the foreground, those of ``CONTINUITY_METRICS`` and ``APPEARANCE_METRICS``.
+    Beside them, in the foreground, those of the kinds ``continuity`` and ``appearance``.
 
     Args:
         comparison: The case.
@@ -172,7 +172,7 @@ def score_masked_images(comparison: Comparison) -> list[Score]:
     truth = np.where(lesion, comparison.truth, 0)
     scores = []
     for method, prediction in comparison.methods.items():
-        for name, metric in MASKED_METRICS.items():
+        for name, metric in metrics_of("masked").items():
             masked = np.where(lesion, prediction, 0)
             value = metric(masked, truth, mask=comparison.mask, data_range=comparison.data_range)
             found = value if lesion.any() else float("nan")

@@ -8,37 +8,9 @@ from dataclasses import dataclass
 
 from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
-from voxlate.metrics import (
-    APPEARANCE_METRICS,
-    CONTINUITY_METRICS,
-    CT_METRICS,
-    DETECTION_METRICS,
-    DOSE_METRICS,
-    MASKED_METRICS,
-    METRICS,
-    PATH_METRICS,
-    SEGMENTATION_METRICS,
-    SLICE_METRICS,
-    SURFACE_METRICS,
-    Better,
-    Metric,
-    SurfaceMetric,
-)
+from voxlate.metrics import METRICS, Better, Measure
 
-SCORED: dict[str, Metric | SurfaceMetric] = {
-    **METRICS,
-    **SLICE_METRICS,
-    **CONTINUITY_METRICS,
-    **APPEARANCE_METRICS,
-    **MASKED_METRICS,
-    **CT_METRICS,
-    **PATH_METRICS,
-    **DOSE_METRICS,
-    **SEGMENTATION_METRICS,
-    **SURFACE_METRICS,
-    **DETECTION_METRICS,
-}
-"""Every metric that a score may be of."""
+_SCORED = {name: metric for name, metric in METRICS.items() if metric.kind not in {"task", "set"}}
 
 
 @dataclass(frozen=True)
@@ -50,7 +22,7 @@ class Score:
         region: ``foreground``, ``lesion`` or ``labels`` (all labels), ``whole slices``, the name of a label, or in CT
             that of a tissue class.
         method: ``model``, ``identity``, ``lookup``, ...
-        metric: Name in one of the catalogues of ``voxlate.metrics``.
+        metric: Name in ``voxlate.metrics.METRICS``.
         value: The value; NaN when not available.
         unit: Unit of the value; ``1`` for dimensionless.
     """
@@ -72,13 +44,13 @@ class Extremes:
     best: str
 
 
-def find_metric(name: str) -> Metric | SurfaceMetric:
-    """The metric of that name, of volumes, slices, masked images, CT, path lengths, dose or segmentations.
+def find_metric(name: str) -> Measure:
+    """The metric of that name; neither one of a task nor one of sets, which are no scores of a case.
 
     Raises:
         UsageError: If there is none.
     """
-    return pick(SCORED, name, what="metric")
+    return pick(_SCORED, name, what="metric")
 
 
 def gain(better: Better) -> int:

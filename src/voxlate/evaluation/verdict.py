@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
 from voxlate.evaluation.summary import Interval, Pair, Row, Summary
+from voxlate.evaluation.words import after_value, counted, listed
 from voxlate.regions import in_words
 
 
@@ -61,15 +62,15 @@ def judge(
     missing = [name for name in row.against if name not in against]
     name = _strongest(row, lost or list(against))
     pair = against[name]
-    subject = f"The {method} {'does not beat' if lost else 'beats'} {_and(lost or list(against), lost=bool(lost))}"
+    subject = f"The {method} does not beat {listed(lost, 'or')}" if lost else f"The {method} beats {listed([*against])}"
     others = ", the better of them" if not lost and len(against) > 1 else ""
     evidence = _evidence(row, pair, confidence=summary.confidence)
     relation = f"its {row.title} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
-    sentences = [f"{subject} on {_count(pair.n, cases)}: {relation} ({evidence})."]
+    sentences = [f"{subject} on {counted(pair.n, f'{cases} case', spelled=True)}: {relation} ({evidence})."]
     if pair.n < FEWEST_TO_TEST:
         sentences.append(f"Fewer than {FEWEST_TO_TEST} cases are too few for a test.")
     if missing:
-        sentences.append(f"It could not be compared with {_and(missing)}.")
+        sentences.append(f"It could not be compared with {listed(missing)}.")
     if lost:
         sentences.append(rule)
     return Verdict(" ".join(sentences), beats=not lost and not missing)
@@ -83,7 +84,7 @@ def _strongest(row: Row, names: list[str]) -> str:
 def _scale(row: Row, pair: Pair) -> tuple[bool, str]:
     """Whether changes are said in per cent, which suits errors but neither similarities nor dB, and their unit."""
     percent = row.better == "lower" and pair.ratio is not None
-    return percent, " %" if percent else "" if row.unit == "1" else f" {row.unit}"
+    return percent, " %" if percent else after_value(row.unit)
 
 
 def _margin(row: Row, pair: Pair) -> str:
@@ -114,7 +115,7 @@ def _size(change: float, *, percent: bool) -> str:
 
 
 def _evidence(row: Row, pair: Pair, *, confidence: float) -> str:
-    unit = "" if row.unit == "1" else f" {row.unit}"
+    unit = after_value(row.unit)
     parts = [f"{pair.mean:.4g} against {pair.baseline_mean:.4g}{unit}"]
     if pair.n >= FEWEST_TO_TEST and pair.interval:
         parts.append(f"{100 * confidence:g} % interval {_interval(row, pair, pair.interval)}")
@@ -122,12 +123,3 @@ def _evidence(row: Row, pair: Pair, *, confidence: float) -> str:
     if pair.p_holm is not None:
         parts.append(f"Wilcoxon p = {pair.p_holm:.2g} after Holm")
     return "; ".join(parts)
-
-
-def _count(n: int, cases: str) -> str:
-    return f"one {cases} case" if n == 1 else f"{n} {cases} cases"
-
-
-def _and(names: list[str], *, lost: bool = False) -> str:
-    joint = " or " if lost else " and "
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])}{joint}{names[-1]}"

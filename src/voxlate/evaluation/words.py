@@ -1,91 +1,25 @@
-"""Words: how metrics, methods, regions and numbers are written on figures and pages."""
+"""Words: how metrics, methods and numbers are written in sentences, on figures and on pages."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 
-from voxlate.evaluation.scores import SCORED
-from voxlate.metrics import DETECTION_METRICS, MASKED_METRICS, SEGMENTATION_METRICS, TASK_METRICS, Better
+from voxlate.metrics import METRICS, Better
 from voxlate.roles import BASELINES
 
-_METRICS = {**SCORED, **TASK_METRICS}
-_COUNTS = frozenset({"detection_tp", "detection_fp", "detection_fn"})
-_SIMILARITIES = (
-    frozenset(
-        {
-            "ssim",
-            "ncc",
-            "stitching",
-            "nmi",
-            "sharpness",
-            "bone_dice",
-            "ms_ssim",
-            "ms_ssim_synthrad",
-            "surface_dice",
-            *MASKED_METRICS,
-            *TASK_METRICS,
-        }
-    )
-    | (SEGMENTATION_METRICS.keys() | DETECTION_METRICS.keys()) - _COUNTS
-)
 _IN_LABELS = "lesion_"  # how validations call a metric inside every label, whatever it marks,
 _OF_TRAINING, _OF_CLASS = "train_", " of "  # of training cases, and of one class
 _METHODS = {"lookup": "intensity lookup"}
-_MEANINGS = {
-    "mae": "mean absolute error",
-    "mse": "mean squared error",
-    "rmse": "root mean squared error",
-    "psnr": "peak signal-to-noise ratio",
-    "ssim": "structural similarity, 1 is identical",
-    "ncc": "normalised cross-correlation, 1 is identical up to scale",
-    "stitching": "how much more the error jumps from slice to slice along one axis than along the others, 0 to 1",
-    "nmi": "normalised mutual information of the grey values, 1 is independent, 2 is that each tells the other",
-    "ms_ssim": "structural similarity at five scales, 1 is identical",
-    "sharpness": "root of the mean square spatial frequency over that of the truth: 1 is as sharp, less is blurred, "
-    "which SSIM forgives, more is noise or edges that are not there",
-    "ssim_masked_image": "SSIM of images that are 0 outside the lesion, averaged over the foreground (Genc et al.): "
-    "the zeros agree, so it flatters every method; to compare with the paper only",
-    "bone_dice": "overlap of what is above 250 HU in prediction and truth, 1 is identical",
-    "psnr_synthrad": "PSNR after both images are clipped to -1024 to 3071 HU",
-    "ms_ssim_synthrad": "structural similarity at five scales as SynthRAD 2025 computes it, 1 is identical",
-    "wepl_ap": "difference of the water-equivalent length of a path through the patient, mean over all paths from the "
-    "front to the back; a cheap stand-in for dose",
-    "wepl_lr": "the same from left to right",
-    "wepl_centre": "difference of the water-equivalent depth of the region's centre, mean over eight directions in its "
-    "axial plane",
-    "gamma_3_3": "percentage of the voxels whose dose lies within 3 % of the highest true dose, or is found within "
-    "3 mm (Low et al. 1998, global); the dose is that of primary photons, a stand-in without scatter",
-    "gamma_2_2": "the same within 2 % and 2 mm",
-    "mae_slice_total": "sum over the slices of each slice's mean absolute error",
-    "mae_slice_average": "that sum divided by the number of slices",
-    "mse_slice_total": "sum over the slices of each slice's mean squared error",
-    "mse_slice_average": "that sum divided by the number of slices",
-    "dice": "overlap of the labelled voxels of prediction and truth, 1 is identical",
-    "iou": "voxels labelled in both divided by voxels labelled in either, 1 is identical",
-    "accuracy": "share of voxels that are right, background included, which flatters where labels are small",
-    "precision": "share of the predicted voxels that are true",
-    "recall": "share of the true voxels that are predicted",
-    "f1": "harmonic mean of precision and recall; of voxels it is the same number as Dice",
-    "volume_error": "absolute difference of the predicted and the true volume, divided by the true one",
-    "hd95": "95 % of either surface are no farther than this from the other; where one of the two is empty, the "
-    "diagonal of the region's box",
-    "surface_dice": "share of both surfaces that is no farther than 1 mm from the other, 1 is all",
-    "detection_tp": "true lesions that the prediction touches",
-    "detection_fp": "predicted lesions that touch no true one",
-    "detection_fn": "true lesions that the prediction does not touch",
-    "detection_sensitivity": "share of the true lesions that are found, whatever their size",
-    "detection_precision": "lesions found divided by lesions found and invented",
-    "detection_f1": "harmonic mean of sensitivity and precision of detection",
-}
 NOT_AVAILABLE = "n/a"
+MINUS = "\N{MINUS SIGN}"
 
 
 def metric_title(metric: str, *, unit: str = "") -> str:
     """The metric's name with the unit, where it has one: ``MAE (HU)``. The unit ``1`` is not written."""
     plain, rest = _plain(metric), metric.removeprefix(_OF_TRAINING)
-    title = _METRICS[plain].title if plain in _METRICS else rest
-    if plain in _METRICS and rest not in _METRICS:
+    title = METRICS[plain].title if plain in METRICS else rest
+    if plain in METRICS and rest not in METRICS:
         title += " in labels" if rest.startswith(_IN_LABELS) else rest.removeprefix(plain)
     title += ", training cases" if rest != metric else ""
     return f"{title} ({unit})" if unit not in {"", "1"} else title
@@ -93,19 +27,19 @@ def metric_title(metric: str, *, unit: str = "") -> str:
 
 def meaning(metric: str) -> str:
     """What the metric is, in words; empty if that is not known."""
-    return _MEANINGS.get(metric, "")
+    return METRICS[metric].meaning if metric in METRICS else ""
 
 
 def better(metric: str) -> Better:
     """Which direction is better; lower for what the catalogue does not know, such as a loss."""
-    return _METRICS[_plain(metric)].better if _plain(metric) in _METRICS else "lower"
+    return METRICS[_plain(metric)].better if _plain(metric) in METRICS else "lower"
 
 
 def _plain(metric: str) -> str:
     """The metric without where, on which cases and for which class it is computed."""
     rest = metric.removeprefix(_OF_TRAINING)
     candidates = (metric, rest, rest.removeprefix(_IN_LABELS), rest.partition(_OF_CLASS)[0])
-    return next((name for name in candidates if name in _METRICS), metric)
+    return next((name for name in candidates if name in METRICS), metric)
 
 
 def direction(metric: str) -> str:
@@ -138,7 +72,7 @@ def in_order(methods: Iterable[str]) -> list[str]:
 def number(value: float | None, *, metric: str = "", signed: bool = False) -> str:
     """A score with as many digits as it deserves; ``n/a`` if there is none.
 
-    Similarities get three decimals, decibels one, errors three significant digits.
+    How many, the metric knows: similarities get three decimals, decibels one, errors three significant digits.
 
     Example:
         >>> number(0.91234, metric="ssim"), number(31.27, metric="mae"), number(None)
@@ -147,17 +81,10 @@ def number(value: float | None, *, metric: str = "", signed: bool = False) -> st
     if value is None or math.isnan(value):
         return NOT_AVAILABLE
     if math.isinf(value):
-        return "\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}"
-    metric = _plain(metric)
-    if metric in MASKED_METRICS:
-        text = f"{value:.4f}"  # all of them are near 1
-    elif metric in _SIMILARITIES:
-        text = f"{value:.3f}"
-    elif metric in _METRICS and _METRICS[metric].unit_rule == "dB":
-        text = f"{value:.1f}"
-    else:
-        text = _three_digits(value)
-    return ("+" if signed and value > 0 else "") + text.replace("-", "\N{MINUS SIGN}")
+        return "\N{INFINITY}" if value > 0 else f"{MINUS}\N{INFINITY}"
+    known = METRICS.get(_plain(metric))
+    text = _three_digits(value) if known is None or known.decimals is None else f"{value:.{known.decimals}f}"
+    return ("+" if signed and value > 0 else "") + with_minus(text)
 
 
 def interval_words(interval: Sequence[float], *, metric: str = "") -> str:
@@ -180,9 +107,7 @@ def changes(*values: float | None, most: int = 9) -> list[str]:
     known = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
     decimals = min(most, max(0, 2 - math.floor(math.log10(max(known))))) if known else 0
     return [
-        number(value)
-        if value is None or not math.isfinite(value)
-        else f"{value:+.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+        number(value) if value is None or not math.isfinite(value) else with_minus(f"{value:+.{decimals}f}")
         for value in values
     ]
 
@@ -201,3 +126,54 @@ def p_value(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NOT_AVAILABLE
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def with_minus(text: str) -> str:
+    """A number as text, its hyphens as minus signs."""
+    return text.replace("-", MINUS)
+
+
+def signed(value: float, digits: str = ".2f") -> str:
+    """A difference with its sign; what rounds to zero has none.
+
+    Args:
+        value: The difference.
+        digits: A format of Python without the sign: ``.2f`` two decimals, ``.3g`` three significant digits.
+
+    Example:
+        >>> signed(-0.123), signed(0.0012), signed(0.0012, ".3g")
+        ('−0.12', '0.00', '+0.0012')
+    """
+    text = f"{value:+{digits}}"
+    return with_minus(text if float(text) else text[1:])
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """The form of a word that goes with a count; ``many`` is the word with an s unless it is given.
+
+    Example:
+        >>> plural(1, "case"), plural(2, "case"), plural(2, "is", "are")
+        ('case', 'cases', 'are')
+    """
+    return one if count == 1 else many or f"{one}s"
+
+
+def counted(count: int, thing: str, *, spelled: bool = False) -> str:
+    """A count with its noun; ``spelled``: 1 as a word.
+
+    Example:
+        >>> counted(3, "test case"), counted(1, "seed"), counted(1, "seed", spelled=True)
+        ('3 test cases', '1 seed', 'one seed')
+    """
+    return f"{'one' if spelled and count == 1 else count} {plural(count, thing)}"
+
+
+def listed(names: Sequence[object], joint: str = "and") -> str:
+    """Names in a sentence: ``axial, coronal and sagittal``."""
+    *first, last = map(str, names)
+    return f"{', '.join(first)} {joint} {last}" if first else last
+
+
+def after_value(unit: str) -> str:
+    """The unit as it follows a value, a space before it; nothing for the unit ``1``."""
+    return "" if unit in {"", "1"} else f" {unit}"

@@ -21,12 +21,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
-from voxlate.metrics.metric import Better
+from voxlate.metrics.metric import Measure
 
 Features = NDArray[np.float64]
 Kernel = NDArray[np.float64]
@@ -61,32 +62,21 @@ class Estimate:
     p: float | None = None
 
 
-@dataclass(frozen=True)
-class SetMetric:
-    """How a distance between sets is called and read.
+@dataclass(frozen=True, kw_only=True)
+class SetMetric(Measure):
+    """A distance between sets; all of them share what they need, so ``compare_sets`` computes them together.
 
     Attributes:
-        better: Which direction is better.
-        title: For tables and figures.
+        kind: Always ``set``.
     """
 
-    better: Better
-    title: str
-
-
-SET_METRICS: dict[str, SetMetric] = {
-    "fid": SetMetric("lower", "FID"),
-    "kid": SetMetric("lower", "KID"),
-    "mmd": SetMetric("lower", "MMD²"),
-    "set_precision": SetMetric("higher", "precision of the set"),
-    "set_recall": SetMetric("higher", "recall of the set"),
-}
+    kind: Literal["set"] = "set"
 
 
 def compare_sets(
     synthetic: Features, real: Features, *, cases: tuple[Sequence[str], Sequence[str]], equal: int, seed: int = 0
 ) -> dict[str, Estimate]:
-    """Every entry of ``SET_METRICS``.
+    """Every metric of the kind ``set``, by name.
 
     Args:
         synthetic: ``(n, c)``.

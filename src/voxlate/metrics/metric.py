@@ -6,7 +6,7 @@ mask is empty, or a voxel is not finite); it is counted and never averaged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -19,7 +19,22 @@ Mask = NDArray[np.bool_]
 Values = NDArray[np.float64]
 Better = Literal["lower", "higher", "one"]
 """Which direction is better; ``one``: neither, 1 is best."""
-UnitRule = Literal["image", "squared", "dB", "none"]
+UnitRule = Literal["image", "squared", "dB", "mm", "%", "none"]
+PairKind = Literal[
+    "voxelwise",
+    "slices",
+    "continuity",
+    "appearance",
+    "masked",
+    "task",
+    "ct",
+    "path",
+    "dose",
+    "segmentation",
+    "detection",
+]
+"""What metrics that compare two arrays are for; the values of one kind are computed and shown together."""
+Kind = PairKind | Literal["surface", "set"]
 
 
 class MetricFunction(Protocol):
@@ -38,23 +53,54 @@ class MapFunction(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """How the values of a metric are read and written.
+
+    Attributes:
+        kind: What it is for.
+        title: Name for tables and figures.
+        better: Which direction is better.
+        unit_rule: Unit of the value: that of the image, its square, decibel, millimetres, per cent, or none.
+        decimals: Digits after the point, or ``None`` for three significant digits.
+        meaning: What the value says, a phrase for the terms of a page; empty where the title says it.
+        formula: How it is computed, in Markdown, for the documentation; empty where the meaning says it.
+    """
+
+    kind: Kind
+    title: str
+    better: Better
+    unit_rule: UnitRule = "none"
+    decimals: int | None = None
+    meaning: str = ""
+    formula: str = ""
+
+    def unit(self, image_unit: str = "") -> str:
+        """Unit of the value for images in ``image_unit``; ``1`` for dimensionless.
+
+        Example:
+            >>> Measure(kind="voxelwise", title="MSE", better="lower", unit_rule="squared").unit("HU")
+            'HU²'
+        """
+        plain = image_unit or "1"
+        squared = plain if plain == "1" else f"{plain}²"
+        units = {"image": plain, "squared": squared, "dB": "dB", "mm": "mm", "%": "%", "none": "1"}
+        return units[self.unit_rule]
+
+
 @dataclass(frozen=True)
-class Metric:
-    """A metric of the catalogue.
+class Metric(Measure):
+    """A metric that compares two arrays, images or label maps.
 
     Attributes:
         function: ``function(prediction, truth, mask=..., data_range=...)``.
-        better: Which direction is better.
-        unit_rule: Unit of the value: that of the image, its square, decibel, or none.
-        title: Name for tables and figures.
+        kind: What it is for.
         local: The map whose mean over the mask is the metric, where several regions can share it.
     """
 
     function: MetricFunction
-    better: Better
-    unit_rule: UnitRule
-    title: str
-    local: MapFunction | None = None
+    kind: PairKind = field(kw_only=True)
+    local: MapFunction | None = field(default=None, kw_only=True)
 
     def __call__(self, prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> float:
         """The value over the mask.
@@ -69,17 +115,6 @@ class Metric:
             UsageError: If the shapes differ, the mask is missing or the data range is not positive.
         """
         return self.function(prediction, truth, mask=mask, data_range=data_range)
-
-    def unit(self, image_unit: str) -> str:
-        """Unit of the value for images in ``image_unit``; ``1`` for dimensionless.
-
-        Example:
-            >>> Metric(lambda *_, **__: 0.0, "lower", "squared", "MSE").unit("HU")
-            'HU²'
-        """
-        plain = image_unit or "1"
-        units = {"image": plain, "squared": plain if plain == "1" else f"{plain}²", "dB": "dB", "none": "1"}
-        return units[self.unit_rule]
 
 
 def check_images(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> None:

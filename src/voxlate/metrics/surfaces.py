@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from scipy.spatial import KDTree
 
 from voxlate.errors import UsageError
-from voxlate.metrics.metric import Better, Image, Mask, Values
+from voxlate.metrics.metric import Image, Mask, Measure, Values
 from voxlate.metrics.segmentation import labelled_inside
 from voxlate.volume import extent
 
@@ -44,20 +44,16 @@ class SurfaceFunction(Protocol):
 
 
 @dataclass(frozen=True)
-class SurfaceMetric:
-    """A metric that needs to know how large a voxel is; else it is used as ``Metric``.
+class SurfaceMetric(Measure):
+    """A metric of label maps that needs to know how large a voxel is.
 
     Attributes:
         function: ``function(prediction, truth, mask=..., data_range=..., spacing_mm=...)``.
-        better: Which direction is better.
-        unit_rule: Unit of the value: millimetres, or none.
-        title: Name for tables and figures.
+        kind: Always ``surface``.
     """
 
     function: SurfaceFunction
-    better: Better
-    unit_rule: Literal["mm", "none"]
-    title: str
+    kind: Literal["surface"] = field(default="surface", kw_only=True)
 
     def __call__(self, prediction: Image, truth: Image, *, mask: Mask, data_range: float, spacing_mm: Spacing) -> float:
         """The value inside the mask.
@@ -73,11 +69,6 @@ class SurfaceMetric:
             UsageError: If the shapes differ, or mask, data range or spacing cannot be used.
         """
         return self.function(prediction, truth, mask=mask, data_range=data_range, spacing_mm=spacing_mm)
-
-    def unit(self, image_unit: str = "") -> str:
-        """Unit of the value, ``mm`` or ``1``, whatever that of the images is."""
-        del image_unit
-        return "mm" if self.unit_rule == "mm" else "1"
 
 
 def hd95(prediction: Image, truth: Image, *, mask: Mask, data_range: float, spacing_mm: Spacing) -> float:

@@ -31,7 +31,7 @@ from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Batch, Trainable
 from voxlate.methods.multi_view import COMBINATION, MultiView
 from voxlate.methods.regression import Regression
-from voxlate.metrics import TASK_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
@@ -185,7 +185,7 @@ def _recipe(recipe: Recipe, views: tuple[str, ...]) -> Recipe:
             "checkpoint_every": every,
             "patience": None,
             "workers": 0,
-            "monitor": "mae" if training.monitor in TASK_METRICS else training.monitor,
+            "monitor": "mae" if training.monitor in metrics_of("task") else training.monitor,
             "augmentation": Augmentation(),
         }
     )

@@ -22,7 +22,7 @@ from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
 from voxlate.methods.segmentation import Segmentation
-from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.card import model_card
@@ -151,22 +151,22 @@ def _check_monitor(setup: Setup) -> None:
     """Refuses, before anything is trained, a metric that no validation case can give."""
     name, segments = setup.recipe.training.monitor, setup.recipe.method.name == SEGMENTATION
     validation_metric(name)
-    if segments != (name in SEGMENTATION_METRICS):
-        known = SEGMENTATION_METRICS if segments else METRICS
+    if segments != (name in metrics_of("segmentation")):
+        known = metrics_of("segmentation") if segments else metrics_of("voxelwise")
         raise UsageError(
             f"a metric of what the method {setup.recipe.method.name} gives: {', '.join(known)}",
             came=name,
             where="training.monitor",
             remedy=f"Set it to {next(iter(known))}.",
         )
-    if name in TASK_METRICS and setup.recipe.search.task is None:
+    if name in metrics_of("task") and setup.recipe.search.task is None:
         raise UsageError(
             "a task for the metric of a task",
             came="none",
             where=f"training.monitor {name}",
             remedy="Name a model from the target to labels as search.task.",
         )
-    of_labels = name in TASK_METRICS or name.startswith(LESION_PREFIX)
+    of_labels = name in metrics_of("task") or name.startswith(LESION_PREFIX)
     if of_labels and not any("labels" in case.paths for case in setup.validation_cases):
         raise UsageError(
             "validation cases with a label map",

@@ -15,7 +15,7 @@ from voxlate.evaluation.ct.density import Calibration
 from voxlate.evaluation.ct.scores import CRITERIA, score_ct, score_dose
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.scores import Score, find_metric
-from voxlate.metrics import CT_METRICS, DOSE_METRICS, METRICS, PATH_METRICS
+from voxlate.metrics import metrics_of
 
 WATER = Calibration("a millimetre is a millimetre", (-1000.0, 1000.0), (0.0, 2.0))
 
@@ -40,7 +40,7 @@ def _by_key(scores: list[Score]) -> dict[tuple[str, str, str], Score]:
 
 def test_every_method_has_every_metric_of_ct(comparison: Comparison) -> None:
     scores = score_ct(comparison)
-    rows = {("foreground", name) for name in (*CT_METRICS, *PATH_METRICS)} | {("lesion", "wepl_centre")}
+    rows = {("foreground", name) for name in metrics_of("ct", "path")} | {("lesion", "wepl_centre")}
     assert {(score.method, score.region, score.metric) for score in scores} == {
         (method, *row) for method in comparison.methods for row in rows
     }
@@ -48,7 +48,7 @@ def test_every_method_has_every_metric_of_ct(comparison: Comparison) -> None:
         "bone_dice": "1",
         "psnr_synthrad": "dB",
         "ms_ssim_synthrad": "1",
-        **dict.fromkeys(PATH_METRICS, "mm"),
+        **dict.fromkeys(metrics_of("path"), "mm"),
     }
     assert all(find_metric(score.metric).title for score in scores)
 
@@ -58,7 +58,7 @@ def test_the_truth_scores_perfectly(comparison: Comparison) -> None:
     assert scores["foreground", "bone_dice"] == 1
     assert scores["foreground", "psnr_synthrad"] == math.inf
     assert scores["foreground", "ms_ssim_synthrad"] == pytest.approx(1)
-    assert {value for (_, metric), value in scores.items() if metric in PATH_METRICS} == {0}
+    assert {value for (_, metric), value in scores.items() if metric in metrics_of("path")} == {0}
 
 
 def test_a_tenth_more_density_is_a_tenth_more_path(comparison: Comparison) -> None:
@@ -77,7 +77,7 @@ def test_air_bone_and_soft_tissue_are_regions_of_the_true_ct(comparison: Compari
     scores = _by_key(score_volumes(comparison, Labelling({})))
     regions = list(dict.fromkeys(region for _, region, _ in scores))
     assert regions == ["foreground", "lesion", "air", "soft tissue", "bone"]
-    assert {metric for _, region, metric in scores if region == "bone"} == set(METRICS)
+    assert {metric for _, region, metric in scores if region == "bone"} == set(metrics_of("voxelwise"))
     maes = {region: scores["identity", region, "mae"].value for region in regions}
     assert maes["air"] == pytest.approx(1500)
     assert (maes["soft tissue"], maes["bone"]) == (500, 500)
@@ -112,12 +112,12 @@ def test_mr_has_none_of_it(comparison: Comparison) -> None:
 
 def test_every_method_has_every_gamma_pass_rate(comparison: Comparison) -> None:
     pytest.importorskip("pymedphys", reason="no pymedphys: pip install 'voxlate[gamma]'")
-    assert CRITERIA.keys() == DOSE_METRICS.keys()
+    assert CRITERIA.keys() == metrics_of("dose").keys()
     scores = _by_key(score_dose(comparison, WATER))
-    assert scores.keys() == {(m, "foreground", name) for m in comparison.methods for name in DOSE_METRICS}
+    assert scores.keys() == {(m, "foreground", name) for m in comparison.methods for name in metrics_of("dose")}
     assert {score.unit for score in scores.values()} == {"%"}
-    assert all(find_metric(name).better == "higher" for name in DOSE_METRICS)
-    for name in DOSE_METRICS:
+    assert all(find_metric(name).better == "higher" for name in metrics_of("dose"))
+    for name in metrics_of("dose"):
         assert scores["model", "foreground", name].value == 100
     strict, loose = (scores["identity", "foreground", name].value for name in ("gamma_2_2", "gamma_3_3"))
     assert 0 <= strict < loose < 90  # half more water over 12 to 22 mm: 3 to 5 % less dose

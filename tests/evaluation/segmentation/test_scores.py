@@ -11,7 +11,7 @@ from scipy.ndimage import label
 from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.errors import UsageError
 from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml, whole
-from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
+from voxlate.metrics import metrics_of
 
 SPACING = (1.0, 2.0, 0.5)
 NESTED = {"whole": (1, 2, 4), "core": (1, 4)}
@@ -77,12 +77,12 @@ def test_every_metric_of_every_class_is_that_of_the_catalogue() -> None:
     found, truth = maps()
     values = scored(found, truth, APART)
     everywhere = np.ones(truth.shape, dtype=bool)
-    catalogue = {**SEGMENTATION_METRICS, **SURFACE_METRICS, **DETECTION_METRICS}
+    catalogue = metrics_of("segmentation", "surface", "detection")
     assert len(values) == 3 * len(catalogue)
     for region, labels in class_regions(APART).items():
         alone = np.isin(found, labels).astype(float), np.isin(truth, labels).astype(float)
         for name, metric in catalogue.items():
-            extra = {"spacing_mm": SPACING} if name in SURFACE_METRICS else {}
+            extra = {"spacing_mm": SPACING} if name in metrics_of("surface") else {}
             assert values[region, name] == metric(*alone, mask=everywhere, data_range=1.0, **extra), (region, name)
 
 

@@ -20,7 +20,7 @@ from voxlate.evaluation.sets import distances as distribution
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample, compare_samples, halve
 from voxlate.evaluation.sets.embedding import Features
 from voxlate.io import read_volume, write_volume
-from voxlate.metrics.distribution import SET_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.reporting.sets.page import evaluate_distribution
 from voxlate.reporting.sets.plots import principal_components
 
@@ -67,7 +67,7 @@ def rows(
             ("all", "axial", SYNTHETIC),
             ("all", "axial", FLOOR),
         }
-        assert [s["metric"] for s in scores if s["method"] == SYNTHETIC] == list(SET_METRICS)
+        assert [s["metric"] for s in scores if s["method"] == SYNTHETIC] == list(metrics_of("set"))
         assert {"features.png", "distances.png"} == {path.name for path in (out / "figures").iterdir()}
     return found
 

@@ -29,20 +29,19 @@ from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.ct.gamma import gamma_pass_rate
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import CT_METRICS, DOSE_METRICS, PATH_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, LESION
 
 Paths = tuple[NDArray[np.float64], NDArray[np.bool_]]
-MM, PERCENT = "mm", "%"
 SEARCH_STEPS = 5  # ten change the pass rate of a head by 0.1 or so, and take up to four times as long
 CRITERIA = {"gamma_3_3": (3.0, 3.0), "gamma_2_2": (2.0, 2.0)}
-"""From a metric of ``DOSE_METRICS`` to its criteria: percent of the highest dose, and mm."""
+"""From a metric of the kind ``dose`` to its criteria: percent of the highest dose, and mm."""
 
 
 def score_ct(
     comparison: Comparison, calibration: Calibration = ELECTRON_DENSITY, *, union: str = LESION
 ) -> list[Score]:
-    """Every metric of ``CT_METRICS`` and ``PATH_METRICS`` for every method; none if the target is no CT.
+    """Every metric of the kinds ``ct`` and ``path`` for every method; none if the target is no CT.
 
     Args:
         comparison: The case.
@@ -55,18 +54,18 @@ def score_ct(
     true_paths = _paths(comparison.truth, comparison, calibration, union=union)
     scores = []
     for method, prediction in comparison.methods.items():
-        for name, metric in CT_METRICS.items():
+        for name, metric in metrics_of("ct").items():
             value = metric(prediction, comparison.truth, mask=comparison.mask, data_range=comparison.data_range)
             scores.append(Score(case, FOREGROUND, method, name, value, metric.unit(comparison.unit)))
         paths = _paths(prediction, comparison, calibration, union=union)
         for (region, name), found in paths.items():
             value = _difference(name, found, true_paths[region, name])
-            scores.append(Score(case, region, method, name, value, PATH_METRICS[name].unit(MM)))
+            scores.append(Score(case, region, method, name, value, metrics_of("path")[name].unit()))
     return scores
 
 
 def score_dose(comparison: Comparison, calibration: Calibration = ELECTRON_DENSITY) -> list[Score]:
-    """Every metric of ``DOSE_METRICS`` for every method, in the foreground; none if the target is no CT.
+    """Every metric of the kind ``dose`` for every method, in the foreground; none if the target is no CT.
 
     Doses are those of ``primary_dose`` on a grid of about 3 mm; voxels count that lie in the foreground by half.
 
@@ -97,7 +96,7 @@ def score_dose(comparison: Comparison, calibration: Calibration = ELECTRON_DENSI
                     distance_mm=distance,
                     steps=SEARCH_STEPS,
                 )
-            unit = DOSE_METRICS[name].unit(PERCENT)
+            unit = metrics_of("dose")[name].unit()
             scores.append(Score(comparison.case_id, FOREGROUND, method, name, value, unit))
     return scores
 
@@ -117,7 +116,7 @@ def _dose(
 
 
 def _difference(name: str, found: Paths, true: Paths) -> float:
-    return PATH_METRICS[name](found[0], true[0], mask=true[1], data_range=1.0)
+    return metrics_of("path")[name](found[0], true[0], mask=true[1], data_range=1.0)
 
 
 def _paths(

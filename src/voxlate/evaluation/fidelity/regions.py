@@ -15,7 +15,7 @@ import numpy as np
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import APPEARANCE_METRICS, CONTINUITY_METRICS, METRICS, SLICE_METRICS, whole_slices
+from voxlate.metrics import metrics_of, whole_slices
 from voxlate.metrics.metric import Image, Mask, Metric, check_images
 from voxlate.metrics.structural_similarity import RADIUS
 from voxlate.regions import FOREGROUND, LESION, WHOLE_SLICES
@@ -33,7 +33,7 @@ def score_case(
     method: str,
     regions: Mapping[str, Mask] | None = None,
 ) -> list[Score]:
-    """Every metric of ``METRICS`` in the foreground and in each region.
+    """Every voxelwise metric in the foreground and in each region.
 
     Args:
         prediction: ``(i, j, k)``, in ``unit``.
@@ -61,7 +61,7 @@ def score_case(
     p, t = np.asarray(prediction)[box], np.asarray(truth)[box]
     return [
         Score(case, region, method, name, value, metric.unit(unit))
-        for name, metric in METRICS.items()
+        for name, metric in metrics_of("voxelwise").items()
         for region, value in _by_region(metric, p, t, masks=cropped, data_range=data_range)
     ]
 
@@ -101,7 +101,7 @@ def score_slices(
             metric.unit(unit),
         )
         for region, counted in masks.items()
-        for name, metric in SLICE_METRICS.items()
+        for name, metric in metrics_of("slices").items()
     ]
 
 
@@ -110,10 +110,10 @@ def score_whole(
 ) -> list[Score]:
     """Metrics of the whole volume, in the foreground; arguments as ``score_case``.
 
-    They are those of ``CONTINUITY_METRICS``, whether it holds together, and of ``APPEARANCE_METRICS``, whether it looks
-    like the truth. A CT has SynthRAD's multi-scale SSIM among its own metrics, and no other one.
+    They say whether it holds together (kind ``continuity``) and whether it looks like the truth (``appearance``). A CT
+    has SynthRAD's multi-scale SSIM among its own metrics, and no other one.
     """
-    metrics = {**CONTINUITY_METRICS, **APPEARANCE_METRICS}
+    metrics = dict(metrics_of("continuity", "appearance"))
     if unit == CONTRASTS["ct"].unit:
         del metrics["ms_ssim"]
     return [

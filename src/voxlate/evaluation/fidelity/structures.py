@@ -24,7 +24,7 @@ from voxlate.cohort.labels.labelling import Labelling
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
-from voxlate.evaluation.words import number
+from voxlate.evaluation.words import after_value, number
 from voxlate.io.atomic import write_text
 from voxlate.roles import MODEL
 
@@ -181,8 +181,4 @@ def say_structures(rows: Sequence[StructureRow]) -> str:
     row = max(known, key=lambda one: abs(one.methods[MODEL].bias))
     bias = row.methods[MODEL].bias
     side = "bright" if bias > 0 else "dark"
-    return f"The model's largest bias: {row.structure}, {number(abs(bias))}{unit_suffix(row)} too {side}."
-
-
-def unit_suffix(row: StructureRow) -> str:
-    return "" if row.unit == "1" else f" {row.unit}"
+    return f"The model's largest bias: {row.structure}, {number(abs(bias))}{after_value(row.unit)} too {side}."

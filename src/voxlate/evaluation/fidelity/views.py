@@ -8,7 +8,7 @@ from voxlate.config.window import VIEWS
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import metric_title, number
+from voxlate.evaluation.words import after_value, counted, metric_title, number
 from voxlate.regions import FOREGROUND
 from voxlate.roles import MODEL
 
@@ -41,12 +41,12 @@ def say_views(summary: Summary, *, metric: str = "mae") -> str:
     row = summary.find(method=MODEL, metric=metric, region=FOREGROUND)
     if row is None or not row.n:
         return "The views cannot be compared."
-    unit = "" if row.unit == "1" else f" {row.unit}"
+    unit = after_value(row.unit)
     against = row.against
     alone = ", ".join(f"{name} {number(pair.baseline_mean)}{unit}" for name, pair in against.items())
     lost = [name for name, pair in against.items() if not pair.beaten]
     verdict = f"does not beat {' or '.join(lost)}" if lost else "beats every single view"
     return (
-        f"The combination of views {verdict}: {metric_title(metric)} {number(row.mean)}{unit} on {row.n} "
-        f"case{'s' if row.n != 1 else ''}; alone {alone}."
+        f"The combination of views {verdict}: {metric_title(metric)} {number(row.mean)}{unit} on "
+        f"{counted(row.n, 'case')}; alone {alone}."
     )

@@ -16,13 +16,7 @@ from numpy.typing import NDArray
 from voxlate.cohort.labels.classes import ANY_LABEL, members
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.metrics import (
-    DETECTION_METRICS,
-    SEGMENTATION_METRICS,
-    SURFACE_METRICS,
-    Detection,
-    detect,
-)
+from voxlate.metrics import Detection, detect, metrics_of
 from voxlate.metrics.metric import Mask
 from voxlate.volume import extent
 
@@ -84,7 +78,7 @@ def score_segmentation(
         truth_classes: The same names with their values in the truth, if these are others.
 
     Returns:
-        Per region of ``class_regions``: ``SEGMENTATION_METRICS``, ``SURFACE_METRICS`` and ``DETECTION_METRICS``.
+        Per region of ``class_regions``: every metric of the kinds ``segmentation``, ``surface`` and ``detection``.
 
     Raises:
         UsageError: If shapes differ, a value is not finite, or mask or spacing cannot be used.
@@ -145,10 +139,10 @@ def _measure(found: Mask, truth: Mask, *, mask: Mask, spacing_mm: Sequence[float
     box = extent(sets[0] | sets[1]) if all(part.any() for part in sets) else None
     near = (found, truth, mask) if box is None else (sets[0][box], sets[1][box], mask[box])
     values: dict[str, tuple[float, str]] = {}
-    for name, metric in SEGMENTATION_METRICS.items():
+    for name, metric in metrics_of("segmentation").items():
         prediction, reference, counted = (found, truth, mask) if name == "accuracy" else near
         values[name] = metric(prediction, reference, mask=counted, data_range=1.0), "1"
-    for name, surface in SURFACE_METRICS.items():
+    for name, surface in metrics_of("surface").items():
         value = surface(*near[:2], mask=near[2], data_range=1.0, spacing_mm=spacing_mm)
         values[name] = value, surface.unit()
     lesions = detect(*near[:2], mask=near[2])
@@ -156,9 +150,9 @@ def _measure(found: Mask, truth: Mask, *, mask: Mask, spacing_mm: Sequence[float
 
 
 def _detection(lesions: Detection | None) -> dict[str, float]:
-    """The numbers of ``DETECTION_METRICS`` by name; NaN for an empty mask."""
+    """The metrics of the kind ``detection`` by name; NaN for an empty mask."""
     prefix = "detection_"
     return {
         name: float("nan") if lesions is None else float(getattr(lesions, name.removeprefix(prefix)))
-        for name in DETECTION_METRICS
+        for name in metrics_of("detection")
     }

@@ -17,6 +17,7 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, whole
 from voxlate.evaluation.summary import Row, Summary
 from voxlate.evaluation.verdict import Verdict, judge
+from voxlate.evaluation.words import counted, plural
 from voxlate.roles import MODEL
 
 FLATTERING = 0.9
@@ -61,7 +62,7 @@ def judge_segmentation(summary: Summary, scores: Sequence[Score], classes: Class
     n = summary.n_cases
     each = ", ".join(f"{_mean(row)} for {name}" for name, row in known.items())
     sentences = [*nothing_found(scores, classes).values()]
-    sentences.append(f"On {'one' if n == 1 else n} {cases} case{'' if n == 1 else 's'} the mean Dice is {each}.")
+    sentences.append(f"On {counted(n, f'{cases} case', spelled=True)} the mean Dice is {each}.")
     if main in known:
         sentences.append(_surfaces_and_lesions(summary, scores, main, word=component_word(classes)))
     return " ".join([*sentences, judge_against_intensity(summary, region=main, cases=cases).sentence])
@@ -135,7 +136,7 @@ def _surfaces_and_lesions(summary: Summary, scores: Sequence[Score], region: str
         parts.append(f"the mean HD95 is {surface.mean:.3g} mm")
     true = found + missed
     parts.append(
-        f"of {true} true {word}{'' if true == 1 else 's'} {found} {'was' if found == 1 else 'were'} found and {missed} "
-        f"missed, and {invented} {'was' if invented == 1 else 'were'} invented"
+        f"of {counted(true, f'true {word}')} {found} {plural(found, 'was', 'were')} found and {missed} "
+        f"missed, and {invented} {plural(invented, 'was', 'were')} invented"
     )
     return f"In {region} {'; '.join(parts)}."

@@ -27,7 +27,8 @@ from voxlate.evaluation.sets.embedding import Embedder, load_embedder
 from voxlate.inference.cohort.derivatives import target_path
 from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import is_model
-from voxlate.metrics.distribution import FEWEST_FOR_KERNELS, SET_METRICS, Estimate, compare_sets
+from voxlate.metrics import metrics_of
+from voxlate.metrics.distribution import FEWEST_FOR_KERNELS, Estimate, compare_sets
 from voxlate.progress import ProgressReport
 
 SYNTHETIC = "synthetic"
@@ -247,8 +248,8 @@ def summarise_sets(comparisons: Sequence[Comparison], *, features: str) -> dict[
             "region": one.view,
             "method": one.method,
             "metric": metric,
-            "title": SET_METRICS[metric].title,
-            "better": SET_METRICS[metric].better,
+            "title": metrics_of("set")[metric].title,
+            "better": metrics_of("set")[metric].better,
             "value": None if math.isnan(estimate.value) else estimate.value,
             "sd": estimate.sd,
             "p": estimate.p,
@@ -269,7 +270,7 @@ def _compare(view: str, method: str, pair: tuple[Sample, Sample], *, equal: int,
     estimates: Mapping[str, Estimate]
     if not min(samples):
         reason = Estimate(math.nan, "not available: the real images are of one subject")
-        estimates = dict.fromkeys(SET_METRICS, reason)
+        estimates = dict.fromkeys(metrics_of("set"), reason)
     else:
         estimates = compare_sets(first.rows, second.rows, cases=(first.cases, second.cases), equal=equal, seed=seed)
     return Comparison(view, method, estimates, samples, (len(set(first.cases)), len(set(second.cases))))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.study.paired import VariantDifference
 from voxlate.evaluation.summary import Summary
+from voxlate.evaluation.words import after_value, counted, signed
 from voxlate.regions import FOREGROUND, LESION, STRUCTURES, in_words
 from voxlate.training.studies.variants import WITH, WITHOUT
 
@@ -118,21 +119,18 @@ def _sign(value: float) -> int:
 
 
 def _evidence(row: VariantDifference, *, confidence: float) -> str:
-    unit = "" if row.unit == "1" else f" {row.unit}"
-    parts = [
-        f"{row.pair.mean:.4g} against {row.pair.baseline_mean:.4g}{unit} (difference {_signed(row.pair.difference)}"
-    ]
+    unit, difference = after_value(row.unit), signed(row.pair.difference, ".3g")
+    parts = [f"{row.pair.mean:.4g} against {row.pair.baseline_mean:.4g}{unit} (difference {difference}"]
     interval, over = row.crossed_interval, "seeds and cases"
     if interval is None:
         interval, over = row.pair.interval, "cases"
     if interval is not None:
-        ends = " to ".join(map(_signed, interval))
+        ends = " to ".join(signed(end, ".3g") for end in interval)
         parts.append(f"{100 * confidence:g} % interval over {over} {ends}")
     seeds = len(row.seeds)
     lower = sum(_sign(one.difference) < 0 for one in row.seeds)
-    parts.append(
-        f"lower with {_count(lower, seeds, 'seed')} and in {_count(row.pair.wins, row.pair.n, 'held-out case')})"
-    )
+    cases = counted(row.pair.n, "held-out case")
+    parts.append(f"lower with {lower} of {counted(seeds, 'seed')} and in {row.pair.wins} of {cases})")
     return ", ".join(parts)
 
 
@@ -161,11 +159,3 @@ def _against_baselines(summary: Summary, region: str) -> str:
     if not beating:
         return f"Neither beats every baseline there ({baselines}), so neither is reported as working."
     return f"Only the model {beating[0]} beats {baselines} there."
-
-
-def _count(part: int, whole: int, what: str) -> str:
-    return f"{part} of {whole} {what}{'s' if whole != 1 else ''}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}") if value else "0"

@@ -21,6 +21,7 @@ from voxlate.evaluation.scores import Score, find_metric
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, bootstrap_interval, compare_cases, correct, summarise
 from voxlate.evaluation.summary import Interval, Pair, Summary, without_nan
+from voxlate.evaluation.words import counted, signed
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
 MARGIN = 0.05
@@ -220,10 +221,11 @@ def _volumes(scores: Sequence[Score], *, seed: int) -> list[VolumeRow]:
 
 def _few(pair: Pair, other: Pair | None, subject: Subject) -> str:
     """Numbers of these cases alone, and no claim."""
-    without = f" and {_dice(other.baseline_mean)} {subject.without}" if other and other.n else ""
+    without = f" and {other.baseline_mean:.2f} {subject.without}" if other and other.n else ""
+    cases = counted(pair.n, f"{subject.cases} case", spelled=True)
     text = (
-        f"On {_count(pair.n, subject.cases)} the segmenter reaches a mean Dice of {_dice(pair.mean)} with the "
-        f"synthetic {subject.target}, {_dice(pair.baseline_mean)} with the real one{without}. Fewer than "
+        f"On {cases} the segmenter reaches a mean Dice of {pair.mean:.2f} with the "
+        f"synthetic {subject.target}, {pair.baseline_mean:.2f} with the real one{without}. Fewer than "
         f"{FEWEST_TO_TEST} cases are too few for a test: this describes these cases alone."
     )
     if other and other.n and other.difference <= 0:
@@ -234,8 +236,8 @@ def _few(pair: Pair, other: Pair | None, subject: Subject) -> str:
 def _against_real(pair: Pair, subject: Subject) -> str:
     low, high = pair.interval or (math.nan, math.nan)
     tail = (
-        f"mean Dice {_dice(pair.mean)} against {_dice(pair.baseline_mean)} ({_difference(pair)}), on "
-        f"{_count(pair.n, subject.cases)}."
+        f"mean Dice {pair.mean:.2f} against {pair.baseline_mean:.2f} ({_difference(pair)}), on "
+        f"{counted(pair.n, f'{subject.cases} case', spelled=True)}."
     )
     synthetic = f"the synthetic {subject.target}"
     if low > 0:
@@ -250,7 +252,7 @@ def _against_real(pair: Pair, subject: Subject) -> str:
 
 def _against_none(pair: Pair, subject: Subject) -> str:
     low, high = pair.interval or (math.nan, math.nan)
-    tail = f"mean Dice {_dice(pair.baseline_mean)} there ({_difference(pair)})"
+    tail = f"mean Dice {pair.baseline_mean:.2f} there ({_difference(pair)})"
     if low > 0:
         return f"It works better than {subject.without}: {tail}."
     if high < 0:
@@ -272,17 +274,4 @@ def _silent(summary: TaskSummary, subject: Subject) -> list[str]:
 
 def _difference(pair: Pair) -> str:
     low, high = pair.interval or (math.nan, math.nan)
-    return f"difference {_signed(pair.difference)}, 95 % interval {_signed(low)} to {_signed(high)}"
-
-
-def _dice(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _signed(value: float) -> str:
-    text = f"{value:+.2f}"
-    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "\N{MINUS SIGN}")
-
-
-def _count(n: int, cases: str) -> str:
-    return f"one {cases} case" if n == 1 else f"{n} {cases} cases"
+    return f"difference {signed(pair.difference)}, 95 % interval {signed(low)} to {signed(high)}"

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from voxlate.evaluation.words import with_minus
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.views import Plane, marks
 
@@ -56,7 +57,7 @@ def error_limit(windows: Sequence[Window]) -> float:
 
 def tick_text(value: float) -> str:
     """A number for an axis: four significant digits, a true minus sign."""
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+    return with_minus(f"{value:.4g}")
 
 
 def place(figure: Figure, left: float, top: float, *, width: float, height: float) -> Axes:

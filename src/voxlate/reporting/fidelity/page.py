@@ -11,12 +11,12 @@ from voxlate.evaluation.fidelity.result import FidelityResult
 from voxlate.evaluation.fidelity.views import say_views, view_names
 from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import metric_title, number
+from voxlate.evaluation.words import after_value, metric_title, number
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
-from voxlate.reporting.fidelity.pictures import Arrays, image_of, panel_of, profiles_of, unit_of
+from voxlate.reporting.fidelity.pictures import Arrays, image_of, panel_of, profiles_of
 from voxlate.reporting.fidelity.profiles import draw_slice_profile
 from voxlate.reporting.fidelity.structures import structure_section
 from voxlate.reporting.fidelity.views import draw_views
@@ -173,8 +173,8 @@ def _views(panel: Panel, arrays: Arrays, scores: Sequence[Score]) -> Illustratio
     found = {(s.method, s.metric): s for s in scores if s.case == panel.case and s.region == FOREGROUND}
     numbers = {
         name: ", ".join(
-            f"{metric_title(metric)} {number(found[name, metric].value, metric=metric)}{unit_of(found[name, metric])}"
-            for metric in ("mae", "stitching")
+            f"{metric_title(s.metric)} {number(s.value, metric=s.metric)}{after_value(s.unit)}"
+            for s in (found[name, metric] for metric in ("mae", "stitching"))
         )
         for name in predictions
     }

@@ -16,7 +16,7 @@ from voxlate.config.window import VIEWS
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.fidelity.comparison import NORMALISED, Comparison
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.words import number
+from voxlate.evaluation.words import after_value, number
 from voxlate.metrics import slice_errors
 from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing.panels import Panel, source_windows
@@ -152,14 +152,9 @@ def _numbers(case: str, scores: Sequence[Score]) -> tuple[str, ...]:
     lines = []
     for method in (MODEL, "lookup"):
         values = [
-            f"{score.metric.upper()} {number(score.value)}{unit_of(score)}"
+            f"{score.metric.upper()} {number(score.value)}{after_value(score.unit)}"
             for score in scores
             if (score.case, score.region, score.method) == (case, FOREGROUND, method) and score.metric in HEADLINES
         ]
         lines.append(f"{method}, {FOREGROUND}: {', '.join(values)}")
     return tuple(lines)
-
-
-def unit_of(score: Score) -> str:
-    """The unit as it stands behind a number; nothing for normalised values."""
-    return "" if score.unit == NORMALISED else f" {score.unit}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voxlate.evaluation.fidelity.structures import StructureRow, say_structures, unit_suffix
-from voxlate.evaluation.words import changes, interval_words, number, short_title
+from voxlate.evaluation.fidelity.structures import StructureRow, say_structures
+from voxlate.evaluation.words import MINUS, after_value, changes, interval_words, number, short_title
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.roles import MODEL
 
-MINUS = "\N{MINUS SIGN}"
 _LINES = (("mae", "lookup"), ("mae", MODEL), ("bias", "lookup"), ("bias", MODEL))
 _HEADS = {"mae": ("MAE", "lower is better"), "bias": ("bias", f"prediction {MINUS} truth, 0 is best")}
 
@@ -23,7 +22,7 @@ def structure_section(rows: Sequence[StructureRow], *, cases: int, anatomical: b
         cases: How many cases were scored.
         anatomical: Whether the labels are anatomical structures.
     """
-    unit, what = unit_suffix(rows[0]), "structure" if anatomical else "label"
+    unit, what = after_value(rows[0].unit), "structure" if anatomical else "label"
     columns = [
         Column(f"{short_title(method)}: {_HEADS[name][0]}{f' ({unit.strip()})' if unit else ''}", _HEADS[name][1])
         for name, method in _LINES

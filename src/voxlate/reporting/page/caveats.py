@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Summary
-from voxlate.metrics import CT_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.regions import in_words
 
 FEW_CASES = 20
@@ -40,7 +40,7 @@ def _lacking(summary: Summary) -> dict[str, int]:
     """
     fewest: dict[tuple[str, str], int] = {}
     for row in summary.rows:
-        if row.metric not in CT_METRICS:
+        if row.metric not in metrics_of("ct"):
             key, count = (row.region, row.method), row.n_not_available
             fewest[key] = min(fewest.get(key, count), count)
     found: dict[str, int] = {}

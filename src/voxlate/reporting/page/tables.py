@@ -23,14 +23,14 @@ from voxlate.evaluation.words import (
     p_value,
     short_title,
 )
-from voxlate.metrics import CONTINUITY_METRICS, CT_METRICS, DOSE_METRICS, PATH_METRICS, SLICE_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.metrics.hounsfield import TISSUES
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 
 MOST_COLUMNS = 6
 HEADLINES = ("mae", "psnr", "ssim")
 """What a reader asks of a translation first."""
-_OF_CT = frozenset({*CT_METRICS, *PATH_METRICS, *DOSE_METRICS})
+_OF_CT = metrics_of("ct", "path", "dose").keys()
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def answer_table(summary: Summary) -> Table:
 
 def score_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, the metrics of volumes across."""
-    others = {*SLICE_METRICS, *_OF_CT}
+    others = {*metrics_of("slices"), *_OF_CT}
     return _tables([row for row in summary.rows if row.metric not in others], summary)
 
 
@@ -126,7 +126,7 @@ def ct_tables(summary: Summary) -> list[Table]:
 
 def slice_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, the slice-wise errors of Avula et al. across."""
-    return _tables([row for row in summary.rows if row.metric in SLICE_METRICS], summary)
+    return _tables([row for row in summary.rows if row.metric in metrics_of("slices")], summary)
 
 
 def comparison_tables(summary: Summary, *, other: str = "baseline") -> list[Table]:
@@ -141,7 +141,9 @@ def comparison_tables(summary: Summary, *, other: str = "baseline") -> list[Tabl
     tables = []
     for region in _regions(summary.rows):
         compared = [
-            row for row in summary.rows if row.region == region and row.against and row.metric not in SLICE_METRICS
+            row
+            for row in summary.rows
+            if row.region == region and row.against and row.metric not in metrics_of("slices")
         ]
         rows = [_comparison_row(row, baselines, other=other) for row in compared]
         if rows:
@@ -238,7 +240,7 @@ def terminal_table(summary: Summary, *, brief: Container[str] = ()) -> tuple[tup
         summary: Of ``voxlate.evaluation.summarise``.
         brief: Other regions of which the MAE is enough.
     """
-    shown = (*HEADLINES, *CONTINUITY_METRICS, *CT_METRICS, *PATH_METRICS, *DOSE_METRICS)
+    shown = (*HEADLINES, *metrics_of("continuity", "ct", "path", "dose"))
     rows: list[tuple[str, ...]] = []
     for row in summary.rows:
         if row.metric in (("mae",) if row.region in TISSUES or row.region in brief else shown):

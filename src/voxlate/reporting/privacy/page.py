@@ -23,6 +23,7 @@ from voxlate.evaluation.privacy.members import Members, common_contrast, find_me
 from voxlate.evaluation.privacy.placing import display
 from voxlate.evaluation.privacy.release import RELEASED, REVIEW, SUMMARY, check_apart, clear, copy_cases
 from voxlate.evaluation.sets.embedding import Embedder, load_embedder
+from voxlate.evaluation.words import plural
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.progress import ProgressReport
@@ -245,9 +246,9 @@ def _review_page(audit: Audit, inputs: _Inputs, held_back: list[Case], *, facts:
     count = len(held_back)
     more = f" The {MOST_PAIRS} nearest are shown; review.csv names all." if count > MOST_PAIRS else ""
     verdict = (
-        f"{count} synthetic {'image waits' if count == 1 else 'images wait'} for an expert: "
-        f"does {'it' if count == 1 else 'each'} show the same person as the real image beside it? "
-        f"{'If not, it' if count == 1 else 'Those that do not'} may be released by hand.{more}"
+        f"{count} synthetic {plural(count, 'image waits', 'images wait')} for an expert: "
+        f"does {plural(count, 'it', 'each')} show the same person as the real image beside it? "
+        f"{plural(count, 'If not, it', 'Those that do not')} may be released by hand.{more}"
     )
     return render_page(
         "privacy.html.j2",

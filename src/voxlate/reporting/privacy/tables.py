@@ -12,7 +12,7 @@ import numpy as np
 from voxlate.evaluation.privacy.attack import FEWEST
 from voxlate.evaluation.privacy.audit import FEWEST_MEMBERS, NEAREST, Audit, FalseAlarms, Question, SpaceAudit
 from voxlate.evaluation.privacy.label_space import LABEL
-from voxlate.evaluation.words import NOT_AVAILABLE
+from voxlate.evaluation.words import NOT_AVAILABLE, counted, plural
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.reporting.privacy.plots import Attack, Strip
@@ -147,22 +147,26 @@ def sentence_of(audit: Audit, *, known: bool, failed: int) -> str:
     if not total:
         return f"No synthetic {title} image could be compared, and none is released."
     near = sum(bool(audit.too_near(case)) for case in audit.compared)
-    parts = [f"{total - held} of {total} synthetic {title} {_plural(total, 'image')} {_is(total - held)} released."]
+    parts = [
+        f"{total - held} of {counted(total, f'synthetic {title} image')} {plural(total - held, 'is', 'are')} released."
+    ]
     if near:
         what = "image" if len(audit.spaces) == 1 or LABEL not in audit.spaces else "image or label map"
         parts.append(
-            f"{near} {_is(near)} nearer to a training {what} than real ones are to each other, and "
-            f"{_waits(near)} for an expert."
+            f"{near} {plural(near, 'is', 'are')} nearer to a training {what} than real ones are to each other, and "
+            f"{plural(near, 'waits', 'wait')} for an expert."
         )
     rest = [case for case, why in reasons(audit).items() if why and not audit.too_near(case)]
     strange = sum(case in audit.strangers for case in rest)
     if strange:
-        parts.append(f"{strange} could not be laid over the real ones and {_waits(strange)} for an expert.")
+        parts.append(
+            f"{strange} could not be laid over the real ones and {plural(strange, 'waits', 'wait')} for an expert."
+        )
     if len(rest) > strange:
         made = len(rest) - strange
         parts.append(
-            f"{made} {'was' if made == 1 else 'were'} made from scans or label maps of the data set and {_waits(made)} "
-            "for an expert."
+            f"{made} {plural(made, 'was', 'were')} made from scans or label maps of the data set and "
+            f"{plural(made, 'waits', 'wait')} for an expert."
         )
     if failed:
         parts.append(f"{failed} could not be compared at all.")
@@ -195,18 +199,6 @@ def _alarm_words(alarms: FalseAlarms) -> str:
     return f"{alarms.count} ({share:.0f} %, 95 % interval {low:.0f} to {high:.0f} %)"
 
 
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"
-
-
-def _waits(count: int) -> str:
-    return "waits" if count == 1 else "wait"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
 def warnings(audit: Audit, *, known: bool, features: bool, unread: int, failed: Sequence[tuple[str, str]]) -> list[str]:
     """What a reader must know before the numbers."""
     found = [LIMITS]
@@ -214,7 +206,7 @@ def warnings(audit: Audit, *, known: bool, features: bool, unread: int, failed: 
         found.append("Images were compared voxel by voxel only: no network was given for a feature space.")
     if unread:
         found.append(
-            f"{unread} released {_plural(unread, 'case')} {'has' if unread == 1 else 'have'} a label map that was "
+            f"{counted(unread, 'released case')} {plural(unread, 'has', 'have')} a label map that was "
             f"compared with none: fewer than {FEWEST_MEMBERS} training subjects have one. It may be a patient's."
         )
     if not known:

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.cohort.labels.classes import members
 from voxlate.evaluation.segmentation.scores import class_regions, values_of, whole
 from voxlate.evaluation.words import number
 from voxlate.io.atomic import replacing
-from voxlate.metrics import SEGMENTATION_METRICS
+from voxlate.metrics import dice
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.views import convention, cut, picture_size_mm
@@ -113,7 +112,7 @@ def moment_of(validation: Validation, *, step: int, title: str) -> Moment:
         numbers={},
     )
     numbers = {
-        region: f"Dice {number(_dice(*finding.of(region), mask=example.mask), metric='dice')}"
+        region: f"Dice {number(dice(*finding.of(region), mask=example.mask, data_range=1.0), metric='dice')}"
         for region in class_regions(example.classes)
     }
     return Moment(step, replace(finding, numbers=numbers), validation.metrics["dice"])
@@ -172,7 +171,3 @@ def draw_moments(moments: Sequence[Moment]) -> Figure:
 
 def _steps(step: int) -> str:
     return f"step {step:,}".replace(",", "\N{THIN SPACE}")
-
-
-def _dice(found: NDArray[np.bool_], true: NDArray[np.bool_], *, mask: NDArray[np.bool_]) -> float:
-    return float(SEGMENTATION_METRICS["dice"](found, true, mask=mask, data_range=1.0))

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from voxlate.config.search import Range
-from voxlate.evaluation.words import arrow, direction, metric_title, number
+from voxlate.evaluation.words import arrow, direction, metric_title, number, with_minus
 from voxlate.reporting.drawing import canvas
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
@@ -130,7 +130,7 @@ def _label(value: Any) -> str:  # noqa: ANN401
         return canvas.legible(str(value), longest=12)
     if value and not 1e-2 <= abs(value) < 1e5:
         mantissa, _, exponent = f"{value:.0e}".partition("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
+        return with_minus(f"{mantissa}e{int(exponent)}")
     return f"{value:.3g}"
 
 

@@ -24,7 +24,7 @@ from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.words import interval_words, meaning, metric_title, number, short_title
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
-from voxlate.metrics import DETECTION_METRICS, SEGMENTATION_METRICS, SURFACE_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.progress import ProgressReport
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import caveats, seen_caveats
@@ -162,7 +162,7 @@ def _page(
     of_dice = {**summary, "rows": [row for row in summary["rows"] if row["metric"] == "dice"]}
     against = [row for row in summary["rows"] if row["metric"] in _COMPARED and row["region"] == subject.main]
     gap = gap_of_run(subject.path)
-    metrics = [*SEGMENTATION_METRICS, *SURFACE_METRICS, *DETECTION_METRICS]
+    metrics = list(metrics_of("segmentation", "surface", "detection"))
     return render_page(
         "segmentation.html.j2",
         report={

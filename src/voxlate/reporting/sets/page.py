@@ -24,10 +24,11 @@ from voxlate.evaluation.sets.distances import (
     summarise_sets,
 )
 from voxlate.evaluation.sets.embedding import VOLUME_VIEW
-from voxlate.evaluation.words import number, p_value
+from voxlate.evaluation.words import listed, number, p_value
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
-from voxlate.metrics.distribution import NEIGHBOURS, PLAIN_FROM, SET_METRICS
+from voxlate.metrics import metrics_of
+from voxlate.metrics.distribution import PLAIN_FROM
 from voxlate.progress import ProgressReport
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import seen_caveats
@@ -39,15 +40,8 @@ from voxlate.workflows.result import Evaluated
 Summary = Mapping[str, Any]
 FEW_CASES = 20
 _ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}
-_MEANINGS = {
-    "FID": "Fréchet distance of Gaussians fitted to the features; from few samples it is too high, so with fewer than "
-    f"{PLAIN_FROM} it is extrapolated to infinitely many, and may then come out a little below 0",
-    "KID": "kernel distance, an unbiased estimate: two samples of one distribution score around 0, and may fall below",
-    "MMD²": "squared maximum mean discrepancy with a Gaussian kernel, unbiased likewise",
-    "p": "share of random deals of whole cases to the two sets that lie as far apart in MMD; small: the sets differ",
-    "precision": f"share of synthetic samples within reach of a real one (its {NEIGHBOURS} nearest real neighbours): "
-    "low where images look like nothing real",
-    "recall": "share of real samples within reach of a synthetic one: low where kinds of real images are never made",
+_P = "share of random deals of whole cases to the two sets that lie as far apart in MMD; small: the sets differ"
+_TERMS = {
     "sd": "standard deviation over random subsets",
     "n/a": "not available: too few samples; the reason stands under the tables",
 }
@@ -183,8 +177,18 @@ def _page(sets: Sets, summary: Summary, figures: Mapping[str, Illustration], *, 
         features=sets.embedder.name,
         tables=[_table(summary, view) for view in summary["views"]],
         notes=_notes(summary),
-        glossary=list(_MEANINGS.items()),
+        glossary=_glossary(),
     )
+
+
+def _glossary() -> list[tuple[str, str]]:
+    """Every distance, p after the one that it tests, and what stands beside the values."""
+    terms: dict[str, str] = {}
+    for name, metric in metrics_of("set").items():
+        terms[metric.title.removesuffix(" of the set")] = metric.meaning
+        if name == "mmd":
+            terms["p"] = _P
+    return list((terms | _TERMS).items())
 
 
 def _warnings(sets: Sets, summary: Summary) -> list[str]:
@@ -210,14 +214,14 @@ def _table(summary: Summary, view: str) -> Table:
     rows = [row for row in summary["rows"] if row["region"] == view]
     columns = tuple(
         Column(metric.title, f"{_ARROWS[metric.better]} {metric.better} is better", name)
-        for name, metric in SET_METRICS.items()
+        for name, metric in metrics_of("set").items()
     )
     network, lines = _network(summary["features"]), []
     for method, kind in ((FLOOR, "baseline"), (SYNTHETIC, "model first-model")):
         found = {row["metric"]: row for row in rows if row["method"] == method}
         counts = next(iter(found.values()))
-        below = f"{_and(counts['cases'])} cases, {_and(counts['samples'])} {_what(view)}"
-        lines.append(Line(method, below, kind, (network, *(_cell(found[name]) for name in SET_METRICS))))
+        below = f"{listed(counts['cases'])} cases, {listed(counts['samples'])} {_what(view)}"
+        lines.append(Line(method, below, kind, (network, *(_cell(found[name]) for name in metrics_of("set")))))
     return Table(view[:1].upper() + view[1:], "Sets", (Column("features by", ""), *columns), tuple(lines))
 
 
@@ -237,10 +241,6 @@ def _cell(row: Mapping[str, Any]) -> Cell:
     return Cell(number(row["value"]), tuple(lines))
 
 
-def _and(pair: Sequence[int]) -> str:
-    return f"{pair[0]} and {pair[1]}"
-
-
 def _notes(summary: Summary) -> list[str]:
     """One sentence per way of computing, with the views and sets that it holds for."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -253,6 +253,6 @@ def _rows(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The table for a terminal, the network beside every value."""
     rows: list[tuple[str, ...]] = []
     for row in summary["rows"]:
-        value, samples = number(row["value"]), _and(row["samples"])
+        value, samples = number(row["value"]), listed(row["samples"])
         rows.append((row["region"], row["title"], row["method"], value, samples, row["features"]))
     return ("view", "metric", "sets", "value", "samples", "features by"), rows

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
 from voxlate.evaluation.words import number
-from voxlate.metrics.distribution import SET_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
 
 MOST_POINTS = 600
@@ -63,9 +63,9 @@ def draw_distances(rows: Sequence[Mapping[str, Any]], *, features: str) -> Figur
     values = {(row["region"], row["method"], row["metric"]): row for row in rows}
     width, height = canvas.PAGE_WIDTH_MM, 66.0
     figure = canvas.new_figure(width_mm=width, height_mm=height)
-    places = np.ravel(figure.subplots(1, len(SET_METRICS), squeeze=False))
+    places = np.ravel(figure.subplots(1, len(metrics_of("set")), squeeze=False))
     figure.subplots_adjust(left=15.0 / width, right=1 - 2.0 / width, bottom=21.0 / height, top=0.83, wspace=0.58)
-    for axes, (name, metric) in zip(places, SET_METRICS.items(), strict=True):
+    for axes, (name, metric) in zip(places, metrics_of("set").items(), strict=True):
         axes.axhline(0, color=canvas.MUTED, linewidth=0.6)
         axes.set_xticks(range(len(views)), labels=views, rotation=30 if len(views) > 1 else 0)
         axes.set_xlim(-0.6, len(views) - 0.4)

@@ -22,13 +22,13 @@ from voxlate.evaluation.study.paired import WORDS, compare_variants, differences
 from voxlate.evaluation.study.runs import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.study.verdict import AblationVerdict, is_removal, judge_ablation, words_of
 from voxlate.evaluation.verdict import find_row
-from voxlate.evaluation.words import metric_title, number
+from voxlate.evaluation.words import MINUS, after_value, metric_title, number
 from voxlate.regions import FOREGROUND, LESION, UNIONS, in_words, union_in
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, source_windows
 from voxlate.reporting.page.page import Illustration, Report, write_figures, write_report
 from voxlate.reporting.study.pictures import draw_contrasted
-from voxlate.reporting.study.plots import MINUS, PairedTest, draw_differences, draw_similarity
+from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity
 from voxlate.reporting.study.tables import FIELDS, difference_rows, difference_sections
 from voxlate.roles import MODEL
 from voxlate.training.studies.variants import WITH, WITHOUT, VariantRun
@@ -245,7 +245,7 @@ def _numbers(case: str, scores: Sequence[Score]) -> str:
     parts = []
     for region in (FOREGROUND, *UNIONS):
         values = [
-            f"{metric_title(s.metric)} {number(s.value, metric=s.metric)}{'' if s.unit == NORMALISED else ' ' + s.unit}"
+            f"{metric_title(s.metric)} {number(s.value, metric=s.metric)}{after_value(s.unit)}"
             for s in scores
             if (s.case, s.region, s.method) == (case, region, MODEL) and s.metric in SHOWN
         ]

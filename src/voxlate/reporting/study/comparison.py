@@ -23,7 +23,7 @@ from voxlate.evaluation.study.runs import ScoredRun, by_seed, mean_over_seeds
 from voxlate.evaluation.verdict import find_row, judge
 from voxlate.evaluation.words import in_order, metric_title, number, short_title
 from voxlate.io.atomic import write_text
-from voxlate.metrics import APPEARANCE_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots
 from voxlate.reporting.drawing.canvas import to_png
@@ -139,7 +139,7 @@ def _columns(summary: Summary) -> list[tuple[str, str]]:
     scored = {row["region"] for row in summary["rows"] if row["metric"] == "mae" and row["n"]}
     regions = [region for region in REGIONS if region in scored]
     metrics = list(dict.fromkeys(row["metric"] for row in summary["rows"] if row["region"] == FOREGROUND))
-    shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc", *APPEARANCE_METRICS}]
+    shown = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc", *metrics_of("appearance")}]
     return [*((region, "mae") for region in regions), *((FOREGROUND, name) for name in shown)]
 
 

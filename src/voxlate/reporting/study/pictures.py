@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from voxlate.evaluation.words import MINUS
 from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.panels import Panel
@@ -28,7 +29,6 @@ EDGE, GAP, BAR, HEAD, LINE = 1.5, 1.2, 2.0, 12.5, 3.4  # mm
 GREY_LABELS, ERROR_LABELS = 6.5, 11.0  # mm
 TALLEST = 60.0  # mm
 MARGIN_MM = 12.0  # around the lesion
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,11 @@ from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.words import changes, direction, metric_title, p_value
+from voxlate.evaluation.words import MINUS, changes, direction, metric_title, p_value
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import draw_boxes, gather, legend
 
 REGIONS = {"foreground": "Foreground", "lesion": "Lesion", "labels": "Labelled structures"}
-MINUS = "\N{MINUS SIGN}"
 LINE = 3.7  # mm
 COLUMNS = (0.0, 0.27, 0.75, 0.875)  # of the table under a plot, as shares of its width
 Comparison = Mapping[str, Any]

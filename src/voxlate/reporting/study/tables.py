@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxlate.evaluation.verdict import find_row
-from voxlate.evaluation.words import changes, direction, in_order, method_title, metric_title, number, p_value
+from voxlate.evaluation.words import MINUS, changes, direction, in_order, method_title, metric_title, number, p_value
 from voxlate.regions import FOREGROUND, UNIONS
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title
@@ -15,7 +15,6 @@ from voxlate.training.studies.variants import WITH, WITHOUT
 SHOWN = ("mae", "ssim", "psnr")
 SHOWN_REGIONS = (FOREGROUND, *UNIONS)
 FIELDS = ("region", "metric", WITHOUT, WITH, "difference", "95 % interval", "better with")
-MINUS = "\N{MINUS SIGN}"
 Summary = Mapping[str, Any]
 
 

@@ -23,7 +23,7 @@ from voxlate.evaluation.segmentation.segmenters import FILLING, check_task, load
 from voxlate.evaluation.task.arms import Attempt, Experiment, score_task
 from voxlate.evaluation.task.verdict import WEAK, Subject, judge_task, summarise_task
 from voxlate.evaluation.verdict import find_row
-from voxlate.evaluation.words import interval_words, meaning, metric_title, number
+from voxlate.evaluation.words import interval_words, meaning, metric_title, number, plural
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.progress import ProgressReport
@@ -252,7 +252,7 @@ def _seen_in_words(seen: Mapping[str, list[str]]) -> list[str]:
         text = " and ".join(known)
         rest = f" and {len(cases) - NAMED} more (see summary.json)" if len(cases) > NAMED else ""
         sentences.append(
-            f"{text[:1].upper()}{text[1:]} {'was' if len(known) == 1 else 'were'} trained or chosen on "
+            f"{text[:1].upper()}{text[1:]} {plural(len(known), 'was', 'were')} trained or chosen on "
             f"{', '.join(cases[:NAMED])}{rest}: there the numbers do not say how well it works on new cases."
         )
     return sentences

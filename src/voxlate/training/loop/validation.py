@@ -6,7 +6,7 @@ also told how well that works on the predictions.
 
 Validation of a segmentation: label maps of whole cases against the true ones, and how far training is ahead.
 
-Each metric of ``SEGMENTATION_METRICS`` is the mean over the cases of the mean over the classes that have a value,
+Each metric of a segmentation is the mean over the cases of the mean over the classes that have a value,
 inside the foreground; ``dice of <class>`` is that of one class of several. ``loss`` is the recipe's, of whole cases. As
 many training cases as there are validation cases, ten at most, are scored beside them without augmentation, under the
 same names after ``train_``: what they are better by is what the network has learned by heart.
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from voxlate.config.catalogue import pick
 from voxlate.inference.predict import CasePredictor, Predictor
 from voxlate.methods.segmentation import Segmentation
-from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS, Metric
+from voxlate.metrics import Metric, metrics_of
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.training.loop.batches import CaseStore
 from voxlate.training.loop.task import Task
@@ -42,8 +42,9 @@ def validation_metric(name: str) -> Metric:
     Raises:
         UsageError: If there is none.
     """
-    known = METRICS | {LESION_PREFIX + key: metric for key, metric in METRICS.items()}
-    known |= TASK_METRICS | SEGMENTATION_METRICS
+    of_images = metrics_of("voxelwise")
+    of_lesions = {LESION_PREFIX + key: metric for key, metric in of_images.items()}
+    known = {**of_images, **of_lesions, **metrics_of("task", "segmentation")}
     return pick(known, name, what="validation metric")
 
 
@@ -116,7 +117,10 @@ def validate(
 
 
 def _score(prediction: Array, truth: Array, mask: NDArray[np.bool_], *, data_range: float) -> dict[str, float]:
-    return {name: metric(prediction, truth, mask=mask, data_range=data_range) for name, metric in METRICS.items()}
+    return {
+        name: metric(prediction, truth, mask=mask, data_range=data_range)
+        for name, metric in metrics_of("voxelwise").items()
+    }
 
 
 def mean_of_available(values: Sequence[float]) -> float:
@@ -174,9 +178,10 @@ def _score_classes(
     for name in method.classes:
         pair = method.members(found, name), method.members(truth, name)
         by_class[name] = {
-            metric: function(*pair, mask=mask, data_range=1.0) for metric, function in SEGMENTATION_METRICS.items()
+            metric: function(*pair, mask=mask, data_range=1.0)
+            for metric, function in metrics_of("segmentation").items()
         }
-    row = {metric: mean_of_available([of[metric] for of in by_class.values()]) for metric in SEGMENTATION_METRICS}
+    row = {metric: mean_of_available([of[metric] for of in by_class.values()]) for metric in metrics_of("segmentation")}
     row["loss"] = _loss(method, stitched, truth=truth, mask=mask)
     if len(by_class) > 1:
         row |= {OF_CLASS + name: of["dice"] for name, of in by_class.items()}

@@ -25,7 +25,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_grid
-from voxlate.metrics import TASK_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.setup.begin import load_cohort
 
@@ -39,7 +39,7 @@ def check_cohort(cohort: Cohort, recipe: Recipe) -> None:
         CohortError: If the metric is one of lesions or of a task, and no case has a label map.
     """
     metric = recipe.search.metric
-    of_labels = metric in TASK_METRICS or metric.startswith(LESION_PREFIX)
+    of_labels = metric in metrics_of("task") or metric.startswith(LESION_PREFIX)
     if of_labels and not any("labels" in case.paths for case in cohort.cases):
         raise CohortError(
             f"label maps for the search's metric {metric}",

@@ -18,7 +18,7 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
 from voxlate.methods import METHODS
-from voxlate.metrics import METRICS, SEGMENTATION_METRICS, TASK_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.training.loop.validation import validation_metric
 from voxlate.training.setup.settling import SEGMENTATION, without_words
 from voxlate.windows import Window
@@ -165,15 +165,15 @@ def _check_metric(recipe: Recipe) -> str:
     """The direction of the search, after a look at what it compares."""
     search = recipe.search
     metric = validation_metric(search.metric)
-    if (search.metric in SEGMENTATION_METRICS) != (recipe.method.name == SEGMENTATION):
-        known = SEGMENTATION_METRICS if recipe.method.name == SEGMENTATION else METRICS
+    if (search.metric in metrics_of("segmentation")) != (recipe.method.name == SEGMENTATION):
+        known = metrics_of("segmentation") if recipe.method.name == SEGMENTATION else metrics_of("voxelwise")
         raise UsageError(
             f"a metric of what the method {recipe.method.name} gives ({', '.join(known)})",
             came=search.metric,
             where="search.metric",
             remedy=f"Set it to {next(iter(known))}.",
         )
-    if search.metric in TASK_METRICS and (search.task is None or search.metric != "task_dice"):
+    if search.metric in metrics_of("task") and (search.task is None or search.metric != "task_dice"):
         raise UsageError(
             "a metric that trials differ in",
             came=f"{search.metric} with search.task {search.task}",
