@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import voxlate
 from tests.conftest import SMALL
-from voxlate.cli import options as app
+from voxlate.cli import app
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.evaluation.ct.density import MASS_DENSITY

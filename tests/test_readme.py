@@ -7,7 +7,7 @@ import re
 import typer
 
 from tests.examples import ROOT, examples
-from voxlate.cli import options as app
+from voxlate.cli import app
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")

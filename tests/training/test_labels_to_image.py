@@ -12,7 +12,7 @@ import pytest
 
 import voxlate
 from voxlate.bundle.bundle import read_bundle
-from voxlate.cli import options as app
+from voxlate.cli import app
 from voxlate.config.recipe import load_recipe, parse_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import file_digest, read_volume

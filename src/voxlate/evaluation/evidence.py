@@ -1,4 +1,4 @@
-"""Evidence: what the scoring of each case leaves on disk, so that a killed evaluation goes on and a page is drawn again.
+"""Evidence: what scoring leaves of each case, so that a killed evaluation goes on and a page is drawn again.
 
 A case is kept as ``<folder>/<digest of its id>.npz`` as soon as it is scored: its scores, what else was measured, and
 the arrays that its picture needs. It carries a key, a digest of all that the scores follow from: the predictions, the

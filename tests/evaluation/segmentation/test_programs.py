@@ -139,7 +139,7 @@ def test_what_a_file_may_not_say(tmp_path: Path, changes: dict[str, Any], messag
 
 
 def test_what_the_page_declares_is_valid() -> None:
-    page = Path(__file__).parents[2] / "docs" / "do" / "task-based-validation.md"
+    page = Path(__file__).parents[3] / "docs" / "do" / "task-based-validation.md"
     blocks = re.findall(
         r"^```\{code-block\} yaml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )

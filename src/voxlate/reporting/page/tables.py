@@ -85,7 +85,7 @@ class Table:
 
 
 def answer_table(summary: Summary) -> Table:
-    """The one table that a page opens with: methods down, what is asked first of the foreground and the labels across."""
+    """The one table that a page opens with: methods down, what is asked first of foreground and labels across."""
     first = {
         (row.region, row.metric): f"{metric_title(row.metric, unit=row.unit)}, {in_words(row.region)}"
         for region in (FOREGROUND, *UNIONS)
