@@ -40,7 +40,8 @@ def _folders() -> dict[str, set[str]]:
 
 
 def _compare(found: Iterable[str], *, listed: set[str], remedy: str) -> None:
-    new, gone = sorted(set(found) - listed), sorted(listed - set(found))
+    there = set(found)
+    new, gone = sorted(there - listed), sorted(listed - there)
     assert not new, f"{remedy}: {', '.join(new)}"
     assert not gone, f"no exception any more, take it from the list: {', '.join(gone)}"
 

@@ -1,4 +1,4 @@
-"""What ``voxlate info`` tells: about the installation, a model, or a volume file. Needs neither torch nor MONAI."""
+"""What ``voxlate info`` tells: about the installation, a model, or a volume file. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voxlate.config.recipe import recipe_names
 from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.derivation import formulas
 
-_SHOWN = ("torch", "monai", "nibabel", "SimpleITK", "numpy", "scipy")
+_SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
 
 def describe(what: Path | None = None) -> dict[str, Any]:
