@@ -39,7 +39,7 @@ def _folders() -> dict[str, set[str]]:
     return found
 
 
-def _compare(found: Iterable[str], *, listed: set[str], remedy: str) -> None:
+def _assert_only(found: Iterable[str], *, listed: set[str], remedy: str) -> None:
     there = set(found)
     new, gone = sorted(there - listed), sorted(listed - there)
     assert not new, f"{remedy}: {', '.join(new)}"
@@ -49,7 +49,9 @@ def _compare(found: Iterable[str], *, listed: set[str], remedy: str) -> None:
 def test_no_folder_holds_more_modules_than_a_glance_takes_in() -> None:
     files = Counter(path.parent for path in SOURCE.rglob("*.py") if path.stem != "__init__")
     full = (str(folder.relative_to(SOURCE)) for folder, count in files.items() if count > MOST_MODULES)
-    _compare(full, listed=FULL_FOLDERS, remedy=f"part a folder of more than {MOST_MODULES} modules by its questions")
+    _assert_only(
+        full, listed=FULL_FOLDERS, remedy=f"part a folder of more than {MOST_MODULES} modules by its questions"
+    )
 
 
 def test_no_class_name_stands_for_two_things() -> None:
@@ -57,7 +59,7 @@ def test_no_class_name_stands_for_two_things() -> None:
         node.name for module in package().values() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)
     )
     twice = (name for name, count in names.items() if count > 1)
-    _compare(twice, listed=SAME_CLASS, remedy="call one of the two what it is")
+    _assert_only(twice, listed=SAME_CLASS, remedy="call one of the two what it is")
 
 
 def test_no_two_modules_of_a_folder_differ_by_an_ending_only() -> None:
@@ -67,7 +69,7 @@ def test_no_two_modules_of_a_folder_differ_by_an_ending_only() -> None:
         for first, second in combinations(sorted(names), 2)
         if (stem := _common(first, second)) >= SHORTEST_STEM and {first[stem:], second[stem:]} <= ENDINGS
     }
-    _compare(similar, listed=SIMILAR_MODULES, remedy="name each by what it is about")
+    _assert_only(similar, listed=SIMILAR_MODULES, remedy="name each by what it is about")
 
 
 def _common(first: str, second: str) -> int:
@@ -78,7 +80,7 @@ def _common(first: str, second: str) -> int:
 def test_no_modules_import_in_a_circle() -> None:
     """An import runs the ``__init__`` of every folder on its way; those above the module itself have begun already."""
     graph = {module.name: module.needs | _entered(module) for module in package().values()}
-    _compare(map(" ".join, circles(graph)), listed=CIRCLES, remedy="move what both need to a module below both")
+    _assert_only(map(" ".join, circles(graph)), listed=CIRCLES, remedy="move what both need to a module below both")
 
 
 def _entered(module: Module) -> set[str]:
@@ -91,7 +93,7 @@ def test_the_map_of_the_readme_names_what_is_there() -> None:
     rows = _map()
     assert len(rows) > 20
     lost = {f"{file} {symbol}" for file, symbol in rows if not _is_there(ROOT / file, symbol)}
-    _compare(lost, listed=LOST_PLACES, remedy="correct the row")
+    _assert_only(lost, listed=LOST_PLACES, remedy="correct the row")
 
 
 def _map() -> list[tuple[str, str]]:
@@ -120,7 +122,7 @@ def test_every_public_name_has_a_reader() -> None:
         for name in module.definitions
         if not name.startswith("_") and (module.name, name) not in used and name != "logger"
     }
-    _compare(unused, listed=UNUSED, remedy="make it private, or delete it")
+    _assert_only(unused, listed=UNUSED, remedy="make it private, or delete it")
 
 
 def _used() -> set[tuple[str, str]]:

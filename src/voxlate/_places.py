@@ -17,7 +17,7 @@ _PLACES = {
     "voxlate.evaluation.gamma": "voxlate.evaluation.ct.gamma",
     "voxlate.evaluation.tables": "voxlate.evaluation.files",
     "voxlate.phantoms.acquisition": "voxlate.phantoms.physics.acquisition",
-    "voxlate.reporting.distribution": "voxlate.reporting.sets.page",
+    "voxlate.reporting.distribution": "voxlate.workflows.sets",
 }
 """From the old place to the new one."""
 
