@@ -1,11 +1,11 @@
-# make demo | test | lint | docs: each creates the virtual environment it needs.
+# make demo | test | lint | docs | coverage: each creates the virtual environment it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCUMENTED := $(VENV)/.documented
 
-.PHONY: demo test slow lint docs audit clean
+.PHONY: demo test slow coverage lint docs audit clean
 
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
@@ -15,6 +15,9 @@ test: $(DOCUMENTED)
 
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
+
+coverage: $(DOCUMENTED)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report term:skip-covered --cov-report html
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check src tests
@@ -30,7 +33,7 @@ audit: $(INSTALLED)
 	$(BIN)/pip-audit --skip-editable
 
 clean:
-	rm -rf $(VENV) build docs/_build demo
+	rm -rf $(VENV) build docs/_build demo htmlcov .coverage
 
 # torch comes first and alone, so that the pinned build is the one that everything else finds installed.
 $(INSTALLED): pyproject.toml constraints.txt

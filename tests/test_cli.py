@@ -28,7 +28,7 @@ def _environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("args", [["--help"], ["info", "--json"], ["train", "--help"]])
-def test_light_commands_load_neither_torch_nor_monai(args: list[str]) -> None:
+def test_light_commands_load_nothing_heavy(args: list[str]) -> None:
     program = (
         "import sys, voxlate.cli\n"
         f"sys.argv = ['voxlate', *{args!r}]\n"

@@ -10,6 +10,7 @@ from tests.examples import ROOT, examples
 from voxlate.cli import app
 
 README = ROOT / "README.md"
+KINDS = (" metric", " network", " loss", "n image format", " layout of data sets", " recipe field", " verb")
 TEXT = README.read_text(encoding="utf-8")
 
 
@@ -28,6 +29,16 @@ def test_places_exist() -> None:
     paths = [path for row in rows for path in re.findall(r"`([^`]+)`", row.split("|")[2])]
     assert len(paths) >= len(rows) > 8
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_guide_for_contributors_names_what_is_there() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:src|tests|docs)/[\w./-]+)`", guide)
+    assert len(set(paths)) > 20
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert [name for name in re.findall(r"^make (\w+)", guide, re.MULTILINE) if f"\n{name}:" not in makefile] == []
+    assert [kind for kind in KINDS if f"**A{kind}.**" not in guide] == []
 
 
 def test_names_every_command() -> None:

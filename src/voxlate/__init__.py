@@ -1,16 +1,65 @@
 """Voxlate turns the scans you have into the scans you lack.
 
-Every command of the command line is a function here, with the same name: ``voxlate.train(...)``. Importing the
-package loads neither torch nor MONAI; a verb loads what it needs.
+Every command of the command line is a function here, with the same name: ``voxlate.train(...)``. Beside the verbs stand
+the values that they take and give, and the errors that they raise. Importing the package loads nothing but itself; a
+name loads what it needs when it is first asked for.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+from voxlate._places import keep_old_places
 from voxlate._version import __version__
 
+if TYPE_CHECKING:
+    from voxlate.cohort.case import Case, Cohort
+    from voxlate.config.recipe import Recipe, load_recipe
+    from voxlate.contrast import Contrast
+    from voxlate.errors import (
+        BundleError,
+        CohortError,
+        GeometryError,
+        LockedError,
+        ReadError,
+        SegmenterError,
+        StoppedError,
+        TrainingError,
+        UsageError,
+        VoxlateError,
+        WriteError,
+    )
+    from voxlate.inference.model import load_model
+    from voxlate.io.reading import read_volume
+    from voxlate.io.writing import write_volume
+    from voxlate.verbs.compare import ablate, compare
+    from voxlate.verbs.data import check, phantom
+    from voxlate.verbs.demo import demo
+    from voxlate.verbs.evaluate import evaluate
+    from voxlate.verbs.info import info
+    from voxlate.verbs.train import forecast, resolve_recipe, train
+    from voxlate.verbs.translate import synthesize, translate
+    from voxlate.verbs.tune import tune
+    from voxlate.volume import Volume
+
 __all__ = [
+    "BundleError",
+    "Case",
+    "Cohort",
+    "CohortError",
+    "Contrast",
+    "GeometryError",
+    "LockedError",
+    "ReadError",
+    "Recipe",
+    "SegmenterError",
+    "StoppedError",
+    "TrainingError",
+    "UsageError",
+    "Volume",
+    "VoxlateError",
+    "WriteError",
     "__version__",
     "ablate",
     "check",
@@ -19,17 +68,43 @@ __all__ = [
     "evaluate",
     "forecast",
     "info",
+    "load_model",
+    "load_recipe",
     "phantom",
+    "read_volume",
+    "resolve_recipe",
     "synthesize",
     "train",
     "translate",
     "tune",
+    "write_volume",
 ]
 
+_HOMES = {
+    "Case": "voxlate.cohort.case",
+    "Cohort": "voxlate.cohort.case",
+    "Contrast": "voxlate.contrast",
+    "Recipe": "voxlate.config.recipe",
+    "Volume": "voxlate.volume",
+    "load_model": "voxlate.inference.model",
+    "load_recipe": "voxlate.config.recipe",
+    "read_volume": "voxlate.io.reading",
+    "write_volume": "voxlate.io.writing",
+}
+"""Where a name is defined that is neither a verb nor an error."""
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module's attributes are of any type)
-    if name in __all__:
-        from voxlate import verbs
 
-        return getattr(verbs, name)
-    raise AttributeError(f"module 'voxlate' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker would take any name for one that is here
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'voxlate' has no attribute {name!r}")
+        home = _HOMES.get(name, "voxlate.errors" if name.endswith("Error") else "voxlate.verbs")
+        return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+keep_old_places()

@@ -160,3 +160,27 @@ def test_instance_normalisation_learns_scale_and_offset() -> None:
 def test_unusable_options_are_refused(option: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="discriminator"):
         make(**option)
+
+
+@both_dims
+@pytest.mark.parametrize("normalise", ["batch", "instance", "none"])
+def test_patchgan_is_that_of_monai_but_for_what_comes_back(dims: int, normalise: str) -> None:
+    """Weights drawn from the same seed, names, scores in training and in evaluation, and what is drawn next."""
+    from monai.networks.nets.patchgan_discriminator import PatchDiscriminator
+
+    network = make(dims=dims, layers=2, normalise=normalise)
+    drawn_next = torch.rand(1)
+    torch.manual_seed(0)
+    options = {"norm": None if normalise == "none" else normalise, "bias": normalise == "none"}
+    monai = PatchDiscriminator(spatial_dims=dims, channels=4, in_channels=2, num_layers_d=2, **options)
+    assert torch.equal(drawn_next, torch.rand(1))
+    named = {name.removeprefix("chain."): value for name, value in network.state_dict().items()}
+    expected = monai.state_dict()
+    learned = {name for name in named if name not in expected}
+    assert all(torch.equal(named[name], value) for name, value in expected.items())
+    assert learned == ({"0.adn.N.weight", "0.adn.N.bias", "1.adn.N.weight", "1.adn.N.bias"} & learned)
+    assert bool(learned) == (normalise == "instance"), "MONAI's instance normalisation has no scale and no offset"
+    images = torch.randn(2, 2, *(24, 20, 16)[:dims], generator=torch.Generator().manual_seed(1))
+    for training in (True, False):
+        found, features = network.train(training)(images), monai.train(training)(images)
+        torch.testing.assert_close(found, features[-1], rtol=1e-5, atol=1e-6)

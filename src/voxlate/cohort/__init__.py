@@ -1,4 +1,4 @@
-"""Cohorts: cases, folder layouts, splits and the checks before training."""
+"""Cohorts: which file is which contrast of which case; splits; the checks before training."""
 
 from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
 from voxlate.cohort.layouts import LAYOUTS, index_cohort, recognise

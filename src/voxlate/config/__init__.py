@@ -1,5 +1,6 @@
 """What a user decides: recipes, their fields, and the catalogues that a recipe chooses from by name."""
 
+from voxlate.config.plan import Reading
 from voxlate.config.recipe import Recipe, load_recipe, parse_recipe, recipe_names
 
-__all__ = ["Recipe", "load_recipe", "parse_recipe", "recipe_names"]
+__all__ = ["Reading", "Recipe", "load_recipe", "parse_recipe", "recipe_names"]

@@ -1,4 +1,4 @@
-"""How good a translation is, compared with what."""
+"""Measures and judges: how good a prediction is, compared with what."""
 
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices
 from voxlate.evaluation.files import read_scores, write_scores, write_summary

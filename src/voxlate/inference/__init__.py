@@ -1,1 +1,1 @@
-"""A bundle over a case and over a cohort."""
+"""Predicts: a trained model over a case, or over a whole data set."""

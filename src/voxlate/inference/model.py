@@ -114,18 +114,23 @@ class Model:
         return restore(array, prepared, normaliser=self.bundle.plan.normalisers[target], contrast=get_contrast(target))
 
 
-def load_model(path: Path, *, device: torch.device | None = None) -> Model:
+def load_model(path: str | Path, *, device: torch.device | None = None) -> Model:
     """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode, computing in float32.
+
+    Args:
+        path: A run, a bundle or an ensemble.
+        device: Where it computes; without one the CUDA device, where there is one, or the processor.
 
     Raises:
         BundleError: If a bundle is refused, or its weights do not fit its recipe.
     """
     device = device or pick_device()
-    if is_ensemble(path):
-        members = read_members(path)
+    folder = Path(path)
+    if is_ensemble(folder):
+        members = read_members(folder)
         predictors = tuple(_predictor(member, device) for member in members)
         return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name)
-    bundle = read_bundle(path)
+    bundle = read_bundle(folder)
     return Model(bundle, _predictor(bundle, device), name=bundle.recipe.name)
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of methods: from a name to a function that builds one.
+"""The catalogue of methods, how a source becomes its target: from a name to a function that builds one.
 
 Each takes ``dims``, ``source_channels``, ``target_channels``, ``loss`` and ``data_range``, then options of its own, by
 keyword, and returns a ``Translator``; one that learns is a ``NetworkMethod``. To add a method, write one file and list

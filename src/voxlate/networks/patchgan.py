@@ -1,23 +1,28 @@
 """The patch discriminator of pix2pix (Isola et al. 2017, arXiv:1611.07004): is each patch of an image real?
 
-Strided convolutions whose every output sees a square of the input, the receptive field: 70 pixels for three layers, 16
-for one, 34 for two. MONAI's ``PatchDiscriminator`` is wrapped, with its weights drawn from N(0, 0.02) as in the paper.
+Strided convolutions of 4 voxels whose every output sees a square of the input, the receptive field: 70 pixels for three
+layers, 16 for one, 34 for two. Leaky rectifiers of slope 0.2 follow all but the last. Weights are drawn from N(0, 0.02)
+as in the paper, the scales of batch normalisation from N(1, 0.02).
 
-Its traps, and those of its neighbours:
+Where implementations differ, and what stands here:
 
-- It returns the list of all its features, of which only the last is the score; ``PatchAdversarialLoss`` given the whole
-  list would judge every feature map. Here only the score comes back.
-- Its normalisation is ``batch`` unless told otherwise. With one sample in a batch that is an instance normalisation in
-  training and another function in evaluation, and real and predicted images in different batches are told apart by
-  their statistics. Here the default is ``instance``, and Voxlate's own, which has a learned scale and offset.
-- MONAI's ``PatchAdversarialLoss`` applies an activation to the scores unless told otherwise: a leaky rectifier before
-  least squares (``no_activation_leastsq=False``), a hyperbolic tangent before the hinge, under which the hinge never
-  lets go. The scores here are logits, meant for a loss without one.
-- An image below ``smallest_size`` would give a shape error from within a convolution.
+- Only the score comes back. MONAI's ``PatchDiscriminator`` returns the list of all its features, and a loss given the
+  whole list would judge every feature map.
+- The normalisation is ``instance`` unless told otherwise, with a learned scale and offset. The usual default is
+  ``batch``: with one sample in a batch that is an instance normalisation in training and another function in
+  evaluation, and real and predicted images in different batches are told apart by their statistics.
+- The scores are logits, meant for a loss that applies no activation to them. MONAI's ``PatchAdversarialLoss`` applies
+  one unless told otherwise: a leaky rectifier before least squares (``no_activation_leastsq=False``), a hyperbolic
+  tangent before the hinge, under which the hinge never lets go.
+- An image below ``smallest_size`` is refused, before it gives a shape error from within a convolution.
+
+The names of parameters are those of MONAI's class, which the first bundles were trained with.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import PositiveInt
@@ -25,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from voxlate.errors import UsageError
-from voxlate.networks.blocks import Dims, normalisation
+from voxlate.networks.blocks import Dims, Normalisation, normalisation
 
 
 def patchgan(
@@ -48,27 +53,45 @@ def patchgan(
         spectral: Whether every convolution is divided by its largest singular value (Miyato et al. 2018,
             arXiv:1802.05957), which bounds how fast the score changes.
     """
-    from monai.networks.nets.patchgan_discriminator import PatchDiscriminator
-
-    chain: nn.Module = PatchDiscriminator(
-        spatial_dims=dims,
-        channels=width,
-        in_channels=in_channels,
-        num_layers_d=layers,
-        norm=None if normalise == "none" else normalise,
-        bias=normalise == "none",
-    )
-    for name, part in list(chain.named_modules()):
-        if isinstance(part, nn.InstanceNorm2d | nn.InstanceNorm3d):
-            chain.set_submodule(name, normalisation("instance", dims, part.num_features))
+    widths = [width * 2**layer for layer in range(layers + 1)]
+    parts = {"initial_conv": _layer(dims, in_channels, width, stride=2, normalise="none")}
+    for number, (inputs, outputs) in enumerate(pairwise(widths)):
+        stride = 1 if number == layers - 1 else 2
+        parts[str(number)] = _layer(dims, inputs, outputs, stride=stride, normalise=normalise)
+    parts["final_conv"] = nn.Sequential(OrderedDict(conv=_convolution(dims, widths[-1], 1, stride=1)))
+    chain = nn.Sequential(OrderedDict(parts))
+    _draw_weights(chain)
     if spectral:
         for layer in convolutions(chain):
             spectral_norm(layer)
     return PatchGAN(chain)
 
 
+def _layer(dims: Dims, inputs: int, outputs: int, *, stride: int, normalise: Normalisation) -> nn.Sequential:
+    """A convolution, its normalisation, which takes the place of a bias, and a leaky rectifier."""
+    bias = normalise == "none"
+    after: dict[str, nn.Module] = {} if bias else {"N": normalisation(normalise, dims, outputs)}
+    after["A"] = nn.LeakyReLU(0.2)
+    convolve = _convolution(dims, inputs, outputs, stride=stride, bias=bias)
+    return nn.Sequential(OrderedDict(conv=convolve, adn=nn.Sequential(OrderedDict(after))))
+
+
+def _convolution(dims: Dims, inputs: int, outputs: int, *, stride: int, bias: bool = True) -> nn.Conv2d | nn.Conv3d:
+    kind = nn.Conv2d if dims == 2 else nn.Conv3d
+    return kind(inputs, outputs, 4, stride=stride, padding=1, bias=bias)
+
+
+def _draw_weights(chain: nn.Module) -> None:
+    """Draws the weights of convolutions and the scales of batch normalisations; all offsets are 0."""
+    for part in chain.modules():
+        if isinstance(part, nn.Conv2d | nn.Conv3d | nn.BatchNorm2d | nn.BatchNorm3d):
+            nn.init.normal_(part.weight, 1.0 if isinstance(part, nn.BatchNorm2d | nn.BatchNorm3d) else 0.0, 0.02)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
 class PatchGAN(nn.Module):
-    """A chain of convolutions that returns all its features, of which only the last is passed on; see ``patchgan``.
+    """A chain of convolutions and a check of what it is given; see ``patchgan``.
 
     Attributes:
         receptive_field: How many voxels along an axis one logit sees.
@@ -94,7 +117,7 @@ class PatchGAN(nn.Module):
                 where="discriminator",
                 remedy="Take larger windows, or fewer layers.",
             )
-        score: Tensor = self.chain(images)[-1]
+        score: Tensor = self.chain(images)
         return score.float()
 
 

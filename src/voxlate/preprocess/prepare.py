@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,20 +28,10 @@ from voxlate.preprocess.plan import Normaliser, Plan
 from voxlate.preprocess.registration.registration import register
 from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
 from voxlate.volume import Grid, Volume, extent
+from voxlate.windows import Sliceable
 
-__all__ = ["BACKGROUND", "PreparedCase", "Sliceable", "prepare_case", "restore"]
+__all__ = ["BACKGROUND", "PreparedCase", "prepare_case", "restore"]
 logger = logging.getLogger(__name__)
-
-
-class Sliceable(Protocol):
-    """An array in memory, or in the prepared store, that is read with basic slices."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of elements along each axis."""
-
-    def __getitem__(self, key: Any, /) -> Any:  # noqa: ANN401
-        """The elements in a slice or a tuple of slices, as a NumPy array."""
 
 
 @dataclass(frozen=True)

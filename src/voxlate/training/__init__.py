@@ -1,1 +1,1 @@
-"""Training: batches, the loop, checkpoints, tuning."""
+"""Learns: from a cohort and a recipe to a run; studies of several runs; the search of a recipe's ranges."""

@@ -6,14 +6,12 @@ is done; ``observers`` watch training steps and validations.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from voxlate.progress import ProgressReport
 from voxlate.verbs.compare import ablate, compare, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
 from voxlate.verbs.evaluate import evaluate
+from voxlate.verbs.info import info
 from voxlate.verbs.train import forecast, resolve_recipe, train
 from voxlate.verbs.translate import synthesize, translate
 from voxlate.verbs.tune import searched_with, tune
@@ -38,10 +36,3 @@ __all__ = [
     "translate",
     "tune",
 ]
-
-
-def info(what: str | Path | None = None) -> dict[str, Any]:
-    """Facts about the installation, a model or a volume file; see ``voxlate.verbs.info``."""
-    from voxlate.verbs.info import describe
-
-    return describe(None if what is None else Path(what))

@@ -1,4 +1,4 @@
-"""What ``voxlate info`` tells: about the installation, a model, or a volume file. Needs neither torch nor MONAI."""
+"""What ``voxlate info`` tells: about the installation, a model, or a volume file. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from voxlate.config.recipe import recipe_names
 from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.derivation import formulas
 
-_SHOWN = ("torch", "monai", "nibabel", "SimpleITK", "numpy", "scipy")
+_SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
 
-def describe(what: Path | None = None) -> dict[str, Any]:
-    """Facts as plain values, ready for JSON.
+def info(what: str | Path | None = None) -> dict[str, Any]:
+    """Facts about the installation, a model or a volume file, as plain values, ready for JSON.
 
     Args:
         what: A run or bundle, a volume file, or ``None`` for the installation.
@@ -26,9 +26,8 @@ def describe(what: Path | None = None) -> dict[str, Any]:
     """
     if what is None:
         return _installation()
-    if what.is_dir():
-        return _model(what)
-    return _volume(what)
+    path = Path(what)
+    return _model(path) if path.is_dir() else _volume(path)
 
 
 def _installation() -> dict[str, Any]:

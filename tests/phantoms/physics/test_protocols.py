@@ -3,13 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.phantoms.physics.test_equations import null_inversion_ms
+from tests.phantoms.physics.test_equations import fat_phase_deg, null_inversion_ms
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
 from voxlate.phantoms import PROTOCOLS, TISSUES
-from voxlate.phantoms.physics.equations import fat_phase_deg
 from voxlate.phantoms.physics.protocols import mr_signal, protocol_for, vary_protocol
-from voxlate.phantoms.physics.tissues import FIELD_TESLA
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -39,8 +37,8 @@ def test_flair_nulls_fluid() -> None:
 
 
 def test_dixon_echoes_lie_at_the_phases_of_the_field() -> None:
-    opposed = fat_phase_deg(echo_ms=PROTOCOLS["out_phase"].echo_ms, field_tesla=FIELD_TESLA)
-    in_phase = fat_phase_deg(echo_ms=PROTOCOLS["in_phase"].echo_ms, field_tesla=FIELD_TESLA)
+    opposed = fat_phase_deg(echo_ms=PROTOCOLS["out_phase"].echo_ms)
+    in_phase = fat_phase_deg(echo_ms=PROTOCOLS["in_phase"].echo_ms)
     assert opposed == pytest.approx(180, abs=5)
     assert min(in_phase, 360 - in_phase) < 5
 

@@ -8,9 +8,6 @@ Names are torchvision's: ``features.0.weight`` of VGG-19, ``conv1.weight`` and `
 RadImageNet (Mei et al. 2022, doi:10.1148/ryai.210315) has the same ResNet-50 as a sequence of its first nine children,
 ``backbone.0.weight`` and ``backbone.4.0.conv1.weight`` (``pytorch_example.ipynb`` in github.com/BMEII-AI/RadImageNet).
 The names tell how pictures are normalised: by the colours of ImageNet, or, as in that notebook, to [-1, 1].
-
-MONAI's ``resnet50`` in two dimensions, with a stride of 2 in its first convolution and without a bias in its shortcuts,
-is torchvision's, name by name; it is used. Its ``PerceptualLoss`` is not: it downloads.
 """
 
 from __future__ import annotations
@@ -23,11 +20,12 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from voxlate.errors import BundleError
 from voxlate.networks.frozen.activations import Activations
 from voxlate.networks.frozen.feature_network import Three
+from voxlate.networks.frozen.resnet50 import ResNet50
 from voxlate.networks.frozen.vgg import CONVOLUTIONS, LAYERS, VGG19
 from voxlate.tensorfile import read_tensors
 
@@ -125,11 +123,7 @@ def load_resnet50(state: State, layers: Sequence[str], *, where: object) -> Acti
         BundleError: If a name or a shape is not ResNet-50's.
         UsageError: If there is no such layer.
     """
-    from monai.networks.nets.resnet import resnet50
-
-    network: nn.Module = resnet50(
-        spatial_dims=2, n_input_channels=3, conv1_t_stride=2, bias_downsample=False, feed_forward=False
-    )
+    network = ResNet50()
     named = {_from_radimagenet(name): tensor for name, tensor in state.items()} if is_radimagenet(state) else state
     # How many batches were seen is of no use here, and older files do not say it.
     counters = {name for name in network.state_dict() if name.endswith("num_batches_tracked")}

@@ -115,11 +115,3 @@ def dixon(*, water: Value, fat: Value, phase_deg: float) -> Signal:
     angle = math.radians(phase_deg)
     squared = np.square(water + fat * math.cos(angle)) + np.square(fat * math.sin(angle))
     return np.asarray(np.sqrt(squared))
-
-
-def fat_phase_deg(*, echo_ms: float, field_tesla: float, shift_ppm: float = 3.4) -> float:
-    """Phase of fat against water at an echo time: ``360 TE gamma B0 shift``, in degrees from 0 to 360.
-
-    ``gamma`` is 42.577 MHz/T (CODATA 2018) and the main peak of fat lies 3.4 ppm from water (Dixon 1984).
-    """
-    return float((360 * echo_ms * 1e-3 * 42.577 * field_tesla * shift_ppm) % 360)

@@ -34,7 +34,6 @@ from typing import Any
 
 from voxlate.config.catalogue import pick
 
-FIELD_TESLA = 3.0
 R1_RELAXIVITY = 5.0
 """Longitudinal relaxivity of gadobutrol in plasma at 3 T, L/(mmol s) (R05)."""
 R2_RELAXIVITY = 7.1
