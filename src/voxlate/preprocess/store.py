@@ -310,7 +310,7 @@ class PreparedStore:
 def code_digest() -> str:
     """SHA-256 of the code that a prepared array depends on: the version, this package's modules, and derivations."""
     digest = hashlib.sha256(__version__.encode())
-    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(derivation.__file__)):
+    for path in (*sorted(Path(__file__).parent.rglob("*.py")), Path(derivation.__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
