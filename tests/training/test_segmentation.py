@@ -167,7 +167,8 @@ def test_an_automatic_window_is_small_patches_where_nothing_speeds_up_large_ones
     setup = set_up(cohort, make(window=window), run=None, check=False, report=lambda *_: None)
     assert setup.recipe.window.kind == "patches"
     assert setup.recipe.window.size == (32, 24, 32)
-    assert setup.decision is None
+    assert "without an accelerator" in setup.why("window.kind")
+    assert not setup.why("window"), "no memory was measured"
 
 
 def test_some_samples_are_placed_around_labelled_voxels(cohort: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from voxlate.bundle.bundle import MANIFEST, RECIPE
 from voxlate.bundle.ensemble import ENSEMBLE
 from voxlate.cohort import Case, Cohort, index_cohort
+from voxlate.cohort.labels.classes import Classes
 from voxlate.cohort.synthetic import scans_only
 from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
@@ -52,6 +53,10 @@ class Candidate(Protocol):
     @property
     def facts(self) -> Mapping[str, str]:
         """Where the predictions come from, for the page."""
+
+    @property
+    def classes(self) -> Classes:
+        """The classes of the label maps that it predicts; empty for images, and where they are not known."""
 
     def seen(self, cases: Sequence[Case]) -> int:
         """How many of the cases the model is known to have been trained or chosen on."""
@@ -92,9 +97,14 @@ class ModelCandidate:
             "method": f"{bundle.recipe.method.name}, {bundle.recipe.window.in_words}",
             "trained on": f"{bundle.trained_on} cases, seed {bundle.recipe.training.seed}",
         }
-        if model.view_weights:
-            facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in model.view_weights.items())
+        if counting := model.predict.weights:
+            facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in counting.items())
         return cls(model, bundle.recipe.name, bundle.plan, Lookup.from_arrays(bundle.lookup()), facts)
+
+    @property
+    def classes(self) -> Classes:
+        """Those of the recipe."""
+        return self.model.bundle.recipe.classes
 
     def seen(self, cases: Sequence[Case]) -> int:
         """Told by the hashes that the bundle keeps."""
@@ -111,8 +121,8 @@ class ModelCandidate:
     def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
         """Translates the case."""
         prepared = self.model.prepare(case)
-        views = self.model.predict_views(prepared)
-        volumes = {name: self.model.restore(array, prepared) for name, array in views.items()}
+        found = self.model.predictions(prepared)
+        volumes = {name: self.model.restore(array, prepared) for name, array in found.items()}
         return volumes, self.plan.normalisers[self.plan.target].inverse
 
     @property
@@ -168,6 +178,11 @@ class FolderCandidate:
                 "lookup": "fitted on the evaluated cases themselves, which favours it",
             },
         )
+
+    @property
+    def classes(self) -> Classes:
+        """Label maps do not tell."""
+        return {}
 
     def seen(self, cases: Sequence[Case]) -> int:
         """None is known to be, see ``facts``."""

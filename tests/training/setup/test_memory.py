@@ -20,8 +20,15 @@ from voxlate.errors import StoppedError, TrainingError, UsageError
 from voxlate.training.run import RunFolder, read_recipe
 from voxlate.training.setup import memory
 from voxlate.training.setup.begin import prepare, set_up
-from voxlate.training.setup.memory import ProbeAnswer, ProbeRequest, decide_window, largest_volume, may_become
-from voxlate.training.setup.setup import Setup, StepMemory
+from voxlate.training.setup.memory import (
+    ProbeAnswer,
+    ProbeRequest,
+    StepMemory,
+    decide_window,
+    largest_volume,
+    may_become,
+)
+from voxlate.training.setup.setup import Setup
 from voxlate.training.studies.variants import Study, VariantRun, train_variants
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
