@@ -22,6 +22,8 @@ from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
+from voxlate.inference.cohort.derivatives import target_path
+from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import Model, load_model
 from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
 from voxlate.methods.baselines import Lookup
@@ -73,6 +75,13 @@ class Candidate(Protocol):
     @property
     def digest(self) -> str:
         """SHA-256 of what the predictions follow from, the cases' own files apart."""
+
+    def image(self, case: Case, folder: Path) -> Path:
+        """The file of a case's prediction: given, or written into a folder now, unless the same one is there.
+
+        Raises:
+            VoxlateError: If the case cannot be translated.
+        """
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,12 @@ class ModelCandidate:
     def digest(self) -> str:
         """That of the bundle."""
         return self.model.bundle.digest
+
+    def image(self, case: Case, folder: Path) -> Path:
+        """Translates the case into ``<folder>/<case>/<case>_<target>``."""
+        path = target_path(folder, case.id, self.plan.target)
+        translate_file(self.model, case, path)
+        return path
 
 
 @dataclass(frozen=True)
@@ -214,6 +229,10 @@ class FolderCandidate:
         told = [f"{case_id} {path}" for case_id, path in self.predictions.items()]
         parts = [*told, *map(file_digest, files), self.plan.to_yaml()]
         return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
+
+    def image(self, case: Case, folder: Path) -> Path:
+        """The translated image itself."""
+        return self.predictions[case.id]
 
 
 def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:

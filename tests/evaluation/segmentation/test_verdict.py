@@ -75,6 +75,7 @@ class Fake:
     make: Callable[[np.ndarray], np.ndarray]
     name: str = "fake"
     facts: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def seen(self, cases: Sequence[Case]) -> int:
         return 0
@@ -90,6 +91,9 @@ class Fake:
         if case.id in self.name:
             raise ReadError("a good file", came="a fault", where=case.id, remedy="Repair it.")
         return {MODEL: truth.with_array(self.make(np.asarray(truth.array)))}, Scaling()
+
+    def image(self, case: Case, folder: Path) -> Path:
+        raise AssertionError(folder)
 
 
 def score(cohort: Cohort, make: Callable[[np.ndarray], np.ndarray], **more: Any) -> tuple[list[Any], list[Segmented]]:
