@@ -147,7 +147,7 @@ class ModelCandidate:
 
 
 @dataclass(frozen=True)
-class FolderCandidate:
+class _FolderCandidate:
     """Translated images on disk, ``<case>/<case>_<target>`` as ``translate`` writes them."""
 
     predictions: Mapping[str, Path]
@@ -157,7 +157,7 @@ class FolderCandidate:
     facts: Mapping[str, str]
 
     @classmethod
-    def load(cls, path: Path, data: Cohort) -> FolderCandidate:
+    def load(cls, path: Path, data: Cohort) -> _FolderCandidate:
         """The candidate of a folder of translated images.
 
         Raises:
@@ -248,7 +248,7 @@ def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
     is_model = any(
         file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST, path / ENSEMBLE)
     )
-    candidate: Candidate = ModelCandidate.load(path) if is_model else FolderCandidate.load(path, cohort)
+    candidate: Candidate = ModelCandidate.load(path) if is_model else _FolderCandidate.load(path, cohort)
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)
     complete = cohort.with_contrasts(*names, derive=plan.derive)

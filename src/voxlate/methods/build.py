@@ -31,15 +31,16 @@ def method_class(recipe: Recipe) -> type[Translator]:
 
 
 def build_learner(recipe: Recipe, plan: Plan) -> Trainable | Exemplary:
-    """As ``build_translator``, for a method that learns, so that there is something to save and to load.
+    """The recipe's method for the channels that its contrasts and window give, with fresh weights; one per view.
 
     Raises:
-        UsageError: If it is a baseline, or as ``build_translator``.
+        UsageError: If the method, network or loss, or an option of one, is unknown, the method is a baseline, which has
+            nothing to save and to load, or one that does not train is to have several views.
     """
     from voxlate.methods import Trainable
     from voxlate.methods.exemplars import Exemplary
 
-    method = build_translator(recipe, plan)
+    method = _build_method(recipe, plan)
     if not isinstance(method, Trainable | Exemplary):
         raise UsageError(
             "a method that learns",
@@ -50,13 +51,8 @@ def build_learner(recipe: Recipe, plan: Plan) -> Trainable | Exemplary:
     return method
 
 
-def build_translator(recipe: Recipe, plan: Plan) -> Method:
-    """The recipe's method for the channels that its contrasts and window give, with fresh weights; one per view.
-
-    Raises:
-        UsageError: If the method, network or loss, or an option of one, is unknown, or a method that does not train
-            is to have several views.
-    """
+def _build_method(recipe: Recipe, plan: Plan) -> Method:
+    """The method, baselines too."""
     from voxlate.methods.multi_view import MultiView, combination_of
 
     views = {name: _build(recipe, plan, window) for name, window in recipe.window.views.items()}

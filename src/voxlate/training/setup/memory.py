@@ -44,7 +44,7 @@ USABLE_SHARE = 0.8
 _GIB = 2**30
 
 
-class StepMemory(StrictModel):
+class _StepMemory(StrictModel):
     """Memory of a training step as a line over its voxels, all samples together.
 
     Attributes:
@@ -52,7 +52,7 @@ class StepMemory(StrictModel):
         voxel_bytes: What each voxel adds.
 
     Example:
-        >>> StepMemory.through((1_000, 6_000), (3_000, 8_000)).of(10_000)
+        >>> _StepMemory.through((1_000, 6_000), (3_000, 8_000)).of(10_000)
         15000
     """
 
@@ -60,7 +60,7 @@ class StepMemory(StrictModel):
     voxel_bytes: float
 
     @classmethod
-    def through(cls, small: tuple[int, int], large: tuple[int, int]) -> StepMemory:
+    def through(cls, small: tuple[int, int], large: tuple[int, int]) -> _StepMemory:
         """The line through two measurements of voxels and bytes; it never falls."""
         slope = max(0.0, (large[1] - small[1]) / (large[0] - small[0]))
         return cls(fixed_bytes=large[1] - slope * large[0], voxel_bytes=slope)
@@ -137,7 +137,7 @@ def measure_window(setup: Setup) -> WindowDecision:
     return decide_window(
         recipe.window,
         (i, j, k),
-        step=StepMemory.through(answer.peaks[0], answer.peaks[-1]),
+        step=_StepMemory.through(answer.peaks[0], answer.peaks[-1]),
         samples=recipe.training.step_samples,
         divisor=answer.divisor,
         usable_bytes=int(USABLE_SHARE * available_bytes(device)),
@@ -181,7 +181,7 @@ def measure_step(request: ProbeRequest) -> ProbeAnswer:
 
 
 def decide_window(
-    asked: WindowOptions, volume: Triple, *, step: StepMemory, samples: int, divisor: int, usable_bytes: int
+    asked: WindowOptions, volume: Triple, *, step: _StepMemory, samples: int, divisor: int, usable_bytes: int
 ) -> WindowDecision:
     """The largest window that fits.
 

@@ -39,17 +39,17 @@ from voxlate.training.setup.memory import WindowDecision, may_become, measure_wi
 from voxlate.training.setup.setup import Settled, Setup
 
 logger = logging.getLogger(__name__)
-AUTO = "auto"
-COARSEST = 4
+_AUTO = "auto"
+_COARSEST = 4
 """Voxels along the shortest side of the coarsest level."""
-MOST_LEVELS = 6
-WIDEST = {2: 512, 3: 320}
-BASE, BASE_WITHOUT_ACCELERATOR = 32, 16
-PATCH_WITHOUT_ACCELERATOR = 32
+_MOST_LEVELS = 6
+_WIDEST = {2: 512, 3: 320}
+_BASE, _BASE_WITHOUT_ACCELERATOR = 32, 16
+_PATCH_WITHOUT_ACCELERATOR = 32
 
 
 @dataclass(frozen=True)
-class LeftOpen:
+class _LeftOpen:
     """Something that recipes may leave open.
 
     Attributes:
@@ -87,18 +87,18 @@ def resolve(asked: Setup, run: RunFolder | None, *, report: ProgressReport) -> S
         setup = setup.with_settled(Settled(values, "as settled when the run began"))
     else:
         values = {}
-        for left in LEFT_OPEN:
+        for left in _LEFT_OPEN:
             found = left.settle(setup) if left.is_open(setup.recipe) else None
             if found is not None:
                 setup, values = setup.with_settled(found), {**values, **found.values}
         if run is not None and values:
             write_text(run.settled, json.dumps(values, indent=1) + "\n")
-    return _with_window(setup, run, report) if setup.recipe.window.kind == AUTO else setup
+    return _with_window(setup, run, report) if setup.recipe.window.kind == _AUTO else setup
 
 
 def without_words(recipe: Recipe) -> Recipe:
     """The recipe with any value in the place of what a run would settle, to check the rest of it."""
-    changes = {left.field: left.stand_in for left in LEFT_OPEN if left.is_open(recipe) and left.stand_in is not None}
+    changes = {left.field: left.stand_in for left in _LEFT_OPEN if left.is_open(recipe) and left.stand_in is not None}
     return recipe.with_overrides(changes) if changes else recipe
 
 
@@ -109,7 +109,7 @@ def settled_as(recipe: Recipe, other: Recipe) -> Recipe:
         recipe: What was asked for.
         other: What may have come of it.
     """
-    open_here = [left.field for left in LEFT_OPEN if left.is_open(recipe) and not left.is_open(other)]
+    open_here = [left.field for left in _LEFT_OPEN if left.is_open(recipe) and not left.is_open(other)]
     changes = {field: value for field in open_here if (value := other.value_of(field)) is not None}
     settled = recipe.with_overrides(changes) if changes else recipe
     return settled.model_copy(update={"window": other.window})
@@ -127,8 +127,8 @@ def levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
         >>> levels_for(96, dims=3, base=32)
         [32, 64, 128, 256, 320]
     """
-    halvings = max(1, min(MOST_LEVELS - 1, math.floor(math.log2(max(shortest, 1) / COARSEST))))
-    return [min(base * 2**level, WIDEST[dims]) for level in range(halvings + 1)]
+    halvings = max(1, min(_MOST_LEVELS - 1, math.floor(math.log2(max(shortest, 1) / _COARSEST))))
+    return [min(base * 2**level, _WIDEST[dims]) for level in range(halvings + 1)]
 
 
 def _with_window(setup: Setup, run: RunFolder | None, report: ProgressReport) -> Setup:
@@ -183,13 +183,13 @@ def _structures(setup: Setup) -> Settled:
 
 
 def _window_open(recipe: Recipe) -> bool:
-    return recipe.window.kind == AUTO and method_class(recipe).segments
+    return recipe.window.kind == _AUTO and method_class(recipe).segments
 
 
 def _patches(setup: Setup) -> Settled | None:
     if setup.device.type != "cpu":
         return None
-    side = PATCH_WITHOUT_ACCELERATOR
+    side = _PATCH_WITHOUT_ACCELERATOR
     size = [min(wanted, side) for wanted in setup.recipe.window.size or (side,) * 3]
     reason = "without an accelerator many small samples teach more in the same time than a few large ones"
     return Settled({"window.kind": "patches", "window.size": size}, reason)
@@ -197,7 +197,7 @@ def _patches(setup: Setup) -> Settled | None:
 
 def _levels_open(recipe: Recipe) -> bool:
     network = recipe.method.options.get("network")
-    return isinstance(network, Mapping) and network.get("channels") == AUTO
+    return isinstance(network, Mapping) and network.get("channels") == _AUTO
 
 
 def _levels(setup: Setup) -> Settled:
@@ -211,22 +211,22 @@ def _levels(setup: Setup) -> Settled:
     size = window.size or sides
     shortest = min(min(pair) for pair in zip(sides, size, strict=True)) if len(size) == len(sides) else min(size)
     accelerated = setup.device.type != "cpu"
-    base = BASE if accelerated else BASE_WITHOUT_ACCELERATOR
+    base = _BASE if accelerated else _BASE_WITHOUT_ACCELERATOR
     channels = levels_for(shortest, dims=window.dims, base=base)
     reason = f"{len(channels)} levels for a shortest side of {shortest} voxels, {base} features on the finest"
     beside = "" if accelerated else " without an accelerator"
     return Settled({"method.network.channels": channels}, reason + beside)
 
 
-LEFT_OPEN = (
-    LeftOpen("method.classes", _classes_open, _classes, stand_in="binary"),
-    LeftOpen("conditions", _structures_open, _structures),
-    LeftOpen("window", _window_open, _patches),
-    LeftOpen(
+_LEFT_OPEN = (
+    _LeftOpen("method.classes", _classes_open, _classes, stand_in="binary"),
+    _LeftOpen("conditions", _structures_open, _structures),
+    _LeftOpen("window", _window_open, _patches),
+    _LeftOpen(
         "method.network.channels",
         _levels_open,
         _levels,  # which depends on the window
-        stand_in=[BASE_WITHOUT_ACCELERATOR, 2 * BASE_WITHOUT_ACCELERATOR],
+        stand_in=[_BASE_WITHOUT_ACCELERATOR, 2 * _BASE_WITHOUT_ACCELERATOR],
     ),
 )
 """In the order in which it is settled."""
