@@ -82,7 +82,7 @@ def main() -> None:
         method = unet()
         plain = seconds(lambda: slice_loop(method, whole), arguments.repeats)
         fast = channels_last(unet().eval(), dims=2)
-        predict = Predictor(fast, WindowOptions(), fast.divisor, device=torch.device("cpu"))
+        predict = Predictor(fast, WindowOptions(), device=torch.device("cpu"))
         ours = seconds(lambda: predict([case.arrays["t1"]], case.mask), arguments.repeats)
         print(
             f"translation of {arguments.size}^3: slice loop {plain:.2f} s, ours {ours:.2f} s, ratio {plain / ours:.2f}"

@@ -9,7 +9,7 @@ import torch
 
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
-from voxlate.methods.build import build_translator
+from voxlate.methods.build import build_learner
 from voxlate.methods.encoder import LabelEncoder, class_maps, label_encoder
 from voxlate.methods.interface import Batch, NetworkMethod
 from voxlate.preprocess.masking import MaskRule
@@ -73,7 +73,7 @@ def test_class_without_values_is_everything_labelled() -> None:
 def test_networks_and_discriminator_see_structures(method: str) -> None:
     options = {"discriminator": {"name": "patchgan", "width": 4, "layers": 1}} if method == "adversarial" else {}
     chosen = recipe(method={"name": method, "network": {"name": "unet", "channels": [4, 8]}, **options})
-    built = build_translator(chosen, plan())
+    built = build_learner(chosen, plan())
     assert isinstance(built, NetworkMethod)
     source = torch.cat([torch.full((2, 1, 16, 16), 500.0), torch.rand(2, 1, 16, 16)], dim=1)
     other = source.clone()
@@ -93,7 +93,7 @@ def test_conditions_need_a_source_of_labels_and_a_network() -> None:
     with pytest.raises(UsageError, match="no such source"):
         recipe(source=["t1"])
     with pytest.raises(UsageError, match="trains a network"):
-        build_translator(recipe(method="lookup"), plan())
+        build_learner(recipe(method="lookup"), plan())
     with pytest.raises(UsageError, match="at least one"):
         recipe(conditions={"structures": {}})
 

@@ -10,10 +10,12 @@ from safetensors.torch import load, save
 
 from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice
+from voxlate.config.recipe import Recipe
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch, Trainable, Translator
 from voxlate.methods.baselines import Lookup
+from voxlate.methods.build import method_class
 from voxlate.methods.exemplars import Exemplary
 
 UNET = {"name": "unet", "channels": [8, 16]}
@@ -104,6 +106,17 @@ def test_prediction_has_the_targets_shape_and_is_finite_float32(name: str, dims:
     assert torch.isfinite(prediction).all()
     assert not prediction.requires_grad
     assert torch.equal(source, toy(dims).source), "the source is left as it was"
+
+
+@every_method
+def test_function_of_the_catalogue_says_what_it_makes(name: str) -> None:
+    """So that what a recipe's method learns from and gives is known before it is built."""
+    method, told = make(name, 2), method_class(Recipe.model_construct(method=Choice(name=name)))
+    assert type(method) is told
+    assert list(method.parts.values()) == [method]
+    assert bool(method.networks) == (told.learns == "steps") == isinstance(method, Trainable)
+    assert bool(method.classes) == told.segments
+    assert method.channels == max(1, len(method.classes))
 
 
 @every_method

@@ -16,6 +16,7 @@ from voxlate.config.choice import Choice
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
+from voxlate.methods.encoder import class_maps
 from voxlate.methods.segmentation import PRIOR, Segmentation, own_values
 
 REGIONS = {"whole": (1, 2, 4), "core": (1, 4), "enhancing": (4,)}
@@ -63,7 +64,7 @@ def test_classes_that_are_painted_are_found_again() -> None:
     """Whatever the probabilities, the members of a region in the label map contain those of the regions inside it."""
     method = make(REGIONS)
     labels = method.decode(np.random.default_rng(0).random((3, 6, 7, 8), dtype=np.float32))[0]
-    whole, core, enhancing = (method.members(labels, name) for name in REGIONS)
+    whole, core, enhancing = (members(labels, values) for values in REGIONS.values())
     assert (core <= whole).all()
     assert (enhancing <= core).all()
     assert set(np.unique(labels)) == {0, 1, 2, 4}
@@ -72,7 +73,7 @@ def test_classes_that_are_painted_are_found_again() -> None:
 def test_true_maps_are_told_and_painted_back() -> None:
     method = make(REGIONS)
     labels = torch.tensor([[0, 1, 2, 4]]).float()[None, None]
-    maps = method.encode(labels)
+    maps = class_maps(labels, method.classes)
     assert maps[0, :, 0].tolist() == [[0, 1, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1]]
     painted = method.decode(maps[0, :, None].numpy())
     assert painted[0, 0].tolist() == labels[0, 0].tolist()
@@ -137,7 +138,7 @@ def test_deep_supervision_teaches_the_coarser_maps(name: str) -> None:
 
 
 def _by_hand(method: Segmentation, batch: Batch) -> float:
-    truth, total, weights = method.encode(batch.target), 0.0, 0.0
+    truth, total, weights = class_maps(batch.target, method.classes), 0.0, 0.0
     for level, logits in enumerate(method.network.maps(batch.source)):  # type: ignore[operator]
         step = 2**level
         there: Tensor = truth[:, :, ::step, ::step]

@@ -71,10 +71,10 @@ def test_model_is_the_combination_of_what_its_views_predict(cohort: Path, run: P
 
     model = load_model(run)
     prepared = model.prepare(index_cohort(cohort).cases[0])
-    found = model.predict_views(prepared)
+    found, sources = model.predictions(prepared), [prepared.arrays[name] for name in model.bundle.recipe.source]
     assert tuple(found) == (*VIEWS, "model")
-    np.testing.assert_array_equal(found["model"], model.predict_normalised(prepared))
-    assert model.view_weights == {}, "a network has no weights per view"
+    np.testing.assert_array_equal(found["model"], model.predict(sources, prepared.mask)[0])
+    assert model.predict.weights == {}, "a network has no weights per view"
 
 
 def test_evaluation_compares_the_views_and_says_whether_the_combination_is_better(
@@ -101,10 +101,10 @@ def test_evaluation_compares_the_views_and_says_whether_the_combination_is_bette
 def test_other_combinations_train_and_say_what_each_view_counts(cohort: Path, tmp_path: Path, combine: str) -> None:
     recipe = resolve_recipe("zhao-unet-25d", overrides={**TINY, "window.combine": combine})
     model = load_model(voxlate.train(cohort, recipe=recipe, out=tmp_path / "run"))
-    assert tuple(model.view_weights) == VIEWS
-    assert sum(model.view_weights.values()) == pytest.approx(1.0)
+    assert tuple(model.predict.weights) == VIEWS
+    assert sum(model.predict.weights.values()) == pytest.approx(1.0)
     if combine == "mean":
-        assert list(model.view_weights.values()) == pytest.approx([1 / 3] * 3)
+        assert list(model.predict.weights.values()) == pytest.approx([1 / 3] * 3)
         assert not (tmp_path / "run" / "combination").exists()
 
 

@@ -23,7 +23,7 @@ from voxlate.training.loop.batches import labelled_voxels, training_samples
 from voxlate.training.loop.journal import read_log
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import prepare, set_up
-from voxlate.training.setup.settling import levels_for, without_words
+from voxlate.training.setup.settling import levels_for, may_come_of, without_words
 from voxlate.training.train import train_run
 from voxlate.volume import Volume
 
@@ -167,7 +167,25 @@ def test_an_automatic_window_is_small_patches_where_nothing_speeds_up_large_ones
     setup = set_up(cohort, make(window=window), run=None, check=False, report=lambda *_: None)
     assert setup.recipe.window.kind == "patches"
     assert setup.recipe.window.size == (32, 24, 32)
-    assert setup.decision is None
+    assert "without an accelerator" in setup.why("window.kind")
+    assert not setup.why("window"), "no memory was measured"
+
+
+def test_whatever_is_settled_has_a_reason(cohort: Path, run: RunFolder) -> None:
+    network = {"name": "residual_encoder_unet", "channels": "auto"}
+    asked = make(method__network=network, window={"kind": "auto"})
+    setup = set_up(cohort, asked, run=None, check=False, report=lambda *_: None)
+    fields = [field for settled in setup.settled for field in settled.values]
+    assert fields == ["method.classes", "window.kind", "window.size", "method.network.channels"]
+    assert setup.why("method.classes").startswith("regions: 3 in the label maps of ")
+    assert "levels for a shortest side of" in setup.why("method.network.channels")
+    changes = {field: value for settled in setup.settled for field, value in settled.values.items()}
+    assert setup.recipe.to_yaml() == asked.with_overrides(changes).to_yaml()
+    assert may_come_of(asked, setup.recipe)
+    assert not may_come_of(asked.with_overrides({"training.seed": 9}), setup.recipe)
+    again = set_up(cohort, make(), run=run, report=lambda *_: None)
+    assert again.why("method.classes") == "as settled when the run began"
+    assert again.recipe == read_bundle(run.bundle).recipe
 
 
 def test_some_samples_are_placed_around_labelled_voxels(cohort: Path, tmp_path: Path) -> None:

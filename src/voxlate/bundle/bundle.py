@@ -95,15 +95,14 @@ class Bundle:
 
         return read_tensors(self.folder / "weights.safetensors", load_file, remedy=_REMEDY)
 
-    def load_into(self, module: torch.nn.Module, *, prefix: str = "") -> None:
-        """Gives a module the weights whose names begin with a prefix.
+    def load_into(self, module: torch.nn.Module) -> None:
+        """Gives a module the weights.
 
         Raises:
             BundleError: If they do not fit it.
         """
-        state = {name.removeprefix(prefix): value for name, value in self.weights().items() if name.startswith(prefix)}
         try:
-            module.load_state_dict(state)
+            module.load_state_dict(self.weights())
         except RuntimeError as error:
             raise BundleError(
                 "weights that fit the recipe",

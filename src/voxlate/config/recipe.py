@@ -95,6 +95,24 @@ class Recipe(StrictModel):
             raise ValueError(f"shapes needs a label map as the only source, not {', '.join(self.source)}")
         return self
 
+    @property
+    def classes(self) -> dict[str, tuple[int, ...]]:
+        """The label values of each class that the method tells apart; none stand for every one above 0.
+
+        Empty where the method has no classes, or a word leaves them to the data set.
+        """
+        named = self.method.options.get("classes")
+        if not isinstance(named, Mapping):
+            return {}
+        return {str(name): tuple(int(value) for value in values) for name, values in named.items()}
+
+    def value_of(self, dotted: str) -> Any:  # noqa: ANN401
+        """The plain value of a dotted field, ``training.learning_rate``; ``None`` if there is none."""
+        place: Any = self.model_dump(mode="json")
+        for key in dotted.split("."):
+            place = place.get(key) if isinstance(place, Mapping) else None
+        return place
+
     def with_overrides(self, overrides: Mapping[str, Any]) -> Recipe:
         """The recipe with dotted fields replaced, checked anew: ``{"training.learning_rate": 1e-4}``."""
         values = self.model_dump(mode="json")

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from voxlate.bundle.bundle import MANIFEST, RECIPE
 from voxlate.bundle.ensemble import ENSEMBLE
 from voxlate.cohort import Case, Cohort, index_cohort
+from voxlate.cohort.labels.classes import Classes
 from voxlate.cohort.synthetic import scans_only
 from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
+from voxlate.inference.cohort.derivatives import target_path
+from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import Model, load_model
 from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
 from voxlate.methods.baselines import Lookup
@@ -53,6 +56,10 @@ class Candidate(Protocol):
     def facts(self) -> Mapping[str, str]:
         """Where the predictions come from, for the page."""
 
+    @property
+    def classes(self) -> Classes:
+        """The classes of the label maps that it predicts; empty for images, and where they are not known."""
+
     def seen(self, cases: Sequence[Case]) -> int:
         """How many of the cases the model is known to have been trained or chosen on."""
 
@@ -68,6 +75,13 @@ class Candidate(Protocol):
     @property
     def digest(self) -> str:
         """SHA-256 of what the predictions follow from, the cases' own files apart."""
+
+    def image(self, case: Case, folder: Path) -> Path:
+        """The file of a case's prediction: given, or written into a folder now, unless the same one is there.
+
+        Raises:
+            VoxlateError: If the case cannot be translated.
+        """
 
 
 @dataclass(frozen=True)
@@ -92,9 +106,14 @@ class ModelCandidate:
             "method": f"{bundle.recipe.method.name}, {bundle.recipe.window.in_words}",
             "trained on": f"{bundle.trained_on} cases, seed {bundle.recipe.training.seed}",
         }
-        if model.view_weights:
-            facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in model.view_weights.items())
+        if counting := model.predict.weights:
+            facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in counting.items())
         return cls(model, bundle.recipe.name, bundle.plan, Lookup.from_arrays(bundle.lookup()), facts)
+
+    @property
+    def classes(self) -> Classes:
+        """Those of the recipe."""
+        return self.model.bundle.recipe.classes
 
     def seen(self, cases: Sequence[Case]) -> int:
         """Told by the hashes that the bundle keeps."""
@@ -111,8 +130,8 @@ class ModelCandidate:
     def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
         """Translates the case."""
         prepared = self.model.prepare(case)
-        views = self.model.predict_views(prepared)
-        volumes = {name: self.model.restore(array, prepared) for name, array in views.items()}
+        found = self.model.predictions(prepared)
+        volumes = {name: self.model.restore(array, prepared) for name, array in found.items()}
         return volumes, self.plan.normalisers[self.plan.target].inverse
 
     @property
@@ -120,9 +139,15 @@ class ModelCandidate:
         """That of the bundle."""
         return self.model.bundle.digest
 
+    def image(self, case: Case, folder: Path) -> Path:
+        """Translates the case into ``<folder>/<case>/<case>_<target>``."""
+        path = target_path(folder, case.id, self.plan.target)
+        translate_file(self.model, case, path)
+        return path
+
 
 @dataclass(frozen=True)
-class FolderCandidate:
+class _FolderCandidate:
     """Translated images on disk, ``<case>/<case>_<target>`` as ``translate`` writes them."""
 
     predictions: Mapping[str, Path]
@@ -132,7 +157,7 @@ class FolderCandidate:
     facts: Mapping[str, str]
 
     @classmethod
-    def load(cls, path: Path, data: Cohort) -> FolderCandidate:
+    def load(cls, path: Path, data: Cohort) -> _FolderCandidate:
         """The candidate of a folder of translated images.
 
         Raises:
@@ -169,6 +194,11 @@ class FolderCandidate:
             },
         )
 
+    @property
+    def classes(self) -> Classes:
+        """Label maps do not tell."""
+        return {}
+
     def seen(self, cases: Sequence[Case]) -> int:
         """None is known to be, see ``facts``."""
         return 0
@@ -200,6 +230,10 @@ class FolderCandidate:
         parts = [*told, *map(file_digest, files), self.plan.to_yaml()]
         return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
+    def image(self, case: Case, folder: Path) -> Path:
+        """The translated image itself."""
+        return self.predictions[case.id]
+
 
 def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
     """What is evaluated, and the cases of the data set that have its sources and its target, as scans.
@@ -214,7 +248,7 @@ def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
     is_model = any(
         file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST, path / ENSEMBLE)
     )
-    candidate: Candidate = ModelCandidate.load(path) if is_model else FolderCandidate.load(path, cohort)
+    candidate: Candidate = ModelCandidate.load(path) if is_model else _FolderCandidate.load(path, cohort)
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)
     complete = cohort.with_contrasts(*names, derive=plan.derive)

@@ -19,10 +19,12 @@ from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import lacking
 from voxlate.errors import UsageError
-from voxlate.inference.predict import EnsemblePredictor, MultiViewPredictor, Predictor, predictor
+from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
 from voxlate.io import file_digest
-from voxlate.methods.build import build_translator
+from voxlate.methods.build import build_learner
+from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last, pick_device
+from voxlate.methods.interface import Trainable
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
@@ -39,7 +41,7 @@ class Model:
     """
 
     bundle: Bundle
-    predict: Predictor | MultiViewPredictor | EnsemblePredictor
+    predict: CasePredictor
     name: str
 
     @property
@@ -88,25 +90,11 @@ class Model:
 
     def translate(self, prepared: PreparedCase) -> Volume:
         """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels."""
-        return self.restore(self.predict_normalised(prepared), prepared)
+        return self.restore(self.predictions(prepared)[MODEL], prepared)
 
-    def predict_normalised(self, prepared: PreparedCase) -> NDArray[np.float32]:
-        """The target ``(i, j, k)`` on the prepared grid, in normalised values."""
-        sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
-        return np.asarray(self.predict(sources, prepared.mask)[0])
-
-    def predict_views(self, prepared: PreparedCase) -> dict[str, NDArray[np.float32]]:
-        """What each view predicts, and last ``model``, their combination; only ``model`` if there is one view."""
-        if not isinstance(self.predict, MultiViewPredictor):
-            return {MODEL: self.predict_normalised(prepared)}
-        sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
-        views = self.predict.by_view(sources, prepared.mask)
-        return {**views, MODEL: self.predict.combine(views, prepared.mask)[0]}
-
-    @property
-    def view_weights(self) -> dict[str, float]:
-        """How much each view counts where they are weighed; empty for one view."""
-        return self.predict.weights if isinstance(self.predict, MultiViewPredictor) else {}
+    def predictions(self, prepared: PreparedCase) -> dict[str, NDArray[np.float32]]:
+        """As ``CasePredictor.predictions``, on the prepared grid ``(i, j, k)``, in normalised values."""
+        return self.predict.predictions([prepared.arrays[name] for name in self.bundle.recipe.source], prepared.mask)
 
     def restore(self, array: NDArray[np.float32], prepared: PreparedCase) -> Volume:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""
@@ -134,12 +122,20 @@ def load_model(path: str | Path, *, device: torch.device | None = None) -> Model
     return Model(bundle, _predictor(bundle, device), name=bundle.recipe.name)
 
 
-def _predictor(bundle: Bundle, device: torch.device) -> Predictor | MultiViewPredictor:
-    translator = build_translator(bundle.recipe, bundle.plan)
-    if isinstance(translator, torch.nn.Module):
-        bundle.load_into(translator)
-        translator = channels_last(translator.to(device).eval())
-    return predictor(bundle.recipe, translator, device=device, precision="fp32")
+def load_method(bundle: Bundle) -> Trainable | Exemplary:
+    """The method of a bundle with its weights or exemplars, in training mode, on the processor.
+
+    Raises:
+        BundleError: If they do not fit the recipe.
+    """
+    method = build_learner(bundle.recipe, bundle.plan)
+    bundle.load_into(method)
+    return method
+
+
+def _predictor(bundle: Bundle, device: torch.device) -> CasePredictor:
+    method = channels_last(load_method(bundle).to(device).eval())
+    return predictor(bundle.recipe, method, device=device, precision="fp32")
 
 
 def load_models(path: Path, *, device: torch.device | None = None) -> list[Model]:

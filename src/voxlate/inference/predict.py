@@ -8,9 +8,9 @@ a volume in each, and a combination makes one of them.
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -20,12 +20,11 @@ from voxlate.config.recipe import Recipe
 from voxlate.config.window import VIEWS, WindowOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError
-from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import Precision, computing_in, memory_format
-from voxlate.methods.interface import NetworkMethod, Trainable, Translator
-from voxlate.methods.multi_view import MultiView
+from voxlate.methods.interface import Method, NetworkMethod, Translator
 from voxlate.networks.combination import WeightedMean
 from voxlate.preprocess.intensity import fill_outside
+from voxlate.roles import MODEL
 from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
 logger = logging.getLogger(__name__)
@@ -34,36 +33,8 @@ COMBINED = WindowOptions(kind="patches", size=(96, 96, 96), overlap=0.25)
 """How the volumes of several views are cut for their combination, which sees no farther than a few voxels."""
 
 
-class CasePredictor(Protocol):
-    """Whatever predicts a whole prepared case."""
-
-    def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
-        """The target ``(channels, i, j, k)`` of the sources ``(i, j, k)``, normalised; see ``Predictor``."""
-
-
-@dataclass(frozen=True)
-class Predictor:
-    """A translator made ready for whole cases.
-
-    Attributes:
-        translator: Maps source windows to target windows, in normalised values; already on ``device``.
-        window: How a case is cut and stitched.
-        divisor: Spatial sizes of a window are multiples of it.
-        device: Where it computes.
-        precision: In which precision.
-        channels: How many volumes the translator predicts side by side, before they are decoded.
-        tile: The largest window in a sample's spatial axes; ``None`` for what the recipe says.
-        fill: Whether the source's background is filled as in training, see ``fill_outside``.
-    """
-
-    translator: Translator
-    window: WindowOptions
-    divisor: int
-    device: torch.device
-    precision: Precision = "fp32"
-    channels: int = 1
-    tile: tuple[int, ...] | None = None
-    fill: bool = False
+class CasePredictor(ABC):
+    """Whatever predicts a whole prepared case; another runtime only has to say how it stitches."""
 
     def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
         """Predicts one case.
@@ -80,12 +51,50 @@ class Predictor:
         """
         return self.decode(self.stitched(sources, mask))
 
-    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The target ``(1, i, j, k)`` from what ``stitched`` gives; of a segmentation, the label map."""
-        return self.translator.decode(stitched) if isinstance(self.translator, NetworkMethod) else stitched
-
+    @abstractmethod
     def stitched(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
         """What is predicted window by window, ``(channels, i, j, k)`` float32; arguments and errors as above."""
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The target ``(1, i, j, k)`` from what ``stitched`` gives; of a segmentation, the label map."""
+        return stitched
+
+    def predictions(self, sources: Sequence[Sliceable], mask: Sliceable) -> dict[str, NDArray[np.float32]]:
+        """What each of several views predicts, ``(i, j, k)``, and last, as ``model``, the target."""
+        return {MODEL: self(sources, mask)[0]}
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much each of several views counts, where they are weighed; else empty."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Predictor(CasePredictor):
+    """A translator made ready for whole cases.
+
+    Attributes:
+        translator: Maps source windows to target windows, in normalised values; already on ``device``.
+        window: How a case is cut and stitched.
+        device: Where it computes.
+        precision: In which precision.
+        tile: The largest window in a sample's spatial axes; ``None`` for what the recipe says.
+        fill: Whether the source's background is filled as in training, see ``fill_outside``.
+    """
+
+    translator: Translator
+    window: WindowOptions
+    device: torch.device
+    precision: Precision = "fp32"
+    tile: tuple[int, ...] | None = None
+    fill: bool = False
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As the translator decodes."""
+        return self.translator.decode(stitched)
+
+    def stitched(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """With smaller windows where those of the recipe do not fit into memory."""
         attempt = self
         while True:
             try:
@@ -104,7 +113,8 @@ class Predictor:
         """
         spatial = [n for axis, n in enumerate(shape) if self.window.kind != "slices" or axis != self.window.axis]
         now = self.tile or self.window.size or spatial
-        tile = tuple(max(self.divisor, -(-n // (2 * self.divisor)) * self.divisor) for n in now)
+        divisor = self.translator.divisor
+        tile = tuple(max(divisor, -(-n // (2 * divisor)) * divisor) for n in now)
         if max(now) <= SMALLEST_WINDOW or tile == tuple(now):
             raise TrainingError(
                 "enough memory for a small window",
@@ -115,15 +125,14 @@ class Predictor:
 
     def _predict(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
         window = Window(self.window)
-        stitcher = Stitcher(window, channels=self.channels, shape=mask.shape)
+        stitcher = Stitcher(window, channels=self.translator.channels, shape=mask.shape)
         inside = np.asarray(mask[:])
         within = bounding_box(inside)
         if within is None:
             return stitcher.result()
         arrays = [np.asarray(source[:]) for source in sources]
-        if isinstance(self.translator, Exemplary):
-            self.translator.begin_case()
-        for box in window.cover(mask.shape, within=within, divisor=self.divisor, tile=self.tile):
+        self.translator.begin_case()
+        for box in window.cover(mask.shape, within=within, divisor=self.translator.divisor, tile=self.tile):
             foreground = window.cut_centre(inside, box)
             if foreground.any():
                 stitcher.add(box, self._one(window, arrays, box, foreground))
@@ -135,8 +144,8 @@ class Predictor:
         cut = np.concatenate([window.cut(array, box) for array in arrays])
         cut = fill_outside(cut, foreground) if self.fill else cut
         batch = torch.from_numpy(cut)[None].to(self.device, memory_format=memory_format(window.dims))
-        # Test-time augmentation. A sagittal slice is its own mirror; exemplars are redrawn slice after slice, once.
-        lateral = window.lateral_axis if self.window.mirror and not isinstance(self.translator, Exemplary) else None
+        # Test-time augmentation. A sagittal slice is its own mirror.
+        lateral = window.lateral_axis if self.window.mirror and not self.translator.sequential else None
         with torch.inference_mode(), computing_in(self.precision, self.device):
             prediction = self.translator.predict(batch).float()
             if lateral is not None:
@@ -146,7 +155,7 @@ class Predictor:
 
 
 @dataclass(frozen=True)
-class MultiViewPredictor:
+class MultiViewPredictor(CasePredictor):
     """A predictor per view and what combines their volumes.
 
     Attributes:
@@ -157,16 +166,21 @@ class MultiViewPredictor:
     views: Mapping[str, Predictor]
     combination: Predictor
 
-    def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
-        """As ``Predictor``: the combination of all views."""
+    def stitched(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """The combination of all views."""
         return self.combine(self.by_view(sources, mask), mask)
+
+    def predictions(self, sources: Sequence[Sliceable], mask: Sliceable) -> dict[str, NDArray[np.float32]]:
+        """Each view's, and their combination."""
+        views = self.by_view(sources, mask)
+        return {**views, MODEL: self.combine(views, mask)[0]}
 
     @property
     def weights(self) -> dict[str, float]:
         """How much each view counts in a combination that weighs them; empty for one by a network."""
-        network = getattr(self.combination.translator, "network", None)
-        found = network.weights.detach().tolist() if isinstance(network, WeightedMean) else []
-        return dict(zip(self.views, found, strict=False))
+        networks = [combining.network for combining in self.combination.translator.networks.values()]
+        found = [network.weights.detach().tolist() for network in networks if isinstance(network, WeightedMean)]
+        return dict(zip(self.views, *found, strict=True)) if found else {}
 
     def by_view(self, sources: Sequence[Sliceable], mask: Sliceable) -> dict[str, NDArray[np.float32]]:
         """What each view predicts, ``(i, j, k)``."""
@@ -178,54 +192,43 @@ class MultiViewPredictor:
 
 
 @dataclass(frozen=True)
-class EnsemblePredictor:
+class EnsemblePredictor(CasePredictor):
     """Several predictors whose predictions are averaged before they are decoded.
 
     Attributes:
         members: Of one recipe and plan.
     """
 
-    members: tuple[Predictor | MultiViewPredictor, ...]
+    members: tuple[CasePredictor, ...]
 
-    def __call__(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
-        """As ``Predictor``: the mean of what the members predict, of a segmentation of their probabilities."""
+    def stitched(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
+        """The mean of what the members predict, of a segmentation of their probabilities."""
         total: NDArray[np.float32] | None = None
         for member in self.members:
-            found = member.stitched(sources, mask) if isinstance(member, Predictor) else member(sources, mask)
+            found = member.stitched(sources, mask)
             total = found.copy() if total is None else np.add(total, found, out=total)
-        mean = np.float32(1 / len(self.members)) * np.asarray(total)
-        first = self.members[0]
-        return first.decode(mean) if isinstance(first, Predictor) else mean
+        return np.float32(1 / len(self.members)) * np.asarray(total)
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As each of the members, which are alike."""
+        return self.members[0].decode(stitched)
 
 
-def predictor(
-    recipe: Recipe, method: Translator | Trainable, *, device: torch.device, precision: Precision
-) -> Predictor | MultiViewPredictor:
+def predictor(recipe: Recipe, method: Method, *, device: torch.device, precision: Precision) -> CasePredictor:
     """The predictor of a recipe's method."""
-    fill = fills_background(recipe)
-    if isinstance(method, MultiView):
-        views = {
-            name: Predictor(
-                part, recipe.window.views[name], part.divisor, device=device, precision=precision, fill=fill
-            )
-            for name, part in method.parts.items()
-        }
-        return MultiViewPredictor(views, combiner(method.combination, device=device))
-    divisor, channels = int(getattr(method, "divisor", 1)), int(getattr(method, "channels", 1))
-    return Predictor(
-        cast("Translator", method),
-        recipe.window,
-        divisor,
-        device=device,
-        precision=precision,
-        channels=channels,
-        fill=fill,
-    )
+    fill, windows = fills_background(recipe), recipe.window.views or {"": recipe.window}
+    views = {
+        name: Predictor(part, windows[name], device, precision=precision, fill=fill)
+        for name, part in method.parts.items()
+    }
+    if method.combined_by is not None:
+        return MultiViewPredictor(views, combiner(method.combined_by, device=device))
+    return views[""]
 
 
-def combiner(translator: Translator, *, device: torch.device) -> Predictor:
+def combiner(combination: NetworkMethod, *, device: torch.device) -> Predictor:
     """The predictor of a combination of views; always in float32, since it costs little."""
-    return Predictor(translator, COMBINED, 1, device=device)
+    return Predictor(combination, COMBINED, device)
 
 
 def fills_background(recipe: Recipe) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from voxlate.methods.adversarial import adversarial
 from voxlate.methods.baselines import identity, lookup
 from voxlate.methods.image_analogy.method import image_analogy
-from voxlate.methods.interface import Batch, NetworkMethod, Trainable, Translator
+from voxlate.methods.interface import Batch, Method, NetworkMethod, Trainable, Translator
 from voxlate.methods.regression import regression
 from voxlate.methods.segmentation import segmentation
 from voxlate.methods.style_transfer.method import style_transfer
@@ -27,4 +27,4 @@ METHODS: dict[str, Callable[..., Translator]] = {
     "lookup": lookup,
 }
 
-__all__ = ["METHODS", "Batch", "NetworkMethod", "Trainable", "Translator"]
+__all__ = ["METHODS", "Batch", "Method", "NetworkMethod", "Trainable", "Translator"]

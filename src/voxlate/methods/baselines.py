@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxlate.errors import CohortError, UsageError
+from voxlate.methods.interface import Translator
 
 
 def identity(
@@ -61,7 +62,7 @@ def check_channel(channel: int, channels: int, *, where: str) -> None:
         )
 
 
-class Identity:
+class Identity(Translator):
     """Gives back one channel of the source."""
 
     def __init__(self, *, channel: int = 0, target_channels: int = 1) -> None:
@@ -109,7 +110,7 @@ def lookup(
 
 
 @dataclass(frozen=True, eq=False)
-class Lookup:
+class Lookup(Translator):
     """A table from source value to mean target value.
 
     Attributes:

@@ -1,10 +1,10 @@
-"""Builds the method that a recipe and a plan describe."""
+"""Builds the method that a recipe and a plan describe, and tells what it will be like with nothing built."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_type_hints
 
-from voxlate.config.catalogue import build
+from voxlate.config.catalogue import build, pick
 from voxlate.config.recipe import Recipe
 from voxlate.config.window import WindowOptions
 from voxlate.contrast import get_contrast
@@ -12,18 +12,47 @@ from voxlate.errors import UsageError
 from voxlate.preprocess.plan import Plan
 
 if TYPE_CHECKING:
-    from voxlate.methods.interface import Translator
-    from voxlate.methods.multi_view import MultiView
+    from voxlate.methods.exemplars import Exemplary
+    from voxlate.methods.interface import Method, Trainable, Translator
 
 
-def build_translator(recipe: Recipe, plan: Plan) -> Translator | MultiView:
+def method_class(recipe: Recipe) -> type[Translator]:
+    """What the recipe's method builds, one per view: the class that its function in the catalogue says to return.
+
+    The class tells from what the method ``learns`` and whether it ``segments``.
+
+    Raises:
+        UsageError: If the method is unknown.
+    """
+    from voxlate.methods import METHODS
+
+    made: type[Translator] = get_type_hints(pick(METHODS, recipe.method.name, what="method"))["return"]
+    return made
+
+
+def build_learner(recipe: Recipe, plan: Plan) -> Trainable | Exemplary:
     """The recipe's method for the channels that its contrasts and window give, with fresh weights; one per view.
 
     Raises:
-        UsageError: If the method, network or loss, or an option of one, is unknown, or a method that does not train
-            is to have several views.
+        UsageError: If the method, network or loss, or an option of one, is unknown, the method is a baseline, which has
+            nothing to save and to load, or one that does not train is to have several views.
     """
-    from voxlate.methods import NetworkMethod
+    from voxlate.methods import Trainable
+    from voxlate.methods.exemplars import Exemplary
+
+    method = _build_method(recipe, plan)
+    if not isinstance(method, Trainable | Exemplary):
+        raise UsageError(
+            "a method that learns",
+            came=repr(recipe.method.name),
+            where="method.name",
+            remedy="Use regression, say; the baselines are part of every evaluation.",
+        )
+    return method
+
+
+def _build_method(recipe: Recipe, plan: Plan) -> Method:
+    """The method, baselines too."""
     from voxlate.methods.multi_view import MultiView, combination_of
 
     views = {name: _build(recipe, plan, window) for name, window in recipe.window.views.items()}
@@ -36,7 +65,7 @@ def build_translator(recipe: Recipe, plan: Plan) -> Translator | MultiView:
             where="window.axis",
             remedy="Labels of several views have no mean; segment with patches, which see all three at once.",
         )
-    learning = {name: view for name, view in views.items() if isinstance(view, NetworkMethod)}
+    learning = {name: network for name, view in views.items() for network in view.networks.values()}
     if len(learning) < len(views):
         raise UsageError(
             "a method that trains a network, for several views",
@@ -50,7 +79,7 @@ def build_translator(recipe: Recipe, plan: Plan) -> Translator | MultiView:
 
 
 def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
-    from voxlate.methods import METHODS, NetworkMethod
+    from voxlate.methods import METHODS
     from voxlate.methods.encoder import label_encoder
     from voxlate.windows import Window
 
@@ -66,12 +95,13 @@ def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
         data_range=plan.normalisers[recipe.target].data_range,
     )
     if encoder is not None:
-        if not isinstance(method, NetworkMethod):
+        if not method.networks:
             raise UsageError(
                 "a method that trains a network, for conditions",
                 came=repr(recipe.method.name),
                 where="conditions",
                 remedy="Use regression or adversarial, or set conditions to null.",
             )
-        method.conditions = encoder
+        for network in method.networks.values():
+            network.conditions = encoder
     return method

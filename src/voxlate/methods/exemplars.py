@@ -6,31 +6,30 @@ cases, the method keeps them as buffers, and the bundle holds them like the weig
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.methods.interface import Batch
+from voxlate.methods.interface import Batch, Translator
 
 _KEPT = ("exemplar_source", "exemplar_target", "exemplar_mask")
 
 
-class Exemplary(nn.Module, ABC):
+class Exemplary(nn.Module, Translator):
     """A translator that keeps exemplars.
 
     Attributes:
-        divisor: Spatial sizes of a sample must be multiples of it.
         wanted: How many exemplar samples it asks for.
         exemplar_source: ``(n, c, *s)`` float32, normalised.
         exemplar_target: ``(n, t, *s)`` float32, normalised.
         exemplar_mask: ``(n, 1, *s)`` float32, 1 inside the foreground.
     """
 
-    divisor: int = 1
+    learns: ClassVar[Literal["exemplars"]] = "exemplars"
+    sequential: ClassVar[bool] = True
     exemplar_source: Tensor
     exemplar_target: Tensor
     exemplar_mask: Tensor
@@ -49,17 +48,6 @@ class Exemplary(nn.Module, ABC):
         """
         for name, value in zip(_KEPT, (exemplars.source, exemplars.target, exemplars.mask), strict=True):
             setattr(self, name, value.detach().clone().float().contiguous())
-
-    def begin_case(self) -> None:
-        """Told before the first sample of a case, whose samples then come in order along the slice axis."""
-
-    @abstractmethod
-    def predict(self, source: Tensor) -> Tensor:
-        """As ``Translator.predict``.
-
-        Raises:
-            UsageError: If no exemplars are kept.
-        """
 
     def shipped_state(self) -> dict[str, Tensor]:
         """The part of the state that goes into the bundle: all of it, unless overridden."""

@@ -1,7 +1,8 @@
-"""The two interfaces of a method: it translates, and perhaps it learns.
+"""The interfaces of a method: it translates, and perhaps it learns.
 
-A ``Translator`` turns a source into a target. A ``Trainable`` has what the training loop needs, and the loop knows
-nothing more; a ``NetworkMethod`` is both::
+A ``Method`` answers what callers may ask of any of them; nobody asks which class it is. A ``Translator`` turns a source
+into a target. A ``Trainable`` has what the training loop needs, and the loop knows nothing more; a ``NetworkMethod`` is
+both::
 
     optimisers = method.optimisers(training)
     for optimiser, loss, parts in method.training_losses(batch):
@@ -17,9 +18,9 @@ The optimisers that a recipe can name: Adam (Kingma & Ba 2015, arXiv:1412.6980) 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -64,12 +65,66 @@ class Batch:
         )
 
 
-@runtime_checkable
-class Translator(Protocol):
-    """Anything that turns a source into a target."""
+class Method:
+    """How source becomes target, as those see it who build, train, ship and apply methods.
 
+    Attributes:
+        learns: From what: the ``steps`` of optimisers, ``exemplars`` that it keeps, or ``nothing``.
+        segments: Whether it gives a probability per class, of which ``decode`` makes a label map, and not an image.
+        divisor: Spatial sizes of a sample must be multiples of it.
+        classes: From the name of each class to its label values, none for every one above 0; empty unless it segments.
+    """
+
+    learns: ClassVar[Literal["steps", "exemplars", "nothing"]] = "nothing"
+    segments: ClassVar[bool] = False
+    divisor: int = 1
+    classes: Mapping[str, tuple[int, ...]] = {}
+
+    @property
+    def parts(self) -> Mapping[str, Translator]:
+        """What translates the samples of each view, by the view's name; under an empty name where there is one view."""
+        return {}
+
+    @property
+    def networks(self) -> Mapping[str, NetworkMethod]:
+        """As ``parts``, where each of them is a network that learns; empty for any other method."""
+        return {}
+
+    @property
+    def combined_by(self) -> NetworkMethod | None:
+        """What makes one volume of those that the parts predict; ``None`` where there is one part."""
+        return None
+
+
+class Translator(Method, ABC):
+    """Anything that turns a source into a target, sample by sample.
+
+    Attributes:
+        channels: How many volumes ``predict`` gives side by side.
+        sequential: Whether the samples of a case must come in order along the slice axis, each of them once.
+    """
+
+    channels: int = 1
+    sequential: ClassVar[bool] = False
+
+    @property
+    def parts(self) -> Mapping[str, Translator]:
+        """Itself, for the only view."""
+        return {"": self}
+
+    @abstractmethod
     def predict(self, source: Tensor) -> Tensor:
         """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``, in normalised values, without gradients."""
+
+    def begin_case(self) -> None:
+        """Told before the first sample of a case."""
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The target ``(1, i, j, k)`` of a whole case, from what was predicted of it, ``(channels, i, j, k)``.
+
+        What is predicted is the target itself, unless overridden.
+        """
+        return stitched
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -77,15 +132,14 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-class Trainable(nn.Module, ABC):
-    """What learns, as the training loop knows it.
+class Trainable(nn.Module, Method, ABC):
+    """What learns step by step, as the training loop knows it.
 
     Attributes:
-        divisor: Spatial sizes of a sample must be multiples of it.
         loss: What compares prediction and target in training.
     """
 
-    divisor: int
+    learns: ClassVar[Literal["steps"]] = "steps"
     loss: WeightedLoss
 
     def shipped_state(self) -> dict[str, Tensor]:
@@ -108,27 +162,23 @@ class Trainable(nn.Module, ABC):
         """The (optimiser, loss, its named parts) of one step; each loss is computed when it is asked for."""
 
 
-class NetworkMethod(Trainable):
+class NetworkMethod(Trainable, Translator):
     """A translator that learns: one network maps source to target.
 
     Attributes:
         network: What maps source to target.
         add_channel: The source channel that the network's output is added to; ``None`` for none.
-        channels: How many volumes ``predict`` gives side by side.
         conditions: Turns label maps among the source's channels into what the network sees; ``None`` for none.
     """
 
     network: nn.Module
     conditions: LabelEncoder | None = None
     add_channel: int | None = None
-    channels: int = 1
 
-    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The target ``(1, i, j, k)`` of a whole case, from what was predicted of it, ``(channels, i, j, k)``.
-
-        What is predicted is the target itself, unless overridden.
-        """
-        return stitched
+    @property
+    def networks(self) -> Mapping[str, NetworkMethod]:
+        """Itself, for the only view."""
+        return {"": self}
 
     def forward(self, source: Tensor) -> Tensor:
         """The target ``(b, t, *s)`` of a source ``(b, c, *s)``, with gradients, in the mode that the network is in."""

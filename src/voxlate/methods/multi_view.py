@@ -59,6 +59,16 @@ class MultiView(Trainable):
         """From the name of a view to what learns in it."""
         return {name: cast("NetworkMethod", part) for name, part in self.views.items()}
 
+    @property
+    def networks(self) -> dict[str, NetworkMethod]:
+        """The parts, each of which is a network that learns."""
+        return self.parts
+
+    @property
+    def combined_by(self) -> Regression:
+        """The combination."""
+        return self.combination
+
     def optimisers(self, training: Training) -> list[Optimizer]:
         """Those of every view, one after the other."""
         return [optimiser for view in self.parts.values() for optimiser in view.optimisers(training)]

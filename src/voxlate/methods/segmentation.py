@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from voxlate.cohort.labels.classes import ANY_LABEL, members
+from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
@@ -98,9 +98,10 @@ class Segmentation(Regression):
     """A network with a map per class; see ``segmentation``.
 
     Attributes:
-        classes: From the name of a class to its label values; none stands for every one above 0.
         values: The value that each class paints.
     """
+
+    segments: ClassVar[bool] = True
 
     def __init__(self, network: nn.Module, *, classes: Classes, loss: WeightedLoss) -> None:
         super().__init__(network, loss=loss)
@@ -120,7 +121,7 @@ class Segmentation(Regression):
         """
         optimiser = self._begun()
         maps = self._maps(batch.source)
-        truth, mask = self.encode(batch.target), batch.mask
+        truth, mask = class_maps(batch.target, self.classes), batch.mask
         weights = [2.0**-level for level in range(len(maps))]
         totals: list[Tensor] = []
         parts: dict[str, Tensor] = {}
@@ -131,10 +132,6 @@ class Segmentation(Regression):
             totals.append(weight / sum(weights) * total)
             parts = parts or found
         yield optimiser, torch.stack(totals).sum(), {name: float(value) for name, value in parts.items()}
-
-    def encode(self, labels: Tensor) -> Tensor:
-        """Maps of 0 and 1 per class, ``(b, classes, *s)`` float32, of label maps ``(b, 1, *s)``."""
-        return class_maps(labels, self.classes)
 
     @torch.no_grad()
     def predict(self, source: Tensor) -> Tensor:
@@ -152,10 +149,6 @@ class Segmentation(Regression):
             place = (probability > 0.5) & (np.isin(painted, within) | (probability > held))
             labels[place], painted[place], held[place] = value, number, probability[place]
         return labels[None]
-
-    def members(self, labels: NDArray[Any], name: str) -> NDArray[np.bool_]:
-        """The voxels of a label map that belong to a class."""
-        return members(labels, self.classes[name])
 
     def _maps(self, source: Tensor) -> list[Tensor]:
         network = self.network

@@ -91,9 +91,7 @@ def _segmentation(recipe: Recipe, scores: Mapping[str, Any]) -> _Said:
         if not name.startswith(TRAIN_PREFIX):
             other = f" {_number(metrics.get(TRAIN_PREFIX + name))} |" if both else ""
             rows.append(f"| {name} | {_number(value)} |{other}")
-    classes = recipe.method.options.get("classes")
-    named = classes if isinstance(classes, Mapping) else {}
-    values = {name: f"label {', '.join(map(str, of))}" if of else "every label" for name, of in named.items()}
+    values = {name: f"label {', '.join(map(str, of))}" if of else "every label" for name, of in recipe.classes.items()}
     told = "; ".join(f"{name} = {labels}" for name, labels in values.items())
     return _Said(
         banner="Labels found by this model are a guess, not a finding.",

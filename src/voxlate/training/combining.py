@@ -28,9 +28,8 @@ from voxlate.inference.predict import MultiViewPredictor, combiner, predictor
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_bytes
 from voxlate.methods.hardware import memory_format
-from voxlate.methods.interface import Batch, Trainable
+from voxlate.methods.interface import Batch, NetworkMethod, Trainable
 from voxlate.methods.multi_view import COMBINATION, MultiView
-from voxlate.methods.regression import Regression
 from voxlate.metrics import metrics_of
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
@@ -144,17 +143,18 @@ def forecast_combination(setup: Setup, method: Trainable, *, case_s: float) -> f
         method: Freshly built; its combination is changed.
         case_s: What all views take for one case.
     """
-    if not isinstance(method, MultiView) or setup.recipe.window.combine == "mean":
+    combination = method.combined_by
+    if combination is None or setup.recipe.window.combine == "mean":
         return 0.0
     recipe = _recipe(setup.recipe, tuple(method.parts))
     cases = min(len(setup.cases("train")), MOST_CASES) + len(setup.validation_cases)
     noise = torch.randn(BLOCKS, len(method.parts), BLOCK, BLOCK, BLOCK, device=setup.device)
     batch = Batch(source=noise, target=noise[:, :1], mask=torch.ones_like(noise[:, :1]))
-    [optimiser] = method.combination.optimisers(recipe.training)
+    [optimiser] = combination.optimisers(recipe.training)
     seconds = []
     for _ in range(PROBES):
         began = time.monotonic()
-        for _, loss, _ in method.combination.training_losses(batch):
+        for _, loss, _ in combination.training_losses(batch):
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -220,7 +220,7 @@ def _job(
     data_range = setup.plan.normalisers[setup.plan.target].data_range
 
     def score(method: Trainable) -> Validation:
-        predict = combiner(cast("Regression", method), device=setup.device)
+        predict = combiner(cast("NetworkMethod", method), device=setup.device)
         return validate(predict, seen, choosing, data_range=data_range)
 
     return Job(

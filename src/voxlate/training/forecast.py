@@ -18,6 +18,7 @@ from statistics import median
 
 from voxlate.cohort import share_cells, split_table
 from voxlate.config.recipe import Recipe
+from voxlate.methods.build import method_class
 from voxlate.methods.interface import count_parameters
 from voxlate.progress import ProgressReport
 from voxlate.training.combining import forecast_combination
@@ -26,7 +27,6 @@ from voxlate.training.loop.loop import take_step
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.validation import MOST_TRAINING_CASES
 from voxlate.training.setup.begin import build_trainable, prepare, set_up
-from voxlate.training.setup.settling import SEGMENTATION
 from voxlate.training.setup.setup import Setup
 from voxlate.training.studies.folds import fold_recipe
 from voxlate.training.train import make_job, validate_method
@@ -108,7 +108,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport, folds: i
         cases=(train, validation, test),
         shares=share_cells(split_table(setup.split, setup.cohort)),
         networks=probe.networks,
-        window=setup.decision.words() if setup.decision else "",
+        window=setup.why("window"),
         steps=steps,
         seconds=settled_s + (train + validation) * probe.prepare_s + runs * (seconds + probe.combination_s),
         memory_bytes=_peak_memory(),
@@ -155,7 +155,7 @@ def _scale(setup: Setup, probe: _Probe) -> tuple[int, float]:
     training = setup.recipe.training
     steps = min(training.steps or math.inf, (training.epochs or math.inf) * training.steps_per_epoch)
     validated = len(setup.validation_cases)
-    if setup.recipe.method.name == SEGMENTATION and setup.cases("validation"):
+    if method_class(setup.recipe).segments and setup.cases("validation"):
         validated += min(validated, MOST_TRAINING_CASES, len(setup.cases("train")))
     validation_s = probe.validation_s * validated
     step_s = probe.step_s + validation_s / training.validate_every

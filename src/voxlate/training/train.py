@@ -15,13 +15,13 @@ from voxlate.cohort import Case
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, UsageError
-from voxlate.inference.predict import Predictor, predictor
+from voxlate.inference.predict import predictor
 from voxlate.io import file_digest
 from voxlate.methods.baselines import Lookup
+from voxlate.methods.build import method_class
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
-from voxlate.methods.segmentation import Segmentation
 from voxlate.metrics import metrics_of
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
@@ -36,6 +36,7 @@ from voxlate.training.loop.task import Task, load_task
 from voxlate.training.loop.validation import (
     LESION_PREFIX,
     Validation,
+    metrics_given,
     validate,
     validate_segmentation,
     validation_metric,
@@ -43,7 +44,6 @@ from voxlate.training.loop.validation import (
 from voxlate.training.run import RunFolder, open_run, take_over
 from voxlate.training.setup.begin import build_method, prepare, set_up
 from voxlate.training.setup.exemplars import choose_exemplars
-from voxlate.training.setup.settling import SEGMENTATION
 from voxlate.training.setup.setup import Setup
 from voxlate.training.setup.shapes import check_shapes, fit_shapes
 
@@ -86,13 +86,13 @@ def train_run(
         cases = [*setup.cases("train"), *setup.cases("validation")]
         store = prepare(setup, cases, prepared or folder / "prepared", report=report)
         method = build_method(setup)
-        if isinstance(method, Exemplary):
+        if method.learns == "exemplars":
             _keep_exemplars(setup, store, run, method=method, observers=observers)
         else:
             for name, size in method.describe().items():
                 logger.info("%s: %s", name, size)
             job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
-            fit(RunState(method, recipe.training), run, job)
+            fit(RunState(method, setup.recipe.training), run, job)
         best = _best(setup, run)
         if setup.recipe.window.combine != "mean":
             best = combine_views(setup, store, folder / "combination", best=best, report=report)
@@ -149,10 +149,10 @@ def _keep_exemplars(
 
 def _check_monitor(setup: Setup) -> None:
     """Refuses, before anything is trained, a metric that no validation case can give."""
-    name, segments = setup.recipe.training.monitor, setup.recipe.method.name == SEGMENTATION
+    name = setup.recipe.training.monitor
     validation_metric(name)
-    if segments != (name in metrics_of("segmentation")):
-        known = metrics_of("segmentation") if segments else metrics_of("voxelwise")
+    if (name in metrics_of("segmentation")) != method_class(setup.recipe).segments:
+        known = metrics_given(setup.recipe)
         raise UsageError(
             f"a metric of what the method {setup.recipe.method.name} gives: {', '.join(known)}",
             came=name,
@@ -219,7 +219,7 @@ def validate_method(
     method.eval()
     predict = predictor(setup.recipe, method, device=setup.device, precision=setup.precision)
     chosen = [case.id for case in cases]
-    if isinstance(method, Segmentation) and isinstance(predict, Predictor):
+    if method.learns == "steps" and method.segments:
         ahead = [case.id for case in training if case.id not in chosen]
         result = validate_segmentation(predict, method, store, validation=chosen, training=ahead)
     else:

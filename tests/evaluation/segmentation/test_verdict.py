@@ -13,7 +13,7 @@ import pytest
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, ReadError
-from voxlate.evaluation.candidates import FolderCandidate
+from voxlate.evaluation.candidates import _FolderCandidate
 from voxlate.evaluation.segmentation.cases import LOOKUP, Segmented, classes_of, segment_case, segment_cases
 from voxlate.evaluation.segmentation.verdict import count_lesions, judge_segmentation, nothing_found
 from voxlate.evaluation.statistics import summarise
@@ -75,6 +75,7 @@ class Fake:
     make: Callable[[np.ndarray], np.ndarray]
     name: str = "fake"
     facts: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def seen(self, cases: Sequence[Case]) -> int:
         return 0
@@ -90,6 +91,9 @@ class Fake:
         if case.id in self.name:
             raise ReadError("a good file", came="a fault", where=case.id, remedy="Repair it.")
         return {MODEL: truth.with_array(self.make(np.asarray(truth.array)))}, Scaling()
+
+    def image(self, case: Case, folder: Path) -> Path:
+        raise AssertionError(folder)
 
 
 def score(cohort: Cohort, make: Callable[[np.ndarray], np.ndarray], **more: Any) -> tuple[list[Any], list[Segmented]]:
@@ -181,5 +185,5 @@ def test_a_refused_case_does_not_stop_the_others(cohort: Cohort) -> None:
 def test_classes_of_a_folder_are_the_label_values(cohort: Cohort) -> None:
     fake = Fake(*plan_of(cohort), np.zeros_like)
     assert classes_of(fake, cohort.cases) == {"label 1": (1,), "label 2": (2,)}
-    assert not isinstance(fake, FolderCandidate)
+    assert not isinstance(fake, _FolderCandidate)
     assert segment_case(fake, cohort.cases[0], classes=REGIONS).spacing_mm == (1.0, 1.0, 2.0)

@@ -14,7 +14,7 @@ import pytest
 from voxlate.cohort import Case, Cohort
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, GeometryError, SegmenterError, UsageError
-from voxlate.evaluation.candidates import FolderCandidate
+from voxlate.evaluation.candidates import _FolderCandidate
 from voxlate.evaluation.segmentation.segmenters import check_task, load_segmenter, on_grid
 from voxlate.evaluation.task.arms import Experiment, attempt_case, score_attempt, score_task
 from voxlate.io import read_volume, write_volume
@@ -76,7 +76,7 @@ def experiment(folder: Path, *, count: int = 2, **parts: Any) -> tuple[Experimen
         made[name] = write(folder / "made" / f"{name}.nii.gz", blob(2), "flair")
         cases.append(Case(name, name, paths))
     plan: Any = SimpleNamespace(target="flair", source=("t1",))
-    candidate = FolderCandidate(made, "made", plan, None, {})  # type: ignore[arg-type]  # no lookup is needed
+    candidate = _FolderCandidate(made, "made", plan, None, {})  # type: ignore[arg-type]  # no lookup is needed
     options = {"segmenter": Threshold(), "other": None, **parts}
     return Experiment(candidate, folder=folder / "out", **options), Cohort(folder, "folders", tuple(cases))
 

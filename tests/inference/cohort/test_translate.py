@@ -18,10 +18,11 @@ from voxlate.errors import ReadError, TrainingError, UsageError, WriteError
 from voxlate.inference.model import load_model
 from voxlate.inference.predict import Predictor
 from voxlate.io import file_digest, read_provenance, read_volume, write_volume
+from voxlate.methods import Translator
 from voxlate.preprocess.orientation import axis_codes
 
 
-class Blur:
+class Blur(Translator):
     """A translator that needs memory in proportion to its input, and has little."""
 
     divisor = 4
@@ -149,21 +150,21 @@ def test_short_memory_makes_windows_smaller_and_gives_the_same_result(options: W
     mask = np.ones(volume.shape, dtype=bool)
     blur = Blur(limit=40 * 36 if options.kind == "slices" else 24**3)
     blur.limit -= 1
-    predict = Predictor(blur, options, blur.divisor, device=torch.device("cpu"))
+    predict = Predictor(blur, options, device=torch.device("cpu"))
     np.testing.assert_allclose(predict([volume], mask)[0], volume * 2, rtol=1e-6)
     assert max(blur.sizes) <= blur.limit
 
 
 def test_memory_too_short_for_anything_is_an_error() -> None:
     volume = np.ones((40, 36, 44), np.float32)
-    predict = Predictor(Blur(limit=10), WindowOptions(), 4, device=torch.device("cpu"))
+    predict = Predictor(Blur(limit=10), WindowOptions(), device=torch.device("cpu"))
     with pytest.raises(TrainingError, match="memory"):
         predict([volume], volume > 0)
 
 
 def test_an_empty_mask_gives_background() -> None:
     volume = np.ones((8, 8, 8), np.float32)
-    predict = Predictor(Blur(limit=10**6), WindowOptions(), 4, device=torch.device("cpu"))
+    predict = Predictor(Blur(limit=10**6), WindowOptions(), device=torch.device("cpu"))
     assert not predict([volume], volume > 2).any()
 
 
@@ -177,13 +178,13 @@ def test_training_and_inference_see_the_same_background(trained: Path, phantom_c
     model = load_model(trained)
     store = PreparedStore(trained / "prepared", model.bundle.plan, ("t1", "t2"), optional=("labels",))
     [case_id, *_] = [case.id for case in index_cohort(phantom_cohort).cases if case.id in store]
-    batch = training_samples(store, [case_id], model.bundle.recipe, divisor=model.predict.divisor)[0]
+    batch = training_samples(store, [case_id], model.bundle.recipe, divisor=model.predict.translator.divisor)[0]
     outside = batch.mask.expand_as(batch.source) == 0
     assert bool((batch.source[outside] == OUTSIDE).all())
     assert bool((batch.source[~outside] > OUTSIDE).all())
 
-    class Spy:
-        divisor = model.predict.divisor
+    class Spy(Translator):
+        divisor = model.predict.translator.divisor
         seen: list[torch.Tensor] = []  # noqa: RUF012
 
         def predict(self, source: torch.Tensor) -> torch.Tensor:
@@ -191,7 +192,7 @@ def test_training_and_inference_see_the_same_background(trained: Path, phantom_c
             return source
 
     case = store[case_id]
-    predict = Predictor(Spy(), WindowOptions(), Spy.divisor, device=pick_device(), fill=model.predict.fill)
+    predict = Predictor(Spy(), WindowOptions(), device=pick_device(), fill=model.predict.fill)
     predict([case.arrays["t1"]], case.mask)
     values = torch.cat([one.flatten() for one in Spy.seen])
     assert model.predict.fill
@@ -241,7 +242,7 @@ def test_dicom_is_named_as_what_it_is(trained: Path, tmp_path: Path) -> None:
         voxlate.translate(trained, tmp_path / "slice.dcm", out=tmp_path / "t2.nii.gz")
 
 
-class Slanted:
+class Slanted(Translator):
     """A translator that is better at one side of an image than at the other, and prefers one direction."""
 
     def predict(self, source: torch.Tensor) -> torch.Tensor:
@@ -256,7 +257,7 @@ def test_mirrored_translation_is_the_mean_and_a_mirrored_head_gives_a_mirrored_r
     image = np.random.default_rng(0).normal(size=(8, 6, 4)).astype(np.float32)
     mask = np.ones(image.shape, dtype=bool)
     plain, both = (
-        Predictor(Slanted(), WindowOptions.model_validate({**options, "mirror": mirror}), 1, device=torch.device("cpu"))
+        Predictor(Slanted(), WindowOptions.model_validate({**options, "mirror": mirror}), device=torch.device("cpu"))
         for mirror in (False, True)
     )
     once, turned = plain([image], mask)[0], plain([image[::-1]], mask)[0][::-1]
@@ -269,7 +270,7 @@ def test_sagittal_slices_have_no_left_and_right_to_mirror() -> None:
     image = np.random.default_rng(0).normal(size=(3, 6, 4)).astype(np.float32)
     mask = np.ones(image.shape, dtype=bool)
     plain, both = (
-        Predictor(Slanted(), WindowOptions(axis=0, mirror=mirror), 1, device=torch.device("cpu"))
+        Predictor(Slanted(), WindowOptions(axis=0, mirror=mirror), device=torch.device("cpu"))
         for mirror in (False, True)
     )
     np.testing.assert_array_equal(plain([image], mask), both([image], mask))

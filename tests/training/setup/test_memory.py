@@ -20,15 +20,22 @@ from voxlate.errors import StoppedError, TrainingError, UsageError
 from voxlate.training.run import RunFolder, read_recipe
 from voxlate.training.setup import memory
 from voxlate.training.setup.begin import prepare, set_up
-from voxlate.training.setup.memory import ProbeAnswer, ProbeRequest, decide_window, largest_volume, may_become
-from voxlate.training.setup.setup import Setup, StepMemory
+from voxlate.training.setup.memory import (
+    ProbeAnswer,
+    ProbeRequest,
+    _StepMemory,
+    decide_window,
+    largest_volume,
+    may_become,
+)
+from voxlate.training.setup.setup import Setup
 from voxlate.training.studies.variants import Study, VariantRun, train_variants
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 from voxlate.windows import bounding_box
 
 MIB = 2**20
-STEP = StepMemory(fixed_bytes=10 * MIB, voxel_bytes=1024)  # a cube of 32 voxels takes 32 MiB more
+STEP = _StepMemory(fixed_bytes=10 * MIB, voxel_bytes=1024)  # a cube of 32 voxels takes 32 MiB more
 AUTO = WindowOptions(kind="auto", size=(32, 32, 32), overlap=0.25)
 FIELDS: dict[str, Any] = {
     "window.kind": "auto",
@@ -91,7 +98,7 @@ def test_the_line_through_two_cubes_tells_the_memory_of_a_third(setup: Setup) ->
     small, large, third = answer.peaks
     assert (small[0], large[0], third[0], answer.divisor) == (32**3, 64**3, 80**3, 2)
     assert third[1] > 100 * MIB
-    assert StepMemory.through(small, large).of(third[0]) == pytest.approx(third[1], rel=0.4)
+    assert _StepMemory.through(small, large).of(third[0]) == pytest.approx(third[1], rel=0.4)
 
 
 def test_a_recipe_that_cannot_be_built_is_refused_in_its_own_words(setup: Setup) -> None:

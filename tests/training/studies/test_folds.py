@@ -24,7 +24,7 @@ from voxlate.evaluation.segmentation.segmenters import load_segmenter
 from voxlate.inference.model import load_model
 from voxlate.inference.predict import EnsemblePredictor, Predictor, predictor
 from voxlate.io import read_provenance, read_volume
-from voxlate.methods.build import build_translator
+from voxlate.methods.build import build_learner
 from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import make_plan
 from voxlate.training.run import RunFolder
@@ -120,7 +120,7 @@ def test_one_sure_member_outvotes_an_unsure_one(ensemble: Path) -> None:
             return np.full((3, *mask.shape), value, dtype=np.float32)
 
     assert isinstance(first, Predictor)
-    kept = {"translator": first.translator, "window": first.window, "divisor": 1, "device": first.device}
+    kept = {"translator": first.translator, "window": first.window, "device": first.device}
     told = EnsemblePredictor((Told(**kept, tile=(1, 1, 1)), Told(**kept)))
     mask = np.ones((2, 2, 2), dtype=bool)
     assert (told([], mask) > 0).all(), "the mean of 0.95 and 0.2 is above a half, where one of two votes is not"
@@ -150,9 +150,8 @@ def test_an_ensemble_of_images_is_the_mean_of_its_members(cohort: Path, window: 
     members = []
     for seed in range(3):
         torch.manual_seed(seed)
-        translator = build_translator(recipe, plan)
-        assert isinstance(translator, torch.nn.Module)
-        members.append(predictor(recipe, translator.eval(), device=torch.device("cpu"), precision="fp32"))
+        method = build_learner(recipe, plan)
+        members.append(predictor(recipe, method.eval(), device=torch.device("cpu"), precision="fp32"))
     source = np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float32)
     mask = np.zeros(source.shape, dtype=bool)
     mask[2:14, 3:13, 1:15] = True

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import group_labels
 from voxlate.contrast import get_contrast
-from voxlate.evaluation.candidates import Candidate, ModelCandidate
+from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored, score_each
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
@@ -62,17 +62,13 @@ def is_segmentation(plan: Plan) -> bool:
 
 
 def classes_of(candidate: Candidate, cases: Sequence[Case]) -> Classes:
-    """The classes of a bundle's recipe; where none are known, one per label value of the true maps.
+    """The classes that a candidate tells; where none are known, one per label value of the true maps.
 
     Raises:
         CohortError: If the true maps have no label, or too many.
         ReadError: If a label map is refused.
     """
-    if isinstance(candidate, ModelCandidate):
-        classes = candidate.model.bundle.recipe.method.options.get("classes")
-        if isinstance(classes, Mapping):
-            return {str(name): tuple(int(value) for value in values) for name, values in classes.items()}
-    return group_labels("each", cases, candidate.plan.target)
+    return candidate.classes or group_labels("each", cases, candidate.plan.target)
 
 
 def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segmented:

@@ -183,7 +183,7 @@ def load_segmenter(path: Path) -> Segmenter:
             where=path,
             remedy="Give the run or bundle of a segmentation.",
         )
-    return BundleSegmenter(model, _classes(model))
+    return BundleSegmenter(model, model.bundle.recipe.classes or {ANY_LABEL: ()})
 
 
 def check_task(segmenter: Segmenter, target: str, *, without: Segmenter | None = None) -> None:
@@ -242,11 +242,3 @@ def on_grid(labels: Volume, grid: Grid, *, where: object) -> Volume:
             remedy="Let the program write the positions of its input into its output.",
         )
     return Volume(resample(labels.array, labels.grid, grid, nearest=True), grid.affine, contrast=labels.contrast)
-
-
-def _classes(model: Model) -> Mapping[str, tuple[int, ...]]:
-    """The classes of a bundle's recipe; everything above 0 for a method without classes."""
-    classes = getattr(model.bundle.recipe.method, "classes", None)
-    if isinstance(classes, Mapping):
-        return {str(name): tuple(int(value) for value in values) for name, values in classes.items()}
-    return {ANY_LABEL: ()}

@@ -20,12 +20,10 @@ from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.synthetic import scans_only
 from voxlate.contrast import find_contrast, get_contrast
 from voxlate.errors import CohortError, UsageError, VoxlateError
-from voxlate.evaluation.candidates import ModelCandidate, load_candidate
+from voxlate.evaluation.candidates import Candidate, load_candidate
 from voxlate.evaluation.cases import Failed
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.sets.embedding import Embedder, load_embedder
-from voxlate.inference.cohort.derivatives import target_path
-from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import is_model
 from voxlate.metrics import metrics_of
 from voxlate.metrics.distribution import FEWEST_FOR_KERNELS, Estimate, compare_sets
@@ -295,8 +293,6 @@ def _pictures(cases: Sequence[Case], contrast: str) -> tuple[Picture, ...]:
 
 def _translated(request: Request, folder: Path, *, report: ProgressReport) -> Sets:
     candidate, cohort = load_candidate(request.synthetic, request.real)
-    if not isinstance(candidate, ModelCandidate):
-        raise TypeError(type(candidate))
     target = candidate.plan.target
     if get_contrast(target).kind == "label":
         raise UsageError(
@@ -309,10 +305,8 @@ def _translated(request: Request, folder: Path, *, report: ProgressReport) -> Se
     cases = _chosen(candidate, cohort, split=request.split)
     made, failed = [], []
     for number, case in enumerate(cases, start=1):
-        file = target_path(folder, case.id, target)
         try:
-            translate_file(candidate.model, case, file)
-            made.append(Picture(case.id, case.subject, file))
+            made.append(Picture(case.id, case.subject, candidate.image(case, folder)))
         except VoxlateError as error:
             failed.append((case.id, str(error)))
         report("translate", number, len(cases))
@@ -328,7 +322,7 @@ def _translated(request: Request, folder: Path, *, report: ProgressReport) -> Se
     return Sets(target, tuple(made), _pictures(cohort.cases, target), embedder, facts, tuple(failed), seen)
 
 
-def _chosen(candidate: ModelCandidate, cohort: Cohort, *, split: str) -> list[Case]:
+def _chosen(candidate: Candidate, cohort: Cohort, *, split: str) -> list[Case]:
     cases = candidate.cases(cohort, split=split)
     if not cases:
         raise CohortError(

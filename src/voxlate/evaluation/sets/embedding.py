@@ -38,13 +38,11 @@ from voxlate.config.window import VIEWS
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
-from voxlate.inference.model import is_model
+from voxlate.inference.model import is_model, load_method
 from voxlate.inference.predict import fills_background
 from voxlate.io import read_volume
-from voxlate.methods.build import build_translator
 from voxlate.methods.hardware import pick_device
 from voxlate.methods.interface import NetworkMethod
-from voxlate.methods.multi_view import MultiView
 from voxlate.networks.frozen import pretrained
 from voxlate.networks.frozen.activations import Activations, default_layers
 from voxlate.networks.frozen.feature_network import FeatureNetwork, Pictures
@@ -332,18 +330,17 @@ def _of_bundle(bundle: Bundle, contrast: Contrast, layer: str | None) -> BundleE
     )
 
 
-def _networks(bundle: Bundle) -> dict[str, NetworkMethod]:
+def _networks(bundle: Bundle) -> Mapping[str, NetworkMethod]:
     """The trained networks of a bundle by view; the only one of most bundles under an empty name."""
-    translator = build_translator(bundle.recipe, bundle.plan)
-    if not isinstance(translator, NetworkMethod | MultiView):
+    networks = load_method(bundle).networks
+    if not networks:
         raise UsageError(
             "a bundle with a trained network",
             came=f"the method {bundle.recipe.method.name}",
             where=f"{_WHERE} {bundle.folder}",
             remedy="Give one that learns, such as a segmentation.",
         )
-    bundle.load_into(translator)
-    return translator.parts if isinstance(translator, MultiView) else {"": translator}
+    return networks
 
 
 def _deepest(network: nn.Module, bundle: Bundle) -> str:

@@ -21,14 +21,12 @@ from numpy.typing import NDArray
 from voxlate.cohort import Case, Cohort
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
-from voxlate.evaluation.candidates import Candidate, FolderCandidate, ModelCandidate
+from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored, score_each
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmentation.segmenters import Segmenter, on_grid
-from voxlate.inference.cohort.derivatives import target_path
-from voxlate.inference.cohort.translate import translate_file
 from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
@@ -101,28 +99,13 @@ class Experiment:
 
     def seen(self, cases: Sequence[Case]) -> dict[str, list[str]]:
         """From who to the ids of the cases that it is known to have been trained or chosen on."""
-        found: dict[str, list[str]] = {}
-        if isinstance(self.candidate, ModelCandidate):
-            unseen = {case.id for case in self.candidate.model.unseen(cases)}
-            found["model"] = [case.id for case in cases if case.id not in unseen]
-        found["segmenter"] = self.segmenter.seen(cases) or []
+        found = {
+            "model": [case.id for case in cases if self.candidate.seen([case])],
+            "segmenter": self.segmenter.seen(cases) or [],
+        }
         if self.other is not None:
             found["segmenter of the arm without"] = self.other.seen(cases) or []
         return found
-
-    def synthesise(self, case: Case) -> Path:
-        """The file of the case's synthetic target: written now, unless the same one is there, or given.
-
-        Raises:
-            VoxlateError: If the case cannot be translated.
-        """
-        if isinstance(self.candidate, FolderCandidate):
-            return self.candidate.predictions[case.id]
-        if not isinstance(self.candidate, ModelCandidate):
-            raise TypeError(type(self.candidate))
-        path = target_path(self.folder, case.id, self.target)
-        translate_file(self.candidate.model, case, path)
-        return path
 
 
 @dataclass(frozen=True)
@@ -160,7 +143,7 @@ def attempt_case(experiment: Experiment, case: Case) -> Attempt:
     target, segmenter, other = experiment.target, experiment.segmenter, experiment.other
     truth = read_volume(case.paths[segmenter.truth], contrast=get_contrast(segmenter.truth))
     grid = ras_grid(truth.grid)
-    made = experiment.synthesise(case)
+    made = experiment.candidate.image(case, experiment.folder)
     replaced = replace(case, paths={**case.paths, target: made})
     volumes = {REAL: segmenter.segment(case), SYNTHETIC: segmenter.segment(replaced)}
     files, shown = {REAL: case.paths[target], SYNTHETIC: made}, {REAL: target, SYNTHETIC: target}

@@ -18,6 +18,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.words import number
 from voxlate.io.atomic import replacing, write_bytes
+from voxlate.methods.build import method_class
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_translation
 from voxlate.reporting.drawing.views import PLANES, SliceChoice, choose_slice
@@ -28,7 +29,6 @@ from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments, mom
 from voxlate.reporting.run.progression import Frame, draw_progression
 from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import Example, Validation, validation_metric
-from voxlate.training.setup.settling import SEGMENTATION
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class FigureDrawer:
     def finish(self, log: Path) -> None:
         """Draws the strip and the curves of the whole run."""
         rows = read_log(log)
-        if rows and self._recipe.method.name == SEGMENTATION:
+        if rows and method_class(self._recipe).segments:
             self._finish_segmentation(rows)
             return
         if rows:

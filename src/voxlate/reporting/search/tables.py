@@ -18,10 +18,10 @@ from voxlate.config.recipe import Recipe
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.words import number
 from voxlate.io.atomic import write_text
+from voxlate.methods.build import method_class
 from voxlate.reporting.search.plots import field_title
 from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import TRAIN_PREFIX, validation_metric
-from voxlate.training.setup.settling import SEGMENTATION
 from voxlate.training.tuning.results import Searched, Tables
 from voxlate.training.tuning.trials import Trial
 
@@ -56,7 +56,7 @@ class Setting:
 
 def is_grid(searched: Searched) -> bool:
     """Whether the tables can be made: a grid of a segmentation."""
-    return searched.recipe.method.name == SEGMENTATION and searched.recipe.search.sampler == "grid"
+    return method_class(searched.recipe).segments and searched.recipe.search.sampler == "grid"
 
 
 def read_settings(searched: Searched, folder: Path) -> list[Setting]:

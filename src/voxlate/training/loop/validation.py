@@ -22,9 +22,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from voxlate.cohort.labels.classes import members
 from voxlate.config.catalogue import pick
-from voxlate.inference.predict import CasePredictor, Predictor
-from voxlate.methods.segmentation import Segmentation
+from voxlate.config.recipe import Recipe
+from voxlate.inference.predict import CasePredictor
+from voxlate.methods.build import method_class
+from voxlate.methods.encoder import class_maps
+from voxlate.methods.interface import Trainable
 from voxlate.metrics import Metric, metrics_of
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.training.loop.batches import CaseStore
@@ -46,6 +50,11 @@ def validation_metric(name: str) -> Metric:
     of_lesions = {LESION_PREFIX + key: metric for key, metric in of_images.items()}
     known = {**of_images, **of_lesions, **metrics_of("task", "segmentation")}
     return pick(known, name, what="validation metric")
+
+
+def metrics_given(recipe: Recipe) -> Mapping[str, Metric]:
+    """The metrics, inside the foreground, of what a recipe's method gives: of label maps, or of images."""
+    return metrics_of("segmentation" if method_class(recipe).segments else "voxelwise")
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ _EPSILON = 1e-6
 
 
 def validate_segmentation(
-    predict: Predictor, method: Segmentation, store: CaseStore, *, validation: Sequence[str], training: Sequence[str]
+    predict: CasePredictor, method: Trainable, store: CaseStore, *, validation: Sequence[str], training: Sequence[str]
 ) -> Validation:
     """Segments and scores the validation cases and some training cases.
 
@@ -172,11 +181,11 @@ def _truth(case: PreparedCase, target: str) -> tuple[Array, NDArray[np.bool_]]:
 
 
 def _score_classes(
-    method: Segmentation, stitched: Array, *, found: Array, truth: Array, mask: NDArray[np.bool_]
+    method: Trainable, stitched: Array, *, found: Array, truth: Array, mask: NDArray[np.bool_]
 ) -> dict[str, float]:
     by_class = {}
-    for name in method.classes:
-        pair = method.members(found, name), method.members(truth, name)
+    for name, values in method.classes.items():
+        pair = members(found, values), members(truth, values)
         by_class[name] = {
             metric: function(*pair, mask=mask, data_range=1.0)
             for metric, function in metrics_of("segmentation").items()
@@ -188,10 +197,10 @@ def _score_classes(
     return row
 
 
-def _loss(method: Segmentation, stitched: Array, *, truth: Array, mask: NDArray[np.bool_]) -> float:
+def _loss(method: Trainable, stitched: Array, *, truth: Array, mask: NDArray[np.bool_]) -> float:
     """The recipe's loss of a whole case, from probabilities."""
     probabilities = torch.from_numpy(np.ascontiguousarray(stitched))[None].clamp(_EPSILON, 1 - _EPSILON)
-    labels = method.encode(torch.from_numpy(np.ascontiguousarray(truth))[None, None])
+    labels = class_maps(torch.from_numpy(np.ascontiguousarray(truth))[None, None], method.classes)
     inside = torch.from_numpy(np.ascontiguousarray(mask))[None, None].float()
     with torch.inference_mode():
         return float(method.loss(torch.logit(probabilities), labels, inside)[0])

@@ -18,11 +18,10 @@ from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
-from voxlate.methods.build import build_translator
+from voxlate.methods.build import build_learner
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last
-from voxlate.methods.interface import NetworkMethod, Trainable
-from voxlate.methods.multi_view import MultiView
+from voxlate.methods.interface import Trainable
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
@@ -30,9 +29,8 @@ from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
 from voxlate.training.run import RunFolder
-from voxlate.training.setup.frozen import attach_features, attach_style, name_networks
-from voxlate.training.setup.memory import settle_window
-from voxlate.training.setup.settling import settle_recipe
+from voxlate.training.setup.frozen import attach_features, attach_style
+from voxlate.training.setup.settling import resolve
 from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
@@ -63,26 +61,25 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
 
 
 def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = True, report: ProgressReport) -> Setup:
-    """Splits, checks, plans and settles the window, or reads all of it from the run that is resumed.
+    """Splits, checks, plans and resolves the recipe, or reads all of it from the run that is resumed.
 
     Args:
         data: The data set.
-        recipe: What is to be trained.
+        recipe: What is to be trained, as asked for.
         check: Whether the data set is preflighted.
-        run: Where split, fingerprint, plan and window are kept; ``None`` to keep nothing (a dry run).
+        run: Where all of it is kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
     Raises:
         CohortError: If the preflight finds an error, or no case is left to train on.
-        TrainingError: If no window fits into memory.
+        VoxlateError: As ``resolve`` does.
     """
-    recipe = name_networks(recipe)
     cohort = load_cohort(data, recipe)
     if run is not None and run.plan.is_file() and run.fingerprint.is_file() and run.split.is_file():
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
         plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
         split = read_split(run.split)
-        return _settle(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report)
+        return resolve(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report=report)
     parting = recipe.plan.split
     split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
     if check:
@@ -105,11 +102,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         write_shares(split, cohort, run.shares)
         write_text(run.fingerprint, fingerprint.model_dump_json(indent=1) + "\n")
         write_text(run.plan, plan.to_yaml())
-    return _settle(Setup(recipe, cohort, split, fingerprint, plan), run, report)
-
-
-def _settle(setup: Setup, run: RunFolder | None, report: ProgressReport) -> Setup:
-    return settle_window(replace(setup, recipe=settle_recipe(setup, run)), run, report=report)
+    return resolve(Setup(recipe, cohort, split, fingerprint, plan), run, report=report)
 
 
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
@@ -127,23 +120,13 @@ def build_method(setup: Setup) -> Trainable | Exemplary:
         BundleError: If that network is refused.
     """
     torch.manual_seed(setup.recipe.training.seed)
-    translator = build_translator(setup.recipe, setup.plan)
-    if isinstance(translator, Exemplary):
-        attach_style(translator, setup)
-        return translator.to(setup.device)
-    if not isinstance(translator, NetworkMethod | MultiView):
-        raise UsageError(
-            "a method that learns",
-            came=repr(setup.recipe.method.name),
-            where="method.name",
-            remedy="Use regression, say; the baselines are part of every evaluation.",
-        )
-    if isinstance(translator, MultiView):
-        for name, view in translator.parts.items():
-            attach_features(view.loss, setup.of_view(name))
-    else:
-        attach_features(translator.loss, setup)
-    return channels_last(translator.to(setup.device))
+    method = build_learner(setup.recipe, setup.plan)
+    if method.learns == "exemplars":
+        attach_style(method, setup)
+        return method.to(setup.device)
+    for name, view in method.networks.items():
+        attach_features(view.loss, setup.of_view(name))
+    return channels_last(method.to(setup.device))
 
 
 def build_trainable(setup: Setup) -> Trainable:
@@ -153,7 +136,7 @@ def build_trainable(setup: Setup) -> Trainable:
         UsageError: If the method does not.
     """
     method = build_method(setup)
-    if isinstance(method, Exemplary):
+    if method.learns == "exemplars":
         raise UsageError(
             "a method that trains step by step",
             came=f"{setup.recipe.method.name!r}, which keeps exemplars and costs nothing to train",

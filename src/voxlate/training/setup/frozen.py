@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -22,24 +22,20 @@ from voxlate.config.catalogue import pick
 from voxlate.config.choice import Choice
 from voxlate.config.recipe import Recipe
 from voxlate.errors import BundleError, UsageError
+from voxlate.inference.model import load_method
 from voxlate.inference.predict import fills_background
 from voxlate.losses import WeightedLoss
 from voxlate.losses.features import FeatureLoss, FeatureOptions
 from voxlate.methods import METHODS
-from voxlate.methods.build import build_translator
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last
-from voxlate.methods.interface import NetworkMethod
 from voxlate.methods.style_transfer.method import StyleTransfer
 from voxlate.networks.frozen import pretrained
 from voxlate.networks.frozen.activations import Activations, default_layers
 from voxlate.networks.frozen.feature_network import FeatureNetwork, Pictures
 from voxlate.preprocess.intensity import HOUNSFIELD_SCALE, OUTSIDE
+from voxlate.training.setup.setup import Settled, Setup
 from voxlate.windows import Window
-
-if TYPE_CHECKING:
-    from voxlate.training.setup.setup import Setup
-
 
 _FEATURE_NETWORK = "loss.features.network"
 _LOWEST_HU = -1024.0
@@ -117,19 +113,17 @@ def features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _F
             remedy="It is another model; name the one that was meant, or correct sha256.",
         )
     _check_takes_target(bundle, setup, where=where)
-    translator = build_translator(bundle.recipe, bundle.plan)
-    if not isinstance(translator, NetworkMethod):
+    method = load_method(bundle).networks.get("")  # of several views none could stand for the others
+    if method is None:
         raise UsageError(
             "a bundle with a trained network", came=f"the method {bundle.recipe.method.name}", where=where,
             remedy="Train a network that starts from the target.",
         )  # fmt: skip
-    network = translator.network
-    bundle.load_into(network, prefix="network.")
     return FeatureNetwork(
-        Activations(network, options.layers or default_layers(network)),
+        Activations(method.network, options.layers or default_layers(method.network)),
         dims=Window(bundle.recipe.window).dims,
         outside=OUTSIDE if fills_background(bundle.recipe) else 0.0,
-        divisor=translator.divisor,
+        divisor=method.divisor,
     )
 
 
@@ -161,8 +155,8 @@ def _check_takes_target(bundle: Bundle, setup: Setup, *, where: str) -> None:
 _STYLE_PATH = "method.features.path"
 
 
-def name_networks(recipe: Recipe) -> Recipe:
-    """The recipe; where it names a bundle for the features of style transfer, with the network that the bundle holds.
+def name_network(recipe: Recipe) -> Settled | None:
+    """The network of the bundle that a recipe names for the features of style transfer; ``None`` if it names none.
 
     Raises:
         BundleError: If the bundle is refused.
@@ -170,8 +164,9 @@ def name_networks(recipe: Recipe) -> Recipe:
     """
     features: Any = recipe.method.options.get("features")
     if recipe.method.name != "style_transfer" or not isinstance(features, dict) or features.get("kind") != "bundle":
-        return recipe
-    method = read_bundle(Path(str(features.get("path")))).recipe.method
+        return None
+    path = str(features.get("path"))
+    method = read_bundle(Path(path)).recipe.method
     network = method.options.get("network", _default_network(method))
     if network is None:
         raise UsageError(
@@ -180,7 +175,7 @@ def name_networks(recipe: Recipe) -> Recipe:
             where=_STYLE_PATH,
             remedy="Train a network that starts from the target.",
         )
-    return recipe.with_overrides({"method.features": {**features, "network": network}})
+    return Settled({"method.features": {**features, "network": network}}, f"the network of {path}")
 
 
 def attach_style(method: Exemplary, setup: Setup) -> None:

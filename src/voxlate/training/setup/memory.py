@@ -14,33 +14,24 @@ be trained can be translated; there the predictor makes windows smaller where me
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from voxlate.config.recipe import Recipe
 from voxlate.config.window import WindowOptions
 from voxlate.errors import TrainingError, UsageError
-from voxlate.io.atomic import write_text
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
 from voxlate.strict import StrictModel
-from voxlate.training.run import RunFolder
-from voxlate.training.setup.setup import _GIB, StepMemory, Triple, WindowDecision, _times
+from voxlate.training.setup.setup import Setup
 
-if TYPE_CHECKING:
-    from voxlate.progress import ProgressReport
-    from voxlate.training.setup.setup import Setup
-
-logger = logging.getLogger(__name__)
+Triple = tuple[int, int, int]
 CUBES = (32, 64)
 """Sides in voxels of the cubes that are measured: the smaller one holds the window of every loss, the larger one has
 tensors big enough for the allocator to give their memory back, as those of volumes are."""
@@ -50,6 +41,59 @@ SMALLEST_PATCH = 16
 """A patch is not halved to a longest side below this: there would be more border in it than context."""
 USABLE_SHARE = 0.8
 """Part of the free memory that a forecast may fill; the rest is for loading, validation and other programs."""
+_GIB = 2**30
+
+
+class _StepMemory(StrictModel):
+    """Memory of a training step as a line over its voxels, all samples together.
+
+    Attributes:
+        fixed_bytes: What weights, gradients, moments and average take.
+        voxel_bytes: What each voxel adds.
+
+    Example:
+        >>> _StepMemory.through((1_000, 6_000), (3_000, 8_000)).of(10_000)
+        15000
+    """
+
+    fixed_bytes: float
+    voxel_bytes: float
+
+    @classmethod
+    def through(cls, small: tuple[int, int], large: tuple[int, int]) -> _StepMemory:
+        """The line through two measurements of voxels and bytes; it never falls."""
+        slope = max(0.0, (large[1] - small[1]) / (large[0] - small[0]))
+        return cls(fixed_bytes=large[1] - slope * large[0], voxel_bytes=slope)
+
+    def of(self, voxels: int) -> int:
+        """Bytes of a step that sees so many voxels."""
+        return math.ceil(self.fixed_bytes + self.voxel_bytes * voxels)
+
+
+class WindowDecision(StrictModel):
+    """What an ``auto`` window became, and the numbers behind it.
+
+    Attributes:
+        window: The window of training and translation, never ``auto``.
+        volume: Size of the whole volume in voxels along i, j, k.
+        volume_bytes: Forecast of a step on whole volumes.
+        window_bytes: Forecast of a step with the window.
+        usable_bytes: What a step might take.
+    """
+
+    window: WindowOptions
+    volume: Triple
+    volume_bytes: int
+    window_bytes: int
+    usable_bytes: int
+
+    def words(self) -> str:
+        """The decision on one line, as the dry run and the log show it."""
+        whole, usable = _times(self.volume), f"{self.usable_bytes / _GIB:.1f} GiB"
+        if self.window.size is None:
+            return f"whole volume, {whole}: {self.window_bytes / _GIB:.1f} of {usable}"
+        patches = f"patches, {_times(self.window.size)}: {self.window_bytes / _GIB:.1f} of {usable}"
+        return f"{patches}; the whole volume, {whole}, would take {self.volume_bytes / _GIB:.1f}"
 
 
 class ProbeRequest(StrictModel):
@@ -75,33 +119,29 @@ class ProbeAnswer(StrictModel):
     refusal: dict[str, str] | None = None
 
 
-def settle_window(setup: Setup, run: RunFolder | None, *, report: ProgressReport) -> Setup:
-    """The setup with the window that ``auto`` means here and now; one with another window as it is.
-
-    The run keeps the decision beside its recipe, which stays as it was asked for: so a resumed run neither decides anew
-    when other programs have taken memory, nor takes the same recipe for another one.
+def measure_window(setup: Setup) -> WindowDecision:
+    """What the ``auto`` window of a recipe means on this machine, from steps that are taken now.
 
     Args:
-        setup: Of the recipe as asked for.
-        run: Where the decision is kept; ``None`` to keep nothing.
-        report: Called with a stage and how much of it is done.
+        setup: Whose recipe has nothing else left open.
 
     Raises:
         UsageError: If the recipe's method cannot be built.
         TrainingError: If no window fits into memory, or none could be measured.
     """
-    if setup.recipe.window.kind != "auto":
-        return setup
-    if run is not None and run.window.is_file():
-        decision = WindowDecision.model_validate_json(run.window.read_text(encoding="utf-8"))
-    else:
-        report("memory", 0, 1)
-        decision = _decide(setup)
-        report("memory", 1, 1)
-        if run is not None:
-            write_text(run.window, decision.model_dump_json(indent=1) + "\n")
-    logger.info("window: %s", decision.words())
-    return replace(setup, recipe=setup.recipe.model_copy(update={"window": decision.window}), decision=decision)
+    recipe, device = setup.recipe, setup.device
+    request = ProbeRequest(recipe=recipe, plan=setup.plan, fingerprint=setup.fingerprint, cubes=CUBES)
+    answer = measure_step(request)
+    whole = (n + 2 * recipe.window.margin for n in largest_volume(setup.fingerprint, setup.plan))
+    i, j, k = (-(-n // answer.divisor) * answer.divisor for n in whole)
+    return decide_window(
+        recipe.window,
+        (i, j, k),
+        step=_StepMemory.through(answer.peaks[0], answer.peaks[-1]),
+        samples=recipe.training.step_samples,
+        divisor=answer.divisor,
+        usable_bytes=int(USABLE_SHARE * available_bytes(device)),
+    )
 
 
 def may_become(asked: WindowOptions, found: WindowOptions) -> bool:
@@ -141,7 +181,7 @@ def measure_step(request: ProbeRequest) -> ProbeAnswer:
 
 
 def decide_window(
-    asked: WindowOptions, volume: Triple, *, step: StepMemory, samples: int, divisor: int, usable_bytes: int
+    asked: WindowOptions, volume: Triple, *, step: _StepMemory, samples: int, divisor: int, usable_bytes: int
 ) -> WindowDecision:
     """The largest window that fits.
 
@@ -199,22 +239,6 @@ def available_bytes(device: torch.device) -> int:
     return min([free, *_left_in_groups()])
 
 
-def _decide(setup: Setup) -> WindowDecision:
-    recipe, device = setup.recipe, setup.device
-    request = ProbeRequest(recipe=recipe, plan=setup.plan, fingerprint=setup.fingerprint, cubes=CUBES)
-    answer = measure_step(request)
-    whole = (n + 2 * recipe.window.margin for n in largest_volume(setup.fingerprint, setup.plan))
-    i, j, k = (-(-n // answer.divisor) * answer.divisor for n in whole)
-    return decide_window(
-        recipe.window,
-        (i, j, k),
-        step=StepMemory.through(answer.peaks[0], answer.peaks[-1]),
-        samples=recipe.training.step_samples,
-        divisor=answer.divisor,
-        usable_bytes=int(USABLE_SHARE * available_bytes(device)),
-    )
-
-
 def _patches(size: Sequence[int], divisor: int) -> Iterator[tuple[int, ...]]:
     """A size and its halves, in multiples of the divisor."""
     last: tuple[int, ...] = ()
@@ -239,3 +263,7 @@ def _left_in_groups() -> list[int]:
             counts = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines())
             left.append(int(most) - used + int(counts.get("inactive_file", 0)))  # cached files give way
     return left
+
+
+def _times(size: Sequence[int]) -> str:
+    return " x ".join(map(str, size))

@@ -3,76 +3,102 @@
 - ``method.classes``: ``binary``, ``each`` or ``regions`` become names with their label values;
 - ``conditions.structures`` of a source ``labels``: ``each``, ``binary``, or names that the data set's convention knows,
   become names with their label values; without the section they are those of ``each``;
+- ``window.kind``: ``auto`` of a segmentation becomes patches of at most 32 voxels a side where there is no accelerator:
+  whole volumes may fit into memory, but in the same time many small samples teach more than a few large ones;
 - ``method.network.channels``: ``auto`` becomes a number of features per level. As many levels as halve the shortest
   side of a sample to 4 voxels or just above, 6 at most; features double from 32 up to 320 in 3-D and 512 in 2-D, as
   nnU-Net plans them (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). Without an accelerator they begin at 16;
-- ``window.kind``: ``auto`` of a segmentation becomes patches of at most 32 voxels a side where there is no accelerator:
-  whole volumes may fit into memory, but in the same time many small samples teach more than a few large ones. With one
-  the window is left to the forecast of memory.
+- ``window.kind``: any other ``auto`` becomes what a forecast of memory allows, see ``voxlate.training.setup.memory``;
+- ``method.features.network``: of the bundle that style transfer takes its features from, see ``name_network``.
 
-What was settled is kept in the run, so that a run that goes on elsewhere keeps its network.
+``resolve`` alone settles, and alone reads and writes what a run keeps of it: ``settled.json``, and ``window.json`` for
+what the forecast decided. ``recipe.yaml`` stays as it was asked for. So a run that goes on elsewhere, or when other
+programs have taken memory, keeps its network and its window, and is not taken for that of another recipe.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from voxlate.cohort.labels.classes import group_labels
 from voxlate.config.conditions import Conditions
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
+from voxlate.methods.build import method_class
 from voxlate.methods.encoder import LABELS
-from voxlate.methods.hardware import pick_device
+from voxlate.progress import ProgressReport
+from voxlate.training.run import RunFolder
+from voxlate.training.setup.frozen import name_network
+from voxlate.training.setup.memory import WindowDecision, may_become, measure_window
+from voxlate.training.setup.setup import Settled, Setup
 
-if TYPE_CHECKING:
-    from voxlate.training.run import RunFolder
-    from voxlate.training.setup.setup import Setup
-
-SEGMENTATION = "segmentation"
-LEARNING = ("regression", "adversarial", SEGMENTATION)
-"""Methods that a label map goes into as channels."""
-AUTO = "auto"
-COARSEST = 4
+logger = logging.getLogger(__name__)
+_AUTO = "auto"
+_COARSEST = 4
 """Voxels along the shortest side of the coarsest level."""
-MOST_LEVELS = 6
-WIDEST = {2: 512, 3: 320}
-BASE, BASE_WITHOUT_ACCELERATOR = 32, 16
-PATCH_WITHOUT_ACCELERATOR = 32
+_MOST_LEVELS = 6
+_WIDEST = {2: 512, 3: 320}
+_BASE, _BASE_WITHOUT_ACCELERATOR = 32, 16
+_PATCH_WITHOUT_ACCELERATOR = 32
 
 
-def settle_recipe(setup: Setup, run: RunFolder | None) -> Recipe:
-    """The recipe without anything left open but the window, or as it was settled when the run began.
+@dataclass(frozen=True)
+class _LeftOpen:
+    """Something that recipes may leave open.
+
+    Attributes:
+        field: The dotted field that says so.
+        is_open: Whether a recipe does.
+        settle: What it becomes in a setup whose recipe does; ``None`` if it stays open here.
+        stand_in: A value that makes a recipe valid where there is no data set; ``None`` where none is needed.
+    """
+
+    field: str
+    is_open: Callable[[Recipe], bool]
+    settle: Callable[[Setup], Settled | None]
+    stand_in: Any = None
+
+
+def resolve(asked: Setup, run: RunFolder | None, *, report: ProgressReport) -> Setup:
+    """The setup with the recipe that is trained, which leaves nothing open; decided now, or when the run began.
 
     Args:
-        setup: Whose recipe is settled; with plan and fingerprint.
-        run: Where the decision is kept; ``None`` to keep nothing.
+        asked: With the recipe as asked for, the cohort, its fingerprint and the plan.
+        run: Where the answer is kept; ``None`` to keep nothing (a dry run).
+        report: Called with a stage and how much of it is done.
 
     Raises:
         CohortError: If the label maps do not have the classes that are asked for.
         ReadError: If a label map is refused.
+        BundleError: If the bundle that style transfer takes its features from is refused.
+        UsageError: If it holds no network, there are no such structures, or the recipe's method cannot be built.
+        TrainingError: If no window fits into memory, or none could be measured.
     """
+    named = name_network(asked.recipe)
+    setup = asked if named is None else asked.with_settled(named)
     if run is not None and run.settled.is_file():
-        decided = json.loads(run.settled.read_text(encoding="utf-8"))
+        values = json.loads(run.settled.read_text(encoding="utf-8"))
+        setup = setup.with_settled(Settled(values, "as settled when the run began"))
     else:
-        decided = {**_classes(setup), **_conditions(setup), **_patches(setup)}
-        decided |= _levels(replace(setup, recipe=setup.recipe.with_overrides(decided)))
-        if run is not None and decided:
-            write_text(run.settled, json.dumps(decided, indent=1) + "\n")
-    return setup.recipe.with_overrides(decided) if decided else setup.recipe
+        values = {}
+        for left in _LEFT_OPEN:
+            found = left.settle(setup) if left.is_open(setup.recipe) else None
+            if found is not None:
+                setup, values = setup.with_settled(found), {**values, **found.values}
+        if run is not None and values:
+            write_text(run.settled, json.dumps(values, indent=1) + "\n")
+    return _with_window(setup, run, report) if setup.recipe.window.kind == _AUTO else setup
 
 
 def without_words(recipe: Recipe) -> Recipe:
     """The recipe with any value in the place of what a run would settle, to check the rest of it."""
-    changes: dict[str, Any] = {}
-    if isinstance(_grouping(recipe), str):
-        changes["method.classes"] = "binary"
-    if _open_network(recipe) is not None:
-        changes["method.network.channels"] = [BASE_WITHOUT_ACCELERATOR, 2 * BASE_WITHOUT_ACCELERATOR]
+    changes = {left.field: left.stand_in for left in _LEFT_OPEN if left.is_open(recipe) and left.stand_in is not None}
     return recipe.with_overrides(changes) if changes else recipe
 
 
@@ -83,18 +109,15 @@ def settled_as(recipe: Recipe, other: Recipe) -> Recipe:
         recipe: What was asked for.
         other: What may have come of it.
     """
-    changes: dict[str, Any] = {}
-    found = other.method.options.get("classes")
-    if isinstance(_grouping(recipe), str) and isinstance(found, Mapping):
-        changes["method.classes"] = dict(found)
-    network = other.method.options.get("network")
-    if _open_network(recipe) is not None and isinstance(network, Mapping) and "channels" in network:
-        changes["method.network.channels"] = network["channels"]
-    theirs = other.conditions
-    if LABELS in recipe.source and theirs is not None and _structures_open(recipe):
-        changes["conditions"] = theirs.model_dump(mode="json")
+    open_here = [left.field for left in _LEFT_OPEN if left.is_open(recipe) and not left.is_open(other)]
+    changes = {field: value for field in open_here if (value := other.value_of(field)) is not None}
     settled = recipe.with_overrides(changes) if changes else recipe
     return settled.model_copy(update={"window": other.window})
+
+
+def may_come_of(recipe: Recipe, found: Recipe) -> bool:
+    """Whether a recipe may have come to be another one, of a run that was set up."""
+    return may_become(recipe.window, found.window) and settled_as(recipe, found) == found
 
 
 def levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
@@ -104,28 +127,49 @@ def levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
         >>> levels_for(96, dims=3, base=32)
         [32, 64, 128, 256, 320]
     """
-    halvings = max(1, min(MOST_LEVELS - 1, math.floor(math.log2(max(shortest, 1) / COARSEST))))
-    return [min(base * 2**level, WIDEST[dims]) for level in range(halvings + 1)]
+    halvings = max(1, min(_MOST_LEVELS - 1, math.floor(math.log2(max(shortest, 1) / _COARSEST))))
+    return [min(base * 2**level, _WIDEST[dims]) for level in range(halvings + 1)]
 
 
-def _classes(setup: Setup) -> dict[str, Any]:
-    grouping = _grouping(setup.recipe)
-    if not isinstance(grouping, str):
-        return {}
-    return {"method.classes": group_labels(grouping, setup.cohort.cases, setup.recipe.target)}
+def _with_window(setup: Setup, run: RunFolder | None, report: ProgressReport) -> Setup:
+    """The setup with the window that a forecast of memory decides."""
+    if run is not None and run.window.is_file():
+        decision = WindowDecision.model_validate_json(run.window.read_text(encoding="utf-8"))
+    else:
+        report("memory", 0, 1)
+        decision = measure_window(setup)
+        report("memory", 1, 1)
+        if run is not None:
+            write_text(run.window, decision.model_dump_json(indent=1) + "\n")
+    logger.info("window: %s", decision.words())
+    return setup.with_settled(Settled({"window": decision.window.model_dump(mode="json")}, decision.words()))
+
+
+def _classes_open(recipe: Recipe) -> bool:
+    return method_class(recipe).segments and isinstance(_grouping(recipe), str)
+
+
+def _grouping(recipe: Recipe) -> Any:  # noqa: ANN401
+    """The word, or what else stands in its place, of a recipe that segments."""
+    return recipe.method.options.get("classes", "binary")
+
+
+def _classes(setup: Setup) -> Settled:
+    word, cases = _grouping(setup.recipe), setup.cohort.cases
+    classes = group_labels(word, cases, setup.recipe.target)
+    return Settled({"method.classes": classes}, f"{word}: {len(classes)} in the label maps of {len(cases)} cases")
 
 
 def _structures_open(recipe: Recipe) -> bool:
-    return recipe.conditions is None or not isinstance(recipe.conditions.structures, Mapping)
+    named = recipe.conditions is not None and isinstance(recipe.conditions.structures, Mapping)
+    return LABELS in recipe.source and not named and method_class(recipe).learns == "steps"
 
 
-def _conditions(setup: Setup) -> dict[str, Any]:
-    recipe = setup.recipe
-    if LABELS not in recipe.source or not _structures_open(recipe) or recipe.method.name not in LEARNING:
-        return {}
-    asked = (recipe.conditions or Conditions()).structures
-    structures = group_labels(asked if isinstance(asked, str) else "each", setup.cohort.cases, LABELS)
-    names = structures if isinstance(asked, str) else asked
+def _structures(setup: Setup) -> Settled:
+    asked = setup.recipe.conditions or Conditions()
+    word = asked.structures if isinstance(asked.structures, str) else "each"
+    structures = group_labels(word, setup.cohort.cases, LABELS)
+    names = structures if isinstance(asked.structures, str) else asked.structures
     unknown = [name for name in names if name not in structures]
     if unknown:
         raise UsageError(
@@ -134,25 +178,29 @@ def _conditions(setup: Setup) -> dict[str, Any]:
             where="conditions.structures",
             remedy="Name some of these, or write names with their label values: {heart: [1, 2]}.",
         )
-    encoding = (recipe.conditions or Conditions()).encoding
-    return {"conditions": {"structures": {name: structures[name] for name in names}, "encoding": encoding}}
+    conditions = {"structures": {name: structures[name] for name in names}, "encoding": asked.encoding}
+    return Settled({"conditions": conditions}, f"{len(names)} of the {len(structures)} structures in the label maps")
 
 
-def _grouping(recipe: Recipe) -> Any:  # noqa: ANN401
-    return recipe.method.options.get("classes", "binary") if recipe.method.name == SEGMENTATION else None
+def _window_open(recipe: Recipe) -> bool:
+    return recipe.window.kind == _AUTO and method_class(recipe).segments
 
 
-def _patches(setup: Setup) -> dict[str, Any]:
-    window = setup.recipe.window
-    if setup.recipe.method.name != SEGMENTATION or window.kind != AUTO or pick_device().type != "cpu":
-        return {}
-    size = [min(side, PATCH_WITHOUT_ACCELERATOR) for side in window.size or (PATCH_WITHOUT_ACCELERATOR,) * 3]
-    return {"window.kind": "patches", "window.size": size}
+def _patches(setup: Setup) -> Settled | None:
+    if setup.device.type != "cpu":
+        return None
+    side = _PATCH_WITHOUT_ACCELERATOR
+    size = [min(wanted, side) for wanted in setup.recipe.window.size or (side,) * 3]
+    reason = "without an accelerator many small samples teach more in the same time than a few large ones"
+    return Settled({"window.kind": "patches", "window.size": size}, reason)
 
 
-def _levels(setup: Setup) -> dict[str, Any]:
-    if _open_network(setup.recipe) is None:
-        return {}
+def _levels_open(recipe: Recipe) -> bool:
+    network = recipe.method.options.get("network")
+    return isinstance(network, Mapping) and network.get("channels") == _AUTO
+
+
+def _levels(setup: Setup) -> Settled:
     window = setup.recipe.window
     spacing = setup.plan.spacing_mm or setup.fingerprint.spacing_mm
     extent_mm = setup.fingerprint.foreground_mm or (math.inf,) * 3
@@ -162,11 +210,23 @@ def _levels(setup: Setup) -> dict[str, Any]:
         sides = [side for axis, side in enumerate(sides) if axes != (axis,)]
     size = window.size or sides
     shortest = min(min(pair) for pair in zip(sides, size, strict=True)) if len(size) == len(sides) else min(size)
-    base = BASE if pick_device().type != "cpu" else BASE_WITHOUT_ACCELERATOR
-    return {"method.network.channels": levels_for(shortest, dims=window.dims, base=base)}
+    accelerated = setup.device.type != "cpu"
+    base = _BASE if accelerated else _BASE_WITHOUT_ACCELERATOR
+    channels = levels_for(shortest, dims=window.dims, base=base)
+    reason = f"{len(channels)} levels for a shortest side of {shortest} voxels, {base} features on the finest"
+    beside = "" if accelerated else " without an accelerator"
+    return Settled({"method.network.channels": channels}, reason + beside)
 
 
-def _open_network(recipe: Recipe) -> Mapping[str, Any] | None:
-    """The network of a recipe whose levels are left open."""
-    network = recipe.method.options.get("network")
-    return network if isinstance(network, Mapping) and network.get("channels") == AUTO else None
+_LEFT_OPEN = (
+    _LeftOpen("method.classes", _classes_open, _classes, stand_in="binary"),
+    _LeftOpen("conditions", _structures_open, _structures),
+    _LeftOpen("window", _window_open, _patches),
+    _LeftOpen(
+        "method.network.channels",
+        _levels_open,
+        _levels,  # which depends on the window
+        stand_in=[_BASE_WITHOUT_ACCELERATOR, 2 * _BASE_WITHOUT_ACCELERATOR],
+    ),
+)
+"""In the order in which it is settled."""

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from voxlate.cohort import Case, Cohort
 from voxlate.config.recipe import Recipe
-from voxlate.config.window import WindowOptions
 from voxlate.methods.hardware import Precision, pick_device, resolve_precision
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
-from voxlate.strict import StrictModel
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What something that a recipe leaves open has become, and why.
+
+    Attributes:
+        values: Dotted fields of the recipe and their values.
+        reason: In words, for the dry run and the card.
+    """
+
+    values: Mapping[str, Any]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -22,12 +33,12 @@ class Setup:
     """A data set made ready for a recipe.
 
     Attributes:
-        recipe: The recipe as resolved: neither its window nor anything else is left open.
+        recipe: The recipe as resolved: nothing is left open. What needs a run's recipe asks for this one.
         cohort: The cases that have every contrast the recipe needs.
         split: Case id to ``train``, ``validation`` or ``test``.
         fingerprint: Statistics of the training cases.
         plan: How a case becomes arrays and back.
-        decision: What an ``auto`` window became and why; ``None`` if the recipe says what it is.
+        settled: What the recipe left open and became, in the order in which it was settled.
     """
 
     recipe: Recipe
@@ -35,7 +46,7 @@ class Setup:
     split: Mapping[str, str]
     fingerprint: Fingerprint
     plan: Plan
-    decision: WindowDecision | None = None
+    settled: tuple[Settled, ...] = ()
 
     @property
     def device(self) -> torch.device:
@@ -47,9 +58,19 @@ class Setup:
         """In which precision training computes on this machine."""
         return resolve_precision(self.recipe.training.precision)
 
+    def with_settled(self, settled: Settled) -> Setup:
+        """The same with something more of the recipe settled."""
+        recipe = self.recipe.with_overrides(settled.values)
+        return replace(self, recipe=recipe, settled=(*self.settled, settled))
+
+    def why(self, field: str) -> str:
+        """Why a dotted field of the recipe is what it is; empty if the recipe said so itself."""
+        return next((one.reason for one in self.settled if field in one.values), "")
+
     def of_view(self, name: str) -> Setup:
-        """The same for one view of several."""
-        return replace(self, recipe=self.recipe.model_copy(update={"window": self.recipe.window.views[name]}))
+        """The same for one view of several; with an empty name, for the only one."""
+        window = self.recipe.window.views[name] if name else self.recipe.window
+        return replace(self, recipe=self.recipe.model_copy(update={"window": window}))
 
     def cases(self, part: str) -> list[Case]:
         """The cases of one part of the split."""
@@ -59,63 +80,3 @@ class Setup:
     def validation_cases(self) -> list[Case]:
         """The cases that choose the weights: those set aside, or the training cases where none could be."""
         return self.cases("validation") or self.cases("train")
-
-
-class StepMemory(StrictModel):
-    """Memory of a training step as a line over its voxels, all samples together.
-
-    Attributes:
-        fixed_bytes: What weights, gradients, moments and average take.
-        voxel_bytes: What each voxel adds.
-
-    Example:
-        >>> StepMemory.through((1_000, 6_000), (3_000, 8_000)).of(10_000)
-        15000
-    """
-
-    fixed_bytes: float
-    voxel_bytes: float
-
-    @classmethod
-    def through(cls, small: tuple[int, int], large: tuple[int, int]) -> StepMemory:
-        """The line through two measurements of voxels and bytes; it never falls."""
-        slope = max(0.0, (large[1] - small[1]) / (large[0] - small[0]))
-        return cls(fixed_bytes=large[1] - slope * large[0], voxel_bytes=slope)
-
-    def of(self, voxels: int) -> int:
-        """Bytes of a step that sees so many voxels."""
-        return math.ceil(self.fixed_bytes + self.voxel_bytes * voxels)
-
-
-class WindowDecision(StrictModel):
-    """What an ``auto`` window became, and the numbers behind it.
-
-    Attributes:
-        window: The window of training and translation, never ``auto``.
-        volume: Size of the whole volume in voxels along i, j, k.
-        volume_bytes: Forecast of a step on whole volumes.
-        window_bytes: Forecast of a step with the window.
-        usable_bytes: What a step might take.
-    """
-
-    window: WindowOptions
-    volume: Triple
-    volume_bytes: int
-    window_bytes: int
-    usable_bytes: int
-
-    def words(self) -> str:
-        """The decision on one line, as the dry run and the log show it."""
-        whole, usable = _times(self.volume), f"{self.usable_bytes / _GIB:.1f} GiB"
-        if self.window.size is None:
-            return f"whole volume, {whole}: {self.window_bytes / _GIB:.1f} of {usable}"
-        patches = f"patches, {_times(self.window.size)}: {self.window_bytes / _GIB:.1f} of {usable}"
-        return f"{patches}; the whole volume, {whole}, would take {self.volume_bytes / _GIB:.1f}"
-
-
-Triple = tuple[int, int, int]
-_GIB = 2**30
-
-
-def _times(size: Sequence[int]) -> str:
-    return " x ".join(map(str, size))

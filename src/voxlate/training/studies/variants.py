@@ -21,8 +21,7 @@ from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
 from voxlate.training.run import RunFolder
-from voxlate.training.setup.memory import may_become
-from voxlate.training.setup.settling import settled_as
+from voxlate.training.setup.settling import may_come_of, settled_as
 from voxlate.training.train import train_run
 
 logger = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ class VariantRun:
             found = read_bundle(self.folder).recipe
         except BundleError:
             return False
-        return may_become(self.recipe.window, found.window) and settled_as(self.recipe, found) == found
+        return may_come_of(self.recipe, found)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
 from voxlate.methods import METHODS
+from voxlate.methods.build import method_class
 from voxlate.metrics import metrics_of
-from voxlate.training.loop.validation import validation_metric
-from voxlate.training.setup.settling import SEGMENTATION, without_words
+from voxlate.training.loop.validation import metrics_given, validation_metric
+from voxlate.training.setup.settling import without_words
 from voxlate.windows import Window
 
 Value = int | float | str | bool
@@ -32,11 +33,10 @@ DEFAULT_SPACE: dict[str, Range] = {
 }
 """What is searched for every method, where the recipe declares nothing."""
 
-DEFAULT_WEIGHTS: dict[str, Range] = {
-    "l1": Range(low=10, high=200, log=True),
-    "lesion_mask": Range(low=10, high=200, log=True),
+DEFAULT_WEIGHTS: dict[str, dict[str, Range]] = {
+    "adversarial": {"l1": Range(low=10, high=200, log=True), "lesion_mask": Range(low=10, high=200, log=True)},
 }
-"""Terms of the loss whose weights are searched beside it for the method ``adversarial``, if the recipe has them."""
+"""For a method the terms of the loss whose weights are searched beside it, if the recipe has them."""
 
 _WHOLE = frozenset({"source", "loss", "window.size"})
 """Fields that a short form holds as a whole: ``t1c+flair``, ``bce+dice``, ``96x96x64``."""
@@ -69,27 +69,18 @@ def resolve_search(recipe: Recipe) -> Recipe:
 def default_space(recipe: Recipe) -> dict[str, Range]:
     """The ranges for a recipe that declares none: see the module."""
     space = dict(DEFAULT_SPACE)
-    if recipe.method.name == "adversarial":
-        for term, range_ in DEFAULT_WEIGHTS.items():
-            place = f"loss.{term}.weight" if isinstance(recipe.loss.get(term), Mapping) else f"loss.{term}"
-            if field_value(recipe, place):
-                space[place] = range_
+    for term, range_ in DEFAULT_WEIGHTS.get(recipe.method.name, {}).items():
+        place = f"loss.{term}.weight" if isinstance(recipe.loss.get(term), Mapping) else f"loss.{term}"
+        if recipe.value_of(place):
+            space[place] = range_
     return space
 
 
 def own_values(recipe: Recipe) -> dict[str, Value] | None:
     """The recipe's own values of the searched fields, or ``None`` if they do not all lie in the space."""
-    values = {field: _short(field, field_value(recipe, field)) for field in recipe.search.space}
+    values = {field: _short(field, recipe.value_of(field)) for field in recipe.search.space}
     inside = all(range_.holds(values[field]) for field, range_ in recipe.search.space.items())
     return values if inside else None
-
-
-def field_value(recipe: Recipe, dotted: str) -> Any:  # noqa: ANN401
-    """The value of a dotted field of a recipe; ``None`` if there is none."""
-    place: Any = recipe.model_dump(mode="json")
-    for key in dotted.split("."):
-        place = place.get(key) if isinstance(place, Mapping) else None
-    return place
 
 
 def _short(field: str, value: Any) -> Any:  # noqa: ANN401
@@ -117,10 +108,10 @@ def _check_field(recipe: Recipe, field: str) -> None:
             where="search.space",
             remedy="Set plan.split.seed.",
         )
-    if field not in _WHOLE and isinstance(field_value(recipe, field), Mapping):
+    if field not in _WHOLE and isinstance(recipe.value_of(field), Mapping):
         raise UsageError(
             "a single value of the recipe",
-            came=f"a section with {', '.join(field_value(recipe, field))}",
+            came=f"a section with {', '.join(recipe.value_of(field))}",
             where=f"search.space.{field}",
             remedy=f"Name a field of it, such as {field}.weight.",
         )
@@ -165,8 +156,8 @@ def _check_metric(recipe: Recipe) -> str:
     """The direction of the search, after a look at what it compares."""
     search = recipe.search
     metric = validation_metric(search.metric)
-    if (search.metric in metrics_of("segmentation")) != (recipe.method.name == SEGMENTATION):
-        known = metrics_of("segmentation") if recipe.method.name == SEGMENTATION else metrics_of("voxelwise")
+    if (search.metric in metrics_of("segmentation")) != method_class(recipe).segments:
+        known = metrics_given(recipe)
         raise UsageError(
             f"a metric of what the method {recipe.method.name} gives ({', '.join(known)})",
             came=search.metric,
