@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from voxlate.errors import UsageError
 from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, sheet, tiles
-from voxlate.reporting.drawing.sheet import Cell, Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, slices_in_words
 
 Array = NDArray[Any]
@@ -88,7 +88,7 @@ class Panel:
         """The grey window of prediction and truth."""
         return self.window or tiles.grey_window(self.truth, self.mask)
 
-    def grey_cells(self, pictures: Mapping[str, Array], cut: Cut, *, scaled: bool = True) -> list[Cell]:
+    def grey_cells(self, pictures: Mapping[str, Array], cut: Cut, *, scaled: bool = True) -> list[Tile]:
         """A slice of each, in the grey window of a source of that title or else in the common one."""
         outlined = None if self.lesion is None else cut.of(self.lesion)
         return [
@@ -103,7 +103,7 @@ class Panel:
             for place, (title, array) in enumerate(pictures.items())
         ]
 
-    def error_cell(self, cut: Cut, *, limit: float) -> Cell:
+    def error_cell(self, cut: Cut, *, limit: float) -> Tile:
         """The error of the prediction in a slice, inside the mask."""
         mask, outlined = (None if array is None else cut.of(array) for array in (self.mask, self.lesion))
         error = cut.of(self.prediction).astype(np.float64) - cut.of(self.truth).astype(np.float64)
@@ -177,22 +177,25 @@ def _draw(rows: Sequence[_Row], *, limit: float) -> Figure:
     )
 
 
-def _columns(panel: Panel) -> list[Column]:
+def _columns(panel: Panel) -> list[SheetColumn]:
     columns = []
     for name in panel.sources:
         own = panel.source_windows.get(name)
         greys = "grey: " + " to ".join(map(tiles.tick_text, own)) if own else "same grey window"
-        columns.append(Column(f"Source: {name}", greys))
-    columns += [Column(f"Prediction: {panel.target}", "synthetic"), Column(f"Truth: {panel.target}", "reference")]
-    error = Column("Error", f"prediction \N{MINUS SIGN} truth, {panel.error_unit}")
+        columns.append(SheetColumn(f"Source: {name}", greys))
+    columns += [
+        SheetColumn(f"Prediction: {panel.target}", "synthetic"),
+        SheetColumn(f"Truth: {panel.target}", "reference"),
+    ]
+    error = SheetColumn("Error", f"prediction \N{MINUS SIGN} truth, {panel.error_unit}")
     return [*columns, sheet.GREYS, error, sheet.ERRORS]
 
 
-def _sheet_row(row: _Row, *, limit: float) -> Row:
+def _sheet_row(row: _Row, *, limit: float) -> SheetRow:
     panel, cut = row.panel, row.panel.cut(row.plane)
     greys = panel.grey_cells({**panel.sources, " prediction": panel.prediction, " truth": panel.truth}, cut)
     bars = sheet.grey_scale(panel.greys, panel.unit), sheet.error_scale(limit)
-    return Row((*greys, bars[0], panel.error_cell(cut, limit=limit), bars[1]), row.heading, row.numbers)
+    return SheetRow((*greys, bars[0], panel.error_cell(cut, limit=limit), bars[1]), row.heading, row.numbers)
 
 
 def _notes(panels: Sequence[Panel]) -> list[str]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -187,10 +186,8 @@ class Plots:
 
     def _overhang(self, axes: Axes) -> tuple[float, float, float]:
         """How far numbers and labels reach beyond the axes to the left, to the right and down, in mm."""
-        assert isinstance(self.figure.canvas, FigureCanvasAgg)  # noqa: S101
-        renderer = self.figure.canvas.get_renderer()
         box, unit = axes.get_window_extent(), canvas.MM_PER_INCH / self.figure.dpi
-        around = [one for axis in (axes.xaxis, axes.yaxis) if (one := axis.get_tightbbox(renderer)) is not None]
+        around = [one for axis in (axes.xaxis, axes.yaxis) if (one := axis.get_tightbbox()) is not None]
         left = max([0.0, *((box.x0 - one.x0) * unit for one in around)])
         right = max([0.0, *((one.x1 - box.x1) * unit for one in around)])
         return left, right, max([0.0, *((box.y0 - one.y0) * unit for one in around)])

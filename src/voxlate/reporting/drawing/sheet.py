@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Column:
+class SheetColumn:
     """A column.
 
     Attributes:
@@ -42,13 +42,13 @@ class Column:
     span: int = 1
 
 
-GREYS = Column(width_mm=_BAR + 7.0)
-ERRORS = Column(width_mm=_BAR + 10.5)
+GREYS = SheetColumn(width_mm=_BAR + 7.0)
+ERRORS = SheetColumn(width_mm=_BAR + 10.5)
 """Columns of colour bars with their labels."""
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class Tile:
     """A picture, a colour bar or a key.
 
     Attributes:
@@ -67,7 +67,7 @@ class Cell:
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class SheetRow:
     """A row.
 
     Attributes:
@@ -77,7 +77,7 @@ class Row:
         enlarged: Whether its pictures have a scale of their own, which fills the columns.
     """
 
-    cells: Sequence[Cell | None]
+    cells: Sequence[Tile | None]
     heading: str = ""
     numbers: Sequence[str] = ()
     enlarged: bool = False
@@ -94,7 +94,7 @@ def picture(
     above: str = "",
     below: str = "",
     **settings: Any,  # noqa: ANN401
-) -> Cell:
+) -> Tile:
     """A slice with its sides marked.
 
     Args:
@@ -119,23 +119,23 @@ def picture(
             over(axes)
         tiles.mark(axes, laid.plane, dark=dark, scaled=scaled)
 
-    return Cell(drawn, laid.size_mm, above, below)
+    return Tile(drawn, laid.size_mm, above, below)
 
 
-def grey_scale(window: tiles.Window, unit: str = "") -> Cell:
+def grey_scale(window: tiles.Window, unit: str = "") -> Tile:
     """The grey scale of a row, for a column ``GREYS``; normalised values (``1``) have no unit."""
     unit = "" if unit == "1" else unit
-    return Cell(lambda axes: tiles.grey_bar(axes, window=window, unit=unit), bar=5.0 if unit else 2.0)
+    return Tile(lambda axes: tiles.grey_bar(axes, window=window, unit=unit), bar=5.0 if unit else 2.0)
 
 
-def error_scale(limit: float, **words: tuple[str, str]) -> Cell:
+def error_scale(limit: float, **words: tuple[str, str]) -> Tile:
     """The error scale of a row, for a column ``ERRORS``; ``words`` as for ``tiles.error_bar``."""
-    return Cell(lambda axes: tiles.error_bar(axes, limit=limit, **words), bar=2.0)
+    return Tile(lambda axes: tiles.error_bar(axes, limit=limit, **words), bar=2.0)
 
 
 def draw_sheet(
-    columns: Sequence[Column],
-    rows: Sequence[Row],
+    columns: Sequence[SheetColumn],
+    rows: Sequence[SheetRow],
     *,
     heading: str = "",
     below: str = "",
@@ -176,12 +176,14 @@ def draw_sheet(
     return leaf.onto()
 
 
-def _sizes(rows: Iterable[Row], column: int) -> list[tuple[float, float]]:
+def _sizes(rows: Iterable[SheetRow], column: int) -> list[tuple[float, float]]:
     cells = [row.cells[column] for row in rows]
     return [cell.size_mm for cell in cells if cell is not None and cell.size_mm is not None]
 
 
-def _places(columns: Sequence[Column], rows: Sequence[Row], *, tallest_mm: float, widest_mm: float) -> list[Span]:
+def _places(
+    columns: Sequence[SheetColumn], rows: Sequence[SheetRow], *, tallest_mm: float, widest_mm: float
+) -> list[Span]:
     """Fixed columns have their width; the others share the rest as their pictures need it, with room for a title."""
     shared = [row for row in rows if not row.enlarged]
     shares = [
@@ -199,14 +201,14 @@ def _places(columns: Sequence[Column], rows: Sequence[Row], *, tallest_mm: float
     return places
 
 
-def _scale(rows: Sequence[Row], places: Sequence[Span], tallest_mm: float) -> float:
+def _scale(rows: Sequence[SheetRow], places: Sequence[Span], tallest_mm: float) -> float:
     """Millimetres of the page to a millimetre of the head."""
     fits = [span.width / size[0] for place, span in enumerate(places) for size in _sizes(rows, place)]
     heights = [size[1] for place in range(len(places)) for size in _sizes(rows, place)]
     return min(*fits, tallest_mm / max(heights))
 
 
-def _draw_row(leaf: Leaf, row: Row, places: Sequence[Span], scale: float) -> None:
+def _draw_row(leaf: Leaf, row: SheetRow, places: Sequence[Span], scale: float) -> None:
     sizes = [size for place in range(len(places)) for size in _sizes([row], place)]
     bars = any(cell is not None and cell.bar is not None for cell in row.cells)
     height = max(_LOWEST if bars else 0.0, scale * max(size[1] for size in sizes))

@@ -128,13 +128,13 @@ def outline(axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour
 def mark(axes: Axes, plane: Plane, *, dark: bool = False, scaled: bool = False) -> None:
     """Marks the sides of a picture in its upper corners: R and L, or A and P; ``scaled`` adds scale bar and plane."""
     for letter, x, side in zip(marks(plane), (0.025, 0.975), ("left", "right"), strict=True):
-        caption(axes, letter, x=x, y=0.975, ha=side, va="top", dark=dark, fontweight="bold")
+        _caption(axes, letter, x=x, y=0.975, ha=side, va="top", dark=dark, fontweight="bold")
     if scaled:
         _scale_bar(axes)
-        caption(axes, plane, x=0.975, y=0.03, ha="right", va="bottom")
+        _caption(axes, plane, x=0.975, y=0.03, ha="right", va="bottom")
 
 
-def caption(axes: Axes, text: str, *, x: float, y: float, dark: bool = False, **style: Any) -> None:  # noqa: ANN401
+def _caption(axes: Axes, text: str, *, x: float, y: float, dark: bool = False, **style: Any) -> None:  # noqa: ANN401
     """Small text in a picture, at fractions of its width and height, with a halo that keeps it legible."""
     ink, halo = (canvas.INK, canvas.PAPER) if dark else (canvas.PAPER, "#000000")
     effects = [withStroke(linewidth=1.2, foreground=halo)]
@@ -150,7 +150,7 @@ def _scale_bar(axes: Axes) -> None:
     start, level = x[0] + 0.035 * width, y[0] + 0.03 * height
     axes.plot([start, start + length], [level, level], color=canvas.PAPER, linewidth=1.3, solid_capstyle="butt")
     text = f"{length / 10:g} cm" if length >= 10 else f"{length:.3g} mm"
-    caption(axes, text, x=0.035, y=0.045, fontsize=canvas.SMALL - 1, va="bottom", ha="left")
+    _caption(axes, text, x=0.035, y=0.045, fontsize=canvas.SMALL - 1, va="bottom", ha="left")
 
 
 def grey_bar(axes: Axes, *, window: Window, unit: str) -> None:

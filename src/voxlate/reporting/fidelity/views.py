@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.panels import Panel
-from voxlate.reporting.drawing.sheet import Cell, Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, slices_in_words
 from voxlate.roles import MODEL
 
@@ -38,18 +38,18 @@ def draw_views(panel: Panel, predictions: Mapping[str, NDArray[Any]], *, numbers
         title = "combined" if name == MODEL else f"{name} slices"
         shown = replace(panel, prediction=prediction, lesion=None)
         cells = [*_greys(shown, prediction, cuts), *(shown.error_cell(cut, limit=limit) for cut in cuts)]
-        rows.append(Row(cells, f"{title}: {numbers.get(name, '')}"))
+        rows.append(SheetRow(cells, f"{title}: {numbers.get(name, '')}"))
     bars = [sheet.grey_scale(panel.greys, panel.unit), sheet.error_scale(limit), None]
-    rows.append(Row([*_greys(replace(panel, lesion=None), panel.truth, cuts), *bars], "truth"))
+    rows.append(SheetRow([*_greys(replace(panel, lesion=None), panel.truth, cuts), *bars], "truth"))
     unit = f"prediction \N{MINUS SIGN} truth, {panel.error_unit}, inside the mask; one scale"
     columns = [
-        Column(f"Prediction: {panel.target}", f"{panel.case}; one grey window", span=3),
-        *(Column(), Column()),
-        Column("Error", unit, span=3),
-        *(Column(), Column()),
+        SheetColumn(f"Prediction: {panel.target}", f"{panel.case}; one grey window", span=3),
+        *(SheetColumn(), SheetColumn()),
+        SheetColumn("Error", unit, span=3),
+        *(SheetColumn(), SheetColumn()),
     ]
     return sheet.draw_sheet(columns, rows, notes=[slices_in_words([(cut.choice, cut.count) for cut in cuts])])
 
 
-def _greys(panel: Panel, image: NDArray[Any], cuts: Sequence[Cut]) -> list[Cell]:
+def _greys(panel: Panel, image: NDArray[Any], cuts: Sequence[Cut]) -> list[Tile]:
     return [panel.grey_cells({"": image}, cut, scaled=False)[0] for cut in cuts]

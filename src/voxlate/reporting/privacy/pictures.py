@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.lettering import fit
-from voxlate.reporting.drawing.sheet import Cell, Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, convention
 
 NAMES = 30.0  # mm; of a key of structures
@@ -29,7 +29,7 @@ STRUCTURES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", 
 """Of up to eight structures; of more, colours are taken from a map."""
 BACKGROUND, SAME = "#000000", "#6d7175"
 DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another structure"))
-_Drawing = Callable[[Cut, bool], Cell]
+_Drawing = Callable[[Cut, bool], Tile]
 """From a slice, and whether it has a scale bar, to its picture."""
 
 
@@ -129,7 +129,7 @@ def draw_label_pair(pair: LabelPair) -> Figure:
         ("Difference", painted(apart, marks), _patch_key(marks[1:], ["the same", *(name for _, name in DIFFERENCES)])),
     )
     title = f"Label maps of {pair.synthetic} and {pair.real}"
-    return _draw(pair, rows, title=title, last=Column(width_mm=NAMES))
+    return _draw(pair, rows, title=title, last=SheetColumn(width_mm=NAMES))
 
 
 def structure_colours(count: int) -> list[Any]:
@@ -151,19 +151,19 @@ def _differences(pair: LabelPair) -> NDArray[np.int64]:
 
 def _draw(
     pair: LookAlike | LabelPair,
-    rows: Sequence[tuple[str, _Drawing, Cell]],
+    rows: Sequence[tuple[str, _Drawing, Tile]],
     *,
     title: str,
-    last: Column,
+    last: SheetColumn,
 ) -> Figure:
     """Rows of a heading, what draws its slices, and the key at the right."""
     i, j, k = shape = (pair.synthetic_image if isinstance(pair, LookAlike) else pair.synthetic_map).shape
     choices = [choose_slice(plane, shape=(i, j, k)) for plane in PLANES]
     cuts = [Cut.take(choice, shape=shape, spacing_mm=pair.spacing_mm) for choice in choices]
     return sheet.draw_sheet(
-        [*(Column() for _ in PLANES), last],
+        [*(SheetColumn() for _ in PLANES), last],
         [
-            Row([*(draw(cut, place == 0) for cut in cuts), key], heading)
+            SheetRow([*(draw(cut, place == 0) for cut in cuts), key], heading)
             for place, (heading, draw, key) in enumerate(rows)
         ],
         heading=title,
@@ -173,7 +173,7 @@ def _draw(
     )
 
 
-def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Cell:
+def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Tile:
     """A patch and a name for each colour; nothing without names."""
     size = canvas.SMALL - 0.5
     patches = [
@@ -187,6 +187,6 @@ def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Cell:
         "handletextpad": 0.4,
         "labelspacing": 0.3,
     }
-    return Cell(
+    return Tile(
         lambda axes: axes.legend(handles=patches, loc="upper left", fontsize=size, **style) if patches else None
     )

@@ -21,7 +21,7 @@ from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
 from voxlate.preprocess.store import PreparedStore
 from voxlate.reporting.drawing import canvas, sheet, tiles
-from voxlate.reporting.drawing.sheet import Cell, Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, choose_slice, slices_in_words
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import load_cohort
@@ -68,13 +68,13 @@ def draw_alignment(shown: Aligned) -> Figure:
     fixed, moving = shown.titles
     squares = f"squares of {fixed} and {moving}"
     columns = [
-        Column(f"Reference: {fixed}", shown.case),
-        Column(f"Registered: {moving}", "brought to the reference"),
-        Column("Before registration", squares),
-        Column("After registration", squares),
+        SheetColumn(f"Reference: {fixed}", shown.case),
+        SheetColumn(f"Registered: {moving}", "brought to the reference"),
+        SheetColumn("Before registration", squares),
+        SheetColumn("After registration", squares),
     ]
     notes = [*shown.notes, slices_in_words([(cut.choice, cut.count) for cut in cuts])]
-    return sheet.draw_sheet(columns, [Row(_cells(shown, cut)) for cut in cuts], notes=notes)
+    return sheet.draw_sheet(columns, [SheetRow(_cells(shown, cut)) for cut in cuts], notes=notes)
 
 
 def chessboard(first: Array, second: Array, *, size_mm: tuple[float, float]) -> Array:
@@ -134,7 +134,7 @@ def _aligned(case: Case, plan: Plan, store: PreparedStore, *, name: str) -> Alig
     )
 
 
-def _cells(shown: Aligned, cut: Cut) -> list[Cell]:
+def _cells(shown: Aligned, cut: Cut) -> list[Tile]:
     windows = tiles.grey_window(shown.reference, shown.mask), tiles.grey_window(shown.after, shown.mask)
 
     def picture(array: Array, window: tiles.Window) -> Array:

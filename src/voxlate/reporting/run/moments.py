@@ -17,7 +17,7 @@ from voxlate.io.atomic import replacing
 from voxlate.metrics import dice
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
-from voxlate.reporting.drawing.sheet import Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, convention
 from voxlate.reporting.run.progression import choose_frames, steps_in_words
 from voxlate.reporting.segmentation.pictures import Finding, draw_finding
@@ -153,8 +153,8 @@ def draw_moments(moments: Sequence[Moment]) -> Figure:
     note = f"Overlays of {region}; under them the mean Dice of all classes over the validation cases. Slice: axial "
     note += f"(chosen by rule: {moments[-1].rule}). Display: {convention(['axial'])}."
     return sheet.draw_sheet(
-        [*(Column(steps_in_words(one.step)) for one in shown), Column(f"{last.title} alone")],
-        [Row([*overlays, sheet.picture(cut.laid, tiles.draw_grey, picture, window=window, scaled=True)])],
+        [*(SheetColumn(steps_in_words(one.step)) for one in shown), SheetColumn(f"{last.title} alone")],
+        [SheetRow([*overlays, sheet.picture(cut.laid, tiles.draw_grey, picture, window=window, scaled=True)])],
         heading=f"What is found over training time: {last.case}",
         key=overlay_key,
         notes=[note],

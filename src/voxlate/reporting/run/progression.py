@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import number
 from voxlate.reporting.drawing import canvas, sheet, tiles
-from voxlate.reporting.drawing.sheet import Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
 
 Array = NDArray[Any]
@@ -117,8 +117,8 @@ def draw_progression(
     )
     note += f"the MAE on the validation cases. Display: {convention([choice.plane])}."
     return sheet.draw_sheet(
-        [*(Column(steps_in_words(frame.step)) for frame in shown), Column("truth")],
-        [Row(greys), Row([*errors, sheet.error_scale(limit)])],
+        [*(SheetColumn(steps_in_words(frame.step)) for frame in shown), SheetColumn("truth")],
+        [SheetRow(greys), SheetRow([*errors, sheet.error_scale(limit)])],
         heading="Prediction over training time" + (f": {name}" if name else ""),
         notes=[note],
         widest_mm=WIDEST_TILE,

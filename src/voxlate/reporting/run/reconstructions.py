@@ -18,7 +18,7 @@ from voxlate.io.atomic import write_bytes
 from voxlate.methods.style_transfer.method import StyleTransfer
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions, reconstruct
 from voxlate.reporting.drawing import canvas, sheet, tiles
-from voxlate.reporting.drawing.sheet import Cell, Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, convention
 from voxlate.windows import Window
 
@@ -75,12 +75,12 @@ def draw_reconstructions(
     mask = _volume(found.mask, plane)
     cut = Cut.take(SliceChoice(plane, 0, ""), shape=mask.shape, spacing_mm=spacing_mm, mask=mask)
 
-    def tile(image: NDArray[np.float32], title: str, *, below: str = "", scaled: bool = False) -> Cell:
+    def tile(image: NDArray[np.float32], title: str, *, below: str = "", scaled: bool = False) -> Tile:
         picture = cut.of(np.where(mask, _volume(image, plane), found.window[0]))
         texts: dict[str, Any] = {"above": title, "below": below}
         return sheet.picture(cut.laid, tiles.draw_grey, picture, window=found.window, scaled=scaled, **texts)
 
-    def row(first: Cell, images: Mapping[str, Reconstruction], *, joined: str) -> list[Cell | None]:
+    def row(first: Tile, images: Mapping[str, Reconstruction], *, joined: str) -> list[Tile | None]:
         made = [
             tile(one.image, joined * (place > 0) + name, below=f"distance {_distance(one)}")
             for place, (name, one) in enumerate(images.items())
@@ -89,10 +89,10 @@ def draw_reconstructions(
 
     columns = 1 + max(len(found.contents), len(found.styles))
     return sheet.draw_sheet(
-        [Column()] * columns,
+        [SheetColumn()] * columns,
         [
-            Row(row(tile(found.content, f"content: {titles[0]}", scaled=True), found.contents, joined="")),
-            Row(row(tile(found.style, f"style: {titles[1]}"), found.styles, joined="+ ")),
+            SheetRow(row(tile(found.content, f"content: {titles[0]}", scaled=True), found.contents, joined="")),
+            SheetRow(row(tile(found.style, f"style: {titles[1]}"), found.styles, joined="+ ")),
         ],
         heading="What the frozen network keeps of content and style",
         notes=[FOOTER.format(convention([plane]))],

@@ -18,7 +18,7 @@ from voxlate.cohort.labels.classes import members
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, values_of, whole
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
-from voxlate.reporting.drawing.sheet import Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, slices_in_words
 
 Array = NDArray[Any]
@@ -116,7 +116,7 @@ def draw_findings(findings: Mapping[str, Finding], *, plane: Plane = "axial") ->
     return _draw(next(iter(findings.values())), list(cuts.values()), rows)
 
 
-def _row(finding: Finding, cut: Cut, *, heading: str, numbers: bool) -> Row:
+def _row(finding: Finding, cut: Cut, *, heading: str, numbers: bool) -> SheetRow:
     picture, window = cut.of(finding.image), tiles.grey_window(finding.image, tiles.bright(finding.image))
     cells = [sheet.picture(cut.laid, tiles.draw_grey, picture, window=window, scaled=True)]
     for region in finding.shown:
@@ -124,16 +124,16 @@ def _row(finding: Finding, cut: Cut, *, heading: str, numbers: bool) -> Row:
         below = finding.numbers.get(region, "") if numbers else ""
         overlaid: dict[str, Any] = {"found": found, "true": true, "window": window, "below": below}
         cells.append(sheet.picture(cut.laid, draw_overlay, picture, **overlaid))
-    return Row(cells, heading)
+    return SheetRow(cells, heading)
 
 
-def _draw(first: Finding, cuts: Sequence[Cut], rows: Sequence[Row]) -> Figure:
+def _draw(first: Finding, cuts: Sequence[Cut], rows: Sequence[SheetRow]) -> Figure:
     left_out = len(class_regions(first.classes)) - len(first.shown)
     more = f" {left_out} further class{'es are' if left_out > 1 else ' is'} not drawn." if left_out else ""
     slices = slices_in_words([(cut.choice, cut.count) for cut in cuts])
-    columns = [Column(name[:1].upper() + name[1:], "found beside true") for name in first.shown]
+    columns = [SheetColumn(name[:1].upper() + name[1:], "found beside true") for name in first.shown]
     return sheet.draw_sheet(
-        [Column(first.title, "image"), *columns],
+        [SheetColumn(first.title, "image"), *columns],
         rows,
         key=overlay_key,
         notes=[f"{slices} Numbers are of the whole volume.{more}"],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.panels import Panel
-from voxlate.reporting.drawing.sheet import Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, slices_in_words
 
 MARGIN_MM = 12.0  # around the lesion
@@ -48,21 +48,21 @@ def draw_contrasted(panels: Mapping[str, Panel], *, plane: Plane = "axial", head
     )
 
 
-def _columns(panels: Mapping[str, Panel]) -> list[Column]:
+def _columns(panels: Mapping[str, Panel]) -> list[SheetColumn]:
     shown = next(iter(panels.values()))
-    greys = [Column("Source", next(iter(shown.sources))), Column("Truth", shown.target)]
-    greys += [Column("Prediction", name) for name in panels]
-    return [*greys, sheet.GREYS, *(Column("Error", name) for name in panels), sheet.ERRORS]
+    greys = [SheetColumn("Source", next(iter(shown.sources))), SheetColumn("Truth", shown.target)]
+    greys += [SheetColumn("Prediction", name) for name in panels]
+    return [*greys, sheet.GREYS, *(SheetColumn("Error", name) for name in panels), sheet.ERRORS]
 
 
-def _row(panels: Mapping[str, Panel], cut: Cut) -> Row:
+def _row(panels: Mapping[str, Panel], cut: Cut) -> SheetRow:
     shown = next(iter(panels.values()))
     limit = tiles.error_limit([shown.greys])
     [(name, source), *_] = shown.sources.items()
     predictions = {f" {variant}": panel.prediction for variant, panel in panels.items()}
     greys = shown.grey_cells({name: source, " truth": shown.truth, **predictions}, cut)
     errors = [replace(panel, lesion=shown.lesion).error_cell(cut, limit=limit) for panel in panels.values()]
-    return Row((*greys, sheet.grey_scale(shown.greys, shown.unit), *errors, sheet.error_scale(limit)))
+    return SheetRow((*greys, sheet.grey_scale(shown.greys, shown.unit), *errors, sheet.error_scale(limit)))
 
 
 def _around_lesion(panel: Panel, cut: Cut) -> Cut | None:

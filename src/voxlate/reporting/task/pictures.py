@@ -21,7 +21,7 @@ from voxlate.contrast import get_contrast
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
-from voxlate.reporting.drawing.sheet import Column, Row
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, Laid, SliceChoice, choose_slice, slices_in_words
 from voxlate.roles import REAL, SYNTHETIC, WITHOUT
 
@@ -140,14 +140,14 @@ def draw_attempts(rows: Mapping[str, AttemptSlice], *, numbers: Mapping[str, Map
     )
 
 
-def _columns(row: AttemptSlice, arms: Sequence[str]) -> list[Column]:
+def _columns(row: AttemptSlice, arms: Sequence[str]) -> list[SheetColumn]:
     target = get_contrast(row.shown[REAL]).title
     found = {REAL: f"Found with real {target}", SYNTHETIC: "Found with synthetic", WITHOUT: f"Found without {target}"}
-    columns = [Column(f"Real {target}", "image"), Column(f"Synthetic {target}", "image")]
-    return [*columns, *(Column(found[arm], f"on {get_contrast(row.shown[arm]).title}") for arm in arms)]
+    columns = [SheetColumn(f"Real {target}", "image"), SheetColumn(f"Synthetic {target}", "image")]
+    return [*columns, *(SheetColumn(found[arm], f"on {get_contrast(row.shown[arm]).title}") for arm in arms)]
 
 
-def _row(row: AttemptSlice, arms: Sequence[str], *, heading: str, texts: Mapping[str, str]) -> Row:
+def _row(row: AttemptSlice, arms: Sequence[str], *, heading: str, texts: Mapping[str, str]) -> SheetRow:
     zoom = row.zoom()
     cells = [
         sheet.picture(
@@ -162,7 +162,7 @@ def _row(row: AttemptSlice, arms: Sequence[str], *, heading: str, texts: Mapping
         found, true, image = row.found[arm][zoom], row.true[zoom], row.images[arm][zoom]
         overlaid = sheet.picture(part, draw_overlay, image, found=found, true=true, scaled=True, **settings)
         cells.append(replace(overlaid, size_mm=row.laid.size_mm))  # as large on the page as the images
-    return Row(cells, heading)
+    return SheetRow(cells, heading)
 
 
 def _steps(row: AttemptSlice) -> tuple[float, float]:
