@@ -43,7 +43,7 @@ class AttemptSlice:
         shown: From an arm to the contrast of that image.
         found: From an arm to what was found.
         true: What is truly there.
-        laid: Plane and size of the slice.
+        size_mm: Width and height of the slice.
         choice: The slice and the rule that chose it.
         count: Number of slices of the volume.
     """
@@ -54,9 +54,14 @@ class AttemptSlice:
     shown: Mapping[str, str]
     found: Mapping[str, Array]
     true: Array
-    laid: Laid
+    size_mm: tuple[float, float]
     choice: SliceChoice
     count: int
+
+    @property
+    def laid(self) -> Laid:
+        """How the slice lies on the page."""
+        return Laid("axial", self.size_mm)
 
     def zoom(self) -> tuple[slice, slice]:
         """Rows and columns around all that is true or found, in the slice's proportions; the whole if nearly all is."""
@@ -65,7 +70,7 @@ class AttemptSlice:
         if not marked.any():
             return everything
         share, middle = 0.0, []
-        for axis, size in ((0, self.laid.size_mm[1]), (1, self.laid.size_mm[0])):
+        for axis, size in ((0, self.size_mm[1]), (1, self.size_mm[0])):
             hit = np.flatnonzero(marked.any(axis=1 - axis))
             step = size / marked.shape[axis]
             need = max((hit[-1] + 1 - hit[0]) * step + 2 * ZOOM_MARGIN_MM, LEAST_ZOOM_MM)
@@ -113,7 +118,7 @@ def take_slice(attempt: Attempt, *, true: Array, found: Mapping[str, Array]) -> 
         shown=attempt.shown,
         found={arm: cut.of(labels).copy() for arm, labels in found.items()},
         true=cut.of(true).copy(),
-        laid=cut.laid,
+        size_mm=cut.laid.size_mm,
         choice=choice,
         count=cut.count,
     )
@@ -161,14 +166,14 @@ def _row(row: AttemptSlice, arms: Sequence[str], *, heading: str, texts: Mapping
         settings: dict[str, Any] = {"window": row.windows[arm], "below": texts.get(arm, "")}
         found, true, image = row.found[arm][zoom], row.true[zoom], row.images[arm][zoom]
         overlaid = sheet.picture(part, draw_overlay, image, found=found, true=true, scaled=True, **settings)
-        cells.append(replace(overlaid, size_mm=row.laid.size_mm))  # as large on the page as the images
+        cells.append(replace(overlaid, size_mm=row.size_mm))  # as large on the page as the images
     return SheetRow(cells, heading)
 
 
 def _steps(row: AttemptSlice) -> tuple[float, float]:
     """Width and height of a voxel in mm."""
     rows, columns = row.true.shape
-    return row.laid.size_mm[0] / columns, row.laid.size_mm[1] / rows
+    return row.size_mm[0] / columns, row.size_mm[1] / rows
 
 
 def _frame(row: AttemptSlice, axes: Axes) -> None:
