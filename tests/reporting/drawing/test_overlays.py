@@ -65,7 +65,7 @@ def test_outcomes_differ_without_colour() -> None:
 
 def test_the_key_names_everything() -> None:
     figure = canvas.new_figure(height_mm=10)
-    overlay_key(figure, 2, 2, width=170)
+    overlay_key(tiles.place(figure, 2, 2, width=170, height=4))
     [legend] = [axes.get_legend() for axes in figure.axes]
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts[:3] == ["hit", "missed", "invented"]

@@ -1,18 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from voxlate.errors import UsageError
-from voxlate.reporting.drawing.views import (
-    Plane,
-    SliceChoice,
-    choose_slice,
-    convention,
-    cut,
-    foreground_box,
-    picture_size_mm,
-)
+from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, convention, slices_in_words
 
 SHAPE = (4, 5, 6)
 
@@ -21,6 +15,10 @@ def marked(i: int, j: int, k: int) -> np.ndarray:
     array = np.zeros(SHAPE)
     array[i, j, k] = 1
     return array
+
+
+def take(plane: Plane, index: int = 0, **mask: Any) -> Cut:
+    return Cut.take(SliceChoice(plane, index, "test"), shape=SHAPE, spacing_mm=(1.0, 2.0, 0.5), **mask)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +36,7 @@ def test_a_voxel_lands_where_the_radiologist_expects_it(
     plane: Plane, voxel: tuple[int, int, int], place: tuple[int, int]
 ) -> None:
     axis = {"axial": 2, "coronal": 1, "sagittal": 0}[plane]
-    picture = cut(marked(*voxel), SliceChoice(plane, voxel[axis], "test"))
+    picture = take(plane, voxel[axis]).of(marked(*voxel))
     assert np.argwhere(picture).tolist() == [list(place)]
 
 
@@ -62,19 +60,29 @@ def test_without_a_mask_the_middle_is_shown() -> None:
 
 def test_a_slice_outside_the_array_is_refused() -> None:
     with pytest.raises(UsageError, match="slice 6"):
-        cut(np.zeros(SHAPE), SliceChoice("axial", 6, "test"))
+        take("axial", 6).of(np.zeros(SHAPE))
 
 
 def test_pictures_have_their_true_size() -> None:
-    assert picture_size_mm(SHAPE, spacing_mm=(1.0, 2.0, 0.5), plane="axial") == (4.0, 10.0)
-    assert picture_size_mm(SHAPE, spacing_mm=(1.0, 2.0, 0.5), plane="coronal") == (4.0, 3.0)
-    assert picture_size_mm(SHAPE, spacing_mm=(1.0, 2.0, 0.5), plane="sagittal") == (10.0, 3.0)
+    assert take("axial").laid.size_mm == (4.0, 10.0)
+    assert take("coronal").laid.size_mm == (4.0, 3.0)
+    assert take("sagittal").laid.size_mm == (10.0, 3.0)
 
 
 def test_the_box_holds_the_mask_with_a_margin_inside_the_array() -> None:
     mask = marked(0, 2, 3)
-    assert foreground_box(mask, shape=SHAPE, margin=1) == (slice(0, 2), slice(1, 4), slice(2, 5))
-    assert foreground_box(np.zeros(SHAPE), shape=SHAPE) == (slice(0, 4), slice(0, 5), slice(0, 6))
+    assert take("axial", mask=mask, margin=1).box == (slice(0, 2), slice(1, 4), slice(2, 5))
+    assert take("axial", mask=np.zeros(SHAPE)).box == (slice(0, 4), slice(0, 5), slice(0, 6))
+    whole = take("axial", 3).of(mask)
+    assert whole.shape == (5, 4)
+    assert np.array_equal(take("axial", 3, mask=mask, margin=1).of(mask), whole[1:4, 2:])
+
+
+def test_slices_of_one_plane_and_rule_are_named_together() -> None:
+    slices = [(SliceChoice("axial", 2, "largest lesion area"), 9), (SliceChoice("axial", 4, "largest lesion area"), 7)]
+    assert slices_in_words(slices).startswith("Slices: axial 3/9, 5/7 (chosen by rule: largest lesion area). Display: ")
+    several = slices_in_words([*slices, (SliceChoice("sagittal", 0, "middle of the volume"), 5)])
+    assert "axial 3/9, 5/7; sagittal 1/5 (chosen by rule: largest lesion area, middle of the volume)" in several
 
 
 def test_the_convention_is_named_in_words() -> None:

@@ -32,13 +32,13 @@ def log(steps: int = 40) -> list[dict[str, Any]]:
 
 def test_game_shows_both_networks_losses_and_accuracies() -> None:
     figure = draw_game(log())
-    left, right = figure.axes
-    assert [text.get_text() for text in left.get_legend().get_texts()] == [
+    left, right = figure.legends
+    assert [text.get_text() for text in left.get_texts()] == [
         "discriminator",
         "generator, adversarial term",
     ]
-    assert len(right.get_legend().get_texts()) == 3
-    lines = {line.get_label(): line.get_ydata() for line in right.get_lines()}
+    assert len(right.get_texts()) == 3
+    lines = {line.get_label(): line.get_ydata() for line in figure.axes[1].get_lines()}
     assert lines["real patches called real"] == pytest.approx([0.7] * 40)
     assert to_png(figure) == to_png(draw_game(log()))
 
@@ -57,5 +57,5 @@ def test_log_without_a_game_is_refused() -> None:
 
 
 def test_curves_of_a_game_show_the_generators_terms_and_not_the_sum_with_its_opponent() -> None:
-    shown = [text.get_text() for text in draw_curves(log()).axes[0].get_legend().get_texts()]
+    shown = [text.get_text() for text in draw_curves(log()).legends[0].get_texts()]
     assert shown == ["generator", "l1"]

@@ -1,1 +1,1 @@
-"""What every figure is made of: canvas, views, tiles, panels, overlays."""
+"""What every figure is made of: the sheet of pictures, the scaffold of plots, and their parts."""

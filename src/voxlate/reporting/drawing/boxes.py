@@ -11,9 +11,10 @@ from matplotlib.patheffects import withStroke
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.words import arrow, direction, in_order, metric_title, number
+from voxlate.evaluation.words import in_order, metric_title, number
 from voxlate.regions import in_words
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots, better, draw_points
 
 FEWEST_FOR_A_BOX = 5
 _PLACES = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}  # among the series of the canvas
@@ -46,19 +47,14 @@ def draw_box_plots(
     Raises:
         UsageError: If no value is left to draw.
     """
-    plots = [(metric, *gather(scores, region=region, metric=metric)) for metric in metrics]
-    plots = [plot for plot in plots if plot[1]]
-    if not plots:
+    found = [(metric, *gather(scores, region=region, metric=metric)) for metric in metrics]
+    found = [one for one in found if one[1]]
+    if not found:
         raise UsageError("scores", came=f"none in the region {region!r}", remedy="Evaluate the cases first.")
-    figure = canvas.new_figure(height_mm=74.0)
-    axes = np.ravel(figure.subplots(1, len(plots), squeeze=False))
-    for place, (metric, values, unit) in zip(axes, plots, strict=True):
-        draw_boxes(place, values, metric=metric, unit=unit)
-    figure.subplots_adjust(left=0.075, right=0.99, bottom=0.18, top=0.78, wspace=0.32)
-    name = f"Region: {canvas.legible(in_words(region), longest=40)}"
-    figure.text(0.008, 0.965, name, fontweight="bold", fontsize=canvas.HEADING, va="top")
-    figure.text(0.008, 0.02, legend([values for _, values, _ in plots]), color=canvas.MUTED)
-    return figure
+    plots = Plots(len(found))
+    for axes, (metric, values, unit) in zip(plots.axes, found, strict=True):
+        draw_boxes(plots, axes, values, metric=metric, unit=unit)
+    return plots.finish(heading=f"Region: {in_words(region)}", notes=[legend([values for _, values, _ in found])])
 
 
 def legend(plots: Sequence[Scores]) -> str:
@@ -71,11 +67,19 @@ def legend(plots: Sequence[Scores]) -> str:
 
 
 def draw_boxes(
-    axes: Axes, values: Scores, *, metric: str, unit: str, title: str = "", names: Mapping[str, str] | None = None
+    plots: Plots,
+    axes: Axes,
+    values: Scores,
+    *,
+    metric: str,
+    unit: str,
+    title: str = "",
+    names: Mapping[str, str] | None = None,
 ) -> None:
     """One metric: a box per method, in the order given, every case a point, thin lines between the same cases.
 
     Args:
+        plots: What the axes belong to.
         axes: Where to draw.
         values: From a method to the values of its cases.
         metric: Decides how numbers are written, and which direction is better.
@@ -87,15 +91,10 @@ def draw_boxes(
     looks = _looks(values)
     for place, (method, cases) in enumerate(values.items()):
         _draw_method(axes, list(cases.values()), place=place, look=looks[method], metric=metric)
-    titles = {method: (names or {}).get(method) or canvas.legible(method, longest=16) for method in values}
-    labels = [f"{titles[method]}\nn = {len(cases)}" for method, cases in values.items()]
-    axes.set_xticks(range(len(values)), labels)
-    axes.set_xlim(-0.55, len(values) - 0.45)
+    titles = [(names or {}).get(method) or method for method in values]
+    plots.name_places(axes, titles, [f"n = {len(cases)}" for cases in values.values()])
+    plots.title(axes, title or metric_title(metric, unit=unit), better(metric))
     axes.margins(y=0.12)
-    axes.tick_params(axis="x", length=0)
-    axes.grid(visible=True, axis="y")
-    axes.set_title(f"{title or metric_title(metric, unit=unit)}\n", loc="left")
-    axes.text(0, 1.03, f"{arrow(metric)} {direction(metric)}", transform=axes.transAxes, color=canvas.MUTED)
 
 
 def _draw_pairs(axes: Axes, values: Scores) -> None:
@@ -118,17 +117,7 @@ def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str
                 line.set(color=colour, linewidth=1.6 if part == "medians" else 0.9)
     else:
         axes.plot([place - 0.21, place + 0.21], [middle, middle], color=colour, linewidth=1.6, zorder=2)
-    axes.plot(
-        [place] * len(values),
-        values,
-        linestyle="none",
-        marker=marker,
-        markersize=3.4,
-        markerfacecolor=colour,
-        markeredgecolor=canvas.PAPER,
-        markeredgewidth=0.4,
-        zorder=3,
-    )
+    draw_points(axes, [place] * len(values), values, colour=colour, marker=marker)
     axes.annotate(
         number(middle, metric=metric),
         (place, max(values)),

@@ -45,6 +45,7 @@ SERIES = (
 )
 """Colour, marker and dash of the first, second, ... series: each differs from the others in all three."""
 
+FONT = "DejaVu Sans"
 SMALL, TEXT, HEADING = 6.5, 7.5, 8.5
 
 ERROR_COLOURS = LinearSegmentedColormap.from_list(
@@ -62,7 +63,7 @@ ERROR_COLOURS = LinearSegmentedColormap.from_list(
 """Blue for too dark, white for right, orange for too bright: two hues that no common colour blindness confuses."""
 
 _STYLE: dict[str, Any] = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": [FONT],
     "font.size": TEXT,
     "text.color": INK,
     "axes.edgecolor": MUTED,
@@ -93,6 +94,7 @@ _STYLE: dict[str, Any] = {
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "image.interpolation": "bilinear",
+    "text.hinting": "none",  # so that words are as wide at every resolution
     "text.usetex": False,
     "text.parse_math": False,  # names of cases are data, not formulas
 }
@@ -135,8 +137,12 @@ def to_png(figure: Figure, *, dpi: int = DPI) -> bytes:
 
 @cache
 def _glyphs() -> frozenset[int]:
-    path = font_manager.findfont(_STYLE["font.family"][0], fallback_to_default=True)
+    path = font_manager.findfont(FONT, fallback_to_default=True)
     return frozenset(font_manager.get_font(path).get_charmap())
+
+
+def _shows(letter: str) -> bool:
+    return letter.isprintable() or letter == "\N{THIN SPACE}"
 
 
 def legible(text: str, *, longest: int = 80) -> str:
@@ -146,7 +152,7 @@ def legible(text: str, *, longest: int = 80) -> str:
         >>> legible("a" + chr(10) + "b")
         'a?b'
     """
-    shown = "".join(letter if ord(letter) in _glyphs() and letter.isprintable() else "?" for letter in text)
+    shown = "".join(letter if ord(letter) in _glyphs() and _shows(letter) else "?" for letter in text)
     if len(shown) <= longest:
         return shown
     half = (longest - 1) // 2

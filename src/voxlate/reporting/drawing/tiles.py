@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from voxlate.evaluation.words import with_minus
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.lettering import width_mm
 from voxlate.reporting.drawing.views import Plane, marks
 
 Picture = NDArray[Any]
 Window = tuple[float, float]
 UNSCORED = "#e9ebed"  # where the error is not read
-ROOM_FOR_WORDS_MM = 32.0
-LEAST_FOR_WORDS_MM = 23.0
 
 
 def grey_window(values: Picture, mask: Picture | None = None) -> Window:
@@ -43,6 +42,12 @@ def grey_window(values: Picture, mask: Picture | None = None) -> Window:
     step = 10.0 ** (np.floor(np.log10(max(high - low, 1e-12))) - 1)
     low, high = float(np.floor(low / step) * step), float(np.ceil(high / step) * step)
     return (low, high) if high > low else (low, low + 1.0)
+
+
+def bright(image: Picture) -> NDArray[np.bool_]:
+    """Roughly what is no background, to place pictures and grey windows by."""
+    low, high = np.percentile(image, [0.5, 99.5])
+    return np.asarray(image > low + 0.05 * (high - low))
 
 
 def error_limit(windows: Sequence[Window]) -> float:
@@ -71,17 +76,12 @@ def place(figure: Figure, left: float, top: float, *, width: float, height: floa
     return axes
 
 
-def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:  # noqa: ANN401
-    """Text at a place in mm from the figure's top left corner."""
-    across, down = figure.get_size_inches() * canvas.MM_PER_INCH
-    figure.text(left / across, 1 - top / down, text, **{"va": "top", "fontsize": canvas.TEXT, **style})
-
-
-def _fit(axes: Axes, size_mm: tuple[float, float]) -> None:
-    """Centres a picture of that size in the axes without stretching it."""
-    width, height = size_mm
+def _show(axes: Axes, picture: Picture, *, size_mm: tuple[float, float], ground: str, **style: Any) -> None:  # noqa: ANN401
+    """A picture of that size in the middle of the axes, not stretched; what it leaves free has the ground's colour."""
+    axes.set_facecolor(ground)
+    axes.imshow(picture, extent=(0, size_mm[0], 0, size_mm[1]), aspect="auto", **style)
     left, bottom, right, top = axes.get_window_extent().extents
-    aspect = (right - left) / (top - bottom)
+    width, height, aspect = *size_mm, (right - left) / (top - bottom)
     half_width, half_height = max(width, height * aspect) / 2, max(height, width / aspect) / 2
     axes.set_xlim(width / 2 - half_width, width / 2 + half_width)
     axes.set_ylim(height / 2 - half_height, height / 2 + half_height)
@@ -89,65 +89,52 @@ def _fit(axes: Axes, size_mm: tuple[float, float]) -> None:
 
 def draw_grey(axes: Axes, picture: Picture, *, window: Window, size_mm: tuple[float, float]) -> None:
     """A picture in greys, black at the lower end of the window and white at the upper."""
-    axes.set_facecolor("black")
-    axes.imshow(
-        np.ma.masked_invalid(np.asarray(picture, dtype=np.float64)).filled(window[0]),
-        cmap="gray",
-        vmin=window[0],
-        vmax=window[1],
-        extent=(0, size_mm[0], 0, size_mm[1]),
-        aspect="auto",
-    )
-    _fit(axes, size_mm)
+    values = np.ma.masked_invalid(np.asarray(picture, dtype=np.float64)).filled(window[0])
+    _show(axes, values, size_mm=size_mm, ground="black", cmap="gray", vmin=window[0], vmax=window[1])
 
 
 def draw_colours(axes: Axes, picture: Picture, *, size_mm: tuple[float, float]) -> None:
     """A picture ``(rows, columns, 3)`` in its own colours, 0 to 1, each voxel a plain square."""
-    axes.set_facecolor("black")
-    axes.imshow(picture, extent=(0, size_mm[0], 0, size_mm[1]), aspect="auto", interpolation="nearest")
-    _fit(axes, size_mm)
+    _show(axes, picture, size_mm=size_mm, ground="black", interpolation="nearest")
 
 
 def draw_error(
     axes: Axes, error: Picture, *, limit: float, size_mm: tuple[float, float], mask: Picture | None = None
 ) -> None:
     """A signed error inside the mask, symmetric about zero; the part outside the mask is plain grey."""
-    axes.set_facecolor(UNSCORED)
     inside = np.isfinite(error) if mask is None else np.isfinite(error) & (np.asarray(mask) != 0)
-    axes.imshow(
-        np.ma.masked_array(error, ~inside),
-        cmap=canvas.ERROR_COLOURS,
-        vmin=-limit,
-        vmax=limit,
-        extent=(0, size_mm[0], 0, size_mm[1]),
-        aspect="auto",
-        interpolation="nearest",
-    )
-    _fit(axes, size_mm)
+    scale: dict[str, Any] = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+    _show(axes, np.ma.masked_array(error, ~inside), size_mm=size_mm, ground=UNSCORED, **scale)
 
 
-def outline(axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour: str, halo: str) -> None:
-    """The border of a region as a thin line with a halo that keeps it visible on any ground."""
-    inside = np.pad(np.asarray(region) != 0, 1).astype(float)
-    if not inside.any():
-        return
-    rows, columns = region.shape
+def edges_mm(shape: tuple[int, ...], size_mm: tuple[float, float]) -> tuple[Picture, Picture]:
+    """Coordinates in mm of the voxel centres of a slice with one voxel around it, for contours."""
+    rows, columns = shape
     x = (np.arange(-1, columns + 1) + 0.5) * size_mm[0] / columns
-    y = (rows - np.arange(-1, rows + 1) - 0.5) * size_mm[1] / rows
-    limits = axes.get_xlim(), axes.get_ylim()
-    drawn = axes.contour(x, y, inside, levels=[0.5], colors=colour, linewidths=0.55)
-    drawn.set_path_effects([withStroke(linewidth=1.2, foreground=halo)])
-    axes.set_xlim(limits[0])
-    axes.set_ylim(limits[1])
+    return x, (rows - np.arange(-1, rows + 1) - 0.5) * size_mm[1] / rows
 
 
-def letter(axes: Axes, plane: Plane, *, dark: bool = False) -> None:
-    """Marks the sides of a picture in its upper corners: R and L, or A and P."""
-    for mark, x, side in zip(marks(plane), (0.025, 0.975), ("left", "right"), strict=True):
-        caption(axes, mark, x=x, y=0.975, ha=side, va="top", dark=dark, fontweight="bold")
+def outline(axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour: str, halo: str, **style: Any) -> None:  # noqa: ANN401
+    """The border of a region as a thin line with a halo that keeps it visible on any ground; contours' style."""
+    if not np.any(region):
+        return
+    inside, limits = np.pad(np.asarray(region) != 0, 1).astype(float), (axes.get_xlim(), axes.get_ylim())
+    look: dict[str, Any] = {"levels": [0.5], "linewidths": 0.6, **style}
+    drawn = axes.contour(*edges_mm(region.shape, size_mm), inside, colors=colour, **look)
+    drawn.set_path_effects([withStroke(linewidth=1.25, foreground=halo)])
+    axes.set(xlim=limits[0], ylim=limits[1])
 
 
-def caption(axes: Axes, text: str, *, x: float, y: float, dark: bool = False, **style: Any) -> None:  # noqa: ANN401
+def mark(axes: Axes, plane: Plane, *, dark: bool = False, scaled: bool = False) -> None:
+    """Marks the sides of a picture in its upper corners: R and L, or A and P; ``scaled`` adds scale bar and plane."""
+    for letter, x, side in zip(marks(plane), (0.025, 0.975), ("left", "right"), strict=True):
+        _caption(axes, letter, x=x, y=0.975, ha=side, va="top", dark=dark, fontweight="bold")
+    if scaled:
+        _scale_bar(axes)
+        _caption(axes, plane, x=0.975, y=0.03, ha="right", va="bottom")
+
+
+def _caption(axes: Axes, text: str, *, x: float, y: float, dark: bool = False, **style: Any) -> None:  # noqa: ANN401
     """Small text in a picture, at fractions of its width and height, with a halo that keeps it legible."""
     ink, halo = (canvas.INK, canvas.PAPER) if dark else (canvas.PAPER, "#000000")
     effects = [withStroke(linewidth=1.2, foreground=halo)]
@@ -155,7 +142,7 @@ def caption(axes: Axes, text: str, *, x: float, y: float, dark: bool = False, **
     axes.text(x, y, text, transform=axes.transAxes, color=ink, path_effects=effects, **style)
 
 
-def scale_bar(axes: Axes) -> None:
+def _scale_bar(axes: Axes) -> None:
     """A bar of 5 cm, or of the largest round length that fits."""
     x, y = axes.get_xlim(), axes.get_ylim()
     width, height = x[1] - x[0], y[1] - y[0]
@@ -163,7 +150,7 @@ def scale_bar(axes: Axes) -> None:
     start, level = x[0] + 0.035 * width, y[0] + 0.03 * height
     axes.plot([start, start + length], [level, level], color=canvas.PAPER, linewidth=1.3, solid_capstyle="butt")
     text = f"{length / 10:g} cm" if length >= 10 else f"{length:.3g} mm"
-    caption(axes, text, x=0.035, y=0.045, fontsize=canvas.SMALL - 1, va="bottom", ha="left")
+    _caption(axes, text, x=0.035, y=0.045, fontsize=canvas.SMALL - 1, va="bottom", ha="left")
 
 
 def grey_bar(axes: Axes, *, window: Window, unit: str) -> None:
@@ -175,16 +162,24 @@ def grey_bar(axes: Axes, *, window: Window, unit: str) -> None:
     _finish(drawn)
 
 
-def error_bar(axes: Axes, *, limit: float, height_mm: float) -> None:
-    """The error scale; its pointed ends say that larger errors have the end's colour. A low one has no words beside."""
+def error_bar(axes: Axes, *, limit: float, words: tuple[str, str] = ("too dark", "too bright")) -> None:
+    """The error scale; its pointed ends say that larger errors have the end's colour.
+
+    Args:
+        axes: Narrow ones.
+        limit: The end of the scale.
+        words: What errors below and above 0 are, written beside it as far as it is long enough.
+    """
+    height_mm = axes.get_window_extent().height / axes.figure.dpi * canvas.MM_PER_INCH
     mappable = ScalarMappable(Normalize(-limit, limit), cmap=canvas.ERROR_COLOURS)
     drawn = axes.figure.colorbar(mappable, cax=axes, extend="both", extendfrac=0.04)
-    wordy = height_mm > LEAST_FOR_WORDS_MM
-    ticks = [-limit, -limit / 2, 0.0, limit / 2, limit] if wordy else [-limit, 0.0, limit]
+    full = f"\N{LEFTWARDS ARROW} {words[0]}  {words[1]} \N{RIGHTWARDS ARROW}"
+    label = next(
+        (text for text in (full, full.replace("too ", "")) if width_mm(text, size=canvas.SMALL) < height_mm), ""
+    )
+    ticks = [-limit, -limit / 2, 0.0, limit / 2, limit] if label else [-limit, 0.0, limit]
     drawn.set_ticks(ticks, labels=[tick_text(tick) for tick in ticks])
-    dark, bright = ("too dark  ", "  too bright") if height_mm > ROOM_FOR_WORDS_MM else ("dark ", " bright")
-    words = f"\N{LEFTWARDS ARROW} {dark}{bright} \N{RIGHTWARDS ARROW}"
-    drawn.set_label(words if wordy else "", fontsize=canvas.SMALL, labelpad=2)
+    drawn.set_label(label, fontsize=canvas.SMALL, labelpad=2)
     _finish(drawn)
 
 

@@ -7,7 +7,7 @@ of the picture; sagittal slices have the front on the left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +24,6 @@ Box = tuple[slice, slice, slice]
 PLANES: dict[Plane, int] = {"axial": 2, "coronal": 1, "sagittal": 0}
 """The array axis that each plane cuts across."""
 
-CONVENTION = "radiological convention: the patient's left (L) is on the right"
 _MARKS: dict[Plane, tuple[str, str]] = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("A", "P")}
 
 
@@ -53,7 +52,8 @@ def convention(planes: Iterable[Plane]) -> str:
     shown = set(planes)
     if shown == {"sagittal"}:
         return "sagittal: the front (A) is on the left"
-    return CONVENTION + ("; sagittal: the front (A) is on the left" if "sagittal" in shown else "")
+    radiological = "radiological convention: the patient's left (L) is on the right"
+    return radiological + ("; sagittal: the front (A) is on the left" if "sagittal" in shown else "")
 
 
 def choose_slice(
@@ -90,38 +90,99 @@ def choose_slice(
     return SliceChoice(plane, shape[axis] // 2, "middle of the volume")
 
 
-def cut(array: NDArray[Any], choice: SliceChoice, *, box: Box | None = None) -> NDArray[Any]:
-    """The slice as it stands on the page: ``(rows, columns)``, first row at the top, first column at the left.
+@dataclass(frozen=True)
+class Laid:
+    """How a picture lies on the page.
 
-    Raises:
-        UsageError: If the array is not 3-D or the slice lies outside it.
+    Attributes:
+        plane: The plane that it shows.
+        size_mm: Its true width and height.
     """
-    axis = PLANES[choice.plane]
-    if array.ndim != 3 or not 0 <= choice.index < array.shape[axis]:
-        raise UsageError(
-            f"a 3-D array with a slice {choice.index} in the {choice.plane} plane",
-            came=f"shape {array.shape}",
-            remedy="Give arrays (i, j, k) in RAS order, all of one shape.",
+
+    plane: Plane
+    size_mm: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A slice of a volume, and the part of it that is shown.
+
+    Attributes:
+        choice: The slice.
+        box: The part of the volume that is shown.
+        spacing_mm: Voxel size along i, j, k.
+        count: Number of slices of the volume in this plane.
+    """
+
+    choice: SliceChoice
+    box: Box
+    spacing_mm: tuple[float, float, float]
+    count: int
+
+    @classmethod
+    def take(
+        cls,
+        choice: SliceChoice,
+        *,
+        shape: tuple[int, ...],
+        spacing_mm: tuple[float, float, float],
+        mask: NDArray[Any] | None = None,
+        margin: int = 3,
+    ) -> Cut:
+        """The slice of a volume of that shape, in the smallest box around the mask with a margin in voxels.
+
+        Without a mask, and with an empty one, the whole slice.
+        """
+        i, j, k = shape
+        around = None if mask is None else extent(mask)
+        sides = around or (slice(0, i), slice(0, j), slice(0, k))
+        low, middle, high = (
+            slice(max(one.start - margin, 0), min(one.stop + margin, n)) for one, n in zip(sides, shape, strict=True)
         )
-    kept = [box[other] if box else slice(None) for other in range(3)]
-    where: list[Any] = [*kept]
-    where[axis] = choice.index
-    return np.asarray(array[tuple(where)])[::-1, ::-1].T
+        return cls(choice, (low, middle, high), spacing_mm, shape[PLANES[choice.plane]])
+
+    def of(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The slice as it stands on the page: ``(rows, columns)``, first row at the top, first column at the left.
+
+        Args:
+            array: A volume ``(i, j, k)``.
+
+        Raises:
+            UsageError: If the array is not 3-D or the slice lies outside it.
+        """
+        axis, index = PLANES[self.choice.plane], self.choice.index
+        if array.ndim != 3 or not 0 <= index < array.shape[axis]:
+            raise UsageError(
+                f"a 3-D array with a slice {index} in the {self.choice.plane} plane",
+                came=f"shape {array.shape}",
+                remedy="Give arrays (i, j, k) in RAS order, all of one shape.",
+            )
+        return np.asarray(np.take(array[self._within(axis)], index, axis=axis))[::-1, ::-1].T
+
+    def _within(self, axis: int) -> tuple[slice, ...]:
+        return tuple(slice(None) if side == axis else part for side, part in enumerate(self.box))
+
+    @property
+    def laid(self) -> Laid:
+        """Plane and size of the picture, voxels' full extent."""
+        lengths = [(side.stop - side.start) * step for side, step in zip(self.box, self.spacing_mm, strict=True)]
+        across, down = (length for axis, length in enumerate(lengths) if axis != PLANES[self.choice.plane])
+        return Laid(self.choice.plane, (across, down))
 
 
-def picture_size_mm(
-    shape: tuple[int, int, int], *, spacing_mm: tuple[float, float, float], plane: Plane
-) -> tuple[float, float]:
-    """Width and height in mm of a picture in that plane, voxels' full extent."""
-    extent = [count * step for count, step in zip(shape, spacing_mm, strict=True)]
-    across = [extent[axis] for axis in range(3) if axis != PLANES[plane]]
-    return across[0], across[1]
+def slices_in_words(slices: Sequence[tuple[SliceChoice, int]]) -> str:
+    """Which slices are shown, by which rule they were chosen and how they are displayed.
 
+    Args:
+        slices: Each slice with the number of slices of its volume.
 
-def foreground_box(mask: NDArray[Any] | None, *, shape: tuple[int, int, int], margin: int = 3) -> Box:
-    """The smallest box around the mask with a margin in voxels; the whole array if there is no mask."""
-    block = None if mask is None else extent(mask)
-    if block is None:
-        return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
-    i, j, k = (slice(max(s.start - margin, 0), min(s.stop + margin, n)) for s, n in zip(block, shape, strict=True))
-    return i, j, k
+    Example:
+        >>> slices_in_words([(SliceChoice("sagittal", 2, "middle of the volume"), 9)])
+        'Slices: sagittal 3/9 (chosen by rule: middle of the volume). Display: sagittal: the front (A) is on the left.'
+    """
+    places: dict[Plane, list[str]] = {}
+    for choice, count in slices:
+        places.setdefault(choice.plane, []).append(f"{choice.index + 1}/{count}")
+    where = "; ".join(f"{plane} {', '.join(found)}" for plane, found in places.items())
+    rules = ", ".join(dict.fromkeys(choice.rule for choice, _ in slices))
+    return f"Slices: {where} (chosen by rule: {rules}). Display: {convention(places)}."

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from voxlate.errors import UsageError
-from voxlate.evaluation.words import direction, in_order, method_title, metric_title
+from voxlate.evaluation.words import in_order, method_title, metric_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots, better, handles_of
 from voxlate.reporting.drawing.views import Plane
 
 _ENDS: dict[Plane, tuple[str, str]] = {
@@ -43,8 +44,8 @@ def draw_slice_profile(
     lines = {method: values for method, values in lines.items() if np.isfinite(values).any()}
     if not lines:
         raise UsageError("errors per slice", came="none", remedy="Give a case with a foreground.")
-    figure = canvas.new_figure(height_mm=58.0)
-    axes = figure.add_axes((0.075, 0.2, 0.66, 0.65))
+    plots = Plots(1, height_mm=40.0)
+    [axes] = plots.axes
     for place, (method, values) in enumerate(lines.items()):
         series = {"identity": 0, "lookup": 1, "model": 2}.get(method, place % len(canvas.SERIES))
         colour, marker, dash = canvas.SERIES[series]
@@ -57,15 +58,12 @@ def draw_slice_profile(
             marker=marker,
             markersize=3.2,
             markevery=max(1, values.size // 12),
-            label=canvas.legible(method_title(method), longest=30),
+            label=method_title(method),
         )
     low, high = _ENDS[plane]
     axes.set_ylim(bottom=0)
     axes.margins(x=0.01)
     axes.set_xlabel(f"{plane} slice (from {low} to {high})")
     axes.set_ylabel(metric_title(metric, unit=unit))
-    name = f" of {canvas.legible(case, longest=40)}" if case else ""
-    axes.set_title(f"Error per slice{name}, {direction(metric)}", loc="left")
-    axes.grid(visible=True)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), handlelength=3.6)
-    return figure
+    plots.title(axes, f"Error per slice{f' of {case}' if case else ''}", better(metric))
+    return plots.finish(key=handles_of(axes))

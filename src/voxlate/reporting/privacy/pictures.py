@@ -11,25 +11,26 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from voxlate.reporting.drawing import canvas, tiles
-from voxlate.reporting.drawing.views import PLANES, SliceChoice, choose_slice, convention, cut, picture_size_mm
+from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.lettering import fit
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
+from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, convention
 
-EDGE, GAP, HEAD, SIDE, BAR, BAR_LABELS, NAMES, LINE = 1.5, 1.2, 9.5, 28.0, 2.0, 14.0, 24.0, 3.4  # mm
-TALLEST = 46.0
+NAMES = 30.0  # mm; of a key of structures
+TALLEST = 46.0  # mm
 WINDOW = (0.0, 1.0)
 LIMIT = 0.5
 STRUCTURES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 """Of up to eight structures; of more, colours are taken from a map."""
 BACKGROUND, SAME = "#000000", "#6d7175"
 DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another structure"))
-Drawing = Callable[[Axes, NDArray[Any], tuple[float, float]], None]
-"""Draws a slice of a row into axes; width and height of the slice in mm."""
+_Drawing = Callable[[Cut, bool], Tile]
+"""From a slice, and whether it has a scale bar, to its picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,18 +77,6 @@ class LabelPair:
     names: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """A row of a sheet: what stands beside it, what is cut, how a slice is drawn, and its key at the right."""
-
-    title: str
-    below: str
-    array: NDArray[Any]
-    draw: Drawing
-    key: Callable[[Figure, float, float, float], None]
-    dark: bool = False
-
-
 @canvas.styled
 def draw_look_alike(pair: LookAlike) -> Figure:
     """Rows: the synthetic image, its nearest real one, their difference; columns: the three planes.
@@ -96,19 +85,21 @@ def draw_look_alike(pair: LookAlike) -> Figure:
         pair: The pair.
     """
 
-    def grey(axes: Axes, picture: NDArray[Any], size_mm: tuple[float, float]) -> None:
-        tiles.draw_grey(axes, picture, window=WINDOW, size_mm=size_mm)
-
-    def error(axes: Axes, picture: NDArray[Any], size_mm: tuple[float, float]) -> None:
-        tiles.draw_error(axes, picture, limit=LIMIT, size_mm=size_mm)
+    def grey(image: NDArray[np.float32]) -> _Drawing:
+        return lambda cut, scaled: sheet.picture(cut.laid, tiles.draw_grey, cut.of(image), window=WINDOW, scaled=scaled)
 
     difference = pair.synthetic_image - pair.real_image
+    greys = sheet.grey_scale(WINDOW)
     rows = (
-        _Row("Synthetic", pair.synthetic, pair.synthetic_image, grey, _grey_key),
-        _Row("Nearest real", pair.real, pair.real_image, grey, _grey_key),
-        _Row("Difference", "synthetic \N{MINUS SIGN} real", difference, error, _error_key, dark=True),
+        (f"Synthetic: {pair.synthetic}", grey(pair.synthetic_image), greys),
+        (f"Nearest real: {pair.real}", grey(pair.real_image), greys),
+        (
+            "Difference: synthetic \N{MINUS SIGN} real",
+            lambda cut, _: sheet.picture(cut.laid, tiles.draw_error, cut.of(difference), limit=LIMIT, dark=True),
+            sheet.error_scale(LIMIT, words=("synthetic darker", "brighter")),
+        ),
     )
-    return _sheet(rows, title=f"{pair.synthetic} beside {pair.real}", note=pair.note, spacing_mm=pair.spacing_mm)
+    return _draw(pair, rows, title=f"{pair.synthetic} beside {pair.real}", last=sheet.ERRORS)
 
 
 @canvas.styled
@@ -124,25 +115,21 @@ def draw_label_pair(pair: LabelPair) -> Figure:
     apart = _differences(pair)
     marks = np.array([to_rgb(one) for one in (BACKGROUND, SAME, *(colour for colour, _ in DIFFERENCES))])
 
-    def painted(palette: NDArray[np.float64]) -> Drawing:
-        def paint(axes: Axes, picture: NDArray[Any], size_mm: tuple[float, float]) -> None:
-            tiles.draw_colours(axes, palette[picture], size_mm=size_mm)
+    def painted(array: NDArray[Any], palette: NDArray[np.float64]) -> _Drawing:
+        return lambda cut, scaled: sheet.picture(cut.laid, tiles.draw_colours, palette[cut.of(array)], scaled=scaled)
 
-        return paint
-
-    names = [canvas.legible(pair.names.get(value, str(value)), longest=18) for value in values.tolist()]
+    names = [pair.names.get(value, str(value)) for value in values.tolist()]
     structures = _patch_key(colours[1:], names if len(names) <= len(STRUCTURES) else [])
-    kinds = _patch_key(marks[1:], ["the same", *(name for _, name in DIFFERENCES)])
     ours, theirs = (
         np.where(one == 0, 0, np.searchsorted(values, one) + 1) for one in (pair.synthetic_map, pair.real_map)
     )
     rows = (
-        _Row("Synthetic map", pair.synthetic, ours, painted(colours), structures),
-        _Row("Real map", pair.real, theirs, painted(colours), structures),
-        _Row("Difference", "", apart, painted(marks), kinds),
+        (f"Synthetic map: {pair.synthetic}", painted(ours, colours), structures),
+        (f"Real map: {pair.real}", painted(theirs, colours), structures),
+        ("Difference", painted(apart, marks), _patch_key(marks[1:], ["the same", *(name for _, name in DIFFERENCES)])),
     )
     title = f"Label maps of {pair.synthetic} and {pair.real}"
-    return _sheet(rows, title=title, note=pair.note, spacing_mm=pair.spacing_mm, key_mm=NAMES)
+    return _draw(pair, rows, title=title, last=SheetColumn(width_mm=NAMES))
 
 
 def structure_colours(count: int) -> list[Any]:
@@ -162,77 +149,44 @@ def _differences(pair: LabelPair) -> NDArray[np.int64]:
     return found
 
 
-def _sheet(
-    rows: Sequence[_Row], *, title: str, note: str, spacing_mm: tuple[float, float, float], key_mm: float = BAR_LABELS
+def _draw(
+    pair: LookAlike | LabelPair,
+    rows: Sequence[tuple[str, _Drawing, Tile]],
+    *,
+    title: str,
+    last: SheetColumn,
 ) -> Figure:
-    i, j, k = rows[0].array.shape
+    """Rows of a heading, what draws its slices, and the key at the right."""
+    i, j, k = shape = (pair.synthetic_image if isinstance(pair, LookAlike) else pair.synthetic_map).shape
     choices = [choose_slice(plane, shape=(i, j, k)) for plane in PLANES]
-    sizes = [picture_size_mm((i, j, k), spacing_mm=spacing_mm, plane=choice.plane) for choice in choices]
-    room = canvas.PAGE_WIDTH_MM - 2 * EDGE - SIDE - 2 * GAP - BAR - key_mm
-    scale = min(room / sum(size[0] for size in sizes), TALLEST / max(size[1] for size in sizes))
-    tall = scale * max(size[1] for size in sizes)
-    figure = canvas.new_figure(height_mm=HEAD + 3 * (tall + GAP) + LINE + EDGE)
-    tiles.write(figure, EDGE, 1.2, canvas.legible(title), fontweight="bold")
-    tiles.write(figure, EDGE, 5.2, canvas.legible(note, longest=150), fontsize=canvas.SMALL, color=canvas.MUTED)
-    for number, row in enumerate(rows):
-        top = HEAD + number * (tall + GAP)
-        tiles.write(figure, EDGE, top + 1, row.title, fontweight="bold")
-        tiles.write(figure, EDGE, top + 4.6, canvas.legible(row.below, longest=18), fontsize=canvas.SMALL)
-        left = EDGE + SIDE
-        for choice, size in zip(choices, sizes, strict=True):
-            axes = tiles.place(figure, left, top, width=scale * size[0], height=tall)
-            row.draw(axes, cut(row.array, choice), size)
-            _letter(axes, choice, row, first=number == 0)
-            left += scale * size[0] + GAP
-        row.key(figure, left + 1, top + 5, tall - 8)
-    tiles.write(
-        figure,
-        EDGE,
-        HEAD + 3 * (tall + GAP) + 0.4,
-        f"Middle slices after alignment. Display: {convention(PLANES)}.",
-        fontsize=canvas.SMALL,
-        color=canvas.MUTED,
+    cuts = [Cut.take(choice, shape=shape, spacing_mm=pair.spacing_mm) for choice in choices]
+    return sheet.draw_sheet(
+        [*(SheetColumn() for _ in PLANES), last],
+        [
+            SheetRow([*(draw(cut, place == 0) for cut in cuts), key], heading)
+            for place, (heading, draw, key) in enumerate(rows)
+        ],
+        heading=title,
+        below=pair.note,
+        notes=[f"Middle slices after alignment. Display: {convention(PLANES)}."],
+        tallest_mm=TALLEST,
     )
-    return figure
 
 
-def _letter(axes: Axes, choice: SliceChoice, row: _Row, *, first: bool) -> None:
-    tiles.letter(axes, choice.plane, dark=row.dark)
-    if first:
-        tiles.caption(axes, choice.plane, x=0.975, y=0.03, ha="right", va="bottom")
-        tiles.scale_bar(axes)
-
-
-def _grey_key(figure: Figure, left: float, top: float, height: float) -> None:
-    tiles.grey_bar(tiles.place(figure, left, top, width=BAR, height=height), window=WINDOW, unit="")
-
-
-def _error_key(figure: Figure, left: float, top: float, height: float) -> None:
-    bar = tiles.place(figure, left, top, width=BAR, height=height)
-    tiles.error_bar(bar, limit=LIMIT, height_mm=height)
-    bar.set_ylabel("synthetic darker    brighter", fontsize=canvas.SMALL)
-
-
-def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Callable[[Figure, float, float, float], None]:
+def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Tile:
     """A patch and a name for each colour; nothing without names."""
-
-    def key(figure: Figure, left: float, top: float, height: float) -> None:
-        if not names:
-            return
-        axes = tiles.place(figure, left, top, width=NAMES, height=height)
-        patches = [
-            Patch(facecolor=colour, edgecolor=canvas.INK, linewidth=0.3, label=name)
-            for colour, name in zip(colours, names, strict=True)
-        ]
-        axes.legend(
-            handles=patches,
-            loc="upper left",
-            fontsize=canvas.SMALL - 0.5,
-            borderpad=0,
-            borderaxespad=0,
-            handlelength=1,
-            handletextpad=0.4,
-            labelspacing=0.3,
-        )
-
-    return key
+    size = canvas.SMALL - 0.5
+    patches = [
+        Patch(facecolor=colour, edgecolor=canvas.INK, linewidth=0.3, label=fit(name, NAMES - 4.0, size=size))
+        for colour, name in zip(colours, names, strict=False)
+    ]
+    style: dict[str, Any] = {
+        "borderpad": 0,
+        "borderaxespad": 0,
+        "handlelength": 1,
+        "handletextpad": 0.4,
+        "labelspacing": 0.3,
+    }
+    return Tile(
+        lambda axes: axes.legend(handles=patches, loc="upper left", fontsize=size, **style) if patches else None
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from voxlate.evaluation.privacy.attack import Membership, roc_curve
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots, draw_points, handles_of
 
 ROWS = {
     "synthetic": ("Synthetic", canvas.VERMILION, "o"),
@@ -20,7 +20,7 @@ ROWS = {
     "member": ("Real, training", canvas.GREY, "s"),
 }
 """From a role to its name, colour and mark, from top to bottom."""
-ROW_MM, HEAD_MM, FOOT_MM, LEFT_MM, RIGHT_MM = 15.0, 11.0, 13.0, 30.0, 4.0
+ROW_MM = 15.0
 _HALF = 0.36
 
 
@@ -49,16 +49,11 @@ def draw_nearness(strips: Sequence[Strip]) -> Figure:
         strips: The spaces, from top to bottom.
     """
     rows = [role for role in ROWS if any(len(strip.distances.get(role, ())) for strip in strips)]
-    tall = HEAD_MM + ROW_MM * len(rows) + FOOT_MM
-    height = tall * len(strips)
-    figure = canvas.new_figure(height_mm=height)
-    width = canvas.PAGE_WIDTH_MM
-    for number, strip in enumerate(strips):
-        bottom = height - tall * (number + 1) + FOOT_MM
-        place = (LEFT_MM, bottom, width - LEFT_MM - RIGHT_MM, ROW_MM * len(rows))
-        axes = figure.add_axes((place[0] / width, place[1] / height, place[2] / width, place[3] / height))
+    plots = Plots(len(strips), columns=1, height_mm=ROW_MM * len(rows))
+    for axes, strip in zip(plots.axes, strips, strict=True):
         _draw_strip(axes, strip, rows)
-    return figure
+        plots.title(axes, strip.title, f"held back (shaded): up to {strip.threshold:.2f}; released: farther away")
+    return plots.finish()
 
 
 def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
@@ -69,12 +64,8 @@ def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
         _, colour, mark = ROWS[role]
         values = np.sort(np.asarray(strip.distances.get(role, ()), dtype=np.float64))
         heights = level + _beeswarm(values, width=end / 90)
-        style: dict[str, Any] = {
-            "markeredgecolor": canvas.PAPER,
-            "markeredgewidth": 0.4,
-            "markersize": 4.2 if len(values) < 150 else 2.8,
-        }
-        axes.plot(values, heights, mark, color=colour, clip_on=False, zorder=3, **style)
+        size = 4.2 if len(values) < 150 else 2.8
+        draw_points(axes, values, heights, colour=colour, marker=mark, size=size, clip_on=False)
     axes.set_xlim(0, end)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     labels = [f"{ROWS[role][0]}\n{len(strip.distances.get(role, ()))} {strip.what}s" for role in rows]
@@ -82,16 +73,7 @@ def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
     for border in np.arange(len(rows) - 1) + 0.5:
         axes.axhline(border, color=canvas.HAIRLINE, linewidth=0.5, zorder=0)
-    axes.set_title(strip.title, loc="left", pad=11)
-    axes.text(
-        strip.threshold,
-        -0.56,
-        f"held back: up to {strip.threshold:.2f}",
-        ha="right",
-        va="bottom",
-        fontsize=canvas.SMALL,
-    )
-    axes.text(strip.threshold, -0.56, "  released", ha="left", va="bottom", fontsize=canvas.SMALL)
+    axes.grid(visible=False)
     axes.set_xlabel(
         f"distance to the nearest training {strip.what}: 0 a copy, 1 as near as these are to each other (median)"
     )
@@ -132,8 +114,8 @@ class Attack:
 @canvas.styled
 def draw_attacks(attacks: Sequence[Attack]) -> Figure:
     """The ROC curve of membership inference in each space, beside chance."""
-    figure = canvas.new_figure(width_mm=100.0, height_mm=92.0)
-    axes = figure.add_axes((0.14, 0.13, 0.82, 0.8))
+    plots = Plots(1, width_mm=100.0, height_mm=None)
+    [axes] = plots.axes
     axes.plot([0, 1], [0, 1], color=canvas.GREY, linewidth=0.9, linestyle=(0, (1, 1.4)), label="chance: 0.5")
     for attack, (colour, _, dash) in zip(attacks, (canvas.SERIES[2], canvas.SERIES[1], canvas.SERIES[3]), strict=False):
         false, true = roc_curve(attack.members, attack.others)
@@ -142,9 +124,7 @@ def draw_attacks(attacks: Sequence[Attack]) -> Figure:
         axes.plot(false, true, color=colour, linestyle=dash, linewidth=1.5, label=label)
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
-    axes.set_aspect("equal")
-    axes.grid(visible=True)
     axes.set_xlabel("share of held-out images taken for members")
     axes.set_ylabel("share of members found")
-    axes.legend(loc="lower right", title="area under the curve (95 % interval)", title_fontsize=canvas.SMALL)
-    return figure
+    plots.title(axes, "Who was a member?", "ROC curves, with the area under each (95 % interval)")
+    return plots.finish(key=handles_of(axes))

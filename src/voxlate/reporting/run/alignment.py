@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,13 @@ from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
 from voxlate.preprocess.store import PreparedStore
-from voxlate.reporting.drawing import canvas, tiles
-from voxlate.reporting.drawing.views import Box, Plane, choose_slice, convention, cut, foreground_box, picture_size_mm
+from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
+from voxlate.reporting.drawing.views import Cut, Plane, choose_slice, slices_in_words
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import load_cohort
 
 Array = NDArray[Any]
-GAP, EDGE, HEAD, LINE = 1.2, 1.5, 9.5, 3.4  # mm
 SQUARES = 8
 """Squares of the chessboard across a picture."""
 SHOWN: tuple[Plane, ...] = ("axial", "sagittal")
@@ -62,26 +60,21 @@ class Aligned:
 @canvas.styled
 def draw_alignment(shown: Aligned) -> Figure:
     """The reference, the registered contrast, and both in squares before and after; one row per plane."""
-    width = (canvas.PAGE_WIDTH_MM - 2 * EDGE - 3 * GAP) / 4
-    box = foreground_box(shown.mask, shape=shown.after.shape)
-    i, j, k = (side.stop - side.start for side in box)
-    sizes = {plane: picture_size_mm((i, j, k), spacing_mm=shown.spacing_mm, plane=plane) for plane in SHOWN}
-    heights = {plane: width * size[1] / size[0] for plane, size in sizes.items()}
-    words = _words(shown)
-    figure = canvas.new_figure(height_mm=HEAD + sum(heights.values()) + 2 * GAP + LINE * len(words) + 2)
-    _write_titles(figure, shown, width=width)
-    top = HEAD
-    for plane in SHOWN:
-        for number, picture in enumerate(_pictures(shown, plane, box=box, size_mm=sizes[plane])):
-            axes = tiles.place(figure, EDGE + number * (width + GAP), top, width=width, height=heights[plane])
-            tiles.draw_grey(axes, picture, window=(0.0, 1.0), size_mm=sizes[plane])
-            tiles.letter(axes, plane)
-            if number == 0:
-                tiles.scale_bar(axes)
-        top += heights[plane] + GAP
-    for number, line in enumerate(words):
-        tiles.write(figure, EDGE, top + 0.6 + LINE * number, line, color=canvas.MUTED, fontsize=canvas.SMALL)
-    return figure
+    i, j, k = shown.after.shape
+    choices = [choose_slice(plane, shape=(i, j, k), mask=shown.mask) for plane in SHOWN]
+    cuts = [
+        Cut.take(choice, shape=shown.after.shape, spacing_mm=shown.spacing_mm, mask=shown.mask) for choice in choices
+    ]
+    fixed, moving = shown.titles
+    squares = f"squares of {fixed} and {moving}"
+    columns = [
+        SheetColumn(f"Reference: {fixed}", shown.case),
+        SheetColumn(f"Registered: {moving}", "brought to the reference"),
+        SheetColumn("Before registration", squares),
+        SheetColumn("After registration", squares),
+    ]
+    notes = [*shown.notes, slices_in_words([(cut.choice, cut.count) for cut in cuts])]
+    return sheet.draw_sheet(columns, [SheetRow(_cells(shown, cut)) for cut in cuts], notes=notes)
 
 
 def chessboard(first: Array, second: Array, *, size_mm: tuple[float, float]) -> Array:
@@ -141,34 +134,17 @@ def _aligned(case: Case, plan: Plan, store: PreparedStore, *, name: str) -> Alig
     )
 
 
-def _pictures(shown: Aligned, plane: Plane, *, box: Box, size_mm: tuple[float, float]) -> Sequence[Array]:
-    i, j, k = shown.after.shape
-    choice = choose_slice(plane, shape=(i, j, k), mask=shown.mask)
+def _cells(shown: Aligned, cut: Cut) -> list[Tile]:
     windows = tiles.grey_window(shown.reference, shown.mask), tiles.grey_window(shown.after, shown.mask)
 
     def picture(array: Array, window: tiles.Window) -> Array:
-        values = cut(array, choice, box=box).astype(np.float64)
+        values = cut.of(array).astype(np.float64)
         return np.clip((values - window[0]) / (window[1] - window[0]), 0, 1)
 
     still = picture(shown.reference, windows[0])
     before, after = (picture(array, windows[1]) for array in (shown.before, shown.after))
-    return still, after, *(chessboard(still, other, size_mm=size_mm) for other in (before, after))
-
-
-def _write_titles(figure: Figure, shown: Aligned, *, width: float) -> None:
-    fixed, moving = shown.titles
-    columns = (
-        (f"Reference: {fixed}", canvas.legible(shown.case, longest=36)),
-        (f"Registered: {moving}", "brought to the reference"),
-        ("Before registration", f"squares of {fixed} and {moving}"),
-        ("After registration", f"squares of {fixed} and {moving}"),
-    )
-    for number, (title, below) in enumerate(columns):
-        left = EDGE + number * (width + GAP)
-        tiles.write(figure, left, 1.5, canvas.legible(title, longest=30), fontsize=canvas.HEADING, fontweight="bold")
-        tiles.write(figure, left, 5.1, canvas.legible(below, longest=40), fontsize=canvas.SMALL, color=canvas.MUTED)
-
-
-def _words(shown: Aligned) -> list[str]:
-    text = [*shown.notes, f"Slices: median of the foreground. Display: {convention(SHOWN)}."]
-    return [line for part in text for line in textwrap.wrap(canvas.legible(part, longest=400), width=142)]
+    pictures = [still, after, *(chessboard(still, other, size_mm=cut.laid.size_mm) for other in (before, after))]
+    return [
+        sheet.picture(cut.laid, tiles.draw_grey, one, window=(0.0, 1.0), scaled=place == 0)
+        for place, one in enumerate(pictures)
+    ]

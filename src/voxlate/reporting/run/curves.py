@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
-from voxlate.evaluation.words import direction, metric_title, number
+from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots, better
 
 BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
 GAME = frozenset({"discriminator", "adversarial", "accuracy_real", "accuracy_fake", "fooled", "penalty"})
@@ -85,39 +86,35 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = No
     metrics = sorted(metrics, key=lambda curve: curve.name not in SHOWN)[: len(SHOWN)]
     if not losses and not metrics:
         raise UsageError("a log with at least one step", came="an empty one", remedy="Train for a step first.")
-    figure = canvas.new_figure(height_mm=66.0)
-    columns = int(bool(losses)) + len(metrics)
-    axes = list(np.ravel(figure.subplots(1, columns, squeeze=False, width_ratios=_ratios(losses, columns))))
+    shown = int(bool(losses)) + len(metrics)
+    plots = Plots(shown, ratios=[1.5, *[1.0] * (shown - 1)] if losses else ())
+    for axes in plots.axes:
+        axes.set_xlabel("step")
+    rest = list(plots.axes)
     if losses:
-        _draw_losses(axes.pop(0), losses)
-    for place, curve in zip(axes, metrics, strict=False):
-        _draw_metric(place, curve, best_step=best_step, unit=unit)
-    figure.subplots_adjust(left=0.065, right=0.99, bottom=0.17, top=0.8, wspace=0.3)
-    return figure
-
-
-def _ratios(losses: list[Curve], columns: int) -> list[float]:
-    return [1.5, *[1.0] * (columns - 1)] if losses else [1.0] * columns
+        axes = rest.pop(0)
+        _draw_losses(axes, losses)
+        plots.title(axes, "Training loss", f"{better('loss')}; lines: running means")
+        plots.key(axes)
+    for axes, curve in zip(rest, metrics, strict=True):
+        axes.plot(curve.steps, curve.values, color=canvas.BLUE, linewidth=1.1, marker="D", markersize=2.2)
+        axes.margins(x=0.06, y=0.12)
+        has_unit = unit if curve.name in IN_THE_TARGETS_UNIT else ""
+        title = f"Validation {metric_title(curve.name, unit=has_unit)}"
+        plots.title(axes, title, "\n".join([better(curve.name), *draw_ring(axes, curve, best_step)]))
+    return plots.finish()
 
 
 def _draw_losses(axes: Axes, losses: list[Curve]) -> None:
-    for curve, (colour, _, dash) in zip(_total_first(losses), _line_styles(), strict=False):
+    total_first = sorted(losses, key=lambda curve: curve.name not in {"loss", "generator"})
+    for curve, place in zip(total_first, (2, 1, 3, 4, 0), strict=False):
+        colour, _, dash = canvas.SERIES[place]
         width = max(1, curve.values.size // 50)
         if curve.name in {"loss", "generator"}:
             axes.plot(curve.steps, curve.values, color=colour, linewidth=0.4, alpha=0.3)
         axes.plot(curve.steps, smooth(curve.values, width=width), color=colour, linewidth=1.2, linestyle=dash)
-        axes.plot([], [], color=colour, linewidth=1.2, linestyle=dash, label=canvas.legible(curve.name, longest=24))
+        axes.plot([], [], color=colour, linewidth=1.2, linestyle=dash, label=curve.name)
     _log_if_wide(axes, losses)
-    _finish(axes, title="Training loss", below=f"{direction('loss')}; lines: running means")
-    axes.legend(loc="upper right", handlelength=3.2)
-
-
-def _total_first(losses: list[Curve]) -> list[Curve]:
-    return sorted(losses, key=lambda curve: curve.name not in {"loss", "generator"})[: len(canvas.SERIES)]
-
-
-def _line_styles() -> list[Any]:
-    return [canvas.SERIES[2], canvas.SERIES[1], canvas.SERIES[3], canvas.SERIES[4], canvas.SERIES[0]]
 
 
 def _log_if_wide(axes: Axes, curves: Sequence[Curve]) -> None:
@@ -131,21 +128,17 @@ def _log_if_wide(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_metric(axes: Axes, curve: Curve, *, best_step: int | None, unit: str) -> None:
-    axes.plot(curve.steps, curve.values, color=canvas.BLUE, linewidth=1.1, marker="D", markersize=2.2)
-    ring = ""
-    at = np.flatnonzero(curve.steps == best_step)
-    if at.size:
-        x, y = curve.steps[at[-1]], curve.values[at[-1]]
-        axes.plot(x, y, marker="o", markersize=7, markerfacecolor="none", markeredgecolor=canvas.VERMILION)
-        ring = f" (ring: kept, {number(y, metric=curve.name)})"
-    axes.margins(x=0.06, y=0.12)
-    has_unit = unit if curve.name in IN_THE_TARGETS_UNIT else ""
-    _finish(axes, title=f"Validation {metric_title(curve.name, unit=has_unit)}", below=direction(curve.name), ring=ring)
+def draw_ring(axes: Axes, curve: Curve, step: int | None) -> list[str]:
+    """Marks the step whose weights were kept, and says what they reach; nothing if the curve does not have it.
 
-
-def _finish(axes: Axes, *, title: str, below: str, ring: str = "") -> None:
-    axes.set_title(f"{title}\n", loc="left")
-    axes.text(0, 1.03, below, transform=axes.transAxes, color=canvas.MUTED, fontsize=canvas.SMALL + 0.5)
-    axes.set_xlabel(f"step{ring}")
-    axes.grid(visible=True, which="major")
+    Args:
+        axes: Where the curve is drawn.
+        curve: The curve.
+        step: The step.
+    """
+    at = np.flatnonzero(curve.steps == step)
+    if not at.size:
+        return []
+    x, y = float(curve.steps[at[-1]]), float(curve.values[at[-1]])
+    axes.plot(x, y, marker="o", markersize=7, markerfacecolor="none", markeredgecolor=canvas.INK)
+    return [f"ring: kept, {number(y, metric=curve.name)}"]

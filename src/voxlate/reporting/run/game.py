@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots
 from voxlate.reporting.run.curves import Curve, read_curves, smooth
 
 LOSSES = {"discriminator": "discriminator", "adversarial": "generator, adversarial term"}
@@ -45,22 +46,18 @@ def draw_game(rows: Sequence[Mapping[str, Any]], *, objective: str = "vanilla") 
     if not has_game(rows):
         raise UsageError("the log of an adversarial pair", came="another one", remedy="Draw its curves instead.")
     curves = {curve.name: curve for curve in read_curves(rows)[0]}
-    figure = canvas.new_figure(height_mm=68.0)
-    left, right = figure.subplots(1, 2)
+    plots = Plots(2, height_mm=42.0)
+    left, right = plots.axes
     _draw(left, curves, LOSSES)
-    left.set_title("Adversarial loss\n", loc="left")
-    left.text(0, 1.03, _coin(left, objective), transform=left.transAxes, color=canvas.MUTED)
+    plots.title(left, "Adversarial loss", _coin(left, objective))
     _draw(right, curves, SHARES)
     right.axhline(0.5, color=canvas.MUTED, linewidth=0.6)
     right.set_ylim(-0.02, 1.02)
-    right.set_title("Discriminator's accuracy\n", loc="left")
-    right.text(0, 1.03, "patches that see the foreground; line: chance", transform=right.transAxes, color=canvas.MUTED)
-    for axes in (left, right):
+    plots.title(right, "Discriminator's accuracy", "patches that see the foreground; line: chance")
+    for axes in plots.axes:
         axes.set_xlabel("step (running means)")
-        axes.grid(visible=True, which="major")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=1, handlelength=3.2)
-    figure.subplots_adjust(left=0.065, right=0.99, bottom=0.34, top=0.83, wspace=0.2)
-    return figure
+        plots.key(axes)
+    return plots.finish()
 
 
 def _coin(axes: Axes, objective: str) -> str:
@@ -71,13 +68,9 @@ def _coin(axes: Axes, objective: str) -> str:
 
 
 def _draw(axes: Axes, curves: Mapping[str, Curve], names: Mapping[str, str]) -> None:
-    for (name, words), (colour, _, dash) in zip(names.items(), _styles(), strict=False):
+    for (name, words), place in zip(names.items(), (1, 2, 4), strict=False):
         if name in curves:
-            curve = curves[name]
+            curve, (colour, _, dash) = curves[name], canvas.SERIES[place]
             values = smooth(curve.values, width=max(1, curve.values.size // 50))
             axes.plot(curve.steps, curve.values, color=colour, linewidth=0.3, alpha=0.15)
             axes.plot(curve.steps, values, color=colour, linewidth=1.2, linestyle=dash, label=words)
-
-
-def _styles() -> list[Any]:
-    return [canvas.SERIES[1], canvas.SERIES[2], canvas.SERIES[4]]

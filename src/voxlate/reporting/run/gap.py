@@ -6,7 +6,6 @@ scored alike, whole volumes without augmentation, so their curves can be read in
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
-from voxlate.evaluation.words import direction, metric_title, number
+from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
-from voxlate.reporting.run.curves import Curve, read_curves
+from voxlate.reporting.drawing.plots import Plots, better, handles_of
+from voxlate.reporting.run.curves import Curve, draw_ring, read_curves
 from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
@@ -68,67 +68,37 @@ def draw_gap(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = None)
     shown = [name for name in SHOWN if name in curves]
     if not shown:
         raise UsageError("a log with a validation", came="none", remedy="Train for longer.")
-    words = gap_in_words(rows, step=best_step)
-    notes = textwrap.wrap(words, width=112)
-    height = 76.0 + (3.8 * len(notes) + 2.0 if notes else 0.0)
-    figure = canvas.new_figure(height_mm=height)
-    axes = np.ravel(figure.subplots(1, len(shown), squeeze=False))
-    for place, name in zip(axes, shown, strict=True):
-        _draw(place, curves[name], curves.get(TRAIN_PREFIX + name), best_step=best_step)
-    bottom = (16.0 + (3.8 * len(notes) + 2.0 if notes else 0.0)) / height
-    figure.subplots_adjust(left=0.05, right=0.98, bottom=bottom, top=1 - 17.5 / height, wspace=0.27)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.045, 1.0), ncols=3, handlelength=3.0)
-    for number_, line in enumerate(notes):
-        where = (2.0 + 3.8 * (len(notes) - 1 - number_)) / height
-        figure.text(0.008, where, line, fontsize=canvas.TEXT, fontweight="bold")
-    return figure
+    plots = Plots(len(shown))
+    for axes, name in zip(plots.axes, shown, strict=True):
+        told = _draw(axes, curves[name], curves.get(TRAIN_PREFIX + name), best_step=best_step)
+        title = metric_title(name)
+        plots.title(axes, title[:1].upper() + title[1:], "\n".join([better(name), *told]))
+    return plots.finish(key=handles_of(plots.axes[0]), strong=gap_in_words(rows, step=best_step))
 
 
-def _draw(axes: Axes, validation: Curve, training: Curve | None, *, best_step: int | None) -> None:
-    name = validation.name
-    axes.plot(
-        validation.steps,
-        validation.values,
-        color=canvas.BLUE,
-        linewidth=1.2,
-        marker="D",
-        markersize=2.0,
-        label="validation cases",
-    )
-    told = ""
+def _draw(axes: Axes, validation: Curve, training: Curve | None, *, best_step: int | None) -> list[str]:
+    """Draws both curves, and says what the kept weights reach."""
+    look: dict[str, Any] = {"color": canvas.BLUE, "linewidth": 1.2, "marker": "D", "markersize": 2.0}
+    axes.plot(validation.steps, validation.values, label="validation cases", **look)
+    gap: list[str] = []
     if training is not None:
-        axes.plot(
-            training.steps,
-            training.values,
-            color=canvas.VERMILION,
-            linewidth=1.1,
-            linestyle=(0, (4, 1.6)),
-            label="training cases",
-        )
+        look = {"color": canvas.VERMILION, "linewidth": 1.1, "linestyle": (0, (4, 1.6))}
+        axes.plot(training.steps, training.values, label="training cases", **look)
         steps, here, there = np.intersect1d(validation.steps, training.steps, return_indices=True)
         values, others = validation.values[here], training.values[there]
         axes.fill_between(steps, values, others, color=canvas.GREY, alpha=0.18, linewidth=0, label="gap")
         at = np.flatnonzero(steps == best_step)
         if at.size:
             difference = float(others[at[-1]] - values[at[-1]])
-            told = f"gap at the ring {number(difference, metric='dice', signed=True)}"
-    at = np.flatnonzero(validation.steps == best_step)
-    if at.size:
-        x, y = validation.steps[at[-1]], validation.values[at[-1]]
-        axes.plot(x, y, marker="o", markersize=7, markerfacecolor="none", markeredgecolor=canvas.INK)
-        told = f"ring: kept, {number(float(y), metric='dice')}" + (f"\n{told}" if told else "")
-    if name == "loss":
+            gap = [f"gap at the ring {number(difference, metric='dice', signed=True)}"]
+    told = [*draw_ring(axes, validation, best_step), *gap]
+    if validation.name == "loss":
         axes.margins(x=0.06, y=0.12)
     else:
         axes.set_ylim(-0.03, 1.03)
-    title = metric_title(name)
-    title = title[:1].upper() + title[1:]
-    axes.set_title(f"{title}\n", loc="left")
-    axes.text(0, 1.03, direction(name), transform=axes.transAxes, color=canvas.MUTED, fontsize=canvas.SMALL + 0.5)
-    axes.set_xlabel(f"step\n{told}" if told else "step")
+    axes.set_xlabel("step")
     axes.locator_params(axis="x", nbins=5)
-    axes.grid(visible=True, which="major")
+    return told
 
 
 def _has_dice(row: Mapping[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +15,14 @@ from voxlate.evaluation.segmentation.scores import class_regions, values_of, who
 from voxlate.evaluation.words import number
 from voxlate.io.atomic import replacing
 from voxlate.metrics import dice
-from voxlate.reporting.drawing import canvas, tiles
+from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
-from voxlate.reporting.drawing.views import convention, cut, picture_size_mm
-from voxlate.reporting.run.progression import choose_frames
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
+from voxlate.reporting.drawing.views import Cut, convention
+from voxlate.reporting.run.progression import choose_frames, steps_in_words
 from voxlate.reporting.segmentation.pictures import Finding, draw_finding
 from voxlate.training.loop.validation import Validation
 
-EDGE, GAP, LINE, HEAD, KEY = 1.5, 1.0, 3.5, 10.0, 6.0  # mm
 WIDEST_TILE = 34.0  # mm
 
 
@@ -46,8 +45,8 @@ class Moment:
     def keep(self, path: Path) -> None:
         """Writes the slice that the strip shows."""
         finding = self.finding
-        choice, box = finding.choose(), finding.box()
-        where = (*box[:2], slice(choice.index, choice.index + 1))
+        cut = finding.cut()
+        where = (*cut.box[:2], slice(cut.choice.index, cut.choice.index + 1))
         names = np.array(list(finding.classes))
         values: dict[str, Any] = {
             f"values_{place}": np.array(values, dtype=np.int64) for place, values in enumerate(finding.classes.values())
@@ -62,7 +61,7 @@ class Moment:
                 case=finding.case,
                 title=finding.title,
                 spacing_mm=finding.spacing_mm,
-                rule=choice.rule,
+                rule=cut.choice.rule,
                 names=names,
                 window=window,
                 **values,
@@ -136,38 +135,28 @@ def draw_moments(moments: Sequence[Moment]) -> Figure:
     same = [one for one in moments if one.finding.image.shape == last.image.shape and one.finding.case == last.case]
     shown = choose_frames(same)
     region = whole(last.classes)
-    choice = last.choose("axial")
-    i, j, _ = last.image.shape
-    size = picture_size_mm((i, j, 1), spacing_mm=last.spacing_mm, plane="axial")
-    width = min((canvas.PAGE_WIDTH_MM - 2 * EDGE - len(shown) * GAP) / (len(shown) + 1), WIDEST_TILE)
-    height = width * size[1] / size[0]
-    text = f"Overlays of {region}; under them the mean Dice of all classes over the validation cases. Slice: axial "
-    text += f"(chosen by rule: {moments[-1].rule}). Display: {convention(['axial'])}."
-    notes = textwrap.wrap(text, width=142)
-    figure = canvas.new_figure(height_mm=HEAD + height + LINE + 2.5 + KEY + LINE * len(notes) + 1)
-    heading = canvas.legible(f"What is found over training time: {last.case}", longest=120)
-    tiles.write(figure, EDGE, 1.2, heading, fontsize=canvas.HEADING, fontweight="bold")
+    cut = Cut.take(last.choose("axial"), shape=last.image.shape, spacing_mm=last.spacing_mm)
+    picture, true = cut.of(last.image), cut.of(last.of(region)[1])
     window = tiles.grey_window(last.image, np.asarray(last.image) > np.min(last.image))
-    for place, one in enumerate([*shown, None]):
-        left = EDGE + place * (width + GAP)
-        axes = tiles.place(figure, left, HEAD, width=width, height=height)
-        tiles.write(figure, left, HEAD - 3.8, _steps(one.step) if one else f"{last.title} alone")
-        picture = cut(last.image, choice)
-        if one is None:
-            tiles.draw_grey(axes, picture, window=window, size_mm=size)
-        else:
-            values = values_of(region, last.classes)
-            found, true = (cut(members(part, values), choice) for part in (one.finding.found, last.truth))
-            draw_overlay(axes, picture, found=found, true=true, window=window, size_mm=size)
-            below = f"Dice {number(one.dice, metric='dice')}"
-            tiles.write(figure, left, HEAD + height + 0.6, below, fontsize=canvas.SMALL + 0.5)
-        tiles.letter(axes, "axial")
-    top = HEAD + height + LINE + 2.5
-    overlay_key(figure, EDGE, top, width=canvas.PAGE_WIDTH_MM - 2 * EDGE)
-    for number_, line in enumerate(notes):
-        tiles.write(figure, EDGE, top + KEY + LINE * number_, line, color=canvas.MUTED, fontsize=canvas.SMALL)
-    return figure
-
-
-def _steps(step: int) -> str:
-    return f"step {step:,}".replace(",", "\N{THIN SPACE}")
+    overlays = [
+        sheet.picture(
+            cut.laid,
+            draw_overlay,
+            picture,
+            found=cut.of(members(one.finding.found, values_of(region, last.classes))),
+            true=true,
+            window=window,
+            below=f"Dice {number(one.dice, metric='dice')}",
+        )
+        for one in shown
+    ]
+    note = f"Overlays of {region}; under them the mean Dice of all classes over the validation cases. Slice: axial "
+    note += f"(chosen by rule: {moments[-1].rule}). Display: {convention(['axial'])}."
+    return sheet.draw_sheet(
+        [*(SheetColumn(steps_in_words(one.step)) for one in shown), SheetColumn(f"{last.title} alone")],
+        [SheetRow([*overlays, sheet.picture(cut.laid, tiles.draw_grey, picture, window=window, scaled=True)])],
+        heading=f"What is found over training time: {last.case}",
+        key=overlay_key,
+        notes=[note],
+        widest_mm=WIDEST_TILE,
+    )

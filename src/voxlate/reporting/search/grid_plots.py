@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from voxlate.evaluation.words import arrow, metric_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots, handles_of
 from voxlate.reporting.search.tables import COLUMNS, Setting
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
@@ -26,45 +28,29 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
         varied: What they differ in, for the head.
     """
     shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:MOST]
-    figure = canvas.new_figure(height_mm=62.0)
-    axes = list(figure.subplots(1, len(COLUMNS)))
-    for place, metric in zip(axes, COLUMNS, strict=True):
+    plots = Plots(len(COLUMNS), height_mm=38.0)
+    for axes, metric in zip(plots.axes, COLUMNS, strict=True):
         for setting, (colour, marker, _) in zip(shown, canvas.SERIES, strict=False):
-            _draw(place, setting, metric, colour=colour, marker=marker)
-        place.set_title(f"{metric_title(metric)} {arrow(metric)}", loc="left")
-        place.set_xlabel("epoch")
-        place.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
-        place.grid(visible=True, which="major")
+            _draw(axes, setting, metric, colour=colour, marker=marker)
+        plots.title(axes, f"{metric_title(metric)} {arrow(metric)}")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         if metric != "loss":
-            place.set_ylim(-0.03, 1.03)
+            axes.set_ylim(-0.03, 1.03)
         elif _spans_a_decade(shown):  # as losses of different kinds do
-            place.set_yscale("log")
-            place.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            place.yaxis.set_minor_formatter(NullFormatter())
-    handles, names = axes[0].get_legend_handles_labels()
-    columns = min(3, len(names))
-    figure.legend(handles, names, loc="lower left", bbox_to_anchor=(0.05, 0.0), ncols=columns, handlelength=2.4)
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
     part = f"the {MOST} best of {len(settings)} settings" if len(settings) > MOST else "every setting"
     told = f"{part} ({varied}); solid: validation cases, dashed: training cases, whole and without augmentation"
-    figure.text(0.055, 0.97, told, va="top", color=canvas.MUTED, fontsize=canvas.SMALL)
-    figure.subplots_adjust(left=0.055, right=0.995, top=0.83, bottom=0.32, wspace=0.34)
-    return figure
+    return plots.finish(below=told, key=handles_of(plots.axes[0]))
 
 
 def _draw(axes: Axes, setting: Setting, metric: str, *, colour: str, marker: str) -> None:
-    name = canvas.legible(setting.name, longest=44)
-    for prefix, dash, label in (("", "solid", name), (TRAIN_PREFIX, "dashed", "_training")):
+    for prefix, dash, label in (("", "solid", setting.name), (TRAIN_PREFIX, "dashed", "_training")):
         values = [metrics.get(prefix + metric, math.nan) for metrics in setting.metrics]
-        axes.plot(
-            setting.epochs,
-            values,
-            color=colour,
-            linewidth=1.0,
-            linestyle=dash,
-            label=label,
-            marker="" if prefix else marker,
-            markersize=2.6,
-        )
+        look: dict[str, Any] = {"linestyle": dash, "label": label, "marker": "" if prefix else marker}
+        axes.plot(setting.epochs, values, color=colour, linewidth=1.0, markersize=2.6, **look)
 
 
 def _spans_a_decade(settings: Sequence[Setting]) -> bool:

@@ -3,12 +3,14 @@
 A slice is the metric against one hyper-parameter, and all of them together are Figure 2 of Genc et al. 2022. Complete
 trials, pruned ones, the best and the recipe's own values look the same in every figure: they differ in shape and
 filling as well as in colour.
+
+Optuna's own plots would not do: they are drawn through ``pyplot`` in a style of their own, know neither pruned trials
+nor the recipe's own values nor what chance reaches, and need the study where these need its trials alone.
 """
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,12 +22,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from voxlate.config.search import Range
-from voxlate.evaluation.words import arrow, direction, metric_title, number, with_minus
+from voxlate.evaluation.words import metric_title, number, with_minus
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.lettering import fit
+from voxlate.reporting.drawing.plots import Plots, better
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
 
 COLUMNS = 3
+_LONGEST_VALUE = 24.0  # mm
 MARKS: dict[str, dict[str, Any]] = {
     "complete": {"marker": "o", "markersize": 4.0, "markerfacecolor": canvas.BLUE, "markeredgecolor": canvas.PAPER},
     "pruned": {"marker": "x", "markersize": 4.0, "markeredgecolor": canvas.GREY, "markeredgewidth": 0.9},
@@ -58,31 +63,17 @@ def draw_slices(searched: Searched) -> Figure:
     """The metric against each searched field, one small plot each; see the module."""
     space = searched.recipe.search.space
     columns = min(COLUMNS, len(space)) if len(space) != 4 else 2
-    rows = math.ceil(len(space) / columns)
-    height_mm = 10.0 + 52.0 * rows
-    figure = canvas.new_figure(height_mm=height_mm)
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for place, (field, range_) in zip(axes.flat, space.items(), strict=False):
-        _draw_slice(place, searched, field, range_)
-    for place in axes.flat[len(space) :]:
-        place.remove()
-    for row in axes:
-        row[0].set_ylabel(metric_title(searched.recipe.search.metric))
-    _fit_values(axes.flat[0], searched)
-    _head(figure, searched, states=("complete", "pruned", "own", "best"))
-    figure.subplots_adjust(
-        left=0.085, right=0.985, bottom=12.0 / height_mm, top=1 - 9.0 / height_mm, hspace=0.36, wspace=0.1
-    )
-    return figure
-
-
-def _draw_slice(axes: Axes, searched: Searched, field: str, range_: Range) -> None:
-    for trial, look in _marked(searched):
-        if field in trial.values:
-            _mark(axes, _position(trial.values[field], range_), trial.value, look)
-    _scale_across(axes, range_)
-    axes.set_xlabel(f"{canvas.legible(field_title(field), longest=32)}")
-    axes.grid(visible=True, which="major")
+    plots = Plots(len(space), columns=columns, height_mm=38.0, share_y=True)
+    for axes, (field, range_) in zip(plots.axes, space.items(), strict=True):
+        for trial, look in _marked(searched):
+            if field in trial.values:
+                _mark(axes, _position(trial.values[field], range_), trial.value, look)
+        _scale_across(plots, axes, range_)
+        axes.set_xlabel(field_title(field))
+    for axes in plots.axes[::columns]:
+        axes.set_ylabel(metric_title(searched.recipe.search.metric))
+    _fit_values(plots.axes, searched)
+    return plots.finish(heading=_heading(searched), key=_key(searched))
 
 
 def _marked(searched: Searched) -> list[tuple[Trial, str]]:
@@ -102,10 +93,9 @@ def _position(value: Any, range_: Range) -> float:  # noqa: ANN401
     return float(value) if range_.values is None else float(range_.values.index(value))
 
 
-def _scale_across(axes: Axes, range_: Range) -> None:
+def _scale_across(plots: Plots, axes: Axes, range_: Range) -> None:
     if range_.values is not None:
-        axes.set_xticks(range(len(range_.values)), [_label(value) for value in range_.values])
-        axes.set_xlim(-0.5, len(range_.values) - 0.5)
+        plots.name_places(axes, [_label(value) for value in range_.values])
         return
     low, high = range_.low or 0.0, range_.high or 0.0
     if range_.log:
@@ -127,28 +117,28 @@ def _scale_across(axes: Axes, range_: Range) -> None:
 def _label(value: Any) -> str:  # noqa: ANN401
     """A value as a tick: short, ``1e−4`` rather than ``0.0001``."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return canvas.legible(str(value), longest=12)
+        return fit(str(value), _LONGEST_VALUE, size=canvas.SMALL)
     if value and not 1e-2 <= abs(value) < 1e5:
         mantissa, _, exponent = f"{value:.0e}".partition("e")
         return with_minus(f"{mantissa}e{int(exponent)}")
     return f"{value:.3g}"
 
 
-def _fit_values(axes: Axes, searched: Searched) -> None:
+def _fit_values(all_axes: Sequence[Axes], searched: Searched) -> None:
     """An axis for the complete trials, logarithmic where an error spans over a decade; pruned ones may leave it."""
     values = np.array([trial.value for trial in searched.complete if trial.value is not None])
     low, high = float(values.min()), float(values.max())
     log = searched.lower_is_better and low > 0 and high / low > 10
     if log:
-        axes.set_yscale("log")
+        all_axes[0].set_yscale("log")
         pad = (high / low) ** 0.09
         bottom, top, inner = low / pad, high * pad, (low / pad**0.6, high * pad**0.6)
     else:
         pad = 0.09 * (high - low) or 0.05 * abs(high) or 0.05
         bottom, top, inner = low - pad, high + pad, (low - 0.6 * pad, high + 0.6 * pad)
-    axes.set_ylim(bottom, top)
-    for each in axes.figure.axes:
-        _pull_in(each, *inner)
+    all_axes[0].set_ylim(bottom, top)
+    for axes in all_axes:
+        _pull_in(axes, *inner)
 
 
 def _pull_in(axes: Axes, low: float, high: float) -> None:
@@ -160,26 +150,21 @@ def _pull_in(axes: Axes, low: float, high: float) -> None:
             line.set(marker="^" if values[0] > high else "v", markerfacecolor=canvas.GREY)
 
 
-def _head(figure: Figure, searched: Searched, *, states: Sequence[str]) -> None:
-    """The metric and its direction on the left, the legend on the right."""
+def _heading(searched: Searched) -> str:
     metric = searched.recipe.search.metric
-    height = figure.get_figheight() * canvas.MM_PER_INCH
-    y = 1 - 3.5 / height
-    title = f"{metric_title(metric)}  {arrow(metric)} {direction(metric)}"
-    figure.text(0.012, y, title, fontweight="bold", fontsize=canvas.HEADING, va="center")
+    return f"{metric_title(metric)}  {better(metric)}"
+
+
+def _key(searched: Searched) -> list[Line2D]:
     there = {look for _, look in _marked(searched)}
-    handles = [Line2D([], [], linestyle="none", label=NAMES[s], **MARKS[s]) for s in states if s in there]
-    figure.legend(
-        handles=handles, loc="center right", bbox_to_anchor=(0.99, y), ncols=len(handles), handletextpad=0.2,
-        columnspacing=1.2,
-    )  # fmt: skip
+    return [Line2D([], [], linestyle="none", label=NAMES[state], **MARKS[state]) for state in NAMES if state in there]
 
 
 @canvas.styled
 def draw_history(searched: Searched) -> Figure:
     """The metric of every trial in their order, and the best so far as a line."""
-    figure = canvas.new_figure(height_mm=72.0)
-    axes = figure.subplots()
+    plots = Plots(1, height_mm=50.0)
+    [axes] = plots.axes
     for trial, look in _marked(searched):
         _mark(axes, trial.number, trial.value, look)
     best = _best_so_far(searched)
@@ -191,12 +176,12 @@ def draw_history(searched: Searched) -> Figure:
         color=canvas.VERMILION,
         linewidth=1.1,
     )
-    _fit_values(axes, searched)
+    _fit_values(plots.axes, searched)
     axes.set_xlim(-0.6, last + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(metric_title(searched.recipe.search.metric))
-    axes.grid(visible=True, axis="y")
+    axes.grid(visible=False, axis="x")
     y = best[-1][1]
     down = searched.lower_is_better
     axes.annotate(
@@ -208,9 +193,7 @@ def draw_history(searched: Searched) -> Figure:
         va="top" if down else "bottom",
         color=canvas.VERMILION,
     )
-    _head(figure, searched, states=("complete", "pruned", "own", "best"))
-    figure.subplots_adjust(left=0.085, right=0.985, bottom=0.14, top=0.87)
-    return figure
+    return plots.finish(heading=_heading(searched), key=_key(searched))
 
 
 def _best_so_far(searched: Searched) -> list[tuple[int, float]]:
@@ -228,78 +211,59 @@ def draw_importance(searched: Searched) -> Figure:
     """A bar per searched field, the most important on top, and a tick for what chance alone reaches."""
     shares, chance = searched.importance.shares, searched.importance.chance
     names = list(shares)
-    figure = canvas.new_figure(height_mm=22.0 + 8.0 * len(names))
-    axes = figure.subplots()
+    plots = Plots(1, height_mm=7.0 + 8.0 * len(names))
+    [axes] = plots.axes
     places = range(len(names))
     axes.barh(places, [shares[name] for name in names], height=0.58, color=canvas.BLUE)
     for place, name in enumerate(names):
         axes.plot([chance[name]] * 2, [place - 0.38, place + 0.38], color=canvas.INK, linewidth=1.4)
         inside = max(shares[name], chance[name])
         axes.annotate(f"{shares[name]:.0%}", (inside, place), xytext=(4, 0), textcoords="offset points", va="center")
-    axes.set_yticks(places, [canvas.legible(field_title(name), longest=32) for name in names])
+    axes.set_yticks(places, [fit(field_title(name), 45.0, size=canvas.SMALL) for name in names])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.08 * max(*shares.values(), *chance.values()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
     axes.set_xlabel("share of the importance (PED-ANOVA); black: what chance alone exceeds in 1 of 20 cases")
-    axes.grid(visible=True, axis="x")
-    height = 22.0 + 8.0 * len(names)
-    figure.subplots_adjust(left=0.22, right=0.985, bottom=12.0 / height, top=1 - 4.0 / height)
-    return figure
+    axes.grid(visible=False, axis="y")
+    return plots.finish()
 
 
 @canvas.styled
 def draw_parallel(searched: Searched) -> Figure:
     """Every complete trial as a line through its values, the darker the better, the best one marked."""
     space = searched.recipe.search.space
-    figure = canvas.new_figure(height_mm=86.0)
-    axes = figure.subplots()
+    plots = Plots(1, height_mm=64.0)
+    [axes] = plots.axes
     values = [trial.value for trial in searched.complete if trial.value is not None]
-    scale = _Scale(min(values), max(values))
-    ordered = sorted(searched.complete, key=lambda trial: scale.quality(trial.value, searched))
-    for trial in ordered:
+    low, span = min(values), (max(values) - min(values)) or math.inf
+    heights = {
+        trial.number: 0.5 if span == math.inf else ((trial.value or 0.0) - low) / span for trial in searched.complete
+    }
+    quality = {number_: 1 - height if searched.lower_is_better else height for number_, height in heights.items()}
+    for trial in sorted(searched.complete, key=lambda trial: quality[trial.number]):
         best = trial is searched.best
-        heights = [_height(trial.values.get(name), range_) for name, range_ in space.items()]
-        axes.plot(
-            range(len(space) + 1),
-            [*heights, scale.height(trial.value)],
-            color=canvas.VERMILION if best else QUALITY(scale.quality(trial.value, searched)),
-            linewidth=2.2 if best else 1.0,
-            marker="o" if best else None,
-            markersize=3.5,
-            zorder=4 if best else 2,
-        )
-    for place, (name, range_) in enumerate(space.items()):
-        _draw_axis(axes, place, _range_ticks(range_), title=field_title(name))
+        look: dict[str, Any] = {
+            "color": canvas.VERMILION,
+            "linewidth": 2.2,
+            "marker": "o",
+            "markersize": 3.5,
+            "zorder": 4,
+        }
+        levels = [_height(trial.values.get(name), range_) for name, range_ in space.items()]
+        axes.plot([*levels, heights[trial.number]], **(look if best else {"color": QUALITY(quality[trial.number])}))
+    for place, range_ in enumerate(space.values()):
+        _draw_axis(axes, place, _range_ticks(range_))
     metric = searched.recipe.search.metric
-    ticks = {number(scale.at(part), metric=metric): part for part in (0.0, 0.5, 1.0)}
-    _draw_axis(axes, len(space), ticks, title=metric_title(metric))
-    axes.set_xlim(-0.3, len(space) + 0.3)
+    _draw_axis(
+        axes, len(space), {number(low + part * (max(values) - low), metric=metric): part for part in (0.0, 0.5, 1.0)}
+    )
+    plots.name_places(axes, [*map(field_title, space), metric_title(metric)])
     axes.set_ylim(-0.04, 1.04)
-    axes.axis("off")
-    _head(figure, searched, states=())
-    note = "a line is a complete trial, the darker the better; the thick one with points is the best"
-    figure.text(0.99, 1 - 3.5 / 86.0, note, ha="right", va="center", color=canvas.MUTED, fontsize=canvas.SMALL)
-    figure.subplots_adjust(left=0.03, right=0.95, bottom=0.03, top=0.82)
-    return figure
-
-
-class _Scale:
-    """The values of complete trials between 0 and 1."""
-
-    def __init__(self, low: float, high: float) -> None:
-        self._low, self._high = low, high
-
-    def height(self, value: float | None) -> float:
-        span = self._high - self._low
-        return 0.5 if value is None or not span else (value - self._low) / span
-
-    def at(self, part: float) -> float:
-        return self._low + part * (self._high - self._low)
-
-    def quality(self, value: float | None, searched: Searched) -> float:
-        height = self.height(value)
-        return 1 - height if searched.lower_is_better else height
+    axes.yaxis.set_visible(False)
+    axes.spines[:].set_visible(False)
+    note = "A line is a complete trial, the darker the better; the thick one with points is the best."
+    return plots.finish(heading=_heading(searched), notes=[note])
 
 
 def _height(value: Any, range_: Range) -> float:  # noqa: ANN401
@@ -320,16 +284,10 @@ def _range_ticks(range_: Range) -> dict[str, float]:
     return {_label(value): _height(value, range_) for value in (low, *(m for m in inner if low < m < high), high)}
 
 
-def _draw_axis(axes: Axes, place: int, ticks: Mapping[str, float], *, title: str) -> None:
+def _draw_axis(axes: Axes, place: int, ticks: Mapping[str, float]) -> None:
     axes.plot([place, place], [0, 1], color=canvas.MUTED, linewidth=0.8, zorder=3)
+    ground: dict[str, Any] = {"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
     for text, height in ticks.items():
         axes.plot([place - 0.015, place + 0.015], [height, height], color=canvas.MUTED, linewidth=0.8, zorder=3)
-        axes.annotate(
-            text, (place, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=canvas.SMALL,
-            bbox={"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}, zorder=5,
-        )  # fmt: skip
-    lines = textwrap.wrap(canvas.legible(title, longest=32), width=14)
-    axes.annotate(
-        "\n".join(lines), (place, 1.0), xytext=(0, 8), textcoords="offset points", ha="center", va="bottom",
-        fontweight="bold",
-    )  # fmt: skip
+        axes.annotate(text, (place, height), **beside, fontsize=canvas.SMALL, bbox=ground, zorder=5)

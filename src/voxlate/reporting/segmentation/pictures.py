@@ -6,7 +6,6 @@ apart without colour.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,22 +16,12 @@ from numpy.typing import NDArray
 
 from voxlate.cohort.labels.classes import members
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, values_of, whole
-from voxlate.reporting.drawing import canvas, tiles
+from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
-from voxlate.reporting.drawing.views import (
-    PLANES,
-    Box,
-    Plane,
-    SliceChoice,
-    choose_slice,
-    convention,
-    cut,
-    foreground_box,
-    picture_size_mm,
-)
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
+from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, slices_in_words
 
 Array = NDArray[Any]
-EDGE, GAP, LINE, HEAD, KEY = 1.5, 1.4, 3.5, 9.0, 6.0  # mm
 TALLEST_MM = 62.0
 MOST_OVERLAYS = 3
 
@@ -82,34 +71,13 @@ class Finding:
         if not true.any() and found.any():
             choice = choose_slice(plane, shape=(i, j, k), lesion=found)
             return replace(choice, rule="largest area that was found")
-        choice = choose_slice(plane, shape=(i, j, k), mask=bright(self.image), lesion=true)
+        choice = choose_slice(plane, shape=(i, j, k), mask=tiles.bright(self.image), lesion=true)
         return replace(choice, rule="largest true area") if true.any() else choice
 
-    def box(self) -> Box:
-        """The part of the image that is shown: what is no background, and every label."""
-        i, j, k = self.image.shape
-        return foreground_box(bright(self.image) | (self.truth > 0) | (self.found > 0), shape=(i, j, k))
-
-
-@dataclass(frozen=True, eq=False)
-class _Row:
-    finding: Finding
-    choice: SliceChoice
-    heading: str
-    numbers: bool
-    box: Box
-    size_mm: tuple[float, float]
-
-    @classmethod
-    def of(cls, finding: Finding, plane: Plane, *, heading: str, numbers: bool) -> _Row:
-        box = finding.box()
-        i, j, k = (side.stop - side.start for side in box)
-        size = picture_size_mm((i, j, k), spacing_mm=finding.spacing_mm, plane=plane)
-        return cls(finding, finding.choose(plane), heading, numbers, box, size)
-
-    @property
-    def text_mm(self) -> float:
-        return (LINE + 0.8 if self.heading else 0) + (LINE + 1.2 if self.numbers else 0) + GAP
+    def cut(self, plane: Plane = "axial") -> Cut:
+        """That slice, and the part of it that is shown: what is no background, and every label."""
+        inside = tiles.bright(self.image) | (self.truth > 0) | (self.found > 0)
+        return Cut.take(self.choose(plane), shape=self.image.shape, spacing_mm=self.spacing_mm, mask=inside)
 
 
 @canvas.styled
@@ -124,12 +92,12 @@ def draw_finding(
         heading: Printed above the pictures; by default the case's name.
     """
     last = len(planes) - 1
-    return _draw(
-        [
-            _Row.of(finding, plane, heading="" if number else heading or finding.case, numbers=number == last)
-            for number, plane in enumerate(planes)
-        ]
-    )
+    cuts = [finding.cut(plane) for plane in planes]
+    rows = [
+        _row(finding, cut, heading="" if number else heading or finding.case, numbers=number == last)
+        for number, cut in enumerate(cuts)
+    ]
+    return _draw(finding, cuts, rows)
 
 
 @canvas.styled
@@ -140,74 +108,34 @@ def draw_findings(findings: Mapping[str, Finding], *, plane: Plane = "axial") ->
         findings: From a label (``worst``, ``median``, ``best``, a recipe) to the case, from top to bottom.
         plane: The plane of every row.
     """
-    return _draw([_Row.of(one, plane, heading=f"{label}: {one.case}", numbers=True) for label, one in findings.items()])
+    cuts = {label: finding.cut(plane) for label, finding in findings.items()}
+    rows = [
+        _row(finding, cuts[label], heading=f"{label}: {finding.case}", numbers=True)
+        for label, finding in findings.items()
+    ]
+    return _draw(next(iter(findings.values())), list(cuts.values()), rows)
 
 
-def bright(image: Array) -> NDArray[np.bool_]:
-    """Roughly what is no background, to place pictures and grey windows by."""
-    low, high = np.percentile(image, [0.5, 99.5])
-    return np.asarray(image > low + 0.05 * (high - low))
+def _row(finding: Finding, cut: Cut, *, heading: str, numbers: bool) -> SheetRow:
+    picture, window = cut.of(finding.image), tiles.grey_window(finding.image, tiles.bright(finding.image))
+    cells = [sheet.picture(cut.laid, tiles.draw_grey, picture, window=window, scaled=True)]
+    for region in finding.shown:
+        found, true = (cut.of(part) for part in finding.of(region))
+        below = finding.numbers.get(region, "") if numbers else ""
+        overlaid: dict[str, Any] = {"found": found, "true": true, "window": window, "below": below}
+        cells.append(sheet.picture(cut.laid, draw_overlay, picture, **overlaid))
+    return SheetRow(cells, heading)
 
 
-def _draw(rows: Sequence[_Row]) -> Figure:
-    columns = len(rows[0].finding.shown) + 1
-    width = (canvas.PAGE_WIDTH_MM - 2 * EDGE - GAP * (columns - 1)) / columns
-    scale = min(width / max(row.size_mm[0] for row in rows), TALLEST_MM / max(row.size_mm[1] for row in rows))
-    notes = _notes(rows)
-    heights = [row.size_mm[1] * scale for row in rows]
-    total = HEAD + sum(heights) + sum(row.text_mm for row in rows) + KEY + LINE * len(notes) + 1.0
-    figure = canvas.new_figure(height_mm=total)
-    lefts = [EDGE + place * (width + GAP) for place in range(columns)]
-    first = rows[0].finding
-    heads = [(first.title, "image"), *((name, "found beside true") for name in first.shown)]
-    for left, (title, below) in zip(lefts, heads, strict=True):
-        name = title[:1].upper() + title[1:]
-        tiles.write(figure, left, 1.2, canvas.legible(name, longest=28), fontsize=canvas.HEADING, fontweight="bold")
-        tiles.write(figure, left, 5.0, below, fontsize=canvas.SMALL, color=canvas.MUTED)
-    top = HEAD
-    for row, height in zip(rows, heights, strict=True):
-        top = _draw_row(figure, row, lefts=lefts, top=top, size=(width, height))
-    overlay_key(figure, EDGE, top, width=canvas.PAGE_WIDTH_MM - 2 * EDGE)
-    for number, line in enumerate(notes):
-        tiles.write(figure, EDGE, top + KEY + LINE * number, line, color=canvas.MUTED, fontsize=canvas.SMALL)
-    return figure
-
-
-def _draw_row(figure: Figure, row: _Row, *, lefts: Sequence[float], top: float, size: tuple[float, float]) -> float:
-    """Draws one row from ``top`` and returns where the next one begins, in mm."""
-    finding, choice = row.finding, row.choice
-    if row.heading:
-        tiles.write(figure, EDGE, top, canvas.legible(row.heading, longest=120), fontweight="bold")
-        top += LINE + 0.8
-    picture = cut(finding.image, choice, box=row.box)
-    window = tiles.grey_window(finding.image, bright(finding.image))
-    axes = tiles.place(figure, lefts[0], top, width=size[0], height=size[1])
-    tiles.draw_grey(axes, picture, window=window, size_mm=row.size_mm)
-    tiles.letter(axes, choice.plane)
-    tiles.scale_bar(axes)
-    tiles.caption(axes, choice.plane, x=0.975, y=0.03, ha="right", va="bottom")
-    for left, region in zip(lefts[1:], finding.shown, strict=True):
-        axes = tiles.place(figure, left, top, width=size[0], height=size[1])
-        found, true = (cut(part, choice, box=row.box) for part in finding.of(region))
-        draw_overlay(axes, picture, found=found, true=true, window=window, size_mm=row.size_mm)
-        tiles.letter(axes, choice.plane)
-        if row.numbers:
-            text = finding.numbers.get(region, "")
-            tiles.write(figure, left, top + size[1] + 0.5, text, fontsize=canvas.SMALL + 0.5)
-    return top + size[1] + GAP + (LINE + 1.2 if row.numbers else 0)
-
-
-def _notes(rows: Sequence[_Row]) -> list[str]:
-    planes: list[Plane] = list(dict.fromkeys(row.choice.plane for row in rows))
-    slices = []
-    for plane in planes:
-        shown = [row for row in rows if row.choice.plane == plane]
-        places = ", ".join(f"{row.choice.index + 1}/{row.finding.image.shape[PLANES[plane]]}" for row in shown)
-        slices.append(f"{plane} {places}")
-    rules = dict.fromkeys(row.choice.rule for row in rows)
-    finding = rows[0].finding
-    left_out = len(class_regions(finding.classes)) - len(finding.shown)
+def _draw(first: Finding, cuts: Sequence[Cut], rows: Sequence[SheetRow]) -> Figure:
+    left_out = len(class_regions(first.classes)) - len(first.shown)
     more = f" {left_out} further class{'es are' if left_out > 1 else ' is'} not drawn." if left_out else ""
-    text = f"Slices: {'; '.join(slices)} (chosen by rule: {', '.join(rules)}). Display: {convention(planes)}. "
-    text += f"Numbers are of the whole volume.{more}"
-    return textwrap.wrap(text, width=142)
+    slices = slices_in_words([(cut.choice, cut.count) for cut in cuts])
+    columns = [SheetColumn(name[:1].upper() + name[1:], "found beside true") for name in first.shown]
+    return sheet.draw_sheet(
+        [SheetColumn(first.title, "image"), *columns],
+        rows,
+        key=overlay_key,
+        notes=[f"{slices} Numbers are of the whole volume.{more}"],
+        tallest_mm=TALLEST_MM,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +16,7 @@ from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.words import number
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import Scores, draw_boxes, legend
+from voxlate.reporting.drawing.plots import Plots, draw_points
 from voxlate.roles import MODEL
 
 MOST_SIDE_BY_SIDE = 4
@@ -35,24 +35,19 @@ def draw_classes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
         UsageError: If no value is left to draw.
     """
     metrics = ("dice", "hd95") if len(regions) <= MOST_SIDE_BY_SIDE else ("dice",)
-    plots = [(metric, *_by_class(scores, metric, regions)) for metric in metrics]
-    plots = [plot for plot in plots if plot[1]]
-    if not plots:
+    found = [(metric, *_by_class(scores, metric, regions)) for metric in metrics]
+    found = [one for one in found if one[1]]
+    if not found:
         raise UsageError("scores of classes", came="none", remedy="Evaluate the cases first.")
-    figure = canvas.new_figure(height_mm=82.0)
-    axes = np.ravel(figure.subplots(1, len(plots), squeeze=False))
-    for place, (metric, values, unit) in zip(axes, plots, strict=True):
-        names = {name: "\n".join(textwrap.wrap(canvas.legible(name, longest=30), width=12)) for name in values}
-        draw_boxes(place, values, metric=metric, unit=unit, names=names)
+    plots = Plots(len(found))
+    for axes, (metric, values, unit) in zip(plots.axes, found, strict=True):
+        draw_boxes(plots, axes, values, metric=metric, unit=unit)
         if metric == "dice":
-            place.set_ylim(-0.04, 1.04)
+            axes.set_ylim(-0.04, 1.04)
         else:
-            _fit_distances(place, [value for cases in values.values() for value in cases.values()])
-    figure.subplots_adjust(left=0.06, right=0.985, bottom=0.27, top=0.86, wspace=0.2)
-    told = legend([values for _, values, _ in plots])
-    told += "\nHD95 where either is empty: the diagonal of the image." if "hd95" in metrics else ""
-    figure.text(0.008, 0.02, told, color=canvas.MUTED)
-    return figure
+            _fit_distances(axes, [value for cases in values.values() for value in cases.values()])
+    empty = ["HD95 where either is empty: the diagonal of the image."] if "hd95" in metrics else []
+    return plots.finish(notes=[legend([values for _, values, _ in found]), *empty])
 
 
 @canvas.styled
@@ -79,17 +74,15 @@ def draw_volumes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
     if not shown:
         raise UsageError("volumes of cases", came="none", remedy="Evaluate the cases first.")
     shown = dict(list(shown.items())[:MOST_VOLUMES])
-    columns = max(2, len(shown))
-    width = canvas.PAGE_WIDTH_MM / columns
-    figure = canvas.new_figure(width_mm=width * len(shown) if len(shown) > 1 else 90.0, height_mm=width * 0.82 + 20)
-    axes = np.ravel(figure.subplots(1, len(shown), squeeze=False))
-    for number_, (place, (region, found)) in enumerate(zip(axes, shown.items(), strict=True)):
-        _draw_volumes(place, region, found, first=number_ == 0)
-    wide = figure.get_size_inches()[0] * canvas.MM_PER_INCH
-    tall = figure.get_size_inches()[1] * canvas.MM_PER_INCH
-    figure.subplots_adjust(left=13 / wide, right=1 - 3 / wide, bottom=16 / tall, top=1 - 12 / tall, wspace=0.28)
-    figure.text(1.5 / wide, 2 / tall, "A point is a case; on the line both volumes are equal.", color=canvas.MUTED)
-    return figure
+    width_mm = canvas.PAGE_WIDTH_MM if len(shown) > 1 else 80.0
+    plots = Plots(len(shown), columns=MOST_VOLUMES, width_mm=width_mm, height_mm=None)
+    for axes, (region, found) in zip(plots.axes, shown.items(), strict=True):
+        _draw_volumes(axes, found)
+        offset = float(np.mean([volume - true for true, volume in found]))
+        told = "on average as large" if offset == 0 else f"on average {number(offset, signed=True)} ml"
+        plots.title(axes, region[:1].upper() + region[1:], told)
+    plots.axes[0].set_ylabel("volume found (ml)")
+    return plots.finish(notes=["A point is a case; on the line both volumes are equal."])
 
 
 def _by_class(scores: Sequence[Score], metric: str, regions: Sequence[str]) -> tuple[Scores, str]:
@@ -114,31 +107,12 @@ def _fit_distances(axes: Axes, values: Sequence[float]) -> None:
         axes.set_ylim(bottom=0)
 
 
-def _draw_volumes(axes: Axes, region: str, pairs: Sequence[tuple[float, float]], *, first: bool) -> None:
+def _draw_volumes(axes: Axes, pairs: Sequence[tuple[float, float]]) -> None:
     true, found = np.array(pairs, dtype=np.float64).T
     end = max(float(true.max()), float(found.max())) * 1.08 or 1.0
     axes.plot([0, end], [0, end], color=canvas.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-    axes.plot(
-        true,
-        found,
-        linestyle="none",
-        marker="o",
-        markersize=4.0,
-        markerfacecolor=canvas.BLUE,
-        markeredgecolor=canvas.PAPER,
-        markeredgewidth=0.5,
-        clip_on=False,
-        zorder=3,
-    )
+    draw_points(axes, true, found, colour=canvas.BLUE, size=4.0, clip_on=False)
     axes.set_xlim(-0.02 * end, end)
     axes.set_ylim(-0.02 * end, end)
-    axes.set_box_aspect(1)
     axes.locator_params(nbins=5)
-    axes.grid(visible=True)
-    name = region[:1].upper() + region[1:]
-    axes.set_title(f"{canvas.legible(name, longest=24)}\n", loc="left")
-    offset = float(np.mean(found - true))
-    told = "on average as large" if offset == 0 else f"on average {number(offset, signed=True)} ml"
-    axes.text(0, 1.03, told, transform=axes.transAxes, color=canvas.MUTED, fontsize=canvas.SMALL + 0.5)
     axes.set_xlabel("true volume (ml)")
-    axes.set_ylabel("volume found (ml)" if first else "")

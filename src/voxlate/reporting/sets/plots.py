@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
 from voxlate.evaluation.words import number
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots, handles_of
 
 MOST_POINTS = 600
 _LOOKS: dict[str, dict[str, Any]] = {
@@ -35,20 +35,14 @@ def draw_features(synthetic: Mapping[str, Sample], real: Mapping[str, Sample], *
         features: Name of the network.
     """
     views = [view for view in synthetic if view in real]
-    width, height = (canvas.PAGE_WIDTH_MM, 76.0) if len(views) > 1 else (110.0, 92.0)
-    figure = canvas.new_figure(width_mm=width, height_mm=height)
-    places = np.ravel(figure.subplots(1, len(views), squeeze=False))
-    figure.subplots_adjust(left=13.0 / width, right=1 - 3.0 / width, bottom=25.0 / height, top=0.91, wspace=0.28)
-    for axes, view in zip(places, views, strict=True):
+    plots = Plots(len(views), width_mm=canvas.PAGE_WIDTH_MM if len(views) > 1 else 110.0)
+    for axes, view in zip(plots.axes, views, strict=True):
         shares = _scatter(axes, synthetic[view].rows, real[view].rows, target=target)
-        axes.set_title(f"{view[:1].upper()}{view[1:]}", loc="left", pad=4)
+        plots.title(axes, f"{view[:1].upper()}{view[1:]}")
         axes.set_xlabel(f"first component ({100 * shares[0]:.0f} % of real variance)", fontsize=canvas.SMALL)
         axes.set_ylabel(f"second ({100 * shares[1]:.0f} %)", fontsize=canvas.SMALL, labelpad=1)
-    handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(11.0 / width, 8.0 / height), ncols=2)
     note = f"Features by {features}. At most {MOST_POINTS} slices or volumes of each set are drawn."
-    _note(figure, note, left_mm=13.0)
-    return figure
+    return plots.finish(key=handles_of(plots.axes[0]), notes=[note])
 
 
 @canvas.styled
@@ -61,35 +55,23 @@ def draw_distances(rows: Sequence[Mapping[str, Any]], *, features: str) -> Figur
     """
     views = list(dict.fromkeys(str(row["region"]) for row in rows))
     values = {(row["region"], row["method"], row["metric"]): row for row in rows}
-    width, height = canvas.PAGE_WIDTH_MM, 66.0
-    figure = canvas.new_figure(width_mm=width, height_mm=height)
-    places = np.ravel(figure.subplots(1, len(metrics_of("set")), squeeze=False))
-    figure.subplots_adjust(left=15.0 / width, right=1 - 2.0 / width, bottom=21.0 / height, top=0.83, wspace=0.58)
-    for axes, (name, metric) in zip(places, metrics_of("set").items(), strict=True):
+    plots = Plots(len(metrics_of("set")), height_mm=36.0)
+    for axes, (name, metric) in zip(plots.axes, metrics_of("set").items(), strict=True):
         axes.axhline(0, color=canvas.MUTED, linewidth=0.6)
-        axes.set_xticks(range(len(views)), labels=views, rotation=30 if len(views) > 1 else 0)
-        axes.set_xlim(-0.6, len(views) - 0.4)
-        axes.tick_params(axis="x", length=0)
-        axes.set_title(metric.title.replace(" of the set", ""), loc="left", pad=13)
-        axes.text(
-            0, 1.03, f"{metric.better} is better", transform=axes.transAxes, fontsize=canvas.SMALL, color=canvas.MUTED
-        )
         for side, method in enumerate((FLOOR, SYNTHETIC)):
             found = [values[view, method, name] for view in views]
             _bars(axes, found, np.arange(len(views)) + (side - 0.5) * 0.4, method=method)
+        plots.name_places(axes, views)
+        plots.title(axes, metric.title.replace(" of the set", ""), f"{metric.better} is better")
         axes.margins(y=0.12)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}".replace("-", "\N{MINUS SIGN}", 1)))
         if metric.better == "higher":
             axes.set_ylim(0, 1.08)
-        axes.grid(visible=True, axis="y")
         if all(values[view, method, name]["value"] is None for view in views for method in _LOOKS):
             _empty(axes)
-    handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(13.0 / width, 4.5 / height), ncols=2)
     note = f"Features by {features}. Lines on KID are standard deviations over subsets."
-    _note(figure, note, left_mm=15.0)
-    return figure
+    return plots.finish(key=handles_of(plots.axes[0]), notes=[note])
 
 
 def principal_components(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -119,7 +101,6 @@ def _scatter(
         kept = rows[:: -(-len(rows) // MOST_POINTS)]
         x, y = directions @ (kept - centre).T
         axes.scatter(x, y, s=9, marker=marker, facecolors="none", edgecolors=colour, linewidths=0.7, label=name)
-    axes.grid(visible=True)
     return shares
 
 
@@ -137,16 +118,9 @@ def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], places: NDArray[Any], *
 
 def _empty(axes: Axes) -> None:
     """No scale where nothing is shown."""
-    for text in list(axes.texts)[1:]:
+    for text in [text for text in axes.texts if text.get_rotation()]:
         text.remove()
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     style: dict[str, Any] = {"ha": "center", "va": "center", "color": canvas.MUTED, "fontsize": canvas.SMALL}
     axes.text(0.5, 0.5, "not available:\ntoo few samples", transform=axes.transAxes, **style)
-
-
-def _note(figure: Figure, text: str, *, left_mm: float) -> None:
-    """Small words under the plots, in lines that fit the width."""
-    width, height = figure.get_size_inches() * canvas.MM_PER_INCH
-    lines = textwrap.wrap(canvas.legible(text, longest=240), width=int((width - left_mm) / 1.25))
-    figure.text(left_mm / width, 1.0 / height, "\n".join(lines), color=canvas.MUTED, fontsize=canvas.SMALL, va="bottom")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import isnan
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,14 +18,16 @@ from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
+from voxlate.evaluation.study.paired import VariantDifference
+from voxlate.evaluation.summary import Interval, Pair
 from voxlate.evaluation.words import MINUS, changes, direction, metric_title, p_value
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import draw_boxes, gather, legend
+from voxlate.reporting.drawing.leaf import SPACE, Leaf, Span
+from voxlate.reporting.drawing.plots import Plots, draw_points
 
 REGIONS = {"foreground": "Foreground", "lesion": "Lesion", "labels": "Labelled structures"}
-LINE = 3.7  # mm
-COLUMNS = (0.0, 0.27, 0.75, 0.875)  # of the table under a plot, as shares of its width
-Comparison = Mapping[str, Any]
+COLUMNS = (0.0, 0.25, 0.76, 0.88, 1.0)  # where those of the table under a plot begin, as shares of its width
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,20 @@ class PairedTest:
     Attributes:
         what: What is subtracted from what.
         compared: As ``compare_variants`` or ``summarise`` gives it.
-        interval: The key of the interval that is shown.
+        crossed: The interval over seeds and cases, which is shown where there is one.
     """
 
     what: str
-    compared: Comparison
-    interval: str = "interval"
+    compared: Pair
+    crossed: Interval | None = None
 
     def cells(self) -> tuple[str, ...]:
         """The difference with its interval, the cases that are better, and the p value."""
-        compared, interval = self.compared, self.compared[self.interval]
-        difference, *ends = changes(compared["difference"], *(interval or ()), most=4)
+        pair, interval = self.compared, self.crossed or self.compared.interval
+        difference, *ends = changes(pair.difference, *(interval or ()), most=4)
         around = f" ({' to '.join(ends)})" if ends else ""
-        tested = p_value(compared["p_holm"]) if compared["p_holm"] is not None else "no test"
-        return self.what, f"{difference}{around}", f"{compared['wins']} of {compared['n']}", tested
+        tested = p_value(pair.p_holm) if pair.p_holm is not None else "no test"
+        return self.what, f"{difference}{around}", f"{pair.wins} of {pair.n}", tested
 
 
 @canvas.styled
@@ -72,50 +74,51 @@ def draw_similarity(
     Raises:
         UsageError: If no value is left to draw.
     """
-    plots = {}
+    drawn = {}
     for region, title in REGIONS.items():
         found, unit = gather(scores, region=region, metric=metric)
         values = {method: found[method] for method in names if method in found}
         if values:
-            plots[region] = (title, values, unit)
-    if not plots:
+            drawn[region] = (title, values, unit)
+    if not drawn:
         raise UsageError("scores", came=f"none of {metric}", remedy="Evaluate the runs first.")
-    lines = max((len(tests.get(region, ())) for region in plots), default=0)
-    below = LINE * (lines + 1) if lines else 0.0
-    height = 86.0 + below
-    figure = canvas.new_figure(height_mm=height)
-    places = np.ravel(figure.subplots(1, len(plots), squeeze=False))
-    figure.subplots_adjust(left=0.07, right=0.99, bottom=(22.0 + below) / height, top=1 - 17.0 / height, wspace=0.2)
-    for axes, (region, (title, values, unit)) in zip(places, plots.items(), strict=True):
+    plots = Plots(len(drawn))
+    for axes, (title, values, unit) in zip(plots.axes, drawn.values(), strict=True):
         whole = f"{title}: {metric_title(metric, unit=unit)} with the target"
-        draw_boxes(axes, values, metric=metric, unit=unit, title=whole, names=names)
-        if lines:
-            _write_tests(figure, axes, tests.get(region, ()), top=below + 7.5)
-    figure.text(0.008, 1 - 2.2 / height, canvas.legible(heading, longest=110), fontweight="bold", va="top")
-    crossed = any(test.interval == "crossed_interval" for shown in tests.values() for test in shown)
-    over = f"\nIntervals over the cases; that of with {MINUS} without over seeds and cases." if crossed else ""
-    words = legend([values for _, values, _ in plots.values()]) + over
-    figure.text(0.008, 1.4 / height, words, color=canvas.MUTED, fontsize=canvas.SMALL)
-    return figure
+        draw_boxes(plots, axes, values, metric=metric, unit=unit, title=whole, names=names)
+    shown = [list(tests.get(region, ())) for region in drawn]
+    crossed = any(test.crossed for lines in shown for test in lines)
+    over = f"Intervals over the cases; that of with {MINUS} without over seeds and cases."
+    return plots.finish(
+        heading=heading,
+        under=lambda leaf, spans: _write_tests(leaf, list(zip(spans, shown, strict=True))),
+        notes=[legend([values for _, values, _ in drawn.values()]), *[over] * crossed],
+    )
 
 
-def _write_tests(figure: Figure, axes: Axes, tests: Sequence[PairedTest], *, top: float) -> None:
-    """A small table under a plot, ``top`` mm above the figure's lower edge."""
-    height = float(figure.get_size_inches()[1]) * canvas.MM_PER_INCH
-    box = axes.get_position()
+def _write_tests(leaf: Leaf, tables: Sequence[tuple[Span, Sequence[PairedTest]]]) -> None:
+    """A small table under each plot."""
     head = ("", "difference (95 % interval)", "better", "p, Holm")
-    for row, cells in enumerate([head, *(test.cells() for test in tests)]):
-        for place, text in zip(COLUMNS, cells, strict=True):
-            x, y = box.x0 + place * box.width, (top - LINE * row) / height
-            colour = canvas.MUTED if row == 0 else canvas.INK
-            figure.text(
-                x, y, text.removeprefix("p = ").removeprefix("p "), fontsize=canvas.SMALL, va="top", color=colour
-            )
+    for row in range(max(len(tests) for _, tests in tables) + 1):
+        if not any(tests for _, tests in tables):
+            return
+        texts = []
+        for span, tests in tables:
+            cells = head if row == 0 else tests[row - 1].cells() if row <= len(tests) else ()
+            for text, start, end in zip(cells, COLUMNS, COLUMNS[1:], strict=False):
+                place = Span(span.left + start * span.width, (end - start) * span.width)
+                texts.append((text.removeprefix("p = ").removeprefix("p "), place))
+        leaf.write(texts, size=canvas.SMALL, colour=canvas.INK if row else canvas.MUTED)
+    leaf.skip(SPACE)
 
 
 @canvas.styled
 def draw_differences(
-    scores: Sequence[Score], comparison: Comparison, values: Mapping[str, Mapping[str, float]], *, heading: str = ""
+    scores: Sequence[Score],
+    comparison: VariantDifference,
+    values: Mapping[str, Mapping[str, float]],
+    *,
+    heading: str = "",
 ) -> Figure:
     """One metric in one region: boxes of every method, and beside them the paired difference that each seed gives.
 
@@ -128,66 +131,50 @@ def draw_differences(
     Raises:
         UsageError: If no value is left to draw.
     """
-    metric, region = comparison["metric"], comparison["region"]
+    metric, region = comparison.metric, comparison.region
     found, unit = gather(scores, region=region, metric=metric)
     if not found:
         raise UsageError("scores", came=f"none in the region {region!r}", remedy="Evaluate the runs first.")
-    figure = canvas.new_figure(height_mm=86.0)
-    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1.0))
-    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.2, top=0.79, wspace=0.24)
+    plots = Plots(2, ratios=(1.25, 1.0))
+    left, right = plots.axes
     place = REGIONS.get(region, region)
-    draw_boxes(left, found, metric=metric, unit=unit, title=f"{place}: {metric_title(metric, unit=unit)}")
-    _draw_each_seed(right, comparison, values, title=f"Difference of {metric_title(metric, unit=unit)}")
-    figure.text(0.008, 0.972, canvas.legible(heading, longest=110), fontweight="bold", va="top")
-    spread = "over seeds and cases" if comparison["crossed_interval"] else "over the cases"
+    draw_boxes(plots, left, found, metric=metric, unit=unit, title=f"{place}: {metric_title(metric, unit=unit)}")
+    _draw_each_seed(right, comparison, values)
+    told = changes(*(difference for difference, _ in _each(comparison)))
+    plots.name_places(right, list(values), told)
+    good = "below" if direction(metric).startswith("lower") else "above"
+    words = f"with {MINUS} without; {good} 0: better with"
+    plots.title(right, f"Difference of {metric_title(metric, unit=unit)}", words)
+    spread = "over seeds and cases" if comparison.crossed_interval else "over the cases"
     note = (
-        f"{legend([found])} Left: means over the seeds.\nRight: the bar is the mean of the cases with its 95 % interval"
+        f"{legend([found])} Left: means over the seeds. Right: the bar is the mean of the cases with its 95 % interval"
     )
-    figure.text(0.008, 0.015, f"{note} over the cases; of all seeds, {spread}.", color=canvas.MUTED)
-    return figure
+    return plots.finish(heading=heading, notes=[f"{note} over the cases; of all seeds, {spread}."])
 
 
-def _draw_each_seed(
-    axes: Axes, comparison: Comparison, values: Mapping[str, Mapping[str, float]], *, title: str
-) -> None:
-    rows = [*comparison["seeds"], {**comparison, "interval": comparison["crossed_interval"] or comparison["interval"]}]
+def _each(comparison: VariantDifference) -> list[tuple[float, Interval | None]]:
+    """The difference that each seed gives with its interval, and that of all."""
+    whole = (comparison.pair.difference, comparison.crossed_interval or comparison.pair.interval)
+    return [*((one.difference, one.interval) for one in comparison.seeds), whole]
+
+
+def _draw_each_seed(axes: Axes, comparison: VariantDifference, values: Mapping[str, Mapping[str, float]]) -> None:
+    rows = _each(comparison)
     axes.axhline(0, color=canvas.INK, linewidth=0.8, zorder=1)
-    for place, (row, cases) in enumerate(zip(rows, values.values(), strict=True)):
-        overall = place == len(rows) - 1
-        colour, marker = (canvas.INK, "o") if overall else (canvas.VERMILION, "o")
+    for place, ((difference, interval), cases) in enumerate(zip(rows, values.values(), strict=True)):
+        colour = canvas.INK if place == len(rows) - 1 else canvas.VERMILION
         ordered = [cases[case] for case in sorted(cases)]
         spread = np.linspace(-0.16, 0.16, len(ordered)) if len(ordered) > 1 else np.zeros(len(ordered))
-        axes.plot(
-            place + spread - 0.08,
-            ordered,
-            linestyle="none",
-            marker=marker,
-            markersize=3.2,
-            markerfacecolor=colour,
-            markeredgecolor=canvas.PAPER,
-            markeredgewidth=0.4,
-            alpha=0.75,
-            zorder=2,
-        )
-        _draw_mean(axes, place + 0.24, row, colour=colour)
-    told = changes(*(row["difference"] for row in rows))
-    labels = [f"{canvas.legible(label, longest=14)}\n{change}" for label, change in zip(values, told, strict=True)]
-    axes.set_xticks(range(len(rows)), labels)
-    axes.set_xlim(-0.5, len(rows) - 0.45)
+        draw_points(axes, place + spread - 0.08, ordered, colour=colour, size=3.2, alpha=0.75, zorder=2)
+        _draw_mean(axes, place + 0.24, difference, interval=interval, colour=colour)
     axes.margins(y=0.1)
-    axes.tick_params(axis="x", length=0)
-    axes.grid(visible=True, axis="y")
-    axes.set_title(f"{title}\n", loc="left")
-    good = "below" if direction(comparison["metric"]).startswith("lower") else "above"
-    words = f"with {MINUS} without; {good} 0: better with"
-    axes.text(0, 1.03, words, transform=axes.transAxes, color=canvas.MUTED)
 
 
-def _draw_mean(axes: Axes, x: float, row: Comparison, *, colour: str) -> None:
-    if row["difference"] is None:
+def _draw_mean(axes: Axes, x: float, difference: float, *, interval: Interval | None, colour: str) -> None:
+    if isnan(difference):
         return
-    axes.plot([x - 0.07, x + 0.07], [row["difference"]] * 2, color=colour, linewidth=2.2, zorder=4)
-    if row["interval"] is not None:
-        axes.plot([x, x], row["interval"], color=colour, linewidth=1.0, zorder=3)
-        for end in row["interval"]:
+    axes.plot([x - 0.07, x + 0.07], [difference] * 2, color=colour, linewidth=2.2, zorder=4)
+    if interval is not None:
+        axes.plot([x, x], interval, color=colour, linewidth=1.0, zorder=3)
+        for end in interval:
             axes.plot([x - 0.04, x + 0.04], [end, end], color=colour, linewidth=1.0, zorder=3)

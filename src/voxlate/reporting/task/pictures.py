@@ -6,9 +6,9 @@ overlays show the part of the slice that the frame encloses.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.task.arms import Attempt
-from voxlate.reporting.drawing import canvas, tiles
+from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
-from voxlate.reporting.drawing.views import CONVENTION, SliceChoice, choose_slice, cut, foreground_box, picture_size_mm
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
+from voxlate.reporting.drawing.views import Cut, Laid, SliceChoice, choose_slice, slices_in_words
 from voxlate.roles import REAL, SYNTHETIC, WITHOUT
 
 Array = NDArray[Any]
-EDGE, GAP, LINE, HEAD, KEY = 2.0, 1.6, 3.7, 9.5, 6.0  # mm
 TALLEST_MM = 48.0
 LEAST_ZOOM_MM, ZOOM_MARGIN_MM = 40.0, 10.0
 NEARLY_ALL = 0.85
@@ -34,7 +34,7 @@ NEARLY_ALL = 0.85
 
 @dataclass(frozen=True, eq=False)
 class AttemptSlice:
-    """What is shown of a case: one axial slice of every arm, as ``cut`` gives it.
+    """What is shown of a case: one axial slice of every arm, as ``Cut.of`` gives it.
 
     Attributes:
         case: The case.
@@ -57,6 +57,11 @@ class AttemptSlice:
     size_mm: tuple[float, float]
     choice: SliceChoice
     count: int
+
+    @property
+    def laid(self) -> Laid:
+        """How the slice lies on the page."""
+        return Laid("axial", self.size_mm)
 
     def zoom(self) -> tuple[slice, slice]:
         """Rows and columns around all that is true or found, in the slice's proportions; the whole if nearly all is."""
@@ -103,19 +108,19 @@ def take_slice(attempt: Attempt, *, true: Array, found: Mapping[str, Array]) -> 
         choice = replace(choice, rule="largest true area")
     elif union.any():
         choice = replace(choose_slice("axial", shape=(i, j, k), lesion=union), rule="largest area that was found")
-    windows = {arm: tiles.grey_window(image, _bright(image)) for arm, image in attempt.images.items()}
-    box = foreground_box(_bright(attempt.images[REAL]) | true, shape=(i, j, k))
-    sides = tuple(part.stop - part.start for part in box)
+    windows = {arm: tiles.grey_window(image, tiles.bright(image)) for arm, image in attempt.images.items()}
+    mask = tiles.bright(attempt.images[REAL]) | true
+    cut = Cut.take(choice, shape=attempt.truth.shape, spacing_mm=attempt.spacing_mm, mask=mask)
     return AttemptSlice(
         case=attempt.case_id,
-        images={arm: cut(image, choice, box=box).copy() for arm, image in attempt.images.items()},
+        images={arm: cut.of(image).copy() for arm, image in attempt.images.items()},
         windows=windows,
         shown=attempt.shown,
-        found={arm: cut(labels, choice, box=box).copy() for arm, labels in found.items()},
-        true=cut(true, choice, box=box).copy(),
-        size_mm=picture_size_mm((sides[0], sides[1], sides[2]), spacing_mm=attempt.spacing_mm, plane="axial"),
+        found={arm: cut.of(labels).copy() for arm, labels in found.items()},
+        true=cut.of(true).copy(),
+        size_mm=cut.laid.size_mm,
         choice=choice,
-        count=k,
+        count=cut.count,
     )
 
 
@@ -129,65 +134,40 @@ def draw_attempts(rows: Mapping[str, AttemptSlice], *, numbers: Mapping[str, Map
     """
     shown = list(rows.values())
     arms = [arm for arm in (REAL, SYNTHETIC, WITHOUT) if arm in shown[0].found]
-    width = (canvas.PAGE_WIDTH_MM - 2 * EDGE - GAP * (len(arms) + 1)) / (len(arms) + 2)
-    heights = [min(TALLEST_MM, width * row.size_mm[1] / row.size_mm[0]) for row in shown]
-    notes = _notes(shown)
-    height = HEAD + KEY + LINE * len(notes) + 1.5 + sum(tall + 2 * LINE + 3.0 for tall in heights)
-    figure = canvas.new_figure(height_mm=height)
-    lefts = [EDGE + number * (width + GAP) for number in range(len(arms) + 2)]
-    _titles(figure, lefts, shown[0], arms)
-    top = HEAD
-    for (heading, row), tall in zip(rows.items(), heights, strict=True):
-        tiles.write(figure, EDGE, top, canvas.legible(heading, longest=120), fontweight="bold")
-        top += LINE + 0.6
-        _draw_row(figure, row, lefts=lefts, top=top, size=(width, tall), texts=numbers[row.case])
-        top += tall + LINE + 2.4
-    overlay_key(figure, EDGE, top, width=canvas.PAGE_WIDTH_MM - 2 * EDGE)
-    for number, line in enumerate(notes):
-        tiles.write(figure, EDGE, top + KEY + LINE * number, line, color=canvas.MUTED, fontsize=canvas.SMALL)
-    return figure
+    framed = ["Overlays show what the frame encloses."] if any(row.framed for row in shown) else []
+    slices = slices_in_words([(row.choice, row.count) for row in shown])
+    return sheet.draw_sheet(
+        _columns(shown[0], arms),
+        [_row(row, arms, heading=heading, texts=numbers[row.case]) for heading, row in rows.items()],
+        key=overlay_key,
+        notes=[" ".join([slices, *framed, "Each image has its own grey window."])],
+        tallest_mm=TALLEST_MM,
+    )
 
 
-def _titles(figure: Figure, lefts: Sequence[float], row: AttemptSlice, arms: Sequence[str]) -> None:
+def _columns(row: AttemptSlice, arms: Sequence[str]) -> list[SheetColumn]:
     target = get_contrast(row.shown[REAL]).title
-    heads = [(f"Real {target}", "image"), (f"Synthetic {target}", "image")]
     found = {REAL: f"Found with real {target}", SYNTHETIC: "Found with synthetic", WITHOUT: f"Found without {target}"}
-    heads += [(found[arm], f"on {get_contrast(row.shown[arm]).title}") for arm in arms]
-    for left, (title, below) in zip(lefts, heads, strict=True):
-        tiles.write(figure, left, 1.2, canvas.legible(title, longest=28), fontsize=canvas.TEXT, fontweight="bold")
-        tiles.write(figure, left, 4.9, canvas.legible(below, longest=30), fontsize=canvas.SMALL, color=canvas.MUTED)
+    columns = [SheetColumn(f"Real {target}", "image"), SheetColumn(f"Synthetic {target}", "image")]
+    return [*columns, *(SheetColumn(found[arm], f"on {get_contrast(row.shown[arm]).title}") for arm in arms)]
 
 
-def _draw_row(
-    figure: Figure,
-    row: AttemptSlice,
-    *,
-    lefts: Sequence[float],
-    top: float,
-    size: tuple[float, float],
-    texts: Mapping[str, str],
-) -> None:
+def _row(row: AttemptSlice, arms: Sequence[str], *, heading: str, texts: Mapping[str, str]) -> SheetRow:
     zoom = row.zoom()
-    for left, arm in zip(lefts, (REAL, SYNTHETIC), strict=False):
-        axes = tiles.place(figure, left, top, width=size[0], height=size[1])
-        tiles.draw_grey(axes, row.images[arm], window=row.windows[arm], size_mm=row.size_mm)
-        tiles.letter(axes, "axial")
-        tiles.scale_bar(axes)
-        _frame(axes, zoom, row)
-    part = tuple((side.stop - side.start) * step for side, step in zip(reversed(zoom), _steps(row), strict=True))
-    for left, arm in zip(lefts[2:], row.found, strict=True):
-        axes = tiles.place(figure, left, top, width=size[0], height=size[1])
-        draw_overlay(
-            axes,
-            row.images[arm][zoom],
-            found=row.found[arm][zoom],
-            true=row.true[zoom],
-            window=row.windows[arm],
-            size_mm=(part[0], part[1]),
+    cells = [
+        sheet.picture(
+            row.laid, tiles.draw_grey, row.images[arm], window=row.windows[arm], scaled=True, over=partial(_frame, row)
         )
-        tiles.letter(axes, "axial")
-        tiles.scale_bar(axes)
-        tiles.write(figure, left, top + size[1] + 0.5, texts.get(arm, ""), fontsize=canvas.SMALL)
+        for arm in (REAL, SYNTHETIC)
+    ]
+    across, down = _steps(row)
+    part = Laid(row.laid.plane, ((zoom[1].stop - zoom[1].start) * across, (zoom[0].stop - zoom[0].start) * down))
+    for arm in arms:
+        settings: dict[str, Any] = {"window": row.windows[arm], "below": texts.get(arm, "")}
+        found, true, image = row.found[arm][zoom], row.true[zoom], row.images[arm][zoom]
+        overlaid = sheet.picture(part, draw_overlay, image, found=found, true=true, scaled=True, **settings)
+        cells.append(replace(overlaid, size_mm=row.size_mm))  # as large on the page as the images
+    return SheetRow(cells, heading)
 
 
 def _steps(row: AttemptSlice) -> tuple[float, float]:
@@ -196,9 +176,9 @@ def _steps(row: AttemptSlice) -> tuple[float, float]:
     return row.size_mm[0] / columns, row.size_mm[1] / rows
 
 
-def _frame(axes: Axes, zoom: tuple[slice, slice], row: AttemptSlice) -> None:
+def _frame(row: AttemptSlice, axes: Axes) -> None:
     """What the overlays show; not drawn if that is all."""
-    rows, columns = zoom
+    rows, columns = row.zoom()
     if not row.framed:
         return
     across, down = _steps(row)
@@ -206,20 +186,3 @@ def _frame(axes: Axes, zoom: tuple[slice, slice], row: AttemptSlice) -> None:
     size = (columns.stop - columns.start) * across, (rows.stop - rows.start) * down
     for colour, line in (("#000000", 1.3), (canvas.PAPER, 0.6)):
         axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=line))
-
-
-def _notes(rows: Sequence[AttemptSlice]) -> list[str]:
-    places = ", ".join(f"{row.choice.index + 1}/{row.count}" for row in rows)
-    rules = ", ".join(dict.fromkeys(row.choice.rule for row in rows))
-    framed = "Overlays show what the frame encloses. " if any(row.framed for row in rows) else ""
-    text = (
-        f"Slices: axial {places} (chosen by rule: {rules}). Display: {CONVENTION}. {framed}Each image has its own grey "
-        "window."
-    )
-    return textwrap.wrap(text, width=142)
-
-
-def _bright(image: Array) -> NDArray[np.bool_]:
-    """Roughly what is no background, to place pictures and grey windows by."""
-    low, high = np.percentile(image, [0.5, 99.5])
-    return np.asarray(image > low + 0.05 * (high - low))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.words import direction, metric_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.plots import Plots
 
 MOST_PLOTS = 4
 
@@ -40,20 +40,14 @@ def draw_slopes(
     if not drawn:
         raise UsageError("scores", came=f"none of {metric}", remedy="Score at least one case.")
     drawn = dict(list(drawn.items())[:MOST_PLOTS])
-    width = canvas.PAGE_WIDTH_MM if len(drawn) > 1 else 110.0
-    height = 70.0
-    figure = canvas.new_figure(width_mm=width, height_mm=height)
-    places = np.ravel(figure.subplots(1, len(drawn), squeeze=False, sharey=True))
-    figure.subplots_adjust(left=12.0 / width, right=1 - 2.0 / width, bottom=18.0 / height, top=0.9, wspace=0.08)
-    for number, (axes, (region, cases)) in enumerate(zip(places, drawn.items(), strict=True)):
-        _draw(axes, cases, list(arms.values()))
-        axes.set_title(canvas.legible(f"{region[:1].upper()}{region[1:]}", longest=34), loc="left", pad=4)
-        if number == 0:
-            axes.set_ylabel(f"{metric_title(metric)} ({direction(metric)})")
+    plots = Plots(len(drawn), width_mm=canvas.PAGE_WIDTH_MM if len(drawn) > 1 else 110.0, share_y=True)
+    for axes, (region, cases) in zip(plots.axes, drawn.items(), strict=True):
+        _draw(axes, cases)
+        plots.name_places(axes, list(arms.values()))
+        plots.title(axes, f"{region[:1].upper()}{region[1:]}")
+    plots.axes[0].set_ylabel(f"{metric_title(metric)} ({direction(metric)})")
     note = "Lines are cases; diamonds are means over the cases with a value in every arm, bars their 95 % intervals."
-    lines = textwrap.wrap(note, width=int(width / 1.35))
-    figure.text(12.0 / width, 1.0 / height, "\n".join(lines), color=canvas.MUTED, fontsize=canvas.SMALL)
-    return figure
+    return plots.finish(notes=[note])
 
 
 def _values(scores: Sequence[Score], *, region: str, metric: str, arms: Sequence[str]) -> dict[str, list[float]]:
@@ -66,7 +60,7 @@ def _values(scores: Sequence[Score], *, region: str, metric: str, arms: Sequence
     return {case: row for case, row in rows.items() if np.isfinite(row).all()}
 
 
-def _draw(axes: Axes, cases: Mapping[str, Sequence[float]], names: Sequence[str]) -> None:
+def _draw(axes: Axes, cases: Mapping[str, Sequence[float]]) -> None:
     table = np.array(list(cases.values()))
     places = np.arange(table.shape[1])
     for row in table:
@@ -81,8 +75,4 @@ def _draw(axes: Axes, cases: Mapping[str, Sequence[float]], names: Sequence[str]
         halo = [withStroke(linewidth=2.5, foreground=canvas.PAPER)]
         beside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(f"{mean:.2f}", (place, mean), **beside, **style, path_effects=halo)
-    axes.set_xlim(-0.4, table.shape[1] - 0.45)
     axes.set_ylim(min(0.0, float(table.min())) - 0.03, max(1.0, float(table.max())) + 0.03)
-    axes.set_xticks(places, labels=[name.replace(" ", "\n", 1) for name in names])
-    axes.tick_params(axis="x", length=0, labelsize=canvas.TEXT)
-    axes.grid(visible=True, axis="y")
