@@ -24,7 +24,7 @@ def gap_in_words(rows: Sequence[Mapping[str, Any]], *, step: int | None) -> str:
         rows: The log of a run.
         step: The step whose weights were kept.
     """
-    kept = dict(_validations(rows)).get(step, {})
+    kept = dict(_validations(rows)).get(step, {}) if step is not None else {}
     ahead, validation = kept.get(f"{TRAIN_PREFIX}dice"), kept.get("dice")
     if ahead is None or validation is None or not ahead - validation > LARGE:
         return ""
@@ -43,6 +43,6 @@ def gap_of_run(path: Path) -> str:
     return gap_in_words(rows, step=-max(scored)[1]) if scored else ""
 
 
-def _validations(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[int | None, Mapping[str, float | None]]]:
+def _validations(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[int, Mapping[str, float | None]]]:
     """The step and the metrics of every validation."""
     return ((int(row["step"]), row["validation"]) for row in rows if isinstance(row.get("validation"), Mapping))
