@@ -38,7 +38,7 @@ class TaskSubject:
         name: Of the model or of the translated images.
         segmenter: Name of the segmenter.
         beside: Titles of what it uses beside the target.
-        other: Name of the segmenter that was trained without the target; ``None`` if an empty image stands in its place.
+        other: Name of the segmenter that was trained without the target; ``None`` if an empty image replaces that.
         arms: The arms that there are.
         facts: Provenance from a name to its value.
         seen: From who was trained to the cases that it was trained or chosen on.
