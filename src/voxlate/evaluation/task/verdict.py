@@ -141,8 +141,7 @@ def _few(pair: Pair, other: Pair | None, subject: TaskSubject) -> str:
 def _against_real(pair: Pair, subject: TaskSubject) -> str:
     low, high = pair.interval or (math.nan, math.nan)
     tail = (
-        f"mean Dice {pair.mean:.2f} against {pair.baseline_mean:.2f} ({_difference(pair)}), on "
-        f"{_cases(pair, subject)}."
+        f"mean Dice {pair.mean:.2f} against {pair.baseline_mean:.2f} ({_difference(pair)}), on {_cases(pair, subject)}."
     )
     synthetic = f"the synthetic {subject.target}"
     if low > 0:

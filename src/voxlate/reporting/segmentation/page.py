@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from voxlate._version import __version__
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
-from voxlate.evaluation.scores import Score, extremes
+from voxlate.evaluation.scores import extremes
 from voxlate.evaluation.segmentation.result import SegmentationResult
 from voxlate.evaluation.segmentation.scores import class_regions
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import metric_title, number
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import caveats, seen_caveats
 from voxlate.reporting.page.page import Illustration, Page, Section, metric_terms
 from voxlate.reporting.page.tables import comparison_tables
-from voxlate.reporting.segmentation.pictures import Finding, draw_finding, draw_findings, finding_of
+from voxlate.reporting.segmentation.pictures import Finding, draw_finding, draw_findings, finding_numbers, finding_of
 from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.segmentation.tables import answer_section, class_sections
-from voxlate.roles import MODEL
 
 BANNER = "LABELS FOUND BY A MODEL."
 FOOTER = "What a model found on this page is not for diagnostic use."
@@ -127,20 +123,6 @@ def segmentation_figures(result: SegmentationResult) -> dict[str, Illustration]:
         to_png(draw_volumes(scores, regions=regions)),
     )
     return figures
-
-
-def finding_numbers(scores: Sequence[Score], case: str, *, method: str = MODEL) -> dict[str, str]:
-    """From a region to what is written under its overlay: Dice and HD95 of the case."""
-    values = {(s.region, s.metric): s for s in scores if s.case == case and s.method == method}
-    return {
-        region: ", ".join(
-            f"{metric_title(name)} {number(values[region, name].value, metric=name)}"
-            + (" mm" if name == "hd95" and np.isfinite(values[region, name].value) else "")
-            for name in ("dice", "hd95")
-            if (region, name) in values
-        )
-        for region in dict.fromkeys(region for region, _ in values)
-    }
 
 
 def _finding(result: SegmentationResult, case: str) -> Finding:
