@@ -118,25 +118,27 @@ def test_an_ablation_asks_for_the_error_of_an_image(cohort: Path, tmp_path: Path
         voxlate.ablate(cohort, recipe=make(), changes={"loss.bce": 0}, out=tmp_path / "out")
 
 
-@pytest.mark.parametrize("step", ["summarise", "draw"])
 def test_an_evaluation_killed_between_its_steps_goes_on_without_predicting(
-    step: str, run: Path, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    out = tmp_path / "out"
+
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     def predict(*_: object) -> None:
         pytest.fail("a case was predicted again")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(segmentation, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            voxlate.evaluate(run, cohort, out=tmp_path / "out", split="all")
-    assert not (tmp_path / "out" / "report.html").exists()
-    monkeypatch.setattr(ModelCandidate, "predict", predict)
-    voxlate.evaluate(run, cohort, out=tmp_path / "out", split="all")
-    before = contents(tmp_path / "out")
-    for path in (*(tmp_path / "out" / "figures").iterdir(), tmp_path / "out" / "report.html"):
+    for step in ("summarise", "draw"):
+        with monkeypatch.context() as patch:
+            patch.setattr(segmentation, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                voxlate.evaluate(run, cohort, out=out, split="all")
+        monkeypatch.setattr(ModelCandidate, "predict", predict)
+    assert not (out / "report.html").exists()
+    voxlate.evaluate(run, cohort, out=out, split="all")
+    before = contents(out)
+    for path in (*(out / "figures").iterdir(), out / "report.html"):
         path.unlink()
-    voxlate.evaluate(run, cohort, out=tmp_path / "out", split="all")
-    assert contents(tmp_path / "out") == before
+    voxlate.evaluate(run, cohort, out=out, split="all")
+    assert contents(out) == before
