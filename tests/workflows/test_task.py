@@ -23,6 +23,7 @@ from voxlate.evaluation.segmentation.programs import ProgramSegmenter
 from voxlate.evaluation.segmentation.segmenters import BundleSegmenter, load_segmenter
 from voxlate.io import file_digest, read_provenance
 from voxlate.preprocess.prepare import prepare_case
+from voxlate.roles import MODEL
 from voxlate.verbs import evaluate
 from voxlate.workflows import task as workflow
 from voxlate.workflows.result import Result
@@ -165,7 +166,7 @@ def test_a_missing_contrast_is_zero_for_a_bundle(phantom_cohort: Path, with_t2: 
     arrays = [np.zeros(prepared.grid.shape, np.float32), np.asarray(prepared.arrays["flair"])]
     expected = model.predict(arrays, prepared.mask)[0]
     filled = loaded._filled(case, "t2")
-    np.testing.assert_array_equal(model.predict_normalised(filled), expected)
+    np.testing.assert_array_equal(model.predictions(filled)[MODEL], expected)
     assert loaded.segment(case, missing="t2").shape == loaded.segment(case).shape
 
 

@@ -12,8 +12,8 @@ from scipy.stats import wilcoxon
 
 from tests.evaluation.task.samples import subject
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.task.result import COMPARED, PAIRS, summarise_task
-from voxlate.evaluation.task.verdict import judge_task, say_arms, task_caveats
+from voxlate.evaluation.task.result import PAIRS, summarise_task
+from voxlate.evaluation.task.verdict import conclude_task, task_caveats
 
 LESION = subject(other="another judge")
 NOISE, OTHER = (np.random.default_rng(seed).uniform(-0.02, 0.02, 12) for seed in (1, 2))
@@ -35,7 +35,7 @@ def answer(real: float, synthetic: Any, without: float | None, **options: Any) -
     arms = {"real": real + NOISE, "synthetic": synthetic + OTHER}
     if without is not None:
         arms["without"] = without + NOISE * OTHER
-    return judge_task(summarise_task(scores(arms, **options), region="lesion"), LESION)
+    return conclude_task(scores(arms, **options), LESION).answer
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,7 @@ def test_outcomes_in_words(real: float, synthetic: Any, without: float, phrases:
 
 def test_an_empty_image_is_not_called_without() -> None:
     arms = {"real": 0.8 + NOISE, "synthetic": 0.8 + NOISE, "without": 0 * NOISE}
-    summary = summarise_task(scores(arms), region="lesion")
-    assert "an empty image in place of FLAIR" in judge_task(summary, subject(other=None))
+    assert "an empty image in place of FLAIR" in conclude_task(scores(arms), subject(other=None)).answer
 
 
 def test_without_the_third_arm_nothing_is_said_of_it() -> None:
@@ -68,8 +67,8 @@ def test_without_the_third_arm_nothing_is_said_of_it() -> None:
 
 def test_few_cases_are_described_and_not_tested() -> None:
     arms = {"real": [0.8, 0.7], "synthetic": [0.7, 0.7], "without": [0.7, 0.8]}
-    summary = summarise_task(scores(arms), region="lesion")
-    sentence = judge_task(summary, LESION)
+    summary = conclude_task(scores(arms), LESION)
+    sentence = summary.answer
     assert "Fewer than 6 cases are too few" in sentence
     assert "adds nothing" in sentence
     assert "interval" not in sentence
@@ -83,7 +82,7 @@ def test_nothing_found_is_said_in_words() -> None:
 
 def test_no_dice_at_all_is_no_answer() -> None:
     arms = {arm: [math.nan] * 6 for arm in ("real", "synthetic", "without")}
-    sentence = judge_task(summarise_task(scores(arms), region="lesion"), LESION)
+    sentence = conclude_task(scores(arms), LESION).answer
     assert "cannot be told" in sentence
 
 
@@ -95,7 +94,7 @@ def test_p_values_are_corrected_over_the_whole_page() -> None:
     ]
     summary = summarise_task(table, region="lesion")
     pairs = [row.pair for row in summary.comparisons]
-    assert len(pairs) == 2 * len(COMPARED) * len(PAIRS)
+    assert len(pairs) == 2 * 4 * len(PAIRS)
     plain = sorted(pair.p for pair in pairs if pair.p is not None)
     assert len(plain) == len(pairs)
     running, expected = 0.0, {}
@@ -123,7 +122,8 @@ def test_volumes_have_means_and_intervals() -> None:
 
 
 def test_every_arm_is_told_in_words() -> None:
-    filled, trained = say_arms(subject()), say_arms(LESION)
+    some = scores({"real": [0.5], "synthetic": [0.5], "without": [0.5]})
+    filled, trained = (conclude_task(some, about).arms for about in (subject(), LESION))
     assert filled["real"] == "judge on the real FLAIR beside the real T1"
     assert filled["without"].startswith("judge without FLAIR: the missing contrast is filled")
     assert trained["without"] == "another judge, which was trained without FLAIR"

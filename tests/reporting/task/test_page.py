@@ -9,19 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-<<<<<<< HEAD
-import voxlate
-from voxlate.cohort import index_cohort
-from voxlate.config.recipe import parse_recipe
-from voxlate.errors import UsageError
-from voxlate.evaluation.files import read_scores
-from voxlate.evaluation.segmentation.segmenters import BundleSegmenter, load_segmenter
-from voxlate.io import file_digest, read_provenance
-from voxlate.preprocess.prepare import prepare_case
-from voxlate.reporting.fidelity.page import Evaluated
-from voxlate.roles import MODEL
-from voxlate.verbs import evaluate
-=======
 from tests.evaluation.task.samples import CASES, scores, subject
 from tests.reporting.task.test_pictures import block, taken
 from voxlate.evaluation.evidence import CaseEvidence
@@ -30,7 +17,6 @@ from voxlate.evaluation.task.verdict import conclude_task
 from voxlate.reporting.page.page import Illustration
 from voxlate.reporting.task.page import task_page
 from voxlate.reporting.task.tables import arm_tables, pair_tables, task_table
->>>>>>> 237a6c9 (Test the page of a segmentation and of a task by results built by hand, and their steps on disk)
 
 
 def result(**changes: Any) -> TaskResult:
@@ -77,21 +63,6 @@ def test_the_cases_that_lose_most_are_shown() -> None:
     assert figures["worst"].title == "The 3 cases in which the synthetic FLAIR loses most"
 
 
-<<<<<<< HEAD
-def test_a_missing_contrast_is_zero_for_a_bundle(phantom_cohort: Path, with_t2: Path) -> None:
-    loaded = load_segmenter(with_t2)
-    assert isinstance(loaded, BundleSegmenter)
-    case = index_cohort(phantom_cohort).cases[0]
-    model = loaded.model
-    assert model.bundle.plan.reference == "t2"  # so that another source must give grid and foreground
-    plan = model.bundle.plan.model_copy(update={"reference": "flair"})
-    prepared = prepare_case(case, plan, contrasts=("flair",))
-    arrays = [np.zeros(prepared.grid.shape, np.float32), np.asarray(prepared.arrays["flair"])]
-    expected = model.predict(arrays, prepared.mask)[0]
-    filled = loaded._filled(case, "t2")
-    np.testing.assert_array_equal(model.predictions(filled)[MODEL], expected)
-    assert loaded.segment(case, missing="t2").shape == loaded.segment(case).shape
-=======
 def test_an_arm_is_a_row_and_the_truth_the_last() -> None:
     [table] = arm_tables(result())
     assert [row.title for row in table.rows] == ["real FLAIR", "synthetic FLAIR", "without FLAIR", "in truth"]
@@ -99,7 +70,6 @@ def test_an_arm_is_a_row_and_the_truth_the_last() -> None:
     assert not arm_tables(result(other="another"))[0].rows[2].below
     assert [row.cells[2].value for row in table.rows] == ["7 / 0 / 14"] * 3 + ["7"]
     assert table.rows[3].cells[3].value == "12.0"
->>>>>>> 237a6c9 (Test the page of a segmentation and of a task by results built by hand, and their steps on disk)
 
 
 def test_arms_are_compared_metric_by_metric() -> None:

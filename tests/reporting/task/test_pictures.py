@@ -11,7 +11,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.task.pictures import AttemptSlice, draw_attempts, slice_of, take_slice
+from voxlate.reporting.task.pictures import AttemptSlice, _take_slice, draw_attempts, slice_of
 from voxlate.reporting.task.plots import draw_slopes
 
 SHAPE = (60, 80, 10)
@@ -35,7 +35,7 @@ def taken(true: np.ndarray, found: np.ndarray, *, arms: Sequence[str] = ARMS, sp
         shown={arm: "t1" if arm == "without" else "flair" for arm in arms},
         spacing_mm=(spacing, spacing, 5.0),
     )
-    return take_slice(attempt, true=true, found=dict.fromkeys(arms, found))
+    return _take_slice(attempt, true=true, found=dict.fromkeys(arms, found))
 
 
 def test_the_slice_of_the_largest_true_area_is_shown() -> None:

@@ -13,7 +13,7 @@ from voxlate.evaluation.words import number
 from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-LARGE = 0.1
+_LARGE = 0.1
 """Dice by which training cases are ahead of validation cases when that is called large; a convention."""
 
 
@@ -26,7 +26,7 @@ def gap_in_words(rows: Sequence[Mapping[str, Any]], *, step: int | None) -> str:
     """
     kept = dict(_validations(rows)).get(step, {}) if step is not None else {}
     ahead, validation = kept.get(f"{TRAIN_PREFIX}dice"), kept.get("dice")
-    if ahead is None or validation is None or not ahead - validation > LARGE:
+    if ahead is None or validation is None or not ahead - validation > _LARGE:
         return ""
     values = " and ".join(number(value, metric="dice") for value in (ahead, validation))
     return (

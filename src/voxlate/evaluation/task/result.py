@@ -23,7 +23,7 @@ from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 MARGIN = 0.05
 """Dice by which the synthetic image may lose and still count as nearly as good as the real one; a convention."""
 PAIRS = ((SYNTHETIC, REAL), (WITHOUT, REAL), (SYNTHETIC, WITHOUT))
-COMPARED = ("dice", "hd95", "detection_f1", "volume_error")
+_COMPARED = ("dice", "hd95", "detection_f1", "volume_error")
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def _comparisons(scores: Sequence[Score], *, seed: int) -> list[ArmDifference]:
     regions = dict.fromkeys(score.region for score in scores)
     rows = []
     for region in regions:
-        for metric in COMPARED:
+        for metric in _COMPARED:
             arms: dict[str, dict[str, float]] = {}
             unit = "1"
             for score in scores:

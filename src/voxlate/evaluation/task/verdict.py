@@ -18,9 +18,9 @@ from voxlate.evaluation.task.result import MARGIN, TaskSubject, TaskSummary, sum
 from voxlate.evaluation.words import counted, number, plural, signed
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
-WEAK = 0.5
+_WEAK = 0.5
 """A segmenter with a mean Dice below this on the real images is a poor judge of synthetic ones."""
-NAMED = 8
+_NAMED = 8
 """Cases that a sentence names; the others stand in summary.json."""
 
 
@@ -34,18 +34,18 @@ def conclude_task(scores: Sequence[Score], subject: TaskSubject) -> TaskSummary:
     summary = summarise_task(scores, region=subject.region)
     return replace(
         summary,
-        arms={arm: text for arm, text in say_arms(subject).items() if arm in subject.arms},
+        arms={arm: text for arm, text in _say_arms(subject).items() if arm in subject.arms},
         seen=subject.seen,
         foreground_moved=tuple(subject.moved),
-        answer=judge_task(summary, subject),
+        answer=_judge(summary, subject),
     )
 
 
-def judge_task(summary: TaskSummary, subject: TaskSubject) -> str:
+def _judge(summary: TaskSummary, subject: TaskSubject) -> str:
     """The answer in plain words: as good as the real image or not, and better than none or not.
 
     Example:
-        >>> judge_task(summary, subject)  # doctest: +SKIP
+        >>> _judge(summary, subject)  # doctest: +SKIP
         'With the synthetic FLAIR the segmenter works nearly as well as with the real one: mean Dice 0.78 against ...'
     """
     pair = summary.find(SYNTHETIC, REAL, region=subject.region)
@@ -63,13 +63,13 @@ def judge_task(summary: TaskSummary, subject: TaskSubject) -> str:
     return " ".join([*sentences, *_silent(summary, subject)])
 
 
-def gave_up(summary: TaskSummary, arm: str, *, region: str) -> bool:
+def _gave_up(summary: TaskSummary, arm: str, *, region: str) -> bool:
     """Whether an arm found no voxel of what is truly there in any case."""
     recall = summary.overall.find(method=arm, metric="recall", region=region)
     return recall is not None and recall.n > 0 and recall.mean == 0
 
 
-def say_arms(subject: TaskSubject) -> dict[str, str]:
+def _say_arms(subject: TaskSubject) -> dict[str, str]:
     """From an arm to what was done in it."""
     beside = f" beside the real {' and '.join(subject.beside)}" if subject.beside else ""
     trained = f"{subject.other}, which was trained without {subject.target}"
@@ -104,7 +104,7 @@ def task_caveats(summary: TaskSummary, subject: TaskSubject) -> list[str]:
             "is the fair comparison."
         )
     real = summary.overall.find(method=REAL, metric="dice", region=subject.region)
-    if real is not None and real.n and real.mean < WEAK:
+    if real is not None and real.n and real.mean < _WEAK:
         found.append(f"The segmenter is a poor judge: even with the real images its mean Dice is {number(real.mean)}.")
     return found
 
@@ -117,10 +117,10 @@ def _seen_in_words(seen: Mapping[str, Sequence[str]]) -> list[str]:
     sentences = []
     for cases, known in by_cases.items():
         text = " and ".join(known)
-        rest = f" and {len(cases) - NAMED} more (see summary.json)" if len(cases) > NAMED else ""
+        rest = f" and {len(cases) - _NAMED} more (see summary.json)" if len(cases) > _NAMED else ""
         sentences.append(
             f"{text[:1].upper()}{text[1:]} {plural(len(known), 'was', 'were')} trained or chosen on "
-            f"{', '.join(cases[:NAMED])}{rest}: there the numbers do not say how well it works on new cases."
+            f"{', '.join(cases[:_NAMED])}{rest}: there the numbers do not say how well it works on new cases."
         )
     return sentences
 
@@ -172,7 +172,7 @@ def _silent(summary: TaskSummary, subject: TaskSubject) -> list[str]:
         WITHOUT: f"{subject.without[:1].upper()}{subject.without[1:]}",
     }
     return [
-        f"{images[arm]} nothing labelled was found." for arm in ARMS if gave_up(summary, arm, region=subject.region)
+        f"{images[arm]} nothing labelled was found." for arm in ARMS if _gave_up(summary, arm, region=subject.region)
     ]
 
 

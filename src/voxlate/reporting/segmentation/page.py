@@ -47,7 +47,7 @@ def segmentation_page(
     """
     subject, summary = result.subject, result.summary
     overall, main = summary.overall, subject.main
-    figures = {**segmentation_figures(result), **training}
+    figures = {**_figures(result), **training}
     shown = [figures[name] for name in ("median", "extremes") if name in figures]
     sources = ", ".join(get_contrast(name).title for name in subject.source)
     title = f"{get_contrast(subject.target).title} in {sources}"
@@ -58,7 +58,7 @@ def segmentation_page(
             Section("Pictures", figures=shown, folded=False),
             answer_section(overall, result.scores, main=main),
             *class_sections(overall, result.scores, main=main),
-            intensity_section(overall, main=main),
+            _against_intensity(overall, main=main),
             Section("Further figures", figures=[figure for figure in figures.values() if figure not in shown]),
         ],
         facts={
@@ -86,14 +86,14 @@ def of_dice(summary: Summary) -> Summary:
     return summary.only(summary.of(metric="dice"))
 
 
-def intensity_section(summary: Summary, *, main: str) -> Section:
+def _against_intensity(summary: Summary, *, main: str) -> Section:
     """The model against intensity alone, in the region of all labels."""
     against = summary.only([row for row in summary.of(region=main) if row.metric in _COMPARED])
     title = "Compared with intensity alone, case by case"
     return Section(title, caption=DIFFERENCES, tables=comparison_tables(against))
 
 
-def segmentation_figures(result: SegmentationResult) -> dict[str, Illustration]:
+def _figures(result: SegmentationResult) -> dict[str, Illustration]:
     """The median case in three planes, worst to best, class by class, and volumes; none where nothing is labelled."""
     subject, scores = result.subject, result.scores
     regions = list(class_regions(subject.classes))

@@ -17,7 +17,7 @@ from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title, score_cell
 from voxlate.roles import MODEL
 
-ANSWER = ("dice", "recall", "precision", "hd95")
+_ANSWER = ("dice", "recall", "precision", "hd95")
 """What a reader asks of a segmentation first."""
 VOXELS = ("dice", "iou", "precision", "recall", "f1", "accuracy")
 SURFACES = ("hd95", "surface_dice", "volume_error")
@@ -48,7 +48,7 @@ def answer_section(summary: Summary, scores: Sequence[Score], *, main: str) -> S
     lines = _lines(summary, main)
     counts = [_count_column(scores, lines)]
     note = "Intensity lookup, the baseline, labels what is as bright as what was labelled in training."
-    table = _table(summary, lines, ANSWER, title="The answer in numbers", more=counts)
+    table = _table(summary, lines, _ANSWER, title="The answer in numbers", more=counts)
     return Section("Scores", note, MEANS, [table], folded=False)
 
 

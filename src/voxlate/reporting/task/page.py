@@ -17,8 +17,8 @@ from voxlate.reporting.task.plots import draw_slopes
 from voxlate.reporting.task.tables import arm_tables, arm_titles, pair_tables
 from voxlate.roles import REAL, SYNTHETIC
 
-WORST = 3
-FOOTER = "Synthetic images on this page are not for diagnostic use; nor is what a segmenter found in them."
+_WORST = 3
+_FOOTER = "Synthetic images on this page are not for diagnostic use; nor is what a segmenter found in them."
 _ARMS = "Means over the cases with their 95 % intervals; found, missed and invented are counts over all cases together."
 _PAIRS = (
     "Mean paired difference with its 95 % interval, cases in which the first arm is better, and the p value of the "
@@ -42,7 +42,7 @@ def task_page(result: TaskResult) -> tuple[Page, dict[str, Illustration]]:
     """
     subject, summary = result.subject, result.summary
     overall = summary.overall
-    figures = task_figures(result)
+    figures = _figures(result)
     note = " ".join(f"{arm}: {text}." for arm, text in summary.arms.items())
     first, *classes = arm_tables(result)
     page = Page(
@@ -74,18 +74,18 @@ def task_page(result: TaskResult) -> tuple[Page, dict[str, Illustration]]:
             "as good as real": overall.rule.partition(": ")[2],
             "n/a": "not available: what is asked for is empty in the case; never averaged in",
         },
-        footer=FOOTER,
+        footer=_FOOTER,
     )
     return page, figures
 
 
-def task_figures(result: TaskResult) -> dict[str, Illustration]:
+def _figures(result: TaskResult) -> dict[str, Illustration]:
     """The cases in which the synthetic image loses most, and every case from arm to arm."""
     subject, scores = result.subject, result.scores
     dice = {(s.case, s.method): s.value for s in scores if (s.region, s.metric) == (subject.region, "dice")}
     losses = {case: dice[case, REAL] - dice[case, SYNTHETIC] for case in result.evidence}
     finite = sorted((case for case in losses if np.isfinite(losses[case])), key=lambda case: (-losses[case], case))
-    worst = finite[:WORST] or sorted(result.evidence)[:1]
+    worst = finite[:_WORST] or sorted(result.evidence)[:1]
     rows = {f"{case}: {_loss(losses[case])}": slice_of(result.evidence[case].arrays, case=case) for case in worst}
     numbers = {
         case: {arm: f"Dice {number(dice.get((case, arm)), metric='dice')}" for arm in subject.arms} for case in worst
