@@ -22,7 +22,7 @@ SHORTEST_STEM = 3
 
 FULL_FOLDERS: set[str] = set()
 SAME_CLASS = {"Comparison", "Finding", "Frame", "Manifest", "Part", "Picture", "Placed", "Placement", "Search"}
-SAME_CLASS |= {"Subject", "Table", "Task"}
+SAME_CLASS |= {"Table", "Task"}
 SIMILAR_MODULES: set[str] = set()
 CIRCLES: set[str] = set()
 LOST_PLACES: set[str] = set()

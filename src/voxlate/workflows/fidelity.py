@@ -38,12 +38,11 @@ from voxlate.reporting.fidelity.pictures import picture_of
 from voxlate.reporting.page.tables import terminal_table
 from voxlate.reporting.run.training import figures_of_training
 from voxlate.workflows.result import Result
-from voxlate.workflows.workspace import check_split, publish, workspace
+from voxlate.workflows.segmentation import evaluate_segmentation
+from voxlate.workflows.workspace import EVIDENCE, check_split, publish, workspace
 
 ASPECTS = ("fidelity", "dose")
 """What an evaluation can look at; fidelity is always scored."""
-EVIDENCE = "evidence"
-"""The folder of what is kept of each case."""
 _DOSE_IN_WORDS = "primary photons of eight parallel beams, without scatter: a stand-in, no dose engine"
 
 
@@ -98,8 +97,6 @@ def evaluate_fidelity(
             remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
         )
     if is_segmentation(candidate.plan):
-        from voxlate.workflows.segmentation import evaluate_segmentation
-
         return evaluate_segmentation(candidate, cases, out, path=path, report=report)
     with workspace(out, what="evaluation"):
         labelling = labelling_of(cases)

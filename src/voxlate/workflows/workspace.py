@@ -11,6 +11,9 @@ from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_t
 from voxlate.io.lock import hold
 from voxlate.reporting.page.page import Illustration, Page
 
+EVIDENCE = "evidence"
+"""The folder of what an evaluation keeps of each case."""
+
 
 @contextmanager
 def workspace(out: Path, *, what: str) -> Iterator[Path]:

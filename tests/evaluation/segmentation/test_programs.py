@@ -51,6 +51,16 @@ def python(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", code, *arguments, "{folder}"]
 
 
+def test_another_command_or_another_script_is_another_segmenter(tmp_path: Path) -> None:
+    script = tmp_path / "segment.py"
+    script.write_text(COPY, encoding="utf-8")
+    command = [sys.executable, str(script), "{flair}", "{output}"]
+    before = segmenter(command=command).digest
+    assert segmenter(command=command).digest == before != segmenter(command=[*command, "--fast"]).digest
+    script.write_text(f"{COPY}\n", encoding="utf-8")
+    assert segmenter(command=command).digest != before
+
+
 def test_a_label_map_comes_back(tmp_path: Path) -> None:
     found = segmenter().segment(case(tmp_path))
     assert found.array.sum() == 6

@@ -15,8 +15,12 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, ReadError
 from voxlate.evaluation.candidates import _FolderCandidate
 from voxlate.evaluation.segmentation.cases import LOOKUP, Segmented, classes_of, segment_case, segment_cases
-from voxlate.evaluation.segmentation.verdict import count_lesions, judge_segmentation, nothing_found
-from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.segmentation.verdict import (
+    count_lesions,
+    judge_segmentation,
+    nothing_found,
+    summarise_segmentation,
+)
 from voxlate.io import read_volume, write_volume
 from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.plan import Plan, Scaling
@@ -76,6 +80,7 @@ class Fake:
     name: str = "fake"
     facts: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    digest: str = "fake"
 
     def seen(self, cases: Sequence[Case]) -> int:
         return 0
@@ -99,8 +104,12 @@ class Fake:
 def score(cohort: Cohort, make: Callable[[np.ndarray], np.ndarray], **more: Any) -> tuple[list[Any], list[Segmented]]:
     kept: list[Segmented] = []
     fake = Fake(*plan_of(cohort), make, **more)
-    scores, _ = segment_cases(fake, cohort.cases, classes=REGIONS, keep=kept.append, report=lambda *_: None)
-    return scores, kept
+
+    def show(segmented: Segmented) -> dict[str, np.ndarray]:
+        kept.append(segmented)
+        return {}
+
+    return segment_cases(fake, cohort.cases, classes=REGIONS, show=show, report=lambda *_: None).scores, kept
 
 
 def values(scores: list[Any], metric: str, *, region: str = "whole tumour", method: str = MODEL) -> list[float]:
@@ -139,7 +148,7 @@ def test_a_silent_model_is_said_to_have_found_no_tumour(cohort: Cohort) -> None:
     assert np.mean(values(scores, "accuracy")) > 0.9
     assert values(scores, "recall") == [0.0] * 3
     assert list(nothing_found(scores, REGIONS)) == ["whole tumour"]
-    sentence = judge_segmentation(summarise([s for s in scores if s.metric != "volume"]), scores, REGIONS)
+    sentence = judge_segmentation(summarise_segmentation(scores), scores, REGIONS)
     assert sentence.startswith("No tumour was found: not one true voxel of it in any of the 3 cases that have it.")
     assert "means nothing" in sentence
     assert "does not beat intensity lookup" in sentence
@@ -157,7 +166,7 @@ def test_a_silent_model_is_said_to_have_found_no_tumour(cohort: Cohort) -> None:
 )
 def test_what_was_not_found_has_its_own_name(cohort: Cohort, classes: Any, subject: str) -> None:
     fake = Fake(*plan_of(cohort), np.zeros_like)
-    scores, _ = segment_cases(fake, cohort.cases, classes=classes, keep=lambda _: None, report=lambda *_: None)
+    scores = segment_cases(fake, cohort.cases, classes=classes, report=lambda *_: None).scores
     [told] = nothing_found(scores, classes).values()
     wanted = "Nothing labelled" if subject == "No any label" else subject
     assert told.startswith(f"{wanted} was found: ")
@@ -176,10 +185,10 @@ def test_one_voxel_that_is_hit_is_no_silence(cohort: Cohort) -> None:
 
 def test_a_refused_case_does_not_stop_the_others(cohort: Cohort) -> None:
     fake = Fake(*plan_of(cohort), np.zeros_like, name="case-1")
-    _, failed = segment_cases(fake, cohort.cases, classes=REGIONS, keep=lambda _: None, report=lambda *_: None)
+    failed = segment_cases(fake, cohort.cases, classes=REGIONS, report=lambda *_: None).failed
     assert [case for case, _ in failed] == ["case-1"]
     with pytest.raises(CohortError, match="a fault"):
-        segment_cases(fake, cohort.cases[1:2], classes=REGIONS, keep=lambda _: None, report=lambda *_: None)
+        segment_cases(fake, cohort.cases[1:2], classes=REGIONS, report=lambda *_: None)
 
 
 def test_classes_of_a_folder_are_the_label_values(cohort: Cohort) -> None:

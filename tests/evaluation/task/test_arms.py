@@ -16,7 +16,7 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, GeometryError, SegmenterError, UsageError
 from voxlate.evaluation.candidates import _FolderCandidate
 from voxlate.evaluation.segmentation.segmenters import check_task, load_segmenter, on_grid
-from voxlate.evaluation.task.arms import Experiment, attempt_case, score_attempt, score_task
+from voxlate.evaluation.task.arms import Attempt, Experiment, attempt_case, score_attempt, score_task
 from voxlate.io import read_volume, write_volume
 from voxlate.volume import Grid, Volume
 
@@ -33,6 +33,7 @@ class Threshold:
     classes: dict[str, tuple[int, ...]] = field(default_factory=lambda: {"lesion": (1,)})
     truth_classes: dict[str, tuple[int, ...]] = field(default_factory=lambda: {"lesion": (1,)})
     facts: dict[str, str] = field(default_factory=dict)
+    digest: str = "threshold"
     trained: tuple[str, ...] | None = ()
     broken: dict[str, Exception] = field(default_factory=dict)
     finish: Callable[[Volume], Volume] = lambda volume: volume
@@ -122,38 +123,34 @@ def test_one_failing_case_never_stops_the_others(tmp_path: Path) -> None:
         "case-2": RuntimeError("a bug in a library"),
     }
     task, cohort = experiment(tmp_path, count=4, segmenter=Threshold(broken=broken))
-    kept: list[str] = []
     progress: list[int] = []
-    scores, failed = score_task(
-        task,
-        cohort.cases,
-        keep=lambda attempt: kept.append(attempt.case_id),
-        report=lambda _name, done, _of: progress.append(done),
-    )
-    assert [case for case, _ in failed] == ["case-0", "case-2"]
-    assert "a bug in a library" in failed[1][1]
-    assert kept == ["case-1", "case-3"]
-    assert {score.case for score in scores} == {"case-1", "case-3"}
+    scored = score_task(task, cohort.cases, report=lambda _name, done, _of: progress.append(done))
+    assert [case for case, _ in scored.failed] == ["case-0", "case-2"]
+    assert "a bug in a library" in scored.failed[1][1]
+    assert list(scored.found) == ["case-1", "case-3"]
+    assert {score.case for score in scored.scores} == {"case-1", "case-3"}
     assert progress == [1, 2, 3, 4]
 
 
-def test_a_case_that_cannot_be_kept_has_no_scores(tmp_path: Path) -> None:
+def test_a_case_that_cannot_be_shown_has_no_scores(tmp_path: Path) -> None:
     task, cohort = experiment(tmp_path)
 
-    def keep(attempt: Any) -> None:
+    def show(attempt: Attempt) -> dict[str, np.ndarray]:
         if attempt.case_id == "case-0":
             raise ValueError("no picture")
+        return {"truth": attempt.truth}
 
-    scores, failed = score_task(task, cohort.cases, keep=keep, report=silent)
-    assert [case for case, _ in failed] == ["case-0"]
-    assert {score.case for score in scores} == {"case-1"}
+    scored = score_task(task, cohort.cases, show=show, report=silent)
+    assert [case for case, _ in scored.failed] == ["case-0"]
+    assert {score.case for score in scored.scores} == {"case-1"}
+    assert list(scored.found["case-1"].arrays) == ["truth"]
 
 
 def test_every_case_failing_is_an_error_that_tells_why(tmp_path: Path) -> None:
     broken = {f"case-{n}": SegmenterError("exit code 0", came="1", remedy="Look.") for n in range(2)}
     task, cohort = experiment(tmp_path, segmenter=Threshold(broken=broken))
     with pytest.raises(CohortError, match="exit code 0"):
-        score_task(task, cohort.cases, keep=silent, report=silent)
+        score_task(task, cohort.cases, report=silent)
 
 
 def test_what_was_found_on_another_grid_is_brought_to_the_truth(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.task.pictures import AttemptSlice, draw_attempts, take_slice
+from voxlate.reporting.task.pictures import AttemptSlice, _take_slice, draw_attempts, slice_of
 from voxlate.reporting.task.plots import draw_slopes
 
 SHAPE = (60, 80, 10)
@@ -35,7 +35,7 @@ def taken(true: np.ndarray, found: np.ndarray, *, arms: Sequence[str] = ARMS, sp
         shown={arm: "t1" if arm == "without" else "flair" for arm in arms},
         spacing_mm=(spacing, spacing, 5.0),
     )
-    return take_slice(attempt, true=true, found=dict.fromkeys(arms, found))
+    return _take_slice(attempt, true=true, found=dict.fromkeys(arms, found))
 
 
 def test_the_slice_of_the_largest_true_area_is_shown() -> None:
@@ -80,6 +80,14 @@ def test_rows_are_drawn_for_every_set_of_arms(arms: Sequence[str]) -> None:
     images = [axes for axes in figure.axes if axes.images]
     assert len(images) == 2 * (len(arms) + 2)
     assert to_png(figure)[:4] == b"\x89PNG"
+
+
+def test_what_is_kept_of_a_case_draws_the_same_picture() -> None:
+    row = taken(block(k=slice(3, 4)), block(k=slice(3, 4), size=3))
+    kept = slice_of(row.arrays(), case="case-1")
+    numbers = {"case-1": dict.fromkeys(ARMS, "Dice 0.600")}
+    drawn = (to_png(draw_attempts({"a case": one}, numbers=numbers)) for one in (kept, row))
+    assert next(drawn) == next(drawn)
 
 
 def test_a_line_per_case_and_the_mean_beside_it() -> None:

@@ -18,6 +18,7 @@ than the program's, ``truth`` gives those.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -39,7 +40,7 @@ from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
 from voxlate.errors import SegmenterError, UsageError
 from voxlate.interruption import StopRequest, held_signals
-from voxlate.io import read_volume, write_volume
+from voxlate.io import file_digest, read_volume, write_volume
 from voxlate.io.paths import volume_suffix
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.images import BACKGROUND
@@ -189,6 +190,14 @@ class ProgramSegmenter:
     def facts(self) -> Mapping[str, str]:
         """Name and command."""
         return {"segmenter": self.name, "segmenter command": " ".join(self.program.command)}
+
+    @property
+    def digest(self) -> str:
+        """That of the declaration and of the files that it names; what else the program reads it does not tell."""
+        paths = [Path(word) for word in (shutil.which(self.program.command[0]) or "", *self.program.command)]
+        files = [file_digest(path) for path in paths if path.is_absolute() and path.is_file()]
+        told = "\n".join([self.program.model_dump_json(), *files])
+        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
 
     def seen(self, cases: Sequence[Case]) -> None:
         """A program does not tell what it was trained on."""

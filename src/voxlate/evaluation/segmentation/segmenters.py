@@ -57,6 +57,10 @@ class Segmenter(Protocol):
     def facts(self) -> Mapping[str, str]:
         """What it is, for the page."""
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what its label maps follow from, the cases' own files apart."""
+
     def seen(self, cases: Sequence[Case]) -> list[str] | None:
         """The ids of the cases that it was trained or chosen on; ``None`` if that is not known."""
 
@@ -118,6 +122,11 @@ class BundleSegmenter:
         bundle = self.model.bundle
         trained = f"{bundle.fingerprint.cases} cases, seed {bundle.recipe.training.seed}"
         return {"segmenter": bundle.recipe.name, "segmenter digest": bundle.digest, "segmenter trained on": trained}
+
+    @property
+    def digest(self) -> str:
+        """That of the bundle."""
+        return self.model.bundle.digest
 
     def seen(self, cases: Sequence[Case]) -> list[str]:
         """Told by the hashes that the bundle keeps."""

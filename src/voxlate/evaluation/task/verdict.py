@@ -1,8 +1,4 @@
-"""Usefulness: what the scores of a task say together, and the answer in words.
-
-The arms are compared case by case: synthetic with real, without with real, synthetic with without. P values are those
-of Wilcoxon's signed-rank test, corrected after Holm over all comparisons of the page, that is over metrics, classes and
-pairs of arms together.
+"""The verdict of a task: is the synthetic image as useful as the real one, and what a reader must know before that.
 
 The answer is read from the mean paired difference of Dice in the region that holds all labels. ``As good`` has a margin
 (non-inferiority): the interval of the difference must lie above ``-MARGIN``.
@@ -12,153 +8,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
-
-from voxlate.evaluation.scores import Score, find_metric
-from voxlate.evaluation.segmentation.scores import VOLUME
-from voxlate.evaluation.statistics import FEWEST_TO_TEST, bootstrap_interval, compare_cases, correct, summarise
-from voxlate.evaluation.summary import Interval, Pair, Summary, without_nan
-from voxlate.evaluation.words import counted, signed
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.segmentation.segmenters import FILLING
+from voxlate.evaluation.statistics import FEWEST_TO_TEST
+from voxlate.evaluation.summary import Pair
+from voxlate.evaluation.task.result import MARGIN, TaskSubject, TaskSummary, summarise_task
+from voxlate.evaluation.words import counted, number, plural, signed
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
-MARGIN = 0.05
-"""Dice by which the synthetic image may lose and still count as nearly as good as the real one; a convention."""
-WEAK = 0.5
+_WEAK = 0.5
 """A segmenter with a mean Dice below this on the real images is a poor judge of synthetic ones."""
-PAIRS = ((SYNTHETIC, REAL), (WITHOUT, REAL), (SYNTHETIC, WITHOUT))
-COMPARED = ("dice", "hd95", "detection_f1", "volume_error")
+_NAMED = 8
+"""Cases that a sentence names; the others stand in summary.json."""
 
 
-@dataclass(frozen=True)
-class ArmDifference:
-    """One arm against another, in one metric and region.
-
-    Attributes:
-        region: Where.
-        metric: By what.
-        title: The metric as readers know it.
-        unit: Of the values.
-        method: The arm that is judged.
-        baseline: The arm that it is compared with.
-        pair: The comparison.
-    """
-
-    region: str
-    metric: str
-    title: str
-    unit: str
-    method: str
-    baseline: str
-    pair: Pair
-
-
-@dataclass(frozen=True)
-class VolumeRow:
-    """Mean volume of a region by an arm, or in truth, over the cases; in ml."""
-
-    region: str
-    method: str
-    unit: str
-    n: int
-    mean: float
-    interval: Interval | None
-
-
-@dataclass(frozen=True)
-class TaskSummary:
-    """The contents of ``summary.json`` of a task.
-
-    Attributes:
-        overall: A row per arm, region and metric, without comparisons.
-        region: The region that holds all labels, by which the answer is given.
-        margin: Dice by which the synthetic image may lose and still count as nearly as good.
-        volumes: What was found, and what is there.
-        comparisons: Arm against arm.
-        arms: From an arm to what was done in it.
-        seen: From who was trained to the cases that it was trained or chosen on.
-        foreground_moved: Cases in which the segmenter took another foreground where the target is synthetic.
-        answer: In words.
-    """
-
-    overall: Summary
-    region: str
-    margin: float
-    volumes: tuple[VolumeRow, ...]
-    comparisons: tuple[ArmDifference, ...]
-    arms: Mapping[str, str] = field(default_factory=dict)
-    seen: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    foreground_moved: tuple[str, ...] = ()
-    answer: str = ""
-
-    @property
-    def regions(self) -> list[str]:
-        """The region of all labels, then the classes."""
-        return list(dict.fromkeys((self.region, *(row.region for row in self.overall.rows))))
-
-    def find(self, method: str, baseline: str, *, region: str, metric: str = "dice") -> Pair | None:
-        """The comparison of two arms, or ``None`` if there is none."""
-        wanted = (method, baseline, region, metric)
-        found = (row for row in self.comparisons if (row.method, row.baseline, row.region, row.metric) == wanted)
-        return next((row.pair for row in found), None)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        values: dict[str, Any] = without_nan(asdict(self))
-        overall, pairs = values.pop("overall"), values["comparisons"]
-        values["comparisons"] = [
-            {**{name: part for name, part in row.items() if name != "pair"}, **row["pair"]} for row in pairs
-        ]
-        return {**overall, **values}
-
-
-def summarise_task(scores: Sequence[Score], *, region: str, seed: int = 0) -> TaskSummary:
-    """A row per arm, region and metric, volumes, and the comparisons of arms.
+def conclude_task(scores: Sequence[Score], subject: TaskSubject) -> TaskSummary:
+    """What the scores say together, in numbers and in words: the whole contents of ``summary.json``.
 
     Args:
         scores: Of ``score_task``.
-        region: The region that holds all labels, by which the answer is given.
-        seed: Seed of the bootstrap.
+        subject: What was asked.
     """
-    summary = summarise([score for score in scores if score.metric != VOLUME], seed=seed, baselines=())
-    overall = replace(
+    summary = summarise_task(scores, region=subject.region)
+    return replace(
         summary,
-        correction="Holm, over all metrics, classes and pairs of arms",
-        rule=f"As good as real: the interval of the difference in Dice lies above -{MARGIN:g}.",
+        arms={arm: text for arm, text in _say_arms(subject).items() if arm in subject.arms},
+        seen=subject.seen,
+        foreground_moved=tuple(subject.moved),
+        answer=_judge(summary, subject),
     )
-    comparisons = tuple(_comparisons(scores, seed=seed))
-    return TaskSummary(overall, region, MARGIN, tuple(_volumes(scores, seed=seed)), comparisons)
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What the sentence is about.
-
-    Attributes:
-        target: Title of the contrast that is synthetic.
-        cases: What the cases are: ``held-out``, ``training``, ...
-        region: The region that holds all labels.
-        filled: Whether an empty image stood in the place of the target in the arm without it.
-    """
-
-    target: str
-    cases: str
-    region: str
-    filled: bool = False
-
-    @property
-    def without(self) -> str:
-        """The arm without the target in words."""
-        return f"with an empty image in place of {self.target}" if self.filled else f"without {self.target}"
-
-
-def judge_task(summary: TaskSummary, subject: Subject) -> str:
+def _judge(summary: TaskSummary, subject: TaskSubject) -> str:
     """The answer in plain words: as good as the real image or not, and better than none or not.
 
     Example:
-        >>> judge_task(summary, Subject("FLAIR", "held-out", "lesion"))  # doctest: +SKIP
+        >>> _judge(summary, subject)  # doctest: +SKIP
         'With the synthetic FLAIR the segmenter works nearly as well as with the real one: mean Dice 0.78 against ...'
     """
     pair = summary.find(SYNTHETIC, REAL, region=subject.region)
@@ -176,55 +63,73 @@ def judge_task(summary: TaskSummary, subject: Subject) -> str:
     return " ".join([*sentences, *_silent(summary, subject)])
 
 
-def gave_up(summary: TaskSummary, arm: str, *, region: str) -> bool:
+def _gave_up(summary: TaskSummary, arm: str, *, region: str) -> bool:
     """Whether an arm found no voxel of what is truly there in any case."""
     recall = summary.overall.find(method=arm, metric="recall", region=region)
     return recall is not None and recall.n > 0 and recall.mean == 0
 
 
-def _comparisons(scores: Sequence[Score], *, seed: int) -> list[ArmDifference]:
-    regions = dict.fromkeys(score.region for score in scores)
-    rows = []
-    for region in regions:
-        for metric in COMPARED:
-            arms: dict[str, dict[str, float]] = {}
-            unit = "1"
-            for score in scores:
-                if (score.region, score.metric) == (region, metric):
-                    arms.setdefault(score.method, {})[score.case] = score.value
-                    unit = score.unit
-            title = find_metric(metric).title
-            rows += [
-                ArmDifference(
-                    region, metric, title, unit, method, baseline,
-                    compare_cases(arms[method], arms[baseline], metric=metric, seed=seed),
-                )
-                for method, baseline in PAIRS
-                if method in arms and baseline in arms
-            ]  # fmt: skip
-    corrected = correct([row.pair for row in rows])
-    return [replace(row, pair=pair) for row, pair in zip(rows, corrected, strict=True)]
+def _say_arms(subject: TaskSubject) -> dict[str, str]:
+    """From an arm to what was done in it."""
+    beside = f" beside the real {' and '.join(subject.beside)}" if subject.beside else ""
+    trained = f"{subject.other}, which was trained without {subject.target}"
+    return {
+        REAL: f"{subject.segmenter} on the real {subject.target}{beside}",
+        SYNTHETIC: f"the same on the synthetic {subject.target}{beside}",
+        WITHOUT: f"{subject.segmenter} without {subject.target}: {FILLING}" if subject.filled else trained,
+    }
 
 
-def _volumes(scores: Sequence[Score], *, seed: int) -> list[VolumeRow]:
-    found: dict[tuple[str, str], list[float]] = {}
-    for score in scores:
-        if score.metric == VOLUME:
-            found.setdefault((score.region, score.method), []).append(score.value)
-    return [
-        VolumeRow(
-            region, method, "ml", len(values), float(np.mean(values)), bootstrap_interval(np.array(values), seed=seed)
+def task_caveats(summary: TaskSummary, subject: TaskSubject) -> list[str]:
+    """What a reader must know before the numbers."""
+    found = _seen_in_words(subject.seen)
+    if subject.moved:
+        found.append(
+            f"In {len(subject.moved)} of {subject.scored} cases the segmenter takes another part of the image for "
+            f"foreground where {subject.target} is synthetic, because a synthetic image has an empty background. It "
+            "then sees what it was never trained on, and may lose for that reason alone. Train it with plan.mask: "
+            f"otsu, or with a real contrast as plan.reference in place of {subject.target}, and evaluate again."
         )
-        for (region, method), values in found.items()
-    ]
+    if not subject.known:
+        found.append("A program does not tell which cases it was trained on; on those it flatters the real image.")
+    if WITHOUT not in subject.arms:
+        found.append(
+            f"There is no arm without {subject.target}: the segmenter uses nothing else. A segmenter of other "
+            "contrasts (--task-without) would tell whether the synthetic image adds anything to them."
+        )
+    elif subject.filled:
+        found.append(
+            f"Without {subject.target} the segmenter sees an empty image in its place, for which it may not have been "
+            "trained: that arm may be worse than it need be. A segmenter that was trained without it (--task-without) "
+            "is the fair comparison."
+        )
+    real = summary.overall.find(method=REAL, metric="dice", region=subject.region)
+    if real is not None and real.n and real.mean < _WEAK:
+        found.append(f"The segmenter is a poor judge: even with the real images its mean Dice is {number(real.mean)}.")
+    return found
 
 
-def _few(pair: Pair, other: Pair | None, subject: Subject) -> str:
+def _seen_in_words(seen: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence for each set of cases that model or segmenters were trained on; long lists are cut."""
+    by_cases: dict[tuple[str, ...], list[str]] = {}
+    for who, ids in seen.items():
+        by_cases.setdefault(tuple(ids), []).append(f"the {who}")
+    sentences = []
+    for cases, known in by_cases.items():
+        text = " and ".join(known)
+        rest = f" and {len(cases) - _NAMED} more (see summary.json)" if len(cases) > _NAMED else ""
+        sentences.append(
+            f"{text[:1].upper()}{text[1:]} {plural(len(known), 'was', 'were')} trained or chosen on "
+            f"{', '.join(cases[:_NAMED])}{rest}: there the numbers do not say how well it works on new cases."
+        )
+    return sentences
+
+
+def _few(pair: Pair, other: Pair | None, subject: TaskSubject) -> str:
     """Numbers of these cases alone, and no claim."""
     without = f" and {other.baseline_mean:.2f} {subject.without}" if other and other.n else ""
-    cases = counted(pair.n, f"{subject.cases} case", spelled=True)
     text = (
-        f"On {cases} the segmenter reaches a mean Dice of {pair.mean:.2f} with the "
+        f"On {_cases(pair, subject)} the segmenter reaches a mean Dice of {pair.mean:.2f} with the "
         f"synthetic {subject.target}, {pair.baseline_mean:.2f} with the real one{without}. Fewer than "
         f"{FEWEST_TO_TEST} cases are too few for a test: this describes these cases alone."
     )
@@ -233,11 +138,10 @@ def _few(pair: Pair, other: Pair | None, subject: Subject) -> str:
     return text
 
 
-def _against_real(pair: Pair, subject: Subject) -> str:
+def _against_real(pair: Pair, subject: TaskSubject) -> str:
     low, high = pair.interval or (math.nan, math.nan)
     tail = (
-        f"mean Dice {pair.mean:.2f} against {pair.baseline_mean:.2f} ({_difference(pair)}), on "
-        f"{counted(pair.n, f'{subject.cases} case', spelled=True)}."
+        f"mean Dice {pair.mean:.2f} against {pair.baseline_mean:.2f} ({_difference(pair)}), on {_cases(pair, subject)}."
     )
     synthetic = f"the synthetic {subject.target}"
     if low > 0:
@@ -250,7 +154,7 @@ def _against_real(pair: Pair, subject: Subject) -> str:
     return f"Whether the segmenter works as well with {synthetic} as with the real one cannot be told: {tail}"
 
 
-def _against_none(pair: Pair, subject: Subject) -> str:
+def _against_none(pair: Pair, subject: TaskSubject) -> str:
     low, high = pair.interval or (math.nan, math.nan)
     tail = f"mean Dice {pair.baseline_mean:.2f} there ({_difference(pair)})"
     if low > 0:
@@ -260,7 +164,7 @@ def _against_none(pair: Pair, subject: Subject) -> str:
     return f"It is not shown to work better than {subject.without}: {tail}. So far the synthetic image adds nothing."
 
 
-def _silent(summary: TaskSummary, subject: Subject) -> list[str]:
+def _silent(summary: TaskSummary, subject: TaskSubject) -> list[str]:
     """A sentence for each arm in which nothing that is there was found."""
     images = {
         REAL: f"With the real {subject.target}",
@@ -268,8 +172,12 @@ def _silent(summary: TaskSummary, subject: Subject) -> list[str]:
         WITHOUT: f"{subject.without[:1].upper()}{subject.without[1:]}",
     }
     return [
-        f"{images[arm]} nothing labelled was found." for arm in ARMS if gave_up(summary, arm, region=subject.region)
+        f"{images[arm]} nothing labelled was found." for arm in ARMS if _gave_up(summary, arm, region=subject.region)
     ]
+
+
+def _cases(pair: Pair, subject: TaskSubject) -> str:
+    return counted(pair.n, f"{subject.cases} case", spelled=True)
 
 
 def _difference(pair: Pair) -> str:

@@ -7,7 +7,6 @@ scored alike, whole volumes without augmentation, so their curves can be read in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,42 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
+from voxlate.evaluation.segmentation.gap import gap_in_words
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, better, handles_of
 from voxlate.reporting.run.curves import Curve, draw_ring, read_curves
-from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
 SHOWN = ("loss", "dice", "recall", "precision")
-LARGE = 0.1
-"""Dice by which training cases are ahead of validation cases when that is called large; a convention."""
-
-
-def gap_in_words(rows: Sequence[Mapping[str, Any]], *, step: int | None) -> str:
-    """That training cases are far ahead at the step whose weights were kept; empty if they are not.
-
-    Args:
-        rows: The log of a run.
-        step: The step whose weights were kept.
-    """
-    kept = [row["validation"] for row in rows if isinstance(row.get("validation"), Mapping) and row["step"] == step]
-    ahead, validation = (kept[-1].get(name) if kept else None for name in (f"{TRAIN_PREFIX}dice", "dice"))
-    if ahead is None or validation is None or not ahead - validation > LARGE:
-        return ""
-    values = " and ".join(number(value, metric="dice") for value in (ahead, validation))
-    return (
-        f"The gap between training and validation cases is large: their mean Dice is {values}. The model learns its "
-        "training cases by heart, against which more cases or more augmentation help and longer training does not, or "
-        "these happen to be easier ones."
-    )
-
-
-def gap_of_run(path: Path) -> str:
-    """The same of a run on disk; empty for anything else."""
-    rows = read_log(path / "log.jsonl") if (path / "log.jsonl").is_file() else []
-    values = [(row["validation"]["dice"], -int(row["step"])) for row in rows if _has_dice(row)]
-    return gap_in_words(rows, step=-max(values)[1]) if values else ""
 
 
 @canvas.styled
@@ -99,8 +70,3 @@ def _draw(axes: Axes, validation: Curve, training: Curve | None, *, best_step: i
     axes.set_xlabel("step")
     axes.locator_params(axis="x", nbins=5)
     return told
-
-
-def _has_dice(row: Mapping[str, Any]) -> bool:
-    validation = row.get("validation")
-    return isinstance(validation, Mapping) and validation.get("dice") is not None

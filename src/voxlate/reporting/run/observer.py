@@ -16,6 +16,7 @@ import numpy as np
 
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
+from voxlate.evaluation.segmentation.gap import gap_in_words
 from voxlate.evaluation.words import number
 from voxlate.io.atomic import replacing, write_bytes
 from voxlate.methods.build import method_class
@@ -24,7 +25,7 @@ from voxlate.reporting.drawing.panels import Panel, draw_translation
 from voxlate.reporting.drawing.views import PLANES, SliceChoice, choose_slice
 from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game, has_game
-from voxlate.reporting.run.gap import draw_gap, gap_in_words
+from voxlate.reporting.run.gap import draw_gap
 from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments, moment_of
 from voxlate.reporting.run.progression import Frame, draw_progression
 from voxlate.training.loop.journal import read_log

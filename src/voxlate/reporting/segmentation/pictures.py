@@ -6,6 +6,7 @@ apart without colour.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,11 +16,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from voxlate.cohort.labels.classes import members
+from voxlate.evaluation.scores import Score
+from voxlate.evaluation.segmentation.cases import Segmented
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, values_of, whole
+from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
-from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, slices_in_words
+from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, choose_slice, slices_in_words
+from voxlate.roles import MODEL
 
 Array = NDArray[Any]
 TALLEST_MM = 62.0
@@ -39,6 +44,8 @@ class Finding:
         classes: From the name of a class to its label values.
         spacing_mm: Voxel size along i, j, k.
         numbers: From a region to the text under its overlay.
+        inside: Roughly what is no background; by default told from the image, which must be whole then.
+        window: Grey values of black and white; by default told from the image too.
     """
 
     case: str
@@ -49,6 +56,18 @@ class Finding:
     classes: Classes
     spacing_mm: tuple[float, float, float]
     numbers: Mapping[str, str]
+    inside: NDArray[np.bool_] | None = None
+    window: tiles.Window | None = None
+
+    @property
+    def body(self) -> NDArray[np.bool_]:
+        """Roughly what is no background."""
+        return tiles.bright(self.image) if self.inside is None else self.inside
+
+    @property
+    def grey(self) -> tiles.Window:
+        """The grey values that are drawn black and white."""
+        return tiles.grey_window(self.image, self.body) if self.window is None else self.window
 
     @property
     def shown(self) -> list[str]:
@@ -71,13 +90,91 @@ class Finding:
         if not true.any() and found.any():
             choice = choose_slice(plane, shape=(i, j, k), lesion=found)
             return replace(choice, rule="largest area that was found")
-        choice = choose_slice(plane, shape=(i, j, k), mask=tiles.bright(self.image), lesion=true)
+        choice = choose_slice(plane, shape=(i, j, k), mask=self.body, lesion=true)
         return replace(choice, rule="largest true area") if true.any() else choice
 
     def cut(self, plane: Plane = "axial") -> Cut:
         """That slice, and the part of it that is shown: what is no background, and every label."""
-        inside = tiles.bright(self.image) | (self.truth > 0) | (self.found > 0)
+        inside = self.body | (self.truth > 0) | (self.found > 0)
         return Cut.take(self.choose(plane), shape=self.image.shape, spacing_mm=self.spacing_mm, mask=inside)
+
+
+def picture_of(segmented: Segmented, classes: Classes) -> dict[str, Array]:
+    """What the pictures of a case need, to be kept beside its scores: both label maps, and three slices of the image.
+
+    Args:
+        segmented: The case.
+        classes: From the name of a class to its label values.
+    """
+    image, found = segmented.image, segmented.found[MODEL]
+    whole_case = Finding(
+        segmented.case_id, image, "", segmented.truth, found, classes, segmented.spacing_mm, numbers={}
+    )
+    return {
+        "shape": np.array(image.shape),
+        "spacing_mm": np.array(segmented.spacing_mm),
+        "truth": _pack(segmented.truth),
+        "found": _pack(found),
+        "inside": _pack(whole_case.body),
+        "window": np.array(whole_case.grey),
+        **{plane: np.take(image, whole_case.choose(plane).index, axis) for plane, axis in PLANES.items()},
+    }
+
+
+def finding_of(
+    arrays: Mapping[str, Array], *, case: str, title: str, classes: Classes, numbers: Mapping[str, str]
+) -> Finding:
+    """The case as it is drawn; of its image there are the slices that are shown, and 0 elsewhere.
+
+    Args:
+        arrays: Of ``picture_of``.
+        case: Name of the case.
+        title: What the image shows.
+        classes: From the name of a class to its label values.
+        numbers: From a region to the text under its overlay.
+    """
+    i, j, k = (int(size) for size in arrays["shape"])
+    across, along, up = (float(size) for size in arrays["spacing_mm"])
+    low, high = (float(end) for end in arrays["window"])
+    truth, found, inside = (_unpack(arrays[name], (i, j, k)) for name in ("truth", "found", "inside"))
+    finding = Finding(
+        case=case,
+        image=np.zeros((i, j, k), np.float32),
+        title=title,
+        truth=truth,
+        found=found,
+        classes=classes,
+        spacing_mm=(across, along, up),
+        numbers=numbers,
+        inside=inside > 0,
+        window=(low, high),
+    )
+    for plane, axis in PLANES.items():
+        np.moveaxis(finding.image, axis, 0)[finding.choose(plane).index] = arrays[plane]
+    return finding
+
+
+def finding_numbers(scores: Sequence[Score], case: str, *, method: str = MODEL) -> dict[str, str]:
+    """From a region to what is written under its overlay: Dice and HD95 of the case."""
+    values = {(s.region, s.metric): s for s in scores if s.case == case and s.method == method}
+    return {
+        region: ", ".join(
+            f"{metric_title(name)} {number(values[region, name].value, metric=name)}"
+            + (" mm" if name == "hd95" and np.isfinite(values[region, name].value) else "")
+            for name in ("dice", "hd95")
+            if (region, name) in values
+        )
+        for region in dict.fromkeys(region for region, _ in values)
+    }
+
+
+def _pack(labels: Array) -> NDArray[np.uint8]:
+    """A label map as compressed bytes: those of a whole cohort are in memory at once, and most voxels are 0."""
+    return np.frombuffer(zlib.compress(np.rint(labels).astype(np.int32).tobytes(), level=1), np.uint8)
+
+
+def _unpack(packed: Array, shape: tuple[int, int, int]) -> NDArray[np.int32]:
+    return np.frombuffer(zlib.decompress(packed.tobytes()), np.int32).reshape(shape)
 
 
 @canvas.styled
@@ -117,7 +214,7 @@ def draw_findings(findings: Mapping[str, Finding], *, plane: Plane = "axial") ->
 
 
 def _row(finding: Finding, cut: Cut, *, heading: str, numbers: bool) -> SheetRow:
-    picture, window = cut.of(finding.image), tiles.grey_window(finding.image, tiles.bright(finding.image))
+    picture, window = cut.of(finding.image), finding.grey
     cells = [sheet.picture(cut.laid, tiles.draw_grey, picture, window=window, scaled=True)]
     for region in finding.shown:
         found, true = (cut.of(part) for part in finding.of(region))

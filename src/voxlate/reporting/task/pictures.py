@@ -17,13 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from voxlate.cohort.labels.classes import members
 from voxlate.contrast import get_contrast
+from voxlate.evaluation.segmentation.scores import values_of
+from voxlate.evaluation.segmentation.segmenters import Segmenter
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, Laid, SliceChoice, choose_slice, slices_in_words
-from voxlate.roles import REAL, SYNTHETIC, WITHOUT
+from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
 Array = NDArray[Any]
 TALLEST_MM = 48.0
@@ -86,6 +89,20 @@ class AttemptSlice:
             sides.append(slice(first, first + wide))
         return sides[0], sides[1]
 
+    def arrays(self) -> dict[str, Array]:
+        """All of it as arrays, to be kept beside the scores of the case; ``slice_of`` reads them."""
+        kept = {
+            "true": self.true,
+            "size_mm": np.array(self.size_mm),
+            "index": np.array(self.choice.index),
+            "rule": np.array(self.choice.rule),
+            "count": np.array(self.count),
+        }
+        for arm in self.found:
+            kept[f"image {arm}"], kept[f"window {arm}"] = self.images[arm], np.array(self.windows[arm])
+            kept[f"shown {arm}"], kept[f"found {arm}"] = np.array(self.shown[arm]), self.found[arm]
+        return kept
+
     @property
     def framed(self) -> bool:
         """Whether the overlays show a part of the slice."""
@@ -93,7 +110,7 @@ class AttemptSlice:
         return (rows.stop - rows.start, columns.stop - columns.start) != self.true.shape
 
 
-def take_slice(attempt: Attempt, *, true: Array, found: Mapping[str, Array]) -> AttemptSlice:
+def _take_slice(attempt: Attempt, *, true: Array, found: Mapping[str, Array]) -> AttemptSlice:
     """The slice of a case that is shown: the largest true area, else the largest found one.
 
     Args:
@@ -121,6 +138,46 @@ def take_slice(attempt: Attempt, *, true: Array, found: Mapping[str, Array]) -> 
         size_mm=cut.laid.size_mm,
         choice=choice,
         count=cut.count,
+    )
+
+
+def picture_of(attempt: Attempt, *, segmenter: Segmenter, other: Segmenter | None, region: str) -> dict[str, Array]:
+    """What the picture of a case needs, to be kept beside its scores.
+
+    Args:
+        attempt: The case in every arm.
+        segmenter: Who found the labels.
+        other: Who found those of the arm without the target, if it was another one.
+        region: The region that is drawn.
+    """
+    found = {}
+    for arm, labels in attempt.found.items():
+        who = other if arm == WITHOUT and other is not None else segmenter
+        found[arm] = members(labels, values_of(region, who.classes))
+    true = members(attempt.truth, values_of(region, segmenter.truth_classes))
+    return _take_slice(attempt, true=true, found=found).arrays()
+
+
+def slice_of(arrays: Mapping[str, Array], *, case: str) -> AttemptSlice:
+    """The case as it is drawn.
+
+    Args:
+        arrays: Of ``picture_of``.
+        case: Name of the case.
+    """
+    arms = [arm for arm in ARMS if f"found {arm}" in arrays]
+    width, height = (float(side) for side in arrays["size_mm"])
+    windows = {arm: (float(arrays[f"window {arm}"][0]), float(arrays[f"window {arm}"][1])) for arm in arms}
+    return AttemptSlice(
+        case=case,
+        images={arm: arrays[f"image {arm}"] for arm in arms},
+        windows=windows,
+        shown={arm: str(arrays[f"shown {arm}"]) for arm in arms},
+        found={arm: arrays[f"found {arm}"] for arm in arms},
+        true=arrays["true"],
+        size_mm=(width, height),
+        choice=SliceChoice("axial", int(arrays["index"]), str(arrays["rule"])),
+        count=int(arrays["count"]),
     )
 
 

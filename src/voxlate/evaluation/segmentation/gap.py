@@ -1,0 +1,48 @@
+"""The gap between validation and training cases: whether a segmentation has learned its training cases by heart.
+
+Both are scored alike, whole volumes without augmentation, so their Dice can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from voxlate.evaluation.words import number
+from voxlate.training.loop.journal import read_log
+from voxlate.training.loop.validation import TRAIN_PREFIX
+
+_LARGE = 0.1
+"""Dice by which training cases are ahead of validation cases when that is called large; a convention."""
+
+
+def gap_in_words(rows: Sequence[Mapping[str, Any]], *, step: int | None) -> str:
+    """That training cases are far ahead at the step whose weights were kept; empty if they are not.
+
+    Args:
+        rows: The log of a run.
+        step: The step whose weights were kept.
+    """
+    kept = dict(_validations(rows)).get(step, {}) if step is not None else {}
+    ahead, validation = kept.get(f"{TRAIN_PREFIX}dice"), kept.get("dice")
+    if ahead is None or validation is None or not ahead - validation > _LARGE:
+        return ""
+    values = " and ".join(number(value, metric="dice") for value in (ahead, validation))
+    return (
+        f"The gap between training and validation cases is large: their mean Dice is {values}. The model learns its "
+        "training cases by heart, against which more cases or more augmentation help and longer training does not, or "
+        "these happen to be easier ones."
+    )
+
+
+def gap_of_run(path: Path) -> str:
+    """The same of a run on disk, at the step of the best Dice; empty for anything else."""
+    rows = read_log(path / "log.jsonl")
+    scored = [(dice, -step) for step, metrics in _validations(rows) if (dice := metrics.get("dice")) is not None]
+    return gap_in_words(rows, step=-max(scored)[1]) if scored else ""
+
+
+def _validations(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[int, Mapping[str, float | None]]]:
+    """The step and the metrics of every validation."""
+    return ((int(row["step"]), row["validation"]) for row in rows if isinstance(row.get("validation"), Mapping))

@@ -1,0 +1,143 @@
+"""An evaluation of a segmentation, in three steps: score every case, summarise, draw.
+
+Each step leaves its result on disk (``evidence/`` and ``scores.csv``, ``summary.json``, ``report.html``), so that an
+evaluation that was killed goes on where it was, and a page is drawn again without predicting anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from voxlate.cohort import Case
+from voxlate.contrast import get_contrast
+from voxlate.evaluation.candidates import Candidate
+from voxlate.evaluation.cases import Scored
+from voxlate.evaluation.evidence import Evidence, question_of
+from voxlate.evaluation.files import write_scores, write_summary
+from voxlate.evaluation.segmentation.cases import Segmented, classes_of, segment_cases
+from voxlate.evaluation.segmentation.gap import gap_of_run
+from voxlate.evaluation.segmentation.result import (
+    SegmentationResult,
+    SegmentationSubject,
+    SegmentationSummary,
+    summarise_classes,
+)
+from voxlate.evaluation.segmentation.scores import Classes
+from voxlate.progress import ProgressReport
+from voxlate.reporting.run.training import figures_of_training
+from voxlate.reporting.segmentation.page import segmentation_page
+from voxlate.reporting.segmentation.pictures import picture_of
+from voxlate.reporting.segmentation.tables import class_table
+from voxlate.workflows.result import Result
+from voxlate.workflows.workspace import EVIDENCE, publish, workspace
+
+
+def evaluate_segmentation(
+    candidate: Candidate, cases: Sequence[Case], out: Path, *, path: Path, report: ProgressReport
+) -> Result:
+    """Segments and scores every case, beside intensity alone, and writes scores, summary, figures and page.
+
+    Args:
+        candidate: Whose label maps are judged.
+        cases: With sources and true label maps.
+        out: Where it is written.
+        path: The run, bundle or folder that the candidate was loaded from.
+        report: Called with the number of scored cases.
+
+    Raises:
+        CohortError: If no case can be scored, or classes are unknown and the true maps have no label.
+    """
+    classes = classes_of(candidate, cases)
+    with workspace(out, what="evaluation"):
+        scored = score(candidate, cases, out, classes=classes, report=report)
+        subject = _subject(candidate, cases, scored, classes=classes, gap=gap_of_run(path))
+        summary = summarise(subject, scored, out)
+        return draw(subject, scored, summary, out, run=path)
+
+
+def score(
+    candidate: Candidate, cases: Sequence[Case], out: Path, *, classes: Classes, report: ProgressReport
+) -> Scored:
+    """The first step: segments and scores every case that is not scored yet, and writes ``scores.csv``.
+
+    Args:
+        candidate: Who predicts.
+        cases: With sources and true label maps.
+        out: The evaluation's folder.
+        classes: From the name of a class to its label values.
+        report: Called with the number of scored cases.
+
+    Raises:
+        CohortError: If no case could be scored.
+        WriteError: If a file could not be written.
+    """
+
+    def show(segmented: Segmented) -> Mapping[str, NDArray[Any]]:
+        return picture_of(segmented, classes)
+
+    evidence = Evidence(out / EVIDENCE, question_of("segmentation", candidate.digest, classes))
+    evidence.drop_others(cases)
+    scored = segment_cases(candidate, cases, classes=classes, report=report, show=show, evidence=evidence)
+    write_scores(scored.scores, out / "scores.csv")
+    return scored
+
+
+def summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> SegmentationSummary:
+    """The second step: what the scores say together; writes ``summary.json``.
+
+    Raises:
+        WriteError: If the file could not be written.
+    """
+    summary = summarise_classes(scored.scores, subject)
+    write_summary(summary.to_json(), out / "summary.json")
+    return summary
+
+
+def draw(subject: SegmentationSubject, scored: Scored, summary: SegmentationSummary, out: Path, *, run: Path) -> Result:
+    """The third step: figures and page.
+
+    Args:
+        subject: What was evaluated.
+        scored: Of the first step.
+        summary: Of the second step.
+        out: The evaluation's folder.
+        run: Where the label maps came from; the figures of a run's training are shown too.
+
+    Raises:
+        WriteError: If a file could not be written.
+    """
+    result = SegmentationResult(subject, scored.scores, summary, scored.found)
+    page, figures = segmentation_page(result, training=figures_of_training(run, labels=True))
+    written = publish(page, out, figures=figures)
+    fields, rows = class_table(summary.overall, main=subject.main)
+    return Result(summary.answer, written, fields, rows, list(subject.failed))
+
+
+def _subject(
+    candidate: Candidate, cases: Sequence[Case], scored: Scored, *, classes: Classes, gap: str
+) -> SegmentationSubject:
+    plan = candidate.plan
+    kept = [case for case in cases if case.id in scored.found]
+    seen = candidate.seen(kept)
+    share = f"{100 * candidate.lookup.best_share():.3g} %"
+    first = get_contrast(plan.source[0]).title
+    return SegmentationSubject(
+        name=candidate.name,
+        source=plan.source,
+        target=plan.target,
+        reference=plan.reference,
+        classes=classes,
+        facts={
+            **candidate.facts,
+            "intensity lookup": f"{first}: labels an intensity of which more than {share} are labelled in training",
+        },
+        cases=candidate.what_cases(seen=seen, of=len(kept)),
+        seen=seen,
+        scored=len(kept),
+        gap=gap,
+        failed=tuple(scored.failed),
+    )

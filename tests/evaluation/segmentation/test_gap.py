@@ -1,0 +1,34 @@
+"""The gap between validation and training cases in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from voxlate.evaluation.segmentation.gap import gap_in_words, gap_of_run
+
+
+def log(*, ahead: float) -> list[dict[str, Any]]:
+    rows = []
+    for step in (10, 20, 30):
+        metrics = {"loss": 1 / step, "dice": 0.5, "recall": 0.5, "precision": 0.5, "accuracy": 0.99}
+        metrics |= {"train_loss": 0.5 / step, "train_dice": 0.5 + ahead, "train_recall": 0.6, "train_precision": 0.6}
+        rows.append({"step": step, "validation": metrics})
+    return rows
+
+
+def test_only_a_large_gap_is_said() -> None:
+    assert "their mean Dice is 0.800 and 0.500" in gap_in_words(log(ahead=0.3), step=20)
+    assert not gap_in_words(log(ahead=0.05), step=20)
+    assert not gap_in_words(log(ahead=0.3), step=25), "a step that was not validated"
+    assert not gap_in_words(log(ahead=0.3), step=None)
+
+
+def test_of_a_run_the_step_of_the_best_dice_counts(tmp_path: Path) -> None:
+    rows = log(ahead=0.05)
+    rows[1]["validation"] |= {"dice": 0.6, "train_dice": 0.9}
+    rows[2]["validation"]["dice"] = None
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, [{"step": 1, "loss": 2.0}, *rows])))
+    assert gap_of_run(tmp_path) == gap_in_words(rows, step=20) != ""
+    assert not gap_of_run(tmp_path / "elsewhere")
