@@ -15,9 +15,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from tests.evaluation.anatomies import organs, warped
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import FileRecord, Provenance, file_digest, read_volume, write_volume
-from voxlate.reporting.privacy import page as privacy
 from voxlate.volume import Volume
-from voxlate.workflows.result import Evaluated
+from voxlate.workflows import privacy
+from voxlate.workflows.result import Result
 
 pytestmark = pytest.mark.usefixtures("coarse_template")
 
@@ -80,7 +80,7 @@ def out(folders: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def audited(folders: Path, out: Path) -> Evaluated:
+def audited(folders: Path, out: Path) -> Result:
     return privacy.evaluate_privacy(folders / "synthetic", folders / "real", out, report=_silent)
 
 
@@ -89,7 +89,7 @@ def _rows(path: Path) -> dict[str, dict[str, str]]:
         return {row["case"]: row for row in csv.DictReader(file)}
 
 
-def test_planted_copies_wait_and_new_images_are_released(audited: Evaluated, out: Path) -> None:
+def test_planted_copies_wait_and_new_images_are_released(audited: Result, out: Path) -> None:
     released, review = _rows(out / "released.csv"), _rows(out / "review.csv")
     assert set(released) == {"new0", "new1", "new2"}
     assert set(review) == {"copy", "deformed", "mirrored", "flat", "other"}
@@ -101,7 +101,7 @@ def test_planted_copies_wait_and_new_images_are_released(audited: Evaluated, out
     assert audited.sentence.startswith("3 of 6 synthetic T1 images are released.")
 
 
-def test_what_cannot_be_compared_is_named_and_not_released(audited: Evaluated, out: Path) -> None:
+def test_what_cannot_be_compared_is_named_and_not_released(audited: Result, out: Path) -> None:
     failed = dict(audited.failed)
     assert set(failed) == {"flat", "other"}
     assert "contrast" in failed["flat"]
@@ -111,13 +111,13 @@ def test_what_cannot_be_compared_is_named_and_not_released(audited: Evaluated, o
     assert {path.name for path in (out / "review").iterdir()} == {"copy", "deformed", "mirrored"}
 
 
-def test_copies_are_the_files_with_labels_and_sidecars(audited: Evaluated, folders: Path, out: Path) -> None:
+def test_copies_are_the_files_with_labels_and_sidecars(audited: Result, folders: Path, out: Path) -> None:
     for path in sorted((folders / "synthetic" / "new1").iterdir()):
         assert (out / "released" / "new1" / path.name).read_bytes() == path.read_bytes()
     assert read_volume(out / "released" / "new1" / "new1_labels.nii.gz").shape == SHAPE
 
 
-def test_false_alarms_and_membership_are_told_with_intervals(audited: Evaluated, out: Path) -> None:
+def test_false_alarms_and_membership_are_told_with_intervals(audited: Result, out: Path) -> None:
     summary = json.loads((out / "summary.json").read_text())
     pixel = summary["spaces"]["pixel"]
     assert summary["members"] == MEMBERS
@@ -133,7 +133,7 @@ def test_false_alarms_and_membership_are_told_with_intervals(audited: Evaluated,
     assert "chance 0.5" in audited.sentence
 
 
-def test_the_page_shows_no_patient_and_the_review_page_warns(audited: Evaluated, out: Path) -> None:
+def test_the_page_shows_no_patient_and_the_review_page_warns(audited: Result, out: Path) -> None:
     page, review = audited.page.read_text(), (out / "review.html").read_text()
     assert page.count("data:image/png") == 2
     assert "no differential privacy" in page
@@ -142,7 +142,7 @@ def test_the_page_shows_no_patient_and_the_review_page_warns(audited: Evaluated,
     assert not [path for path in (out / "review").rglob("*") if path.name.startswith("real")]
 
 
-def test_a_rerun_takes_away_what_is_no_longer_released(audited: Evaluated, folders: Path, out: Path) -> None:
+def test_a_rerun_takes_away_what_is_no_longer_released(audited: Result, folders: Path, out: Path) -> None:
     again = folders / "again"
     shutil.copytree(out, again)
     assert (again / "released" / "new0").is_dir()
@@ -302,7 +302,7 @@ def test_copies_of_label_maps_wait_though_their_images_are_new(annotated: Path, 
     assert "Label space" in (out / "report.html").read_text()
 
 
-def test_label_maps_that_nothing_is_compared_with_are_named(folders: Path, audited: Evaluated) -> None:
+def test_label_maps_that_nothing_is_compared_with_are_named(folders: Path, audited: Result) -> None:
     assert "3 released cases have a label map that was compared with none" in audited.page.read_text()
 
 
