@@ -152,6 +152,55 @@ def test_a_rerun_takes_away_what_is_no_longer_released(audited: Result, folders:
     assert len(list((again / "review").iterdir())) == 6
 
 
+class _KilledError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise _KilledError
+
+
+def test_pages_are_drawn_again_without_measuring(
+    audited: Result, folders: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = folders / "drawn"
+    shutil.copytree(out, drawn)
+    monkeypatch.setattr(privacy, "measure_privacy", _killed)
+    found = privacy.evaluate_privacy(folders / "synthetic", folders / "real", drawn, report=_silent)
+    assert found.sentence == audited.sentence
+    files = {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+    assert files == {path.relative_to(drawn) for path in drawn.rglob("*") if path.is_file()}
+    assert all((drawn / path).read_bytes() == (out / path).read_bytes() for path in files if path.suffix != ".png")
+    fewer = folders / "fewer.json"
+    fewer.write_text(json.dumps(json.loads((folders / "synthetic" / "seen.json").read_text())[:8]))
+    with pytest.raises(_KilledError):  # other members are another question
+        privacy.evaluate_privacy(folders / "synthetic", folders / "real", drawn, members=fewer, report=_silent)
+
+
+def test_an_audit_keeps_no_patient_and_no_evidence_of_another_evaluation(audited: Result, out: Path) -> None:
+    assert [path.name for path in (out / "evidence").iterdir()] == ["distances.json"]
+
+
+@pytest.mark.parametrize("step", ["privacy_page", "copy_cases"])
+def test_an_audit_killed_after_measuring_goes_on_and_releases_nothing_before_it_ends(
+    step: str, folders: Path, out: Path, audited: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = tmp_path / "killed"
+    shutil.copytree(out, killed)
+    (killed / "evidence" / "other.npz").write_bytes(b"slices of a patient")
+    monkeypatch.setattr(privacy, "measure_privacy", _killed)
+    with monkeypatch.context() as patch:
+        patch.setattr(privacy, step, _killed)
+        with pytest.raises(_KilledError):
+            privacy.evaluate_privacy(folders / "synthetic", folders / "real", killed, report=_silent)
+    assert json.loads((killed / "summary.json").read_text()) == {"aspect": "privacy", "finished": False}
+    assert not (killed / "released").exists()
+    assert [path.name for path in (killed / "evidence").iterdir()] == ["distances.json"]
+    privacy.evaluate_privacy(folders / "synthetic", folders / "real", killed, report=_silent)
+    for name in ("summary.json", "report.html", "review.html", "released.csv"):
+        assert (killed / name).read_bytes() == (out / name).read_bytes(), name
+
+
 @pytest.fixture
 def few(folders: Path, tmp_path: Path) -> tuple[Path, Path]:
     """One synthetic image and five real ones, without a list of what was seen."""
