@@ -19,7 +19,7 @@ from voxlate.evaluation.sets import images
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC
 from voxlate.evaluation.sets.embedding import BundleEmbedder, Features
 from voxlate.io import read_volume, write_volume
-from voxlate.metrics.distribution import SET_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.workflows import sets
 from voxlate.workflows.sets import evaluate_distribution
 
@@ -66,7 +66,7 @@ def rows(
             ("all", "axial", SYNTHETIC),
             ("all", "axial", FLOOR),
         }
-        assert [s["metric"] for s in scores if s["method"] == SYNTHETIC] == list(SET_METRICS)
+        assert [s["metric"] for s in scores if s["method"] == SYNTHETIC] == list(metrics_of("set"))
         assert {"features.png", "distances.png"} == {path.name for path in (out / "figures").iterdir()}
     return found
 

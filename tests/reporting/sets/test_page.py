@@ -11,7 +11,7 @@ import numpy as np
 from tests.reporting.samples import count_colours
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
 from voxlate.evaluation.sets.verdict import SetResult, SetRow, SetSummary
-from voxlate.metrics.distribution import SET_METRICS
+from voxlate.metrics import metrics_of
 from voxlate.reporting.sets.page import FIELDS, set_page, set_rows
 from voxlate.reporting.sets.plots import draw_distances, principal_components
 
@@ -19,7 +19,7 @@ NETWORK = "judge encoder.1 0123456789ab"
 
 
 def _row(view: str, method: str, metric: str, *, value: float) -> SetRow:
-    known = SET_METRICS[metric]
+    known = metrics_of("set")[metric]
     sd, p = (0.01 if metric == "kid" else None), (0.004 if (metric, method) == ("mmd", SYNTHETIC) else None)
     note = "not available: fewer than 50 samples" if math.isnan(value) else "unbiased"
     return SetRow(view, method, metric, known.title, known.better, value, sd, p, note, (16, 20), (4, 5), NETWORK)
@@ -36,7 +36,7 @@ def _result() -> SetResult:
         _row(view, method, metric, value=math.nan if (view, metric) == ("3-D", "fid") else 0.1 * number + 0.25)
         for view in views
         for method in (FLOOR, SYNTHETIC)
-        for number, metric in enumerate(SET_METRICS)
+        for number, metric in enumerate(metrics_of("set"))
     )
     summary = SetSummary("The sets lie apart.", "t2", NETWORK, views, rows, {"model": "mine"})
     return SetResult(
@@ -85,7 +85,7 @@ def test_the_floor_stands_first_and_the_network_beside_every_value() -> None:
     assert (kid.lines, mmd.lines) == (("sd 0.0100",), ("p = 0.004",))
     assert section.tables[1].rows[1].cells[1].value == "n/a"
     rows = set_rows(_result().summary)
-    assert len(rows) == 2 * 2 * len(SET_METRICS)
+    assert len(rows) == 2 * 2 * len(metrics_of("set"))
     assert all(len(row) == len(FIELDS) and row[-1] == NETWORK for row in rows)
 
 

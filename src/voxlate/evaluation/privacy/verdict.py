@@ -9,6 +9,7 @@ from voxlate.evaluation.privacy.attack import FEWEST
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms
 from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.privacy.measurement import FEWEST_MEMBERS
+from voxlate.evaluation.words import counted, plural
 
 LIMITS = (
     "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a "
@@ -79,22 +80,24 @@ def say_privacy(audit: Audit, decided: Sequence[Decision], seen: Circumstances) 
         return f"No synthetic {title} image could be compared, and none is released."
     released = sum(one.released for one in decided)
     near = sum(bool(audit.too_near(case)) for case in audit.compared)
-    parts = [f"{released} of {total} synthetic {title} {'image' if total == 1 else 'images'} {_is(released)} released."]
+    parts = [f"{released} of {counted(total, f'synthetic {title} image')} {plural(released, 'is', 'are')} released."]
     if near:
         what = "image" if len(audit.spaces) == 1 or LABEL not in audit.spaces else "image or label map"
         parts.append(
-            f"{near} {_is(near)} nearer to a training {what} than real ones are to each other, and "
-            f"{_waits(near)} for an expert."
+            f"{near} {plural(near, 'is', 'are')} nearer to a training {what} than real ones are to each other, and "
+            f"{plural(near, 'waits', 'wait')} for an expert."
         )
     rest = [one.case for one in decided if not one.released and not audit.too_near(one.case)]
     strange = sum(case in audit.measured.strangers for case in rest)
     if strange:
-        parts.append(f"{strange} could not be laid over the real ones and {_waits(strange)} for an expert.")
+        parts.append(
+            f"{strange} could not be laid over the real ones and {plural(strange, 'waits', 'wait')} for an expert."
+        )
     if len(rest) > strange:
         made = len(rest) - strange
         parts.append(
-            f"{made} {'was' if made == 1 else 'were'} made from scans or label maps of the data set and {_waits(made)} "
-            "for an expert."
+            f"{made} {plural(made, 'was', 'were')} made from scans or label maps of the data set and "
+            f"{plural(made, 'waits', 'wait')} for an expert."
         )
     if seen.failed:
         parts.append(f"{len(seen.failed)} could not be compared at all.")
@@ -113,9 +116,9 @@ def say_review(count: int, *, shown: int) -> str:
     """
     more = f" The {shown} nearest are shown; review.csv names all." if count > shown else ""
     return (
-        f"{count} synthetic {'image waits' if count == 1 else 'images wait'} for an expert: "
-        f"does {'it' if count == 1 else 'each'} show the same person as the real image beside it? "
-        f"{'If not, it' if count == 1 else 'Those that do not'} may be released by hand.{more}"
+        f"{count} synthetic {plural(count, 'image waits', 'images wait')} for an expert: "
+        f"does {plural(count, 'it', 'each')} show the same person as the real image beside it? "
+        f"{plural(count, 'If not, it', 'Those that do not')} may be released by hand.{more}"
     )
 
 
@@ -126,8 +129,8 @@ def privacy_caveats(audit: Audit, seen: Circumstances) -> list[str]:
         found.append("Images were compared voxel by voxel only: no network was given for a feature space.")
     if seen.unread:
         found.append(
-            f"{seen.unread} released {'case has' if seen.unread == 1 else 'cases have'} a label map that was compared "
-            f"with none: fewer than {FEWEST_MEMBERS} training subjects have one. It may be a patient's."
+            f"{counted(seen.unread, 'released case')} {plural(seen.unread, 'has', 'have')} a label map that was "
+            f"compared with none: fewer than {FEWEST_MEMBERS} training subjects have one. It may be a patient's."
         )
     if not seen.known:
         found.append(
@@ -173,11 +176,3 @@ def _alarm_words(alarms: FalseAlarms) -> str:
     low, high = (100 * end for end in alarms.interval)
     share = 100 * alarms.count / alarms.of
     return f"{alarms.count} ({share:.0f} %, 95 % interval {low:.0f} to {high:.0f} %)"
-
-
-def _waits(count: int) -> str:
-    return "waits" if count == 1 else "wait"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"

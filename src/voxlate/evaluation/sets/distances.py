@@ -20,7 +20,8 @@ from voxlate.evaluation.cases import Failed
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.sets.embedding import VOLUME_VIEW, Embedder
-from voxlate.metrics.distribution import FEWEST_FOR_KERNELS, SET_METRICS, Estimate, compare_sets
+from voxlate.metrics import metrics_of
+from voxlate.metrics.distribution import FEWEST_FOR_KERNELS, Estimate, compare_sets
 
 Rows = NDArray[np.float64]
 """Features ``(n, c)`` of the n slices of an image in a view, or of its volume."""
@@ -175,7 +176,7 @@ def _compare(view: str, method: str, pair: tuple[Sample, Sample], *, equal: int,
     estimates: Mapping[str, Estimate]
     if not min(samples):
         reason = Estimate(math.nan, "not available: the real images are of one subject")
-        estimates = dict.fromkeys(SET_METRICS, reason)
+        estimates = dict.fromkeys(metrics_of("set"), reason)
     else:
         estimates = compare_sets(first.rows, second.rows, cases=(first.cases, second.cases), equal=equal, seed=seed)
     return SetComparison(view, method, estimates, samples, (len(set(first.cases)), len(set(second.cases))))

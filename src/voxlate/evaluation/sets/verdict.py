@@ -13,7 +13,8 @@ from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample, SetCompa
 from voxlate.evaluation.sets.images import Sets
 from voxlate.evaluation.summary import without_nan
 from voxlate.evaluation.words import number, p_value
-from voxlate.metrics.distribution import PLAIN_FROM, SET_METRICS
+from voxlate.metrics import metrics_of
+from voxlate.metrics.distribution import PLAIN_FROM
 from voxlate.metrics.metric import Better
 
 FEW_IMAGES = 20
@@ -28,7 +29,7 @@ class SetRow:
     Attributes:
         region: The view.
         method: ``synthetic`` or ``real vs real``.
-        metric: Name in ``SET_METRICS``.
+        metric: Name in the catalogue of metrics.
         title: The metric as readers know it.
         better: Which direction is better.
         value: NaN when not available.
@@ -115,14 +116,14 @@ def summarise_sets(comparisons: Sequence[SetComparison], sets: Sets) -> SetSumma
         comparisons: Of every view, the floor first.
         sets: What was compared.
     """
-    features = sets.embedder.name
+    known, features = metrics_of("set"), sets.embedder.name
     rows = tuple(
         SetRow(
             region=one.view,
             method=one.method,
             metric=metric,
-            title=SET_METRICS[metric].title,
-            better=SET_METRICS[metric].better,
+            title=known[metric].title,
+            better=known[metric].better,
             value=estimate.value,
             sd=estimate.sd,
             p=estimate.p,

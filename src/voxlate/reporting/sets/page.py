@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from voxlate._version import __version__
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, rows_are
 from voxlate.evaluation.sets.verdict import SetResult, SetRow, SetSummary
-from voxlate.evaluation.words import number, p_value
-from voxlate.metrics.distribution import NEIGHBOURS, PLAIN_FROM, SET_METRICS
+from voxlate.evaluation.words import listed, number, p_value
+from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import seen_caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
@@ -21,15 +19,8 @@ _READING = (
     "Other features give other numbers: compare only what the same network has seen. The row “real vs real” "
     "compares two halves of the real cases, parted by subject, and is the floor to read the others against."
 )
-TERMS = {
-    "FID": "Fréchet distance of Gaussians fitted to the features; from few samples it is too high, so with fewer than "
-    f"{PLAIN_FROM} it is extrapolated to infinitely many, and may then come out a little below 0",
-    "KID": "kernel distance, an unbiased estimate: two samples of one distribution score around 0, and may fall below",
-    "MMD²": "squared maximum mean discrepancy with a Gaussian kernel, unbiased likewise",
-    "p": "share of random deals of whole cases to the two sets that lie as far apart in MMD; small: the sets differ",
-    "precision": f"share of synthetic samples within reach of a real one (its {NEIGHBOURS} nearest real neighbours): "
-    "low where images look like nothing real",
-    "recall": "share of real samples within reach of a synthetic one: low where kinds of real images are never made",
+_P = "share of random deals of whole cases to the two sets that lie as far apart in MMD; small: the sets differ"
+_TERMS = {
     "sd": "standard deviation over random subsets",
     "n/a": "not available: too few samples; the reason stands under the tables",
 }
@@ -69,7 +60,7 @@ def set_page(result: SetResult) -> tuple[Page, dict[str, Illustration]]:
             *result.caveats,
             *(f"{case} could not be used: {reason}" for case, reason in result.failed),
         ],
-        terms=TERMS,
+        terms=_glossary(),
     )
     return page, figures
 
@@ -95,21 +86,22 @@ def set_figures(result: SetResult) -> dict[str, Illustration]:
 def set_rows(summary: SetSummary) -> list[tuple[str, ...]]:
     """The table for a terminal under ``FIELDS``, the network beside every value."""
     return [
-        (row.region, row.title, row.method, number(row.value), _and(row.samples), row.features) for row in summary.rows
+        (row.region, row.title, row.method, number(row.value), listed(row.samples), row.features)
+        for row in summary.rows
     ]
 
 
 def _table(summary: SetSummary, view: str) -> Table:
     columns = tuple(
         Column(metric.title, f"{_ARROWS[metric.better]} {metric.better} is better", name)
-        for name, metric in SET_METRICS.items()
+        for name, metric in metrics_of("set").items()
     )
     network, lines = _network(summary.features), []
     for method, kind in ((FLOOR, "baseline"), (SYNTHETIC, "model first-model")):
         found = {row.metric: row for row in summary.rows if (row.region, row.method) == (view, method)}
         first = next(iter(found.values()))
-        below = f"{_and(first.cases)} cases, {_and(first.samples)} {rows_are(view)}"
-        lines.append(Line(method, below, kind, (network, *(_cell(found[name]) for name in SET_METRICS))))
+        below = f"{listed(first.cases)} cases, {listed(first.samples)} {rows_are(view)}"
+        lines.append(Line(method, below, kind, (network, *(_cell(found[name]) for name in metrics_of("set")))))
     return Table(view[:1].upper() + view[1:], "Sets", (Column("features by", ""), *columns), tuple(lines))
 
 
@@ -125,8 +117,14 @@ def _cell(row: SetRow) -> Cell:
     return Cell(number(row.value), tuple(lines))
 
 
-def _and(pair: Sequence[int]) -> str:
-    return f"{pair[0]} and {pair[1]}"
+def _glossary() -> dict[str, str]:
+    """Every distance, p after the one that it tests, and what stands beside the values."""
+    terms: dict[str, str] = {}
+    for name, metric in metrics_of("set").items():
+        terms[metric.title.removesuffix(" of the set")] = metric.meaning
+        if name == "mmd":
+            terms["p"] = _P
+    return terms | _TERMS
 
 
 def _notes(summary: SetSummary) -> list[str]:
