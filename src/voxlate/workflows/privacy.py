@@ -36,7 +36,7 @@ from voxlate.evaluation.privacy.release import (
     copy_cases,
 )
 from voxlate.evaluation.privacy.summary import PrivacyResult, summarise_privacy
-from voxlate.evaluation.privacy.verdict import Circumstances, Decision, decisions, privacy_caveats, say_privacy
+from voxlate.evaluation.privacy.verdict import Circumstances, ReleaseDecision, decisions, privacy_caveats, say_privacy
 from voxlate.evaluation.sets.embedding import Embedder, load_embedder
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_text
@@ -175,7 +175,7 @@ def decide(measured: Measured, inputs: AuditInputs, out: Path, *, options: Audit
     decided = decisions(audit)
     released = [one for one in decided if one.released]
     back = [one for one in decided if not one.released]
-    back += [Decision(case, released=False, reason=reason) for case, reason in failed]
+    back += [ReleaseDecision(case, released=False, reason=reason) for case, reason in failed]
     files = {case.id: case.paths[inputs.contrast.name].name for case in inputs.synthetic}
     write_distances(audit, out / "scores.csv")
     write_decisions(released, audit, out / "released.csv", files=files)

@@ -14,7 +14,7 @@ from voxlate.evaluation.privacy.files import write_decisions, write_distances
 from voxlate.evaluation.privacy.verdict import (
     LIMITS,
     Circumstances,
-    Decision,
+    ReleaseDecision,
     decisions,
     privacy_caveats,
     say_privacy,
@@ -85,7 +85,7 @@ def test_the_tables_are_the_same_to_the_byte(tmp_path: Path) -> None:
     found, decided = audit(), decisions(audit())
     files = {one.case: f"{one.case}.nii.gz" for one in decided}
     back = [one for one in decided if not one.released]
-    back += [Decision(case, released=False, reason=reason) for case, reason in FAILED]
+    back += [ReleaseDecision(case, released=False, reason=reason) for case, reason in FAILED]
     write_distances(found, tmp_path / "scores.csv")
     write_decisions([one for one in decided if one.released], found, tmp_path / "released.csv", files=files)
     write_decisions(back, found, tmp_path / "review.csv", files=files)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voxlate.evaluation.privacy.audit import Audit
-from voxlate.evaluation.privacy.verdict import Decision
+from voxlate.evaluation.privacy.verdict import ReleaseDecision
 from voxlate.io.atomic import write_text
 
 COLUMNS = ("case", "role", "space", "rank", "neighbour", "distance", "relative_distance", "mirrored", "held_back")
@@ -31,7 +31,7 @@ def write_distances(audit: Audit, path: Path) -> None:
     _write(lines, path)
 
 
-def write_decisions(decided: Sequence[Decision], audit: Audit, path: Path, *, files: Mapping[str, str]) -> None:
+def write_decisions(decided: Sequence[ReleaseDecision], audit: Audit, path: Path, *, files: Mapping[str, str]) -> None:
     """Writes ``released.csv`` or ``review.csv``; what could not be compared has no distance.
 
     Args:

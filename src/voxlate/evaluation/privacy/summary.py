@@ -8,7 +8,7 @@ from typing import Any
 
 from voxlate.evaluation.privacy.attack import Membership
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms, SpaceAudit
-from voxlate.evaluation.privacy.verdict import Decision
+from voxlate.evaluation.privacy.verdict import ReleaseDecision
 from voxlate.evaluation.summary import Interval, without_nan
 
 
@@ -118,7 +118,7 @@ class PrivacyResult:
     """
 
     audit: Audit
-    decisions: Sequence[Decision]
+    decisions: Sequence[ReleaseDecision]
     summary: PrivacySummary
     names: tuple[str, str]
     caveats: Sequence[str]
@@ -127,7 +127,7 @@ class PrivacyResult:
 
 def summarise_privacy(
     audit: Audit,
-    decided: Sequence[Decision],
+    decided: Sequence[ReleaseDecision],
     *,
     answer: str,
     failed: Sequence[tuple[str, str]],

@@ -22,7 +22,7 @@ NAMED = 5
 
 
 @dataclass(frozen=True)
-class Decision:
+class ReleaseDecision:
     """What is decided about a synthetic case.
 
     Attributes:
@@ -53,12 +53,12 @@ class Circumstances:
     failed: Sequence[tuple[str, str]]
 
 
-def decisions(audit: Audit) -> list[Decision]:
+def decisions(audit: Audit) -> list[ReleaseDecision]:
     """One for every synthetic case that was compared."""
     found = []
     for case in audit.compared:
         why = _reasons(audit, case)
-        found.append(Decision(case, released=not why, reason="; ".join(why) or BEYOND))
+        found.append(ReleaseDecision(case, released=not why, reason="; ".join(why) or BEYOND))
     return found
 
 
@@ -73,7 +73,7 @@ def _reasons(audit: Audit, case: str) -> list[str]:
     return found
 
 
-def say_privacy(audit: Audit, decided: Sequence[Decision], seen: Circumstances) -> str:
+def say_privacy(audit: Audit, decided: Sequence[ReleaseDecision], seen: Circumstances) -> str:
     """The answer: how many are released, why others wait, false alarms and what the attack on membership reaches."""
     total, title = len(decided), audit.contrast.title
     if not total:
