@@ -46,7 +46,7 @@ from voxlate.reporting.privacy.tables import FIELDS, terminal_rows
 from voxlate.workflows.result import Result
 from voxlate.workflows.workspace import publish, workspace
 
-REVIEW_PAGE = "review.html"
+_REVIEW_PAGE = "review.html"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def evaluate_privacy(
     if distance is not None and not 0 < distance < 10:
         remedy = "Give 0.5, say, for half of what lies between training images."
         raise UsageError("a relative distance above 0", came=repr(distance), where="--distance", remedy=remedy)
-    inputs = _read(synthetic, real, out, contrast=contrast, members=members, features=features)
+    inputs = read_inputs(synthetic, real, out, contrast=contrast, members=members, features=features)
     with workspace(out, what="privacy audit"):
         clear(out)
         measured = measure(inputs, out, report=report)
@@ -211,7 +211,7 @@ def draw(result: PrivacyResult, inputs: AuditInputs, out: Path) -> Path:
         ordered = sorted(waiting, key=lambda case: (nearness(result.audit, case.id), case.id))
         real = {case.id: case for case in inputs.real}
         pairs = pairs_of(result.audit, ordered[:MOST_PAIRS], real, names=names_told(inputs.real))
-        write_text(out / REVIEW_PAGE, review_page(result, pairs).html())
+        write_text(out / _REVIEW_PAGE, review_page(result, pairs).html())
     return path
 
 
@@ -231,10 +231,23 @@ def release(result: PrivacyResult, inputs: AuditInputs, out: Path) -> None:
     write_summary(result.summary.to_json(), out / SUMMARY)
 
 
-def _read(
+def read_inputs(
     synthetic: Path, real: Path, out: Path, *, contrast: str | None, members: Path | None, features: Path | None
 ) -> AuditInputs:
-    """The cases, of which contrast, and which are members; refuses an output folder that is not apart from them."""
+    """What is compared: the cases, of which contrast, and which are members.
+
+    Args:
+        synthetic: See ``evaluate_privacy``, as the others.
+        real: The data set.
+        out: The audit's folder.
+        contrast: What is compared.
+        members: What tells which real cases the model has seen.
+        features: The network of the feature space.
+
+    Raises:
+        UsageError: If the contrast is not clear, or ``out`` not apart from the images.
+        CohortError: If a list of what was seen names none of the real cases.
+    """
     ours, theirs = index_cohort(synthetic), scans_only(index_cohort(real))
     name = common_contrast(ours.cases, theirs.cases, wanted=contrast and get_contrast(contrast).name)
     files = [path for case in (*ours.cases, *theirs.cases) for path in case.paths.values()]

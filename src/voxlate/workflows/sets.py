@@ -23,7 +23,7 @@ from voxlate.reporting.sets.page import FIELDS, set_page, set_rows
 from voxlate.workflows.result import Result
 from voxlate.workflows.workspace import check_split, publish, workspace
 
-EVIDENCE = "evidence"
+_EVIDENCE = "evidence"
 """The folder of the features of each image."""
 
 
@@ -105,7 +105,7 @@ def compare(sets: Sets, out: Path, *, report: ProgressReport) -> ComparedSets:
     of = len(sets.synthetic) + len(sets.real)
 
     def embed(side: str, images: tuple[Case, ...], *, before: int) -> tuple[dict[str, Sample], list[Failed]]:
-        evidence = Evidence(out / EVIDENCE / side, asked)
+        evidence = Evidence(out / _EVIDENCE / side, asked)
         evidence.drop_others(images)
         return embed_set(
             images, sets.embedder, report=lambda done: report("features", before + done, of), evidence=evidence

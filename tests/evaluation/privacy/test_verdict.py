@@ -12,7 +12,6 @@ from tests.evaluation.audits import FAILED, KNOWN, audit, result
 from voxlate.evaluation.privacy.audit import Audit
 from voxlate.evaluation.privacy.files import write_decisions, write_distances
 from voxlate.evaluation.privacy.verdict import (
-    LIMITS,
     Circumstances,
     ReleaseDecision,
     decisions,
@@ -62,7 +61,8 @@ FREE = "new,t1,new.nii.gz,m2,0.9,1.125,0.4,m2,0.9,0.9,0.5,beyond the distance in
 
 
 CAVEATS = (
-    f"{LIMITS}\n"
+    "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a "
+    "copied detail, or what several images tell together, is not seen. A distance is no differential privacy.\n"
     "Images were compared voxel by voxel only: no network was given for a feature space.\n"
     "2 released cases have a label map that was compared with none: fewer than 4 training subjects have one. It may "
     "be a patient's.\n"

@@ -11,7 +11,7 @@ from voxlate.evaluation.privacy.audit import Audit
 from voxlate.evaluation.privacy.verdict import ReleaseDecision
 from voxlate.io.atomic import write_text
 
-COLUMNS = ("case", "role", "space", "rank", "neighbour", "distance", "relative_distance", "mirrored", "held_back")
+_COLUMNS = ("case", "role", "space", "rank", "neighbour", "distance", "relative_distance", "mirrored", "held_back")
 _OF_SPACE = ("nearest", "distance", "relative_distance", "threshold")
 
 
@@ -21,7 +21,7 @@ def write_distances(audit: Audit, path: Path) -> None:
     Raises:
         WriteError: If the file could not be written; an old one is untouched then.
     """
-    lines: list[Sequence[str]] = [COLUMNS]
+    lines: list[Sequence[str]] = [_COLUMNS]
     for space in audit.spaces.values():
         for question in space.questions:
             held = str(space.held_back(question)).lower()

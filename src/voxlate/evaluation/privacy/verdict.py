@@ -11,13 +11,13 @@ from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.privacy.measurement import FEWEST_MEMBERS
 from voxlate.evaluation.words import counted, plural
 
-LIMITS = (
+_LIMITS = (
     "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a "
     "copied detail, or what several images tell together, is not seen. A distance is no differential privacy."
 )
-BEYOND = "beyond the distance in every space that was compared"
-FEW_MEMBERS = 20
-NAMED = 5
+_BEYOND = "beyond the distance in every space that was compared"
+_FEW_MEMBERS = 20
+_NAMED = 5
 """So many pairs and cases are named in a sentence."""
 
 
@@ -58,7 +58,7 @@ def decisions(audit: Audit) -> list[ReleaseDecision]:
     found = []
     for case in audit.compared:
         why = _reasons(audit, case)
-        found.append(ReleaseDecision(case, released=not why, reason="; ".join(why) or BEYOND))
+        found.append(ReleaseDecision(case, released=not why, reason="; ".join(why) or _BEYOND))
     return found
 
 
@@ -124,7 +124,7 @@ def say_review(count: int, *, shown: int) -> str:
 
 def privacy_caveats(audit: Audit, seen: Circumstances) -> list[str]:
     """What a reader must know before the numbers."""
-    found = [LIMITS]
+    found = [_LIMITS]
     if not seen.features:
         found.append("Images were compared voxel by voxel only: no network was given for a feature space.")
     if seen.unread:
@@ -138,7 +138,7 @@ def privacy_caveats(audit: Audit, seen: Circumstances) -> list[str]:
             "held-out images, no false-alarm rate and no membership test."
         )
     members, unusable = audit.measured.members, audit.measured.unusable
-    if len(members) < FEW_MEMBERS:
+    if len(members) < _FEW_MEMBERS:
         found.append(f"{len(members)} training images are few: the threshold is uncertain.")
     found += [
         f"Some training {'label maps' if space.space == LABEL else 'images'} are so near to each other in "
@@ -147,15 +147,15 @@ def privacy_caveats(audit: Audit, seen: Circumstances) -> list[str]:
         for space in audit.spaces.values()
         if space.twins
     ]
-    found += [f"The real case {case} is not compared, or in part: {why}" for case, why in unusable[:NAMED]]
-    if len(unusable) > NAMED:
-        found.append(f"{len(unusable) - NAMED} more real cases are not compared, or in part (see summary.json).")
+    found += [f"The real case {case} is not compared, or in part: {why}" for case, why in unusable[:_NAMED]]
+    if len(unusable) > _NAMED:
+        found.append(f"{len(unusable) - _NAMED} more real cases are not compared, or in part (see summary.json).")
     return [*found, *(f"{case} is not released: {why}" for case, why in seen.failed)]
 
 
 def _pairs_in_words(twins: Sequence[tuple[str, str]]) -> str:
-    named = ", ".join(f"{one} and {other}" for one, other in twins[:NAMED])
-    return f"{named} and {len(twins) - NAMED} more pairs" if len(twins) > NAMED else named
+    named = ", ".join(f"{one} and {other}" for one, other in twins[:_NAMED])
+    return f"{named} and {len(twins) - _NAMED} more pairs" if len(twins) > _NAMED else named
 
 
 def _membership_words(audit: Audit, *, known: bool) -> str:

@@ -17,8 +17,8 @@ from voxlate.metrics import metrics_of
 from voxlate.metrics.distribution import PLAIN_FROM
 from voxlate.metrics.metric import Better
 
-FEW_IMAGES = 20
-TELLS_APART = 0.05
+_FEW_IMAGES = 20
+_TELLS_APART = 0.05
 """The p value below which a test is said to tell the sets apart."""
 
 
@@ -135,12 +135,12 @@ def summarise_sets(comparisons: Sequence[SetComparison], sets: Sets) -> SetSumma
         for one in comparisons
         for metric, estimate in one.estimates.items()
     )
-    answer = say_distance(rows, target=get_contrast(sets.contrast).title, features=features)
+    answer = _say_distance(rows, target=get_contrast(sets.contrast).title, features=features)
     views = tuple(dict.fromkeys(one.view for one in comparisons))
     return SetSummary(answer, sets.contrast, features, views, rows, dict(sets.facts))
 
 
-def say_distance(rows: Sequence[SetRow], *, target: str, features: str) -> str:
+def _say_distance(rows: Sequence[SetRow], *, target: str, features: str) -> str:
     """The answer: KID, p, precision and recall in the view in which the sets lie farthest apart.
 
     Args:
@@ -162,7 +162,7 @@ def say_distance(rows: Sequence[SetRow], *, target: str, features: str) -> str:
     sentence = f"Synthetic {target} lies at a KID of {number(kids[view])} from real {target}{where}; {beside}."
     p = known[view, SYNTHETIC, "mmd"].p
     if p is not None:
-        found = "tells the two sets apart" if p < TELLS_APART else "does not tell the two sets apart"
+        found = "tells the two sets apart" if p < _TELLS_APART else "does not tell the two sets apart"
         sentence += f" A test that deals whole cases {found} ({p_value(p)})."
     precision, recall = (known[view, SYNTHETIC, name].value for name in ("set_precision", "set_recall"))
     if not math.isnan(precision) and not math.isnan(recall):
@@ -181,7 +181,7 @@ def set_caveats(summary: SetSummary, *, images: tuple[int, int]) -> list[str]:
         images: How many synthetic and real images there are.
     """
     found = []
-    if min(images) < FEW_IMAGES:
+    if min(images) < _FEW_IMAGES:
         found.append(
             f"Only {min(images)} images on one side: slices of one case are alike, so the numbers say little about "
             "other cases."

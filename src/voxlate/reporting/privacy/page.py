@@ -29,7 +29,7 @@ def privacy_page(result: PrivacyResult) -> tuple[Page, dict[str, Illustration]]:
         result: What was found.
     """
     audit, (synthetic, real) = result.audit, result.names
-    figures = privacy_figures(audit)
+    figures = _figures(audit)
     page = Page(
         title=f"Do synthetic {audit.contrast.title} images show patients of the training data? {synthetic} and {real}",
         verdict=result.summary.answer,
@@ -68,7 +68,7 @@ def review_page(result: PrivacyResult, pairs: Iterable[tuple[LookAlike, LabelPai
     )
 
 
-def privacy_figures(audit: Audit) -> dict[str, Illustration]:
+def _figures(audit: Audit) -> dict[str, Illustration]:
     """Distances to the nearest training image, and the attack on membership if there was one."""
     found = {
         "distances": Illustration(

@@ -33,7 +33,7 @@ def set_page(result: SetResult) -> tuple[Page, dict[str, Illustration]]:
         result: What was found.
     """
     summary = result.summary
-    figures = set_figures(result)
+    figures = _figures(result)
     page = Page(
         title=f"How alike are synthetic and real {result.target}?",
         verdict=summary.answer,
@@ -65,7 +65,7 @@ def set_page(result: SetResult) -> tuple[Page, dict[str, Illustration]]:
     return page, figures
 
 
-def set_figures(result: SetResult) -> dict[str, Illustration]:
+def _figures(result: SetResult) -> dict[str, Illustration]:
     """The features of both sets in two dimensions, and every distance beside the floor."""
     features = result.summary.features
     return {
