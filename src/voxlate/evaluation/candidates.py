@@ -72,13 +72,6 @@ class Candidate(Protocol):
     def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
         """The prediction as written under ``model``, before it that of each view, and the scaling of all."""
 
-    def image(self, case: Case, folder: Path) -> Path:
-        """The file of the case's prediction: the one that is given, or one that lies in the folder, written if need be.
-
-        Raises:
-            VoxlateError: If the case cannot be translated.
-        """
-
     @property
     def digest(self) -> str:
         """SHA-256 of what the predictions follow from, the cases' own files apart."""
@@ -140,12 +133,6 @@ class ModelCandidate:
         found = self.model.predictions(prepared)
         volumes = {name: self.model.restore(array, prepared) for name, array in found.items()}
         return volumes, self.plan.normalisers[self.plan.target].inverse
-
-    def image(self, case: Case, folder: Path) -> Path:
-        """Translated as ``voxlate translate`` does it; a file of the same model and sources is left alone."""
-        path = target_path(folder, case.id, self.plan.target)
-        translate_file(self.model, case, path)
-        return path
 
     @property
     def digest(self) -> str:
@@ -234,10 +221,6 @@ class _FolderCandidate:
         if provenance is not None and provenance.scaling is not None:
             return {MODEL: volume}, Scaling.model_validate(provenance.scaling)
         return {MODEL: volume}, self.plan.normalisers[self.plan.target].inverse
-
-    def image(self, case: Case, folder: Path) -> Path:
-        """The one that is given."""
-        return self.predictions[case.id]
 
     @property
     def digest(self) -> str:

@@ -35,6 +35,12 @@ class LookAlike:
     spacing_mm: tuple[float, float, float]
     note: str
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels of the grid."""
+        i, j, k = self.synthetic_image.shape
+        return i, j, k
+
 
 @dataclass(frozen=True, eq=False)
 class LabelPair:
@@ -57,6 +63,12 @@ class LabelPair:
     spacing_mm: tuple[float, float, float]
     note: str
     names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels of the grid."""
+        i, j, k = self.synthetic_map.shape
+        return i, j, k
 
 
 def pairs_of(

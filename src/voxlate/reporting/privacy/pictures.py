@@ -113,8 +113,8 @@ def _draw(
     last: SheetColumn,
 ) -> Figure:
     """Rows of a heading, what draws its slices, and the key at the right."""
-    i, j, k = shape = (pair.synthetic_image if isinstance(pair, LookAlike) else pair.synthetic_map).shape
-    choices = [choose_slice(plane, shape=(i, j, k)) for plane in PLANES]
+    shape = pair.shape
+    choices = [choose_slice(plane, shape=shape) for plane in PLANES]
     cuts = [Cut.take(choice, shape=shape, spacing_mm=pair.spacing_mm) for choice in choices]
     return sheet.draw_sheet(
         [*(SheetColumn() for _ in PLANES), last],
