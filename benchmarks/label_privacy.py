@@ -91,7 +91,8 @@ def audit(real: Sequence[Path], groups: dict[str, list[Volume]], *, members: int
     space = found.space()
     known = np.array([int(one.case.id.removeprefix("real")) < members for one in found.real])
     among, _ = space.among_real([one.case.id for one in found.real])
-    limit = set_threshold(among[np.ix_(known, known)])
+    nearest = among[np.ix_(known, known)]
+    limit = set_threshold(nearest.min(axis=1), nearest.argmin(axis=1))
     print(f"typical distance {limit.typical:.3f}, held back up to {limit.relative(limit.distance):.2f} of it")
     print(f"{'maps':24s} {'held back':>10s} {'own':>9s}  relative distance: least, median, most; Dice")
     apart = {"limit": limit.distance, "typical": limit.typical}

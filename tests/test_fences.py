@@ -21,7 +21,7 @@ ENDINGS |= {"ion", "ions", "ation", "ations", "ated", "ship", "wise", "ised", "l
 SHORTEST_STEM = 3
 
 FULL_FOLDERS: set[str] = set()
-SAME_CLASS = {"Comparison", "Finding", "Frame", "Manifest", "Part", "Picture", "Placed", "Placement", "Search"}
+SAME_CLASS = {"Finding", "Frame", "Manifest", "Part", "Placement", "Search"}
 SAME_CLASS |= {"Table", "Task"}
 SIMILAR_MODULES: set[str] = set()
 CIRCLES: set[str] = set()

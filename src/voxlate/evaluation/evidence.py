@@ -79,7 +79,7 @@ class Evidence:
         """
         rows = without_nan([asdict(score) for score in found.scores])
         told = json.dumps({"key": self._key(case), "scores": rows, "more": found.more})
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self._path(case)) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, told=np.array(told), **dict(found.arrays))  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
@@ -82,7 +82,7 @@ def evaluate(
             out,
             aspects=aspects,
             split=split,
-            given=dict(of_sets),
+            given=of_sets,
             alone=calibration is None,
             report=report,
         )
@@ -124,7 +124,7 @@ def _evaluate_sets(
     *,
     aspects: Sequence[str],
     split: str,
-    given: Mapping[str, Any],
+    given: OfSets,
     alone: bool,
     report: ProgressReport,
 ) -> Result:
@@ -137,11 +137,11 @@ def _evaluate_sets(
             remedy="Evaluate the others in a run, and a folder, of their own.",
         )
     places = Path(model), Path(data), Path(out)
-    features, members = (_path(given.get(name)) for name in ("features", "members"))
+    features, members = _path(given.get("features")), _path(given.get("members"))
     if aspects[0] == "distribution":
         from voxlate.workflows.sets import evaluate_distribution
 
-        _refuse_given({name: given.get(name) for name in ("members", "distance")}, fitting="privacy")
+        _refuse_given({"members": members, "distance": given.get("distance")}, fitting="privacy")
         return evaluate_distribution(
             *places, features=features, split=split, contrast=given.get("contrast"), report=report
         )
@@ -161,7 +161,7 @@ def _path(value: str | Path | None) -> Path | None:
     return None if value is None else Path(value)
 
 
-def _refuse_given(options: Mapping[str, Any], *, fitting: str) -> None:
+def _refuse_given(options: Mapping[str, object], *, fitting: str) -> None:
     """Refuses options of another aspect, which would change nothing."""
     names = [f"--{name}" for name, value in options.items() if value is not None]
     if names:

@@ -60,12 +60,12 @@ def test_the_threshold_is_below_the_low_quantile_and_no_twins_set_it() -> None:
     among = np.full((6, 6), 0.9)
     np.fill_diagonal(among, np.inf)
     among[2, 3] = among[3, 2] = 0.8
-    threshold = set_threshold(among, share=0.0)
+    threshold = set_threshold(among.min(axis=1), among.argmin(axis=1), share=0.0)
     assert threshold.distance == pytest.approx(MARGIN * 0.8)
     assert threshold.typical == pytest.approx(0.9)
     assert threshold.twins == ()
     among[0, 1] = among[1, 0] = 0.1
-    threshold = set_threshold(among, share=0.0)
+    threshold = set_threshold(among.min(axis=1), among.argmin(axis=1), share=0.0)
     assert threshold.twins == ((0, 1),)
     assert threshold.distance == pytest.approx(MARGIN * 0.8)
 
@@ -73,7 +73,7 @@ def test_the_threshold_is_below_the_low_quantile_and_no_twins_set_it() -> None:
 def test_a_chosen_distance_is_relative_to_the_typical_one() -> None:
     among = np.full((5, 5), 0.8)
     np.fill_diagonal(among, np.inf)
-    threshold = set_threshold(among, distance=0.5)
+    threshold = set_threshold(among.min(axis=1), among.argmin(axis=1), distance=0.5)
     assert threshold.distance == pytest.approx(0.4)
     assert threshold.relative(0.4) == pytest.approx(0.5)
 

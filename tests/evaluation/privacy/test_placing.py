@@ -8,7 +8,7 @@ import pytest
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
-from voxlate.evaluation.privacy.placing import Placed, Reference, build_reference, place_features
+from voxlate.evaluation.privacy.placing import PlacedImage, Reference, build_reference, place_features
 from voxlate.io import write_volume
 from voxlate.volume import Grid, Volume
 
@@ -18,8 +18,8 @@ MEAN = np.random.default_rng(0).random((4, 4, 4)).astype(np.float32)
 REFERENCE = Reference(T1, GRID, MEAN, np.ones((4, 4, 4), dtype=bool), correlation=0.9)
 
 
-def _placed(correlation: float) -> Placed:
-    return Placed(Case("a", "a", {}), MEAN, MEAN, (np.eye(4), np.eye(4)), correlation)
+def _placed(correlation: float) -> PlacedImage:
+    return PlacedImage(Case("a", "a", {}), MEAN, MEAN, (np.eye(4), np.eye(4)), correlation)
 
 
 def test_a_gamma_changes_no_vector() -> None:

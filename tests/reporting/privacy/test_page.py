@@ -1,320 +1,90 @@
-"""The privacy audit end to end: planted copies are held back, independent images are released, nothing is left over."""
+"""The pages of an audit that was made by hand: no patient on the report, a warning on the page that shows them."""
 
 from __future__ import annotations
 
-import csv
-import json
-import shutil
-from pathlib import Path
+import html
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
 
-from tests.evaluation.anatomies import organs, warped
-from voxlate.errors import CohortError, UsageError
-from voxlate.io import FileRecord, Provenance, file_digest, read_volume, write_volume
-from voxlate.reporting.privacy import page as privacy
-from voxlate.volume import Volume
-from voxlate.workflows.result import Evaluated
+from tests.evaluation.audits import result
+from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
+from voxlate.reporting.privacy.page import privacy_page, review_page
+from voxlate.reporting.privacy.tables import FIELDS, terminal_rows
 
-pytestmark = pytest.mark.usefixtures("coarse_template")
-
-SHAPE = (24, 28, 22)
-MEMBERS, HELD_OUT = 11, 10
-AFFINE = np.diag([5.0, 5.0, 5.0, 1.0])
+SHAPE = (8, 10, 6)
+SPACING = (2.0, 2.0, 2.0)
 
 
-def _head(seed: int) -> NDArray[np.float32]:
-    """An ellipsoid with folds of its own."""
-    generator = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(*(np.linspace(-1.2, 1.2, n) for n in SHAPE), indexing="ij"))
-    inside = (grid**2 / np.array([0.9, 1.0, 0.85])[:, None, None, None]).sum(axis=0) < 1
-    folds = gaussian_filter(generator.standard_normal(SHAPE), 1.5)
-    shared = gaussian_filter(np.random.default_rng(0).standard_normal(SHAPE), 2.5)
-    return np.asarray(inside * (100 + 25 * folds / folds.std() + 25 * shared / shared.std()).clip(10), dtype=np.float32)
+def _text(page: str) -> str:
+    body = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page[page.index("<body>") :])
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def _deformed(image: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Another gamma, some noise, a shift of a voxel, and an elastic deformation of up to a voxel, which is 5 mm."""
-    generator = np.random.default_rng(seed)
-    moves = [gaussian_filter(generator.standard_normal(SHAPE), 3) for _ in range(3)]
-    longest = np.sqrt(sum(move**2 for move in moves)).max()
-    at = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij")) + np.stack(moves) / longest
-    moved = map_coordinates(image, at + np.array([1.0, -1.0, 0.5])[:, None, None, None], order=1)
-    return np.asarray(moved**1.2 + (moved > 0) * 5 * generator.standard_normal(SHAPE), dtype=np.float32)
+def _pair(name: str, *, labelled: bool) -> tuple[LookAlike, LabelPair | None]:
+    image = np.random.default_rng(0).random(SHAPE).astype(np.float32)
+    labels = (image > 0.5).astype(np.uint8)
+    images = LookAlike(name, "real1", image, image[::-1], SPACING, f"{name} lies near.")
+    maps = LabelPair(name, "real1", labels, labels[::-1], SPACING, f"{name}: maps.", {1: "heart"})
+    return images, maps if labelled else None
 
 
-def _save(folder: Path, case: str, image: NDArray[np.float32], contrast: str = "t1") -> Path:
-    path = folder / case / f"{case}_{contrast}.nii.gz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_volume(Volume(image, AFFINE), path)
-    return path
+def test_the_report_opens_with_answer_limits_figures_and_one_table() -> None:
+    found = result()
+    page, figures = privacy_page(found)
+    assert list(figures) == ["distances", "membership"]
+    text = _text(page.html())
+    order = [
+        "Do synthetic T1 images show patients of the training data? made and cohort",
+        found.summary.answer,
+        "no differential privacy",
+        "flat is not released: it has no contrast",
+        "Distances to the nearest training image",
+        "What each space tells",
+        "The nearest",
+        "software",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert [section.title for section in page.sections if section.folded] == ["The nearest"]
 
 
-def _silent(stage: str, done: int, of: int) -> None:
-    """Reports nothing."""
+def test_tables_say_what_each_space_holds_back() -> None:
+    found = result()
+    _, spaces, nearest = privacy_page(found)[0].sections
+    pixel, label = spaces.tables[0].rows
+    assert [cell.value for cell in pixel.cells] == ["0.800", "0.400", "1 of 4", "1 of 2", "0.57"]
+    assert pixel.cells[3].lines == ("10 to 90 %",)
+    assert [cell.value for cell in label.cells[2:]] == ["1 of 3", "n/a", "n/a"]
+    first = nearest.tables[0].rows[0]
+    assert (first.title, first.cells[1].lines, first.cells[2].value) == ("copy", ("mirrored",), "held back")
+    rows = terminal_rows(found.audit)
+    assert [len(row) for row in rows] == [len(FIELDS)] * 2
+    assert rows[0][0] == "pixel"
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("privacy")
-    files = [_save(root / "real", f"real{number:02d}", _head(number + 1)) for number in range(MEMBERS + HELD_OUT)]
-    synthetic = root / "synthetic"
-    shutil.copyfile(files[2], _save(synthetic, "copy", _head(3)))
-    _save(synthetic, "deformed", _deformed(_head(4), 7))
-    _save(synthetic, "mirrored", _deformed(_head(5), 8)[::-1])
-    for number in range(3):
-        _save(synthetic, f"new{number}", _head(100 + number))
-        _save(synthetic, f"new{number}", (_head(100 + number) > 0).astype(np.float32), "labels")
-    _save(synthetic, "flat", np.full(SHAPE, 7, dtype=np.float32))
-    _save(synthetic, "other", _head(200), "t2")
-    (synthetic / "seen.json").write_text(json.dumps([file_digest(path) for path in files[:MEMBERS]]))
-    return root
+def test_without_an_attack_there_is_no_curve() -> None:
+    found = result()
+    alone = replace(found.audit, spaces={"label": found.audit.spaces["label"]})
+    assert list(privacy_page(replace(found, audit=alone))[1]) == ["distances"]
 
 
-@pytest.fixture(scope="module")
-def out(folders: Path) -> Path:
-    return folders / "out"
-
-
-@pytest.fixture(scope="module")
-def audited(folders: Path, out: Path) -> Evaluated:
-    return privacy.evaluate_privacy(folders / "synthetic", folders / "real", out, report=_silent)
-
-
-def _rows(path: Path) -> dict[str, dict[str, str]]:
-    with path.open(newline="") as file:
-        return {row["case"]: row for row in csv.DictReader(file)}
-
-
-def test_planted_copies_wait_and_new_images_are_released(audited: Evaluated, out: Path) -> None:
-    released, review = _rows(out / "released.csv"), _rows(out / "review.csv")
-    assert set(released) == {"new0", "new1", "new2"}
-    assert set(review) == {"copy", "deformed", "mirrored", "flat", "other"}
-    nearest = {case: review[case]["nearest_pixel"] for case in ("copy", "deformed", "mirrored")}
-    assert nearest == {"copy": "real02", "deformed": "real03", "mirrored": "real04"}
-    assert float(review["copy"]["distance_pixel"]) == pytest.approx(0, abs=1e-5)
-    for row in released.values():
-        assert float(row["distance_pixel"]) > float(row["threshold_pixel"])
-    assert audited.sentence.startswith("3 of 6 synthetic T1 images are released.")
-
-
-def test_what_cannot_be_compared_is_named_and_not_released(audited: Evaluated, out: Path) -> None:
-    failed = dict(audited.failed)
-    assert set(failed) == {"flat", "other"}
-    assert "contrast" in failed["flat"]
-    assert "no image of T1" in failed["other"]
-    assert not _rows(out / "review.csv")["flat"]["distance_pixel"]
-    assert {path.name for path in (out / "released").iterdir()} == {"new0", "new1", "new2"}
-    assert {path.name for path in (out / "review").iterdir()} == {"copy", "deformed", "mirrored"}
-
-
-def test_copies_are_the_files_with_labels_and_sidecars(audited: Evaluated, folders: Path, out: Path) -> None:
-    for path in sorted((folders / "synthetic" / "new1").iterdir()):
-        assert (out / "released" / "new1" / path.name).read_bytes() == path.read_bytes()
-    assert read_volume(out / "released" / "new1" / "new1_labels.nii.gz").shape == SHAPE
-
-
-def test_false_alarms_and_membership_are_told_with_intervals(audited: Evaluated, out: Path) -> None:
-    summary = json.loads((out / "summary.json").read_text())
-    pixel = summary["spaces"]["pixel"]
-    assert summary["members"] == MEMBERS
-    assert summary["false_alarms"]["of"] == HELD_OUT
-    with (out / "scores.csv").open(newline="") as file:
-        held = [row for row in csv.DictReader(file) if row["role"] == "held-out"]
-    assert len({row["case"] for row in held}) == HELD_OUT
-    counted = {row["case"] for row in held if row["held_back"] == "true"}
-    assert summary["false_alarms"]["count"] == len(counted)
-    low, high = summary["false_alarms"]["interval"]
-    assert low <= len(counted) / HELD_OUT <= high
-    assert pixel["membership"]["interval"][0] <= pixel["membership"]["auc"] <= pixel["membership"]["interval"][1]
-    assert "chance 0.5" in audited.sentence
-
-
-def test_the_page_shows_no_patient_and_the_review_page_warns(audited: Evaluated, out: Path) -> None:
-    page, review = audited.page.read_text(), (out / "review.html").read_text()
-    assert page.count("data:image/png") == 2
-    assert "no differential privacy" in page
-    assert review.count("data:image/png") == 3
-    assert "REAL PATIENTS" in review
-    assert not [path for path in (out / "review").rglob("*") if path.name.startswith("real")]
-
-
-def test_a_rerun_takes_away_what_is_no_longer_released(audited: Evaluated, folders: Path, out: Path) -> None:
-    again = folders / "again"
-    shutil.copytree(out, again)
-    assert (again / "released" / "new0").is_dir()
-    privacy.evaluate_privacy(folders / "synthetic", folders / "real", again, distance=5.0, report=_silent)
-    assert not (again / "released").exists()
-    assert not _rows(again / "released.csv")
-    assert len(list((again / "review").iterdir())) == 6
-
-
-@pytest.fixture
-def few(folders: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """One synthetic image and five real ones, without a list of what was seen."""
-    synthetic, real = tmp_path / "synthetic", tmp_path / "real"
-    for number in range(5):
-        shutil.copytree(folders / "real" / f"real{number:02d}", real / f"real{number:02d}")
-    shutil.copytree(folders / "synthetic" / "new0", synthetic / "new0")
-    return synthetic, real
-
-
-def test_without_a_list_every_real_image_counts_and_no_test_is_made(few: tuple[Path, Path], tmp_path: Path) -> None:
-    found = privacy.evaluate_privacy(*few, tmp_path / "out", report=_silent)
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["false_alarms"] is None
-    assert summary["spaces"]["pixel"]["membership"] is None
-    assert "not available: nothing tells which images were seen" in found.sentence
-    privacy.evaluate_privacy(*few, tmp_path / "again", report=_silent)
-    for name in ("scores.csv", "summary.json", "released.csv", "report.html"):
-        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
-    for number in (3, 4):
-        shutil.rmtree(few[1] / f"real{number:02d}")
-    with pytest.raises(CohortError, match="at least 4 training subjects"):
-        privacy.evaluate_privacy(*few, tmp_path / "out", report=_silent)
-    assert not (tmp_path / "out" / "released").exists()  # nothing of an audit that failed counts as released
-
-
-class _Embedder:
-    """Features of which two images share most."""
-
-    name = "a network of the test"
-    dims = 2
-
-    def embed(self, path: Path, *, mirrored: bool = False) -> dict[str, NDArray[np.float64]]:
-        seed = {"new0_t1.nii.gz": 1, "real04_t1.nii.gz": 1}.get(path.name, int.from_bytes(path.name[:8].encode()) % 997)
-        rows = np.random.default_rng(seed).standard_normal((5, 8))
-        return {"axial": rows + 0.1 * np.random.default_rng(len(path.name)).standard_normal((5, 8))}
-
-
-def test_the_feature_space_holds_back_as_well(
-    few: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(privacy, "load_embedder", lambda path, contrast: _Embedder())
-    privacy.evaluate_privacy(*few, tmp_path / "out", features=tmp_path, report=_silent)
-    row = _rows(tmp_path / "out" / "review.csv")["new0"]
-    assert row["nearest_feature"] == "real04"
-    assert row["reason"] == "too near to a training image in feature space"
-    assert float(row["distance_pixel"]) > float(row["threshold_pixel"])
-    assert "a network of the test" in (tmp_path / "out" / "report.html").read_text()
-
-
-class _Profiles:
-    """Features that know left from right: the profile of each slice along the first axis."""
-
-    name = "profiles"
-    dims = 2
-
-    def embed(self, path: Path, *, mirrored: bool = False) -> dict[str, NDArray[np.float64]]:
-        array = read_volume(path).array.astype(np.float64)
-        return {"axial": (array[::-1] if mirrored else array).mean(axis=1).T[6:-6]}
-
-
-def test_a_mirrored_copy_is_caught_by_its_features(
-    few: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(privacy, "load_embedder", lambda path, contrast: _Profiles())
-    _save(few[0], "mirrored", _head(3)[::-1])
-    privacy.evaluate_privacy(*few, tmp_path / "out", features=tmp_path, report=_silent)
-    with (tmp_path / "out" / "scores.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["space"], row["rank"]) == ("feature", "1")]
-    found = next(row for row in rows if row["case"] == "mirrored")
-    assert (found["neighbour"], found["mirrored"], found["held_back"]) == ("real02", "true", "true")
-    assert float(found["distance"]) == pytest.approx(0, abs=1e-5)
-
-
-def test_copies_of_pet_are_caught(tmp_path: Path) -> None:
-    def uptake(seed: int) -> NDArray[np.float32]:  # SUV: a faint body, and hot spots of its own
-        body = _head(seed) / 130
-        hot = gaussian_filter((np.random.default_rng(seed).random(SHAPE) > 0.9985).astype(np.float32), 1)
-        return np.asarray(body + (body > 0) * 60 * hot, dtype=np.float32)
-
-    for number in range(7):
-        _save(tmp_path / "real", f"real{number}", uptake(number), "pet")
-    planted = {
-        "copy": 2 * uptake(1),
-        "deformed": _deformed(100 * uptake(2), 7).clip(0) / 250,
-        "mirrored": uptake(3)[::-1],
-    }
-    for name, image in {**planted, "new0": uptake(50), "new1": uptake(51)}.items():
-        _save(tmp_path / "synthetic", name, image, "pet")
-    privacy.evaluate_privacy(tmp_path / "synthetic", tmp_path / "real", tmp_path / "out", report=_silent)
-    assert set(_rows(tmp_path / "out" / "released.csv")) == {"new0", "new1"}
-    review = _rows(tmp_path / "out" / "review.csv")
-    assert {name: row["nearest_pixel"] for name, row in review.items()} == {
-        "copy": "real1",
-        "deformed": "real2",
-        "mirrored": "real3",
-    }
-
-
-@pytest.fixture(scope="module")
-def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Cases with label maps: copies of training label maps beside new images, and one that was rendered from one."""
-    root = tmp_path_factory.mktemp("annotated")
-    seen = []
-    for number in range(10):
-        seen.append(_save(root / "real", f"real{number}", _head(number + 1)))
-        _save_labels(root / "real", f"real{number}", organs(number + 1))
-    maps = {"copied": organs(2), "warped": warped(organs(3), 1, voxels=0.7), "new": organs(50), "rendered": organs(51)}
-    for number, (name, labels) in enumerate(maps.items()):
-        _save(root / "synthetic", name, _head(100 + number))
-        _save_labels(root / "synthetic", name, labels)
-    _save(root / "synthetic", "bare", _head(110))
-    source = FileRecord(
-        contrast="labels", name="x", sha256=file_digest(root / "real" / "real9" / "real9_labels.nii.gz")
-    )
-    told = Provenance(synthetic=True, sources=(source,), target="t1", unit="a.u.")
-    (root / "synthetic" / "rendered" / "rendered_t1.json").write_text(told.model_dump_json())
-    (root / "synthetic" / "seen.json").write_text(json.dumps([file_digest(path) for path in seen[:7]]))
-    return root
-
-
-def _save_labels(folder: Path, case: str, labels: NDArray[np.uint8]) -> None:
-    write_volume(Volume(labels, AFFINE), folder / case / f"{case}_labels.nii.gz")
-
-
-def test_copies_of_label_maps_wait_though_their_images_are_new(annotated: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    found = privacy.evaluate_privacy(annotated / "synthetic", annotated / "real", out, report=_silent)
-    released, review = _rows(out / "released.csv"), _rows(out / "review.csv")
-    assert set(released) == {"new", "bare"}
-    assert {name: row["reason"] for name, row in review.items()} == {
-        "copied": "its label map is too near to one of the training data",
-        "warped": "its label map is too near to one of the training data",
-        "rendered": "made from a label map of real9",
-    }
-    assert {name: review[name]["nearest_label"] for name in ("copied", "warped")} == {
-        "copied": "real1",
-        "warped": "real2",
-    }
-    assert float(review["copied"]["distance_label"]) == pytest.approx(0, abs=1e-5)
-    assert not released["bare"]["distance_label"]
-    assert "1 was made from scans or label maps of the data set" in found.sentence
-    alarms = json.loads((out / "summary.json").read_text())["spaces"]["label"]["false_alarms"]
-    assert (alarms["count"], alarms["of"]) == (0, 3)
-    page = (out / "review.html").read_text()
-    assert page.count("data:image/png") == 6  # image and label map of each of three
-    assert "Relative distance in label space: 0.00" in page
-    assert "Label space" in (out / "report.html").read_text()
-
-
-def test_label_maps_that_nothing_is_compared_with_are_named(folders: Path, audited: Evaluated) -> None:
-    assert "3 released cases have a label map that was compared with none" in audited.page.read_text()
-
-
-def test_inputs_are_never_cleared(folders: Path, tmp_path: Path) -> None:
-    synthetic, real = folders / "synthetic", folders / "real"
-    for place in (synthetic, folders, real / "audit"):
-        with pytest.raises(UsageError, match="apart from the images"):
-            privacy.evaluate_privacy(synthetic, real, place, report=_silent)
-    (tmp_path / "released").mkdir()
-    (tmp_path / "released" / "mine.txt").write_text("keep")
-    with pytest.raises(UsageError, match="earlier privacy audit"):
-        privacy.evaluate_privacy(synthetic, real, tmp_path, report=_silent)
-    assert (tmp_path / "released" / "mine.txt").read_text() == "keep"
-    with pytest.raises(UsageError, match="relative distance above 0"):
-        privacy.evaluate_privacy(synthetic, real, tmp_path, distance=0.0, report=_silent)
+@pytest.mark.parametrize(("labelled", "pictures"), [(False, 2), (True, 4)])
+def test_the_review_page_shows_pairs_and_says_whom(labelled: bool, pictures: int) -> None:
+    pairs = (_pair(name, labelled=labelled) for name in ("copy", "odd"))
+    page = review_page(result(), pairs).html()
+    assert page.count("data:image/png") == pictures
+    text = _text(page)
+    order = [
+        "REAL PATIENTS ON THIS PAGE",
+        "Images to review: made",
+        "3 synthetic images wait for an expert",
+        "This page shows slices of real images.",
+        "copy and real1. copy lies near.",
+        "odd and real1",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert ("Label maps of copy and real1" in text) == labelled

@@ -1,183 +1,99 @@
-"""Sets of images on disk: another distribution is told from the same one, and every value names its network."""
+"""The page of two sets, made by hand: figures first, then one table per view with the floor in the first row."""
 
 from __future__ import annotations
 
-import csv
 import html
-import json
 import math
-from pathlib import Path
-from typing import Any, Literal
+import re
 
 import numpy as np
-import pytest
-from scipy.ndimage import gaussian_filter
 
-from voxlate.bundle.bundle import read_bundle
-from voxlate.cohort import index_cohort
-from voxlate.errors import CohortError, UsageError
-from voxlate.evaluation.sets import distances as distribution
-from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample, compare_samples, halve
-from voxlate.evaluation.sets.embedding import Features
-from voxlate.io import read_volume, write_volume
+from tests.reporting.samples import count_colours
+from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
+from voxlate.evaluation.sets.verdict import SetResult, SetRow, SetSummary
 from voxlate.metrics import metrics_of
-from voxlate.reporting.sets.page import evaluate_distribution
-from voxlate.reporting.sets.plots import principal_components
+from voxlate.reporting.sets.page import FIELDS, set_page, set_rows
+from voxlate.reporting.sets.plots import draw_distances, principal_components
+
+NETWORK = "judge encoder.1 0123456789ab"
 
 
-def _silent(*_: object) -> None:
-    pass
+def _row(view: str, method: str, metric: str, *, value: float) -> SetRow:
+    known = metrics_of("set")[metric]
+    sd, p = (0.01 if metric == "kid" else None), (0.004 if (metric, method) == ("mmd", SYNTHETIC) else None)
+    note = "not available: fewer than 50 samples" if math.isnan(value) else "unbiased"
+    return SetRow(view, method, metric, known.title, known.better, value, sd, p, note, (16, 20), (4, 5), NETWORK)
 
 
-@pytest.fixture(scope="module")
-def copies(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of T1 images under other ids: as they are, and blurred."""
-    found = {}
-    for name, sigma in (("same", 0.0), ("blurred", 1.2)):
-        found[name] = tmp_path_factory.mktemp(name)
-        for number, case in enumerate(index_cohort(phantom_cohort).cases):
-            volume = read_volume(case.paths["t1"])
-            array = gaussian_filter(volume.array.astype(np.float32), sigma)
-            folder = found[name] / f"made{number}"
-            folder.mkdir()
-            write_volume(volume.with_array(array), folder / f"made{number}_t1.nii.gz")
-    return found
+def _sample(seed: int, rows: int) -> Sample:
+    names = tuple(f"case{number}" for number in range(rows))
+    return Sample(np.random.default_rng(seed).normal(seed, 1, (rows, 4)), names, names)
 
 
-@pytest.fixture(scope="module")
-def rows(
-    trained: Path, phantom_cohort: Path, copies: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
-    """From a folder to the summary's rows by method and metric."""
-    found = {}
-    for name, folder in copies.items():
-        out = tmp_path_factory.mktemp("out") / name
-        done = evaluate_distribution(folder, phantom_cohort, out, features=trained, split="test", report=_silent)
-        summary = json.loads((out / "summary.json").read_text())
-        found[name] = {(row["method"], row["metric"]): row for row in summary["rows"]}
-        digest = read_bundle(trained).digest[:12]
-        assert all(digest in row["features"] and row["region"] == "axial" for row in summary["rows"])
-        assert all(digest in line[-1] for line in done.rows), "the network beside every value in the terminal"
-        page = done.page.read_text()
-        assert page.count(digest) > 4
-        assert done.sentence in html.unescape(page).replace("\N{NO-BREAK SPACE}", " ")
-        with (out / "scores.csv").open() as file:
-            scores = list(csv.DictReader(file))
-        assert {(s["case"], s["region"], s["method"]) for s in scores} == {
-            ("all", "axial", SYNTHETIC),
-            ("all", "axial", FLOOR),
-        }
-        assert [s["metric"] for s in scores if s["method"] == SYNTHETIC] == list(metrics_of("set"))
-        assert {"features.png", "distances.png"} == {path.name for path in (out / "figures").iterdir()}
-    return found
-
-
-def test_a_blur_lies_farther_off_than_halves_of_the_real_set(rows: dict[str, Any]) -> None:
-    blurred, same = rows["blurred"], rows["same"]
-    for metric in ("fid", "kid", "mmd"):
-        assert blurred[SYNTHETIC, metric]["value"] > 2 * abs(same[SYNTHETIC, metric]["value"]), metric
-        assert blurred[SYNTHETIC, metric]["value"] > 2 * abs(blurred[FLOOR, metric]["value"]), metric
-    assert same[SYNTHETIC, "set_precision"]["value"] == same[SYNTHETIC, "set_recall"]["value"] == 1, "copies"
-    assert blurred[SYNTHETIC, "set_precision"]["value"] < 0.9
-    assert blurred[SYNTHETIC, "mmd"]["p"] < 0.05 < same[SYNTHETIC, "mmd"]["p"]
-
-
-def test_fid_of_few_slices_says_that_it_was_corrected(rows: dict[str, Any]) -> None:
-    found = rows["blurred"][SYNTHETIC, "fid"]
-    assert min(found["samples"]) < 2048
-    assert "extrapolated" in found["note"]
-    assert found["cases"] == [6, 6]
-
-
-class _Means:
-    """A network that sees the mean and the spread of every axial slice."""
-
-    name = "means 0123456789ab"
-    dims: Literal[2, 3] = 2
-
-    def embed(self, path: Path) -> Features:
-        """Two features per slice that shows something."""
-        array = read_volume(path).array.astype(np.float64)
-        slices = [array[:, :, k] for k in range(array.shape[2]) if np.ptp(array[:, :, k]) > 0]
-        return {"axial": np.array([[part.mean(), part.std()] for part in slices])}
-
-
-def test_a_model_translates_its_held_out_cases_first(
-    trained: Path, phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def load(_: Path, contrast: str) -> _Means:
-        asked.append(contrast)
-        return _Means()
-
-    monkeypatch.setattr(distribution, "load_embedder", load)
-    heard: list[tuple[str, int, int]] = []
-    done = evaluate_distribution(
-        trained, phantom_cohort, tmp_path, features=trained, split="test", report=lambda *a: heard.append(a)
+def _result() -> SetResult:
+    views = ("axial", "3-D")
+    rows = tuple(
+        _row(view, method, metric, value=math.nan if (view, metric) == ("3-D", "fid") else 0.1 * number + 0.25)
+        for view in views
+        for method in (FLOOR, SYNTHETIC)
+        for number, metric in enumerate(metrics_of("set"))
     )
-    assert asked == ["t2"]
-    written = sorted(path.name for path in (tmp_path / "synthetic").rglob("*_t2.nii.gz"))
-    assert len(written) == sum(what == "translate" for what, _, _ in heard) >= 1
-    assert heard[-1] == ("features", len(written) + 6, len(written) + 6)
-    assert "Synthetic T2 lies at a KID" in done.sentence
-    assert done.failed == []
-
-
-def test_an_image_that_is_refused_is_named_and_the_others_go_on(
-    copies: dict[str, Path], trained: Path, phantom_cohort: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "some"
-    folder.mkdir()
-    for case in ("made0", "made1", "made2"):
-        (folder / case).symlink_to(copies["same"] / case)
-    volume = read_volume(copies["same"] / "made0" / "made0_t1.nii.gz")
-    (folder / "empty").mkdir()
-    write_volume(volume.with_array(np.zeros(volume.shape, np.float32)), folder / "empty" / "empty_t1.nii.gz")
-    done = evaluate_distribution(
-        folder, phantom_cohort, tmp_path / "out", features=trained, split="test", report=_silent
+    summary = SetSummary("The sets lie apart.", "t2", NETWORK, views, rows, {"model": "mine"})
+    return SetResult(
+        summary=summary,
+        synthetic={view: _sample(1, 16) for view in views},
+        real={view: _sample(0, 20) for view in views},
+        images=(4, 5),
+        seen=4,
+        caveats=["Few images."],
+        failed=[("made9", "it is empty")],
     )
-    assert [case for case, _ in done.failed] == ["empty"]
-    assert "could not be used" in done.page.read_text()
 
 
-def test_refusals_name_the_remedy(trained: Path, phantom_cohort: Path, copies: dict[str, Path], tmp_path: Path) -> None:
-    def evaluate(synthetic: Path, features: Path | None = trained, **options: Any) -> None:
-        arguments = {"split": "test", "report": _silent, **options}
-        evaluate_distribution(synthetic, phantom_cohort, tmp_path / "out", features=features, **arguments)
+def test_the_page_opens_with_answer_caveats_and_figures_and_the_rest_folds() -> None:
+    page, figures = set_page(_result())
+    assert list(figures) == ["features", "distances"]
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.html()))
+    order = [
+        "How alike are synthetic and real T2?",
+        "The sets lie apart.",
+        "trained or chosen on every case that is scored",
+        "Few images.",
+        "made9 could not be used: it is empty",
+        "Features of every slice or volume",
+        "The sets side by side",
+        "4 and 5 cases, 16 and 20 slices",
+        "4 and 5 cases, 16 and 20 volumes",
+        "How each number was computed",
+        "FID (3-D, real vs real; 3-D, synthetic): not available: fewer than 50 samples.",
+        "mine",
+    ]
+    body = text[text.index("SYNTHETIC IMAGES") :]
+    places = [body.index(part) for part in order]
+    assert places == sorted(places)
+    assert [section.title for section in page.sections if section.folded] == ["How each number was computed"]
 
-    with pytest.raises(UsageError, match=r"network whose features.*no default"):
-        evaluate(copies["same"], features=None)
-    with pytest.raises(UsageError, match="only source is t2"):
-        evaluate(trained)  # it makes T2, and its own features are of T1
-    with pytest.raises(UsageError, match=r"one contrast.*flair, labels"):
-        evaluate(phantom_cohort)
-    with pytest.raises(UsageError, match="split"):
-        evaluate(copies["same"], split="train")
-    with pytest.raises(UsageError, match="a model or a folder"):
-        evaluate(tmp_path / "absent")
+
+def test_the_floor_stands_first_and_the_network_beside_every_value() -> None:
+    page, _ = set_page(_result())
+    [section] = [section for section in page.sections if section.tables]
+    assert [table.title for table in section.tables] == ["Axial", "3-D"]
+    for table in section.tables:
+        assert [line.title for line in table.rows] == [FLOOR, SYNTHETIC]
+        assert [line.cells[0].value for line in table.rows] == ["judge", "judge"]
+    kid, mmd = section.tables[0].rows[1].cells[2:4]
+    assert (kid.lines, mmd.lines) == (("sd 0.0100",), ("p = 0.004",))
+    assert section.tables[1].rows[1].cells[1].value == "n/a"
+    rows = set_rows(_result().summary)
+    assert len(rows) == 2 * 2 * len(metrics_of("set"))
+    assert all(len(row) == len(FIELDS) and row[-1] == NETWORK for row in rows)
 
 
-def test_too_few_samples_for_every_metric_are_refused() -> None:
-    rng = np.random.default_rng(0)
-    few = Sample(rng.normal(size=(4, 3)), tuple("abcd"), tuple("abcd"))
-    with pytest.raises(CohortError, match=r"at least 6.*3-D: 4 and 4"):
-        compare_samples({"3-D": few}, {"3-D": few})
-
-
-def test_halves_part_subjects_and_not_cases() -> None:
-    subjects = tuple(subject for subject in "abcdef" for _ in range(4))
-    cases = tuple(f"{subject}{n // 2}" for subject in "abcdef" for n in range(4))
-    sample = Sample(np.arange(48.0).reshape(24, 2), cases, subjects)
-    first, second = halve(sample, seed=0)
-    assert not set(first.subjects) & set(second.subjects)
-    assert len(first.rows) == len(second.rows) == 12
-    assert sorted([*first.rows[:, 0], *second.rows[:, 0]]) == list(sample.rows[:, 0])
-    one = Sample(sample.rows, cases, ("a",) * 24)
-    found = compare_samples({"axial": sample}, {"axial": one})
-    assert [row.method for row in found] == [FLOOR, SYNTHETIC]
-    assert all("one subject" in estimate.note for estimate in found[0].estimates.values())
-    assert math.isfinite(found[1].estimates["kid"].value)
+def test_what_is_not_available_is_said_on_the_figure() -> None:
+    rows = [row for row in _result().summary.rows if row.region == "3-D"]
+    figure = draw_distances(rows, features=NETWORK)
+    assert "not available:\ntoo few samples" in [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert count_colours(figure) > 10
 
 
 def test_principal_components_are_those_of_the_covariance() -> None:

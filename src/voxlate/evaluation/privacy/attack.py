@@ -71,7 +71,7 @@ def roc_curve(members: Scores, others: Scores) -> tuple[Scores, Scores]:
 
 
 def infer_membership(
-    scores: Scores, is_member: NDArray[np.bool_], subjects: Sequence[str], *, seed: int = 0
+    scores: Scores, is_member: NDArray[np.bool_], subjects: Sequence[str | int], *, seed: int = 0
 ) -> Membership | None:
     """The attack on real images.
 
@@ -100,5 +100,5 @@ def infer_membership(
     return Membership(auc, (float(low), float(high)), int(is_member.sum()), int((~is_member).sum()))
 
 
-def _by_subject(scores: Scores, names: NDArray[np.str_]) -> list[Scores]:
+def _by_subject(scores: Scores, names: NDArray[np.generic]) -> list[Scores]:
     return [scores[names == name] for name in np.unique(names)]

@@ -22,14 +22,14 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.evaluation.privacy.neighbours import Space, Vectors
-from voxlate.evaluation.privacy.placing import FINER, STRANGE, Refused, mean_of, place_small
+from voxlate.evaluation.privacy.placing import FINER, STRANGE, Placings, Refused, Worlds, finer, mean_of, place_small
 from voxlate.evaluation.privacy.template import Field, Small, template_grid
 from voxlate.io import read_volume
 from voxlate.io.transforms import Transform
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import crop_grid, resample, spacing_grid
 from voxlate.progress import ProgressReport
-from voxlate.volume import Grid, Volume, extent
+from voxlate.volume import Affine, Grid, Volume, extent
 
 LABEL = "label"
 LABELS = get_contrast("labels")
@@ -48,12 +48,14 @@ class PlacedLabels:
         case: Its case.
         straight: Label values ``(i, j, k)`` on ``LabelTemplate.fine``.
         mirrored: The same with left and right exchanged.
+        worlds: The maps from the template's world to the map's, straight and mirrored.
         correlation: With the mean map, both as greys.
     """
 
     case: Case
     straight: LabelArray
     mirrored: LabelArray
+    worlds: Worlds
     correlation: float
 
 
@@ -115,6 +117,15 @@ class LabelMaps:
         """From a synthetic case to why its label map cannot be compared."""
         return {one.case.id: why for one in self.synthetic if (why := self.template.strange(one))}
 
+    def placings(self) -> Placings:
+        """How the maps lie on the template."""
+        return Placings.of(
+            self.template.grid,
+            compared=len(self.template.values),
+            synthetic={one.case.id: one.worlds for one in self.synthetic},
+            real={one.case.id: one.worlds for one in self.real},
+        )
+
     def space(self) -> Space:
         """The maps as vectors."""
         shares = [_shares(one.straight, self.template.values) for one in self.real]
@@ -162,7 +173,7 @@ def place_label_maps(real: Sequence[Case], synthetic: Sequence[Case], *, report:
     grid = template_grid([one.extent_mm for one in ours])
     values = tuple(sorted({int(value) for one in ours for value in np.unique(one.array)} - {0}))
     mean = mean_of([_grey(one, grid, values) for one in ours], grid)
-    fine = spacing_grid(grid, _halved(grid.spacing_mm))
+    fine = finer(grid)
     placed: list[list[PlacedLabels]] = []
     for maps, what in ((ours, "real label maps aligned"), (theirs, "synthetic label maps aligned")):
         placed.append([])
@@ -172,6 +183,21 @@ def place_label_maps(real: Sequence[Case], synthetic: Sequence[Case], *, report:
     typical = float(np.median([one.correlation for one in placed[0]]))
     template = LabelTemplate(grid, fine, values, mean, typical)
     return LabelMaps(template, tuple(placed[0]), tuple(placed[1]), tuple(unusable), tuple(failed))
+
+
+def display_labels(case: Case, world: Affine, grid: Grid) -> LabelArray:
+    """The label values ``(i, j, k)`` of a case on a grid.
+
+    Args:
+        case: The case.
+        world: The map from the grid's world to the label map's.
+        grid: The grid.
+
+    Raises:
+        VoxlateError: If the label map cannot be read any more.
+    """
+    one = _cropped(case, read_volume(case.paths[LABELS.name], contrast=LABELS))
+    return np.zeros(grid.shape, np.uint8) if one is None else _lay(one, grid, world)
 
 
 def _read(cases: Sequence[Case], what: str, report: ProgressReport) -> tuple[list[_Map], Refused]:
@@ -222,11 +248,12 @@ def _grey(one: _Map, grid: Grid, values: Sequence[int]) -> Small:
 
 def _place(one: _Map, mean: Field, *, grid: Grid, fine: Grid, values: Sequence[int]) -> PlacedLabels:
     laid = place_small(one.case, _grey(one, grid, values), mean, grid)
-    straight, mirrored = (
-        np.asarray(resample(one.array, one.grid, fine, nearest=True, transform=Transform(world)))
-        for world in laid.worlds
-    )
-    return PlacedLabels(one.case, straight, mirrored, laid.correlation)
+    straight, mirrored = (_lay(one, fine, world) for world in laid.worlds)
+    return PlacedLabels(one.case, straight, mirrored, laid.worlds, laid.correlation)
+
+
+def _lay(one: _Map, grid: Grid, world: Affine) -> LabelArray:
+    return np.asarray(resample(one.array, one.grid, grid, nearest=True, transform=Transform(world)))
 
 
 def _shares(array: LabelArray, values: Sequence[int]) -> NDArray[np.float32]:
@@ -241,11 +268,6 @@ def _vector(array: LabelArray, values: Sequence[int]) -> NDArray[np.float32]:
     shares = _shares(array, values)
     volume = shares.sum(axis=(1, 2, 3), keepdims=True)
     return np.asarray(shares / np.sqrt(np.maximum(volume, 1e-6)), dtype=np.float32)
-
-
-def _halved(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
-    i, j, k = (step / FINER for step in spacing_mm)
-    return i, j, k
 
 
 def _shape(array: NDArray[np.generic]) -> tuple[int, int, int]:

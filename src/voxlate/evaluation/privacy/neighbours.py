@@ -151,15 +151,17 @@ class Threshold:
         return distance / max(self.typical, _NOISE)
 
 
-def set_threshold(among: Distances, *, distance: float | None = None, share: float = SHARE) -> Threshold:
-    """The threshold from distances among training images.
+def set_threshold(
+    nearest: Distances, to: NDArray[np.integer], *, distance: float | None = None, share: float = SHARE
+) -> Threshold:
+    """The threshold from the distances of training images to their nearest other one.
 
     Args:
-        among: ``(n, n)``, infinite where two are not compared.
+        nearest: ``(n,)``, infinite where an image is compared with none.
+        to: ``(n,)``, the row of that nearest image.
         distance: A relative distance instead: 1 is the median of the nearest distances, 0 a copy.
         share: The quantile of which nine tenths are taken without it.
     """
-    nearest, to = among.min(axis=1), among.argmin(axis=1)
     typical = float(np.median(nearest[np.isfinite(nearest)]))
     close = nearest < TWINS * typical
     pairs = sorted({(min(row, int(to[row])), max(row, int(to[row]))) for row in np.flatnonzero(close).tolist()})

@@ -6,7 +6,7 @@ On the template, what counts is the rank of a voxel among those of the foregroun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,12 +41,17 @@ STRANGE = 0.5
 BRIGHT = 0.1
 FINER = 2
 Refused = list[tuple[str, str]]
+Worlds = tuple[Affine, Affine]
+"""Maps from the template's world to an image's, straight and with left and right exchanged."""
+Matrix = tuple[tuple[float, ...], ...]
+Maps = tuple[Matrix, Matrix]
+"""The same as plain numbers."""
 FeaturePair = NDArray[np.float32]
 """``(2, d)``: features of an image, and of the same with left and right exchanged."""
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class PlacedImage:
     """An image on the template.
 
     Attributes:
@@ -60,8 +65,38 @@ class Placed:
     case: Case
     straight: Field
     mirrored: Field
-    worlds: tuple[Affine, Affine]
+    worlds: Worlds
     correlation: float
+
+
+@dataclass(frozen=True)
+class Placings:
+    """How the images of both sides lie on the template of the real ones: geometry alone, without a voxel of them.
+
+    Attributes:
+        shape: Voxels of the template.
+        affine: Of the template, ``(4, 4)``.
+        compared: How many voxels, or structures of label maps, are compared.
+        synthetic: From a case to its maps.
+        real: From a case to its maps.
+    """
+
+    shape: tuple[int, int, int]
+    affine: Matrix
+    compared: int
+    synthetic: Mapping[str, Maps]
+    real: Mapping[str, Maps]
+
+    @property
+    def grid(self) -> Grid:
+        """The template's grid."""
+        return Grid(self.shape, np.array(self.affine))
+
+    @classmethod
+    def of(cls, grid: Grid, *, compared: int, synthetic: Mapping[str, Worlds], real: Mapping[str, Worlds]) -> Placings:
+        """Those of cases whose maps are arrays."""
+        maps = [{case: (_matrix(one), _matrix(other)) for case, (one, other) in of.items()} for of in (synthetic, real)]
+        return cls(grid.shape, _matrix(grid.affine), compared, *maps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +126,7 @@ class Reference:
         rows = [np.where(np.isfinite(row := image[self.region]), _ranks(row), usual) for image in images]
         return np.array(rows, dtype=np.float32).reshape(len(images), int(self.region.sum()))
 
-    def strange(self, image: Placed) -> str:
+    def strange(self, image: PlacedImage) -> str:
         """Why an image could not be laid over the real ones; empty if it could."""
         if image.correlation >= STRANGE * self.correlation:
             return ""
@@ -103,7 +138,7 @@ class Reference:
 
 def build_reference(
     real: Sequence[Case], *, contrast: Contrast, report: ProgressReport
-) -> tuple[Reference, list[Placed], Refused]:
+) -> tuple[Reference, list[PlacedImage], Refused]:
     """The template of real images, these images on it, and those that cannot be used, each with its reason.
 
     Raises:
@@ -131,17 +166,17 @@ def mean_of(images: Sequence[Small], grid: Grid) -> Field:
     return mean_image(laid)
 
 
-def place_small(case: Case, image: Small, mean: Field, grid: Grid) -> Placed:
+def place_small(case: Case, image: Small, mean: Field, grid: Grid) -> PlacedImage:
     """An image, as it is and with left and right exchanged, laid over a mean."""
     first, second = (fit(image, mean, grid, begin=beginning(image, mirrored=turned)) for turned in (False, True))
     straight, mirrored = lay(image, grid, first), lay(image, grid, second)
     best = max(correlation(straight, mean), correlation(mirrored, mean))
-    return Placed(case, straight, mirrored, (first, second), best)
+    return PlacedImage(case, straight, mirrored, (first, second), best)
 
 
 def place_voxels(
     cases: Sequence[Case], reference: Reference, *, report: ProgressReport
-) -> tuple[list[Placed], Refused]:
+) -> tuple[list[PlacedImage], Refused]:
     """Images on the template, and those that cannot be used, each with its reason."""
     small, refused = _shrink(cases, reference.grid, contrast=reference.contrast, report=report, what="synthetic images")
     placed = []
@@ -151,26 +186,29 @@ def place_voxels(
     return placed, refused
 
 
-def display(case: Case, placed: Placed, reference: Reference, *, mirrored: bool) -> tuple[Grid, Field]:
-    """An image on a grid twice as fine as the template's, for an eye to compare.
+def finer(grid: Grid) -> Grid:
+    """A grid twice as fine, for an eye to compare what is drawn on it."""
+    i, j, k = (step / FINER for step in grid.spacing_mm)
+    return spacing_grid(grid, (i, j, k))
+
+
+def display(case: Case, world: Affine, grid: Grid, *, contrast: Contrast) -> Field:
+    """An image of a case on a grid.
 
     Args:
-        case: Its case.
-        placed: How it lies on the template.
-        reference: The template.
-        mirrored: With left and right exchanged.
+        case: The case.
+        world: The map from the grid's world to the image's.
+        grid: The grid.
+        contrast: Of the image.
 
     Returns:
-        The grid, and the image's voxels, 0 to 1; NaN where it does not reach.
+        Its voxels, 0 to 1; NaN where the image does not reach.
 
     Raises:
         VoxlateError: If it cannot be read any more.
     """
-    coarse = reference.grid
-    i, j, k = (step / FINER for step in coarse.spacing_mm)
-    grid = spacing_grid(coarse, (i, j, k))
-    volume = read_volume(case.paths[reference.contrast.name], contrast=reference.contrast)
-    return grid, lay(shrink(volume, grid, kind=reference.contrast.kind), grid, placed.worlds[mirrored])
+    volume = read_volume(case.paths[contrast.name], contrast=contrast)
+    return lay(shrink(volume, grid, kind=contrast.kind), grid, world)
 
 
 def place_features(
@@ -246,3 +284,7 @@ def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
     if known.any():
         found[known] = (rankdata(values[known]) - 0.5) / known.sum()
     return found
+
+
+def _matrix(affine: Affine) -> Matrix:
+    return tuple(tuple(float(value) for value in row) for row in affine)

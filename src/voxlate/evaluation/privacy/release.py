@@ -20,6 +20,8 @@ from voxlate.io.formats import format_of
 from voxlate.io.paths import header_path, volume_suffix
 
 RELEASED, REVIEW, SUMMARY = "released", "review", "summary.json"
+EVIDENCE, DISTANCES = "evidence", "distances.json"
+"""What is kept of a measurement; see ``voxlate.evaluation.privacy.measurement``."""
 TABLES = ("scores.csv", "released.csv", "review.csv", "report.html", "review.html")
 _ASPECT = {"aspect": "privacy"}
 _DETACHED = frozenset({".hdr", ".mhd", ".nhdr"})
@@ -50,6 +52,8 @@ def check_apart(out: Path, inputs: Iterable[Path]) -> None:
 def clear(out: Path) -> None:
     """Takes away what an earlier audit left, and marks the folder as one of an audit that is not finished.
 
+    Distances that it kept stay. What another evaluation kept in the same folder goes, since it may show patients.
+
     Raises:
         UsageError: If ``released`` or ``review`` is there and no audit made it.
     """
@@ -67,6 +71,11 @@ def clear(out: Path) -> None:
     for folder in folders:
         shutil.rmtree(folder)
     shutil.rmtree(out / "figures", ignore_errors=True)
+    for path in (out / EVIDENCE).glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != DISTANCES:
+            path.unlink()
 
 
 def copy_cases(cases: Sequence[Case], folder: Path, *, contrast: str) -> None:

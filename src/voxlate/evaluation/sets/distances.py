@@ -10,38 +10,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort import Case, Cohort, index_cohort
-from voxlate.cohort.synthetic import scans_only
-from voxlate.contrast import find_contrast, get_contrast
-from voxlate.errors import CohortError, UsageError, VoxlateError
-from voxlate.evaluation.candidates import Candidate, load_candidate
+from voxlate.cohort import Case
+from voxlate.errors import CohortError, VoxlateError, WriteError
 from voxlate.evaluation.cases import Failed
+from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.sets.embedding import Embedder, load_embedder
-from voxlate.inference.model import is_model
+from voxlate.evaluation.sets.embedding import VOLUME_VIEW, Embedder
 from voxlate.metrics import metrics_of
 from voxlate.metrics.distribution import FEWEST_FOR_KERNELS, Estimate, compare_sets
-from voxlate.progress import ProgressReport
 
+Rows = NDArray[np.float64]
+"""Features ``(n, c)`` of the n slices of an image in a view, or of its volume."""
 SYNTHETIC = "synthetic"
 FLOOR = "real vs real"
 EVERY_CASE = "all"
 """What stands for a case in ``scores.csv``: a distance between sets belongs to none."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image file and whose it is."""
-
-    case: str
-    subject: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -54,7 +41,7 @@ class Sample:
         subjects: From which subject each row is.
     """
 
-    rows: NDArray[np.float64]
+    rows: Rows
     cases: tuple[str, ...]
     subjects: tuple[str, ...]
 
@@ -65,30 +52,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Sets:
-    """The images that are compared.
-
-    Attributes:
-        contrast: What they show.
-        synthetic: Of the model.
-        real: To compare with.
-        embedder: The network whose features they are compared by.
-        facts: Where the synthetic ones come from, for the page.
-        failed: Cases that could not be translated, each with its reason.
-        seen: How many of the translated cases the model was trained or chosen on.
-    """
-
-    contrast: str
-    synthetic: tuple[Picture, ...]
-    real: tuple[Picture, ...]
-    embedder: Embedder
-    facts: Mapping[str, str]
-    failed: tuple[Failed, ...] = ()
-    seen: int = 0
-
-
-@dataclass(frozen=True)
-class Comparison:
+class SetComparison:
     """One row of the table of a view.
 
     Attributes:
@@ -106,82 +70,35 @@ class Comparison:
     cases: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be compared.
-
-    Attributes:
-        synthetic: A run or bundle, which translates cases of the real data set; or a folder of images that a model
-            made, whose cases need not be those of the real data set.
-        real: The data set.
-        features: A run, a bundle or a file of weights, see ``voxlate.evaluation.sets.embedding``.
-        split: Of a model: ``test`` for the cases that it has not seen, ``all`` for every one.
-        contrast: Which images of a folder are meant; ``None``: those of the only contrast that both have.
-    """
-
-    synthetic: Path
-    real: Path
-    features: Path
-    split: str
-    contrast: str | None = None
-
-
-def find_sets(request: Request, folder: Path, *, report: ProgressReport) -> Sets:
-    """The synthetic images, made now if a model is given, the real ones of the same contrast, and the network.
-
-    Args:
-        request: What is to be compared.
-        folder: Where a model's images are written.
-        report: Called with the number of translated cases.
-
-    Raises:
-        UsageError: If there are images of no contrast, or of several, that the real data set has too, or the network
-            cannot take them.
-        BundleError: If a model or the network is refused.
-        CohortError: If there is no image on either side, or every translation failed.
-    """
-    if is_model(request.synthetic):
-        return _translated(request, folder, report=report)
-    if not request.synthetic.is_dir():
-        raise UsageError("a model or a folder of images", came=str(request.synthetic), remedy="Give one that exists.")
-    made, scans = index_cohort(request.synthetic), scans_only(index_cohort(request.real))
-    there = [{name for case in cohort.cases for name in case.paths} for cohort in (made, scans)]
-    wanted = None if request.contrast is None else get_contrast(request.contrast).name
-    shared = sorted(name for name in there[0] & there[1] if _is_image(name) and wanted in (None, name))
-    if len(shared) != 1:
-        raise UsageError(
-            f"synthetic images of {'one contrast' if wanted is None else wanted} that the real data set has too",
-            came=f"{', '.join(sorted(there[0])) or 'none'} beside real {', '.join(sorted(there[1])) or 'none'}",
-            where=request.synthetic,
-            remedy="Give a folder that `voxlate translate` or `voxlate synthesize` wrote, with one target.",
-        )
-    [contrast] = shared
-    synthetic, real = (_pictures(cohort.cases, contrast) for cohort in (made, scans))
-    embedder = load_embedder(request.features, contrast)
-    return Sets(contrast, synthetic, real, embedder, {"synthetic images": request.synthetic.name})
-
-
 def embed_set(
-    pictures: Sequence[Picture], embedder: Embedder, *, report: Callable[[int], None]
+    images: Sequence[Case],
+    embedder: Embedder,
+    *,
+    report: Callable[[int], None],
+    evidence: Evidence | None = None,
 ) -> tuple[dict[str, Sample], list[Failed]]:
     """From a view to the features of all images; one that is refused does not stop the others.
 
     Args:
-        pictures: At least one.
+        images: At least one case, with one image each.
         embedder: The network.
         report: Called with the number of finished images.
+        evidence: Where the features of each image are kept, and taken from if they are there.
 
     Raises:
         CohortError: If every image was refused.
+        WriteError: If features cannot be kept.
     """
-    found: dict[str, list[tuple[Picture, NDArray[np.float64]]]] = {}
+    found: dict[str, list[tuple[Case, Rows]]] = {}
     failed: list[Failed] = []
-    for number, picture in enumerate(pictures, start=1):
+    for number, image in enumerate(images, start=1):
         try:
-            for view, rows in embedder.embed(picture.path).items():
-                found.setdefault(view, []).append((picture, rows))
+            for view, rows in _features(image, embedder, evidence).items():
+                found.setdefault(view, []).append((image, rows))
+        except WriteError:
+            raise
         except VoxlateError as error:
-            failed.append((picture.case, str(error)))
+            failed.append((image.id, str(error)))
         report(number)
     if not found:
         raise CohortError(
@@ -193,13 +110,27 @@ def embed_set(
     return {view: _sample(parts) for view, parts in found.items()}, failed
 
 
-def compare_samples(synthetic: Mapping[str, Sample], real: Mapping[str, Sample], *, seed: int = 0) -> list[Comparison]:
+def _features(image: Case, embedder: Embedder, evidence: Evidence | None) -> Mapping[str, Rows]:
+    """The features of an image by view: those that are kept, or computed now and kept."""
+    kept = None if evidence is None else evidence.load(image)
+    if kept is not None:
+        return kept.arrays
+    [path] = image.paths.values()
+    features = embedder.embed(path)
+    if evidence is not None:
+        evidence.keep(image, CaseEvidence((), features))
+    return features
+
+
+def compare_samples(
+    synthetic: Mapping[str, Sample], real: Mapping[str, Sample], *, seed: int = 0
+) -> list[SetComparison]:
     """Both rows of every view, the floor first.
 
     Raises:
         CohortError: If no view has enough samples for any of the metrics.
     """
-    found: list[Comparison] = []
+    found: list[SetComparison] = []
     for view in (view for view in synthetic if view in real):
         halves = halve(real[view], seed=seed)
         pairs = {FLOOR: halves, SYNTHETIC: (synthetic[view], real[view])}
@@ -225,7 +156,12 @@ def halve(sample: Sample, *, seed: int) -> tuple[Sample, Sample]:
     return sample.of(inside), sample.of(~inside)
 
 
-def set_scores(comparisons: Sequence[Comparison]) -> list[Score]:
+def rows_are(view: str) -> str:
+    """What the rows of a view are, in the plural."""
+    return "volumes" if view == VOLUME_VIEW else "slices"
+
+
+def set_scores(comparisons: Sequence[SetComparison]) -> list[Score]:
     """The lines of ``scores.csv``: case ``all``, the view as region."""
     return [
         Score(EVERY_CASE, one.view, one.method, metric, estimate.value, "1")
@@ -234,35 +170,7 @@ def set_scores(comparisons: Sequence[Comparison]) -> list[Score]:
     ]
 
 
-def summarise_sets(comparisons: Sequence[Comparison], *, features: str) -> dict[str, Any]:
-    """The contents of ``summary.json``; ``None`` for what is not available, with the reason in ``note``.
-
-    Args:
-        comparisons: All rows.
-        features: Name of the network, which stands in every row.
-    """
-    rows = [
-        {
-            "region": one.view,
-            "method": one.method,
-            "metric": metric,
-            "title": metrics_of("set")[metric].title,
-            "better": metrics_of("set")[metric].better,
-            "value": None if math.isnan(estimate.value) else estimate.value,
-            "sd": estimate.sd,
-            "p": estimate.p,
-            "note": estimate.note,
-            "samples": list(one.samples),
-            "cases": list(one.cases),
-            "features": features,
-        }
-        for one in comparisons
-        for metric, estimate in one.estimates.items()
-    ]
-    return {"features": features, "views": list(dict.fromkeys(one.view for one in comparisons)), "rows": rows}
-
-
-def _compare(view: str, method: str, pair: tuple[Sample, Sample], *, equal: int, seed: int) -> Comparison:
+def _compare(view: str, method: str, pair: tuple[Sample, Sample], *, equal: int, seed: int) -> SetComparison:
     first, second = pair
     samples = len(first.rows), len(second.rows)
     estimates: Mapping[str, Estimate]
@@ -271,64 +179,12 @@ def _compare(view: str, method: str, pair: tuple[Sample, Sample], *, equal: int,
         estimates = dict.fromkeys(metrics_of("set"), reason)
     else:
         estimates = compare_sets(first.rows, second.rows, cases=(first.cases, second.cases), equal=equal, seed=seed)
-    return Comparison(view, method, estimates, samples, (len(set(first.cases)), len(set(second.cases))))
+    return SetComparison(view, method, estimates, samples, (len(set(first.cases)), len(set(second.cases))))
 
 
-def _sample(parts: Sequence[tuple[Picture, NDArray[np.float64]]]) -> Sample:
+def _sample(parts: Sequence[tuple[Case, Rows]]) -> Sample:
     return Sample(
         np.concatenate([rows for _, rows in parts]),
-        tuple(picture.case for picture, rows in parts for _ in rows),
-        tuple(picture.subject for picture, rows in parts for _ in rows),
+        tuple(image.id for image, rows in parts for _ in rows),
+        tuple(image.subject for image, rows in parts for _ in rows),
     )
-
-
-def _is_image(name: str) -> bool:
-    contrast = find_contrast(name)
-    return contrast is None or contrast.kind != "label"
-
-
-def _pictures(cases: Sequence[Case], contrast: str) -> tuple[Picture, ...]:
-    return tuple(Picture(case.id, case.subject, case.paths[contrast]) for case in cases if contrast in case.paths)
-
-
-def _translated(request: Request, folder: Path, *, report: ProgressReport) -> Sets:
-    candidate, cohort = load_candidate(request.synthetic, request.real)
-    target = candidate.plan.target
-    if get_contrast(target).kind == "label":
-        raise UsageError(
-            "a model that makes images",
-            came=f"one that makes {get_contrast(target).title}",
-            where=request.synthetic,
-            remedy="Evaluate a segmentation without this aspect.",
-        )
-    embedder = load_embedder(request.features, target)
-    cases = _chosen(candidate, cohort, split=request.split)
-    made, failed = [], []
-    for number, case in enumerate(cases, start=1):
-        try:
-            made.append(Picture(case.id, case.subject, candidate.image(case, folder)))
-        except VoxlateError as error:
-            failed.append((case.id, str(error)))
-        report("translate", number, len(cases))
-    if not made:
-        raise CohortError(
-            "at least one case that can be translated",
-            came=failed[0][1],
-            where=failed[0][0],
-            remedy="Repair the data set.",
-        )
-    seen = candidate.seen([case for case in cases if case.id not in dict(failed)])
-    facts = {**candidate.facts, "translated": f"{len(made)} {candidate.what_cases(seen=seen, of=len(made))} cases"}
-    return Sets(target, tuple(made), _pictures(cohort.cases, target), embedder, facts, tuple(failed), seen)
-
-
-def _chosen(candidate: Candidate, cohort: Cohort, *, split: str) -> list[Case]:
-    cases = candidate.cases(cohort, split=split)
-    if not cases:
-        raise CohortError(
-            "cases that the model has not seen",
-            came=f"{len(cohort)} that it was trained or chosen on",
-            where=cohort.root,
-            remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
-        )
-    return cases

@@ -5,8 +5,7 @@ The same of their label maps: each structure in a colour of its own, and where t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
@@ -31,50 +31,6 @@ BACKGROUND, SAME = "#000000", "#6d7175"
 DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another structure"))
 _Drawing = Callable[[Cut, bool], Tile]
 """From a slice, and whether it has a scale bar, to its picture."""
-
-
-@dataclass(frozen=True, eq=False)
-class LookAlike:
-    """A pair on one grid.
-
-    Attributes:
-        synthetic: Id of the synthetic case.
-        real: Id of the real case.
-        synthetic_image: ``(i, j, k)`` in RAS order, 0 to 1; NaN where the image does not reach.
-        real_image: The same.
-        spacing_mm: Of the grid.
-        note: What is known of the pair, a line.
-    """
-
-    synthetic: str
-    real: str
-    synthetic_image: NDArray[np.float32]
-    real_image: NDArray[np.float32]
-    spacing_mm: tuple[float, float, float]
-    note: str
-
-
-@dataclass(frozen=True, eq=False)
-class LabelPair:
-    """The label maps of a pair on one grid.
-
-    Attributes:
-        synthetic: Id of the synthetic case.
-        real: Id of the real case.
-        synthetic_map: Label values ``(i, j, k)`` in RAS order.
-        real_map: The same.
-        spacing_mm: Of the grid.
-        note: What is known of the pair, a line.
-        names: From a label's value to its name, as far as they are known.
-    """
-
-    synthetic: str
-    real: str
-    synthetic_map: NDArray[np.integer]
-    real_map: NDArray[np.integer]
-    spacing_mm: tuple[float, float, float]
-    note: str
-    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @canvas.styled
@@ -157,8 +113,8 @@ def _draw(
     last: SheetColumn,
 ) -> Figure:
     """Rows of a heading, what draws its slices, and the key at the right."""
-    i, j, k = shape = (pair.synthetic_image if isinstance(pair, LookAlike) else pair.synthetic_map).shape
-    choices = [choose_slice(plane, shape=(i, j, k)) for plane in PLANES]
+    shape = pair.shape
+    choices = [choose_slice(plane, shape=shape) for plane in PLANES]
     cuts = [Cut.take(choice, shape=shape, spacing_mm=pair.spacing_mm) for choice in choices]
     return sheet.draw_sheet(
         [*(SheetColumn() for _ in PLANES), last],

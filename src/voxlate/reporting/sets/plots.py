@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
+from voxlate.evaluation.sets.verdict import SetRow
 from voxlate.evaluation.words import number
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
@@ -46,15 +48,15 @@ def draw_features(synthetic: Mapping[str, Sample], real: Mapping[str, Sample], *
 
 
 @canvas.styled
-def draw_distances(rows: Sequence[Mapping[str, Any]], *, features: str) -> Figure:
+def draw_distances(rows: Sequence[SetRow], *, features: str) -> Figure:
     """One plot per metric: a pair of bars per view, the floor and the synthetic set.
 
     Args:
-        rows: As ``voxlate.evaluation.sets.distances.summarise_sets`` gives them.
+        rows: As ``voxlate.evaluation.sets.verdict.summarise_sets`` gives them.
         features: Name of the network.
     """
-    views = list(dict.fromkeys(str(row["region"]) for row in rows))
-    values = {(row["region"], row["method"], row["metric"]): row for row in rows}
+    views = list(dict.fromkeys(row.region for row in rows))
+    values = {(row.region, row.method, row.metric): row for row in rows}
     plots = Plots(len(metrics_of("set")), height_mm=36.0)
     for axes, (name, metric) in zip(plots.axes, metrics_of("set").items(), strict=True):
         axes.axhline(0, color=canvas.MUTED, linewidth=0.6)
@@ -68,7 +70,7 @@ def draw_distances(rows: Sequence[Mapping[str, Any]], *, features: str) -> Figur
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}".replace("-", "\N{MINUS SIGN}", 1)))
         if metric.better == "higher":
             axes.set_ylim(0, 1.08)
-        if all(values[view, method, name]["value"] is None for view in views for method in _LOOKS):
+        if all(math.isnan(values[view, method, name].value) for view in views for method in _LOOKS):
             _empty(axes)
     note = f"Features by {features}. Lines on KID are standard deviations over subsets."
     return plots.finish(key=handles_of(plots.axes[0]), notes=[note])
@@ -104,14 +106,14 @@ def _scatter(
     return shares
 
 
-def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], places: NDArray[Any], *, method: str) -> None:
-    heights = [row["value"] if row["value"] is not None else 0.0 for row in rows]
-    spreads = [row["sd"] or 0.0 for row in rows]
+def _bars(axes: Axes, rows: Sequence[SetRow], places: NDArray[Any], *, method: str) -> None:
+    heights = [0.0 if math.isnan(row.value) else row.value for row in rows]
+    spreads = [row.sd or 0.0 for row in rows]
     axes.bar(places, heights, width=0.38, label=method, **_LOOKS[method])
     for place, height, spread, row in zip(places, heights, spreads, rows, strict=True):
         if spread:
             axes.plot([place, place], [height - spread, height + spread], color=canvas.INK, linewidth=0.8)
-        if row["value"] is None:
+        if math.isnan(row.value):
             style: dict[str, Any] = {"ha": "center", "va": "bottom", "rotation": 90, "color": canvas.MUTED}
             axes.text(place, 0, f" {number(None)}", fontsize=canvas.SMALL, **style)
 
