@@ -12,8 +12,8 @@ import voxlate
 from tests.conftest import SMALL
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
-from voxlate.reporting.study.comparison import Compared
 from voxlate.verbs import resolve_recipe
+from voxlate.workflows.result import Result
 
 UNET = {"name": "regression-unet", "method.network": {"name": "unet", "channels": [8, 16]}}
 
@@ -24,11 +24,11 @@ def recipes() -> list[Recipe]:
 
 
 @pytest.fixture(scope="module")
-def compared(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+def compared(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
     return voxlate.compare(phantom_cohort, recipes=recipes(), out=tmp_path_factory.mktemp("compared") / "out")
 
 
-def test_table_has_a_line_per_method_the_baselines_first(compared: Compared) -> None:
+def test_table_has_a_line_per_method_the_baselines_first(compared: Result) -> None:
     assert [row[0] for row in compared.rows] == [
         "identity",
         "intensity lookup",
@@ -42,7 +42,7 @@ def test_table_has_a_line_per_method_the_baselines_first(compared: Compared) -> 
     assert [bool(row[-1]) for row in compared.rows] == [False, False, True, True]
 
 
-def test_numbers_of_the_table_are_those_of_the_runs(compared: Compared) -> None:
+def test_numbers_of_the_table_are_those_of_the_runs(compared: Result) -> None:
     folder = compared.page.parent
     scores = list(csv.DictReader((folder / "scores.csv").read_text(encoding="utf-8").splitlines()))
     of_unet = [
@@ -58,7 +58,7 @@ def test_numbers_of_the_table_are_those_of_the_runs(compared: Compared) -> None:
     assert {path.name for path in (folder / "figures").iterdir()} >= {"boxes_foreground.png", "case.png"}
 
 
-def test_same_call_again_trains_nothing(compared: Compared, phantom_cohort: Path) -> None:
+def test_same_call_again_trains_nothing(compared: Result, phantom_cohort: Path) -> None:
     folder = compared.page.parent
     logs = {path: path.stat().st_mtime_ns for path in folder.glob("*/seed-0/log.jsonl")}
     assert len(logs) == 2
