@@ -1,7 +1,9 @@
-"""The three steps of a study: each can be lost and done again without training or predicting."""
+"""The verb ``compare``: recipes for one target in one table, of images and of label maps."""
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,122 +12,134 @@ import pytest
 
 import voxlate
 from tests.conftest import SMALL
-from tests.workflows.test_fidelity import contents
-from voxlate.cohort import Case
+from tests.workflows.steps import check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores
 from voxlate.config.recipe import Recipe
-from voxlate.evaluation.candidates import ModelCandidate
-from voxlate.training.studies import variants
+from voxlate.errors import UsageError
 from voxlate.verbs import resolve_recipe
-from voxlate.workflows import ablation, comparison
+from voxlate.workflows.result import Result
 
-STEPS = {**SMALL, "training.steps": 2, "training.validate_every": 2, "training.figure_every": 2}
+UNET = {"name": "regression-unet", "method.network": {"name": "unet", "channels": [8, 16]}}
+
+
+SPLIT = {"plan.split.fractions": [0.5, 0.17, 0.33]}
 SEGMENTER: dict[str, Any] = {
-    "window.kind": "patches",
-    "window.size": [16, 16, 16],
-    "method.network.channels": [4, 8],
-    "method.classes": "regions",
-    "training.epochs": None,
+    **{field: value for field, value in SMALL.items() if not field.startswith("method")},
+    **SPLIT,
+    "name": "segmenter",
+    "method": {"name": "segmentation", "classes": "binary", "network": {"name": "unet", "channels": [4, 8]}},
+    "loss": "bce+dice",
+    "search.metric": "dice",
+    "training.monitor": "dice",
     "training.steps": 2,
     "training.validate_every": 2,
-    "training.batch_size": 1,
-    "training.precision": "fp32",
-    "training.augmentation.elastic": 0,
+    "training.figure_every": 2,
 }
 
 
-def fcn() -> Recipe:
-    return resolve_recipe("avula2020-t1-to-t2", overrides=STEPS)
+def recipes() -> list[Recipe]:
+    fcn = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, **SPLIT, "training.steps": 6})
+    return [fcn, fcn.with_overrides(UNET)]
 
 
-def ablate(data: Path, out: Path) -> None:
-    voxlate.ablate(data, recipe=fcn(), changes={"loss.ssim": 0}, seeds=1, out=out)
+@pytest.fixture(scope="module")
+def compared(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return voxlate.compare(phantom_cohort, recipes=recipes(), out=tmp_path_factory.mktemp("compared") / "out")
 
 
-def compare(data: Path, out: Path) -> None:
-    voxlate.compare(data, recipes=[fcn(), fcn().with_overrides({"name": "other", "loss.l1": 2.0})], out=out)
+def test_table_has_a_line_per_method_the_baselines_first(compared: Result) -> None:
+    assert [row[0] for row in compared.rows] == [
+        "identity",
+        "intensity lookup",
+        "avula2020-t1-to-t2",
+        "regression-unet",
+    ]
+    assert compared.fields[:2] == ("method", "MAE")
+    assert compared.fields[-1] == "seconds per volume"
+    assert "MAE, lesion" in compared.fields
+    assert not any("oedema" in field for field in compared.fields), "labels stay in the page"
+    assert [bool(row[-1]) for row in compared.rows] == [False, False, True, True]
 
 
-def segment(data: Path, out: Path) -> None:
-    recipe = resolve_recipe("segment-default", source=["t1c"], overrides=SEGMENTER)
-    voxlate.compare(data, recipes=[recipe, recipe.with_overrides({"name": "other", "training.seed": 5})], out=out)
+def test_numbers_of_the_table_are_those_of_the_runs(compared: Result) -> None:
+    folder = compared.page.parent
+    scores = list(csv.DictReader((folder / "scores.csv").read_text(encoding="utf-8").splitlines()))
+    of_unet = [
+        float(s["value"])
+        for s in scores
+        if (s["method"], s["metric"], s["region"]) == ("regression-unet", "mae", "foreground")
+    ]
+    row = next(row for row in compared.rows if row[0] == "regression-unet")
+    assert float(row[1]) == pytest.approx(sum(of_unet) / len(of_unet), rel=6e-3)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert set(summary["seconds_per_volume"]) == {"regression-unet", "avula2020-t1-to-t2"}
+    assert summary["verdict"] == compared.sentence
+    assert {path.name for path in (folder / "figures").iterdir()} >= {"boxes_foreground.png", "case.png"}
 
 
-STUDIES = {"ablation": ablate, "comparison": compare, "segmentations": segment}
-Study = tuple[Callable[[Path, Path], None], Path]
+def test_same_call_again_trains_nothing(compared: Result, phantom_cohort: Path) -> None:
+    folder = compared.page.parent
+    logs = {path: path.stat().st_mtime_ns for path in folder.glob("*/seed-0/log.jsonl")}
+    assert len(logs) == 2
+    again = voxlate.compare(phantom_cohort, recipes=recipes(), out=folder)
+    assert again.rows == compared.rows
+    assert {path: path.stat().st_mtime_ns for path in logs} == logs
 
 
-@pytest.fixture(scope="module", params=STUDIES)
-def studied(request: pytest.FixtureRequest, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A finished study, and how it was made."""
-    out = tmp_path_factory.mktemp(request.param) / "out"
-    STUDIES[request.param](phantom_cohort, out)
-    return STUDIES[request.param], out
+@pytest.fixture(scope="module")
+def segmented(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return voxlate.compare(phantom_cohort, recipes=segmenters(), out=tmp_path_factory.mktemp("segmented") / "out")
 
 
-@pytest.fixture
-def idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No training and no prediction."""
-
-    def work(*_: object, **__: object) -> None:
-        pytest.fail("something was trained or predicted again")
-
-    monkeypatch.setattr(ModelCandidate, "predict", work)
-    monkeypatch.setattr(variants, "train_run", work)
+def segmenters() -> list[Recipe]:
+    small = resolve_recipe("avula2020-t1-to-t2", target="labels", overrides=SEGMENTER)
+    return [small, small.with_overrides({"name": "other-segmenter", "loss": {"dice": 1.0}})]
 
 
-@pytest.mark.usefixtures("idle")
-def test_a_page_is_drawn_again_from_what_lies_on_disk(studied: Study, phantom_cohort: Path) -> None:
-    run, out = studied
-    before = contents(out)
-    for path in (*(out / "figures").iterdir(), out / "report.html", out / "summary.json", out / "scores.csv"):
-        path.unlink()
-    run(phantom_cohort, out)
-    assert contents(out) == before
+def test_segmentations_have_a_table_of_dice_intensity_first(segmented: Result) -> None:
+    assert [row[0] for row in segmented.rows] == ["intensity lookup", "segmenter", "other-segmenter"]
+    assert segmented.fields[1] == "Dice"
+    assert segmented.fields[-1] == "seconds per volume"
+    summary = json.loads((segmented.page.parent / "summary.json").read_text(encoding="utf-8"))
+    assert summary["verdict"] == segmented.sentence
+    assert summary["rule"] == "A model that does not beat intensity alone is not reported as working."
+    assert "LABELS FOUND BY A MODEL." in segmented.page.read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("idle")
-@pytest.mark.parametrize("step", ["write_summary", "publish"])
-def test_a_study_killed_between_its_steps_goes_on(step: str, studied: Study, phantom_cohort: Path) -> None:
-    run, out = studied
-    before = contents(out)
-
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    (out / "report.html").unlink()
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (ablation, comparison):
-            patch.setattr(module, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            run(phantom_cohort, out)
-    assert not (out / "report.html").exists()
-    run(phantom_cohort, out)
-    assert contents(out) == before
-
-
-def test_a_study_killed_while_it_scores_keeps_the_cases_that_are_done(
-    studied: Study, phantom_cohort: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("check", [check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores])
+@pytest.mark.parametrize("target", ["images", "labels"])
+def test_every_step_can_be_lost_and_done_again(
+    check: Callable[[Callable[[], object], Path], None],
+    target: str,
+    request: pytest.FixtureRequest,
+    phantom_cohort: Path,
 ) -> None:
-    run, out = studied
-    before, predicted = contents(out), list[str]()
-    predict = ModelCandidate.predict
-    [kept] = next(path for path in out.glob("*/seed-*") if path.is_dir()).glob("held-out-*.csv")
-    kept.unlink()
-    for path in (kept.parent / "evidence").iterdir():
-        path.unlink()
+    compared: Result = request.getfixturevalue("compared" if target == "images" else "segmented")
+    asked, out = recipes() if target == "images" else segmenters(), compared.page.parent
+    check(lambda: voxlate.compare(phantom_cohort, recipes=asked, out=out), out)
 
-    def counted(self: ModelCandidate, case: Case) -> object:
-        predicted.append(case.id)
-        if len(predicted) == 2:
-            raise KeyboardInterrupt
-        return predict(self, case)
 
-    monkeypatch.setattr(ModelCandidate, "predict", counted)
-    with pytest.raises(KeyboardInterrupt):
-        run(phantom_cohort, out)
-    assert list((kept.parent / "evidence").glob("*.npz"))
-    assert not kept.exists()
-    run(phantom_cohort, out)
-    first, *others = predicted
-    assert first not in others[: len(others) - 1], "it is predicted once more at most, for its picture"
-    assert contents(out) == before
+def test_recipes_need_names_of_their_own_and_one_target(phantom_cohort: Path, tmp_path: Path) -> None:
+    first, second = recipes()
+    for wrong in ([first], [first, first]):
+        with pytest.raises(UsageError, match="names of their own"):
+            voxlate.compare(phantom_cohort, recipes=wrong, out=tmp_path / "out")
+    with pytest.raises(UsageError, match="target"):
+        voxlate.compare(
+            phantom_cohort, recipes=[first, second.with_overrides({"target": "flair"})], out=tmp_path / "out"
+        )
+
+
+def test_patterns_stand_for_built_in_recipes_and_fields_can_be_meant_for_one() -> None:
+    from voxlate.verbs.compare import _changed, _found
+
+    found = _found(["zhao-*", "avula2020-t1-to-t2"])
+    names = [recipe.name for recipe in found]
+    assert {"zhao-unet-2d", "zhao-unet-25d", "zhao-vnet-3d", "zhao-image-analogy"} < set(names)
+    assert names[-1] == "avula2020-t1-to-t2"
+    changed = _changed(found, {"training.seed": 7, "zhao-unet-2d:training.batch_size": 3})
+    assert {recipe.training.seed for recipe in changed} == {7}
+    assert [r.name for r in changed if r.training.batch_size == 3] == ["zhao-unet-2d"]
+    with pytest.raises(UsageError, match="a pattern that a built-in recipe fits"):
+        _found(["nothing-*"])
+    with pytest.raises(UsageError, match="zhao-unet-4d"):
+        _changed(found, {"zhao-unet-4d:training.seed": 1})
