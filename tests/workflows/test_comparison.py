@@ -13,6 +13,7 @@ import pytest
 import voxlate
 from tests.conftest import SMALL
 from tests.workflows.steps import check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores
+from tests.workflows.test_fidelity import contents
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
 from voxlate.verbs import resolve_recipe
@@ -115,7 +116,9 @@ def test_every_step_can_be_lost_and_done_again(
 ) -> None:
     compared: Result = request.getfixturevalue("compared" if target == "images" else "segmented")
     asked, out = recipes() if target == "images" else segmenters(), compared.page.parent
+    before = contents(out)
     check(lambda: voxlate.compare(phantom_cohort, recipes=asked, out=out), out)
+    assert contents(out) == before
 
 
 def test_recipes_need_names_of_their_own_and_one_target(phantom_cohort: Path, tmp_path: Path) -> None:

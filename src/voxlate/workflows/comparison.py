@@ -109,7 +109,7 @@ def compare_kinds(
         return _tell_segmentations(scored, out, substitutes=True)
 
 
-def seconds_per_volume(run: VariantRun, case: Case) -> float:
+def _seconds_per_volume(run: VariantRun, case: Case) -> float:
     """Wall time of one translation, from files to the volume, kept beside the run for its bundle; NaN if it fails."""
     candidate = ModelCandidate.load(run.folder)
     digest, path = candidate.digest, run.folder / "seconds.json"
@@ -162,7 +162,7 @@ def _show_labels(candidate: ModelCandidate, case: Case, *, classes: Classes) -> 
 
 
 def _seconds(study: ScoredStudy) -> dict[str, float]:
-    return {variant: seconds_per_volume(run, study.cases[0]) for variant, run in study.shown.items()}
+    return {variant: _seconds_per_volume(run, study.cases[0]) for variant, run in study.shown.items()}
 
 
 def _result(

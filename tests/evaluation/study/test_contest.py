@@ -10,10 +10,9 @@ import pytest
 
 from voxlate.evaluation.files import write_summary
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation.contest import judge_segmentations, judge_substitution, summarise_segmentations
-from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.segmentation.contest import summarise_segmentations
 from voxlate.evaluation.study.ablation import case_of, mean_scores, summarise_ablation
-from voxlate.evaluation.study.contest import ContestSummary, judge_recipes, summarise_contest
+from voxlate.evaluation.study.contest import ContestSummary, summarise_contest
 from voxlate.evaluation.study.runs import ScoredRun, ScoredStudy, mean_over_seeds, median_case
 from voxlate.training.studies.variants import VariantRun
 from voxlate.verbs import resolve_recipe
@@ -91,26 +90,32 @@ def test_the_case_that_is_shown_is_the_median_one_or_none() -> None:
 
 
 def test_the_best_recipe_is_named_with_how_many_beat_the_baselines() -> None:
-    summary = summarise(mean_over_seeds(study(("fcn", "unet")).scored))
-    said = judge_recipes(summary, ["fcn", "unet"])
+    scores = mean_over_seeds(study(("fcn", "unet")).scored)
+    said = summarise_contest(scores, ["fcn", "unet"], seconds={}).verdict
     assert said.startswith("Of 2 recipes fcn has the lowest MAE. fcn does not beat lookup on 3 held-out cases:")
     assert said.endswith("0 of 2 recipes beat every baseline.")
-    assert judge_recipes(summary, ["other"]) == "Nothing can be said: no held-out case could be scored."
+    nothing = summarise_contest(scores, ["other"], seconds={}).verdict
+    assert nothing == "Nothing can be said: no held-out case could be scored."
+
+
+def segmentations(scores: Sequence[Score], names: Sequence[str], *, substitutes: bool = False) -> str:
+    """What is said of recipes that find a tumour."""
+    return summarise_segmentations(scores, names, classes={"tumour": (1,)}, seconds={}, substitutes=substitutes).verdict
 
 
 def test_the_best_segmentation_is_named_with_how_many_beat_intensity() -> None:
     runs = scored(("small", "large"), metric="dice", unit="1", regions=("tumour",))
-    summary = summarise(mean_over_seeds(runs))
-    said = judge_segmentations(summary, ["small", "large"], region="tumour")
+    scores = mean_over_seeds(runs)
+    said = segmentations(scores, ["small", "large"])
     assert said.startswith("Of 2 recipes large has the highest Dice of tumour. large beats intensity lookup on 2")
     assert said.endswith("2 of 2 recipes beat intensity lookup.")
-    assert judge_segmentations(summary, ["other"], region="tumour").startswith("Nothing can be said: no held-out case")
+    assert segmentations(scores, ["other"]).startswith("Nothing can be said: no held-out case")
 
 
 @pytest.mark.parametrize("kinds", [KINDS, ("real", "synthetic")])
 def test_synthetic_images_are_judged_by_what_is_learned_from_them(kinds: Sequence[str]) -> None:
-    summary = summarise(mean_over_seeds(scored(kinds, metric="dice", unit="1", regions=("tumour",))))
-    said = judge_substitution(summary, KINDS, region="tumour")
+    scores = mean_over_seeds(scored(kinds, metric="dice", unit="1", regions=("tumour",)))
+    said = segmentations(scores, KINDS, substitutes=True)
     if len(kinds) < 3:
         assert said == "Nothing can be said: a variant has no Dice."
     else:

@@ -14,7 +14,7 @@ import pytest
 from tests.reporting.page.test_page import HOSTILE, Elements
 from tests.reporting.samples import count_colours
 from voxlate.config.recipe import Recipe
-from voxlate.evaluation.study.search import judge_search, say_search, warn_of_search
+from voxlate.evaluation.study.search import judge_search
 from voxlate.evaluation.words import field_title
 from voxlate.reporting.search.page import search_page
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
@@ -138,21 +138,21 @@ def test_figures_can_be_drawn_of_hardly_anything(count: int) -> None:
 
 
 def test_the_page_opens_with_the_answer() -> None:
-    assert say_search(searched()) == (
+    assert judge_search(searched()).sentence == (
         "SSIM 0.910 in trial 2, the best of 4 complete trials (1 pruned, 1 failed). The recipe's own values gave 0.800."
     )
-    assert "nothing better was found" in say_search(searched(TRIALS[:2]))
-    assert "not tried to the end" in say_search(searched(TRIALS[1:]))
+    assert "nothing better was found" in judge_search(searched(TRIALS[:2])).sentence
+    assert "not tried to the end" in judge_search(searched(TRIALS[1:])).sentence
 
 
 def test_warnings_say_what_the_numbers_cannot() -> None:
-    few = warn_of_search(searched())
+    few = judge_search(searched()).warnings
     assert "chosen on the validation cases" in few[0]
     assert any("4 complete trials are few for 4 fields" in line for line in few)
     at_the_end = searched((*TRIALS, trial(6, 0.99, training__learning_rate=0.09)))
-    assert any("end of its range: learning rate" in line for line in warn_of_search(at_the_end))
+    assert any("end of its range: learning rate" in line for line in judge_search(at_the_end).warnings)
     assert not any("end of its range" in line for line in few)
-    assert any("do not lie in the ranges" in line for line in warn_of_search(searched(own=None)))
+    assert any("do not lie in the ranges" in line for line in judge_search(searched(own=None)).warnings)
 
 
 def test_the_report_is_one_page_with_its_figures(tmp_path: Path) -> None:

@@ -49,13 +49,13 @@ def summarise_segmentations(
         substitutes: Whether the recipes are one on real, synthetic and both kinds of images.
     """
     overall = summarise_segmentation(scores)
-    judged = judge_substitution if substitutes else judge_segmentations
+    judged = _judge_substitution if substitutes else _judge_recipes
     verdict = judged(overall, recipes, region=whole(classes))
     silent = [f"{name}: {words}" for name in recipes for words in nothing_found(scores, classes, method=name).values()]
     return ContestSummary(verdict, seconds, overall, silent)
 
 
-def judge_segmentations(summary: Summary, recipes: Sequence[str], *, region: str) -> str:
+def _judge_recipes(summary: Summary, recipes: Sequence[str], *, region: str) -> str:
     """Which recipe has the highest Dice, and whether it beats intensity alone.
 
     Args:
@@ -74,7 +74,7 @@ def judge_segmentations(summary: Summary, recipes: Sequence[str], *, region: str
     return f"Of {len(known)} recipes {best} has the highest Dice of {region}. {told} {count}"
 
 
-def judge_substitution(summary: Summary, variants: Sequence[str], *, region: str) -> str:
+def _judge_substitution(summary: Summary, variants: Sequence[str], *, region: str) -> str:
     """What a recipe learns from synthetic images, in the place of real ones and beside them.
 
     Args:

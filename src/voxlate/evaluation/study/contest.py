@@ -80,10 +80,10 @@ def summarise_contest(
         seconds: From a recipe to what it takes per volume.
     """
     overall = summarise(scores)
-    return ContestSummary(judge_recipes(overall, recipes), seconds, overall)
+    return ContestSummary(_judge_recipes(overall, recipes), seconds, overall)
 
 
-def judge_recipes(summary: Summary, recipes: Sequence[str]) -> str:
+def _judge_recipes(summary: Summary, recipes: Sequence[str]) -> str:
     """Which recipe has the lowest error, and whether it beats the baselines."""
     known = known_means(summary, recipes, metric="mae", region=FOREGROUND)
     if not known:

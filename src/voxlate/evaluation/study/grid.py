@@ -25,7 +25,7 @@ from voxlate.training.tuning.trials import Trial
 
 COLUMNS = ("loss", "accuracy", "precision", "recall", "f1")
 """Metrics of the grid."""
-HIGH_ACCURACY = 0.9
+_HIGH_ACCURACY = 0.9
 Metrics = Mapping[str, float]
 
 
@@ -49,7 +49,7 @@ class Setting:
     def found_nothing(self) -> bool:
         """Whether the chosen weights call nearly every voxel right and find no labelled one."""
         chosen = self.metrics[self.best]
-        return chosen["recall"] == 0 and chosen["accuracy"] > HIGH_ACCURACY
+        return chosen["recall"] == 0 and chosen["accuracy"] > _HIGH_ACCURACY
 
 
 def is_grid(searched: Searched) -> bool:

@@ -43,7 +43,7 @@ from voxlate.training.setup.begin import load_cohort
 from voxlate.training.studies.variants import VariantRun
 
 logger = logging.getLogger(__name__)
-EVIDENCE = "evidence"
+_EVIDENCE = "evidence"
 """The folder in a run of what is kept of its cases."""
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -165,7 +165,7 @@ def picture_case(
         for variant, run in study.shown.items():
             labelled = union_in(score.region for score in study.scores_of(variant))
             asked = question_of("picture", read_bundle(run.folder).digest, labelled)
-            evidence = Evidence(run.folder / EVIDENCE, asked)
+            evidence = Evidence(run.folder / _EVIDENCE, asked)
             kept = evidence.load(case)
             if kept is None:
                 kept = CaseEvidence([], show(ModelCandidate.load(run.folder), case))
@@ -230,7 +230,7 @@ def _score_run(
     kept = _read_kept(path)
     if kept:
         return kept, []
-    evidence = Evidence(run.folder / EVIDENCE, question_of("scores", key))
+    evidence = Evidence(run.folder / _EVIDENCE, question_of("scores", key))
     if is_segmentation(candidate.plan):
         classes = classes_of(candidate, cases)
         scored = segment_cases(candidate, cases, classes=classes, report=report, evidence=evidence)

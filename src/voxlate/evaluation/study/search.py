@@ -11,10 +11,10 @@ from voxlate.evaluation.words import field_title, metric_title, number
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.space import Value
 
-EDGE = 0.05
+_EDGE = 0.05
 """A best value this near to an end of its range, as part of the range, may have a better one beyond it."""
 
-CHOSEN = (
+_CHOSEN = (
     "The values were chosen on the validation cases that scored them, so the value is better than new cases will give: "
     "train the best recipe and evaluate it on test cases."
 )
@@ -48,10 +48,10 @@ def judge_search(searched: Searched, settings: Sequence[Setting] = ()) -> Search
     """
     silent = say_nothing_found(settings)
     remarks = (silent,) if silent else ()
-    return SearchResult(searched, settings, say_search(searched), [*warn_of_search(searched), *remarks], remarks)
+    return SearchResult(searched, settings, _sentence(searched), [*_warnings(searched), *remarks], remarks)
 
 
-def say_search(searched: Searched) -> str:
+def _sentence(searched: Searched) -> str:
     """The answer: the best value, on how many trials, compared with the recipe's own values."""
     metric, best, own = searched.recipe.search.metric, searched.best, searched.own_trial
     ended = {state: searched.count(state) for state in ("complete", "pruned", "failed", "killed")}
@@ -67,9 +67,9 @@ def say_search(searched: Searched) -> str:
     return f"{text} The recipe's own values gave {number(own.value, metric=metric)}."
 
 
-def warn_of_search(searched: Searched) -> list[str]:
+def _warnings(searched: Searched) -> list[str]:
     """What a reader must know before the numbers."""
-    found = [CHOSEN]
+    found = [_CHOSEN]
     space, complete = searched.recipe.search.space, len(searched.complete)
     if searched.own is None:
         found.append("The recipe's own values do not lie in the ranges, so there is no comparison with them.")
@@ -86,4 +86,4 @@ def _at_an_edge(value: Value | None, range_: Range) -> bool:
     if range_.values is not None or not isinstance(value, int | float):
         return False
     height = range_.height(value)
-    return height < EDGE or height > 1 - EDGE
+    return height < _EDGE or height > 1 - _EDGE

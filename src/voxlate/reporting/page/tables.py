@@ -30,7 +30,7 @@ from voxlate.regions import FOREGROUND, UNIONS, in_words
 MOST_COLUMNS = 6
 HEADLINES = ("mae", "psnr", "ssim")
 """What a reader asks of a translation first."""
-ASKED = tuple((region, metric) for region in (FOREGROUND, *UNIONS) for metric in HEADLINES)
+_ASKED = tuple((region, metric) for region in (FOREGROUND, *UNIONS) for metric in HEADLINES)
 """The same of the foreground and of what is labelled."""
 _OF_CT = metrics_of("ct", "path", "dose").keys()
 
@@ -86,7 +86,7 @@ class Table:
         ]
 
 
-def answer_table(summary: Summary, *, asked: Sequence[tuple[str, str]] = ASKED) -> Table:
+def answer_table(summary: Summary, *, asked: Sequence[tuple[str, str]] = _ASKED) -> Table:
     """The one table that a page opens with: methods down, what is asked first across.
 
     Args:

@@ -23,7 +23,7 @@ _TRIALS = (
 
 def search_page(result: SearchResult) -> tuple[Page, dict[str, Illustration]]:
     """The page of a search with at least one complete trial, and its figures by the name of their files."""
-    searched, figures = result.searched, search_figures(result)
+    searched, figures = result.searched, _figures(result)
     missing = searched.importance.missing
     page = Page(
         title=f"Search: {searched.recipe.name}",
@@ -48,7 +48,7 @@ def search_page(result: SearchResult) -> tuple[Page, dict[str, Illustration]]:
     return page, figures
 
 
-def search_figures(result: SearchResult) -> dict[str, Illustration]:
+def _figures(result: SearchResult) -> dict[str, Illustration]:
     """The grid's curves if it is one, the metric against every field, the history, the importance, and all at once."""
     searched, figures = result.searched, {}
     metric = metric_title(searched.recipe.search.metric)

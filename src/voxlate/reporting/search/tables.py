@@ -19,7 +19,7 @@ from voxlate.training.loop.validation import TRAIN_PREFIX
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
 
-HEADS = {"loss": "loss", "accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1"}
+_HEADS = {"loss": "loss", "accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1"}
 """Heads of a grid's metrics."""
 Lines = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Names of columns, and the lines below."""
@@ -32,7 +32,7 @@ def grid_tables(settings: Sequence[Setting], *, varied: str) -> dict[str, Lines]
         settings: A line each, or two.
         varied: What they differ in, the head of their names: see ``varied_fields``.
     """
-    fields = (varied, "epoch", *HEADS.values())
+    fields = (varied, "epoch", *_HEADS.values())
     return {
         title: (fields, [row for setting in settings for row in _rows(setting, prefix)])
         for title, prefix in (("Training", TRAIN_PREFIX), ("Validation", ""))
@@ -44,7 +44,7 @@ def _rows(setting: Setting, prefix: str) -> Iterator[tuple[str, ...]]:
     for place in dict.fromkeys((setting.best, last)):
         mark = "B" * (place == setting.best) + "F" * (place == last)
         metrics = setting.metrics[place]
-        values = [number(metrics.get(prefix + metric, math.nan), metric=metric) for metric in HEADS]
+        values = [number(metrics.get(prefix + metric, math.nan), metric=metric) for metric in _HEADS]
         yield (setting.name, f"{setting.epochs[place]:.3g} {mark}", *values)
 
 
@@ -84,7 +84,7 @@ def values_table(searched: Searched) -> Table:
             field_title(name),
             name,
             "",
-            (Cell(plain(searched.best.values.get(name))), Cell(plain(own.get(name))), Cell(_range_words(range_))),
+            (Cell(_plain(searched.best.values.get(name))), Cell(_plain(own.get(name))), Cell(_range_words(range_))),
         )
         for name, range_ in space.items()
     ]
@@ -95,7 +95,7 @@ def values_table(searched: Searched) -> Table:
     return Table("Best trial", "Field", columns, (result, *rows))
 
 
-def plain(value: object) -> str:
+def _plain(value: object) -> str:
     """A value of a recipe as a reader wants it: four digits at most."""
     if value is None:
         return "n/a"
@@ -104,9 +104,9 @@ def plain(value: object) -> str:
 
 def _range_words(range_: Range) -> str:
     if range_.values is not None:
-        return ", ".join(map(plain, range_.values))
+        return ", ".join(map(_plain, range_.values))
     kind = [word for word, there in (("whole numbers", range_.integer), ("logarithmic", range_.log)) if there]
-    return f"{plain(range_.low)} to {plain(range_.high)}" + (f" ({', '.join(kind)})" if kind else "")
+    return f"{_plain(range_.low)} to {_plain(range_.high)}" + (f" ({', '.join(kind)})" if kind else "")
 
 
 def trials_table(searched: Searched) -> Table:
@@ -127,7 +127,7 @@ def _trial_row(searched: Searched, trial: Trial) -> Line:
     cells = (
         Cell(trial.state, (trial.reason,) if trial.reason else ()),
         Cell(number(trial.value, metric=search.metric), best=best),
-        *(Cell(plain(trial.values.get(name))) for name in search.space),
+        *(Cell(_plain(trial.values.get(name))) for name in search.space),
         Cell("n/a" if trial.seconds is None else f"{trial.seconds / 60:.1f}"),
     )
     note = "the recipe's own values" if trial.values == searched.own else ""

@@ -28,7 +28,7 @@ def segmentations_page(contest: SegmentationContest) -> tuple[Page, dict[str, Il
     """The page, and its figures by the name of their files."""
     result, summary = contest.result, contest.result.summary
     recipes, overall = result.recipes, summary.overall
-    figures = contest_figures(contest)
+    figures = _figures(contest)
     shown = [figure for name, figure in figures.items() if name == "case"]
     rest = [figure for name, figure in figures.items() if name != "case"]
     target = get_contrast(next(iter(recipes.values())).target).title
@@ -63,7 +63,7 @@ def segmentations_page(contest: SegmentationContest) -> tuple[Page, dict[str, Il
     return page, figures
 
 
-def contest_figures(contest: SegmentationContest) -> dict[str, Illustration]:
+def _figures(contest: SegmentationContest) -> dict[str, Illustration]:
     """The same case by every recipe, and the scores of all cases in box plots."""
     result, main = contest.result, whole(contest.classes)
     figures: dict[str, Illustration] = {}

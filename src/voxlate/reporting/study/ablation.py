@@ -23,7 +23,7 @@ from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_sim
 from voxlate.reporting.study.tables import answer_section, difference_sections
 from voxlate.training.studies.variants import WITH, WITHOUT
 
-TERMS = {
+_TERMS = {
     "seeds and cases": "the interval holds for other seeds and other cases of the same kind: "
     + WORDS["crossed_interval"],
     "cases alone": "the interval holds for these networks on other cases, and is blind to the luck of training",
@@ -34,7 +34,7 @@ TERMS = {
 def ablation_page(result: AblationResult) -> tuple[Page, dict[str, Illustration]]:
     """The page, and its figures by the name of their files."""
     recipe, summary, overall = result.recipe, result.summary, result.summary.overall
-    figures = ablation_figures(result)
+    figures = _figures(result)
     title = f"{', '.join(get_contrast(name).title for name in recipe.source)} to {get_contrast(recipe.target).title}"
     page = Page(
         title=f"{title}, {recipe.name}: {_topic(summary.changes)}",
@@ -60,12 +60,12 @@ def ablation_page(result: AblationResult) -> tuple[Page, dict[str, Illustration]
             *_of_the_budget(result),
             *caveats(overall),
         ],
-        terms={**score_terms(overall), **TERMS},
+        terms={**score_terms(overall), **_TERMS},
     )
     return page, figures
 
 
-def ablation_figures(result: AblationResult) -> dict[str, Illustration]:
+def _figures(result: AblationResult) -> dict[str, Illustration]:
     """The median case without and with, the similarity before and after, and the difference that each seed gives."""
     summary = result.summary
     region, seeds = summary.verdict.region, summary.seeds

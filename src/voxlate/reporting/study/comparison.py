@@ -24,7 +24,7 @@ MOST_BOXES = 8
 def comparison_page(result: ContestResult) -> tuple[Page, dict[str, Illustration]]:
     """The page, and its figures by the name of their files."""
     summary, overall = result.summary, result.summary.overall
-    figures = comparison_figures(result)
+    figures = _figures(result)
     shown = [figure for name, figure in figures.items() if name == "case"]
     rest = [figure for name, figure in figures.items() if name != "case"]
     target = next(iter(result.recipes.values())).target
@@ -53,7 +53,7 @@ def comparison_page(result: ContestResult) -> tuple[Page, dict[str, Illustration
     return page, figures
 
 
-def comparison_figures(result: ContestResult) -> dict[str, Illustration]:
+def _figures(result: ContestResult) -> dict[str, Illustration]:
     """The same case by every recipe, and the scores of all cases in box plots."""
     figures: dict[str, Illustration] = {}
     if result.pictures:

@@ -23,13 +23,12 @@ from voxlate.evaluation.words import (
 from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title
+from voxlate.reporting.page.tables import HEADLINES, Cell, Column, Line, Table, region_title
 from voxlate.training.studies.variants import WITH, WITHOUT
 
-SHOWN = ("mae", "ssim", "psnr")
-SHOWN_REGIONS = (FOREGROUND, *UNIONS)
+_SHOWN_REGIONS = (FOREGROUND, *UNIONS)
 FIELDS = ("region", "metric", WITHOUT, WITH, "difference", "95 % interval", "better with")
-REGIONS = (*SHOWN_REGIONS, "air", "soft tissue", "bone")
+_REGIONS = (*_SHOWN_REGIONS, "air", "soft tissue", "bone")
 """Those whose MAE stands in the table of recipes; the page has the others, such as each label's, too."""
 _DIFFERENCES = (
     "Means (with and without: over the seeds too), the paired difference with its 95 % intervals, cases in which it is "
@@ -42,7 +41,7 @@ Lines = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 def answer_section(summary: AblationSummary) -> Section:
     """The one table that stands open: what is asked first of the foreground and of what is labelled."""
-    rows = [row for row in summary.comparisons if row.metric in SHOWN and row.region in SHOWN_REGIONS]
+    rows = [row for row in summary.comparisons if row.metric in HEADLINES and row.region in _SHOWN_REGIONS]
     lines = [_compared(row, summary, named=in_words(row.region)) for row in rows]
     return Section(
         "With and without",
@@ -70,11 +69,11 @@ def difference_sections(summary: AblationSummary) -> list[Section]:
             tuple(
                 Line(metric_title(row.metric, unit=row.unit), direction(row.metric), "model", _by_seed(row))
                 for row in rows
-                if row.metric in SHOWN
+                if row.metric in HEADLINES
             ),
         )
         for region, rows in of_region.items()
-        if region in SHOWN_REGIONS
+        if region in _SHOWN_REGIONS
     ]
     return [
         Section(
@@ -136,7 +135,7 @@ def difference_rows(comparisons: Sequence[VariantDifference]) -> list[tuple[str,
     """The comparisons in the foreground and in what is labelled for a terminal; ``FIELDS`` names their columns."""
     rows = []
     for row in comparisons:
-        if row.region not in SHOWN_REGIONS:
+        if row.region not in _SHOWN_REGIONS:
             continue
         pair = row.pair
         difference, *ends = changes(pair.difference, *(row.crossed_interval or pair.interval or ()))
@@ -155,7 +154,7 @@ def leaderboard(summary: Summary, *, seconds: Mapping[str, float]) -> Lines:
     scored = {row.region for row in summary.of(metric="mae") if row.n}
     metrics = dict.fromkeys(row.metric for row in summary.of(region=FOREGROUND))
     others = [name for name in metrics if name not in {"mae", "mse", "rmse", "ncc", *metrics_of("appearance")}]
-    columns = [*((name, "mae") for name in REGIONS if name in scored), *((FOREGROUND, name) for name in others)]
+    columns = [*((name, "mae") for name in _REGIONS if name in scored), *((FOREGROUND, name) for name in others)]
     return _lines(summary, columns, main=FOREGROUND, seconds=seconds)
 
 
