@@ -14,8 +14,7 @@ from dataclasses import replace
 from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.cohort.labels.labelling import component_word
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation.scores import VOLUME, Classes, class_regions, whole
-from voxlate.evaluation.statistics import summarise
+from voxlate.evaluation.segmentation.scores import Classes, class_regions, whole
 from voxlate.evaluation.summary import Row, Summary
 from voxlate.evaluation.verdict import Verdict, judge
 from voxlate.evaluation.words import counted, plural
@@ -26,11 +25,6 @@ FLATTERING = 0.9
 SEGMENTATION_RULE = "A model that does not beat intensity alone is not reported as working."
 _LESIONS = ("detection_tp", "detection_fn", "detection_fp")
 _NAMED = {"tumour": "tumour", "tumor": "tumour", "lesion": "lesion"}
-
-
-def summarise_segmentation(scores: Sequence[Score]) -> Summary:
-    """The summary of scores of segmentations, without volumes, which are better in no direction."""
-    return replace(summarise([score for score in scores if score.metric != VOLUME]), rule=SEGMENTATION_RULE)
 
 
 def nothing_found(scores: Sequence[Score], classes: Classes, *, method: str = MODEL) -> dict[str, str]:
