@@ -15,8 +15,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.training.loop.validation import Validation
-    from voxlate.training.tuning.results import Tuning
     from voxlate.verbs.data import Checked
+    from voxlate.workflows.result import Tuning
 
 
 class Terminal:

@@ -13,6 +13,7 @@ _OF_TRAINING, _OF_CLASS = "train_", " of "  # of training cases, and of one clas
 _METHODS = {"lookup": "intensity lookup"}
 NOT_AVAILABLE = "n/a"
 MINUS = "\N{MINUS SIGN}"
+_TERMS = {"l1": "L1", "l2": "L2", "ssim": "SSIM"}
 
 
 def metric_title(metric: str, *, unit: str = "") -> str:
@@ -177,3 +178,12 @@ def listed(names: Sequence[object], joint: str = "and") -> str:
 def after_value(unit: str) -> str:
     """The unit as it follows a value, a space before it; nothing for the unit ``1``."""
     return "" if unit in {"", "1"} else f" {unit}"
+
+
+def field_title(field: str) -> str:
+    """A dotted recipe field in words: ``loss.lesion_mask`` is "weight of lesion mask"."""
+    parts = [part.replace("_", " ") for part in field.split(".")]
+    if parts[0] == "loss" and len(parts) > 1:
+        term = _TERMS.get(parts[1], parts[1])
+        return f"weight of {term}" if parts[2:] in ([], ["weight"]) else f"{parts[-1]} of {term}"
+    return parts[-1]

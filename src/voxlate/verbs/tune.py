@@ -14,7 +14,7 @@ from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
     from voxlate.training.loop.loop import Observer
-    from voxlate.training.tuning.results import Tuning
+    from voxlate.workflows.result import Tuning
 
 
 def tune(
@@ -44,21 +44,20 @@ def tune(
     Raises:
         VoxlateError: If search, storage or data set is refused, or no trial can be completed.
     """
-    from voxlate.reporting.search.page import publish
-    from voxlate.training.tuning import Budget, grid_size, tune_run
+    from voxlate.training.tuning import Budget, grid_size
+    from voxlate.workflows.search import search_recipes
 
     resolved = resolve_recipe(recipe)
     if trials is None and minutes is None:
         trials = grid_size(resolved)
-    return tune_run(
+    return search_recipes(
         Path(data),
         resolved,
         Path(out),
         budget=Budget(trials=trials, minutes=minutes),
         storage=storage,
-        observers=tuple(observers),
-        publish=publish,
         report=report,
+        observers=observers,
     )
 
 

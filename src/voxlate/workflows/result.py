@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,3 +27,25 @@ class Result:
     rows: list[tuple[str, ...]]
     failed: list[tuple[str, str]] = field(default_factory=list)
     answer: str = ""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a search found.
+
+    Attributes:
+        best_recipe: The recipe with the best values, as a file that ``train`` takes.
+        page: The report.
+        fields: Column names of ``rows``.
+        rows: One line per trial that has ended: number, state, value, each searched field, seconds; the file
+            ``trials.csv`` has its run and the reason of a failure besides, and all digits.
+        tables: Those of an experiment grid: from a title to column names and lines.
+        remarks: What a reader of them must know, in sentences.
+    """
+
+    best_recipe: Path
+    page: Path
+    fields: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    tables: Mapping[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()

@@ -38,13 +38,11 @@ def draw_run(run: RunFolder, recipe: Recipe, *, data: Path, prepared: Path) -> N
         data: Its data set.
         prepared: Where its prepared store lies.
     """
-    from voxlate.reporting.run.alignment import publish_alignment
     from voxlate.reporting.run.observer import FigureDrawer
+    from voxlate.workflows.figures import publish_alignment, publish_reconstructions
 
     FigureDrawer(run.figures, recipe).finish(run.log)
     kept = run.figures / "reconstructions.png"
     if recipe.method.name == "style_transfer" and not kept.is_file():
-        from voxlate.reporting.run.reconstructions import write_reconstructions
-
-        write_reconstructions(run.folder, kept)
+        publish_reconstructions(run.folder, kept)
     publish_alignment(data, run, prepared=prepared)

@@ -44,19 +44,19 @@ def test_the_comparison_is_of_the_means_over_the_seeds(values: tuple[Values, Val
     ours, theirs = values
     [row] = compare_variants(study(ours, theirs), "with", "without")
     difference = (ours - theirs).mean(axis=0)
-    assert (row["region"], row["metric"], row["n"]) == ("lesion", "mae", 8)
-    assert row["mean"] == pytest.approx(ours.mean())
-    assert row["baseline_mean"] == pytest.approx(theirs.mean())
-    assert row["difference"] == pytest.approx(difference.mean())
-    assert row["interval"] == pytest.approx(bootstrap_interval(difference))
-    assert row["p"] == pytest.approx(stats.wilcoxon(ours.mean(axis=0), theirs.mean(axis=0)).pvalue)
-    assert row["wins"] == (difference < 0).sum()
-    for place, one in enumerate(row["seeds"]):
-        assert one["seed"] == place
-        assert one["difference"] == pytest.approx((ours - theirs)[place].mean())
-        assert one["interval"] == pytest.approx(bootstrap_interval((ours - theirs)[place]))
-        assert one["wins"] == ((ours - theirs)[place] < 0).sum()
-    json.dumps(row, allow_nan=False)
+    assert (row.region, row.metric, row.pair.n) == ("lesion", "mae", 8)
+    assert row.pair.mean == pytest.approx(ours.mean())
+    assert row.pair.baseline_mean == pytest.approx(theirs.mean())
+    assert row.pair.difference == pytest.approx(difference.mean())
+    assert row.pair.interval == pytest.approx(bootstrap_interval(difference))
+    assert row.pair.p == pytest.approx(stats.wilcoxon(ours.mean(axis=0), theirs.mean(axis=0)).pvalue)
+    assert row.pair.wins == (difference < 0).sum()
+    for place, one in enumerate(row.seeds):
+        assert one.seed == place
+        assert one.difference == pytest.approx((ours - theirs)[place].mean())
+        assert one.interval == pytest.approx(bootstrap_interval((ours - theirs)[place]))
+        assert one.wins == ((ours - theirs)[place] < 0).sum()
+    json.dumps(row.to_json(), allow_nan=False)
 
 
 def test_holm_is_over_every_question(values: tuple[Values, Values]) -> None:
@@ -70,12 +70,12 @@ def test_holm_is_over_every_question(values: tuple[Values, Values]) -> None:
                 else:
                     runs[place] = ScoredRun(run.variant, run.seed, (*runs[place].scores, *run.scores))
     rows = compare_variants(runs, "with", "without")
-    assert [(row["region"], row["metric"]) for row in rows[:4]] == [
+    assert [(row.region, row.metric) for row in rows[:4]] == [
         ("foreground", "mae"), ("foreground", "psnr"), ("lesion", "mae"), ("lesion", "psnr")
     ]  # fmt: skip
-    assert [row["p_holm"] for row in rows] == pytest.approx(holm([row["p"] for row in rows]))
-    assert rows[0]["p_holm"] > rows[0]["p"]
-    assert rows[0]["wins"] == 8 - rows[1]["wins"], "higher is better for PSNR"
+    assert [row.pair.p_holm for row in rows] == pytest.approx(holm([row.pair.p for row in rows]))
+    assert rows[0].pair.p_holm > rows[0].pair.p
+    assert rows[0].pair.wins == 8 - rows[1].pair.wins, "higher is better for PSNR"
 
 
 def test_a_case_that_one_seed_lacks_is_in_no_mean(values: tuple[Values, Values]) -> None:
@@ -83,10 +83,10 @@ def test_a_case_that_one_seed_lacks_is_in_no_mean(values: tuple[Values, Values])
     ours[1, 2] = math.nan
     [row] = compare_variants(study(ours, theirs), "with", "without")
     kept = np.delete(ours - theirs, 2, axis=1)
-    assert row["n"] == 7
-    assert row["difference"] == pytest.approx(kept.mean())
-    assert row["crossed_interval"] == pytest.approx(crossed_interval(kept))
-    assert [one["n"] for one in row["seeds"]] == [8, 7, 8]
+    assert row.pair.n == 7
+    assert row.pair.difference == pytest.approx(kept.mean())
+    assert row.crossed_interval == pytest.approx(crossed_interval(kept))
+    assert [one.n for one in row.seeds] == [8, 7, 8]
     means = [s for s in mean_over_seeds(study(ours, theirs)) if s.method == "with"]
     assert [math.isnan(score.value) for score in means] == [case == 2 for case in range(8)]
 
@@ -94,8 +94,8 @@ def test_a_case_that_one_seed_lacks_is_in_no_mean(values: tuple[Values, Values])
 def test_seeds_of_one_variant_alone_do_not_count(values: tuple[Values, Values]) -> None:
     runs = [run for run in study(*values, seeds=(7, 8, 9)) if (run.variant, run.seed) != ("without", 9)]
     [row] = compare_variants(runs, "with", "without")
-    assert [one["seed"] for one in row["seeds"]] == [7, 8]
-    assert row["difference"] == pytest.approx((values[0] - values[1])[:2].mean())
+    assert [one.seed for one in row.seeds] == [7, 8]
+    assert row.pair.difference == pytest.approx((values[0] - values[1])[:2].mean())
 
 
 def test_means_over_seeds_come_after_the_baselines(values: tuple[Values, Values]) -> None:

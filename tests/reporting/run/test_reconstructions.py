@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from tests.reporting.samples import count_colours
 from tests.reporting.test_plots import texts
-from voxlate.errors import UsageError
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.run.reconstructions import draw_reconstructions, write_reconstructions
+from voxlate.reporting.run.reconstructions import draw_reconstructions
 
 
 def found(layers: int = 3) -> Reconstructions:
@@ -43,8 +39,3 @@ def test_nothing_is_cut_off() -> None:
     boxes = [axes.get_position() for axes in figure.axes]
     assert all(box.x0 >= 0 and box.x1 <= 1 and box.y0 >= 0 and box.y1 <= 1 for box in boxes)
     assert any("sagittal" in text for text in texts(figure))
-
-
-def test_another_method_is_refused(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="style_transfer"):
-        write_reconstructions(trained, tmp_path / "figure.png")

@@ -11,15 +11,19 @@ import numpy as np
 import optuna
 import pytest
 
-from tests.reporting.page.test_page import HOSTILE, Page
+from tests.reporting.page.test_page import HOSTILE, Elements
 from tests.reporting.samples import count_colours
 from voxlate.config.recipe import Recipe
-from voxlate.reporting.search.page import publish, render, sentence, warnings
-from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices, field_title
+from voxlate.evaluation.study.search import judge_search
+from voxlate.evaluation.words import field_title
+from voxlate.reporting.search.page import search_page
+from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
+from voxlate.reporting.search.tables import trial_lines
 from voxlate.training.tuning.results import FEWEST_FOR_IMPORTANCE, Importance, Searched, measure_importance
 from voxlate.training.tuning.space import own_values, resolve_search
 from voxlate.training.tuning.trials import Trial
 from voxlate.verbs import resolve_recipe
+from voxlate.workflows import search
 
 RATE, WEIGHT, SCHEDULE = "training.learning_rate", "loss.l1", "training.schedule"
 SPACE = {
@@ -134,27 +138,27 @@ def test_figures_can_be_drawn_of_hardly_anything(count: int) -> None:
 
 
 def test_the_page_opens_with_the_answer() -> None:
-    assert sentence(searched()) == (
+    assert judge_search(searched()).sentence == (
         "SSIM 0.910 in trial 2, the best of 4 complete trials (1 pruned, 1 failed). The recipe's own values gave 0.800."
     )
-    assert "nothing better was found" in sentence(searched(TRIALS[:2]))
-    assert "not tried to the end" in sentence(searched(TRIALS[1:]))
+    assert "nothing better was found" in judge_search(searched(TRIALS[:2])).sentence
+    assert "not tried to the end" in judge_search(searched(TRIALS[1:])).sentence
 
 
 def test_warnings_say_what_the_numbers_cannot() -> None:
-    few = warnings(searched())
+    few = judge_search(searched()).warnings
     assert "chosen on the validation cases" in few[0]
     assert any("4 complete trials are few for 4 fields" in line for line in few)
     at_the_end = searched((*TRIALS, trial(6, 0.99, training__learning_rate=0.09)))
-    assert any("end of its range: learning rate" in line for line in warnings(at_the_end))
+    assert any("end of its range: learning rate" in line for line in judge_search(at_the_end).warnings)
     assert not any("end of its range" in line for line in few)
-    assert any("do not lie in the ranges" in line for line in warnings(searched(own=None)))
+    assert any("do not lie in the ranges" in line for line in judge_search(searched(own=None)).warnings)
 
 
 def test_the_report_is_one_page_with_its_figures(tmp_path: Path) -> None:
-    publish(searched(), tmp_path)
+    search.draw(judge_search(searched()), tmp_path)
     text = (tmp_path / "report.html").read_text()
-    page = Page(text)
+    page = Elements(text)
     assert len(list(page.every("img"))) == 4
     assert all(str(image["src"]).startswith("data:image/png;base64,") for image in page.every("img"))
     names = {path.name for path in (tmp_path / "figures").iterdir()}
@@ -165,16 +169,33 @@ def test_the_report_is_one_page_with_its_figures(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
+def test_pictures_come_first_and_one_table_stands_open() -> None:
+    page, _ = search_page(judge_search(searched()))
+    opening = [section for section in page.sections if not section.folded]
+    assert [section.title for section in opening] == ["Pictures", "The values found"]
+    assert [figure.title for figure in opening[0].figures] == ["SSIM against every searched field"]
+    [table] = opening[1].tables
+    assert [cell.value for cell in table.rows[0].cells] == ["0.910", "0.800", ""]
+    assert [cell.value for cell in table.rows[1].cells] == ["0.003", "0.001", "1e-05 to 0.1 (logarithmic)"]
+
+
+def test_trials_for_a_terminal_have_a_line_each() -> None:
+    fields, rows = trial_lines(searched())
+    assert fields == ("trial", "state", "ssim", "learning_rate", "l1", "batch_size", "schedule", "seconds")
+    assert rows[2] == ("2", "complete", "0.91", "0.003", "1", "2", "constant", "90")
+    assert rows[4][:3] == ("4", "failed", "")
+
+
 def test_importance_that_is_not_known_is_said_and_not_drawn(tmp_path: Path) -> None:
     lacking = searched(importance=Importance({}, {}, "4 complete trials are too few"))
-    publish(lacking, tmp_path)
+    search.draw(judge_search(lacking), tmp_path)
     assert not (tmp_path / "figures" / "importance.png").exists()
     assert "was not computed: 4 complete trials are too few." in (tmp_path / "report.html").read_text()
 
 
 def test_hostile_names_are_escaped() -> None:
-    text = render(searched((*TRIALS, replace(trial(7, None, "failed"), reason=HOSTILE))), {})
-    assert not list(Page(text).every("script"))
+    text = search_page(judge_search(searched((*TRIALS, replace(trial(7, None, "failed"), reason=HOSTILE)))))[0].html()
+    assert not list(Elements(text).every("script"))
     assert "&lt;script&gt;" in text
 
 

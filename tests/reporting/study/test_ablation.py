@@ -1,7 +1,8 @@
-"""Figures and tables of an ablation from numbers made by hand."""
+"""Figures, tables and the page of an ablation from numbers made by hand."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,19 @@ from tests.evaluation.study.test_paired import study
 from tests.reporting.samples import LESION, MASK, count_colours, panel
 from voxlate.errors import UsageError
 from voxlate.evaluation import Score, summarise
-from voxlate.evaluation.study.paired import compare_variants, differences
+from voxlate.evaluation.evidence import CaseEvidence
+from voxlate.evaluation.fidelity.comparison import Comparison
+from voxlate.evaluation.study.ablation import AblationResult, AblationSummary, case_of
+from voxlate.evaluation.study.paired import VariantDifference, compare_variants, differences
 from voxlate.evaluation.study.runs import ScoredRun, mean_over_seeds
+from voxlate.evaluation.study.verdict import judge_ablation
 from voxlate.evaluation.words import changes
-from voxlate.reporting.page.page import Report, render_report
+from voxlate.reporting.fidelity.pictures import picture_of
+from voxlate.reporting.study.ablation import ablation_page
 from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity
-from voxlate.reporting.study.tables import FIELDS, difference_rows, difference_sections
+from voxlate.reporting.study.tables import FIELDS, answer_section, difference_rows, difference_sections
+from voxlate.verbs import resolve_recipe
 
 SEEDS = (0, 1, 2)
 COARSE = (5.0, 5.0, 5.0)
@@ -40,12 +47,36 @@ def make_runs(cases: int = 6) -> list[ScoredRun]:
     return runs
 
 
-def told(runs: list[ScoredRun]) -> dict[str, Any]:
-    return {
-        **summarise(mean_over_seeds(runs[::-1])),
-        "seeds": list(SEEDS),
-        "comparisons": compare_variants(runs, "with", "without"),
-    }
+CHANGES = {"loss.lesion_mask": 0}
+
+
+def told(runs: list[ScoredRun]) -> AblationSummary:
+    overall, comparisons = summarise(mean_over_seeds(runs[::-1])), compare_variants(runs, "with", "without")
+    verdict = judge_ablation(comparisons, overall, changes=CHANGES)
+    return AblationSummary(verdict, CHANGES, SEEDS, overall, comparisons)
+
+
+def picture(brightness: float) -> CaseEvidence:
+    """What the picture of a case needs, whose prediction is a head of one brightness."""
+    truth = np.where(MASK, 0.5, 0.0) + np.where(LESION, 0.3, 0.0)
+    methods = {"identity": truth, "lookup": truth, "model": np.where(MASK, brightness, 0.0)}
+    source = np.where(MASK, 0.4, 0.0)
+    case = Comparison("case03", source, truth, methods, MASK, LESION.astype(float), COARSE, "1", 1.0)
+    return CaseEvidence([], picture_of(case, labelled="lesion"))
+
+
+def result(runs: list[ScoredRun]) -> AblationResult:
+    summary, scores = told(runs), mean_over_seeds(runs[::-1])
+    return AblationResult(
+        recipe=resolve_recipe("genc2022-t1c-to-t1"),
+        scores=scores,
+        summary=summary,
+        differences=differences(runs, "with", "without", region="lesion", metric="mae"),
+        case=case_of(summary, scores),
+        pictures={"with": picture(0.5), "without": picture(0.3)},
+        shown={run.variant: run.scores for run in runs if run.seed == 0},
+        failed=[("case99", "it is <b>broken</b>")],
+    )
 
 
 def texts(figure: Figure) -> list[str]:
@@ -61,14 +92,15 @@ def fits(figure: Figure) -> bool:
     return all(box.x0 >= 0 and box.x1 <= width + 1 and box.y0 >= -1 and box.y1 <= height + 1 for box in boxes)
 
 
-def row_of(runs: list[ScoredRun], metric: str, region: str = "lesion") -> dict[str, Any]:
+def row_of(runs: list[ScoredRun], metric: str, region: str = "lesion") -> VariantDifference:
     rows = compare_variants(runs, "with", "without")
-    return next(row for row in rows if (row["metric"], row["region"]) == (metric, region))
+    return next(row for row in rows if (row.metric, row.region) == (metric, region))
 
 
 def test_similarity_has_a_plot_per_region_with_source_without_and_with() -> None:
     runs = make_runs()
-    tests = {"lesion": [PairedTest("with - without", row_of(runs, "ssim"), "crossed_interval")]}
+    compared = row_of(runs, "ssim")
+    tests = {"lesion": [PairedTest("with - without", compared.pair, compared.crossed_interval)]}
     figure = draw_similarity(mean_over_seeds(runs[::-1]), tests, names=NAMES, heading="Without: loss.lesion_mask=0")
     assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["Foreground", "Lesion"]
     labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
@@ -157,11 +189,39 @@ def test_tables_give_both_intervals_and_every_seed() -> None:
     assert [cell.value for cell in each.tables[1].rows[0].cells] == [
         f"\N{MINUS SIGN}{value}" for value in ("0.00900", "0.0100", "0.0110")
     ]
-    page = render_report(
-        Report("T1c to T1", "Lower.", told(runs), sections=[compared, each], terms={"a term": "words"})
-    )
-    assert page.index("With and without</h2>") < page.index("Seed by seed</h2>") < page.index("Scores</h2>")
-    assert "a term</dt>" in page
+
+
+def test_one_table_stands_open_and_tells_the_region_in_each_line() -> None:
+    section = answer_section(told(make_runs()))
+    assert not section.folded
+    [table] = section.tables
+    assert [row.title for row in table.rows] == [
+        "MAE, foreground", "SSIM, foreground", "MAE, lesion", "SSIM, lesion"
+    ]  # fmt: skip
+    assert [cell.value for cell in table.rows[2].cells] == ["1.00", "0.0750", "0.0650", "\N{MINUS SIGN}0.0100"]
+
+
+def test_the_page_opens_with_the_answer_the_case_and_one_table() -> None:
+    made = result(make_runs())
+    page, figures = ablation_page(made)
+    assert list(figures) == ["case", "similarity", "differences"]
+    assert [section.title for section in page.sections if not section.folded] == ["Pictures", "With and without"]
+    assert page.title == "T1 post-contrast to T1, genc2022-t1c-to-t1: with and without loss.lesion_mask"
+    assert page.facts["without"] == "loss.lesion_mask=0"
+    assert (page.facts["seeds"], page.facts["cases"]) == ("0, 1, 2", "6 held-out")
+    html = page.html().replace("\N{NO-BREAK SPACE}", " ")
+    order = [made.summary.verdict.sentence, "case99 could not be scored: it is &lt;b&gt;broken", "Pictures</h2>"]
+    order += [f"The median case: {made.case}", "With and without</h2>", "Seed by seed</h2>", "Every score</h2>"]
+    places = [html.index(part) for part in order]
+    assert places == sorted(places)
+    assert "seeds and cases</dt>" in html
+
+
+def test_a_budget_in_minutes_is_warned_of() -> None:
+    made = result(make_runs())
+    timed = made.recipe.with_overrides({"training.minutes": 3.0})
+    assert any("The budget is a time" in line for line in ablation_page(replace(made, recipe=timed))[0].warnings)
+    assert not any("The budget is a time" in line for line in ablation_page(made)[0].warnings)
 
 
 def test_differences_have_the_decimals_that_the_largest_needs() -> None:

@@ -19,7 +19,7 @@ import optuna
 
 from voxlate.config.recipe import Recipe
 from voxlate.training.tuning import Budget, study, trial_run, tune_run
-from voxlate.training.tuning.results import Tuning
+from voxlate.training.tuning.results import Searched
 from voxlate.verbs import resolve_recipe
 
 SPACE = {"training.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True}}
@@ -50,7 +50,7 @@ def pretend(function: Callable[[Mapping[str, Any]], float] = decades) -> Any:
 
 def search(
     data: Path, folder: Path, *, recipe: Recipe | None = None, storage: str | None = None, **budget: Any
-) -> Tuning:
+) -> Searched:
     """A search without figures."""
     return tune_run(data, recipe or searching(), folder, budget=Budget(**budget), storage=storage)
 

@@ -16,7 +16,8 @@ import voxlate
 from voxlate.cli.output import print_tuning
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import CohortError, UsageError
-from voxlate.reporting.search.tables import Setting, grid_tables, say_nothing_found
+from voxlate.evaluation.study.grid import Setting, say_nothing_found
+from voxlate.reporting.search.tables import grid_tables
 from voxlate.training.loop.journal import read_log
 from voxlate.training.tuning import trial_run
 from voxlate.training.tuning.identity import load_candidates

@@ -84,9 +84,9 @@ def test_workers_share_a_study_and_a_killed_one_goes_on(phantom_cohort: Path, tm
         finally:
             process.kill()
     with pretend():
-        tuning = search(phantom_cohort, tmp_path / "first", storage=url, trials=11)
-    assert [row[1] for row in tuning.rows].count("complete") == 11
-    assert [row[1] for row in tuning.rows].count("killed") == 1
+        searched = search(phantom_cohort, tmp_path / "first", storage=url, trials=11)
+    assert searched.count("complete") == 11
+    assert searched.count("killed") == 1
 
 
 def test_the_password_is_shown_nowhere(

@@ -182,10 +182,10 @@ def test_minutes_are_counted_over_all_calls(
         return decades(values)
 
     with pretend(slow):
-        assert len(search(phantom_cohort, tmp_path, minutes=3).rows) == 2, "the one that runs then is finished"
-        assert len(search(phantom_cohort, tmp_path, minutes=3).rows) == 2
-        assert len(search(phantom_cohort, tmp_path, minutes=5).rows) == 3
-        assert len(search(phantom_cohort, tmp_path, minutes=60, trials=4).rows) == 4
+        assert len(search(phantom_cohort, tmp_path, minutes=3).trials) == 2, "the one that runs then is finished"
+        assert len(search(phantom_cohort, tmp_path, minutes=3).trials) == 2
+        assert len(search(phantom_cohort, tmp_path, minutes=5).trials) == 3
+        assert len(search(phantom_cohort, tmp_path, minutes=60, trials=4).trials) == 4
 
 
 @pytest.mark.parametrize("budget", [{}, {"trials": 0}, {"minutes": 0.0}, {"trials": 3, "minutes": -1.0}])
@@ -248,4 +248,4 @@ def test_a_second_search_in_the_folder_is_told_who_is_there(phantom_cohort: Path
         return 1.0
 
     with pretend(nested):
-        assert len(search(phantom_cohort, tmp_path, trials=1).rows) == 1
+        assert len(search(phantom_cohort, tmp_path, trials=1).trials) == 1

@@ -1,6 +1,7 @@
 """Scores of a study: every run of every variant on the same held-out cases, kept beside the run.
 
 A run that was scored is not scored again as long as its bundle, the images of the cases and this software are the same.
+While a run is scored, each case is kept in its ``evidence/``; afterwards that holds what the picture of one case needs.
 """
 
 from __future__ import annotations
@@ -8,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate._version import __version__
+from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.cohort.split_file import read_split
@@ -24,20 +28,24 @@ from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.cases import Failed, score_cases, score_masked_images, score_volumes
 from voxlate.evaluation.ct.scores import score_ct
-from voxlate.evaluation.evidence import CaseEvidence
+from voxlate.evaluation.evidence import CaseEvidence, Evidence, question_of
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.files import read_scores, write_scores
-from voxlate.evaluation.scores import Score
+from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.segmentation.cases import classes_of, is_segmentation, segment_cases
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.io import file_digest
 from voxlate.progress import ProgressReport
+from voxlate.regions import union_in
 from voxlate.roles import BASELINES, MODEL
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import load_cohort
 from voxlate.training.studies.variants import VariantRun
 
 logger = logging.getLogger(__name__)
+_EVIDENCE = "evidence"
+"""The folder in a run of what is kept of its cases."""
+Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,42 @@ class ScoredRun:
     variant: str
     seed: int
     scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class ScoredStudy:
+    """Variants on one split.
+
+    Attributes:
+        runs: The finished runs, seed by seed.
+        scored: Their scores, in the same order.
+        cases: The held-out cases.
+        failed: Those that some run could not be scored on, each with its reason.
+    """
+
+    runs: Sequence[VariantRun]
+    scored: Sequence[ScoredRun]
+    cases: Sequence[Case]
+    failed: Sequence[Failed] = ()
+
+    @property
+    def variants(self) -> list[str]:
+        """Their names, in order."""
+        return list(dict.fromkeys(run.variant for run in self.runs))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The training seeds, in order."""
+        return list(dict.fromkeys(run.seed for run in self.runs))
+
+    @property
+    def shown(self) -> dict[str, VariantRun]:
+        """From a variant to its run of the first seed, which pictures are made of."""
+        return {run.variant: run for run in self.runs if run.seed == self.seeds[0]}
+
+    def scores_of(self, variant: str) -> Sequence[Score]:
+        """The scores of the run that is shown."""
+        return next(run.scores for run in self.scored if (run.variant, run.seed) == (variant, self.seeds[0]))
 
 
 def held_out(data: Path, runs: Sequence[VariantRun]) -> list[Case]:
@@ -68,18 +112,13 @@ def held_out(data: Path, runs: Sequence[VariantRun]) -> list[Case]:
     return cases
 
 
-def score_variants(
-    runs: Sequence[VariantRun], cases: Sequence[Case], *, report: ProgressReport
-) -> tuple[list[ScoredRun], list[Failed]]:
+def score_variants(runs: Sequence[VariantRun], cases: Sequence[Case], *, report: ProgressReport) -> ScoredStudy:
     """Scores every run, or takes what is kept of an earlier call.
 
     Args:
         runs: Finished runs on one split.
         cases: The held-out cases.
         report: Called with a stage and how much of it is done.
-
-    Returns:
-        The scores of each run, and the cases that some run could not be scored on, each with its reason.
 
     Raises:
         CohortError: If a model has seen a case, or no case can be scored.
@@ -96,7 +135,43 @@ def score_variants(
         failed.update(refused)
     report("scored", len(runs), len(runs))
     _check_baseline(scored)
-    return scored, list(failed.items())
+    return ScoredStudy(runs, scored, cases, list(failed.items()))
+
+
+def median_case(scores: Sequence[Score], *, metric: str, region: str, method: str) -> str:
+    """The case that pictures show, chosen by rule; empty if the method has a value in no case."""
+    try:
+        return extremes(scores, metric=metric, region=region, method=method).median
+    except UsageError:
+        return ""
+
+
+def picture_case(
+    study: ScoredStudy, case_id: str, *, show: Callable[[ModelCandidate, Case], Arrays]
+) -> dict[str, CaseEvidence]:
+    """What the picture of a case needs of every variant: taken from disk, or predicted now and kept.
+
+    Args:
+        study: The study.
+        case_id: One of its cases; empty for none.
+        show: From a model and the case to the arrays of the picture.
+
+    Raises:
+        VoxlateError: If the case can no longer be predicted.
+        WriteError: If what was predicted cannot be kept.
+    """
+    pictures: dict[str, CaseEvidence] = {}
+    for case in [case for case in study.cases if case.id == case_id]:
+        for variant, run in study.shown.items():
+            labelled = union_in(score.region for score in study.scores_of(variant))
+            asked = question_of("picture", read_bundle(run.folder).digest, labelled)
+            evidence = Evidence(run.folder / _EVIDENCE, asked)
+            kept = evidence.load(case)
+            if kept is None:
+                kept = CaseEvidence([], show(ModelCandidate.load(run.folder), case))
+                evidence.keep(case, kept)
+            pictures[variant] = kept
+    return pictures
 
 
 def mean_over_seeds(runs: Sequence[ScoredRun], *, views: bool = False) -> list[Score]:
@@ -155,25 +230,20 @@ def _score_run(
     kept = _read_kept(path)
     if kept:
         return kept, []
+    evidence = Evidence(run.folder / _EVIDENCE, question_of("scores", key))
     if is_segmentation(candidate.plan):
-        scores, failed = _score_segmentation(candidate, cases, report=report)
+        classes = classes_of(candidate, cases)
+        scored = segment_cases(candidate, cases, classes=classes, report=report, evidence=evidence)
     else:
-        scored = score_cases(candidate, cases, score=partial(_score, labelling=labelling), report=report)
-        scores, failed = scored.scores, list(scored.failed)
+        measure = partial(_score, labelling=labelling)
+        scored = score_cases(candidate, cases, score=measure, report=report, evidence=evidence)
+    scores = [score for score in scored.scores if score.metric != VOLUME]  # which is better in no direction
     for old in run.folder.glob("held-out-*.csv"):
         old.unlink()
-    if not failed:
+    if not scored.failed:
         write_scores(scores, path)
-    return scores, failed
-
-
-def _score_segmentation(
-    candidate: ModelCandidate, cases: Sequence[Case], *, report: ProgressReport
-) -> tuple[list[Score], list[Failed]]:
-    """Scores of label maps, without volumes, which are better in no direction."""
-    classes = classes_of(candidate, cases)
-    scored = segment_cases(candidate, cases, classes=classes, report=report)
-    return [score for score in scored.scores if score.metric != VOLUME], list(scored.failed)
+        evidence.drop_others([])
+    return scores, list(scored.failed)
 
 
 def _score(comparison: Comparison, *, labelling: Labelling) -> CaseEvidence:

@@ -61,7 +61,6 @@ def fidelity_page(
     figures = {**fidelity_figures(result), **training}
     shown = [figures[name] for name in ("median", "extremes") if name in figures]
     rest = [figure for name, figure in figures.items() if name not in {"median", "extremes"}]
-    tables = [*score_tables(summary.overall), *ct_tables(summary.overall), *slice_tables(summary.overall)]
     title = f"{', '.join(get_contrast(name).title for name in subject.source)} to {get_contrast(subject.target).title}"
     page = Page(
         title=f"{title}, {subject.name}",
@@ -89,10 +88,7 @@ def fidelity_page(
             *(f"{case} could not be scored: {reason}" for case, reason in subject.failed),
             *caveats(summary.overall),
         ],
-        terms={
-            **metric_terms(list(dict.fromkeys(column.metric for table in tables for column in table.columns))),
-            **STATISTICS,
-        },
+        terms=score_terms(summary.overall),
     )
     return page, figures
 
@@ -115,6 +111,15 @@ def detail_sections(summary: Summary) -> list[Section]:
         Section("Compared with the baselines, case by case", "", DIFFERENCES, comparison_tables(summary)),
         Section("Slice by slice", _SLICES, MEANS, slice_tables(summary)),
     ]
+
+
+def score_terms(summary: Summary) -> dict[str, str]:
+    """The words of these tables."""
+    tables = [*score_tables(summary), *ct_tables(summary), *slice_tables(summary)]
+    return {
+        **metric_terms(list(dict.fromkeys(column.metric for table in tables for column in table.columns))),
+        **STATISTICS,
+    }
 
 
 def fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:

@@ -30,6 +30,8 @@ from voxlate.regions import FOREGROUND, UNIONS, in_words
 MOST_COLUMNS = 6
 HEADLINES = ("mae", "psnr", "ssim")
 """What a reader asks of a translation first."""
+_ASKED = tuple((region, metric) for region in (FOREGROUND, *UNIONS) for metric in HEADLINES)
+"""The same of the foreground and of what is labelled."""
 _OF_CT = metrics_of("ct", "path", "dose").keys()
 
 
@@ -84,12 +86,16 @@ class Table:
         ]
 
 
-def answer_table(summary: Summary) -> Table:
-    """The one table that a page opens with: methods down, what is asked first of foreground and labels across."""
+def answer_table(summary: Summary, *, asked: Sequence[tuple[str, str]] = _ASKED) -> Table:
+    """The one table that a page opens with: methods down, what is asked first across.
+
+    Args:
+        summary: Of ``voxlate.evaluation.summarise``.
+        asked: Regions with a metric each; those without a score are left out.
+    """
     first = {
         (row.region, row.metric): f"{metric_title(row.metric, unit=row.unit)}, {in_words(row.region)}"
-        for region in (FOREGROUND, *UNIONS)
-        for metric in HEADLINES
+        for region, metric in asked
         for row in summary.of(region=region, metric=metric)
     }
     methods = in_order(row.method for row in summary.rows if (row.region, row.metric) in first)

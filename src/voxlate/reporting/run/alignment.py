@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.cohort import Case
-from voxlate.cohort.split_file import read_split
-from voxlate.config.recipe import load_recipe
-from voxlate.contrast import get_contrast
-from voxlate.io.atomic import write_bytes
-from voxlate.preprocess.images import BACKGROUND, read_contrast
-from voxlate.preprocess.plan import Plan
-from voxlate.preprocess.registration.registration import REGISTERING
-from voxlate.preprocess.resampling import resample
-from voxlate.preprocess.store import PreparedStore
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, choose_slice, slices_in_words
-from voxlate.training.run import RunFolder
-from voxlate.training.setup.begin import load_cohort
 
 Array = NDArray[Any]
 SQUARES = 8
@@ -84,54 +71,6 @@ def chessboard(first: Array, second: Array, *, size_mm: tuple[float, float]) -> 
     down = ((np.arange(rows) + 0.5) * size_mm[1] / rows // edge).astype(int)
     across = ((np.arange(columns) + 0.5) * size_mm[0] / columns // edge).astype(int)
     return np.where((down[:, None] + across[None, :]) % 2 == 0, first, second)
-
-
-def publish_alignment(data: Path, run: RunFolder, *, prepared: Path) -> Path | None:
-    """Draws a validation case of a run whose plan registers, else a training case.
-
-    Args:
-        data: The run's data set.
-        run: A finished run.
-        prepared: Where its prepared store lies.
-
-    Returns:
-        The figure's path; ``None`` if the plan registers nothing.
-    """
-    recipe, plan = load_recipe(run.recipe), Plan.from_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan)
-    if plan.grids not in REGISTERING:
-        return None
-    split = read_split(run.split)
-    cases = {part: [c for c in load_cohort(data, recipe).cases if split.get(c.id) == part] for part in split.values()}
-    case = (cases.get("validation") or cases["train"])[0]
-    moved = [name for name in (plan.target, *plan.source) if _is_registered(name, case, plan)]
-    if not moved:
-        return None
-    store = PreparedStore(prepared, plan, (*plan.source, plan.target), optional=("labels",))
-    store.prepare([case])
-    path = run.figures / "alignment.png"
-    write_bytes(path, canvas.to_png(draw_alignment(_aligned(case, plan, store, name=moved[0]))))
-    return path
-
-
-def _is_registered(name: str, case: Case, plan: Plan) -> bool:
-    return name != plan.reference and name in case.paths and get_contrast(name).kind != "label"
-
-
-def _aligned(case: Case, plan: Plan, store: PreparedStore, *, name: str) -> Aligned:
-    prepared, contrast = store[case.id], get_contrast(name)
-    volume = read_contrast(case, name, reading=plan.reading)
-    before = resample(volume.array, volume.grid, prepared.grid, fill=BACKGROUND[contrast.kind])
-    fixed = read_contrast(case, plan.reference, reading=plan.reading)
-    return Aligned(
-        case=case.id,
-        reference=resample(fixed.array, fixed.grid, prepared.grid),
-        before=prepared.scalings[name].apply(before),
-        after=np.asarray(prepared.arrays[name][:]),
-        titles=(get_contrast(plan.reference).title, contrast.title),
-        spacing_mm=prepared.grid.spacing_mm,
-        mask=np.asarray(prepared.mask[:]),
-        notes=tuple(note for note in prepared.notes if note.startswith(f"{name}: {plan.grids} registration")),
-    )
 
 
 def _cells(shown: Aligned, cut: Cut) -> list[Tile]:

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from voxlate.contrast import get_contrast
-from voxlate.errors import UsageError
 from voxlate.evaluation.words import number
-from voxlate.inference.model import load_model
-from voxlate.io.atomic import write_bytes
-from voxlate.methods.style_transfer.method import StyleTransfer
-from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions, reconstruct
+from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, convention
-from voxlate.windows import Window
 
 WIDEST_TILE = 42.0  # mm
 LEAST = 1e-4
@@ -29,31 +22,6 @@ FOOTER = (
     " to its left, over all exemplars. Distance: what is left of the one that was minimised, 0 for none. One grey"
     " window, the range of the exemplar targets. The exemplar in the middle of the list. Display: {}."
 )
-
-
-def write_reconstructions(run: Path, file: Path) -> None:
-    """Draws the reconstructions of a run of style transfer.
-
-    Args:
-        run: The run.
-        file: The PNG.
-
-    Raises:
-        UsageError: If its method is another one.
-    """
-    model = load_model(run)
-    method, recipe = getattr(model.predict, "translator", None), model.bundle.recipe
-    if not isinstance(method, StyleTransfer):
-        raise UsageError("a run of style_transfer", came=recipe.method.name, where=run, remedy="Draw its figures.")
-    axis = Window(recipe.window).axis
-    figure = draw_reconstructions(
-        reconstruct(method),
-        plane=next(plane for plane, across in PLANES.items() if across == axis),
-        spacing_mm=model.bundle.plan.spacing_mm or model.bundle.fingerprint.spacing_mm,
-        titles=(get_contrast(recipe.source[0]).title, get_contrast(recipe.target).title),
-    )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(file, canvas.to_png(figure))
 
 
 @canvas.styled

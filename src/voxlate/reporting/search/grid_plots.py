@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
+from voxlate.evaluation.study.grid import COLUMNS, Setting
 from voxlate.evaluation.words import arrow, metric_title
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, handles_of
-from voxlate.reporting.search.tables import COLUMNS, Setting
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
 MOST = len(canvas.SERIES)

@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from voxlate.config.search import Range
-from voxlate.evaluation.words import metric_title, number, with_minus
+from voxlate.evaluation.words import field_title, metric_title, number, with_minus
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.plots import Plots, better
@@ -45,17 +45,6 @@ NAMES = {
 }
 QUALITY = LinearSegmentedColormap.from_list("voxlate-quality", ["#d9dde1", "#7fb2d6", canvas.BLUE, "#08306b"])
 """From the worst to the best: ever darker."""
-
-_TERMS = {"l1": "L1", "l2": "L2", "ssim": "SSIM"}
-
-
-def field_title(field: str) -> str:
-    """A dotted recipe field in words: ``loss.lesion_mask`` is "weight of lesion mask"."""
-    parts = [part.replace("_", " ") for part in field.split(".")]
-    if parts[0] == "loss" and len(parts) > 1:
-        term = _TERMS.get(parts[1], parts[1])
-        return f"weight of {term}" if parts[2:] in ([], ["weight"]) else f"{parts[-1]} of {term}"
-    return parts[-1]
 
 
 @canvas.styled

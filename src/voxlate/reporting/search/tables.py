@@ -1,142 +1,42 @@
-"""The experiment grid of a segmentation: what every setting reached in training and validation, as two tables.
+"""Tables of a search: the best values beside the recipe's own, every trial, and those of an experiment grid.
 
-The tables are those of Kathane & Vhora (IE643 project report 2022): loss, accuracy, precision, recall and F1 of the
-training cases and of the validation cases, at the best epoch (``B``, by the metric that chooses the weights) and at the
-final one (``F``). They are read from the logs of the trials' runs, whose validations score whole cases of both kinds.
+The tables of a grid are those of Kathane & Vhora (IE643 project report 2022): loss, accuracy, precision, recall and F1
+of the training cases and of the validation cases, at the best epoch (``B``, by the metric that chooses the weights) and
+at the final one (``F``).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from voxlate.config.recipe import Recipe
-from voxlate.evaluation.scores import gain
-from voxlate.evaluation.words import number
-from voxlate.io.atomic import write_text
-from voxlate.methods.build import method_class
-from voxlate.reporting.search.plots import field_title
-from voxlate.training.loop.journal import read_log
-from voxlate.training.loop.validation import TRAIN_PREFIX, validation_metric
-from voxlate.training.tuning.results import Searched, Tables
+from voxlate.config.search import Range
+from voxlate.evaluation.study.grid import Setting
+from voxlate.evaluation.words import arrow, direction, field_title, metric_title, number
+from voxlate.reporting.page.page import Section
+from voxlate.reporting.page.tables import Cell, Column, Line, Table
+from voxlate.training.loop.validation import TRAIN_PREFIX
+from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
 
-COLUMNS = {"loss": "loss", "accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1"}
-"""Metrics of the tables, with their heads."""
-HIGH_ACCURACY = 0.9
-Metrics = Mapping[str, float]
+_HEADS = {"loss": "loss", "accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1"}
+"""Heads of a grid's metrics."""
+Lines = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Names of columns, and the lines below."""
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A trial of the grid.
-
-    Attributes:
-        name: Its values in short: ``focal, flair``.
-        epochs: Of each validation.
-        metrics: Of each validation: those of ``COLUMNS``, and the same of training cases behind ``train_``.
-        best: Which validation chose the weights.
-    """
-
-    name: str
-    epochs: tuple[float, ...]
-    metrics: tuple[Metrics, ...]
-    best: int
-
-    @property
-    def found_nothing(self) -> bool:
-        """Whether the chosen weights call nearly every voxel right and find no labelled one."""
-        chosen = self.metrics[self.best]
-        return chosen["recall"] == 0 and chosen["accuracy"] > HIGH_ACCURACY
-
-
-def is_grid(searched: Searched) -> bool:
-    """Whether the tables can be made: a grid of a segmentation."""
-    return method_class(searched.recipe).segments and searched.recipe.search.sampler == "grid"
-
-
-def read_settings(searched: Searched, folder: Path) -> list[Setting]:
-    """The complete trials of this folder's worker, from the logs of their runs, in the order of the grid's values."""
-    space = searched.recipe.search.space
-
-    def place(trial: Trial) -> list[int]:
-        return [(range_.values or ()).index(trial.values[field]) for field, range_ in space.items()]
-
-    found = (_read(searched, trial, folder) for trial in sorted(searched.complete, key=place))
-    return [setting for setting in found if setting is not None]
-
-
-def grid_tables(settings: Sequence[Setting], *, varied: str) -> Tables:
+def grid_tables(settings: Sequence[Setting], *, varied: str) -> dict[str, Lines]:
     """From ``Training`` and ``Validation`` to column names and lines.
 
     Args:
         settings: A line each, or two.
         varied: What they differ in, the head of their names: see ``varied_fields``.
     """
-    fields = (varied, "epoch", *COLUMNS.values())
+    fields = (varied, "epoch", *_HEADS.values())
     return {
         title: (fields, [row for setting in settings for row in _rows(setting, prefix)])
         for title, prefix in (("Training", TRAIN_PREFIX), ("Validation", ""))
     }
-
-
-def varied_fields(searched: Searched) -> str:
-    """What the settings differ in, in the order of their names: ``loss, learning rate``."""
-    return ", ".join(map(field_title, searched.recipe.search.space))
-
-
-def write_tables(settings: Sequence[Setting], folder: Path) -> None:
-    """Writes ``grid_training.csv`` and ``grid_validation.csv``, with all digits, a line per validation."""
-    for name, prefix in (("training", TRAIN_PREFIX), ("validation", "")):
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(("setting", "epoch", "best", "final", *COLUMNS))
-        for setting in settings:
-            for place, (epoch, metrics) in enumerate(zip(setting.epochs, setting.metrics, strict=True)):
-                marks = (int(place == setting.best), int(place == len(setting.epochs) - 1))
-                values = [metrics.get(prefix + metric, math.nan) for metric in COLUMNS]
-                told = ["" if math.isnan(value) else repr(value) for value in values]
-                writer.writerow((setting.name, f"{epoch:g}", *marks, *told))
-        write_text(folder / f"grid_{name}.csv", buffer.getvalue())
-
-
-def say_nothing_found(settings: Sequence[Setting]) -> str:
-    """How many settings found nothing although their accuracy is high; empty if none."""
-    silent = [setting for setting in settings if setting.found_nothing]
-    if not silent:
-        return ""
-    lowest = min(setting.metrics[setting.best]["accuracy"] for setting in silent)
-    return (
-        f"{len(silent)} of {len(settings)} settings found nothing that is labelled, although their accuracy is "
-        f"{number(lowest, metric='accuracy')} or more: it counts the background, which is nearly everything."
-    )
-
-
-def _read(searched: Searched, trial: Trial, folder: Path) -> Setting | None:
-    recipe = searched.recipe.with_overrides(dict(trial.values))
-    rows = [row for row in read_log(folder / trial.run / "log.jsonl") if "validation" in row]
-    if not rows:  # another worker's, in a folder of its own
-        return None
-    found = tuple({name: _value(value) for name, value in row["validation"].items()} for row in rows)
-    name = ", ".join(str(value) for value in trial.values.values())
-    epochs = tuple(row["step"] / recipe.training.steps_per_epoch for row in rows)
-    return Setting(name, epochs, found, _best(found, recipe))
-
-
-def _value(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def _best(found: Sequence[Metrics], recipe: Recipe) -> int:
-    monitor = recipe.training.monitor
-    sign = gain(validation_metric(monitor).better)
-    values = [sign * metrics.get(monitor, math.nan) for metrics in found]
-    known = [value for value in values if not math.isnan(value)]
-    return values.index(max(known)) if known else len(values) - 1
 
 
 def _rows(setting: Setting, prefix: str) -> Iterator[tuple[str, ...]]:
@@ -144,5 +44,91 @@ def _rows(setting: Setting, prefix: str) -> Iterator[tuple[str, ...]]:
     for place in dict.fromkeys((setting.best, last)):
         mark = "B" * (place == setting.best) + "F" * (place == last)
         metrics = setting.metrics[place]
-        values = [number(metrics.get(prefix + metric, math.nan), metric=metric) for metric in COLUMNS]
+        values = [number(metrics.get(prefix + metric, math.nan), metric=metric) for metric in _HEADS]
         yield (setting.name, f"{setting.epochs[place]:.3g} {mark}", *values)
+
+
+def grid_sections(settings: Sequence[Setting], varied: str) -> list[Section]:
+    """Training and validation, a section each, with a line per setting and epoch; none of what is no grid."""
+    sections = []
+    for title, (fields, rows) in grid_tables(settings, varied=varied).items() if settings else ():
+        columns = (Column("epoch", "B best, F final"), *(Column(name, "") for name in fields[2:]))
+        lines = tuple(Line(name, "", "", tuple(map(Cell, cells))) for name, *cells in rows)
+        caption = (
+            f"Means over whole {title.lower()} cases: Acc accuracy, P precision, R recall; of the loss lower is "
+            "better, of the others higher. Losses of different kinds are not comparable."
+        )
+        table = Table(title, varied, columns, lines)
+        sections.append(Section(f"The experiment grid: {title.lower()}", caption=caption, tables=[table]))
+    return sections
+
+
+def trial_lines(searched: Searched) -> Lines:
+    """The trials for a terminal: number, state, value, each searched field, seconds."""
+    search = searched.recipe.search
+    fields = ("trial", "state", search.metric, *(name.rpartition(".")[2] for name in search.space), "seconds")
+    rows = []
+    for trial in searched.trials:
+        numbers = (trial.value, *(trial.values.get(name) for name in search.space), trial.seconds)
+        cells = (f"{cell:.4g}" if isinstance(cell, float) else "" if cell is None else str(cell) for cell in numbers)
+        rows.append((str(trial.number), trial.state, *cells))
+    return fields, rows
+
+
+def values_table(searched: Searched) -> Table:
+    """The best values beside the recipe's own, and what each was searched in."""
+    space, own = searched.recipe.search.space, searched.own or {}
+    columns = (Column("best", ""), Column("the recipe's own", ""), Column("searched", ""))
+    rows = [
+        Line(
+            field_title(name),
+            name,
+            "",
+            (Cell(_plain(searched.best.values.get(name))), Cell(_plain(own.get(name))), Cell(_range_words(range_))),
+        )
+        for name, range_ in space.items()
+    ]
+    metric, own_trial = searched.recipe.search.metric, searched.own_trial
+    values = [number(trial.value if trial else None, metric=metric) for trial in (searched.best, own_trial)]
+    below = f"{arrow(metric)} {direction(metric)}"
+    result = Line(metric_title(metric), below, "model", (*map(Cell, values), Cell("")))
+    return Table("Best trial", "Field", columns, (result, *rows))
+
+
+def _plain(value: object) -> str:
+    """A value of a recipe as a reader wants it: four digits at most."""
+    if value is None:
+        return "n/a"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _range_words(range_: Range) -> str:
+    if range_.values is not None:
+        return ", ".join(map(_plain, range_.values))
+    kind = [word for word, there in (("whole numbers", range_.integer), ("logarithmic", range_.log)) if there]
+    return f"{_plain(range_.low)} to {_plain(range_.high)}" + (f" ({', '.join(kind)})" if kind else "")
+
+
+def trials_table(searched: Searched) -> Table:
+    """Every trial that has ended."""
+    search = searched.recipe.search
+    columns = (
+        Column("state", ""),
+        Column(metric_title(search.metric), f"{arrow(search.metric)} {direction(search.metric)}"),
+        *(Column(field_title(name), "") for name in search.space),
+        Column("time", "minutes"),
+    )
+    rows = [_trial_row(searched, trial) for trial in searched.trials]
+    return Table("Trials", "Trial", columns, tuple(rows))
+
+
+def _trial_row(searched: Searched, trial: Trial) -> Line:
+    search, best = searched.recipe.search, trial is searched.best
+    cells = (
+        Cell(trial.state, (trial.reason,) if trial.reason else ()),
+        Cell(number(trial.value, metric=search.metric), best=best),
+        *(Cell(_plain(trial.values.get(name))) for name in search.space),
+        Cell("n/a" if trial.seconds is None else f"{trial.seconds / 60:.1f}"),
+    )
+    note = "the recipe's own values" if trial.values == searched.own else ""
+    return Line(str(trial.number), note, "model" if best else "", cells)

@@ -9,7 +9,7 @@ early has whole pairs. A window ``auto`` is decided in a variant's first run; wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,28 @@ def ablation(recipe: Recipe, changes: Mapping[str, Any], *, seeds: int) -> Study
             "variants of one seed", came=f"training.seed={without.training.seed}", remedy="Change it with --set."
         )
     return Study({WITH: recipe, WITHOUT: without}, tuple(range(first, first + seeds)))
+
+
+def side_by_side(recipes: Sequence[Recipe], *, seeds: int) -> Study:
+    """The study of recipes for one target, each under its own name.
+
+    Args:
+        recipes: Two or more.
+        seeds: How many training seeds: that of the first recipe and those that follow it.
+
+    Raises:
+        UsageError: If two recipes share a name, there is no seed, or they would be scored on other images.
+    """
+    names = [recipe.name for recipe in recipes]
+    if len(set(names)) < max(2, len(names)) or seeds < 1:
+        raise UsageError(
+            "two or more recipes with names of their own, and at least one seed",
+            came=f"{', '.join(names) or 'none'}; {seeds} seeds",
+            where="--recipe",
+            remedy="Give each recipe file its own name.",
+        )
+    first = recipes[0].training.seed
+    return Study(dict(zip(names, recipes, strict=True)), tuple(range(first, first + seeds)))
 
 
 def train_variants(

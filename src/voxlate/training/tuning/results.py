@@ -11,7 +11,7 @@ import csv
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +29,6 @@ from voxlate.training.tuning.trials import Trial, read_trials
 FEWEST_FOR_IMPORTANCE = 8
 SHUFFLES = 100
 _BEST_PART = 0.25
-Tables = Mapping[str, tuple[tuple[str, ...], list[tuple[str, ...]]]]
-"""From a title to the names of columns and the lines below."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """What the report of a search adds to its result: ``tables`` and ``remarks`` of ``Tuning``."""
-
-    tables: Tables = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,28 +104,6 @@ class Searched:
         return sum(trial.state == state for trial in self.trials)
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """The result of a search as the verb returns it.
-
-    Attributes:
-        best_recipe: The recipe with the best values, as a file that ``train`` takes.
-        page: The report, which the caller that publishes the search has written.
-        fields: Column names of ``rows``.
-        rows: One line per trial that has ended: number, state, value, each searched field, seconds; the file
-            ``trials.csv`` has its run and the reason of a failure besides, and all digits.
-        tables: Further tables that were published: from a title to column names and lines.
-        remarks: What a reader of them must know, in sentences.
-    """
-
-    best_recipe: Path
-    page: Path
-    fields: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    tables: Tables = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
-
-
 def summarise(study: optuna.Study, recipe: Recipe, place: Place, *, seconds: float) -> Searched:
     """What a study has found so far."""
     trials = study.get_trials(deepcopy=False)
@@ -152,7 +120,7 @@ def summarise(study: optuna.Study, recipe: Recipe, place: Place, *, seconds: flo
     )
 
 
-def write_results(searched: Searched, folder: Path) -> Tuning:
+def write_results(searched: Searched, folder: Path) -> None:
     """Writes ``best.yaml`` and ``trials.csv``.
 
     Raises:
@@ -167,17 +135,7 @@ def write_results(searched: Searched, folder: Path) -> Tuning:
         value, seconds = ("" if x is None else f"{x:.6g}" for x in (trial.value, trial.seconds))
         writer.writerow((trial.number, trial.state, value, *values, seconds, trial.run, trial.reason))
     write_text(folder / "trials.csv", buffer.getvalue())
-    best = folder / "best.yaml"
-    write_text(best, searched.recipe.with_overrides(searched.best.values).to_yaml())
-    fields = ("trial", "state", search.metric, *(name.rpartition(".")[2] for name in search.space), "seconds")
-    return Tuning(best, folder / "report.html", fields, [_shown(trial, searched) for trial in searched.trials])
-
-
-def _shown(trial: Trial, searched: Searched) -> tuple[str, ...]:
-    """A trial as a line of a table on a terminal."""
-    numbers = (trial.value, *(trial.values.get(name) for name in searched.recipe.search.space), trial.seconds)
-    cells = (f"{cell:.4g}" if isinstance(cell, float) else "" if cell is None else str(cell) for cell in numbers)
-    return (str(trial.number), trial.state, *cells)
+    write_text(folder / "best.yaml", searched.recipe.with_overrides(searched.best.values).to_yaml())
 
 
 def measure_importance(trials: Sequence[FrozenTrial], *, lower_is_better: bool, seed: int) -> Importance:

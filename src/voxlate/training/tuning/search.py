@@ -12,7 +12,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
@@ -26,7 +26,7 @@ from voxlate.io.lock import hold
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
 from voxlate.training.tuning.identity import check_cohort, check_identity, load_candidates
-from voxlate.training.tuning.results import Published, Searched, Tuning, summarise, write_results
+from voxlate.training.tuning.results import Searched, summarise, write_results
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.study import Place, find_place, make_sampler, open_study
 from voxlate.training.tuning.trial_run import TrialRun
@@ -88,10 +88,10 @@ def tune_run(
     budget: Budget,
     storage: str | None = None,
     observers: tuple[Observer, ...] = (),
-    publish: Callable[[Searched, Path], Published] = lambda _searched, _folder: Published(),
+    found: Callable[[Searched], None] = lambda _searched: None,
     report: ProgressReport = silent,
-) -> Tuning:
-    """Tries recipes until the budget is spent and writes the best as ``best.yaml``.
+) -> Searched:
+    """Tries recipes until the budget is spent; after each writes ``trials.csv`` and the best as ``best.yaml``.
 
     Args:
         data: The data set.
@@ -100,7 +100,7 @@ def tune_run(
         budget: When it ends.
         storage: Database URL; several workers, each with a folder of its own, may share one.
         observers: Who watches each trial's steps.
-        publish: Called with what was found, and the folder, after every trial; gives tables and remarks.
+        found: Told what was found so far, after every trial.
         report: Called with a stage and how much of it is done.
 
     Raises:
@@ -120,7 +120,7 @@ def tune_run(
             close_killed(study, worker=place.worker, shared=place.shared)
             queue_first(study, recipe)
             runs = TrialRun(data, recipe, folder, data_digest=digest, observers=observers, report=report)
-            search = _Search(study, recipe, place, runs, folder, budget, publish, report)
+            search = _Search(study, recipe, place, runs, folder, budget, found, report)
             return search.run()
 
 
@@ -134,12 +134,12 @@ class _Search:
     runs: TrialRun
     folder: Path
     budget: Budget
-    publish: Callable[[Searched, Path], Published]
+    found: Callable[[Searched], None]
     report: ProgressReport
     failures: list[str] = field(default_factory=list)
-    written: Tuning | None = None
+    written: Searched | None = None
 
-    def run(self) -> Tuning:
+    def run(self) -> Searched:
         self.clock = Clock(self.study, self.place.worker)
         while not self._over():
             self._report_progress()
@@ -230,11 +230,10 @@ class _Search:
             total = round(60 * self.budget.minutes)
             self.report("tune", min(round(self.clock.seconds), total), total)
 
-    def _write(self) -> Tuning:
-        searched = summarise(self.study, self.recipe, self.place, seconds=self.clock.seconds)
-        tuning = write_results(searched, self.folder)
-        published = self.publish(searched, self.folder)
-        self.written = replace(tuning, tables=published.tables, remarks=published.remarks)
+    def _write(self) -> Searched:
+        self.written = summarise(self.study, self.recipe, self.place, seconds=self.clock.seconds)
+        write_results(self.written, self.folder)
+        self.found(self.written)
         return self.written
 
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import pytest
 import torch
 
 import voxlate
+from tests.workflows.steps import check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores
+from tests.workflows.test_fidelity import contents
 from voxlate.bundle.bundle import read_bundle
 from voxlate.config.recipe import Recipe
 from voxlate.errors import LockedError, UsageError
@@ -155,6 +157,15 @@ def test_a_finished_ablation_is_read_not_made_again(ablated: Path, phantom_cohor
     assert (ablated / "summary.json").read_text() == before
     assert result.sentence == summary(ablated)["verdict"]
     assert result.rows[0][:2] == ("foreground", "MAE")
+
+
+@pytest.mark.parametrize("check", [check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores])
+def test_every_step_can_be_lost_and_done_again(
+    check: Callable[[Callable[[], object], Path], None], ablated: Path, phantom_cohort: Path
+) -> None:
+    before = contents(ablated)
+    check(lambda: voxlate.ablate(phantom_cohort, recipe=tiny(), changes={TERM: 0}, seeds=2, out=ablated), ablated)
+    assert contents(ablated) == before
 
 
 def test_damaged_scores_are_made_again(ablated: Path, phantom_cohort: Path) -> None:

@@ -1,0 +1,89 @@
+"""A search told in words: the best value beside the recipe's own, and what the numbers cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from voxlate.config.search import Range
+from voxlate.evaluation.study.grid import Setting, say_nothing_found
+from voxlate.evaluation.words import field_title, metric_title, number
+from voxlate.training.tuning.results import Searched
+from voxlate.training.tuning.space import Value
+
+_EDGE = 0.05
+"""A best value this near to an end of its range, as part of the range, may have a better one beyond it."""
+
+_CHOSEN = (
+    "The values were chosen on the validation cases that scored them, so the value is better than new cases will give: "
+    "train the best recipe and evaluate it on test cases."
+)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Everything that the page of a search is made from.
+
+    Attributes:
+        searched: The trials, the best of them, and the importance of the fields.
+        settings: Of an experiment grid of a segmentation, what each reached; else none.
+        sentence: The answer in words.
+        warnings: What a reader must know before the numbers.
+        remarks: Of these what only the tables of a grid make necessary.
+    """
+
+    searched: Searched
+    settings: Sequence[Setting]
+    sentence: str
+    warnings: Sequence[str]
+    remarks: tuple[str, ...]
+
+
+def judge_search(searched: Searched, settings: Sequence[Setting] = ()) -> SearchResult:
+    """The result of a search with at least one complete trial, in words.
+
+    Args:
+        searched: What was found.
+        settings: Of an experiment grid.
+    """
+    silent = say_nothing_found(settings)
+    remarks = (silent,) if silent else ()
+    return SearchResult(searched, settings, _sentence(searched), [*_warnings(searched), *remarks], remarks)
+
+
+def _sentence(searched: Searched) -> str:
+    """The answer: the best value, on how many trials, compared with the recipe's own values."""
+    metric, best, own = searched.recipe.search.metric, searched.best, searched.own_trial
+    ended = {state: searched.count(state) for state in ("complete", "pruned", "failed", "killed")}
+    others = ", ".join(f"{count} {state}" for state, count in ended.items() if count and state != "complete")
+    text = (
+        f"{metric_title(metric)} {number(best.value, metric=metric)} in trial {best.number}, the best of "
+        f"{ended['complete']} complete trials{f' ({others})' if others else ''}."
+    )
+    if own is None:
+        return f"{text} The recipe's own values were not tried to the end."
+    if own is best:
+        return f"{text} These are the recipe's own values: nothing better was found."
+    return f"{text} The recipe's own values gave {number(own.value, metric=metric)}."
+
+
+def _warnings(searched: Searched) -> list[str]:
+    """What a reader must know before the numbers."""
+    found = [_CHOSEN]
+    space, complete = searched.recipe.search.space, len(searched.complete)
+    if searched.own is None:
+        found.append("The recipe's own values do not lie in the ranges, so there is no comparison with them.")
+    if complete < 2 * len(space):
+        found.append(f"{complete} complete trials are few for {len(space)} fields: much of what is seen is chance.")
+    edges = [name for name, range_ in space.items() if _at_an_edge(searched.best.values.get(name), range_)]
+    if edges:
+        words = ", ".join(field_title(name) for name in edges)
+        found.append(f"The best value lies at an end of its range: {words}. A wider range may hold a better one.")
+    return found
+
+
+def _at_an_edge(value: Value | None, range_: Range) -> bool:
+    if range_.values is not None or not isinstance(value, int | float):
+        return False
+    height = range_.height(value)
+    return height < _EDGE or height > 1 - _EDGE
