@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
 
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.segmentation.gap import gap_in_words
 from voxlate.evaluation.words import number
-from voxlate.io.atomic import replacing, write_bytes
+from voxlate.io.atomic import write_bytes
 from voxlate.methods.build import method_class
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_translation
@@ -27,7 +27,7 @@ from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game, has_game
 from voxlate.reporting.run.gap import draw_gap
 from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments, moment_of
-from voxlate.reporting.run.progression import Frame, draw_progression
+from voxlate.reporting.run.progression import Frame, KeptSlice, draw_progression
 from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import Example, Validation, validation_metric
 
@@ -82,7 +82,7 @@ class FigureDrawer:
         if has_game(rows):
             objective = str(self._recipe.method.options.get("objective", "vanilla"))
             write_bytes(self._file("game.png"), to_png(draw_game(rows, objective=objective)))
-        kept = [dict(np.load(path)) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
+        kept = [KeptSlice.load(path) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
         if kept:
             write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
 
@@ -120,30 +120,22 @@ class FigureDrawer:
         choice = choose_slice("axial", shape=_triple(example.truth.shape), mask=example.mask)
         where = [slice(None)] * 3
         where[PLANES["axial"]] = slice(choice.index, choice.index + 1)
-        arrays = {name: getattr(example, name)[tuple(where)] for name in ("prediction", "truth", "mask")}
-        path = self._file(f"frames/step_{step:09d}.npz")
-        with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary,
-                step=step,
-                mae=mae,
-                case=example.case_id,
-                spacing_mm=example.spacing_mm,
-                rule=choice.rule,
-                **arrays,
-            )
+        prediction, truth, mask = (array[tuple(where)] for array in (example.prediction, example.truth, example.mask))
+        kept = KeptSlice(
+            step, mae, example.case_id, example.spacing_mm, choice.rule, prediction=prediction, truth=truth, mask=mask
+        )
+        kept.keep(self._file(f"frames/step_{step:09d}.npz"))
 
-    def _strip(self, kept: list[dict[str, Any]]) -> Any:  # noqa: ANN401  (a figure of matplotlib's)
+    def _strip(self, kept: list[KeptSlice]) -> Figure:
         last = kept[-1]
-        frames = [Frame(int(one["step"]), one["prediction"], float(one["mae"])) for one in kept]
         return draw_progression(
-            [frame for frame in frames if frame.prediction.shape == last["truth"].shape],
-            truth=last["truth"],
-            choice=SliceChoice("axial", 0, str(last["rule"])),
-            spacing_mm=_spacing(last["spacing_mm"]),
+            [Frame(one.step, one.prediction, one.mae) for one in kept if one.prediction.shape == last.truth.shape],
+            truth=last.truth,
+            choice=SliceChoice("axial", 0, last.rule),
+            spacing_mm=last.spacing_mm,
             target=get_contrast(self._recipe.target).title,
-            mask=last["mask"],
-            case=str(last["case"]),
+            mask=last.mask,
+            case=last.case,
         )
 
     def _file(self, name: str) -> Path:
@@ -167,9 +159,4 @@ def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
 
 def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:
     i, j, k = shape
-    return i, j, k
-
-
-def _spacing(values: Any) -> tuple[float, float, float]:  # noqa: ANN401  (an array from a file)
-    i, j, k = (float(value) for value in values)
     return i, j, k
