@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from voxlate._version import __version__
@@ -29,6 +28,7 @@ from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
 from voxlate.strict import StrictModel
 from voxlate.tensorfile import read_tensors
+from voxlate.volume import Array
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +111,7 @@ class Bundle:
                 remedy="The bundle was put together from two models; get it again.",
             ) from error
 
-    def lookup(self) -> dict[str, NDArray[Any]]:
+    def lookup(self) -> dict[str, Array]:
         """The table of the intensity-lookup baseline that was fitted on the training cases."""
         from safetensors.numpy import load_file
 
@@ -149,9 +149,9 @@ class Contents:
     scores: Mapping[str, Any]
     seen: frozenset[str]
     weights: Mapping[str, torch.Tensor]
-    lookup: Mapping[str, NDArray[Any]]
+    lookup: Mapping[str, Array]
     card: str
-    shapes: Mapping[str, NDArray[Any]] | None = None
+    shapes: Mapping[str, Array] | None = None
 
 
 def write_bundle(contents: Contents, folder: Path) -> Path:

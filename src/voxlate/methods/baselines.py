@@ -26,6 +26,7 @@ from torch import Tensor
 
 from voxlate.errors import CohortError, UsageError
 from voxlate.methods.interface import Translator
+from voxlate.volume import Array
 
 
 def identity(
@@ -148,7 +149,7 @@ class Lookup(Translator):
         return cls(source_values=sums.source[filled] / count, target_values=sums.target[filled] / count, counts=count)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
         """The table that ``to_arrays`` gave."""
         source, target = (np.asarray(arrays[name], dtype=np.float64) for name in ("source_values", "target_values"))
         return cls(source_values=source, target_values=target, counts=np.asarray(arrays.get("counts", _empty())))
@@ -173,7 +174,7 @@ class Lookup(Translator):
         shares = np.append(self.target_values[order], 0.0)
         return float((shares[last] + shares[last + 1]) / 2)
 
-    def apply(self, source: NDArray[Any]) -> NDArray[np.float32]:
+    def apply(self, source: Array) -> NDArray[np.float32]:
         """The prediction, float32 of the same shape, for source values of any shape.
 
         Raises:
@@ -207,7 +208,7 @@ class _Sums:
         width = (high - low) / (BINS - 1) or max(abs(low), 1.0) * 1e-6
         return cls(low, width, *(np.zeros(BINS) for _ in range(3)))
 
-    def add(self, values: _Table, targets: NDArray[Any]) -> None:
+    def add(self, values: _Table, targets: Array) -> None:
         while values.max() >= self.low + BINS * self.width:
             self._widen(half=slice(0, BINS // 2))
         while values.min() < self.low:

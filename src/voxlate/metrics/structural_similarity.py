@@ -31,14 +31,12 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.metrics.hounsfield import LOWEST_HU
 from voxlate.metrics.metric import Image, Mask, Values, check_images, values_inside
-from voxlate.volume import extent
+from voxlate.volume import Array, extent
 
 SIGMA_VOXELS = 1.5
 RADIUS = 5
@@ -235,7 +233,7 @@ def _raised(image: Image, inside: Mask, lowest: float) -> Values:
     return values
 
 
-def _continued(array: NDArray[Any]) -> NDArray[Any]:
+def _continued(array: Array) -> Array:
     lacking = [max(0, SHORTEST - size) for size in array.shape]
     return np.pad(array, [(count // 2, count - count // 2) for count in lacking], mode="edge")
 

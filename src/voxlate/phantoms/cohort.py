@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate._version import __version__
 from voxlate.contrast import CONTRASTS, get_contrast
@@ -32,7 +31,7 @@ from voxlate.phantoms.anatomy import anatomy_for
 from voxlate.phantoms.physics.protocols import protocol_for
 from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Array, Grid, Volume
 
 SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
 """How BraTS names contrasts; the others keep their canonical names."""
@@ -209,7 +208,7 @@ def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
     return row
 
 
-def _save(array: NDArray[Any], grid: Grid, contrast: str, path: Path) -> None:
+def _save(array: Array, grid: Grid, contrast: str, path: Path) -> None:
     about = CONTRASTS[contrast]
     provenance = Provenance(synthetic=True, target=about.name, unit=about.unit, notes=(_NOTE,))
     write_volume(Volume(array, grid.affine, about), path, provenance=provenance, overwrite=True)

@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.config.training import Augmentation
+from voxlate.volume import Array
 
 Sample = NDArray[np.float32]
 BIAS_ORDER = 3
@@ -136,9 +136,9 @@ def _draw_bias(dims: int, seed: int) -> NDArray[np.float64]:
     return np.asarray(drawn * rng.uniform(*BIAS_SD) / np.sqrt(variance))
 
 
-def _moved(drawn: Drawn, *samples: Sample, nearest: tuple[bool, ...]) -> list[NDArray[Any]]:
+def _moved(drawn: Drawn, *samples: Sample, nearest: tuple[bool, ...]) -> list[Array]:
     """Samples after the elastic deformation and the flip."""
-    moved: list[NDArray[Any]] = list(samples)
+    moved: list[Array] = list(samples)
     if drawn.displacements is not None:
         where = _positions(drawn.displacements, samples[0].shape[1:])
         whole = _nearest_index(where, samples[0].shape[1:])

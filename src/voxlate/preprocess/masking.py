@@ -23,7 +23,7 @@ from voxlate.cohort.preflight.foreground import constant_background, otsu_thresh
 from voxlate.contrast import Contrast
 from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
-from voxlate.volume import extent
+from voxlate.volume import Array, extent
 
 MaskKind = Literal["file", "nonzero", "otsu", "body", "whole"]
 Mask = NDArray[np.bool_]
@@ -75,7 +75,7 @@ def image_rule(contrast: Contrast, *, stripped: bool) -> MaskKind:
     return "body" if contrast.kind == "ct" else "otsu"
 
 
-def find_foreground(array: NDArray[Any], kind: MaskKind, *, spacing_mm: tuple[float, float, float]) -> Mask:
+def find_foreground(array: Array, kind: MaskKind, *, spacing_mm: tuple[float, float, float]) -> Mask:
     """The foreground of an image by an image rule.
 
     Args:
@@ -115,7 +115,7 @@ def check_foreground(mask: Mask, *, where: object) -> None:
         )
 
 
-def rooted_otsu(values: NDArray[Any]) -> float:
+def rooted_otsu(values: Array) -> float:
     """Otsu's threshold on a square-root scale that ends at the 99.5th percentile.
 
     On the plain scale bright fat, enhancing vessels and CSF would draw the threshold above muscle and cortex.
@@ -175,7 +175,7 @@ def _in_box(mask: Mask, change: Any) -> Mask:  # noqa: ANN401
     return result
 
 
-def _head(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
+def _head(array: Array, spacing_mm: tuple[float, float, float]) -> Mask:
     from scipy.ndimage import uniform_filter
 
     smooth = uniform_filter(array.astype(np.float32), 3, mode="nearest")
@@ -190,7 +190,7 @@ def _head(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
     return _in_box(mask, complete)
 
 
-def _body(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
+def _body(array: Array, spacing_mm: tuple[float, float, float]) -> Mask:
     def complete(inner: Mask) -> Mask:
         core = largest_component(_grown(inner, -OPENING_MM, spacing_mm))
         # An opening by reconstruction within reach: the core grows back, but not along the thin bridge to the table.

@@ -6,12 +6,9 @@ the 48 axis orders and flips; its obliquity stays in the affine.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
 
 def axis_codes(affine: Affine) -> str:
@@ -53,7 +50,7 @@ def ras_grid(grid: Grid) -> Grid:
     return Grid((i, j, k), grid.affine @ move)
 
 
-def to_ras(array: NDArray[Any], affine: Affine) -> NDArray[Any]:
+def to_ras(array: Array, affine: Affine) -> Array:
     """A view of an array ``(i, j, k)`` with its axes in RAS+ order; no voxel is copied."""
     order, signs = axis_order(affine)
     return array.transpose(order)[tuple(slice(None, None, sign) for sign in signs)]

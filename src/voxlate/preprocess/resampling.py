@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.io.transforms import Transform, affine_as_itk
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
 LATTICE_TOLERANCE_VOXELS = 1e-3
 SMOOTH_FROM_FACTOR = 1.2
@@ -50,14 +50,14 @@ def covers(source: Grid, target: Grid, transform: Transform | None = None) -> bo
 
 
 def resample(
-    array: NDArray[Any],
+    array: Array,
     source: Grid,
     target: Grid,
     *,
     nearest: bool = False,
     fill: float = 0.0,
     transform: Transform | None = None,
-) -> NDArray[Any]:
+) -> Array:
     """An image at the voxels of another grid.
 
     Args:
@@ -117,7 +117,7 @@ def _exact_map(source: Grid, target: Grid, transform: Transform | None) -> NDArr
     return whole.astype(np.int64) if reach.max() <= LATTICE_TOLERANCE_VOXELS else None
 
 
-def _move(array: NDArray[Any], target: Grid, exact: NDArray[np.int64], fill: float) -> NDArray[Any]:
+def _move(array: Array, target: Grid, exact: NDArray[np.int64], fill: float) -> Array:
     """Voxels moved by a reordering, flips and shifts."""
     axes = [int(np.flatnonzero(exact[:3, axis])[0]) for axis in range(3)]
     view = array.transpose(axes)
@@ -139,7 +139,7 @@ def _move(array: NDArray[Any], target: Grid, exact: NDArray[np.int64], fill: flo
     return moved
 
 
-def _smoothed(array: NDArray[Any], index: Affine) -> NDArray[np.float32]:
+def _smoothed(array: Array, index: Affine) -> NDArray[np.float32]:
     """Float32, smoothed along the axes that become coarser."""
     # The step of one target voxel along each source axis, in source voxels.
     factor = np.linalg.norm(index[:3, :3], axis=1)
@@ -161,13 +161,13 @@ def _chain(source: Grid, target: Grid, transform: Transform) -> Any:  # noqa: AN
 
 
 def _interpolate(
-    array: NDArray[Any],
+    array: Array,
     target: Grid,
     chain: Any,  # noqa: ANN401
     *,
     nearest: bool,
     fill: float,
-) -> NDArray[Any]:
+) -> Array:
     """SimpleITK in index space: both grids become unit lattices, and ITK's transform is between them."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -180,5 +180,5 @@ def _interpolate(
     resampler.SetInterpolator(sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear)
     resampler.SetDefaultPixelValue(float(fill))
     resampler.SetTransform(chain)
-    result: NDArray[Any] = sitk.GetArrayFromImage(resampler.Execute(moving)).T
+    result: Array = sitk.GetArrayFromImage(resampler.Execute(moving)).T
     return result.view(np.bool_) if dtype == np.bool_ else result

@@ -26,7 +26,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from voxlate import derivation
@@ -42,7 +41,7 @@ from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.strict import StrictModel
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
 logger = logging.getLogger(__name__)
 CHUNKS = (96, 96, 32)
@@ -99,7 +98,7 @@ class StoredArray:
         self.dtype = np.dtype(dtype)
         self._opened: Any = None
 
-    def __getitem__(self, key: Any, /) -> NDArray[Any]:  # noqa: ANN401
+    def __getitem__(self, key: Any, /) -> Array:  # noqa: ANN401
         if self._opened is None:
             self._opened = _open(self.path)
         parts = key if isinstance(key, tuple) else (key,)
@@ -107,7 +106,7 @@ class StoredArray:
             return np.asarray(np.asarray(self._opened[:], dtype=self.dtype)[key])
         return np.asarray(self._opened[key], dtype=self.dtype)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: ANN401
         return np.asarray(self[:], dtype=dtype)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -315,7 +314,7 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def _compact(array: NDArray[Any], name: str) -> NDArray[Any]:
+def _compact(array: Array, name: str) -> Array:
     """Label maps in the fewest bytes that hold them exactly."""
     if get_contrast(name).kind != "label":
         return array
@@ -323,7 +322,7 @@ def _compact(array: NDArray[Any], name: str) -> NDArray[Any]:
     return small if np.array_equal(small, array) else array
 
 
-def _write(path: Path, array: NDArray[Any]) -> _FileRecord:
+def _write(path: Path, array: Array) -> _FileRecord:
     import blosc2
 
     chunks = tuple(min(whole, n) for whole, n in zip(CHUNKS, array.shape, strict=True))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from voxlate.shapes.arrays import check_names, refusal, take
 from voxlate.shapes.distance_maps import DOMAIN, Domain, domain_from, survey
 from voxlate.shapes.interface import ShapeFamily, State
 from voxlate.shapes.placement import ras_labels
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 BOUND = 0.4
 _COARSE_POINTS = 32
@@ -68,7 +68,7 @@ class DeformedShapes:
         )
         return self.domain.on_lattice_of(labels, min(known, key=lambda maps: float(np.abs(maps - wanted).sum())))
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """As arrays."""
         return {**self.domain.state(), **{f"{_MAP}{number}": array for number, array in enumerate(self.maps)}}
 

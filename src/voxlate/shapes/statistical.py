@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from scipy.special import ndtr, ndtri
 from voxlate.shapes.arrays import check_names, take
 from voxlate.shapes.distance_maps import DOMAIN, Domain, domain_from, survey
 from voxlate.shapes.interface import ShapeFamily, State
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 _BLOCK = 2**18
 _SPARE = ("mean", "modes", "points")
@@ -66,7 +66,7 @@ class StatisticalShapes:
         row[self.points] += np.asarray(coefficients, dtype=np.float32) @ self.modes.astype(np.float32)
         return row.reshape(self.domain.frame.form)
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """As arrays."""
         return {**self.domain.state(), "mean": self.mean, "modes": self.modes, "points": self.points}
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from voxlate.shapes.arrays import check_names, refusal, take
 from voxlate.shapes.distance_maps import DOMAIN, STEP, Domain, domain_from, survey
 from voxlate.shapes.interface import ShapeFamily, State
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 LEARNING_RATE = 2e-3
 _WEIGHTS = "weights."
@@ -104,7 +104,7 @@ class VariationalShapes:
             mean, _ = self.network.encode(torch.from_numpy(scaled.astype(np.float32))[None])
         return self.domain.on_lattice_of(labels, self._maps(mean[0].numpy()))
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """As arrays."""
         weights = {f"{_WEIGHTS}{name}": tensor.numpy() for name, tensor in self.network.state_dict().items()}
         return {**self.domain.state(), CODES[0]: self.centre, CODES[1]: self.factor, **weights}

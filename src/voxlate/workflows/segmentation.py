@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
@@ -32,6 +29,7 @@ from voxlate.reporting.run.training import figures_of_training
 from voxlate.reporting.segmentation.page import segmentation_page
 from voxlate.reporting.segmentation.pictures import picture_of
 from voxlate.reporting.segmentation.tables import class_table
+from voxlate.volume import Array
 from voxlate.workflows.result import Result
 from voxlate.workflows.workspace import EVIDENCE, publish, workspace
 
@@ -76,7 +74,7 @@ def score(
         WriteError: If a file could not be written.
     """
 
-    def show(segmented: Segmented) -> Mapping[str, NDArray[Any]]:
+    def show(segmented: Segmented) -> Mapping[str, Array]:
         return picture_of(segmented, classes)
 
     evidence = Evidence(out / EVIDENCE, question_of("segmentation", candidate.digest, classes))

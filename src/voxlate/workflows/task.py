@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
@@ -28,6 +25,7 @@ from voxlate.progress import ProgressReport
 from voxlate.reporting.task.page import task_page
 from voxlate.reporting.task.pictures import picture_of
 from voxlate.reporting.task.tables import task_table
+from voxlate.volume import Array
 from voxlate.workflows.result import Result
 from voxlate.workflows.workspace import EVIDENCE, check_split, publish, workspace
 
@@ -87,7 +85,7 @@ def score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: P
     segmenter, other = experiment.segmenter, experiment.other
     region = whole(segmenter.classes)
 
-    def show(attempt: Attempt) -> Mapping[str, NDArray[Any]]:
+    def show(attempt: Attempt) -> Mapping[str, Array]:
         return picture_of(attempt, segmenter=segmenter, other=other, region=region)
 
     asked = question_of("task", experiment.candidate.digest, segmenter.digest, other.digest if other else "")

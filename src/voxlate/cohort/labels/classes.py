@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from voxlate.cohort.case import Case
 from voxlate.cohort.labels.labelling import LABEL_NAMES, convention_of, label_values, names_told
 from voxlate.errors import CohortError, UsageError
+from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
     return {known.get(value, f"label {value}"): (value,) for value in values}
 
 
-def members(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
+def members(labels: Array, values: Sequence[int]) -> NDArray[np.bool_]:
     """Where a label map has one of these values; a value between two labels counts as the nearer one.
 
     Args:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.preflight.foreground import foreground, onto_grid
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 BINS = 32
 REACH_MM = 16.0
@@ -110,7 +110,7 @@ def _kind(volume: Volume) -> Any:  # noqa: ANN401
     return volume.contrast.kind if volume.contrast else "mr"
 
 
-def _binned(array: NDArray[Any], where: NDArray[np.bool_]) -> Bins:
+def _binned(array: Array, where: NDArray[np.bool_]) -> Bins:
     """The foreground's values in bins 1 to 32 between their percentiles 0.5 and 99.5; 0 elsewhere."""
     values = array[where]
     result: Bins = np.zeros(array.shape, dtype=np.uint8)

@@ -20,12 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 RESIDUAL = 0.03
 _TRIMMED = 0.05
@@ -53,7 +52,7 @@ class Copy:
         return f"a copy scaled by {self.slope:.4g} plus {self.intercept:.4g}"
 
 
-def find_copy(x: NDArray[Any], y: NDArray[Any], where: NDArray[np.bool_], *, trim: bool = True) -> Copy | None:
+def find_copy(x: Array, y: Array, where: NDArray[np.bool_], *, trim: bool = True) -> Copy | None:
     """The line that turns ``x`` into ``y``, or ``None`` if none does.
 
     Args:
@@ -162,7 +161,7 @@ def _pairs(group: Sequence[Signature]) -> list[Duplicate]:
     return found
 
 
-def _in_ras_order(volume: Volume) -> NDArray[Any]:
+def _in_ras_order(volume: Volume) -> Array:
     """The voxels with axes and directions as near to RAS as swapping and flipping brings them."""
     matrix = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
     order = np.argmax(np.abs(matrix), axis=0)
@@ -173,7 +172,7 @@ def _in_ras_order(volume: Volume) -> NDArray[Any]:
     return array[tuple(slice(None, None, -1 if sign < 0 else 1) for sign in signs)]
 
 
-def _block_means(array: NDArray[Any], axis: int) -> NDArray[np.float64]:
+def _block_means(array: Array, axis: int) -> NDArray[np.float64]:
     """Averages an axis to 16 blocks; an axis with fewer voxels repeats some."""
     length = array.shape[axis]
     starts = np.arange(BLOCKS) * length // BLOCKS

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort.labels.labelling import strays
 from voxlate.cohort.preflight.finding import Finding, Severity
 from voxlate.cohort.preflight.foreground import constant_background
 from voxlate.contrast import Contrast
+from voxlate.volume import Array
 
 LOWEST_HU = -2048.0
 HIGHEST_HU = 10_000.0
@@ -22,7 +21,7 @@ _NAMED_STRAYS = 5
 
 
 def check_intensities(
-    array: NDArray[Any], contrast: Contrast, *, case: str, path: Path, used: bool, convention: str = ""
+    array: Array, contrast: Contrast, *, case: str, path: Path, used: bool, convention: str = ""
 ) -> Iterator[Finding]:
     """The findings of one image.
 
@@ -47,7 +46,7 @@ def check_intensities(
         yield from _check_background(array, low, case=case, path=path)
 
 
-def _check_labels(array: NDArray[Any], low: float, high: float, *, case: str, path: Path) -> Iterator[Finding]:
+def _check_labels(array: Array, low: float, high: float, *, case: str, path: Path) -> Iterator[Finding]:
     if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         message = (
             f"{path}: {_between(array)} between the integers; labels must be whole numbers. "
@@ -59,7 +58,7 @@ def _check_labels(array: NDArray[Any], low: float, high: float, *, case: str, pa
         yield Finding("warning", "empty_labels", case, message)
 
 
-def _check_convention(array: NDArray[Any], convention: str, *, case: str, path: Path) -> Iterator[Finding]:
+def _check_convention(array: Array, convention: str, *, case: str, path: Path) -> Iterator[Finding]:
     found = strays(array, convention) if array.dtype.kind != "f" or np.array_equal(array, np.rint(array)) else {}
     if found:
         counted = ", ".join(f"{value} ({count} voxels)" for value, count in list(found.items())[:_NAMED_STRAYS])
@@ -71,7 +70,7 @@ def _check_convention(array: NDArray[Any], convention: str, *, case: str, path: 
         yield Finding("warning", "unknown_label", case, message)
 
 
-def _between(array: NDArray[Any]) -> str:
+def _between(array: Array) -> str:
     """How many voxels lie between the integers, as words with the first such value."""
     between = array[array != np.rint(array)]
     return f"{between.size} voxels (the first {between.flat[0]:.4g})"
@@ -94,7 +93,7 @@ def _check_hounsfield(low: float, high: float, contrast: Contrast, *, case: str,
         yield Finding("warning", "hounsfield_range", case, message)
 
 
-def _check_background(array: NDArray[Any], low: float, *, case: str, path: Path) -> Iterator[Finding]:
+def _check_background(array: Array, low: float, *, case: str, path: Path) -> Iterator[Finding]:
     background = constant_background(array)
     if background is None or low >= 0 or background < AIR_BELOW_HU:
         return

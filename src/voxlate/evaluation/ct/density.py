@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import ReadError, UsageError
+from voxlate.volume import Array
 
 COLUMNS = ("hu", "density")
 
@@ -79,7 +80,7 @@ class Calibration:
                 remedy="Correct the calibration.",
             )
 
-    def apply(self, hu: NDArray[Any] | np.floating[Any]) -> NDArray[np.float64]:
+    def apply(self, hu: Array | np.floating[Any]) -> NDArray[np.float64]:
         """Densities of CT numbers, any shape, float64; NaN stays NaN."""
         return np.asarray(np.interp(np.asarray(hu, dtype=np.float64), self.hu, self.density))
 

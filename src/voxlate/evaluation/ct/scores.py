@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +30,7 @@ from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, LESION
+from voxlate.volume import Array
 
 Paths = tuple[NDArray[np.float64], NDArray[np.bool_]]
 SEARCH_STEPS = 5  # ten change the pass rate of a head by 0.1 or so, and take up to four times as long
@@ -102,7 +102,7 @@ def score_dose(comparison: Comparison, calibration: Calibration = ELECTRON_DENSI
 
 
 def _dose(
-    image: NDArray[Any],
+    image: Array,
     comparison: Comparison,
     calibration: Calibration,
     *,
@@ -120,7 +120,7 @@ def _difference(name: str, found: Paths, true: Paths) -> float:
 
 
 def _paths(
-    image: NDArray[Any], comparison: Comparison, calibration: Calibration, *, union: str
+    image: Array, comparison: Comparison, calibration: Calibration, *, union: str
 ) -> Mapping[tuple[str, str], Paths]:
     """From region and metric to the lengths of paths, and which of them count."""
     density, mask, spacing = calibration.apply(image), comparison.mask, comparison.spacing_mm

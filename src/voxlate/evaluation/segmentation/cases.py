@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import group_labels
@@ -31,9 +30,8 @@ from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
 from voxlate.roles import MODEL
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-Array = NDArray[Any]
 LOOKUP, TRUTH = "lookup", "truth"
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case, Cohort
 from voxlate.contrast import get_contrast
@@ -32,9 +31,8 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
 from voxlate.roles import ARMS, REAL, SYNTHETIC, TRUTH, WITHOUT
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
-Array = NDArray[Any]
 NOT_GIVEN = frozenset({"accuracy", "f1"})
 """Accuracy, since the mask is the whole image and background would decide it; F1, since it is Dice."""
 SAME_FOREGROUND = 0.2

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.errors import ReadError
 from voxlate.io.formats.stream import DAMAGED, Encoding, open_file
-from voxlate.volume import Affine
+from voxlate.volume import Affine, Array
 
 VOXEL_BYTES_LIMIT = 8 * 2**30
 """A file that promises more than 8 GiB of voxels is refused before a byte of them is read."""
@@ -141,7 +140,7 @@ _LEVEL = 2  # ISA-L's own default: a tenth of zlib's time for a tenth more bytes
 class Picture:
     """What a format writes: ``array`` (i, j, k) of a stored type, ``affine`` to RAS+ mm, and a comment in ASCII."""
 
-    array: NDArray[Any]
+    array: Array
     affine: Affine
     trailing_axes: int
     comment: str
@@ -155,7 +154,7 @@ class Part:
     pieces: Pieces
 
 
-def voxel_bytes(array: NDArray[Any]) -> Pieces:
+def voxel_bytes(array: Array) -> Pieces:
     """The voxels of an ``(i, j, k)`` array in file order, about a mebibyte at a time."""
     slabs = array.T
     step = max(1, _PIECE_BYTES // max(1, slabs[0].size * array.dtype.itemsize))

@@ -11,20 +11,17 @@ checked), labels the smallest unsigned integer, other integers stay.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError, WriteError
 from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.stream import DAMAGED, open_stream
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 SLOPE_RANGE = (1e-30, 1e30)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-Voxels = NDArray[Any]
+Voxels = Array
 
 
 def read_stored(layout: Layout) -> Voxels:

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
+
+from voxlate.volume import Array
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -47,7 +48,7 @@ class Stack:
     foreground: Indices
 
     @classmethod
-    def of(cls, images: NDArray[Any], mask: NDArray[np.bool_], *, margin: int) -> Stack:
+    def of(cls, images: Array, mask: NDArray[np.bool_], *, margin: int) -> Stack:
         """Images ``(n, c, h, w)`` with their foreground ``(n, h, w)``."""
         border = ((0, 0), (margin, margin), (margin, margin))
         inside = np.pad(mask, border)
@@ -141,9 +142,7 @@ def _weighted(
     return first, second
 
 
-def pyramid(
-    images: NDArray[Any], mask: NDArray[np.bool_], *, levels: int
-) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+def pyramid(images: Array, mask: NDArray[np.bool_], *, levels: int) -> list[tuple[Array, NDArray[np.bool_]]]:
     """Images and foreground on each level, the finest first.
 
     Args:
@@ -157,7 +156,7 @@ def pyramid(
     return result
 
 
-def _reduce(images: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _reduce(images: Array, mask: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
     weight = _blur(mask[:, None].astype(np.float64))
     blurred = _blur(np.where(mask[:, None], images, 0.0)) / np.maximum(weight, 1e-12)
     height, width = mask.shape[1:]
@@ -166,7 +165,7 @@ def _reduce(images: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[Any]
     return blurred[:, :, ::2, ::2], np.logical_or.reduce(list(corners))
 
 
-def _blur(images: NDArray[Any]) -> NDArray[Any]:
+def _blur(images: Array) -> Array:
     for axis in (2, 3):
         images = correlate1d(images, _BINOMIAL, axis=axis, mode="constant")
     return images

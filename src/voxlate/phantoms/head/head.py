@@ -9,7 +9,6 @@ skull).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from voxlate.phantoms.head.cortex import Folding, draw_folding
 from voxlate.phantoms.head.lesions import Glioma
 from voxlate.phantoms.head.scalp import face_and_neck, paint_outside
 from voxlate.phantoms.solids import Field, Noise, Points, refine, smooth_union
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +137,6 @@ def build_head(
     return tissues, brain < 0
 
 
-def _at(points: Points, mask: NDArray[Any]) -> Points:
+def _at(points: Points, mask: Array) -> Points:
     x, y, z = (axis[mask] for axis in points)
     return x, y, z

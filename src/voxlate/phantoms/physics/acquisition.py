@@ -8,14 +8,13 @@ without signal is ``sigma sqrt(pi / 2)``. CT numbers have additive Gaussian nois
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.phantoms.physics.protocols import Protocol
 from voxlate.phantoms.solids import Field
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
 IN_PLANE_SIGMA = 0.3
 """Standard deviation in voxels of the blur that k-space truncation adds to the voxel's own extent."""
@@ -113,7 +112,7 @@ class RigidMotion:
         result[:3, 3] = centre + np.asarray(self.translation_mm) - result[:3, :3] @ centre
         return result
 
-    def apply(self, image: NDArray[Any], grid: Grid) -> Field:
+    def apply(self, image: Array, grid: Grid) -> Field:
         """The image of the person in the new position, linear between voxels, zero from outside."""
         from scipy.ndimage import affine_transform
 

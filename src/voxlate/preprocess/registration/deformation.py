@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from voxlate.io.transforms import Deformation, Transform, affine_as_itk
 from voxlate.preprocess.registration.similarity import as_image, directions, mutual_information, rim, similarity
 from voxlate.preprocess.resampling import resample
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
 COARSEST_MM = 100.0
 FINEST_MM = 25.0
@@ -33,9 +33,9 @@ QUANTILES = 128
 
 
 def deform(
-    fixed: NDArray[Any],
+    fixed: Array,
     fixed_grid: Grid,
-    moving: NDArray[Any],
+    moving: Array,
     *,
     moving_grid: Grid,
     world: Affine,
@@ -116,7 +116,7 @@ def refined(bend: Deformation, axes: tuple[bool, bool, bool]) -> Deformation:
     return Deformation(Grid((i, j, k), affine), values)
 
 
-def _equalised(array: NDArray[Any], inside: NDArray[Any]) -> NDArray[np.float32]:
+def _equalised(array: Array, inside: Array) -> NDArray[np.float32]:
     """Intensities as the share of the foreground's voxels that lie below them."""
     shares = np.linspace(0, 1, QUANTILES + 1)
     values, first = np.unique(np.quantile(inside, shares), return_index=True)

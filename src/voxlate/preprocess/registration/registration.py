@@ -24,7 +24,7 @@ from voxlate.preprocess.registration.similarity import (
     sampled_share,
     similarity,
 )
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
 RegistrationKind = Literal["rigid", "affine", "deformable"]
 REGISTERING: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
@@ -93,9 +93,9 @@ class Alignment:
 
 
 def register(
-    fixed: NDArray[Any],
+    fixed: Array,
     fixed_grid: Grid,
-    moving: NDArray[Any],
+    moving: Array,
     *,
     moving_grid: Grid,
     kind: RegistrationKind,
@@ -177,9 +177,7 @@ def _linear(fixed: Any, moving: Any, *, kind: RegistrationKind, mask: Any, seed:
     return found, before
 
 
-def _check_comparable(
-    fixed: NDArray[Any], moving: NDArray[Any], mask: NDArray[np.bool_] | None, *, where: object
-) -> None:
+def _check_comparable(fixed: Array, moving: Array, mask: NDArray[np.bool_] | None, *, where: object) -> None:
     for name, array in (("fixed", fixed), ("moving", moving)):
         low, high = float(array.min()), float(array.max())
         if not (np.isfinite(low) and np.isfinite(high) and low < high):

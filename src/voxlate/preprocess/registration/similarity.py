@@ -13,16 +13,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
 HISTOGRAM_BINS = 32
 SAMPLES = 12_000
 RIM_MM = 4.0
 
 
-def as_image(array: NDArray[Any], grid: Grid) -> Any:  # noqa: ANN401
+def as_image(array: Array, grid: Grid) -> Any:  # noqa: ANN401
     """A SimpleITK image whose physical space is our world: RAS+ mm, which ITK need not know."""
     import SimpleITK as sitk  # noqa: N813
 

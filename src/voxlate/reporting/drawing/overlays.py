@@ -15,11 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, tiles
+from voxlate.volume import Array
 
-Picture = NDArray[Any]
+Picture = Array
 OPACITY = 0.55
 
 

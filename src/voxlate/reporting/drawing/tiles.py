@@ -21,8 +21,9 @@ from voxlate.evaluation.words import with_minus
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.lettering import width_mm
 from voxlate.reporting.drawing.views import Plane, marks
+from voxlate.volume import Array
 
-Picture = NDArray[Any]
+Picture = Array
 Window = tuple[float, float]
 UNSCORED = "#e9ebed"  # where the error is not read
 

@@ -20,6 +20,7 @@ from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, convention
+from voxlate.volume import Array
 
 NAMES = 30.0  # mm; of a key of structures
 TALLEST = 46.0  # mm
@@ -71,7 +72,7 @@ def draw_label_pair(pair: LabelPair) -> Figure:
     apart = _differences(pair)
     marks = np.array([to_rgb(one) for one in (BACKGROUND, SAME, *(colour for colour, _ in DIFFERENCES))])
 
-    def painted(array: NDArray[Any], palette: NDArray[np.float64]) -> _Drawing:
+    def painted(array: Array, palette: NDArray[np.float64]) -> _Drawing:
         return lambda cut, scaled: sheet.picture(cut.laid, tiles.draw_colours, palette[cut.of(array)], scaled=scaled)
 
     names = [pair.names.get(value, str(value)) for value in values.tolist()]

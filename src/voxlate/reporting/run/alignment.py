@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, choose_slice, slices_in_words
+from voxlate.volume import Array
 
-Array = NDArray[Any]
 SQUARES = 8
 """Squares of the chessboard across a picture."""
 SHOWN: tuple[Plane, ...] = ("axial", "sagittal")

@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import number
@@ -20,8 +19,8 @@ from voxlate.io.atomic import replacing
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
+from voxlate.volume import Array
 
-Array = NDArray[Any]
 WIDEST_TILE = 34.0  # mm
 
 

@@ -25,8 +25,8 @@ from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, choose_slice, slices_in_words
 from voxlate.roles import MODEL
+from voxlate.volume import Array
 
-Array = NDArray[Any]
 TALLEST_MM = 62.0
 MOST_OVERLAYS = 3
 

@@ -18,6 +18,7 @@ from voxlate.evaluation.words import number
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, handles_of
+from voxlate.volume import Array
 
 MOST_POINTS = 600
 _LOOKS: dict[str, dict[str, Any]] = {
@@ -106,7 +107,7 @@ def _scatter(
     return shares
 
 
-def _bars(axes: Axes, rows: Sequence[SetRow], places: NDArray[Any], *, method: str) -> None:
+def _bars(axes: Axes, rows: Sequence[SetRow], places: Array, *, method: str) -> None:
     heights = [0.0 if math.isnan(row.value) else row.value for row in rows]
     spreads = [row.sd or 0.0 for row in rows]
     axes.bar(places, heights, width=0.38, label=method, **_LOOKS[method])

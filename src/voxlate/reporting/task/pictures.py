@@ -15,7 +15,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
 from voxlate.cohort.labels.classes import members
 from voxlate.contrast import get_contrast
@@ -27,8 +26,8 @@ from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, Laid, SliceChoice, choose_slice, slices_in_words
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
+from voxlate.volume import Array
 
-Array = NDArray[Any]
 TALLEST_MM = 48.0
 LEAST_ZOOM_MM, ZOOM_MARGIN_MM = 40.0, 10.0
 NEARLY_ALL = 0.85

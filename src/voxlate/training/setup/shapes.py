@@ -6,9 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
-
-from numpy.typing import NDArray
+from typing import overload
 
 from voxlate.cohort import Case
 from voxlate.config.plan import Reading
@@ -16,7 +14,7 @@ from voxlate.errors import CohortError
 from voxlate.preprocess.images import read_contrast
 from voxlate.shapes import shape_family
 from voxlate.training.setup.setup import Setup
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +66,7 @@ def check_shapes(setup: Setup) -> None:
         )
 
 
-def fit_shapes(setup: Setup) -> dict[str, NDArray[Any]] | None:
+def fit_shapes(setup: Setup) -> dict[str, Array] | None:
     """The arrays of the shape model of the training cases' label maps; ``None`` if the recipe has none.
 
     Raises:
