@@ -23,7 +23,7 @@ from voxlate._version import __version__
 from voxlate.config.recipe import Recipe, describe, parse_recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.io.atomic import write_bytes, write_text
-from voxlate.plainyaml import parse_yaml
+from voxlate.plainyaml import Json, parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
 from voxlate.strict import StrictModel
@@ -80,7 +80,7 @@ class Bundle:
     recipe: Recipe
     plan: Plan
     fingerprint: Fingerprint
-    scores: Mapping[str, Any]
+    scores: Json
     seen: frozenset[str]
     digest: str
 
@@ -146,7 +146,7 @@ class Contents:
     recipe: Recipe
     plan: Plan
     fingerprint: Fingerprint
-    scores: Mapping[str, Any]
+    scores: Json
     seen: frozenset[str]
     weights: Mapping[str, torch.Tensor]
     lookup: Mapping[str, Array]

@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from voxlate.errors import ReadError
 from voxlate.evaluation.scores import Score
 from voxlate.io.atomic import write_text
+from voxlate.plainyaml import Json
 
 COLUMNS = tuple(field.name for field in fields(Score))
 
@@ -61,7 +61,7 @@ def read_scores(path: Path) -> list[Score]:
         raise ReadError("a CSV file", came=str(error), where=path, remedy="Evaluate again.") from error
 
 
-def write_summary(summary: Mapping[str, Any], path: Path) -> Path:
+def write_summary(summary: Json, path: Path) -> Path:
     """Writes the summary as JSON without NaN.
 
     Raises:

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from voxlate.config.choice import LossTerms
 from voxlate.errors import CohortError, UsageError
 from voxlate.methods.interface import Translator
 from voxlate.volume import Array
@@ -34,7 +35,7 @@ def identity(
     dims: int,
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     channel: int = 0,
 ) -> Identity:
@@ -89,7 +90,7 @@ def lookup(
     dims: int,
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     channel: int = 0,
 ) -> Lookup:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from torch.optim import Optimizer
 
 from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.config.catalogue import build
-from voxlate.config.choice import Choice
+from voxlate.config.choice import Choice, LossTerms
 from voxlate.errors import UsageError
 from voxlate.losses import SEGMENTING, WeightedLoss
 from voxlate.methods.encoder import class_maps
@@ -52,7 +52,7 @@ def segmentation(
     dims: Literal[2, 3],
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     classes: Literal["binary", "each", "regions"] | Classes = "binary",
     network: Choice = Choice(name="residual_encoder_unet"),  # noqa: B008  (frozen)

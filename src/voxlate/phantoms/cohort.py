@@ -31,6 +31,7 @@ from voxlate.phantoms.anatomy import anatomy_for
 from voxlate.phantoms.physics.protocols import protocol_for
 from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
+from voxlate.plainyaml import Json
 from voxlate.volume import Array, Grid, Volume
 
 SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
@@ -172,8 +173,8 @@ def _claim(root: Path, recipe: str) -> None:
     raise UsageError("a new or empty folder", came=came, where=root, remedy="Give another folder, or remove this one.")
 
 
-def _without_version(text: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(text)
+def _without_version(text: str) -> Json:
+    values: Json = json.loads(text)
     values.pop("software_version", None)
     return values
 
@@ -214,7 +215,7 @@ def _save(array: Array, grid: Grid, contrast: str, path: Path) -> None:
     write_volume(Volume(array, grid.affine, about), path, provenance=provenance, overwrite=True)
 
 
-def _motion(scan: Scan) -> dict[str, Any]:
+def _motion(scan: Scan) -> Json:
     return {
         "translation_mm": list(scan.motion.translation_mm),
         "rotation_deg": list(scan.motion.rotation_deg),
@@ -223,7 +224,7 @@ def _motion(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _acquisition(scan: Scan) -> dict[str, Any]:
+def _acquisition(scan: Scan) -> Json:
     return {
         "protocol": scan.protocol.model_dump(mode="json"),
         "gain": scan.gain,

@@ -9,12 +9,10 @@ so that it does not alias: along each axis, with a Gaussian that brings the poin
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.io.transforms import Transform, affine_as_itk
+from voxlate.io.transforms import ItkTransform, Transform, affine_as_itk
 from voxlate.volume import Affine, Array, Grid
 
 LATTICE_TOLERANCE_VOXELS = 1e-3
@@ -152,7 +150,7 @@ def _smoothed(array: Array, index: Affine) -> NDArray[np.float32]:
     return np.asarray(gaussian_filter(array.astype(np.float32, copy=False), sd, mode="nearest"))
 
 
-def _chain(source: Grid, target: Grid, transform: Transform) -> Any:  # noqa: ANN401
+def _chain(source: Grid, target: Grid, transform: Transform) -> ItkTransform:
     """From voxel indices of ``target`` to those of ``source``; ITK applies the last of a list first."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -163,7 +161,7 @@ def _chain(source: Grid, target: Grid, transform: Transform) -> Any:  # noqa: AN
 def _interpolate(
     array: Array,
     target: Grid,
-    chain: Any,  # noqa: ANN401
+    chain: ItkTransform,
     *,
     nearest: bool,
     fill: float,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voxlate.config.recipe import Overrides
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.data import phantom
 from voxlate.verbs.evaluate import evaluate
@@ -42,7 +43,7 @@ def demo(
     out: str | Path = "demo",
     *,
     cases: int = DEMO_CASES,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Overrides | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
 ) -> Demonstrated:

@@ -7,11 +7,10 @@ or predicting anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from voxlate.config.recipe import Recipe
+from voxlate.config.recipe import Overrides, Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.files import write_summary
@@ -40,7 +39,7 @@ def ablate_recipe(
     recipe: Recipe,
     out: Path,
     *,
-    changes: Mapping[str, Any],
+    changes: Overrides,
     seeds: int,
     report: ProgressReport,
     observers: Sequence[Observer],
@@ -89,7 +88,7 @@ def score(
     return scored, scores
 
 
-def summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes: Mapping[str, Any]) -> AblationSummary:
+def summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes: Overrides) -> AblationSummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:

@@ -26,6 +26,7 @@ from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
 from voxlate.evaluation.words import after_value, number
 from voxlate.io.atomic import write_text
+from voxlate.plainyaml import Json
 from voxlate.roles import MODEL
 
 METHODS = ("lookup", MODEL)
@@ -93,12 +94,12 @@ class StructureRow:
     voxels: float
     methods: Mapping[str, StructureMeans]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Json) -> Self:
         """The row of a JSON object."""
         methods = {name: StructureMeans(*map(_interval, means.values())) for name, means in values["methods"].items()}
         return cls(**{**values, "methods": methods})

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from voxlate.evaluation.statistics import compare_cases, correct
 from voxlate.evaluation.study.runs import ScoredRun
 from voxlate.evaluation.summary import Interval, Pair, without_nan
 from voxlate.metrics.metric import Better
+from voxlate.plainyaml import Json
 from voxlate.regions import FOREGROUND, UNIONS
 from voxlate.roles import MODEL
 
@@ -76,10 +76,10 @@ class VariantDifference:
     crossed_interval: Interval | None
     seeds: tuple[SeedDifference, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON."""
-        values: dict[str, Any] = without_nan(asdict(self))
-        flat: dict[str, Any] = {}
+        values: Json = without_nan(asdict(self))
+        flat: Json = {}
         for name, part in values.items():
             flat |= part if name == "pair" else {name: part}
         return flat

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from voxlate.config.choice import LossTerms
 from voxlate.errors import UsageError
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.image_analogy.features import Indices, Neighbourhoods, Stack, pyramid, static_features
@@ -45,7 +46,7 @@ def image_analogy(  # noqa: PLR0913  (the choices of a recipe)
     dims: Literal[2, 3],
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     exemplars: Annotated[int, Field(ge=1, le=64)] = 16,
     levels: Annotated[int, Field(ge=1, le=6)] = 3,

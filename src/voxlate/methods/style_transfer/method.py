@@ -22,6 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from voxlate.config.choice import LossTerms
 from voxlate.errors import UsageError
 from voxlate.methods.baselines import check_channel
 from voxlate.methods.exemplars import Exemplary
@@ -43,7 +44,7 @@ def style_transfer(  # noqa: PLR0913  (the choices of a recipe)
     dims: int,
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     layers: StyleLayers = StyleLayers(),  # noqa: B008  (frozen)
     weights: Weights = Weights(),  # noqa: B008  (frozen)

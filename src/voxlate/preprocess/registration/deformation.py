@@ -12,13 +12,18 @@ aligned by; bins that follow the distribution register better (Knops et al. 2006
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.io.transforms import Deformation, Transform, affine_as_itk
-from voxlate.preprocess.registration.similarity import as_image, directions, mutual_information, rim, similarity
+from voxlate.preprocess.registration.similarity import (
+    ItkImage,
+    as_image,
+    directions,
+    mutual_information,
+    rim,
+    similarity,
+)
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Affine, Array, Grid
 
@@ -123,7 +128,7 @@ def _equalised(array: Array, inside: Array) -> NDArray[np.float32]:
     return np.asarray(np.interp(array, values, shares[first]), dtype=np.float32)
 
 
-def _search(fixed: Any, moving: Any, *, grid: Grid, world: Affine, mask: Any, seed: int) -> Deformation:  # noqa: ANN401
+def _search(fixed: ItkImage, moving: ItkImage, *, grid: Grid, world: Affine, mask: ItkImage, seed: int) -> Deformation:
     import SimpleITK as sitk  # noqa: N813
 
     levels = lattices(grid)

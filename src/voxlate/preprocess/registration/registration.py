@@ -8,15 +8,16 @@ there before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import GeometryError
-from voxlate.io.transforms import Transform
+from voxlate.io.transforms import ItkTransform, Transform
 from voxlate.preprocess.registration.deformation import at_limit, deform
 from voxlate.preprocess.registration.similarity import (
+    ItkImage,
     as_image,
     mutual_information,
     one_thread,
@@ -168,7 +169,9 @@ def measure(transform: Transform, grid: Grid, mask: NDArray[np.bool_] | None = N
     )
 
 
-def _linear(fixed: Any, moving: Any, *, kind: RegistrationKind, mask: Any, seed: int) -> tuple[Any, float]:  # noqa: ANN401
+def _linear(
+    fixed: ItkImage, moving: ItkImage, *, kind: RegistrationKind, mask: ItkImage, seed: int
+) -> tuple[ItkTransform, float]:
     """The rigid or affine transform, and the similarity in the scanner's coordinates."""
     begin, before = _best_beginning(fixed, moving, mask=mask, seed=seed)
     found = _optimise(fixed, moving, begin=begin, mask=mask, seed=seed)
@@ -193,7 +196,7 @@ def _check_comparable(fixed: Array, moving: Array, mask: NDArray[np.bool_] | Non
         )
 
 
-def _best_beginning(fixed: Any, moving: Any, *, mask: Any, seed: int) -> tuple[Any, float]:  # noqa: ANN401
+def _best_beginning(fixed: ItkImage, moving: ItkImage, *, mask: ItkImage, seed: int) -> tuple[ItkTransform, float]:
     import SimpleITK as sitk  # noqa: N813
 
     centre = fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])
@@ -213,13 +216,13 @@ def _best_beginning(fixed: Any, moving: Any, *, mask: Any, seed: int) -> tuple[A
     return begins[int(np.argmax(values))], before
 
 
-def _coarse(image: Any) -> Any:  # noqa: ANN401
+def _coarse(image: ItkImage) -> ItkImage:
     import SimpleITK as sitk  # noqa: N813
 
     return sitk.Shrink(image, [max(1, round(COARSEST_MM / s)) for s in image.GetSpacing()])
 
 
-def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> Any:  # noqa: ANN401
+def _optimise(fixed: ItkImage, moving: ItkImage, *, begin: ItkTransform, mask: ItkImage, seed: int) -> ItkTransform:
     method = mutual_information(fixed, mask=mask, seed=seed)
     spacing = np.array(fixed.GetSpacing())
     coarse = [
@@ -244,7 +247,7 @@ def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> A
     return transform
 
 
-def _as_affine(rigid: Any) -> Any:  # noqa: ANN401
+def _as_affine(rigid: ItkTransform) -> ItkTransform:
     import SimpleITK as sitk  # noqa: N813
 
     affine = sitk.AffineTransform(3)
@@ -254,7 +257,7 @@ def _as_affine(rigid: Any) -> Any:  # noqa: ANN401
     return affine
 
 
-def _matrix(transform: Any) -> Affine:  # noqa: ANN401
+def _matrix(transform: ItkTransform) -> Affine:
     """The transform as one matrix without a centre: ``x -> R (x - c) + c + t``."""
     turn = np.array(transform.GetMatrix(), dtype=np.float64).reshape(3, 3)
     centre = np.array(transform.GetCenter())

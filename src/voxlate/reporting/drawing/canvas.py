@@ -62,7 +62,9 @@ ERROR_COLOURS = LinearSegmentedColormap.from_list(
 )
 """Blue for too dark, white for right, orange for too bright: two hues that no common colour blindness confuses."""
 
-_STYLE: dict[str, Any] = {
+Style = dict[str, Any]
+"""Keyword arguments of a drawing call."""
+_STYLE: Style = {
     "font.family": [FONT],
     "font.size": TEXT,
     "text.color": INK,

@@ -8,7 +8,6 @@ what is true, a dashed line what is found.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from voxlate.reporting.drawing import canvas, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.volume import Array
 
 Picture = Array
@@ -67,7 +67,7 @@ def draw_overlay(
     inside, real = np.asarray(found) != 0, np.asarray(true) != 0
     for mark, area in ((HIT, inside & real), (MISSED, real & ~inside), (INVENTED, inside & ~real)):
         _fill(axes, area, mark, size_mm=size_mm)
-    lines: dict[str, Any] = {"size_mm": size_mm, "halo": "#000000", "linewidths": 0.7}
+    lines: Style = {"size_mm": size_mm, "halo": "#000000", "linewidths": 0.7}
     tiles.outline(axes, real, colour=TRUE_LINE, **lines)
     tiles.outline(axes, inside, colour=FOUND_LINE, linestyles=[(0, (3, 2))], **lines)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,6 +16,7 @@ from matplotlib.figure import Figure
 from voxlate.errors import UsageError
 from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, slices_in_words
 from voxlate.volume import Array
@@ -105,7 +105,7 @@ class Panel:
         """The error of the prediction in a slice, inside the mask."""
         mask, outlined = (None if array is None else cut.of(array) for array in (self.mask, self.lesion))
         error = cut.of(self.prediction).astype(np.float64) - cut.of(self.truth).astype(np.float64)
-        settings: dict[str, Any] = {"limit": limit, "mask": mask, "outlined": outlined}
+        settings: Style = {"limit": limit, "mask": mask, "outlined": outlined}
         return sheet.picture(cut.laid, tiles.draw_error, error, dark=True, **settings)
 
     @property

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from voxlate.evaluation.words import with_minus
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import width_mm
 from voxlate.reporting.drawing.views import Plane, marks
 from voxlate.volume import Array
@@ -104,7 +105,7 @@ def draw_error(
 ) -> None:
     """A signed error inside the mask, symmetric about zero; the part outside the mask is plain grey."""
     inside = np.isfinite(error) if mask is None else np.isfinite(error) & (np.asarray(mask) != 0)
-    scale: dict[str, Any] = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+    scale: Style = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
     _show(axes, np.ma.masked_array(error, ~inside), size_mm=size_mm, ground=UNSCORED, **scale)
 
 
@@ -120,7 +121,7 @@ def outline(axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour
     if not np.any(region):
         return
     inside, limits = np.pad(np.asarray(region) != 0, 1).astype(float), (axes.get_xlim(), axes.get_ylim())
-    look: dict[str, Any] = {"levels": [0.5], "linewidths": 0.6, **style}
+    look: Style = {"levels": [0.5], "linewidths": 0.6, **style}
     drawn = axes.contour(*edges_mm(region.shape, size_mm), inside, colors=colour, **look)
     drawn.set_path_effects([withStroke(linewidth=1.25, foreground=halo)])
     axes.set(xlim=limits[0], ylim=limits[1])

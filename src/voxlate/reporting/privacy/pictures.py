@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, convention
@@ -137,7 +138,7 @@ def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Tile:
         Patch(facecolor=colour, edgecolor=canvas.INK, linewidth=0.3, label=fit(name, NAMES - 4.0, size=size))
         for colour, name in zip(colours, names, strict=False)
     ]
-    style: dict[str, Any] = {
+    style: Style = {
         "borderpad": 0,
         "borderaxespad": 0,
         "handlelength": 1,

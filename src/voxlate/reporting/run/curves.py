@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +16,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, better
+from voxlate.training.loop.journal import Entry
 
 BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
 GAME = frozenset({"discriminator", "adversarial", "accuracy_real", "accuracy_fake", "fooled", "penalty"})
@@ -40,7 +40,7 @@ class Curve:
     values: NDArray[np.float64]
 
 
-def read_curves(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[Curve]]:
+def read_curves(rows: Iterable[Entry]) -> tuple[list[Curve], list[Curve]]:
     """The training losses and the validation metrics of a run's log (``log.jsonl``, one mapping per line).
 
     A row with ``validation`` holds metrics; in every other row, all numbers but the bookkeeping are losses.
@@ -68,7 +68,7 @@ def smooth(values: NDArray[np.float64], *, width: int) -> NDArray[np.float64]:
 
 
 @canvas.styled
-def draw_curves(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = None, unit: str = "") -> Figure:
+def draw_curves(rows: Sequence[Entry], *, best_step: int | None = None, unit: str = "") -> Figure:
     """Training losses on the left, one small plot per validation metric on the right.
 
     Args:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,6 +16,7 @@ from voxlate.errors import UsageError
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots
 from voxlate.reporting.run.curves import Curve, read_curves, smooth
+from voxlate.training.loop.journal import Entry
 
 LOSSES = {"discriminator": "discriminator", "adversarial": "generator, adversarial term"}
 SHARES = {
@@ -27,13 +27,13 @@ SHARES = {
 _COIN = math.log(2)
 
 
-def has_game(rows: Sequence[Mapping[str, Any]]) -> bool:
+def has_game(rows: Sequence[Entry]) -> bool:
     """Whether a run's log is one of an adversarial pair."""
     return any("discriminator" in row for row in rows)
 
 
 @canvas.styled
-def draw_game(rows: Sequence[Mapping[str, Any]], *, objective: str = "vanilla") -> Figure:
+def draw_game(rows: Sequence[Entry], *, objective: str = "vanilla") -> Figure:
     """Adversarial losses of both networks on the left, the discriminator's accuracies on the right.
 
     Args:

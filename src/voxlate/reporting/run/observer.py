@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -28,7 +27,7 @@ from voxlate.reporting.run.game import draw_game, has_game
 from voxlate.reporting.run.gap import draw_gap
 from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments, moment_of
 from voxlate.reporting.run.progression import Frame, KeptSlice, draw_progression
-from voxlate.training.loop.journal import read_log
+from voxlate.training.loop.journal import Entry, read_log
 from voxlate.training.loop.validation import Example, Validation, validation_metric
 
 logger = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ class FigureDrawer:
         write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_moment(moment)))
         moment.keep(self._file(f"frames/step_{step:09d}.npz"))
 
-    def _finish_segmentation(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _finish_segmentation(self, rows: Sequence[Entry]) -> None:
         best_step = _best_step(rows, self._recipe)
         if best_step is not None:
             write_bytes(self._file("curves.png"), to_png(draw_gap(rows, best_step=best_step)))
@@ -144,7 +143,7 @@ class FigureDrawer:
         return path
 
 
-def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
+def _best_step(rows: Sequence[Entry], recipe: Recipe) -> int | None:
     """The step whose weights were kept: the last one validated, or the best by the metric that the recipe monitors."""
     name = recipe.training.monitor
     values = [(row["validation"].get(name), row["step"]) for row in rows if "validation" in row]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from voxlate.evaluation.words import number
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, convention
 
@@ -45,7 +45,7 @@ def draw_reconstructions(
 
     def tile(image: NDArray[np.float32], title: str, *, below: str = "", scaled: bool = False) -> Tile:
         picture = cut.of(np.where(mask, _volume(image, plane), found.window[0]))
-        texts: dict[str, Any] = {"above": title, "below": below}
+        texts: Style = {"above": title, "below": below}
         return sheet.picture(cut.laid, tiles.draw_grey, picture, window=found.window, scaled=scaled, **texts)
 
     def row(first: Tile, images: Mapping[str, Reconstruction], *, joined: str) -> list[Tile | None]:

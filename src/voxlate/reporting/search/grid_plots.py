@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 from voxlate.evaluation.study.grid import COLUMNS, Setting
 from voxlate.evaluation.words import arrow, metric_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots, handles_of
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
@@ -49,7 +49,7 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
 def _draw(axes: Axes, setting: Setting, metric: str, *, colour: str, marker: str) -> None:
     for prefix, dash, label in (("", "solid", setting.name), (TRAIN_PREFIX, "dashed", "_training")):
         values = [metrics.get(prefix + metric, math.nan) for metrics in setting.metrics]
-        look: dict[str, Any] = {"linestyle": dash, "label": label, "marker": "" if prefix else marker}
+        look: Style = {"linestyle": dash, "label": label, "marker": "" if prefix else marker}
         axes.plot(setting.epochs, values, color=colour, linewidth=1.0, markersize=2.6, **look)
 
 

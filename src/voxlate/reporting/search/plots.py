@@ -24,6 +24,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from voxlate.config.search import Range
 from voxlate.evaluation.words import field_title, metric_title, number, with_minus
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.plots import Plots, better
 from voxlate.training.tuning.results import Searched
@@ -31,7 +32,7 @@ from voxlate.training.tuning.trials import Trial
 
 COLUMNS = 3
 _LONGEST_VALUE = 24.0  # mm
-MARKS: dict[str, dict[str, Any]] = {
+MARKS: dict[str, Style] = {
     "complete": {"marker": "o", "markersize": 4.0, "markerfacecolor": canvas.BLUE, "markeredgecolor": canvas.PAPER},
     "pruned": {"marker": "x", "markersize": 4.0, "markeredgecolor": canvas.GREY, "markeredgewidth": 0.9},
     "own": {"marker": "s", "markersize": 8.0, "markerfacecolor": "none", "markeredgecolor": canvas.INK},
@@ -232,7 +233,7 @@ def draw_parallel(searched: Searched) -> Figure:
     quality = {number_: 1 - height if searched.lower_is_better else height for number_, height in heights.items()}
     for trial in sorted(searched.complete, key=lambda trial: quality[trial.number]):
         best = trial is searched.best
-        look: dict[str, Any] = {
+        look: Style = {
             "color": canvas.VERMILION,
             "linewidth": 2.2,
             "marker": "o",
@@ -275,8 +276,8 @@ def _range_ticks(range_: Range) -> dict[str, float]:
 
 def _draw_axis(axes: Axes, place: int, ticks: Mapping[str, float]) -> None:
     axes.plot([place, place], [0, 1], color=canvas.MUTED, linewidth=0.8, zorder=3)
-    ground: dict[str, Any] = {"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-    beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+    ground: Style = {"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    beside: Style = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
     for text, height in ticks.items():
         axes.plot([place - 0.015, place + 0.015], [height, height], color=canvas.MUTED, linewidth=0.8, zorder=3)
         axes.annotate(text, (place, height), **beside, fontsize=canvas.SMALL, bbox=ground, zorder=5)

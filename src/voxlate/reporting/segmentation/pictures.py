@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,6 +20,7 @@ from voxlate.evaluation.segmentation.cases import Segmented
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, values_of, whole
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, choose_slice, slices_in_words
@@ -219,7 +219,7 @@ def _row(finding: Finding, cut: Cut, *, heading: str, numbers: bool) -> SheetRow
     for region in finding.shown:
         found, true = (cut.of(part) for part in finding.of(region))
         below = finding.numbers.get(region, "") if numbers else ""
-        overlaid: dict[str, Any] = {"found": found, "true": true, "window": window, "below": below}
+        overlaid: Style = {"found": found, "true": true, "window": window, "below": below}
         cells.append(sheet.picture(cut.laid, draw_overlay, picture, **overlaid))
     return SheetRow(cells, heading)
 

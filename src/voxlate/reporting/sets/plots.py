@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,11 +16,12 @@ from voxlate.evaluation.sets.verdict import SetRow
 from voxlate.evaluation.words import number
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots, handles_of
 from voxlate.volume import Array
 
 MOST_POINTS = 600
-_LOOKS: dict[str, dict[str, Any]] = {
+_LOOKS: dict[str, Style] = {
     FLOOR: {"color": canvas.GREY, "hatch": "////", "edgecolor": canvas.PAPER, "linewidth": 0},
     SYNTHETIC: {"color": canvas.VERMILION},
 }
@@ -115,7 +115,7 @@ def _bars(axes: Axes, rows: Sequence[SetRow], places: Array, *, method: str) -> 
         if spread:
             axes.plot([place, place], [height - spread, height + spread], color=canvas.INK, linewidth=0.8)
         if math.isnan(row.value):
-            style: dict[str, Any] = {"ha": "center", "va": "bottom", "rotation": 90, "color": canvas.MUTED}
+            style: Style = {"ha": "center", "va": "bottom", "rotation": 90, "color": canvas.MUTED}
             axes.text(place, 0, f" {number(None)}", fontsize=canvas.SMALL, **style)
 
 
@@ -125,5 +125,5 @@ def _empty(axes: Axes) -> None:
         text.remove()
     axes.set_ylim(0, 1)
     axes.set_yticks([])
-    style: dict[str, Any] = {"ha": "center", "va": "center", "color": canvas.MUTED, "fontsize": canvas.SMALL}
+    style: Style = {"ha": "center", "va": "center", "color": canvas.MUTED, "fontsize": canvas.SMALL}
     axes.text(0.5, 0.5, "not available:\ntoo few samples", transform=axes.transAxes, **style)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,6 +21,7 @@ from voxlate.evaluation.segmentation.scores import values_of
 from voxlate.evaluation.segmentation.segmenters import Segmenter
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, Laid, SliceChoice, choose_slice, slices_in_words
@@ -219,7 +219,7 @@ def _row(row: AttemptSlice, arms: Sequence[str], *, heading: str, texts: Mapping
     across, down = _steps(row)
     part = Laid(row.laid.plane, ((zoom[1].stop - zoom[1].start) * across, (zoom[0].stop - zoom[0].start) * down))
     for arm in arms:
-        settings: dict[str, Any] = {"window": row.windows[arm], "below": texts.get(arm, "")}
+        settings: Style = {"window": row.windows[arm], "below": texts.get(arm, "")}
         found, true, image = row.found[arm][zoom], row.true[zoom], row.images[arm][zoom]
         overlaid = sheet.picture(part, draw_overlay, image, found=found, true=true, scaled=True, **settings)
         cells.append(replace(overlaid, size_mm=row.size_mm))  # as large on the page as the images
