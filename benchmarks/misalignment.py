@@ -35,7 +35,7 @@ from voxlate.phantoms.scans import image_grid
 from voxlate.plainyaml import parse_setting
 from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.misalignment import draw_misalignment, misalignment_table, say_misalignment
+from misalignment_report import draw_misalignment, misalignment_table, say_misalignment
 from voxlate.roles import MODEL
 from voxlate.training.studies.variants import Study, train_variants
 
