@@ -77,7 +77,7 @@ class Identity(Translator):
         return chosen.expand(-1, self.target_channels, *chosen.shape[2:]).clone()
 
 
-BINS = 1024
+_BINS = 1024
 _Table = NDArray[np.float64]
 
 
@@ -206,24 +206,24 @@ class _Sums:
     @classmethod
     def spanning(cls, values: _Table) -> Self:
         low, high = float(values.min()), float(values.max())
-        width = (high - low) / (BINS - 1) or max(abs(low), 1.0) * 1e-6
-        return cls(low, width, *(np.zeros(BINS) for _ in range(3)))
+        width = (high - low) / (_BINS - 1) or max(abs(low), 1.0) * 1e-6
+        return cls(low, width, *(np.zeros(_BINS) for _ in range(3)))
 
     def add(self, values: _Table, targets: Array) -> None:
-        while values.max() >= self.low + BINS * self.width:
-            self._widen(half=slice(0, BINS // 2))
+        while values.max() >= self.low + _BINS * self.width:
+            self._widen(half=slice(0, _BINS // 2))
         while values.min() < self.low:
-            self.low -= BINS * self.width
-            self._widen(half=slice(BINS // 2, BINS))
-        index = np.clip(((values - self.low) / self.width).astype(np.int64), 0, BINS - 1)
-        self.count += np.bincount(index, minlength=BINS)
-        self.source += np.bincount(index, weights=values, minlength=BINS)
-        self.target += np.bincount(index, weights=targets, minlength=BINS)
+            self.low -= _BINS * self.width
+            self._widen(half=slice(_BINS // 2, _BINS))
+        index = np.clip(((values - self.low) / self.width).astype(np.int64), 0, _BINS - 1)
+        self.count += np.bincount(index, minlength=_BINS)
+        self.source += np.bincount(index, weights=values, minlength=_BINS)
+        self.target += np.bincount(index, weights=targets, minlength=_BINS)
 
     def _widen(self, *, half: slice) -> None:
         """Merges bins in pairs, which then fill one half of a range twice as wide."""
         for name in ("count", "source", "target"):
-            merged = np.zeros(BINS)
+            merged = np.zeros(_BINS)
             merged[half] = getattr(self, name).reshape(-1, 2).sum(1)
             setattr(self, name, merged)
         self.width *= 2

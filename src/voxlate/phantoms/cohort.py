@@ -34,16 +34,16 @@ from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate
 from voxlate.plainyaml import Json
 from voxlate.volume import Array, Grid, Volume
 
-SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
+_SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
 """How BraTS names contrasts; the others keep their canonical names."""
 
 _NOTE = "Simulated by Voxlate's phantom; shows no person."
 
-STREAM_VERSION = 2
+_STREAM_VERSION = 2
 """Goes up when the same seed draws another cohort."""
 
 
-def case_name(index: int) -> str:
+def _case_name(index: int) -> str:
     """The name of case ``index``, counted from 0.
 
     Example:
@@ -151,7 +151,7 @@ def _identity(**values: Any) -> str:  # noqa: ANN401
     about = {
         "description": "Simulated scans drawn by Voxlate's phantom; no patient. Not for diagnostic use.",
         "software": "voxlate",
-        "stream_version": STREAM_VERSION,
+        "stream_version": _STREAM_VERSION,
         "synthetic": True,
     }
     return _json({**about, **values})
@@ -181,17 +181,17 @@ def _without_version(text: str) -> Json:
 
 def _finished(root: Path, index: int) -> dict[str, str] | None:
     """The attributes of a case that is already there; they are written last."""
-    path = root / "derivatives" / "truth" / case_name(index) / "attributes.json"
+    path = root / "derivatives" / "truth" / _case_name(index) / "attributes.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
-    name = case_name(index)
+    name = _case_name(index)
     scans, truth = root / name, root / "derivatives" / "truth" / name
     scans.mkdir(exist_ok=True)
     truth.mkdir(parents=True, exist_ok=True)
     for contrast, scan in case.scans.items():
-        suffix = SUFFIXES.get(contrast, contrast)
+        suffix = _SUFFIXES.get(contrast, contrast)
         _save(scan.image, case.grid, contrast, scans / f"{name}-{suffix}.nii.gz")
         _save(scan.noise_free, case.grid, contrast, truth / f"{name}-{suffix}-noise_free.nii.gz")
     _save(case.labels, case.grid, "labels", scans / f"{name}-seg.nii.gz")

@@ -149,7 +149,7 @@ def _image_voxels(where: NDArray[np.intp], tissue_map: TissueMap) -> NDArray[np.
     return np.asarray((i // factor * mj + j // factor) * mk + k // factor)
 
 
-def water_and_fat(spins: Spins, protocol: Protocol) -> tuple[Array, float]:
+def _water_and_fat(spins: Spins, protocol: Protocol) -> tuple[Array, float]:
     """Signed signal of the water of every tissue voxel, and that of pure fat per unit of proton density."""
     t1, t2, t2star, fat = spins.t1_ms, spins.t2_ms, spins.t2star_ms, table.FAT
     if protocol.contrast_agent:
@@ -179,7 +179,7 @@ def render(spins: Spins, protocol: Protocol, *, motion: RigidMotion | None = Non
         return point_spread(spins.average(spins.hu + 1000, motion=motion), protocol) - 1000
     if protocol.sequence == "pet":
         return spins.average(spins.suv, motion=motion)
-    water_signal, lipid = water_and_fat(spins, protocol)
+    water_signal, lipid = _water_and_fat(spins, protocol)
     fat_signal = spins.proton_density * spins.of("fat_fraction") * np.float32(lipid)
     water, fat = (point_spread(spins.average(part, motion=motion), protocol) for part in (water_signal, fat_signal))
     return dixon(water=water, fat=fat, phase_deg=protocol.fat_phase_deg).astype(np.float32)

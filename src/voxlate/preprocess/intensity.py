@@ -26,7 +26,7 @@ DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
     "ct": "hounsfield",
     "label": "none",
 }
-LOW_PERCENT, HIGH_PERCENT = 0.5, 99.5
+_LOW_PERCENT, _HIGH_PERCENT = 0.5, 99.5
 HOUNSFIELD_SCALE = 1000.0
 SUV_SCALE = 5.0
 PHYSICAL_SCALES: dict[NormaliserKind, float] = {"hounsfield": HOUNSFIELD_SCALE, "suv": SUV_SCALE}
@@ -84,7 +84,7 @@ class Statistics(StrictModel):
 
 def take_statistics(values: Array) -> Statistics:
     """Statistics of the values inside a mask, ``(n,)`` with n > 0."""
-    low, median, high = np.percentile(values, (LOW_PERCENT, 50.0, HIGH_PERCENT))
+    low, median, high = np.percentile(values, (_LOW_PERCENT, 50.0, _HIGH_PERCENT))
     return Statistics(
         minimum=float(values.min()),
         low=float(low),

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from voxlate.io.transforms import ItkTransform, Transform, affine_as_itk
 from voxlate.volume import Affine, Array, Grid
 
-LATTICE_TOLERANCE_VOXELS = 1e-3
-SMOOTH_FROM_FACTOR = 1.2
+_LATTICE_TOLERANCE_VOXELS = 1e-3
+_SMOOTH_FROM_FACTOR = 1.2
 
 
-def index_map(source: Grid, target: Grid, transform: Transform | None = None) -> Affine:
+def _index_map(source: Grid, target: Grid, transform: Transform | None = None) -> Affine:
     """The matrix ``(4, 4)`` from voxel indices of ``target`` to those of ``source``, without deformation.
 
     Args:
@@ -42,8 +42,8 @@ def covers(source: Grid, target: Grid, transform: Transform | None = None) -> bo
         return False
     ends = [(0, n - 1) for n in target.shape]
     corners = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]], dtype=np.float64)
-    index = (corners @ index_map(source, target, transform).T)[:, :3]
-    slack = 0.5 + LATTICE_TOLERANCE_VOXELS
+    index = (corners @ _index_map(source, target, transform).T)[:, :3]
+    slack = 0.5 + _LATTICE_TOLERANCE_VOXELS
     return bool((index >= -slack).all() and (index <= np.array(source.shape) - 1 + slack).all())
 
 
@@ -73,7 +73,7 @@ def resample(
     exact = _exact_map(source, target, transform)
     if exact is not None:
         return _move(array, target, exact, fill)
-    index = index_map(source, target, transform)
+    index = _index_map(source, target, transform)
     chain = affine_as_itk(index)
     if transform is not None and transform.deformation is not None:
         chain = _chain(source, target, transform)
@@ -105,14 +105,14 @@ def _exact_map(source: Grid, target: Grid, transform: Transform | None) -> NDArr
     """The index map in whole numbers, if it is a reordering, flip and shift to within the tolerance."""
     if transform is not None and transform.deformation is not None:
         return None
-    index = index_map(source, target, transform)
+    index = _index_map(source, target, transform)
     whole = np.rint(index)
     turn = np.abs(whole[:3, :3])
     if not ((turn.sum(axis=0) == 1).all() and (turn.sum(axis=1) == 1).all()):
         return None
     # How far the rounding moves the voxel that it moves furthest.
     reach = np.abs(index - whole)[:3] @ np.array([*(np.array(target.shape) - 1.0), 1.0])
-    return whole.astype(np.int64) if reach.max() <= LATTICE_TOLERANCE_VOXELS else None
+    return whole.astype(np.int64) if reach.max() <= _LATTICE_TOLERANCE_VOXELS else None
 
 
 def _move(array: Array, target: Grid, exact: NDArray[np.int64], fill: float) -> Array:
@@ -141,7 +141,7 @@ def _smoothed(array: Array, index: Affine) -> NDArray[np.float32]:
     """Float32, smoothed along the axes that become coarser."""
     # The step of one target voxel along each source axis, in source voxels.
     factor = np.linalg.norm(index[:3, :3], axis=1)
-    variance = np.where(factor > SMOOTH_FROM_FACTOR, np.maximum(factor**2 - 1, 0) / (8 * np.log(2)), 0)
+    variance = np.where(factor > _SMOOTH_FROM_FACTOR, np.maximum(factor**2 - 1, 0) / (8 * np.log(2)), 0)
     if not variance.any():
         return array.astype(np.float32, copy=False)
     from scipy.ndimage import gaussian_filter

@@ -8,7 +8,7 @@ from voxlate.errors import BundleError
 from voxlate.shapes.interface import State
 from voxlate.volume import Array
 
-MEMBER = "shapes.safetensors"
+_MEMBER = "shapes.safetensors"
 _REMEDY = "The bundle is damaged or was changed; get it again from where it was made."
 
 
@@ -55,4 +55,4 @@ def check_names(state: State, *names: str) -> None:
 
 def refusal(name: str, expected: str, came: str) -> BundleError:
     """The error for an array of a file that cannot be one of a model."""
-    return BundleError(expected, came=came, where=f"{MEMBER}: {name}", remedy=_REMEDY)
+    return BundleError(expected, came=came, where=f"{_MEMBER}: {name}", remedy=_REMEDY)

@@ -24,7 +24,7 @@ Classes = Mapping[str, tuple[int, ...]]
 
 ANY_LABEL = "any label"
 """The class of everything that is labelled."""
-REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
+_REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
     "brats2015": {"whole tumour": (1, 2, 3, 4), "tumour core": (1, 3, 4), "enhancing tumour": (4,)},
     "brats2017": {"whole tumour": (1, 2, 4), "tumour core": (1, 4), "enhancing tumour": (4,)},
     "brats2023": {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)},
@@ -88,15 +88,15 @@ def members(labels: Array, values: Sequence[int]) -> NDArray[np.bool_]:
 
 def _regions(cases: Sequence[Case]) -> Classes:
     convention = convention_of(cases)
-    if convention not in REGIONS:
+    if convention not in _REGIONS:
         told = sorted({case.attributes.get("label_convention", "none") for case in cases})
         raise CohortError(
-            f"cases of one convention of BraTS ({', '.join(REGIONS)}), which their names tell",
+            f"cases of one convention of BraTS ({', '.join(_REGIONS)}), which their names tell",
             came=", ".join(told),
             where="method.classes regions",
             remedy="Name the classes with their label values; what a 4 means changed with the years.",
         )
-    return REGIONS[convention]
+    return _REGIONS[convention]
 
 
 def _known(values: Sequence[int], names: Mapping[int, str]) -> list[int]:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from voxlate.volume import Array, Volume
 
-RESIDUAL = 0.03
+_RESIDUAL = 0.03
 _TRIMMED = 0.05
 _SAMPLES = 200_000
 
@@ -69,14 +69,14 @@ def find_copy(x: Array, y: Array, where: NDArray[np.bool_], *, trim: bool = True
     if xs.std() == 0 or ys.std() == 0:
         return None
     found = _fit(xs, ys)
-    if found.residual < RESIDUAL or not trim:
-        return found if found.residual < RESIDUAL else None
+    if found.residual < _RESIDUAL or not trim:
+        return found if found.residual < _RESIDUAL else None
     misfit = np.abs(ys - found.slope * xs - found.intercept)
     kept = misfit <= np.quantile(misfit, 1 - _TRIMMED)
     if ys[kept].std() < 0.1 * ys.std() or xs[kept].std() == 0:
         return None
     again = _fit(xs[kept], ys[kept])
-    return again if again.residual < RESIDUAL else None
+    return again if again.residual < _RESIDUAL else None
 
 
 def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Copy:
@@ -85,8 +85,8 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Copy:
     return Copy(slope, intercept, float(np.std(y - slope * x - intercept) / y.std()))
 
 
-BLOCKS = 16
-CORRELATION = 0.9999
+_BLOCKS = 16
+_CORRELATION = 0.9999
 _ROWS_AT_ONCE = 512
 
 
@@ -152,7 +152,7 @@ def _pairs(group: Sequence[Signature]) -> list[Duplicate]:
         rows = slice(start, start + _ROWS_AT_ONCE)
         alike = thumbnails[rows] @ thumbnails.T
         equal = digests[rows, None] == digests[None, :]
-        for row, column in np.argwhere((alike > CORRELATION) | equal):
+        for row, column in np.argwhere((alike > _CORRELATION) | equal):
             one, other = group[start + row], group[column]
             if start + row < column and one.case != other.case:
                 exact = bool(equal[row, column])
@@ -175,10 +175,10 @@ def _in_ras_order(volume: Volume) -> Array:
 def _block_means(array: Array, axis: int) -> NDArray[np.float64]:
     """Averages an axis to 16 blocks; an axis with fewer voxels repeats some."""
     length = array.shape[axis]
-    starts = np.arange(BLOCKS) * length // BLOCKS
-    if length < BLOCKS:
+    starts = np.arange(_BLOCKS) * length // _BLOCKS
+    if length < _BLOCKS:
         return np.asarray(np.take(array, starts, axis=axis), dtype=np.float64)
     sums = np.add.reduceat(array, starts, axis=axis, dtype=np.float64)
     shape = [1, 1, 1]
-    shape[axis] = BLOCKS
+    shape[axis] = _BLOCKS
     return np.asarray(sums / np.diff(np.append(starts, length)).reshape(shape))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from voxlate.contrast import Kind
 from voxlate.volume import Array, Grid, Volume
 
-BODY_HU = -500.0
-CONSTANT_SHARE = 0.9
+_BODY_HU = -500.0
+_CONSTANT_SHARE = 0.9
 _FILLS = 0.1
 
 
@@ -29,8 +29,8 @@ def foreground(array: Array, *, kind: Kind = "mr") -> NDArray[np.bool_]:
     """
     if kind == "label":
         return np.asarray(array != 0)
-    if kind == "ct" and array.min() < BODY_HU:
-        return np.asarray(array > BODY_HU)
+    if kind == "ct" and array.min() < _BODY_HU:
+        return np.asarray(array > _BODY_HU)
     sample = array.ravel()[:: max(1, array.size // 100_000)]
     values, counts = np.unique(sample, return_counts=True)
     if counts.max() > _FILLS * sample.size and len(values) > 1:
@@ -44,7 +44,7 @@ def constant_background(array: Array) -> float | None:
     border = np.concatenate([face.ravel() for face in faces])
     value = np.median(border)
     share = float(np.mean(border == value))
-    return float(value) if share >= CONSTANT_SHARE else None
+    return float(value) if share >= _CONSTANT_SHARE else None
 
 
 def otsu_threshold(values: Array, *, bins: int = 256) -> float:

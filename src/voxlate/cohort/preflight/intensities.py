@@ -13,9 +13,9 @@ from voxlate.cohort.preflight.foreground import constant_background
 from voxlate.contrast import Contrast
 from voxlate.volume import Array
 
-LOWEST_HU = -2048.0
-HIGHEST_HU = 10_000.0
-AIR_BELOW_HU = -200.0
+_LOWEST_HU = -2048.0
+_HIGHEST_HU = 10_000.0
+_AIR_BELOW_HU = -200.0
 _SCALED_SPAN = 20.0
 _NAMED_STRAYS = 5
 
@@ -85,9 +85,9 @@ def _check_hounsfield(low: float, high: float, contrast: Contrast, *, case: str,
             "the rescale intercept was lost, or the unit is another one, such as Cormack's (air 0, brain about 2600)"
         )
         yield Finding(severity, "not_hounsfield", case, _refusal(path, low, high, cause))
-    elif low < LOWEST_HU or high > HIGHEST_HU:
+    elif low < _LOWEST_HU or high > _HIGHEST_HU:
         message = (
-            f"{path}: values from {low:g} to {high:g}, beyond {LOWEST_HU:g} to {HIGHEST_HU:g} HU. "
+            f"{path}: values from {low:g} to {high:g}, beyond {_LOWEST_HU:g} to {_HIGHEST_HU:g} HU. "
             "Look whether padding or a wrong rescale slope explains them."
         )
         yield Finding("warning", "hounsfield_range", case, message)
@@ -95,7 +95,7 @@ def _check_hounsfield(low: float, high: float, contrast: Contrast, *, case: str,
 
 def _check_background(array: Array, low: float, *, case: str, path: Path) -> Iterator[Finding]:
     background = constant_background(array)
-    if background is None or low >= 0 or background < AIR_BELOW_HU:
+    if background is None or low >= 0 or background < _AIR_BELOW_HU:
         return
     message = (
         f"{path}: the background is {background:g} HU all over, which is tissue, not air. Was the image stripped or "

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from voxlate.errors import ReadError, UsageError
 from voxlate.volume import Array
 
-COLUMNS = ("hu", "density")
+_COLUMNS = ("hu", "density")
 
 
 def _problem(hu: tuple[float, ...], density: tuple[float, ...]) -> str:
@@ -114,7 +114,7 @@ def read_calibration(path: str | Path) -> Calibration:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ReadError("a CSV file", came=str(error), where=place, remedy="Check the file.") from error
     header = tuple(cell.casefold() for cell in rows[0]) if rows else ()
-    if header != COLUMNS:
+    if header != _COLUMNS:
         raise _refusal(place, f"the columns {','.join(header)}" if header else "an empty file")
     nodes = [_node(row, where=place) for row in rows[1:]]
     hu, density = tuple(node[0] for node in nodes), tuple(node[1] for node in nodes)

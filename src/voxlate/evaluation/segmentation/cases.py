@@ -90,7 +90,7 @@ def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segme
     )
 
 
-def score_segmented(segmented: Segmented, classes: Classes) -> list[Score]:
+def _score_segmented(segmented: Segmented, classes: Classes) -> list[Score]:
     """Every metric of every class, of intensity alone in the region of all labels, and the volumes in ml."""
     region = whole(classes)
     common: dict[str, Any] = {
@@ -131,7 +131,7 @@ def segment_cases(
 
     def measure(case: Case) -> CaseEvidence:
         segmented = segment_case(candidate, case, classes=classes)
-        return CaseEvidence(score_segmented(segmented, classes), show(segmented))
+        return CaseEvidence(_score_segmented(segmented, classes), show(segmented))
 
     return score_each(cases, measure=measure, report=report, evidence=evidence)
 

@@ -19,7 +19,7 @@ from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.stream import DAMAGED, open_stream
 from voxlate.volume import Array, Volume
 
-SLOPE_RANGE = (1e-30, 1e30)
+_SLOPE_RANGE = (1e-30, 1e30)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 Voxels = Array
 
@@ -81,7 +81,7 @@ def _scaling(layout: Layout) -> tuple[float, float]:
     slope, intercept = layout.slope, layout.intercept
     if slope == 0 or np.isnan(slope):
         return 1.0, 0.0
-    low, high = SLOPE_RANGE
+    low, high = _SLOPE_RANGE
     if not (low <= abs(slope) <= high and abs(intercept) <= high):
         came = f"scl_slope {slope:.6g}, scl_inter {intercept:.6g}"
         raise ReadError(f"a finite scaling of at most {high:g}", came=came, where=layout.header, remedy=_SLOPE_REMEDY)

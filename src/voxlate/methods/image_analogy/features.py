@@ -26,7 +26,7 @@ from voxlate.volume import Array
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
-BACKGROUND = -3.0  # in sds from the mean of the foreground: a value that little tissue has
+_BACKGROUND = -3.0  # in sds from the mean of the foreground: a value that little tissue has
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 _SD_OF_SIZE = 1 / 4
 
@@ -36,7 +36,7 @@ class Stack:
     """Images of one size, each with a margin of background around it, laid out flat so that offsets are numbers.
 
     Attributes:
-        values: ``(c, n * h * w)`` float32 with margins, ``BACKGROUND`` outside the foreground.
+        values: ``(c, n * h * w)`` float32 with margins, ``_BACKGROUND`` outside the foreground.
         shape: ``(n, h, w)`` with margins.
         margin: Pixels of background on each side.
         foreground: ``(p,)`` flat indices of the foreground in scan order, image by image.
@@ -52,8 +52,8 @@ class Stack:
         """Images ``(n, c, h, w)`` with their foreground ``(n, h, w)``."""
         border = ((0, 0), (margin, margin), (margin, margin))
         inside = np.pad(mask, border)
-        filled = np.where(mask[:, None], images, BACKGROUND).astype(np.float32).swapaxes(0, 1)
-        padded = np.pad(filled, ((0, 0), *border), constant_values=BACKGROUND)
+        filled = np.where(mask[:, None], images, _BACKGROUND).astype(np.float32).swapaxes(0, 1)
+        padded = np.pad(filled, ((0, 0), *border), constant_values=_BACKGROUND)
         n, h, w = inside.shape
         return cls(padded.reshape(len(padded), -1), (n, h, w), margin, np.flatnonzero(inside))
 

@@ -84,12 +84,12 @@ def style_transfer(  # noqa: PLR0913  (the choices of a recipe)
     body = build_body(features, layers)
     if features.kind == "random":
         draw_weights(body, seed=seed)
-    task = Task(features, weights, optimiser, steps, start, seed)
+    task = Stylisation(features, weights, optimiser, steps, start, seed)
     return StyleTransfer(body, task=task, wanted=exemplars, channel=channel, target_channels=target_channels)
 
 
 @dataclass(frozen=True)
-class Task:
+class Stylisation:
     """How slices are redrawn; see ``style_transfer``.
 
     Attributes:
@@ -139,7 +139,7 @@ class StyleTransfer(Exemplary):
         task: How slices are redrawn.
     """
 
-    def __init__(self, body: Body, *, task: Task, wanted: int, channel: int, target_channels: int) -> None:
+    def __init__(self, body: Body, *, task: Stylisation, wanted: int, channel: int, target_channels: int) -> None:
         super().__init__(wanted=wanted)
         self.body = body
         self.divisor = body.divisor

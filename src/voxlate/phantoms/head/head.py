@@ -84,7 +84,7 @@ def _rotation(tilt_deg: tuple[float, float, float]) -> NDArray[np.float64]:
     return result
 
 
-def head_coordinates(shape: HeadShape, grid: Grid, *, factor: int = 1) -> Points:
+def _head_coordinates(shape: HeadShape, grid: Grid, *, factor: int = 1) -> Points:
     """Head coordinates of the voxels of a grid, or of a lattice ``factor`` times finer, ``(i, j, k)`` each."""
     into = np.diag(1 / np.asarray(shape.size)) @ _rotation(shape.tilt_deg)
     linear = into @ grid.affine[:3, :3]
@@ -98,7 +98,7 @@ def head_coordinates(shape: HeadShape, grid: Grid, *, factor: int = 1) -> Points
     return rows[0], rows[1], rows[2]
 
 
-def hulls(shape: HeadShape, points: Points) -> tuple[Field, Field, Field]:
+def _hulls(shape: HeadShape, points: Points) -> tuple[Field, Field, Field]:
     """Distances in mm to the brain's hull, the inner skull and the skin, negative inside."""
     bend = 1.8 * shape.warp.at(points)
     brain = (brain_hulls(points) + bend).astype(np.float32)
@@ -113,12 +113,12 @@ def build_head(
     shape: HeadShape, glioma: Glioma | None, grid: Grid, *, factor: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Tissue numbers on the lattice ``factor`` times finer than the grid, and the brain mask on the grid."""
-    brain, cavity, skin = hulls(shape, head_coordinates(shape, grid))
+    brain, cavity, skin = _hulls(shape, _head_coordinates(shape, grid))
     skin_fine, cavity_fine = refine(skin, factor), refine(cavity, factor)
     tissues = np.zeros(skin_fine.shape, dtype=np.uint8)
     inside = cavity_fine < 0
     outside = (skin_fine < 0) & ~inside
-    points = head_coordinates(shape, grid, factor=factor)
+    points = _head_coordinates(shape, grid, factor=factor)
     tissues[outside] = paint_outside(
         _at(points, outside),
         cavity=cavity_fine[outside],

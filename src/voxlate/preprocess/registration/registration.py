@@ -30,7 +30,7 @@ from voxlate.volume import Affine, Array, Grid
 RegistrationKind = Literal["rigid", "affine", "deformable"]
 REGISTERING: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 """The values of ``plan.grids`` that register."""
-COARSEST_MM = 4.0
+_COARSEST_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,13 @@ def register(
                 where=where,
                 remedy="Align the images by hand, or leave the case out.",
             ) from error
-    return Alignment(kind, transform, after, before, measure(transform, fixed_grid, mask))
+    return Alignment(kind, transform, after, before, _measure(transform, fixed_grid, mask))
 
 
-def measure(transform: Transform, grid: Grid, mask: NDArray[np.bool_] | None = None) -> Movement:
+def _measure(transform: Transform, grid: Grid, mask: NDArray[np.bool_] | None = None) -> Movement:
     """How far a transform moves the foreground, on every few voxels of its grid, about 4 mm apart."""
     steps = [
-        min(max(1, round(COARSEST_MM / s)), max(1, (n - 1) // 2))
+        min(max(1, round(_COARSEST_MM / s)), max(1, (n - 1) // 2))
         for s, n in zip(grid.spacing_mm, grid.shape, strict=True)
     ]
     affine = grid.affine.copy()
@@ -219,19 +219,19 @@ def _best_beginning(fixed: ItkImage, moving: ItkImage, *, mask: ItkImage, seed: 
 def _coarse(image: ItkImage) -> ItkImage:
     import SimpleITK as sitk  # noqa: N813
 
-    return sitk.Shrink(image, [max(1, round(COARSEST_MM / s)) for s in image.GetSpacing()])
+    return sitk.Shrink(image, [max(1, round(_COARSEST_MM / s)) for s in image.GetSpacing()])
 
 
 def _optimise(fixed: ItkImage, moving: ItkImage, *, begin: ItkTransform, mask: ItkImage, seed: int) -> ItkTransform:
     method = mutual_information(fixed, mask=mask, seed=seed)
     spacing = np.array(fixed.GetSpacing())
     coarse = [
-        max(1, round(COARSEST_MM / float(spacing.min()))),
-        max(1, round(COARSEST_MM / 2 / float(spacing.min()))),
+        max(1, round(_COARSEST_MM / float(spacing.min()))),
+        max(1, round(_COARSEST_MM / 2 / float(spacing.min()))),
         1,
     ]
     method.SetShrinkFactorsPerLevel(coarse)
-    method.SetSmoothingSigmasPerLevel([COARSEST_MM / 2, COARSEST_MM / 4, 0.0])
+    method.SetSmoothingSigmasPerLevel([_COARSEST_MM / 2, _COARSEST_MM / 4, 0.0])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     shares = [sampled_share(fixed, mask, shrink=factor) for factor in coarse]
     method.SetMetricSamplingPercentagePerLevel(shares, seed=seed + 1)

@@ -17,9 +17,9 @@ import numpy as np
 from voxlate.io.transforms import ItkTransform
 from voxlate.volume import Affine, Array, Grid
 
-HISTOGRAM_BINS = 32
-SAMPLES = 12_000
-RIM_MM = 4.0
+_HISTOGRAM_BINS = 32
+_SAMPLES = 12_000
+_RIM_MM = 4.0
 ItkImage = Any
 """An image of SimpleITK, which ships no types."""
 
@@ -49,7 +49,7 @@ def rim(mask: ItkImage, grid: Grid) -> ItkImage:
     """An image of a mask grown by about 4 mm: its edge says more about the position than its inside."""
     import SimpleITK as sitk  # noqa: N813
 
-    return sitk.BinaryDilate(mask, [max(1, round(RIM_MM / s)) for s in grid.spacing_mm])
+    return sitk.BinaryDilate(mask, [max(1, round(_RIM_MM / s)) for s in grid.spacing_mm])
 
 
 def mutual_information(fixed: ItkImage, *, mask: ItkImage, seed: int) -> Any:  # noqa: ANN401  (a registration method)
@@ -63,7 +63,7 @@ def mutual_information(fixed: ItkImage, *, mask: ItkImage, seed: int) -> Any:  #
     import SimpleITK as sitk  # noqa: N813
 
     method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=HISTOGRAM_BINS)
+    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=_HISTOGRAM_BINS)
     method.SetInterpolator(sitk.sitkLinear)
     # Gradients only where samples lie; a filtered gradient of the whole image costs more than the search.
     method.MetricUseFixedImageGradientFilterOff()
@@ -77,11 +77,11 @@ def mutual_information(fixed: ItkImage, *, mask: ItkImage, seed: int) -> Any:  #
 
 
 def sampled_share(fixed: ItkImage, mask: ItkImage, *, shrink: int = 1) -> float:
-    """The share of voxels to draw so that about ``SAMPLES`` lie in the mask, of an image shrunk along each axis."""
+    """The share of voxels to draw so that about ``_SAMPLES`` lie in the mask, of an image shrunk along each axis."""
     import SimpleITK as sitk  # noqa: N813
 
     voxels = np.prod(fixed.GetSize()) if mask is None else np.count_nonzero(sitk.GetArrayViewFromImage(mask))
-    return float(min(1.0, SAMPLES * shrink**3 / max(1, voxels)))
+    return float(min(1.0, _SAMPLES * shrink**3 / max(1, voxels)))
 
 
 def similarity(fixed: ItkImage, moving: ItkImage, *, transform: ItkTransform, mask: ItkImage, seed: int) -> float:

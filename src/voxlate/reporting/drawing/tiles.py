@@ -26,7 +26,7 @@ from voxlate.volume import Array
 
 Picture = Array
 Window = tuple[float, float]
-UNSCORED = "#e9ebed"  # where the error is not read
+_UNSCORED = "#e9ebed"  # where the error is not read
 
 
 def grey_window(values: Picture, mask: Picture | None = None) -> Window:
@@ -106,7 +106,7 @@ def draw_error(
     """A signed error inside the mask, symmetric about zero; the part outside the mask is plain grey."""
     inside = np.isfinite(error) if mask is None else np.isfinite(error) & (np.asarray(mask) != 0)
     scale: Style = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
-    _show(axes, np.ma.masked_array(error, ~inside), size_mm=size_mm, ground=UNSCORED, **scale)
+    _show(axes, np.ma.masked_array(error, ~inside), size_mm=size_mm, ground=_UNSCORED, **scale)
 
 
 def edges_mm(shape: tuple[int, ...], size_mm: tuple[float, float]) -> tuple[Picture, Picture]:

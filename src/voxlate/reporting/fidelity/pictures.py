@@ -92,7 +92,7 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
     )
 
 
-def comparison_panel(compared: Comparison, *, source: str, target: str) -> Panel:
+def _comparison_panel(compared: Comparison, *, source: str, target: str) -> Panel:
     """The panel of a case that was compared just now, by whatever made its ``model``; it has no numbers yet.
 
     Args:

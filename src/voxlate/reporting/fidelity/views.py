@@ -17,7 +17,7 @@ from voxlate.reporting.drawing.views import Cut, Plane, slices_in_words
 from voxlate.roles import MODEL
 from voxlate.volume import Array
 
-SHOWN: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+_SHOWN: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 
 @canvas.styled
@@ -29,7 +29,7 @@ def draw_views(panel: Panel, predictions: Mapping[str, Array], *, numbers: Mappi
         predictions: From the name of a view, and ``model`` for the combination, to its prediction ``(i, j, k)``.
         numbers: From the same names to what is written above the row.
     """
-    cuts = [panel.cut(plane) for plane in SHOWN]
+    cuts = [panel.cut(plane) for plane in _SHOWN]
     panel = replace(panel, window=panel.greys)
     limit = tiles.error_limit([panel.greys])
     rows = []

@@ -18,8 +18,8 @@ from voxlate.reporting.drawing.plots import Plots
 from voxlate.reporting.run.curves import Curve, read_curves, smooth
 from voxlate.training.loop.journal import Entry
 
-LOSSES = {"discriminator": "discriminator", "adversarial": "generator, adversarial term"}
-SHARES = {
+_LOSSES = {"discriminator": "discriminator", "adversarial": "generator, adversarial term"}
+_SHARES = {
     "accuracy_real": "real patches called real",
     "accuracy_fake": "predicted patches called predicted",
     "fooled": "predicted patches called real, generator's step",
@@ -48,9 +48,9 @@ def draw_game(rows: Sequence[Entry], *, objective: str = "vanilla") -> Figure:
     curves = {curve.name: curve for curve in read_curves(rows)[0]}
     plots = Plots(2, height_mm=42.0)
     left, right = plots.axes
-    _draw(left, curves, LOSSES)
+    _draw(left, curves, _LOSSES)
     plots.title(left, "Adversarial loss", _coin(left, objective))
-    _draw(right, curves, SHARES)
+    _draw(right, curves, _SHARES)
     right.axhline(0.5, color=canvas.MUTED, linewidth=0.6)
     right.set_ylim(-0.02, 1.02)
     plots.title(right, "Discriminator's accuracy", "patches that see the foreground; line: chance")

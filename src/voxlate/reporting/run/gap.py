@@ -22,7 +22,7 @@ from voxlate.reporting.run.curves import Curve, draw_ring, read_curves
 from voxlate.training.loop.journal import Entry
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-SHOWN = ("loss", "dice", "recall", "precision")
+_SHOWN = ("loss", "dice", "recall", "precision")
 
 
 @canvas.styled
@@ -37,7 +37,7 @@ def draw_gap(rows: Sequence[Entry], *, best_step: int | None = None) -> Figure:
         UsageError: If the log holds no validation.
     """
     curves = {curve.name: curve for curve in read_curves(rows)[1]}
-    shown = [name for name in SHOWN if name in curves]
+    shown = [name for name in _SHOWN if name in curves]
     if not shown:
         raise UsageError("a log with a validation", came="none", remedy="Train for longer.")
     plots = Plots(len(shown))

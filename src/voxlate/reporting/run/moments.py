@@ -20,10 +20,10 @@ from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, convention
 from voxlate.reporting.run.progression import choose_frames, read_arrays, steps_in_words
-from voxlate.reporting.segmentation.pictures import Finding, draw_finding
+from voxlate.reporting.segmentation.pictures import SegmentedCase, draw_finding
 from voxlate.training.loop.validation import Validation
 
-WIDEST_TILE = 34.0  # mm
+_WIDEST_TILE = 34.0  # mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Moment:
     """
 
     step: int
-    finding: Finding
+    finding: SegmentedCase
     dice: float
     rule: str = ""
 
@@ -76,7 +76,7 @@ class Moment:
         kept.pop("window", None)
         classes = {str(name): tuple(map(int, kept.pop(f"values_{place}"))) for place, name in enumerate(names)}
         i, j, k = map(float, spacing_mm)
-        return cls(step, Finding(**kept, classes=classes, spacing_mm=(i, j, k), numbers={}), dice, rule)
+        return cls(step, SegmentedCase(**kept, classes=classes, spacing_mm=(i, j, k), numbers={}), dice, rule)
 
 
 def moment_of(validation: Validation, *, step: int, title: str) -> Moment:
@@ -88,7 +88,7 @@ def moment_of(validation: Validation, *, step: int, title: str) -> Moment:
         title: What the example's source shows.
     """
     example = validation.example
-    finding = Finding(
+    finding = SegmentedCase(
         case=example.case_id,
         image=example.source,
         title=title,
@@ -146,5 +146,5 @@ def draw_moments(moments: Sequence[Moment]) -> Figure:
         heading=f"What is found over training time: {last.case}",
         key=overlay_key,
         notes=[note],
-        widest_mm=WIDEST_TILE,
+        widest_mm=_WIDEST_TILE,
     )

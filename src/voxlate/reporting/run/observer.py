@@ -26,7 +26,7 @@ from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game, has_game
 from voxlate.reporting.run.gap import draw_gap
 from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments, moment_of
-from voxlate.reporting.run.progression import Frame, KeptSlice, draw_progression
+from voxlate.reporting.run.progression import KeptSlice, Snapshot, draw_progression
 from voxlate.training.loop.journal import Entry, read_log
 from voxlate.training.loop.validation import Example, Validation, validation_metric
 
@@ -128,7 +128,7 @@ class FigureDrawer:
     def _strip(self, kept: list[KeptSlice]) -> Figure:
         last = kept[-1]
         return draw_progression(
-            [Frame(one.step, one.prediction, one.mae) for one in kept if one.prediction.shape == last.truth.shape],
+            [Snapshot(one.step, one.prediction, one.mae) for one in kept if one.prediction.shape == last.truth.shape],
             truth=last.truth,
             choice=SliceChoice("axial", 0, last.rule),
             spacing_mm=last.spacing_mm,

@@ -21,11 +21,11 @@ from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
 from voxlate.volume import Array
 
-WIDEST_TILE = 34.0  # mm
+_WIDEST_TILE = 34.0  # mm
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Snapshot:
     """The prediction at one moment of training.
 
     Attributes:
@@ -118,7 +118,7 @@ def steps_in_words(step: int) -> str:
 
 @canvas.styled
 def draw_progression(
-    frames: Sequence[Frame],
+    frames: Sequence[Snapshot],
     *,
     truth: Array,
     choice: SliceChoice,
@@ -169,5 +169,5 @@ def draw_progression(
         [SheetRow(greys), SheetRow([*errors, sheet.error_scale(limit)])],
         heading="Prediction over training time" + (f": {name}" if name else ""),
         notes=[note],
-        widest_mm=WIDEST_TILE,
+        widest_mm=_WIDEST_TILE,
     )

@@ -15,9 +15,9 @@ from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, convention
 
-WIDEST_TILE = 42.0  # mm
-LEAST = 1e-4
-FOOTER = (
+_WIDEST_TILE = 42.0  # mm
+_LEAST = 1e-4
+_FOOTER = (
     "Made from noise. Upper row: from the features of one layer. Lower row: from Gram matrices of a layer and of all"
     " to its left, over all exemplars. Distance: what is left of the one that was minimised, 0 for none. One grey"
     " window, the range of the exemplar targets. The exemplar in the middle of the list. Display: {}."
@@ -63,13 +63,13 @@ def draw_reconstructions(
             SheetRow(row(tile(found.style, f"style: {titles[1]}"), found.styles, joined="+ ")),
         ],
         heading="What the frozen network keeps of content and style",
-        notes=[FOOTER.format(convention([plane]))],
-        widest_mm=WIDEST_TILE,
+        notes=[_FOOTER.format(convention([plane]))],
+        widest_mm=_WIDEST_TILE,
     )
 
 
 def _distance(one: Reconstruction) -> str:
-    return number(one.distance) if one.distance >= LEAST else f"below {LEAST:g}"
+    return number(one.distance) if one.distance >= _LEAST else f"below {_LEAST:g}"
 
 
 def _volume(picture: NDArray[np.generic], plane: Plane) -> NDArray[np.generic]:

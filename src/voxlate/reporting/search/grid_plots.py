@@ -16,7 +16,7 @@ from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots, handles_of
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-MOST = len(canvas.SERIES)
+_MOST = len(canvas.SERIES)
 
 
 @canvas.styled
@@ -27,7 +27,7 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
         settings: Of which the five with the highest validation F1 at their best epoch are drawn.
         varied: What they differ in, for the head.
     """
-    shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:MOST]
+    shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:_MOST]
     plots = Plots(len(COLUMNS), height_mm=38.0)
     for axes, metric in zip(plots.axes, COLUMNS, strict=True):
         for setting, (colour, marker, _) in zip(shown, canvas.SERIES, strict=False):
@@ -41,7 +41,7 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
-    part = f"the {MOST} best of {len(settings)} settings" if len(settings) > MOST else "every setting"
+    part = f"the {_MOST} best of {len(settings)} settings" if len(settings) > _MOST else "every setting"
     told = f"{part} ({varied}); solid: validation cases, dashed: training cases, whole and without augmentation"
     return plots.finish(below=told, key=handles_of(plots.axes[0]))
 

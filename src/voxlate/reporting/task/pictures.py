@@ -28,9 +28,9 @@ from voxlate.reporting.drawing.views import Cut, Laid, SliceChoice, choose_slice
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 from voxlate.volume import Array
 
-TALLEST_MM = 48.0
-LEAST_ZOOM_MM, ZOOM_MARGIN_MM = 40.0, 10.0
-NEARLY_ALL = 0.85
+_TALLEST_MM = 48.0
+_LEAST_ZOOM_MM, _ZOOM_MARGIN_MM = 40.0, 10.0
+_NEARLY_ALL = 0.85
 """A part of a slice that is larger is shown as the whole slice."""
 
 
@@ -75,10 +75,10 @@ class AttemptSlice:
         for axis, size in ((0, self.size_mm[1]), (1, self.size_mm[0])):
             hit = np.flatnonzero(marked.any(axis=1 - axis))
             step = size / marked.shape[axis]
-            need = max((hit[-1] + 1 - hit[0]) * step + 2 * ZOOM_MARGIN_MM, LEAST_ZOOM_MM)
+            need = max((hit[-1] + 1 - hit[0]) * step + 2 * _ZOOM_MARGIN_MM, _LEAST_ZOOM_MM)
             share = max(share, need / size)
             middle.append((hit[0] + hit[-1] + 1) / 2)
-        if share > NEARLY_ALL:
+        if share > _NEARLY_ALL:
             return everything
         sides = []
         for axis, centre in enumerate(middle):
@@ -197,7 +197,7 @@ def draw_attempts(rows: Mapping[str, AttemptSlice], *, numbers: Mapping[str, Map
         [_row(row, arms, heading=heading, texts=numbers[row.case]) for heading, row in rows.items()],
         key=overlay_key,
         notes=[" ".join([slices, *framed, "Each image has its own grey window."])],
-        tallest_mm=TALLEST_MM,
+        tallest_mm=_TALLEST_MM,
     )
 
 

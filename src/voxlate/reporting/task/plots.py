@@ -17,7 +17,7 @@ from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots
 
-MOST_PLOTS = 4
+_MOST_PLOTS = 4
 
 
 @canvas.styled
@@ -39,7 +39,7 @@ def draw_slopes(
     drawn = {region: cases for region, cases in tables.items() if cases}
     if not drawn:
         raise UsageError("scores", came=f"none of {metric}", remedy="Score at least one case.")
-    drawn = dict(list(drawn.items())[:MOST_PLOTS])
+    drawn = dict(list(drawn.items())[:_MOST_PLOTS])
     plots = Plots(len(drawn), width_mm=canvas.PAGE_WIDTH_MM if len(drawn) > 1 else 110.0, share_y=True)
     for axes, (region, cases) in zip(plots.axes, drawn.items(), strict=True):
         _draw(axes, cases)

@@ -103,7 +103,7 @@ def _digest_cohort(cohort: Cohort) -> str:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
-SOURCE = "source"
+_SOURCE = "source"
 
 
 def load_candidates(data: Path, recipe: Recipe) -> Cohort:
@@ -112,10 +112,10 @@ def load_candidates(data: Path, recipe: Recipe) -> Cohort:
     Raises:
         CohortError: If there is none, some candidate has other cases, or contrasts lie on different grids.
     """
-    if SOURCE not in recipe.search.space:
+    if _SOURCE not in recipe.search.space:
         return load_cohort(data, recipe)
-    values = map(str, recipe.search.space[SOURCE].values or ())
-    candidates = {value: recipe.with_overrides({SOURCE: value}) for value in values}
+    values = map(str, recipe.search.space[_SOURCE].values or ())
+    candidates = {value: recipe.with_overrides({_SOURCE: value}) for value in values}
     wanted, first = next(iter(candidates.items()))  # not the recipe's own source, which may be no candidate
     cohort = load_cohort(data, first)
     ids = {case.id for case in cohort.cases}
