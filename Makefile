@@ -24,7 +24,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q tests/test_style.py
+	$(BIN)/python -m pytest -q tests/test_style.py tests/test_fences.py
 
 docs: $(DOCUMENTED)
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html

@@ -27,6 +27,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from misalignment_report import draw_misalignment, misalignment_table, say_misalignment
+
 from voxlate.config.catalogue import pick
 from voxlate.config.recipe import Recipe, load_recipe
 from voxlate.evaluation.study.runs import ScoredRun, held_out, score_variants
@@ -35,7 +37,6 @@ from voxlate.phantoms.scans import image_grid
 from voxlate.plainyaml import parse_setting
 from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.misalignment import draw_misalignment, misalignment_table, say_misalignment
 from voxlate.roles import MODEL
 from voxlate.training.studies.variants import Study, train_variants
 

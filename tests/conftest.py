@@ -58,6 +58,6 @@ def coarse_template() -> Iterator[None]:
     from voxlate.evaluation.privacy import placing, template
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(template, "SIDE", 20)
-        patch.setattr(placing, "ROUNDS", 1)
+        patch.setattr(template, "_SIDE", 20)
+        patch.setattr(placing, "_ROUNDS", 1)
         yield

@@ -147,7 +147,7 @@ def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, t
 def test_a_wide_table_is_parted_into_blocks_that_fit_and_keep_the_first_column() -> None:
     from rich.console import Console
 
-    from voxlate.cli.output import blocks, print_table
+    from voxlate.cli.output import _blocks, print_table
 
     fields = ("method", *(f"stitching number {n}" for n in range(12)), "seconds per volume")
     rows = [("a long name of a recipe", *(f"{place}.2345" for place in range(13))), ("lookup", *("1",) * 13)]
@@ -159,5 +159,5 @@ def test_a_wide_table_is_parted_into_blocks_that_fit_and_keep_the_first_column()
     assert all(f"{place}.2345" in printed for place in range(13))
     assert all(line.rstrip().endswith(("\u2503", "\u2502")) for line in printed.splitlines() if "long name" in line)
     assert max(map(len, printed.splitlines())) <= 80
-    assert blocks([10, 5, 5], room=400) == [[0, 1, 2]]
-    assert blocks([10, 5, 5], room=1) == [[0, 1], [0, 2]], "at least one column a block"
+    assert _blocks([10, 5, 5], room=400) == [[0, 1, 2]]
+    assert _blocks([10, 5, 5], room=1) == [[0, 1], [0, 2]], "at least one column a block"

@@ -1,8 +1,4 @@
-"""The fences of the house: what keeps a room small, a name single and a way one-way.
-
-Each fence has a list of today's exceptions, which may only shrink: a test fails for a new one, and for one that is
-listed and gone.
-"""
+"""The fences of the house: what keeps a room small, a name single and a way one-way. There are no exceptions."""
 
 from __future__ import annotations
 
@@ -20,14 +16,6 @@ ENDINGS = {"", "s", "es", "e", "ed", "er", "ers", "or", "ors", "ing", "ings", "a
 ENDINGS |= {"ion", "ions", "ation", "ations", "ated", "ship", "wise", "ised", "lication"}
 SHORTEST_STEM = 3
 
-FULL_FOLDERS: set[str] = set()
-SAME_CLASS = {"Finding", "Frame", "Manifest", "Part", "Placement", "Search"}
-SAME_CLASS |= {"Table", "Task"}
-SIMILAR_MODULES: set[str] = set()
-CIRCLES: set[str] = set()
-LOST_PLACES: set[str] = set()
-UNUSED = set((Path(__file__).parent / "unused_names.txt").read_text(encoding="utf-8").split())
-
 
 def _folders() -> dict[str, set[str]]:
     """The modules and folders that lie in each folder of the package."""
@@ -39,19 +27,15 @@ def _folders() -> dict[str, set[str]]:
     return found
 
 
-def _assert_only(found: Iterable[str], *, listed: set[str], remedy: str) -> None:
-    there = set(found)
-    new, gone = sorted(there - listed), sorted(listed - there)
-    assert not new, f"{remedy}: {', '.join(new)}"
-    assert not gone, f"no exception any more, take it from the list: {', '.join(gone)}"
+def _assert_none(found: Iterable[str], *, remedy: str) -> None:
+    there = sorted(set(found))
+    assert not there, f"{remedy}: {', '.join(there)}"
 
 
 def test_no_folder_holds_more_modules_than_a_glance_takes_in() -> None:
     files = Counter(path.parent for path in SOURCE.rglob("*.py") if path.stem != "__init__")
     full = (str(folder.relative_to(SOURCE)) for folder, count in files.items() if count > MOST_MODULES)
-    _assert_only(
-        full, listed=FULL_FOLDERS, remedy=f"part a folder of more than {MOST_MODULES} modules by its questions"
-    )
+    _assert_none(full, remedy=f"part a folder of more than {MOST_MODULES} modules by its questions")
 
 
 def test_no_class_name_stands_for_two_things() -> None:
@@ -59,7 +43,7 @@ def test_no_class_name_stands_for_two_things() -> None:
         node.name for module in package().values() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)
     )
     twice = (name for name, count in names.items() if count > 1)
-    _assert_only(twice, listed=SAME_CLASS, remedy="call one of the two what it is")
+    _assert_none(twice, remedy="call one of the two what it is")
 
 
 def test_no_two_modules_of_a_folder_differ_by_an_ending_only() -> None:
@@ -69,7 +53,7 @@ def test_no_two_modules_of_a_folder_differ_by_an_ending_only() -> None:
         for first, second in combinations(sorted(names), 2)
         if (stem := _common(first, second)) >= SHORTEST_STEM and {first[stem:], second[stem:]} <= ENDINGS
     }
-    _assert_only(similar, listed=SIMILAR_MODULES, remedy="name each by what it is about")
+    _assert_none(similar, remedy="name each by what it is about")
 
 
 def _common(first: str, second: str) -> int:
@@ -80,7 +64,7 @@ def _common(first: str, second: str) -> int:
 def test_no_modules_import_in_a_circle() -> None:
     """An import runs the ``__init__`` of every folder on its way; those above the module itself have begun already."""
     graph = {module.name: module.needs | _entered(module) for module in package().values()}
-    _assert_only(map(" ".join, circles(graph)), listed=CIRCLES, remedy="move what both need to a module below both")
+    _assert_none(map(" ".join, circles(graph)), remedy="move what both need to a module below both")
 
 
 def _entered(module: Module) -> set[str]:
@@ -93,7 +77,7 @@ def test_the_map_of_the_readme_names_what_is_there() -> None:
     rows = _map()
     assert len(rows) > 20
     lost = {f"{file} {symbol}" for file, symbol in rows if not _is_there(ROOT / file, symbol)}
-    _assert_only(lost, listed=LOST_PLACES, remedy="correct the row")
+    _assert_none(lost, remedy="correct the row")
 
 
 def _map() -> list[tuple[str, str]]:
@@ -122,7 +106,7 @@ def test_every_public_name_has_a_reader() -> None:
         for name in module.definitions
         if not name.startswith("_") and (module.name, name) not in used and name != "logger"
     }
-    _assert_only(unused, listed=UNUSED, remedy="make it private, or delete it")
+    _assert_none(unused, remedy="make it private, or delete it")
 
 
 def _used() -> set[tuple[str, str]]:

@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from voxlate.contrast import DERIVED, find_contrast, get_contrast
 from voxlate.errors import ReadError, UsageError
+from voxlate.volume import Array
 
 Operation = Literal["add", "subtract", "multiply", "divide", "mean", "absolute_difference", "linear"]
 _MOST = 32
@@ -95,7 +96,7 @@ class Derivation(BaseModel):
         lowest = "" if low is None else f", at least {low:g}"
         return f"{scaled}{lowest}{'' if high is None else f', at most {high:g}'}"
 
-    def apply(self, operands: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    def apply(self, operands: Sequence[Array]) -> NDArray[np.float32]:
         """The derived image.
 
         Args:
@@ -174,7 +175,7 @@ def formulas(names: Iterable[str], derive: Mapping[str, Derivation]) -> dict[str
     return found
 
 
-def compute(name: str, derive: Mapping[str, Derivation], images: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+def compute(name: str, derive: Mapping[str, Derivation], images: Mapping[str, Array]) -> NDArray[np.float32]:
     """A derived contrast from the images of a case.
 
     Args:
@@ -187,7 +188,7 @@ def compute(name: str, derive: Mapping[str, Derivation], images: Mapping[str, ND
     """
     made = dict(images)
 
-    def image(contrast: str) -> NDArray[Any]:
+    def image(contrast: str) -> Array:
         if contrast not in made:
             made[contrast] = derive[contrast].apply([image(operand) for operand in derive[contrast].of])
             if not np.isfinite(made[contrast]).all():

@@ -8,6 +8,9 @@ import yaml
 
 from voxlate.errors import UsageError
 
+Json = dict[str, Any]
+"""A JSON object: plain values by name."""
+
 
 def parse_setting(text: str) -> tuple[str, Any]:
     """A dotted field and its value from ``a.b=value``; the value is YAML (``1e-3``, ``true``, ``[a, b]``).

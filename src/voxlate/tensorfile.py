@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from voxlate.errors import BundleError
 
 T = TypeVar("T")
-HEADER_LIMIT_BYTES = 16 * 2**20
+_HEADER_LIMIT_BYTES = 16 * 2**20
 
 
 def read_tensors(path: Path, load_file: Callable[[Path], dict[str, T]], *, remedy: str) -> dict[str, T]:
@@ -32,8 +32,8 @@ def read_tensors(path: Path, load_file: Callable[[Path], dict[str, T]], *, remed
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-    if not 2 <= length <= min(HEADER_LIMIT_BYTES, size - 8):
-        expected = f"a header of at most {HEADER_LIMIT_BYTES} bytes"
+    if not 2 <= length <= min(_HEADER_LIMIT_BYTES, size - 8):
+        expected = f"a header of at most {_HEADER_LIMIT_BYTES} bytes"
         raise BundleError(expected, came=f"one of {length} in {size} bytes", where=path, remedy=remedy)
     try:
         return load_file(path)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from voxlate.contrast import Contrast
 from voxlate.errors import GeometryError
 
+Array = NDArray[Any]
+"""An array of any element type; what it holds stands in the docstring of whoever takes it."""
 Affine = NDArray[np.float64]
 AFFINE_TOLERANCE_MM = 1e-3
 
@@ -78,7 +80,7 @@ def _check_affine(affine: Affine) -> None:
         )
 
 
-def extent(mask: NDArray[Any]) -> tuple[slice, slice, slice] | None:
+def extent(mask: Array) -> tuple[slice, slice, slice] | None:
     """The smallest block of an array ``(i, j, k)`` that holds every non-zero voxel, or ``None`` if there is none.
 
     Example:
@@ -108,7 +110,7 @@ class Volume:
         GeometryError: If the array is not 3-D or the affine is unusable.
     """
 
-    array: NDArray[Any]
+    array: Array
     affine: Affine
     contrast: Contrast | None = None
     notes: tuple[str, ...] = ()
@@ -136,7 +138,7 @@ class Volume:
         """Distance between neighbouring voxel centres along i, j, k in mm."""
         return self.grid.spacing_mm
 
-    def with_array(self, array: NDArray[Any], *, contrast: Contrast | None = None) -> Volume:
+    def with_array(self, array: Array, *, contrast: Contrast | None = None) -> Volume:
         """The same place in the world with other voxels of the same shape."""
         if array.shape != self.shape:
             raise GeometryError(

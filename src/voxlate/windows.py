@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from voxlate.config.window import WindowOptions
 from voxlate.errors import UsageError
-from voxlate.volume import extent
+from voxlate.volume import Array, extent
 
 Triple = tuple[int, int, int]
 _SD_OF_SIZE = 1 / 8
@@ -172,18 +172,18 @@ class Window:
         size = [1 if limit is None else limit for limit in self._limits(self.options.size)]
         return _box([centre - n // 2 for centre, n in zip(voxel, size, strict=True)], size)
 
-    def cut(self, array: Sliceable, box: Box) -> NDArray[Any]:
+    def cut(self, array: Sliceable, box: Box) -> Array:
         """A source sample: ``(c (2 k + 1), *spatial)`` from an array ``(c, i, j, k)``, or ``(i, j, k)``.
 
         The channels of a contrast are its slices from ``-k`` to ``+k``; contrasts follow one another.
         """
         return self._sample(array, box, neighbours=self.options.neighbours)
 
-    def cut_centre(self, array: Sliceable, box: Box) -> NDArray[Any]:
+    def cut_centre(self, array: Sliceable, box: Box) -> Array:
         """A target or mask sample, ``(c, *spatial)``: as ``cut`` without neighbours. Boolean masks end at the edge."""
         return self._sample(array, box, neighbours=0)
 
-    def _sample(self, array: Sliceable, box: Box, *, neighbours: int) -> NDArray[Any]:
+    def _sample(self, array: Sliceable, box: Box, *, neighbours: int) -> Array:
         start, stop = list(box.start), list(box.stop)
         if self.axis is not None:
             start[self.axis] -= neighbours
@@ -230,7 +230,7 @@ class Stitcher:
         self._mean = np.zeros((channels, *order), dtype=np.float32)
         self._weights = np.zeros(order, dtype=np.float32)
 
-    def add(self, box: Box, prediction: NDArray[Any]) -> None:
+    def add(self, box: Box, prediction: Array) -> None:
         """Adds the prediction ``(c, *spatial)`` of a box; what lies outside the volume is dropped."""
         sizes = self._inner(box.size)
         spans = [
@@ -268,7 +268,7 @@ def _gaussian(size: int) -> NDArray[np.float32]:
     return np.exp(-0.5 * place**2).astype(np.float32)
 
 
-def _read(array: Sliceable, *, start: Sequence[int], stop: Sequence[int], mirrored: bool) -> NDArray[Any]:
+def _read(array: Sliceable, *, start: Sequence[int], stop: Sequence[int], mirrored: bool) -> Array:
     """The block ``[start, stop)`` of an array ``(i, j, k)`` or ``(c, i, j, k)`` as ``(c, i, j, k)``."""
     shape = array.shape[-3:]
     inside = tuple(slice(max(0, a), min(n, b)) for a, b, n in zip(start, stop, shape, strict=True))

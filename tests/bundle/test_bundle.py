@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import voxlate
-from voxlate.bundle.bundle import MANIFEST, MEMBERS, find_bundle, read_bundle
+from voxlate.bundle.bundle import _MEMBERS, MANIFEST, _find_bundle, read_bundle
 from voxlate.errors import BundleError
 
 
@@ -41,7 +41,7 @@ def test_a_good_bundle_is_read(bundle: Path, trained: Path) -> None:
     assert set(read.lookup()) == {"source_values", "target_values", "counts"}
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", _MEMBERS)
 def test_one_changed_byte_is_refused(bundle: Path, name: str) -> None:
     content = bytearray((bundle / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -50,7 +50,7 @@ def test_one_changed_byte_is_refused(bundle: Path, name: str) -> None:
         read_bundle(bundle)
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", _MEMBERS)
 def test_a_missing_member_is_refused(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     with pytest.raises(BundleError, match="members"):
@@ -110,7 +110,7 @@ def test_a_hostile_header_is_refused(bundle: Path, length: int) -> None:
 
 def test_a_folder_without_a_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"manifest\.json"):
-        find_bundle(tmp_path)
+        _find_bundle(tmp_path)
 
 
 def test_a_run_without_a_model_yet_says_how_to_come_to_one(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:

@@ -2,14 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxlate.cohort import (
-    Case,
-    Cohort,
-    LeftOut,
-    attribute_counts,
-    attribute_summaries,
-    contrast_counts,
-)
+from voxlate.cohort import Case, Cohort, LeftOut, attribute_summaries, contrast_counts
+from voxlate.cohort.overview import _attribute_counts
 
 COHORT = Cohort(
     Path("data"),
@@ -24,8 +18,8 @@ COHORT = Cohort(
 
 def test_counts() -> None:
     assert list(contrast_counts(COHORT).items()) == [("t1", 2), ("t2", 1), ("labels", 1)]
-    assert attribute_counts(COHORT) == {"grade": {"2": 1, "10": 1}, "site": {"Oslo": 1}}
-    assert list(attribute_counts(COHORT)["grade"]) == ["2", "10"]
+    assert _attribute_counts(COHORT) == {"grade": {"2": 1, "10": 1}, "site": {"Oslo": 1}}
+    assert list(_attribute_counts(COHORT)["grade"]) == ["2", "10"]
 
 
 def test_a_line_for_each_attribute() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxlate.cohort import PARTS, Case, Cohort, part_sizes, split_cohort
+from voxlate.cohort import PARTS, Case, Cohort, split_cohort
+from voxlate.cohort.splits import _part_sizes
 from voxlate.config.plan import SplitOptions
 from voxlate.errors import CohortError, UsageError
 
@@ -37,7 +38,7 @@ subjects = st.lists(
 
 @given(n=st.integers(1, 500), weights=fractions)
 def test_sizes_are_proportional_and_serve_every_part(n: int, weights: tuple[float, float, float]) -> None:
-    sizes = part_sizes(n, weights)
+    sizes = _part_sizes(n, weights)
     assert sum(sizes) == n
     served = [size for size, weight in zip(sizes, weights, strict=True) if weight > 0]
     assert sum(size > 0 for size in served) == min(n, len(served))
@@ -51,12 +52,12 @@ def test_sizes_are_proportional_and_serve_every_part(n: int, weights: tuple[floa
     [(1, (1, 0, 0)), (2, (1, 0, 1)), (3, (1, 1, 1)), (4, (2, 1, 1)), (10, (7, 1, 2)), (416, (291, 42, 83))],
 )
 def test_sizes_by_largest_remainder(n: int, sizes: tuple[int, int, int]) -> None:
-    assert part_sizes(n, (0.7, 0.1, 0.2)) == sizes
+    assert _part_sizes(n, (0.7, 0.1, 0.2)) == sizes
 
 
 def test_the_split_of_genc_et_al() -> None:
     scans = (265, 67, 84)
-    assert part_sizes(416, [part / 416 for part in scans]) == scans
+    assert _part_sizes(416, [part / 416 for part in scans]) == scans
 
 
 @settings(deadline=None)
@@ -78,7 +79,7 @@ def test_no_subject_in_two_parts_and_the_same_again_in_any_order(
     }
     assert all(len(found) == 1 for found in parts.values())
     counts = Counter(part for found in parts.values() for part in found)
-    assert tuple(counts[part] for part in PARTS) == part_sizes(len(people), weights)
+    assert tuple(counts[part] for part in PARTS) == _part_sizes(len(people), weights)
     shuffled = Cohort(cohort.root, cohort.layout, tuple(data.draw(st.permutations(cohort.cases))))
     assert split_cohort(shuffled, options, seed=seed) == split
 

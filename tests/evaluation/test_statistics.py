@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from voxlate.errors import ReadError, UsageError
-from voxlate.evaluation import RULE, Score, bootstrap_interval, extremes, holm, summarise
+from voxlate.evaluation import RULE, Score, bootstrap_interval, extremes, summarise
+from voxlate.evaluation.statistics import _holm
 from voxlate.evaluation.summary import Row, Summary
 
 
@@ -91,7 +92,7 @@ def test_interval_covers_the_mean_about_as_often_as_it_says() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_bounds(p_values: list[float]) -> None:
-    corrected = holm(p_values)
+    corrected = _holm(p_values)
     bonferroni = [min(1, len(p_values) * p) for p in p_values]
     assert all(p <= c <= b + 1e-12 for p, c, b in zip(p_values, corrected, bonferroni, strict=True))
     order = np.argsort(p_values, kind="stable")
@@ -99,16 +100,16 @@ def test_holm_bounds(p_values: list[float]) -> None:
 
 
 def test_holm_by_hand() -> None:
-    assert holm([]) == []
-    assert holm([0.2]) == [0.2]
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert _holm([]) == []
+    assert _holm([0.2]) == [0.2]
+    assert _holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 def test_holm_is_over_the_comparisons_of_one_metric_in_one_region(twelve: dict[str, list[float]]) -> None:
     scores = table(twelve) + table(twelve, region="lesion") + table(twelve, metric="rmse")
     for row in summarise(scores).rows:
         pairs = list(row.against.values())
-        assert [pair.p_holm for pair in pairs] == pytest.approx(holm([pair.p for pair in pairs]))
+        assert [pair.p_holm for pair in pairs] == pytest.approx(_holm([pair.p for pair in pairs]))
 
 
 def test_same_scores_and_seed_give_the_same_summary_in_any_order(twelve: dict[str, list[float]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from voxlate.io.formats.nifti import HEADER
+from voxlate.io.formats.nifti import _HEADER
 
 SUFFIXES = (".nii", ".nii.gz", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
 
@@ -19,14 +19,14 @@ def volume_array(shape: tuple[int, ...] = (5, 4, 3), dtype: str = "i2") -> np.nd
 
 def nifti_header(array: np.ndarray[Any, Any], *, version: int = 1, order: str = "<", **fields: Any) -> bytes:
     """A plain, valid single-file header, with any field replaced."""
-    header = np.zeros((), HEADER[version].newbyteorder(order))  # type: ignore[arg-type]
-    header["sizeof_hdr"] = HEADER[version].itemsize
+    header = np.zeros((), _HEADER[version].newbyteorder(order))  # type: ignore[arg-type]
+    header["sizeof_hdr"] = _HEADER[version].itemsize
     header["magic"] = b"n+1" if version == 1 else b"n+2\0\r\n\x1a\n"
     header["dim"] = [array.ndim, *array.shape, *[1] * (7 - array.ndim)]
     codes = {"u1": 2, "i2": 4, "i4": 8, "f4": 16, "f8": 64, "i1": 256, "u2": 512, "u4": 768, "i8": 1024, "u8": 1280}
     header["datatype"] = codes.get(array.dtype.str[1:], 0)
     header["bitpix"] = 8 * array.dtype.itemsize
-    header["vox_offset"] = HEADER[version].itemsize + 4
+    header["vox_offset"] = _HEADER[version].itemsize + 4
     header["pixdim"] = [1, 1, 1, 1, 1, 1, 1, 1]
     header["xyzt_units"] = 2
     header["sform_code"] = 1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxlate.errors import CohortError, UsageError
-from voxlate.methods.baselines import BINS, Lookup
+from voxlate.methods.baselines import _BINS, Lookup
 
 EVERYWHERE = np.ones((12, 11, 10), bool)
 
@@ -57,8 +57,8 @@ def test_growing_range_loses_no_voxel(cases: list[tuple[float, float]]) -> None:
     table = Lookup.fit((source, 2 * source + 1, EVERYWHERE) for source in sources)
     everything = np.concatenate([source.ravel() for source in sources])
     assert (np.diff(table.source_values) > 0).all()
-    assert table.source_values.size <= BINS
-    coarse = (np.ptp(everything) or 1e-6) / (BINS // 2 - 2)
+    assert table.source_values.size <= _BINS
+    coarse = (np.ptp(everything) or 1e-6) / (_BINS // 2 - 2)
     assert np.abs(table.apply(everything) - (2 * everything + 1)).max() <= 2 * coarse + 1e-4
 
 

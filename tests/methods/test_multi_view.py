@@ -12,7 +12,7 @@ from voxlate.errors import UsageError
 from voxlate.methods.interface import Batch
 from voxlate.methods.multi_view import COMBINATION, MultiView, combination_of
 from voxlate.methods.regression import regression
-from voxlate.networks.combination import LearnedMean, combination
+from voxlate.networks.combination import _LearnedMean, combination
 
 RECIPE = load_recipe("zhao-unet-25d")
 
@@ -90,7 +90,7 @@ def test_a_combination_that_learns_finds_the_view_that_is_right(kind: str) -> No
             loss.backward()
             optimiser.step()
     assert float((method.predict(views) - truth).abs().mean()) < 0.5 * start
-    if isinstance(method.network, LearnedMean):
+    if isinstance(method.network, _LearnedMean):
         weights = method.network.weights.detach()
         assert float(weights.sum()) == pytest.approx(1.0)
         assert int(weights.argmax()) == 0

@@ -17,7 +17,7 @@ from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
 from voxlate.methods.encoder import class_maps
-from voxlate.methods.segmentation import PRIOR, Segmentation, own_values
+from voxlate.methods.segmentation import _PRIOR, Segmentation, _own_values
 
 REGIONS = {"whole": (1, 2, 4), "core": (1, 4), "enhancing": (4,)}
 APART = {"front": (1,), "back": (2,)}
@@ -105,8 +105,8 @@ def test_losses_of_images_are_refused() -> None:
 
 
 def test_own_values_are_the_first_that_no_later_class_has() -> None:
-    assert own_values({"whole": (1, 2, 3), "core": (1, 3), "enhancing": (3,)}) == [2, 1, 3]
-    assert own_values({"any label": ()}) == [1]
+    assert _own_values({"whole": (1, 2, 3), "core": (1, 3), "enhancing": (3,)}) == [2, 1, 3]
+    assert _own_values({"any label": ()}) == [1]
 
 
 @pytest.mark.parametrize("network", ["residual_encoder_unet", "dilated_unet3d", "residual_unet3d", "simple_unet3d"])
@@ -115,7 +115,7 @@ def test_every_class_begins_improbable(network: str) -> None:
     method = make(APART, network={"name": network, "channels": [8, 16, 16]})
     probability = method.predict(torch.randn(2, 1, 16, 16))
     assert probability.shape == (2, 2, 16, 16)
-    assert 0.2 * PRIOR < float(probability.median()) < 5 * PRIOR
+    assert 0.2 * _PRIOR < float(probability.median()) < 5 * _PRIOR
 
 
 @pytest.mark.parametrize("name", ["residual_encoder_unet", "dilated_unet3d"])

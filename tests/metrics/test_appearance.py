@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import normalized_mutual_information
 
 from voxlate.metrics import nmi, sharpness, ssim
-from voxlate.metrics.appearance import BINS
+from voxlate.metrics.appearance import _BINS
 
 EVERYWHERE = np.ones((24, 26, 22), dtype=bool)
 
@@ -30,7 +30,7 @@ def _of(metric: object, prediction: np.ndarray, truth: np.ndarray, mask: np.ndar
 def test_mutual_information_is_that_of_scikit_image() -> None:
     truth = _scene()
     prediction = truth**2 + 0.05 * np.random.default_rng(1).standard_normal(truth.shape)
-    expected = normalized_mutual_information(prediction, truth, bins=BINS)
+    expected = normalized_mutual_information(prediction, truth, bins=_BINS)
     assert _of(nmi, prediction, truth) == pytest.approx(expected, rel=1e-9)
     assert _of(nmi, truth, truth) == pytest.approx(2)
     assert _of(nmi, 3 - 2 * truth, truth) == pytest.approx(2, rel=1e-3), "another contrast tells as much"

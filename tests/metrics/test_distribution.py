@@ -12,9 +12,9 @@ from scipy.spatial import cKDTree
 from voxlate.errors import UsageError
 from voxlate.metrics import metrics_of
 from voxlate.metrics.distribution import (
-    FEWEST,
+    _FEWEST,
+    _SUBSETS,
     PLAIN_FROM,
-    SUBSETS,
     compare_sets,
     fid,
     frechet_distance,
@@ -84,7 +84,7 @@ def test_fid_says_what_the_number_of_samples_allows(n: int, c: int, word: str) -
     found = fid(*_pair(n, c, m=PLAIN_FROM))
     assert word in found.note
     assert math.isnan(found.value) == ("corrected for" not in found.note)
-    assert FEWEST == 50
+    assert _FEWEST == 50
 
 
 def test_kid_is_the_mean_of_unbiased_estimates_with_the_cubic_kernel() -> None:
@@ -98,7 +98,7 @@ def test_kid_is_the_mean_of_unbiased_estimates_with_the_cubic_kernel() -> None:
 
     rng = np.random.default_rng(3)
     parts = []
-    for _ in range(SUBSETS):
+    for _ in range(_SUBSETS):
         taken = [rows[rng.choice(40, 20, replace=False)] for rows in (one, two)]
         parts.append(direct(taken[0], taken[1]))
     found = kid(one, two, seed=3)

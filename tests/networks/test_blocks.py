@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.networks.blocks import GroupNorm, Halving, Head, Residual, convolution, per_level, quieten, transposed
+from voxlate.networks.blocks import Halving, Head, Residual, _GroupNorm, convolution, per_level, quieten, transposed
 
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
@@ -20,8 +20,8 @@ def example(dims: int, *, last: bool, batch: int = 2) -> Tensor:
     return features.to(memory_format=LAYOUTS[dims]) if last else features
 
 
-def layer(groups: int) -> GroupNorm:
-    normalise = GroupNorm(groups, 16)
+def layer(groups: int) -> _GroupNorm:
+    normalise = _GroupNorm(groups, 16)
     nn.init.uniform_(normalise.weight, 0.5, 2)
     nn.init.normal_(normalise.bias)
     return normalise

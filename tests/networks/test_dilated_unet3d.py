@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from voxlate.networks.dilated_unet3d import Joined, dilated_unet3d
+from voxlate.networks.dilated_unet3d import _Joined, dilated_unet3d
 from voxlate.networks.encoder_decoder import EncoderDecoder
 
 WIDTHS = (48, 96, 192, 384)
@@ -47,7 +47,7 @@ def test_only_the_bottleneck_is_dilated_and_at_the_resolution_of_the_last_stage(
     network = make(dims=dims, channels=(4, 6, 8))
     kind = nn.Conv2d if dims == 2 else nn.Conv3d
     dilated = [key for key, part in network.named_modules() if isinstance(part, kind) and part.dilation == (2,) * dims]
-    (joined,) = [key for key, part in network.named_modules() if isinstance(part, Joined)]
+    (joined,) = [key for key, part in network.named_modules() if isinstance(part, _Joined)]
     assert joined.startswith("encoder.2.")
     assert len(dilated) == 2
     assert all(key.startswith(f"{joined}.layers.") for key in dilated)
@@ -56,7 +56,7 @@ def test_only_the_bottleneck_is_dilated_and_at_the_resolution_of_the_last_stage(
 @pytest.mark.parametrize("dilation", [1, 2, 3])
 def test_two_dilated_convolutions_see_twice_their_step_and_the_input_is_kept(dilation: int) -> None:
     network = make(dims=2, channels=(4, 8), normalise="none", activation="leaky_relu", dilation=dilation)
-    joined = next(part for part in network.modules() if isinstance(part, Joined))
+    joined = next(part for part in network.modules() if isinstance(part, _Joined))
     features = torch.randn(1, 8, 21, 21, requires_grad=True)
     out = joined(features)
     assert torch.equal(out[:, :8], features), "the stage's own features first"

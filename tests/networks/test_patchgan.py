@@ -14,7 +14,7 @@ from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.networks import DISCRIMINATORS
-from voxlate.networks.patchgan import PatchGAN, receptive_field, smallest_size
+from voxlate.networks.patchgan import PatchGAN, _receptive_field, _smallest_size
 
 SMALL: dict[str, dict[str, Any]] = {"patchgan": {"width": 4, "layers": 1}}
 KINDS = [
@@ -114,8 +114,8 @@ def test_receptive_field_is_where_the_gradient_of_one_logit_reaches(dims: int, l
 
 def test_receptive_field_counts_dilation_and_stride() -> None:
     chain = nn.Sequential(nn.Conv2d(1, 1, 3, stride=2), nn.ReLU(), nn.Conv2d(1, 1, 3, dilation=2), nn.Conv2d(1, 1, 1))
-    assert receptive_field(chain) == 3 + 2 * 4
-    assert smallest_size(chain) == 11
+    assert _receptive_field(chain) == 3 + 2 * 4
+    assert _smallest_size(chain) == 11
     assert chain(torch.zeros(1, 1, 11, 12)).shape == (1, 1, 1, 1)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from voxlate.errors import UsageError
-from voxlate.networks.blocks import GroupNorm
+from voxlate.networks.blocks import _GroupNorm
 from voxlate.networks.pix2pix_unet import Pix2PixUNet, pix2pix_unet
 
 
@@ -33,7 +33,7 @@ def test_single_sample_that_ends_as_one_pixel_still_uses_the_innermost_level(nor
 
 
 def test_first_innermost_and_last_convolution_are_not_normalised() -> None:
-    for normalise, kind in (("batch", nn.BatchNorm2d), ("instance", GroupNorm)):
+    for normalise, kind in (("batch", nn.BatchNorm2d), ("instance", _GroupNorm)):
         network = make(normalise=normalise)
         normalised = [any(isinstance(part, kind) for part in level.modules()) for level in network.encoder]
         assert normalised == [False, True, True, False]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from voxlate.networks.resnet import Reflection, ResNet, resnet
+from voxlate.networks.resnet import ResNet, _Reflection, resnet
 
 
 def make(**options: Any) -> ResNet:
@@ -65,7 +65,7 @@ def test_reflected_borders_do_not_show_on_a_flat_image() -> None:
 def test_reflection_mirrors_and_repeats_where_it_cannot_in_the_precision_that_came(dtype: torch.dtype) -> None:
     line = torch.tensor([1.0, 2.0, 3.0], dtype=dtype).expand(1, 1, 3, 3)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mirrored, repeated = Reflection(2)(line), Reflection(3)(line)
+        mirrored, repeated = _Reflection(2)(line), _Reflection(3)(line)
     assert mirrored.dtype == dtype
     assert mirrored[0, 0, 0].tolist() == [3, 2, 1, 2, 3, 2, 1]
     assert repeated[0, 0, 0].tolist() == [1, 1, 1, 1, 2, 3, 3, 3, 3]

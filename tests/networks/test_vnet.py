@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from voxlate.networks.encoder_decoder import EncoderDecoder
-from voxlate.networks.patchgan import receptive_field
-from voxlate.networks.vnet import Repetition, vnet
+from voxlate.networks.patchgan import _receptive_field
+from voxlate.networks.vnet import _Repetition, vnet
 
 
 def make(**options: Any) -> EncoderDecoder:
@@ -26,7 +26,7 @@ def test_stages_of_the_way_down_see_what_the_paper_says() -> None:
     """Table 1 of arXiv:1606.04797; it follows from 1, 2, 3, 3, 3 convolutions of size 5 and the strides."""
     with torch.device("meta"):
         encoder = make().encoder
-    assert [receptive_field(encoder[: level + 1]) for level in range(5)] == [5, 22, 72, 172, 372]
+    assert [_receptive_field(encoder[: level + 1]) for level in range(5)] == [5, 22, 72, 172, 372]
 
 
 def test_parameters_are_those_of_monai_but_for_what_differs() -> None:
@@ -72,5 +72,5 @@ def test_stage_whose_convolutions_are_silent_passes_its_input_on(level: int) -> 
 
 def test_channels_are_repeated_in_turn_up_to_the_number_asked_for() -> None:
     features = torch.arange(3.0).view(1, 3, 1, 1)
-    assert Repetition(7)(features).flatten().tolist() == [0, 1, 2, 0, 1, 2, 0]
-    assert Repetition(2)(features).flatten().tolist() == [0, 1]
+    assert _Repetition(7)(features).flatten().tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert _Repetition(2)(features).flatten().tolist() == [0, 1]

@@ -9,7 +9,7 @@ import pytest
 
 from voxlate.errors import UsageError
 from voxlate.phantoms import PROTOCOLS, TissueMap, draw_spins, from_labels, render, tissue_id
-from voxlate.phantoms.anatomy import block_sum
+from voxlate.phantoms.anatomy import _block_sum
 from voxlate.volume import Grid, Volume
 
 AFFINE = np.diag([1.5, 1.5, 2.0, 1.0])
@@ -56,7 +56,7 @@ def test_tissue_map_refuses_a_shape_that_does_not_fit_its_grid() -> None:
 @pytest.mark.parametrize("factor", [1, 2, 3])
 def test_block_sum_counts(factor: int) -> None:
     mask = np.random.default_rng(0).random((6, 12, 6)) > 0.5
-    count = block_sum(mask, factor)
+    count = _block_sum(mask, factor)
     shape = (6 // factor, factor, 12 // factor, factor, 6 // factor, factor)
     np.testing.assert_array_equal(count, mask.reshape(shape).sum(axis=(1, 3, 5)))
 

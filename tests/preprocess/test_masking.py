@@ -8,12 +8,12 @@ from voxlate.cohort.preflight.foreground import constant_background
 from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError
 from voxlate.preprocess.masking import (
+    _fill_holes,
+    _fill_holes_in_plane,
+    _rooted_otsu,
     check_foreground,
     choose_rule,
-    fill_holes,
-    fill_holes_in_plane,
     find_foreground,
-    rooted_otsu,
 )
 
 MM = (2.0, 2.0, 2.0)
@@ -53,7 +53,7 @@ def test_otsu_finds_the_head_in_rician_noise(noise: float, values: tuple[float, 
 
 def test_otsu_does_not_depend_on_negative_offsets() -> None:
     image = painted(LABELS, (0.0, 300.0, 200.0, 120.0), noise=10.0)
-    assert rooted_otsu(image - 500) == pytest.approx(rooted_otsu(image) - 500, abs=3)
+    assert _rooted_otsu(image - 500) == pytest.approx(_rooted_otsu(image) - 500, abs=3)
 
 
 def test_the_body_of_a_ct_has_lungs_but_no_table() -> None:
@@ -75,10 +75,10 @@ def test_holes_are_filled_in_space_or_in_the_plane() -> None:
     tube = np.zeros((9, 9, 9), dtype=bool)
     tube[2:7, 2:7] = True
     tube[4, 4] = False
-    assert not fill_holes(tube)[4, 4].any()
-    assert fill_holes_in_plane(tube)[4, 4].all()
+    assert not _fill_holes(tube)[4, 4].any()
+    assert _fill_holes_in_plane(tube)[4, 4].all()
     tube[4, 4, [0, -1]] = True
-    assert fill_holes(tube)[4, 4].all()
+    assert _fill_holes(tube)[4, 4].all()
 
 
 def test_an_empty_foreground_is_refused() -> None:

@@ -8,7 +8,7 @@ from scipy.ndimage import map_coordinates
 
 from tests.preprocess.samples import AXIS_ORDERS, Triple, affine_of, grid_of
 from voxlate.io.transforms import Deformation, Transform
-from voxlate.preprocess.resampling import covers, crop_grid, index_map, resample, same_lattice, spacing_grid
+from voxlate.preprocess.resampling import _index_map, covers, crop_grid, resample, same_lattice, spacing_grid
 from voxlate.volume import Grid
 
 RNG = np.random.default_rng(0)
@@ -50,8 +50,8 @@ def test_interpolation_agrees_with_scipy(nearest: bool) -> None:
     source = grid_of(array, affine_of((1, 0, 2), (1, -1, 1), spacing=(1.0, 1.2, 0.9)))
     target = Grid((9, 9, 9), affine_of(spacing=(1.05, 0.95, 1.0), origin=(-20.3, 6.2, 5.1), oblique_degrees=8))
     ours = resample(array, source, target, nearest=nearest, fill=-1)
-    index = np.einsum("ab,bijk->aijk", index_map(source, target)[:3, :3], np.indices(target.shape).astype(float))
-    index += index_map(source, target)[:3, 3, None, None, None]
+    index = np.einsum("ab,bijk->aijk", _index_map(source, target)[:3, :3], np.indices(target.shape).astype(float))
+    index += _index_map(source, target)[:3, 3, None, None, None]
     inside = np.all([(index[a] > 0) & (index[a] < array.shape[a] - 1) for a in range(3)], axis=0)
     theirs = map_coordinates(array, index, order=0 if nearest else 1, mode="nearest")
     assert inside.sum() > 50

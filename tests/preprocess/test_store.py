@@ -158,7 +158,7 @@ def test_changed_code_prepares_again(
 ) -> None:
     folder, plan, cases = ready
     PreparedStore(folder, plan, NAMES).prepare(cases[:1])
-    monkeypatch.setattr(store_module, "code_digest", lambda: "newer")
+    monkeypatch.setattr(store_module, "_code_digest", lambda: "newer")
     with caplog.at_level(logging.WARNING):
         PreparedStore(folder, plan, NAMES).prepare(cases[:1])
     assert "the code that prepared it changed" in caplog.text

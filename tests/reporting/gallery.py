@@ -32,12 +32,12 @@ from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game
 from voxlate.reporting.run.gap import draw_gap
 from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments
-from voxlate.reporting.run.progression import Frame, draw_progression
+from voxlate.reporting.run.progression import Snapshot, draw_progression
 from voxlate.reporting.run.reconstructions import draw_reconstructions
 from voxlate.reporting.search.grid_plots import draw_grid
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
 from voxlate.reporting.search.tables import COLUMNS, Setting
-from voxlate.reporting.segmentation.pictures import Finding, draw_finding, draw_findings
+from voxlate.reporting.segmentation.pictures import SegmentedCase, draw_finding, draw_findings
 from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.sets.plots import draw_distances, draw_features
 from voxlate.reporting.study.pictures import draw_contrasted
@@ -136,7 +136,7 @@ def _look_alike(head: Head, say: Say) -> LookAlike:
 def _labels(head: Head, say: Say) -> Figures:
     found = np.roll(head.labels, 2, axis=0)
     classes = {say("whole tumour"): (1, 2, 3), say("core"): (2, 3), say("enhancing"): (3,), say("rest"): (1,)}
-    finding = Finding(
+    finding = SegmentedCase(
         case=say("case_001"),
         image=head.source,
         title=say("FLAIR"),
@@ -179,7 +179,7 @@ def _labels(head: Head, say: Say) -> Figures:
     }
 
 
-def _moment(finding: Finding, step: int) -> Moment:
+def _moment(finding: SegmentedCase, step: int) -> Moment:
     where = finding.choose().index
     cut = np.s_[:, :, where : where + 1]
     parts: dict[str, Any] = {name: getattr(finding, name)[cut] for name in ("image", "truth", "found")}
@@ -189,7 +189,7 @@ def _moment(finding: Finding, step: int) -> Moment:
 def _runs(head: Head, say: Say) -> Figures:
     truth = head.truth[:, :, head.truth.shape[2] // 2][..., None]
     mask = head.mask[:, :, head.mask.shape[2] // 2][..., None]
-    frames = [Frame(step, truth * (1 - 1 / (1 + step)), 123.4 / (1 + step)) for step in (1, 10, 100, 1000, 10000)]
+    frames = [Snapshot(step, truth * (1 - 1 / (1 + step)), 123.4 / (1 + step)) for step in (1, 10, 100, 1000, 10000)]
     strip: dict[str, Any] = {
         "truth": truth,
         "choice": SliceChoice("axial", 0, "median of the foreground"),

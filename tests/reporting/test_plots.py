@@ -15,7 +15,7 @@ from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.views import SliceChoice
 from voxlate.reporting.fidelity.profiles import draw_slice_profile
 from voxlate.reporting.run.curves import draw_curves, read_curves, smooth
-from voxlate.reporting.run.progression import Frame, choose_frames, draw_progression
+from voxlate.reporting.run.progression import Snapshot, choose_frames, draw_progression
 
 
 def texts(figure: Figure) -> list[str]:
@@ -134,9 +134,9 @@ def test_a_profile_without_a_value_is_refused() -> None:
         draw_slice_profile({"model": [np.nan]})
 
 
-def frames(count: int) -> list[Frame]:
+def frames(count: int) -> list[Snapshot]:
     truth = np.where(MASK, 1.0, 0.0)[:, :, 8:9]
-    return [Frame(step * 100, truth * step / count, 1 - step / count) for step in range(count)]
+    return [Snapshot(step * 100, truth * step / count, 1 - step / count) for step in range(count)]
 
 
 def test_the_strip_keeps_first_and_last_and_is_dense_early() -> None:

@@ -10,7 +10,7 @@ from tests.shapes.maps import INNER, OUTER, dice, ellipsoids, population
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
 from voxlate.shapes import distance_maps
-from voxlate.shapes.distance_maps import signed_distance, survey
+from voxlate.shapes.distance_maps import _signed_distance, survey
 from voxlate.shapes.placement import choose, place
 from voxlate.volume import Volume
 
@@ -18,7 +18,7 @@ from voxlate.volume import Volume
 def test_distances_are_those_of_a_ball() -> None:
     place = np.stack(np.meshgrid(*[np.arange(41) - 20.0] * 3, indexing="ij")) * 1.5
     radius = np.sqrt((place**2).sum(axis=0))
-    found = signed_distance(radius < 18, 1.5, limit_mm=9)
+    found = _signed_distance(radius < 18, 1.5, limit_mm=9)
     wanted = np.clip(radius - 18, -9, 9)
     assert np.abs(found - wanted).max() < 1.5
     assert np.abs(found - wanted).mean() < 0.4
@@ -30,7 +30,7 @@ def test_distances_are_those_of_an_independent_implementation() -> None:
     image.SetSpacing((2.0, 2.0, 2.0))
     signed = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
     wanted = sitk.GetArrayFromImage(signed)
-    found = signed_distance(inside, 2.0, limit_mm=100)
+    found = _signed_distance(inside, 2.0, limit_mm=100)
     # ITK measures to the outermost voxels inside, here the border lies midway between voxels.
     outside = ~inside
     np.testing.assert_allclose(found[outside] + 1.0, wanted[outside], atol=1e-4)
@@ -38,7 +38,7 @@ def test_distances_are_those_of_an_independent_implementation() -> None:
 
 @pytest.mark.parametrize("fill", [False, True])
 def test_an_empty_and_a_full_mask_are_as_far_as_can_be(fill: bool) -> None:
-    found = signed_distance(np.full((9, 9, 9), fill), 1.0, limit_mm=4)
+    found = _signed_distance(np.full((9, 9, 9), fill), 1.0, limit_mm=4)
     assert (found == (-4 if fill else 4)).all()
 
 
@@ -77,7 +77,7 @@ def test_what_the_edge_cuts_goes_on_to_the_edge() -> None:
 def test_memory_is_bounded_by_a_coarser_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = population(3)
     full, _ = survey(maps, points=40)
-    monkeypatch.setattr(distance_maps, "BUDGET_BYTES", 200_000)
+    monkeypatch.setattr(distance_maps, "_BUDGET_BYTES", 200_000)
     domain, encoded = survey(maps, points=40)
     assert encoded.nbytes <= 200_000
     assert domain.frame.spacing_mm > full.frame.spacing_mm

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from tests.shapes.maps import population
-from voxlate.shapes.statistical import StatisticalShapes, principal_components, statistical
+from voxlate.shapes.statistical import _principal_components, _StatisticalShapes, statistical
 
 
 @pytest.mark.parametrize("explained", [0.6, 0.9, 1.0])
 def test_components_are_those_of_a_singular_value_decomposition(explained: float) -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(7, 300)) @ np.diag(np.linspace(3, 0.1, 300))
-    mean, modes = principal_components(rows, explained=explained)
+    mean, modes = _principal_components(rows, explained=explained)
     np.testing.assert_allclose(mean, rows.mean(axis=0), atol=1e-12)
     _, values, vectors = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
     shares = np.cumsum(values**2) / (values**2).sum()
@@ -27,7 +27,7 @@ def test_components_are_those_of_a_singular_value_decomposition(explained: float
 
 def test_coefficients_of_a_map_that_the_model_made_are_found_again() -> None:
     model = statistical(points=24, explained=1.0).fit(population(6))
-    assert isinstance(model, StatisticalShapes)
+    assert isinstance(model, _StatisticalShapes)
     for number in range(3):
         found = model.coefficients(population(6)[number])
         # Scores of training cases have unit variance over the cases, by definition of the modes.
@@ -39,10 +39,10 @@ def test_coefficients_of_a_map_that_the_model_made_are_found_again() -> None:
 
 def test_no_coefficient_is_drawn_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     model = statistical(points=24, limit_sd=1.0).fit(population(5))
-    assert isinstance(model, StatisticalShapes)
+    assert isinstance(model, _StatisticalShapes)
     seen: list[np.ndarray] = []
-    maps = StatisticalShapes.maps
-    monkeypatch.setattr(StatisticalShapes, "maps", lambda self, c: (seen.append(c), maps(self, c))[1])
+    maps = _StatisticalShapes.maps
+    monkeypatch.setattr(_StatisticalShapes, "maps", lambda self, c: (seen.append(c), maps(self, c))[1])
     for seed in range(60):
         model.sample(np.random.default_rng(seed))
     drawn = np.concatenate(seen)

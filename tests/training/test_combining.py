@@ -21,7 +21,7 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.errors import UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume
-from voxlate.training.combining import ViewStore
+from voxlate.training.combining import _ViewStore
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {
@@ -129,7 +129,7 @@ def test_the_game_can_be_played_in_every_view(cohort: Path, tmp_path: Path) -> N
 def test_a_combination_that_is_no_better_than_the_mean_is_not_kept(
     cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("voxlate.training.combining.RATES", {"network": 1000.0})
+    monkeypatch.setattr("voxlate.training.combining._RATES", {"network": 1000.0})
     with caplog.at_level(logging.WARNING):
         recipe = resolve_recipe("zhao-unet-25d", overrides=TINY)
         bundle = read_bundle(voxlate.train(cohort, recipe=recipe, out=tmp_path / "run"))
@@ -189,7 +189,7 @@ def test_a_damaged_file_of_predictions_is_made_again(tmp_path: Path) -> None:
             made.append("case")
             return {name: np.full(mask.shape, place, np.float32) for place, name in enumerate(VIEWS)}
 
-    seen = ViewStore(Store(), tmp_path, VIEWS)  # type: ignore[arg-type]
+    seen = _ViewStore(Store(), tmp_path, VIEWS)  # type: ignore[arg-type]
     for _ in range(2):
         seen.fill(["a"], Predict(), lambda _stage, _done, _of: None)  # type: ignore[arg-type]
     assert len(made) == 1, "what is whole is kept"

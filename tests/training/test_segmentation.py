@@ -19,11 +19,11 @@ from voxlate.errors import CohortError, StoppedError, UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.metrics import metrics_of
-from voxlate.training.loop.batches import labelled_voxels, training_samples
+from voxlate.training.loop.batches import _labelled_voxels, training_samples
 from voxlate.training.loop.journal import read_log
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import prepare, set_up
-from voxlate.training.setup.settling import levels_for, may_come_of, without_words
+from voxlate.training.setup.settling import _levels_for, may_come_of, without_words
 from voxlate.training.train import train_run
 from voxlate.volume import Volume
 
@@ -152,9 +152,9 @@ def test_a_monitor_that_a_segmentation_does_not_give_is_refused(cohort: Path, tm
 
 
 def test_levels_follow_the_shortest_side_of_a_sample(cohort: Path) -> None:
-    assert levels_for(128, dims=3, base=32) == [32, 64, 128, 256, 320, 320]
-    assert levels_for(40, dims=3, base=16) == [16, 32, 64, 128]
-    assert levels_for(5, dims=2, base=16) == [16, 32]
+    assert _levels_for(128, dims=3, base=32) == [32, 64, 128, 256, 320, 320]
+    assert _levels_for(40, dims=3, base=16) == [16, 32, 64, 128]
+    assert _levels_for(5, dims=2, base=16) == [16, 32]
     network = {"name": "residual_encoder_unet", "channels": "auto"}
     setup = set_up(cohort, make(method__network=network), run=None, check=False, report=lambda *_: None)
     assert setup.recipe.method.options["network"]["channels"] == [16, 32, 64]
@@ -198,11 +198,11 @@ def test_some_samples_are_placed_around_labelled_voxels(cohort: Path, tmp_path: 
     assert set(torch.cat(centres).tolist()) <= {1, 2, 3}
     labels = np.zeros((6, 6, 6))
     labels[0, 0, 0], labels[2:, 2:, 2:] = 2, 1
-    found = labelled_voxels(labels, seed="a")
+    found = _labelled_voxels(labels, seed="a")
     rng = np.random.default_rng(0)
     values = [labels[found.draw(rng) or (1, 1, 1)] for _ in range(200)]
     assert 60 < values.count(2) < 140
-    assert labelled_voxels(labels * 0, seed="a").draw(rng) is None
+    assert _labelled_voxels(labels * 0, seed="a").draw(rng) is None
 
 
 def test_centre_crops_are_the_same_place_every_time(cohort: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.evaluation.sets import images
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC
-from voxlate.evaluation.sets.embedding import BundleEmbedder, Features
+from voxlate.evaluation.sets.embedding import Features, _BundleEmbedder
 from voxlate.io import read_volume, write_volume
 from voxlate.metrics import metrics_of
 from voxlate.workflows import sets
@@ -160,7 +160,7 @@ def test_a_comparison_killed_before_its_page_goes_on_without_the_network(
         with pytest.raises(_KilledError):
             evaluate(out)
     assert not (out / "report.html").exists()
-    monkeypatch.setattr(BundleEmbedder, "embed", killed)
+    monkeypatch.setattr(_BundleEmbedder, "embed", killed)
     evaluate(out)
     for name in ("scores.csv", "summary.json", "report.html"):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name

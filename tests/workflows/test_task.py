@@ -20,7 +20,7 @@ from voxlate.config.recipe import parse_recipe
 from voxlate.errors import UsageError
 from voxlate.evaluation.files import read_scores
 from voxlate.evaluation.segmentation.programs import ProgramSegmenter
-from voxlate.evaluation.segmentation.segmenters import BundleSegmenter, load_segmenter
+from voxlate.evaluation.segmentation.segmenters import _BundleSegmenter, load_segmenter
 from voxlate.io import file_digest, read_provenance
 from voxlate.preprocess.prepare import prepare_case
 from voxlate.roles import MODEL
@@ -157,7 +157,7 @@ def test_a_bundle_judges_with_and_without(
 
 def test_a_missing_contrast_is_zero_for_a_bundle(phantom_cohort: Path, with_t2: Path) -> None:
     loaded = load_segmenter(with_t2)
-    assert isinstance(loaded, BundleSegmenter)
+    assert isinstance(loaded, _BundleSegmenter)
     case = index_cohort(phantom_cohort).cases[0]
     model = loaded.model
     assert model.bundle.plan.reference == "t2"  # so that another source must give grid and foreground

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from voxlate._version import __version__
 from voxlate.config.recipe import Recipe, describe, parse_recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.io.atomic import write_bytes, write_text
-from voxlate.plainyaml import parse_yaml
+from voxlate.plainyaml import Json, parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
 from voxlate.strict import StrictModel
 from voxlate.tensorfile import read_tensors
+from voxlate.volume import Array
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 RECIPE = "recipe.yaml"
-MEMBERS = (
+_MEMBERS = (
     "weights.safetensors",
     "lookup.safetensors",
     RECIPE,
@@ -47,12 +47,12 @@ MEMBERS = (
     "seen.json",
     "MODEL_CARD.md",
 )
-SHAPES_MEMBER = "shapes.safetensors"
+_SHAPES_MEMBER = "shapes.safetensors"
 _REMEDY = "The bundle is damaged or was changed; get it again from where it was made."
 _TEXT_LIMIT_BYTES = 64 * 2**20
 
 
-class Manifest(StrictModel):
+class _BundleManifest(StrictModel):
     """The table of contents: format version, software version and the SHA-256 of every member."""
 
     format: Literal[1] = 1
@@ -80,7 +80,7 @@ class Bundle:
     recipe: Recipe
     plan: Plan
     fingerprint: Fingerprint
-    scores: Mapping[str, Any]
+    scores: Json
     seen: frozenset[str]
     digest: str
 
@@ -111,7 +111,7 @@ class Bundle:
                 remedy="The bundle was put together from two models; get it again.",
             ) from error
 
-    def lookup(self) -> dict[str, NDArray[Any]]:
+    def lookup(self) -> dict[str, Array]:
         """The table of the intensity-lookup baseline that was fitted on the training cases."""
         from safetensors.numpy import load_file
 
@@ -135,7 +135,7 @@ class Bundle:
                 where=self.recipe.name,
                 remedy="Train it with --set shapes=statistical, or translate label maps that you have.",
             )
-        state = read_tensors(self.folder / SHAPES_MEMBER, load_file, remedy=_REMEDY)
+        state = read_tensors(self.folder / _SHAPES_MEMBER, load_file, remedy=_REMEDY)
         return shape_family(self.recipe.shapes).from_state(state)
 
 
@@ -146,12 +146,12 @@ class Contents:
     recipe: Recipe
     plan: Plan
     fingerprint: Fingerprint
-    scores: Mapping[str, Any]
+    scores: Json
     seen: frozenset[str]
     weights: Mapping[str, torch.Tensor]
-    lookup: Mapping[str, NDArray[Any]]
+    lookup: Mapping[str, Array]
     card: str
-    shapes: Mapping[str, NDArray[Any]] | None = None
+    shapes: Mapping[str, Array] | None = None
 
 
 def write_bundle(contents: Contents, folder: Path) -> Path:
@@ -171,18 +171,18 @@ def write_bundle(contents: Contents, folder: Path) -> Path:
         "seen.json": (json.dumps(sorted(contents.seen), indent=1) + "\n").encode(),
         "MODEL_CARD.md": contents.card.encode(),
     }
-    (folder / SHAPES_MEMBER).unlink(missing_ok=True)
+    (folder / _SHAPES_MEMBER).unlink(missing_ok=True)
     if contents.shapes is not None:
-        members[SHAPES_MEMBER] = save_arrays(dict(contents.shapes))
+        members[_SHAPES_MEMBER] = save_arrays(dict(contents.shapes))
     for name, data in members.items():
         write_bytes(folder / name, data)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = Manifest(name=contents.recipe.name, members=digests)
+    manifest = _BundleManifest(name=contents.recipe.name, members=digests)
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     return folder
 
 
-def find_bundle(path: Path) -> Path:
+def _find_bundle(path: Path) -> Path:
     """The bundle's folder that a path means: the bundle itself, or the run that holds it.
 
     Raises:
@@ -204,17 +204,17 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: If anything is missing, extra, changed, unknown or of an impossible size.
     """
-    folder = find_bundle(Path(path))
+    folder = _find_bundle(Path(path))
     raw = _read_limited(folder / MANIFEST)
     try:
-        manifest = Manifest.model_validate_json(raw)
+        manifest = _BundleManifest.model_validate_json(raw)
     except ValidationError as error:
         raise _refusal(folder / MANIFEST, "a manifest of format 1", describe(error)) from error
     _check_members(folder, manifest)
     recipe = parse_recipe(_yaml(folder / RECIPE), where=folder / RECIPE)
-    if (recipe.shapes is not None) != (SHAPES_MEMBER in manifest.members):
+    if (recipe.shapes is not None) != (_SHAPES_MEMBER in manifest.members):
         expected, came = ("", "none") if recipe.shapes else ("no ", "one")
-        raise _refusal(folder, f"{expected}{SHAPES_MEMBER}, as the recipe says", came)
+        raise _refusal(folder, f"{expected}{_SHAPES_MEMBER}, as the recipe says", came)
     try:
         return Bundle(
             folder=folder,
@@ -229,13 +229,13 @@ def read_bundle(path: Path) -> Bundle:
         raise _refusal(folder, "a plan and a fingerprint that this version knows", describe(error)) from error
 
 
-def _check_members(folder: Path, manifest: Manifest) -> None:
+def _check_members(folder: Path, manifest: _BundleManifest) -> None:
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
     listed = set(manifest.members)
-    wanted = set(MEMBERS) | (listed & {SHAPES_MEMBER})
+    wanted = set(_MEMBERS) | (listed & {_SHAPES_MEMBER})
     if listed != wanted or there != listed:
         odd = sorted((there ^ wanted) | (listed ^ wanted))
-        raise _refusal(folder, f"exactly the members {', '.join(MEMBERS)}", f"a difference in {', '.join(odd)}")
+        raise _refusal(folder, f"exactly the members {', '.join(_MEMBERS)}", f"a difference in {', '.join(odd)}")
     for name, digest in manifest.members.items():
         if (folder / name).is_symlink():
             raise _refusal(folder / name, "a file", "a link")

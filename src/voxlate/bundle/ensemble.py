@@ -27,7 +27,7 @@ ENSEMBLE = "ensemble.json"
 _REMEDY = "Go on with the training of folds by --resume, or get the whole folder again from where it was made."
 
 
-class Manifest(StrictModel):
+class _EnsembleManifest(StrictModel):
     """What ``ensemble.json`` says: from the folder of a member to the digest of its bundle."""
 
     format: Literal[1] = 1
@@ -46,7 +46,7 @@ def write_ensemble(folder: Path, names: Sequence[str]) -> None:
         BundleError: If one has no whole bundle.
     """
     members = {name: read_bundle(folder / name).digest for name in names}
-    write_text(folder / ENSEMBLE, Manifest(members=members).model_dump_json(indent=1) + "\n")
+    write_text(folder / ENSEMBLE, _EnsembleManifest(members=members).model_dump_json(indent=1) + "\n")
 
 
 def read_members(path: Path) -> list[Bundle]:
@@ -56,7 +56,7 @@ def read_members(path: Path) -> list[Bundle]:
         BundleError: If the list is no such list, or a member is missing, changed, or of another recipe or plan.
     """
     try:
-        manifest = Manifest.model_validate_json((path / ENSEMBLE).read_bytes())
+        manifest = _EnsembleManifest.model_validate_json((path / ENSEMBLE).read_bytes())
     except (OSError, ValidationError) as error:
         came = describe(error) if isinstance(error, ValidationError) else str(error)
         raise BundleError("a list of members, of format 1", came=came, where=path / ENSEMBLE, remedy=_REMEDY) from error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxlate.cli.options import Data, app, console, plain, print_json, print_rows, watching
+from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
     from voxlate.verbs.data import Checked
@@ -85,7 +86,7 @@ def info(
         print_rows(str(facts.get("name", "Voxlate")), ("what", "value"), [(k, plain(v)) for k, v in facts.items()])
 
 
-def _as_values(result: Checked) -> dict[str, Any]:
+def _as_values(result: Checked) -> Json:
     known = len(result.fields) - len(result.attributes)
     return {
         "layout": result.layout,

@@ -81,7 +81,7 @@ def print_table(
             breaking words.
     """
     wide = [max(map(len, (*name.split(), *(str(row[place]) for row in rows)))) for place, name in enumerate(fields)]
-    for block in blocks(wide, room=console.width) if parted else [list(range(len(fields)))]:
+    for block in _blocks(wide, room=console.width) if parted else [list(range(len(fields)))]:
         table = Table(title=title, title_justify="left", header_style="bold")
         for place in block:
             exact = wide[place] if parted else None
@@ -91,7 +91,7 @@ def print_table(
         console.print(table)
 
 
-def blocks(wide: Sequence[int], *, room: int) -> list[list[int]]:
+def _blocks(wide: Sequence[int], *, room: int) -> list[list[int]]:
     """Columns of these widths that fit side by side into the room, block after block, each with the first."""
     found, taken = [[0]], wide[0] + 4  # a column has a blank at both sides and a line; so has the table's end
     for place in range(1, len(wide)):
@@ -103,7 +103,7 @@ def blocks(wide: Sequence[int], *, room: int) -> list[list[int]]:
     return found
 
 
-def fitting(wide: Sequence[int], *, room: int, least: int) -> list[int]:
+def _fitting(wide: Sequence[int], *, room: int, least: int) -> list[int]:
     """The first ``least`` columns of these widths, and of the others each that still fits beside them into the room."""
     kept, taken = list(range(least)), 1 + sum(wide[:least]) + 3 * least
     for place in range(least, len(wide)):
@@ -119,7 +119,7 @@ def print_check(console: Console, result: Checked) -> None:
     wide = [
         max(map(cell_len, (name, *(row[place] for row in result.rows)))) for place, name in enumerate(result.fields)
     ]
-    kept = fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
+    kept = _fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
     rows = [[row[place] for place in kept] for row in result.rows]
     print_table(console, heading, [result.fields[place] for place in kept], rows, parted=False)
     summed = [(name, result.attributes[name]) for place, name in enumerate(result.fields) if place not in kept]

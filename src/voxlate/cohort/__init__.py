@@ -2,7 +2,7 @@
 
 from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
 from voxlate.cohort.layouts import LAYOUTS, index_cohort, recognise
-from voxlate.cohort.overview import attribute_counts, attribute_summaries, contrast_counts
+from voxlate.cohort.overview import attribute_summaries, contrast_counts
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.preflight.finding import Finding
 from voxlate.cohort.split_file import (
@@ -14,7 +14,7 @@ from voxlate.cohort.split_file import (
     write_shares,
     write_split,
 )
-from voxlate.cohort.splits import PARTS, Split, part_sizes, split_cohort
+from voxlate.cohort.splits import PARTS, Split, split_cohort
 
 __all__ = [
     "LAYOUTS",
@@ -26,12 +26,10 @@ __all__ = [
     "LeftOut",
     "ShareRow",
     "Split",
-    "attribute_counts",
     "attribute_summaries",
     "contrast_counts",
     "index_cohort",
     "natural_key",
-    "part_sizes",
     "preflight",
     "read_split",
     "recognise",

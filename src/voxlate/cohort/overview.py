@@ -17,7 +17,7 @@ def contrast_counts(cohort: Cohort) -> dict[str, int]:
     return {name: counts[name] for name in CONTRASTS if counts[name]}
 
 
-def attribute_counts(cohort: Cohort) -> dict[str, dict[str, int]]:
+def _attribute_counts(cohort: Cohort) -> dict[str, dict[str, int]]:
     """How many cases have each value of each attribute, both sorted."""
     names = sorted({name for case in cohort.cases for name in case.attributes})
     result = {}
@@ -36,7 +36,7 @@ def attribute_summaries(cohort: Cohort) -> dict[str, str]:
         >>> attribute_summaries(cohort)  # doctest: +SKIP
         {'age': '45 to 81', 'grade': '2 (1), 4 (2)', 'site': 'Oslo (2); none in 1'}
     """
-    return {name: _summary(counts, of=len(cohort.cases)) for name, counts in attribute_counts(cohort).items()}
+    return {name: _summary(counts, of=len(cohort.cases)) for name, counts in _attribute_counts(cohort).items()}
 
 
 def _summary(counts: dict[str, int], *, of: int) -> str:

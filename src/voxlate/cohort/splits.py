@@ -38,8 +38,8 @@ PARTS = ("train", "validation", "test")
 _SERVED = (0, 2, 1)  # who gets a subject first when there are fewer subjects than parts
 UNKNOWN = "unknown"
 
-Counts = NDArray[np.int64]
-Indicator = NDArray[np.float64]
+_Counts = NDArray[np.int64]
+_Indicator = NDArray[np.float64]
 
 
 def split_cohort(cohort: Cohort, options: SplitOptions, *, seed: int) -> dict[str, str]:
@@ -61,7 +61,7 @@ def split_cohort(cohort: Cohort, options: SplitOptions, *, seed: int) -> dict[st
     fractions = [options.fractions[number] if number in open_parts else 0.0 for number in range(3)]
     if rest and sum(fractions) > 0:
         values = _indicator([subjects[subject] for subject in rest], options.stratify, cohort)
-        chosen = _balance(values, part_sizes(len(rest), fractions), seed=seed)
+        chosen = _balance(values, _part_sizes(len(rest), fractions), seed=seed)
         parts |= {subject: PARTS[part] for subject, part in zip(rest, chosen, strict=True)}
     elif rest:
         logger.warning("%d subjects are in no list, and no part is left for them: they are not used", len(rest))
@@ -72,7 +72,7 @@ def split_cohort(cohort: Cohort, options: SplitOptions, *, seed: int) -> dict[st
     return {case.id: of_case[case.id] for case in cohort.cases if case.id in of_case}
 
 
-def part_sizes(subjects: int, fractions: Sequence[float]) -> tuple[int, int, int]:
+def _part_sizes(subjects: int, fractions: Sequence[float]) -> tuple[int, int, int]:
     """How many subjects train, validate and test, by largest remainder.
 
     Args:
@@ -146,7 +146,7 @@ def _listed(subjects: Mapping[str, Sequence[Case]], options: SplitOptions) -> di
     return parts
 
 
-def _indicator(subjects: Sequence[Sequence[Case]], attributes: Sequence[str], cohort: Cohort) -> Indicator:
+def _indicator(subjects: Sequence[Sequence[Case]], attributes: Sequence[str], cohort: Cohort) -> _Indicator:
     """Which subject has which value, ``(subject, value)`` of 0 and 1."""
     for name in attributes:
         if not any(name in case.attributes for case in cohort.cases):
@@ -164,7 +164,7 @@ def _indicator(subjects: Sequence[Sequence[Case]], attributes: Sequence[str], co
     return np.array([[column in has for column in columns] for has in values], dtype=np.float64)
 
 
-def _balance(values: Indicator, sizes: tuple[int, int, int], *, seed: int) -> Counts:
+def _balance(values: _Indicator, sizes: tuple[int, int, int], *, seed: int) -> _Counts:
     """The part ``0, 1, 2`` of every subject, ``(subject,)``."""
     rng = np.random.default_rng(seed)
     parts = rng.permutation(np.repeat(np.arange(3), sizes))
@@ -184,7 +184,7 @@ def _balance(values: Indicator, sizes: tuple[int, int, int], *, seed: int) -> Co
 
 
 def _best_exchange(
-    values: Indicator, parts: Counts, excess: Indicator, *, between: tuple[int, int]
+    values: _Indicator, parts: _Counts, excess: _Indicator, *, between: tuple[int, int]
 ) -> tuple[float, int, int]:
     """The change of the squared excess by the best exchange between two parts, and the two subjects."""
     ones, others = (np.flatnonzero(parts == part) for part in between)

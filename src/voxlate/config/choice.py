@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+LossTerms = dict[str, float | dict[str, Any]]
+"""The section ``loss`` of a recipe: from a term to its weight, or to its weight and options."""
+
 
 class Choice(BaseModel):
     """An entry of a catalogue with its options: ``{name: unet, channels: [16, 32]}``, or just ``unet``."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from voxlate.config.choice import Choice
+from voxlate.config.choice import Choice, LossTerms
 from voxlate.config.conditions import Conditions
 from voxlate.config.plan import PlanOptions
 from voxlate.config.search import Search
@@ -27,6 +27,9 @@ from voxlate.derivation import files_of
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_yaml, parted
 from voxlate.strict import StrictModel
+
+Overrides = Mapping[str, Any]
+"""Recipe fields that are changed, by dotted name: ``{"training.steps": 100}``."""
 
 
 class Recipe(StrictModel):
@@ -49,9 +52,7 @@ class Recipe(StrictModel):
     plan: PlanOptions = Field(PlanOptions(), description="How cases are prepared.")
     window: WindowOptions = Field(WindowOptions(), description="How volumes are cut.")
     method: Choice = Field(description="An entry of the methods with its options, for example its `network`.")
-    loss: dict[str, float | dict[str, Any]] = Field(
-        {}, description="From a loss to its weight, or to its options with a `weight` among them."
-    )
+    loss: LossTerms = Field({}, description="From a loss to its weight, or to its options with a `weight` among them.")
     training: Training = Field(description="Budget and optimisation.")
     shapes: Choice | None = Field(
         None, description="A model of the source's label maps, from which `voxlate synthesize` draws; `null`: none."
@@ -113,7 +114,7 @@ class Recipe(StrictModel):
             place = place.get(key) if isinstance(place, Mapping) else None
         return place
 
-    def with_overrides(self, overrides: Mapping[str, Any]) -> Recipe:
+    def with_overrides(self, overrides: Overrides) -> Recipe:
         """The recipe with dotted fields replaced, checked anew: ``{"training.learning_rate": 1e-4}``."""
         values = self.model_dump(mode="json")
         for dotted, value in overrides.items():

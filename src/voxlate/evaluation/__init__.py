@@ -3,7 +3,7 @@
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices
 from voxlate.evaluation.files import read_scores, write_scores, write_summary
 from voxlate.evaluation.scores import Extremes, Score, extremes
-from voxlate.evaluation.statistics import RULE, bootstrap_interval, holm, summarise
+from voxlate.evaluation.statistics import RULE, bootstrap_interval, summarise
 from voxlate.evaluation.verdict import Verdict, judge
 from voxlate.roles import BASELINES
 
@@ -15,7 +15,6 @@ __all__ = [
     "Verdict",
     "bootstrap_interval",
     "extremes",
-    "holm",
     "judge",
     "label_regions",
     "read_scores",

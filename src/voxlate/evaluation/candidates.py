@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.bundle.bundle import MANIFEST, RECIPE
 from voxlate.bundle.ensemble import ENSEMBLE
@@ -31,10 +30,9 @@ from voxlate.preprocess.fingerprint import take_fingerprint
 from voxlate.preprocess.plan import Plan, Scaling, make_plan
 from voxlate.preprocess.prepare import prepare_case
 from voxlate.roles import MODEL
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 logger = logging.getLogger(__name__)
-Array = NDArray[Any]
 
 
 class Candidate(Protocol):

@@ -14,11 +14,9 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from math import nan
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
@@ -26,6 +24,8 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.summary import without_nan
 from voxlate.io import file_digest
 from voxlate.io.atomic import replacing
+from voxlate.plainyaml import Json
+from voxlate.volume import Array
 
 _ABOVE = frozenset({"cli", "verbs", "workflows", "reporting"})
 """Parts of the package that no score depends on."""
@@ -42,8 +42,8 @@ class CaseEvidence:
     """
 
     scores: Sequence[Score]
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    more: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    more: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

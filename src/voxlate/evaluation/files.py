@@ -9,13 +9,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from voxlate.errors import ReadError
 from voxlate.evaluation.scores import Score
 from voxlate.io.atomic import write_text
+from voxlate.plainyaml import Json
 
-COLUMNS = tuple(field.name for field in fields(Score))
+_COLUMNS = tuple(field.name for field in fields(Score))
 
 
 def write_scores(scores: Iterable[Score], path: Path) -> Path:
@@ -26,7 +26,7 @@ def write_scores(scores: Iterable[Score], path: Path) -> Path:
     Raises:
         WriteError: If the file could not be written; an old one is untouched then.
     """
-    return _write(path, COLUMNS, map(_line, scores))
+    return _write(path, _COLUMNS, map(_line, scores))
 
 
 def write_scores_by_seed(scores: Mapping[int, Iterable[Score]], path: Path) -> Path:
@@ -36,7 +36,7 @@ def write_scores_by_seed(scores: Mapping[int, Iterable[Score]], path: Path) -> P
         WriteError: If the file could not be written; an old one is untouched then.
     """
     lines = ([*_line(score), str(seed)] for seed, found in scores.items() for score in found)
-    return _write(path, (*COLUMNS, "seed"), lines)
+    return _write(path, (*_COLUMNS, "seed"), lines)
 
 
 def read_scores(path: Path) -> list[Score]:
@@ -49,9 +49,9 @@ def read_scores(path: Path) -> list[Score]:
         with Path(path).open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file, strict=True)
             header = tuple(next(rows, ()))
-            if header != COLUMNS:
+            if header != _COLUMNS:
                 raise ReadError(
-                    f"the columns {','.join(COLUMNS)}",
+                    f"the columns {','.join(_COLUMNS)}",
                     came=",".join(header) or "an empty file",
                     where=path,
                     remedy="Give a scores.csv that `voxlate evaluate` wrote.",
@@ -61,7 +61,7 @@ def read_scores(path: Path) -> list[Score]:
         raise ReadError("a CSV file", came=str(error), where=path, remedy="Evaluate again.") from error
 
 
-def write_summary(summary: Mapping[str, Any], path: Path) -> Path:
+def write_summary(summary: Json, path: Path) -> Path:
     """Writes the summary as JSON without NaN.
 
     Raises:
@@ -90,7 +90,7 @@ def _parse(row: list[str], *, where: str) -> Score:
         return Score(case, region, method, metric, float(value) if value else math.nan, unit)
     except ValueError as error:
         raise ReadError(
-            f"{len(COLUMNS)} columns with a number or nothing as value",
+            f"{len(_COLUMNS)} columns with a number or nothing as value",
             came=",".join(row),
             where=where,
             remedy="Evaluate again.",

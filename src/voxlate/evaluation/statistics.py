@@ -23,7 +23,7 @@ from voxlate.evaluation.summary import Pair, Row, Summary
 from voxlate.roles import BASELINES
 
 FEWEST_TO_TEST = 6
-RESAMPLES = 10_000
+_RESAMPLES = 10_000
 RULE = "A model that does not beat identity and lookup is not reported as working."
 Values = NDArray[np.float64]
 _Cases = dict[str, float]
@@ -77,7 +77,7 @@ def summarise(
         n_cases=len(cases),
         confidence=confidence,
         seed=seed,
-        resamples=RESAMPLES,
+        resamples=_RESAMPLES,
         interval="percentile bootstrap of the mean over cases",
         test=f"Wilcoxon signed-rank, two-sided, paired by case, from {FEWEST_TO_TEST} unequal pairs",
         correction="Holm, over the comparisons of one metric in one region",
@@ -110,7 +110,7 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def _holm(p_values: Sequence[float]) -> list[float]:
     """Significance values corrected for their number by Holm's step-down procedure, in the order given.
 
     Example:
@@ -127,7 +127,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 @lru_cache(maxsize=8)
 def _resamples(size: int, seed: int) -> NDArray[np.int32]:
-    drawn = np.random.default_rng(seed).integers(0, size, (RESAMPLES, size), dtype=np.int32)
+    drawn = np.random.default_rng(seed).integers(0, size, (_RESAMPLES, size), dtype=np.int32)
     drawn.flags.writeable = False
     return drawn
 
@@ -196,7 +196,7 @@ def _describe(by_case: _Cases, *, n_cases: int, seed: int, confidence: float) ->
 def compare_cases(
     method: Mapping[str, float], baseline: Mapping[str, float], *, metric: str, seed: int = 0, confidence: float = 0.95
 ) -> Pair:
-    """A method against a baseline, case by case; ``p_holm`` is ``None`` until ``holm`` has seen all that is tested.
+    """A method against a baseline, case by case; ``p_holm`` is ``None`` until ``_holm`` has seen all that is tested.
 
     Args:
         method: From a case to its value; values that are not finite are left out.
@@ -248,7 +248,7 @@ def _signed_rank(difference: Values) -> float | None:
 
 def correct(pairs: Sequence[Pair]) -> list[Pair]:
     """The pairs with ``p_holm``, each p value corrected for the number of those that were tested."""
-    corrected = iter(holm([pair.p for pair in pairs if pair.p is not None]))
+    corrected = iter(_holm([pair.p for pair in pairs if pair.p is not None]))
     return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in pairs]
 
 

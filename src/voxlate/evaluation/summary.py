@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from voxlate.errors import ReadError
 from voxlate.metrics.metric import Better
+from voxlate.plainyaml import Json
 
 Interval = tuple[float, float]
 """Lower and upper end."""
@@ -53,7 +54,7 @@ class Pair:
     beaten: bool
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Json) -> Self:
         """The pair of a JSON object.
 
         Raises:
@@ -97,7 +98,7 @@ class Row:
     against: Mapping[str, Pair] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Json) -> Self:
         """The row of a JSON object.
 
         Raises:
@@ -150,13 +151,13 @@ class Summary:
         """The same summary with these rows alone."""
         return replace(self, rows=tuple(rows))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The contents of ``summary.json``, in the order of the attributes."""
-        values: dict[str, Any] = without_nan(asdict(self))
+        values: Json = without_nan(asdict(self))
         return values
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Json) -> Self:
         """The summary of a JSON object; fields that it does not know belong to the question that was asked.
 
         Raises:
@@ -175,7 +176,7 @@ def without_nan(value: Any) -> Any:  # noqa: ANN401  (whatever JSON can hold)
     return None if isinstance(value, float) and isnan(value) else value
 
 
-def _fields(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(cls: type, values: Json) -> Json:
     """The values of a dataclass's fields, with lists as tuples."""
     names = [part.name for part in fields(cls)]
     missing = [name for name in names if name not in values]

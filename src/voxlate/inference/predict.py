@@ -28,8 +28,8 @@ from voxlate.roles import MODEL
 from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
 logger = logging.getLogger(__name__)
-SMALLEST_WINDOW = 32
-COMBINED = WindowOptions(kind="patches", size=(96, 96, 96), overlap=0.25)
+_SMALLEST_WINDOW = 32
+_COMBINED = WindowOptions(kind="patches", size=(96, 96, 96), overlap=0.25)
 """How the volumes of several views are cut for their combination, which sees no farther than a few voxels."""
 
 
@@ -115,7 +115,7 @@ class Predictor(CasePredictor):
         now = self.tile or self.window.size or spatial
         divisor = self.translator.divisor
         tile = tuple(max(divisor, -(-n // (2 * divisor)) * divisor) for n in now)
-        if max(now) <= SMALLEST_WINDOW or tile == tuple(now):
+        if max(now) <= _SMALLEST_WINDOW or tile == tuple(now):
             raise TrainingError(
                 "enough memory for a small window",
                 came=f"none for {tuple(now)} voxels",
@@ -228,7 +228,7 @@ def predictor(recipe: Recipe, method: Method, *, device: torch.device, precision
 
 def combiner(combination: NetworkMethod, *, device: torch.device) -> Predictor:
     """The predictor of a combination of views; always in float32, since it costs little."""
-    return Predictor(combination, COMBINED, device)
+    return Predictor(combination, _COMBINED, device)
 
 
 def fills_background(recipe: Recipe) -> bool:

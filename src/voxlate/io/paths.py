@@ -7,14 +7,14 @@ from pathlib import Path
 
 from voxlate.errors import ReadError
 
-SUFFIXES = (".nii.gz", ".nii", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
+_SUFFIXES = (".nii.gz", ".nii", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
 _COMPANIONS = {".img": ".hdr"}
 
 
 def volume_suffix(path: str | Path) -> str | None:
     """The image suffix in lower case (``.nii.gz`` is one), or ``None`` for any other file."""
     name = Path(path).name.lower()
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix) and len(name) > len(suffix)), None)
+    return next((suffix for suffix in _SUFFIXES if name.endswith(suffix) and len(name) > len(suffix)), None)
 
 
 def is_volume_path(path: str | Path) -> bool:

@@ -15,7 +15,7 @@ from voxlate.errors import ReadError
 from voxlate.io.paths import header_path, volume_stem
 from voxlate.strict import StrictModel
 
-WARNING = "not for diagnostic use"
+_WARNING = "not for diagnostic use"
 _LIMIT_BYTES = 16 * 2**20
 
 
@@ -75,7 +75,7 @@ class Provenance(StrictModel):
 
     def comment(self) -> str:
         """The mark inside the image file, for readers that leave the sidecar behind; at most 79 ASCII bytes."""
-        kind = f"synthetic {self.target} {WARNING}" if self.synthetic else self.target
+        kind = f"synthetic {self.target} {_WARNING}" if self.synthetic else self.target
         return f"Voxlate {kind}".encode("ascii", "replace").decode()[:79]
 
 

@@ -15,10 +15,10 @@ from voxlate.io.paths import header_path, volume_suffix
 from voxlate.io.provenance import digest_of
 from voxlate.volume import Grid, Volume
 
-DEFAULT_READING = Reading()
+_DEFAULT_READING = Reading()
 
 
-def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: Reading = DEFAULT_READING) -> Volume:
+def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: Reading = _DEFAULT_READING) -> Volume:
     """Reads an image with its place in the world.
 
     Args:
@@ -56,7 +56,7 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     return resample_square(volume).with_note(note)
 
 
-def read_grid(path: str | Path, *, reading: Reading = DEFAULT_READING) -> Grid:
+def read_grid(path: str | Path, *, reading: Reading = _DEFAULT_READING) -> Grid:
     """The grid of an image, from its header alone.
 
     Raises:

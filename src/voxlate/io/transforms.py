@@ -20,6 +20,9 @@ from voxlate.io.atomic import replacing
 from voxlate.io.formats.textheader import LPS
 from voxlate.volume import Affine, Grid
 
+ItkTransform = Any
+"""A transform of SimpleITK, which ships no types."""
+
 
 @dataclass(frozen=True, eq=False)
 class Deformation:
@@ -34,7 +37,7 @@ class Deformation:
     lattice: Grid
     coefficients: NDArray[np.float64]
 
-    def as_itk(self) -> Any:  # noqa: ANN401
+    def as_itk(self) -> ItkTransform:
         """ITK's transform for it."""
         import SimpleITK as sitk  # noqa: N813
 
@@ -62,7 +65,7 @@ class Transform:
     world: Affine = field(default_factory=lambda: np.eye(4))
     deformation: Deformation | None = None
 
-    def as_itk(self) -> Any:  # noqa: ANN401
+    def as_itk(self) -> ItkTransform:
         """ITK's transform between RAS+ worlds."""
         import SimpleITK as sitk  # noqa: N813
 
@@ -95,7 +98,7 @@ class Transform:
         return np.asarray(np.linalg.det(jacobian) / np.linalg.det(grid.affine[:3, :3]))
 
 
-def affine_as_itk(affine: Affine) -> Any:  # noqa: ANN401
+def affine_as_itk(affine: Affine) -> ItkTransform:
     """ITK's transform of a ``(4, 4)`` matrix."""
     import SimpleITK as sitk  # noqa: N813
 

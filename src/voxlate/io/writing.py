@@ -9,7 +9,7 @@ from voxlate.errors import WriteError
 from voxlate.io.atomic import fill, replacing_all, write_error
 from voxlate.io.formats import format_of
 from voxlate.io.formats.geometry import is_sheared, place, shear_error
-from voxlate.io.formats.layout import Part, Picture, Placement
+from voxlate.io.formats.layout import HeaderGeometry, Part, Picture
 from voxlate.io.formats.voxels import storable
 from voxlate.io.paths import header_path
 from voxlate.io.provenance import Provenance, digest_of, read_provenance, sidecar_path
@@ -40,7 +40,7 @@ def write_volume(
     """
     path = header_path(path)
     target = format_of(path)
-    place(Placement({"affine": volume.affine}), volume.shape, reading=Reading(), where=path)
+    place(HeaderGeometry({"affine": volume.affine}), volume.shape, reading=Reading(), where=path)
     if is_sheared(volume.affine):
         raise shear_error(volume.affine, path)
     comment = provenance.comment() if provenance else "Voxlate"

@@ -36,7 +36,7 @@ from voxlate.errors import UsageError
 from voxlate.losses.pixelwise import Loss
 
 Extremes = Literal["maxima", "minima", "both"]
-Width = Annotated[int, Field(ge=1, le=64)]
+_Width = Annotated[int, Field(ge=1, le=64)]
 _SIGNS: dict[Extremes, tuple[int, ...]] = {"maxima": (1,), "minima": (-1,), "both": (1, -1)}
 _NO_LABEL = -1.0
 
@@ -49,8 +49,8 @@ def pooling(catalogue: Mapping[str, Callable[..., Loss]]) -> Callable[..., Loss]
         dims: int,
         data_range: float,
         of: Choice = Choice(name="dead_zone_huber"),  # noqa: B008  (frozen)
-        kernel: Width | tuple[Width, ...] = 2,
-        stride: Width | tuple[Width, ...] | None = None,
+        kernel: _Width | tuple[_Width, ...] = 2,
+        stride: _Width | tuple[_Width, ...] | None = None,
         extremes: Extremes = "maxima",
     ) -> Loss:
         """Another loss, of images that are max-pooled first: it forgives small misalignment.

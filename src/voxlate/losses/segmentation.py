@@ -57,9 +57,9 @@ def bce(*, dims: int, data_range: float, positive_weight: Positive = 1.0, class_
     """
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
-        logits, truth = inside(prediction, mask), inside(target, mask)
+        logits, truth = _inside(prediction, mask), _inside(target, mask)
         values = _cross_entropy(logits, truth, positive_weight)
-        return _mean(values, mask, per_class("bce", class_weights, logits))
+        return _mean(values, mask, _per_class("bce", class_weights, logits))
 
     return loss
 
@@ -84,10 +84,10 @@ def focal(
     positive, negative = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
-        logits, truth = inside(prediction, mask), inside(target, mask)
+        logits, truth = _inside(prediction, mask), _inside(target, mask)
         found, wrong = _focal_term(logits, gamma), _focal_term(-logits, gamma)
         values = positive * truth * found + negative * (1 - truth) * wrong
-        return _mean(values, mask, per_class("focal", class_weights, logits))
+        return _mean(values, mask, _per_class("focal", class_weights, logits))
 
     return loss
 
@@ -161,7 +161,7 @@ def border_bce(
     """
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
-        logits, truth = inside(prediction, mask), inside(target, mask)
+        logits, truth = _inside(prediction, mask), _inside(target, mask)
         counted = (mask != 0).cpu().numpy()
         classes = (truth > 0.5).cpu().numpy()
         maps = [
@@ -170,17 +170,17 @@ def border_bce(
         ]
         weights = torch.from_numpy(np.array(maps)).to(logits.device)
         values = weights * _cross_entropy(logits, truth, 1.0)
-        return _mean(values, mask, per_class("border_bce", class_weights, logits))
+        return _mean(values, mask, _per_class("border_bce", class_weights, logits))
 
     return loss
 
 
-def inside(values: Tensor, mask: Tensor) -> Tensor:
+def _inside(values: Tensor, mask: Tensor) -> Tensor:
     """Values ``(b, c, *s)`` in float32, 0 outside the mask ``(b, 1, *s)`` whatever is there."""
     return values.float().masked_fill(mask == 0, 0.0)
 
 
-def per_class(name: str, weights: tuple[float, ...], logits: Tensor) -> Tensor:
+def _per_class(name: str, weights: tuple[float, ...], logits: Tensor) -> Tensor:
     """The share ``(c,)`` of each class in the loss; they sum to 1.
 
     Args:
@@ -210,14 +210,14 @@ def _overlap_loss(
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
         counted = mask.float()
-        logits, truth = inside(prediction, mask), inside(target, mask)
+        logits, truth = _inside(prediction, mask), _inside(target, mask)
         found, missed = torch.sigmoid(logits), torch.sigmoid(-logits)
         maps = (counted * ((1 - truth) * found + truth * missed), counted * (found + truth), counted)
         error, sizes, present = (x.flatten(2).sum(2) for x in maps)
         if batch:
             error, sizes, present = (x.sum(0, keepdim=True) for x in (error, sizes, present))
         seen = (present > 0).float()
-        losses = seen * share(error, sizes) * per_class(name, class_weights, logits)
+        losses = seen * share(error, sizes) * _per_class(name, class_weights, logits)
         return losses.sum() / seen.sum().clamp(min=1)
 
     return loss

@@ -40,14 +40,14 @@ def ssim(
     """
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
-        windows = [gaussian_matrix(n, window=window, sd_voxels=sd_voxels, like=prediction) for n in mask.shape[-dims:]]
-        similarity = ssim_map(prediction.float(), target.float(), windows=windows, data_range=data_range)
+        windows = [_gaussian_matrix(n, window=window, sd_voxels=sd_voxels, like=prediction) for n in mask.shape[-dims:]]
+        similarity = _ssim_map(prediction.float(), target.float(), windows=windows, data_range=data_range)
         return masked_mean(1 - similarity, mask)
 
     return loss
 
 
-def ssim_map(prediction: Tensor, target: Tensor, *, windows: list[Tensor], data_range: float) -> Tensor:
+def _ssim_map(prediction: Tensor, target: Tensor, *, windows: list[Tensor], data_range: float) -> Tensor:
     """The index at every voxel, ``(b, c, *s)`` float32, from a window matrix per spatial axis."""
     products = (prediction, target, prediction * prediction, target * target, prediction * target)
     mean_p, mean_t, square_p, square_t, both = _blur(torch.stack(products), windows).unbind(0)
@@ -59,7 +59,7 @@ def ssim_map(prediction: Tensor, target: Tensor, *, windows: list[Tensor], data_
     return luminance * structure
 
 
-def gaussian_matrix(size: int, *, window: int, sd_voxels: float, like: Tensor) -> Tensor:
+def _gaussian_matrix(size: int, *, window: int, sd_voxels: float, like: Tensor) -> Tensor:
     """The matrix ``(size, size)`` float32 that averages along one axis with the window; its rows sum to 1."""
     place = torch.arange(size, device=like.device, dtype=torch.float32)
     distance = place[:, None] - place[None, :]

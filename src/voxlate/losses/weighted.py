@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from voxlate.config.catalogue import build, pick
-from voxlate.config.choice import Choice
+from voxlate.config.choice import Choice, LossTerms
 from voxlate.errors import UsageError
 from voxlate.losses.catalogue import LABELLED, LOSSES, SEGMENTING
 from voxlate.losses.pixelwise import Loss
@@ -35,7 +35,7 @@ class WeightedLoss:
         ['l1', 'ssim']
     """
 
-    def __init__(self, section: Mapping[str, float | dict[str, Any]], *, dims: int, data_range: float) -> None:
+    def __init__(self, section: LossTerms, *, dims: int, data_range: float) -> None:
         parsed = {name: _parse(name, value) for name, value in section.items()}
         terms = {
             name: build(LOSSES, choice, what="loss", dims=dims, data_range=data_range)
@@ -94,7 +94,7 @@ class WeightedLoss:
         return total, {name: value.detach() for name, value in values.items()}
 
 
-def of_images(section: Mapping[str, float | dict[str, Any]], *, dims: int, data_range: float) -> WeightedLoss:
+def of_images(section: LossTerms, *, dims: int, data_range: float) -> WeightedLoss:
     """The weighted loss of a method that predicts images.
 
     Args:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config.catalogue import build, pick
-from voxlate.config.choice import Choice
+from voxlate.config.choice import Choice, LossTerms
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
@@ -49,7 +49,7 @@ def adversarial(  # noqa: PLR0913  (the choices of a recipe)
     dims: Literal[2, 3],
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     network: Choice = Choice(name="resnet"),  # noqa: B008  (frozen)
     discriminator: Choice = Choice(name="patchgan"),  # noqa: B008  (frozen)

@@ -24,8 +24,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from voxlate.config.choice import LossTerms
 from voxlate.errors import CohortError, UsageError
 from voxlate.methods.interface import Translator
+from voxlate.volume import Array
 
 
 def identity(
@@ -33,7 +35,7 @@ def identity(
     dims: int,
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     channel: int = 0,
 ) -> Identity:
@@ -75,7 +77,7 @@ class Identity(Translator):
         return chosen.expand(-1, self.target_channels, *chosen.shape[2:]).clone()
 
 
-BINS = 1024
+_BINS = 1024
 _Table = NDArray[np.float64]
 
 
@@ -88,7 +90,7 @@ def lookup(
     dims: int,
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     channel: int = 0,
 ) -> Lookup:
@@ -148,7 +150,7 @@ class Lookup(Translator):
         return cls(source_values=sums.source[filled] / count, target_values=sums.target[filled] / count, counts=count)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
         """The table that ``to_arrays`` gave."""
         source, target = (np.asarray(arrays[name], dtype=np.float64) for name in ("source_values", "target_values"))
         return cls(source_values=source, target_values=target, counts=np.asarray(arrays.get("counts", _empty())))
@@ -173,7 +175,7 @@ class Lookup(Translator):
         shares = np.append(self.target_values[order], 0.0)
         return float((shares[last] + shares[last + 1]) / 2)
 
-    def apply(self, source: NDArray[Any]) -> NDArray[np.float32]:
+    def apply(self, source: Array) -> NDArray[np.float32]:
         """The prediction, float32 of the same shape, for source values of any shape.
 
         Raises:
@@ -204,24 +206,24 @@ class _Sums:
     @classmethod
     def spanning(cls, values: _Table) -> Self:
         low, high = float(values.min()), float(values.max())
-        width = (high - low) / (BINS - 1) or max(abs(low), 1.0) * 1e-6
-        return cls(low, width, *(np.zeros(BINS) for _ in range(3)))
+        width = (high - low) / (_BINS - 1) or max(abs(low), 1.0) * 1e-6
+        return cls(low, width, *(np.zeros(_BINS) for _ in range(3)))
 
-    def add(self, values: _Table, targets: NDArray[Any]) -> None:
-        while values.max() >= self.low + BINS * self.width:
-            self._widen(half=slice(0, BINS // 2))
+    def add(self, values: _Table, targets: Array) -> None:
+        while values.max() >= self.low + _BINS * self.width:
+            self._widen(half=slice(0, _BINS // 2))
         while values.min() < self.low:
-            self.low -= BINS * self.width
-            self._widen(half=slice(BINS // 2, BINS))
-        index = np.clip(((values - self.low) / self.width).astype(np.int64), 0, BINS - 1)
-        self.count += np.bincount(index, minlength=BINS)
-        self.source += np.bincount(index, weights=values, minlength=BINS)
-        self.target += np.bincount(index, weights=targets, minlength=BINS)
+            self.low -= _BINS * self.width
+            self._widen(half=slice(_BINS // 2, _BINS))
+        index = np.clip(((values - self.low) / self.width).astype(np.int64), 0, _BINS - 1)
+        self.count += np.bincount(index, minlength=_BINS)
+        self.source += np.bincount(index, weights=values, minlength=_BINS)
+        self.target += np.bincount(index, weights=targets, minlength=_BINS)
 
     def _widen(self, *, half: slice) -> None:
         """Merges bins in pairs, which then fill one half of a range twice as wide."""
         for name in ("count", "source", "target"):
-            merged = np.zeros(BINS)
+            merged = np.zeros(_BINS)
             merged[half] = getattr(self, name).reshape(-1, 2).sum(1)
             setattr(self, name, merged)
         self.width *= 2

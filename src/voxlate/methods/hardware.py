@@ -24,7 +24,7 @@ def pick_device() -> torch.device:
 
 
 @cache
-def native_bf16() -> bool:
+def _native_bf16() -> bool:
     """Whether this machine multiplies bfloat16 in hardware."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
@@ -36,7 +36,7 @@ def native_bf16() -> bool:
 def resolve_precision(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
     """The precision that a recipe's ``precision`` means on this machine."""
     if wanted == "auto":
-        return "bf16" if native_bf16() else "fp32"
+        return "bf16" if _native_bf16() else "fp32"
     return wanted
 
 

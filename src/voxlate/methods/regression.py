@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config.catalogue import build
-from voxlate.config.choice import Choice
+from voxlate.config.choice import Choice, LossTerms
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
@@ -26,7 +26,7 @@ def regression(
     dims: Literal[2, 3],
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     network: Choice = Choice(name="unet"),  # noqa: B008  (frozen)
     add_channel: Annotated[int, Field(ge=0)] | None = None,

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from torch.optim import Optimizer
 
 from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.config.catalogue import build
-from voxlate.config.choice import Choice
+from voxlate.config.choice import Choice, LossTerms
 from voxlate.errors import UsageError
 from voxlate.losses import SEGMENTING, WeightedLoss
 from voxlate.methods.encoder import class_maps
@@ -43,7 +43,7 @@ from voxlate.networks.encoder_decoder import EncoderDecoder
 
 Classes = dict[str, tuple[NonNegativeInt, ...]]
 _WHERE = "method.classes"
-PRIOR = 0.01
+_PRIOR = 0.01
 """Probability of a class before anything is learned."""
 
 
@@ -52,7 +52,7 @@ def segmentation(
     dims: Literal[2, 3],
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     classes: Literal["binary", "each", "regions"] | Classes = "binary",
     network: Choice = Choice(name="residual_encoder_unet"),  # noqa: B008  (frozen)
@@ -78,7 +78,7 @@ def segmentation(
     if classes in ("each", "regions"):
         raise UsageError("names with their label values", came=repr(classes), where=_WHERE, remedy="Train it first.")
     named: Classes = {ANY_LABEL: ()} if isinstance(classes, str) else classes
-    own_values(named)
+    _own_values(named)
     weighted = WeightedLoss(loss, dims=dims, data_range=1.0)
     if not weighted.segmenting:
         raise UsageError(
@@ -106,12 +106,12 @@ class Segmentation(Regression):
     def __init__(self, network: nn.Module, *, classes: Classes, loss: WeightedLoss) -> None:
         super().__init__(network, loss=loss)
         self.classes = dict(classes)
-        self.values = own_values(classes)
+        self.values = _own_values(classes)
         self.channels = len(classes)
         summands = list(network.coarser) if isinstance(network, EncoderDecoder) and network.summed else []
         for head in [part for part in network.modules() if isinstance(part, Head)]:
             bias = cast("Tensor", head.linear.bias)
-            bias.data.fill_(0.0 if head in summands else -math.log((1 - PRIOR) / PRIOR))
+            bias.data.fill_(0.0 if head in summands else -math.log((1 - _PRIOR) / _PRIOR))
 
     def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
         """The weighted loss of a batch, over all resolutions that the network has a map of.
@@ -157,7 +157,7 @@ class Segmentation(Regression):
         return [self(source)]
 
 
-def own_values(classes: Classes) -> list[int]:
+def _own_values(classes: Classes) -> list[int]:
     """The value that each class paints: the first that no later class inside it has.
 
     Raises:

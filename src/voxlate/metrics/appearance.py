@@ -1,7 +1,7 @@
 """Appearance: what the error of single voxels does not tell, since a blur lowers it and even keeps SSIM up.
 
 Normalised mutual information (Studholme, Hill & Hawkes 1999, doi:10.1016/S0031-3203(98)00091-0) of the grey values in
-the mask, with entropies H from a joint histogram of ``BINS`` x ``BINS`` equal bins between the least and the greatest
+the mask, with entropies H from a joint histogram of ``_BINS`` x ``_BINS`` equal bins between the least and the greatest
 value of each image there:
 
     NMI = (H(p) + H(t)) / H(p, t)        1: independent, 2: each tells the other
@@ -38,7 +38,7 @@ import numpy as np
 from voxlate.metrics.metric import Image, Mask, Values, check_images, values_inside
 from voxlate.volume import extent
 
-BINS = 64
+_BINS = 64
 
 
 def nmi(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> float:
@@ -56,7 +56,7 @@ def nmi(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> fl
     inside = values_inside(prediction, truth, mask=mask, data_range=data_range)
     if inside is None or min(np.ptp(inside[0]), np.ptp(inside[1])) == 0:
         return math.nan
-    joint, _, _ = np.histogram2d(*inside, bins=BINS)
+    joint, _, _ = np.histogram2d(*inside, bins=_BINS)
     return (_entropy(joint.sum(axis=1)) + _entropy(joint.sum(axis=0))) / _entropy(joint)
 
 

@@ -7,7 +7,7 @@ default one). Images need not be paired: nothing is said about a single image, a
   covariances. The estimate from few samples is too high, about as ``1 / n``. From ``PLAIN_FROM`` samples a side it is
   given as it is; with fewer it is the intercept of a line through estimates from parts of both sets against ``1 /
   share`` (FID-infinity, Chong & Forsyth 2020, arXiv:1911.07023, who vary one set), which may come out below 0. From
-  fewer than ``FEWEST`` samples a side, or fewer than twice as many as there are features, it is not available.
+  fewer than ``_FEWEST`` samples a side, or fewer than twice as many as there are features, it is not available.
 - Kernel distance (Bińkowski et al. 2018, arXiv:1801.01401): unbiased squared maximum mean discrepancy with the kernel
   ``(x y / c + 1)^3``, mean and standard deviation over random subsets.
 - MMD (Gretton et al. 2012, JMLR 13:723): the same with ``exp(-|x - y|^2 / (2 s^2))``, ``s`` the median distance, and
@@ -30,19 +30,19 @@ from voxlate.errors import UsageError
 from voxlate.metrics.metric import Measure
 
 Features = NDArray[np.float64]
-Kernel = NDArray[np.float64]
-FEWEST = 50
+_Kernel = NDArray[np.float64]
+_FEWEST = 50
 PLAIN_FROM = 2048
 _PER_FEATURE = 2
 _POINTS = 15
 _DRAWS = 4
-SUBSETS = 100
-SUBSET_SIZE = 1000
-PERMUTATIONS = 500
+_SUBSETS = 100
+_SUBSET_SIZE = 1000
+_PERMUTATIONS = 500
 NEIGHBOURS = 3
 FEWEST_FOR_KERNELS = 6
-FEWEST_FOR_NEIGHBOURS = 10
-MOST_FOR_KERNELS = 2000
+_FEWEST_FOR_NEIGHBOURS = 10
+_MOST_FOR_KERNELS = 2000
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def compare_sets(
     Raises:
         UsageError: If the arrays are not of one width, or hold values that are not finite.
     """
-    precision, recall = precision_recall(*(thinned(rows, equal, seed=seed) for rows in (synthetic, real)))
+    precision, recall = precision_recall(*(_thinned(rows, equal, seed=seed) for rows in (synthetic, real)))
     return {
         "fid": fid(synthetic, real, seed=seed),
         "kid": kid(synthetic, real, seed=seed),
@@ -127,12 +127,12 @@ def fid(synthetic: Features, real: Features, *, seed: int = 0) -> Estimate:
         UsageError: As ``compare_sets``.
     """
     one, two = _checked(synthetic, real)
-    n, needed = min(len(one), len(two)), max(FEWEST, _PER_FEATURE * one.shape[1])
+    n, needed = min(len(one), len(two)), max(_FEWEST, _PER_FEATURE * one.shape[1])
     if n < needed:
         return Estimate(
             math.nan,
             f"not available: {n} samples, {needed} are needed ({_PER_FEATURE} for each of {one.shape[1]} features, and "
-            f"at least {FEWEST})",
+            f"at least {_FEWEST})",
         )
     if n >= PLAIN_FROM:
         return Estimate(frechet_distance(one, two), f"not corrected: at least {PLAIN_FROM} samples a side")
@@ -148,9 +148,9 @@ def fid(synthetic: Features, real: Features, *, seed: int = 0) -> Estimate:
 
 
 def kid(synthetic: Features, real: Features, *, seed: int = 0) -> Estimate:
-    """The kernel distance of features, mean and standard deviation over ``SUBSETS`` random subsets.
+    """The kernel distance of features, mean and standard deviation over ``_SUBSETS`` random subsets.
 
-    A subset has ``SUBSET_SIZE`` samples of either set, or half of the smaller set if that is less.
+    A subset has ``_SUBSET_SIZE`` samples of either set, or half of the smaller set if that is less.
 
     Raises:
         UsageError: As ``compare_sets``.
@@ -159,15 +159,15 @@ def kid(synthetic: Features, real: Features, *, seed: int = 0) -> Estimate:
     n = min(len(one), len(two))
     if n < FEWEST_FOR_KERNELS:
         return _too_few(n, FEWEST_FOR_KERNELS)
-    size = min(SUBSET_SIZE, n // 2)
+    size = min(_SUBSET_SIZE, n // 2)
     rng = np.random.default_rng(seed)
     found = []
-    for _ in range(SUBSETS):
+    for _ in range(_SUBSETS):
         rows = np.concatenate([part[rng.choice(len(part), size, replace=False)] for part in (one, two)])
         kernel = (rows @ rows.T / rows.shape[1] + 1) ** 3
         found.append(_discrepancy(kernel, np.arange(2 * size) < size))
     return Estimate(
-        float(np.mean(found)), f"unbiased; {SUBSETS} subsets of {size} samples", sd=float(np.std(found, ddof=1))
+        float(np.mean(found)), f"unbiased; {_SUBSETS} subsets of {size} samples", sd=float(np.std(found, ddof=1))
     )
 
 
@@ -177,7 +177,7 @@ def mmd(
     """The unbiased squared maximum mean discrepancy with a Gaussian kernel, and its permutation test.
 
     Args:
-        synthetic: ``(n, c)``; of more than ``MOST_FOR_KERNELS`` rows so many are drawn.
+        synthetic: ``(n, c)``; of more than ``_MOST_FOR_KERNELS`` rows so many are drawn.
         real: ``(m, c)``, likewise.
         cases: From which case each row is; ``None``: every row is one by itself.
         seed: Of the draws.
@@ -190,7 +190,7 @@ def mmd(
     if n < FEWEST_FOR_KERNELS:
         return _too_few(n, FEWEST_FOR_KERNELS)
     rng = np.random.default_rng(seed)
-    taken = [np.sort(rng.permutation(len(rows))[:MOST_FOR_KERNELS]) for rows in (one, two)]
+    taken = [np.sort(rng.permutation(len(rows))[:_MOST_FOR_KERNELS]) for rows in (one, two)]
     rows = np.concatenate([part[kept] for part, kept in zip((one, two), taken, strict=True)])
     squares = _squares(rows, rows)
     median = float(np.median(squares[np.triu_indices(len(rows), 1)]))
@@ -202,7 +202,7 @@ def mmd(
     found = _permuted(kernel, first, ids=ids, rng=rng)
     p = None if found is None else float((1 + np.sum(found >= value)) / (1 + len(found)))
     note = "unbiased; kernel as wide as the median distance"
-    note += "; too few cases for a test" if p is None else f"; p from {PERMUTATIONS} permutations of whole cases"
+    note += "; too few cases for a test" if p is None else f"; p from {_PERMUTATIONS} permutations of whole cases"
     return Estimate(value, note, p=p)
 
 
@@ -219,8 +219,8 @@ def precision_recall(synthetic: Features, real: Features, *, neighbours: int = N
     """
     one, two = _checked(synthetic, real)
     n = min(len(one), len(two))
-    if n < max(FEWEST_FOR_NEIGHBOURS, neighbours + 1):
-        few = _too_few(n, max(FEWEST_FOR_NEIGHBOURS, neighbours + 1))
+    if n < max(_FEWEST_FOR_NEIGHBOURS, neighbours + 1):
+        few = _too_few(n, max(_FEWEST_FOR_NEIGHBOURS, neighbours + 1))
         return few, few
     between = _distances(one, two)
     radii = [np.partition(_distances(rows, rows), neighbours, axis=1)[:, neighbours] for rows in (one, two)]
@@ -230,7 +230,7 @@ def precision_recall(synthetic: Features, real: Features, *, neighbours: int = N
     return Estimate(precision, note), Estimate(recall, note)
 
 
-def thinned(rows: Features, count: int, *, seed: int) -> Features:
+def _thinned(rows: Features, count: int, *, seed: int) -> Features:
     """So many rows, drawn without replacement and kept in order; all if there are no more."""
     drawn = np.random.default_rng(seed).permutation(len(rows))[:count]
     return rows[np.sort(drawn)]
@@ -252,7 +252,7 @@ def _too_few(n: int, needed: int) -> Estimate:
     return Estimate(math.nan, f"not available: {n} samples, {needed} are needed")
 
 
-def _squares(one: Features, two: Features) -> Kernel:
+def _squares(one: Features, two: Features) -> _Kernel:
     """Squared distances; the common mean is taken away first, which changes none and keeps digits."""
     centre = one.mean(axis=0)
     a, b = one - centre, two - centre
@@ -260,14 +260,14 @@ def _squares(one: Features, two: Features) -> Kernel:
     return np.asarray(np.clip(squares, 0, None))
 
 
-def _distances(one: Features, two: Features) -> Kernel:
+def _distances(one: Features, two: Features) -> _Kernel:
     """Distances to the last digit: a sample lies at distance 0 from itself."""
     from scipy.spatial.distance import cdist
 
     return np.asarray(cdist(one, two))
 
 
-def _discrepancy(kernel: Kernel, first: NDArray[np.bool_]) -> float:
+def _discrepancy(kernel: _Kernel, first: NDArray[np.bool_]) -> float:
     """The unbiased squared discrepancy from the kernel of all rows, of which some are the first set."""
     weights = first.astype(np.float64)
     n, m = weights.sum(), (1 - weights).sum()
@@ -280,7 +280,7 @@ def _discrepancy(kernel: Kernel, first: NDArray[np.bool_]) -> float:
 
 
 def _permuted(
-    kernel: Kernel, first: NDArray[np.bool_], *, ids: Sequence[str], rng: np.random.Generator
+    kernel: _Kernel, first: NDArray[np.bool_], *, ids: Sequence[str], rng: np.random.Generator
 ) -> NDArray[np.float64] | None:
     """The discrepancy after cases were dealt to the two sets anew; ``None`` for fewer than three cases a side."""
     names, place = np.unique(ids, return_inverse=True)
@@ -289,4 +289,4 @@ def _permuted(
     if min(belongs.sum(), (~belongs).sum()) < 3:
         return None
     deal: Callable[[], NDArray[np.bool_]] = lambda: rng.permutation(belongs)[place]  # noqa: E731
-    return np.array([_discrepancy(kernel, deal()) for _ in range(PERMUTATIONS)])
+    return np.array([_discrepancy(kernel, deal()) for _ in range(_PERMUTATIONS)])

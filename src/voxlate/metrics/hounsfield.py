@@ -18,8 +18,8 @@ import numpy as np
 from voxlate.metrics.metric import Image, Mask, values_inside
 
 LOWEST_HU = -1024.0
-AIR_BELOW_HU = -200.0
-BONE_ABOVE_HU = 250.0
+_AIR_BELOW_HU = -200.0
+_BONE_ABOVE_HU = 250.0
 TISSUES = ("air", "soft tissue", "bone")
 
 
@@ -31,8 +31,8 @@ def tissue_regions(truth: Image, *, mask: Mask) -> dict[str, Mask]:
         mask: ``(i, j, k)`` bool.
     """
     inside, array = np.asarray(mask, dtype=bool), np.asarray(truth)
-    air, bone = array < AIR_BELOW_HU, array > BONE_ABOVE_HU
-    soft = (array >= AIR_BELOW_HU) & (array <= BONE_ABOVE_HU)
+    air, bone = array < _AIR_BELOW_HU, array > _BONE_ABOVE_HU
+    soft = (array >= _AIR_BELOW_HU) & (array <= _BONE_ABOVE_HU)
     return dict(zip(TISSUES, (air & inside, soft & inside, bone & inside), strict=True))
 
 
@@ -54,7 +54,7 @@ def bone_dice(prediction: Image, truth: Image, *, mask: Mask, data_range: float)
     inside = values_inside(prediction, truth, mask=mask, data_range=data_range)
     if inside is None:
         return math.nan
-    predicted, true = (values > BONE_ABOVE_HU for values in inside)
+    predicted, true = (values > _BONE_ABOVE_HU for values in inside)
     total = int(predicted.sum()) + int(true.sum())
     return 2 * int((predicted & true).sum()) / total if total else math.nan
 

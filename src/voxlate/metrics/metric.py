@@ -7,14 +7,15 @@ mask is empty, or a voxel is not finite); it is counted and never averaged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
+from voxlate.volume import Array
 
-Image = NDArray[Any]
+Image = Array
 Mask = NDArray[np.bool_]
 Values = NDArray[np.float64]
 Better = Literal["lower", "higher", "one"]

@@ -31,16 +31,14 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.metrics.hounsfield import LOWEST_HU
 from voxlate.metrics.metric import Image, Mask, Values, check_images, values_inside
-from voxlate.volume import extent
+from voxlate.volume import Array, extent
 
-SIGMA_VOXELS = 1.5
+_SIGMA_VOXELS = 1.5
 RADIUS = 5
 _TILE = 32
 _Tile = tuple[slice, slice, slice]
@@ -143,7 +141,7 @@ def _window(start: int, stop: int, size: int) -> Values:
     The mirror repeats the outermost voxel (``c b a | a b c``), as ``reflect`` of ``scipy.ndimage`` does.
     """
     offsets = np.arange(-RADIUS, RADIUS + 1)
-    weights = np.exp(-0.5 * (offsets / SIGMA_VOXELS) ** 2)
+    weights = np.exp(-0.5 * (offsets / _SIGMA_VOXELS) ** 2)
     weights /= weights.sum()
     outputs = np.arange(start, stop)
     inputs = (outputs[:, None] + offsets) % (2 * size)
@@ -166,9 +164,9 @@ def _smooth(array: Values, matrices: list[Values]) -> Values:
     return np.asarray(np.matmul(smoothed, along_k.T))
 
 
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-WINDOW = 7
-SHORTEST = 97
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_WINDOW = 7
+_SHORTEST = 97
 
 
 def ms_ssim(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> float:
@@ -219,8 +217,8 @@ def ms_ssim_unclipped(prediction: Image, truth: Image, *, mask: Mask, data_range
 def _over_scales(p: Values, t: Values, inside: Mask, *, data_range: float) -> float:
     p, t, inside = (_continued(array) for array in (p, t, inside))
     product = 1.0
-    for weight in WEIGHTS:
-        core = (slice(WINDOW // 2, -(WINDOW // 2)),) * 3
+    for weight in _WEIGHTS:
+        core = (slice(_WINDOW // 2, -(_WINDOW // 2)),) * 3
         counted = _ssim(p, t, data_range=data_range)[core][inside[core]]
         if counted.size == 0:
             return math.nan
@@ -235,8 +233,8 @@ def _raised(image: Image, inside: Mask, lowest: float) -> Values:
     return values
 
 
-def _continued(array: NDArray[Any]) -> NDArray[Any]:
-    lacking = [max(0, SHORTEST - size) for size in array.shape]
+def _continued(array: Array) -> Array:
+    lacking = [max(0, _SHORTEST - size) for size in array.shape]
     return np.pad(array, [(count // 2, count - count // 2) for count in lacking], mode="edge")
 
 
@@ -245,11 +243,11 @@ def _ssim(p: Values, t: Values, *, data_range: float) -> Values:
     from scipy.ndimage import uniform_filter
 
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    sample = WINDOW**3 / (WINDOW**3 - 1)
-    mean_p, mean_t = (uniform_filter(image, WINDOW, mode="reflect") for image in (p, t))
+    sample = _WINDOW**3 / (_WINDOW**3 - 1)
+    mean_p, mean_t = (uniform_filter(image, _WINDOW, mode="reflect") for image in (p, t))
     means, power = mean_p * mean_t, mean_p**2 + mean_t**2
-    cross = sample * (uniform_filter(p * t, WINDOW, mode="reflect") - means)
-    spread = sample * (uniform_filter(p * p + t * t, WINDOW, mode="reflect") - power)
+    cross = sample * (uniform_filter(p * t, _WINDOW, mode="reflect") - means)
+    spread = sample * (uniform_filter(p * p + t * t, _WINDOW, mode="reflect") - power)
     return np.asarray((2 * means + c1) * (2 * cross + c2) / ((power + c1) * (spread + c2)))
 
 

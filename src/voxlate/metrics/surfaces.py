@@ -31,7 +31,7 @@ from voxlate.metrics.segmentation import labelled_inside
 from voxlate.volume import extent
 
 Spacing = Sequence[float] | Values
-TOLERANCE_MM = 1.0
+_TOLERANCE_MM = 1.0
 _PERCENT = 95
 
 
@@ -112,7 +112,7 @@ def surface_dice(
     mask: Mask,
     data_range: float,
     spacing_mm: Spacing,
-    tolerance_mm: float = TOLERANCE_MM,
+    tolerance_mm: float = _TOLERANCE_MM,
 ) -> float:
     """Share of both surfaces that is no farther from the other than a tolerance (normalised surface distance).
 

@@ -94,10 +94,12 @@ def agreement(prediction: Image, truth: Image, *, mask: Mask, data_range: float)
     return math.nan if inside is None else 100 * float((inside[0] == inside[1]).mean())
 
 
-AXIAL = 2
+_AXIAL = 2
 
 
-def slice_errors(prediction: Image, truth: Image, *, mask: Mask, power: Literal[1, 2] = 1, axis: int = AXIAL) -> Values:
+def slice_errors(
+    prediction: Image, truth: Image, *, mask: Mask, power: Literal[1, 2] = 1, axis: int = _AXIAL
+) -> Values:
     """Mean error of every slice over its voxels in the mask; NaN for a slice without any.
 
     Args:
@@ -126,7 +128,7 @@ def slice_errors(prediction: Image, truth: Image, *, mask: Mask, power: Literal[
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def whole_slices(mask: Mask, *, axis: int = AXIAL) -> Mask:
+def whole_slices(mask: Mask, *, axis: int = _AXIAL) -> Mask:
     """The mask with every slice that holds a voxel filled whole; background counts, and says so by this name."""
     plane = tuple(other for other in range(3) if other != axis)
     held = np.asarray(mask, dtype=bool).any(axis=plane, keepdims=True)

@@ -76,13 +76,13 @@ def normalisation(kind: Normalisation, dims: Dims, channels: int) -> nn.Module:
     if kind == "batch":
         return nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm3d(channels)
     if kind == "group":
-        return GroupNorm(channels // _IN_GROUP if channels % _IN_GROUP == 0 else 1, channels)
+        return _GroupNorm(channels // _IN_GROUP if channels % _IN_GROUP == 0 else 1, channels)
     if kind == "instance":
-        return GroupNorm(channels, channels)
+        return _GroupNorm(channels, channels)
     return nn.Identity()
 
 
-class GroupNorm(nn.GroupNorm):
+class _GroupNorm(nn.GroupNorm):
     """Group normalisation (Wu & He 2018, arXiv:1803.08494) with statistics in float32, and of a single voxel too.
 
     torch's own refuses to train where a group holds one value; here such a group becomes its offset. On a processor it

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from voxlate.networks.blocks import Head, convolution
 
-FEATURES = 16
+_FEATURES = 16
 
 
 def combination(kind: str, *, views: int) -> nn.Module:
@@ -23,7 +23,7 @@ def combination(kind: str, *, views: int) -> nn.Module:
     Returns:
         What maps ``(b, views, i, j, k)`` to ``(b, 1, i, j, k)``; it begins as the mean.
     """
-    return {"mean": WeightedMean, "weights": LearnedMean, "network": Fusion}[kind](views)
+    return {"mean": WeightedMean, "weights": _LearnedMean, "network": _Fusion}[kind](views)
 
 
 class WeightedMean(nn.Module):
@@ -46,7 +46,7 @@ class WeightedMean(nn.Module):
         return (predictions * weights[:, None, None, None]).sum(dim=1, keepdim=True)
 
 
-class LearnedMean(WeightedMean):
+class _LearnedMean(WeightedMean):
     """The mean with one learned weight per view."""
 
     def __init__(self, views: int) -> None:
@@ -59,7 +59,7 @@ class LearnedMean(WeightedMean):
         return self.logits.softmax(dim=0)
 
 
-class Fusion(nn.Module):
+class _Fusion(nn.Module):
     """The mean, and what a small 3-D network adds to it from what all views say around a voxel."""
 
     divisor = 1
@@ -68,9 +68,9 @@ class Fusion(nn.Module):
         super().__init__()
         self.mean = WeightedMean(views)
         self.features = nn.Sequential(
-            convolution(3, views, FEATURES), nn.LeakyReLU(0.1), convolution(3, FEATURES, FEATURES), nn.LeakyReLU(0.1)
+            convolution(3, views, _FEATURES), nn.LeakyReLU(0.1), convolution(3, _FEATURES, _FEATURES), nn.LeakyReLU(0.1)
         )
-        self.head = Head(3, FEATURES, 1, linear=nn.Conv3d(FEATURES, 1, 3, padding=1))
+        self.head = Head(3, _FEATURES, 1, linear=nn.Conv3d(_FEATURES, 1, 3, padding=1))
         self.head.linear.weight.data.zero_()  # type: ignore[operator]  # a convolution
         self.head.linear.bias.data.zero_()  # type: ignore[operator]
 

@@ -61,7 +61,7 @@ def dilated_unet3d(
     for fine, coarse in pairwise(channels):
         encoder.append(nn.Sequential(Pooling(), *chain(fine, coarse, coarse)))
     widest = channels[-1]
-    encoder[-1].extend([Joined(chain(widest, widest, widest, step=dilation)), *chain(2 * widest, above[-1])])
+    encoder[-1].extend([_Joined(chain(widest, widest, widest, step=dilation)), *chain(2 * widest, above[-1])])
     return EncoderDecoder(
         encoder=encoder,
         rises=[Interpolation() for _ in channels[1:]],
@@ -71,7 +71,7 @@ def dilated_unet3d(
     )
 
 
-class Joined(nn.Module):
+class _Joined(nn.Module):
     """Layers whose output is joined to their input as further channels.
 
     Args:

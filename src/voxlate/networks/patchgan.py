@@ -14,7 +14,7 @@ Where implementations differ, and what stands here:
 - The scores are logits, meant for a loss that applies no activation to them. MONAI's ``PatchAdversarialLoss`` applies
   one unless told otherwise: a leaky rectifier before least squares (``no_activation_leastsq=False``), a hyperbolic
   tangent before the hinge, under which the hinge never lets go.
-- An image below ``smallest_size`` is refused, before it gives a shape error from within a convolution.
+- An image below ``_smallest_size`` is refused, before it gives a shape error from within a convolution.
 
 The names of parameters are those of MONAI's class, which the first bundles were trained with.
 """
@@ -62,7 +62,7 @@ def patchgan(
     chain = nn.Sequential(OrderedDict(parts))
     _draw_weights(chain)
     if spectral:
-        for layer in convolutions(chain):
+        for layer in _convolutions(chain):
             spectral_norm(layer)
     return PatchGAN(chain)
 
@@ -101,14 +101,14 @@ class PatchGAN(nn.Module):
     def __init__(self, chain: nn.Module) -> None:
         super().__init__()
         self.chain = chain
-        self.receptive_field = receptive_field(chain)
-        self.smallest_size = smallest_size(chain)
+        self.receptive_field = _receptive_field(chain)
+        self.smallest_size = _smallest_size(chain)
 
     def forward(self, images: Tensor) -> Tensor:
         """``(b, in_channels, *s)`` to logits ``(b, 1, *s')`` float32, without an activation.
 
         Raises:
-            UsageError: If a spatial size is below ``smallest_size``.
+            UsageError: If a spatial size is below ``_smallest_size``.
         """
         if min(images.shape[2:]) < self.smallest_size:
             raise UsageError(
@@ -121,28 +121,28 @@ class PatchGAN(nn.Module):
         return score.float()
 
 
-def convolutions(module: nn.Module) -> list[nn.Conv2d | nn.Conv3d]:
+def _convolutions(module: nn.Module) -> list[nn.Conv2d | nn.Conv3d]:
     """The convolutions of a module, in the order in which it lists them."""
     return [part for part in module.modules() if isinstance(part, nn.Conv2d | nn.Conv3d)]
 
 
-def receptive_field(module: nn.Module) -> int:
+def _receptive_field(module: nn.Module) -> int:
     """How many voxels along an axis one output of a chain of convolutions sees.
 
     ``1 + sum over layers of (kernel - 1) * dilation * product of the strides before`` (Araujo, Norris & Sim 2019,
     doi:10.23915/distill.00021). The convolutions are taken to follow each other, alike along all axes.
     """
     field, step = 1, 1
-    for layer in convolutions(module):
+    for layer in _convolutions(module):
         field += (layer.kernel_size[0] - 1) * layer.dilation[0] * step
         step *= layer.stride[0]
     return field
 
 
-def smallest_size(module: nn.Module) -> int:
+def _smallest_size(module: nn.Module) -> int:
     """The fewest voxels along an axis from which a chain of convolutions makes one output."""
     size = 1
-    for layer in reversed(convolutions(module)):
+    for layer in reversed(_convolutions(module)):
         reach = (layer.kernel_size[0] - 1) * layer.dilation[0] + 1
         size = max(1, (size - 1) * layer.stride[0] + reach - 2 * int(layer.padding[0]))
     return size

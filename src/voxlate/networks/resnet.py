@@ -89,7 +89,7 @@ def _padded(dims: Dims, inputs: int, outputs: int, *, size: int, padding: Paddin
     """A convolution that keeps the shape, behind a reflection of the border if asked for."""
     if padding == "zeros":
         return [convolution(dims, inputs, outputs, size=size, bias=bias)]
-    return [Reflection(size // 2), convolution(dims, inputs, outputs, size=size, padding=0, bias=bias)]
+    return [_Reflection(size // 2), convolution(dims, inputs, outputs, size=size, padding=0, bias=bias)]
 
 
 def _block(
@@ -112,7 +112,7 @@ def _upsampling(dims: Dims, inputs: int, outputs: int, *, kind: Upsampling, bias
     return [Interpolation(), convolution(dims, inputs, outputs, bias=bias)]
 
 
-class Reflection(nn.Module):
+class _Reflection(nn.Module):
     """Adds voxels at every border: the image mirrored at its edge voxel, or the edge repeated where it is too small."""
 
     def __init__(self, width: int) -> None:

@@ -112,11 +112,11 @@ def _stage(
     *layers, rectifier = parts
     if normalise == "none":
         quieten(layers[-2], among=among)
-    shortcut = None if inputs == features else Repetition(features)
+    shortcut = None if inputs == features else _Repetition(features)
     return nn.Sequential(Residual(*layers, shortcut=shortcut), rectifier)
 
 
-class Repetition(nn.Module):
+class _Repetition(nn.Module):
     """Repeats the channels in turn until there are as many as asked for; leaves out those too many."""
 
     def __init__(self, channels: int) -> None:

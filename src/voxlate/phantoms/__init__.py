@@ -1,7 +1,7 @@
 """The phantom: physics that draws a cohort with lesions and a known truth."""
 
-from voxlate.phantoms.anatomy import ANATOMIES, LESION_LABELS, TissueMap, from_labels
-from voxlate.phantoms.cohort import case_name, make_cohort
+from voxlate.phantoms.anatomy import TissueMap, from_labels
+from voxlate.phantoms.cohort import make_cohort
 from voxlate.phantoms.physics.protocols import PROTOCOLS, Protocol
 from voxlate.phantoms.physics.tissues import TISSUES, Tissue, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, acquire, simulate_case
@@ -9,9 +9,7 @@ from voxlate.phantoms.spins import Spins, draw_spins, render
 from voxlate.phantoms.thorax.heart import HEART_LABELS
 
 __all__ = [
-    "ANATOMIES",
     "HEART_LABELS",
-    "LESION_LABELS",
     "PROTOCOLS",
     "TISSUES",
     "PhantomOptions",
@@ -22,7 +20,6 @@ __all__ = [
     "Tissue",
     "TissueMap",
     "acquire",
-    "case_name",
     "draw_spins",
     "from_labels",
     "make_cohort",

@@ -1,7 +1,7 @@
 """Tissue maps: which tissue lies where, on a lattice finer than the image, drawn or taken from label maps.
 
 Several tissue voxels lie in each image voxel (``factor`` along every axis); partial volume comes from averaging their
-signals. ``ANATOMIES`` names the bodies that can be drawn.
+signals. ``_ANATOMIES`` names the bodies that can be drawn.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from voxlate.phantoms.thorax.thorax import (
 )
 from voxlate.volume import Grid, Volume
 
-LESION_LABELS: dict[str, int] = {
+_LESION_LABELS: dict[str, int] = {
     "necrosis": 1,
     "non_enhancing_tumour": 1,
     "oedema": 2,
@@ -39,7 +39,7 @@ LESION_LABELS: dict[str, int] = {
 }
 """Labels of the tumour parts as in BraTS 2023: core without enhancement 1, oedema 2, enhancing tumour 3."""
 
-BRAIN_TISSUES: tuple[str, ...] = (
+_BRAIN_TISSUES: tuple[str, ...] = (
     "grey_matter",
     "white_matter",
     "caudate",
@@ -47,7 +47,7 @@ BRAIN_TISSUES: tuple[str, ...] = (
     "pallidum",
     "thalamus",
     "choroid_plexus",
-    *LESION_LABELS,
+    *_LESION_LABELS,
 )
 
 
@@ -93,11 +93,11 @@ class TissueMap:
 
     def fraction(self, number: int) -> NDArray[np.uint16]:
         """How many tissue voxels of each image voxel are tissue ``number``, 0 to ``factor ** 3``."""
-        return block_sum(self.tissues == number, self.factor)
+        return _block_sum(self.tissues == number, self.factor)
 
     def lesions(self) -> NDArray[np.uint8]:
-        """Tumour parts on the image grid by ``LESION_LABELS``; a voxel belongs to them when they fill half of it."""
-        return self.drawn(LESION_LABELS).astype(np.uint8)
+        """Tumour parts on the image grid by ``_LESION_LABELS``; a voxel belongs to them when they fill half of it."""
+        return self.drawn(_LESION_LABELS).astype(np.uint8)
 
     def drawn(self, table: Mapping[str, int]) -> NDArray[np.uint16]:
         """The label map of a rater who draws these tissues, by name, with these values.
@@ -114,7 +114,7 @@ class TissueMap:
         return np.where(inside, chosen, 0).astype(np.uint16)
 
 
-def block_sum(mask: NDArray[np.bool_], factor: int) -> NDArray[np.uint16]:
+def _block_sum(mask: NDArray[np.bool_], factor: int) -> NDArray[np.uint16]:
     """Number of true voxels in each block of ``factor ** 3``."""
     result = mask.view(np.uint8).astype(np.uint16) if factor == 1 else mask.view(np.uint8)
     for axis in range(3):
@@ -159,8 +159,8 @@ def from_labels(
     affine = labels.affine @ np.diag([factor, factor, factor, 1.0])
     affine[:3, 3] = (labels.affine @ np.array([*[(factor - 1) / 2] * 3, 1.0]))[:3]
     i, j, k = shape
-    brain = np.isin(tissues, [tissue_id(name) for name in BRAIN_TISSUES])
-    mask = 2 * block_sum(brain, factor) >= factor**3 if brain.any() else None
+    brain = np.isin(tissues, [tissue_id(name) for name in _BRAIN_TISSUES])
+    mask = 2 * _block_sum(brain, factor) >= factor**3 if brain.any() else None
     return TissueMap(tissues, Grid((i, j, k), affine), factor, mask)
 
 
@@ -185,7 +185,7 @@ class Subject(Generic[Shape, Lesion]):
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def head_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[HeadShape, Glioma]:
+def _head_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[HeadShape, Glioma]:
     """A head of that age with a glioma of that subtype (``GLIOMAS``), or without one for ``"none"``."""
     shape = draw_head(rng, age=age)
     glioma = draw_glioma(rng, subtype=subtype)
@@ -197,14 +197,14 @@ def head_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subje
     return Subject(shape, (glioma,) if glioma else (), attributes=attributes)
 
 
-def head_map(subject: Subject[HeadShape, Glioma], grid: Grid, *, factor: int) -> TissueMap:
+def _head_map(subject: Subject[HeadShape, Glioma], grid: Grid, *, factor: int) -> TissueMap:
     """The tissue map of a head on an image grid whose world origin is the middle of the brain."""
     glioma = next(iter(subject.lesions), None)
     tissues, brain = build_head(subject.shape, glioma, grid, factor=factor)
     return TissueMap(tissues, grid, factor, brain)
 
 
-def thorax_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[ThoraxShape, HotLesion]:
+def _thorax_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[ThoraxShape, HotLesion]:
     """A thorax with lesions where ``subtype`` says (``THORAX_CYCLE``); age decides nothing but its own entry."""
     shape = draw_thorax(rng)
     levels = draw_levels(rng)
@@ -213,7 +213,7 @@ def thorax_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Sub
     return Subject(shape, lesions, levels, {"subtype": subtype, **heart, **levels.attributes})
 
 
-def thorax_map(subject: Subject[ThoraxShape, HotLesion], grid: Grid, *, factor: int) -> TissueMap:
+def _thorax_map(subject: Subject[ThoraxShape, HotLesion], grid: Grid, *, factor: int) -> TissueMap:
     """The tissue map of a thorax on an image grid with RAS axes whose world origin is the middle of the heart."""
     tissues = build_thorax(subject.shape, subject.lesions, grid, factor=factor)
     return TissueMap(tissues, grid, factor, levels=subject.levels)
@@ -250,20 +250,20 @@ class Anatomy:
     uptake: bool = False
 
 
-ANATOMIES: dict[str, Anatomy] = {
+_ANATOMIES: dict[str, Anatomy] = {
     "head": Anatomy(
-        head_subject,
-        head_map,
+        _head_subject,
+        _head_map,
         field_of_view_mm=200.0,
         centre_mm=(0.0, 1.0, -10.0),
         contrasts=("t1", "t1c", "t2", "flair"),
         cycle=CYCLE,
-        labels=LESION_LABELS,
-        lesions=LESION_LABELS,
+        labels=_LESION_LABELS,
+        lesions=_LESION_LABELS,
     ),
     "thorax": Anatomy(
-        thorax_subject,
-        thorax_map,
+        _thorax_subject,
+        _thorax_map,
         field_of_view_mm=320.0,
         centre_mm=(0.0, -6.0, 10.0),
         contrasts=("ct", "pet"),
@@ -283,9 +283,9 @@ def anatomy_for(name: str, contrasts: Sequence[str] = ()) -> Anatomy:
     Raises:
         UsageError: If there is none of that name, or PET is asked of one whose tissues have no uptake.
     """
-    anatomy = pick(ANATOMIES, name, what="anatomy")
+    anatomy = pick(_ANATOMIES, name, what="anatomy")
     if "pet" in contrasts and not anatomy.uptake:
-        able = ", ".join(other for other, body in ANATOMIES.items() if body.uptake)
+        able = ", ".join(other for other, body in _ANATOMIES.items() if body.uptake)
         raise UsageError(
             "a contrast that this anatomy has", came=f"pet of the {name}", remedy=f"PET is simulated for: {able}."
         )

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate._version import __version__
 from voxlate.contrast import CONTRASTS, get_contrast
@@ -32,18 +31,19 @@ from voxlate.phantoms.anatomy import anatomy_for
 from voxlate.phantoms.physics.protocols import protocol_for
 from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
-from voxlate.volume import Grid, Volume
+from voxlate.plainyaml import Json
+from voxlate.volume import Array, Grid, Volume
 
-SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
+_SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
 """How BraTS names contrasts; the others keep their canonical names."""
 
 _NOTE = "Simulated by Voxlate's phantom; shows no person."
 
-STREAM_VERSION = 2
+_STREAM_VERSION = 2
 """Goes up when the same seed draws another cohort."""
 
 
-def case_name(index: int) -> str:
+def _case_name(index: int) -> str:
     """The name of case ``index``, counted from 0.
 
     Example:
@@ -151,7 +151,7 @@ def _identity(**values: Any) -> str:  # noqa: ANN401
     about = {
         "description": "Simulated scans drawn by Voxlate's phantom; no patient. Not for diagnostic use.",
         "software": "voxlate",
-        "stream_version": STREAM_VERSION,
+        "stream_version": _STREAM_VERSION,
         "synthetic": True,
     }
     return _json({**about, **values})
@@ -173,25 +173,25 @@ def _claim(root: Path, recipe: str) -> None:
     raise UsageError("a new or empty folder", came=came, where=root, remedy="Give another folder, or remove this one.")
 
 
-def _without_version(text: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(text)
+def _without_version(text: str) -> Json:
+    values: Json = json.loads(text)
     values.pop("software_version", None)
     return values
 
 
 def _finished(root: Path, index: int) -> dict[str, str] | None:
     """The attributes of a case that is already there; they are written last."""
-    path = root / "derivatives" / "truth" / case_name(index) / "attributes.json"
+    path = root / "derivatives" / "truth" / _case_name(index) / "attributes.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
-    name = case_name(index)
+    name = _case_name(index)
     scans, truth = root / name, root / "derivatives" / "truth" / name
     scans.mkdir(exist_ok=True)
     truth.mkdir(parents=True, exist_ok=True)
     for contrast, scan in case.scans.items():
-        suffix = SUFFIXES.get(contrast, contrast)
+        suffix = _SUFFIXES.get(contrast, contrast)
         _save(scan.image, case.grid, contrast, scans / f"{name}-{suffix}.nii.gz")
         _save(scan.noise_free, case.grid, contrast, truth / f"{name}-{suffix}-noise_free.nii.gz")
     _save(case.labels, case.grid, "labels", scans / f"{name}-seg.nii.gz")
@@ -209,13 +209,13 @@ def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
     return row
 
 
-def _save(array: NDArray[Any], grid: Grid, contrast: str, path: Path) -> None:
+def _save(array: Array, grid: Grid, contrast: str, path: Path) -> None:
     about = CONTRASTS[contrast]
     provenance = Provenance(synthetic=True, target=about.name, unit=about.unit, notes=(_NOTE,))
     write_volume(Volume(array, grid.affine, about), path, provenance=provenance, overwrite=True)
 
 
-def _motion(scan: Scan) -> dict[str, Any]:
+def _motion(scan: Scan) -> Json:
     return {
         "translation_mm": list(scan.motion.translation_mm),
         "rotation_deg": list(scan.motion.rotation_deg),
@@ -224,7 +224,7 @@ def _motion(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _acquisition(scan: Scan) -> dict[str, Any]:
+def _acquisition(scan: Scan) -> Json:
     return {
         "protocol": scan.protocol.model_dump(mode="json"),
         "gain": scan.gain,

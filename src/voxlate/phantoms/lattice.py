@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.phantoms.solids import Field, Knots, Points, Vector, chain, ellipsoid
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
-Corner: TypeAlias = "Sequence[float] | NDArray[Any]"
+Corner: TypeAlias = "Sequence[float] | Array"
 Distance = Callable[[Points], Field]
 """A shape: the distance in mm of points to its surface, negative inside."""
 
@@ -99,7 +99,7 @@ class Canvas:
         tissue: int,
         *,
         over: Sequence[int] | None,
-        bounds: tuple[NDArray[Any], NDArray[Any]],
+        bounds: tuple[Array, Array],
     ) -> None:
         box = self.lattice.box(*bounds)
         region = self.tissues[box]

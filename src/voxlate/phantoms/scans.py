@@ -121,7 +121,7 @@ class SimulatedCase:
     levels: Levels = field(default_factory=Levels)
 
 
-def streams(seed: int, index: int) -> dict[str, np.random.Generator]:
+def _streams(seed: int, index: int) -> dict[str, np.random.Generator]:
     """Independent random generators of case ``index`` of a cohort: for the person, the spins, and each contrast."""
     names = ("person", "anatomy", "spins", "session", *PROTOCOLS)
     children = np.random.SeedSequence((seed, index)).spawn(len(names))
@@ -145,7 +145,7 @@ def simulate_case(
     Raises:
         UsageError: If the anatomy or a contrast is not known, or the anatomy does not have the contrast.
     """
-    rngs = streams(seed, index)
+    rngs = _streams(seed, index)
     body = anatomy_for(anatomy, contrasts)
     grid = image_grid(size, anatomy=anatomy, spacing_mm=options.spacing_mm)
     subtype = body.cycle[index % len(body.cycle)] if options.lesions == "cycle" else "none"
@@ -191,7 +191,7 @@ def _scan(
     }
     for name in (name for name in contrasts if name in ECHO_OF):
         first = scans[ECHO_OF[name]]
-        scans[name] = acquire_echo(spins, name, first, rng=rngs[name], options=options, brain=tissue_map.brain)
+        scans[name] = _acquire_echo(spins, name, first, rng=rngs[name], options=options, brain=tissue_map.brain)
     return {name: scans[name] for name in contrasts}
 
 
@@ -248,7 +248,7 @@ def acquire(
     return _stripped(scan, brain, background=0) if options.skull_strip else scan
 
 
-def acquire_echo(
+def _acquire_echo(
     spins: Spins,
     contrast: str,
     first: Scan,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from voxlate.volume import Array
 
 Field: TypeAlias = "NDArray[np.float32]"
 Points: TypeAlias = "tuple[Field, Field, Field]"
@@ -62,7 +64,7 @@ def ball(points: Points, centre: Vector, semi_axes: Vector) -> NDArray[np.intp]:
     return np.asarray(index[ellipsoid(near, centre, semi_axes) < 0])
 
 
-def _within(points: Points, lower: NDArray[Any], upper: NDArray[Any]) -> NDArray[np.intp]:
+def _within(points: Points, lower: Array, upper: Array) -> NDArray[np.intp]:
     mask = np.ones(points[0].shape, dtype=np.bool_)
     for axis, low, high in zip(points, lower - 1, upper + 1, strict=True):
         mask &= axis > np.float32(low)
@@ -92,7 +94,7 @@ def smooth_intersection(first: Field, second: Field, *, blend_mm: float) -> Fiel
     return np.asarray(-smooth_union(-first, -second, blend_mm=blend_mm), dtype=np.float32)
 
 
-def smooth_step(value: NDArray[Any]) -> Field:
+def smooth_step(value: Array) -> Field:
     """From 0 to 1 with level ends as the argument goes from 0 to 1."""
     t = np.clip(value, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
@@ -144,7 +146,7 @@ def _sample(lattice: Field, spacing_mm: float, points: Points) -> Field:
     return result
 
 
-def refine(field: NDArray[Any], factor: int) -> Field:
+def refine(field: Array, factor: int) -> Field:
     """A field on a lattice ``factor`` times finer that covers the same voxels, linear in between."""
     result = np.asarray(field, dtype=np.float32)
     for axis in range(result.ndim if factor > 1 else 0):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from voxlate.phantoms.physics.acquisition import RigidMotion, point_spread
 from voxlate.phantoms.physics.equations import dixon, shortened
 from voxlate.phantoms.physics.protocols import Protocol, mr_signal
 from voxlate.phantoms.solids import Field, refine
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
 _TEXTURE_SUV = 0.06
 """Relative standard deviation of the uptake within a tissue."""
@@ -60,14 +59,14 @@ class Spins:
         """A property of the tissue table for every tissue voxel."""
         return np.asarray(_column(attribute)[self.tissue])
 
-    def average(self, values: NDArray[Any], *, motion: RigidMotion | None = None) -> Field:
+    def average(self, values: Array, *, motion: RigidMotion | None = None) -> Field:
         """Mean over each image voxel, air counted as zero, ``(i, j, k)``; of the moved person, if there is a motion."""
         if motion is not None and motion.moves:
             return self._average_moved(values, motion)
         total = np.bincount(self.voxel, weights=values, minlength=int(np.prod(self.grid.shape)))
         return np.asarray((total / self.factor**3).reshape(self.grid.shape), dtype=np.float32)
 
-    def _average_moved(self, values: NDArray[Any], motion: RigidMotion) -> Field:
+    def _average_moved(self, values: Array, motion: RigidMotion) -> Field:
         lattice = self.grid.affine @ np.diag([*[1 / self.factor] * 3, 1.0])
         first = (1 / self.factor - 1) / 2
         lattice[:3, 3] = (self.grid.affine @ np.array([first, first, first, 1.0]))[:3]
@@ -150,7 +149,7 @@ def _image_voxels(where: NDArray[np.intp], tissue_map: TissueMap) -> NDArray[np.
     return np.asarray((i // factor * mj + j // factor) * mk + k // factor)
 
 
-def water_and_fat(spins: Spins, protocol: Protocol) -> tuple[NDArray[Any], float]:
+def _water_and_fat(spins: Spins, protocol: Protocol) -> tuple[Array, float]:
     """Signed signal of the water of every tissue voxel, and that of pure fat per unit of proton density."""
     t1, t2, t2star, fat = spins.t1_ms, spins.t2_ms, spins.t2star_ms, table.FAT
     if protocol.contrast_agent:
@@ -180,7 +179,7 @@ def render(spins: Spins, protocol: Protocol, *, motion: RigidMotion | None = Non
         return point_spread(spins.average(spins.hu + 1000, motion=motion), protocol) - 1000
     if protocol.sequence == "pet":
         return spins.average(spins.suv, motion=motion)
-    water_signal, lipid = water_and_fat(spins, protocol)
+    water_signal, lipid = _water_and_fat(spins, protocol)
     fat_signal = spins.proton_density * spins.of("fat_fraction") * np.float32(lipid)
     water, fat = (point_spread(spins.average(part, motion=motion), protocol) for part in (water_signal, fat_signal))
     return dixon(water=water, fat=fat, phase_deg=protocol.fat_phase_deg).astype(np.float32)

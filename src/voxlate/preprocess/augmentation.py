@@ -17,18 +17,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.config.training import Augmentation
+from voxlate.volume import Array
 
 Sample = NDArray[np.float32]
-BIAS_ORDER = 3
-BIAS_SD = (0.1, 0.3)
-GAMMA = (0.7, 1.4)
-NOISE_SD = (0.01, 0.05)
+_BIAS_ORDER = 3
+_BIAS_SD = (0.1, 0.3)
+_GAMMA = (0.7, 1.4)
+_NOISE_SD = (0.01, 0.05)
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ def draw_augmentation(options: Augmentation, *, dims: int, flip_axis: int | None
         flip_axis=flip_axis if flip < options.flip else None,
         displacements=_draw_displacements(options, dims, seeds[0]) if elastic < options.elastic else None,
         bias=_draw_bias(dims, seeds[1]) if bias < options.bias else None,
-        gamma=float(np.exp(np.random.default_rng(seeds[2]).uniform(*np.log(GAMMA)))) if gamma < options.gamma else None,
-        noise_sd=float(np.random.default_rng(seeds[3]).uniform(*NOISE_SD)) if noise < options.noise else None,
+        gamma=float(np.exp(np.random.default_rng(seeds[2]).uniform(*np.log(_GAMMA))))
+        if gamma < options.gamma
+        else None,
+        noise_sd=float(np.random.default_rng(seeds[3]).uniform(*_NOISE_SD)) if noise < options.noise else None,
         noise_seed=seeds[3],
     )
 
@@ -127,18 +129,18 @@ def _draw_displacements(options: Augmentation, dims: int, seed: int) -> NDArray[
 
 def _draw_bias(dims: int, seed: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
-    orders = np.indices((BIAS_ORDER + 1,) * dims).sum(axis=0)
+    orders = np.indices((_BIAS_ORDER + 1,) * dims).sum(axis=0)
     drawn = rng.normal(size=orders.shape) / (1.0 + orders)
-    drawn[(orders == 0) | (orders > BIAS_ORDER)] = 0.0
+    drawn[(orders == 0) | (orders > _BIAS_ORDER)] = 0.0
     # The variance of a Legendre polynomial of order n over its interval is 1 / (2 n + 1).
     n = np.indices(orders.shape)
     variance = float((drawn**2 / np.prod(2 * n + 1, axis=0)).sum())
-    return np.asarray(drawn * rng.uniform(*BIAS_SD) / np.sqrt(variance))
+    return np.asarray(drawn * rng.uniform(*_BIAS_SD) / np.sqrt(variance))
 
 
-def _moved(drawn: Drawn, *samples: Sample, nearest: tuple[bool, ...]) -> list[NDArray[Any]]:
+def _moved(drawn: Drawn, *samples: Sample, nearest: tuple[bool, ...]) -> list[Array]:
     """Samples after the elastic deformation and the flip."""
-    moved: list[NDArray[Any]] = list(samples)
+    moved: list[Array] = list(samples)
     if drawn.displacements is not None:
         where = _positions(drawn.displacements, samples[0].shape[1:])
         whole = _nearest_index(where, samples[0].shape[1:])
@@ -183,7 +185,7 @@ def _with_bias(drawn: Drawn, source: Sample) -> Sample:
         return source
     field = drawn.bias
     for axis, count in enumerate(source.shape[1:]):
-        basis = np.polynomial.legendre.legvander(np.linspace(-1, 1, count), BIAS_ORDER)
+        basis = np.polynomial.legendre.legvander(np.linspace(-1, 1, count), _BIAS_ORDER)
         field = np.moveaxis(np.tensordot(basis, field, axes=(1, axis)), 0, axis)
     low = _ends(source)[0]
     return np.asarray(low + (source - low) * np.exp(field).astype(np.float32), dtype=np.float32)

@@ -32,7 +32,7 @@ from voxlate.preprocess.resampling import resample
 from voxlate.strict import StrictModel
 from voxlate.volume import Grid, Volume, extent
 
-SPACING_TOLERANCE_MM = 1e-3
+_SPACING_TOLERANCE_MM = 1e-3
 Progress = Callable[[int, int], None]
 
 
@@ -156,7 +156,7 @@ def take_fingerprint(
         cases=len(seen),
         reference=reference,
         spacing_mm=_triple(np.median(spacings, axis=0)),
-        spacing_varies=bool(np.ptp(spacings, axis=0).max() > SPACING_TOLERANCE_MM),
+        spacing_varies=bool(np.ptp(spacings, axis=0).max() > _SPACING_TOLERANCE_MM),
         shape=_median_shape([case.images[reference].grid.shape for case in seen]),
         skull_stripped=all(case.stripped for case in seen),
         mask_files=with_masks,

@@ -8,7 +8,7 @@ for labels. Nothing is clipped, so every scaling has an exact inverse.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from pydantic import Field
 from voxlate.contrast import Kind
 from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
+from voxlate.volume import Array
 
 NormaliserKind = Literal["percentile", "zscore", "hounsfield", "suv", "none"]
 DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
@@ -25,7 +26,7 @@ DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
     "ct": "hounsfield",
     "label": "none",
 }
-LOW_PERCENT, HIGH_PERCENT = 0.5, 99.5
+_LOW_PERCENT, _HIGH_PERCENT = 0.5, 99.5
 HOUNSFIELD_SCALE = 1000.0
 SUV_SCALE = 5.0
 PHYSICAL_SCALES: dict[NormaliserKind, float] = {"hounsfield": HOUNSFIELD_SCALE, "suv": SUV_SCALE}
@@ -39,7 +40,7 @@ class Scaling(StrictModel):
     offset: float = 0.0
     scale: float = Field(1.0, gt=0)
 
-    def apply(self, array: NDArray[Any]) -> NDArray[np.float32]:
+    def apply(self, array: Array) -> NDArray[np.float32]:
         """Normalised values, float32 in C order, a new array."""
         if self.offset == 0 and self.scale == 1:
             return np.array(array, dtype=np.float32, order="C")
@@ -48,14 +49,14 @@ class Scaling(StrictModel):
         result /= np.float32(self.scale)
         return result
 
-    def invert(self, array: NDArray[Any]) -> NDArray[np.float32]:
+    def invert(self, array: Array) -> NDArray[np.float32]:
         """Values in the unit of the image, float32, a new array."""
         result: NDArray[np.float32] = np.multiply(array, np.float32(self.scale), dtype=np.float32)
         result += np.float32(self.offset)
         return result
 
 
-def fill_outside(source: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.float32]:
+def fill_outside(source: Array, mask: Array) -> NDArray[np.float32]:
     """What a network sees: a source whose background is one value that no tissue has.
 
     In a skull-stripped T1 scan the background is as dark as CSF, and a network that learns from small ventricles takes
@@ -81,9 +82,9 @@ class Statistics(StrictModel):
     sd: float
 
 
-def take_statistics(values: NDArray[Any]) -> Statistics:
+def take_statistics(values: Array) -> Statistics:
     """Statistics of the values inside a mask, ``(n,)`` with n > 0."""
-    low, median, high = np.percentile(values, (LOW_PERCENT, 50.0, HIGH_PERCENT))
+    low, median, high = np.percentile(values, (_LOW_PERCENT, 50.0, _HIGH_PERCENT))
     return Statistics(
         minimum=float(values.min()),
         low=float(low),
@@ -126,7 +127,7 @@ def scaling_of(statistics: Statistics, kind: NormaliserKind, *, where: object) -
 
 
 def correct_bias(
-    array: NDArray[Any], mask: NDArray[np.bool_], *, shrink: int = 4, iterations: tuple[int, ...] = (50, 50, 30)
+    array: Array, mask: NDArray[np.bool_], *, shrink: int = 4, iterations: tuple[int, ...] = (50, 50, 30)
 ) -> NDArray[np.float32]:
     """An MR image without its smooth bias field, by N4 (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908).
 

@@ -23,14 +23,14 @@ from voxlate.cohort.preflight.foreground import constant_background, otsu_thresh
 from voxlate.contrast import Contrast
 from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
-from voxlate.volume import extent
+from voxlate.volume import Array, extent
 
 MaskKind = Literal["file", "nonzero", "otsu", "body", "whole"]
 Mask = NDArray[np.bool_]
-AIR_BELOW_HU = -400.0
-CLOSING_MM = 6.0
-CLOSING_STEP_MM = 2.0
-OPENING_MM = 3.0
+_AIR_BELOW_HU = -400.0
+_CLOSING_MM = 6.0
+_CLOSING_STEP_MM = 2.0
+_OPENING_MM = 3.0
 _BINS = 256
 
 
@@ -75,7 +75,7 @@ def image_rule(contrast: Contrast, *, stripped: bool) -> MaskKind:
     return "body" if contrast.kind == "ct" else "otsu"
 
 
-def find_foreground(array: NDArray[Any], kind: MaskKind, *, spacing_mm: tuple[float, float, float]) -> Mask:
+def find_foreground(array: Array, kind: MaskKind, *, spacing_mm: tuple[float, float, float]) -> Mask:
     """The foreground of an image by an image rule.
 
     Args:
@@ -94,7 +94,7 @@ def find_foreground(array: NDArray[Any], kind: MaskKind, *, spacing_mm: tuple[fl
         return np.zeros(array.shape, dtype=np.bool_)
     if kind == "nonzero":
         background = constant_background(array)
-        return _in_box(array != (0 if background is None else background), fill_holes)
+        return _in_box(array != (0 if background is None else background), _fill_holes)
     if kind == "body":
         return _body(array, spacing_mm)
     return _head(array, spacing_mm)
@@ -115,7 +115,7 @@ def check_foreground(mask: Mask, *, where: object) -> None:
         )
 
 
-def rooted_otsu(values: NDArray[Any]) -> float:
+def _rooted_otsu(values: Array) -> float:
     """Otsu's threshold on a square-root scale that ends at the 99.5th percentile.
 
     On the plain scale bright fat, enhancing vessels and CSF would draw the threshold above muscle and cortex.
@@ -125,7 +125,7 @@ def rooted_otsu(values: NDArray[Any]) -> float:
     return low + otsu_threshold(rooted, bins=_BINS) ** 2
 
 
-def largest_component(mask: Mask) -> Mask:
+def _largest_component(mask: Mask) -> Mask:
     """The largest set of voxels that touch by their faces."""
     from scipy.ndimage import label
 
@@ -137,13 +137,13 @@ def largest_component(mask: Mask) -> Mask:
     return np.asarray(labels == sizes.argmax())
 
 
-def fill_holes(mask: Mask) -> Mask:
+def _fill_holes(mask: Mask) -> Mask:
     """The mask with the background that does not reach the border of the volume."""
     return _filled(mask, in_plane=False)
 
 
-def fill_holes_in_plane(mask: Mask) -> Mask:
-    """As ``fill_holes``, for every axial slice by itself."""
+def _fill_holes_in_plane(mask: Mask) -> Mask:
+    """As ``_fill_holes``, for every axial slice by itself."""
     return _filled(mask, in_plane=True)
 
 
@@ -175,37 +175,37 @@ def _in_box(mask: Mask, change: Any) -> Mask:  # noqa: ANN401
     return result
 
 
-def _head(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
+def _head(array: Array, spacing_mm: tuple[float, float, float]) -> Mask:
     from scipy.ndimage import uniform_filter
 
     smooth = uniform_filter(array.astype(np.float32), 3, mode="nearest")
     # Every other voxel of the smoothed image says as much about the threshold.
-    above = (array > rooted_otsu(smooth[::2, ::2, ::2])).astype(np.float32)
+    above = (array > _rooted_otsu(smooth[::2, ::2, ::2])).astype(np.float32)
     # The majority of a voxel's neighbours decides: smoothing the image would let a bright scalp leak into the air.
     mask = uniform_filter(above, 3, mode="nearest") > 0.5
 
     def complete(inner: Mask) -> Mask:
-        return fill_holes_in_plane(largest_component(_closed(largest_component(inner), spacing_mm)))
+        return _fill_holes_in_plane(_largest_component(_closed(_largest_component(inner), spacing_mm)))
 
     return _in_box(mask, complete)
 
 
-def _body(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Mask:
+def _body(array: Array, spacing_mm: tuple[float, float, float]) -> Mask:
     def complete(inner: Mask) -> Mask:
-        core = largest_component(_grown(inner, -OPENING_MM, spacing_mm))
+        core = _largest_component(_grown(inner, -_OPENING_MM, spacing_mm))
         # An opening by reconstruction within reach: the core grows back, but not along the thin bridge to the table.
-        return fill_holes_in_plane(inner & _grown(core, 2 * OPENING_MM, spacing_mm))
+        return _fill_holes_in_plane(inner & _grown(core, 2 * _OPENING_MM, spacing_mm))
 
-    return _in_box(np.asarray(array > AIR_BELOW_HU), complete)
+    return _in_box(np.asarray(array > _AIR_BELOW_HU), complete)
 
 
 def _closed(mask: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
     """The mask with its narrow bays and gaps; those are found at about 2 mm, no voxel of the mask is lost."""
-    steps = [max(1, int(CLOSING_STEP_MM / s)) for s in spacing_mm]
+    steps = [max(1, int(_CLOSING_STEP_MM / s)) for s in spacing_mm]
     coarse_mm = (steps[0] * spacing_mm[0], steps[1] * spacing_mm[1], steps[2] * spacing_mm[2])
-    rim = [int(np.ceil(CLOSING_MM / s)) for s in coarse_mm]
+    rim = [int(np.ceil(_CLOSING_MM / s)) for s in coarse_mm]
     padded = np.pad(mask[:: steps[0], :: steps[1], :: steps[2]], [(n, n) for n in rim])
-    closed = _grown(_grown(padded, CLOSING_MM, coarse_mm), -CLOSING_MM, coarse_mm)
+    closed = _grown(_grown(padded, _CLOSING_MM, coarse_mm), -_CLOSING_MM, coarse_mm)
     closed = closed[tuple(slice(n, -n) for n in rim)]
     for axis, (step, count) in enumerate(zip(steps, mask.shape, strict=True)):
         closed = np.repeat(closed, step, axis=axis).take(range(count), axis=axis)

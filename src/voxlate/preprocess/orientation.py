@@ -6,12 +6,9 @@ the 48 axis orders and flips; its obliquity stays in the affine.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
 
 def axis_codes(affine: Affine) -> str:
@@ -26,7 +23,7 @@ def axis_codes(affine: Affine) -> str:
     return "".join(aff2axcodes(affine))
 
 
-def axis_order(affine: Affine) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _axis_order(affine: Affine) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """How the axes are reordered to RAS+.
 
     Returns:
@@ -43,7 +40,7 @@ def axis_order(affine: Affine) -> tuple[tuple[int, int, int], tuple[int, int, in
 
 def ras_grid(grid: Grid) -> Grid:
     """The same lattice with its axes in RAS+ order."""
-    order, signs = axis_order(grid.affine)
+    order, signs = _axis_order(grid.affine)
     move = np.zeros((4, 4))
     move[3, 3] = 1.0
     for new, (old, sign) in enumerate(zip(order, signs, strict=True)):
@@ -53,7 +50,7 @@ def ras_grid(grid: Grid) -> Grid:
     return Grid((i, j, k), grid.affine @ move)
 
 
-def to_ras(array: NDArray[Any], affine: Affine) -> NDArray[Any]:
+def to_ras(array: Array, affine: Affine) -> Array:
     """A view of an array ``(i, j, k)`` with its axes in RAS+ order; no voxel is copied."""
-    order, signs = axis_order(affine)
+    order, signs = _axis_order(affine)
     return array.transpose(order)[tuple(slice(None, None, sign) for sign in signs)]

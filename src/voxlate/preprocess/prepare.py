@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Normaliser, Plan
 from voxlate.preprocess.registration.registration import register
 from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
-from voxlate.volume import Grid, Volume, extent
+from voxlate.volume import Array, Grid, Volume, extent
 from voxlate.windows import Sliceable
 
 __all__ = ["BACKGROUND", "PreparedCase", "prepare_case", "restore"]
@@ -83,7 +82,7 @@ class _Image:
         transform: What registration found, if the plan asks for it.
     """
 
-    array: NDArray[Any]
+    array: Array
     inside: Mask
     notes: tuple[str, ...]
     transform: Transform | None = None
@@ -127,7 +126,7 @@ def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> Prepare
 
 
 def restore(
-    array: NDArray[Any],
+    array: Array,
     prepared: PreparedCase,
     *,
     normaliser: Normaliser | Scaling | None,
@@ -310,7 +309,7 @@ def _covered(volume: Volume, frame: _Frame, transform: Transform | None, *, wher
     ]
 
 
-def _as_stored(array: NDArray[Any], contrast: Contrast) -> NDArray[Any]:
+def _as_stored(array: Array, contrast: Contrast) -> Array:
     """Values in the dtype that a file of this contrast has."""
     if contrast.kind not in ("ct", "label"):
         return array.astype(np.float32, copy=False)

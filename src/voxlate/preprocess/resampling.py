@@ -9,19 +9,17 @@ so that it does not alias: along each axis, with a Gaussian that brings the poin
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.io.transforms import Transform, affine_as_itk
-from voxlate.volume import Affine, Grid
+from voxlate.io.transforms import ItkTransform, Transform, affine_as_itk
+from voxlate.volume import Affine, Array, Grid
 
-LATTICE_TOLERANCE_VOXELS = 1e-3
-SMOOTH_FROM_FACTOR = 1.2
+_LATTICE_TOLERANCE_VOXELS = 1e-3
+_SMOOTH_FROM_FACTOR = 1.2
 
 
-def index_map(source: Grid, target: Grid, transform: Transform | None = None) -> Affine:
+def _index_map(source: Grid, target: Grid, transform: Transform | None = None) -> Affine:
     """The matrix ``(4, 4)`` from voxel indices of ``target`` to those of ``source``, without deformation.
 
     Args:
@@ -44,20 +42,20 @@ def covers(source: Grid, target: Grid, transform: Transform | None = None) -> bo
         return False
     ends = [(0, n - 1) for n in target.shape]
     corners = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]], dtype=np.float64)
-    index = (corners @ index_map(source, target, transform).T)[:, :3]
-    slack = 0.5 + LATTICE_TOLERANCE_VOXELS
+    index = (corners @ _index_map(source, target, transform).T)[:, :3]
+    slack = 0.5 + _LATTICE_TOLERANCE_VOXELS
     return bool((index >= -slack).all() and (index <= np.array(source.shape) - 1 + slack).all())
 
 
 def resample(
-    array: NDArray[Any],
+    array: Array,
     source: Grid,
     target: Grid,
     *,
     nearest: bool = False,
     fill: float = 0.0,
     transform: Transform | None = None,
-) -> NDArray[Any]:
+) -> Array:
     """An image at the voxels of another grid.
 
     Args:
@@ -75,7 +73,7 @@ def resample(
     exact = _exact_map(source, target, transform)
     if exact is not None:
         return _move(array, target, exact, fill)
-    index = index_map(source, target, transform)
+    index = _index_map(source, target, transform)
     chain = affine_as_itk(index)
     if transform is not None and transform.deformation is not None:
         chain = _chain(source, target, transform)
@@ -107,17 +105,17 @@ def _exact_map(source: Grid, target: Grid, transform: Transform | None) -> NDArr
     """The index map in whole numbers, if it is a reordering, flip and shift to within the tolerance."""
     if transform is not None and transform.deformation is not None:
         return None
-    index = index_map(source, target, transform)
+    index = _index_map(source, target, transform)
     whole = np.rint(index)
     turn = np.abs(whole[:3, :3])
     if not ((turn.sum(axis=0) == 1).all() and (turn.sum(axis=1) == 1).all()):
         return None
     # How far the rounding moves the voxel that it moves furthest.
     reach = np.abs(index - whole)[:3] @ np.array([*(np.array(target.shape) - 1.0), 1.0])
-    return whole.astype(np.int64) if reach.max() <= LATTICE_TOLERANCE_VOXELS else None
+    return whole.astype(np.int64) if reach.max() <= _LATTICE_TOLERANCE_VOXELS else None
 
 
-def _move(array: NDArray[Any], target: Grid, exact: NDArray[np.int64], fill: float) -> NDArray[Any]:
+def _move(array: Array, target: Grid, exact: NDArray[np.int64], fill: float) -> Array:
     """Voxels moved by a reordering, flips and shifts."""
     axes = [int(np.flatnonzero(exact[:3, axis])[0]) for axis in range(3)]
     view = array.transpose(axes)
@@ -139,11 +137,11 @@ def _move(array: NDArray[Any], target: Grid, exact: NDArray[np.int64], fill: flo
     return moved
 
 
-def _smoothed(array: NDArray[Any], index: Affine) -> NDArray[np.float32]:
+def _smoothed(array: Array, index: Affine) -> NDArray[np.float32]:
     """Float32, smoothed along the axes that become coarser."""
     # The step of one target voxel along each source axis, in source voxels.
     factor = np.linalg.norm(index[:3, :3], axis=1)
-    variance = np.where(factor > SMOOTH_FROM_FACTOR, np.maximum(factor**2 - 1, 0) / (8 * np.log(2)), 0)
+    variance = np.where(factor > _SMOOTH_FROM_FACTOR, np.maximum(factor**2 - 1, 0) / (8 * np.log(2)), 0)
     if not variance.any():
         return array.astype(np.float32, copy=False)
     from scipy.ndimage import gaussian_filter
@@ -152,7 +150,7 @@ def _smoothed(array: NDArray[Any], index: Affine) -> NDArray[np.float32]:
     return np.asarray(gaussian_filter(array.astype(np.float32, copy=False), sd, mode="nearest"))
 
 
-def _chain(source: Grid, target: Grid, transform: Transform) -> Any:  # noqa: ANN401
+def _chain(source: Grid, target: Grid, transform: Transform) -> ItkTransform:
     """From voxel indices of ``target`` to those of ``source``; ITK applies the last of a list first."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -161,13 +159,13 @@ def _chain(source: Grid, target: Grid, transform: Transform) -> Any:  # noqa: AN
 
 
 def _interpolate(
-    array: NDArray[Any],
+    array: Array,
     target: Grid,
-    chain: Any,  # noqa: ANN401
+    chain: ItkTransform,
     *,
     nearest: bool,
     fill: float,
-) -> NDArray[Any]:
+) -> Array:
     """SimpleITK in index space: both grids become unit lattices, and ITK's transform is between them."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -180,5 +178,5 @@ def _interpolate(
     resampler.SetInterpolator(sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear)
     resampler.SetDefaultPixelValue(float(fill))
     resampler.SetTransform(chain)
-    result: NDArray[Any] = sitk.GetArrayFromImage(resampler.Execute(moving)).T
+    result: Array = sitk.GetArrayFromImage(resampler.Execute(moving)).T
     return result.view(np.bool_) if dtype == np.bool_ else result

@@ -26,7 +26,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from voxlate import derivation
@@ -42,12 +41,12 @@ from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.strict import StrictModel
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
 logger = logging.getLogger(__name__)
-CHUNKS = (96, 96, 32)
-BLOCKS = (32, 32, 8)
-OPEN_CASES = 64
+_CHUNKS = (96, 96, 32)
+_BLOCKS = (32, 32, 8)
+_OPEN_CASES = 64
 _Row = tuple[float, float, float, float]
 
 
@@ -82,7 +81,7 @@ class _CaseRecord(StrictModel):
         return (*self.arrays.values(), self.mask, *self.transforms.values())
 
 
-class StoredArray:
+class _StoredArray:
     """An array on disk that reads only the blocks that a slice needs.
 
     It is opened at the first reading in each process, so that it can be sent to loader processes.
@@ -99,7 +98,7 @@ class StoredArray:
         self.dtype = np.dtype(dtype)
         self._opened: Any = None
 
-    def __getitem__(self, key: Any, /) -> NDArray[Any]:  # noqa: ANN401
+    def __getitem__(self, key: Any, /) -> Array:  # noqa: ANN401
         if self._opened is None:
             self._opened = _open(self.path)
         parts = key if isinstance(key, tuple) else (key,)
@@ -107,7 +106,7 @@ class StoredArray:
             return np.asarray(np.asarray(self._opened[:], dtype=self.dtype)[key])
         return np.asarray(self._opened[key], dtype=self.dtype)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: ANN401
         return np.asarray(self[:], dtype=dtype)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -190,7 +189,7 @@ class PreparedStore:
     def _keep(self, record: _CaseRecord) -> PreparedCase:
         case = self._as_case(record)
         self._open[record.case_id] = case
-        while len(self._open) > OPEN_CASES:
+        while len(self._open) > _OPEN_CASES:
             self._open.popitem(last=False)
         return case
 
@@ -199,7 +198,7 @@ class PreparedStore:
         record, damage = self._read(case.id)
         if record is None:
             return damage or ""
-        if record.code != code_digest():
+        if record.code != _code_digest():
             return "the code that prepared it changed"
         inputs = self._inputs(case)
         if record.inputs != inputs:
@@ -225,7 +224,7 @@ class PreparedStore:
         folder = self._case_folder(case.id)
         check_writable(folder)
         inputs = self._inputs(case)
-        key = _digest({"inputs": inputs, "plan": self._plan_key, "code": code_digest()})[:12]
+        key = _digest({"inputs": inputs, "plan": self._plan_key, "code": _code_digest()})[:12]
         there = (name for name in self.optional if name in case.paths)
         prepared = prepare_case(case, self.plan, contrasts=(*self.contrasts, *there))
         arrays = {
@@ -241,7 +240,7 @@ class PreparedStore:
             case_id=case.id,
             inputs=inputs,
             plan=self._plan_key,
-            code=code_digest(),
+            code=_code_digest(),
             arrays=arrays,
             mask=mask,
             transforms=transforms,
@@ -296,8 +295,8 @@ class PreparedStore:
         shape = record.grid.shape
         return PreparedCase(
             case_id=record.case_id,
-            arrays={n: StoredArray(folder / f.name, shape, dtype=np.float32) for n, f in record.arrays.items()},
-            mask=StoredArray(folder / record.mask.name, shape, dtype=np.bool_),
+            arrays={n: _StoredArray(folder / f.name, shape, dtype=np.float32) for n, f in record.arrays.items()},
+            mask=_StoredArray(folder / record.mask.name, shape, dtype=np.bool_),
             grid=_grid(record.grid),
             source_grid=_grid(record.source_grid),
             trailing_axes=record.trailing_axes,
@@ -307,7 +306,7 @@ class PreparedStore:
 
 
 @cache
-def code_digest() -> str:
+def _code_digest() -> str:
     """SHA-256 of the code that a prepared array depends on: the version, this package's modules, and derivations."""
     digest = hashlib.sha256(__version__.encode())
     for path in (*sorted(Path(__file__).parent.rglob("*.py")), Path(derivation.__file__)):
@@ -315,7 +314,7 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def _compact(array: NDArray[Any], name: str) -> NDArray[Any]:
+def _compact(array: Array, name: str) -> Array:
     """Label maps in the fewest bytes that hold them exactly."""
     if get_contrast(name).kind != "label":
         return array
@@ -323,11 +322,11 @@ def _compact(array: NDArray[Any], name: str) -> NDArray[Any]:
     return small if np.array_equal(small, array) else array
 
 
-def _write(path: Path, array: NDArray[Any]) -> _FileRecord:
+def _write(path: Path, array: Array) -> _FileRecord:
     import blosc2
 
-    chunks = tuple(min(whole, n) for whole, n in zip(CHUNKS, array.shape, strict=True))
-    blocks = tuple(min(whole, n) for whole, n in zip(BLOCKS, chunks, strict=True))
+    chunks = tuple(min(whole, n) for whole, n in zip(_CHUNKS, array.shape, strict=True))
+    blocks = tuple(min(whole, n) for whole, n in zip(_BLOCKS, chunks, strict=True))
     # One thread: the order of chunks in the file, and so its digest, must not depend on chance.
     settings = {"codec": blosc2.Codec.LZ4, "clevel": 5, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
     packed = blosc2.asarray(np.ascontiguousarray(array), chunks=chunks, blocks=blocks, cparams=settings).to_cframe()

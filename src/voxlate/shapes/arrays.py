@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.errors import BundleError
 from voxlate.shapes.interface import State
+from voxlate.volume import Array
 
-MEMBER = "shapes.safetensors"
+_MEMBER = "shapes.safetensors"
 _REMEDY = "The bundle is damaged or was changed; get it again from where it was made."
 
 
-def take(state: State, name: str, *, shape: tuple[int | None, ...], kind: str, low: float, high: float) -> NDArray[Any]:
+def take(state: State, name: str, *, shape: tuple[int | None, ...], kind: str, low: float, high: float) -> Array:
     """One array of a state.
 
     Args:
@@ -57,4 +55,4 @@ def check_names(state: State, *names: str) -> None:
 
 def refusal(name: str, expected: str, came: str) -> BundleError:
     """The error for an array of a file that cannot be one of a model."""
-    return BundleError(expected, came=came, where=f"{MEMBER}: {name}", remedy=_REMEDY)
+    return BundleError(expected, came=came, where=f"{_MEMBER}: {name}", remedy=_REMEDY)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,15 @@ from voxlate.shapes.arrays import check_names, refusal, take
 from voxlate.shapes.distance_maps import DOMAIN, Domain, domain_from, survey
 from voxlate.shapes.interface import ShapeFamily, State
 from voxlate.shapes.placement import ras_labels
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-BOUND = 0.4
+_BOUND = 0.4
 _COARSE_POINTS = 32
 _MAP = "map."
 
 
 @dataclass(frozen=True)
-class DeformedShapes:
+class _DeformedShapes:
     """Training label maps to be deformed.
 
     Attributes:
@@ -50,7 +50,7 @@ class DeformedShapes:
         number = int(rng.integers(len(self.maps)))
         array, placed = self.maps[number], self.domain.placements[number]
         edges = np.array(placed.extent_mm) / placed.spacing_mm * self.share
-        limits = BOUND * (np.array(array.shape) - 1) / (self.points - 1)
+        limits = _BOUND * (np.array(array.shape) - 1) / (self.points - 1)
         drawn = rng.standard_normal((3, *[self.points] * 3)) * edges[:, None, None, None]
         drawn = np.clip(drawn, -limits[:, None, None, None], limits[:, None, None, None])
         where = displacement_field(drawn, array.shape)
@@ -68,7 +68,7 @@ class DeformedShapes:
         )
         return self.domain.on_lattice_of(labels, min(known, key=lambda maps: float(np.abs(maps - wanted).sum())))
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """As arrays."""
         return {**self.domain.state(), **{f"{_MAP}{number}": array for number, array in enumerate(self.maps)}}
 
@@ -78,14 +78,14 @@ class _Deformed:
     share: float
     points: int
 
-    def fit(self, maps: Sequence[Volume], *, seed: int = 0) -> DeformedShapes:
+    def fit(self, maps: Sequence[Volume], *, seed: int = 0) -> _DeformedShapes:
         del seed  # nothing is random before a map is drawn
         domain, _ = survey(maps, points=_COARSE_POINTS)
         dtype = np.min_scalar_type(max(domain.frame.labels))
         kept = tuple(np.ascontiguousarray(ras_labels(labels), dtype=dtype) for labels in maps)
-        return DeformedShapes(domain, kept, self.share, self.points)
+        return _DeformedShapes(domain, kept, self.share, self.points)
 
-    def from_state(self, state: State) -> DeformedShapes:
+    def from_state(self, state: State) -> _DeformedShapes:
         domain = domain_from(state)
         names = [f"{_MAP}{number}" for number in range(len(domain.placements))]
         check_names(state, *DOMAIN, *names)
@@ -96,7 +96,7 @@ class _Deformed:
             if not np.isin(array, known).all():
                 raise refusal(name, "label values of the frame", "others")
             maps.append(array)
-        return DeformedShapes(domain, tuple(maps), self.share, self.points)
+        return _DeformedShapes(domain, tuple(maps), self.share, self.points)
 
 
 def deformed(

@@ -30,14 +30,14 @@ from voxlate.volume import Volume, extent
 Maps = NDArray[np.floating]
 STEP = 8
 """Points along each axis are a multiple of it, so that a network can halve the frame three times."""
-FINER = 2
+_FINER = 2
 """Distances are measured on a lattice of so many points per point of the frame along each axis."""
-TRUNCATION_POINTS = 5.0
+_TRUNCATION_POINTS = 5.0
 """Largest distance, in points of the frame."""
-MARGIN_POINTS = 2.0
-BUDGET_BYTES = 2**30
+_MARGIN_POINTS = 2.0
+_BUDGET_BYTES = 2**30
 """What the maps of all cases may occupy; the frame is made coarser until they do."""
-FRAME = ("frame.shape", "frame.spacing_mm", "frame.labels")
+_FRAME = ("frame.shape", "frame.spacing_mm", "frame.labels")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Frame:
     @property
     def truncation_mm(self) -> float:
         """The largest distance that is told from larger ones."""
-        return TRUNCATION_POINTS * self.spacing_mm
+        return _TRUNCATION_POINTS * self.spacing_mm
 
     @property
     def form(self) -> tuple[int, int, int, int]:
@@ -72,16 +72,16 @@ class Frame:
             placed: Its place; only the centre and the grid matter.
         """
         array = ras_labels(labels)
-        fine = self.spacing_mm / FINER
+        fine = self.spacing_mm / _FINER
         index = []
         for axis, points in enumerate(self.shape):
-            where = (np.arange(points * FINER) + 0.5 - points * FINER / 2) * fine
+            where = (np.arange(points * _FINER) + 0.5 - points * _FINER / 2) * fine
             near = np.rint(placed.centre[axis] + where / placed.spacing_mm[axis]).astype(np.int64)
             index.append(np.clip(near, 0, array.shape[axis] - 1))
         sampled = array[np.ix_(*index)]
         maps = np.empty(self.form, dtype=np.float32)
         for value, into in zip(self.labels, maps, strict=True):
-            into[:] = _coarse(signed_distance(sampled == value, fine, limit_mm=self.truncation_mm))
+            into[:] = _coarse(_signed_distance(sampled == value, fine, limit_mm=self.truncation_mm))
         return maps
 
     def decode(self, maps: Maps, placed: Placement) -> NDArray[np.integer]:
@@ -125,7 +125,7 @@ class Frame:
         return np.asarray(spline(where), dtype=np.float32)
 
 
-def signed_distance(inside: NDArray[np.bool_], spacing_mm: float, *, limit_mm: float) -> NDArray[np.float32]:
+def _signed_distance(inside: NDArray[np.bool_], spacing_mm: float, *, limit_mm: float) -> NDArray[np.float32]:
     """The distance of voxel centres to the border of a mask, midway between voxels: negative inside, truncated.
 
     Args:
@@ -177,14 +177,14 @@ class Domain:
         """As arrays."""
         frame = self.frame
         return {
-            FRAME[0]: np.array(frame.shape, dtype=np.int32),
-            FRAME[1]: np.array([frame.spacing_mm]),
-            FRAME[2]: np.array(frame.labels, dtype=np.int32),
+            _FRAME[0]: np.array(frame.shape, dtype=np.int32),
+            _FRAME[1]: np.array([frame.spacing_mm]),
+            _FRAME[2]: np.array(frame.labels, dtype=np.int32),
             **placements_state(self.placements),
         }
 
 
-DOMAIN = (*FRAME, *PLACES)
+DOMAIN = (*_FRAME, *PLACES)
 """Names of the arrays of a domain."""
 
 
@@ -194,13 +194,13 @@ def domain_from(state: State) -> Domain:
     Raises:
         BundleError: If the arrays are others.
     """
-    shape = take(state, FRAME[0], shape=(3,), kind="i", low=STEP, high=128)
-    spacing = take(state, FRAME[1], shape=(1,), kind="f", low=1e-3, high=1e3)
-    labels = take(state, FRAME[2], shape=(None,), kind="i", low=0, high=2**16 - 1)
+    shape = take(state, _FRAME[0], shape=(3,), kind="i", low=STEP, high=128)
+    spacing = take(state, _FRAME[1], shape=(1,), kind="f", low=1e-3, high=1e3)
+    labels = take(state, _FRAME[2], shape=(None,), kind="i", low=0, high=2**16 - 1)
     if (shape % STEP).any():
-        raise refusal(FRAME[0], f"multiples of {STEP}", str(shape.tolist()))
+        raise refusal(_FRAME[0], f"multiples of {STEP}", str(shape.tolist()))
     if labels[0] != 0 or (np.diff(labels) <= 0).any() or len(labels) > MOST_CLASSES + 1:
-        raise refusal(FRAME[2], f"0 and up to {MOST_CLASSES} ascending values", f"{len(labels)} others")
+        raise refusal(_FRAME[2], f"0 and up to {MOST_CLASSES} ascending values", f"{len(labels)} others")
     i, j, k = (int(n) for n in shape)
     frame = Frame((i, j, k), float(spacing[0]), tuple(int(value) for value in labels))
     return Domain(frame, placements_from(state))
@@ -271,7 +271,7 @@ def _frame(
     frames = (_frame_of(half_mm, labels, points=count, finest_mm=finest_mm) for count in _fewer(points))
     best = next(frames)
     for frame in frames:
-        if cases * int(np.prod(best.form)) * np.dtype(np.float16).itemsize <= BUDGET_BYTES:
+        if cases * int(np.prod(best.form)) * np.dtype(np.float16).itemsize <= _BUDGET_BYTES:
             break
         best = frame
     return best
@@ -283,16 +283,16 @@ def _fewer(points: int) -> Iterator[int]:
 
 def _frame_of(half_mm: NDArray[np.float64], labels: tuple[int, ...], *, points: int, finest_mm: float) -> Frame:
     longest = 2 * float(half_mm.max())
-    spacing = max(longest / (points - 2 * MARGIN_POINTS), finest_mm)
-    counts = np.ceil((2 * half_mm / spacing + 2 * MARGIN_POINTS) / STEP - 1e-9).astype(int) * STEP
+    spacing = max(longest / (points - 2 * _MARGIN_POINTS), finest_mm)
+    counts = np.ceil((2 * half_mm / spacing + 2 * _MARGIN_POINTS) / STEP - 1e-9).astype(int) * STEP
     i, j, k = (int(count) for count in counts)
     return Frame((i, j, k), spacing, labels)
 
 
 def _coarse(fine: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of each block of ``FINER`` points along every axis: what linear interpolation gives at its middle."""
-    i, j, k = (n // FINER for n in fine.shape)
-    return np.asarray(fine.reshape(i, FINER, j, FINER, k, FINER).mean(axis=(1, 3, 5)))
+    """The mean of each block of ``_FINER`` points along every axis: what linear interpolation gives at its middle."""
+    i, j, k = (n // _FINER for n in fine.shape)
+    return np.asarray(fine.reshape(i, _FINER, j, _FINER, k, _FINER).mean(axis=(1, 3, 5)))
 
 
 def _reach(weights: NDArray[np.float32], part: slice) -> slice | None:

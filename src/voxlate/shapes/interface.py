@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-State = Mapping[str, NDArray[Any]]
+State = Mapping[str, Array]
 """Arrays by name: what is kept of a model in a safetensors file."""
 
 
@@ -27,7 +26,7 @@ class ShapeModel(Protocol):
     def closest(self, labels: Volume) -> Volume:
         """What of all that the model can make comes closest to a label map, on the map's lattice in RAS order."""
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """The model as arrays, from which the family makes it again, to the last bit."""
 
 

@@ -19,7 +19,7 @@ from voxlate.shapes.arrays import take
 from voxlate.shapes.interface import State
 from voxlate.volume import Volume, extent
 
-NEIGHBOURS = 3
+_NEIGHBOURS = 3
 """One of so many training maps of about the same size gives the grid."""
 _MOST_VOXELS_AXIS = 2048
 _MOST_VOXELS = 2**29
@@ -79,7 +79,7 @@ def choose(placements: Sequence[Placement], extent_mm: Sequence[float], rng: np.
     """The place for a drawn map: that of one of the training maps whose extents differ least from its own."""
     known = np.log([place.extent_mm for place in placements])
     apart = np.abs(known - np.log(np.maximum(extent_mm, 1e-3))).sum(axis=1)
-    nearest = np.argsort(apart, kind="stable")[:NEIGHBOURS]
+    nearest = np.argsort(apart, kind="stable")[:_NEIGHBOURS]
     return placements[int(nearest[int(rng.integers(len(nearest)))])]
 
 

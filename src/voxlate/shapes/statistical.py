@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,14 @@ from scipy.special import ndtr, ndtri
 from voxlate.shapes.arrays import check_names, take
 from voxlate.shapes.distance_maps import DOMAIN, Domain, domain_from, survey
 from voxlate.shapes.interface import ShapeFamily, State
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 _BLOCK = 2**18
 _SPARE = ("mean", "modes", "points")
 
 
 @dataclass(frozen=True)
-class StatisticalShapes:
+class _StatisticalShapes:
     """A fitted statistical shape model.
 
     Attributes:
@@ -66,7 +66,7 @@ class StatisticalShapes:
         row[self.points] += np.asarray(coefficients, dtype=np.float32) @ self.modes.astype(np.float32)
         return row.reshape(self.domain.frame.form)
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """As arrays."""
         return {**self.domain.state(), "mean": self.mean, "modes": self.modes, "points": self.points}
 
@@ -77,13 +77,13 @@ class _Statistical:
     points: int
     limit_sd: float
 
-    def fit(self, maps: Sequence[Volume], *, seed: int = 0) -> StatisticalShapes:
+    def fit(self, maps: Sequence[Volume], *, seed: int = 0) -> _StatisticalShapes:
         del seed  # nothing is random
         domain, encoded = survey(maps, points=self.points)
         rows = encoded.reshape(len(encoded), -1)
-        mean, modes = principal_components(rows, explained=self.explained)
+        mean, modes = _principal_components(rows, explained=self.explained)
         varying = np.flatnonzero((modes != 0).any(axis=0)).astype(np.int32)
-        return StatisticalShapes(
+        return _StatisticalShapes(
             domain,
             mean.astype(np.float16),
             np.ascontiguousarray(modes[:, varying]),
@@ -91,12 +91,12 @@ class _Statistical:
             self.limit_sd,
         )
 
-    def from_state(self, state: State) -> StatisticalShapes:
+    def from_state(self, state: State) -> _StatisticalShapes:
         check_names(state, *DOMAIN, *_SPARE)
         domain = domain_from(state)
         size, largest = int(np.prod(domain.frame.form)), 1e4
         points = take(state, "points", shape=(None,), kind="i", low=0, high=size - 1)
-        return StatisticalShapes(
+        return _StatisticalShapes(
             domain,
             take(state, "mean", shape=(size,), kind="f", low=-largest, high=largest),
             take(state, "modes", shape=(None, len(points)), kind="f", low=-largest, high=largest),
@@ -105,7 +105,7 @@ class _Statistical:
         )
 
 
-def principal_components(
+def _principal_components(
     rows: NDArray[np.floating], *, explained: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
     """The mean of rows and their modes, each times its standard deviation.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -24,14 +24,14 @@ from torch import Tensor, nn
 from voxlate.shapes.arrays import check_names, refusal, take
 from voxlate.shapes.distance_maps import DOMAIN, STEP, Domain, domain_from, survey
 from voxlate.shapes.interface import ShapeFamily, State
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-LEARNING_RATE = 2e-3
+_LEARNING_RATE = 2e-3
 _WEIGHTS = "weights."
-CODES = ("codes.centre", "codes.factor")
+_CODES = ("codes.centre", "codes.factor")
 
 
-class Autoencoder(nn.Module):
+class _Autoencoder(nn.Module):
     """The network: distance maps, divided by their truncation, to latent numbers and back.
 
     Args:
@@ -77,7 +77,7 @@ class Autoencoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class VariationalShapes:
+class _VariationalShapes:
     """A fitted autoencoder of label maps.
 
     Attributes:
@@ -88,7 +88,7 @@ class VariationalShapes:
     """
 
     domain: Domain
-    network: Autoencoder
+    network: _Autoencoder
     centre: NDArray[np.float32]
     factor: NDArray[np.float32]
 
@@ -104,10 +104,10 @@ class VariationalShapes:
             mean, _ = self.network.encode(torch.from_numpy(scaled.astype(np.float32))[None])
         return self.domain.on_lattice_of(labels, self._maps(mean[0].numpy()))
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """As arrays."""
         weights = {f"{_WEIGHTS}{name}": tensor.numpy() for name, tensor in self.network.state_dict().items()}
-        return {**self.domain.state(), CODES[0]: self.centre, CODES[1]: self.factor, **weights}
+        return {**self.domain.state(), _CODES[0]: self.centre, _CODES[1]: self.factor, **weights}
 
     def _maps(self, numbers: NDArray[np.floating]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -123,7 +123,7 @@ class _Variational:
     steps: int
     batch_size: int
 
-    def fit(self, maps: Sequence[Volume], *, seed: int = 0) -> VariationalShapes:
+    def fit(self, maps: Sequence[Volume], *, seed: int = 0) -> _VariationalShapes:
         domain, encoded = survey(maps, points=self.points)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -133,12 +133,12 @@ class _Variational:
                     part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last_3d)
             self._train(network, encoded, scale=1 / domain.frame.truncation_mm)
         network = _at_rest(network)
-        return VariationalShapes(domain, network, *_spread(network, encoded, scale=1 / domain.frame.truncation_mm))
+        return _VariationalShapes(domain, network, *_spread(network, encoded, scale=1 / domain.frame.truncation_mm))
 
-    def from_state(self, state: State) -> VariationalShapes:
+    def from_state(self, state: State) -> _VariationalShapes:
         domain = domain_from(state)
         weights = {name.removeprefix(_WEIGHTS): name for name in state if name.startswith(_WEIGHTS)}
-        check_names(state, *DOMAIN, *CODES, *weights.values())
+        check_names(state, *DOMAIN, *_CODES, *weights.values())
         with torch.random.fork_rng(devices=[]):
             network = self._network(domain)
         tensors = {}
@@ -149,18 +149,18 @@ class _Variational:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             raise refusal(_WEIGHTS, "weights that fit the recipe", str(error).split("\n")[-1].strip()) from error
-        return VariationalShapes(
+        return _VariationalShapes(
             domain,
             _at_rest(network),
-            take(state, CODES[0], shape=(self.latent,), kind="f", low=-1e6, high=1e6),
-            take(state, CODES[1], shape=(self.latent, self.latent), kind="f", low=-1e6, high=1e6),
+            take(state, _CODES[0], shape=(self.latent,), kind="f", low=-1e6, high=1e6),
+            take(state, _CODES[1], shape=(self.latent, self.latent), kind="f", low=-1e6, high=1e6),
         )
 
-    def _network(self, domain: Domain) -> Autoencoder:
-        return Autoencoder(domain.frame.form, width=self.width, latent=self.latent)
+    def _network(self, domain: Domain) -> _Autoencoder:
+        return _Autoencoder(domain.frame.form, width=self.width, latent=self.latent)
 
-    def _train(self, network: Autoencoder, encoded: NDArray[np.float16], *, scale: float) -> None:
-        optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+    def _train(self, network: _Autoencoder, encoded: NDArray[np.float16], *, scale: float) -> None:
+        optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
         for _ in range(self.steps):
             chosen = torch.randperm(len(encoded))[: self.batch_size].numpy()
@@ -174,7 +174,7 @@ class _Variational:
             schedule.step()
 
 
-def _at_rest(network: Autoencoder) -> Autoencoder:
+def _at_rest(network: _Autoencoder) -> _Autoencoder:
     for parameter in network.parameters():
         parameter.requires_grad = False
         parameter.data = parameter.data.contiguous()
@@ -182,7 +182,7 @@ def _at_rest(network: Autoencoder) -> Autoencoder:
 
 
 def _spread(
-    network: Autoencoder, encoded: NDArray[np.float16], *, scale: float
+    network: _Autoencoder, encoded: NDArray[np.float16], *, scale: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean of the training maps' numbers, and a factor of their covariance, that of the encoder's doubt included."""
     means, variances = [], []

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from voxlate._version import __version__
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import formulas
+from voxlate.plainyaml import Json
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
 
-def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Mapping[str, Any]) -> str:
+def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Json) -> str:
     """Markdown that says what the model does, what it was trained on, how good it is and what it is not for.
 
     Args:
@@ -68,7 +67,7 @@ class _Said:
     limits: str
 
 
-def _translation(scores: Mapping[str, Any]) -> _Said:
+def _translation(scores: Json) -> _Said:
     rows = [f"| {name} | {_number(value)} |" for name, value in scores["metrics"].items()]
     return _Said(
         banner="Images made with this model are synthetic.",
@@ -81,9 +80,9 @@ def _translation(scores: Mapping[str, Any]) -> _Said:
     )
 
 
-def _segmentation(recipe: Recipe, scores: Mapping[str, Any]) -> _Said:
+def _segmentation(recipe: Recipe, scores: Json) -> _Said:
     """With the classes and their label values, and what the training cases have in a column of their own."""
-    metrics: Mapping[str, Any] = scores["metrics"]
+    metrics: Json = scores["metrics"]
     both = any(name.startswith(TRAIN_PREFIX) for name in metrics)
     head = ["| metric | mean | on training cases |", "|---|---|---|"] if both else ["| metric | mean |", "|---|---|"]
     rows = []

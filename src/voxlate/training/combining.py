@@ -45,14 +45,14 @@ from voxlate.training.setup.begin import build_method
 from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
-MOST_CASES = 16
+_MOST_CASES = 16
 """Training cases that a combination learns from; it has few parameters."""
-BLOCK, BLOCKS, VALIDATIONS, PROBES = 32, 4, 4, 3
-RATES = {"weights": 0.02, "network": 0.002}
+_BLOCK, _BLOCKS, _VALIDATIONS, _PROBES = 32, 4, 4, 3
+_RATES = {"weights": 0.02, "network": 0.002}
 
 
 @dataclass(frozen=True)
-class ViewStore:
+class _ViewStore:
     """Prepared cases with what each view predicts of them, by the name of the view; float32 files in a folder.
 
     Attributes:
@@ -121,11 +121,11 @@ def combine_views(setup: Setup, store: PreparedStore, folder: Path, *, best: Sta
     method.load_state_dict(best["method"])
     found = predictor(setup.recipe, method.eval(), device=setup.device, precision=setup.precision)
     predict = cast("MultiViewPredictor", found)
-    learning = [case.id for case in setup.cases("train")[:MOST_CASES]]
+    learning = [case.id for case in setup.cases("train")[:_MOST_CASES]]
     choosing = [case.id for case in setup.validation_cases]
     digest = file_digest(folder.parent / "checkpoints" / BEST)[:16]  # of other weights they are other volumes
     run = RunFolder(folder / digest)
-    seen = ViewStore(store, run.folder / "views", tuple(predict.views))
+    seen = _ViewStore(store, run.folder / "views", tuple(predict.views))
     recipe = _recipe(setup.recipe, seen.views)
     if not _is_over(run, recipe):
         seen.fill(list(dict.fromkeys([*learning, *choosing])), predict, report)
@@ -147,12 +147,12 @@ def forecast_combination(setup: Setup, method: Trainable, *, case_s: float) -> f
     if combination is None or setup.recipe.window.combine == "mean":
         return 0.0
     recipe = _recipe(setup.recipe, tuple(method.parts))
-    cases = min(len(setup.cases("train")), MOST_CASES) + len(setup.validation_cases)
-    noise = torch.randn(BLOCKS, len(method.parts), BLOCK, BLOCK, BLOCK, device=setup.device)
+    cases = min(len(setup.cases("train")), _MOST_CASES) + len(setup.validation_cases)
+    noise = torch.randn(_BLOCKS, len(method.parts), _BLOCK, _BLOCK, _BLOCK, device=setup.device)
     batch = Batch(source=noise, target=noise[:, :1], mask=torch.ones_like(noise[:, :1]))
     [optimiser] = combination.optimisers(recipe.training)
     seconds = []
-    for _ in range(PROBES):
+    for _ in range(_PROBES):
         began = time.monotonic()
         for _, loss, _ in combination.training_losses(batch):
             optimiser.zero_grad()
@@ -170,15 +170,15 @@ def _is_over(run: RunFolder, recipe: Recipe) -> bool:
 def _recipe(recipe: Recipe, views: tuple[str, ...]) -> Recipe:
     """How the combination learns: from the views, in blocks, for so many steps."""
     training = recipe.training
-    every = max(1, training.combination_steps // VALIDATIONS)
+    every = max(1, training.combination_steps // _VALIDATIONS)
     changed = training.model_copy(
         update={
             "epochs": None,
             "minutes": None,
             "steps": training.combination_steps,
-            "batch_size": BLOCKS,
+            "batch_size": _BLOCKS,
             "samples_per_case": 1,
-            "learning_rate": RATES[recipe.window.combine],
+            "learning_rate": _RATES[recipe.window.combine],
             "schedule": "cosine",
             "warmup_steps": 0,
             "validate_every": every,
@@ -189,7 +189,7 @@ def _recipe(recipe: Recipe, views: tuple[str, ...]) -> Recipe:
             "augmentation": Augmentation(),
         }
     )
-    window = WindowOptions(kind="patches", size=(BLOCK, BLOCK, BLOCK))
+    window = WindowOptions(kind="patches", size=(_BLOCK, _BLOCK, _BLOCK))
     return recipe.model_copy(update={"source": views, "window": window, "training": changed})
 
 
@@ -209,7 +209,7 @@ class _Teller:
 
 def _job(
     setup: Setup,
-    seen: ViewStore,
+    seen: _ViewStore,
     recipe: Recipe,
     *,
     learning: list[str],

@@ -31,8 +31,8 @@ from voxlate.training.setup.setup import Setup
 from voxlate.training.studies.folds import fold_recipe
 from voxlate.training.train import make_job, validate_method
 
-PROBE_STEPS = 6
-WARM_UP_STEPS = 2
+_PROBE_STEPS = 6
+_WARM_UP_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
         take_step(state, job.place(batch), job)
         state.average_weights()
         seconds.append(time.monotonic() - began)
-        report("probe", number, PROBE_STEPS)
-        if number == PROBE_STEPS:
+        report("probe", number, _PROBE_STEPS)
+        if number == _PROBE_STEPS:
             break
         began = time.monotonic()
     began = time.monotonic()
@@ -141,7 +141,7 @@ def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
     validation_s = time.monotonic() - began
     return _Probe(
         prepare_s=prepare_s,
-        step_s=median(seconds[WARM_UP_STEPS:]),
+        step_s=median(seconds[_WARM_UP_STEPS:]),
         validation_s=validation_s,
         combination_s=forecast_combination(setup, method, case_s=validation_s),
         case_bytes=case_bytes,

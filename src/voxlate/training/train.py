@@ -32,7 +32,7 @@ from voxlate.training.loop.checkpoints import BEST, State, load_checkpoint, save
 from voxlate.training.loop.journal import append_log
 from voxlate.training.loop.loop import Job, Observer, fit
 from voxlate.training.loop.state import RunState
-from voxlate.training.loop.task import Task, load_task
+from voxlate.training.loop.task import DownstreamTask, load_task
 from voxlate.training.loop.validation import (
     LESION_PREFIX,
     Validation,
@@ -203,7 +203,7 @@ def validate_method(
     cases: Sequence[Case],
     method: Trainable | Exemplary,
     *,
-    task: Task | None = None,
+    task: DownstreamTask | None = None,
     training: Sequence[Case] = (),
 ) -> Validation:
     """Scores the method, in evaluation mode and in the precision of training, on some prepared cases.

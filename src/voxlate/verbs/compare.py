@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from voxlate.config.recipe import Recipe, recipe_names
+from voxlate.config.recipe import Overrides, Recipe, recipe_names
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.train import resolve_recipe
@@ -21,7 +21,7 @@ def ablate(
     data: str | Path,
     *,
     recipe: str | Path | Recipe,
-    changes: Mapping[str, Any],
+    changes: Overrides,
     out: str | Path,
     seeds: int = 3,
     report: ProgressReport = silent,
@@ -65,7 +65,7 @@ def compare(
     *,
     recipes: Sequence[str | Path | Recipe],
     out: str | Path,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Overrides | None = None,
     seeds: int = 1,
     synthetic: str | Path | None = None,
     report: ProgressReport = silent,
@@ -123,7 +123,7 @@ def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:
     return found
 
 
-def _changed(recipes: Sequence[Recipe], overrides: Mapping[str, Any]) -> list[Recipe]:
+def _changed(recipes: Sequence[Recipe], overrides: Overrides) -> list[Recipe]:
     """The recipes with the fields that are meant for all, and then those that name one of them."""
     names = {recipe.name for recipe in recipes}
     parted = {field: field.rpartition(":") for field in overrides}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voxlate.config.recipe import Overrides
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.data import phantom
 from voxlate.verbs.evaluate import evaluate
@@ -16,11 +17,11 @@ from voxlate.verbs.train import resolve_recipe, train
 if TYPE_CHECKING:
     from voxlate.training.loop.loop import Observer
 
-DEMO_CASES = 24
-DEMO_SEED = 20
-DEMO_RECIPE = "avula2020-t1-to-t2"
+_DEMO_CASES = 24
+_DEMO_SEED = 20
+_DEMO_RECIPE = "avula2020-t1-to-t2"
 # The paper's recipe, shortened to minutes: 15 cases to train on, 3 to choose by, 6 to test on.
-DEMO_OVERRIDES: dict[str, Any] = {
+_DEMO_OVERRIDES: dict[str, Any] = {
     "plan.split.fractions": [0.625, 0.125, 0.25],
     "training.epochs": None,
     "training.steps": 700,
@@ -41,8 +42,8 @@ class Demonstrated:
 def demo(
     out: str | Path = "demo",
     *,
-    cases: int = DEMO_CASES,
-    overrides: Mapping[str, Any] | None = None,
+    cases: int = _DEMO_CASES,
+    overrides: Overrides | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
 ) -> Demonstrated:
@@ -58,8 +59,8 @@ def demo(
     folder = Path(out)
     cohort, run = folder / "cohort", folder / "run"
     if not (cohort / "participants.tsv").is_file():
-        phantom(cohort, cases=cases, seed=DEMO_SEED, report=report)
-    recipe = resolve_recipe(DEMO_RECIPE, overrides={**DEMO_OVERRIDES, **(overrides or {})})
+        phantom(cohort, cases=cases, seed=_DEMO_SEED, report=report)
+    recipe = resolve_recipe(_DEMO_RECIPE, overrides={**_DEMO_OVERRIDES, **(overrides or {})})
     train(cohort, recipe=recipe, out=run, resume=True, report=report, observers=observers)
     _translate_unseen(run, cohort, folder / "translated", report)
     evaluated = evaluate(run, cohort, out=folder / "evaluation", report=report)

@@ -12,7 +12,7 @@ from voxlate.progress import ProgressReport, silent
 if TYPE_CHECKING:
     from voxlate.workflows.result import Result
 
-SET_ASPECTS = ("distribution", "privacy")
+_SET_ASPECTS = ("distribution", "privacy")
 """Aspects of whole sets of images, not of an image beside its truth."""
 
 
@@ -75,7 +75,7 @@ def evaluate(
         return _evaluate_task(
             model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
         )
-    if set(aspects) & set(SET_ASPECTS):
+    if set(aspects) & set(_SET_ASPECTS):
         return _evaluate_sets(
             model,
             data,
@@ -131,7 +131,7 @@ def _evaluate_sets(
     """The aspect of whole sets of images that is asked for."""
     if len(aspects) > 1 or not alone:
         raise UsageError(
-            f"one of the aspects {' and '.join(SET_ASPECTS)} alone",
+            f"one of the aspects {' and '.join(_SET_ASPECTS)} alone",
             came=", ".join(aspects) if len(aspects) > 1 else "a calibration beside it",
             where="--aspect",
             remedy="Evaluate the others in a run, and a folder, of their own.",
@@ -179,7 +179,7 @@ def _check_aspects(aspects: Sequence[str]) -> None:
     unknown = set(aspects) - set(ASPECTS)
     if unknown:
         raise UsageError(
-            f"the aspects {' and '.join(ASPECTS)}, or one of {', '.join(SET_ASPECTS)}",
+            f"the aspects {' and '.join(ASPECTS)}, or one of {', '.join(_SET_ASPECTS)}",
             came=", ".join(sorted(unknown)),
             where="--aspect",
             remedy="Use one or both of the first, or one of the others alone.",

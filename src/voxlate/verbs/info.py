@@ -5,17 +5,17 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from voxlate._version import __version__
 from voxlate.config.recipe import recipe_names
 from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.derivation import formulas
+from voxlate.plainyaml import Json
 
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
 
-def info(what: str | Path | None = None) -> dict[str, Any]:
+def info(what: str | Path | None = None) -> Json:
     """Facts about the installation, a model or a volume file, as plain values, ready for JSON.
 
     Args:
@@ -30,7 +30,7 @@ def info(what: str | Path | None = None) -> dict[str, Any]:
     return _model(path) if path.is_dir() else _volume(path)
 
 
-def _installation() -> dict[str, Any]:
+def _installation() -> Json:
     return {
         "name": "Voxlate",
         "version": __version__,
@@ -49,7 +49,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _model(path: Path) -> dict[str, Any]:
+def _model(path: Path) -> Json:
     from voxlate.bundle.ensemble import is_ensemble, read_members, read_model
 
     bundle = read_model(path)
@@ -68,7 +68,7 @@ def _model(path: Path) -> dict[str, Any]:
     }
 
 
-def _volume(path: Path) -> dict[str, Any]:
+def _volume(path: Path) -> Json:
     from voxlate.io import read_volume, volume_stem
     from voxlate.io.provenance import read_provenance
     from voxlate.preprocess.orientation import axis_codes

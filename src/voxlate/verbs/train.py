@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from voxlate.config.recipe import Recipe, load_recipe
+from voxlate.config.recipe import Overrides, Recipe, load_recipe
 from voxlate.progress import ProgressReport, silent
 from voxlate.workflows.runs import draw_run, watch_run
 
@@ -24,7 +24,7 @@ def resolve_recipe(
     *,
     source: Sequence[str] | None = None,
     target: str | None = None,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Overrides | None = None,
 ) -> Recipe:
     """A recipe by name, file or value, with other contrasts and fields if they are given.
 

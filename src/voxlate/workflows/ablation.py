@@ -7,11 +7,10 @@ or predicting anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from voxlate.config.recipe import Recipe
+from voxlate.config.recipe import Overrides, Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.files import write_summary
@@ -40,7 +39,7 @@ def ablate_recipe(
     recipe: Recipe,
     out: Path,
     *,
-    changes: Mapping[str, Any],
+    changes: Overrides,
     seeds: int,
     report: ProgressReport,
     observers: Sequence[Observer],
@@ -70,12 +69,12 @@ def ablate_recipe(
         )
     study = ablation(recipe, changes, seeds=seeds)
     with workspace(out, what="ablation"):
-        scored, scores = score(data, study, out, report=report, observers=observers)
-        summary = summarise(scored, scores, out, changes=changes)
-        return draw(scored, scores, summary, out)
+        scored, scores = _score(data, study, out, report=report, observers=observers)
+        summary = _summarise(scored, scores, out, changes=changes)
+        return _draw(scored, scores, summary, out)
 
 
-def score(
+def _score(
     data: Path, study: Study, out: Path, *, report: ProgressReport, observers: Sequence[Observer]
 ) -> tuple[ScoredStudy, list[Score]]:
     """The first step: trains and scores what is not there yet, and writes ``scores.csv`` and ``runs.csv``.
@@ -89,7 +88,7 @@ def score(
     return scored, scores
 
 
-def summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes: Mapping[str, Any]) -> AblationSummary:
+def _summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes: Overrides) -> AblationSummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:
@@ -100,7 +99,7 @@ def summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes
     return summary
 
 
-def draw(study: ScoredStudy, scores: Sequence[Score], summary: AblationSummary, out: Path) -> Result:
+def _draw(study: ScoredStudy, scores: Sequence[Score], summary: AblationSummary, out: Path) -> Result:
     """The third step: figures and page; the case that is shown is predicted once and then kept.
 
     Raises:

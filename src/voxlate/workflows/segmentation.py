@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
@@ -32,6 +29,7 @@ from voxlate.reporting.run.training import figures_of_training
 from voxlate.reporting.segmentation.page import segmentation_page
 from voxlate.reporting.segmentation.pictures import picture_of
 from voxlate.reporting.segmentation.tables import class_table
+from voxlate.volume import Array
 from voxlate.workflows.result import Result
 from voxlate.workflows.workspace import EVIDENCE, publish, workspace
 
@@ -53,13 +51,13 @@ def evaluate_segmentation(
     """
     classes = classes_of(candidate, cases)
     with workspace(out, what="evaluation"):
-        scored = score(candidate, cases, out, classes=classes, report=report)
+        scored = _score(candidate, cases, out, classes=classes, report=report)
         subject = _subject(candidate, cases, scored, classes=classes, gap=gap_of_run(path))
-        summary = summarise(subject, scored, out)
-        return draw(subject, scored, summary, out, run=path)
+        summary = _summarise(subject, scored, out)
+        return _draw(subject, scored, summary, out, run=path)
 
 
-def score(
+def _score(
     candidate: Candidate, cases: Sequence[Case], out: Path, *, classes: Classes, report: ProgressReport
 ) -> Scored:
     """The first step: segments and scores every case that is not scored yet, and writes ``scores.csv``.
@@ -76,7 +74,7 @@ def score(
         WriteError: If a file could not be written.
     """
 
-    def show(segmented: Segmented) -> Mapping[str, NDArray[Any]]:
+    def show(segmented: Segmented) -> Mapping[str, Array]:
         return picture_of(segmented, classes)
 
     evidence = Evidence(out / EVIDENCE, question_of("segmentation", candidate.digest, classes))
@@ -86,7 +84,7 @@ def score(
     return scored
 
 
-def summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> SegmentationSummary:
+def _summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> SegmentationSummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:
@@ -97,7 +95,9 @@ def summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> Segmen
     return summary
 
 
-def draw(subject: SegmentationSubject, scored: Scored, summary: SegmentationSummary, out: Path, *, run: Path) -> Result:
+def _draw(
+    subject: SegmentationSubject, scored: Scored, summary: SegmentationSummary, out: Path, *, run: Path
+) -> Result:
     """The third step: figures and page.
 
     Args:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
@@ -28,6 +25,7 @@ from voxlate.progress import ProgressReport
 from voxlate.reporting.task.page import task_page
 from voxlate.reporting.task.pictures import picture_of
 from voxlate.reporting.task.tables import task_table
+from voxlate.volume import Array
 from voxlate.workflows.result import Result
 from voxlate.workflows.workspace import EVIDENCE, check_split, publish, workspace
 
@@ -65,13 +63,13 @@ def evaluate_task(
     experiment = Experiment(candidate, segmenter, other, out / "synthetic")
     cases = experiment.held_out(cohort, split=split)
     with workspace(out, what="evaluation"):
-        scored = score(experiment, cases, out, report=report)
+        scored = _score(experiment, cases, out, report=report)
         subject = _subject(experiment, cases, scored)
-        summary = summarise(subject, scored, out)
-        return draw(subject, scored, summary, out)
+        summary = _summarise(subject, scored, out)
+        return _draw(subject, scored, summary, out)
 
 
-def score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: ProgressReport) -> Scored:
+def _score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: ProgressReport) -> Scored:
     """The first step: attempts and scores every case that is not scored yet, and writes ``scores.csv``.
 
     Args:
@@ -87,7 +85,7 @@ def score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: P
     segmenter, other = experiment.segmenter, experiment.other
     region = whole(segmenter.classes)
 
-    def show(attempt: Attempt) -> Mapping[str, NDArray[Any]]:
+    def show(attempt: Attempt) -> Mapping[str, Array]:
         return picture_of(attempt, segmenter=segmenter, other=other, region=region)
 
     asked = question_of("task", experiment.candidate.digest, segmenter.digest, other.digest if other else "")
@@ -98,7 +96,7 @@ def score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: P
     return scored
 
 
-def summarise(subject: TaskSubject, scored: Scored, out: Path) -> TaskSummary:
+def _summarise(subject: TaskSubject, scored: Scored, out: Path) -> TaskSummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:
@@ -109,7 +107,7 @@ def summarise(subject: TaskSubject, scored: Scored, out: Path) -> TaskSummary:
     return summary
 
 
-def draw(subject: TaskSubject, scored: Scored, summary: TaskSummary, out: Path) -> Result:
+def _draw(subject: TaskSubject, scored: Scored, summary: TaskSummary, out: Path) -> Result:
     """The third step: figures and page.
 
     Args:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from voxlate.evaluation.ct.beams import (
-    GANTRY_DEG,
+    _GANTRY_DEG,
+    _WATER_PER_MM,
     LEFT_RIGHT,
-    WATER_PER_MM,
     centre_of,
     coarsen,
     depths_mm,
@@ -18,7 +18,7 @@ from voxlate.evaluation.ct.beams import (
     primary_dose,
 )
 
-TOWARDS = [(-math.sin(math.radians(angle)), math.cos(math.radians(angle))) for angle in GANTRY_DEG]
+TOWARDS = [(-math.sin(math.radians(angle)), math.cos(math.radians(angle))) for angle in _GANTRY_DEG]
 
 
 def _places(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -38,10 +38,10 @@ def test_a_cylinder_of_water(spacing: tuple[float, float, float]) -> None:
     for u, v in TOWARDS:
         along, across = x * u + y * v, x * v - y * u
         depth = np.sqrt(np.maximum(0, radius**2 - across**2)) - along
-        expected += np.exp(-WATER_PER_MM * 1.1 * depth) / len(TOWARDS)
+        expected += np.exp(-_WATER_PER_MM * 1.1 * depth) / len(TOWARDS)
     deep = np.hypot(x, y) < radius - 3
-    assert np.abs(dose - expected)[deep].max() < WATER_PER_MM  # within a millimetre
-    assert np.abs(dose - expected)[deep].mean() < 0.2 * WATER_PER_MM
+    assert np.abs(dose - expected)[deep].max() < _WATER_PER_MM  # within a millimetre
+    assert np.abs(dose - expected)[deep].mean() < 0.2 * _WATER_PER_MM
     assert np.ptp(dose, axis=2).max() == 0
 
 
@@ -76,7 +76,7 @@ def test_the_centre_lies_as_deep_as_for_the_water_paths() -> None:
     assert centre is not None
     depths = depths_mm(density, mask=mask, spacing_mm=spacing, point=centre)
     dose = primary_dose(density, mask=mask, spacing_mm=spacing)
-    assert dose[20, 25, 1] == pytest.approx(np.exp(-WATER_PER_MM * depths).mean(), abs=WATER_PER_MM / 2)
+    assert dose[20, 25, 1] == pytest.approx(np.exp(-_WATER_PER_MM * depths).mean(), abs=_WATER_PER_MM / 2)
 
 
 def test_nothing_outside_the_patient_matters() -> None:

@@ -12,7 +12,7 @@ import pytest
 from voxlate.cohort.labels.labelling import Labelling
 from voxlate.evaluation.cases import score_volumes
 from voxlate.evaluation.ct.density import Calibration
-from voxlate.evaluation.ct.scores import CRITERIA, score_ct, score_dose
+from voxlate.evaluation.ct.scores import _CRITERIA, score_ct, score_dose
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.scores import Score, find_metric
 from voxlate.metrics import metrics_of
@@ -112,7 +112,7 @@ def test_mr_has_none_of_it(comparison: Comparison) -> None:
 
 def test_every_method_has_every_gamma_pass_rate(comparison: Comparison) -> None:
     pytest.importorskip("pymedphys", reason="no pymedphys: pip install 'voxlate[gamma]'")
-    assert CRITERIA.keys() == metrics_of("dose").keys()
+    assert _CRITERIA.keys() == metrics_of("dose").keys()
     scores = _by_key(score_dose(comparison, WATER))
     assert scores.keys() == {(m, "foreground", name) for m in comparison.methods for name in metrics_of("dose")}
     assert {score.unit for score in scores.values()} == {"%"}

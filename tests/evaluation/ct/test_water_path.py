@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from voxlate.evaluation.ct.beams import (
+    _GANTRY_DEG,
     ANTERIOR_POSTERIOR,
-    GANTRY_DEG,
     LEFT_RIGHT,
     centre_of,
     depths_mm,
@@ -45,7 +45,7 @@ def test_a_box_has_its_width_times_its_density(axis: int, spacing: float) -> Non
 def test_the_axis_of_a_cylinder_lies_as_deep_from_every_side(spacing: tuple[float, float, float]) -> None:
     mask, centre = _cylinder(40.0, spacing)
     depths = depths_mm(np.full(mask.shape, 1.1), mask=mask, spacing_mm=spacing, point=centre)
-    assert depths.shape == (len(GANTRY_DEG), 1, 1)
+    assert depths.shape == (len(_GANTRY_DEG), 1, 1)
     assert depths.ravel() == pytest.approx(1.1 * 40.0, abs=0.8 * max(spacing[:2]))
 
 
@@ -55,11 +55,11 @@ def test_beams_come_from_where_they_say() -> None:
     front, left = j > centre[1] + 3, i < centre[0] - 3  # RAS: i grows to the right
     for side, gantry in ((front, 0), (left, 90), (front & left, 45)):
         dense = depths_mm(np.where(side, 2.0, 1.0), mask=mask, spacing_mm=(1.0, 1.0, 1.0), point=centre).ravel()
-        assert GANTRY_DEG[int(dense.argmax())] == gantry
+        assert _GANTRY_DEG[int(dense.argmax())] == gantry
     ahead = centre + np.array([0, 15, 0])
     off = depths_mm(np.ones(mask.shape), mask=mask, spacing_mm=(1.0, 1.0, 1.0), point=ahead).ravel()
-    assert off[GANTRY_DEG.index(0)] == pytest.approx(25, abs=0.8)
-    assert off[GANTRY_DEG.index(180)] == pytest.approx(55, abs=0.8)
+    assert off[_GANTRY_DEG.index(0)] == pytest.approx(25, abs=0.8)
+    assert off[_GANTRY_DEG.index(180)] == pytest.approx(55, abs=0.8)
 
 
 def test_what_lies_outside_the_patient_counts_as_nothing() -> None:

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from voxlate.evaluation.privacy.attack import FEWEST, infer_membership, roc_auc, roc_curve
+from voxlate.evaluation.privacy.attack import FEWEST, _roc_auc, infer_membership, roc_curve
 
 
 def test_auc_is_the_share_of_pairs_and_the_rank_statistic() -> None:
     generator = np.random.default_rng(0)
     members, others = generator.integers(0, 9, 40).astype(float), generator.integers(0, 7, 30).astype(float)
     pairs = np.mean([(one > other) + 0.5 * (one == other) for one in members for other in others])
-    assert roc_auc(members, others) == pytest.approx(pairs)
-    assert roc_auc(members, others) == pytest.approx(mannwhitneyu(members, others).statistic / (40 * 30))
+    assert _roc_auc(members, others) == pytest.approx(pairs)
+    assert _roc_auc(members, others) == pytest.approx(mannwhitneyu(members, others).statistic / (40 * 30))
 
 
 def test_the_area_under_the_curve_is_the_auc() -> None:
@@ -20,7 +20,7 @@ def test_the_area_under_the_curve_is_the_auc() -> None:
     members, others = generator.integers(2, 9, 40).astype(float), generator.integers(0, 7, 30).astype(float)
     false, true = roc_curve(members, others)
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
-    assert np.trapezoid(true, false) == pytest.approx(roc_auc(members, others))
+    assert np.trapezoid(true, false) == pytest.approx(_roc_auc(members, others))
 
 
 def test_members_that_lie_nearer_are_told_and_chance_is_not() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from voxlate.cohort import Case
 from voxlate.errors import CohortError, ReadError, UsageError
-from voxlate.evaluation.privacy.members import DEFORMING, Origin, common_contrast, find_members, find_origins
+from voxlate.evaluation.privacy.members import _DEFORMING, Origin, common_contrast, find_members, find_origins
 from voxlate.io import DrawRecord, FileRecord, Provenance, file_digest
 from voxlate.shapes import SHAPES
 
@@ -100,4 +100,4 @@ def test_of_drawn_label_maps_only_deformed_ones_show_a_patient(cases: list[Case]
     found = find_origins(made, cases, contrast="mr")
     assert found == {"deformed": Origin("deformed label map")}
     assert str(found["deformed"]) == "made from a deformed label map of the training data"
-    assert DEFORMING in SHAPES
+    assert _DEFORMING in SHAPES

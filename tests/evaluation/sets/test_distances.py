@@ -12,7 +12,7 @@ import pytest
 from voxlate.cohort import Case
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.evidence import Evidence
-from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample, compare_samples, embed_set, halve
+from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample, _halve, compare_samples, embed_set
 from voxlate.evaluation.sets.embedding import Features
 
 
@@ -27,7 +27,7 @@ def test_halves_part_subjects_and_not_cases() -> None:
     subjects = tuple(subject for subject in "abcdef" for _ in range(4))
     cases = tuple(f"{subject}{n // 2}" for subject in "abcdef" for n in range(4))
     sample = Sample(np.arange(48.0).reshape(24, 2), cases, subjects)
-    first, second = halve(sample, seed=0)
+    first, second = _halve(sample, seed=0)
     assert not set(first.subjects) & set(second.subjects)
     assert len(first.rows) == len(second.rows) == 12
     assert sorted([*first.rows[:, 0], *second.rows[:, 0]]) == list(sample.rows[:, 0])

@@ -13,7 +13,7 @@ from tests.conftest import SMALL
 from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import Case, index_cohort
 from voxlate.errors import UsageError
-from voxlate.evaluation.sets.embedding import MOST_SLICES, load_embedder, pooled, slices_of
+from voxlate.evaluation.sets.embedding import _MOST_SLICES, _pooled, _slices_of, load_embedder
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.networks.frozen import pretrained
@@ -32,8 +32,8 @@ def image(phantom_cohort: Path) -> Path:
 def few_coarse_slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures as small as the phantom's own voxels, so that VGG-19 is quick."""
     if "vgg_file" in request.fixturenames:
-        monkeypatch.setattr("voxlate.evaluation.sets.embedding.SPACING_MM", (4.0, 4.0, 4.0))
-        monkeypatch.setattr("voxlate.evaluation.sets.embedding.MOST_SLICES", 4)
+        monkeypatch.setattr("voxlate.evaluation.sets.embedding._SPACING_MM", (4.0, 4.0, 4.0))
+        monkeypatch.setattr("voxlate.evaluation.sets.embedding._MOST_SLICES", 4)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_bundle_gives_a_row_per_slice_of_the_view_that_it_has_learned_from(tra
     assert (embedder.dims, list(found)) == (2, ["axial"])
     assert embedder.name == f"avula2020-t1-to-t2 stages.1 {read_bundle(trained).digest[:12]}"
     assert found["axial"].shape[1] == 16
-    assert 10 < len(found["axial"]) <= MOST_SLICES
+    assert 10 < len(found["axial"]) <= _MOST_SLICES
     assert found["axial"].dtype == np.float64
     assert np.array_equal(found["axial"], load_embedder(trained, "t1").embed(image)["axial"]), "deterministic"
 
@@ -61,7 +61,7 @@ def test_features_are_those_of_the_network_on_the_prepared_slice(trained: Path, 
     model = load_model(trained)
     prepared = model.prepare(Case("x", "x", {"t1": image}))
     mask = np.asarray(prepared.mask)
-    slices = slices_of(mask, 2)
+    slices = _slices_of(mask, 2)
     k = slices[len(slices) // 2]
     inside = np.where(mask[:, :, k].any(1))[0], np.where(mask[:, :, k].any(0))[0]
     # The bounding box is that of the whole foreground, up to a multiple of the divisor, which is 2 here.
@@ -151,11 +151,11 @@ def test_slices_are_thinned_and_slivers_left_out() -> None:
     mask = np.zeros((4, 4, 100), dtype=bool)
     mask[:, :, 10:90] = True
     mask[0, 0, 5:10] = True  # 1 of 16 voxels, above 5 %
-    assert slices_of(mask, 2) == list(range(6, 90, 3))
+    assert _slices_of(mask, 2) == list(range(6, 90, 3))
     big = np.zeros((10, 10, 5), dtype=bool)
     big[:, :, 1:3] = True
     big[0, :4, 4] = True
-    assert slices_of(big, 2) == [1, 2]
+    assert _slices_of(big, 2) == [1, 2]
 
 
 def test_pooling_is_the_weighted_mean_over_the_foreground() -> None:
@@ -163,7 +163,7 @@ def test_pooling_is_the_weighted_mean_over_the_foreground() -> None:
     inside = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
     inside[..., :2, :2] = True
     inside[..., 2:, 2:3] = True
-    values, weight = pooled(features, inside)
+    values, weight = _pooled(features, inside)
     np.testing.assert_allclose(values, [[(0 * 1 + 3 * 0.5) / 1.5, (4 * 1 + 7 * 0.5) / 1.5]])
     assert weight.tolist() == [1.5]
 

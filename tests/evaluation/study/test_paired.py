@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from voxlate.evaluation import Score, bootstrap_interval, holm
-from voxlate.evaluation.study.paired import compare_variants, crossed_interval, differences
+from voxlate.evaluation import Score, bootstrap_interval
+from voxlate.evaluation.statistics import _holm
+from voxlate.evaluation.study.paired import _crossed_interval, compare_variants, differences
 from voxlate.evaluation.study.runs import ScoredRun, by_seed, mean_over_seeds
 
 Values = NDArray[np.float64]
@@ -73,7 +74,7 @@ def test_holm_is_over_every_question(values: tuple[Values, Values]) -> None:
     assert [(row.region, row.metric) for row in rows[:4]] == [
         ("foreground", "mae"), ("foreground", "psnr"), ("lesion", "mae"), ("lesion", "psnr")
     ]  # fmt: skip
-    assert [row.pair.p_holm for row in rows] == pytest.approx(holm([row.pair.p for row in rows]))
+    assert [row.pair.p_holm for row in rows] == pytest.approx(_holm([row.pair.p for row in rows]))
     assert rows[0].pair.p_holm > rows[0].pair.p
     assert rows[0].pair.wins == 8 - rows[1].pair.wins, "higher is better for PSNR"
 
@@ -85,7 +86,7 @@ def test_a_case_that_one_seed_lacks_is_in_no_mean(values: tuple[Values, Values])
     kept = np.delete(ours - theirs, 2, axis=1)
     assert row.pair.n == 7
     assert row.pair.difference == pytest.approx(kept.mean())
-    assert row.crossed_interval == pytest.approx(crossed_interval(kept))
+    assert row.crossed_interval == pytest.approx(_crossed_interval(kept))
     assert [one.n for one in row.seeds] == [8, 7, 8]
     means = [s for s in mean_over_seeds(study(ours, theirs)) if s.method == "with"]
     assert [math.isnan(score.value) for score in means] == [case == 2 for case in range(8)]
@@ -125,14 +126,14 @@ def test_differences_are_by_seed_and_case(values: tuple[Values, Values]) -> None
 def test_seeds_that_change_nothing_leave_the_textbook_interval_of_the_cases() -> None:
     cases = np.random.default_rng(0).normal(3, 2, 9)
     expected = stats.t.interval(0.95, 8, cases.mean(), stats.sem(cases))
-    assert crossed_interval(np.tile(cases, (4, 1))) == pytest.approx(expected)
-    assert crossed_interval(np.tile(cases, (4, 1)).T) == pytest.approx(expected)
+    assert _crossed_interval(np.tile(cases, (4, 1))) == pytest.approx(expected)
+    assert _crossed_interval(np.tile(cases, (4, 1)).T) == pytest.approx(expected)
 
 
 def test_one_seed_or_one_case_has_no_spread() -> None:
-    assert crossed_interval(np.ones((1, 5))) is None
-    assert crossed_interval(np.ones((5, 1))) is None
-    assert crossed_interval(np.ones((3, 3))) == (1.0, 1.0)
+    assert _crossed_interval(np.ones((1, 5))) is None
+    assert _crossed_interval(np.ones((5, 1))) is None
+    assert _crossed_interval(np.ones((3, 3))) == (1.0, 1.0)
 
 
 def _coverage(interval: Callable[[Values], tuple[float, float] | None], sds: tuple[float, float, float]) -> float:
@@ -148,7 +149,7 @@ def _coverage(interval: Callable[[Values], tuple[float, float] | None], sds: tup
 
 @pytest.mark.parametrize("sds", [(0, 1, 1), (0, 0.3, 1), (0.3, 1, 0.5), (1, 1, 1), (1, 0.3, 0.3)])
 def test_the_interval_over_seeds_and_cases_holds_the_truth_as_often_as_it_says(sds: tuple[float, float, float]) -> None:
-    assert 0.91 <= _coverage(crossed_interval, sds) <= 0.995
+    assert 0.91 <= _coverage(_crossed_interval, sds) <= 0.995
 
 
 def test_an_interval_over_cases_alone_is_blind_to_seeds() -> None:

@@ -16,7 +16,7 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, GeometryError, SegmenterError, UsageError
 from voxlate.evaluation.candidates import _FolderCandidate
 from voxlate.evaluation.segmentation.segmenters import check_task, load_segmenter, on_grid
-from voxlate.evaluation.task.arms import Attempt, Experiment, attempt_case, score_attempt, score_task
+from voxlate.evaluation.task.arms import Attempt, Experiment, _attempt_case, _score_attempt, score_task
 from voxlate.io import read_volume, write_volume
 from voxlate.volume import Grid, Volume
 
@@ -88,10 +88,10 @@ def silent(*_: object) -> None:
 
 def test_each_arm_gets_its_own_image(tmp_path: Path) -> None:
     task, cohort = experiment(tmp_path)
-    attempt = attempt_case(task, cohort.cases[0])
+    attempt = _attempt_case(task, cohort.cases[0])
     everything = {"real": 1.0, "synthetic": 0.5, "without": 0.0}
     assert list(attempt.found) == list(everything)
-    scores = {(s.method, s.metric): s.value for s in score_attempt(attempt, task)}
+    scores = {(s.method, s.metric): s.value for s in _score_attempt(attempt, task)}
     for arm, dice in everything.items():
         assert scores[arm, "dice"] == pytest.approx(dice)
     assert scores["synthetic", "hd95"] == pytest.approx(2.0)
@@ -105,14 +105,14 @@ def test_each_arm_gets_its_own_image(tmp_path: Path) -> None:
 def test_a_second_segmenter_takes_the_arm_without(tmp_path: Path) -> None:
     lucky = Threshold(sources=("t1",), finish=lambda volume: volume.with_array(blob().astype(np.uint8)))
     task, cohort = experiment(tmp_path, other=lucky)
-    scores = {(s.method, s.metric): s.value for s in score_attempt(attempt_case(task, cohort.cases[0]), task)}
+    scores = {(s.method, s.metric): s.value for s in _score_attempt(_attempt_case(task, cohort.cases[0]), task)}
     assert scores["without", "dice"] == 1
 
 
 def test_a_segmenter_of_the_target_alone_has_no_arm_without(tmp_path: Path) -> None:
     task, cohort = experiment(tmp_path, segmenter=Threshold(sources=("flair",)))
     assert task.arms == ("real", "synthetic")
-    assert set(attempt_case(task, cohort.cases[0]).found) == {"real", "synthetic"}
+    assert set(_attempt_case(task, cohort.cases[0]).found) == {"real", "synthetic"}
     both, _ = experiment(tmp_path / "b", segmenter=Threshold(sources=("flair",)), other=Threshold(sources=("t1",)))
     assert both.arms == ("real", "synthetic", "without")
 
@@ -160,7 +160,7 @@ def test_what_was_found_on_another_grid_is_brought_to_the_truth(tmp_path: Path) 
         return Volume(volume.array[::2, ::2, ::2], affine)
 
     task, cohort = experiment(tmp_path, segmenter=Threshold(finish=coarse))
-    attempt = attempt_case(task, cohort.cases[0])
+    attempt = _attempt_case(task, cohort.cases[0])
     assert attempt.found["real"].shape == attempt.truth.shape
     assert attempt.found["real"].any()
 
@@ -171,7 +171,7 @@ def test_another_foreground_in_the_synthetic_image_is_noticed(tmp_path: Path, sy
         return synthetic_ml if "made" in case.paths["flair"].parts else 1000.0
 
     task, cohort = experiment(tmp_path, segmenter=Threshold(foreground=foreground))
-    assert attempt_case(task, cohort.cases[0]).foreground_moved == moved
+    assert _attempt_case(task, cohort.cases[0]).foreground_moved == moved
 
 
 def test_what_was_found_elsewhere_is_refused() -> None:

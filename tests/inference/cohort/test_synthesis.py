@@ -16,10 +16,10 @@ import pytest
 
 import voxlate
 from tests.conftest import SMALL
-from voxlate.bundle.bundle import MANIFEST, SHAPES_MEMBER, read_bundle
+from voxlate.bundle.bundle import _SHAPES_MEMBER, MANIFEST, read_bundle
 from voxlate.cohort import index_cohort
 from voxlate.errors import BundleError, LockedError, UsageError
-from voxlate.inference.cohort.synthesis import _Drawing, case_name
+from voxlate.inference.cohort.synthesis import _case_name, _Drawing
 from voxlate.io import file_digest, hold, read_provenance, read_volume
 from voxlate.verbs import resolve_recipe
 
@@ -50,7 +50,7 @@ def two(drawing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def image(folder: Path, number: int, contrast: str, *, seed: int = 7) -> Path:
-    name = case_name(number, seed=seed)
+    name = _case_name(number, seed=seed)
     return folder / name / f"{name}_{contrast}.nii.gz"
 
 
@@ -233,29 +233,29 @@ def bundle(drawing: Path, tmp_path: Path) -> Path:
 
 def test_a_bundle_has_shapes_exactly_if_its_recipe_does(bundle: Path, trained: Path, tmp_path: Path) -> None:
     manifest = json.loads((bundle / MANIFEST).read_text())
-    digest = manifest["members"].pop(SHAPES_MEMBER)
-    kept = (bundle / SHAPES_MEMBER).read_bytes()
-    (bundle / SHAPES_MEMBER).unlink()
+    digest = manifest["members"].pop(_SHAPES_MEMBER)
+    kept = (bundle / _SHAPES_MEMBER).read_bytes()
+    (bundle / _SHAPES_MEMBER).unlink()
     with pytest.raises(BundleError, match="members"):
         read_bundle(bundle)
     (bundle / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match=SHAPES_MEMBER):
+    with pytest.raises(BundleError, match=_SHAPES_MEMBER):
         read_bundle(bundle)
     other = shutil.copytree(trained / "bundle", tmp_path / "other")
-    (other / SHAPES_MEMBER).write_bytes(kept)
+    (other / _SHAPES_MEMBER).write_bytes(kept)
     with pytest.raises(BundleError, match="members"):
         read_bundle(other)
     manifest = json.loads((other / MANIFEST).read_text())
-    manifest["members"][SHAPES_MEMBER] = digest
+    manifest["members"][_SHAPES_MEMBER] = digest
     (other / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match=SHAPES_MEMBER):
+    with pytest.raises(BundleError, match=_SHAPES_MEMBER):
         read_bundle(other)
 
 
 def test_changed_shapes_are_refused(bundle: Path) -> None:
-    content = bytearray((bundle / SHAPES_MEMBER).read_bytes())
+    content = bytearray((bundle / _SHAPES_MEMBER).read_bytes())
     content[-1] ^= 1
-    (bundle / SHAPES_MEMBER).write_bytes(bytes(content))
+    (bundle / _SHAPES_MEMBER).write_bytes(bytes(content))
     with pytest.raises(BundleError, match="SHA-256"):
         read_bundle(bundle)
 

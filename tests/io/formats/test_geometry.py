@@ -14,7 +14,7 @@ from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import GeometryError
 from voxlate.io import read_grid, read_volume, write_volume
-from voxlate.io.formats.geometry import SHEAR_LIMIT, shear
+from voxlate.io.formats.geometry import _SHEAR_LIMIT, shear
 from voxlate.io.formats.quaternion import quaternion_of
 from voxlate.volume import Volume
 
@@ -231,7 +231,7 @@ def test_rounding_of_directions_is_no_shear() -> None:
         rotation = np.linalg.qr(rng.standard_normal((3, 3)))[0]
         affine = np.eye(4)
         affine[:3, :3] = np.round(rotation, 4)
-        assert shear(affine) < SHEAR_LIMIT
+        assert shear(affine) < _SHEAR_LIMIT
 
 
 def test_shear_is_resampled_where_that_is_asked_for(tmp_path: Path) -> None:

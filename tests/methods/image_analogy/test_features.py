@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxlate.methods.image_analogy.features import BACKGROUND, Neighbourhoods, Stack, pyramid, static_features
+from voxlate.methods.image_analogy.features import _BACKGROUND, Neighbourhoods, Stack, pyramid, static_features
 
 KERNEL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 
@@ -77,4 +77,4 @@ def test_neighbours_outside_the_foreground_have_one_value() -> None:
     hoods = Neighbourhoods.of(patch=5, coarse_patch=3, channels=(1, 1))
     around = stack.around(stack.foreground, hoods.source) / hoods.source.roots
     assert around[0, 12] == pytest.approx(7.0)
-    assert np.delete(around[0], 12) == pytest.approx(BACKGROUND)
+    assert np.delete(around[0], 12) == pytest.approx(_BACKGROUND)

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
-from voxlate.methods.image_analogy.features import BACKGROUND, pyramid
+from voxlate.methods.image_analogy.features import _BACKGROUND, pyramid
 from voxlate.methods.image_analogy.method import ImageAnalogy
 
 Relation = Callable[[np.ndarray], np.ndarray]
@@ -180,7 +180,7 @@ def loop(exemplars: Batch, source: np.ndarray, mask: np.ndarray, *, kappa: float
     library = [[(a[i][0][n, 0], a_made[i][0][n, 0], a[i][1][n]) for i in (0, 1)] for n in range(len(known))]
     slice_ = (source - source[mask].mean()) / source[mask].std()
     b = pyramid(slice_[None, None], mask[None], levels=2)
-    new = [(image[0, 0], np.full(inside.shape[1:], BACKGROUND), inside[0]) for image, inside in b]
+    new = [(image[0, 0], np.full(inside.shape[1:], _BACKGROUND), inside[0]) for image, inside in b]
     for level in (1, 0):
         _, made, inside = new[level]
         features = {
@@ -211,7 +211,7 @@ def vector(pair: Seen, level: int, row: int, column: int) -> np.ndarray:
         for dy, dx in square(size):
             y, x = (row + dy, column + dx) if step == 0 else (row // 2 + dy, column // 2 + dx)
             seen = (image, made) if step or (dy, dx) < (0, 0) else (image,)
-            block += [one[y, x] if within(inside, y, x) else BACKGROUND for one in seen]
+            block += [one[y, x] if within(inside, y, x) else _BACKGROUND for one in seen]
             weights += [np.exp(-(dy**2 + dx**2) / (2 * (size / 4) ** 2))] * len(seen)
         parts.append(np.sqrt(np.array(weights) / sum(weights)) * block)
     return np.concatenate(parts)

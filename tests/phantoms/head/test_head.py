@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion
 
-from voxlate.phantoms import ANATOMIES, PhantomOptions, SimulatedCase, simulate_case, tissue_id
+from voxlate.phantoms import PhantomOptions, SimulatedCase, simulate_case, tissue_id
+from voxlate.phantoms.anatomy import _ANATOMIES
 from voxlate.phantoms.head.lesions import GLIOMAS
 from voxlate.phantoms.scans import image_grid
 
@@ -103,7 +104,7 @@ def test_noise_in_air_is_rician_and_white_matter_has_its_signal_to_noise(head: S
 
 @pytest.mark.parametrize("kind", GLIOMAS)
 def test_only_gliomas_that_enhance_have_enhancing_parts(kind: str) -> None:
-    body = ANATOMIES["head"]
+    body = _ANATOMIES["head"]
     subject = body.draw(np.random.default_rng(11), age=50.0, subtype=kind)
     tissue_map = body.build(subject, image_grid(48, anatomy="head", spacing_mm=None), factor=2)
     fine = np.count_nonzero(tissue_map.tissues == tissue_id("enhancing_tumour"))
@@ -112,7 +113,7 @@ def test_only_gliomas_that_enhance_have_enhancing_parts(kind: str) -> None:
 
 
 def test_mass_effect_keeps_the_skull_and_moves_the_brain() -> None:
-    body = ANATOMIES["head"]
+    body = _ANATOMIES["head"]
     grid = image_grid(48, anatomy="head", spacing_mm=None)
     ill, well = (body.draw(np.random.default_rng(4), age=50.0, subtype=kind) for kind in ("glioblastoma", "none"))
     with_mass, without = (body.build(subject, grid, factor=1).tissues for subject in (ill, well))
@@ -123,7 +124,7 @@ def test_mass_effect_keeps_the_skull_and_moves_the_brain() -> None:
 
 
 def test_people_differ_and_age_widens_the_ventricles() -> None:
-    body = ANATOMIES["head"]
+    body = _ANATOMIES["head"]
     grid = image_grid(48, anatomy="head", spacing_mm=None)
 
     def fluid(age: float, seed: int) -> int:

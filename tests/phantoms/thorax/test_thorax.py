@@ -14,18 +14,11 @@ from voxlate.cohort import index_cohort
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.errors import UsageError
 from voxlate.io import read_volume
-from voxlate.phantoms import (
-    ANATOMIES,
-    HEART_LABELS,
-    PhantomOptions,
-    SimulatedCase,
-    make_cohort,
-    simulate_case,
-    tissue_id,
-)
+from voxlate.phantoms import HEART_LABELS, PhantomOptions, SimulatedCase, make_cohort, simulate_case, tissue_id
+from voxlate.phantoms.anatomy import _ANATOMIES
 from voxlate.phantoms.physics.emission import emission_image
 from voxlate.phantoms.scans import image_grid
-from voxlate.phantoms.thorax.heart import HeartShape, chambers, draw_heart
+from voxlate.phantoms.thorax.heart import HeartShape, _chambers, draw_heart
 from voxlate.phantoms.thorax.thorax import THORAX_CYCLE
 
 SMALL = PhantomOptions(factor=2)
@@ -46,7 +39,7 @@ def _volumes(shape: HeartShape) -> dict[str, float]:
     """Volumes in ml from a lattice of 2 mm in heart coordinates."""
     axis = np.arange(-120, 121, 2, dtype=np.float32)
     local = np.meshgrid(axis, axis, axis, indexing="ij", sparse=True)
-    found = chambers(shape, (local[0], local[1], local[2]))
+    found = _chambers(shape, (local[0], local[1], local[2]))
     cavity = found["left_ventricle"] < 0
     right = (found["right_ventricle"] < 0) & ~(found["myocardium"] < 0)
     muscle = (found["myocardium"] < 0) & ~cavity
@@ -171,7 +164,7 @@ def test_pet_of_an_anatomy_without_uptake_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_couch_is_seen_by_ct_alone() -> None:
-    body = ANATOMIES["thorax"]
+    body = _ANATOMIES["thorax"]
     grid = image_grid(48, anatomy="thorax", spacing_mm=None)
     seen = set()
     for seed in range(8):

@@ -18,8 +18,8 @@ from voxlate.errors import GeometryError
 from voxlate.io.transforms import Deformation, Transform
 from voxlate.phantoms.scans import PhantomOptions, SimulatedCase, simulate_case
 from voxlate.preprocess.masking import find_foreground
-from voxlate.preprocess.registration.deformation import lattices, limit_mm
-from voxlate.preprocess.registration.registration import Alignment, measure, register
+from voxlate.preprocess.registration.deformation import _lattices, _limit_mm
+from voxlate.preprocess.registration.registration import Alignment, _measure, register
 from voxlate.volume import Grid
 
 SHAPE = (56, 60, 52)
@@ -170,12 +170,12 @@ def test_images_that_have_nothing_in_common_are_refused(kind: Any) -> None:
 
 
 def test_a_fold_and_a_deformation_at_its_limit_are_warned_about() -> None:
-    finest = lattices(GRID)[-1]
+    finest = _lattices(GRID)[-1]
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(3, *finest.shape))
 
     def found(size: float) -> Alignment:
-        transform = Transform(deformation=Deformation(finest, size * limit_mm(finest) * signs))
-        return Alignment("deformable", transform, 1.0, 0.5, measure(transform, GRID))
+        transform = Transform(deformation=Deformation(finest, size * _limit_mm(finest) * signs))
+        return Alignment("deformable", transform, 1.0, 0.5, _measure(transform, GRID))
 
     assert found(0.9).warnings() == []
     assert len(found(1.0).warnings()) == 1

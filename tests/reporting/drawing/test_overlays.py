@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from voxlate.reporting.drawing import canvas, tiles
-from voxlate.reporting.drawing.overlays import HIT, INVENTED, MISSED, Mark, draw_overlay, overlay_key
+from voxlate.reporting.drawing.overlays import _HIT, _INVENTED, _MISSED, _Mark, draw_overlay, overlay_key
 
 SIZE = (40, 40)
 
@@ -36,7 +36,7 @@ def hue(pixels: np.ndarray) -> np.ndarray:
     return spread / np.linalg.norm(spread)
 
 
-def expected(mark: Mark) -> np.ndarray:
+def expected(mark: _Mark) -> np.ndarray:
     rgb = np.array([int(mark.colour[place : place + 2], 16) for place in (1, 3, 5)], dtype=float)
     return (rgb - rgb.min()) / np.linalg.norm(rgb - rgb.min())
 
@@ -45,7 +45,7 @@ def test_each_outcome_has_its_colour_where_it_is() -> None:
     true, found = area(slice(5, 35), slice(4, 24)), area(slice(5, 35), slice(14, 36))
     picture = imread(io.BytesIO(canvas.to_png(drawn(found, true))))
     scale = picture.shape[0] / SIZE[0]
-    for mark, columns in ((MISSED, (6, 12)), (HIT, (16, 22)), (INVENTED, (26, 34))):
+    for mark, columns in ((_MISSED, (6, 12)), (_HIT, (16, 22)), (_INVENTED, (26, 34))):
         left, right = (int(scale * column) for column in columns)
         block = picture[int(scale * 12) : int(scale * 28), left:right]
         assert hue(block) @ expected(mark) > 0.98, mark.title
@@ -58,7 +58,7 @@ def test_nothing_found_and_nothing_true_is_the_image_alone() -> None:
 
 
 def test_outcomes_differ_without_colour() -> None:
-    marks = (HIT, MISSED, INVENTED)
+    marks = (_HIT, _MISSED, _INVENTED)
     assert len({mark.hatch for mark in marks}) == 3
     assert len({mark.title for mark in marks}) == 3
 

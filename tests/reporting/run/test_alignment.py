@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tests.reporting.samples import pixels
-from voxlate.reporting.run.alignment import Aligned, chessboard, draw_alignment
+from voxlate.reporting.run.alignment import Aligned, _chessboard, draw_alignment
 
 
 def aligned(**changes: Any) -> Aligned:
@@ -26,12 +26,12 @@ def aligned(**changes: Any) -> Aligned:
 
 def test_squares_take_turns_and_are_square_in_mm() -> None:
     ones, zeros = np.ones((40, 80)), np.zeros((40, 80))
-    board = chessboard(ones, zeros, size_mm=(80.0, 160.0))
+    board = _chessboard(ones, zeros, size_mm=(80.0, 160.0))
     assert board[0, 0] == 1
     assert (np.diff(np.flatnonzero(np.diff(board[0]))) == 10).all()
     lines = np.flatnonzero(np.diff(board[:, 0]))
     assert ((np.diff(lines) == 2) | (np.diff(lines) == 3)).all()  # 10 mm, at 4 mm a line
-    assert np.array_equal(chessboard(zeros, ones, size_mm=(80.0, 160.0)), 1 - board)
+    assert np.array_equal(_chessboard(zeros, ones, size_mm=(80.0, 160.0)), 1 - board)
 
 
 def test_what_is_aligned_shows_no_squares() -> None:

@@ -19,7 +19,7 @@ from voxlate.evaluation.words import field_title
 from voxlate.reporting.search.page import search_page
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
 from voxlate.reporting.search.tables import trial_lines
-from voxlate.training.tuning.results import FEWEST_FOR_IMPORTANCE, Importance, Searched, measure_importance
+from voxlate.training.tuning.results import FEWEST_FOR_IMPORTANCE, Importance, Searched, _measure_importance
 from voxlate.training.tuning.space import own_values, resolve_search
 from voxlate.training.tuning.trials import Trial
 from voxlate.verbs import resolve_recipe
@@ -156,7 +156,7 @@ def test_warnings_say_what_the_numbers_cannot() -> None:
 
 
 def test_the_report_is_one_page_with_its_figures(tmp_path: Path) -> None:
-    search.draw(judge_search(searched()), tmp_path)
+    search._draw(judge_search(searched()), tmp_path)
     text = (tmp_path / "report.html").read_text()
     page = Elements(text)
     assert len(list(page.every("img"))) == 4
@@ -188,7 +188,7 @@ def test_trials_for_a_terminal_have_a_line_each() -> None:
 
 def test_importance_that_is_not_known_is_said_and_not_drawn(tmp_path: Path) -> None:
     lacking = searched(importance=Importance({}, {}, "4 complete trials are too few"))
-    search.draw(judge_search(lacking), tmp_path)
+    search._draw(judge_search(lacking), tmp_path)
     assert not (tmp_path / "figures" / "importance.png").exists()
     assert "was not computed: 4 complete trials are too few." in (tmp_path / "report.html").read_text()
 
@@ -228,7 +228,7 @@ def test_the_field_that_decides_is_important_beyond_chance_and_the_other_is_not(
     rng = np.random.default_rng(0)
     matters, idle = rng.random((2, 40))
     trials = frozen([sign * abs(x - 0.3) for x in matters], matters=list(matters), idle=list(idle))
-    found = measure_importance(trials, lower_is_better=sign > 0, seed=0)
+    found = _measure_importance(trials, lower_is_better=sign > 0, seed=0)
     assert list(found.shares) == ["matters", "idle"]
     assert sum(found.shares.values()) == pytest.approx(1)
     assert found.shares["matters"] > found.chance["matters"]
@@ -237,6 +237,6 @@ def test_the_field_that_decides_is_important_beyond_chance_and_the_other_is_not(
 
 def test_importance_of_too_little_is_not_computed() -> None:
     few = frozen([0.1 * n for n in range(FEWEST_FOR_IMPORTANCE - 1)], a=[0.1 * n for n in range(7)])
-    assert "too few" in measure_importance(few, lower_is_better=True, seed=0).missing
+    assert "too few" in _measure_importance(few, lower_is_better=True, seed=0).missing
     same = frozen([1.0] * 12, a=[0.05 * n for n in range(12)])
-    assert "the same value" in measure_importance(same, lower_is_better=True, seed=0).missing
+    assert "the same value" in _measure_importance(same, lower_is_better=True, seed=0).missing

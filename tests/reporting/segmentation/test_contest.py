@@ -8,7 +8,7 @@ import pytest
 from tests.reporting.samples import LESION, MASK
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation.cases import Segmented, score_segmented
+from voxlate.evaluation.segmentation.cases import Segmented, _score_segmented
 from voxlate.evaluation.segmentation.contest import SegmentationContest, summarise_segmentations
 from voxlate.evaluation.study.contest import ContestResult
 from voxlate.evaluation.study.runs import ScoredRun, mean_over_seeds
@@ -34,7 +34,7 @@ def contest() -> SegmentationContest:
     runs, pictures = [], {}
     for place, kind in enumerate(KINDS):
         cases = [segmented(f"case{number}", shift=place) for number in range(2)]
-        scores: list[Score] = [score for case in cases for score in score_segmented(case, CLASSES)]
+        scores: list[Score] = [score for case in cases for score in _score_segmented(case, CLASSES)]
         runs.append(ScoredRun(kind, 0, tuple(scores)))
         pictures[kind] = CaseEvidence([], picture_of(cases[0], CLASSES))
     scores = mean_over_seeds(runs)

@@ -11,12 +11,12 @@ from tests.reporting.samples import count_colours
 from tests.reporting.test_plots import texts
 from voxlate.evaluation.segmentation.cases import Segmented
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.segmentation.pictures import Finding, draw_finding, draw_findings, finding_of, picture_of
+from voxlate.reporting.segmentation.pictures import SegmentedCase, draw_finding, draw_findings, finding_of, picture_of
 
 CLASSES = {"whole": (1, 2), "core": (2,)}
 
 
-def finding(**changes: Any) -> Finding:
+def finding(**changes: Any) -> SegmentedCase:
     image = np.random.default_rng(0).uniform(0.5, 1, (16, 18, 12)).astype(np.float32)
     truth, found = np.zeros(image.shape), np.zeros(image.shape)
     truth[4:9, 5:10, 3:8], truth[5:7, 6:8, 4:6] = 1, 2
@@ -31,7 +31,7 @@ def finding(**changes: Any) -> Finding:
         "spacing_mm": (1.0, 1.0, 2.0),
         "numbers": {"whole": "Dice 0.900"},
     }
-    return Finding(**{**fields, **changes})
+    return SegmentedCase(**{**fields, **changes})
 
 
 def test_a_finding_has_an_overlay_per_class_and_a_row_per_plane() -> None:

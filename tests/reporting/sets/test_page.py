@@ -13,7 +13,7 @@ from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
 from voxlate.evaluation.sets.verdict import SetResult, SetRow, SetSummary
 from voxlate.metrics import metrics_of
 from voxlate.reporting.sets.page import FIELDS, set_page, set_rows
-from voxlate.reporting.sets.plots import draw_distances, principal_components
+from voxlate.reporting.sets.plots import _principal_components, draw_distances
 
 NETWORK = "judge encoder.1 0123456789ab"
 
@@ -98,10 +98,10 @@ def test_what_is_not_available_is_said_on_the_figure() -> None:
 
 def test_principal_components_are_those_of_the_covariance() -> None:
     rows = np.random.default_rng(0).normal(size=(50, 4)) * [1, 5, 2, 0.1]
-    axes, shares = principal_components(rows)
+    axes, shares = _principal_components(rows)
     values, vectors = np.linalg.eigh(np.cov(rows, rowvar=False))
     np.testing.assert_allclose(shares, values[::-1][:2] / values.sum())
     np.testing.assert_allclose(np.abs(axes @ vectors[:, ::-1][:, :2]), np.eye(2), atol=1e-9)
-    flat, share = principal_components(np.ones((5, 3)))
+    flat, share = _principal_components(np.ones((5, 3)))
     assert np.isfinite(flat).all()
     assert list(share) == [0, 0]

@@ -16,7 +16,7 @@ from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.inference.model import Model, load_model
 from voxlate.preprocess.prepare import prepare_case
-from voxlate.training.loop.task import Task
+from voxlate.training.loop.task import DownstreamTask
 from voxlate.verbs import resolve_recipe
 
 SHORT = {**SMALL, "training.steps": 2}
@@ -39,7 +39,7 @@ def test_the_task_is_applied_to_prediction_and_truth(phantom_cohort: Path, segme
     plan = load_model(trained).bundle.plan
     case = prepare_case(index_cohort(phantom_cohort).cases[0], plan, contrasts=("t1", "t2", "labels"))
     mask, labels = np.asarray(case.mask[:]), np.asarray(case.arrays["labels"][:]) > 0
-    task = Task(brightest(load_model(segmenter)), plan)
+    task = DownstreamTask(brightest(load_model(segmenter)), plan)
     perfect = task.score(case, labels.astype(np.float32))
     assert perfect["task_dice"] == 1.0
     bright = (np.asarray(case.arrays["t2"][:]) > 0.5) & mask
@@ -74,14 +74,14 @@ def test_a_task_that_does_not_fit_is_refused(
         other = plan.normalisers["t2"].model_copy(update={"kind": change["normalisers"]})
         change = {"normalisers": {**plan.normalisers, "t2": other}}
     with pytest.raises(UsageError, match=words):
-        Task(load_model(segmenter), plan.model_copy(update=change))
+        DownstreamTask(load_model(segmenter), plan.model_copy(update=change))
 
 
 def test_a_model_of_images_is_no_task(trained: Path) -> None:
     model = load_model(trained)
     plan = model.bundle.plan.model_copy(update={"source": ("t2",), "reference": "t2", "target": "t1"})
     with pytest.raises(UsageError, match="kind of target label"):
-        Task(model, plan)
+        DownstreamTask(model, plan)
 
 
 def test_a_task_metric_needs_a_task(phantom_cohort: Path, tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from voxlate.training.setup.begin import prepare, set_up
 from voxlate.training.setup.memory import (
     ProbeAnswer,
     ProbeRequest,
+    _decide_window,
+    _largest_volume,
     _StepMemory,
-    decide_window,
-    largest_volume,
     may_become,
 )
 from voxlate.training.setup.setup import Setup
@@ -74,7 +74,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[ProbeRequest]:
         requests.append(request)
         return ProbeAnswer(divisor=2, peaks=tuple((side**3, STEP.of(side**3)) for side in request.cubes))
 
-    monkeypatch.setattr(memory, "measure_step", answer)
+    monkeypatch.setattr(memory, "_measure_step", answer)
     return requests
 
 
@@ -85,16 +85,16 @@ def make(**overrides: Any) -> Recipe:
 
 def leave(monkeypatch: pytest.MonkeyPatch, mib: float) -> None:
     """Lets a step use so much memory."""
-    monkeypatch.setattr(memory, "available_bytes", lambda _: math.ceil(mib * MIB / memory.USABLE_SHARE))
+    monkeypatch.setattr(memory, "_available_bytes", lambda _: math.ceil(mib * MIB / memory._USABLE_SHARE))
 
 
-def ask(setup: Setup, cubes: tuple[int, ...] = memory.CUBES, **overrides: Any) -> ProbeAnswer:
+def ask(setup: Setup, cubes: tuple[int, ...] = memory._CUBES, **overrides: Any) -> ProbeAnswer:
     request = ProbeRequest(recipe=make(**overrides), plan=setup.plan, fingerprint=setup.fingerprint, cubes=cubes)
-    return memory.measure_step(request)
+    return memory._measure_step(request)
 
 
 def test_the_line_through_two_cubes_tells_the_memory_of_a_third(setup: Setup) -> None:
-    answer = ask(setup, (*memory.CUBES, 80), method__network={"name": "unet", "channels": [16, 32]})
+    answer = ask(setup, (*memory._CUBES, 80), method__network={"name": "unet", "channels": [16, 32]})
     small, large, third = answer.peaks
     assert (small[0], large[0], third[0], answer.divisor) == (32**3, 64**3, 80**3, 2)
     assert third[1] > 100 * MIB
@@ -129,7 +129,7 @@ def test_the_largest_window_that_fits_is_taken(
     usable_mib: int, samples: int, kind: str, size: tuple[int, ...] | None, needed_mib: int
 ) -> None:
     limits = {"samples": samples, "divisor": 8, "usable_bytes": usable_mib * MIB}
-    found = decide_window(AUTO, (64, 64, 32), step=STEP, **limits)
+    found = _decide_window(AUTO, (64, 64, 32), step=STEP, **limits)
     assert found.window == WindowOptions(kind=kind, size=size, overlap=0.25)  # type: ignore[arg-type]
     assert (found.window_bytes, found.volume_bytes) == (needed_mib * MIB, (10 + samples * 128) * MIB)
     assert may_become(AUTO, found.window)
@@ -137,16 +137,16 @@ def test_the_largest_window_that_fits_is_taken(
 
 def test_patches_are_multiples_of_the_divisor_and_not_halved_without_end() -> None:
     asked = WindowOptions(kind="auto", size=(100, 40, 20))
-    small = decide_window(asked, (256, 256, 256), step=STEP, samples=1, divisor=16, usable_bytes=80 * MIB)
+    small = _decide_window(asked, (256, 256, 256), step=STEP, samples=1, divisor=16, usable_bytes=80 * MIB)
     assert small.window.size == (96, 32, 16)
-    assert decide_window(
+    assert _decide_window(
         asked, (256, 256, 256), step=STEP, samples=1, divisor=16, usable_bytes=35 * MIB
     ).window.size == (48, 16, 16)
     with pytest.raises(TrainingError, match=r"16 x 16 x 16 voxels, 0.01 GiB, got 0.01 GiB.*training.batch_size"):
-        decide_window(asked, (256, 256, 256), step=STEP, samples=1, divisor=16, usable_bytes=12 * MIB)
+        _decide_window(asked, (256, 256, 256), step=STEP, samples=1, divisor=16, usable_bytes=12 * MIB)
     without = WindowOptions(kind="auto")
-    found = decide_window(without, (256, 256, 256), step=STEP, samples=1, divisor=16, usable_bytes=300 * MIB)
-    assert found.window.size == memory.PATCH
+    found = _decide_window(without, (256, 256, 256), step=STEP, samples=1, divisor=16, usable_bytes=300 * MIB)
+    assert found.window.size == memory._PATCH
 
 
 def test_what_a_window_may_become() -> None:
@@ -162,18 +162,18 @@ def test_the_largest_volume_is_that_of_the_prepared_foregrounds(setup: Setup, tm
     store = prepare(setup, cases, tmp_path, report=lambda *_: None)
     boxes = [bounding_box(store[case.id].mask) for case in cases]
     largest = tuple(max(box.size[axis] for box in boxes if box) for axis in range(3))
-    assert largest_volume(setup.fingerprint, setup.plan) == largest
+    assert _largest_volume(setup.fingerprint, setup.plan) == largest
     double = setup.plan.model_copy(update={"spacing_mm": tuple(2 * mm for mm in setup.fingerprint.spacing_mm)})
-    assert largest_volume(setup.fingerprint, double) == tuple(round(n / 2) + 1 for n in largest)
+    assert _largest_volume(setup.fingerprint, double) == tuple(round(n / 2) + 1 for n in largest)
     unknown = setup.fingerprint.model_copy(update={"foreground_mm": None})
-    assert largest_volume(unknown, setup.plan) == unknown.shape, "as large as the whole grid, to be safe"
+    assert _largest_volume(unknown, setup.plan) == unknown.shape, "as large as the whole grid, to be safe"
 
 
 def test_free_memory_is_that_of_the_tightest_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
-    assert 0 < memory.available_bytes(cpu) < 2**50
+    assert 0 < memory._available_bytes(cpu) < 2**50
     monkeypatch.setattr(memory, "_left_in_groups", lambda: [7 * MIB, 5 * MIB])
-    assert memory.available_bytes(cpu) == 5 * MIB
+    assert memory._available_bytes(cpu) == 5 * MIB
 
 
 class StopAfterOne:

@@ -253,7 +253,7 @@ def test_what_the_first_fold_left_open_is_the_same_in_all(
 ) -> None:
     recipe = make(method__network__channels="auto", training__steps=1)
     base = iter((4, 8))
-    monkeypatch.setattr("voxlate.training.setup.settling.levels_for", lambda *_args, **_kwargs: [next(base)] * 2)
+    monkeypatch.setattr("voxlate.training.setup.settling._levels_for", lambda *_args, **_kwargs: [next(base)] * 2)
     train_folds(cohort, recipe, tmp_path, folds=2)
     one, other = read_members(tmp_path)
     assert one.recipe.method.options["network"]["channels"] == other.recipe.method.options["network"]["channels"]

@@ -73,7 +73,7 @@ def main() -> None:
         time.sleep(float(seconds))
         return decades(values)
 
-    with pretend(slow), patch.object(study, "HEARTBEAT_S", 1):
+    with pretend(slow), patch.object(study, "_HEARTBEAT_S", 1):
         search(Path(data), Path(folder), storage=url, trials=int(trials))
 
 

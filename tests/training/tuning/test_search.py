@@ -92,7 +92,7 @@ def test_a_bad_trial_is_stopped_resumed_and_pruned(
     phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Own values, 1e-3, are complete; then 1e-8, worse at every step, is stopped by a signal, and ended early."""
-    monkeypatch.setattr(studies, "STARTUP_TRIALS", 1)
+    monkeypatch.setattr(studies, "_STARTUP_TRIALS", 1)
     monkeypatch.setattr(trial_run, "PRUNE_FROM", 0.5)
     space = {RATE: {"values": [1e-8, 1e-3]}}
     overrides = {
@@ -160,7 +160,7 @@ def test_failures_in_a_row_end_the_search(phantom_cohort: Path, tmp_path: Path) 
 
 
 def test_nothing_complete_is_an_error(phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "FAILURES_IN_A_ROW", 99)
+    monkeypatch.setattr(loop, "_FAILURES_IN_A_ROW", 99)
 
     def fail(values: Mapping[str, Any]) -> float:
         raise MemoryError

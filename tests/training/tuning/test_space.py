@@ -8,7 +8,7 @@ import pytest
 
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
-from voxlate.training.tuning.space import DEFAULT_SPACE, default_space, own_values, resolve_search
+from voxlate.training.tuning.space import _DEFAULT_SPACE, default_space, own_values, resolve_search
 from voxlate.verbs import resolve_recipe
 
 
@@ -20,14 +20,14 @@ def recipe(**overrides: Any) -> Recipe:
 
 def test_a_recipe_that_declares_nothing_gets_the_fields_that_every_method_has() -> None:
     space = resolve_search(recipe()).search.space
-    assert space == DEFAULT_SPACE
+    assert space == _DEFAULT_SPACE
     assert set(space) == {"training.batch_size", "training.samples_per_case", "training.learning_rate"}
 
 
 def test_the_five_of_the_paper_are_searched_where_they_apply() -> None:
     paper = resolve_recipe("genc2022-t2-to-flair", overrides={"search.space": {}})
-    assert set(default_space(paper)) == {*DEFAULT_SPACE, "loss.l1", "loss.lesion_mask"}
-    assert set(default_space(resolve_recipe(paper, overrides={"loss.lesion_mask": 0}))) == {*DEFAULT_SPACE, "loss.l1"}
+    assert set(default_space(paper)) == {*_DEFAULT_SPACE, "loss.l1", "loss.lesion_mask"}
+    assert set(default_space(resolve_recipe(paper, overrides={"loss.lesion_mask": 0}))) == {*_DEFAULT_SPACE, "loss.l1"}
     with_options = resolve_recipe(paper, overrides={"loss.l1": {"weight": 100.0}})
     assert "loss.l1.weight" in default_space(with_options)
     for name in ("genc2022-t2-to-flair", "genc2022-t1c-to-t1"):

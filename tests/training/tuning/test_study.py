@@ -14,7 +14,7 @@ import pytest
 from voxlate.config.recipe import Recipe
 from voxlate.errors import TrainingError, UsageError
 from voxlate.training.tuning.space import resolve_search
-from voxlate.training.tuning.study import Place, find_place, make_pruner, make_sampler, open_study, pruner_name
+from voxlate.training.tuning.study import Place, _make_pruner, find_place, make_sampler, open_study, pruner_name
 from voxlate.training.tuning.trials import suggest
 from voxlate.verbs import resolve_recipe
 
@@ -69,7 +69,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("psycopg")
-    monkeypatch.setattr("voxlate.training.tuning.study.RETRY_S", 0.0)
+    monkeypatch.setattr("voxlate.training.tuning.study._RETRY_S", 0.0)
     place = find_place(tmp_path, f"postgresql://user:{SECRET}@127.0.0.1:9/x")
     with pytest.raises(TrainingError, match=r"user:\*\*\*@127\.0\.0\.1") as error:
         begin(place)
@@ -110,13 +110,13 @@ def test_a_grid_is_not_pruned_unless_asked() -> None:
     assert pruner_name(searching(sampler="grid", space=values)) == "none"
     assert pruner_name(searching(sampler="grid", space=values, pruner="median")) == "median"
     assert pruner_name(searching()) == "median"
-    assert isinstance(make_pruner(searching()), optuna.pruners.MedianPruner)
-    assert isinstance(make_pruner(searching(pruner="none")), optuna.pruners.NopPruner)
+    assert isinstance(_make_pruner(searching()), optuna.pruners.MedianPruner)
+    assert isinstance(_make_pruner(searching(pruner="none")), optuna.pruners.NopPruner)
 
 
 def test_hyperband_spends_the_budget_of_the_recipe() -> None:
     """Of nine trials that report from 10 to 90 steps, some are ended early and the best is not."""
-    study = optuna.create_study(study_name="x", pruner=make_pruner(searching(pruner="hyperband")))
+    study = optuna.create_study(study_name="x", pruner=_make_pruner(searching(pruner="hyperband")))
     ended_at = {}
     for quality in range(12):
         trial = study.ask()

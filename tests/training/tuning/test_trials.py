@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from voxlate.config.recipe import Recipe
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.trials import (
-    MOST_ATTEMPTS,
+    _MOST_ATTEMPTS,
     close_killed,
     count_ended,
     count_waiting,
@@ -57,17 +57,17 @@ def test_own_values_outside_of_the_space_are_not_queued() -> None:
 def test_a_killed_trial_is_tried_again_until_it_has_been_killed_too_often(caplog: pytest.LogCaptureFixture) -> None:
     study, recipe = optuna.create_study(), searching()
     queue_first(study, recipe)
-    for attempt in range(1, MOST_ATTEMPTS + 1):
+    for attempt in range(1, _MOST_ATTEMPTS + 1):
         values = begin(study, recipe).params
         for _ in range(3 if attempt == 1 else 0):
             study.tell(begin(study, recipe), 1.0)
         close_killed(study, worker="local", shared=False)
-        assert count_waiting(study) == (attempt < MOST_ATTEMPTS)
+        assert count_waiting(study) == (attempt < _MOST_ATTEMPTS)
         assert values == {"training.batch_size": 8, "training.learning_rate": 1e-3}
     assert "given up" in caplog.text
     queue_first(study, recipe)
     assert count_waiting(study) == 0
-    assert [trial.state for trial in read_trials(study.trials, "local")].count("killed") == MOST_ATTEMPTS
+    assert [trial.state for trial in read_trials(study.trials, "local")].count("killed") == _MOST_ATTEMPTS
 
 
 def test_only_this_folders_trials_are_closed_in_a_shared_study() -> None:

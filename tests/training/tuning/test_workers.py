@@ -51,9 +51,9 @@ def test_a_dead_worker_is_replaced_and_a_living_one_is_not(
     phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/shared.db"
-    monkeypatch.setattr(study, "GRACE_S", 4)
-    monkeypatch.setattr(study, "HEARTBEAT_S", 1)
-    monkeypatch.setattr(loop, "POLL_S", 0.2)
+    monkeypatch.setattr(study, "_GRACE_S", 4)
+    monkeypatch.setattr(study, "_HEARTBEAT_S", 1)
+    monkeypatch.setattr(loop, "_POLL_S", 0.2)
     with worker(phantom_cohort, tmp_path / "slow", url, trials=3, seconds=600) as slow:
         try:
             theirs = wait_for_a_trial(url)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from voxlate.cohort.case import Case
 from voxlate.cohort.labels.labelling import LABEL_NAMES, convention_of, label_values, names_told
 from voxlate.errors import CohortError, UsageError
+from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ Classes = Mapping[str, tuple[int, ...]]
 
 ANY_LABEL = "any label"
 """The class of everything that is labelled."""
-REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
+_REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
     "brats2015": {"whole tumour": (1, 2, 3, 4), "tumour core": (1, 3, 4), "enhancing tumour": (4,)},
     "brats2017": {"whole tumour": (1, 2, 4), "tumour core": (1, 4), "enhancing tumour": (4,)},
     "brats2023": {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)},
@@ -75,7 +75,7 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
     return {known.get(value, f"label {value}"): (value,) for value in values}
 
 
-def members(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
+def members(labels: Array, values: Sequence[int]) -> NDArray[np.bool_]:
     """Where a label map has one of these values; a value between two labels counts as the nearer one.
 
     Args:
@@ -88,15 +88,15 @@ def members(labels: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
 
 def _regions(cases: Sequence[Case]) -> Classes:
     convention = convention_of(cases)
-    if convention not in REGIONS:
+    if convention not in _REGIONS:
         told = sorted({case.attributes.get("label_convention", "none") for case in cases})
         raise CohortError(
-            f"cases of one convention of BraTS ({', '.join(REGIONS)}), which their names tell",
+            f"cases of one convention of BraTS ({', '.join(_REGIONS)}), which their names tell",
             came=", ".join(told),
             where="method.classes regions",
             remedy="Name the classes with their label values; what a 4 means changed with the years.",
         )
-    return REGIONS[convention]
+    return _REGIONS[convention]
 
 
 def _known(values: Sequence[int], names: Mapping[int, str]) -> list[int]:

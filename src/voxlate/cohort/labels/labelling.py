@@ -20,16 +20,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume
 from voxlate.io.label_names import names_in_json, read_label_names
 from voxlate.regions import LESION, STRUCTURES, UNIONS
+from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +164,7 @@ def convention_of(cases: Sequence[Case]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def strays(labels: NDArray[Any], convention: str) -> dict[int, int]:
+def strays(labels: Array, convention: str) -> dict[int, int]:
     """Values other than 0 that a convention does not know, with their numbers of voxels; none if it is unknown itself.
 
     Args:

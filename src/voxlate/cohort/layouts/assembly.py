@@ -1,7 +1,8 @@
 """From placed files to cases: what every layout shares.
 
-A layout says of each file where it belongs (``Placed``) or why it belongs nowhere; here files become cases, tables of
-attributes are joined, and two files that claim one contrast of one case are both left out: Voxlate never chooses.
+A layout says of each file where it belongs (``RecognisedFile``) or why it belongs nowhere; here files become cases,
+tables of attributes are joined, and two files that claim one contrast of one case are both left out: Voxlate never
+chooses.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key, subject_of
-from voxlate.cohort.layouts.attributes import Table, read_tables
+from voxlate.cohort.layouts.attributes import AttributeTable, read_tables
 from voxlate.cohort.layouts.listing import list_folder
 from voxlate.errors import CohortError
 
 
 @dataclass(frozen=True)
-class Placed:
+class RecognisedFile:
     """A file that a layout understood.
 
     Attributes:
@@ -35,7 +36,7 @@ class Placed:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def place_files(root: Path, *, layout: str, place: Callable[[Path], Placed | LeftOut]) -> Cohort:
+def place_files(root: Path, *, layout: str, place: Callable[[Path], RecognisedFile | LeftOut]) -> Cohort:
     """The cohort of a layout in which every file's own path tells its place.
 
     Args:
@@ -49,7 +50,7 @@ def place_files(root: Path, *, layout: str, place: Callable[[Path], Placed | Lef
     """
     listing = list_folder(root)
     found = [place(path) for path in listing.images]
-    placed = [item for item in found if isinstance(item, Placed)]
+    placed = [item for item in found if isinstance(item, RecognisedFile)]
     left_out = [*listing.left_out, *(item for item in found if isinstance(item, LeftOut))]
     return assemble(root, layout=layout, placed=placed, left_out=left_out, tables=read_tables(root))
 
@@ -58,9 +59,9 @@ def assemble(
     root: Path,
     *,
     layout: str,
-    placed: Sequence[Placed],
+    placed: Sequence[RecognisedFile],
     left_out: Sequence[LeftOut],
-    tables: Sequence[Table] = (),
+    tables: Sequence[AttributeTable] = (),
 ) -> Cohort:
     """A cohort from placed files.
 
@@ -74,7 +75,7 @@ def assemble(
     Raises:
         CohortError: If no case is left.
     """
-    groups: dict[str, list[Placed]] = {}
+    groups: dict[str, list[RecognisedFile]] = {}
     for file in placed:
         groups.setdefault(file.case, []).append(file)
     cases: list[Case] = []
@@ -89,7 +90,7 @@ def assemble(
     return Cohort(root, layout, tuple(cases), tuple(rejected))
 
 
-def _unambiguous(case_id: str, files: Sequence[Placed]) -> tuple[dict[str, Path], list[LeftOut]]:
+def _unambiguous(case_id: str, files: Sequence[RecognisedFile]) -> tuple[dict[str, Path], list[LeftOut]]:
     by_contrast: dict[str, list[Path]] = {}
     for file in files:
         by_contrast.setdefault(file.contrast, []).append(file.path)
@@ -103,7 +104,9 @@ def _unambiguous(case_id: str, files: Sequence[Placed]) -> tuple[dict[str, Path]
     return paths, doubles
 
 
-def _case(case_id: str, paths: dict[str, Path], files: Sequence[Placed], tables: Sequence[Table]) -> Case:
+def _case(
+    case_id: str, paths: dict[str, Path], files: Sequence[RecognisedFile], tables: Sequence[AttributeTable]
+) -> Case:
     subject = next((file.subject for file in files if file.subject), "") or subject_of(case_id)
     attributes: dict[str, str] = {}
     for table in tables:

@@ -19,7 +19,7 @@ _ABSENT = {"", "n/a", "nan", "na"}
 
 
 @dataclass(frozen=True)
-class Table:
+class AttributeTable:
     """Rows of attributes by case or by subject.
 
     Attributes:
@@ -86,7 +86,7 @@ _KEYS: dict[str, dict[str, str]] = {
 }
 
 
-def read_tables(folder: Path, *, names: Sequence[str] = tuple(_KEYS)) -> list[Table]:
+def read_tables(folder: Path, *, names: Sequence[str] = tuple(_KEYS)) -> list[AttributeTable]:
     """The tables of a data set, the weaker first.
 
     Args:
@@ -99,7 +99,7 @@ def read_tables(folder: Path, *, names: Sequence[str] = tuple(_KEYS)) -> list[Ta
     return [_read_table(folder / name, _KEYS[name]) for name in names if (folder / name).is_file()]
 
 
-def _read_table(path: Path, keys: Mapping[str, str]) -> Table:
+def _read_table(path: Path, keys: Mapping[str, str]) -> AttributeTable:
     rows: dict[str, dict[str, dict[str, str]]] = {"case": {}, "subject": {}}
     for line in read_rows(path):
         cells = {name.casefold() if name.casefold() in keys else name: value for name, value in line.items()}
@@ -115,4 +115,4 @@ def _read_table(path: Path, keys: Mapping[str, str]) -> Table:
                 f"one row per {kind}", came=f"two for {ident!r}", where=path, remedy="Delete one of them."
             )
         rows[kind][ident] = present(cells.items())
-    return Table(rows["case"], rows["subject"])
+    return AttributeTable(rows["case"], rows["subject"])

@@ -21,7 +21,7 @@ import re
 from pathlib import Path
 
 from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import Placed, place_files
+from voxlate.cohort.layouts.assembly import RecognisedFile, place_files
 from voxlate.contrast import Contrast, find_contrast
 from voxlate.io import volume_stem
 
@@ -48,7 +48,7 @@ def index_brats(root: Path) -> Cohort:
         UsageError: If ``root`` is no folder.
     """
 
-    def place(path: Path) -> Placed | LeftOut:
+    def place(path: Path) -> RecognisedFile | LeftOut:
         found = _place(path, path.relative_to(root))
         return found or LeftOut(path, "its name is not <case>_<contrast> of a BraTS challenge")
 
@@ -61,7 +61,7 @@ def _read_name(stem: str) -> tuple[re.Match[str], Contrast] | None:
     return (found, contrast) if found and contrast else None
 
 
-def _place(path: Path, relative: Path) -> Placed | None:
+def _place(path: Path, relative: Path) -> RecognisedFile | None:
     named = _read_name(volume_stem(path))
     if named is None:
         return None
@@ -73,15 +73,17 @@ def _place(path: Path, relative: Path) -> Placed | None:
     if found.re is _UNTIL_2015:
         return _place_early(path, contrast, attributes)
     subject = found["subject"] if found.re is _SINCE_2023 else _earlier_subject(found["case"])
-    return Placed(path, found["case"], contrast.name, subject, attributes)
+    return RecognisedFile(path, found["case"], contrast.name, subject, attributes)
 
 
-def _place_early(path: Path, contrast: Contrast, attributes: dict[str, str]) -> Placed:
+def _place_early(path: Path, contrast: Contrast, attributes: dict[str, str]) -> RecognisedFile:
     """A scan until 2015, in a folder of its own name within that of its case, or right in that of its case."""
     folders = [path.absolute().parent, *path.absolute().parent.parents]
     case_id = next(folder.name for folder in folders if not _UNTIL_2015.fullmatch(folder.name))
     subject, underscore, time = case_id.rpartition("_")
-    return Placed(path, case_id, contrast.name, subject if underscore and time.isdigit() else case_id, attributes)
+    return RecognisedFile(
+        path, case_id, contrast.name, subject if underscore and time.isdigit() else case_id, attributes
+    )
 
 
 def _earlier_subject(case_id: str) -> str:

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from voxlate.cohort.case import Cohort, LeftOut, subject_of
-from voxlate.cohort.layouts.assembly import Placed, assemble
+from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import read_tables
 from voxlate.cohort.layouts.listing import list_folder
 from voxlate.cohort.layouts.naming import contrast_in, split_name
@@ -31,7 +31,7 @@ def index_folders(root: Path) -> Cohort:
         UsageError: If ``root`` is no folder.
     """
     listing = list_folder(root)
-    placed: list[Placed] = []
+    placed: list[RecognisedFile] = []
     left_out = list(listing.left_out)
     folders: dict[str, list[Path]] = {}
     in_root: list[Path] = []
@@ -51,14 +51,14 @@ def index_folders(root: Path) -> Cohort:
         left_out.extend(LeftOut(path, reason) for path in in_root)
     for name, paths in folders.items():
         for item in _place_folder(name, paths):
-            (placed if isinstance(item, Placed) else left_out).append(item)  # type: ignore[arg-type]
+            (placed if isinstance(item, RecognisedFile) else left_out).append(item)  # type: ignore[arg-type]
     return assemble(root, layout="folders", placed=placed, left_out=left_out, tables=read_tables(root))
 
 
-def _place_folder(name: str, paths: list[Path]) -> list[Placed | LeftOut]:
+def _place_folder(name: str, paths: list[Path]) -> list[RecognisedFile | LeftOut]:
     sessions = {path: _session(path) for path in paths}
     several = len({session for session in sessions.values() if session}) > 1
-    items: list[Placed | LeftOut] = []
+    items: list[RecognisedFile | LeftOut] = []
     for path, session in sessions.items():
         contrast = contrast_in(volume_stem(path), case=name)
         if contrast is None:
@@ -67,7 +67,7 @@ def _place_folder(name: str, paths: list[Path]) -> list[Placed | LeftOut]:
             items.append(LeftOut(path, "names no session, while its folder holds several"))
         else:
             case, subject = (f"{name}_ses-{session}", subject_of(name)) if several else (name, "")
-            items.append(Placed(path, case, contrast.name, subject))
+            items.append(RecognisedFile(path, case, contrast.name, subject))
     return items
 
 

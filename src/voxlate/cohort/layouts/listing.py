@@ -16,7 +16,7 @@ from voxlate.cohort.case import LeftOut, natural_key
 from voxlate.errors import UsageError
 from voxlate.io import is_volume_path, volume_stem
 
-METADATA = {
+_METADATA = {
     "participants.tsv", "participants.json", "cases.csv", "manifest.csv", "dataset.json", "dataset_description.json",
     "seen.json", "phantom.json", "split.csv", "completed.csv",
 }  # fmt: skip
@@ -61,7 +61,7 @@ def list_folder(root: Path) -> Listing:
             continue
         elif is_volume_path(path):
             images.append(path)
-        elif path.name not in METADATA and not _is_sidecar(path):
+        elif path.name not in _METADATA and not _is_sidecar(path):
             left_out.append(LeftOut(path, "not an image", "not_an_image"))
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""

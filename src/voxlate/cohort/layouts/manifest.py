@@ -13,13 +13,13 @@ import re
 from pathlib import Path
 
 from voxlate.cohort.case import Cohort, LeftOut, subject_of
-from voxlate.cohort.layouts.assembly import Placed, assemble
-from voxlate.cohort.layouts.attributes import Table, present, read_rows, read_tables
+from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
+from voxlate.cohort.layouts.attributes import AttributeTable, present, read_rows, read_tables
 from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.errors import CohortError
 from voxlate.io import is_volume_path
 
-NAMES = ("manifest.csv", "cases.csv")
+_NAMES = ("manifest.csv", "cases.csv")
 _UNUSABLE_ID = re.compile(r"[/\\\x00-\x1f]|^\.{0,2}$")
 
 
@@ -27,7 +27,7 @@ def find_manifest(root: Path) -> Path | None:
     """The manifest that a path is, or that its folder holds: a CSV with a case column and one of a contrast."""
     if _is_file(root):
         return root if root.suffix.casefold() in {".csv", ".tsv"} else None
-    return next((root / name for name in NAMES if (root / name).is_file() and _has_contrasts(root / name)), None)
+    return next((root / name for name in _NAMES if (root / name).is_file() and _has_contrasts(root / name)), None)
 
 
 def index_manifest(root: Path) -> Cohort:
@@ -47,11 +47,11 @@ def index_manifest(root: Path) -> Cohort:
     rows = read_rows(path)
     contrasts = _columns(path, rows)
     people = read_tables(path.parent, names=("participants.tsv",))
-    placed: list[Placed] = []
+    placed: list[RecognisedFile] = []
     left_out: list[LeftOut] = []
     for row in _checked(path, rows):
         for item in _place_row(path, row, contrasts, people):
-            (placed if isinstance(item, Placed) else left_out).append(item)  # type: ignore[arg-type]
+            (placed if isinstance(item, RecognisedFile) else left_out).append(item)  # type: ignore[arg-type]
     return assemble(root, layout="manifest", placed=placed, left_out=left_out)
 
 
@@ -118,13 +118,13 @@ def _checked(path: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _place_row(
-    path: Path, row: dict[str, str], contrasts: dict[str, str], people: list[Table]
-) -> list[Placed | LeftOut]:
+    path: Path, row: dict[str, str], contrasts: dict[str, str], people: list[AttributeTable]
+) -> list[RecognisedFile | LeftOut]:
     case = row["case"]
     subject = row.get("subject") or subject_of(case)
     own = present((name, cell) for name, cell in row.items() if name not in {"case", "subject", *contrasts})
     attributes = {name: value for table in people for name, value in table.row(case, subject).items()} | own
-    items: list[Placed | LeftOut] = []
+    items: list[RecognisedFile | LeftOut] = []
     for column, contrast in contrasts.items():
         file = path.parent / row[column]
         if not row[column]:
@@ -134,5 +134,5 @@ def _place_row(
         elif not is_volume_path(file):
             items.append(LeftOut(file, f"named for case {case}, but not an image", "not_an_image"))
         else:
-            items.append(Placed(file, case, contrast, subject, attributes))
+            items.append(RecognisedFile(file, case, contrast, subject, attributes))
     return items

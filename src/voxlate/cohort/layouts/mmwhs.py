@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 
 from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import Placed, place_files
+from voxlate.cohort.layouts.assembly import RecognisedFile, place_files
 from voxlate.io import volume_stem
 
 _NAME = re.compile(r"(?P<case>(?P<kind>ct|mr)_(?P<part>train|test)_\d+)_(?P<content>image|label)", re.IGNORECASE)
@@ -37,10 +37,10 @@ def index_mmwhs(root: Path) -> Cohort:
     return place_files(root, layout="mmwhs", place=_place)
 
 
-def _place(path: Path) -> Placed | LeftOut:
+def _place(path: Path) -> RecognisedFile | LeftOut:
     found = _NAME.fullmatch(volume_stem(path))
     if found is None:
         return LeftOut(path, "its name is not as ct_train_1001_image or ct_train_1001_label is")
     contrast = found["kind"].lower() if found["content"].lower() == "image" else "labels"
     attributes = {"challenge_part": found["part"].lower(), "label_convention": "mmwhs"}
-    return Placed(path, found["case"], contrast, found["case"], attributes)
+    return RecognisedFile(path, found["case"], contrast, found["case"], attributes)

@@ -17,20 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import Placed, assemble
+from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import read_tables
 from voxlate.cohort.layouts.listing import list_folder
 from voxlate.contrast import find_contrast
 from voxlate.errors import CohortError
 from voxlate.io import volume_stem
 
-FOLDERS = {"images": "labels", "imagesTr": "labelsTr"}
+_FOLDERS = {"images": "labels", "imagesTr": "labelsTr"}
 _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 
 
 def has_pairs(root: Path) -> bool:
     """Whether a folder holds ``images`` beside ``labels``, or ``imagesTr`` beside ``labelsTr``."""
-    return any((root / images).is_dir() and (root / labels).is_dir() for images, labels in FOLDERS.items())
+    return any((root / images).is_dir() and (root / labels).is_dir() for images, labels in _FOLDERS.items())
 
 
 def index_pairs(root: Path) -> Cohort:
@@ -43,15 +43,15 @@ def index_pairs(root: Path) -> Cohort:
     listing = list_folder(root)
     left_out = list(listing.left_out)
     channels = _channels(root / "dataset.json")
-    sides: dict[str, dict[Path, str]] = {name: {} for pair in FOLDERS.items() for name in pair}
+    sides: dict[str, dict[Path, str]] = {name: {} for pair in _FOLDERS.items() for name in pair}
     for path in listing.images:
         parts = path.relative_to(root).parts
         if len(parts) == 2 and parts[0] in sides:
             sides[parts[0]][path] = volume_stem(path)
         else:
             left_out.append(LeftOut(path, f"lies in none of {', '.join(sides)}"))
-    placed: list[Placed] = []
-    for images, labels in FOLDERS.items():
+    placed: list[RecognisedFile] = []
+    for images, labels in _FOLDERS.items():
         pairs, alone = _pair(sides[images], sides[labels], channels)
         placed.extend(pairs)
         left_out.extend(alone)
@@ -60,9 +60,9 @@ def index_pairs(root: Path) -> Cohort:
 
 def _pair(
     images: dict[Path, str], labels: dict[Path, str], channels: dict[int, str]
-) -> tuple[list[Placed], list[LeftOut]]:
+) -> tuple[list[RecognisedFile], list[LeftOut]]:
     labelled = set(labels.values())
-    placed: list[Placed] = []
+    placed: list[RecognisedFile] = []
     alone: list[LeftOut] = []
     seen: set[str] = set()
     for path, stem in images.items():
@@ -76,10 +76,10 @@ def _pair(
             alone.append(LeftOut(path, f"dataset.json names no channel {channel}"))
         else:
             seen.add(case)
-            placed.append(Placed(path, case, channels.get(channel, "mr")))
+            placed.append(RecognisedFile(path, case, channels.get(channel, "mr")))
     for path, stem in labels.items():
         if stem in seen:
-            placed.append(Placed(path, stem, "labels"))
+            placed.append(RecognisedFile(path, stem, "labels"))
         else:
             alone.append(LeftOut(path, f"labels without an image: no file {stem} among the images", "unpaired"))
     return placed, alone

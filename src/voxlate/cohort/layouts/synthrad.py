@@ -17,11 +17,11 @@ import re
 from pathlib import Path
 
 from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import Placed, place_files
+from voxlate.cohort.layouts.assembly import RecognisedFile, place_files
 from voxlate.io import volume_stem
 
-CONTENTS = ("mr", "cbct", "ct", "mask")
-REGIONS = {"B": "brain", "P": "pelvis", "HN": "HN", "TH": "TH", "AB": "AB"}
+_CONTENTS = ("mr", "cbct", "ct", "mask")
+_REGIONS = {"B": "brain", "P": "pelvis", "HN": "HN", "TH": "TH", "AB": "AB"}
 """From how a case id writes a region to the name of its folder."""
 _CASE_ID = re.compile(r"(?P<task>[12])(?P<region>HN|TH|AB|B|P)(?P<centre>[A-Z])\d{3}")
 _TASK = re.compile(r"Task[12]")
@@ -29,7 +29,7 @@ _TASK = re.compile(r"Task[12]")
 
 def is_synthrad_path(path: Path) -> bool:
     """Whether a file lies and is called as in the challenges; no folder is opened."""
-    return volume_stem(path) in CONTENTS and _attributes(path) is not None
+    return volume_stem(path) in _CONTENTS and _attributes(path) is not None
 
 
 def index_synthrad(root: Path) -> Cohort:
@@ -42,13 +42,13 @@ def index_synthrad(root: Path) -> Cohort:
     return place_files(root, layout="synthrad", place=_place)
 
 
-def _place(path: Path) -> Placed | LeftOut:
+def _place(path: Path) -> RecognisedFile | LeftOut:
     attributes, contrast = _attributes(path), volume_stem(path)
     if attributes is None:
         return LeftOut(path, "its folder is no case of SynthRAD, as 1BA001 in Task1/brain is")
-    if contrast not in CONTENTS:
-        return LeftOut(path, f"it is none of {', '.join(CONTENTS)}")
-    return Placed(path, path.parent.name, contrast, path.parent.name, attributes)
+    if contrast not in _CONTENTS:
+        return LeftOut(path, f"it is none of {', '.join(_CONTENTS)}")
+    return RecognisedFile(path, path.parent.name, contrast, path.parent.name, attributes)
 
 
 def _attributes(path: Path) -> dict[str, str] | None:
@@ -56,8 +56,8 @@ def _attributes(path: Path) -> dict[str, str] | None:
     case = path.parent
     found = _CASE_ID.fullmatch(case.name)
     if found:
-        return {"task": f"Task{found['task']}", "region": REGIONS[found["region"]], "centre": found["centre"]}
+        return {"task": f"Task{found['task']}", "region": _REGIONS[found["region"]], "centre": found["centre"]}
     region, task = case.parent.name, case.parent.parent.name
-    if region in REGIONS.values() and _TASK.fullmatch(task):
+    if region in _REGIONS.values() and _TASK.fullmatch(task):
         return {"task": task, "region": region}
     return None

@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.preflight.foreground import foreground, onto_grid
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-BINS = 32
-REACH_MM = 16.0
-MARGIN = 1.10
-UNRELATED = 0.015
+_BINS = 32
+_REACH_MM = 16.0
+_MARGIN = 1.10
+_UNRELATED = 0.015
 _LEAST_GAIN = 0.005
 _LEAST_OVERLAP = 0.2
 _LEAST_VOXELS = 2_000
@@ -39,7 +39,7 @@ _COARSE_VOXELS = 1_000
 _SAMPLES = 60_000
 
 Step = tuple[int, int, int]
-Bins = NDArray[np.uint8]
+_Bins = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Shift:
     @property
     def is_misaligned(self) -> bool:
         """Whether the shifted position is better by a clear margin."""
-        return self.best > MARGIN * self.given and self.best - self.given > _LEAST_GAIN and any(self.voxels)
+        return self.best > _MARGIN * self.given and self.best - self.given > _LEAST_GAIN and any(self.voxels)
 
     @property
     def is_unrelated(self) -> bool:
         """Whether the images share next to no information wherever they are moved, as those of two subjects do."""
-        return self.best < UNRELATED
+        return self.best < _UNRELATED
 
     def describe(self) -> str:
         """The displacement in words, the largest part of it first."""
@@ -110,23 +110,23 @@ def _kind(volume: Volume) -> Any:  # noqa: ANN401
     return volume.contrast.kind if volume.contrast else "mr"
 
 
-def _binned(array: NDArray[Any], where: NDArray[np.bool_]) -> Bins:
+def _binned(array: Array, where: NDArray[np.bool_]) -> _Bins:
     """The foreground's values in bins 1 to 32 between their percentiles 0.5 and 99.5; 0 elsewhere."""
     values = array[where]
-    result: Bins = np.zeros(array.shape, dtype=np.uint8)
+    result: _Bins = np.zeros(array.shape, dtype=np.uint8)
     if values.size:
         low, high = np.percentile(values[:: max(1, values.size // _SAMPLES)].astype(np.float64), [0.5, 99.5])
-        scale = BINS / (high - low) if high > low else 0.0
-        result[where] = 1 + np.clip((values - low) * scale, 0, BINS - 1).astype(np.uint8)
+        scale = _BINS / (high - low) if high > low else 0.0
+        result[where] = 1 + np.clip((values - low) * scale, 0, _BINS - 1).astype(np.uint8)
     return result
 
 
-def _score_on(still: Bins, loose: Bins, *, least_voxels: int = _LEAST_VOXELS) -> Callable[[Step], float | None]:
+def _score_on(still: _Bins, loose: _Bins, *, least_voxels: int = _LEAST_VOXELS) -> Callable[[Step], float | None]:
     """Normalised mutual information as a function of the displacement; ``None`` where too little overlaps."""
     index = np.flatnonzero(still)
     index = index[:: max(1, index.size // _SAMPLES)]
     places = np.stack(np.unravel_index(index, still.shape)).astype(np.int32)
-    values = still.ravel()[index].astype(np.int32) * (BINS + 1)
+    values = still.ravel()[index].astype(np.int32) * (_BINS + 1)
     limit = np.array(still.shape, dtype=np.int32)[:, None]
     flat = loose.ravel()
     strides = (still.shape[1] * still.shape[2], still.shape[2], 1)
@@ -137,7 +137,7 @@ def _score_on(still: Bins, loose: Bins, *, least_voxels: int = _LEAST_VOXELS) ->
         inside = ((moved >= 0) & (moved < limit)).all(axis=0)
         offset = sum(by * stride for by, stride in zip(step, strides, strict=True))
         joint = values[inside] + flat[index[inside] + offset]
-        counts = np.bincount(joint, minlength=(BINS + 1) ** 2).reshape(BINS + 1, BINS + 1)[1:, 1:]
+        counts = np.bincount(joint, minlength=(_BINS + 1) ** 2).reshape(_BINS + 1, _BINS + 1)[1:, 1:]
         total = int(counts.sum())
         return _normalised_information(counts) if total >= least else None
 
@@ -154,7 +154,7 @@ def _normalised_information(counts: NDArray[np.int64]) -> float:
     return float((entropies[1] + entropies[2] - entropies[0] - bias) / scale) if scale > 0 else 0.0
 
 
-def _coarse_best(still: Bins, loose: Bins, spacing_mm: tuple[float, float, float]) -> Step:
+def _coarse_best(still: _Bins, loose: _Bins, spacing_mm: tuple[float, float, float]) -> Step:
     """The best shift on block means, in voxels of the full grid; no shift where the images are too small for that."""
     spacing = np.array(spacing_mm)
     for size_mm in _COARSE_MM:
@@ -162,7 +162,7 @@ def _coarse_best(still: Bins, loose: Bins, spacing_mm: tuple[float, float, float
         score = _score_on(_blocks(still, factor), _blocks(loose, factor), least_voxels=_COARSE_VOXELS)
         if score((0, 0, 0)) is None:
             continue
-        reach = np.minimum(np.ceil(REACH_MM / (spacing * factor)), _COARSE_STEPS).astype(int)
+        reach = np.minimum(np.ceil(_REACH_MM / (spacing * factor)), _COARSE_STEPS).astype(int)
         x, y, z = (range(-n, n + 1) for n in reach.tolist())
         steps = itertools.product(x, y, z)
         scored = [(value, step) for step in steps if (value := score(step)) is not None]
@@ -171,7 +171,7 @@ def _coarse_best(still: Bins, loose: Bins, spacing_mm: tuple[float, float, float
     return (0, 0, 0)
 
 
-def _blocks(bins: Bins, factor: NDArray[np.int_]) -> Bins:
+def _blocks(bins: _Bins, factor: NDArray[np.int_]) -> _Bins:
     """Means over blocks of the voxels that are foreground; 0 where less than half of a block is."""
     shape = np.array(bins.shape) // factor
     i, j, k = shape * factor

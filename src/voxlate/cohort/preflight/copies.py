@@ -20,14 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-RESIDUAL = 0.03
+_RESIDUAL = 0.03
 _TRIMMED = 0.05
 _SAMPLES = 200_000
 
@@ -53,7 +52,7 @@ class Copy:
         return f"a copy scaled by {self.slope:.4g} plus {self.intercept:.4g}"
 
 
-def find_copy(x: NDArray[Any], y: NDArray[Any], where: NDArray[np.bool_], *, trim: bool = True) -> Copy | None:
+def find_copy(x: Array, y: Array, where: NDArray[np.bool_], *, trim: bool = True) -> Copy | None:
     """The line that turns ``x`` into ``y``, or ``None`` if none does.
 
     Args:
@@ -70,14 +69,14 @@ def find_copy(x: NDArray[Any], y: NDArray[Any], where: NDArray[np.bool_], *, tri
     if xs.std() == 0 or ys.std() == 0:
         return None
     found = _fit(xs, ys)
-    if found.residual < RESIDUAL or not trim:
-        return found if found.residual < RESIDUAL else None
+    if found.residual < _RESIDUAL or not trim:
+        return found if found.residual < _RESIDUAL else None
     misfit = np.abs(ys - found.slope * xs - found.intercept)
     kept = misfit <= np.quantile(misfit, 1 - _TRIMMED)
     if ys[kept].std() < 0.1 * ys.std() or xs[kept].std() == 0:
         return None
     again = _fit(xs[kept], ys[kept])
-    return again if again.residual < RESIDUAL else None
+    return again if again.residual < _RESIDUAL else None
 
 
 def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Copy:
@@ -86,8 +85,8 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Copy:
     return Copy(slope, intercept, float(np.std(y - slope * x - intercept) / y.std()))
 
 
-BLOCKS = 16
-CORRELATION = 0.9999
+_BLOCKS = 16
+_CORRELATION = 0.9999
 _ROWS_AT_ONCE = 512
 
 
@@ -153,7 +152,7 @@ def _pairs(group: Sequence[Signature]) -> list[Duplicate]:
         rows = slice(start, start + _ROWS_AT_ONCE)
         alike = thumbnails[rows] @ thumbnails.T
         equal = digests[rows, None] == digests[None, :]
-        for row, column in np.argwhere((alike > CORRELATION) | equal):
+        for row, column in np.argwhere((alike > _CORRELATION) | equal):
             one, other = group[start + row], group[column]
             if start + row < column and one.case != other.case:
                 exact = bool(equal[row, column])
@@ -162,7 +161,7 @@ def _pairs(group: Sequence[Signature]) -> list[Duplicate]:
     return found
 
 
-def _in_ras_order(volume: Volume) -> NDArray[Any]:
+def _in_ras_order(volume: Volume) -> Array:
     """The voxels with axes and directions as near to RAS as swapping and flipping brings them."""
     matrix = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
     order = np.argmax(np.abs(matrix), axis=0)
@@ -173,13 +172,13 @@ def _in_ras_order(volume: Volume) -> NDArray[Any]:
     return array[tuple(slice(None, None, -1 if sign < 0 else 1) for sign in signs)]
 
 
-def _block_means(array: NDArray[Any], axis: int) -> NDArray[np.float64]:
+def _block_means(array: Array, axis: int) -> NDArray[np.float64]:
     """Averages an axis to 16 blocks; an axis with fewer voxels repeats some."""
     length = array.shape[axis]
-    starts = np.arange(BLOCKS) * length // BLOCKS
-    if length < BLOCKS:
+    starts = np.arange(_BLOCKS) * length // _BLOCKS
+    if length < _BLOCKS:
         return np.asarray(np.take(array, starts, axis=axis), dtype=np.float64)
     sums = np.add.reduceat(array, starts, axis=axis, dtype=np.float64)
     shape = [1, 1, 1]
-    shape[axis] = BLOCKS
+    shape[axis] = _BLOCKS
     return np.asarray(sums / np.diff(np.append(starts, length)).reshape(shape))

@@ -9,20 +9,18 @@ Bringing two images of a case onto one grid by the nearest voxel, for comparison
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.contrast import Kind
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Array, Grid, Volume
 
-BODY_HU = -500.0
-CONSTANT_SHARE = 0.9
+_BODY_HU = -500.0
+_CONSTANT_SHARE = 0.9
 _FILLS = 0.1
 
 
-def foreground(array: NDArray[Any], *, kind: Kind = "mr") -> NDArray[np.bool_]:
+def foreground(array: Array, *, kind: Kind = "mr") -> NDArray[np.bool_]:
     """Where an image shows something, same shape as the image.
 
     Args:
@@ -31,8 +29,8 @@ def foreground(array: NDArray[Any], *, kind: Kind = "mr") -> NDArray[np.bool_]:
     """
     if kind == "label":
         return np.asarray(array != 0)
-    if kind == "ct" and array.min() < BODY_HU:
-        return np.asarray(array > BODY_HU)
+    if kind == "ct" and array.min() < _BODY_HU:
+        return np.asarray(array > _BODY_HU)
     sample = array.ravel()[:: max(1, array.size // 100_000)]
     values, counts = np.unique(sample, return_counts=True)
     if counts.max() > _FILLS * sample.size and len(values) > 1:
@@ -40,16 +38,16 @@ def foreground(array: NDArray[Any], *, kind: Kind = "mr") -> NDArray[np.bool_]:
     return np.asarray(array > otsu_threshold(sample))
 
 
-def constant_background(array: NDArray[Any]) -> float | None:
+def constant_background(array: Array) -> float | None:
     """The one value that nearly all of the border has, or ``None`` if the background is not constant."""
     faces = [array[0], array[-1], array[:, 0], array[:, -1], array[:, :, 0], array[:, :, -1]]
     border = np.concatenate([face.ravel() for face in faces])
     value = np.median(border)
     share = float(np.mean(border == value))
-    return float(value) if share >= CONSTANT_SHARE else None
+    return float(value) if share >= _CONSTANT_SHARE else None
 
 
-def otsu_threshold(values: NDArray[Any], *, bins: int = 256) -> float:
+def otsu_threshold(values: Array, *, bins: int = 256) -> float:
     """The threshold that parts values into two classes of the greatest variance between them."""
     counts, edges = np.histogram(values.astype(np.float64), bins=bins)
     centres = (edges[:-1] + edges[1:]) / 2
@@ -61,7 +59,7 @@ def otsu_threshold(values: NDArray[Any], *, bins: int = 256) -> float:
     return float(edges[1:-1][np.isclose(between, between.max(), rtol=1e-9)].mean())
 
 
-def onto_grid(volume: Volume, grid: Grid, *, outside: float) -> NDArray[Any]:
+def onto_grid(volume: Volume, grid: Grid, *, outside: float) -> Array:
     """The voxels of a volume at the places of a grid, nearest neighbour, ``(i, j, k)`` of the grid.
 
     Args:

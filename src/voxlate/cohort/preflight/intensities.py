@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort.labels.labelling import strays
 from voxlate.cohort.preflight.finding import Finding, Severity
 from voxlate.cohort.preflight.foreground import constant_background
 from voxlate.contrast import Contrast
+from voxlate.volume import Array
 
-LOWEST_HU = -2048.0
-HIGHEST_HU = 10_000.0
-AIR_BELOW_HU = -200.0
+_LOWEST_HU = -2048.0
+_HIGHEST_HU = 10_000.0
+_AIR_BELOW_HU = -200.0
 _SCALED_SPAN = 20.0
 _NAMED_STRAYS = 5
 
 
 def check_intensities(
-    array: NDArray[Any], contrast: Contrast, *, case: str, path: Path, used: bool, convention: str = ""
+    array: Array, contrast: Contrast, *, case: str, path: Path, used: bool, convention: str = ""
 ) -> Iterator[Finding]:
     """The findings of one image.
 
@@ -47,7 +46,7 @@ def check_intensities(
         yield from _check_background(array, low, case=case, path=path)
 
 
-def _check_labels(array: NDArray[Any], low: float, high: float, *, case: str, path: Path) -> Iterator[Finding]:
+def _check_labels(array: Array, low: float, high: float, *, case: str, path: Path) -> Iterator[Finding]:
     if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         message = (
             f"{path}: {_between(array)} between the integers; labels must be whole numbers. "
@@ -59,7 +58,7 @@ def _check_labels(array: NDArray[Any], low: float, high: float, *, case: str, pa
         yield Finding("warning", "empty_labels", case, message)
 
 
-def _check_convention(array: NDArray[Any], convention: str, *, case: str, path: Path) -> Iterator[Finding]:
+def _check_convention(array: Array, convention: str, *, case: str, path: Path) -> Iterator[Finding]:
     found = strays(array, convention) if array.dtype.kind != "f" or np.array_equal(array, np.rint(array)) else {}
     if found:
         counted = ", ".join(f"{value} ({count} voxels)" for value, count in list(found.items())[:_NAMED_STRAYS])
@@ -71,7 +70,7 @@ def _check_convention(array: NDArray[Any], convention: str, *, case: str, path: 
         yield Finding("warning", "unknown_label", case, message)
 
 
-def _between(array: NDArray[Any]) -> str:
+def _between(array: Array) -> str:
     """How many voxels lie between the integers, as words with the first such value."""
     between = array[array != np.rint(array)]
     return f"{between.size} voxels (the first {between.flat[0]:.4g})"
@@ -86,17 +85,17 @@ def _check_hounsfield(low: float, high: float, contrast: Contrast, *, case: str,
             "the rescale intercept was lost, or the unit is another one, such as Cormack's (air 0, brain about 2600)"
         )
         yield Finding(severity, "not_hounsfield", case, _refusal(path, low, high, cause))
-    elif low < LOWEST_HU or high > HIGHEST_HU:
+    elif low < _LOWEST_HU or high > _HIGHEST_HU:
         message = (
-            f"{path}: values from {low:g} to {high:g}, beyond {LOWEST_HU:g} to {HIGHEST_HU:g} HU. "
+            f"{path}: values from {low:g} to {high:g}, beyond {_LOWEST_HU:g} to {_HIGHEST_HU:g} HU. "
             "Look whether padding or a wrong rescale slope explains them."
         )
         yield Finding("warning", "hounsfield_range", case, message)
 
 
-def _check_background(array: NDArray[Any], low: float, *, case: str, path: Path) -> Iterator[Finding]:
+def _check_background(array: Array, low: float, *, case: str, path: Path) -> Iterator[Finding]:
     background = constant_background(array)
-    if background is None or low >= 0 or background < AIR_BELOW_HU:
+    if background is None or low >= 0 or background < _AIR_BELOW_HU:
         return
     message = (
         f"{path}: the background is {background:g} HU all over, which is tissue, not air. Was the image stripped or "

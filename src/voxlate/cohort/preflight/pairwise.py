@@ -22,7 +22,7 @@ from voxlate.derivation import Derivation, compute, files_of
 from voxlate.errors import VoxlateError
 from voxlate.volume import Grid, Volume
 
-Pair = tuple[str, str]
+_Pair = tuple[str, str]
 _LEAST_SHARED = 0.2
 
 
@@ -47,7 +47,7 @@ def check_pairs(
         fixed, moving = (usable[name] for name in pair)
         if not overlaps(fixed.grid, moving.grid):
             continue
-        copy = copy_of(fixed, moving)
+        copy = _copy_of(fixed, moving)
         if copy is not None:
             yield _copied(case, pair, target, how=copy.describe())
         elif pair in pairs or (not pairs and pair[0] == inputs[0]):
@@ -78,7 +78,9 @@ def _apart(case: Case, grids: str, *, moved: bool) -> Finding:
     return Finding("warning" if moved else "error", "no_overlap", case.id, message)
 
 
-def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volume, moving: Volume) -> Iterator[Finding]:
+def _check_alignment(
+    case: Case, pair: _Pair, target: str | None, *, fixed: Volume, moving: Volume
+) -> Iterator[Finding]:
     if "label" in {CONTRASTS[name].kind for name in pair}:
         return
     shift = find_shift(fixed, moving)
@@ -86,7 +88,7 @@ def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volum
         yield _unrelated(case, pair, shift)
     if shift is None or shift.is_unrelated or not shift.is_misaligned:
         return
-    copy = copy_of(fixed, _moved_back(moving, shift))
+    copy = _copy_of(fixed, _moved_back(moving, shift))
     if copy is not None:
         yield _copied(case, pair, target, how=f"{copy.describe()}, moved by {shift.describe()}")
         return
@@ -98,7 +100,7 @@ def _check_alignment(case: Case, pair: Pair, target: str | None, *, fixed: Volum
     yield Finding("warning", "misaligned", case.id, message)
 
 
-def _unrelated(case: Case, pair: Pair, shift: Shift) -> Finding:
+def _unrelated(case: Case, pair: _Pair, shift: Shift) -> Finding:
     message = (
         f"{case.paths[pair[1]]} and {case.paths[pair[0]]} share next to no information (normalised mutual information "
         f"{shift.best:.3f}, however they are moved). Look whether both are of this subject and in this place."
@@ -106,7 +108,7 @@ def _unrelated(case: Case, pair: Pair, shift: Shift) -> Finding:
     return Finding("warning", "unrelated", case.id, message)
 
 
-def _copied(case: Case, pair: Pair, target: str | None, *, how: str) -> Finding:
+def _copied(case: Case, pair: _Pair, target: str | None, *, how: str) -> Finding:
     """An error, unless both are sources: then nothing is given away."""
     message = f"{case.paths[pair[1]]} is {how} of {case.paths[pair[0]]}. Replace it by the true image."
     if target is None:
@@ -116,7 +118,7 @@ def _copied(case: Case, pair: Pair, target: str | None, *, how: str) -> Finding:
     return Finding("warning", "copied_contrast", case.id, message)
 
 
-def copy_of(fixed: Volume, moving: Volume) -> Copy | None:
+def _copy_of(fixed: Volume, moving: Volume) -> Copy | None:
     """The line that turns one image into the other where both show something, or ``None`` if none does."""
     kinds = [volume.contrast.kind if volume.contrast else "mr" for volume in (fixed, moving)]
     there = onto_grid(moving, fixed.grid, outside=float(moving.array.min()))
@@ -175,7 +177,7 @@ def check_derived(
             message = f"{name}, computed as {formula}, is {volume.array.flat[0]:g} everywhere. Correct plan.derive."
             yield Finding("error", "constant_image", case.id, message)
         elif target and target in volumes and overlaps(volume.grid, volumes[target].grid):
-            copy = copy_of(volume, volumes[target])
+            copy = _copy_of(volume, volumes[target])
             if copy is not None:
                 message = (
                     f"{case.paths[target]} is {copy.describe()} of {name}, which is computed as {formula}: the target "

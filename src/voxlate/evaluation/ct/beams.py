@@ -33,9 +33,9 @@ Density = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
 LEFT_RIGHT, ANTERIOR_POSTERIOR = 0, 1
-GANTRY_DEG = tuple(range(0, 360, 45))
+_GANTRY_DEG = tuple(range(0, 360, 45))
 """Where beams to the centre come from, in the axial plane: 0 from the front, 90 from the patient's left."""
-STEPS_PER_VOXEL = 2
+_STEPS_PER_VOXEL = 2
 
 
 def path_lengths_mm(density: Density, *, mask: Mask, spacing_mm: Spacing, axis: int) -> Density:
@@ -54,7 +54,7 @@ def path_lengths_mm(density: Density, *, mask: Mask, spacing_mm: Spacing, axis: 
 
 
 def depths_mm(density: Density, *, mask: Mask, spacing_mm: Spacing, point: NDArray[np.float64]) -> Density:
-    """Water-equivalent depth of a point, seen from each of the directions ``GANTRY_DEG`` in its axial plane.
+    """Water-equivalent depth of a point, seen from each of the directions ``_GANTRY_DEG`` in its axial plane.
 
     The density is interpolated linearly, in steps of half the smallest spacing.
 
@@ -69,10 +69,10 @@ def depths_mm(density: Density, *, mask: Mask, spacing_mm: Spacing, point: NDArr
     """
     from scipy.ndimage import map_coordinates
 
-    step = min(spacing_mm) / STEPS_PER_VOXEL
+    step = min(spacing_mm) / _STEPS_PER_VOXEL
     reach = math.hypot(*(size * spacing for size, spacing in zip(density.shape, spacing_mm, strict=True)))
     along = (np.arange(math.ceil(reach / step)) + 0.5) * step
-    angles = np.deg2rad(GANTRY_DEG)
+    angles = np.deg2rad(_GANTRY_DEG)
     towards = np.stack([-np.sin(angles), np.cos(angles), np.zeros(len(angles))]) / np.array(spacing_mm)[:, None]
     places = point[:, None, None] + towards[:, :, None] * along
     inside = np.where(mask, density, 0)
@@ -86,15 +86,15 @@ def centre_of(mask: Mask) -> NDArray[np.float64] | None:
     return np.asarray(places.mean(axis=0)) if len(places) else None
 
 
-WATER_PER_MM = 0.004942
-DOSE_GRID_MM = 3.0
+_WATER_PER_MM = 0.004942
+_DOSE_GRID_MM = 3.0
 """Clinical doses are computed on grids of 2 to 3 mm."""
 
 
 def primary_dose(
-    density: Density, *, mask: Mask, spacing_mm: Spacing, attenuation_per_mm: float = WATER_PER_MM
+    density: Density, *, mask: Mask, spacing_mm: Spacing, attenuation_per_mm: float = _WATER_PER_MM
 ) -> Density:
-    """What arrives at each voxel of the beams ``GANTRY_DEG``, on average, a stand-in for dose.
+    """What arrives at each voxel of the beams ``_GANTRY_DEG``, on average, a stand-in for dose.
 
     Slices are turned until a beam runs along their columns, summed, and turned back, with linear interpolation.
 
@@ -115,13 +115,13 @@ def primary_dose(
     inside = np.where(mask, density, 0).astype(np.float64)
     dose = np.zeros_like(inside)
     for k in range(inside.shape[2]):
-        for gantry_deg in GANTRY_DEG[: len(GANTRY_DEG) // 2]:  # the other half comes from the opposite sides
+        for gantry_deg in _GANTRY_DEG[: len(_GANTRY_DEG) // 2]:  # the other half comes from the opposite sides
             for depths in _opposite_depths_mm(inside[..., k], gantry_deg=gantry_deg, spacing_mm=spacing_mm[:2]):
                 dose[..., k] += np.exp(-attenuation_per_mm * depths)
-    return dose / len(GANTRY_DEG)
+    return dose / len(_GANTRY_DEG)
 
 
-def coarsen(values: Density, *, spacing_mm: Spacing, grid_mm: float = DOSE_GRID_MM) -> tuple[Density, Spacing]:
+def coarsen(values: Density, *, spacing_mm: Spacing, grid_mm: float = _DOSE_GRID_MM) -> tuple[Density, Spacing]:
     """Means over blocks of about ``grid_mm`` along each axis; paths keep their water-equivalent length.
 
     Args:

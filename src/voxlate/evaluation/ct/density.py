@@ -30,8 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import ReadError, UsageError
+from voxlate.volume import Array
 
-COLUMNS = ("hu", "density")
+_COLUMNS = ("hu", "density")
 
 
 def _problem(hu: tuple[float, ...], density: tuple[float, ...]) -> str:
@@ -79,7 +80,7 @@ class Calibration:
                 remedy="Correct the calibration.",
             )
 
-    def apply(self, hu: NDArray[Any] | np.floating[Any]) -> NDArray[np.float64]:
+    def apply(self, hu: Array | np.floating[Any]) -> NDArray[np.float64]:
         """Densities of CT numbers, any shape, float64; NaN stays NaN."""
         return np.asarray(np.interp(np.asarray(hu, dtype=np.float64), self.hu, self.density))
 
@@ -113,7 +114,7 @@ def read_calibration(path: str | Path) -> Calibration:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ReadError("a CSV file", came=str(error), where=place, remedy="Check the file.") from error
     header = tuple(cell.casefold() for cell in rows[0]) if rows else ()
-    if header != COLUMNS:
+    if header != _COLUMNS:
         raise _refusal(place, f"the columns {','.join(header)}" if header else "an empty file")
     nodes = [_node(row, where=place) for row in rows[1:]]
     hu, density = tuple(node[0] for node in nodes), tuple(node[1] for node in nodes)

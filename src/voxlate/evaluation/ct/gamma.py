@@ -24,10 +24,10 @@ from voxlate.evaluation.ct.beams import Mask, Spacing
 from voxlate.metrics import agreement
 
 Dose = NDArray[np.float64]
-CUTOFF_PERCENT = 10.0
+_CUTOFF_PERCENT = 10.0
 """Of the highest reference dose; voxels with less are not counted."""
-HIGHEST_GAMMA = 1.001  # who passes is known at 1; a little more keeps 1 apart from what is cut off here
-MEMORY_BYTES = 2**28
+_HIGHEST_GAMMA = 1.001  # who passes is known at 1; a little more keeps 1 apart from what is cut off here
+_MEMORY_BYTES = 2**28
 
 
 def gamma_pass_rate(
@@ -38,7 +38,7 @@ def gamma_pass_rate(
     mask: Mask,
     dose_percent: float = 2.0,
     distance_mm: float = 2.0,
-    cutoff_percent: float = CUTOFF_PERCENT,
+    cutoff_percent: float = _CUTOFF_PERCENT,
     steps: int = 10,
 ) -> float:
     """Percentage of the counted voxels whose global gamma index is at most 1.
@@ -75,13 +75,13 @@ def gamma_pass_rate(
     if highest <= 0:
         raise UsageError("a dose above 0", came=f"{highest:g} at most", where="reference", remedy="Check the dose.")
     counted = inside & (true >= cutoff_percent / 100 * highest)
-    criterion = Criterion(dose_percent / 100 * highest, distance_mm)
+    criterion = _Criterion(dose_percent / 100 * highest, distance_mm)
     possible = counted & _may_pass(true, found, criterion=criterion, spacing_mm=spacing_mm)
     passed = _search(true, found, possible=possible, criterion=criterion, spacing_mm=spacing_mm, steps=steps)
     return agreement(passed, counted, mask=counted, data_range=1.0)
 
 
-class Criterion(NamedTuple):
+class _Criterion(NamedTuple):
     """By how much a dose may differ, in its own unit, and in place."""
 
     dose: float
@@ -129,7 +129,7 @@ def _refuse(
 
 
 def _search(
-    reference: Dose, evaluated: Dose, *, possible: Mask, criterion: Criterion, spacing_mm: Spacing, steps: int
+    reference: Dose, evaluated: Dose, *, possible: Mask, criterion: _Criterion, spacing_mm: Spacing, steps: int
 ) -> Mask:
     """Which of the possible voxels pass."""
     search = find_gamma()
@@ -144,16 +144,16 @@ def _search(
         criterion.distance_mm,
         lower_percent_dose_cutoff=0,
         interp_fraction=steps,
-        max_gamma=HIGHEST_GAMMA,
+        max_gamma=_HIGHEST_GAMMA,
         global_normalisation=criterion.dose,
         skip_once_passed=True,
-        ram_available=MEMORY_BYTES,
+        ram_available=_MEMORY_BYTES,
         interp_algo="scipy",  # the other one needs numba
     )
     return np.asarray(possible & (index <= 1))
 
 
-def _may_pass(reference: Dose, evaluated: Dose, *, criterion: Criterion, spacing_mm: Spacing) -> Mask:
+def _may_pass(reference: Dose, evaluated: Dose, *, criterion: _Criterion, spacing_mm: Spacing) -> Mask:
     """Where the difference is at most ``sqrt(dose^2 + (G distance)^2)``, ``G`` being the steepest slope around.
 
     No other voxel can pass: at a distance ``r`` at least ``difference - G r`` is left, which makes the least gamma the

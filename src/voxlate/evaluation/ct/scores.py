@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +30,11 @@ from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, LESION
+from voxlate.volume import Array
 
-Paths = tuple[NDArray[np.float64], NDArray[np.bool_]]
-SEARCH_STEPS = 5  # ten change the pass rate of a head by 0.1 or so, and take up to four times as long
-CRITERIA = {"gamma_3_3": (3.0, 3.0), "gamma_2_2": (2.0, 2.0)}
+_Paths = tuple[NDArray[np.float64], NDArray[np.bool_]]
+_SEARCH_STEPS = 5  # ten change the pass rate of a head by 0.1 or so, and take up to four times as long
+_CRITERIA = {"gamma_3_3": (3.0, 3.0), "gamma_2_2": (2.0, 2.0)}
 """From a metric of the kind ``dose`` to its criteria: percent of the highest dose, and mm."""
 
 
@@ -84,7 +84,7 @@ def score_dose(comparison: Comparison, calibration: Calibration = ELECTRON_DENSI
     for method, prediction in comparison.methods.items():
         dose = _dose(prediction, comparison, calibration, share=share, spacing_mm=spacing)
         available = np.isfinite(true_dose).all() and np.isfinite(dose).all()
-        for name, (percent, distance) in CRITERIA.items():
+        for name, (percent, distance) in _CRITERIA.items():
             value = math.nan
             if available:
                 value = gamma_pass_rate(
@@ -94,7 +94,7 @@ def score_dose(comparison: Comparison, calibration: Calibration = ELECTRON_DENSI
                     mask=share >= 0.5,
                     dose_percent=percent,
                     distance_mm=distance,
-                    steps=SEARCH_STEPS,
+                    steps=_SEARCH_STEPS,
                 )
             unit = metrics_of("dose")[name].unit()
             scores.append(Score(comparison.case_id, FOREGROUND, method, name, value, unit))
@@ -102,7 +102,7 @@ def score_dose(comparison: Comparison, calibration: Calibration = ELECTRON_DENSI
 
 
 def _dose(
-    image: NDArray[Any],
+    image: Array,
     comparison: Comparison,
     calibration: Calibration,
     *,
@@ -115,16 +115,16 @@ def _dose(
     return primary_dose(density, mask=share > 0, spacing_mm=spacing_mm)
 
 
-def _difference(name: str, found: Paths, true: Paths) -> float:
+def _difference(name: str, found: _Paths, true: _Paths) -> float:
     return metrics_of("path")[name](found[0], true[0], mask=true[1], data_range=1.0)
 
 
 def _paths(
-    image: NDArray[Any], comparison: Comparison, calibration: Calibration, *, union: str
-) -> Mapping[tuple[str, str], Paths]:
+    image: Array, comparison: Comparison, calibration: Calibration, *, union: str
+) -> Mapping[tuple[str, str], _Paths]:
     """From region and metric to the lengths of paths, and which of them count."""
     density, mask, spacing = calibration.apply(image), comparison.mask, comparison.spacing_mm
-    found: dict[tuple[str, str], Paths] = {}
+    found: dict[tuple[str, str], _Paths] = {}
     for name, axis in (("wepl_ap", ANTERIOR_POSTERIOR), ("wepl_lr", LEFT_RIGHT)):
         lengths = path_lengths_mm(density, mask=mask, spacing_mm=spacing, axis=axis)
         found[FOREGROUND, name] = lengths, np.any(mask, axis=axis, keepdims=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +29,8 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Plan, Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-Array = NDArray[Any]
 NORMALISED = "1"
 
 

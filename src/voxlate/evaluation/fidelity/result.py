@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.fidelity.structures import StructureError, StructureRow, summarise_structures
@@ -13,6 +12,7 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary, without_nan
 from voxlate.evaluation.verdict import judge
+from voxlate.plainyaml import Json
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FidelitySummary:
     structures: Sequence[StructureRow] = ()
     views: Summary | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON; what there is nothing of is left out."""
         structures = [row.to_json() for row in self.structures]
         views = [] if self.views is None else self.views.to_json()["rows"]

@@ -26,9 +26,10 @@ from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
 from voxlate.evaluation.words import after_value, number
 from voxlate.io.atomic import write_text
+from voxlate.plainyaml import Json
 from voxlate.roles import MODEL
 
-METHODS = ("lookup", MODEL)
+_METHODS = ("lookup", MODEL)
 """Whose errors are given; the baseline first."""
 
 
@@ -55,7 +56,7 @@ class StructureError:
     unit: str
 
 
-COLUMNS = tuple(field.name for field in fields(StructureError))
+_COLUMNS = tuple(field.name for field in fields(StructureError))
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,12 @@ class StructureRow:
     voxels: float
     methods: Mapping[str, StructureMeans]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Json) -> Self:
         """The row of a JSON object."""
         methods = {name: StructureMeans(*map(_interval, means.values())) for name, means in values["methods"].items()}
         return cls(**{**values, "methods": methods})
@@ -116,7 +117,7 @@ def structure_errors(comparison: Comparison, labelling: Labelling) -> list[Struc
     labels = np.rint(comparison.labels).astype(np.int64)
     differences = {
         name: np.asarray(comparison.methods[name], dtype=np.float64) - np.asarray(comparison.truth, dtype=np.float64)
-        for name in METHODS
+        for name in _METHODS
         if name in comparison.methods
     }
     found = []
@@ -137,7 +138,7 @@ def write_structures(errors: Iterable[StructureError], path: Path) -> Path:
         WriteError: If the file could not be written; an old one is untouched then.
     """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *map(astuple, errors)])
+    csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *map(astuple, errors)])
     write_text(path, text.getvalue())
     return path
 
@@ -153,7 +154,7 @@ def summarise_structures(errors: Sequence[StructureError], *, seed: int = 0) -> 
     for structure in dict.fromkeys(error.structure for error in errors):
         mine = [error for error in errors if error.structure == structure]
         methods = {}
-        for method in METHODS:
+        for method in _METHODS:
             of_method = [error for error in mine if error.method == method]
             if of_method:
                 mae, bias = (np.array([getattr(error, name) for error in of_method]) for name in ("mae", "bias"))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 FEWEST = 10
 """Fewer subjects on either side are not tested: of ten and ten the interval of a guess is already half the scale."""
-RESAMPLES = 2000
+_RESAMPLES = 2000
 Scores = NDArray[np.float64]
 
 
@@ -46,7 +46,7 @@ class Membership:
         return "members cannot be told from others by this attack"
 
 
-def roc_auc(members: Scores, others: Scores) -> float:
+def _roc_auc(members: Scores, others: Scores) -> float:
     """The share of pairs in which the member scores higher; ties count half.
 
     Args:
@@ -89,14 +89,14 @@ def infer_membership(
     if min(map(len, groups)) < FEWEST:
         return None
     generator = np.random.default_rng(seed)
-    drawn = np.empty(RESAMPLES)
-    for turn in range(RESAMPLES):
+    drawn = np.empty(_RESAMPLES)
+    for turn in range(_RESAMPLES):
         inside, outside = (
             np.concatenate([group[at] for at in generator.integers(0, len(group), len(group))]) for group in groups
         )
-        drawn[turn] = roc_auc(inside, outside)
+        drawn[turn] = _roc_auc(inside, outside)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    auc = roc_auc(scores[is_member], scores[~is_member])
+    auc = _roc_auc(scores[is_member], scores[~is_member])
     return Membership(auc, (float(low), float(high)), int(is_member.sum()), int((~is_member).sum()))
 
 

@@ -33,9 +33,9 @@ from voxlate.volume import Affine, Grid, Volume, extent
 
 LABEL = "label"
 LABELS = get_contrast("labels")
-KEPT = 96
+_KEPT = 96
 """What is kept of a map has at most so many voxels along the longest side of what is labelled."""
-AROUND = 12
+_AROUND = 12
 """Voxels of the template around what is labelled, where there is background and not nothing."""
 LabelArray = NDArray[np.integer]
 
@@ -227,7 +227,7 @@ def _cropped(case: Case, volume: Volume) -> _Map | None:
 
 def _reduced(one: _Map) -> _Map:
     """The map with axes in RAS+ order, and no finer than what is kept."""
-    step = max(one.extent_mm) / KEPT
+    step = max(one.extent_mm) / _KEPT
     grid = ras_grid(one.grid)
     i, j, k = (max(own, step) for own in grid.spacing_mm)
     grid = spacing_grid(grid, (i, j, k))
@@ -241,9 +241,9 @@ def _grey(one: _Map, grid: Grid, values: Sequence[int]) -> Small:
     greys = np.where(inside, 0.5 + 0.5 * (order + 1) / (len(values) + 1), 0).astype(np.float32)
     own = crop_grid(one.grid, (-1, -1, -1), _shape(array))
     coarse = spacing_grid(own, grid.spacing_mm)
-    image = np.pad(np.asarray(resample(greys, own, coarse), dtype=np.float32), AROUND)
+    image = np.pad(np.asarray(resample(greys, own, coarse), dtype=np.float32), _AROUND)
     centre = own.affine[:3, :3] @ np.argwhere(inside).mean(axis=0) + own.affine[:3, 3]
-    return Small(image, crop_grid(coarse, (-AROUND, -AROUND, -AROUND), _shape(image)), centre, one.extent_mm)
+    return Small(image, crop_grid(coarse, (-_AROUND, -_AROUND, -_AROUND), _shape(image)), centre, one.extent_mm)
 
 
 def _place(one: _Map, mean: Field, *, grid: Grid, fine: Grid, values: Sequence[int]) -> PlacedLabels:

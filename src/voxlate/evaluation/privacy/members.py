@@ -13,8 +13,8 @@ from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.io import file_digest, read_provenance
 
-SEEN = "seen.json"
-DEFORMING = "deformed"
+_SEEN = "seen.json"
+_DEFORMING = "deformed"
 """The shape model that draws training label maps under a deformation, as sidecars name it."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REMEDY = "Give the run or bundle that made the images, its seen.json, or a split.csv."
@@ -50,7 +50,7 @@ def find_members(real: Sequence[Case], *, synthetic: Path, given: Path | None) -
         CohortError: If a list names none of the cases.
     """
     if given is None:
-        path = synthetic / SEEN
+        path = synthetic / _SEEN
         if not path.is_file():
             return Members(frozenset(case.id for case in real))
     else:
@@ -59,7 +59,7 @@ def find_members(real: Sequence[Case], *, synthetic: Path, given: Path | None) -
         split = read_split(path)
         ids = frozenset(case.id for case in real if split.get(case.id) in {"train", "validation"})
     else:
-        seen = read_seen(path)
+        seen = _read_seen(path)
         ids = frozenset(case.id for case in real if any(file_digest(file) in seen for file in case.paths.values()))
     if not ids:
         raise CohortError(
@@ -111,7 +111,7 @@ def find_origins(synthetic: Sequence[Case], real: Sequence[Case], *, contrast: s
             if told is None:
                 continue
             sources.setdefault(case.id, set()).update(one.sha256 for one in told.sources)
-            if told.drawn is not None and told.drawn.shapes == DEFORMING:
+            if told.drawn is not None and told.drawn.shapes == _DEFORMING:
                 deformed.add(case.id)
     found = {case: Origin("deformed label map") for case in sorted(deformed)}
     if not any(sources.values()):
@@ -128,7 +128,7 @@ def find_origins(synthetic: Sequence[Case], real: Sequence[Case], *, contrast: s
     return found
 
 
-def read_seen(path: Path) -> frozenset[str]:
+def _read_seen(path: Path) -> frozenset[str]:
     """The hashes of a ``seen.json``.
 
     Raises:
@@ -144,7 +144,7 @@ def read_seen(path: Path) -> frozenset[str]:
 
 
 def _list_at(given: Path) -> Path:
-    places = (given, given / SEEN, given / "bundle" / SEEN)
+    places = (given, given / _SEEN, given / "bundle" / _SEEN)
     found = next((place for place in places if place.is_file()), None)
     if found is None or found.suffix not in {".json", ".csv"}:
         raise UsageError("a list of what the model has seen", came="none", where=given, remedy=_REMEDY)

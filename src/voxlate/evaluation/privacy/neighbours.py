@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SHARE, MARGIN = 0.05, 0.9
+SHARE, _MARGIN = 0.05, 0.9
 """The threshold is nine tenths of the 5th percentile. The percentile alone, which is uncertain in few images, held
 back 6 to 18 % of real images that no model has seen (heads of the phantom and hippocampi, from 130 down to 10 training
 images), nine tenths of it 0.3 to 4 %, and deformed copies lie much nearer."""
-TWINS = 0.5
+_TWINS = 0.5
 """Real images nearer to each other than this share of the median nearest distance are taken for one patient's."""
 _NOISE = 1e-6
 """Of the length of a vector: what is left of one that is the mean itself, after rounding."""
@@ -163,10 +163,10 @@ def set_threshold(
         share: The quantile of which nine tenths are taken without it.
     """
     typical = float(np.median(nearest[np.isfinite(nearest)]))
-    close = nearest < TWINS * typical
+    close = nearest < _TWINS * typical
     pairs = sorted({(min(row, int(to[row])), max(row, int(to[row]))) for row in np.flatnonzero(close).tolist()})
     kept = nearest[~close & np.isfinite(nearest)]
-    found = distance * typical if distance is not None else MARGIN * float(np.quantile(kept, share))
+    found = distance * typical if distance is not None else _MARGIN * float(np.quantile(kept, share))
     return Threshold(found, typical, tuple(pairs))
 
 

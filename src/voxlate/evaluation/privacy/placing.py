@@ -33,12 +33,12 @@ from voxlate.preprocess.resampling import spacing_grid
 from voxlate.progress import ProgressReport
 from voxlate.volume import Affine, Grid
 
-ROUNDS = 2
+_ROUNDS = 2
 """How often the real images are laid over their mean, which sharpens each time."""
-MEASURED = 16
-PLACES = 8
+_MEASURED = 16
+_PLACES = 8
 STRANGE = 0.5
-BRIGHT = 0.1
+_BRIGHT = 0.1
 FINER = 2
 Refused = list[tuple[str, str]]
 Worlds = tuple[Affine, Affine]
@@ -147,7 +147,7 @@ def build_reference(
     grid = _grid(real, contrast)
     small, refused = _shrink(real, grid, contrast=contrast, report=report, what="real images")
     mean = mean_of([image for _, image in small], grid)
-    bright = np.nan_to_num(mean) > BRIGHT
+    bright = np.nan_to_num(mean) > _BRIGHT
     region = bright if bright.any() else np.isfinite(mean)
     placed = []
     for number, (case, image) in enumerate(small, 1):
@@ -160,7 +160,7 @@ def build_reference(
 def mean_of(images: Sequence[Small], grid: Grid) -> Field:
     """The mean of images that are laid over it again and again."""
     laid = [lay(image, grid, beginning(image)) for image in images]
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         mean = mean_image(laid)
         laid = [lay(image, grid, fit(image, mean, grid, begin=beginning(image))) for image in images]
     return mean_image(laid)
@@ -237,7 +237,7 @@ def place_features(
 def _at_places(rows: NDArray[np.float64]) -> NDArray[np.float32]:
     if len(rows) == 1:
         return rows.astype(np.float32)
-    at = np.linspace(0, len(rows) - 1, PLACES)
+    at = np.linspace(0, len(rows) - 1, _PLACES)
     below = np.minimum(at.astype(int), len(rows) - 2)
     share = (at - below)[:, None]
     return np.asarray((1 - share) * rows[below] + share * rows[below + 1], dtype=np.float32)
@@ -247,7 +247,7 @@ def _grid(real: Sequence[Case], contrast: Contrast) -> Grid:
     """From the extents of a few images, spread over all."""
     extents: list[tuple[float, float, float]] = []
     for case in real:
-        if len(extents) == MEASURED:
+        if len(extents) == _MEASURED:
             break
         try:
             volume = read_volume(case.paths[contrast.name], contrast=contrast)

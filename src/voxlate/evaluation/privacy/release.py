@@ -22,7 +22,7 @@ from voxlate.io.paths import header_path, volume_suffix
 RELEASED, REVIEW, SUMMARY = "released", "review", "summary.json"
 EVIDENCE, DISTANCES = "evidence", "distances.json"
 """What is kept of a measurement; see ``voxlate.evaluation.privacy.measurement``."""
-TABLES = ("scores.csv", "released.csv", "review.csv", "report.html", "review.html")
+_TABLES = ("scores.csv", "released.csv", "review.csv", "report.html", "review.html")
 _ASPECT = {"aspect": "privacy"}
 _DETACHED = frozenset({".hdr", ".mhd", ".nhdr"})
 
@@ -66,7 +66,7 @@ def clear(out: Path) -> None:
             remedy="Write to another folder.",
         )
     write_text(out / SUMMARY, json.dumps({**_ASPECT, "finished": False}) + "\n")
-    for name in TABLES:
+    for name in _TABLES:
         (out / name).unlink(missing_ok=True)
     for folder in folders:
         shutil.rmtree(folder)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from voxlate.evaluation.privacy.attack import Membership
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms, SpaceAudit
 from voxlate.evaluation.privacy.verdict import ReleaseDecision
 from voxlate.evaluation.summary import Interval, without_nan
+from voxlate.plainyaml import Json
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class PrivacySummary:
     failed: Mapping[str, str]
     facts: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON, marked as those of an audit that is finished."""
         return {"aspect": "privacy", "finished": True, **without_nan(asdict(self))}
 

@@ -22,17 +22,17 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample, spacing_grid
 from voxlate.volume import Affine, Grid, Volume, extent
 
-SIDE = 32
+_SIDE = 32
 """Voxels along the largest side of the group's foreground."""
-MARGIN = 2
-STEPS = 15
-LEVELS = (2.0, 1.0)
+_MARGIN = 2
+_STEPS = 15
+_LEVELS = (2.0, 1.0)
 """Standard deviations, in voxels of the grid, of the smoothing before each round of steps."""
-THIN = 2
+_THIN = 2
 """Steps are computed on every second voxel along each axis."""
-SMALLEST_MOVE = 0.02
+_SMALLEST_MOVE = 0.02
 """Of a voxel: smaller steps end a round."""
-REACH = 0.5
+_REACH = 0.5
 """The share of images that must reach a voxel for it to have a mean."""
 _SMALLEST_OVERLAP = 0.5
 _CLIP = (1.0, 99.0)
@@ -80,8 +80,8 @@ def template_grid(extents_mm: Sequence[tuple[float, float, float]]) -> Grid:
         extents_mm: Sides of the foregrounds of its images, at least one.
     """
     sides = np.median(np.array(extents_mm), axis=0)
-    spacing = float(sides.max()) / SIDE
-    shape = np.ceil(sides / spacing).astype(int) + 2 * MARGIN
+    spacing = float(sides.max()) / _SIDE
+    shape = np.ceil(sides / spacing).astype(int) + 2 * _MARGIN
     affine = np.diag([spacing, spacing, spacing, 1.0])
     affine[:3, 3] = -spacing * (shape - 1) / 2
     i, j, k = (int(n) for n in shape)
@@ -152,21 +152,21 @@ def fit(image: Small, mean: Field, grid: Grid, *, begin: Affine) -> Affine:
 
     filled = np.where(np.isfinite(mean), mean, np.nanmean(mean))
     known = np.zeros(mean.shape, dtype=bool)
-    known[::THIN, ::THIN, ::THIN] = np.isfinite(mean)[::THIN, ::THIN, ::THIN]
+    known[::_THIN, ::_THIN, ::_THIN] = np.isfinite(mean)[::_THIN, ::_THIN, ::_THIN]
     points = np.argwhere(known) @ grid.affine[:3, :3].T + grid.affine[:3, 3]
     points = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     best, highest = begin, correlation(lay(image, grid, begin), mean)
     world = begin
-    for sd in LEVELS:
+    for sd in _LEVELS:
         fixed = gaussian_filter(filled, sd)
         jacobian, wanted = _jacobian(fixed, points, known, spacing_mm=grid.spacing_mm[0]), fixed[known]
         blurred = gaussian_filter(image.array, sd)
-        for _ in range(STEPS):
+        for _ in range(_STEPS):
             step = _step(_sample(blurred, image.grid, points @ world.T), wanted, jacobian)
             if step is None:
                 break
             world = world @ np.linalg.inv(step)
-            if _largest_move(step, grid) < SMALLEST_MOVE * grid.spacing_mm[0]:
+            if _largest_move(step, grid) < _SMALLEST_MOVE * grid.spacing_mm[0]:
                 break
         value = correlation(lay(image, grid, world), mean)
         if value > highest:
@@ -193,7 +193,7 @@ def mean_image(images: Sequence[Field]) -> Field:
         known = np.isfinite(image)
         total[known] += image[known]
         count += known
-    return np.asarray(np.where(count >= REACH * len(images), total / np.maximum(count, 1), np.nan), dtype=np.float32)
+    return np.asarray(np.where(count >= _REACH * len(images), total / np.maximum(count, 1), np.nan), dtype=np.float32)
 
 
 def _largest_move(step: Affine, grid: Grid) -> float:

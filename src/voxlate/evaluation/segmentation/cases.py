@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import group_labels
@@ -31,9 +30,8 @@ from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
 from voxlate.roles import MODEL
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-Array = NDArray[Any]
 LOOKUP, TRUTH = "lookup", "truth"
 
 
@@ -92,7 +90,7 @@ def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segme
     )
 
 
-def score_segmented(segmented: Segmented, classes: Classes) -> list[Score]:
+def _score_segmented(segmented: Segmented, classes: Classes) -> list[Score]:
     """Every metric of every class, of intensity alone in the region of all labels, and the volumes in ml."""
     region = whole(classes)
     common: dict[str, Any] = {
@@ -133,7 +131,7 @@ def segment_cases(
 
     def measure(case: Case) -> CaseEvidence:
         segmented = segment_case(candidate, case, classes=classes)
-        return CaseEvidence(score_segmented(segmented, classes), show(segmented))
+        return CaseEvidence(_score_segmented(segmented, classes), show(segmented))
 
     return score_each(cases, measure=measure, report=report, evidence=evidence)
 

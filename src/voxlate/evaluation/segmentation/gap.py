@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from voxlate.evaluation.words import number
-from voxlate.training.loop.journal import read_log
+from voxlate.training.loop.journal import Entry, read_log
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
 _LARGE = 0.1
 """Dice by which training cases are ahead of validation cases when that is called large; a convention."""
 
 
-def gap_in_words(rows: Sequence[Mapping[str, Any]], *, step: int | None) -> str:
+def gap_in_words(rows: Sequence[Entry], *, step: int | None) -> str:
     """That training cases are far ahead at the step whose weights were kept; empty if they are not.
 
     Args:
@@ -43,6 +42,6 @@ def gap_of_run(path: Path) -> str:
     return gap_in_words(rows, step=-max(scored)[1]) if scored else ""
 
 
-def _validations(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[int, Mapping[str, float | None]]]:
+def _validations(rows: Sequence[Entry]) -> Iterable[tuple[int, Mapping[str, float | None]]]:
     """The step and the metrics of every validation."""
     return ((int(row["step"]), row["validation"]) for row in rows if isinstance(row.get("validation"), Mapping))

@@ -47,7 +47,7 @@ from voxlate.preprocess.images import BACKGROUND
 from voxlate.strict import StrictModel
 from voxlate.volume import Volume
 
-OUTPUT, FOLDER = "output", "folder"
+_OUTPUT, _FOLDER = "output", "folder"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _TAIL = 600
 _LOOK_S = 0.1
@@ -94,13 +94,13 @@ class Program(StrictModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         placeholders = {name for text in self.command for name in _placeholders(text)}
-        unknown = sorted(placeholders - {*self.sources, OUTPUT, FOLDER})
+        unknown = sorted(placeholders - {*self.sources, _OUTPUT, _FOLDER})
         if unknown:
-            known = ", ".join(f"{{{name}}}" for name in (*self.sources, OUTPUT, FOLDER))
+            known = ", ".join(f"{{{name}}}" for name in (*self.sources, _OUTPUT, _FOLDER))
             raise ValueError(f"command: {{{unknown[0]}}} is none of {known}")
-        unused = [name for name in (*self.sources, OUTPUT) if name not in placeholders]
-        if unused and FOLDER not in placeholders:
-            raise ValueError(f"command: {{{unused[0]}}} is not used, and {{{FOLDER}}} is not either")
+        unused = [name for name in (*self.sources, _OUTPUT) if name not in placeholders]
+        if unused and _FOLDER not in placeholders:
+            raise ValueError(f"command: {{{unused[0]}}} is not used, and {{{_FOLDER}}} is not either")
         if sorted(set(self.files) - set(self.sources)):
             raise ValueError("files: a name that is no source")
         if self.truth is not None and self.truth.keys() != self.classes.keys():
@@ -123,7 +123,7 @@ class Program(StrictModel):
     def arguments(self, folder: Path) -> list[str]:
         """The command with every placeholder replaced, once and in one pass."""
         values = {name: str(folder / place) for name, place in self.places().items()}
-        values |= {OUTPUT: str(folder / self.result()), FOLDER: str(folder)}
+        values |= {_OUTPUT: str(folder / self.result()), _FOLDER: str(folder)}
         return [_PLACEHOLDER.sub(lambda found: _replacement(found, values), text) for text in self.command]
 
 

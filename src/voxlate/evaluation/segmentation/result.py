@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import Classes, whole
 from voxlate.evaluation.segmentation.verdict import judge_segmentation, nothing_found, summarise_segmentation
 from voxlate.evaluation.summary import Summary
+from voxlate.plainyaml import Json
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SegmentationSummary:
     nothing_found: Mapping[str, str]
     overall: Summary
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON; of what was not found the regions alone, since the answer has the words."""
         return {
             "answer": self.answer,

@@ -8,19 +8,17 @@ is told in ``voxlate.metrics.segmentation``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort.labels.classes import ANY_LABEL, members
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import Detection, detect, metrics_of
 from voxlate.metrics.metric import Mask
-from voxlate.volume import extent
+from voxlate.volume import Array, extent
 
-Labels = NDArray[Any]
+Labels = Array
 Classes = Mapping[str, Sequence[int]]
 VOLUME = "volume"
 

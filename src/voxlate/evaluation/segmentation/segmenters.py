@@ -84,7 +84,7 @@ class Segmenter(Protocol):
 
 
 @dataclass(frozen=True)
-class BundleSegmenter:
+class _BundleSegmenter:
     """A bundle whose target is a label map.
 
     Attributes:
@@ -192,7 +192,7 @@ def load_segmenter(path: Path) -> Segmenter:
             where=path,
             remedy="Give the run or bundle of a segmentation.",
         )
-    return BundleSegmenter(model, model.bundle.recipe.classes or {ANY_LABEL: ()})
+    return _BundleSegmenter(model, model.bundle.recipe.classes or {ANY_LABEL: ()})
 
 
 def check_task(segmenter: Segmenter, target: str, *, without: Segmenter | None = None) -> None:

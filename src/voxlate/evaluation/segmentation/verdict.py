@@ -21,7 +21,7 @@ from voxlate.evaluation.verdict import Verdict, judge
 from voxlate.evaluation.words import counted, plural
 from voxlate.roles import MODEL
 
-FLATTERING = 0.9
+_FLATTERING = 0.9
 """An accuracy above it is no achievement where recall is zero."""
 _RULE = "A model that does not beat intensity alone is not reported as working."
 _LESIONS = ("detection_tp", "detection_fn", "detection_fp")
@@ -105,7 +105,7 @@ def _told(scores: Sequence[Score], region: str, classes: Classes, *, method: str
         if (score.region, score.method) == (region, method) and score.metric in values and math.isfinite(score.value):
             values[score.metric].append(score.value)
     accuracy, recall = values["accuracy"], values["recall"]
-    if not accuracy or not recall or any(recall) or sum(accuracy) / len(accuracy) <= FLATTERING:
+    if not accuracy or not recall or any(recall) or sum(accuracy) / len(accuracy) <= _FLATTERING:
         return ""
     n = len(recall)
     having = "in the one case that has it" if n == 1 else f"in any of the {n} cases that have it"

@@ -27,7 +27,7 @@ Rows = NDArray[np.float64]
 """Features ``(n, c)`` of the n slices of an image in a view, or of its volume."""
 SYNTHETIC = "synthetic"
 FLOOR = "real vs real"
-EVERY_CASE = "all"
+_EVERY_CASE = "all"
 """What stands for a case in ``scores.csv``: a distance between sets belongs to none."""
 
 
@@ -132,7 +132,7 @@ def compare_samples(
     """
     found: list[SetComparison] = []
     for view in (view for view in synthetic if view in real):
-        halves = halve(real[view], seed=seed)
+        halves = _halve(real[view], seed=seed)
         pairs = {FLOOR: halves, SYNTHETIC: (synthetic[view], real[view])}
         equal = min(len(sample.rows) for pair in pairs.values() for sample in pair if len(sample.rows))
         for method, (first, second) in pairs.items():
@@ -147,7 +147,7 @@ def compare_samples(
     return found
 
 
-def halve(sample: Sample, *, seed: int) -> tuple[Sample, Sample]:
+def _halve(sample: Sample, *, seed: int) -> tuple[Sample, Sample]:
     """Two halves of a set; a subject is in one of them, drawn at random. With one subject the second is empty."""
     subjects = sorted(set(sample.subjects))
     order = np.random.default_rng(seed).permutation(len(subjects))
@@ -164,7 +164,7 @@ def rows_are(view: str) -> str:
 def set_scores(comparisons: Sequence[SetComparison]) -> list[Score]:
     """The lines of ``scores.csv``: case ``all``, the view as region."""
     return [
-        Score(EVERY_CASE, one.view, one.method, metric, estimate.value, "1")
+        Score(_EVERY_CASE, one.view, one.method, metric, estimate.value, "1")
         for one in comparisons
         for metric, estimate in one.estimates.items()
     ]

@@ -7,13 +7,13 @@ are distances between such features. They depend on the network, so none is take
 - A bundle (a run, a segmenter or a translator) whose one source is the contrast. Each image is prepared by the
   bundle's own plan, at the spacing of its training cases. A 2-D network gives features of the view or views that it has
   learned from, a 3-D network those of the volume. The layer is the deepest of its way down.
-- A file of weights, VGG-19 or ResNet-50. Each image is brought to RAS+ and to 1 mm, its values to [0, 1] (``WINDOWS``
+- A file of weights, VGG-19 or ResNet-50. Each image is brought to RAS+ and to 1 mm, its values to [0, 1] (``_WINDOWS``
   for CT and PET, which have units; the 0.5th and 99.5th percentile inside the foreground for MR) and clipped. Axial,
   coronal and sagittal slices are grey pictures.
 
 In both, the background is one value, features are the mean over the foreground, weighted by how much of it lies under a
-place of the feature map, and slices with less foreground than ``SLIVER`` of the fullest one are left out. Of more than
-``MOST_SLICES`` slices in a view every ``step``-th is taken, ``step = ceil(slices / MOST_SLICES)``.
+place of the feature map, and slices with less foreground than ``_SLIVER`` of the fullest one are left out. Of more than
+``_MOST_SLICES`` slices in a view every ``step``-th is taken, ``step = ceil(slices / MOST_SLICES)``.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ from voxlate.preprocess.resampling import resample, spacing_grid
 from voxlate.windows import Box, Window, bounding_box
 
 Features = dict[str, NDArray[np.float64]]
-Mask = NDArray[np.bool_]
+_Mask = NDArray[np.bool_]
 VOLUME_VIEW = "3-D"
 """The name of the view of a 3-D network, which sees the volume at once."""
-WINDOWS: dict[str, tuple[float, float]] = {"ct": (-1000.0, 1000.0), "pet": (0.0, 10.0)}
+_WINDOWS: dict[str, tuple[float, float]] = {"ct": (-1000.0, 1000.0), "pet": (0.0, 10.0)}
 """Black and white in HU and SUV, by the kind of contrast, for networks that have learned from pictures."""
-SPACING_MM = (1.0, 1.0, 1.0)
-MOST_SLICES = 32
-SLIVER = 0.05
+_SPACING_MM = (1.0, 1.0, 1.0)
+_MOST_SLICES = 32
+_SLIVER = 0.05
 _DIGITS = 12
 _DIVISORS = {"vgg19": 16, "resnet50": 32}
 _DEEPEST = {"vgg19": "block5_conv4", "resnet50": "layer4"}
@@ -94,7 +94,7 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True)
-class Part:
+class _ViewEncoder:
     """What a bundle does in one view.
 
     Attributes:
@@ -109,7 +109,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class BundleEmbedder:
+class _BundleEmbedder:
     """The network of a bundle, up to one layer.
 
     Attributes:
@@ -126,7 +126,7 @@ class BundleEmbedder:
     dims: Literal[2, 3]
     contrast: str
     plan: Plan
-    parts: Mapping[str, Part]
+    parts: Mapping[str, _ViewEncoder]
     fill: bool
     device: torch.device
 
@@ -140,29 +140,29 @@ class BundleEmbedder:
             image, mask = np.flip(image, axis=-3).copy(), np.flip(mask, axis=-3).copy()
         return {view: self._view(image, mask, part) for view, part in self.parts.items()}
 
-    def _view(self, image: NDArray[np.float32], mask: Mask, part: Part) -> NDArray[np.float64]:
+    def _view(self, image: NDArray[np.float32], mask: _Mask, part: _ViewEncoder) -> NDArray[np.float64]:
         boxes = part.window.cover(mask.shape, within=bounding_box(mask), divisor=part.divisor)
         axis = part.window.axis
         if axis is None:  # windows of one volume: the mean over the foreground of all of them
             found = [self._box(image, mask, box, part=part) for box in boxes]
             inside = [float(part.window.cut_centre(mask, box).sum()) for box in boxes]
             return np.asarray(np.average(found, axis=0, weights=inside))[None]
-        wanted = slices_of(mask, axis)
+        wanted = _slices_of(mask, axis)
         return np.stack([self._box(image, mask, box, part=part) for box in boxes if box.start[axis] in wanted])
 
-    def _box(self, image: NDArray[np.float32], mask: Mask, box: Box, *, part: Part) -> NDArray[np.float64]:
+    def _box(self, image: NDArray[np.float32], mask: _Mask, box: Box, *, part: _ViewEncoder) -> NDArray[np.float64]:
         """The mean features of one window, 0 where it holds no foreground."""
         inside = part.window.cut_centre(mask, box)
         cut = part.window.cut(image, box)
         batch = torch.from_numpy(fill_outside(cut, inside) if self.fill else cut)[None].to(self.device)
         with torch.inference_mode():
             found = part.network(batch.float())[part.network.layers[0]]
-        values, _ = pooled(found, torch.from_numpy(inside)[None].to(self.device))
+        values, _ = _pooled(found, torch.from_numpy(inside)[None].to(self.device))
         return np.asarray(values[0])
 
 
 @dataclass(frozen=True)
-class PictureEmbedder:
+class _PictureEmbedder:
     """A network that has learned from pictures, with weights from a file.
 
     Attributes:
@@ -186,29 +186,29 @@ class PictureEmbedder:
             image, mask = np.flip(image, axis=0), np.flip(mask, axis=0)
         return {VIEWS[axis]: self._view(image, mask, axis) for axis in (2, 1, 0)}
 
-    def _grey(self, path: Path) -> tuple[NDArray[np.float32], Mask]:
+    def _grey(self, path: Path) -> tuple[NDArray[np.float32], _Mask]:
         volume = read_volume(path, contrast=self.contrast)
         own = ras_grid(volume.grid)
-        grid = own if np.allclose(own.spacing_mm, SPACING_MM, rtol=0, atol=1e-3) else spacing_grid(own, SPACING_MM)
+        grid = own if np.allclose(own.spacing_mm, _SPACING_MM, rtol=0, atol=1e-3) else spacing_grid(own, _SPACING_MM)
         array = resample(volume.array, volume.grid, own)
         stripped = constant_background(array) is not None
         mask = find_foreground(array, image_rule(self.contrast, stripped=stripped), spacing_mm=own.spacing_mm)
         image = resample(array, own, grid, fill=BACKGROUND[self.contrast.kind])
         mask = resample(mask, own, grid, nearest=True)
         check_foreground(mask, where=path)
-        if self.contrast.kind in WINDOWS:
-            black, white = WINDOWS[self.contrast.kind]
+        if self.contrast.kind in _WINDOWS:
+            black, white = _WINDOWS[self.contrast.kind]
             scaling = Scaling(offset=black, scale=white - black)
         else:
             scaling = scaling_of(take_statistics(image[mask]), "percentile", where=path)
         return np.clip(scaling.apply(image), 0, 1), mask
 
-    def _view(self, image: NDArray[np.float32], mask: Mask, axis: int) -> NDArray[np.float64]:
+    def _view(self, image: NDArray[np.float32], mask: _Mask, axis: int) -> NDArray[np.float64]:
         box = bounding_box(mask)
         start, stop = cast("Box", box).start, cast("Box", box).stop
         place = [slice(a, b) for a, b in zip(start, stop, strict=True)]
         rows = []
-        for index in slices_of(mask, axis):
+        for index in _slices_of(mask, axis):
             place[axis] = slice(index, index + 1)
             cut, inside = (
                 torch.from_numpy(np.ascontiguousarray(np.moveaxis(array[tuple(place)], axis, 0)))[None].to(self.device)
@@ -217,7 +217,7 @@ class PictureEmbedder:
             with torch.inference_mode():
                 [found] = self.network(cut, inside)
             missing = [(0, -size % self.network.divisor) for size in reversed(inside.shape[2:])]
-            values, _ = pooled(found, functional.pad(inside, [n for pair in missing for n in pair]))
+            values, _ = _pooled(found, functional.pad(inside, [n for pair in missing for n in pair]))
             rows.append(values[0])
         return np.stack(rows)
 
@@ -259,7 +259,7 @@ def load_embedder(path: Path, contrast: str, *, layer: str | None = None) -> Emb
     )
 
 
-def slices_of(mask: Mask, axis: int) -> list[int]:
+def _slices_of(mask: _Mask, axis: int) -> list[int]:
     """The slices of a view that are embedded: with foreground enough, thinned by a step, lowest first.
 
     Args:
@@ -267,12 +267,12 @@ def slices_of(mask: Mask, axis: int) -> list[int]:
         axis: That the slices are stacked along.
     """
     area = mask.sum(axis=tuple(other for other in range(3) if other != axis))
-    full = np.flatnonzero((area > 0) & (area >= SLIVER * area.max()))
-    step = -(-len(full) // MOST_SLICES)
+    full = np.flatnonzero((area > 0) & (area >= _SLIVER * area.max()))
+    step = -(-len(full) // _MOST_SLICES)
     return [int(index) for index in full[(step - 1) // 2 :: max(1, step)]]
 
 
-def pooled(features: Tensor, inside: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pooled(features: Tensor, inside: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The mean of features over the foreground, and how much foreground there is.
 
     Args:
@@ -290,7 +290,7 @@ def pooled(features: Tensor, inside: Tensor) -> tuple[NDArray[np.float64], NDArr
     return values.cpu().numpy(), total[:, 0].cpu().numpy()
 
 
-def _of_bundle(bundle: Bundle, contrast: Contrast, layer: str | None) -> BundleEmbedder:
+def _of_bundle(bundle: Bundle, contrast: Contrast, layer: str | None) -> _BundleEmbedder:
     plan = bundle.plan
     needed = set(files_of((*plan.source, plan.reference), plan.derive))
     if needed != {contrast.name} or tuple(bundle.recipe.source) != (contrast.name,):
@@ -312,14 +312,14 @@ def _of_bundle(bundle: Bundle, contrast: Contrast, layer: str | None) -> BundleE
     device = pick_device()
     networks = _networks(bundle)
     windows = {axis_name: Window(options) for axis_name, options in bundle.recipe.window.views.items()}
-    parts: dict[str, Part] = {}
+    parts: dict[str, _ViewEncoder] = {}
     for name, method in networks.items():
         window = windows[name] if name in windows else Window(bundle.recipe.window)
         view = VOLUME_VIEW if window.axis is None else VIEWS[cast("Literal[0, 1, 2]", window.axis)]
         activations = Activations(method.network, [layer or _deepest(method.network, bundle)]).to(device).eval()
-        parts[view] = Part(window, activations.requires_grad_(False), method.divisor)
+        parts[view] = _ViewEncoder(window, activations.requires_grad_(False), method.divisor)
     first = next(iter(parts.values()))
-    return BundleEmbedder(
+    return _BundleEmbedder(
         name=f"{bundle.recipe.name} {first.network.layers[0]} {bundle.digest[:_DIGITS]}",
         dims=first.window.dims,
         contrast=contrast.name,
@@ -355,7 +355,7 @@ def _deepest(network: nn.Module, bundle: Bundle) -> str:
         ) from error
 
 
-def _of_weights(path: Path, contrast: Contrast, layer: str | None) -> PictureEmbedder:
+def _of_weights(path: Path, contrast: Contrast, layer: str | None) -> _PictureEmbedder:
     state = pretrained.read_state(path)
     kind = pretrained.recognise(state, where=path)
     layers: Sequence[str] = [layer or _DEEPEST[kind]]
@@ -368,4 +368,4 @@ def _of_weights(path: Path, contrast: Contrast, layer: str | None) -> PictureEmb
     ).to(device)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return PictureEmbedder(f"{kind} {layers[0]} {digest[:_DIGITS]}", contrast, network, device)
+    return _PictureEmbedder(f"{kind} {layers[0]} {digest[:_DIGITS]}", contrast, network, device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.cases import Failed
@@ -16,6 +15,7 @@ from voxlate.evaluation.words import number, p_value
 from voxlate.metrics import metrics_of
 from voxlate.metrics.distribution import PLAIN_FROM
 from voxlate.metrics.metric import Better
+from voxlate.plainyaml import Json
 
 _FEW_IMAGES = 20
 _TELLS_APART = 0.05
@@ -75,9 +75,9 @@ class SetSummary:
     rows: tuple[SetRow, ...]
     facts: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON; what is not available is ``None``."""
-        values: dict[str, Any] = without_nan(asdict(self))
+        values: Json = without_nan(asdict(self))
         return values
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from voxlate.config.recipe import Recipe
+from voxlate.config.recipe import Overrides, Recipe
 from voxlate.evaluation.cases import Failed
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.scores import Score
@@ -31,7 +31,7 @@ class AblationSummary:
     """
 
     verdict: AblationVerdict
-    changes: Mapping[str, Any]
+    changes: Overrides
     seeds: Sequence[int]
     overall: Summary
     comparisons: Sequence[VariantDifference]
@@ -90,7 +90,7 @@ def mean_scores(study: ScoredStudy) -> list[Score]:
     return mean_over_seeds(study.scored[::-1])
 
 
-def summarise_ablation(study: ScoredStudy, scores: Sequence[Score], *, changes: Mapping[str, Any]) -> AblationSummary:
+def summarise_ablation(study: ScoredStudy, scores: Sequence[Score], *, changes: Overrides) -> AblationSummary:
     """What the runs of an ablation say together.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Any
 
 from voxlate.config.recipe import Recipe
 from voxlate.evaluation.cases import Failed
@@ -14,6 +13,7 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary, without_nan
 from voxlate.evaluation.verdict import judge
+from voxlate.plainyaml import Json
 from voxlate.regions import FOREGROUND
 
 
@@ -38,7 +38,7 @@ class ContestSummary:
         """The verdict with the remarks."""
         return " ".join([self.verdict, *self.remarks])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON."""
         seconds = without_nan(dict(self.seconds))
         return {"verdict": self.answer, "seconds_per_volume": seconds, **self.overall.to_json()}

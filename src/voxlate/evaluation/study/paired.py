@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +24,11 @@ from voxlate.evaluation.statistics import compare_cases, correct
 from voxlate.evaluation.study.runs import ScoredRun
 from voxlate.evaluation.summary import Interval, Pair, without_nan
 from voxlate.metrics.metric import Better
+from voxlate.plainyaml import Json
 from voxlate.regions import FOREGROUND, UNIONS
 from voxlate.roles import MODEL
 
-QUESTIONS = ("mae", "ssim", "psnr", "ssim_masked_image")
+_QUESTIONS = ("mae", "ssim", "psnr", "ssim_masked_image")
 WORDS = {
     "interval": "percentile bootstrap of the mean over cases, of each case the mean over the seeds",
     "crossed_interval": "two-way random effects of seeds and cases, degrees of freedom after Satterthwaite",
@@ -76,17 +76,17 @@ class VariantDifference:
     crossed_interval: Interval | None
     seeds: tuple[SeedDifference, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON."""
-        values: dict[str, Any] = without_nan(asdict(self))
-        flat: dict[str, Any] = {}
+        values: Json = without_nan(asdict(self))
+        flat: Json = {}
         for name, part in values.items():
             flat |= part if name == "pair" else {name: part}
         return flat
 
 
 def compare_variants(
-    runs: Sequence[ScoredRun], one: str, other: str, *, metrics: Sequence[str] = QUESTIONS, confidence: float = 0.95
+    runs: Sequence[ScoredRun], one: str, other: str, *, metrics: Sequence[str] = _QUESTIONS, confidence: float = 0.95
 ) -> list[VariantDifference]:
     """How one variant differs from another, a row per region and metric.
 
@@ -131,7 +131,7 @@ def differences(runs: Sequence[ScoredRun], one: str, other: str, *, region: str,
     return taken
 
 
-def crossed_interval(differences: NDArray[np.float64], *, confidence: float = 0.95) -> tuple[float, float] | None:
+def _crossed_interval(differences: NDArray[np.float64], *, confidence: float = 0.95) -> tuple[float, float] | None:
     """Interval of the mean of differences that vary over seeds and over cases.
 
     With mean squares ``S`` of seeds, ``C`` of cases and ``E`` of the rest, the variance of the mean of ``m`` seeds and
@@ -185,7 +185,7 @@ def _compare(ours: list[Table], theirs: list[Table], *, metric: str, confidence:
     blocks = [np.array([[table.get(case, math.nan) for case in cases] for table in side]) for side in (ours, theirs)]
     kept = np.isfinite(np.stack(blocks)).all(axis=(0, 1))
     means = [dict(zip(cases, np.where(kept, block.mean(axis=0), math.nan).tolist(), strict=True)) for block in blocks]
-    interval = crossed_interval((blocks[0] - blocks[1])[:, kept], confidence=confidence)
+    interval = _crossed_interval((blocks[0] - blocks[1])[:, kept], confidence=confidence)
     return compare_cases(means[0], means[1], metric=metric, confidence=confidence), interval
 
 

@@ -13,10 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate._version import __version__
 from voxlate.bundle.bundle import read_bundle
@@ -41,11 +39,12 @@ from voxlate.roles import BASELINES, MODEL
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import load_cohort
 from voxlate.training.studies.variants import VariantRun
+from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
 _EVIDENCE = "evidence"
 """The folder in a run of what is kept of its cases."""
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Array]
 
 
 @dataclass(frozen=True)

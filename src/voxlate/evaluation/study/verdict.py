@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from voxlate.config.recipe import Overrides
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.study.paired import VariantDifference
 from voxlate.evaluation.summary import Summary
@@ -43,7 +44,7 @@ def judge_ablation(
     comparisons: Sequence[VariantDifference],
     summary: Summary,
     *,
-    changes: Mapping[str, Any],
+    changes: Overrides,
     confidence: float = 0.95,
 ) -> AblationVerdict:
     """Whether the error is lower with what was taken away, by how much, on how many seeds and cases.
@@ -72,26 +73,26 @@ def judge_ablation(
     return AblationVerdict(" ".join(filter(None, sentences)), region, answer)
 
 
-def words_of(changes: Mapping[str, Any]) -> str:
+def words_of(changes: Overrides) -> str:
     """The changes as one would type them: ``loss.lesion_mask=0``."""
     return ", ".join(
         f"{field}={value:g}" if isinstance(value, float) else f"{field}={value}" for field, value in changes.items()
     )
 
 
-def is_removal(changes: Mapping[str, Any]) -> bool:
+def is_removal(changes: Overrides) -> bool:
     """Whether nothing but terms of the loss is taken away."""
     return all(field.startswith("loss.") and value == 0 for field, value in changes.items())
 
 
-def _where(rows: Mapping[str, VariantDifference], changes: Mapping[str, Any]) -> str:
+def _where(rows: Mapping[str, VariantDifference], changes: Overrides) -> str:
     """The region that the question is about."""
     masked = any(field.startswith("loss.lesion_mask") for field in changes)
     wanted = (LESION, STRUCTURES) if masked else (LESION,)
     return next((region for region in wanted if region in rows), FOREGROUND)
 
 
-def _sides(changes: Mapping[str, Any]) -> tuple[str, str]:
+def _sides(changes: Overrides) -> tuple[str, str]:
     """How a sentence calls the recipe as it stands, and as it was changed."""
     if is_removal(changes):
         return f"With {' and '.join(changes)}", "without"

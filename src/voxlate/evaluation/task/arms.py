@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort import Case, Cohort
 from voxlate.contrast import get_contrast
@@ -32,12 +31,11 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
 from voxlate.roles import ARMS, REAL, SYNTHETIC, TRUTH, WITHOUT
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
-Array = NDArray[Any]
-NOT_GIVEN = frozenset({"accuracy", "f1"})
+_NOT_GIVEN = frozenset({"accuracy", "f1"})
 """Accuracy, since the mask is the whole image and background would decide it; F1, since it is Dice."""
-SAME_FOREGROUND = 0.2
+_SAME_FOREGROUND = 0.2
 """Relative difference of volume up to which two foregrounds count as the same."""
 
 
@@ -121,7 +119,7 @@ class Attempt:
         shown: From an arm to the contrast of that image.
         spacing_mm: Spacing along i, j, k.
         foreground_moved: Whether the segmenter takes another part of the synthetic image for foreground than of the
-            real one, by more than ``SAME_FOREGROUND``. It then sees the case prepared in another way, and may lose for
+            real one, by more than ``_SAME_FOREGROUND``. It then sees the case prepared in another way, and may lose for
             that reason alone.
     """
 
@@ -134,7 +132,7 @@ class Attempt:
     foreground_moved: bool = False
 
 
-def attempt_case(experiment: Experiment, case: Case) -> Attempt:
+def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
     """Segments a case in every arm.
 
     Raises:
@@ -162,7 +160,7 @@ def attempt_case(experiment: Experiment, case: Case) -> Attempt:
     )
 
 
-def score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:
+def _score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:
     """Scores of every arm and class over the whole image, and volumes of the arms and of the truth."""
     segmenter, other = experiment.segmenter, experiment.other
     everywhere = np.ones(attempt.truth.shape, dtype=np.bool_)
@@ -173,7 +171,7 @@ def score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:
         arguments = {**common, "classes": classes, "method": arm}
         true_values = segmenter.truth_classes
         measured = score_segmentation(found, attempt.truth, truth_classes=true_values, **arguments)
-        scores += [score for score in measured if score.metric not in NOT_GIVEN]
+        scores += [score for score in measured if score.metric not in _NOT_GIVEN]
         scores += volumes_ml(found, **arguments)
     regions = tuple(class_regions(segmenter.classes))
     true = volumes_ml(attempt.truth, classes=segmenter.truth_classes, method=TRUTH, regions=regions, **common)
@@ -205,9 +203,9 @@ def score_task(
     """
 
     def measure(case: Case) -> CaseEvidence:
-        attempt = attempt_case(experiment, case)
+        attempt = _attempt_case(experiment, case)
         moved = {"foreground_moved": attempt.foreground_moved}
-        return CaseEvidence(score_attempt(attempt, experiment), show(attempt), moved)
+        return CaseEvidence(_score_attempt(attempt, experiment), show(attempt), moved)
 
     return score_each(cases, measure=measure, report=report, evidence=evidence)
 
@@ -215,7 +213,7 @@ def score_task(
 def _moved(real_ml: float | None, synthetic_ml: float | None) -> bool:
     if real_ml is None or synthetic_ml is None:
         return False
-    return abs(synthetic_ml - real_ml) > SAME_FOREGROUND * real_ml
+    return abs(synthetic_ml - real_ml) > _SAME_FOREGROUND * real_ml
 
 
 def _image(path: Path, name: str, grid: Grid) -> Array:

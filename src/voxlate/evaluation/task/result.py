@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from voxlate.evaluation.scores import Score, find_metric
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.statistics import bootstrap_interval, compare_cases, correct, summarise
 from voxlate.evaluation.summary import Interval, Pair, Summary, without_nan
+from voxlate.plainyaml import Json
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
 MARGIN = 0.05
@@ -145,9 +145,9 @@ class TaskSummary:
         found = (row for row in self.comparisons if (row.method, row.baseline, row.region, row.metric) == wanted)
         return next((row.pair for row in found), None)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain values for JSON."""
-        values: dict[str, Any] = without_nan(asdict(self))
+        values: Json = without_nan(asdict(self))
         overall, pairs = values.pop("overall"), values["comparisons"]
         values["comparisons"] = [
             {**{name: part for name, part in row.items() if name != "pair"}, **row["pair"]} for row in pairs

@@ -23,10 +23,10 @@ from voxlate.inference.cohort.outcome import Outcome
 from voxlate.io import file_digest, is_volume_path, read_provenance, write_text
 
 MANIFEST = "manifest.csv"
-COMPLETED = "completed.csv"
-DESCRIPTION = "dataset_description.json"
-MANIFEST_FIELDS = ("case", "status", "seconds", "reason", "target", "model", "sources")
-BIDS_VERSION = "1.10.0"
+_COMPLETED = "completed.csv"
+_DESCRIPTION = "dataset_description.json"
+_MANIFEST_FIELDS = ("case", "status", "seconds", "reason", "target", "model", "sources")
+_BIDS_VERSION = "1.10.0"
 _IMPUTED = "imputed"
 _DERIVATIVES = "derivatives"
 
@@ -58,7 +58,7 @@ def check_place(folder: Path, cohort: Cohort) -> None:
     if _is_foreign(folder):
         raise UsageError(
             "a new folder, or one that this command wrote before",
-            came=f"another program's {DESCRIPTION} or {COMPLETED}",
+            came=f"another program's {_DESCRIPTION} or {_COMPLETED}",
             where=folder,
             remedy="Give another --out.",
         )
@@ -68,7 +68,7 @@ def write_description(folder: Path, cohort: Cohort) -> None:
     """Writes ``dataset_description.json``; the source is named by its path from the folder."""
     values = {
         "Name": "Translated contrasts",
-        "BIDSVersion": BIDS_VERSION,
+        "BIDSVersion": _BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [
             {
@@ -80,13 +80,13 @@ def write_description(folder: Path, cohort: Cohort) -> None:
         ],
         "SourceDatasets": [{"URL": _relative(cohort.root, folder)}],
     }
-    write_text(folder / DESCRIPTION, json.dumps(values, indent=1) + "\n")
+    write_text(folder / _DESCRIPTION, json.dumps(values, indent=1) + "\n")
 
 
 def write_manifest(outcomes: Sequence[Outcome], folder: Path) -> None:
     """Writes ``manifest.csv``: a line per case and target, in the order given."""
     rows = ((o.case, o.status, f"{o.seconds:.3f}", o.reason, o.target, o.model, " ".join(o.sources)) for o in outcomes)
-    _write_table(folder / MANIFEST, MANIFEST_FIELDS, rows)
+    _write_table(folder / MANIFEST, _MANIFEST_FIELDS, rows)
 
 
 def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path) -> None:
@@ -108,7 +108,7 @@ def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path) -
         )
         for case, found in ((case, paths[case.id]) for case in cohort.cases)
     ]
-    _write_table(folder / COMPLETED, ("case", "subject", *contrasts, *attributes.values(), _IMPUTED), rows)
+    _write_table(folder / _COMPLETED, ("case", "subject", *contrasts, *attributes.values(), _IMPUTED), rows)
 
 
 def _complete(case: Case, outcomes: Sequence[Outcome], folder: Path) -> dict[str, Path]:
@@ -163,9 +163,9 @@ def _is_apart(within: Path) -> bool:
 
 
 def _is_foreign(folder: Path) -> bool:
-    description = folder / DESCRIPTION
+    description = folder / _DESCRIPTION
     if not description.exists():
-        return (folder / COMPLETED).exists()
+        return (folder / _COMPLETED).exists()
     try:
         values = json.loads(description.read_text(encoding="utf-8"))
         return not any(maker["Name"] == "Voxlate" for maker in values["GeneratedBy"])

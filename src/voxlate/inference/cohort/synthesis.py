@@ -45,14 +45,14 @@ from voxlate.io.lock import LOCK_NAME
 from voxlate.shapes import ShapeModel
 from voxlate.volume import Volume
 
-SEEN = "seen.json"
-ATTEMPTS = 10
+_SEEN = "seen.json"
+_ATTEMPTS = 10
 _MOST_CASES = 99_999
 _CASE = re.compile(r"synthetic-(\d{5})-s(0|[1-9]\d*)")
 _NOT_WHOLE = "no whole case of this command, left as it is; ask for its number and seed to make it"
 
 
-def case_name(number: int, *, seed: int) -> str:
+def _case_name(number: int, *, seed: int) -> str:
     """The id of case ``number``, counted from 1; no real case has such a one, and no two seeds share one.
 
     Example:
@@ -102,8 +102,8 @@ def synthesise_cases(
     outcomes: list[Outcome] = []
     with hold(folder, what="synthesis"):
         remove_stale(folder)
-        write_text(folder / SEEN, seen)
-        listed = find_earlier(folder)
+        write_text(folder / _SEEN, seen)
+        listed = _find_earlier(folder)
         for number in range(1, cases + 1):
             drawing = _Drawing(model, shapes, seed, number, folder)
             outcome = attempt(partial(_make, drawing, overwrite=overwrite), drawing.outcome("failed"))
@@ -131,7 +131,7 @@ class _Drawing:
 
     @property
     def case(self) -> Case:
-        name = case_name(self.number, seed=self.seed)
+        name = _case_name(self.number, seed=self.seed)
         return Case(id=name, subject=name, paths={self.contrast: target_path(self.folder, name, self.contrast)})
 
     def provenance(self) -> Provenance:
@@ -146,13 +146,13 @@ class _Drawing:
 
     def draw(self) -> Volume:
         rng = np.random.default_rng(np.random.SeedSequence((self.seed, self.number)))
-        for _ in range(ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             labels = self.shapes.sample(rng)
             if labels.array.any():
                 return replace(labels, contrast=get_contrast(self.contrast))
         raise TrainingError(
             "a label map with labelled voxels",
-            came=f"{ATTEMPTS} empty ones",
+            came=f"{_ATTEMPTS} empty ones",
             where=self.case.id,
             remedy="Look at the training label maps, or set shapes to another model.",
         )
@@ -198,7 +198,7 @@ def _make(drawing: _Drawing, *, overwrite: bool) -> Outcome:
     return drawing.outcome("skipped", made.reason) if is_drawn and made.status == "skipped" else drawing.outcome("done")
 
 
-def find_earlier(folder: Path) -> dict[tuple[int, int], list[Outcome]]:
+def _find_earlier(folder: Path) -> dict[tuple[int, int], list[Outcome]]:
     """The cases that earlier calls left in a folder, killed ones too: by seed and number an outcome for each image.
 
     A case is listed as finished if its label map and an image made from it are whole, else as failed.
@@ -239,7 +239,7 @@ def _check_folder(folder: Path, seen: str) -> None:
         return
     entries = [entry.name for entry in folder.iterdir()] if folder.is_dir() else [folder.name]
     there = [name for name in entries if name != LOCK_NAME and not name.startswith(PREFIX)]
-    known = folder / SEEN
+    known = folder / _SEEN
     if there and not known.is_file():
         came = "something else"
     elif there and known.read_bytes() != seen.encode():
@@ -247,7 +247,7 @@ def _check_folder(folder: Path, seen: str) -> None:
     else:
         return
     raise UsageError(
-        f"a new or empty folder, or one with earlier cases ({MANIFEST}, {SEEN}) of this model",
+        f"a new or empty folder, or one with earlier cases ({MANIFEST}, {_SEEN}) of this model",
         came=came,
         where=folder,
         remedy="Give another --out.",

@@ -17,17 +17,17 @@ from scipy import ndimage
 
 from voxlate.config.plan import Reading
 from voxlate.errors import GeometryError
-from voxlate.io.formats.layout import Placement
+from voxlate.io.formats.layout import HeaderGeometry
 from voxlate.volume import AFFINE_TOLERANCE_MM, Affine, Grid, Volume
 
-UNITS_MM = {"mm": 1.0, "unknown": 1.0, "m": 1e3, "cm": 10.0, "um": 1e-3}
-SPACING_RANGE_MM = (1e-4, 1e4)
-SHEAR_LIMIT = 5e-4
+_UNITS_MM = {"mm": 1.0, "unknown": 1.0, "m": 1e3, "cm": 10.0, "um": 1e-3}
+_SPACING_RANGE_MM = (1e-4, 1e4)
+_SHEAR_LIMIT = 5e-4
 """Largest cosine between two axes that counts as square: what directions rounded to four digits show."""
 
 
 def place(
-    placement: Placement, shape: tuple[int, int, int], *, reading: Reading, where: Path
+    placement: HeaderGeometry, shape: tuple[int, int, int], *, reading: Reading, where: Path
 ) -> tuple[Grid, list[str]]:
     """The grid that a header means, and what was accepted to get it; shear is left in.
 
@@ -53,7 +53,7 @@ def shear(affine: Affine) -> float:
 
 def is_sheared(affine: Affine) -> bool:
     """Whether the voxel axes are not at right angles, beyond what rounding explains."""
-    return shear(affine) > SHEAR_LIMIT
+    return shear(affine) > _SHEAR_LIMIT
 
 
 def shear_error(affine: Affine, where: Path) -> GeometryError:
@@ -104,11 +104,11 @@ def corner_distance_mm(first: Affine, second: Affine, shape: tuple[int, ...]) ->
         return float(np.linalg.norm(index @ (first - second)[:3].T, axis=1).max())
 
 
-def _in_mm(placement: Placement, notes: list[str], where: Path) -> dict[str, Affine]:
-    if placement.unit not in UNITS_MM:
+def _in_mm(placement: HeaderGeometry, notes: list[str], where: Path) -> dict[str, Affine]:
+    if placement.unit not in _UNITS_MM:
         remedy = "Rewrite the header in millimetres."
-        raise GeometryError(f"a unit among {', '.join(UNITS_MM)}", came=placement.unit, where=where, remedy=remedy)
-    factor = UNITS_MM[placement.unit]
+        raise GeometryError(f"a unit among {', '.join(_UNITS_MM)}", came=placement.unit, where=where, remedy=remedy)
+    factor = _UNITS_MM[placement.unit]
     if factor != 1.0:
         notes.append(f"Lengths were converted from {placement.unit} to mm.")
     with np.errstate(invalid="ignore", over="ignore"):
@@ -116,7 +116,7 @@ def _in_mm(placement: Placement, notes: list[str], where: Path) -> dict[str, Aff
         return {name: scale @ np.asarray(form, np.float64) for name, form in placement.forms.items()}
 
 
-def _from_spacing(placement: Placement, notes: list[str], *, reading: Reading, where: Path) -> Affine:
+def _from_spacing(placement: HeaderGeometry, notes: list[str], *, reading: Reading, where: Path) -> Affine:
     if reading.on_missing_affine == "refuse" or placement.spacing is None:
         came = "none" if placement.spacing is None else "a spacing without orientation and origin"
         remedy = "Take the geometry from the original scan" + (
@@ -126,7 +126,7 @@ def _from_spacing(placement: Placement, notes: list[str], *, reading: Reading, w
         )
         raise GeometryError("a stated orientation", came=came, where=where, remedy=remedy)
     notes.append("The file states no orientation: axes taken as right, anterior, superior with voxel 0 at the origin.")
-    return np.diag([*(UNITS_MM[placement.unit] * np.array(placement.spacing)), 1.0])
+    return np.diag([*(_UNITS_MM[placement.unit] * np.array(placement.spacing)), 1.0])
 
 
 def _choose(
@@ -152,7 +152,7 @@ def _choose(
 
 
 def _check_affine(affine: Affine, name: str, where: Path) -> None:
-    low, high = SPACING_RANGE_MM
+    low, high = _SPACING_RANGE_MM
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         spacing = np.linalg.norm(affine[:3, :3], axis=0)
         volume = abs(np.linalg.det(affine[:3, :3] / spacing)) if np.isfinite(affine).all() and spacing.all() else 0.0

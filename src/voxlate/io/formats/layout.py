@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.errors import ReadError
 from voxlate.io.formats.stream import DAMAGED, Encoding, open_file
-from voxlate.volume import Affine
+from voxlate.volume import Affine, Array
 
-VOXEL_BYTES_LIMIT = 8 * 2**30
+_VOXEL_BYTES_LIMIT = 8 * 2**30
 """A file that promises more than 8 GiB of voxels is refused before a byte of them is read."""
 
 _DEFLATE_RATIO = 1032
@@ -26,7 +25,7 @@ _DEFLATE_RATIO = 1032
 
 
 @dataclass(frozen=True)
-class Placement:
+class HeaderGeometry:
     """What a header says about the place of its voxels, before the geometry gate has judged it.
 
     Attributes:
@@ -63,7 +62,7 @@ class Layout:
     sizes: tuple[int, ...]
     dtype: np.dtype[Any]
     encoding: Encoding
-    placement: Placement
+    placement: HeaderGeometry
     file_offset: int = 0
     stream_offset: int = 0
     slope: float = 1.0
@@ -93,9 +92,9 @@ class Layout:
             ReadError: If not.
         """
         _check_sizes(self.sizes, self.header)
-        if self.voxel_bytes > VOXEL_BYTES_LIMIT or self.stream_offset > VOXEL_BYTES_LIMIT:
+        if self.voxel_bytes > _VOXEL_BYTES_LIMIT or self.stream_offset > _VOXEL_BYTES_LIMIT:
             raise ReadError(
-                f"at most {VOXEL_BYTES_LIMIT} bytes of voxels",
+                f"at most {_VOXEL_BYTES_LIMIT} bytes of voxels",
                 came=f"{self.voxel_bytes} bytes for {self.sizes}",
                 where=self.header,
                 remedy="The header is damaged or hostile; crop or resample the image if it is not.",
@@ -141,7 +140,7 @@ _LEVEL = 2  # ISA-L's own default: a tenth of zlib's time for a tenth more bytes
 class Picture:
     """What a format writes: ``array`` (i, j, k) of a stored type, ``affine`` to RAS+ mm, and a comment in ASCII."""
 
-    array: NDArray[Any]
+    array: Array
     affine: Affine
     trailing_axes: int
     comment: str
@@ -155,7 +154,7 @@ class Part:
     pieces: Pieces
 
 
-def voxel_bytes(array: NDArray[Any]) -> Pieces:
+def voxel_bytes(array: Array) -> Pieces:
     """The voxels of an ``(i, j, k)`` array in file order, about a mebibyte at a time."""
     slabs = array.T
     step = max(1, _PIECE_BYTES // max(1, slabs[0].size * array.dtype.itemsize))

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from voxlate.errors import ReadError
-from voxlate.io.formats.layout import Layout, Part, Picture, Placement, voxel_bytes, zlibbed
+from voxlate.io.formats.layout import HeaderGeometry, Layout, Part, Picture, voxel_bytes, zlibbed
 from voxlate.io.formats.stream import open_file
 from voxlate.io.formats.textheader import LPS, integers, lines, numbers, refusal
 from voxlate.io.paths import sibling, volume_suffix, with_volume_suffix
@@ -114,13 +114,13 @@ def _skip(fields: Mapping[str, str], path: Path) -> int:
     return skip
 
 
-def _placement(fields: Mapping[str, str], axes: int, path: Path) -> Placement:
+def _placement(fields: Mapping[str, str], axes: int, path: Path) -> HeaderGeometry:
     text = fields.get("ElementSpacing")
     if text is None or axes < 3:
-        return Placement({})
+        return HeaderGeometry({})
     i, j, k = (float(length) for length in numbers(text, count=axes, field="ElementSpacing", where=path)[:3])
     if "TransformMatrix" not in fields or "Offset" not in fields:
-        return Placement({}, spacing=(i, j, k))
+        return HeaderGeometry({}, spacing=(i, j, k))
     matrix = numbers(fields["TransformMatrix"], count=axes * axes, field="TransformMatrix", where=path)
     affine = np.eye(4)
     affine[:3, 3] = numbers(fields["Offset"], count=axes, field="Offset", where=path)[:3]
@@ -128,7 +128,7 @@ def _placement(fields: Mapping[str, str], axes: int, path: Path) -> Placement:
         affine[:3, :3] = matrix.reshape(axes, axes)[:3, :3].T * (i, j, k)
         if not min(i, j, k) > 0:
             affine[:3, :3] = np.nan  # a spacing of zero, or a negative one, whose meaning no page defines
-        return Placement({"TransformMatrix": LPS @ affine}, spacing=(i, j, k))
+        return HeaderGeometry({"TransformMatrix": LPS @ affine}, spacing=(i, j, k))
 
 
 def _refuse_intensity_function(fields: Mapping[str, str], path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from voxlate.errors import ReadError
 from voxlate.io.formats.geometry import corner_distance_mm
-from voxlate.io.formats.layout import Layout, Part, Picture, Placement, gzipped, voxel_bytes
+from voxlate.io.formats.layout import HeaderGeometry, Layout, Part, Picture, gzipped, voxel_bytes
 from voxlate.io.formats.quaternion import Quaternion, quaternion_of
 from voxlate.io.formats.stream import DAMAGED, Encoding, open_stream
 from voxlate.io.paths import volume_suffix, with_volume_suffix
@@ -53,7 +53,7 @@ def _header_dtype(version: int) -> np.dtype[Any]:
     )
 
 
-HEADER = {1: _header_dtype(1), 2: _header_dtype(2)}
+_HEADER = {1: _header_dtype(1), 2: _header_dtype(2)}
 _SIZE_VERSION = {348: 1, 540: 2}
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 _CODES = {np.dtype(kind): code for code, kind in _TYPES.items()}
@@ -80,7 +80,7 @@ def read_layout(path: Path) -> Layout:
     suffix = volume_suffix(path)
     encoding: Encoding = "gzip" if suffix == ".nii.gz" else "raw"
     with open_stream(path, encoding=encoding) as stream:
-        raw = stream.read(HEADER[2].itemsize)
+        raw = stream.read(_HEADER[2].itemsize)
     header, version = _parse(raw, path)
     single = suffix != ".hdr"
     known = _check_magic(header, version, single=single, path=path)
@@ -92,7 +92,7 @@ def read_layout(path: Path) -> Layout:
         dtype=_voxel_dtype(header, path),
         encoding=encoding,
         placement=_placement(header, sizes, known=known),
-        **_offset(header, HEADER[version].itemsize + 4 if single else 0, encoding=encoding, path=path),
+        **_offset(header, _HEADER[version].itemsize + 4 if single else 0, encoding=encoding, path=path),
         slope=float(header["scl_slope"]),
         intercept=float(header["scl_inter"]) if known else 0.0,
         notes=() if known else ("Analyze 7.5 without NIfTI fields: left and right are not certain.",),
@@ -107,8 +107,8 @@ def _parse(raw: bytes, path: Path) -> tuple[np.void, int]:
     orders: tuple[Literal["<", ">"], ...] = ("<", ">")
     for order in orders:
         version = _SIZE_VERSION.get(int(np.frombuffer(raw[:4].ljust(4), f"{order}i4")[0]), 0)
-        if version and len(raw) >= HEADER[version].itemsize:
-            return np.frombuffer(raw, HEADER[version].newbyteorder(order), count=1)[0], version
+        if version and len(raw) >= _HEADER[version].itemsize:
+            return np.frombuffer(raw, _HEADER[version].newbyteorder(order), count=1)[0], version
     raise _refuse("a NIfTI header of 348 or 540 bytes", f"{len(raw)} bytes that start with {raw[:8]!r}", path)
 
 
@@ -149,11 +149,11 @@ def _offset(header: np.void, least: int, *, encoding: str, path: Path) -> dict[s
     return {"file_offset" if encoding == "raw" else "stream_offset": int(offset)}
 
 
-def _placement(header: np.void, sizes: tuple[int, ...], *, known: bool) -> Placement:
+def _placement(header: np.void, sizes: tuple[int, ...], *, known: bool) -> HeaderGeometry:
     pixdim = header["pixdim"].astype(np.float64)
     x, y, z = (float(abs(length)) for length in pixdim[1:4])
     if not known:
-        return Placement({}, spacing=(x, y, z))
+        return HeaderGeometry({}, spacing=(x, y, z))
     unit = _UNITS.get(int(header["xyzt_units"]) & 7, f"code {int(header['xyzt_units']) & 7}")
     forms = {}
     if header["sform_code"] > 0:
@@ -169,7 +169,7 @@ def _placement(header: np.void, sizes: tuple[int, ...], *, known: bool) -> Place
         )
         if "sform" not in forms or not quaternion.agrees_with(forms["sform"], sizes):
             forms["qform"] = quaternion.affine
-    return Placement(forms, spacing=(x, y, z), unit=unit)
+    return HeaderGeometry(forms, spacing=(x, y, z), unit=unit)
 
 
 def parts(picture: Picture, path: Path) -> list[Part]:
@@ -193,13 +193,13 @@ def _chain(first: bytes, rest: Iterator[bytes | memoryview]) -> Iterator[bytes |
 def _header_bytes(picture: Picture, *, single: bool) -> bytes:
     sizes = (*picture.array.shape, *([1] * picture.trailing_axes))
     version = 1 if max(sizes) <= 32767 else 2
-    header = np.zeros((), HEADER[version].newbyteorder("<"))
-    header["sizeof_hdr"] = HEADER[version].itemsize
+    header = np.zeros((), _HEADER[version].newbyteorder("<"))
+    header["sizeof_hdr"] = _HEADER[version].itemsize
     header["magic"] = _MAGIC[version, single]
     header["dim"] = [len(sizes), *sizes, *([1] * (7 - len(sizes)))]
     header["datatype"] = _CODES[picture.array.dtype]
     header["bitpix"] = 8 * picture.array.dtype.itemsize
-    header["vox_offset"] = HEADER[version].itemsize + 4 if single else 0
+    header["vox_offset"] = _HEADER[version].itemsize + 4 if single else 0
     header["scl_slope"] = 1
     header["xyzt_units"] = 2 | 8
     header["descrip"] = picture.comment.encode("ascii", "replace")[:79]

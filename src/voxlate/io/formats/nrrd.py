@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from voxlate.errors import ReadError
-from voxlate.io.formats.layout import Layout, Part, Picture, Placement, gzipped, voxel_bytes
+from voxlate.io.formats.layout import HeaderGeometry, Layout, Part, Picture, gzipped, voxel_bytes
 from voxlate.io.formats.stream import Encoding, open_file
 from voxlate.io.formats.textheader import LPS, integers, lines, numbers, refusal
 from voxlate.io.paths import sibling, volume_suffix, with_volume_suffix
@@ -124,12 +124,12 @@ def _voxel_dtype(fields: Mapping[str, str], path: Path) -> np.dtype[Any]:
     return dtype.newbyteorder(">" if order == "big" else "<")
 
 
-def _placement(fields: Mapping[str, str], axes: int, path: Path) -> Placement:
+def _placement(fields: Mapping[str, str], axes: int, path: Path) -> HeaderGeometry:
     if "space directions" not in fields:
         if "spacings" not in fields or axes < 3:
-            return Placement({})
+            return HeaderGeometry({})
         i, j, k = (float(n) for n in numbers(fields["spacings"], count=axes, field="spacings", where=path)[:3])
-        return Placement({}, spacing=(i, j, k))
+        return HeaderGeometry({}, spacing=(i, j, k))
     directions = _vectors(fields["space directions"], "space directions", path)
     if len(directions) != axes or any(vector is None for vector in directions[:3]) or axes < 3:
         came = fields["space directions"]
@@ -140,11 +140,11 @@ def _placement(fields: Mapping[str, str], axes: int, path: Path) -> Placement:
     i, j, k = np.linalg.norm(affine[:3, :3], axis=0)
     signs = _SPACES.get(fields.get("space", "").lower())
     if signs is None or "space origin" not in fields:
-        return Placement({}, spacing=(float(i), float(j), float(k)))
+        return HeaderGeometry({}, spacing=(float(i), float(j), float(k)))
     (origin,) = _vectors(fields["space origin"], "space origin", path)[:1] or [None]
     affine[:3, 3] = np.nan if origin is None else origin
     with np.errstate(invalid="ignore", over="ignore"):
-        return Placement({"space directions": np.diag([*signs, 1.0]) @ affine}, unit=_unit(fields, path))
+        return HeaderGeometry({"space directions": np.diag([*signs, 1.0]) @ affine}, unit=_unit(fields, path))
 
 
 def _vectors(text: str, field: str, path: Path) -> list[Affine | None]:

@@ -11,20 +11,17 @@ checked), labels the smallest unsigned integer, other integers stay.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError, WriteError
 from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.stream import DAMAGED, open_stream
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
-SLOPE_RANGE = (1e-30, 1e30)
+_SLOPE_RANGE = (1e-30, 1e30)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-Voxels = NDArray[Any]
+Voxels = Array
 
 
 def read_stored(layout: Layout) -> Voxels:
@@ -84,7 +81,7 @@ def _scaling(layout: Layout) -> tuple[float, float]:
     slope, intercept = layout.slope, layout.intercept
     if slope == 0 or np.isnan(slope):
         return 1.0, 0.0
-    low, high = SLOPE_RANGE
+    low, high = _SLOPE_RANGE
     if not (low <= abs(slope) <= high and abs(intercept) <= high):
         came = f"scl_slope {slope:.6g}, scl_inter {intercept:.6g}"
         raise ReadError(f"a finite scaling of at most {high:g}", came=came, where=layout.header, remedy=_SLOPE_REMEDY)

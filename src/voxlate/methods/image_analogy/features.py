@@ -17,15 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
+from voxlate.volume import Array
+
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
-BACKGROUND = -3.0  # in sds from the mean of the foreground: a value that little tissue has
+_BACKGROUND = -3.0  # in sds from the mean of the foreground: a value that little tissue has
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 _SD_OF_SIZE = 1 / 4
 
@@ -35,7 +36,7 @@ class Stack:
     """Images of one size, each with a margin of background around it, laid out flat so that offsets are numbers.
 
     Attributes:
-        values: ``(c, n * h * w)`` float32 with margins, ``BACKGROUND`` outside the foreground.
+        values: ``(c, n * h * w)`` float32 with margins, ``_BACKGROUND`` outside the foreground.
         shape: ``(n, h, w)`` with margins.
         margin: Pixels of background on each side.
         foreground: ``(p,)`` flat indices of the foreground in scan order, image by image.
@@ -47,12 +48,12 @@ class Stack:
     foreground: Indices
 
     @classmethod
-    def of(cls, images: NDArray[Any], mask: NDArray[np.bool_], *, margin: int) -> Stack:
+    def of(cls, images: Array, mask: NDArray[np.bool_], *, margin: int) -> Stack:
         """Images ``(n, c, h, w)`` with their foreground ``(n, h, w)``."""
         border = ((0, 0), (margin, margin), (margin, margin))
         inside = np.pad(mask, border)
-        filled = np.where(mask[:, None], images, BACKGROUND).astype(np.float32).swapaxes(0, 1)
-        padded = np.pad(filled, ((0, 0), *border), constant_values=BACKGROUND)
+        filled = np.where(mask[:, None], images, _BACKGROUND).astype(np.float32).swapaxes(0, 1)
+        padded = np.pad(filled, ((0, 0), *border), constant_values=_BACKGROUND)
         n, h, w = inside.shape
         return cls(padded.reshape(len(padded), -1), (n, h, w), margin, np.flatnonzero(inside))
 
@@ -141,9 +142,7 @@ def _weighted(
     return first, second
 
 
-def pyramid(
-    images: NDArray[Any], mask: NDArray[np.bool_], *, levels: int
-) -> list[tuple[NDArray[Any], NDArray[np.bool_]]]:
+def pyramid(images: Array, mask: NDArray[np.bool_], *, levels: int) -> list[tuple[Array, NDArray[np.bool_]]]:
     """Images and foreground on each level, the finest first.
 
     Args:
@@ -157,7 +156,7 @@ def pyramid(
     return result
 
 
-def _reduce(images: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _reduce(images: Array, mask: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
     weight = _blur(mask[:, None].astype(np.float64))
     blurred = _blur(np.where(mask[:, None], images, 0.0)) / np.maximum(weight, 1e-12)
     height, width = mask.shape[1:]
@@ -166,7 +165,7 @@ def _reduce(images: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[Any]
     return blurred[:, :, ::2, ::2], np.logical_or.reduce(list(corners))
 
 
-def _blur(images: NDArray[Any]) -> NDArray[Any]:
+def _blur(images: Array) -> Array:
     for axis in (2, 3):
         images = correlate1d(images, _BINOMIAL, axis=axis, mode="constant")
     return images

@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from voxlate.config.choice import LossTerms
 from voxlate.errors import UsageError
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.image_analogy.features import Indices, Neighbourhoods, Stack, pyramid, static_features
-from voxlate.methods.image_analogy.search import ExemplarLevel, Search
+from voxlate.methods.image_analogy.search import ExemplarLevel, NearestNeighbourSearch
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.intensity import OUTSIDE
 
@@ -45,7 +46,7 @@ def image_analogy(  # noqa: PLR0913  (the choices of a recipe)
     dims: Literal[2, 3],
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     exemplars: Annotated[int, Field(ge=1, le=64)] = 16,
     levels: Annotated[int, Field(ge=1, le=6)] = 3,
@@ -91,7 +92,7 @@ def image_analogy(  # noqa: PLR0913  (the choices of a recipe)
         )
     return ImageAnalogy(
         Neighbourhoods.of(patch=patch, coarse_patch=coarse_patch, channels=(source_channels, target_channels)),
-        search=Search(neighbours=neighbours, eps=eps, components=components, pixels=pixels, seed=seed),
+        search=NearestNeighbourSearch(neighbours=neighbours, eps=eps, components=components, pixels=pixels, seed=seed),
         wanted=exemplars,
         levels=levels,
         kappa=kappa,
@@ -106,7 +107,7 @@ class ImageAnalogy(Exemplary):
         self,
         neighbourhoods: Neighbourhoods,
         *,
-        search: Search,
+        search: NearestNeighbourSearch,
         wanted: int,
         levels: int,
         kappa: float,

@@ -24,7 +24,7 @@ _COMPONENT_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
-class Search:
+class NearestNeighbourSearch:
     """How the nearest feature vector is sought.
 
     Attributes:
@@ -60,7 +60,7 @@ class ExemplarLevel:
         *,
         coarser: tuple[Stack, Stack] | None,
         neighbourhoods: Neighbourhoods,
-        search: Search,
+        search: NearestNeighbourSearch,
     ) -> None:
         self.source, self.target, self.neighbourhoods = source, target, neighbourhoods
         pixels = source.foreground

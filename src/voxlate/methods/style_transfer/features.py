@@ -24,8 +24,8 @@ from voxlate.networks.frozen.activations import Activations, default_layers
 from voxlate.networks.frozen.vgg import VGG19, layer_name
 from voxlate.strict import StrictModel
 
-CONTENT = "block2_conv2"
-STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
+_CONTENT = "block2_conv2"
+_STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 
 
 class StyleFeatures(StrictModel):
@@ -87,8 +87,8 @@ def build_body(features: StyleFeatures, layers: StyleLayers) -> Body:
     """
     if features.kind == "bundle":
         return _around(features, layers)
-    content = layer_name(layers.content or CONTENT)
-    style = tuple(layer_name(name) for name in layers.style or STYLE)
+    content = layer_name(layers.content or _CONTENT)
+    style = tuple(layer_name(name) for name in layers.style or _STYLE)
     with torch.device("meta"):
         network = VGG19(sorted({content, *style}), width=features.width)
     return Body(network.to_empty(device="cpu"), content=content, style=style, divisor=network.divisor)

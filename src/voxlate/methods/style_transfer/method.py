@@ -22,6 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from voxlate.config.choice import LossTerms
 from voxlate.errors import UsageError
 from voxlate.methods.baselines import check_channel
 from voxlate.methods.exemplars import Exemplary
@@ -43,7 +44,7 @@ def style_transfer(  # noqa: PLR0913  (the choices of a recipe)
     dims: int,
     source_channels: int,
     target_channels: int,
-    loss: dict[str, float | dict[str, Any]],
+    loss: LossTerms,
     data_range: float,
     layers: StyleLayers = StyleLayers(),  # noqa: B008  (frozen)
     weights: Weights = Weights(),  # noqa: B008  (frozen)
@@ -83,12 +84,12 @@ def style_transfer(  # noqa: PLR0913  (the choices of a recipe)
     body = build_body(features, layers)
     if features.kind == "random":
         draw_weights(body, seed=seed)
-    task = Task(features, weights, optimiser, steps, start, seed)
+    task = Stylisation(features, weights, optimiser, steps, start, seed)
     return StyleTransfer(body, task=task, wanted=exemplars, channel=channel, target_channels=target_channels)
 
 
 @dataclass(frozen=True)
-class Task:
+class Stylisation:
     """How slices are redrawn; see ``style_transfer``.
 
     Attributes:
@@ -138,7 +139,7 @@ class StyleTransfer(Exemplary):
         task: How slices are redrawn.
     """
 
-    def __init__(self, body: Body, *, task: Task, wanted: int, channel: int, target_channels: int) -> None:
+    def __init__(self, body: Body, *, task: Stylisation, wanted: int, channel: int, target_channels: int) -> None:
         super().__init__(wanted=wanted)
         self.body = body
         self.divisor = body.divisor

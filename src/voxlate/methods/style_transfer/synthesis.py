@@ -20,7 +20,7 @@ from voxlate.networks.frozen.feature_network import FeatureNetwork
 from voxlate.strict import StrictModel
 
 Descent = Literal["lbfgs", "adam"]
-ADAM_RATE = 0.02  # of the range of values, a step
+_ADAM_RATE = 0.02  # of the range of values, a step
 
 
 class Weights(StrictModel):
@@ -120,7 +120,7 @@ class Painter:
 
     def _optimiser(self, pixels: Tensor) -> torch.optim.Optimizer:
         if self.descent == "adam":
-            return torch.optim.Adam([pixels], lr=ADAM_RATE)
+            return torch.optim.Adam([pixels], lr=_ADAM_RATE)
         # Relative distances have small gradients per pixel: only the number of steps ends the descent.
         return torch.optim.LBFGS(
             [pixels], max_iter=self.steps, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"

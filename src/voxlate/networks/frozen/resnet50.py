@@ -30,9 +30,9 @@ class ResNet50(nn.Module):
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         inputs = _WIDTHS[0]
         for number, (blocks, width) in enumerate(zip(_BLOCKS, _WIDTHS, strict=True), 1):
-            first = Bottleneck(inputs, width, stride=1 if number == 1 else 2)
+            first = _Bottleneck(inputs, width, stride=1 if number == 1 else 2)
             inputs = width * _EXPANSION
-            rest = [Bottleneck(inputs, width) for _ in range(blocks - 1)]
+            rest = [_Bottleneck(inputs, width) for _ in range(blocks - 1)]
             self.add_module(f"layer{number}", nn.Sequential(first, *rest))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         for part in self.modules():
@@ -48,7 +48,7 @@ class ResNet50(nn.Module):
         return pooled.flatten(1)
 
 
-class Bottleneck(nn.Module):
+class _Bottleneck(nn.Module):
     """Three convolutions whose input is added to their output; the outer two are of 1 x 1 and change the channels.
 
     Args:

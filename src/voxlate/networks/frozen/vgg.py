@@ -67,11 +67,11 @@ class VGG19(nn.Module):
         if not self.layers:
             raise UsageError("at least one activation", came="none", where="layers", remedy="Name one.")
         built = LAYERS[: max(LAYERS.index(name) for name in self.layers) + 1]
-        widths = [3, *(width * _WIDTHS[block_of(name) - 1] for name in built)]
+        widths = [3, *(width * _WIDTHS[_block_of(name) - 1] for name in built)]
         self.convolutions = nn.ModuleDict(
             {name: convolution(2, a, b) for name, a, b in zip(built, widths[:-1], widths[1:], strict=True)}
         )
-        self.divisor = int(2 ** (block_of(built[-1]) - 1))
+        self.divisor = int(2 ** (_block_of(built[-1]) - 1))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images ``(b, 3, h, w)`` to an activation ``(b, c, h / 2^(block - 1), w / 2^(block - 1))`` per layer."""
@@ -84,6 +84,6 @@ class VGG19(nn.Module):
         return {name: found[name] for name in self.layers}
 
 
-def block_of(name: str) -> int:
+def _block_of(name: str) -> int:
     """The block of an activation, counted from 1."""
     return int(name[len("block")])

@@ -34,7 +34,7 @@ def _tentorium(points: Points) -> Field:
     return np.asarray(-9 - 0.16 * np.abs(x) + 0.10 * (y + 40), dtype=np.float32)
 
 
-def cerebrum_hull(points: Points) -> Field:
+def _cerebrum_hull(points: Points) -> Field:
     """Distance in mm to the surface of the cerebrum without its folds: hemispheres and temporal lobes."""
     x, y, z = points
     ball = ellipsoid(points, (0, 0, 0), CEREBRUM)
@@ -47,7 +47,7 @@ def cerebrum_hull(points: Points) -> Field:
     return smooth_union(upper, temporal, blend_mm=5.0)
 
 
-def cerebellum_hull(points: Points) -> Field:
+def _cerebellum_hull(points: Points) -> Field:
     """Distance in mm to the surface of the cerebellum."""
     ball = ellipsoid(points, (0, -50, -37), (51, 33, 26))
     return smooth_intersection(ball, (points[2] - _tentorium(points) + 1.8).astype(np.float32), blend_mm=6.0)
@@ -55,7 +55,7 @@ def cerebellum_hull(points: Points) -> Field:
 
 def brain_hulls(points: Points) -> Field:
     """Distance in mm to a smooth hull of the whole brain, which the skull follows."""
-    whole = smooth_union(cerebrum_hull(points), cerebellum_hull(points), blend_mm=22.0)
+    whole = smooth_union(_cerebrum_hull(points), _cerebellum_hull(points), blend_mm=22.0)
     stem = capsule(points, ((0, -14, -20), (0, -26, -56)), (17, 11))
     sella = ellipsoid(points, (0, 16, -38), (27, 24, 19))
     return smooth_intersection(smooth_union(whole, stem, blend_mm=16.0), -sella, blend_mm=12.0)
@@ -90,7 +90,7 @@ def paint_brain(
 
 
 def _paint_cerebrum(tissues: Tissues, points: Points, *, bend: Field, folding: Folding) -> None:
-    surface = (cerebrum_hull(points) + bend).astype(np.float32)
+    surface = (_cerebrum_hull(points) + bend).astype(np.float32)
     inside = np.flatnonzero(surface < 0)
     near: Points = (points[0][inside], points[1][inside], points[2][inside])
     fluid, thickness = cortical_layers(near, surface[inside], folding=folding)
@@ -98,7 +98,7 @@ def _paint_cerebrum(tissues: Tissues, points: Points, *, bend: Field, folding: F
 
 
 def _paint_cerebellum(tissues: Tissues, points: Points, *, bend: Field, folding: Folding) -> None:
-    surface = (cerebellum_hull(points) + 0.5 * bend).astype(np.float32)
+    surface = (_cerebellum_hull(points) + 0.5 * bend).astype(np.float32)
     inside = np.flatnonzero(surface < 0)
     near: Points = (points[0][inside], points[1][inside], points[2][inside])
     fluid, thickness = folia_layers(near, surface[inside], folding=folding)

@@ -16,8 +16,8 @@ import numpy as np
 from voxlate.phantoms.solids import Field, Noise, Points, ellipsoid, smooth_step
 
 CEREBRUM = (67.0, 84.0, 66.0)
-CALLOSUM_CENTRE = (0.0, -2.0, 6.0)
-CALLOSUM_AXES = (40.0, 37.0, 23.0)
+_CALLOSUM_CENTRE = (0.0, -2.0, 6.0)
+_CALLOSUM_AXES = (40.0, 37.0, 23.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def cortical_layers(points: Points, surface: Field, *, folding: Folding) -> tupl
 
 def _midline(points: Points, variation: Field) -> Field:
     """Distance to the fissure between the hemispheres, which ends at the corpus callosum."""
-    core = -ellipsoid(points, CALLOSUM_CENTRE, CALLOSUM_AXES)
+    core = -ellipsoid(points, _CALLOSUM_CENTRE, _CALLOSUM_AXES)
     sheet = np.abs(points[0] + 1.0 * variation)
     return np.asarray(np.hypot(sheet, np.maximum(core, 0)), dtype=np.float32)
 

@@ -9,7 +9,6 @@ skull).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from voxlate.phantoms.head.cortex import Folding, draw_folding
 from voxlate.phantoms.head.lesions import Glioma
 from voxlate.phantoms.head.scalp import face_and_neck, paint_outside
 from voxlate.phantoms.solids import Field, Noise, Points, refine, smooth_union
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +84,7 @@ def _rotation(tilt_deg: tuple[float, float, float]) -> NDArray[np.float64]:
     return result
 
 
-def head_coordinates(shape: HeadShape, grid: Grid, *, factor: int = 1) -> Points:
+def _head_coordinates(shape: HeadShape, grid: Grid, *, factor: int = 1) -> Points:
     """Head coordinates of the voxels of a grid, or of a lattice ``factor`` times finer, ``(i, j, k)`` each."""
     into = np.diag(1 / np.asarray(shape.size)) @ _rotation(shape.tilt_deg)
     linear = into @ grid.affine[:3, :3]
@@ -99,7 +98,7 @@ def head_coordinates(shape: HeadShape, grid: Grid, *, factor: int = 1) -> Points
     return rows[0], rows[1], rows[2]
 
 
-def hulls(shape: HeadShape, points: Points) -> tuple[Field, Field, Field]:
+def _hulls(shape: HeadShape, points: Points) -> tuple[Field, Field, Field]:
     """Distances in mm to the brain's hull, the inner skull and the skin, negative inside."""
     bend = 1.8 * shape.warp.at(points)
     brain = (brain_hulls(points) + bend).astype(np.float32)
@@ -114,12 +113,12 @@ def build_head(
     shape: HeadShape, glioma: Glioma | None, grid: Grid, *, factor: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Tissue numbers on the lattice ``factor`` times finer than the grid, and the brain mask on the grid."""
-    brain, cavity, skin = hulls(shape, head_coordinates(shape, grid))
+    brain, cavity, skin = _hulls(shape, _head_coordinates(shape, grid))
     skin_fine, cavity_fine = refine(skin, factor), refine(cavity, factor)
     tissues = np.zeros(skin_fine.shape, dtype=np.uint8)
     inside = cavity_fine < 0
     outside = (skin_fine < 0) & ~inside
-    points = head_coordinates(shape, grid, factor=factor)
+    points = _head_coordinates(shape, grid, factor=factor)
     tissues[outside] = paint_outside(
         _at(points, outside),
         cavity=cavity_fine[outside],
@@ -138,6 +137,6 @@ def build_head(
     return tissues, brain < 0
 
 
-def _at(points: Points, mask: NDArray[Any]) -> Points:
+def _at(points: Points, mask: Array) -> Points:
     x, y, z = (axis[mask] for axis in points)
     return x, y, z

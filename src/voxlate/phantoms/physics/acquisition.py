@@ -8,16 +8,15 @@ without signal is ``sigma sqrt(pi / 2)``. CT numbers have additive Gaussian nois
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.phantoms.physics.protocols import Protocol
 from voxlate.phantoms.solids import Field
-from voxlate.volume import Grid
+from voxlate.volume import Array, Grid
 
-IN_PLANE_SIGMA = 0.3
+_IN_PLANE_SIGMA = 0.3
 """Standard deviation in voxels of the blur that k-space truncation adds to the voxel's own extent."""
 
 
@@ -28,7 +27,7 @@ def point_spread(image: Field, protocol: Protocol) -> Field:
     """
     profile = (protocol.slice_thickness**2 - 1) / 12
     result = image
-    for axis, variance in enumerate((IN_PLANE_SIGMA**2, IN_PLANE_SIGMA**2, IN_PLANE_SIGMA**2 / 2 + profile)):
+    for axis, variance in enumerate((_IN_PLANE_SIGMA**2, _IN_PLANE_SIGMA**2, _IN_PLANE_SIGMA**2 / 2 + profile)):
         result = _blur(result, axis=axis, variance=variance)
     return result
 
@@ -54,7 +53,7 @@ class CoilField:
     """A smooth multiplicative field: the exponential of a cubic polynomial of the position in the image.
 
     Attributes:
-        coefficients: Weight of each monomial ``u^a v^b w^c`` with ``1 <= a + b + c <= 3``, in the order of ``POWERS``.
+        coefficients: Weight of each monomial ``u^a v^b w^c`` with ``1 <= a + b + c <= 3``, in the order of ``_POWERS``.
     """
 
     coefficients: tuple[float, ...]
@@ -64,20 +63,20 @@ class CoilField:
         axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in shape]
         powers = [[axis**exponent for exponent in range(4)] for axis in axes]
         total = np.zeros(shape, dtype=np.float32)
-        for weight, (a, b, c) in zip(self.coefficients, POWERS, strict=True):
+        for weight, (a, b, c) in zip(self.coefficients, _POWERS, strict=True):
             plane = np.multiply.outer(powers[0][a] * np.float32(weight), powers[1][b])
             total += plane[:, :, None] * powers[2][c][None, None, :]
         return np.asarray(np.exp(total - total.mean()), dtype=np.float32)
 
 
-POWERS: tuple[tuple[int, int, int], ...] = tuple(
+_POWERS: tuple[tuple[int, int, int], ...] = tuple(
     (a, b, c) for a in range(4) for b in range(4) for c in range(4) if 1 <= a + b + c <= 3
 )
 
 
 def draw_coil(rng: np.random.Generator, *, strength: float) -> CoilField:
     """A field whose logarithm has about ``strength`` standard deviation over the image."""
-    order = np.array([sum(power) for power in POWERS])
+    order = np.array([sum(power) for power in _POWERS])
     weights = rng.standard_normal(order.size) / order
     return CoilField(tuple(float(weight) for weight in 0.55 * strength * weights))
 
@@ -113,7 +112,7 @@ class RigidMotion:
         result[:3, 3] = centre + np.asarray(self.translation_mm) - result[:3, :3] @ centre
         return result
 
-    def apply(self, image: NDArray[Any], grid: Grid) -> Field:
+    def apply(self, image: Array, grid: Grid) -> Field:
         """The image of the person in the new position, linear between voxels, zero from outside."""
         from scipy.ndimage import affine_transform
 

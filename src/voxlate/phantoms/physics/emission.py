@@ -18,7 +18,7 @@ _FWHM = 2.3548200450309493
 _STEP_SUV = 0.001
 
 
-def blurred(activity: Field, *, resolution_mm: float, spacing_mm: tuple[float, float, float]) -> Field:
+def _blurred(activity: Field, *, resolution_mm: float, spacing_mm: tuple[float, float, float]) -> Field:
     """An image under a Gaussian point spread of that full width at half maximum; nothing lies outside the image."""
     from scipy.ndimage import gaussian_filter
 
@@ -45,13 +45,13 @@ def emission_image(
         rng: Decides the counts.
     """
     half = resolution_mm / float(np.sqrt(2))
-    seen = blurred(activity, resolution_mm=half, spacing_mm=spacing_mm)
-    clean = blurred(seen, resolution_mm=half, spacing_mm=spacing_mm)
+    seen = _blurred(activity, resolution_mm=half, spacing_mm=spacing_mm)
+    clean = _blurred(seen, resolution_mm=half, spacing_mm=spacing_mm)
     if counts_per_ml <= 0:
         return clean, _stored(clean)
     per_suv = counts_per_ml * float(np.prod(spacing_mm)) / 1000
     counted = (rng.poisson(np.maximum(seen, 0).astype(np.float64) * per_suv) / per_suv).astype(np.float32)
-    return clean, _stored(blurred(counted, resolution_mm=half, spacing_mm=spacing_mm))
+    return clean, _stored(_blurred(counted, resolution_mm=half, spacing_mm=spacing_mm))
 
 
 def _stored(image: Field) -> NDArray[np.float32]:

@@ -143,7 +143,7 @@ _TABLE: tuple[Tissue, ...] = (
 TISSUES: dict[str, Tissue] = {tissue.name: tissue for tissue in _TABLE}
 FIRST_TISSUES = 31
 """How many there were first: what is drawn for later ones is drawn after theirs, so that a seed keeps its heads."""
-TISSUE_IDS: dict[str, int] = {tissue.name: number for number, tissue in enumerate(_TABLE)}
+_TISSUE_IDS: dict[str, int] = {tissue.name: number for number, tissue in enumerate(_TABLE)}
 FAT = Tissue("lipid", 382, 68, 40, 1.0, -110, sources="B04 S96")
 """The fat compartment itself: triglyceride of subcutaneous fat."""
 
@@ -154,4 +154,4 @@ def tissue_id(name: str) -> int:
     Raises:
         UsageError: If no tissue has that name.
     """
-    return pick(TISSUE_IDS, name, what="tissue")
+    return pick(_TISSUE_IDS, name, what="tissue")

@@ -37,7 +37,7 @@ UPTAKE: dict[str, tuple[float, float, str]] = {
 }
 """From a tissue to mean SUV, spread and sources; what is missing takes up nothing."""
 
-BLOOD: tuple[str, ...] = (
+_BLOOD: tuple[str, ...] = (
     "left_ventricle",
     "left_atrium",
     "right_ventricle",
@@ -75,7 +75,7 @@ def draw_levels(rng: np.random.Generator) -> Levels:
     right = left * part
     cava = right * float(rng.uniform(0.8, 1.35))
     blood = (left, left * 1.02, right, (right + cava) / 2, left * 0.98, right * 1.04, cava, left * 0.97)
-    names = BLOOD[:8]
+    names = _BLOOD[:8]
     hu = {name: float(value * factor) for name, value, factor in zip(names, blood, wobble, strict=True)}
     hu |= {"lung_vein": hu["left_atrium"], "lung_vessel": 0.5 * (hu["left_atrium"] + hu["pulmonary_artery"])}
     for name, mean, spread in (("myocardium", 105, 11), ("liver", 85, 13), ("spleen", 112, 14), ("lung", -830, 30)):
@@ -85,7 +85,7 @@ def draw_levels(rng: np.random.Generator) -> Levels:
     glucose = float(rng.uniform(5.0, 11.0) if fed else rng.uniform(1.8, 3.0))
     suv = {name: float(mean * np.exp(spread * rng.standard_normal())) for name, (mean, spread, _) in UPTAKE.items()}
     pool = float(1.5 * np.exp(0.13 * rng.standard_normal()))
-    suv |= dict.fromkeys(BLOOD, pool)
+    suv |= dict.fromkeys(_BLOOD, pool)
     suv |= {"myocardium": glucose, "heart_wall": 0.5 * (glucose + pool) if fed else glucose}
     suv |= {name: float(rng.uniform(4, 12)) for name in ("lung_tumour", "lymph_node")}
     about = {"glucose": "fed" if fed else "fasting", "left_heart_hu": f"{hu['left_ventricle']:.0f}"}

@@ -16,7 +16,7 @@ from voxlate.phantoms.lattice import Canvas
 from voxlate.phantoms.physics.tissues import tissue_id
 from voxlate.phantoms.solids import Field, Noise, Points, capsule, ellipsoid, smooth_step, smooth_union
 
-CAGE_MM = (116.0, 76.0, 118.0)
+_CAGE_MM = (116.0, 76.0, 118.0)
 """Semi-axes of the inside of the rib cage; the third is its height over z = 20."""
 _RIB_PITCH_MM = 25.0
 
@@ -63,7 +63,7 @@ def draw_wall(rng: np.random.Generator) -> ChestWall:
 def cage(points: Points) -> Field:
     """Distance in mm to the inside of the rib cage, to first order."""
     x, y, z = points
-    return ellipsoid((x, y, np.maximum(z - 20, 0)), (0, 2, 0), CAGE_MM)
+    return ellipsoid((x, y, np.maximum(z - 20, 0)), (0, 2, 0), _CAGE_MM)
 
 
 def skin(wall: ChestWall, points: Points) -> Field:
@@ -71,8 +71,8 @@ def skin(wall: ChestWall, points: Points) -> Field:
     x, y, z = points
     thick = 9 + wall.muscle_mm + wall.fat_mm
     taper = 1 - 0.16 * smooth_step((z - 85) / 90) - 0.03 * smooth_step((-60 - z) / 90)
-    across = (CAGE_MM[0] + thick) * taper
-    along = (CAGE_MM[1] + 0.9 * thick + 5) * taper
+    across = (_CAGE_MM[0] + thick) * taper
+    along = (_CAGE_MM[1] + 0.9 * thick + 5) * taper
     ring = ((np.abs(x) / across) ** 2.5 + (np.abs(y - 1) / along) ** 2.5) ** np.float32(0.4)
     return np.asarray(np.hypot(x, y - 1) * (1 - 1 / np.maximum(ring, np.float32(0.05))), dtype=np.float32)
 

@@ -100,7 +100,7 @@ def _turn(turn_deg: Vector) -> NDArray[np.float64]:
     return np.asarray(about_z @ about_y @ about_x)
 
 
-def heart_axes(shape: HeartShape) -> NDArray[np.float64]:
+def _heart_axes(shape: HeartShape) -> NDArray[np.float64]:
     """``(3, 3)``: the directions u, v, w as rows, in body coordinates."""
     u = np.array([-0.65, 0.60, -0.45])
     v = np.array([0.70, 0.70, -0.10])
@@ -110,9 +110,9 @@ def heart_axes(shape: HeartShape) -> NDArray[np.float64]:
     return np.asarray(np.stack([u, v, np.cross(v, u)]) @ _turn(shape.turn_deg).T)
 
 
-def heart_coordinates(shape: HeartShape, points: Points) -> Points:
+def _heart_coordinates(shape: HeartShape, points: Points) -> Points:
     """Heart coordinates of points in body coordinates, bent by the heart's noise."""
-    axes = heart_axes(shape)
+    axes = _heart_axes(shape)
     rows = []
     for axis, noise in zip(axes, shape.warp, strict=True):
         total = sum(
@@ -123,9 +123,9 @@ def heart_coordinates(shape: HeartShape, points: Points) -> Points:
     return rows[0], rows[1], rows[2]
 
 
-def body_place(shape: HeartShape, place: Vector) -> Vector:
+def _body_place(shape: HeartShape, place: Vector) -> Vector:
     """Body coordinates of a point in heart coordinates."""
-    x, y, z = np.asarray(shape.centre) + shape.size * (np.asarray(place) @ heart_axes(shape))
+    x, y, z = np.asarray(shape.centre) + shape.size * (np.asarray(place) @ _heart_axes(shape))
     return float(x), float(y), float(z)
 
 
@@ -139,7 +139,7 @@ def _outside(cavity: Vector, wall: float, *, contraction: float) -> tuple[Vector
     return (short, narrow, narrow), (length, radius, radius)
 
 
-def chambers(shape: HeartShape, local: Points) -> Mapping[str, Field]:
+def _chambers(shape: HeartShape, local: Points) -> Mapping[str, Field]:
     """Distances in mm to the surfaces of the chambers, and of the left ventricle's muscle, cut off at the base."""
     squeeze = shape.contraction
     wide = _WIDE * shape.width
@@ -162,12 +162,12 @@ def chambers(shape: HeartShape, local: Points) -> Mapping[str, Field]:
     }
 
 
-def great_vessels(shape: HeartShape) -> dict[str, list[Knots]]:
+def _great_vessels(shape: HeartShape) -> dict[str, list[Knots]]:
     """Tubes of the aorta, the pulmonary artery, its outflow tract, and the veins, in body coordinates."""
     base = _BASE + 9 * shape.contraction
-    root, outflow = body_place(shape, (base + 3, 9, 12)), body_place(shape, (0, 32, 18))
-    sinus = body_place(shape, (base - 12, 12, 17))
-    left, right = body_place(shape, (base - 24, -14, 0)), body_place(shape, (base - 18, 42, 0))
+    root, outflow = _body_place(shape, (base + 3, 9, 12)), _body_place(shape, (0, 32, 18))
+    sinus = _body_place(shape, (base - 12, 12, 17))
+    left, right = _body_place(shape, (base - 24, -14, 0)), _body_place(shape, (base - 18, 42, 0))
     k = shape.size
     valve, fork = (outflow[0] - 4, outflow[1] - 4, outflow[2] + 24 * k), (-20.0, 6.0, 70.0)
     return {
@@ -202,7 +202,7 @@ def _vein_ends(left: Vector) -> list[Vector]:
 
 def pericardium(shape: HeartShape, points: Points) -> Field:
     """Distance in mm to the sac about the heart, fat included; points in body coordinates."""
-    found = chambers(shape, heart_coordinates(shape, points))
+    found = _chambers(shape, _heart_coordinates(shape, points))
     names = ("myocardium", "right_ventricle", "left_atrium", "right_atrium")
     result = found[names[0]]
     for name in names[1:]:
@@ -212,7 +212,7 @@ def pericardium(shape: HeartShape, points: Points) -> Field:
 
 def paint_heart(canvas: Canvas, shape: HeartShape) -> None:
     """Paints chambers, walls and great vessels over what is there."""
-    vessels = great_vessels(shape)
+    vessels = _great_vessels(shape)
     wall = tissue_id("heart_wall")
     kept = ("left_ventricle", "right_ventricle", "myocardium", "pulmonary_artery")
     around = [number for number in range(len(TISSUES)) if number not in {tissue_id(name) for name in kept}]
@@ -222,7 +222,7 @@ def paint_heart(canvas: Canvas, shape: HeartShape) -> None:
     middle = np.asarray(shape.centre)
     box = canvas.lattice.box(middle - _REACH_MM, middle + _REACH_MM)
     region = canvas.tissues[box]
-    found = chambers(shape, heart_coordinates(shape, canvas.lattice.part(box)))
+    found = _chambers(shape, _heart_coordinates(shape, canvas.lattice.part(box)))
     for name, thickness in (("right_atrium", 2.0), ("right_ventricle", 3.5), ("left_atrium", 2.0)):
         region[found[name] < thickness] = wall
         region[found[name] < 0] = tissue_id(name)

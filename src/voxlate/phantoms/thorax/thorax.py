@@ -111,7 +111,7 @@ def draw_lesions(rng: np.random.Generator, *, subtype: str) -> tuple[HotLesion, 
     return tuple(lesions)
 
 
-def mediastinum(shape: ThoraxShape, points: Points) -> Field:
+def _mediastinum(shape: ThoraxShape, points: Points) -> Field:
     """Distance in mm to what lies between the lungs: heart, great vessels, windpipe and spine with their fat."""
     x, y, z = points
     sac = pericardium(shape.heart, points)
@@ -140,7 +140,7 @@ def build_thorax(shape: ThoraxShape, lesions: tuple[HotLesion, ...], grid: Grid,
     cage_mm = refine(cage(coarse) + 2.5 * bend, factor)
     skin_mm = refine(skin(shape.wall, coarse) + 1.5 * bend, factor)
     below_mm = refine(diaphragm(shape.wall, coarse) + 2 * bend, factor)
-    middle_mm = refine(mediastinum(shape, coarse) + bend, factor)
+    middle_mm = refine(_mediastinum(shape, coarse) + bend, factor)
     tissues = np.zeros(cage_mm.shape, dtype=np.uint8)
     canvas = Canvas(Lattice.of(grid, factor=factor, size=shape.size, shift_mm=shape.shift_mm), tissues)
     paint_wall(canvas, shape.wall, cage_mm=cage_mm, skin_mm=skin_mm)

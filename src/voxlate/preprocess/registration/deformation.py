@@ -12,30 +12,35 @@ aligned by; bins that follow the distribution register better (Knops et al. 2006
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.io.transforms import Deformation, Transform, affine_as_itk
-from voxlate.preprocess.registration.similarity import as_image, directions, mutual_information, rim, similarity
+from voxlate.preprocess.registration.similarity import (
+    ItkImage,
+    as_image,
+    directions,
+    mutual_information,
+    rim,
+    similarity,
+)
 from voxlate.preprocess.resampling import resample
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
-COARSEST_MM = 100.0
-FINEST_MM = 25.0
-SMOOTHING_MM = (2.0, 1.0, 0.0)
+_COARSEST_MM = 100.0
+_FINEST_MM = 25.0
+_SMOOTHING_MM = (2.0, 1.0, 0.0)
 """Of both images, from the coarsest lattice to the finest. More hurts: a blurred skull resembles soft tissue."""
-BOUND = 0.4
+_BOUND = 0.4
 """Largest coefficient along each axis, in finest spacings."""
-ITERATIONS = 15
-QUANTILES = 128
+_ITERATIONS = 15
+_QUANTILES = 128
 
 
 def deform(
-    fixed: NDArray[Any],
+    fixed: Array,
     fixed_grid: Grid,
-    moving: NDArray[Any],
+    moving: Array,
     *,
     moving_grid: Grid,
     world: Affine,
@@ -70,13 +75,13 @@ def deform(
     return found if gain(Transform(world, found)) > gain(Transform(world)) else None
 
 
-def lattices(grid: Grid) -> list[Grid]:
+def _lattices(grid: Grid) -> list[Grid]:
     """Lattices over the box of a grid, from coarse to fine; an axis that is fine enough is refined no further."""
     edge = np.array(grid.spacing_mm)
     extent = np.array(grid.shape) * edge
-    pieces = np.maximum(1, np.rint(extent / COARSEST_MM)).astype(int)
+    pieces = np.maximum(1, np.rint(extent / _COARSEST_MM)).astype(int)
     levels = []
-    for _ in SMOOTHING_MM:
+    for _ in _SMOOTHING_MM:
         spacing = extent / pieces
         affine = np.eye(4)
         affine[:3, :3] = directions(grid) * spacing
@@ -85,21 +90,21 @@ def lattices(grid: Grid) -> list[Grid]:
         affine[:3, 3] = grid.affine[:3, :3] @ first + grid.affine[:3, 3]
         i, j, k = (int(count) + 3 for count in pieces)
         levels.append(Grid((i, j, k), affine))
-        pieces = np.where(spacing > 1.5 * FINEST_MM, 2 * pieces, pieces)
+        pieces = np.where(spacing > 1.5 * _FINEST_MM, 2 * pieces, pieces)
     return levels
 
 
-def limit_mm(lattice: Grid) -> float:
+def _limit_mm(lattice: Grid) -> float:
     """How far splines on a lattice may move a point along each axis."""
-    return BOUND * min(lattice.spacing_mm)
+    return _BOUND * min(lattice.spacing_mm)
 
 
 def at_limit(bend: Deformation) -> bool:
     """Whether a deformation is as large somewhere as it may be."""
-    return bool(np.abs(bend.coefficients).max() >= 0.999 * limit_mm(bend.lattice))
+    return bool(np.abs(bend.coefficients).max() >= 0.999 * _limit_mm(bend.lattice))
 
 
-def refined(bend: Deformation, axes: tuple[bool, bool, bool]) -> Deformation:
+def _refined(bend: Deformation, axes: tuple[bool, bool, bool]) -> Deformation:
     """The same displacement on a lattice of half the spacing along some axes."""
     values, lattice = bend.coefficients, bend.lattice
     affine, shape = lattice.affine.copy(), list(lattice.shape)
@@ -116,22 +121,22 @@ def refined(bend: Deformation, axes: tuple[bool, bool, bool]) -> Deformation:
     return Deformation(Grid((i, j, k), affine), values)
 
 
-def _equalised(array: NDArray[Any], inside: NDArray[Any]) -> NDArray[np.float32]:
+def _equalised(array: Array, inside: Array) -> NDArray[np.float32]:
     """Intensities as the share of the foreground's voxels that lie below them."""
-    shares = np.linspace(0, 1, QUANTILES + 1)
+    shares = np.linspace(0, 1, _QUANTILES + 1)
     values, first = np.unique(np.quantile(inside, shares), return_index=True)
     return np.asarray(np.interp(array, values, shares[first]), dtype=np.float32)
 
 
-def _search(fixed: Any, moving: Any, *, grid: Grid, world: Affine, mask: Any, seed: int) -> Deformation:  # noqa: ANN401
+def _search(fixed: ItkImage, moving: ItkImage, *, grid: Grid, world: Affine, mask: ItkImage, seed: int) -> Deformation:
     import SimpleITK as sitk  # noqa: N813
 
-    levels = lattices(grid)
+    levels = _lattices(grid)
     bend = Deformation(levels[0], np.zeros((3, *levels[0].shape)))
-    limit = limit_mm(levels[-1])
-    for lattice, smoothing in zip(levels, SMOOTHING_MM, strict=True):
+    limit = _limit_mm(levels[-1])
+    for lattice, smoothing in zip(levels, _SMOOTHING_MM, strict=True):
         i, j, k = (a > b for a, b in zip(lattice.shape, bend.lattice.shape, strict=True))
-        bend = refined(bend, (i, j, k))
+        bend = _refined(bend, (i, j, k))
         spline = bend.as_itk()
         images = [
             sitk.SmoothingRecursiveGaussian(image, smoothing) if smoothing else image for image in (fixed, moving)
@@ -141,7 +146,7 @@ def _search(fixed: Any, moving: Any, *, grid: Grid, world: Affine, mask: Any, se
         method.SetInitialTransform(spline, inPlace=True)
         method.SetOptimizerAsLBFGSB(
             gradientConvergenceTolerance=1e-9,
-            numberOfIterations=ITERATIONS,
+            numberOfIterations=_ITERATIONS,
             maximumNumberOfCorrections=10,
             costFunctionConvergenceFactor=1e7,
             lowerBound=-limit,

@@ -8,15 +8,16 @@ there before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import GeometryError
-from voxlate.io.transforms import Transform
+from voxlate.io.transforms import ItkTransform, Transform
 from voxlate.preprocess.registration.deformation import at_limit, deform
 from voxlate.preprocess.registration.similarity import (
+    ItkImage,
     as_image,
     mutual_information,
     one_thread,
@@ -24,12 +25,12 @@ from voxlate.preprocess.registration.similarity import (
     sampled_share,
     similarity,
 )
-from voxlate.volume import Affine, Grid
+from voxlate.volume import Affine, Array, Grid
 
 RegistrationKind = Literal["rigid", "affine", "deformable"]
 REGISTERING: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 """The values of ``plan.grids`` that register."""
-COARSEST_MM = 4.0
+_COARSEST_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,9 @@ class Alignment:
 
 
 def register(
-    fixed: NDArray[Any],
+    fixed: Array,
     fixed_grid: Grid,
-    moving: NDArray[Any],
+    moving: Array,
     *,
     moving_grid: Grid,
     kind: RegistrationKind,
@@ -140,13 +141,13 @@ def register(
                 where=where,
                 remedy="Align the images by hand, or leave the case out.",
             ) from error
-    return Alignment(kind, transform, after, before, measure(transform, fixed_grid, mask))
+    return Alignment(kind, transform, after, before, _measure(transform, fixed_grid, mask))
 
 
-def measure(transform: Transform, grid: Grid, mask: NDArray[np.bool_] | None = None) -> Movement:
+def _measure(transform: Transform, grid: Grid, mask: NDArray[np.bool_] | None = None) -> Movement:
     """How far a transform moves the foreground, on every few voxels of its grid, about 4 mm apart."""
     steps = [
-        min(max(1, round(COARSEST_MM / s)), max(1, (n - 1) // 2))
+        min(max(1, round(_COARSEST_MM / s)), max(1, (n - 1) // 2))
         for s, n in zip(grid.spacing_mm, grid.shape, strict=True)
     ]
     affine = grid.affine.copy()
@@ -168,7 +169,9 @@ def measure(transform: Transform, grid: Grid, mask: NDArray[np.bool_] | None = N
     )
 
 
-def _linear(fixed: Any, moving: Any, *, kind: RegistrationKind, mask: Any, seed: int) -> tuple[Any, float]:  # noqa: ANN401
+def _linear(
+    fixed: ItkImage, moving: ItkImage, *, kind: RegistrationKind, mask: ItkImage, seed: int
+) -> tuple[ItkTransform, float]:
     """The rigid or affine transform, and the similarity in the scanner's coordinates."""
     begin, before = _best_beginning(fixed, moving, mask=mask, seed=seed)
     found = _optimise(fixed, moving, begin=begin, mask=mask, seed=seed)
@@ -177,9 +180,7 @@ def _linear(fixed: Any, moving: Any, *, kind: RegistrationKind, mask: Any, seed:
     return found, before
 
 
-def _check_comparable(
-    fixed: NDArray[Any], moving: NDArray[Any], mask: NDArray[np.bool_] | None, *, where: object
-) -> None:
+def _check_comparable(fixed: Array, moving: Array, mask: NDArray[np.bool_] | None, *, where: object) -> None:
     for name, array in (("fixed", fixed), ("moving", moving)):
         low, high = float(array.min()), float(array.max())
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
@@ -195,7 +196,7 @@ def _check_comparable(
         )
 
 
-def _best_beginning(fixed: Any, moving: Any, *, mask: Any, seed: int) -> tuple[Any, float]:  # noqa: ANN401
+def _best_beginning(fixed: ItkImage, moving: ItkImage, *, mask: ItkImage, seed: int) -> tuple[ItkTransform, float]:
     import SimpleITK as sitk  # noqa: N813
 
     centre = fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])
@@ -215,22 +216,22 @@ def _best_beginning(fixed: Any, moving: Any, *, mask: Any, seed: int) -> tuple[A
     return begins[int(np.argmax(values))], before
 
 
-def _coarse(image: Any) -> Any:  # noqa: ANN401
+def _coarse(image: ItkImage) -> ItkImage:
     import SimpleITK as sitk  # noqa: N813
 
-    return sitk.Shrink(image, [max(1, round(COARSEST_MM / s)) for s in image.GetSpacing()])
+    return sitk.Shrink(image, [max(1, round(_COARSEST_MM / s)) for s in image.GetSpacing()])
 
 
-def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> Any:  # noqa: ANN401
+def _optimise(fixed: ItkImage, moving: ItkImage, *, begin: ItkTransform, mask: ItkImage, seed: int) -> ItkTransform:
     method = mutual_information(fixed, mask=mask, seed=seed)
     spacing = np.array(fixed.GetSpacing())
     coarse = [
-        max(1, round(COARSEST_MM / float(spacing.min()))),
-        max(1, round(COARSEST_MM / 2 / float(spacing.min()))),
+        max(1, round(_COARSEST_MM / float(spacing.min()))),
+        max(1, round(_COARSEST_MM / 2 / float(spacing.min()))),
         1,
     ]
     method.SetShrinkFactorsPerLevel(coarse)
-    method.SetSmoothingSigmasPerLevel([COARSEST_MM / 2, COARSEST_MM / 4, 0.0])
+    method.SetSmoothingSigmasPerLevel([_COARSEST_MM / 2, _COARSEST_MM / 4, 0.0])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     shares = [sampled_share(fixed, mask, shrink=factor) for factor in coarse]
     method.SetMetricSamplingPercentagePerLevel(shares, seed=seed + 1)
@@ -246,7 +247,7 @@ def _optimise(fixed: Any, moving: Any, *, begin: Any, mask: Any, seed: int) -> A
     return transform
 
 
-def _as_affine(rigid: Any) -> Any:  # noqa: ANN401
+def _as_affine(rigid: ItkTransform) -> ItkTransform:
     import SimpleITK as sitk  # noqa: N813
 
     affine = sitk.AffineTransform(3)
@@ -256,7 +257,7 @@ def _as_affine(rigid: Any) -> Any:  # noqa: ANN401
     return affine
 
 
-def _matrix(transform: Any) -> Affine:  # noqa: ANN401
+def _matrix(transform: ItkTransform) -> Affine:
     """The transform as one matrix without a centre: ``x -> R (x - c) + c + t``."""
     turn = np.array(transform.GetMatrix(), dtype=np.float64).reshape(3, 3)
     centre = np.array(transform.GetCenter())

@@ -13,16 +13,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voxlate.volume import Affine, Grid
+from voxlate.io.transforms import ItkTransform
+from voxlate.volume import Affine, Array, Grid
 
-HISTOGRAM_BINS = 32
-SAMPLES = 12_000
-RIM_MM = 4.0
+_HISTOGRAM_BINS = 32
+_SAMPLES = 12_000
+_RIM_MM = 4.0
+ItkImage = Any
+"""An image of SimpleITK, which ships no types."""
 
 
-def as_image(array: NDArray[Any], grid: Grid) -> Any:  # noqa: ANN401
+def as_image(array: Array, grid: Grid) -> ItkImage:
     """A SimpleITK image whose physical space is our world: RAS+ mm, which ITK need not know."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -43,14 +45,14 @@ def directions(grid: Grid) -> Affine:
     return np.asarray(left @ right)
 
 
-def rim(mask: Any, grid: Grid) -> Any:  # noqa: ANN401
+def rim(mask: ItkImage, grid: Grid) -> ItkImage:
     """An image of a mask grown by about 4 mm: its edge says more about the position than its inside."""
     import SimpleITK as sitk  # noqa: N813
 
-    return sitk.BinaryDilate(mask, [max(1, round(RIM_MM / s)) for s in grid.spacing_mm])
+    return sitk.BinaryDilate(mask, [max(1, round(_RIM_MM / s)) for s in grid.spacing_mm])
 
 
-def mutual_information(fixed: Any, *, mask: Any, seed: int) -> Any:  # noqa: ANN401
+def mutual_information(fixed: ItkImage, *, mask: ItkImage, seed: int) -> Any:  # noqa: ANN401  (a registration method)
     """A SimpleITK registration method with Mattes' mutual information as its metric, and nothing to optimise it yet.
 
     Args:
@@ -61,7 +63,7 @@ def mutual_information(fixed: Any, *, mask: Any, seed: int) -> Any:  # noqa: ANN
     import SimpleITK as sitk  # noqa: N813
 
     method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=HISTOGRAM_BINS)
+    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=_HISTOGRAM_BINS)
     method.SetInterpolator(sitk.sitkLinear)
     # Gradients only where samples lie; a filtered gradient of the whole image costs more than the search.
     method.MetricUseFixedImageGradientFilterOff()
@@ -74,15 +76,15 @@ def mutual_information(fixed: Any, *, mask: Any, seed: int) -> Any:  # noqa: ANN
     return method
 
 
-def sampled_share(fixed: Any, mask: Any, *, shrink: int = 1) -> float:  # noqa: ANN401
-    """The share of voxels to draw so that about ``SAMPLES`` lie in the mask, of an image shrunk along each axis."""
+def sampled_share(fixed: ItkImage, mask: ItkImage, *, shrink: int = 1) -> float:
+    """The share of voxels to draw so that about ``_SAMPLES`` lie in the mask, of an image shrunk along each axis."""
     import SimpleITK as sitk  # noqa: N813
 
     voxels = np.prod(fixed.GetSize()) if mask is None else np.count_nonzero(sitk.GetArrayViewFromImage(mask))
-    return float(min(1.0, SAMPLES * shrink**3 / max(1, voxels)))
+    return float(min(1.0, _SAMPLES * shrink**3 / max(1, voxels)))
 
 
-def similarity(fixed: Any, moving: Any, *, transform: Any, mask: Any, seed: int) -> float:  # noqa: ANN401
+def similarity(fixed: ItkImage, moving: ItkImage, *, transform: ItkTransform, mask: ItkImage, seed: int) -> float:
     """The mutual information of two images in nats; 0 where they do not overlap."""
     method = mutual_information(fixed, mask=mask, seed=seed)
     method.SetInitialTransform(transform, inPlace=False)

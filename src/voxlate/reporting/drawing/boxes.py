@@ -16,7 +16,7 @@ from voxlate.regions import in_words
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, better, draw_points
 
-FEWEST_FOR_A_BOX = 5
+_FEWEST_FOR_A_BOX = 5
 _PLACES = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}  # among the series of the canvas
 Scores = dict[str, dict[str, float]]  # method -> case -> value
 
@@ -59,7 +59,7 @@ def draw_box_plots(
 
 def legend(plots: Sequence[Scores]) -> str:
     """What the shapes of these plots mean, in words."""
-    few = max(len(cases) for values in plots for cases in values.values()) < FEWEST_FOR_A_BOX
+    few = max(len(cases) for values in plots for cases in values.values()) < _FEWEST_FOR_A_BOX
     shapes = (
         "Line: median; too few cases for a box." if few else "Box: quartiles, median (number); whiskers: all cases."
     )
@@ -108,7 +108,7 @@ def _draw_pairs(axes: Axes, values: Scores) -> None:
 def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str, str], metric: str) -> None:
     colour, marker = look
     middle = float(np.median(values))
-    if len(values) >= FEWEST_FOR_A_BOX:
+    if len(values) >= _FEWEST_FOR_A_BOX:
         drawn = axes.boxplot(
             [values], positions=[place], widths=0.42, whis=(0, 100), showfliers=False, manage_ticks=False, zorder=2
         )

@@ -32,7 +32,7 @@ PAPER = "#ffffff"
 VERMILION = "#d55e00"
 BLUE = "#0072b2"
 GREEN = "#009e73"
-PURPLE = "#aa4c8a"
+_PURPLE = "#aa4c8a"
 GREY = "#7a7f85"
 OUTLINE = "#f0e442"  # on black: the lesion
 
@@ -41,7 +41,7 @@ SERIES = (
     (BLUE, "D", (0, (4, 1.6))),
     (VERMILION, "o", "solid"),
     (GREEN, "^", (0, (6, 1.5, 1, 1.5))),
-    (PURPLE, "v", (0, (2, 1))),
+    (_PURPLE, "v", (0, (2, 1))),
 )
 """Colour, marker and dash of the first, second, ... series: each differs from the others in all three."""
 
@@ -62,7 +62,9 @@ ERROR_COLOURS = LinearSegmentedColormap.from_list(
 )
 """Blue for too dark, white for right, orange for too bright: two hues that no common colour blindness confuses."""
 
-_STYLE: dict[str, Any] = {
+Style = dict[str, Any]
+"""Keyword arguments of a drawing call."""
+_STYLE: Style = {
     "font.family": [FONT],
     "font.size": TEXT,
     "text.color": INK,

@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from voxlate.reporting.drawing import canvas, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import LEADING, fit, line_mm, width_mm, wrap
 
 EDGE, SPACE = 1.5, 1.0  # mm
 MOST_LINES = 2
 """Of a title or a name; what is longer loses its middle."""
-MUTED: dict[str, Any] = {"size": canvas.SMALL, "colour": canvas.MUTED}
+MUTED: Style = {"size": canvas.SMALL, "colour": canvas.MUTED}
 Draw = Callable[[Axes], object]
 _Texts = Sequence[tuple[str, "Span"]]
 
@@ -84,7 +85,7 @@ class Leaf:
                 self._write("\n".join(lines), span.left, style)
         self.skip(longest * line_mm(size) + (SPACE / 2 if longest else 0.0))
 
-    def _write(self, text: str, left: float, style: dict[str, Any]) -> None:
+    def _write(self, text: str, left: float, style: Style) -> None:
         top = self._top
 
         def part(figure: Figure) -> None:
@@ -139,7 +140,7 @@ class Leaf:
 
 
 _HANDLE_MM = 12.0  # a line or mark of a legend, and the space around it
-_KEY_STYLE: dict[str, Any] = {
+_KEY_STYLE: Style = {
     "fontsize": canvas.SMALL,
     "borderpad": 0,
     "borderaxespad": 0,

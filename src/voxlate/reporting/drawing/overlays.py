@@ -8,23 +8,23 @@ what is true, a dashed line what is found.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, tiles
+from voxlate.reporting.drawing.canvas import Style
+from voxlate.volume import Array
 
-Picture = NDArray[Any]
-OPACITY = 0.55
+Picture = Array
+_OPACITY = 0.55
 
 
 @dataclass(frozen=True)
-class Mark:
+class _Mark:
     """How one of the three outcomes is drawn.
 
     Attributes:
@@ -38,10 +38,10 @@ class Mark:
     hatch: str
 
 
-HIT = Mark("hit", canvas.GREEN, "")
-MISSED = Mark("missed", canvas.BLUE, "/" * 6)
-INVENTED = Mark("invented", canvas.VERMILION, "." * 4)
-TRUE_LINE, FOUND_LINE = "#ffffff", "#f0e442"
+_HIT = _Mark("hit", canvas.GREEN, "")
+_MISSED = _Mark("missed", canvas.BLUE, "/" * 6)
+_INVENTED = _Mark("invented", canvas.VERMILION, "." * 4)
+_TRUE_LINE, _FOUND_LINE = "#ffffff", "#f0e442"
 
 
 def draw_overlay(
@@ -65,36 +65,36 @@ def draw_overlay(
     """
     tiles.draw_grey(axes, picture, window=window, size_mm=size_mm)
     inside, real = np.asarray(found) != 0, np.asarray(true) != 0
-    for mark, area in ((HIT, inside & real), (MISSED, real & ~inside), (INVENTED, inside & ~real)):
+    for mark, area in ((_HIT, inside & real), (_MISSED, real & ~inside), (_INVENTED, inside & ~real)):
         _fill(axes, area, mark, size_mm=size_mm)
-    lines: dict[str, Any] = {"size_mm": size_mm, "halo": "#000000", "linewidths": 0.7}
-    tiles.outline(axes, real, colour=TRUE_LINE, **lines)
-    tiles.outline(axes, inside, colour=FOUND_LINE, linestyles=[(0, (3, 2))], **lines)
+    lines: Style = {"size_mm": size_mm, "halo": "#000000", "linewidths": 0.7}
+    tiles.outline(axes, real, colour=_TRUE_LINE, **lines)
+    tiles.outline(axes, inside, colour=_FOUND_LINE, linestyles=[(0, (3, 2))], **lines)
 
 
 def overlay_key(axes: Axes) -> None:
     """The legend of overlays in one row."""
     areas = [
         Patch(facecolor=mark.colour, hatch=mark.hatch, edgecolor=canvas.PAPER, linewidth=0, label=mark.title)
-        for mark in (HIT, MISSED, INVENTED)
+        for mark in (_HIT, _MISSED, _INVENTED)
     ]
     halo = [withStroke(linewidth=2.4, foreground="#000000")]
     lines = [
-        Line2D([], [], color=TRUE_LINE, linewidth=0.9, path_effects=halo, label="outline of what is true"),
-        Line2D([], [], color=FOUND_LINE, linewidth=0.9, linestyle="--", path_effects=halo, label="of what was found"),
+        Line2D([], [], color=_TRUE_LINE, linewidth=0.9, path_effects=halo, label="outline of what is true"),
+        Line2D([], [], color=_FOUND_LINE, linewidth=0.9, linestyle="--", path_effects=halo, label="of what was found"),
     ]
     axes.legend(
         handles=[*areas, *lines], loc="center left", ncols=5, fontsize=canvas.SMALL, borderpad=0, borderaxespad=0
     )
 
 
-def _fill(axes: Axes, area: Picture, mark: Mark, *, size_mm: tuple[float, float]) -> None:
+def _fill(axes: Axes, area: Picture, mark: _Mark, *, size_mm: tuple[float, float]) -> None:
     """The voxels of an area in its colour, and its pattern over them."""
     if not area.any():
         return
     limits = axes.get_xlim(), axes.get_ylim()
     colour = np.zeros((*area.shape, 4))
-    colour[area] = (*(int(mark.colour[place : place + 2], 16) / 255 for place in (1, 3, 5)), OPACITY)
+    colour[area] = (*(int(mark.colour[place : place + 2], 16) / 255 for place in (1, 3, 5)), _OPACITY)
     axes.imshow(colour, extent=(0, size_mm[0], 0, size_mm[1]), aspect="auto", interpolation="nearest")
     if mark.hatch:
         x, y = tiles.edges_mm(area.shape, size_mm)

@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, slices_in_words
-
-Array = NDArray[Any]
+from voxlate.volume import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +105,7 @@ class Panel:
         """The error of the prediction in a slice, inside the mask."""
         mask, outlined = (None if array is None else cut.of(array) for array in (self.mask, self.lesion))
         error = cut.of(self.prediction).astype(np.float64) - cut.of(self.truth).astype(np.float64)
-        settings: dict[str, Any] = {"limit": limit, "mask": mask, "outlined": outlined}
+        settings: Style = {"limit": limit, "mask": mask, "outlined": outlined}
         return sheet.picture(cut.laid, tiles.draw_error, error, dark=True, **settings)
 
     @property
@@ -138,7 +136,9 @@ def draw_translation(
         heading: Printed above the pictures; by default the case's name.
     """
     rows = [
-        _Row(panel, plane, "" if number else heading or panel.case, panel.numbers if number == len(planes) - 1 else ())
+        _PanelRow(
+            panel, plane, "" if number else heading or panel.case, panel.numbers if number == len(planes) - 1 else ()
+        )
         for number, plane in enumerate(planes)
     ]
     return _draw(rows, limit=limit or tiles.error_limit([panel.greys]))
@@ -154,21 +154,21 @@ def draw_cases(panels: Mapping[str, Panel], *, plane: Plane = "axial", limit: fl
         limit: End of the error scale in the target's unit; by default a quarter of the widest grey window.
     """
     rows = [
-        _Row(panel, plane, f"{label}: {panel.case}" if label else panel.case, panel.numbers)
+        _PanelRow(panel, plane, f"{label}: {panel.case}" if label else panel.case, panel.numbers)
         for label, panel in panels.items()
     ]
     return _draw(rows, limit=limit or tiles.error_limit([panel.greys for panel in panels.values()]))
 
 
 @dataclass(frozen=True, eq=False)
-class _Row:
+class _PanelRow:
     panel: Panel
     plane: Plane
     heading: str
     numbers: tuple[str, ...]
 
 
-def _draw(rows: Sequence[_Row], *, limit: float) -> Figure:
+def _draw(rows: Sequence[_PanelRow], *, limit: float) -> Figure:
     slices = [(cut.choice, cut.count) for cut in (row.panel.cut(row.plane) for row in rows)]
     return sheet.draw_sheet(
         _columns(rows[0].panel),
@@ -191,7 +191,7 @@ def _columns(panel: Panel) -> list[SheetColumn]:
     return [*columns, sheet.GREYS, error, sheet.ERRORS]
 
 
-def _sheet_row(row: _Row, *, limit: float) -> SheetRow:
+def _sheet_row(row: _PanelRow, *, limit: float) -> SheetRow:
     panel, cut = row.panel, row.panel.cut(row.plane)
     greys = panel.grey_cells({**panel.sources, " prediction": panel.prediction, " truth": panel.truth}, cut)
     bars = sheet.grey_scale(panel.greys, panel.unit), sheet.error_scale(limit)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from voxlate.evaluation.words import arrow, direction
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.leaf import (
     EDGE,
     MOST_LINES,
@@ -110,8 +111,8 @@ class Plots:
         words.title, words.told = title, below
         axes.set_title(title, loc="left")
         if below:
-            style: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
-            look: dict[str, Any] = {"color": canvas.MUTED, "fontsize": canvas.SMALL, "linespacing": LEADING}
+            style: Style = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
+            look: Style = {"color": canvas.MUTED, "fontsize": canvas.SMALL, "linespacing": LEADING}
             words.below = axes.annotate(below, (0, 1), xytext=(0, SPACE / MM_PER_POINT), **style, **look)
 
     def name_places(self, axes: Axes, names: Sequence[str], counts: Sequence[str] = ()) -> None:
@@ -223,7 +224,7 @@ class Plots:
             if words.below is not None:
                 words.below.set_text("\n".join(below))
                 words.below.set_position((0, lift / MM_PER_POINT))
-            style: dict[str, Any] = {"fontsize": size, "linespacing": LEADING, "va": "bottom"}
+            style: Style = {"fontsize": size, "linespacing": LEADING, "va": "bottom"}
             axes.set_title("\n".join(lines), loc="left", pad=lift / MM_PER_POINT, **style)
             above = max(above, lift + len(lines) * line_mm(size))
             hanging = max(hanging, self._overhang(axes)[2])
@@ -257,7 +258,7 @@ def draw_points(
         size: Theirs in points.
         **style: As for matplotlib's ``plot``.
     """
-    rim: dict[str, Any] = {"markeredgecolor": canvas.PAPER, "markeredgewidth": 0.4, "zorder": 3, **style}
+    rim: Style = {"markeredgecolor": canvas.PAPER, "markeredgewidth": 0.4, "zorder": 3, **style}
     axes.plot(x, y, linestyle="none", marker=marker, markersize=size, markerfacecolor=colour, **rim)
 
 

@@ -12,17 +12,16 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.leaf import EDGE, MOST_LINES, MUTED, SPACE, Draw, Leaf, Span, title_size
 from voxlate.reporting.drawing.views import Laid
+from voxlate.volume import Array
 
 _GAP, _BAR, _KEY = 1.2, 2.0, 3.6  # mm
 _TALLEST = 75.0  # mm; of a row of pictures
 _LEAST = 25.0  # mm; width of a picture that has room for its title
 _LOWEST = 14.0  # mm; a stack of few slices leaves room for the bars beside it
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

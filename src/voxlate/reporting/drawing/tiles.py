@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from voxlate.evaluation.words import with_minus
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import width_mm
 from voxlate.reporting.drawing.views import Plane, marks
+from voxlate.volume import Array
 
-Picture = NDArray[Any]
+Picture = Array
 Window = tuple[float, float]
-UNSCORED = "#e9ebed"  # where the error is not read
+_UNSCORED = "#e9ebed"  # where the error is not read
 
 
 def grey_window(values: Picture, mask: Picture | None = None) -> Window:
@@ -103,8 +105,8 @@ def draw_error(
 ) -> None:
     """A signed error inside the mask, symmetric about zero; the part outside the mask is plain grey."""
     inside = np.isfinite(error) if mask is None else np.isfinite(error) & (np.asarray(mask) != 0)
-    scale: dict[str, Any] = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
-    _show(axes, np.ma.masked_array(error, ~inside), size_mm=size_mm, ground=UNSCORED, **scale)
+    scale: Style = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+    _show(axes, np.ma.masked_array(error, ~inside), size_mm=size_mm, ground=_UNSCORED, **scale)
 
 
 def edges_mm(shape: tuple[int, ...], size_mm: tuple[float, float]) -> tuple[Picture, Picture]:
@@ -119,7 +121,7 @@ def outline(axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour
     if not np.any(region):
         return
     inside, limits = np.pad(np.asarray(region) != 0, 1).astype(float), (axes.get_xlim(), axes.get_ylim())
-    look: dict[str, Any] = {"levels": [0.5], "linewidths": 0.6, **style}
+    look: Style = {"levels": [0.5], "linewidths": 0.6, **style}
     drawn = axes.contour(*edges_mm(region.shape, size_mm), inside, colors=colour, **look)
     drawn.set_path_effects([withStroke(linewidth=1.25, foreground=halo)])
     axes.set(xlim=limits[0], ylim=limits[1])

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.regions import LESION, in_words
-from voxlate.volume import extent
+from voxlate.volume import Array, extent
 
 Plane = Literal["axial", "coronal", "sagittal"]
 Box = tuple[slice, slice, slice]
@@ -60,8 +59,8 @@ def choose_slice(
     plane: Plane,
     *,
     shape: tuple[int, int, int],
-    mask: NDArray[Any] | None = None,
-    lesion: NDArray[Any] | None = None,
+    mask: Array | None = None,
+    lesion: Array | None = None,
     labelled: str = LESION,
 ) -> SliceChoice:
     """The slice to show, by rule: the largest lesion area, else the median of the foreground, else the middle.
@@ -126,7 +125,7 @@ class Cut:
         *,
         shape: tuple[int, ...],
         spacing_mm: tuple[float, float, float],
-        mask: NDArray[Any] | None = None,
+        mask: Array | None = None,
         margin: int = 3,
     ) -> Cut:
         """The slice of a volume of that shape, in the smallest box around the mask with a margin in voxels.
@@ -141,7 +140,7 @@ class Cut:
         )
         return cls(choice, (low, middle, high), spacing_mm, shape[PLANES[choice.plane]])
 
-    def of(self, array: NDArray[Any]) -> NDArray[Any]:
+    def of(self, array: Array) -> Array:
         """The slice as it stands on the page: ``(rows, columns)``, first row at the top, first column at the left.
 
         Args:

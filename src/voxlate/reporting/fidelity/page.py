@@ -25,8 +25,8 @@ from voxlate.reporting.page.page import STATISTICS, Illustration, Page, Section,
 from voxlate.reporting.page.tables import answer_table, comparison_tables, ct_tables, score_tables, slice_tables
 from voxlate.roles import MODEL
 
-MEANS = "Mean over the cases, its 95 % interval, standard deviation (sd) and number of cases (n)."
-DIFFERENCES = (
+_MEANS = "Mean over the cases, its 95 % interval, standard deviation (sd) and number of cases (n)."
+_DIFFERENCES = (
     "Mean paired difference with its 95 % interval, ratio of the means, cases in which the method is better, and the p "
     "value of the paired test."
 )
@@ -58,7 +58,7 @@ def fidelity_page(
         training: Figures of the run that is evaluated, if it is one.
     """
     subject, summary = result.subject, result.summary
-    figures = {**fidelity_figures(result), **training}
+    figures = {**_fidelity_figures(result), **training}
     shown = [figures[name] for name in ("median", "extremes") if name in figures]
     rest = [figure for name, figure in figures.items() if name not in {"median", "extremes"}]
     title = f"{', '.join(get_contrast(name).title for name in subject.source)} to {get_contrast(subject.target).title}"
@@ -96,7 +96,7 @@ def fidelity_page(
 def score_sections(summary: Summary) -> list[Section]:
     """The one table that stands open."""
     table = answer_table(summary)
-    best = f"{MEANS} BEST marks the best mean of a column."
+    best = f"{_MEANS} BEST marks the best mean of a column."
     if not table.columns:
         return [Section("Scores", lines=["There is no score."], folded=False)]
     return [Section("Scores", _BASELINES, best, [table], folded=False)]
@@ -104,12 +104,12 @@ def score_sections(summary: Summary) -> list[Section]:
 
 def detail_sections(summary: Summary) -> list[Section]:
     """The tables that fold: every score, what only CT has, the paired comparisons, slice by slice."""
-    best = f"{MEANS} BEST marks the best mean of a column."
+    best = f"{_MEANS} BEST marks the best mean of a column."
     return [
         Section("Every score", _BASELINES, best, score_tables(summary)),
-        Section("As CT", _CT, MEANS, ct_tables(summary)),
-        Section("Compared with the baselines, case by case", "", DIFFERENCES, comparison_tables(summary)),
-        Section("Slice by slice", _SLICES, MEANS, slice_tables(summary)),
+        Section("As CT", _CT, _MEANS, ct_tables(summary)),
+        Section("Compared with the baselines, case by case", "", _DIFFERENCES, comparison_tables(summary)),
+        Section("Slice by slice", _SLICES, _MEANS, slice_tables(summary)),
     ]
 
 
@@ -122,7 +122,7 @@ def score_terms(summary: Summary) -> dict[str, str]:
     }
 
 
-def fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:
+def _fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:
     """The median case in three planes, worst to best, the views, errors slice by slice, and the box plots."""
     scores, subject = result.scores, result.subject
     chosen = extremes(scores)

@@ -24,12 +24,13 @@ from voxlate.reporting.drawing.tiles import Window, grey_window
 from voxlate.reporting.drawing.views import PLANES, choose_slice
 from voxlate.reporting.page.tables import HEADLINES
 from voxlate.roles import BASELINES, MODEL
+from voxlate.volume import Array
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Array]
 _PROFILED = (*BASELINES, MODEL)
 
 
-def picture_of(comparison: Comparison, *, labelled: str) -> dict[str, NDArray[Any]]:
+def picture_of(comparison: Comparison, *, labelled: str) -> dict[str, Array]:
     """What the pictures of a case need, to be kept beside its scores.
 
     Args:
@@ -40,7 +41,7 @@ def picture_of(comparison: Comparison, *, labelled: str) -> dict[str, NDArray[An
     labels = np.zeros(comparison.mask.shape, np.bool_) if comparison.labels is None else comparison.labels != 0
     images = {"source": comparison.source, "truth": comparison.truth}
     images |= {name: comparison.methods[name] for name in (*VIEWS.values(), MODEL) if name in comparison.methods}
-    kept: dict[str, NDArray[Any]] = {
+    kept: dict[str, Array] = {
         "mask": np.packbits(comparison.mask),
         "labels": np.packbits(labels),
         "shape": np.array((i, j, k)),
@@ -91,7 +92,7 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
     )
 
 
-def comparison_panel(compared: Comparison, *, source: str, target: str) -> Panel:
+def _comparison_panel(compared: Comparison, *, source: str, target: str) -> Panel:
     """The panel of a case that was compared just now, by whatever made its ``model``; it has no numbers yet.
 
     Args:
@@ -132,7 +133,7 @@ def image_of(arrays: Arrays, name: str) -> NDArray[np.float32]:
     return volume
 
 
-def profiles_of(arrays: Arrays) -> dict[str, NDArray[Any]]:
+def profiles_of(arrays: Arrays) -> dict[str, Array]:
     """MAE per axial slice, of the baselines and the model."""
     return {name: arrays[f"errors {name}"] for name in _PROFILED if f"errors {name}" in arrays}
 
@@ -142,7 +143,7 @@ def _bits(arrays: Arrays, name: str) -> NDArray[np.bool_]:
     return np.unpackbits(arrays[name], count=i * j * k).reshape(i, j, k).astype(np.bool_)
 
 
-def _window(ends: NDArray[Any]) -> Window:
+def _window(ends: Array) -> Window:
     low, high = (float(end) for end in ends)
     return low, high
 

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.panels import Panel
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, slices_in_words
 from voxlate.roles import MODEL
+from voxlate.volume import Array
 
-SHOWN: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+_SHOWN: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 
 @canvas.styled
-def draw_views(panel: Panel, predictions: Mapping[str, NDArray[Any]], *, numbers: Mapping[str, str]) -> Figure:
+def draw_views(panel: Panel, predictions: Mapping[str, Array], *, numbers: Mapping[str, str]) -> Figure:
     """One case by every view and by their combination, in three planes, with the errors, and the truth.
 
     Args:
@@ -30,7 +29,7 @@ def draw_views(panel: Panel, predictions: Mapping[str, NDArray[Any]], *, numbers
         predictions: From the name of a view, and ``model`` for the combination, to its prediction ``(i, j, k)``.
         numbers: From the same names to what is written above the row.
     """
-    cuts = [panel.cut(plane) for plane in SHOWN]
+    cuts = [panel.cut(plane) for plane in _SHOWN]
     panel = replace(panel, window=panel.greys)
     limit = tiles.error_limit([panel.greys])
     rows = []
@@ -51,5 +50,5 @@ def draw_views(panel: Panel, predictions: Mapping[str, NDArray[Any]], *, numbers
     return sheet.draw_sheet(columns, rows, notes=[slices_in_words([(cut.choice, cut.count) for cut in cuts])])
 
 
-def _greys(panel: Panel, image: NDArray[Any], cuts: Sequence[Cut]) -> list[Tile]:
+def _greys(panel: Panel, image: Array, cuts: Sequence[Cut]) -> list[Tile]:
     return [panel.grey_cells({"": image}, cut, scaled=False)[0] for cut in cuts]

@@ -7,7 +7,7 @@ from voxlate.evaluation.summary import Summary
 from voxlate.metrics import metrics_of
 from voxlate.regions import in_words
 
-FEW_CASES = 20
+_FEW_CASES = 20
 
 
 def caveats(summary: Summary) -> list[str]:
@@ -21,7 +21,7 @@ def caveats(summary: Summary) -> list[str]:
             f"Only {n} cases: intervals from so few are too narrow, and a paired test cannot reach p < 0.05. "
             "These numbers describe these cases and make no claim about others."
         )
-    elif n < FEW_CASES:
+    elif n < _FEW_CASES:
         found.append(f"{n} cases are few: intervals over cases tend to be too narrow.")
     for region, count in _lacking(summary).items():
         if count:

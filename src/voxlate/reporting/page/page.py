@@ -22,7 +22,7 @@ from voxlate.evaluation.words import meaning, metric_title
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.page.tables import Table
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 STATISTICS = {
     "95 %": "bootstrap interval of the mean over cases; it tells nothing about kinds of cases that are not here",
     "beaten": "better in the mean with an interval that excludes no gain; of fewer than six cases, in every one",
@@ -128,7 +128,7 @@ def metric_terms(metrics: Sequence[str]) -> dict[str, str]:
 def _embed(illustration: Illustration) -> dict[str, object]:
     """An illustration as the template shows it, its picture as base64."""
     png = illustration.png
-    if not png.startswith(PNG_SIGNATURE) or len(png) < 24:
+    if not png.startswith(_PNG_SIGNATURE) or len(png) < 24:
         raise UsageError(
             "a PNG file", came=repr(png[:8]), where=illustration.title, remedy="Draw it with voxlate.reporting.to_png."
         )

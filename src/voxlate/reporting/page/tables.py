@@ -27,7 +27,7 @@ from voxlate.metrics import metrics_of
 from voxlate.metrics.hounsfield import TISSUES
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 
-MOST_COLUMNS = 6
+_MOST_COLUMNS = 6
 HEADLINES = ("mae", "psnr", "ssim")
 """What a reader asks of a translation first."""
 _ASKED = tuple((region, metric) for region in (FOREGROUND, *UNIONS) for metric in HEADLINES)
@@ -73,8 +73,8 @@ class Table:
     rows: tuple[Line, ...]
 
     def parts(self) -> list[Table]:
-        """The table as tables of about as many columns each, at most ``MOST_COLUMNS``, as a page is wide."""
-        count = max(1, -(-len(self.columns) // MOST_COLUMNS))
+        """The table as tables of about as many columns each, at most ``_MOST_COLUMNS``, as a page is wide."""
+        count = max(1, -(-len(self.columns) // _MOST_COLUMNS))
         cuts = [len(self.columns) * part // count for part in range(count + 1)]
         return [
             replace(

@@ -17,18 +17,20 @@ from numpy.typing import NDArray
 
 from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, convention
+from voxlate.volume import Array
 
-NAMES = 30.0  # mm; of a key of structures
-TALLEST = 46.0  # mm
-WINDOW = (0.0, 1.0)
-LIMIT = 0.5
-STRUCTURES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
+_NAMES = 30.0  # mm; of a key of structures
+_TALLEST = 46.0  # mm
+_WINDOW = (0.0, 1.0)
+_LIMIT = 0.5
+_STRUCTURES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 """Of up to eight structures; of more, colours are taken from a map."""
-BACKGROUND, SAME = "#000000", "#6d7175"
-DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another structure"))
+_BACKGROUND, _SAME = "#000000", "#6d7175"
+_DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another structure"))
 _Drawing = Callable[[Cut, bool], Tile]
 """From a slice, and whether it has a scale bar, to its picture."""
 
@@ -42,17 +44,19 @@ def draw_look_alike(pair: LookAlike) -> Figure:
     """
 
     def grey(image: NDArray[np.float32]) -> _Drawing:
-        return lambda cut, scaled: sheet.picture(cut.laid, tiles.draw_grey, cut.of(image), window=WINDOW, scaled=scaled)
+        return lambda cut, scaled: sheet.picture(
+            cut.laid, tiles.draw_grey, cut.of(image), window=_WINDOW, scaled=scaled
+        )
 
     difference = pair.synthetic_image - pair.real_image
-    greys = sheet.grey_scale(WINDOW)
+    greys = sheet.grey_scale(_WINDOW)
     rows = (
         (f"Synthetic: {pair.synthetic}", grey(pair.synthetic_image), greys),
         (f"Nearest real: {pair.real}", grey(pair.real_image), greys),
         (
             "Difference: synthetic \N{MINUS SIGN} real",
-            lambda cut, _: sheet.picture(cut.laid, tiles.draw_error, cut.of(difference), limit=LIMIT, dark=True),
-            sheet.error_scale(LIMIT, words=("synthetic darker", "brighter")),
+            lambda cut, _: sheet.picture(cut.laid, tiles.draw_error, cut.of(difference), limit=_LIMIT, dark=True),
+            sheet.error_scale(_LIMIT, words=("synthetic darker", "brighter")),
         ),
     )
     return _draw(pair, rows, title=f"{pair.synthetic} beside {pair.real}", last=sheet.ERRORS)
@@ -67,36 +71,36 @@ def draw_label_pair(pair: LabelPair) -> Figure:
     """
     values = np.union1d(pair.synthetic_map, pair.real_map)
     values = values[values != 0]
-    colours = np.array([to_rgb(BACKGROUND), *map(to_rgb, structure_colours(len(values)))])
+    colours = np.array([to_rgb(_BACKGROUND), *map(to_rgb, _structure_colours(len(values)))])
     apart = _differences(pair)
-    marks = np.array([to_rgb(one) for one in (BACKGROUND, SAME, *(colour for colour, _ in DIFFERENCES))])
+    marks = np.array([to_rgb(one) for one in (_BACKGROUND, _SAME, *(colour for colour, _ in _DIFFERENCES))])
 
-    def painted(array: NDArray[Any], palette: NDArray[np.float64]) -> _Drawing:
+    def painted(array: Array, palette: NDArray[np.float64]) -> _Drawing:
         return lambda cut, scaled: sheet.picture(cut.laid, tiles.draw_colours, palette[cut.of(array)], scaled=scaled)
 
     names = [pair.names.get(value, str(value)) for value in values.tolist()]
-    structures = _patch_key(colours[1:], names if len(names) <= len(STRUCTURES) else [])
+    structures = _patch_key(colours[1:], names if len(names) <= len(_STRUCTURES) else [])
     ours, theirs = (
         np.where(one == 0, 0, np.searchsorted(values, one) + 1) for one in (pair.synthetic_map, pair.real_map)
     )
     rows = (
         (f"Synthetic map: {pair.synthetic}", painted(ours, colours), structures),
         (f"Real map: {pair.real}", painted(theirs, colours), structures),
-        ("Difference", painted(apart, marks), _patch_key(marks[1:], ["the same", *(name for _, name in DIFFERENCES)])),
+        ("Difference", painted(apart, marks), _patch_key(marks[1:], ["the same", *(name for _, name in _DIFFERENCES)])),
     )
     title = f"Label maps of {pair.synthetic} and {pair.real}"
-    return _draw(pair, rows, title=title, last=SheetColumn(width_mm=NAMES))
+    return _draw(pair, rows, title=title, last=SheetColumn(width_mm=_NAMES))
 
 
-def structure_colours(count: int) -> list[Any]:
+def _structure_colours(count: int) -> list[Any]:
     """So many colours: those of Okabe and Ito, and for more than eight a map's, equally far apart."""
-    if count <= len(STRUCTURES):
-        return list(STRUCTURES[:count])
+    if count <= len(_STRUCTURES):
+        return list(_STRUCTURES[:count])
     return [mpl.colormaps["turbo"](place) for place in np.linspace(0.05, 0.95, count)]
 
 
 def _differences(pair: LabelPair) -> NDArray[np.int64]:
-    """0 background in both, 1 the same structure, then the kinds of ``DIFFERENCES``."""
+    """0 background in both, 1 the same structure, then the kinds of ``_DIFFERENCES``."""
     ours, theirs = pair.synthetic_map, pair.real_map
     differ = ours != theirs
     found = np.where(differ, 4, np.where(ours != 0, 1, 0))
@@ -125,7 +129,7 @@ def _draw(
         heading=title,
         below=pair.note,
         notes=[f"Middle slices after alignment. Display: {convention(PLANES)}."],
-        tallest_mm=TALLEST,
+        tallest_mm=_TALLEST,
     )
 
 
@@ -133,10 +137,10 @@ def _patch_key(colours: NDArray[np.float64], names: Sequence[str]) -> Tile:
     """A patch and a name for each colour; nothing without names."""
     size = canvas.SMALL - 0.5
     patches = [
-        Patch(facecolor=colour, edgecolor=canvas.INK, linewidth=0.3, label=fit(name, NAMES - 4.0, size=size))
+        Patch(facecolor=colour, edgecolor=canvas.INK, linewidth=0.3, label=fit(name, _NAMES - 4.0, size=size))
         for colour, name in zip(colours, names, strict=False)
     ]
-    style: dict[str, Any] = {
+    style: Style = {
         "borderpad": 0,
         "borderaxespad": 0,
         "handlelength": 1,

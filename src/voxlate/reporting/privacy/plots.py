@@ -14,13 +14,13 @@ from voxlate.evaluation.privacy.attack import Membership, roc_curve
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, draw_points, handles_of
 
-ROWS = {
+_ROWS = {
     "synthetic": ("Synthetic", canvas.VERMILION, "o"),
     "held-out": ("Real, held out", canvas.BLUE, "D"),
     "member": ("Real, training", canvas.GREY, "s"),
 }
 """From a role to its name, colour and mark, from top to bottom."""
-ROW_MM = 15.0
+_ROW_MM = 15.0
 _HALF = 0.36
 
 
@@ -48,8 +48,8 @@ def draw_nearness(strips: Sequence[Strip]) -> Figure:
     Args:
         strips: The spaces, from top to bottom.
     """
-    rows = [role for role in ROWS if any(len(strip.distances.get(role, ())) for strip in strips)]
-    plots = Plots(len(strips), columns=1, height_mm=ROW_MM * len(rows))
+    rows = [role for role in _ROWS if any(len(strip.distances.get(role, ())) for strip in strips)]
+    plots = Plots(len(strips), columns=1, height_mm=_ROW_MM * len(rows))
     for axes, strip in zip(plots.axes, strips, strict=True):
         _draw_strip(axes, strip, rows)
         plots.title(axes, strip.title, f"held back (shaded): up to {strip.threshold:.2f}; released: farther away")
@@ -61,14 +61,14 @@ def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
     axes.axvspan(0, strip.threshold, color="#f6ece4", zorder=0, linewidth=0)
     axes.axvline(strip.threshold, color=canvas.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     for level, role in enumerate(rows):
-        _, colour, mark = ROWS[role]
+        _, colour, mark = _ROWS[role]
         values = np.sort(np.asarray(strip.distances.get(role, ()), dtype=np.float64))
         heights = level + _beeswarm(values, width=end / 90)
         size = 4.2 if len(values) < 150 else 2.8
         draw_points(axes, values, heights, colour=colour, marker=mark, size=size, clip_on=False)
     axes.set_xlim(0, end)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    labels = [f"{ROWS[role][0]}\n{len(strip.distances.get(role, ()))} {strip.what}s" for role in rows]
+    labels = [f"{_ROWS[role][0]}\n{len(strip.distances.get(role, ()))} {strip.what}s" for role in rows]
     axes.set_yticks(range(len(rows)), labels=labels)
     axes.tick_params(axis="y", length=0)
     for border in np.arange(len(rows) - 1) + 0.5:

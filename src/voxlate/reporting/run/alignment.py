@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, choose_slice, slices_in_words
+from voxlate.volume import Array
 
-Array = NDArray[Any]
-SQUARES = 8
+_SQUARES = 8
 """Squares of the chessboard across a picture."""
-SHOWN: tuple[Plane, ...] = ("axial", "sagittal")
+_SHOWN: tuple[Plane, ...] = ("axial", "sagittal")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +46,7 @@ class Aligned:
 def draw_alignment(shown: Aligned) -> Figure:
     """The reference, the registered contrast, and both in squares before and after; one row per plane."""
     i, j, k = shown.after.shape
-    choices = [choose_slice(plane, shape=(i, j, k), mask=shown.mask) for plane in SHOWN]
+    choices = [choose_slice(plane, shape=(i, j, k), mask=shown.mask) for plane in _SHOWN]
     cuts = [
         Cut.take(choice, shape=shown.after.shape, spacing_mm=shown.spacing_mm, mask=shown.mask) for choice in choices
     ]
@@ -64,10 +62,10 @@ def draw_alignment(shown: Aligned) -> Figure:
     return sheet.draw_sheet(columns, [SheetRow(_cells(shown, cut)) for cut in cuts], notes=notes)
 
 
-def chessboard(first: Array, second: Array, *, size_mm: tuple[float, float]) -> Array:
+def _chessboard(first: Array, second: Array, *, size_mm: tuple[float, float]) -> Array:
     """Two pictures of one shape in turns, in squares an eighth of the width; the upper left one is of the first."""
     rows, columns = first.shape
-    edge = size_mm[0] / SQUARES
+    edge = size_mm[0] / _SQUARES
     down = ((np.arange(rows) + 0.5) * size_mm[1] / rows // edge).astype(int)
     across = ((np.arange(columns) + 0.5) * size_mm[0] / columns // edge).astype(int)
     return np.where((down[:, None] + across[None, :]) % 2 == 0, first, second)
@@ -82,7 +80,7 @@ def _cells(shown: Aligned, cut: Cut) -> list[Tile]:
 
     still = picture(shown.reference, windows[0])
     before, after = (picture(array, windows[1]) for array in (shown.before, shown.after))
-    pictures = [still, after, *(chessboard(still, other, size_mm=cut.laid.size_mm) for other in (before, after))]
+    pictures = [still, after, *(_chessboard(still, other, size_mm=cut.laid.size_mm) for other in (before, after))]
     return [
         sheet.picture(cut.laid, tiles.draw_grey, one, window=(0.0, 1.0), scaled=place == 0)
         for place, one in enumerate(pictures)

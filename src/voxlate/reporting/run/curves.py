@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,12 +16,13 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, better
+from voxlate.training.loop.journal import Entry
 
-BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
-GAME = frozenset({"discriminator", "adversarial", "accuracy_real", "accuracy_fake", "fooled", "penalty"})
+_BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
+_GAME = frozenset({"discriminator", "adversarial", "accuracy_real", "accuracy_fake", "fooled", "penalty"})
 """What an adversarial pair logs beside the generator's loss and its terms; ``reporting.game`` draws it."""
-SHOWN = ("mae", "psnr", "ssim")
-IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
+_SHOWN = ("mae", "psnr", "ssim")
+_IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Curve:
     values: NDArray[np.float64]
 
 
-def read_curves(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[Curve]]:
+def read_curves(rows: Iterable[Entry]) -> tuple[list[Curve], list[Curve]]:
     """The training losses and the validation metrics of a run's log (``log.jsonl``, one mapping per line).
 
     A row with ``validation`` holds metrics; in every other row, all numbers but the bookkeeping are losses.
@@ -51,7 +51,7 @@ def read_curves(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[Cu
         validation = row.get("validation")
         kind, values = (metrics, validation) if isinstance(validation, Mapping) else (losses, row)
         for name, value in values.items():
-            if name not in BOOKKEEPING and isinstance(value, int | float) and math.isfinite(value):
+            if name not in _BOOKKEEPING and isinstance(value, int | float) and math.isfinite(value):
                 kind.setdefault(name, []).append((float(row["step"]), float(value)))
     return [_curve(*item) for item in losses.items()], [_curve(*item) for item in metrics.items()]
 
@@ -68,7 +68,7 @@ def smooth(values: NDArray[np.float64], *, width: int) -> NDArray[np.float64]:
 
 
 @canvas.styled
-def draw_curves(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = None, unit: str = "") -> Figure:
+def draw_curves(rows: Sequence[Entry], *, best_step: int | None = None, unit: str = "") -> Figure:
     """Training losses on the left, one small plot per validation metric on the right.
 
     Args:
@@ -81,9 +81,9 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = No
     """
     losses, metrics = read_curves(rows)
     if any(curve.name == "generator" for curve in losses):  # whose sum with its opponent's loss would say nothing
-        losses = [curve for curve in losses if curve.name not in GAME | {"loss"}]
+        losses = [curve for curve in losses if curve.name not in _GAME | {"loss"}]
     # Three have room: one per kind of question, where the log has them.
-    metrics = sorted(metrics, key=lambda curve: curve.name not in SHOWN)[: len(SHOWN)]
+    metrics = sorted(metrics, key=lambda curve: curve.name not in _SHOWN)[: len(_SHOWN)]
     if not losses and not metrics:
         raise UsageError("a log with at least one step", came="an empty one", remedy="Train for a step first.")
     shown = int(bool(losses)) + len(metrics)
@@ -99,7 +99,7 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = No
     for axes, curve in zip(rest, metrics, strict=True):
         axes.plot(curve.steps, curve.values, color=canvas.BLUE, linewidth=1.1, marker="D", markersize=2.2)
         axes.margins(x=0.06, y=0.12)
-        has_unit = unit if curve.name in IN_THE_TARGETS_UNIT else ""
+        has_unit = unit if curve.name in _IN_THE_TARGETS_UNIT else ""
         title = f"Validation {metric_title(curve.name, unit=has_unit)}"
         plots.title(axes, title, "\n".join([better(curve.name), *draw_ring(axes, curve, best_step)]))
     return plots.finish()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,9 +16,10 @@ from voxlate.errors import UsageError
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots
 from voxlate.reporting.run.curves import Curve, read_curves, smooth
+from voxlate.training.loop.journal import Entry
 
-LOSSES = {"discriminator": "discriminator", "adversarial": "generator, adversarial term"}
-SHARES = {
+_LOSSES = {"discriminator": "discriminator", "adversarial": "generator, adversarial term"}
+_SHARES = {
     "accuracy_real": "real patches called real",
     "accuracy_fake": "predicted patches called predicted",
     "fooled": "predicted patches called real, generator's step",
@@ -27,13 +27,13 @@ SHARES = {
 _COIN = math.log(2)
 
 
-def has_game(rows: Sequence[Mapping[str, Any]]) -> bool:
+def has_game(rows: Sequence[Entry]) -> bool:
     """Whether a run's log is one of an adversarial pair."""
     return any("discriminator" in row for row in rows)
 
 
 @canvas.styled
-def draw_game(rows: Sequence[Mapping[str, Any]], *, objective: str = "vanilla") -> Figure:
+def draw_game(rows: Sequence[Entry], *, objective: str = "vanilla") -> Figure:
     """Adversarial losses of both networks on the left, the discriminator's accuracies on the right.
 
     Args:
@@ -48,9 +48,9 @@ def draw_game(rows: Sequence[Mapping[str, Any]], *, objective: str = "vanilla") 
     curves = {curve.name: curve for curve in read_curves(rows)[0]}
     plots = Plots(2, height_mm=42.0)
     left, right = plots.axes
-    _draw(left, curves, LOSSES)
+    _draw(left, curves, _LOSSES)
     plots.title(left, "Adversarial loss", _coin(left, objective))
-    _draw(right, curves, SHARES)
+    _draw(right, curves, _SHARES)
     right.axhline(0.5, color=canvas.MUTED, linewidth=0.6)
     right.set_ylim(-0.02, 1.02)
     plots.title(right, "Discriminator's accuracy", "patches that see the foreground; line: chance")

@@ -6,8 +6,7 @@ scored alike, whole volumes without augmentation, so their curves can be read in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,15 +16,17 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.segmentation.gap import gap_in_words
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots, better, handles_of
 from voxlate.reporting.run.curves import Curve, draw_ring, read_curves
+from voxlate.training.loop.journal import Entry
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-SHOWN = ("loss", "dice", "recall", "precision")
+_SHOWN = ("loss", "dice", "recall", "precision")
 
 
 @canvas.styled
-def draw_gap(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = None) -> Figure:
+def draw_gap(rows: Sequence[Entry], *, best_step: int | None = None) -> Figure:
     """Loss, Dice, recall and precision over the steps: validation cases solid, training cases dashed.
 
     Args:
@@ -36,7 +37,7 @@ def draw_gap(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = None)
         UsageError: If the log holds no validation.
     """
     curves = {curve.name: curve for curve in read_curves(rows)[1]}
-    shown = [name for name in SHOWN if name in curves]
+    shown = [name for name in _SHOWN if name in curves]
     if not shown:
         raise UsageError("a log with a validation", came="none", remedy="Train for longer.")
     plots = Plots(len(shown))
@@ -49,7 +50,7 @@ def draw_gap(rows: Sequence[Mapping[str, Any]], *, best_step: int | None = None)
 
 def _draw(axes: Axes, validation: Curve, training: Curve | None, *, best_step: int | None) -> list[str]:
     """Draws both curves, and says what the kept weights reach."""
-    look: dict[str, Any] = {"color": canvas.BLUE, "linewidth": 1.2, "marker": "D", "markersize": 2.0}
+    look: Style = {"color": canvas.BLUE, "linewidth": 1.2, "marker": "D", "markersize": 2.0}
     axes.plot(validation.steps, validation.values, label="validation cases", **look)
     gap: list[str] = []
     if training is not None:

@@ -19,11 +19,11 @@ from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, convention
-from voxlate.reporting.run.progression import choose_frames, steps_in_words
-from voxlate.reporting.segmentation.pictures import Finding, draw_finding
+from voxlate.reporting.run.progression import choose_frames, read_arrays, steps_in_words
+from voxlate.reporting.segmentation.pictures import SegmentedCase, draw_finding
 from voxlate.training.loop.validation import Validation
 
-WIDEST_TILE = 34.0  # mm
+_WIDEST_TILE = 34.0  # mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Moment:
     """
 
     step: int
-    finding: Finding
+    finding: SegmentedCase
     dice: float
     rule: str = ""
 
@@ -71,24 +71,12 @@ class Moment:
     @classmethod
     def load(cls, path: Path) -> Moment:
         """What ``keep`` wrote."""
-        with np.load(path) as file:
-            values = dict(file)
-        i, j, k = (float(step) for step in values["spacing_mm"])
-        classes = {
-            str(name): tuple(int(value) for value in values[f"values_{place}"])
-            for place, name in enumerate(values["names"])
-        }
-        finding = Finding(
-            case=str(values["case"]),
-            image=values["image"],
-            title=str(values["title"]),
-            truth=values["truth"],
-            found=values["found"],
-            classes=classes,
-            spacing_mm=(i, j, k),
-            numbers={},
-        )
-        return cls(int(values["step"]), finding, float(values["dice"]), str(values["rule"]))
+        kept = read_arrays(path)
+        step, dice, rule, names, spacing_mm = map(kept.pop, ("step", "dice", "rule", "names", "spacing_mm"))
+        kept.pop("window", None)
+        classes = {str(name): tuple(map(int, kept.pop(f"values_{place}"))) for place, name in enumerate(names)}
+        i, j, k = map(float, spacing_mm)
+        return cls(step, SegmentedCase(**kept, classes=classes, spacing_mm=(i, j, k), numbers={}), dice, rule)
 
 
 def moment_of(validation: Validation, *, step: int, title: str) -> Moment:
@@ -100,7 +88,7 @@ def moment_of(validation: Validation, *, step: int, title: str) -> Moment:
         title: What the example's source shows.
     """
     example = validation.example
-    finding = Finding(
+    finding = SegmentedCase(
         case=example.case_id,
         image=example.source,
         title=title,
@@ -158,5 +146,5 @@ def draw_moments(moments: Sequence[Moment]) -> Figure:
         heading=f"What is found over training time: {last.case}",
         key=overlay_key,
         notes=[note],
-        widest_mm=WIDEST_TILE,
+        widest_mm=_WIDEST_TILE,
     )

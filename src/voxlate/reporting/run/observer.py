@@ -10,15 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
 
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.segmentation.gap import gap_in_words
 from voxlate.evaluation.words import number
-from voxlate.io.atomic import replacing, write_bytes
+from voxlate.io.atomic import write_bytes
 from voxlate.methods.build import method_class
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_translation
@@ -27,8 +26,8 @@ from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game, has_game
 from voxlate.reporting.run.gap import draw_gap
 from voxlate.reporting.run.moments import Moment, draw_moment, draw_moments, moment_of
-from voxlate.reporting.run.progression import Frame, draw_progression
-from voxlate.training.loop.journal import read_log
+from voxlate.reporting.run.progression import KeptSlice, Snapshot, draw_progression
+from voxlate.training.loop.journal import Entry, read_log
 from voxlate.training.loop.validation import Example, Validation, validation_metric
 
 logger = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class FigureDrawer:
         if has_game(rows):
             objective = str(self._recipe.method.options.get("objective", "vanilla"))
             write_bytes(self._file("game.png"), to_png(draw_game(rows, objective=objective)))
-        kept = [dict(np.load(path)) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
+        kept = [KeptSlice.load(path) for path in sorted((self._folder / "frames").glob("step_*.npz"))]
         if kept:
             write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
 
@@ -91,7 +90,7 @@ class FigureDrawer:
         write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_moment(moment)))
         moment.keep(self._file(f"frames/step_{step:09d}.npz"))
 
-    def _finish_segmentation(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _finish_segmentation(self, rows: Sequence[Entry]) -> None:
         best_step = _best_step(rows, self._recipe)
         if best_step is not None:
             write_bytes(self._file("curves.png"), to_png(draw_gap(rows, best_step=best_step)))
@@ -120,30 +119,22 @@ class FigureDrawer:
         choice = choose_slice("axial", shape=_triple(example.truth.shape), mask=example.mask)
         where = [slice(None)] * 3
         where[PLANES["axial"]] = slice(choice.index, choice.index + 1)
-        arrays = {name: getattr(example, name)[tuple(where)] for name in ("prediction", "truth", "mask")}
-        path = self._file(f"frames/step_{step:09d}.npz")
-        with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary,
-                step=step,
-                mae=mae,
-                case=example.case_id,
-                spacing_mm=example.spacing_mm,
-                rule=choice.rule,
-                **arrays,
-            )
+        prediction, truth, mask = (array[tuple(where)] for array in (example.prediction, example.truth, example.mask))
+        kept = KeptSlice(
+            step, mae, example.case_id, example.spacing_mm, choice.rule, prediction=prediction, truth=truth, mask=mask
+        )
+        kept.keep(self._file(f"frames/step_{step:09d}.npz"))
 
-    def _strip(self, kept: list[dict[str, Any]]) -> Any:  # noqa: ANN401  (a figure of matplotlib's)
+    def _strip(self, kept: list[KeptSlice]) -> Figure:
         last = kept[-1]
-        frames = [Frame(int(one["step"]), one["prediction"], float(one["mae"])) for one in kept]
         return draw_progression(
-            [frame for frame in frames if frame.prediction.shape == last["truth"].shape],
-            truth=last["truth"],
-            choice=SliceChoice("axial", 0, str(last["rule"])),
-            spacing_mm=_spacing(last["spacing_mm"]),
+            [Snapshot(one.step, one.prediction, one.mae) for one in kept if one.prediction.shape == last.truth.shape],
+            truth=last.truth,
+            choice=SliceChoice("axial", 0, last.rule),
+            spacing_mm=last.spacing_mm,
             target=get_contrast(self._recipe.target).title,
-            mask=last["mask"],
-            case=str(last["case"]),
+            mask=last.mask,
+            case=last.case,
         )
 
     def _file(self, name: str) -> Path:
@@ -152,7 +143,7 @@ class FigureDrawer:
         return path
 
 
-def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
+def _best_step(rows: Sequence[Entry], recipe: Recipe) -> int | None:
     """The step whose weights were kept: the last one validated, or the best by the metric that the recipe monitors."""
     name = recipe.training.monitor
     values = [(row["validation"].get(name), row["step"]) for row in rows if "validation" in row]
@@ -167,9 +158,4 @@ def _best_step(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int | None:
 
 def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:
     i, j, k = shape
-    return i, j, k
-
-
-def _spacing(values: Any) -> tuple[float, float, float]:  # noqa: ANN401  (an array from a file)
-    i, j, k = (float(value) for value in values)
     return i, j, k

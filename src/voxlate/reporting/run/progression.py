@@ -6,25 +6,26 @@ The figure of Avula et al. (Figure 15) with the step and the error of each momen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import number
+from voxlate.io.atomic import replacing
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
+from voxlate.volume import Array
 
-Array = NDArray[Any]
-WIDEST_TILE = 34.0  # mm
+_WIDEST_TILE = 34.0  # mm
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Snapshot:
     """The prediction at one moment of training.
 
     Attributes:
@@ -36,6 +37,53 @@ class Frame:
     step: int
     prediction: Array
     mae: float
+
+
+@dataclass(frozen=True, eq=False)
+class KeptSlice:
+    """One slice of a validation case after some steps, as a run keeps it for its strip.
+
+    Attributes:
+        step: Optimiser steps done.
+        mae: Mean over the validation cases, normalised.
+        case: Id of the case.
+        spacing_mm: Of the volume, along i, j, k.
+        rule: Why this slice.
+        prediction: ``(i, j, 1)`` in RAS order, like ``truth`` and ``mask``.
+        truth: The true target.
+        mask: The foreground.
+    """
+
+    step: int
+    mae: float
+    case: str
+    spacing_mm: tuple[float, float, float]
+    rule: str
+    prediction: Array
+    truth: Array
+    mask: Array
+
+    def keep(self, path: Path) -> None:
+        """Writes the slice, whole or not at all.
+
+        Raises:
+            WriteError: If it could not be written.
+        """
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, **{part.name: getattr(self, part.name) for part in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> KeptSlice:
+        """What ``keep`` wrote."""
+        kept = read_arrays(path)
+        i, j, k = map(float, kept.pop("spacing_mm"))
+        return cls(**kept, spacing_mm=(i, j, k))
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of an ``.npz`` file by name, those without an axis as plain values."""
+    with np.load(path) as file:
+        return {name: values if values.ndim else values.item() for name, values in file.items()}
 
 
 class Stepped(Protocol):
@@ -70,7 +118,7 @@ def steps_in_words(step: int) -> str:
 
 @canvas.styled
 def draw_progression(
-    frames: Sequence[Frame],
+    frames: Sequence[Snapshot],
     *,
     truth: Array,
     choice: SliceChoice,
@@ -121,5 +169,5 @@ def draw_progression(
         [SheetRow(greys), SheetRow([*errors, sheet.error_scale(limit)])],
         heading="Prediction over training time" + (f": {name}" if name else ""),
         notes=[note],
-        widest_mm=WIDEST_TILE,
+        widest_mm=_WIDEST_TILE,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,12 +11,13 @@ from numpy.typing import NDArray
 from voxlate.evaluation.words import number
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, convention
 
-WIDEST_TILE = 42.0  # mm
-LEAST = 1e-4
-FOOTER = (
+_WIDEST_TILE = 42.0  # mm
+_LEAST = 1e-4
+_FOOTER = (
     "Made from noise. Upper row: from the features of one layer. Lower row: from Gram matrices of a layer and of all"
     " to its left, over all exemplars. Distance: what is left of the one that was minimised, 0 for none. One grey"
     " window, the range of the exemplar targets. The exemplar in the middle of the list. Display: {}."
@@ -45,7 +45,7 @@ def draw_reconstructions(
 
     def tile(image: NDArray[np.float32], title: str, *, below: str = "", scaled: bool = False) -> Tile:
         picture = cut.of(np.where(mask, _volume(image, plane), found.window[0]))
-        texts: dict[str, Any] = {"above": title, "below": below}
+        texts: Style = {"above": title, "below": below}
         return sheet.picture(cut.laid, tiles.draw_grey, picture, window=found.window, scaled=scaled, **texts)
 
     def row(first: Tile, images: Mapping[str, Reconstruction], *, joined: str) -> list[Tile | None]:
@@ -63,13 +63,13 @@ def draw_reconstructions(
             SheetRow(row(tile(found.style, f"style: {titles[1]}"), found.styles, joined="+ ")),
         ],
         heading="What the frozen network keeps of content and style",
-        notes=[FOOTER.format(convention([plane]))],
-        widest_mm=WIDEST_TILE,
+        notes=[_FOOTER.format(convention([plane]))],
+        widest_mm=_WIDEST_TILE,
     )
 
 
 def _distance(one: Reconstruction) -> str:
-    return number(one.distance) if one.distance >= LEAST else f"below {LEAST:g}"
+    return number(one.distance) if one.distance >= _LEAST else f"below {_LEAST:g}"
 
 
 def _volume(picture: NDArray[np.generic], plane: Plane) -> NDArray[np.generic]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,10 +12,11 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 from voxlate.evaluation.study.grid import COLUMNS, Setting
 from voxlate.evaluation.words import arrow, metric_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots, handles_of
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-MOST = len(canvas.SERIES)
+_MOST = len(canvas.SERIES)
 
 
 @canvas.styled
@@ -27,7 +27,7 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
         settings: Of which the five with the highest validation F1 at their best epoch are drawn.
         varied: What they differ in, for the head.
     """
-    shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:MOST]
+    shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:_MOST]
     plots = Plots(len(COLUMNS), height_mm=38.0)
     for axes, metric in zip(plots.axes, COLUMNS, strict=True):
         for setting, (colour, marker, _) in zip(shown, canvas.SERIES, strict=False):
@@ -41,7 +41,7 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
-    part = f"the {MOST} best of {len(settings)} settings" if len(settings) > MOST else "every setting"
+    part = f"the {_MOST} best of {len(settings)} settings" if len(settings) > _MOST else "every setting"
     told = f"{part} ({varied}); solid: validation cases, dashed: training cases, whole and without augmentation"
     return plots.finish(below=told, key=handles_of(plots.axes[0]))
 
@@ -49,7 +49,7 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
 def _draw(axes: Axes, setting: Setting, metric: str, *, colour: str, marker: str) -> None:
     for prefix, dash, label in (("", "solid", setting.name), (TRAIN_PREFIX, "dashed", "_training")):
         values = [metrics.get(prefix + metric, math.nan) for metrics in setting.metrics]
-        look: dict[str, Any] = {"linestyle": dash, "label": label, "marker": "" if prefix else marker}
+        look: Style = {"linestyle": dash, "label": label, "marker": "" if prefix else marker}
         axes.plot(setting.epochs, values, color=colour, linewidth=1.0, markersize=2.6, **look)
 
 

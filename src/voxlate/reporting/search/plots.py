@@ -24,26 +24,27 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from voxlate.config.search import Range
 from voxlate.evaluation.words import field_title, metric_title, number, with_minus
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.plots import Plots, better
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
 
-COLUMNS = 3
+_COLUMNS = 3
 _LONGEST_VALUE = 24.0  # mm
-MARKS: dict[str, dict[str, Any]] = {
+_MARKS: dict[str, Style] = {
     "complete": {"marker": "o", "markersize": 4.0, "markerfacecolor": canvas.BLUE, "markeredgecolor": canvas.PAPER},
     "pruned": {"marker": "x", "markersize": 4.0, "markeredgecolor": canvas.GREY, "markeredgewidth": 0.9},
     "own": {"marker": "s", "markersize": 8.0, "markerfacecolor": "none", "markeredgecolor": canvas.INK},
     "best": {"marker": "o", "markersize": 9.0, "markerfacecolor": "none", "markeredgecolor": canvas.VERMILION},
 }
-NAMES = {
+_NAMES = {
     "complete": "complete",
     "pruned": "pruned, at its last value (arrow: off the axis)",
     "own": "recipe's own values",
     "best": "best",
 }
-QUALITY = LinearSegmentedColormap.from_list("voxlate-quality", ["#d9dde1", "#7fb2d6", canvas.BLUE, "#08306b"])
+_QUALITY = LinearSegmentedColormap.from_list("voxlate-quality", ["#d9dde1", "#7fb2d6", canvas.BLUE, "#08306b"])
 """From the worst to the best: ever darker."""
 
 
@@ -51,7 +52,7 @@ QUALITY = LinearSegmentedColormap.from_list("voxlate-quality", ["#d9dde1", "#7fb
 def draw_slices(searched: Searched) -> Figure:
     """The metric against each searched field, one small plot each; see the module."""
     space = searched.recipe.search.space
-    columns = min(COLUMNS, len(space)) if len(space) != 4 else 2
+    columns = min(_COLUMNS, len(space)) if len(space) != 4 else 2
     plots = Plots(len(space), columns=columns, height_mm=38.0, share_y=True)
     for axes, (field, range_) in zip(plots.axes, space.items(), strict=True):
         for trial, look in _marked(searched):
@@ -67,14 +68,16 @@ def draw_slices(searched: Searched) -> Figure:
 
 def _marked(searched: Searched) -> list[tuple[Trial, str]]:
     """Every trial with a value and how it is marked; the best and the own trial once more, by a ring and a square."""
-    plain = [(trial, trial.state) for trial in searched.trials if trial.value is not None and trial.state in MARKS]
+    plain = [(trial, trial.state) for trial in searched.trials if trial.value is not None and trial.state in _MARKS]
     own = searched.own_trial
     rings: list[tuple[Trial, str]] = [] if own is None else [(own, "own")]
     return [*sorted(plain, key=lambda pair: pair[1] != "pruned"), *rings, (searched.best, "best")]
 
 
 def _mark(axes: Axes, x: float, value: float | None, look: str) -> None:
-    axes.plot([x], [value if value is not None else math.nan], linestyle="none", clip_on=False, zorder=3, **MARKS[look])
+    axes.plot(
+        [x], [value if value is not None else math.nan], linestyle="none", clip_on=False, zorder=3, **_MARKS[look]
+    )
 
 
 def _position(value: Any, range_: Range) -> float:  # noqa: ANN401
@@ -146,7 +149,9 @@ def _heading(searched: Searched) -> str:
 
 def _key(searched: Searched) -> list[Line2D]:
     there = {look for _, look in _marked(searched)}
-    return [Line2D([], [], linestyle="none", label=NAMES[state], **MARKS[state]) for state in NAMES if state in there]
+    return [
+        Line2D([], [], linestyle="none", label=_NAMES[state], **_MARKS[state]) for state in _NAMES if state in there
+    ]
 
 
 @canvas.styled
@@ -232,7 +237,7 @@ def draw_parallel(searched: Searched) -> Figure:
     quality = {number_: 1 - height if searched.lower_is_better else height for number_, height in heights.items()}
     for trial in sorted(searched.complete, key=lambda trial: quality[trial.number]):
         best = trial is searched.best
-        look: dict[str, Any] = {
+        look: Style = {
             "color": canvas.VERMILION,
             "linewidth": 2.2,
             "marker": "o",
@@ -240,7 +245,7 @@ def draw_parallel(searched: Searched) -> Figure:
             "zorder": 4,
         }
         levels = [_height(trial.values.get(name), range_) for name, range_ in space.items()]
-        axes.plot([*levels, heights[trial.number]], **(look if best else {"color": QUALITY(quality[trial.number])}))
+        axes.plot([*levels, heights[trial.number]], **(look if best else {"color": _QUALITY(quality[trial.number])}))
     for place, range_ in enumerate(space.values()):
         _draw_axis(axes, place, _range_ticks(range_))
     metric = searched.recipe.search.metric
@@ -275,8 +280,8 @@ def _range_ticks(range_: Range) -> dict[str, float]:
 
 def _draw_axis(axes: Axes, place: int, ticks: Mapping[str, float]) -> None:
     axes.plot([place, place], [0, 1], color=canvas.MUTED, linewidth=0.8, zorder=3)
-    ground: dict[str, Any] = {"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-    beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+    ground: Style = {"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    beside: Style = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
     for text, height in ticks.items():
         axes.plot([place - 0.015, place + 0.015], [height, height], color=canvas.MUTED, linewidth=0.8, zorder=3)
         axes.annotate(text, (place, height), **beside, fontsize=canvas.SMALL, bbox=ground, zorder=5)

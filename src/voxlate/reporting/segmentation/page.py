@@ -16,7 +16,13 @@ from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import caveats, seen_caveats
 from voxlate.reporting.page.page import Illustration, Page, Section, metric_terms
 from voxlate.reporting.page.tables import comparison_tables
-from voxlate.reporting.segmentation.pictures import Finding, draw_finding, draw_findings, finding_numbers, finding_of
+from voxlate.reporting.segmentation.pictures import (
+    SegmentedCase,
+    draw_finding,
+    draw_findings,
+    finding_numbers,
+    finding_of,
+)
 from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.segmentation.tables import answer_section, class_sections
 
@@ -125,7 +131,7 @@ def _figures(result: SegmentationResult) -> dict[str, Illustration]:
     return figures
 
 
-def _finding(result: SegmentationResult, case: str) -> Finding:
+def _finding(result: SegmentationResult, case: str) -> SegmentedCase:
     return finding_of(
         result.evidence[case].arrays,
         case=case,

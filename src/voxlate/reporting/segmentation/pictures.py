@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,18 +20,19 @@ from voxlate.evaluation.segmentation.cases import Segmented
 from voxlate.evaluation.segmentation.scores import Classes, class_regions, values_of, whole
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, choose_slice, slices_in_words
 from voxlate.roles import MODEL
+from voxlate.volume import Array
 
-Array = NDArray[Any]
-TALLEST_MM = 62.0
-MOST_OVERLAYS = 3
+_TALLEST_MM = 62.0
+_MOST_OVERLAYS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
+class SegmentedCase:
     """One case; arrays ``(i, j, k)`` in RAS order, of one shape.
 
     Attributes:
@@ -73,10 +73,10 @@ class Finding:
     def shown(self) -> list[str]:
         """The regions that have an overlay: all if there are few, else all labels together and the first classes."""
         regions = list(class_regions(self.classes))
-        if len(regions) <= MOST_OVERLAYS:
+        if len(regions) <= _MOST_OVERLAYS:
             return regions
         main = whole(self.classes)
-        return [main, *(name for name in regions if name != main)][:MOST_OVERLAYS]
+        return [main, *(name for name in regions if name != main)][:_MOST_OVERLAYS]
 
     def of(self, region: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """The voxels of a region, found and true."""
@@ -107,7 +107,7 @@ def picture_of(segmented: Segmented, classes: Classes) -> dict[str, Array]:
         classes: From the name of a class to its label values.
     """
     image, found = segmented.image, segmented.found[MODEL]
-    whole_case = Finding(
+    whole_case = SegmentedCase(
         segmented.case_id, image, "", segmented.truth, found, classes, segmented.spacing_mm, numbers={}
     )
     return {
@@ -123,7 +123,7 @@ def picture_of(segmented: Segmented, classes: Classes) -> dict[str, Array]:
 
 def finding_of(
     arrays: Mapping[str, Array], *, case: str, title: str, classes: Classes, numbers: Mapping[str, str]
-) -> Finding:
+) -> SegmentedCase:
     """The case as it is drawn; of its image there are the slices that are shown, and 0 elsewhere.
 
     Args:
@@ -137,7 +137,7 @@ def finding_of(
     across, along, up = (float(size) for size in arrays["spacing_mm"])
     low, high = (float(end) for end in arrays["window"])
     truth, found, inside = (_unpack(arrays[name], (i, j, k)) for name in ("truth", "found", "inside"))
-    finding = Finding(
+    finding = SegmentedCase(
         case=case,
         image=np.zeros((i, j, k), np.float32),
         title=title,
@@ -179,7 +179,7 @@ def _unpack(packed: Array, shape: tuple[int, int, int]) -> NDArray[np.int32]:
 
 @canvas.styled
 def draw_finding(
-    finding: Finding, *, planes: Sequence[Plane] = ("axial", "coronal", "sagittal"), heading: str = ""
+    finding: SegmentedCase, *, planes: Sequence[Plane] = ("axial", "coronal", "sagittal"), heading: str = ""
 ) -> Figure:
     """One case, a row per plane.
 
@@ -198,7 +198,7 @@ def draw_finding(
 
 
 @canvas.styled
-def draw_findings(findings: Mapping[str, Finding], *, plane: Plane = "axial") -> Figure:
+def draw_findings(findings: Mapping[str, SegmentedCase], *, plane: Plane = "axial") -> Figure:
     """Several cases of the same classes, a row each.
 
     Args:
@@ -213,18 +213,18 @@ def draw_findings(findings: Mapping[str, Finding], *, plane: Plane = "axial") ->
     return _draw(next(iter(findings.values())), list(cuts.values()), rows)
 
 
-def _row(finding: Finding, cut: Cut, *, heading: str, numbers: bool) -> SheetRow:
+def _row(finding: SegmentedCase, cut: Cut, *, heading: str, numbers: bool) -> SheetRow:
     picture, window = cut.of(finding.image), finding.grey
     cells = [sheet.picture(cut.laid, tiles.draw_grey, picture, window=window, scaled=True)]
     for region in finding.shown:
         found, true = (cut.of(part) for part in finding.of(region))
         below = finding.numbers.get(region, "") if numbers else ""
-        overlaid: dict[str, Any] = {"found": found, "true": true, "window": window, "below": below}
+        overlaid: Style = {"found": found, "true": true, "window": window, "below": below}
         cells.append(sheet.picture(cut.laid, draw_overlay, picture, **overlaid))
     return SheetRow(cells, heading)
 
 
-def _draw(first: Finding, cuts: Sequence[Cut], rows: Sequence[SheetRow]) -> Figure:
+def _draw(first: SegmentedCase, cuts: Sequence[Cut], rows: Sequence[SheetRow]) -> Figure:
     left_out = len(class_regions(first.classes)) - len(first.shown)
     more = f" {left_out} further class{'es are' if left_out > 1 else ' is'} not drawn." if left_out else ""
     slices = slices_in_words([(cut.choice, cut.count) for cut in cuts])
@@ -234,5 +234,5 @@ def _draw(first: Finding, cuts: Sequence[Cut], rows: Sequence[SheetRow]) -> Figu
         rows,
         key=overlay_key,
         notes=[f"{slices} Numbers are of the whole volume.{more}"],
-        tallest_mm=TALLEST_MM,
+        tallest_mm=_TALLEST_MM,
     )

@@ -19,8 +19,8 @@ from voxlate.reporting.drawing.boxes import Scores, draw_boxes, legend
 from voxlate.reporting.drawing.plots import Plots, draw_points
 from voxlate.roles import MODEL
 
-MOST_SIDE_BY_SIDE = 4
-MOST_VOLUMES = 4
+_MOST_SIDE_BY_SIDE = 4
+_MOST_VOLUMES = 4
 
 
 @canvas.styled
@@ -34,7 +34,7 @@ def draw_classes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
     Raises:
         UsageError: If no value is left to draw.
     """
-    metrics = ("dice", "hd95") if len(regions) <= MOST_SIDE_BY_SIDE else ("dice",)
+    metrics = ("dice", "hd95") if len(regions) <= _MOST_SIDE_BY_SIDE else ("dice",)
     found = [(metric, *_by_class(scores, metric, regions)) for metric in metrics]
     found = [one for one in found if one[1]]
     if not found:
@@ -73,9 +73,9 @@ def draw_volumes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
     shown = {region: found for region, found in pairs.items() if found}
     if not shown:
         raise UsageError("volumes of cases", came="none", remedy="Evaluate the cases first.")
-    shown = dict(list(shown.items())[:MOST_VOLUMES])
+    shown = dict(list(shown.items())[:_MOST_VOLUMES])
     width_mm = canvas.PAGE_WIDTH_MM if len(shown) > 1 else 80.0
-    plots = Plots(len(shown), columns=MOST_VOLUMES, width_mm=width_mm, height_mm=None)
+    plots = Plots(len(shown), columns=_MOST_VOLUMES, width_mm=width_mm, height_mm=None)
     for axes, (region, found) in zip(plots.axes, shown.items(), strict=True):
         _draw_volumes(axes, found)
         offset = float(np.mean([volume - true for true, volume in found]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,10 +16,12 @@ from voxlate.evaluation.sets.verdict import SetRow
 from voxlate.evaluation.words import number
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots, handles_of
+from voxlate.volume import Array
 
-MOST_POINTS = 600
-_LOOKS: dict[str, dict[str, Any]] = {
+_MOST_POINTS = 600
+_LOOKS: dict[str, Style] = {
     FLOOR: {"color": canvas.GREY, "hatch": "////", "edgecolor": canvas.PAPER, "linewidth": 0},
     SYNTHETIC: {"color": canvas.VERMILION},
 }
@@ -43,7 +44,7 @@ def draw_features(synthetic: Mapping[str, Sample], real: Mapping[str, Sample], *
         plots.title(axes, f"{view[:1].upper()}{view[1:]}")
         axes.set_xlabel(f"first component ({100 * shares[0]:.0f} % of real variance)", fontsize=canvas.SMALL)
         axes.set_ylabel(f"second ({100 * shares[1]:.0f} %)", fontsize=canvas.SMALL, labelpad=1)
-    note = f"Features by {features}. At most {MOST_POINTS} slices or volumes of each set are drawn."
+    note = f"Features by {features}. At most {_MOST_POINTS} slices or volumes of each set are drawn."
     return plots.finish(key=handles_of(plots.axes[0]), notes=[note])
 
 
@@ -76,7 +77,7 @@ def draw_distances(rows: Sequence[SetRow], *, features: str) -> Figure:
     return plots.finish(key=handles_of(plots.axes[0]), notes=[note])
 
 
-def principal_components(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _principal_components(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The first two principal axes ``(2, c)`` of features ``(n, c)``, and their shares of the variance ``(2,)``.
 
     Signs are fixed: the entry of the largest size is positive. Axes that do not exist are 0.
@@ -94,19 +95,19 @@ def principal_components(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64]
 def _scatter(
     axes: Axes, synthetic: NDArray[np.float64], real: NDArray[np.float64], *, target: str
 ) -> NDArray[np.float64]:
-    directions, shares = principal_components(real)
+    directions, shares = _principal_components(real)
     centre = real.mean(axis=0)
     for rows, colour, marker, name in (
         (real, canvas.BLUE, "s", f"real {target}"),
         (synthetic, canvas.VERMILION, "o", f"synthetic {target}"),
     ):
-        kept = rows[:: -(-len(rows) // MOST_POINTS)]
+        kept = rows[:: -(-len(rows) // _MOST_POINTS)]
         x, y = directions @ (kept - centre).T
         axes.scatter(x, y, s=9, marker=marker, facecolors="none", edgecolors=colour, linewidths=0.7, label=name)
     return shares
 
 
-def _bars(axes: Axes, rows: Sequence[SetRow], places: NDArray[Any], *, method: str) -> None:
+def _bars(axes: Axes, rows: Sequence[SetRow], places: Array, *, method: str) -> None:
     heights = [0.0 if math.isnan(row.value) else row.value for row in rows]
     spreads = [row.sd or 0.0 for row in rows]
     axes.bar(places, heights, width=0.38, label=method, **_LOOKS[method])
@@ -114,7 +115,7 @@ def _bars(axes: Axes, rows: Sequence[SetRow], places: NDArray[Any], *, method: s
         if spread:
             axes.plot([place, place], [height - spread, height + spread], color=canvas.INK, linewidth=0.8)
         if math.isnan(row.value):
-            style: dict[str, Any] = {"ha": "center", "va": "bottom", "rotation": 90, "color": canvas.MUTED}
+            style: Style = {"ha": "center", "va": "bottom", "rotation": 90, "color": canvas.MUTED}
             axes.text(place, 0, f" {number(None)}", fontsize=canvas.SMALL, **style)
 
 
@@ -124,5 +125,5 @@ def _empty(axes: Axes) -> None:
         text.remove()
     axes.set_ylim(0, 1)
     axes.set_yticks([])
-    style: dict[str, Any] = {"ha": "center", "va": "center", "color": canvas.MUTED, "fontsize": canvas.SMALL}
+    style: Style = {"ha": "center", "va": "center", "color": canvas.MUTED, "fontsize": canvas.SMALL}
     axes.text(0.5, 0.5, "not available:\ntoo few samples", transform=axes.transAxes, **style)

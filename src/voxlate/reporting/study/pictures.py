@@ -15,7 +15,7 @@ from voxlate.reporting.drawing.panels import Panel
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, slices_in_words
 
-MARGIN_MM = 12.0  # around the lesion
+_MARGIN_MM = 12.0  # around the lesion
 
 
 @canvas.styled
@@ -77,7 +77,7 @@ def _around_lesion(panel: Panel, cut: Cut) -> Cut | None:
     reach = max(_length_mm(places, panel.spacing_mm[side]) for places, side in zip(found, sides, strict=True)) / 2
     box = list(within)
     for middle, side in zip(middles, sides, strict=True):
-        half = max(2.0, (reach + MARGIN_MM) / panel.spacing_mm[side])
+        half = max(2.0, (reach + _MARGIN_MM) / panel.spacing_mm[side])
         length = min(round(2 * half), panel.truth.shape[side])
         start = min(max(0, round(middle - half)), panel.truth.shape[side] - length)
         box[side] = slice(start, start + length)

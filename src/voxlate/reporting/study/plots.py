@@ -26,8 +26,8 @@ from voxlate.reporting.drawing.boxes import draw_boxes, gather, legend
 from voxlate.reporting.drawing.leaf import SPACE, Leaf, Span
 from voxlate.reporting.drawing.plots import Plots, draw_points
 
-REGIONS = {"foreground": "Foreground", "lesion": "Lesion", "labels": "Labelled structures"}
-COLUMNS = (0.0, 0.25, 0.76, 0.88, 1.0)  # where those of the table under a plot begin, as shares of its width
+_REGIONS = {"foreground": "Foreground", "lesion": "Lesion", "labels": "Labelled structures"}
+_COLUMNS = (0.0, 0.25, 0.76, 0.88, 1.0)  # where those of the table under a plot begin, as shares of its width
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def draw_similarity(
         UsageError: If no value is left to draw.
     """
     drawn = {}
-    for region, title in REGIONS.items():
+    for region, title in _REGIONS.items():
         found, unit = gather(scores, region=region, metric=metric)
         values = {method: found[method] for method in names if method in found}
         if values:
@@ -105,7 +105,7 @@ def _write_tests(leaf: Leaf, tables: Sequence[tuple[Span, Sequence[PairedTest]]]
         texts = []
         for span, tests in tables:
             cells = head if row == 0 else tests[row - 1].cells() if row <= len(tests) else ()
-            for text, start, end in zip(cells, COLUMNS, COLUMNS[1:], strict=False):
+            for text, start, end in zip(cells, _COLUMNS, _COLUMNS[1:], strict=False):
                 place = Span(span.left + start * span.width, (end - start) * span.width)
                 texts.append((text.removeprefix("p = ").removeprefix("p "), place))
         leaf.write(texts, size=canvas.SMALL, colour=canvas.INK if row else canvas.MUTED)
@@ -137,7 +137,7 @@ def draw_differences(
         raise UsageError("scores", came=f"none in the region {region!r}", remedy="Evaluate the runs first.")
     plots = Plots(2, ratios=(1.25, 1.0))
     left, right = plots.axes
-    place = REGIONS.get(region, region)
+    place = _REGIONS.get(region, region)
     draw_boxes(plots, left, found, metric=metric, unit=unit, title=f"{place}: {metric_title(metric, unit=unit)}")
     _draw_each_seed(right, comparison, values)
     told = changes(*(difference for difference, _ in _each(comparison)))

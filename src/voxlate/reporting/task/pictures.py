@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
 from voxlate.cohort.labels.classes import members
 from voxlate.contrast import get_contrast
@@ -23,15 +21,16 @@ from voxlate.evaluation.segmentation.scores import values_of
 from voxlate.evaluation.segmentation.segmenters import Segmenter
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.reporting.drawing import canvas, sheet, tiles
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, Laid, SliceChoice, choose_slice, slices_in_words
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
+from voxlate.volume import Array
 
-Array = NDArray[Any]
-TALLEST_MM = 48.0
-LEAST_ZOOM_MM, ZOOM_MARGIN_MM = 40.0, 10.0
-NEARLY_ALL = 0.85
+_TALLEST_MM = 48.0
+_LEAST_ZOOM_MM, _ZOOM_MARGIN_MM = 40.0, 10.0
+_NEARLY_ALL = 0.85
 """A part of a slice that is larger is shown as the whole slice."""
 
 
@@ -76,10 +75,10 @@ class AttemptSlice:
         for axis, size in ((0, self.size_mm[1]), (1, self.size_mm[0])):
             hit = np.flatnonzero(marked.any(axis=1 - axis))
             step = size / marked.shape[axis]
-            need = max((hit[-1] + 1 - hit[0]) * step + 2 * ZOOM_MARGIN_MM, LEAST_ZOOM_MM)
+            need = max((hit[-1] + 1 - hit[0]) * step + 2 * _ZOOM_MARGIN_MM, _LEAST_ZOOM_MM)
             share = max(share, need / size)
             middle.append((hit[0] + hit[-1] + 1) / 2)
-        if share > NEARLY_ALL:
+        if share > _NEARLY_ALL:
             return everything
         sides = []
         for axis, centre in enumerate(middle):
@@ -198,7 +197,7 @@ def draw_attempts(rows: Mapping[str, AttemptSlice], *, numbers: Mapping[str, Map
         [_row(row, arms, heading=heading, texts=numbers[row.case]) for heading, row in rows.items()],
         key=overlay_key,
         notes=[" ".join([slices, *framed, "Each image has its own grey window."])],
-        tallest_mm=TALLEST_MM,
+        tallest_mm=_TALLEST_MM,
     )
 
 
@@ -220,7 +219,7 @@ def _row(row: AttemptSlice, arms: Sequence[str], *, heading: str, texts: Mapping
     across, down = _steps(row)
     part = Laid(row.laid.plane, ((zoom[1].stop - zoom[1].start) * across, (zoom[0].stop - zoom[0].start) * down))
     for arm in arms:
-        settings: dict[str, Any] = {"window": row.windows[arm], "below": texts.get(arm, "")}
+        settings: Style = {"window": row.windows[arm], "below": texts.get(arm, "")}
         found, true, image = row.found[arm][zoom], row.true[zoom], row.images[arm][zoom]
         overlaid = sheet.picture(part, draw_overlay, image, found=found, true=true, scaled=True, **settings)
         cells.append(replace(overlaid, size_mm=row.size_mm))  # as large on the page as the images

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,9 +14,10 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.words import direction, metric_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots
 
-MOST_PLOTS = 4
+_MOST_PLOTS = 4
 
 
 @canvas.styled
@@ -39,7 +39,7 @@ def draw_slopes(
     drawn = {region: cases for region, cases in tables.items() if cases}
     if not drawn:
         raise UsageError("scores", came=f"none of {metric}", remedy="Score at least one case.")
-    drawn = dict(list(drawn.items())[:MOST_PLOTS])
+    drawn = dict(list(drawn.items())[:_MOST_PLOTS])
     plots = Plots(len(drawn), width_mm=canvas.PAGE_WIDTH_MM if len(drawn) > 1 else 110.0, share_y=True)
     for axes, (region, cases) in zip(plots.axes, drawn.items(), strict=True):
         _draw(axes, cases)
@@ -71,8 +71,8 @@ def _draw(axes: Axes, cases: Mapping[str, Sequence[float]]) -> None:
             axes.plot([place, place], interval, color=canvas.BLUE, linewidth=2.2, solid_capstyle="butt", zorder=3)
         mean = float(column.mean())
         axes.plot([place], [mean], "D", color=canvas.BLUE, markeredgecolor=canvas.PAPER, markersize=6, zorder=4)
-        style: dict[str, Any] = {"fontsize": canvas.TEXT, "fontweight": "bold", "color": canvas.BLUE, "zorder": 5}
+        style: Style = {"fontsize": canvas.TEXT, "fontweight": "bold", "color": canvas.BLUE, "zorder": 5}
         halo = [withStroke(linewidth=2.5, foreground=canvas.PAPER)]
-        beside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        beside: Style = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(f"{mean:.2f}", (place, mean), **beside, **style, path_effects=halo)
     axes.set_ylim(min(0.0, float(table.min())) - 0.03, max(1.0, float(table.max())) + 0.03)

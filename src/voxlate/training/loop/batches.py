@@ -31,7 +31,7 @@ from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.windows import Box, Sliceable, Window, bounding_box
 
-Sample = tuple[NDArray[np.float32], ...]
+_Sample = tuple[NDArray[np.float32], ...]
 
 
 class CaseStore(Protocol):
@@ -45,7 +45,7 @@ class CaseStore(Protocol):
         """A case."""
 
 
-NO_LABELS = -1.0
+_NO_LABELS = -1.0
 _ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what is drawn from it
 
 
@@ -88,7 +88,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         source, target, mask, *labels = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
         return Batch(source=source, target=target, mask=mask, labels=labels[0] if labels else None, view=view)
 
-    def _sample(self, epoch: int, index: int, *, window: Window) -> Sample:
+    def _sample(self, epoch: int, index: int, *, window: Window) -> _Sample:
         training = self.recipe.training
         turn = index // training.samples_per_case
         case_ids = list(self.boxes)
@@ -97,7 +97,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         rng = np.random.default_rng([training.seed, _SAMPLE, epoch, index])
         return self._draw(self.store[case_ids[order[place]]], window, rng)
 
-    def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Sample:
+    def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> _Sample:
         box = window.draw(case.grid.shape, within=self._within(case, window, rng), rng=rng, divisor=self.divisor)
         source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
         target = window.cut_centre(case.arrays[self.recipe.target], box)
@@ -126,7 +126,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
 
 def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]:
     if "labels" not in case.arrays:
-        return np.full_like(window.cut_centre(case.mask, box), NO_LABELS, dtype=np.float32)
+        return np.full_like(window.cut_centre(case.mask, box), _NO_LABELS, dtype=np.float32)
     return np.asarray(window.cut_centre(case.arrays["labels"], box), dtype=np.float32)
 
 
@@ -145,7 +145,7 @@ def training_samples(
     around = {}
     if recipe.training.label_share:
         name = recipe.target if is_label(recipe.target) else "labels"
-        around = {case_id: labelled_voxels(store[case_id].arrays.get(name), seed=case_id) for case_id in case_ids}
+        around = {case_id: _labelled_voxels(store[case_id].arrays.get(name), seed=case_id) for case_id in case_ids}
     return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around)
 
 
@@ -169,7 +169,7 @@ def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:
     yield from loader
 
 
-MOST_VOXELS = 1000
+_MOST_VOXELS = 1000
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class LabelledVoxels:
     """Some labelled voxels of a case.
 
     Attributes:
-        places: For each label value above 0 that occurs, ``(n, 3)`` indices of voxels, n at most ``MOST_VOXELS``.
+        places: For each label value above 0 that occurs, ``(n, 3)`` indices of voxels, n at most ``_MOST_VOXELS``.
     """
 
     places: tuple[NDArray[np.int32], ...]
@@ -191,7 +191,7 @@ class LabelledVoxels:
         return int(i), int(j), int(k)
 
 
-def labelled_voxels(labels: Sliceable | None, *, seed: str) -> LabelledVoxels:
+def _labelled_voxels(labels: Sliceable | None, *, seed: str) -> LabelledVoxels:
     """Some voxels of each label value of a label map ``(i, j, k)``; none without one.
 
     Args:
@@ -207,5 +207,5 @@ def labelled_voxels(labels: Sliceable | None, *, seed: str) -> LabelledVoxels:
     kept = []
     for value in np.unique(values):
         voxels = places[values == value]
-        kept.append(rng.permutation(voxels)[:MOST_VOXELS])
+        kept.append(rng.permutation(voxels)[:_MOST_VOXELS])
     return LabelledVoxels(tuple(kept))

@@ -26,7 +26,7 @@ from voxlate.training.loop.state import Progress, RunState
 from voxlate.training.loop.validation import Validation
 from voxlate.training.run import RunFolder
 
-SKIPS_IN_A_ROW = 10
+_SKIPS_IN_A_ROW = 10
 
 
 class Observer(Protocol):
@@ -150,10 +150,10 @@ def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
             finite = False
     progress.skipped_in_a_row = 0 if finite else progress.skipped_in_a_row + 1
     progress.skipped += not finite
-    if progress.skipped_in_a_row >= SKIPS_IN_A_ROW:
+    if progress.skipped_in_a_row >= _SKIPS_IN_A_ROW:
         raise TrainingError(
             "a finite loss",
-            came=f"{SKIPS_IN_A_ROW} steps in a row without one",
+            came=f"{_SKIPS_IN_A_ROW} steps in a row without one",
             where=f"step {progress.step}",
             remedy="Lower training.learning_rate, or set training.precision to fp32.",
         )

@@ -20,7 +20,7 @@ from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 
 
-class Task:
+class DownstreamTask:
     """A segmentation that is applied to predictions; see the module.
 
     Args:
@@ -56,14 +56,14 @@ class Task:
         return dice(found, np.asarray(case.arrays["labels"][:]), mask=inside, data_range=1.0)
 
 
-def load_task(path: Path, plan: Plan) -> Task:
+def load_task(path: Path, plan: Plan) -> DownstreamTask:
     """The task of a bundle.
 
     Raises:
         BundleError: If the bundle is refused.
         UsageError: If it does not fit the plan.
     """
-    return Task(load_model(path), plan)
+    return DownstreamTask(load_model(path), plan)
 
 
 def _check_fit(model: Model, plan: Plan) -> None:

@@ -32,7 +32,7 @@ from voxlate.methods.interface import Trainable
 from voxlate.metrics import Metric, metrics_of
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.training.loop.batches import CaseStore
-from voxlate.training.loop.task import Task
+from voxlate.training.loop.task import DownstreamTask
 
 Array = NDArray[np.float32]
 LESION_PREFIX = "lesion_"
@@ -89,7 +89,12 @@ class Validation:
 
 
 def validate(
-    predict: CasePredictor, store: CaseStore, case_ids: Sequence[str], *, data_range: float, task: Task | None = None
+    predict: CasePredictor,
+    store: CaseStore,
+    case_ids: Sequence[str],
+    *,
+    data_range: float,
+    task: DownstreamTask | None = None,
 ) -> Validation:
     """Predicts and scores every validation case.
 
@@ -121,7 +126,7 @@ def validate(
             source = np.asarray(case.arrays[plan.source[0]][:])
             examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm))
     names = dict.fromkeys(name for row in rows for name in row)
-    means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
+    means = {name: _mean_of_available([row[name] for row in rows if name in row]) for name in names}
     return Validation(means, examples[0])
 
 
@@ -132,14 +137,14 @@ def _score(prediction: Array, truth: Array, mask: NDArray[np.bool_], *, data_ran
     }
 
 
-def mean_of_available(values: Sequence[float]) -> float:
+def _mean_of_available(values: Sequence[float]) -> float:
     """The mean of what is available."""
     available = [value for value in values if not math.isnan(value)]
     return float(np.mean(available)) if available else math.nan
 
 
 MOST_TRAINING_CASES = 10
-OF_CLASS = "dice of "
+_OF_CLASS = "dice of "
 _EPSILON = 1e-6
 
 
@@ -190,10 +195,12 @@ def _score_classes(
             metric: function(*pair, mask=mask, data_range=1.0)
             for metric, function in metrics_of("segmentation").items()
         }
-    row = {metric: mean_of_available([of[metric] for of in by_class.values()]) for metric in metrics_of("segmentation")}
+    row = {
+        metric: _mean_of_available([of[metric] for of in by_class.values()]) for metric in metrics_of("segmentation")
+    }
     row["loss"] = _loss(method, stitched, truth=truth, mask=mask)
     if len(by_class) > 1:
-        row |= {OF_CLASS + name: of["dice"] for name, of in by_class.items()}
+        row |= {_OF_CLASS + name: of["dice"] for name, of in by_class.items()}
     return row
 
 
@@ -208,4 +215,4 @@ def _loss(method: Trainable, stitched: Array, *, truth: Array, mask: NDArray[np.
 
 def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: mean_of_available([row[name] for row in rows]) for name in names}
+    return {name: _mean_of_available([row[name] for row in rows]) for name in names}

@@ -34,7 +34,7 @@ from voxlate.training.setup.settling import resolve
 from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
-ENOUGH_INSIDE = 0.99
+_ENOUGH_INSIDE = 0.99
 """Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
 
 
@@ -92,7 +92,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     options, progress = recipe.plan, partial(report, "fingerprint")
     fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
     inside = fingerprint.labels_inside
-    if options.mask == "auto" and inside is not None and inside < ENOUGH_INSIDE:
+    if options.mask == "auto" and inside is not None and inside < _ENOUGH_INSIDE:
         logger.warning("the foreground leaves out %.2g %% of a case's labels: all is taken", 100 * (1 - inside))
         options = options.model_copy(update={"mask": "nonzero"})
         fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)

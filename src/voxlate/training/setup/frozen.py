@@ -61,7 +61,7 @@ def attach_features(loss: WeightedLoss, setup: Setup) -> None:
 def _find(options: FeatureOptions, setup: Setup) -> FeatureNetwork:
     path = Path(options.network)
     if options.kind == "bundle" or (options.kind == "auto" and not path.is_file()):
-        return features_of_bundle(options, setup)
+        return _features_of_bundle(options, setup)
     return _from_weights(path, options, setup)
 
 
@@ -92,7 +92,7 @@ def _lowest(setup: Setup) -> float:
     return seen.minimum if kind == "none" else 0.0
 
 
-def features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _FEATURE_NETWORK) -> FeatureNetwork:
+def _features_of_bundle(options: FeatureOptions, setup: Setup, *, where: str = _FEATURE_NETWORK) -> FeatureNetwork:
     """The network of a bundle, with its weights, which must have learned from what the recipe's target looks like.
 
     Args:
@@ -195,7 +195,7 @@ def attach_style(method: Exemplary, setup: Setup) -> None:
         method.attach(network.state_dict())
         return
     options = FeatureOptions(path, "bundle", layers, features.sha256)
-    found = features_of_bundle(options, setup, where=_STYLE_PATH)
+    found = _features_of_bundle(options, setup, where=_STYLE_PATH)
     try:
         method.attach(found.body.state_dict())
     except RuntimeError as error:

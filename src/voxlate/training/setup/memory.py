@@ -32,14 +32,14 @@ from voxlate.strict import StrictModel
 from voxlate.training.setup.setup import Setup
 
 Triple = tuple[int, int, int]
-CUBES = (32, 64)
+_CUBES = (32, 64)
 """Sides in voxels of the cubes that are measured: the smaller one holds the window of every loss, the larger one has
 tensors big enough for the allocator to give their memory back, as those of volumes are."""
-PATCH: Triple = (64, 64, 64)
+_PATCH: Triple = (64, 64, 64)
 """Size of patches where the recipe gives none."""
-SMALLEST_PATCH = 16
+_SMALLEST_PATCH = 16
 """A patch is not halved to a longest side below this: there would be more border in it than context."""
-USABLE_SHARE = 0.8
+_USABLE_SHARE = 0.8
 """Part of the free memory that a forecast may fill; the rest is for loading, validation and other programs."""
 _GIB = 2**30
 
@@ -130,17 +130,17 @@ def measure_window(setup: Setup) -> WindowDecision:
         TrainingError: If no window fits into memory, or none could be measured.
     """
     recipe, device = setup.recipe, setup.device
-    request = ProbeRequest(recipe=recipe, plan=setup.plan, fingerprint=setup.fingerprint, cubes=CUBES)
-    answer = measure_step(request)
-    whole = (n + 2 * recipe.window.margin for n in largest_volume(setup.fingerprint, setup.plan))
+    request = ProbeRequest(recipe=recipe, plan=setup.plan, fingerprint=setup.fingerprint, cubes=_CUBES)
+    answer = _measure_step(request)
+    whole = (n + 2 * recipe.window.margin for n in _largest_volume(setup.fingerprint, setup.plan))
     i, j, k = (-(-n // answer.divisor) * answer.divisor for n in whole)
-    return decide_window(
+    return _decide_window(
         recipe.window,
         (i, j, k),
         step=_StepMemory.through(answer.peaks[0], answer.peaks[-1]),
         samples=recipe.training.step_samples,
         divisor=answer.divisor,
-        usable_bytes=int(USABLE_SHARE * available_bytes(device)),
+        usable_bytes=int(_USABLE_SHARE * _available_bytes(device)),
     )
 
 
@@ -151,7 +151,7 @@ def may_become(asked: WindowOptions, found: WindowOptions) -> bool:
     return asked == found
 
 
-def measure_step(request: ProbeRequest) -> ProbeAnswer:
+def _measure_step(request: ProbeRequest) -> ProbeAnswer:
     """Measures in a fresh process, whose peak is that of the steps alone; it computes as this one would.
 
     Raises:
@@ -180,7 +180,7 @@ def measure_step(request: ProbeRequest) -> ProbeAnswer:
     return answer
 
 
-def decide_window(
+def _decide_window(
     asked: WindowOptions, volume: Triple, *, step: _StepMemory, samples: int, divisor: int, usable_bytes: int
 ) -> WindowDecision:
     """The largest window that fits.
@@ -197,7 +197,7 @@ def decide_window(
         TrainingError: If none fits.
     """
     tried: list[tuple[str, Sequence[int]]] = [("volume", volume)]
-    tried += [("patches", size) for size in _patches(asked.size or PATCH, divisor)]
+    tried += [("patches", size) for size in _patches(asked.size or _PATCH, divisor)]
     needed = [step.of(samples * math.prod(size)) for _, size in tried]
     for (kind, size), wanted in zip(tried, needed, strict=True):
         if wanted <= usable_bytes:
@@ -217,7 +217,7 @@ def decide_window(
     )
 
 
-def largest_volume(fingerprint: Fingerprint, plan: Plan) -> Triple:
+def _largest_volume(fingerprint: Fingerprint, plan: Plan) -> Triple:
     """The smallest size in voxels along i, j, k that every prepared foreground of the training cases fits in."""
     own = fingerprint.spacing_mm
     extents = fingerprint.foreground_mm or [n * mm for n, mm in zip(fingerprint.shape, own, strict=True)]
@@ -227,7 +227,7 @@ def largest_volume(fingerprint: Fingerprint, plan: Plan) -> Triple:
     return i, j, k
 
 
-def available_bytes(device: torch.device) -> int:
+def _available_bytes(device: torch.device) -> int:
     """Memory that is free on a CUDA device, or to this process: of the machine, and of its control groups if any."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
@@ -244,7 +244,7 @@ def _patches(size: Sequence[int], divisor: int) -> Iterator[tuple[int, ...]]:
     last: tuple[int, ...] = ()
     while True:
         fitted = tuple(max(divisor, n // divisor * divisor) for n in size)
-        if last and (fitted == last or max(fitted) < SMALLEST_PATCH):
+        if last and (fitted == last or max(fitted) < _SMALLEST_PATCH):
             return
         yield fitted
         last, size = fitted, [n // 2 for n in fitted]

@@ -27,10 +27,10 @@ from voxlate.training.setup.memory import ProbeAnswer, ProbeRequest
 from voxlate.training.setup.setup import Setup
 from voxlate.windows import Window
 
-STEPS = 2
+_STEPS = 2
 
 
-def probe(request: ProbeRequest) -> ProbeAnswer:
+def _probe(request: ProbeRequest) -> ProbeAnswer:
     """Takes steps on one cube after the other, each with its side rounded up to what the network divides.
 
     Raises:
@@ -45,7 +45,7 @@ def probe(request: ProbeRequest) -> ProbeAnswer:
     peaks = []
     for side in request.cubes:
         size = -(-side // method.divisor) * method.divisor
-        for _ in range(STEPS):
+        for _ in range(_STEPS):
             take_step(state, job.place(_cube(setup, method, size)), job)
             state.average_weights()
         peaks.append((size**3, _peak_bytes(setup.device) - before))
@@ -56,7 +56,7 @@ def main() -> None:
     """Answers the request on standard input; a refusal is an answer too."""
     request = ProbeRequest.model_validate_json(sys.stdin.read())
     try:
-        answer = probe(request)
+        answer = _probe(request)
     except VoxlateError as error:
         refusal = {"expected": error.expected, "came": error.came, "where": error.where, "remedy": error.remedy}
         answer = ProbeAnswer(refusal=refusal)

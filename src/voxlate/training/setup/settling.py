@@ -120,7 +120,7 @@ def may_come_of(recipe: Recipe, found: Recipe) -> bool:
     return may_become(recipe.window, found.window) and settled_as(recipe, found) == found
 
 
-def levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
+def _levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
     """Features per level, finest first, for samples with so many voxels along their shortest side.
 
     Example:
@@ -212,7 +212,7 @@ def _levels(setup: Setup) -> Settled:
     shortest = min(min(pair) for pair in zip(sides, size, strict=True)) if len(size) == len(sides) else min(size)
     accelerated = setup.device.type != "cpu"
     base = _BASE if accelerated else _BASE_WITHOUT_ACCELERATOR
-    channels = levels_for(shortest, dims=window.dims, base=base)
+    channels = _levels_for(shortest, dims=window.dims, base=base)
     reason = f"{len(channels)} levels for a shortest side of {shortest} voxels, {base} features on the finest"
     beside = "" if accelerated else " without an accelerator"
     return Settled({"method.network.channels": channels}, reason + beside)

@@ -6,9 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
-
-from numpy.typing import NDArray
+from typing import overload
 
 from voxlate.cohort import Case
 from voxlate.config.plan import Reading
@@ -16,13 +14,13 @@ from voxlate.errors import CohortError
 from voxlate.preprocess.images import read_contrast
 from voxlate.shapes import shape_family
 from voxlate.training.setup.setup import Setup
-from voxlate.volume import Volume
+from voxlate.volume import Array, Volume
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class LabelFiles(Sequence[Volume]):
+class _LabelFiles(Sequence[Volume]):
     """The label maps of cases, each read when it is asked for.
 
     Attributes:
@@ -41,11 +39,11 @@ class LabelFiles(Sequence[Volume]):
     @overload
     def __getitem__(self, number: int, /) -> Volume: ...
     @overload
-    def __getitem__(self, number: slice, /) -> LabelFiles: ...
-    def __getitem__(self, number: int | slice, /) -> Volume | LabelFiles:
+    def __getitem__(self, number: slice, /) -> _LabelFiles: ...
+    def __getitem__(self, number: int | slice, /) -> Volume | _LabelFiles:
         """The label map of a case, or those of some cases."""
         if isinstance(number, slice):
-            return LabelFiles(self.cases[number], self.contrast, self.reading)
+            return _LabelFiles(self.cases[number], self.contrast, self.reading)
         return read_contrast(self.cases[number], self.contrast, reading=self.reading)
 
 
@@ -68,7 +66,7 @@ def check_shapes(setup: Setup) -> None:
         )
 
 
-def fit_shapes(setup: Setup) -> dict[str, NDArray[Any]] | None:
+def fit_shapes(setup: Setup) -> dict[str, Array] | None:
     """The arrays of the shape model of the training cases' label maps; ``None`` if the recipe has none.
 
     Raises:
@@ -79,7 +77,7 @@ def fit_shapes(setup: Setup) -> dict[str, NDArray[Any]] | None:
     if choice is None:
         return None
     began = time.monotonic()
-    maps = LabelFiles(tuple(setup.cases("train")), setup.plan.reference, setup.plan.reading)
+    maps = _LabelFiles(tuple(setup.cases("train")), setup.plan.reference, setup.plan.reading)
     state = shape_family(choice).fit(maps, seed=setup.recipe.training.seed).state()
     logger.info("shapes %s fitted to %d label maps in %.0f s", choice.name, len(maps), time.monotonic() - began)
     return state

@@ -37,9 +37,9 @@ from voxlate.training.studies.variants import Study
 
 logger = logging.getLogger(__name__)
 REAL, SYNTHETIC, BOTH = "real", "synthetic", "both"
-PREFIX = "synthetic-"
+_PREFIX = "synthetic-"
 """Of the id of a synthetic case that was made of a real one."""
-SEEN = "seen.json"
+_SEEN = "seen.json"
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,12 @@ def _found(folder: Cohort, recipe: Recipe, parts: Mapping[str, Sequence[Case]]) 
 
 def _beside(case: Case, paths: Mapping[str, Path]) -> Case:
     """A synthetic case beside the real one that it was made of: another id, the same subject."""
-    return replace(case, id=PREFIX + case.id, paths={**case.paths, **paths})
+    return replace(case, id=_PREFIX + case.id, paths={**case.paths, **paths})
 
 
 def _refuse_seen(folder: Cohort, parts: Mapping[str, Sequence[Case]]) -> None:
     """Refuses synthetic cases of a model that has learned from a test case, where its hashes lie beside them."""
-    path = folder.root / SEEN
+    path = folder.root / _SEEN
     if not path.is_file():
         logger.warning("%s does not say what its model has seen: see to it that no test case is among it", folder.root)
         return

@@ -12,11 +12,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort.split_file import read_split
-from voxlate.config.recipe import Recipe
+from voxlate.config.recipe import Overrides, Recipe
 from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
@@ -99,7 +98,7 @@ class Study:
         ]
 
 
-def ablation(recipe: Recipe, changes: Mapping[str, Any], *, seeds: int) -> Study:
+def ablation(recipe: Recipe, changes: Overrides, *, seeds: int) -> Study:
     """The study of one recipe as it is (``with``) and changed (``without``).
 
     Args:

@@ -26,6 +26,7 @@ from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_grid
 from voxlate.metrics import metrics_of
+from voxlate.plainyaml import Json
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.setup.begin import load_cohort
 
@@ -66,7 +67,7 @@ def check_identity(study: optuna.Study, recipe: Recipe, cohort: Cohort, *, where
         study.set_user_attr("recipe", now)
         study.set_user_attr("data", digest)
         return digest
-    before: Mapping[str, Any] = known.get("recipe", {})
+    before: Json = known.get("recipe", {})
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if known["data"] != digest:
         changed.append("the data set")
@@ -80,7 +81,7 @@ def check_identity(study: optuna.Study, recipe: Recipe, cohort: Cohort, *, where
     return digest
 
 
-def _flat_recipe(recipe: Recipe) -> dict[str, Any]:
+def _flat_recipe(recipe: Recipe) -> Json:
     """Dotted fields and their values; of a task its model's digest, since the same one lies elsewhere elsewhere."""
     flat = {name: value for name, value in _flatten(recipe.model_dump(mode="json"), "") if name not in _CHANGEABLE}
     if recipe.search.task is not None:
@@ -102,7 +103,7 @@ def _digest_cohort(cohort: Cohort) -> str:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
-SOURCE = "source"
+_SOURCE = "source"
 
 
 def load_candidates(data: Path, recipe: Recipe) -> Cohort:
@@ -111,10 +112,10 @@ def load_candidates(data: Path, recipe: Recipe) -> Cohort:
     Raises:
         CohortError: If there is none, some candidate has other cases, or contrasts lie on different grids.
     """
-    if SOURCE not in recipe.search.space:
+    if _SOURCE not in recipe.search.space:
         return load_cohort(data, recipe)
-    values = map(str, recipe.search.space[SOURCE].values or ())
-    candidates = {value: recipe.with_overrides({SOURCE: value}) for value in values}
+    values = map(str, recipe.search.space[_SOURCE].values or ())
+    candidates = {value: recipe.with_overrides({_SOURCE: value}) for value in values}
     wanted, first = next(iter(candidates.items()))  # not the recipe's own source, which may be no candidate
     cohort = load_cohort(data, first)
     ids = {case.id for case in cohort.cases}

@@ -27,7 +27,7 @@ from voxlate.training.tuning.study import Place, pruner_name
 from voxlate.training.tuning.trials import Trial, read_trials
 
 FEWEST_FOR_IMPORTANCE = 8
-SHUFFLES = 100
+_SHUFFLES = 100
 _BEST_PART = 0.25
 
 
@@ -113,7 +113,7 @@ def summarise(study: optuna.Study, recipe: Recipe, place: Place, *, seconds: flo
         recipe=recipe,
         trials=tuple(read_trials(trials, place.worker)),
         own=own_values(recipe),
-        importance=measure_importance(complete, lower_is_better=lower, seed=recipe.training.seed),
+        importance=_measure_importance(complete, lower_is_better=lower, seed=recipe.training.seed),
         storage=place.shown if place.shared else "study.db",
         pruner=pruner_name(recipe),
         seconds=seconds,
@@ -138,7 +138,7 @@ def write_results(searched: Searched, folder: Path) -> None:
     write_text(folder / "best.yaml", searched.recipe.with_overrides(searched.best.values).to_yaml())
 
 
-def measure_importance(trials: Sequence[FrozenTrial], *, lower_is_better: bool, seed: int) -> Importance:
+def _measure_importance(trials: Sequence[FrozenTrial], *, lower_is_better: bool, seed: int) -> Importance:
     """The importance of the searched fields, and what chance makes of it; see the module.
 
     Args:
@@ -155,7 +155,7 @@ def measure_importance(trials: Sequence[FrozenTrial], *, lower_is_better: bool, 
     copy.add_trials(trials)
     shares = _shares(copy, values if lower_is_better else -values)
     rng = np.random.default_rng(seed)
-    shuffled = [_shares(copy, rng.permutation(values)) for _ in range(SHUFFLES)]
+    shuffled = [_shares(copy, rng.permutation(values)) for _ in range(_SHUFFLES)]
     chance = {name: float(np.quantile([one.get(name, 0.0) for one in shuffled], 0.95)) for name in shares}
     return Importance(shares, chance)
 

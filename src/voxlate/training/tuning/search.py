@@ -44,9 +44,9 @@ from voxlate.training.tuning.trials import (
 
 logger = logging.getLogger(__name__)
 
-FAILURES_IN_A_ROW = 3
+_FAILURES_IN_A_ROW = 3
 """So many end a search that draws its values; in a grid neighbours fail together, and the rest is wanted still."""
-POLL_S = 5.0
+_POLL_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class _Search:
     written: Searched | None = None
 
     def run(self) -> Searched:
-        self.clock = Clock(self.study, self.place.worker)
+        self.clock = _Clock(self.study, self.place.worker)
         while not self._over():
             self._report_progress()
             if self._others_are_at_the_rest():
@@ -166,7 +166,7 @@ class _Search:
         return busy > 0 and count_ended(self.study) + busy >= self.budget.wanted
 
     def _wait(self) -> None:
-        time.sleep(POLL_S)
+        time.sleep(_POLL_S)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.study)
@@ -215,7 +215,7 @@ class _Search:
         elif not trial.user_attrs.get("withdrawn"):
             self.failures.append(str(trial.user_attrs.get("reason", "killed")))
             logger.warning("trial %d failed: %s", trial.number, self.failures[-1])
-        if len(self.failures) >= FAILURES_IN_A_ROW and self.recipe.search.sampler != "grid":
+        if len(self.failures) >= _FAILURES_IN_A_ROW and self.recipe.search.sampler != "grid":
             raise TrainingError(
                 "trials that can be completed",
                 came=f"{len(self.failures)} failures in a row, the last: {self.failures[-1]}",
@@ -241,7 +241,7 @@ class _SuperfluousError(Exception):
     """Other workers have begun what was left."""
 
 
-class Clock:
+class _Clock:
     """Seconds that a worker has spent on a study, over all its calls; kept in the study."""
 
     def __init__(self, study: optuna.Study, worker: str, *, save_every_s: float = 10.0) -> None:

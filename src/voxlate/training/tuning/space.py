@@ -26,14 +26,14 @@ from voxlate.windows import Window
 
 Value = int | float | str | bool
 
-DEFAULT_SPACE: dict[str, Range] = {
+_DEFAULT_SPACE: dict[str, Range] = {
     "training.batch_size": Range(low=1, high=8, log=True, integer=True),
     "training.samples_per_case": Range(values=(1, 2, 4, 8)),
     "training.learning_rate": Range(low=1e-5, high=1e-3, log=True),
 }
 """What is searched for every method, where the recipe declares nothing."""
 
-DEFAULT_WEIGHTS: dict[str, dict[str, Range]] = {
+_DEFAULT_WEIGHTS: dict[str, dict[str, Range]] = {
     "adversarial": {"l1": Range(low=10, high=200, log=True), "lesion_mask": Range(low=10, high=200, log=True)},
 }
 """For a method the terms of the loss whose weights are searched beside it, if the recipe has them."""
@@ -68,8 +68,8 @@ def resolve_search(recipe: Recipe) -> Recipe:
 
 def default_space(recipe: Recipe) -> dict[str, Range]:
     """The ranges for a recipe that declares none: see the module."""
-    space = dict(DEFAULT_SPACE)
-    for term, range_ in DEFAULT_WEIGHTS.get(recipe.method.name, {}).items():
+    space = dict(_DEFAULT_SPACE)
+    for term, range_ in _DEFAULT_WEIGHTS.get(recipe.method.name, {}).items():
         place = f"loss.{term}.weight" if isinstance(recipe.loss.get(term), Mapping) else f"loss.{term}"
         if recipe.value_of(place):
             space[place] = range_

@@ -28,17 +28,17 @@ from voxlate.io.atomic import write_text
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_S = 30
-GRACE_S = 180
+_HEARTBEAT_S = 30
+_GRACE_S = 180
 """A worker of a shared study that has sent no heartbeat for so long is taken for dead."""
 
-STARTUP_TRIALS = 5
+_STARTUP_TRIALS = 5
 """Trials drawn at random before a sampler models anything, and trials to finish before one is pruned."""
 
 PRUNE_FROM = 0.25
 """Part of its budget that every trial gets before the median may end it."""
 
-RETRY_S = 1.0
+_RETRY_S = 1.0
 _DRIVERS = {"postgresql": "postgresql+psycopg"}  # the one that the extra installs
 _REMEDIES = {"psycopg": "Run: pip install 'voxlate[postgresql]'"}
 
@@ -113,12 +113,12 @@ def open_study(
         study = optuna.create_study(
             study_name=recipe.name,
             storage=storage,
-            pruner=make_pruner(recipe),
+            pruner=_make_pruner(recipe),
             direction="minimize" if recipe.search.direction == "minimise" else "maximize",
             load_if_exists=True,
         )
     try:
-        with answering(place):
+        with _answering(place):
             yield study
     finally:
         storage.remove_session()
@@ -130,8 +130,8 @@ def _open_storage(
 ) -> optuna.storages.RDBStorage:
     url = place.url.render_as_string(hide_password=False)
     heartbeat: dict[str, Any] = {
-        "heartbeat_interval": HEARTBEAT_S,
-        "grace_period": GRACE_S,
+        "heartbeat_interval": _HEARTBEAT_S,
+        "grace_period": _GRACE_S,
         "heartbeat_stale_trial_callback": on_stale,
     }
     try:
@@ -146,7 +146,7 @@ def _open_storage(
         # Two workers that begin at once both create the tables, and one of them fails.
         if attempts == 1 or not place.shared:
             raise
-        time.sleep(RETRY_S)
+        time.sleep(_RETRY_S)
         return _open_storage(place, on_stale, attempts=attempts - 1)
 
 
@@ -157,7 +157,7 @@ def _engine_options(place: Place) -> dict[str, Any]:
 
 
 @contextmanager
-def answering(place: Place) -> Iterator[None]:
+def _answering(place: Place) -> Iterator[None]:
     """Turns what a database raises into an error that says what to do, without the password.
 
     Raises:
@@ -182,7 +182,7 @@ def _opening(place: Place) -> Iterator[None]:
         UsageError: If the driver is missing, or the database was made by another version of Optuna.
     """
     try:
-        with answering(place):
+        with _answering(place):
             yield
     except ImportError as error:
         driver = place.url.drivername.partition("+")[2] or place.url.drivername
@@ -218,9 +218,9 @@ def make_sampler(recipe: Recipe, *, number: int, worker: str) -> optuna.samplers
     entropy = [recipe.training.seed, number, *worker.encode()]
     seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
     if recipe.search.sampler == "tpe":
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
     if recipe.search.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False)
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=_STARTUP_TRIALS, warn_independent_sampling=False)
     # The points of a grid are queued, since Optuna's grid sampler cannot try one again.
     return optuna.samplers.RandomSampler(seed=seed)
 
@@ -232,11 +232,11 @@ def pruner_name(recipe: Recipe) -> str:
     return "none" if recipe.search.sampler == "grid" else "median"
 
 
-def make_pruner(recipe: Recipe) -> optuna.pruners.BasePruner:
+def _make_pruner(recipe: Recipe) -> optuna.pruners.BasePruner:
     """The recipe's pruner; it compares validations at the same step."""
     name, training = pruner_name(recipe), recipe.training
     if name == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS)
+        return optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS)
     if name == "hyperband":
         epochs = training.epochs * training.steps_per_epoch if training.epochs else None
         budgets = [steps for steps in (epochs, training.steps) if steps]

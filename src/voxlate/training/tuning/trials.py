@@ -23,7 +23,7 @@ from voxlate.training.tuning.space import Value, own_values
 
 logger = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 3
+_MOST_ATTEMPTS = 3
 """So often values are tried whose process is killed: perhaps by themselves, a batch that does not fit into memory."""
 
 _JUST_BORN = timedelta(minutes=1)
@@ -75,7 +75,7 @@ def _read(trial: FrozenTrial, worker: str) -> Trial:
         number=trial.number,
         state=states.get(trial.state, ended),
         value=trial.value,
-        values=planned(trial),
+        values=_planned(trial),
         seconds=trial.duration.total_seconds() if trial.duration else None,
         run=run if not run or notes.get("worker") == worker else f"{notes.get('worker')}:{run}",
         metrics=notes.get("metrics", {}),
@@ -83,7 +83,7 @@ def _read(trial: FrozenTrial, worker: str) -> Trial:
     )
 
 
-def planned(trial: FrozenTrial) -> dict[str, Value]:
+def _planned(trial: FrozenTrial) -> dict[str, Value]:
     """The values of a trial: those it was queued with, and those that were drawn for it."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
@@ -136,7 +136,7 @@ def is_superfluous(study: optuna.Study, number: int, *, wanted: float) -> bool:
         return True
     fixed = study.get_trials(deepcopy=False)[number].system_attrs.get("fixed_params")
     ended = study.get_trials(deepcopy=False, states=_ENDED)
-    return fixed is not None and any(planned(other) == fixed for other in (*before, *ended))
+    return fixed is not None and any(_planned(other) == fixed for other in (*before, *ended))
 
 
 def close_killed(study: optuna.Study, *, worker: str, shared: bool) -> None:
@@ -152,10 +152,10 @@ def close_killed(study: optuna.Study, *, worker: str, shared: bool) -> None:
 
 def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queues the values of a trial that was killed, unless they were killed too often."""
-    values, attempt = planned(trial), _attempt(trial)
+    values, attempt = _planned(trial), _attempt(trial)
     if not values:
         return
-    if attempt >= MOST_ATTEMPTS:
+    if attempt >= _MOST_ATTEMPTS:
         logger.warning("trial %d: killed with these values for the %d. time; they are given up", trial.number, attempt)
         return
     logger.warning("trial %d was killed; its values are tried again", trial.number)
@@ -171,11 +171,11 @@ def queue_first(study: optuna.Study, recipe: Recipe) -> None:
     own = own_values(recipe)
     points: list[dict[str, Value]] = [] if own is None else [own]
     if recipe.search.sampler == "grid":
-        points += [point for point in grid_points(recipe.search) if point != own]
+        points += [point for point in _grid_points(recipe.search) if point != own]
     known = [
-        planned(trial)
+        _planned(trial)
         for trial in study.get_trials(deepcopy=False)
-        if trial.state != TrialState.FAIL or _attempt(trial) >= MOST_ATTEMPTS
+        if trial.state != TrialState.FAIL or _attempt(trial) >= _MOST_ATTEMPTS
     ]
     for point in points:
         if point not in known:
@@ -186,10 +186,10 @@ def grid_size(recipe: Recipe) -> int | None:
     """Number of points of the recipe's grid; ``None`` if it searches in another way, or declares no lists of values."""
     search = recipe.search
     listed = bool(search.space) and all(range_.values for range_ in search.space.values())
-    return len(grid_points(search)) if search.sampler == "grid" and listed else None
+    return len(_grid_points(search)) if search.sampler == "grid" and listed else None
 
 
-def grid_points(search: Search) -> list[dict[str, Value]]:
+def _grid_points(search: Search) -> list[dict[str, Value]]:
     """Every combination of the listed values, the last field varying fastest."""
     listed: Sequence[Sequence[Any]] = [range_.values or () for range_ in search.space.values()]
     return [dict(zip(search.space, values, strict=True)) for values in product(*listed)]

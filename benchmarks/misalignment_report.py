@@ -7,7 +7,6 @@ aligned pairs tells how much of its accuracy a loss keeps. Both are needed: a lo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import direction, in_order, method_title, metric_title, number, short_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
 from voxlate.roles import BASELINES
 
 Errors = Mapping[str, Mapping[float, Sequence[float]]]
@@ -137,7 +137,7 @@ def draw_misalignment(errors: Errors, *, unit: str = "", cases: int | None = Non
     return figure
 
 
-def _line(axes: Axes, table: Mapping[float, Sequence[float]], look: Mapping[str, Any], label: str) -> None:
+def _line(axes: Axes, table: Mapping[float, Sequence[float]], look: Style, label: str) -> None:
     shifts = sorted(table)
     axes.plot(shifts, [_mean(table[shift]) for shift in shifts], linewidth=1.2, markersize=4.0, label=label, **look)
     for shift in shifts:
@@ -145,7 +145,7 @@ def _line(axes: Axes, table: Mapping[float, Sequence[float]], look: Mapping[str,
             axes.plot([shift] * len(table[shift]), table[shift], ".", color=look["color"], markersize=2.0, alpha=0.6)
 
 
-def _look(place: int) -> dict[str, Any]:
+def _look(place: int) -> Style:
     """Colour, marker and dash of a line: grey for baselines; from the fifth loss on, markers are hollow."""
     again, own = divmod(place - 1, len(canvas.SERIES) - 1) if place else (0, -1)
     colour, marker, dash = canvas.SERIES[own + 1]

@@ -8,11 +8,11 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from misalignment_report import Errors, draw_misalignment, kept, misalignment_table, say_misalignment
 
 from tests.reporting.samples import count_colours
 from voxlate.errors import UsageError
 from voxlate.reporting.drawing.canvas import PAPER, to_png
-from voxlate.reporting.misalignment import Errors, draw_misalignment, kept, misalignment_table, say_misalignment
 
 ERRORS: Errors = {
     "l2": {0: [100.0, 120.0], 1: [110.0, 132.0], 4: [200.0, 240.0]},
