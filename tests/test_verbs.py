@@ -21,6 +21,7 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import index_cohort
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_volume
+from voxlate.io.atomic import PREFIX
 from voxlate.training.loop.journal import read_log
 from voxlate.verbs import resolve_recipe
 
@@ -245,11 +246,13 @@ def test_tensorboard_gets_losses_and_metrics(phantom_cohort: Path, tmp_path: Pat
 
 
 def test_an_evaluation_leaves_nothing_of_a_killed_one(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    left = tmp_path / "out" / ".panels"
-    left.mkdir(parents=True)
-    (left / "1.npz").write_bytes(b"cut short")
+    evidence = tmp_path / "out" / "evidence"
+    evidence.mkdir(parents=True)
+    left = [evidence / "0123456789abcdef.npz", tmp_path / "out" / f"{PREFIX}scores.csv", evidence / f"{PREFIX}1.npz"]
+    for path in left:
+        path.write_bytes(b"cut short")
     voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out")
-    assert not left.exists()
+    assert not [path for path in left if path.exists()]
     assert (tmp_path / "out" / "report.html").is_file()
 
 

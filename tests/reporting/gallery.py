@@ -15,6 +15,7 @@ from tests.reporting.samples import LESION, MASK
 from voxlate.evaluation.privacy.attack import Membership
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
+from voxlate.evaluation.study.grid import COLUMNS, Setting
 from voxlate.evaluation.study.paired import compare_variants, differences
 from voxlate.evaluation.study.runs import ScoredRun, mean_over_seeds
 from voxlate.evaluation.task.arms import Attempt
@@ -36,7 +37,6 @@ from voxlate.reporting.run.progression import Snapshot, draw_progression
 from voxlate.reporting.run.reconstructions import draw_reconstructions
 from voxlate.reporting.search.grid_plots import draw_grid
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
-from voxlate.reporting.search.tables import COLUMNS, Setting
 from voxlate.reporting.segmentation.pictures import SegmentedCase, draw_finding, draw_findings
 from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.sets.plots import draw_distances, draw_features

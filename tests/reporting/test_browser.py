@@ -21,7 +21,8 @@ from voxlate.evaluation.statistics import summarise
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.page.page import Illustration, Report, render_report
+from voxlate.reporting.fidelity.page import detail_sections, score_sections
+from voxlate.reporting.page.page import Illustration, Page, Section
 
 LAYOUT = """<script>
 const told = {
@@ -60,16 +61,18 @@ def laid_out(page: str, folder: Path, *, width: int = 1280) -> dict[str, Any]:
     return told
 
 
-def wide_report(**changes: Any) -> Report:
+def wide_page(*figures: Illustration) -> str:
     """Every metric of the catalogue for three methods, long names among them."""
     kept = [Score(**vars(score)) for score in scores(6) if score.metric == "mae"]
     more = [Score(**{**vars(score), "metric": metric}) for score in kept for metric in metrics_of("voxelwise")]
-    values = {"title": "T1 to T2", "verdict": "It works on 7 % of the cases.", "summary": summarise(more)}
-    return Report(**{**values, **changes})
+    found = summarise(more)
+    pictures = Section("Pictures", figures=figures, folded=False)
+    sections = [pictures, *score_sections(found), *detail_sections(found)]
+    return Page("T1 to T2", "It works on 7 % of the cases.", sections).html()
 
 
 def test_no_table_is_cut_off(tmp_path: Path) -> None:
-    told = laid_out(render_report(wide_report()), tmp_path)
+    told = laid_out(wide_page(), tmp_path)
     assert len(told["cut"]) >= 2
     assert max(told["cut"]) <= 0, "wider than the page"
     assert told["page"] <= 0
@@ -80,7 +83,7 @@ def test_a_picture_is_no_larger_than_it_was_drawn(tmp_path: Path) -> None:
         Illustration("A picture", "Of nothing.", to_png(canvas.new_figure(width_mm=width, height_mm=20.0)))
         for width in (90.0, canvas.PAGE_WIDTH_MM)
     )
-    told = laid_out(render_report(wide_report(illustrations=[narrow, full])), tmp_path)
+    told = laid_out(wide_page(narrow, full), tmp_path)
     assert all(drawn for drawn, _ in told["pictures"])
     (_, narrow_width), (_, full_width) = told["pictures"]
     assert full_width == told["main"]
@@ -88,6 +91,6 @@ def test_a_picture_is_no_larger_than_it_was_drawn(tmp_path: Path) -> None:
 
 
 def test_a_narrow_window_scrolls_the_table_and_not_the_page(tmp_path: Path) -> None:
-    told = laid_out(render_report(wide_report()), tmp_path, width=500)
+    told = laid_out(wide_page(), tmp_path, width=500)
     assert max(told["cut"]) > 0
     assert told["page"] <= 0

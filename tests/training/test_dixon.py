@@ -16,7 +16,6 @@ from voxlate.config.recipe import load_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_provenance, read_volume
 from voxlate.verbs import resolve_recipe
-from voxlate.verbs.info import describe
 
 TINY: dict[str, Any] = {
     "method.network.channels": [8, 16],
@@ -77,7 +76,7 @@ def test_the_bundle_says_what_it_computes(run: Path) -> None:
     assert len(bundle.seen) == 3 * 3  # both echoes and the CT of the cases that train and validate
     card = (bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "- Where there is no file of it, fat = 0.5 (in_phase - out_phase)" in card
-    assert describe(run)["derived"]["water"] == "0.5 (in_phase + out_phase)"
+    assert voxlate.info(run)["derived"]["water"] == "0.5 (in_phase + out_phase)"
 
 
 def test_the_folder_of_a_case_is_translated_and_its_files_are_told(cohort: Path, run: Path, tmp_path: Path) -> None:

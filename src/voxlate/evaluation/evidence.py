@@ -61,7 +61,7 @@ class Evidence:
     def load(self, case: Case) -> CaseEvidence | None:
         """What is kept of a case; ``None`` if it is nothing, damaged, or follows from something else."""
         try:
-            with np.load(self._path(case)) as file:
+            with self._path(case).open("rb") as opened, np.load(opened) as file:
                 arrays = dict(file)
             told = json.loads(str(arrays.pop("told")))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):

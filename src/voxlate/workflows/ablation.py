@@ -69,12 +69,12 @@ def ablate_recipe(
         )
     study = ablation(recipe, changes, seeds=seeds)
     with workspace(out, what="ablation"):
-        scored, scores = _score(data, study, out, report=report, observers=observers)
-        summary = _summarise(scored, scores, out, changes=changes)
-        return _draw(scored, scores, summary, out)
+        scored, scores = score(data, study, out, report=report, observers=observers)
+        summary = summarise(scored, scores, out, changes=changes)
+        return draw(scored, scores, summary, out)
 
 
-def _score(
+def score(
     data: Path, study: Study, out: Path, *, report: ProgressReport, observers: Sequence[Observer]
 ) -> tuple[ScoredStudy, list[Score]]:
     """The first step: trains and scores what is not there yet, and writes ``scores.csv`` and ``runs.csv``.
@@ -88,7 +88,7 @@ def _score(
     return scored, scores
 
 
-def _summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes: Overrides) -> AblationSummary:
+def summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes: Overrides) -> AblationSummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:
@@ -99,7 +99,7 @@ def _summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, change
     return summary
 
 
-def _draw(study: ScoredStudy, scores: Sequence[Score], summary: AblationSummary, out: Path) -> Result:
+def draw(study: ScoredStudy, scores: Sequence[Score], summary: AblationSummary, out: Path) -> Result:
     """The third step: figures and page; the case that is shown is predicted once and then kept.
 
     Raises:

@@ -100,13 +100,13 @@ def evaluate_fidelity(
         return evaluate_segmentation(candidate, cases, out, path=path, report=report)
     with workspace(out, what="evaluation"):
         labelling = labelling_of(cases)
-        scored = _score(candidate, cases, out, labelling=labelling, options=options, report=report)
-        summary = _summarise(scored, out)
+        scored = score(candidate, cases, out, labelling=labelling, options=options, report=report)
+        summary = summarise(scored, out)
         subject = _subject(candidate, cases, scored, labelling=labelling, options=options)
-        return _draw(subject, scored, summary, out, run=path)
+        return draw(subject, scored, summary, out, run=path)
 
 
-def _score(
+def score(
     candidate: Candidate,
     cases: Sequence[Case],
     out: Path,
@@ -153,7 +153,7 @@ def _score(
     return scored
 
 
-def _summarise(scored: Scored, out: Path) -> FidelitySummary:
+def summarise(scored: Scored, out: Path) -> FidelitySummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:
@@ -164,7 +164,7 @@ def _summarise(scored: Scored, out: Path) -> FidelitySummary:
     return summary
 
 
-def _draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, out: Path, *, run: Path) -> Result:
+def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, out: Path, *, run: Path) -> Result:
     """The third step: figures and page.
 
     Args:

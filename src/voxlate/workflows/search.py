@@ -48,18 +48,18 @@ def search_recipes(
     """
 
     def told(searched: Searched) -> None:
-        _draw(_summarise(searched, out), out)
+        draw(summarise(searched, out), out)
 
     searched = tune_run(
         data, recipe, out, budget=budget, storage=storage, observers=tuple(observers), found=told, report=report
     )
-    result = _summarise(searched, out)
+    result = summarise(searched, out)
     tables = grid_tables(result.settings, varied=varied_fields(searched)) if result.settings else {}
     fields, rows = trial_lines(searched)
     return Tuning(out / "best.yaml", out / "report.html", fields, rows, tables, result.remarks)
 
 
-def _summarise(searched: Searched, out: Path) -> SearchResult:
+def summarise(searched: Searched, out: Path) -> SearchResult:
     """What the trials say together; of an experiment grid writes ``grid_training.csv`` and ``grid_validation.csv``.
 
     Raises:
@@ -71,7 +71,7 @@ def _summarise(searched: Searched, out: Path) -> SearchResult:
     return judge_search(searched, settings)
 
 
-def _draw(result: SearchResult, out: Path) -> Path:
+def draw(result: SearchResult, out: Path) -> Path:
     """Figures and page.
 
     Raises:

@@ -51,13 +51,13 @@ def evaluate_segmentation(
     """
     classes = classes_of(candidate, cases)
     with workspace(out, what="evaluation"):
-        scored = _score(candidate, cases, out, classes=classes, report=report)
+        scored = score(candidate, cases, out, classes=classes, report=report)
         subject = _subject(candidate, cases, scored, classes=classes, gap=gap_of_run(path))
-        summary = _summarise(subject, scored, out)
-        return _draw(subject, scored, summary, out, run=path)
+        summary = summarise(subject, scored, out)
+        return draw(subject, scored, summary, out, run=path)
 
 
-def _score(
+def score(
     candidate: Candidate, cases: Sequence[Case], out: Path, *, classes: Classes, report: ProgressReport
 ) -> Scored:
     """The first step: segments and scores every case that is not scored yet, and writes ``scores.csv``.
@@ -84,7 +84,7 @@ def _score(
     return scored
 
 
-def _summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> SegmentationSummary:
+def summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> SegmentationSummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:
@@ -95,9 +95,7 @@ def _summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> Segme
     return summary
 
 
-def _draw(
-    subject: SegmentationSubject, scored: Scored, summary: SegmentationSummary, out: Path, *, run: Path
-) -> Result:
+def draw(subject: SegmentationSubject, scored: Scored, summary: SegmentationSummary, out: Path, *, run: Path) -> Result:
     """The third step: figures and page.
 
     Args:

@@ -63,13 +63,13 @@ def evaluate_task(
     experiment = Experiment(candidate, segmenter, other, out / "synthetic")
     cases = experiment.held_out(cohort, split=split)
     with workspace(out, what="evaluation"):
-        scored = _score(experiment, cases, out, report=report)
+        scored = score(experiment, cases, out, report=report)
         subject = _subject(experiment, cases, scored)
-        summary = _summarise(subject, scored, out)
-        return _draw(subject, scored, summary, out)
+        summary = summarise(subject, scored, out)
+        return draw(subject, scored, summary, out)
 
 
-def _score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: ProgressReport) -> Scored:
+def score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: ProgressReport) -> Scored:
     """The first step: attempts and scores every case that is not scored yet, and writes ``scores.csv``.
 
     Args:
@@ -96,7 +96,7 @@ def _score(experiment: Experiment, cases: Sequence[Case], out: Path, *, report: 
     return scored
 
 
-def _summarise(subject: TaskSubject, scored: Scored, out: Path) -> TaskSummary:
+def summarise(subject: TaskSubject, scored: Scored, out: Path) -> TaskSummary:
     """The second step: what the scores say together; writes ``summary.json``.
 
     Raises:
@@ -107,7 +107,7 @@ def _summarise(subject: TaskSubject, scored: Scored, out: Path) -> TaskSummary:
     return summary
 
 
-def _draw(subject: TaskSubject, scored: Scored, summary: TaskSummary, out: Path) -> Result:
+def draw(subject: TaskSubject, scored: Scored, summary: TaskSummary, out: Path) -> Result:
     """The third step: figures and page.
 
     Args:

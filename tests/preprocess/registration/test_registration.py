@@ -121,7 +121,7 @@ import json, sys
 import SimpleITK as sitk
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(int(sys.argv[1]))
 from tests.preprocess.registration.test_registration import COARSE, CT, LABELS, MR, bent
-from voxlate.preprocess.registration import register
+from voxlate.preprocess.registration.registration import register
 moving = bent(CT[::2, ::2, ::2], COARSE, seed=1)[0]
 mask = LABELS[::2, ::2, ::2] > 0
 found = register(MR[::2, ::2, ::2], COARSE, moving, moving_grid=COARSE, kind="deformable", mask=mask)
