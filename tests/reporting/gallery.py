@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.reporting.samples import LESION, MASK
 from voxlate.evaluation.privacy.attack import Membership
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
+from voxlate.evaluation.sets.verdict import SetRow
 from voxlate.evaluation.study.grid import COLUMNS, Setting
 from voxlate.evaluation.study.paired import compare_variants, differences
 from voxlate.evaluation.study.runs import ScoredRun, mean_over_seeds
@@ -42,7 +44,7 @@ from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.sets.plots import draw_distances, draw_features
 from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity
-from voxlate.reporting.task.pictures import draw_attempts, take_slice
+from voxlate.reporting.task.pictures import _take_slice, draw_attempts
 from voxlate.reporting.task.plots import draw_slopes
 from voxlate.training.tuning.results import Importance, Searched
 from voxlate.training.tuning.space import own_values, resolve_search
@@ -155,7 +157,7 @@ def _labels(head: Head, say: Say) -> Figures:
         shown={"real": "in_phase", "synthetic": "in_phase", "without": "out_phase"},
         spacing_mm=head.spacing_mm,
     )
-    shown = take_slice(attempt, true=head.labels > 0, found=dict.fromkeys(arms, found > 0))
+    shown = _take_slice(attempt, true=head.labels > 0, found=dict.fromkeys(arms, found > 0))
     numbers = {attempt.case_id: dict.fromkeys(arms, "Dice 0.712, HD95 12.3 mm")}
     rows = {f"{attempt.case_id}: loses 0.123 of Dice by the synthetic image": shown, "Median": shown}
     pair = LabelPair(
@@ -324,14 +326,27 @@ def _sets(say: Say) -> Figures:
     views = ("axial", "coronal", "sagittal")
     real = {view: Sample(rng.normal(size=(50, 6)), names, names) for view in views}
     made = {view: Sample(rng.normal(0.7, 1, size=(50, 6)), names, names) for view in views}
+    features = say("segmenter")
     rows = [
-        {"region": view, "method": method, "metric": metric, "value": value, "sd": 0.1 if metric == "kid" else None}
+        SetRow(
+            region=view,
+            method=method,
+            metric=name,
+            title=metric.title,
+            better=metric.better,
+            value=value,
+            sd=0.1 if name == "kid" else None,
+            p=None,
+            note="",
+            samples=(50, 50),
+            cases=(50, 50),
+            features=features,
+        )
         for view in views
         for method, value in ((FLOOR, 0.2), (SYNTHETIC, 0.7))
-        for metric in metrics_of("set")
+        for name, metric in metrics_of("set").items()
     ]
-    missing = [{**row, "value": None} if row["metric"] == "fid" else row for row in rows]
-    features = say("segmenter")
+    missing = [replace(row, value=nan) if row.metric == "fid" else row for row in rows]
     return {
         "features": lambda: draw_features(made, real, target=say("CT"), features=features),
         "features_one": lambda: draw_features({"axial": made["axial"]}, real, target=say("CT"), features=features),

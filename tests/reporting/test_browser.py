@@ -25,6 +25,7 @@ from voxlate.reporting.fidelity.page import detail_sections, score_sections
 from voxlate.reporting.page.page import Illustration, Page, Section
 
 LAYOUT = """<script>
+for (const section of document.querySelectorAll("details")) section.open = true;
 const told = {
   cut: [...document.querySelectorAll(".scroll")].map(box => box.scrollWidth - box.clientWidth),
   page: document.documentElement.scrollWidth - innerWidth,
