@@ -28,7 +28,7 @@ from voxlate.evaluation.fidelity.result import (
     judge_fidelity,
     summarise_fidelity,
 )
-from voxlate.evaluation.fidelity.structures import StructureError, structure_errors, write_structures
+from voxlate.evaluation.fidelity.structures import structure_errors, structures_of, write_structures
 from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.segmentation.cases import is_segmentation
 from voxlate.preprocess.plan import Plan
@@ -144,7 +144,7 @@ def score(
     evidence = Evidence(out / EVIDENCE, asked)
     evidence.drop_others(cases)
     scored = score_cases(candidate, cases, score=measure, report=report, evidence=evidence)
-    structures = _structures(scored)
+    structures = structures_of(scored)
     if structures:
         write_structures(structures, out / "structures.csv")
     else:
@@ -159,7 +159,7 @@ def summarise(scored: Scored, out: Path) -> FidelitySummary:
     Raises:
         WriteError: If the file could not be written.
     """
-    summary = summarise_fidelity(scored.scores, _structures(scored))
+    summary = summarise_fidelity(scored)
     write_summary(summary.to_json(), out / "summary.json")
     return summary
 
@@ -184,10 +184,6 @@ def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, 
     brief = {row.structure for row in summary.structures}
     fields, rows = terminal_table(summary.overall, brief=brief)
     return Result(sentence, written, fields, rows, list(subject.failed))
-
-
-def _structures(scored: Scored) -> list[StructureError]:
-    return [StructureError(**row) for one in scored.found.values() for row in one.more["structures"]]
 
 
 def _subject(

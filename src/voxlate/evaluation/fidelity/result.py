@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.evidence import CaseEvidence
-from voxlate.evaluation.fidelity.structures import StructureError, StructureRow, summarise_structures
+from voxlate.evaluation.fidelity.structures import StructureRow, structures_of, summarise_structures
 from voxlate.evaluation.fidelity.views import compare_views, say_views, view_names
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
@@ -85,10 +86,11 @@ class FidelityResult:
     evidence: Mapping[str, CaseEvidence]
 
 
-def summarise_fidelity(scores: Sequence[Score], structures: Sequence[StructureError]) -> FidelitySummary:
+def summarise_fidelity(scored: Scored) -> FidelitySummary:
     """What the scores and the errors inside structures say together."""
+    scores = scored.scores
     views = compare_views(scores) if view_names(scores) else None
-    return FidelitySummary(summarise(scores), summarise_structures(structures), views)
+    return FidelitySummary(summarise(scores), summarise_structures(structures_of(scored)), views)
 
 
 def judge_fidelity(summary: FidelitySummary, *, cases: str) -> str:

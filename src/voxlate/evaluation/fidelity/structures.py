@@ -21,6 +21,7 @@ from typing import Any, Self
 import numpy as np
 
 from voxlate.cohort.labels.labelling import Labelling
+from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
@@ -129,6 +130,11 @@ def structure_errors(comparison: Comparison, labelling: Labelling) -> list[Struc
             mae, bias = float(np.abs(errors).mean()), float(errors.mean())
             found.append(StructureError(comparison.case_id, name, voxels, method, mae, bias, comparison.unit))
     return found
+
+
+def structures_of(scored: Scored) -> list[StructureError]:
+    """The errors that were kept of every case."""
+    return [StructureError(**row) for one in scored.found.values() for row in one.more["structures"]]
 
 
 def write_structures(errors: Iterable[StructureError], path: Path) -> Path:
