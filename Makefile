@@ -1,23 +1,32 @@
-# make demo | test | lint | docs | coverage: each creates the virtual environment it needs.
+# make demo | test | quick | lint | docs | coverage: each creates the virtual environment it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCUMENTED := $(VENV)/.documented
 
-.PHONY: demo test slow coverage lint docs audit clean
+.PHONY: demo test quick slow coverage lint docs audit clean
 
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
 
+# Each of the two workers computes on one thread: those of a second one would wait for a core that the other worker has.
+# Tests start the program again and again, so its compiled modules are kept. A module stays on one worker, which its
+# fixtures need; those that train come first, so that no worker has a long one left when the other is done.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
+
 test: $(DOCUMENTED)
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(PYTEST) $(PARALLEL) --durations 10
+
+quick: $(DOCUMENTED)
+	$(PYTEST) $(PARALLEL) -m 'not slow and not gpu and not trains' --durations 10
 
 slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 coverage: $(DOCUMENTED)
-	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report term:skip-covered --cov-report html
+	$(PYTEST) $(PARALLEL) --cov --cov-report term:skip-covered --cov-report html
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check src tests

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.training_tests import trains
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that train; their modules come first, which are the long ones."""
+    training = set()
+    for item in items:
+        if trains(item):
+            item.add_marker(pytest.mark.trains)
+            training.add(item.path)
+    items.sort(key=lambda item: item.path not in training)
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +46,16 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def phantom_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six phantom heads of 48^3 with t1, t1c, t2, flair, labels and attributes."""
+def phantom_cohort(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Six phantom heads of 48^3 with t1, t1c, t2, flair, labels and attributes; drawn once for all workers."""
     import voxlate
 
-    folder = tmp_path_factory.mktemp("phantom") / "cohort"
-    voxlate.phantom(folder, cases=6, seed=1, size=48)
+    root = tmp_path_factory.getbasetemp()
+    folder = (root if worker_id == "master" else root.parent) / "phantom" / "cohort"
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        voxlate.phantom(folder, cases=6, seed=1, size=48)  # which leaves what is finished as it is
     return folder
 
 

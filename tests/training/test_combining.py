@@ -28,11 +28,11 @@ TINY: dict[str, Any] = {
     "method.network.channels": [8, 16],
     "plan.split.fractions": [0.5, 0.25, 0.25],
     "training.epochs": None,
-    "training.steps": 12,
+    "training.steps": 6,
     "training.batch_size": 2,
-    "training.validate_every": 12,
-    "training.figure_every": 12,
-    "training.combination_steps": 12,
+    "training.validate_every": 6,
+    "training.figure_every": 6,
+    "training.combination_steps": 8,
     "training.precision": "fp32",
 }
 VIEWS = ("axial", "sagittal", "coronal")
@@ -153,17 +153,17 @@ def test_a_method_that_does_not_train_has_one_view(cohort: Path, tmp_path: Path)
 
 
 def test_a_run_killed_while_the_combination_learns_equals_the_unbroken_one(cohort: Path, tmp_path: Path) -> None:
-    fields = {**TINY, "training.combination_steps": 60}
+    fields = {**TINY, "training.steps": 3, "training.combination_steps": 24, "training.checkpoint_every": 4}
     file = tmp_path / "recipe.yaml"
     file.write_text(resolve_recipe("zhao-unet-25d", overrides=fields).to_yaml(), encoding="utf-8")
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(command(cohort, file, tmp_path / "unbroken"), check=True, env=one_thread)
     with start(*command(cohort, file, tmp_path / "broken")) as process:
-        wait_for_step(process, tmp_path / "broken", 12)
+        wait_for_step(process, tmp_path / "broken", 3)
         while not (found := list((tmp_path / "broken" / "combination").glob("*/log.jsonl"))):
             assert process.poll() is None
             time.sleep(0.01)
-        wait_for_step(process, found[0].parent, 20)
+        wait_for_step(process, found[0].parent, 9)
         process.kill()
     assert not (tmp_path / "broken" / "bundle" / "manifest.json").exists()
     subprocess.run(command(cohort, file, tmp_path / "broken", "--resume"), check=True, env=one_thread)

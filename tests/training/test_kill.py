@@ -17,7 +17,7 @@ from voxlate.config.recipe import load_recipe
 from voxlate.io.lock import hold
 from voxlate.training.loop.journal import read_log
 
-STEPS = 30
+STEPS = 20
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_killed_twice_and_resumed_equals_the_unbroken_run(
     phantom_cohort: Path, recipe: Path, unbroken: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    for step in (6, 19):
+    for step in (6, 13):
         with start(*command(phantom_cohort, recipe, out, "--resume")) as process:
             wait_for_step(process, out, step)
             process.kill()

@@ -44,7 +44,7 @@ def states(folder: Path) -> list[str]:
 def test_a_killed_search_ends_with_all_trials_and_a_report(phantom_cohort: Path, tmp_path: Path) -> None:
     overrides = {
         **SMALL,
-        "training.steps": 4,
+        "training.steps": 2,
         "training.checkpoint_every": 1,
         "search": {"sampler": "tpe", "metric": "ssim", "space": {RATE: {"low": 1e-6, "high": 1e-2, "log": True}}},
     }
@@ -52,7 +52,7 @@ def test_a_killed_search_ends_with_all_trials_and_a_report(phantom_cohort: Path,
     recipe.write_text(resolve_recipe("avula2020-t1-to-t2", overrides=overrides).to_yaml())
     command = [
         sys.executable, "-m", "voxlate.cli", "tune", str(phantom_cohort),
-        "--recipe", str(recipe), "--trials", "8", "--out", str(out),
+        "--recipe", str(recipe), "--trials", "6", "--out", str(out),
     ]  # fmt: skip
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -66,8 +66,8 @@ def test_a_killed_search_ends_with_all_trials_and_a_report(phantom_cohort: Path,
     assert (out / "report.html").is_file()
     subprocess.run(command, check=True, env=environment, **quiet)
     complete = [row for row in trials(out) if row["state"] == "complete"]
-    assert len(complete) == 8
-    assert "the best of 8 complete trials" in (out / "report.html").read_text()
+    assert len(complete) == 6
+    assert "the best of 6 complete trials" in (out / "report.html").read_text()
     best = max(complete, key=lambda row: float(row["ssim"]))
     assert load_recipe(out / "best.yaml").training.learning_rate == float(best[RATE])
     assert float(complete[0][RATE]) == 1e-3, "the recipe's own value is tried first"

@@ -121,8 +121,14 @@ def _binned(array: Array, where: NDArray[np.bool_]) -> _Bins:
     return result
 
 
-def _score_on(still: _Bins, loose: _Bins, *, least_voxels: int = _LEAST_VOXELS) -> Callable[[Step], float | None]:
-    """Normalised mutual information as a function of the displacement; ``None`` where too little overlaps."""
+def _score_on(
+    still: _Bins, loose: _Bins, *, least_voxels: int = _LEAST_VOXELS, reach: int = 0
+) -> Callable[[Step], float | None]:
+    """Normalised mutual information as a function of the displacement; ``None`` where too little overlaps.
+
+    Both are given a margin of ``reach`` empty voxels: a step no longer than that stays inside and is not checked.
+    """
+    still, loose = np.pad(still, reach), np.pad(loose, reach)
     index = np.flatnonzero(still)
     index = index[:: max(1, index.size // _SAMPLES)]
     places = np.stack(np.unravel_index(index, still.shape)).astype(np.int32)
@@ -133,10 +139,13 @@ def _score_on(still: _Bins, loose: _Bins, *, least_voxels: int = _LEAST_VOXELS) 
     least = max(least_voxels, _LEAST_OVERLAP * index.size)
 
     def score(step: Step) -> float | None:
-        moved = places + np.array(step, dtype=np.int32)[:, None]
-        inside = ((moved >= 0) & (moved < limit)).all(axis=0)
         offset = sum(by * stride for by, stride in zip(step, strides, strict=True))
-        joint = values[inside] + flat[index[inside] + offset]
+        if max(map(abs, step)) <= reach:
+            joint = values + flat[index + offset]
+        else:
+            moved = places + np.array(step, dtype=np.int32)[:, None]
+            inside = ((moved >= 0) & (moved < limit)).all(axis=0)
+            joint = values[inside] + flat[index[inside] + offset]
         counts = np.bincount(joint, minlength=(_BINS + 1) ** 2).reshape(_BINS + 1, _BINS + 1)[1:, 1:]
         total = int(counts.sum())
         return _normalised_information(counts) if total >= least else None
@@ -147,7 +156,8 @@ def _score_on(still: _Bins, loose: _Bins, *, least_voxels: int = _LEAST_VOXELS) 
 def _normalised_information(counts: NDArray[np.int64]) -> float:
     """Mutual information over the geometric mean of the entropies, its small-sample bias taken off."""
     total = counts.sum()
-    both, one, other = (np.trim_zeros(np.sort(n.ravel())) for n in (counts, counts.sum(axis=1), counts.sum(axis=0)))
+    tables = (np.sort(n, axis=None) for n in (counts, counts.sum(axis=1), counts.sum(axis=0)))
+    both, one, other = (n[n.size - np.count_nonzero(n) :] for n in tables)
     entropies = [float(np.log(total) - (n @ np.log(n)) / total) for n in (both, one, other)]
     bias = (both.size - one.size - other.size + 1) / (2 * total)
     scale = np.sqrt(entropies[1] * entropies[2])
@@ -159,7 +169,8 @@ def _coarse_best(still: _Bins, loose: _Bins, spacing_mm: tuple[float, float, flo
     spacing = np.array(spacing_mm)
     for size_mm in _COARSE_MM:
         factor = np.clip(np.rint(size_mm / spacing), 1, np.maximum(1, np.array(still.shape) // 8)).astype(int)
-        score = _score_on(_blocks(still, factor), _blocks(loose, factor), least_voxels=_COARSE_VOXELS)
+        blocks = (_blocks(still, factor), _blocks(loose, factor))
+        score = _score_on(*blocks, least_voxels=_COARSE_VOXELS, reach=_COARSE_STEPS)
         if score((0, 0, 0)) is None:
             continue
         reach = np.minimum(np.ceil(_REACH_MM / (spacing * factor)), _COARSE_STEPS).astype(int)
