@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from voxlate.verbs.translate import synthesize, translate
     from voxlate.verbs.tune import tune
     from voxlate.volume import Volume
+    from voxlate.workflows.result import Result, Tuning
 
 __all__ = [
     "BundleError",
@@ -53,9 +54,11 @@ __all__ = [
     "LockedError",
     "ReadError",
     "Recipe",
+    "Result",
     "SegmenterError",
     "StoppedError",
     "TrainingError",
+    "Tuning",
     "UsageError",
     "Volume",
     "VoxlateError",
@@ -85,6 +88,8 @@ _HOMES = {
     "Cohort": "voxlate.cohort.case",
     "Contrast": "voxlate.contrast",
     "Recipe": "voxlate.config.recipe",
+    "Result": "voxlate.workflows.result",
+    "Tuning": "voxlate.workflows.result",
     "Volume": "voxlate.volume",
     "load_model": "voxlate.inference.model",
     "load_recipe": "voxlate.config.recipe",
@@ -104,7 +109,7 @@ if not TYPE_CHECKING:  # a checker would take any name for one that is here
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 keep_old_places()

@@ -13,6 +13,11 @@ from voxlate.reporting.page.page import Illustration, Page
 
 EVIDENCE = "evidence"
 """The folder of what an evaluation keeps of each case."""
+_OF_PAGES = (
+    *("boxes_*", "median", "extremes", "worst", "case", "views", "slices", "classes", "volumes", "dice"),
+    *("similarity", "differences", "features", "distances", "membership"),
+)
+"""Pictures that pages write into ``figures``; a run's own are never among them."""
 
 
 @contextmanager
@@ -46,7 +51,7 @@ def check_split(split: str) -> None:
 def publish(page: Page, out: Path, *, figures: Mapping[str, Illustration]) -> Path:
     """Writes ``report.html`` and its pictures, each also as ``figures/<name>.png``, and returns the page's path.
 
-    Boxes of regions that an earlier evaluation had are removed.
+    Pictures that only an earlier page had, such as those of regions that are no more, are removed.
 
     Raises:
         UsageError: If an illustration is not a PNG file.
@@ -54,7 +59,7 @@ def publish(page: Page, out: Path, *, figures: Mapping[str, Illustration]) -> Pa
     """
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
-    for stale in folder.glob("boxes_*.png"):
+    for stale in (path for name in _OF_PAGES for path in folder.glob(f"{name}.png")):
         if stale.stem not in figures:
             stale.unlink()
     for name, illustration in figures.items():

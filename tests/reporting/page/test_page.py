@@ -248,11 +248,13 @@ def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
     assert names == ["figures/case.png", "report.html"]
 
 
-def test_boxes_of_regions_that_are_no_more_are_removed(tmp_path: Path) -> None:
+def test_pictures_of_an_earlier_page_are_removed_and_others_left_alone(tmp_path: Path) -> None:
     figure = Illustration("One case", "", picture())
-    publish(report(), tmp_path, figures={"boxes_lesion": figure, "case": figure})
+    publish(report(), tmp_path, figures={"boxes_lesion": figure, "extremes": figure})
+    (tmp_path / "figures" / "step_000000001.png").write_bytes(figure.png)
     publish(report(), tmp_path, figures={"boxes_labels": figure})
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["boxes_labels.png", "case.png"]
+    left = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert left == ["boxes_labels.png", "step_000000001.png"]
 
 
 def test_what_is_no_png_is_refused() -> None:

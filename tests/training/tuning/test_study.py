@@ -13,6 +13,7 @@ import pytest
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import TrainingError, UsageError
+from voxlate.training.tuning.identity import _completed, _flat_recipe
 from voxlate.training.tuning.space import resolve_search
 from voxlate.training.tuning.study import Place, _make_pruner, find_place, make_sampler, open_study, pruner_name
 from voxlate.training.tuning.trials import suggest
@@ -130,3 +131,17 @@ def test_hyperband_spends_the_budget_of_the_recipe() -> None:
             study.tell(trial, quality)
     assert ended_at[0] == 90
     assert min(ended_at.values()) < 90
+
+
+def test_a_study_that_was_begun_before_a_field_came_is_the_same() -> None:
+    now = _flat_recipe(searching())
+    before = {name: value for name, value in now.items() if name not in {"training.keep", "plan.reading.on_shear"}}
+    assert len(before) == len(now) - 2
+    assert _completed(before) == now
+    changed = {**before, "training.steps": 91}
+    assert {name for name, value in _completed(changed).items() if now[name] != value} == {"training.steps"}
+
+
+def test_a_study_of_a_recipe_that_is_no_more_is_compared_as_it_stands() -> None:
+    old = {"method.name": "regression", "training.gone": 1}
+    assert _completed(old) == old

@@ -21,7 +21,7 @@ import optuna
 
 from voxlate.bundle.ensemble import read_model
 from voxlate.cohort import Cohort
-from voxlate.config.recipe import Recipe
+from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_grid
@@ -67,7 +67,7 @@ def check_identity(study: optuna.Study, recipe: Recipe, cohort: Cohort, *, where
         study.set_user_attr("recipe", now)
         study.set_user_attr("data", digest)
         return digest
-    before: Json = known.get("recipe", {})
+    before = _completed(known.get("recipe", {}))
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if known["data"] != digest:
         changed.append("the data set")
@@ -79,6 +79,26 @@ def check_identity(study: optuna.Study, recipe: Recipe, cohort: Cohort, *, where
             remedy="Go on with the same, or begin a study of its own: in another folder, or with --set name=NAME.",
         )
     return digest
+
+
+def _completed(before: Json) -> Json:
+    """The recipe of a study with the defaults of fields that came after it was begun."""
+    nested: Json = {}
+    for name, value in before.items():
+        *sections, last = name.split(".")
+        if sections[:1] == ["search"]:  # its ranges are named by fields with dots
+            continue
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    try:
+        now = parse_recipe(nested, where="the study")
+    except UsageError:  # it holds what no recipe may hold any more: then every field counts as it stands
+        return before
+    left_out = {*_CHANGEABLE, "search.space", "search.task"}
+    defaults = {name: value for name, value in _flatten(now.model_dump(mode="json"), "") if name not in left_out}
+    return {**defaults, **before}
 
 
 def _flat_recipe(recipe: Recipe) -> Json:
