@@ -17,7 +17,11 @@ _PLACES = {
     "voxlate.evaluation.gamma": "voxlate.evaluation.ct.gamma",
     "voxlate.evaluation.tables": "voxlate.evaluation.files",
     "voxlate.phantoms.acquisition": "voxlate.phantoms.physics.acquisition",
+    "voxlate.phantoms.protocols": "voxlate.phantoms.physics.protocols",
+    "voxlate.phantoms.tissues": "voxlate.phantoms.physics.tissues",
+    "voxlate.phantoms.uptake": "voxlate.phantoms.physics.uptake",
     "voxlate.reporting.distribution": "voxlate.workflows.sets",
+    "voxlate.search_options": "voxlate.config.search",
 }
 """From the old place to the new one."""
 

@@ -135,7 +135,8 @@ def test_prediction_does_not_depend_on_the_size_of_the_window(name: str) -> None
 
 @every_network
 @pytest.mark.parametrize(
-    "option", [{"normalise": "nothing"}, {"no_such_option": 3}, {"activation": "tanh"}, {"channels": [4]}, {"widths": [4]}]
+    "option",
+    [{"normalise": "nothing"}, {"no_such_option": 3}, {"activation": "tanh"}, {"channels": [4]}, {"widths": [4]}],
 )
 def test_unusable_options_are_refused(name: str, option: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="network"):

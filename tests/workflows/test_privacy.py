@@ -187,7 +187,7 @@ def test_an_audit_killed_after_measuring_goes_on_and_releases_nothing_before_it_
 ) -> None:
     killed = tmp_path / "killed"
     shutil.copytree(out, killed)
-    (killed / "evidence" / "other.npz").write_bytes(b"slices of a patient")
+    (killed / "evidence" / "0123456789abcdef.npz").write_bytes(b"slices of a patient")
     monkeypatch.setattr(privacy, "measure_privacy", _killed)
     with monkeypatch.context() as patch:
         patch.setattr(privacy, step, _killed)

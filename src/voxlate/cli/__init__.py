@@ -27,7 +27,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
-    for name in ("voxlate.training.train", "voxlate.verbs.train", "voxlate.verbs.tune"):
+    for name in ("voxlate.training.train", "voxlate.verbs.train", "voxlate.verbs.tune", "voxlate.evaluation.cases"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
         app(standalone_mode=True)

@@ -91,8 +91,10 @@ def score_each(
     """
     found: dict[str, CaseEvidence] = {}
     failed: list[Failed] = []
+    taken = 0
     for number, case in enumerate(cases, start=1):
         kept = None if evidence is None else evidence.load(case)
+        taken += kept is not None
         if kept is None:
             kept = _measure(case, measure, failed)
             if kept is not None and evidence is not None:
@@ -100,6 +102,9 @@ def score_each(
         if kept is not None:
             found[case.id] = kept
         report("evaluate", number, len(cases))
+    if taken and evidence is not None:
+        words = "%d of %d cases were scored before and are taken from %s; remove that folder to score them anew"
+        logger.info(words, taken, len(cases), evidence.folder)
     if not any(one.scores for one in found.values()):
         raise CohortError(
             "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from math import nan
@@ -20,13 +22,20 @@ import numpy as np
 
 from voxlate._version import __version__
 from voxlate.cohort import Case
+from voxlate.errors import VoxlateError
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.summary import without_nan
 from voxlate.io import file_digest
-from voxlate.io.atomic import replacing
+from voxlate.io.atomic import replacing, write_error
 from voxlate.plainyaml import Json
 from voxlate.volume import Array
 
+_KEPT = re.compile(r"[0-9a-f]{16}\.npz")
+_DAMAGED = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, MemoryError),
+    *(BadZipFile, zlib.error),
+)
+"""What a file that is cut short, flipped or no evidence at all makes its readers raise."""
 _ABOVE = frozenset({"cli", "verbs", "workflows", "reporting"})
 """Parts of the package that no score depends on."""
 
@@ -59,17 +68,17 @@ class Evidence:
     question: str
 
     def load(self, case: Case) -> CaseEvidence | None:
-        """What is kept of a case; ``None`` if it is nothing, damaged, or follows from something else."""
+        """What is kept of a case; ``None`` if it is nothing, damaged in any way, or follows from something else."""
         try:
             with self._path(case).open("rb") as opened, np.load(opened) as file:
                 arrays = dict(file)
             told = json.loads(str(arrays.pop("told")))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            scores = [
+                Score(**{**row, "value": nan if row["value"] is None else row["value"]}) for row in told["scores"]
+            ]
+            return CaseEvidence(scores, arrays, dict(told["more"])) if told["key"] == self._key(case) else None
+        except _DAMAGED:
             return None
-        if told["key"] != self._key(case):
-            return None
-        scores = [Score(**{**row, "value": nan if row["value"] is None else row["value"]}) for row in told["scores"]]
-        return CaseEvidence(scores, arrays, told["more"])
 
     def keep(self, case: Case, found: CaseEvidence) -> None:
         """Keeps what was found of a case, whole or not at all.
@@ -79,23 +88,53 @@ class Evidence:
         """
         rows = without_nan([asdict(score) for score in found.scores])
         told = json.dumps({"key": self._key(case), "scores": rows, "more": found.more})
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(self.folder, error) from error
         with replacing(self._path(case)) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, told=np.array(told), **dict(found.arrays))  # type: ignore[arg-type]
 
     def drop_others(self, cases: Sequence[Case]) -> None:
-        """Removes what an earlier evaluation has kept of other cases."""
-        wanted = {self._path(case) for case in cases}
-        for path in self.folder.glob("*.npz"):
-            if path not in wanted:
-                path.unlink()
+        """Removes what an earlier evaluation has kept of other cases, and nothing else that lies there.
+
+        Raises:
+            WriteError: If something cannot be removed.
+        """
+        drop_kept(self.folder, but={self._path(case) for case in cases})
 
     def _path(self, case: Case) -> Path:
         return self.folder / f"{hashlib.sha256(case.id.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.npz"
 
     def _key(self, case: Case) -> str:
-        files = [f"{name} {file_digest(path)}" for name, path in sorted(case.paths.items())]
+        files = [f"{name} {_digest(path)}" for name, path in sorted(case.paths.items())]
         return hashlib.sha256("\n".join([self.question, case.id, *files]).encode(errors="surrogateescape")).hexdigest()
+
+
+def drop_kept(folder: Path, *, but: Collection[Path] = ()) -> None:
+    """Removes the files in which cases are kept, in a folder and those in it; what has another name is left alone.
+
+    Args:
+        folder: Of the evidence.
+        but: Files that stay.
+
+    Raises:
+        WriteError: If one cannot be removed.
+    """
+    for path in folder.rglob("*.npz"):
+        if _KEPT.fullmatch(path.name) and path not in but and not path.is_dir():
+            try:
+                path.unlink()
+            except OSError as error:
+                raise write_error(path, error) from error
+
+
+def _digest(path: Path) -> str:
+    """Of a file that the scores may depend on; what cannot be read is not refused here, where it may not be needed."""
+    try:
+        return file_digest(path)
+    except (VoxlateError, OSError) as error:
+        return f"unreadable: {error}"
 
 
 def question_of(*parts: object) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
+from voxlate.evaluation.evidence import drop_kept
 from voxlate.io import replacing, sidecar_path
 from voxlate.io.atomic import write_text
 from voxlate.io.formats import format_of
@@ -71,11 +72,7 @@ def clear(out: Path) -> None:
     for folder in folders:
         shutil.rmtree(folder)
     shutil.rmtree(out / "figures", ignore_errors=True)
-    for path in (out / EVIDENCE).glob("*"):
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != DISTANCES:
-            path.unlink()
+    drop_kept(out / EVIDENCE)
 
 
 def copy_cases(cases: Sequence[Case], folder: Path, *, contrast: str) -> None:
