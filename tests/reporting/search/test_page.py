@@ -156,7 +156,7 @@ def test_warnings_say_what_the_numbers_cannot() -> None:
 
 
 def test_the_report_is_one_page_with_its_figures(tmp_path: Path) -> None:
-    search._draw(judge_search(searched()), tmp_path)
+    search.draw(judge_search(searched()), tmp_path)
     text = (tmp_path / "report.html").read_text()
     page = Elements(text)
     assert len(list(page.every("img"))) == 4
@@ -188,7 +188,7 @@ def test_trials_for_a_terminal_have_a_line_each() -> None:
 
 def test_importance_that_is_not_known_is_said_and_not_drawn(tmp_path: Path) -> None:
     lacking = searched(importance=Importance({}, {}, "4 complete trials are too few"))
-    search._draw(judge_search(lacking), tmp_path)
+    search.draw(judge_search(lacking), tmp_path)
     assert not (tmp_path / "figures" / "importance.png").exists()
     assert "was not computed: 4 complete trials are too few." in (tmp_path / "report.html").read_text()
 
