@@ -14,14 +14,15 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import annotated_types
-import numpy as np
 from docutils import nodes
 from docutils.statemachine import StringList
+from markdown_table import table
+from metric_tables import formulas, metrics, overlaps
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -36,8 +37,6 @@ from voxlate.config.training import Augmentation, Training
 from voxlate.config.window import WindowOptions
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import Derivation
-from voxlate.metrics import Measure, Metric, SurfaceMetric
-from voxlate.metrics.metric import Image
 from voxlate.strict import StrictModel
 
 CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
@@ -59,16 +58,6 @@ SECTIONS: dict[str, type[BaseModel]] = {
     )
 }
 """The models of a recipe; a test holds that the page shows each of them."""
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table; bars and line breaks in cells are made harmless."""
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines]
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace("``", "`").replace("|", r"\|").strip()
 
 
 def recipe_fields(model: str) -> list[str]:
@@ -248,65 +237,6 @@ def _argument_doc(entry: object, name: str) -> str:
         rf"^    {name}: (.+?)(?=\n    \w+: |\n\n|\Z)", inspect.getdoc(entry) or "", re.MULTILINE | re.DOTALL
     )
     return found[1] if found else _first_line(entry)
-
-
-def metrics(_argument: str) -> list[str]:
-    """Every metric of a score with its direction and its unit."""
-    from voxlate.metrics import METRICS
-
-    rules = {"image": "the target's", "squared": "the target's, squared"}
-    rows = [
-        (
-            f"`{name}`",
-            metric.title,
-            "1 is best" if metric.better == "one" else metric.better,
-            rules.get(metric.unit_rule, metric.unit_rule),
-        )
-        for name, metric in METRICS.items()
-        if metric.kind not in {"task", "set"}
-    ]
-    return table(("name", "title", "better", "unit"), rows)
-
-
-def formulas(part: str) -> list[str]:
-    """How the metrics of ``images`` or of ``sets`` are computed."""
-    from voxlate.metrics.images import IMAGES
-    from voxlate.metrics.sets import SETS
-
-    rows = [(f"`{name}`", _formula(metric)) for name, metric in {"images": IMAGES, "sets": SETS}[part].items()]
-    return table(("metric", "formula"), rows)
-
-
-def _formula(metric: Measure) -> str:
-    """The formula, or what the metric means where that says it, and whether it is for CT only."""
-    field = {"ct": "CT: ", "path": "CT: ", "dose": "CT, dose: "}.get(metric.kind, "")
-    return field + (metric.formula or metric.meaning)
-
-
-def overlaps(_argument: str) -> list[str]:
-    """How the metrics of label maps are computed, and what they give where prediction, truth or both are empty."""
-    from voxlate.metrics.labels import LABELS
-
-    some = np.zeros((9, 9, 9))
-    some[1:3, 1:3, 1:3] = some[5:8, 5:8, 5:8] = 1
-    none = np.zeros_like(some)
-    rows = [
-        (
-            f"`{name}`",
-            _formula(metric),
-            *(_given(metric, *pair) for pair in ((none, none), (none, some), (some, none))),
-        )
-        for name, metric in LABELS.items()
-        if metric.kind != "task"
-    ]
-    return table(("metric", "formula", "both empty", "only `P` empty", "only `T` empty"), rows)
-
-
-def _given(metric: Metric | SurfaceMetric, prediction: Image, truth: Image) -> str:
-    """What the metric gives for two maps, in words; what depends on the maps is only said to do so."""
-    spacing: Any = {"spacing_mm": (1.0, 1.0, 1.0)} if metric.kind == "surface" else {}
-    value = metric(prediction, truth, mask=np.ones(truth.shape, dtype=bool), data_range=1.0, **spacing)
-    return "n/a" if np.isnan(value) else f"{value:g}" if value in {0, 1} else "as computed"
 
 
 def densities(_argument: str) -> list[str]:

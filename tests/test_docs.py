@@ -130,7 +130,7 @@ def test_formulas_cover_every_metric_and_loss() -> None:
 
 
 def test_table_of_overlaps_shows_what_empty_maps_give() -> None:
-    from tables import overlaps
+    from metric_tables import overlaps
 
     rows = {line.split("`")[1]: line for line in overlaps("")[2:]}
     assert rows["dice"].endswith("| n/a | 0 | 0 |")

@@ -30,6 +30,8 @@ from voxlate.io.atomic import replacing, write_error
 from voxlate.plainyaml import Json
 from voxlate.volume import Array
 
+EVIDENCE = "evidence"
+"""The folder of it in the folder of an evaluation or a run."""
 _KEPT = re.compile(r"[0-9a-f]{16}\.npz")
 _DAMAGED = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, MemoryError),
@@ -132,9 +134,16 @@ def drop_kept(folder: Path, *, but: Collection[Path] = ()) -> None:
 def _digest(path: Path) -> str:
     """Of a file that the scores may depend on; what cannot be read is not refused here, where it may not be needed."""
     try:
-        return file_digest(path)
+        state = path.stat()
+        return _digest_of(path, state.st_size, state.st_mtime_ns)
     except (VoxlateError, OSError) as error:
         return f"unreadable: {error}"
+
+
+@lru_cache(maxsize=64)
+def _digest_of(path: Path, _size: int, _changed_ns: int) -> str:
+    """Asked for when a case is looked for and again when it is kept: read once, unless the file has changed between."""
+    return file_digest(path)
 
 
 def question_of(*parts: object) -> str:

@@ -19,7 +19,7 @@ from voxlate.evaluation.cases import Scored, score_cases, score_every_slice, sco
 from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.ct.gamma import find_gamma
 from voxlate.evaluation.ct.scores import score_ct, score_dose
-from voxlate.evaluation.evidence import CaseEvidence, Evidence, question_of
+from voxlate.evaluation.evidence import EVIDENCE, CaseEvidence, Evidence, question_of
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.fidelity.result import (
     FidelityResult,
@@ -39,7 +39,7 @@ from voxlate.reporting.page.tables import terminal_table
 from voxlate.reporting.run.training import figures_of_training
 from voxlate.workflows.result import Result
 from voxlate.workflows.segmentation import evaluate_segmentation
-from voxlate.workflows.workspace import EVIDENCE, check_split, publish, workspace
+from voxlate.workflows.workspace import check_split, publish, workspace
 
 ASPECTS = ("fidelity", "dose")
 """What an evaluation can look at; fidelity is always scored."""

@@ -17,7 +17,7 @@ from voxlate.cohort.labels.labelling import names_told
 from voxlate.cohort.synthetic import scans_only
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.errors import UsageError, VoxlateError
-from voxlate.evaluation.evidence import question_of
+from voxlate.evaluation.evidence import EVIDENCE, question_of
 from voxlate.evaluation.files import write_summary
 from voxlate.evaluation.privacy.audit import Audit, AuditOptions, audit_distances
 from voxlate.evaluation.privacy.files import write_decisions, write_distances
@@ -27,7 +27,6 @@ from voxlate.evaluation.privacy.members import Members, common_contrast, find_me
 from voxlate.evaluation.privacy.pairs import nearness, pairs_of
 from voxlate.evaluation.privacy.release import (
     DISTANCES,
-    EVIDENCE,
     RELEASED,
     REVIEW,
     SUMMARY,

@@ -13,7 +13,7 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored
-from voxlate.evaluation.evidence import Evidence, question_of
+from voxlate.evaluation.evidence import EVIDENCE, Evidence, question_of
 from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.segmentation.cases import Segmented, classes_of, segment_cases
 from voxlate.evaluation.segmentation.gap import gap_of_run
@@ -31,7 +31,7 @@ from voxlate.reporting.segmentation.pictures import picture_of
 from voxlate.reporting.segmentation.tables import class_table
 from voxlate.volume import Array
 from voxlate.workflows.result import Result
-from voxlate.workflows.workspace import EVIDENCE, publish, workspace
+from voxlate.workflows.workspace import publish, workspace
 
 
 def evaluate_segmentation(

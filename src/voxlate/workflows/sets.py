@@ -13,7 +13,7 @@ from pathlib import Path
 from voxlate.cohort import Case
 from voxlate.errors import UsageError
 from voxlate.evaluation.cases import Failed
-from voxlate.evaluation.evidence import Evidence, question_of
+from voxlate.evaluation.evidence import EVIDENCE, Evidence, question_of
 from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.sets.distances import Sample, SetComparison, compare_samples, embed_set, set_scores
 from voxlate.evaluation.sets.images import Request, Sets, find_sets
@@ -22,9 +22,6 @@ from voxlate.progress import ProgressReport
 from voxlate.reporting.sets.page import FIELDS, set_page, set_rows
 from voxlate.workflows.result import Result
 from voxlate.workflows.workspace import check_split, publish, workspace
-
-_EVIDENCE = "evidence"
-"""The folder of the features of each image."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def compare(sets: Sets, out: Path, *, report: ProgressReport) -> ComparedSets:
     of = len(sets.synthetic) + len(sets.real)
 
     def embed(side: str, images: tuple[Case, ...], *, before: int) -> tuple[dict[str, Sample], list[Failed]]:
-        evidence = Evidence(out / _EVIDENCE / side, asked)
+        evidence = Evidence(out / EVIDENCE / side, asked)
         evidence.drop_others(images)
         return embed_set(
             images, sets.embedder, report=lambda done: report("features", before + done, of), evidence=evidence

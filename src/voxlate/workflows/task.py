@@ -14,7 +14,7 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.candidates import load_candidate
 from voxlate.evaluation.cases import Scored
-from voxlate.evaluation.evidence import Evidence, question_of
+from voxlate.evaluation.evidence import EVIDENCE, Evidence, question_of
 from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.segmentation.scores import whole
 from voxlate.evaluation.segmentation.segmenters import check_task, load_segmenter
@@ -27,7 +27,7 @@ from voxlate.reporting.task.pictures import picture_of
 from voxlate.reporting.task.tables import task_table
 from voxlate.volume import Array
 from voxlate.workflows.result import Result
-from voxlate.workflows.workspace import EVIDENCE, check_split, publish, workspace
+from voxlate.workflows.workspace import check_split, publish, workspace
 
 
 def evaluate_task(

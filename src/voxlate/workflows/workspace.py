@@ -11,8 +11,6 @@ from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_t
 from voxlate.io.lock import hold
 from voxlate.reporting.page.page import Illustration, Page
 
-EVIDENCE = "evidence"
-"""The folder of what an evaluation keeps of each case."""
 _OF_PAGES = (
     *("boxes_*", "median", "extremes", "worst", "case", "views", "slices", "classes", "volumes", "dice"),
     *("similarity", "differences", "features", "distances", "membership"),

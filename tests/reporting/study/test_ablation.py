@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tests.evaluation.study.test_paired import study
 from tests.reporting.samples import LESION, MASK, count_colours, panel
+from tests.reporting.study.variants import NAMES, SEEDS, make_runs
 from voxlate.errors import UsageError
 from voxlate.evaluation import Score, summarise
 from voxlate.evaluation.evidence import CaseEvidence
@@ -27,24 +27,7 @@ from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_sim
 from voxlate.reporting.study.tables import FIELDS, answer_section, difference_rows, difference_sections
 from voxlate.verbs import resolve_recipe
 
-SEEDS = (0, 1, 2)
 COARSE = (5.0, 5.0, 5.0)
-NAMES = {"identity": "source", "without": "prediction,\nwithout", "with": "prediction,\nwith"}
-
-
-def make_runs(cases: int = 6) -> list[ScoredRun]:
-    """Lesion and foreground; ``with`` is better by 0.01 (MAE) or 0.05 (SSIM) and a little from seed to seed."""
-    runs: list[ScoredRun] = []
-    for region in ("foreground", "lesion"):
-        for metric, level, step in (("mae", 0.07, -0.01), ("ssim", 0.8, 0.05)):
-            theirs = level + np.linspace(0, 0.01, cases)[None] + np.zeros((3, 1))
-            ours = theirs + step + np.array([[0.001], [0.0], [-0.001]])
-            for place, run in enumerate(study(ours, theirs, metric=metric, region=region)):
-                if len(runs) <= place:
-                    runs.append(run)
-                else:
-                    runs[place] = ScoredRun(run.variant, run.seed, (*runs[place].scores, *run.scores))
-    return runs
 
 
 CHANGES = {"loss.lesion_mask": 0}

@@ -14,14 +14,14 @@ from pathlib import Path
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
-from voxlate.evaluation.evidence import drop_kept
+from voxlate.evaluation.evidence import EVIDENCE, drop_kept
 from voxlate.io import replacing, sidecar_path
 from voxlate.io.atomic import write_text
 from voxlate.io.formats import format_of
 from voxlate.io.paths import header_path, volume_suffix
 
 RELEASED, REVIEW, SUMMARY = "released", "review", "summary.json"
-EVIDENCE, DISTANCES = "evidence", "distances.json"
+DISTANCES = "distances.json"
 """What is kept of a measurement; see ``voxlate.evaluation.privacy.measurement``."""
 _TABLES = ("scores.csv", "released.csv", "review.csv", "report.html", "review.html")
 _ASPECT = {"aspect": "privacy"}

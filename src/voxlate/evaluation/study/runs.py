@@ -26,7 +26,7 @@ from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.evaluation.cases import Failed, score_cases, score_masked_images, score_volumes
 from voxlate.evaluation.ct.scores import score_ct
-from voxlate.evaluation.evidence import CaseEvidence, Evidence, question_of
+from voxlate.evaluation.evidence import EVIDENCE, CaseEvidence, Evidence, question_of
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.files import read_scores, write_scores
 from voxlate.evaluation.scores import Score, extremes
@@ -42,8 +42,6 @@ from voxlate.training.studies.variants import VariantRun
 from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
-_EVIDENCE = "evidence"
-"""The folder in a run of what is kept of its cases."""
 Arrays = Mapping[str, Array]
 
 
@@ -164,7 +162,7 @@ def picture_case(
         for variant, run in study.shown.items():
             labelled = union_in(score.region for score in study.scores_of(variant))
             asked = question_of("picture", read_bundle(run.folder).digest, labelled)
-            evidence = Evidence(run.folder / _EVIDENCE, asked)
+            evidence = Evidence(run.folder / EVIDENCE, asked)
             kept = evidence.load(case)
             if kept is None:
                 kept = CaseEvidence([], show(ModelCandidate.load(run.folder), case))
@@ -229,7 +227,7 @@ def _score_run(
     kept = _read_kept(path)
     if kept:
         return kept, []
-    evidence = Evidence(run.folder / _EVIDENCE, question_of("scores", key))
+    evidence = Evidence(run.folder / EVIDENCE, question_of("scores", key))
     if is_segmentation(candidate.plan):
         classes = classes_of(candidate, cases)
         scored = segment_cases(candidate, cases, classes=classes, report=report, evidence=evidence)
