@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -154,3 +155,30 @@ def _commands() -> set[tuple[str, str]]:
     }
     started = {(m.name, "main") for m in modules if any("__main__" in ast.unparse(n) for n in m.tree.body)}
     return registered | started | {("voxlate.cli", "main")}
+
+
+def test_what_a_docstring_or_a_page_points_to_is_there() -> None:
+    modules = package()
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    paths = [*(module.path for module in modules.values()), *(page for page in pages if "_build" not in page.parts)]
+    lost = []
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        for name in set(re.findall(r"`(voxlate(?:\.\w+)+)`", text)):
+            place, _, inner = name.rpartition(".")
+            held = modules[place].path.read_text(encoding="utf-8") if place in modules else ""
+            if name not in modules and not re.search(rf"\b{inner}\b", held):
+                lost.append(f"{path.relative_to(ROOT)}: {name}")
+    _assert_none(lost, remedy="name what is there")
+
+
+def test_an_example_calls_what_its_module_has() -> None:
+    lost = [
+        f"{module.name}: {name}"
+        for module in package().values()
+        if (text := module.path.read_text(encoding="utf-8"))
+        for name in re.findall(r"^ *>>> (\w+)\(", text, re.MULTILINE)
+        if not hasattr(builtins, name)
+        and not re.search(rf"\b(def|class|import) .*\b{name}\b|^{name} = ", text, re.MULTILINE)
+    ]
+    _assert_none(lost, remedy="call it by its name")

@@ -80,7 +80,7 @@ def _part_sizes(subjects: int, fractions: Sequence[float]) -> tuple[int, int, in
         fractions: One weight per part, not negative, not all zero.
 
     Example:
-        >>> part_sizes(10, (0.7, 0.1, 0.2))
+        >>> _part_sizes(10, (0.7, 0.1, 0.2))
         (7, 1, 2)
     """
     share = np.asarray(fractions, dtype=np.float64)

@@ -114,7 +114,7 @@ def _holm(p_values: Sequence[float]) -> list[float]:
     """Significance values corrected for their number by Holm's step-down procedure, in the order given.
 
     Example:
-        >>> holm([0.01, 0.04, 0.03])
+        >>> _holm([0.01, 0.04, 0.03])
         [0.03, 0.06, 0.06]
     """
     corrected = [0.0] * len(p_values)

@@ -8,7 +8,7 @@ The mean runs over channels and positions of a sample, then over the samples who
 images the same value outside the foreground. Johnson, Alahi & Fei-Fei 2016 (arXiv:1603.08155) compare squares; the
 absolute difference is that of Wang et al. 2018 (pix2pixHD, arXiv:1711.11585), who besides weight their layers.
 
-The network is not part of the loss: training attaches it (``voxlate.training.setup.features``), translation never needs
+The network is not part of the loss: training attaches it (``voxlate.training.setup.frozen``), translation never needs
 it. It is no submodule of anything, so that it is neither trained nor averaged nor saved, and copies of the loss share
 it. Its features may be computed in bfloat16; their differences are float32.
 """

@@ -47,7 +47,7 @@ def _case_name(index: int) -> str:
     """The name of case ``index``, counted from 0.
 
     Example:
-        >>> case_name(0)
+        >>> _case_name(0)
         'Phantom-00001-000'
     """
     return f"Phantom-{index + 1:05d}-000"

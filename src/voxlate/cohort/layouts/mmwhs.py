@@ -7,7 +7,7 @@
 (Zhuang and Shen 2016, doi 10.1016/j.media.2016.02.006; Zhuang et al. 2019, doi 10.1016/j.media.2019.101537). Whatever
 folders lie above, a file's name says everything. CT and MR are of different patients, so each case is a subject of its
 own: ``ct_train_1001`` has ``ct`` and ``labels``. The attribute ``challenge_part`` is ``train`` or ``test``,
-``label_convention`` is ``mmwhs``, whose values ``voxlate.cohort.labels.conventions`` names.
+``label_convention`` is ``mmwhs``, whose values ``voxlate.cohort.labels.labelling`` names.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def _roc_auc(members: Scores, others: Scores) -> float:
         others: Scores of the others, at least one.
 
     Example:
-        >>> roc_auc(np.array([3.0, 2.0]), np.array([1.0, 2.0]))
+        >>> _roc_auc(np.array([3.0, 2.0]), np.array([1.0, 2.0]))
         0.875
     """
     ordered = np.sort(others)

@@ -145,7 +145,7 @@ def _crossed_interval(differences: NDArray[np.float64], *, confidence: float = 0
         Lower and upper end, or ``None`` for one seed or one case, which say nothing about their spread.
 
     Example:
-        >>> crossed_interval(np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]))  # as of three cases alone
+        >>> _crossed_interval(np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]))  # as of three cases alone
         (-0.48..., 4.48...)
     """
     m, n = differences.shape

@@ -56,7 +56,7 @@ def _case_name(number: int, *, seed: int) -> str:
     """The id of case ``number``, counted from 1; no real case has such a one, and no two seeds share one.
 
     Example:
-        >>> case_name(1, seed=7)
+        >>> _case_name(1, seed=7)
         'synthetic-00001-s7'
     """
     return f"synthetic-{number:05d}-s{seed}"

@@ -124,7 +124,7 @@ def _levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
     """Features per level, finest first, for samples with so many voxels along their shortest side.
 
     Example:
-        >>> levels_for(96, dims=3, base=32)
+        >>> _levels_for(96, dims=3, base=32)
         [32, 64, 128, 256, 320]
     """
     halvings = max(1, min(_MOST_LEVELS - 1, math.floor(math.log2(max(shortest, 1) / _COARSEST))))
