@@ -252,7 +252,7 @@ def densities(_argument: str) -> list[str]:
 
 def findings(_argument: str) -> list[str]:
     """The table of the preflight, from its module."""
-    from voxlate.cohort.preflight import finding
+    from voxlate.cohort import finding
 
     return [line for line in (finding.__doc__ or "").splitlines() if line.startswith("|")]
 

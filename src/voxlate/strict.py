@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+
+
+def later(default: object, *, description: str) -> Any:  # noqa: ANN401
+    """A field that has come since files of its model were written: at its default it is left out of what is written.
+
+    So the digests that runs, stores and trials are known by stay what they were for whoever does not use it.
+    """
+    return Field(default, description=description, exclude_if=lambda value: value == default)

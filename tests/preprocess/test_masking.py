@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.preprocess.samples import head, painted
-from voxlate.cohort.preflight.foreground import constant_background
+from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError
 from voxlate.preprocess.masking import (

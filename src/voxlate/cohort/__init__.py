@@ -1,10 +1,10 @@
 """Cohorts: which file is which contrast of which case; splits; the checks before training."""
 
 from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
+from voxlate.cohort.finding import Finding
 from voxlate.cohort.layouts import LAYOUTS, index_cohort, recognise
 from voxlate.cohort.overview import attribute_summaries, contrast_counts
 from voxlate.cohort.preflight.checks import preflight
-from voxlate.cohort.preflight.finding import Finding
 from voxlate.cohort.split_file import (
     SHARE_FIELDS,
     ShareRow,

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 
 
 class Reading(StrictModel):
@@ -26,6 +26,9 @@ class Reading(StrictModel):
     )
     on_shear: Literal["refuse", "resample"] = Field(
         "refuse", description="Voxel axes not at right angles: refuse, or resample to a square grid."
+    )
+    accept: tuple[str, ...] = later(
+        (), description="Codes of findings, such as `not_hounsfield`, whose images are used as they are, with a note."
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
-from voxlate.cohort.preflight.foreground import constant_background
+from voxlate.cohort.foreground import constant_background
 from voxlate.config.plan import PlanOptions
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from voxlate.cohort.admission import admit, refuse
 from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
@@ -21,7 +24,7 @@ def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
 
     Raises:
         CohortError: If the case has none.
-        ReadError: If the file cannot be read or trusted.
+        ReadError: If the file cannot be read or trusted, or is not admitted.
     """
     contrast = get_contrast(name)
     if contrast.name not in case.paths:
@@ -31,7 +34,11 @@ def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
             where=f"case {case.id}",
             remedy="Add the file, name it by a known alias, or leave the case out.",
         )
-    return read_volume(case.paths[contrast.name], contrast=contrast, reading=reading)
+    path = case.paths[contrast.name]
+    volume = read_volume(path, contrast=contrast, reading=reading)
+    convention = case.attributes.get("label_convention", "")
+    notes = refuse(admit(volume, case=case.id, path=path, convention=convention), accept=reading.accept)
+    return replace(volume, notes=(*volume.notes, *notes))
 
 
 def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: Reading) -> tuple[Mask, str]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.foreground import constant_background, otsu_threshold
+from voxlate.cohort.foreground import constant_background, otsu_threshold
 from voxlate.contrast import Contrast
 from voxlate.errors import ReadError
 from voxlate.strict import StrictModel

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.foreground import foreground, onto_grid
+from voxlate.cohort.foreground import foreground, onto_grid
 from voxlate.volume import Array, Volume
 
 _BINS = 32

@@ -1,7 +1,7 @@
 """The preflight of a cohort: what would make its results untrue, found before anything is trained on it.
 
 Every image is read once, one case at a time, so memory is bounded by a case. What is looked for stands in
-``voxlate.cohort.preflight.finding``.
+``voxlate.cohort.finding``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from voxlate.cohort.admission import admit
 from voxlate.cohort.case import Case, Cohort
+from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
-from voxlate.cohort.preflight.finding import Finding, sort_findings
 from voxlate.cohort.preflight.imputed import check_synthetic
-from voxlate.cohort.preflight.intensities import check_intensities
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
 from voxlate.config.plan import Reading
 from voxlate.contrast import CONTRASTS, get_contrast
@@ -128,7 +128,7 @@ def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding],
             continue
         used = not use.wanted or name in (*use.files, use.target)
         convention = case.attributes.get("label_convention", "")
-        findings += check_intensities(volume.array, contrast, case=case.id, path=path, used=used, convention=convention)
+        findings += admit(volume, case=case.id, path=path, used=used, convention=convention)
         if contrast.kind != "label":
             signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
     findings += check_pairs(case, volumes, source=use.files, target=use.target, registers=use.registers)

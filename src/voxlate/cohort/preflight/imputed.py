@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from voxlate.cohort.case import Cohort
-from voxlate.cohort.preflight.finding import Finding
+from voxlate.cohort.finding import Finding
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import ReadError

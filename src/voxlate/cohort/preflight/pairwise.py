@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.foreground import foreground, onto_grid, overlaps
 from voxlate.cohort.preflight.alignment import Shift, find_shift
 from voxlate.cohort.preflight.copies import Copy, find_copy
-from voxlate.cohort.preflight.finding import Finding
-from voxlate.cohort.preflight.foreground import foreground, onto_grid, overlaps
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import Derivation, compute, files_of
 from voxlate.errors import VoxlateError

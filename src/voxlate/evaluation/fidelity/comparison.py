@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort import Case
-from voxlate.cohort.preflight.foreground import constant_background
+from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.io import read_volume
 from voxlate.methods.baselines import Lookup

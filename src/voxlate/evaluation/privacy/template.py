@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.foreground import foreground
+from voxlate.cohort.foreground import foreground
 from voxlate.contrast import Kind
 from voxlate.errors import GeometryError
 from voxlate.io.transforms import Transform

@@ -33,7 +33,7 @@ from torch.nn import functional
 from voxlate.bundle.bundle import Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble
 from voxlate.cohort import Case
-from voxlate.cohort.preflight.foreground import constant_background
+from voxlate.cohort.foreground import constant_background
 from voxlate.config.window import VIEWS
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import files_of

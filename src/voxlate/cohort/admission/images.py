@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from voxlate.cohort.finding import Finding, Severity
+from voxlate.cohort.foreground import constant_background
 from voxlate.cohort.labels.labelling import strays
-from voxlate.cohort.preflight.finding import Finding, Severity
-from voxlate.cohort.preflight.foreground import constant_background
 from voxlate.contrast import Contrast
 from voxlate.volume import Array
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.foreground import foreground, otsu_threshold
-from voxlate.cohort.preflight.intensities import check_intensities
+from voxlate.cohort.admission.images import check_intensities
+from voxlate.cohort.foreground import foreground, otsu_threshold
 from voxlate.contrast import CONTRASTS
 
 

@@ -1,0 +1,9 @@
+"""Admission: an image's header and name held against its voxels, by one door for every command.
+
+``admit`` is called by the preflight, by whatever reads a case to prepare, translate or evaluate it, and by ``info``,
+so that the same fault is told by the same sentence everywhere. What one image tells stands in ``images``.
+"""
+
+from voxlate.cohort.admission.door import admit, refuse
+
+__all__ = ["admit", "refuse"]
