@@ -1,11 +1,11 @@
-# make demo | test | quick | lint | docs | coverage: each creates the virtual environment it needs.
+# make demo | test | quick | cases | lint | docs | coverage: each creates the virtual environment it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCUMENTED := $(VENV)/.documented
 
-.PHONY: demo test quick slow coverage lint docs audit clean
+.PHONY: demo test quick cases slow coverage lint docs audit clean
 
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
@@ -20,7 +20,11 @@ test: $(DOCUMENTED)
 	$(PYTEST) $(PARALLEL) --durations 10
 
 quick: $(DOCUMENTED)
-	$(PYTEST) $(PARALLEL) -m 'not slow and not gpu and not trains' --durations 10
+	$(PYTEST) $(PARALLEL) -m 'not slow and not gpu and not cases and not trains' --durations 10
+
+# Faults as scripts, each of which runs the program several times and judges it.
+cases: $(INSTALLED)
+	$(PYTEST) -n 2 -m cases --durations 5 tests/test_cases.py
 
 slow: $(INSTALLED)
 	$(PYTEST) -m slow
