@@ -34,13 +34,22 @@ class Contrast:
 
 
 _TABLE: tuple[Contrast, ...] = (
-    Contrast("t1", "mr", "a.u.", "T1", ("t1w", "t1n", "t1-weighted", "t1native", "t1pre", "mprage")),
+    Contrast(
+        "t1",
+        "mr",
+        "a.u.",
+        "T1",
+        ("t1w", "t1n", "t1-weighted", "t1native", "t1pre", "t1-pre-contrast", "t1-flair", "t1w-flair", "mprage"),
+    ),
     Contrast(
         "t1c",
         "mr",
         "a.u.",
         "T1 post-contrast",
-        ("t1ce", "t1gd", "t1post", "t1-post", "t1km", "t1wce", "t1contrast", "ce-t1w"),
+        (
+            *("t1ce", "t1gd", "t1post", "t1-post", "t1km", "t1contrast", "t1-post-contrast", "t1-post-gd", "ce-t1w"),
+            *("t1wce", "t1w-gd", "t1w-post", "t1w-post-contrast"),
+        ),
     ),
     Contrast("t2", "mr", "a.u.", "T2", ("t2w", "t2-weighted", "t2tse", "t2fse")),
     Contrast("flair", "mr", "a.u.", "FLAIR", ("t2f", "t2flair", "t2-flair", "fl")),
@@ -70,7 +79,7 @@ CONTRASTS: dict[str, Contrast] = {contrast.name: contrast for contrast in _TABLE
 
 
 def _key(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+    return re.sub(r"[^a-z0-9]", "", text.lower().replace("*", "star"))
 
 
 DERIVED = "derived_"
@@ -82,7 +91,7 @@ _BY_ALIAS: dict[str, Contrast] = {
 
 
 def find_contrast(text: str) -> Contrast | None:
-    """The contrast that a name or alias stands for, or ``None``; case and punctuation do not matter.
+    """The contrast that a name or alias stands for, or ``None``; case and punctuation do not matter, except in ``T2*``.
 
     Example:
         >>> find_contrast("T1-Post").name

@@ -22,7 +22,10 @@ def translate(
     target: Target = None,
     accept: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=VALUE", help="What is refused by default, as on_shear=resample; may be repeated."),
+        typer.Option(
+            metavar="CODE|FIELD=VALUE",
+            help="What is refused by default, as not_hounsfield or on_shear=resample; may be repeated.",
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
@@ -37,7 +40,7 @@ def translate(
             scan,
             out=out,
             target=target,
-            accept={field: str(value) for field, value in overrides(accept).items()},
+            accept=_accepted(accept or []),
             every=every,
             overwrite=overwrite,
             report=watch.stage,
@@ -61,6 +64,13 @@ def synthesize(
     with watching() as watch:
         outcomes = verbs.synthesize(model, cases=cases, seed=seed, out=out, overwrite=overwrite, report=watch.stage)
     _tell(outcomes, "synthesised", out)
+
+
+def _accepted(words: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
+    """Fields of ``plan.reading`` with their values, and the codes of findings, which are words without one."""
+    fields = {field: str(value) for field, value in overrides([word for word in words if "=" in word]).items()}
+    codes = [word for word in words if "=" not in word] + fields.pop("accept", "").split(",")
+    return {**fields, "accept": tuple(filter(None, codes))}
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of
@@ -30,6 +31,14 @@ class Reading(StrictModel):
     accept: tuple[str, ...] = later(
         (), description="Codes of findings, such as `not_hounsfield`, whose images are used as they are, with a note."
     )
+
+    @field_validator("accept")
+    @classmethod
+    def _are_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        for code in codes:
+            if code in cls.model_fields or not re.fullmatch(r"[a-z]+(_[a-z]+)*", code):
+                raise ValueError(f"{code!r} is no code of a finding; a field is given with its value")
+        return tuple(dict.fromkeys(codes))
 
 
 class SplitOptions(StrictModel):

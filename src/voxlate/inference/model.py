@@ -65,21 +65,22 @@ class Model:
         seen, plan = self.bundle.seen, self.bundle.plan
         return [case for case in cases if not any(file_digest(path) in seen for path in plan.files(case).values())]
 
-    def accepting(self, accept: Mapping[str, str]) -> Model:
+    def accepting(self, accept: Mapping[str, str | Sequence[str]]) -> Model:
         """The same model with other rules of what readers may accept: fields of ``plan.reading`` and their values.
 
         Raises:
             UsageError: If a field or value is unknown.
         """
         plan = self.bundle.plan
+        codes = (*plan.reading.accept, *accept.get("accept", ()))
         try:
-            reading = Reading.model_validate({**plan.reading.model_dump(), **accept})
+            reading = Reading.model_validate({**plan.reading.model_dump(), **accept, "accept": codes})
         except ValidationError as error:
             raise UsageError(
                 f"a field of plan.reading ({', '.join(Reading.model_fields)}) and its value",
                 came=describe(error),
                 where="--accept",
-                remedy="Give on_shear=resample, say.",
+                remedy="Give on_shear=resample, say, or the code of a finding, not_hounsfield say.",
             ) from error
         changed = plan.model_copy(update={"reading": reading})
         return replace(self, bundle=replace(self.bundle, plan=changed))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from voxlate._version import __version__
 from voxlate.config.recipe import recipe_names
-from voxlate.contrast import CONTRASTS, find_contrast
+from voxlate.contrast import CONTRASTS
 from voxlate.derivation import formulas
 from voxlate.plainyaml import Json
 
@@ -69,13 +69,16 @@ def _model(path: Path) -> Json:
 
 
 def _volume(path: Path) -> Json:
+    from voxlate.cohort.admission import admit
+    from voxlate.cohort.layouts.naming import contrast_in
     from voxlate.io import read_volume, volume_stem
     from voxlate.io.provenance import read_provenance
     from voxlate.preprocess.orientation import axis_codes
 
-    volume = read_volume(path)
     name = volume_stem(path)
-    contrast = find_contrast(name) or find_contrast(name.replace("-", "_").rpartition("_")[2])
+    contrast = contrast_in(name)
+    volume = read_volume(path, contrast=contrast)
+    findings = admit(volume, case=name, path=path) if contrast else []
     provenance = read_provenance(path)
     return {
         "name": name,
@@ -87,5 +90,8 @@ def _volume(path: Path) -> Json:
         "minimum": float(volume.array.min()),
         "maximum": float(volume.array.max()),
         "notes": list(volume.notes),
+        "findings": [
+            {"severity": finding.severity, "code": finding.code, "finding": finding.message} for finding in findings
+        ],
         "provenance": provenance.model_dump(mode="json") if provenance else None,
     }

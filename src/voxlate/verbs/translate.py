@@ -22,7 +22,7 @@ def translate(
     *,
     out: str | Path,
     target: str | None = None,
-    accept: Mapping[str, str] | None = None,
+    accept: Mapping[str, str | Sequence[str]] | None = None,
     every: bool = False,
     overwrite: bool = False,
     report: ProgressReport = silent,
@@ -37,7 +37,8 @@ def translate(
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
-            ``{"on_shear": "resample"}``; what was accepted is recorded in the sidecar.
+            ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; what was accepted
+            is recorded in the sidecar.
         every: Translate every case of the data set, also those that have the target.
         overwrite: Replace files that are there.
         report: Called with the number of finished images.
@@ -108,7 +109,7 @@ def synthesize(
     )
 
 
-def _models(path: Path, *, target: str | None, accept: Mapping[str, str]) -> list[Model]:
+def _models(path: Path, *, target: str | None, accept: Mapping[str, str | Sequence[str]]) -> list[Model]:
     from voxlate.contrast import get_contrast
     from voxlate.inference.model import load_models
 

@@ -32,7 +32,7 @@ def _ct(low: float, high: float) -> NDArray[np.float64]:
         (_ct(0, 1), [("error", "not_hounsfield")]),
         (_ct(-1, 1), [("error", "not_hounsfield")]),
         (_ct(-3024, 1500), [("warning", "hounsfield_range")]),
-        (_ct(-1024, 30000), [("warning", "hounsfield_range")]),
+        (_ct(-1024, 30000), [("error", "not_hounsfield")]),
         (np.zeros((4, 4, 4)), [("error", "constant_image")]),
     ],
 )

@@ -4,6 +4,6 @@
 so that the same fault is told by the same sentence everywhere. What one image tells stands in ``images``.
 """
 
-from voxlate.cohort.admission.door import admit, refuse
+from voxlate.cohort.admission.door import admit, refuse, tell, weigh
 
-__all__ = ["admit", "refuse"]
+__all__ = ["admit", "refuse", "tell", "weigh"]

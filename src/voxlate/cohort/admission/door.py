@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from voxlate.cohort.admission.images import check_intensities
+from voxlate.cohort.admission.names import check_name
 from voxlate.cohort.finding import Finding
 from voxlate.errors import ReadError
+from voxlate.io import is_volume_path
 from voxlate.volume import Volume
+
+logger = logging.getLogger(__name__)
+_FINAL = frozenset({"constant_image"})
+"""Codes that nobody can accept: there is nothing to compute."""
+_MOST_TOLD = 10_000
+_TOLD: set[Finding] = set()
 
 
 def admit(volume: Volume, *, case: str, path: Path, used: bool = True, convention: str = "") -> list[Finding]:
@@ -26,30 +36,62 @@ def admit(volume: Volume, *, case: str, path: Path, used: bool = True, conventio
     """
     if volume.contrast is None:
         raise ValueError(f"an image that is admitted as something, not {path} without a contrast")
-    return list(
-        check_intensities(volume.array, volume.contrast, case=case, path=path, used=used, convention=convention)
-    )
+    contrast = volume.contrast
+    return [
+        *check_name(contrast, case=case, path=path),
+        *check_intensities(volume.array, contrast, case=case, path=path, used=used, convention=convention),
+    ]
+
+
+def weigh(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> list[Finding]:
+    """The findings with those errors as warnings whose codes the user has accepted, as far as they can be."""
+    accepted = frozenset(accept) - _FINAL
+    return [
+        replace(finding, severity="warning") if finding.severity == "error" and finding.code in accepted else finding
+        for finding in findings
+    ]
 
 
 def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[str, ...]:
-    """The sentences to note about an image that may be used.
+    """The sentences to note about an image that may be used, each of which is logged once.
 
     Args:
         findings: What ``admit`` found.
         accept: Codes of findings that the user has accepted.
 
     Raises:
-        ReadError: If a finding is an error and its code is not accepted.
+        ReadError: If a finding is an error and its code is not accepted, or cannot be.
     """
-    accepted, notes = frozenset(accept), []
-    for finding in findings:
-        if finding.severity == "error" and finding.code not in accepted:
-            raise ReadError(
-                "an image that is what it is taken for",
-                came=finding.message.rstrip("."),
-                where=f"case {finding.case}",
-                remedy=f"Correct the file, or accept it as it is with plan.reading.accept: [{finding.code}].",
-            )
-        if finding.severity != "info":
-            notes.append(finding.message)
-    return tuple(notes)
+    weighed = weigh(findings, accept=accept)
+    errors = [finding for finding in weighed if finding.severity == "error"]
+    if errors:
+        raise _refusal(errors)
+    told = [finding for finding in weighed if finding.severity == "warning"]
+    for finding in told:
+        tell(finding)
+    return tuple(finding.message for finding in told)
+
+
+def tell(finding: Finding) -> None:
+    """Logs a warning, once for a case and sentence, however often the image is read."""
+    if finding in _TOLD:
+        return
+    if len(_TOLD) >= _MOST_TOLD:
+        _TOLD.clear()
+    _TOLD.add(finding)
+    logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
+
+
+def _refusal(errors: Sequence[Finding]) -> ReadError:
+    """The refusal in the words of the findings; the file stands in front of it once."""
+    head, _, rest = errors[0].message.partition(": ")
+    where, first = (head, rest) if rest and is_volume_path(head) else (f"case {errors[0].case}", errors[0].message)
+    codes = [error.code for error in errors]
+    final = [code for code in codes if code in _FINAL]
+    if final:
+        remedy = f"It cannot be used as it is ({', '.join(final)})."
+    else:
+        words = " ".join(f"--accept {code}" for code in codes)
+        remedy = f"To use it as it is: {words}, or plan.reading.accept: [{', '.join(codes)}] in the recipe."
+    came = " ".join((first, *(error.message for error in errors[1:])))
+    return ReadError("an image that is what it is taken for", came=came.rstrip("."), where=where, remedy=remedy)

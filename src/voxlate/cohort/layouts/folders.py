@@ -17,7 +17,7 @@ from voxlate.cohort.case import Cohort, LeftOut, subject_of
 from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import read_tables
 from voxlate.cohort.layouts.listing import list_folder
-from voxlate.cohort.layouts.naming import contrast_in, split_name
+from voxlate.cohort.layouts.naming import contrast_in, split_name, why_not
 from voxlate.io import volume_stem
 
 _SESSION = re.compile(r"(?:^|[_\-])ses-([^_\-]+)", re.IGNORECASE)
@@ -62,7 +62,7 @@ def _place_folder(name: str, paths: list[Path]) -> list[RecognisedFile | LeftOut
     for path, session in sessions.items():
         contrast = contrast_in(volume_stem(path), case=name)
         if contrast is None:
-            items.append(LeftOut(path, "its name ends with no known contrast"))
+            items.append(LeftOut(path, why_not(volume_stem(path), case=name)))
         elif several and not session:
             items.append(LeftOut(path, "names no session, while its folder holds several"))
         else:

@@ -3,6 +3,9 @@
 The contrast is the end of the name, after a separator (``_``, ``-``, ``.`` or a blank) or alone; of several aliases
 that fit the longest wins: ``x_t2_flair`` is FLAIR and ``x-ce-T1w`` is T1 post-contrast. The entity ``ce-`` of BIDS
 (Gorgolewski et al. 2016, doi 10.1038/sdata.2016.44) turns T1 into T1 post-contrast.
+
+The word before may make it another image: ``post_T1`` is T1 post-contrast, ``mask_T1`` a mask. Where it leaves several
+readings, as in ``lesion_T1``, ``FLAIR_to_T1`` or ``map_T1``, the name stands for none.
 """
 
 from __future__ import annotations
@@ -14,6 +17,16 @@ from voxlate.contrast import CONTRASTS, Contrast, find_contrast
 _SEPARATOR = re.compile(r"[_\-. ]+")
 _OPERATION = re.compile(r"(pre|post|intra)[_\-. ]?op$", re.IGNORECASE)  # "pre-op" is a date, not an opposed phase
 _CONTRAST_AGENT = re.compile(r"(^|[_\-. ])ce-[^_]+_", re.IGNORECASE)
+_ENTITY = re.compile(r"(^|_)[a-z]+-[^_\-]+_$", re.IGNORECASE)  # of BIDS: space-T1w_ is not the image's contrast
+_AFTER_AGENT = re.compile(r"(post|(post)?contrast|(post)?gd|gad|gadolinium|ce|enhanced)", re.IGNORECASE)
+_BEFORE_AGENT = re.compile(r"(pre|non?|without|native)", re.IGNORECASE)
+_ONTO = {"to", "in", "on", "onto", "into", "2", "reg", "registered", "space", "warped", "minus", "vs", "over"}
+_COMPUTED = {"map", "mapping", "diff", "difference", "delta", "subtraction", "ratio", "std", "var", "error"}
+_T2STAR = {"gre", "ffe", "swi", "star", "medic"}
+_OUTLINES = {"mask", "brainmask", "bodymask"}
+_LABELS = {"seg", "segmentation", "dseg", "label", "labels"}
+_OTHERWISE = {"fl", "op", "ip", "oop", "trace", "fat", "water", "fdg", "foreground"}
+"""Aliases that before a contrast are as likely something else."""
 
 
 def contrast_in(stem: str, *, case: str = "") -> Contrast | None:
@@ -46,7 +59,48 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
     )
     if found is not None and found.name == "t1" and _CONTRAST_AGENT.search(stem):
         return before, CONTRASTS["t1c"]
-    return before, found
+    if found is not None and found.kind != "label" and not _ENTITY.search(before):
+        found = _with_words(found, [word.casefold() for word in _SEPARATOR.split(before) if word])
+    return (tail, None) if found is None else (before, found)
+
+
+def why_not(stem: str, *, case: str = "") -> str:
+    """Why a file name stands for no contrast, as a clause; the arguments are those of ``contrast_in``."""
+    if is_ambiguous(stem, case=case):
+        return "its name may mean several contrasts; rename it, or list it in a manifest"
+    return "its name ends with no known contrast"
+
+
+def is_ambiguous(stem: str, *, case: str = "") -> bool:
+    """Whether a name ends with a contrast and yet leaves several readings; arguments as for ``contrast_in``."""
+    tail = _without_case(stem, case)
+    ends = any(find_contrast(tail[match.end() :]) for match in _SEPARATOR.finditer(tail))
+    return ends and not _OPERATION.search(tail) and contrast_in(stem, case=case) is None
+
+
+def _with_words(found: Contrast, words: list[str]) -> Contrast | None:
+    """The contrast at the end of a name after these words, or ``None`` where they leave several readings."""
+    last, before = (["", "", *words])[-1], (["", "", *words])[-2]
+    if found.name == "t1" and _AFTER_AGENT.fullmatch(last):
+        return found if _BEFORE_AGENT.fullmatch(before) else CONTRASTS["t1c"]
+    if last in _OUTLINES:
+        return CONTRASTS["mask"]
+    if last in _LABELS:
+        return CONTRASTS["labels"]
+    other = _named(last)
+    if other is not None and other.kind == found.kind == "mr" and "mr" in (other.name, found.name):
+        return other if found.name == "mr" else found
+    ambiguous = (
+        (other is not None and other is not found and (other.name, found.name) != ("dwi", "adc"))
+        or (last in _ONTO and _named(before) is not None)
+        or last in _COMPUTED
+        or (found.name == "t2" and last in _T2STAR)
+    )
+    return None if ambiguous else found
+
+
+def _named(word: str) -> Contrast | None:
+    return None if word in _OTHERWISE else find_contrast(word)
 
 
 def _without_case(stem: str, case: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from voxlate.cohort.admission import admit
+from voxlate.cohort.admission import admit, weigh
 from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
@@ -128,7 +128,8 @@ def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding],
             continue
         used = not use.wanted or name in (*use.files, use.target)
         convention = case.attributes.get("label_convention", "")
-        findings += admit(volume, case=case.id, path=path, used=used, convention=convention)
+        found = admit(volume, case=case.id, path=path, used=used, convention=convention)
+        findings += weigh(found, accept=reading.accept)
         if contrast.kind != "label":
             signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
     findings += check_pairs(case, volumes, source=use.files, target=use.target, registers=use.registers)

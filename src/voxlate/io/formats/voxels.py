@@ -2,8 +2,9 @@
 
 Reading. ``value = stored * scl_slope + scl_inter``. One rule for the slope: 0 (the standard's mark) and NaN (what
 several writers put) mean unscaled, and the intercept is then ignored; any other slope and its intercept must be
-finite, the slope between 1e-30 and 1e30 in magnitude, and every value must fit a float32. Unscaled integers stay
-integers; scaled values are computed in float64 and kept as float32 (float64 if stored as float64).
+finite, the slope between 1e-30 and 1e30 in magnitude. No value may be beyond 1e37, scaled or not, since what is computed
+is kept in float32. Unscaled integers stay integers; scaled values are computed in float64 and kept as float32 (float64
+if stored as float64).
 
 Writing never takes over the type of the source: reals become float32, CT numbers int16 (rounded half to even,
 checked), labels the smallest unsigned integer, other integers stay.
@@ -21,6 +22,8 @@ from voxlate.volume import Array, Volume
 
 _SLOPE_RANGE = (1e-30, 1e30)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_LARGEST = 1e37
+_FITTING = f"values that a float32 holds with room for sums, up to {_LARGEST:g}"
 Voxels = Array
 
 
@@ -62,16 +65,27 @@ def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxel
     notes: list[str] = []
     if stored.dtype.kind == "f":
         stored, notes = _finite(stored, layout, reading=reading)
-    if (slope, intercept) == (1.0, 0.0):
+    is_scaled = (slope, intercept) != (1.0, 0.0)
+    if is_scaled or stored.dtype.kind == "f":
+        _check_size(stored, slope, intercept, where=layout.header if is_scaled else layout.data)
+    if not is_scaled:
         return stored, notes
-    ends = [float(stored.min()) * slope + intercept, float(stored.max()) * slope + intercept]
-    if not max(map(abs, ends)) <= _FLOAT32_MAX:
-        came = f"values from {ends[0]:.3g} to {ends[1]:.3g} by scl_slope {slope:.6g}"
-        raise ReadError("scaled values that fit a float32", came=came, where=layout.header, remedy=_SLOPE_REMEDY)
     scaled = np.empty_like(stored, dtype=np.float64 if stored.dtype == np.float64 else np.float32)
     for k in range(stored.shape[2]):
         scaled[:, :, k] = stored[:, :, k].astype(np.float64) * slope + intercept
     return scaled, notes
+
+
+def _check_size(stored: Voxels, slope: float, intercept: float, *, where: object) -> None:
+    """Refuses values that the float32 of everything that is computed does not hold, or holds with no room for sums."""
+    ends = [float(stored.min()) * slope + intercept, float(stored.max()) * slope + intercept]
+    if max(map(abs, ends)) <= _LARGEST:
+        return
+    came = f"values from {ends[0]:.3g} to {ends[1]:.3g}"
+    if (slope, intercept) != (1.0, 0.0):
+        raise ReadError(_FITTING, came=f"{came} by scl_slope {slope:.6g}", where=where, remedy=_SLOPE_REMEDY)
+    remedy = "No scanner measures them: find out which program wrote them, and repair the image."
+    raise ReadError(_FITTING, came=came, where=where, remedy=remedy)
 
 
 _SLOPE_REMEDY = "Repair scl_slope and scl_inter; 0 or NaN mean unscaled."

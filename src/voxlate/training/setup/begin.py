@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
+from voxlate.cohort.admission import tell
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
@@ -167,7 +168,7 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
     )
     for finding in findings:
         if finding.severity == "warning":
-            logger.warning("%s: %s", finding.case, finding.message)
+            tell(finding)
     errors: Sequence[str] = [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
     if errors:
         raise CohortError(

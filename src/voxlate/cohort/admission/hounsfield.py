@@ -1,0 +1,165 @@
+"""Whether the values of a CT are Hounsfield units, by where air and soft tissue lie in the histogram.
+
+Air is at -1000 HU, fat at -100, soft tissue between 0 and 100 (Hounsfield 1973, doi 10.1259/0007-1285-46-552-1016).
+The values, without padding (``histogram``), are parted in two by Otsu's threshold; the mode of each part is *air* and
+*tissue*. So neither the lowest value decides, nor padding, nor the few voxels that resampling left beyond the range.
+
+What is certain is an error: peaks of air and tissue as far apart as in HU, but at another place (an intercept), or half
+or twice as far (a slope); a range of a few units or of 8 bits; nothing below zero and no soft tissue. What is only
+likely is a warning. An image without air, of a field of view inside the body or stripped, has its tissue alone to be
+judged by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxlate.cohort.admission.histogram import Histogram, Peak
+from voxlate.cohort.finding import Severity
+
+_AIR_HU, _TISSUE_HU = -1000.0, 40.0
+_FAT_TO_TISSUE = (860.0, 1160.0)
+"""How far above air the tissue that most voxels show is: from fat to contrast-enhanced blood."""
+_OFF, _SAME = 130.0, 140.0
+_DENSE = 0.35
+_SHORT, _FEW_UNITS, _LONG = 20.0, 5.0, 20_000.0
+_FULL = (255.0, 1000.0, 1023.0, 4095.0, 65535.0)
+_BELOW_ZERO, _FEW = -40.0, 0.002
+_DARK, _BRAIN, _BRIGHT = 12.0, 55.0, 140.0
+_WIDE, _NARROW, _FLUID = 60.0, 150.0, 0.25
+LOWEST_HU, HIGHEST_HU = -2048.0, 10_000.0
+_BEYOND = 0.001
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Why values are not, or perhaps not, what they are taken for.
+
+    Attributes:
+        severity: ``error`` where it is certain.
+        cause: What happened to them, as a clause.
+    """
+
+    severity: Severity
+    cause: str
+
+
+def judge_hounsfield(seen: Histogram) -> Judgement | None:
+    """What speaks against an image being in HU, or ``None``."""
+    span = seen.values[-1] - seen.values[0]
+    if span <= _SHORT:
+        body = span == 0 or np.median(seen.values) > _FEW_UNITS
+        filled = body and any(abs(value - _AIR_HU) < 100 for value in seen.padding)
+        return None if filled else Judgement("error", "they were scaled to a short range")
+    if span > _LONG:
+        return Judgement("error", "they span more than any tissue or metal does")
+    air, tissue = seen.parts()
+    if air.stands_out and tissue.stands_out:
+        displaced = _displaced(seen, air, tissue)
+        if displaced:
+            return displaced
+    if seen.share(-np.inf, _BELOW_ZERO) < _FEW:
+        return _without_air(seen)
+    return _unlikely(seen, air)
+
+
+def looks_hounsfield(seen: Histogram) -> bool:
+    """Whether an image shows air at -1000 and tissue at 0, each as a peak, with little in between: a CT."""
+    air, tissue = seen.parts()
+    between = seen.share(-700, -250)
+    return (
+        air.stands_out
+        and tissue.stands_out
+        and abs(air.place - _AIR_HU) < 100
+        and -150 < tissue.place < 150
+        and min(air.share, tissue.share) > 0.05
+        and between < min(0.2, air.share, tissue.share)
+        and seen.share(-np.inf, -1200) < 0.01
+    )
+
+
+def beyond_hounsfield(seen: Histogram) -> bool:
+    """Whether more than a few voxels, padding among them, lie beyond what tissue, metal and padding reach."""
+    return seen.outside(LOWEST_HU, HIGHEST_HU) > _BEYOND
+
+
+def _displaced(seen: Histogram, air: Peak, tissue: Peak) -> Judgement | None:
+    """Two clear peaks that are those of air and tissue by their distance, at another place or stretched."""
+    distance, off = tissue.place - air.place, air.place - _AIR_HU
+    at = f"air is at {air.place:.0f} and tissue at {tissue.place:.0f}"
+    if _FAT_TO_TISSUE[0] <= distance <= _FAT_TO_TISSUE[1]:
+        if abs(off) < _OFF or (off > 0 and tissue.place < 130):
+            return None
+        if abs(air.place) < 150:
+            return _intercept(seen, air, tissue, at)
+        if tissue.around < _DENSE or seen.share(-np.inf, air.place - 100) > _FEW:  # lung and bone, say
+            return None
+        return Judgement(_by_border(seen, air, tissue), f"{at}, so they are off by about {off:.0f}")
+    for slope, how in ((0.5, "half"), (2.0, "twice")):
+        if abs(distance / (_TISSUE_HU - _AIR_HU) / slope - 1) < 0.1 and air.place < -300 and _parted(seen, air, tissue):
+            return Judgement("error", f"{at}, {how} as far apart as in HU: the rescale slope is wrong")
+    return None
+
+
+def _parted(seen: Histogram, air: Peak, tissue: Peak) -> bool:
+    """Whether little lies between the two peaks."""
+    quarter = (tissue.place - air.place) / 4
+    return seen.share(air.place + quarter, tissue.place - quarter) < 0.5 * min(air.share, tissue.share)
+
+
+def _intercept(seen: Histogram, air: Peak, tissue: Peak, at: str) -> Judgement | None:
+    """A first peak near 0 may be brain, and the second bone: bone is spread wide, and no fat lies below soft tissue."""
+    above = seen.share(tissue.place + 80, tissue.place + 180) > 0.15 * tissue.share
+    if tissue.around < _DENSE or not (tissue.place - air.place > 960 or above):
+        return None
+    return Judgement(_by_border(seen, air, tissue), f"the rescale intercept was lost ({at})")
+
+
+def _by_border(seen: Histogram, air: Peak, tissue: Peak) -> Severity:
+    """An error where the darker part is air, which surrounds a body; a warning where it may be tissue or lung."""
+    around = seen.border_share(-np.inf, (air.place + tissue.place) / 2)
+    return "error" if around is None or around >= air.share else "warning"
+
+
+def _without_air(seen: Histogram) -> Judgement | None:
+    """No voxel is darker than water: brain with or without its skull, an organ cut out, or values that are not HU."""
+    if seen.highest in _FULL:
+        return Judgement("error", f"nothing lies below zero, and the highest is {seen.highest:g}: they were scaled")
+    soft, bright = seen.share(_BELOW_ZERO, 110), seen.share(200, np.inf)
+    if soft + seen.share(110, 200) < 0.3:
+        return Judgement("error", "nothing lies below zero and little is soft tissue: the rescale intercept was lost")
+    place, _ = seen.mode(_BELOW_ZERO, 400)
+    told = f"nothing lies below {_BELOW_ZERO:g}, and most values are near {place:.0f}"
+    inner = seen.values[: np.searchsorted(seen.values, 110)]
+    width = np.subtract(*np.percentile(inner, (90, 10)))
+    below = seen.padding or seen.lowest < 0  # noise makes some of the fluid darker than water
+    brain = _DARK < place < _BRAIN and width < _WIDE and below and seen.share(-np.inf, 5) < _FLUID
+    if soft > 0.5 and brain and _bone(seen, bright):
+        return None
+    if _DARK < place < _BRIGHT and (soft > 0.75 or np.subtract(*np.percentile(seen.values, (95, 5))) < _NARROW):
+        return Judgement("warning", f"{told}: brain, an organ cut out, or an MR image?")
+    return Judgement("error", f"{told}, which is no soft tissue: an MR image, say, or the rescale intercept was lost")
+
+
+def _unlikely(seen: Histogram, air: Peak) -> Judgement | None:
+    """What is found in hardly any CT, of whatever part of a body."""
+    if air.stands_out and air.place < _AIR_HU - _SAME:
+        return Judgement("warning", f"the darkest part is near {air.place:.0f}, below air")
+    body = seen.share(-300, np.inf)
+    if body < 0.02 or seen.share(-200, 200) < 0.15 * body:
+        return Judgement("warning", "few of them are those of fat or soft tissue (-200 to 200 HU)")
+    place, around = seen.mode(-300, 400)
+    if around > _DENSE and place < -_SAME:
+        return Judgement("warning", f"most tissue is near {place:.0f}, below fat")
+    if around > _DENSE and place > _SAME and seen.share(-150, 0) < 0.08 * seen.share(-150, 400):
+        return Judgement("warning", f"most tissue is near {place:.0f}, and hardly any is fat or water")
+    return None
+
+
+def _bone(seen: Histogram, bright: float) -> bool:
+    """Whether what is brighter than soft tissue may be bone: little, or spread wide, and not within a dark surround."""
+    place, around = seen.mode(200, np.inf)
+    surround = seen.border_share(_BELOW_ZERO, 110)
+    return bright < 0.05 or (bright < 0.4 and (around < _DENSE or place > 700) and not (surround or 0) > 0.9)

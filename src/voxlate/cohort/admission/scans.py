@@ -1,0 +1,77 @@
+"""What the voxels of a scan tell about its unit: a CT that is not in HU, a PET not in SUV, an MR image that is a CT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from voxlate.cohort.admission.histogram import Histogram, take_histogram
+from voxlate.cohort.admission.hounsfield import (
+    HIGHEST_HU,
+    LOWEST_HU,
+    Judgement,
+    beyond_hounsfield,
+    judge_hounsfield,
+    looks_hounsfield,
+)
+from voxlate.cohort.admission.uptake import judge_uptake
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.foreground import constant_background
+from voxlate.contrast import Contrast
+from voxlate.volume import Array
+
+_AIR_BELOW_HU = -200.0
+
+
+def check_scan(array: Array, contrast: Contrast, *, case: str, path: Path) -> Iterator[Finding]:
+    """The findings about the values of a CT, MR or PET image that is not constant.
+
+    Args:
+        array: Voxels ``(i, j, k)``, finite.
+        contrast: What the image is taken for.
+        case: Id of the case.
+        path: The file, for the message.
+    """
+    seen = take_histogram(array)
+    if contrast.kind == "ct":
+        judged = judge_hounsfield(seen)
+        if judged is not None and contrast.name != "ct":  # the grey levels of cone-beam CT are HU by intention only
+            judged = Judgement("warning", judged.cause) if judged.severity == "error" else None
+        if judged is not None:
+            yield _finding(seen, judged, "not_hounsfield", "HU (air is -1000)", case=case, path=path)
+        elif beyond_hounsfield(seen):
+            message = (
+                f"{path}: values from {float(array.min()):g} to {float(array.max()):g}, beyond {LOWEST_HU:g} to "
+                f"{HIGHEST_HU:g} HU. Look whether padding or a wrong rescale slope explains them."
+            )
+            yield Finding("warning", "hounsfield_range", case, message)
+        yield from _check_background(array, judged, case=case, path=path)
+    elif looks_hounsfield(seen):
+        cause = "air is near -1000 and tissue near 0: this is a CT"
+        told = f"MR signal or uptake, taken for {contrast.title}"
+        yield _finding(seen, Judgement("error", cause), "ct_values", told, case=case, path=path)
+    elif contrast.kind == "pet":
+        judged = judge_uptake(seen)
+        if judged is not None:
+            yield _finding(seen, judged, "not_suv", "SUV (the body has about 1)", case=case, path=path)
+
+
+def _finding(seen: Histogram, judged: Judgement, code: str, unit: str, *, case: str, path: Path) -> Finding:
+    is_sure = judged.severity == "error"
+    remedy = "Convert the file, or name it by what it shows." if is_sure else "Look at it, and convert it if so."
+    message = (
+        f"{path}: values from {seen.lowest:g} to {seen.highest:g} {'cannot' if is_sure else 'may not'} be {unit}: "
+        f"{judged.cause}. {remedy}"
+    )
+    return Finding(judged.severity, code, case, message)
+
+
+def _check_background(array: Array, judged: Judgement | None, *, case: str, path: Path) -> Iterator[Finding]:
+    background = constant_background(array)
+    if background is None or background < _AIR_BELOW_HU or (judged is not None and judged.severity == "error"):
+        return
+    message = (
+        f"{path}: the background is {background:g} HU all over, which is tissue, not air. Was the image stripped or "
+        "padded? A model learns this value wherever the source shows more; fill it with -1024 HU, or give a mask."
+    )
+    yield Finding("warning", "hounsfield_background", case, message)
