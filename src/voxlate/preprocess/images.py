@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from voxlate.cohort.admission import admit, refuse
+from voxlate.cohort.admission import read_contrast
 from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
-from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError
-from voxlate.io import read_volume
 from voxlate.preprocess.masking import Mask, MaskKind, MaskRule, check_foreground, find_foreground
 from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Volume
 
+__all__ = ["BACKGROUND", "read_contrast", "read_foreground"]
 BACKGROUND = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
 """From a kind of contrast to its value where there is nothing."""
-
-
-def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
-    """The image of a contrast.
-
-    Raises:
-        CohortError: If the case has none.
-        ReadError: If the file cannot be read or trusted, or is not admitted.
-    """
-    contrast = get_contrast(name)
-    if contrast.name not in case.paths:
-        raise CohortError(
-            f"an image of {contrast.title}",
-            came=f"only {', '.join(case.paths) or 'none'}",
-            where=f"case {case.id}",
-            remedy="Add the file, name it by a known alias, or leave the case out.",
-        )
-    path = case.paths[contrast.name]
-    volume = read_volume(path, contrast=contrast, reading=reading)
-    convention = case.attributes.get("label_convention", "")
-    notes = refuse(admit(volume, case=case.id, path=path, convention=convention), accept=reading.accept)
-    return replace(volume, notes=(*volume.notes, *notes))
 
 
 def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: Reading) -> tuple[Mask, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from voxlate.cohort.admission.images import check_intensities
+from voxlate.cohort.admission.labels import check_labels, soften
 from voxlate.cohort.finding import Finding
 from voxlate.errors import ReadError
 from voxlate.volume import Volume
@@ -26,9 +27,10 @@ def admit(volume: Volume, *, case: str, path: Path, used: bool = True, conventio
     """
     if volume.contrast is None:
         raise ValueError(f"an image that is admitted as something, not {path} without a contrast")
-    return list(
-        check_intensities(volume.array, volume.contrast, case=case, path=path, used=used, convention=convention)
-    )
+    if volume.contrast.kind == "label":
+        found = check_labels(volume, volume.contrast, case=case, path=path, convention=convention)
+        return found if used else [soften(finding) for finding in found]
+    return list(check_intensities(volume.array, volume.contrast, case=case, path=path, used=used))
 
 
 def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[str, ...]:

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
-from voxlate.cohort.labels.labelling import LABEL_NAMES, convention_of, label_values, names_told
+from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of
+from voxlate.cohort.labels.labelling import label_values, names_told
+from voxlate.config.plan import Reading
 from voxlate.errors import CohortError, UsageError
 from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
+_STRICT = Reading()
 
 Classes = Mapping[str, tuple[int, ...]]
 """From the name of a class to the label values that belong to it; no value stands for every one above 0."""
@@ -34,7 +37,9 @@ MOST_CLASSES = 128
 """More values than these are no labels but an image that was taken for a label map."""
 
 
-def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[str, tuple[int, ...]]:
+def group_labels(
+    grouping: str, cases: Sequence[Case], contrast: str, *, reading: Reading = _STRICT
+) -> dict[str, tuple[int, ...]]:
     """The classes that a word stands for in a cohort.
 
     Args:
@@ -43,6 +48,7 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
             tumour, tumour core and enhancing tumour.
         cases: Whose label maps are grouped.
         contrast: The contrast of the label maps.
+        reading: What the reader may accept.
 
     Raises:
         UsageError: If the word is unknown.
@@ -62,7 +68,7 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
             remedy="Write {lesion: [1]}, say.",
         )
     known = names_told(cases, contrast)
-    values = label_values(cases, contrast)
+    values = label_values(cases, contrast, reading=reading)
     if convention_of(cases) in LABEL_NAMES:
         values = _known(values, known)
     if not 0 < len(values) <= MOST_CLASSES:

@@ -3,12 +3,16 @@
 The contrast is the end of the name, after a separator (``_``, ``-``, ``.`` or a blank) or alone; of several aliases
 that fit the longest wins: ``x_t2_flair`` is FLAIR and ``x-ce-T1w`` is T1 post-contrast. The entity ``ce-`` of BIDS
 (Gorgolewski et al. 2016, doi 10.1038/sdata.2016.44) turns T1 into T1 post-contrast.
+
+``mask`` is the outline of the patient, unless the word before it names a lesion or an organ:
+``x_lesion_mask`` and ``x_label-WMH_mask`` are label maps.
 """
 
 from __future__ import annotations
 
 import re
 
+from voxlate.cohort.layouts.masks import masks_a_part
 from voxlate.contrast import CONTRASTS, Contrast, find_contrast
 
 _SEPARATOR = re.compile(r"[_\-. ]+")
@@ -44,6 +48,8 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
     before, found = next(
         ((tail[:start], hit) for start in starts if (hit := find_contrast(tail[start:]))), (tail, None)
     )
+    if found is not None and found.name == "mask" and masks_a_part(before):
+        return before, CONTRASTS["labels"]
     if found is not None and found.name == "t1" and _CONTRAST_AGENT.search(stem):
         return before, CONTRASTS["t1c"]
     return before, found
