@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from voxlate.cohort.finding import Finding, Severity
 from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import Contrast
@@ -18,9 +16,7 @@ _AIR_BELOW_HU = -200.0
 _SCALED_SPAN = 20.0
 
 
-def check_intensities(
-    array: Array, contrast: Contrast, *, case: str, path: Path, used: bool
-) -> Iterator[Finding]:
+def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path, used: bool) -> Iterator[Finding]:
     """The findings of one image.
 
     Args:

@@ -42,7 +42,7 @@ def check_labels(volume: Volume, contrast: Contrast, *, case: str, path: Path, c
     array = volume.array
     whole = array.dtype.kind != "f" or np.array_equal(array, np.rint(array))
     values = count_values(array) if whole else {}
-    found = _not_whole(array) if not whole else _an_image(array, values) or _soft(values) or _negative(values)
+    found = _not_whole(array) if not whole else _soft(values) or _an_image(array, values) or _negative(values)
     if found:
         code, words = found
         return [Finding("error", code, case, f"{path}: {words}")]
@@ -117,7 +117,7 @@ def _an_image(array: Array, values: Mapping[int, int]) -> tuple[str, str] | None
     thin = array[:, :, :: max(1, array.size // _MOST_PAIRS)]
     one, other = thin[:-1], thin[1:]
     some = (one != background) | (other != background)
-    alike = np.count_nonzero((one == other) & some) / max(1, np.count_nonzero(some))
+    alike = int(np.count_nonzero((one == other) & some)) / max(1, int(np.count_nonzero(some)))
     if alike >= _PATCHY:
         return None
     words = (
@@ -133,7 +133,7 @@ def _soft(values: Mapping[int, int]) -> tuple[str, str] | None:
     labelled = sum(count for value, count in values.items() if value)
     top = max(values)
     between = [count for value, count in values.items() if 0 < value < top]
-    soft = len(between) > _FEW_VALUES and values[top] > _SOFT_CORE * labelled and max(between) < 0.1 * values[top]
+    soft = len(between) > _FEW_VALUES and values[top] > _SOFT_CORE * labelled and max(between) < values[top] / 4
     if min(values) < 0 or not soft:
         return None
     words = (

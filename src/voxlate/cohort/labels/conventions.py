@@ -14,7 +14,8 @@ import numpy as np
 from voxlate.cohort.case import Case
 from voxlate.volume import Array
 
-_COUNTED_BY_PLACE = 1_000_000
+_AT_ONCE = 2**20
+_COUNTED_BY_PLACE = 100_000
 """Values of a shorter range are counted without sorting."""
 
 LABEL_NAMES: dict[str, dict[int, str]] = {
@@ -71,5 +72,7 @@ def count_values(labels: Array) -> dict[int, int]:
     if high - low > _COUNTED_BY_PLACE:
         values, counts = np.unique(labels, return_counts=True)
         return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
-    counts = np.bincount((labels.ravel(order="K").astype(np.int64) - low))
+    flat, counts = labels.ravel(order="K"), np.zeros(high - low + 1, dtype=np.int64)
+    for start in range(0, flat.size, _AT_ONCE):
+        counts += np.bincount(flat[start : start + _AT_ONCE].astype(np.int64) - low, minlength=counts.size)
     return {low + int(place): int(counts[place]) for place in np.flatnonzero(counts)}
