@@ -70,7 +70,10 @@ _TABLE: tuple[Contrast, ...] = (
         "label",
         "",
         "labels",
-        ("label", "seg", "segmentation", "dseg", "gold-standard", "lesion", "lesions", "gt", "tumor", "tumour", "roi"),
+        (
+            *("label", "seg", "segmentation", "dseg", "gold-standard", "gt", "roi"),
+            *("lesion", "lesions", "lesion-mask", "tumor", "tumour", "tumor-mask", "tumour-mask"),
+        ),
     ),
     Contrast("mask", "label", "", "mask", ("brainmask", "brain-mask", "bodymask", "body-mask", "foreground")),
 )

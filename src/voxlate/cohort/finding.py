@@ -2,7 +2,7 @@
 
 | code | severity | what was found |
 |---|---|---|
-| `unreadable` | error | a file that the reader refuses (damaged, NaN, geometry in doubt) |
+| `unreadable` | error, warning | a file that the reader refuses (damaged, NaN, geometry in doubt) |
 | `constant_image` | error, warning | an image of one value; a warning where it is neither source nor target |
 | `not_finite` | error | a derived contrast with values too large to be numbers |
 | `target_is_source` | error | the target is its source, also scaled, inverted or moved |
@@ -14,7 +14,17 @@
 | `not_hounsfield` | error, warning | CT numbers that cannot be HU; a warning for cone-beam CT |
 | `hounsfield_range` | warning | HU beyond what tissue, metal and padding reach |
 | `hounsfield_background` | warning | a CT whose constant background is no air: a stripped or padded one |
-| `labels_not_integer` | error | a label map with values between the integers |
+| `labels_not_integer` | error, warning | a label map with values between the integers, or with a smoothed edge |
+| `labels_are_an_image` | error, warning | a label map with the values of an image (CT, MR) |
+| `negative_labels` | error, warning | a label map with values below 0; accepted, they are background |
+| `labels_misplaced` | error, warning | a label map of an image's shape with another affine: lost, mirrored, in doubt |
+| `labels_off_image` | error, warning | a label map or mask beside what the image shows; an error below a tenth inside |
+| `empty_mask` | error | a mask without a voxel: the case has no foreground |
+| `small_mask` | warning | a mask that covers little of the volume, of the image, or next to others: a lesion's? |
+| `nothing_labelled` | error | label maps are to be learned, and none has a label |
+| `other_numbering` | warning | cases of one label each, with another number here and there (1, 255) |
+| `many_labels` | warning | more label values than there may be classes |
+| `labels_rounded` | info | label maps that lie beside whole numbers by rounding, and are read rounded |
 | `unknown_label` | warning | a label map with a value that its convention (BraTS, MM-WHS) does not know |
 | `empty_labels` | warning | a label map without a label: metrics of it are not available |
 | `misaligned` | warning | mutual information is clearly higher at a shifted position |
@@ -26,6 +36,8 @@
 | `lacks_contrast` | info | a case without a contrast that is asked for |
 | `different_grids` | info | contrasts of a case on different grids: they will be resampled |
 | `empty_labels_count`, `left_out` | info | how many of each |
+
+What is an error in a label map is a warning where nothing is learned from it: it is neither source, target nor mask.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ class _FolderCandidate:
         """Reads the image; a scaling that its sidecar does not tell is taken from its own values."""
         path = self.predictions[case.id]
         provenance = read_provenance(path)
-        volume = read_volume(path, contrast=get_contrast(self.plan.target))
+        volume = read_volume(path, contrast=get_contrast(self.plan.target), reading=self.plan.reading)
         if provenance is not None and provenance.scaling is not None:
             return {MODEL: volume}, Scaling.model_validate(provenance.scaling)
         return {MODEL: volume}, self.plan.normalisers[self.plan.target].inverse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic import ValidationError
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
 from voxlate.cohort import Case
+from voxlate.cohort.admission import refuse
+from voxlate.cohort.labels.classes import check_numbers
 from voxlate.config.plan import Reading
 from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
@@ -22,12 +25,15 @@ from voxlate.errors import UsageError
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
 from voxlate.io import file_digest
 from voxlate.methods.build import build_learner
+from voxlate.methods.encoder import LABELS
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last, pick_device
 from voxlate.methods.interface import Trainable
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,22 @@ class Model:
         return replace(self, bundle=replace(self.bundle, plan=changed))
 
     def prepare(self, case: Case) -> PreparedCase:
-        """The case's sources as normalised arrays on one grid."""
-        return prepare_case(case, self.bundle.plan, contrasts=self.bundle.recipe.source)
+        """The case's sources as normalised arrays on one grid.
+
+        Raises:
+            VoxlateError: If a file is refused, or a source's labels have no value that the model was taught.
+        """
+        plan, recipe = self.bundle.plan, self.bundle.recipe
+        prepared = prepare_case(case, plan, contrasts=recipe.source)
+        structures = recipe.conditions.structures if recipe.conditions is not None else None
+        if LABELS not in recipe.source or not isinstance(structures, Mapping):
+            return prepared
+        labels = np.asarray(prepared.arrays[LABELS])
+        found = check_numbers(labels, structures, case=case.id, where=case.paths[LABELS])
+        notes = refuse(found, accept=plan.reading.accept)
+        for note in notes:
+            logger.warning("%s", note)
+        return replace(prepared, notes=(*prepared.notes, *notes))
 
     def translate(self, prepared: PreparedCase) -> Volume:
         """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels."""

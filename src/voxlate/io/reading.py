@@ -10,7 +10,7 @@ from voxlate.errors import GeometryError, ReadError
 from voxlate.io.formats import format_of
 from voxlate.io.formats.geometry import is_sheared, place, shear, shear_error, square_grid
 from voxlate.io.formats.layout import Layout
-from voxlate.io.formats.voxels import physical, read_stored
+from voxlate.io.formats.voxels import physical, read_stored, whole_labels
 from voxlate.io.paths import header_path, volume_suffix
 from voxlate.io.provenance import digest_of
 from voxlate.volume import Grid, Volume
@@ -23,7 +23,8 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
 
     Args:
         path: A file that ends in .nii, .nii.gz, .hdr (or its .img), .mha, .mhd, .nrrd or .nhdr.
-        contrast: What the image shows; decides how a sheared one is resampled (labels: nearest).
+        contrast: What the image shows; decides how a sheared one is resampled (labels: nearest), and that label values
+            beside a whole number by rounding alone are rounded.
         reading: What may be accepted that is refused by default; it is recorded in the volume's ``notes``.
 
     Returns:
@@ -41,6 +42,9 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     grid, notes = place(layout.placement, layout.shape, reading=reading, where=layout.header)
     _square(grid, reading=reading, where=layout.header)
     array, filled = physical(read_stored(layout), layout, reading=reading)
+    if contrast is not None and contrast.kind == "label":
+        array, rounded = whole_labels(array, layout)
+        filled = [*filled, *rounded]
     volume = Volume(
         array,
         grid.affine,

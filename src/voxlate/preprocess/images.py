@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from voxlate.cohort.admission import admit, refuse
+from voxlate.cohort.admission import read_contrast, refuse
+from voxlate.cohort.admission.places import check_place
 from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError
-from voxlate.io import read_volume
+from voxlate.errors import VoxlateError
+from voxlate.io import read_grid
 from voxlate.preprocess.masking import Mask, MaskKind, MaskRule, check_foreground, find_foreground
 from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
-from voxlate.volume import Volume
+from voxlate.volume import Grid, Volume
 
+__all__ = ["BACKGROUND", "place_labels", "read_contrast", "read_foreground"]
 BACKGROUND = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
 """From a kind of contrast to its value where there is nothing."""
-
-
-def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
-    """The image of a contrast.
-
-    Raises:
-        CohortError: If the case has none.
-        ReadError: If the file cannot be read or trusted, or is not admitted.
-    """
-    contrast = get_contrast(name)
-    if contrast.name not in case.paths:
-        raise CohortError(
-            f"an image of {contrast.title}",
-            came=f"only {', '.join(case.paths) or 'none'}",
-            where=f"case {case.id}",
-            remedy="Add the file, name it by a known alias, or leave the case out.",
-        )
-    path = case.paths[contrast.name]
-    volume = read_volume(path, contrast=contrast, reading=reading)
-    convention = case.attributes.get("label_convention", "")
-    notes = refuse(admit(volume, case=case.id, path=path, convention=convention), accept=reading.accept)
-    return replace(volume, notes=(*volume.notes, *notes))
 
 
 def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: Reading) -> tuple[Mask, str]:
@@ -54,12 +32,14 @@ def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: R
         CohortError: If the rule asks for a mask file, allows nothing else, and the case has none.
         ReadError: If the foreground is empty.
     """
+    placed: tuple[str, ...] = ()
     kind: MaskKind = rule.kind
     if kind == "file" and "mask" not in case.paths:
         kind = rule.otherwise or kind
     grid = ras_grid(reference.grid)
     if kind == "file":
         drawn = read_contrast(case, "mask", reading=reading)
+        placed = place_labels(case, drawn, reference, reading=reading)
         array = resample(drawn.array, drawn.grid, grid, nearest=True)
     else:
         array = to_ras(reference.array, reference.affine)
@@ -67,4 +47,34 @@ def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: R
     where = case.paths["mask"] if kind == "file" else case.paths.get(rule.contrast, case.id)
     check_foreground(mask, where=where)
     fallback = "; the case has no mask file" if kind != rule.kind else ""
-    return mask, f"foreground by the rule {kind}{fallback}"
+    return mask, "; ".join((f"foreground by the rule {kind}{fallback}", *placed))
+
+
+def place_labels(case: Case, one: Volume, other: Volume, *, reading: Reading) -> tuple[str, ...]:
+    """What is to be noted about the place of a label map or mask in an image; nothing of two of a kind.
+
+    Args:
+        case: The case of both.
+        one: A label map and an image, in either order.
+        other: See above.
+        reading: Which findings may be accepted.
+
+    Raises:
+        ReadError: If the label map does not lie in the image, and that is not accepted.
+    """
+    are_labels = [volume.contrast is not None and volume.contrast.kind == "label" for volume in (one, other)]
+    if are_labels[0] == are_labels[1]:
+        return ()
+    labels, image = (one, other) if are_labels[0] else (other, one)
+    return refuse(check_place(labels, image, case=case, grids=_grids(case, reading)), accept=reading.accept)
+
+
+def _grids(case: Case, reading: Reading) -> list[Grid]:
+    """The grids of the case's images, from their headers; those that cannot be read are told where they are used."""
+    grids = []
+    for name, path in case.paths.items():
+        try:
+            grids += [] if get_contrast(name).kind == "label" else [read_grid(path, reading=reading)]
+        except VoxlateError:
+            continue
+    return grids

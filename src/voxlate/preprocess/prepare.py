@@ -19,7 +19,7 @@ from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import GeometryError, WriteError
 from voxlate.io.transforms import Transform
-from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground
+from voxlate.preprocess.images import BACKGROUND, place_labels, read_contrast, read_foreground
 from voxlate.preprocess.intensity import PHYSICAL_SCALES, Scaling, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import Mask
 from voxlate.preprocess.orientation import ras_grid
@@ -202,7 +202,9 @@ def _images(case: Case, names: Sequence[str], frame: _Frame) -> Iterator[tuple[s
     kept: dict[str, _Image] = {}
     for name in files:
         volume = frame.volume if name == frame.plan.reference else read_contrast(case, name, reading=frame.plan.reading)
+        placed = place_labels(case, volume, frame.volume, reading=frame.plan.reading)
         image = _bring(volume, get_contrast(name), frame, where=case.paths[name])
+        image = replace(image, notes=(*image.notes, *placed))
         if name in derive:
             image = replace(image, notes=(f"read from {case.paths[name].name}, not derived", *image.notes))
         if name in operands:

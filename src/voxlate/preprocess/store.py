@@ -225,8 +225,7 @@ class PreparedStore:
         check_writable(folder)
         inputs = self._inputs(case)
         key = _digest({"inputs": inputs, "plan": self._plan_key, "code": _code_digest()})[:12]
-        there = (name for name in self.optional if name in case.paths)
-        prepared = prepare_case(case, self.plan, contrasts=(*self.contrasts, *there))
+        prepared = self._prepared(case)
         arrays = {
             name: _write(folder / f"{name}-{key}.b2nd", _compact(np.asarray(array), name))
             for name, array in prepared.arrays.items()
@@ -257,6 +256,18 @@ class PreparedStore:
         for path in (*folder.glob("*-*.b2nd"), *folder.glob("*-*.tfm")):
             if path.name not in kept and not path.name.startswith("."):
                 path.unlink(missing_ok=True)
+
+    def _prepared(self, case: Case) -> PreparedCase:
+        """The case with what is optional, or without where that is refused: nothing that is learned depends on it."""
+        there = tuple(name for name in self.optional if name in case.paths and name not in self.contrasts)
+        try:
+            return prepare_case(case, self.plan, contrasts=(*self.contrasts, *there))
+        except ReadError as error:
+            if not there:
+                raise
+            prepared = prepare_case(case, self.plan, contrasts=self.contrasts)
+            logger.warning("case %s goes without its %s: %s", case.id, ", ".join(there), error)
+            return prepared
 
     def _read(self, case_id: str) -> tuple[_CaseRecord | None, str | None]:
         """The record of a case if all of it is whole; else what is damaged, if anything is there."""

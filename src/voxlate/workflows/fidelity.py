@@ -99,7 +99,7 @@ def evaluate_fidelity(
     if is_segmentation(candidate.plan):
         return evaluate_segmentation(candidate, cases, out, path=path, report=report)
     with workspace(out, what="evaluation"):
-        labelling = labelling_of(cases)
+        labelling = labelling_of(cases, reading=candidate.plan.reading)
         scored = score(candidate, cases, out, labelling=labelling, options=options, report=report)
         summary = summarise(scored, out)
         subject = _subject(candidate, cases, scored, labelling=labelling, options=options)

@@ -57,21 +57,6 @@ def test_a_constant_image_is_an_error_where_it_is_used() -> None:
     assert _codes(_ct(0, 1), "t1") == []
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0, 1, 4], []),
-        ([0.0, 1.0, 4.0], []),
-        ([1, 1, 1], []),
-        ([0, 0, 0], [("warning", "empty_labels")]),
-        ([0.0, 0.0, 0.0], [("warning", "empty_labels")]),
-        ([0, 0.5, 1], [("error", "labels_not_integer")]),
-    ],
-)
-def test_labels(values: list[float], expected: list[tuple[str, str]]) -> None:
-    assert _codes(np.array(values).reshape(3, 1, 1), "labels") == expected
-
-
 def test_otsu_parts_two_classes() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(10, 2, 5000), rng.normal(100, 10, 3000)])

@@ -11,7 +11,7 @@ from tests.cohort.scans import touch, write
 from voxlate.cohort import Case, index_cohort
 from voxlate.cohort.labels.classes import group_labels
 from voxlate.cohort.labels.labelling import labelling_of
-from voxlate.errors import CohortError, UsageError
+from voxlate.errors import CohortError, ReadError, UsageError
 
 LABELS = np.array([0, 1, 2, 4], dtype=np.uint8).reshape(1, 2, 2)
 
@@ -61,8 +61,11 @@ def test_a_class_for_each_value_that_occurs_in_any_case(tmp_path: Path) -> None:
 
 def test_an_image_that_was_taken_for_a_label_map_is_no_set_of_classes(tmp_path: Path) -> None:
     values = np.arange(512, dtype=np.int16).reshape(8, 8, 8)
-    with pytest.raises(CohortError, match=r"1 to 128 label values.*got 511"):
+    with pytest.raises(ReadError, match=r"512 values from 0 to 511.*an image"):
         group_labels("each", [case("a", tmp_path, values)], "labels")
+    atlas = np.kron(values, np.ones((4, 4, 4), np.int16))  # of regions, not of voxels
+    with pytest.raises(CohortError, match=r"1 to 128 label values.*got 511"):
+        group_labels("each", [case("a", tmp_path, atlas)], "labels")
     with pytest.raises(CohortError, match="got 0"):
         group_labels("each", [case("b", tmp_path, LABELS * 0)], "labels")
     with pytest.raises(UsageError, match="binary, each, regions"):

@@ -9,7 +9,7 @@ import voxlate
 from tests.cohort.scans import touch
 from tests.conftest import SMALL
 from voxlate.cohort import index_cohort
-from voxlate.cohort.labels.labelling import LABEL_NAMES
+from voxlate.cohort.labels.conventions import LABEL_NAMES
 from voxlate.io import read_volume, write_volume
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume

@@ -11,7 +11,8 @@ import pytest
 from tests.cohort.scans import touch, write
 from voxlate.cohort import index_cohort, preflight
 from voxlate.cohort.labels.classes import group_labels
-from voxlate.cohort.labels.labelling import LABEL_NAMES, labelling_of
+from voxlate.cohort.labels.conventions import LABEL_NAMES
+from voxlate.cohort.labels.labelling import labelling_of
 from voxlate.errors import CohortError
 
 VALUES = list(LABEL_NAMES["mmwhs"])

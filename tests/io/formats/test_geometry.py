@@ -155,6 +155,30 @@ def test_no_stated_orientation_must_be_accepted(tmp_path: Path) -> None:
         assert "no orientation" in volume.notes[0]
 
 
+def test_unit_and_origin_that_are_stated_are_kept_where_the_orientation_is_not(tmp_path: Path) -> None:
+    """A label map of a few millimetres would lie a metre from its image, or be a thousandth of its size."""
+    expected = np.diag([2.0, 3, 4, 1])
+    expected[:3, 3] = [5, 6, 7]
+    paths = [
+        write_mha(tmp_path / "a.mha", drop=("TransformMatrix",), ElementSpacing="2 3 4", Offset="-5 -6 7"),
+        write_nrrd(
+            tmp_path / "a.nrrd", drop=("space",), space_directions="(2,0,0) (0,3,0) (0,0,4)", space_origin="(5,6,7)"
+        ),
+        write_nrrd(
+            tmp_path / "b.nrrd",
+            drop=("space", "space directions", "space origin"),
+            spacings="0.002 0.003 0.004",
+            axis_mins="0.005 0.006 0.007",
+            units='"m" "m" "m"',
+        ),
+    ]
+    for path in paths:
+        volume = read_volume(path, reading=Reading(on_missing_affine="ras"))
+        np.testing.assert_allclose(volume.affine, expected, rtol=1e-12)
+        assert "from the origin that it states" in volume.notes[-1]
+    assert "from m to mm" in volume.notes[0]
+
+
 def test_without_a_spacing_nothing_is_accepted(tmp_path: Path) -> None:
     path = write_mha(tmp_path / "a.mha", drop=("ElementSpacing",))
     with pytest.raises(GeometryError, match="1 mm"):

@@ -5,5 +5,6 @@ so that the same fault is told by the same sentence everywhere. What one image t
 """
 
 from voxlate.cohort.admission.door import admit, refuse, tell, weigh
+from voxlate.cohort.admission.reading import read_contrast
 
-__all__ = ["admit", "refuse", "tell", "weigh"]
+__all__ = ["admit", "read_contrast", "refuse", "tell", "weigh"]

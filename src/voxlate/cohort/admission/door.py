@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voxlate.cohort.admission.images import check_intensities
+from voxlate.cohort.admission.labels import check_labels, soften
 from voxlate.cohort.admission.names import check_name
 from voxlate.cohort.finding import Finding
 from voxlate.errors import ReadError
@@ -37,10 +38,11 @@ def admit(volume: Volume, *, case: str, path: Path, used: bool = True, conventio
     if volume.contrast is None:
         raise ValueError(f"an image that is admitted as something, not {path} without a contrast")
     contrast = volume.contrast
-    return [
-        *check_name(contrast, case=case, path=path),
-        *check_intensities(volume.array, contrast, case=case, path=path, used=used, convention=convention),
-    ]
+    found = list(check_name(contrast, case=case, path=path))
+    if contrast.kind == "label":
+        found += check_labels(volume, contrast, case=case, path=path, convention=convention)
+        return found if used else [soften(finding) for finding in found]
+    return [*found, *check_intensities(volume.array, contrast, case=case, path=path, used=used)]
 
 
 def weigh(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> list[Finding]:

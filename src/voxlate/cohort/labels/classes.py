@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
-from voxlate.cohort.labels.labelling import LABEL_NAMES, convention_of, label_values, names_told
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of, count_values
+from voxlate.cohort.labels.labelling import label_values, names_told
+from voxlate.config.plan import Reading
 from voxlate.errors import CohortError, UsageError
 from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
+_STRICT = Reading()
 
 Classes = Mapping[str, tuple[int, ...]]
 """From the name of a class to the label values that belong to it; no value stands for every one above 0."""
@@ -30,11 +34,14 @@ _REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
     "brats2023": {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)},
 }
 """From the attribute ``label_convention`` to the regions that the challenges score."""
+_NAMED = 10
 MOST_CLASSES = 128
 """More values than these are no labels but an image that was taken for a label map."""
 
 
-def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[str, tuple[int, ...]]:
+def group_labels(
+    grouping: str, cases: Sequence[Case], contrast: str, *, reading: Reading = _STRICT
+) -> dict[str, tuple[int, ...]]:
     """The classes that a word stands for in a cohort.
 
     Args:
@@ -43,6 +50,7 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
             tumour, tumour core and enhancing tumour.
         cases: Whose label maps are grouped.
         contrast: The contrast of the label maps.
+        reading: What the reader may accept.
 
     Raises:
         UsageError: If the word is unknown.
@@ -62,7 +70,7 @@ def group_labels(grouping: str, cases: Sequence[Case], contrast: str) -> dict[st
             remedy="Write {lesion: [1]}, say.",
         )
     known = names_told(cases, contrast)
-    values = label_values(cases, contrast)
+    values = label_values(cases, contrast, reading=reading)
     if convention_of(cases) in LABEL_NAMES:
         values = _known(values, known)
     if not 0 < len(values) <= MOST_CLASSES:
@@ -84,6 +92,34 @@ def members(labels: Array, values: Sequence[int]) -> NDArray[np.bool_]:
     """
     near = labels if labels.dtype.kind in "iub" else np.rint(labels)
     return np.asarray(np.isin(near, list(values)) if values else near > 0)
+
+
+def check_numbers(labels: Array, classes: Mapping[str, Sequence[int]], *, case: str, where: object) -> list[Finding]:
+    """The finding about label values that belong to no class: an error if none of the values does.
+
+    Args:
+        labels: Label map of any shape.
+        classes: What is known, from a name to its values; with a class of all values nothing is unknown.
+        case: Id of the case.
+        where: The file, for the message.
+    """
+    known = {value: name for name, values in classes.items() for value in values}
+    if not known or not all(classes.values()):
+        return []
+    near = labels if labels.dtype.kind in "iub" else np.rint(labels)
+    found = {value: count for value, count in count_values(near).items() if value > 0}
+    others = {value: count for value, count in found.items() if value not in known}
+    if not others:
+        return []
+    counted = ", ".join(f"{value} ({count} voxels)" for value, count in list(others.items())[:_NAMED])
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    taught = ", ".join(f"{value} {name}" for value, name in list(known.items())[:_NAMED])
+    taught += f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    message = (
+        f"{where}: {'all' if len(others) == len(found) else 'some'} of its label values are none that the model knows: "
+        f"{counted}{more}; they are treated as background. It knows the values {taught}. Give the map these numbers."
+    )
+    return [Finding("error" if len(others) == len(found) else "warning", "other_numbering", case, message)]
 
 
 def _regions(cases: Sequence[Case]) -> Classes:

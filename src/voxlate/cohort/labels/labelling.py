@@ -5,12 +5,6 @@ The names of the labels decide: those of the convention that the layout tells (`
 infarct, ...) the region of all labels is ``lesion``. Where one is not (left ventricle, liver) the labels are
 structures, their region is ``labels``, and nothing calls them lesions. A data set that says nothing is taken to mark
 lesions. The conventions ``lesions`` and ``structures`` say it without names.
-
-Label conventions: what the values of a data set's label maps mean.
-
-A layout tells the convention of its cases by the attribute ``label_convention``; a table of attributes may do so, too.
-Sources: BraTS as in ``voxlate.cohort.layouts.brats``; MM-WHS, Zhuang and Shen, Med Image Anal 31:77 (2016), doi
-10.1016/j.media.2016.02.006.
 """
 
 from __future__ import annotations
@@ -21,16 +15,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from voxlate.cohort.admission.reading import read_contrast
 from voxlate.cohort.case import Case
-from voxlate.contrast import get_contrast
-from voxlate.io import read_volume
+from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of, count_values
+from voxlate.config.plan import Reading
+from voxlate.errors import ReadError
 from voxlate.io.label_names import names_in_json, read_label_names
 from voxlate.regions import LESION, STRUCTURES, UNIONS
-from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
+_STRICT = Reading()
 
 _TOLD = {"lesions": LESION, "structures": STRUCTURES}
 _OF_LESIONS = re.compile(
@@ -60,20 +54,23 @@ class Labelling:
         return self.union == STRUCTURES
 
 
-def labelling_of(cases: Sequence[Case], contrast: str = "labels") -> Labelling:
+def labelling_of(cases: Sequence[Case], contrast: str = "labels", *, reading: Reading = _STRICT) -> Labelling:
     """What the label maps of a data set mark, and what their values are called.
 
     Values that nothing names are ``label 1``, ``label 2``, ...; a single one has no name. Names that a convention gives
-    are those of all its values, others those of the values that occur.
+    are those of all its values, others those of the values that occur. A label map that is refused is named in the
+    log, and the others decide.
 
-    Raises:
-        ReadError: If a label map is refused.
+    Args:
+        cases: Whose label maps they are.
+        contrast: Of the label maps.
+        reading: What the reader may accept.
     """
     convention, told = convention_of(cases), names_told(cases, contrast)
     union = _TOLD.get(convention) or _union(told.values())
     if convention in LABEL_NAMES:
         return Labelling(told, union)
-    values = label_values(cases, contrast)
+    values = _values(cases, contrast, reading, tolerant=True)
     names = {value: told.get(value, f"label {value}") for value in values}
     if len(values) < 2 and not told.keys() & values:
         names = {}
@@ -102,16 +99,30 @@ def names_told(cases: Sequence[Case], contrast: str = "labels") -> dict[int, str
     return _distinct(agreed, taken=())
 
 
-def label_values(cases: Sequence[Case], contrast: str = "labels") -> list[int]:
+def label_values(cases: Sequence[Case], contrast: str = "labels", *, reading: Reading = _STRICT) -> list[int]:
     """The values above 0 that occur in the label maps.
+
+    Args:
+        cases: Whose label maps they are.
+        contrast: Of the label maps.
+        reading: What the reader may accept.
 
     Raises:
         ReadError: If a label map is refused.
     """
-    paths = [case.paths[contrast] for case in cases if contrast in case.paths]
-    known = get_contrast(contrast)
-    found = {int(value) for path in paths for value in np.unique(read_volume(path, contrast=known).array) if value > 0}
-    return sorted(found)
+    return _values(cases, contrast, reading, tolerant=False)
+
+
+def _values(cases: Sequence[Case], contrast: str, reading: Reading, *, tolerant: bool) -> list[int]:
+    found: set[int] = set()
+    for case in (case for case in cases if contrast in case.paths):
+        try:
+            found |= set(count_values(read_contrast(case, contrast, reading=reading).array))
+        except ReadError as error:
+            if not tolerant:
+                raise
+            logger.warning("the label map of case %s is left out: %s", case.id, error)
+    return sorted(value for value in found if value > 0)
 
 
 def component_word(names: Iterable[str]) -> str:
@@ -139,48 +150,3 @@ def _distinct(names: Mapping[int, str], *, taken: Sequence[str]) -> dict[int, st
     """The names, with the value beside those that two labels share or another region has."""
     every = [*names.values(), *taken]
     return {value: name if every.count(name) == 1 else f"{name} (label {value})" for value, name in names.items()}
-
-
-LABEL_NAMES: dict[str, dict[int, str]] = {
-    "brats2015": {1: "necrosis", 2: "oedema", 3: "tumour without enhancement", 4: "enhancing tumour"},
-    "brats2017": {1: "tumour core without enhancement", 2: "oedema", 4: "enhancing tumour"},
-    "brats2023": {1: "tumour core without enhancement", 2: "oedema", 3: "enhancing tumour"},
-    "mmwhs": {
-        205: "myocardium",
-        420: "left atrium",
-        500: "left ventricle",
-        550: "right atrium",
-        600: "right ventricle",
-        820: "aorta",
-        850: "pulmonary artery",
-    },
-}
-"""From the attribute ``label_convention`` to what the values of a label map mean."""
-
-
-def convention_of(cases: Sequence[Case]) -> str:
-    """The one convention that all cases tell, or an empty string."""
-    found = {case.attributes.get("label_convention", "") for case in cases}
-    return found.pop() if len(found) == 1 else ""
-
-
-def strays(labels: Array, convention: str) -> dict[int, int]:
-    """Values other than 0 that a convention does not know, with their numbers of voxels; none if it is unknown itself.
-
-    Args:
-        labels: Label map of whole numbers, of any shape.
-        convention: A key of ``LABEL_NAMES``, or anything else.
-
-    Example:
-        >>> strays(np.array([0, 420, 421]), "mmwhs")
-        {421: 1}
-    """
-    known = LABEL_NAMES.get(convention)
-    if known is None:
-        return {}
-    values, counts = np.unique(labels, return_counts=True)
-    return {
-        int(value): int(count)
-        for value, count in zip(values, counts, strict=True)
-        if value != 0 and int(value) not in known
-    }

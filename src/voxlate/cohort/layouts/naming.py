@@ -6,12 +6,16 @@ that fit the longest wins: ``x_t2_flair`` is FLAIR and ``x-ce-T1w`` is T1 post-c
 
 The word before may make it another image: ``post_T1`` is T1 post-contrast, ``mask_T1`` a mask. Where it leaves several
 readings, as in ``lesion_T1``, ``FLAIR_to_T1`` or ``map_T1``, the name stands for none.
+
+``mask`` is the outline of the patient, unless the word before it names a lesion or an organ:
+``x_lesion_mask`` and ``x_label-WMH_mask`` are label maps.
 """
 
 from __future__ import annotations
 
 import re
 
+from voxlate.cohort.layouts.masks import masks_a_part
 from voxlate.contrast import CONTRASTS, Contrast, find_contrast
 
 _SEPARATOR = re.compile(r"[_\-. ]+")
@@ -57,6 +61,8 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
     before, found = next(
         ((tail[:start], hit) for start in starts if (hit := find_contrast(tail[start:]))), (tail, None)
     )
+    if found is not None and found.name == "mask" and masks_a_part(before):
+        return before, CONTRASTS["labels"]
     if found is not None and found.name == "t1" and _CONTRAST_AGENT.search(stem):
         return before, CONTRASTS["t1c"]
     if found is not None and found.kind != "label" and not _ENTITY.search(before):

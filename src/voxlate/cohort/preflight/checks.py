@@ -7,23 +7,33 @@ Every image is read once, one case at a time, so memory is bounded by a case. Wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voxlate.cohort.admission import admit, weigh
+from voxlate.cohort.admission.labels import MASK
 from voxlate.cohort.case import Case, Cohort
-from voxlate.cohort.finding import Finding, sort_findings
+from voxlate.cohort.finding import Finding, Severity, sort_findings
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
 from voxlate.cohort.preflight.imputed import check_synthetic
+from voxlate.cohort.preflight.labels import (
+    LabelFacts,
+    check_masked,
+    check_numbering,
+    check_places,
+    is_label_map,
+    take_facts,
+)
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
 from voxlate.config.plan import Reading
-from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, files_of, lacking
 from voxlate.errors import VoxlateError
 from voxlate.io import file_digest, read_volume
 from voxlate.volume import Volume
 
 _STRICT = Reading()
+_ELSEWHERE = {"labels_misplaced", "no_overlap"}
 _ONE_BY_ONE = {"duplicate_contrast", "missing_file"}
 
 
@@ -35,6 +45,7 @@ class _Use:
     target: str | None
     derive: Mapping[str, Derivation]
     registers: bool
+    labelled: bool = True
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -46,7 +57,22 @@ class _Use:
         return tuple(dict.fromkeys((*self.source, *files_of(self.source, self.derive))))
 
     def reads(self, contrast: str) -> bool:
-        return not self.wanted or contrast in (*self.files, self.target) or CONTRASTS[contrast].kind == "label"
+        return not self.wanted or contrast in (*self.files, self.target) or is_label_map(contrast)
+
+    def needs(self, contrast: str) -> bool:
+        """Whether what is learned depends on the contrast: not on label maps that only scores are taken in."""
+        if not self.wanted or contrast in (*self.files, self.target):
+            return True
+        return contrast == MASK or (self.labelled and is_label_map(contrast))
+
+
+@dataclass
+class _Found:
+    """What the cases told so far."""
+
+    findings: list[Finding] = field(default_factory=list)
+    signatures: list[Signature] = field(default_factory=list)
+    labels: list[LabelFacts] = field(default_factory=list)
 
 
 def preflight(
@@ -58,6 +84,7 @@ def preflight(
     reading: Reading = _STRICT,
     derive: Mapping[str, Derivation] | None = None,
     registers: bool = False,
+    labelled: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """All that is wrong or worth knowing, the gravest first.
@@ -70,23 +97,24 @@ def preflight(
         reading: What the reader may accept.
         derive: How sources are computed that a case has no file of.
         registers: Whether the contrasts of a case are registered before they are used.
+        labelled: Whether label maps decide what is learned although they are neither source nor target; what is wrong
+            with those that do not is a warning.
         progress: Called with the number of cases done and of all.
 
     Raises:
         UsageError: If a name stands for no contrast.
     """
     sources = tuple(get_contrast(name).name for name in source)
-    use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers)
-    findings = [*_check_left_out(cohort), *_check_wanted(cohort, use)]
-    findings += check_synthetic(cohort, source=use.files, target=use.target)
-    signatures: list[Signature] = []
+    use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers, labelled)
+    found = _Found([*_check_left_out(cohort), *_check_wanted(cohort, use)])
+    found.findings += check_synthetic(cohort, source=use.files, target=use.target)
     for done, case in enumerate(cohort.cases, 1):
-        found, images = _check_case(case, use, reading)
-        findings += found
-        signatures += images
+        _check_case(case, use, reading, found)
         if progress is not None:
             progress(done, len(cohort))
-    findings += _check_duplicates(cohort, find_duplicates(signatures), split)
+    findings = [*found.findings, *check_numbering(cohort, found.labels)]
+    findings += _check_labelled(cohort, use, found)
+    findings += _check_duplicates(cohort, find_duplicates(found.signatures), split)
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(findings)
@@ -112,9 +140,7 @@ def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
             yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(missing)}.")
 
 
-def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding], list[Signature]]:
-    findings: list[Finding] = []
-    signatures: list[Signature] = []
+def _check_case(case: Case, use: _Use, reading: Reading, found: _Found) -> None:
     volumes: dict[str, Volume] = {}
     for name, path in case.paths.items():
         contrast = get_contrast(name)
@@ -124,17 +150,33 @@ def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding],
             volume = volumes[name] = read_volume(path, contrast=contrast, reading=reading)
             digest = file_digest(path)
         except VoxlateError as error:
-            findings.append(Finding("error", "unreadable", case.id, str(error)))
+            severity: Severity = "error" if use.needs(name) else "warning"
+            found.findings.append(Finding(severity, "unreadable", case.id, str(error)))
             continue
-        used = not use.wanted or name in (*use.files, use.target)
         convention = case.attributes.get("label_convention", "")
-        found = admit(volume, case=case.id, path=path, used=used, convention=convention)
-        findings += weigh(found, accept=reading.accept)
-        if contrast.kind != "label":
-            signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
-    findings += check_pairs(case, volumes, source=use.files, target=use.target, registers=use.registers)
-    findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
-    return findings, signatures
+        told = admit(volume, case=case.id, path=path, used=use.needs(name), convention=convention)
+        found.findings += weigh(told, accept=reading.accept)
+        if contrast.kind == "label":
+            found.labels.append(take_facts(case, name, volume))
+        else:
+            found.signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
+    used = [name for name in volumes if use.needs(name)]
+    places = check_places(case, volumes, used=used)
+    found.findings += places
+    misplaced = any(finding.code in _ELSEWHERE for finding in places)
+    # A label map whose place is wrong, or that nothing is learned from, is compared with no image any more.
+    fit = {name: volume for name, volume in volumes.items() if name in used and not (misplaced and is_label_map(name))}
+    found.findings += check_masked(case, volumes, [name for name in used if not is_label_map(name)])
+    found.findings += check_pairs(case, fit, source=use.files, target=use.target, registers=use.registers)
+    found.findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
+
+
+def _check_labelled(cohort: Cohort, use: _Use, found: _Found) -> Iterator[Finding]:
+    """Nothing can be learned about labels if no case has one."""
+    maps = [one for one in found.labels if one.contrast == use.target]
+    if maps and not any(one.volume_ml for one in maps):
+        message = f"none of the {len(maps)} label maps of {len(cohort)} cases has a label: there is nothing to learn."
+        yield Finding("error", "nothing_labelled", "", message)
 
 
 def _check_duplicates(

@@ -11,6 +11,7 @@ scored in the foreground of the true image, and has no identity: label values ar
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from voxlate.cohort import Case
 from voxlate.cohort.foreground import constant_background
 from voxlate.contrast import CONTRASTS, get_contrast
-from voxlate.io import read_volume
+from voxlate.errors import ReadError
 from voxlate.methods.baselines import Lookup
 from voxlate.metrics.hounsfield import LOWEST_HU
 from voxlate.preprocess.images import read_contrast, read_foreground
@@ -31,6 +32,7 @@ from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Array, Volume
 
+logger = logging.getLogger(__name__)
 NORMALISED = "1"
 
 
@@ -107,7 +109,7 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
         truth=truth,
         methods=dict(zip(methods, predictions, strict=True)),
         mask=mask,
-        labels=_labels(case, prepared, mask),
+        labels=_labels(case, plan, prepared, mask=mask),
         spacing_mm=prepared.grid.spacing_mm,
         unit=unit,
         data_range=data_range,
@@ -123,8 +125,13 @@ def _foreground(case: Case, plan: Plan, prepared: PreparedCase) -> NDArray[np.bo
     return resample(mask, ras_grid(truth.grid), prepared.grid, nearest=True, fill=False)
 
 
-def _labels(case: Case, prepared: PreparedCase, mask: NDArray[np.bool_]) -> Array | None:
+def _labels(case: Case, plan: Plan, prepared: PreparedCase, *, mask: NDArray[np.bool_]) -> Array | None:
+    """The case's label map; none where it is refused: the case is then scored without its regions."""
     if "labels" not in case.paths:
         return None
-    volume = read_volume(case.paths["labels"], contrast=get_contrast("labels"))
+    try:
+        volume = read_contrast(case, "labels", reading=plan.reading)
+    except ReadError as error:
+        logger.warning("case %s is scored without its labels: %s", case.id, error)
+        return None
     return np.where(mask, resample(volume.array, volume.grid, prepared.grid, nearest=True), 0)

@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort import Case
+from voxlate.cohort.admission import read_contrast
+from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.evaluation.privacy.neighbours import Space, Vectors
 from voxlate.evaluation.privacy.placing import FINER, STRANGE, Placings, Refused, Worlds, finer, mean_of, place_small
 from voxlate.evaluation.privacy.template import Field, Small, template_grid
-from voxlate.io import read_volume
 from voxlate.io.transforms import Transform
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import crop_grid, resample, spacing_grid
@@ -33,6 +34,7 @@ from voxlate.volume import Affine, Grid, Volume, extent
 
 LABEL = "label"
 LABELS = get_contrast("labels")
+_STRICT = Reading()
 _KEPT = 96
 """What is kept of a map has at most so many voxels along the longest side of what is labelled."""
 _AROUND = 12
@@ -196,7 +198,7 @@ def display_labels(case: Case, world: Affine, grid: Grid) -> LabelArray:
     Raises:
         VoxlateError: If the label map cannot be read any more.
     """
-    one = _cropped(case, read_volume(case.paths[LABELS.name], contrast=LABELS))
+    one = _cropped(case, read_contrast(case, LABELS.name, reading=_STRICT))
     return np.zeros(grid.shape, np.uint8) if one is None else _lay(one, grid, world)
 
 
@@ -206,7 +208,7 @@ def _read(cases: Sequence[Case], what: str, report: ProgressReport) -> tuple[lis
     having = [case for case in cases if LABELS.name in case.paths]
     for number, case in enumerate(having, 1):
         try:
-            one = _cropped(case, read_volume(case.paths[LABELS.name], contrast=LABELS))
+            one = _cropped(case, read_contrast(case, LABELS.name, reading=_STRICT))
             found.extend([one] if one is not None else [])
         except VoxlateError as error:
             refused.append((case.id, f"its label map: {error}"))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from voxlate.cohort import Case
-from voxlate.cohort.labels.classes import group_labels
+from voxlate.cohort.admission import refuse
+from voxlate.cohort.labels.classes import check_numbers, group_labels
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored, score_each
@@ -66,7 +67,8 @@ def classes_of(candidate: Candidate, cases: Sequence[Case]) -> Classes:
         CohortError: If the true maps have no label, or too many.
         ReadError: If a label map is refused.
     """
-    return candidate.classes or group_labels("each", cases, candidate.plan.target)
+    plan = candidate.plan
+    return candidate.classes or group_labels("each", cases, plan.target, reading=plan.reading)
 
 
 def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segmented:
@@ -78,6 +80,8 @@ def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segme
     plan = candidate.plan
     image = read_contrast(case, plan.reference, reading=plan.reading)
     truth = read_contrast(case, plan.target, reading=plan.reading)
+    numbers = check_numbers(truth.array, classes, case=case.id, where=case.paths[plan.target])
+    refuse(numbers, accept=plan.reading.accept)
     grid = ras_grid(image.grid)
     predicted, _ = candidate.predict(case)
     volumes = {LOOKUP: _by_intensity(candidate, case, value=_any_value(classes)), MODEL: predicted[MODEL]}

@@ -28,7 +28,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, Self
 
@@ -36,6 +36,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from voxlate.cohort import Case
+from voxlate.cohort.admission import admit, refuse
 from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
 from voxlate.errors import SegmenterError, UsageError
@@ -229,7 +230,9 @@ class ProgramSegmenter:
                     where=f"{case.id}: {self.name}",
                     remedy="Correct output in the task's file, or the command.",
                 )
-            return read_volume(result, contrast=_LABELS)
+            found = read_volume(result, contrast=_LABELS)
+            notes = refuse(admit(found, case=case.id, path=result))
+            return replace(found, notes=(*found.notes, *notes))
 
     def _place(self, case: Case, folder: Path, missing: str | None) -> None:
         """The images under the names that the program wants, and an empty one for what is missing."""

@@ -121,7 +121,7 @@ def score_variants(runs: Sequence[VariantRun], cases: Sequence[Case], *, report:
         CohortError: If a model has seen a case, or no case can be scored.
         UsageError: If the runs were not scored on the same images.
     """
-    labelling = labelling_of(cases)
+    labelling = labelling_of(cases, reading=runs[0].recipe.plan.reading)
     images = _digest_of(cases, runs[0], labelling)
     scored: list[ScoredRun] = []
     failed: dict[str, str] = {}

@@ -18,6 +18,9 @@ from typing import Any
 import numpy as np
 
 from voxlate.cohort import Case, Cohort
+from voxlate.cohort.admission import read_contrast, refuse
+from voxlate.cohort.labels.classes import check_numbers
+from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
 from voxlate.evaluation.candidates import Candidate
@@ -139,7 +142,10 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
         VoxlateError: If a file is refused, or translation or segmentation fails.
     """
     target, segmenter, other = experiment.target, experiment.segmenter, experiment.other
-    truth = read_volume(case.paths[segmenter.truth], contrast=get_contrast(segmenter.truth))
+    reading = experiment.candidate.plan.reading
+    truth = read_contrast(case, segmenter.truth, reading=reading)
+    numbers = check_numbers(truth.array, segmenter.truth_classes, case=case.id, where=case.paths[segmenter.truth])
+    refuse(numbers, accept=reading.accept)
     grid = ras_grid(truth.grid)
     made = experiment.candidate.image(case, experiment.folder)
     replaced = replace(case, paths={**case.paths, target: made})
@@ -153,7 +159,7 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
         case_id=case.id,
         truth=resample(truth.array, truth.grid, grid, nearest=True),
         found={arm: on_grid(volume, grid, where=f"{case.id}: {arm}").array for arm, volume in volumes.items()},
-        images={arm: _image(path, shown[arm], grid) for arm, path in files.items()},
+        images={arm: _image(path, shown[arm], grid, reading) for arm, path in files.items()},
         shown=shown,
         spacing_mm=grid.spacing_mm,
         foreground_moved=_moved(segmenter.foreground_ml(case), segmenter.foreground_ml(replaced)),
@@ -216,6 +222,6 @@ def _moved(real_ml: float | None, synthetic_ml: float | None) -> bool:
     return abs(synthetic_ml - real_ml) > _SAME_FOREGROUND * real_ml
 
 
-def _image(path: Path, name: str, grid: Grid) -> Array:
-    volume = read_volume(path, contrast=get_contrast(name))
+def _image(path: Path, name: str, grid: Grid, reading: Reading) -> Array:
+    volume = read_volume(path, contrast=get_contrast(name), reading=reading)
     return resample(volume.array, volume.grid, grid).astype(np.float32, copy=False)

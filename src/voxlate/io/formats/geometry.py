@@ -125,8 +125,12 @@ def _from_spacing(placement: HeaderGeometry, notes: list[str], *, reading: Readi
             else "; Voxlate never assumes 1 mm."
         )
         raise GeometryError("a stated orientation", came=came, where=where, remedy=remedy)
-    notes.append("The file states no orientation: axes taken as right, anterior, superior with voxel 0 at the origin.")
-    return np.diag([*(_UNITS_MM[placement.unit] * np.array(placement.spacing)), 1.0])
+    where_from = "with voxel 0 at the origin" if placement.origin is None else "from the origin that it states"
+    notes.append(f"The file states no orientation: axes taken as right, anterior, superior {where_from}.")
+    factor, affine = _UNITS_MM[placement.unit], np.eye(4)
+    affine[:3, :3] = np.diag(np.array(placement.spacing) * factor)
+    affine[:3, 3] = np.array(placement.origin or (0.0, 0.0, 0.0)) * factor
+    return affine
 
 
 def _choose(

@@ -32,11 +32,13 @@ class HeaderGeometry:
         forms: Each affine that the header states, by the field's name, preferred first; RAS+ in ``unit``.
         spacing: Along i, j, k in ``unit``, used only where no form is stated and the caller accepts that.
         unit: Name of the unit of length.
+        origin: Place of the first voxel in ``unit``, RAS+, where a header states it without an orientation.
     """
 
     forms: Mapping[str, Affine]
     spacing: tuple[float, float, float] | None = None
     unit: str = "mm"
+    origin: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,10 @@ def _placement(fields: Mapping[str, str], axes: int, path: Path) -> HeaderGeomet
         return HeaderGeometry({})
     i, j, k = (float(length) for length in numbers(text, count=axes, field="ElementSpacing", where=path)[:3])
     if "TransformMatrix" not in fields or "Offset" not in fields:
-        return HeaderGeometry({}, spacing=(i, j, k))
+        if "Offset" not in fields:
+            return HeaderGeometry({}, spacing=(i, j, k))
+        left, back, up = (float(n) for n in numbers(fields["Offset"], count=axes, field="Offset", where=path)[:3])
+        return HeaderGeometry({}, spacing=(i, j, k), origin=(-left, -back, up))
     matrix = numbers(fields["TransformMatrix"], count=axes * axes, field="TransformMatrix", where=path)
     affine = np.eye(4)
     affine[:3, 3] = numbers(fields["Offset"], count=axes, field="Offset", where=path)[:3]

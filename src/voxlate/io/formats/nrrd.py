@@ -129,7 +129,7 @@ def _placement(fields: Mapping[str, str], axes: int, path: Path) -> HeaderGeomet
         if "spacings" not in fields or axes < 3:
             return HeaderGeometry({})
         i, j, k = (float(n) for n in numbers(fields["spacings"], count=axes, field="spacings", where=path)[:3])
-        return HeaderGeometry({}, spacing=(i, j, k))
+        return HeaderGeometry({}, spacing=(i, j, k), unit=_unit(fields, path), origin=_axis_mins(fields, axes, path))
     directions = _vectors(fields["space directions"], "space directions", path)
     if len(directions) != axes or any(vector is None for vector in directions[:3]) or axes < 3:
         came = fields["space directions"]
@@ -139,9 +139,11 @@ def _placement(fields: Mapping[str, str], axes: int, path: Path) -> HeaderGeomet
     affine[:3, :3] = np.column_stack([vector for vector in directions[:3] if vector is not None])
     i, j, k = np.linalg.norm(affine[:3, :3], axis=0)
     signs = _SPACES.get(fields.get("space", "").lower())
+    (origin,) = _vectors(fields.get("space origin", "none"), "space origin", path)[:1] or [None]
     if signs is None or "space origin" not in fields:
-        return HeaderGeometry({}, spacing=(float(i), float(j), float(k)))
-    (origin,) = _vectors(fields["space origin"], "space origin", path)[:1] or [None]
+        x, y, z = (float(n) for n in origin) if origin is not None else (0.0, 0.0, 0.0)
+        kept = (x, y, z) if origin is not None else None
+        return HeaderGeometry({}, spacing=(float(i), float(j), float(k)), unit=_unit(fields, path), origin=kept)
     affine[:3, 3] = np.nan if origin is None else origin
     with np.errstate(invalid="ignore", over="ignore"):
         return HeaderGeometry({"space directions": np.diag([*signs, 1.0]) @ affine}, unit=_unit(fields, path))
@@ -158,8 +160,18 @@ def _vectors(text: str, field: str, path: Path) -> list[Affine | None]:
     ]
 
 
+def _axis_mins(fields: Mapping[str, str], axes: int, path: Path) -> tuple[float, float, float] | None:
+    """The place of the first voxel, of a file without an orientation."""
+    text = fields.get("axis mins", fields.get("axismins"))
+    if text is None:
+        return None
+    x, y, z = (float(n) for n in numbers(text, count=axes, field="axis mins", where=path)[:3])
+    return (x, y, z) if np.isfinite((x, y, z)).all() else None
+
+
 def _unit(fields: Mapping[str, str], path: Path) -> str:
-    units = set(re.findall(r'"([^"]*)"', fields.get("space units", "")))
+    """The unit of the space, or that of the axes where no space is stated."""
+    units = set(re.findall(r'"([^"]*)"', fields.get("space units", fields.get("units", "")))) - {""}
     if len(units) > 1:
         raise refusal("one unit of length", f"{sorted(units)}", path)
     unit = units.pop() if units else ""

@@ -6,6 +6,9 @@ finite, the slope between 1e-30 and 1e30 in magnitude. No value may be beyond 1e
 is kept in float32. Unscaled integers stay integers; scaled values are computed in float64 and kept as float32 (float64
 if stored as float64).
 
+A label map holds whole numbers. Where every value lies within 1e-3 of one, or within half a step of what was stored
+under a slope (a program that wrote real numbers into an integer file), they are rounded, and the reader says so.
+
 Writing never takes over the type of the source: reals become float32, CT numbers int16 (rounded half to even,
 checked), labels the smallest unsigned integer, other integers stay.
 """
@@ -24,6 +27,9 @@ _SLOPE_RANGE = (1e-30, 1e30)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _LARGEST = 1e37
 _FITTING = f"values that a float32 holds with room for sums, up to {_LARGEST:g}"
+_WHOLE_TOLERANCE = 1e-3
+_LONGEST_STEP = 0.2
+"""Steps of a scaled file up to this are rounding; longer ones could hide values that were interpolated."""
 Voxels = Array
 
 
@@ -115,6 +121,29 @@ def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels
             remedy="Repair the image, or read with on_nonfinite: zero.",
         )
     return np.where(finite, stored, stored.dtype.type(0)), [f"{count} NaN or infinite voxels were set to 0."]
+
+
+def whole_labels(labels: Voxels, layout: Layout) -> tuple[Voxels, list[str]]:
+    """The values of a label map with rounding undone, and a sentence about it; others are left as they are.
+
+    Args:
+        labels: Physical values, finite.
+        layout: Of the file; its slope tells how coarse the stored values are.
+    """
+    if labels.dtype.kind != "f":
+        return labels, []
+    near = np.rint(labels)
+    if np.array_equal(labels, near):
+        return labels, []
+    step = abs(_scaling(layout)[0]) if layout.dtype.kind != "f" else 0.0
+    apart = np.abs(labels - near)
+    furthest = float(apart.max())
+    if furthest > max(_WHOLE_TOLERANCE, 0.51 * step if step <= _LONGEST_STEP else 0.0):
+        return labels, []
+    count, first = int(np.count_nonzero(apart)), float(labels[apart != 0][0])
+    return near, [
+        f"{count} label values lay up to {furthest:.2g} beside a whole number (the first {first:.9g}) and were rounded."
+    ]
 
 
 def storable(volume: Volume, *, where: object) -> Voxels:

@@ -15,10 +15,12 @@ from voxlate.cohort.admission import tell
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
+from voxlate.config.choice import Choice
 from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io.atomic import write_text
+from voxlate.losses.catalogue import LABELLED
 from voxlate.methods.build import build_learner
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last
@@ -29,6 +31,7 @@ from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
+from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.frozen import attach_features, attach_style
 from voxlate.training.setup.settling import resolve
@@ -155,6 +158,15 @@ def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
     return replace(cohort, cases=known)
 
 
+def _learns_from_labels(recipe: Recipe) -> bool:
+    """Whether label maps that are neither source nor target decide what is learned, or which weights are kept."""
+    named = [name for name, weight in recipe.loss.items() if weight != 0]
+    options = [term for term in recipe.loss.values() if isinstance(term, Mapping)]
+    within = [str(Choice.model_validate(term["of"]).name) for term in options if "of" in term]
+    chosen_by = recipe.training.monitor.startswith(LESION_PREFIX) or recipe.search.task is not None
+    return not LABELLED.isdisjoint([*named, *within]) or recipe.training.label_share > 0 or chosen_by
+
+
 def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport) -> None:
     findings = preflight(
         cohort,
@@ -164,6 +176,7 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
         reading=recipe.plan.reading,
         derive=recipe.plan.derive,
         registers=recipe.plan.grids in REGISTERING,
+        labelled=_learns_from_labels(recipe),
         progress=partial(report, "preflight"),
     )
     for finding in findings:

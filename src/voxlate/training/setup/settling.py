@@ -156,7 +156,7 @@ def _grouping(recipe: Recipe) -> Any:  # noqa: ANN401
 
 def _classes(setup: Setup) -> Settled:
     word, cases = _grouping(setup.recipe), setup.cohort.cases
-    classes = group_labels(word, cases, setup.recipe.target)
+    classes = group_labels(word, cases, setup.recipe.target, reading=setup.plan.reading)
     return Settled({"method.classes": classes}, f"{word}: {len(classes)} in the label maps of {len(cases)} cases")
 
 
@@ -168,7 +168,7 @@ def _structures_open(recipe: Recipe) -> bool:
 def _structures(setup: Setup) -> Settled:
     asked = setup.recipe.conditions or Conditions()
     word = asked.structures if isinstance(asked.structures, str) else "each"
-    structures = group_labels(word, setup.cohort.cases, LABELS)
+    structures = group_labels(word, setup.cohort.cases, LABELS, reading=setup.plan.reading)
     names = structures if isinstance(asked.structures, str) else asked.structures
     unknown = [name for name in names if name not in structures]
     if unknown:

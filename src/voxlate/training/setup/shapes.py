@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import overload
 
 from voxlate.cohort import Case
+from voxlate.cohort.labels.classes import MOST_CLASSES
+from voxlate.cohort.labels.conventions import count_values
 from voxlate.config.plan import Reading
 from voxlate.errors import CohortError
 from voxlate.preprocess.images import read_contrast
@@ -52,7 +54,8 @@ def check_shapes(setup: Setup) -> None:
 
     Raises:
         UsageError: If its name or an option is unknown.
-        CohortError: If there are fewer than two training cases.
+        CohortError: If there are fewer than two training cases, one of them has no label, or there are too many values.
+        ReadError: If a label map is refused.
     """
     if setup.recipe.shapes is None:
         return
@@ -63,6 +66,29 @@ def check_shapes(setup: Setup) -> None:
             came=str(len(setup.cases("train"))),
             where="shapes",
             remedy="Add cases, or set shapes to null.",
+        )
+    cases, contrast = setup.cases("train"), setup.plan.reference
+    found = {
+        case.id: {
+            value for value in count_values(read_contrast(case, contrast, reading=setup.plan.reading).array) if value
+        }
+        for case in cases
+    }
+    empty = [case for case, values in found.items() if not values]
+    if empty:
+        raise CohortError(
+            "training cases with labelled voxels for shapes",
+            came=f"only background in {', '.join(empty[:5])}{' ...' if len(empty) > 5 else ''}",
+            where="shapes",
+            remedy="Leave these cases out, or set shapes to null.",
+        )
+    values = set().union(*found.values())
+    if len(values) > MOST_CLASSES:
+        raise CohortError(
+            f"1 to {MOST_CLASSES} label values for shapes",
+            came=f"{len(values)} in {len(found)} maps",
+            where="shapes",
+            remedy="Look at the label maps, or set shapes to null.",
         )
 
 
