@@ -7,6 +7,7 @@ import pytest
 
 from tests.cohort.scans import touch
 from voxlate.cohort import index_cohort
+from voxlate.cohort.preflight.names import check_names
 from voxlate.errors import CohortError
 
 
@@ -66,7 +67,7 @@ def test_channels_that_no_known_name_tells_apart_are_one_sentence(tmp_path: Path
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": dict(enumerate(names))}), encoding="utf-8")
     cohort = index_cohort(tmp_path)
     assert all(set(case.paths) == {"labels"} for case in cohort.cases)
-    (told,) = (finding for finding in preflight_names(cohort) if finding.code == "unknown_channels")
+    (told,) = (finding for finding in check_names(cohort) if finding.code == "unknown_channels")
     assert told.severity == "warning"
     assert all(word in told.message for word in ("dataset.json", repr(names[0]), repr(names[1]), "flair"))
     assert not any("keep one" in item.reason for item in cohort.left_out)

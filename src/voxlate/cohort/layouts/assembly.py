@@ -176,5 +176,6 @@ def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortErro
         f"at least one case in the layout {layout!r}",
         came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",
         where=root,
-        remedy="Lay the data out as one folder per case with <contrast> or <case>_<contrast> files, or give a CSV.",
+        remedy="Lay the data out as one folder per case with <contrast> or <case>_<contrast> files, or as one folder per "
+        "contrast with <case> files, or give a CSV.",
     )
