@@ -39,7 +39,8 @@ class LeftOut:
         path: The file or folder.
         reason: Why, as a sentence without a capital.
         code: What sort of reason (``unmatched``, ``not_an_image``, ``ignored``, ``unpaired``, ``missing_file``,
-            ``duplicate_contrast``, ``lacks_contrast``, ``unmatched_rows``, ``unknown_column``, ``unknown_channels``).
+            ``duplicate_contrast``, ``lacks_contrast``, ``unmatched_rows``, ``unknown_column``,
+            ``unknown_channels``, ``unclear_channel``, ``test_image``, ``dicom``).
         case: Id of the case that it would belong to; empty if that is not known.
         contrast: What it would show there; empty likewise.
     """

@@ -22,6 +22,7 @@
 | `unpaired` | warning | images without labels, or labels without an image |
 | `duplicate_contrast` | warning | two files for one contrast of a case; both are left out |
 | `missing_file` | warning | a file that a manifest or a link names does not exist |
+| `dicom` | warning | DICOM files, which are not read |
 | `unmatched` | warning | images that belong to no case, by their names |
 | `unmatched_rows` | warning | rows of a table that match no case |
 | `unknown_column` | warning | a column that may say whose scan a case is, under another name than `subject` |

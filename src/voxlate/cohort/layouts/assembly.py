@@ -171,7 +171,8 @@ def _attributes(
 
 
 def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortError:
-    reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in left_out[:3])
+    by_reason = {item.reason: item for item in sorted(left_out, key=lambda item: item.code == "not_an_image")}
+    reasons = "; ".join(f"{item.path.name}: {reason}" for reason, item in list(by_reason.items())[:3])
     return CohortError(
         f"at least one case in the layout {layout!r}",
         came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",

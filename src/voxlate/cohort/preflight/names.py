@@ -13,7 +13,7 @@ from voxlate.cohort.layouts.brats import names_labels_unclearly
 from voxlate.cohort.subjects import likely_visits
 from voxlate.errors import readable
 
-_ONE_BY_ONE = {"duplicate_contrast", "missing_file", "unmatched_rows", "unknown_column", "unknown_channels"}
+_ONE_BY_ONE = {"duplicate_contrast", "missing_file", "unmatched_rows", "unknown_column", "unknown_channels", "dicom"}
 _BIDS = re.compile(r"sub-[^_\-\s]+[_\-]ses-", re.IGNORECASE)  # everybody's way to say it needs no telling
 _NAMED = 5
 _GROUPS = 3
