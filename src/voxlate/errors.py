@@ -6,6 +6,23 @@ code that the command line returns for it.
 
 from __future__ import annotations
 
+import re
+
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
+
+
+def readable(text: str) -> str:
+    """A name as text that every file and terminal can hold.
+
+    Bytes of a path that are no UTF-8 come as stand-ins, which nothing can encode; they are read as Windows-1252, the
+    usual encoding of old archives.
+
+    Example:
+        >>> readable("J\\udcf6rg")
+        'Jörg'
+    """
+    return _NO_UTF8.sub(lambda found: bytes([ord(found[0]) & 0xFF]).decode("cp1252", "replace"), text)
+
 
 class VoxlateError(Exception):
     """A refusal that a user can act on.
@@ -24,12 +41,12 @@ class VoxlateError(Exception):
     exit_code = 2
 
     def __init__(self, expected: str, *, came: str, where: object = "", remedy: str) -> None:
-        self.expected = expected
-        self.came = came
-        self.where = str(where)
-        self.remedy = remedy
+        self.expected = readable(expected)
+        self.came = readable(came)
+        self.where = readable(str(where))
+        self.remedy = readable(remedy)
         place = f"{self.where}: " if self.where else ""
-        super().__init__(f"{place}expected {expected}, got {came}. {remedy}")
+        super().__init__(f"{place}expected {self.expected}, got {self.came}. {self.remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Errors cross process borders, and the default would call the class with the message alone."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from voxlate.cohort import Case, Cohort, natural_key
-from voxlate.cohort.case import subject_of
+from voxlate.cohort.subjects import subjects_of
 from voxlate.errors import UsageError
 
 
@@ -51,4 +51,4 @@ def test_natural_order() -> None:
     [("sub-01_ses-2", "sub-01"), ("sub-01-ses-2", "sub-01"), ("sub-01", "sub-01"), ("patient19", "patient19")],
 )
 def test_the_subject_of_a_session(case: str, subject: str) -> None:
-    assert subject_of(case) == subject
+    assert subjects_of([case]) == {case: subject}

@@ -44,6 +44,10 @@ def _mmwhs(root: Path) -> None:
     touch(*(root / "ct_train" / f"{name}_{side}.nii.gz" for name in names for side in ("image", "label")))
 
 
+def _contrasts(root: Path) -> None:
+    touch(*(root / name / f"p{n}_{name}.nii.gz" for n in (1, 2, 10) for name in ("T1", "T2")))
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "folders": _folders,
     "brats": _brats,
@@ -51,6 +55,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "manifest": _manifest,
     "synthrad": _synthrad,
     "mmwhs": _mmwhs,
+    "contrasts": _contrasts,
 }
 
 

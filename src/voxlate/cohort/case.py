@@ -11,8 +11,6 @@ from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, lacking
 from voxlate.errors import UsageError
 
-_BIDS_SUBJECT = re.compile(r"(sub-[^_\-\s]+)[_\-]ses-[^_\-\s]+", re.IGNORECASE)
-
 
 @dataclass(frozen=True)
 class Case:
@@ -23,12 +21,14 @@ class Case:
         subject: Who was scanned; the sessions of one subject are cases with the same subject.
         paths: From the canonical name of a contrast to its file.
         attributes: What else is known (grade, site, ...), as text.
+        told: Whether a table or the layout says who the subject is; else it was read from the id.
     """
 
     id: str
     subject: str
     paths: Mapping[str, Path]
     attributes: Mapping[str, str] = field(default_factory=dict)
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class LeftOut:
         path: The file or folder.
         reason: Why, as a sentence without a capital.
         code: What sort of reason (``unmatched``, ``not_an_image``, ``ignored``, ``unpaired``, ``missing_file``,
-            ``duplicate_contrast``, ``lacks_contrast``).
+            ``duplicate_contrast``, ``lacks_contrast``, ``unmatched_rows``, ``unknown_column``,
+            ``unknown_channels``, ``unclear_channel``, ``test_image``, ``dicom``).
         case: Id of the case that it would belong to; empty if that is not known.
         contrast: What it would show there; empty likewise.
     """
@@ -119,9 +120,3 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     parts = [part for part in re.split(r"([0-9]+)", text.casefold()) if part]
     folded = tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts)
     return (*folded, (-1, 0, text))
-
-
-def subject_of(case_id: str) -> str:
-    """The subject that a case id names: ``sub-01`` of ``sub-01_ses-2``, else the id itself."""
-    found = _BIDS_SUBJECT.match(case_id)
-    return found.group(1) if found else case_id

@@ -32,6 +32,13 @@
 | `unpaired` | warning | images without labels, or labels without an image |
 | `duplicate_contrast` | warning | two files for one contrast of a case; both are left out |
 | `missing_file` | warning | a file that a manifest or a link names does not exist |
+| `dicom` | warning | DICOM files, which are not read |
+| `unmatched` | warning | images that belong to no case, by their names |
+| `unmatched_rows` | warning | rows of a table that match no case |
+| `unknown_column` | warning | a column that may say whose scan a case is, under another name than `subject` |
+| `unknown_channels` | warning | channels of `dataset.json` that no name of a known contrast tells apart |
+| `visits` | warning, info | ids that differ at their end alone; info where they are held together as one subject |
+| `label_convention` | warning | label values that nothing names, or a convention that is not known |
 | `synthetic` | warning, info | images that a model made; info where they are only sources |
 | `lacks_contrast` | info | a case without a contrast that is asked for |
 | `different_grids` | info | contrasts of a case on different grids: they will be resampled |

@@ -8,12 +8,13 @@ from voxlate.config.plan import Reading
 from voxlate.contrast import Contrast
 from voxlate.errors import GeometryError, ReadError
 from voxlate.io.formats import format_of
+from voxlate.io.formats.foreign import refusal_of
 from voxlate.io.formats.geometry import is_sheared, place, shear, shear_error, square_grid
 from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.voxels import physical, read_stored, whole_labels
 from voxlate.io.paths import header_path, volume_suffix
 from voxlate.io.provenance import digest_of
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Array, Grid, Volume
 
 _DEFAULT_READING = Reading()
 
@@ -41,7 +42,7 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     layout = _layout(path)
     grid, notes = place(layout.placement, layout.shape, reading=reading, where=layout.header)
     _square(grid, reading=reading, where=layout.header)
-    array, filled = physical(read_stored(layout), layout, reading=reading)
+    array, filled = physical(_stored(layout), layout, reading=reading)
     if contrast is not None and contrast.kind == "label":
         array, rounded = whole_labels(array, layout)
         filled = [*filled, *rounded]
@@ -94,9 +95,18 @@ def _layout(path: str | Path) -> Layout:
     header = header_path(path)
     try:
         return format_of(header).read_layout(header).checked()
+    except ReadError as error:
+        raise refusal_of(header) or error from error
     except OSError as error:
         remedy = "Check the path and its permissions."
         raise ReadError("a readable file", came=str(error), where=header, remedy=remedy) from error
+
+
+def _stored(layout: Layout) -> Array:
+    try:
+        return read_stored(layout)
+    except ReadError as error:
+        raise (refusal_of(layout.data) if layout.data != layout.header else None) or error from error
 
 
 def _square(grid: Grid, *, reading: Reading, where: Path) -> Grid:

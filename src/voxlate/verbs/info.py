@@ -10,6 +10,7 @@ from voxlate._version import __version__
 from voxlate.config.recipe import recipe_names
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import formulas
+from voxlate.errors import BundleError
 from voxlate.plainyaml import Json
 
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
@@ -27,7 +28,7 @@ def info(what: str | Path | None = None) -> Json:
     if what is None:
         return _installation()
     path = Path(what)
-    return _model(path) if path.is_dir() else _volume(path)
+    return _of_folder(path) if path.is_dir() else _volume(path)
 
 
 def _installation() -> Json:
@@ -47,6 +48,16 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _of_folder(path: Path) -> Json:
+    """A model, unless the folder is named like an image or holds a DICOM series."""
+    from voxlate.io.formats.foreign import refusal_of
+
+    try:
+        return _model(path)
+    except BundleError as error:
+        raise refusal_of(path) or error from error
 
 
 def _model(path: Path) -> Json:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cohort.scans import touch
 from voxlate.cohort import index_cohort
+from voxlate.cohort.preflight.names import check_names
 from voxlate.errors import CohortError
 
 
@@ -54,7 +55,31 @@ def test_channels_without_names_are_ambiguous(tmp_path: Path) -> None:
     touch(*(tmp_path / "imagesTr" / f"a_{n:04d}.nii.gz" for n in range(2)), tmp_path / "labelsTr" / "a.nii.gz")
     cohort = index_cohort(tmp_path)
     assert set(cohort.cases[0].paths) == {"labels"}
-    assert [item.code for item in cohort.left_out] == ["duplicate_contrast"] * 2
+    assert [item.code for item in cohort.left_out] == ["unknown_channels", "unclear_channel", "unclear_channel"]
+    assert cohort.left_out[0].path.name == "dataset.json"
+
+
+@pytest.mark.parametrize("names", [["perfusion", "high b"], ["CT", "CT"], ["T1", "T1w"]])
+def test_channels_that_no_known_name_tells_apart_are_one_sentence(tmp_path: Path, names: list[str]) -> None:
+    for case in ("a", "b"):
+        images = (tmp_path / "imagesTr" / f"{case}_{n:04d}.nii.gz" for n in range(2))
+        touch(*images, tmp_path / "labelsTr" / f"{case}.nii.gz")
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": dict(enumerate(names))}), encoding="utf-8")
+    cohort = index_cohort(tmp_path)
+    assert all(set(case.paths) == {"labels"} for case in cohort.cases)
+    (told,) = (finding for finding in check_names(cohort) if finding.code == "unknown_channels")
+    assert told.severity == "warning"
+    assert all(word in told.message for word in ("dataset.json", repr(names[0]), repr(names[1]), "flair"))
+    assert not any("keep one" in item.reason for item in cohort.left_out)
+
+
+def test_one_channel_of_an_unknown_name_is_told_and_used(tmp_path: Path) -> None:
+    touch(tmp_path / "imagesTr" / "a_0000.nii.gz", tmp_path / "labelsTr" / "a.nii.gz")
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": ["perfusion"]}), encoding="utf-8")
+    cohort = index_cohort(tmp_path)
+    assert set(cohort.cases[0].paths) == {"mr", "labels"}
+    assert [item.code for item in cohort.left_out] == ["unknown_channels"]
+    assert "'perfusion'" in cohort.left_out[0].reason
 
 
 def test_a_broken_dataset_json_is_refused(tmp_path: Path) -> None:

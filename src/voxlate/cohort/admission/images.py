@@ -27,5 +27,3 @@ def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path
         yield Finding("error" if used else "warning", "constant_image", case, message)
     else:
         yield from check_scan(array, contrast, case=case, path=path)
-
-

@@ -32,6 +32,9 @@ _REGIONS: dict[str, dict[str, tuple[int, ...]]] = {
     "brats2015": {"whole tumour": (1, 2, 3, 4), "tumour core": (1, 3, 4), "enhancing tumour": (4,)},
     "brats2017": {"whole tumour": (1, 2, 4), "tumour core": (1, 4), "enhancing tumour": (4,)},
     "brats2023": {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)},
+    "brats2024": {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)},
+    "brats-ped2023": {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)},
+    "brats-ped2024": {"whole tumour": (1, 2, 3, 4), "tumour core": (1, 2, 3), "enhancing tumour": (1,)},
 }
 """From the attribute ``label_convention`` to the regions that the challenges score."""
 _NAMED = 10

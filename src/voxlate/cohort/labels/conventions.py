@@ -1,8 +1,9 @@
 """Label conventions: what the values of a data set's label maps mean, and which values occur.
 
 A layout tells the convention of its cases by the attribute ``label_convention``; a table of attributes may do so, too.
-Sources: BraTS as in ``voxlate.cohort.layouts.brats``; MM-WHS, Zhuang and Shen, Med Image Anal 31:77 (2016), doi
-10.1016/j.media.2016.02.006.
+Sources: BraTS as in ``voxlate.cohort.layouts.brats``; ``brats2024``, adult gliomas after treatment, arXiv:2405.18368;
+``brats-ped2023``, arXiv:2305.17033, ``brats-ped2024``, arXiv:2404.15009; MM-WHS, Zhuang and Shen, Med Image Anal 31:77
+(2016), doi 10.1016/j.media.2016.02.006.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ LABEL_NAMES: dict[str, dict[int, str]] = {
     "brats2015": {1: "necrosis", 2: "oedema", 3: "tumour without enhancement", 4: "enhancing tumour"},
     "brats2017": {1: "tumour core without enhancement", 2: "oedema", 4: "enhancing tumour"},
     "brats2023": {1: "tumour core without enhancement", 2: "oedema", 3: "enhancing tumour"},
+    "brats2024": {1: "tumour core without enhancement", 2: "oedema", 3: "enhancing tumour", 4: "resection cavity"},
+    "brats-ped2023": {1: "tumour core without enhancement", 2: "oedema", 3: "enhancing tumour"},
+    "brats-ped2024": {1: "enhancing tumour", 2: "tumour without enhancement", 3: "cyst", 4: "oedema"},
     "mmwhs": {
         205: "myocardium",
         420: "left atrium",

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 _STRICT = Reading()
 
 _TOLD = {"lesions": LESION, "structures": STRUCTURES}
+CONVENTIONS = (*LABEL_NAMES, *_TOLD)
+"""What the attribute ``label_convention`` may be."""
 _OF_LESIONS = re.compile(
     r"tumou?r|lesion|o?edema|necro|cancer|carcinoma|metasta|glio|mening|melanom|sarcom|lymphom|neoplas|malign|nodul"
     r"|infarct|stroke|ischa?em|penumbra|ha?emorrhag|ha?ematom|bleed|hyperintens|\bwmh\b|plaque|\bms\b|\bgtv|\bcyst|patholog"

@@ -4,7 +4,7 @@ An index function takes the path of a data set and gives its cohort; all are int
 that fits is taken, in this order: ``manifest`` (a CSV file, or a folder whose ``manifest.csv`` or ``cases.csv`` has a
 column for a contrast), ``pairs`` (``images`` beside ``labels``), ``brats`` (a file named as the challenge names it),
 ``synthrad`` (a file that lies and is called as in the challenge), ``mmwhs`` (a file named as the challenge names it),
-``folders``.
+``contrasts`` (a folder per contrast), ``folders``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from voxlate.cohort.case import Cohort
 from voxlate.cohort.layouts.brats import index_brats, is_brats_name
+from voxlate.cohort.layouts.contrasts import has_contrast_folders, index_contrasts
 from voxlate.cohort.layouts.folders import index_folders
 from voxlate.cohort.layouts.listing import list_folder
 from voxlate.cohort.layouts.manifest import find_manifest, index_manifest
@@ -34,6 +35,7 @@ LAYOUTS: dict[str, Callable[[Path], Cohort]] = {
     "manifest": index_manifest,
     "synthrad": index_synthrad,
     "mmwhs": index_mmwhs,
+    "contrasts": index_contrasts,
 }
 
 
@@ -87,4 +89,6 @@ def recognise(root: Path) -> str:
         return "synthrad"
     if any(is_mmwhs_name(volume_stem(path)) for path in images):
         return "mmwhs"
+    if has_contrast_folders(root, images):
+        return "contrasts"
     return "folders"

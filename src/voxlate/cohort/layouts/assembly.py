@@ -7,14 +7,20 @@ chooses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
-from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key, subject_of
-from voxlate.cohort.layouts.attributes import AttributeTable, read_tables
+from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
+from voxlate.cohort.layouts.attributes import AttributeTable, IdMatch, read_tables
 from voxlate.cohort.layouts.listing import list_folder
-from voxlate.errors import CohortError
+from voxlate.cohort.subjects import subjects_of
+from voxlate.errors import CohortError, readable
+
+_SAFE = " !#$&'()+,;=@[]{}~^`"
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -78,16 +84,60 @@ def assemble(
     groups: dict[str, list[RecognisedFile]] = {}
     for file in placed:
         groups.setdefault(file.case, []).append(file)
+    texts = _readable_ids(groups)
+    subjects, told, matches = _subjects({texts[case]: files for case, files in groups.items()}, tables)
     cases: list[Case] = []
     rejected: list[LeftOut] = list(left_out)
-    for case_id in sorted(groups, key=natural_key):
-        paths, doubles = _unambiguous(case_id, groups[case_id])
+    for raw, case_id in sorted(texts.items(), key=lambda item: natural_key(item[1])):
+        paths, doubles = _unambiguous(case_id, groups[raw])
         rejected.extend(doubles)
         if paths:
-            cases.append(_case(case_id, paths, groups[case_id], tables))
+            attributes = _attributes(case_id, subjects[case_id], groups[raw], list(zip(tables, matches, strict=True)))
+            cases.append(Case(case_id, subjects[case_id], paths, attributes, case_id in told))
     if not cases:
         raise _no_case(root, layout, rejected)
+    rejected.extend(_odd_rows(tables, matches))
     return Cohort(root, layout, tuple(cases), tuple(rejected))
+
+
+def _readable_ids(raw: Iterable[str]) -> dict[str, str]:
+    """From an id to text that every file can hold; two that would become one keep their bytes apart, as ``%F6``."""
+    texts: dict[str, str] = {}
+    for case in sorted(raw, key=lambda case: (readable(case) != case, case)):
+        text = readable(case)
+        texts[case] = quote(os.fsencode(case), safe=_SAFE) if text in texts.values() else text
+    return texts
+
+
+def _subjects(
+    files: Mapping[str, Sequence[RecognisedFile]], tables: Sequence[AttributeTable]
+) -> tuple[dict[str, str], set[str], list[IdMatch]]:
+    """The subject of every case, the cases whose subject is told, and how the tables match the cases.
+
+    The layout comes before the id, and a table before both; a table by subject is matched with what a table by case
+    says.
+    """
+    subjects = subjects_of(files)
+    laid_out = {case: readable(file.subject) for case, found in files.items() for file in found if file.subject}
+    subjects |= laid_out
+    told = set(laid_out)
+    for table in tables:
+        match = table.match(files, subjects.values())
+        rows = {case: table.row(case, subject, of=match) for case, subject in subjects.items()}
+        said = {case: row["subject"] for case, row in rows.items() if "subject" in row}
+        subjects |= said
+        told |= said.keys()
+    return subjects, told, [table.match(files, subjects.values()) for table in tables]
+
+
+def _odd_rows(tables: Sequence[AttributeTable], matches: Sequence[IdMatch]) -> Iterator[LeftOut]:
+    for table, match in zip(tables, matches, strict=True):
+        yield from (LeftOut(table.path, remark, "unknown_column") for remark in table.remarks)
+        if match.alone:
+            names = ", ".join(name or "(no id)" for name in match.alone[:_NAMED])
+            more = f" and {len(match.alone) - _NAMED} more" if len(match.alone) > _NAMED else ""
+            rows = "1 row matches" if len(match.alone) == 1 else f"{len(match.alone)} rows match"
+            yield LeftOut(table.path, f"{rows} no case: {names}{more}", "unmatched_rows")
 
 
 def _unambiguous(case_id: str, files: Sequence[RecognisedFile]) -> tuple[dict[str, Path], list[LeftOut]]:
@@ -104,25 +154,29 @@ def _unambiguous(case_id: str, files: Sequence[RecognisedFile]) -> tuple[dict[st
     return paths, doubles
 
 
-def _case(
-    case_id: str, paths: dict[str, Path], files: Sequence[RecognisedFile], tables: Sequence[AttributeTable]
-) -> Case:
-    subject = next((file.subject for file in files if file.subject), "") or subject_of(case_id)
+def _attributes(
+    case_id: str,
+    subject: str,
+    files: Sequence[RecognisedFile],
+    tables: Sequence[tuple[AttributeTable, IdMatch]],
+) -> dict[str, str]:
+    """What is known of a case, sorted: a later table, and any table, comes before what its files' places say."""
     attributes: dict[str, str] = {}
-    for table in tables:
-        row = table.row(case_id, subject)
-        subject = row.pop("subject", subject)
-        attributes |= row
-    for file in files:
-        attributes = {**file.attributes, **attributes}
-    return Case(case_id, subject, paths, dict(sorted(attributes.items())))
+    for file in reversed(files):
+        attributes |= {name: readable(value) for name, value in file.attributes.items()}
+    for table, match in tables:
+        attributes |= table.row(case_id, subject, of=match)
+    attributes.pop("subject", None)
+    return dict(sorted(attributes.items()))
 
 
 def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortError:
-    reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in left_out[:3])
+    by_reason = {item.reason: item for item in sorted(left_out, key=lambda item: item.code == "not_an_image")}
+    reasons = "; ".join(f"{item.path.name}: {reason}" for reason, item in list(by_reason.items())[:3])
     return CohortError(
         f"at least one case in the layout {layout!r}",
         came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",
         where=root,
-        remedy="Lay the data out as one folder per case with <contrast> or <case>_<contrast> files, or give a CSV.",
+        remedy="Lay the data out as one folder per case with <contrast> or <case>_<contrast> files, or as one folder per "
+        "contrast with <case> files, or give a CSV.",
     )

@@ -1,21 +1,31 @@
 """Tables of attributes beside the images: ``participants.tsv`` of BIDS and ``cases.csv``.
 
 ``participants.tsv`` has the column ``participant_id``, matched with or without ``sub-``; ``cases.csv`` has ``case`` or
-``subject``, or both, and then says which subject a case belongs to. Empty cells and ``n/a`` are no attributes.
+``subject``, or both, and then says which subject a case belongs to. Empty cells and ``n/a`` are no attributes. An id
+that a spreadsheet has changed (1 for 001) is matched where it can mean one case alone; rows that match nothing are told.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from voxlate.errors import CohortError
+from voxlate.io import is_volume_path, volume_stem
 
 _ABSENT = {"", "n/a", "nan", "na"}
+_WHOSE = re.compile(
+    r"(subj(ects?)?|sub|patients?|persons?|participants?|pt|people|individual|animal|donor)([_\-. ]?(id|no|nr|name|number|code))?"
+    r"|pid|mrn",
+    re.IGNORECASE,
+)
+"""Columns that may say whose scan a case is."""
 
 
 @dataclass(frozen=True)
@@ -23,25 +33,86 @@ class AttributeTable:
     """Rows of attributes by case or by subject.
 
     Attributes:
-        by_case: From a folded case id to its row.
-        by_subject: From a folded subject id to its row.
+        path: The file.
+        by_case: From a case id, as it is written, to its row.
+        by_subject: From a subject id, as it is written, to its row.
+        remarks: What is odd about the table's columns, as sentences without a capital.
     """
 
+    path: Path
     by_case: Mapping[str, Mapping[str, str]]
     by_subject: Mapping[str, Mapping[str, str]]
+    remarks: tuple[str, ...] = ()
 
-    def row(self, case_id: str, subject: str) -> dict[str, str]:
+    def row(self, case_id: str, subject: str, *, of: IdMatch) -> dict[str, str]:
         """The attributes of a case: its own row, else its subject's; empty if there is neither."""
-        own = self.by_case.get(fold(case_id))
-        if own is None:
-            own = self.by_subject.get(fold(subject), self.by_subject.get(fold(case_id), {}))
-        return dict(own)
+        own = of.cases.get(case_id)
+        if own is not None:
+            return dict(self.by_case[own])
+        key = of.subjects.get(subject, of.subjects.get(case_id))
+        return dict(self.by_subject[key]) if key is not None else {}
+
+    def match(self, cases: Iterable[str], subjects: Iterable[str]) -> IdMatch:
+        """Which row belongs to which of these ids; a row by subject may name a case as well."""
+        ids = list(cases)
+        of_cases, of_subjects = _pair(self.by_case, ids), _pair(self.by_subject, [*subjects, *ids])
+        found = {*of_cases.values(), *of_subjects.values()}
+        return IdMatch(of_cases, of_subjects, [key for key in (*self.by_case, *self.by_subject) if key not in found])
+
+
+class IdMatch(NamedTuple):
+    """How the rows of a table and the ids of a cohort belong together.
+
+    Attributes:
+        cases: From a case id to the key of its row.
+        subjects: From a subject's or case's id to the key of its row.
+        alone: Keys of the rows that nothing matches.
+    """
+
+    cases: dict[str, str]
+    subjects: dict[str, str]
+    alone: list[str]
 
 
 def fold(name: str) -> str:
     """An id without case, Unicode composition and a leading ``sub-``, so that spellings of one subject agree."""
     folded = unicodedata.normalize("NFC", name).casefold().strip()
     return folded.removeprefix("sub-")
+
+
+def _loosely(name: str) -> str:
+    """An id as spreadsheets and hands change it: without leading zeros, ``.0``, an image suffix and the separators' kind.
+
+    Example:
+        >>> _loosely("1.0"), _loosely("sub-001"), _loosely("Case 07")
+        ('1', '1', 'case_7')
+    """
+    folded = fold(volume_stem(name) if is_volume_path(name) else name)
+    folded = re.sub(r"[_\-\s.]+", "_", re.sub(r"^(\d+)\.0+$", r"\1", folded))
+    return re.sub(r"\d+", lambda run: run[0].lstrip("0") or "0", re.sub(r"^sub_?(?=\d)", "", folded))
+
+
+def _pair(keys: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """From a name to the key of the row that means it: as written, else folded, else the only one that may be meant."""
+    paired: dict[str, str] = {}
+    open_keys, open_names = list(dict.fromkeys(keys)), list(dict.fromkeys(names))
+    for spelling in (str, fold, _loosely):
+        found, wanted = _by_spelling(open_keys, spelling), _by_spelling(open_names, spelling)
+        for spelt, fitting in wanted.items():
+            rows = found.get(spelt, [])
+            if len(rows) == 1 and len(set(map(fold, fitting))) == 1:
+                paired |= dict.fromkeys(fitting, rows[0])
+        taken = set(paired.values())
+        open_keys = [key for key in open_keys if key not in taken]
+        open_names = [name for name in open_names if name not in paired]
+    return paired
+
+
+def _by_spelling(names: Iterable[str], spelling: Callable[[str], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(spelling(name), []).append(name)
+    return found
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -52,8 +123,15 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CohortError("a table in UTF-8", came=str(error), where=path, remedy="Save it as UTF-8 text.") from error
+    except UnicodeDecodeError as error:
+        raise CohortError(
+            "a table in UTF-8",
+            came=f"bytes of another encoding in line {error.object[: error.start].count(10) + 1}",
+            where=path,
+            remedy='Save it as UTF-8 text; spreadsheets call that "CSV UTF-8".',
+        ) from error
+    except OSError as error:
+        raise CohortError("a readable table", came=str(error), where=path, remedy="Check its permissions.") from error
     first = text.partition("\n")[0]
     delimiter = max("\t;,", key=first.count)
     try:
@@ -101,18 +179,40 @@ def read_tables(folder: Path, *, names: Sequence[str] = tuple(_KEYS)) -> list[At
 
 def _read_table(path: Path, keys: Mapping[str, str]) -> AttributeTable:
     rows: dict[str, dict[str, dict[str, str]]] = {"case": {}, "subject": {}}
-    for line in read_rows(path):
-        cells = {name.casefold() if name.casefold() in keys else name: value for name, value in line.items()}
+    seen: set[tuple[str, str]] = set()
+    lines = [
+        {name.casefold() if name.casefold() in keys else name: value for name, value in line.items()}
+        for line in read_rows(path)
+    ]
+    for cells in lines:
         key = next((name for name in keys if name in cells), None)
         if key is None:
             wanted = " or ".join(keys)
             raise CohortError(
-                f"a column {wanted}", came=", ".join(line), where=path, remedy=f"Name the ids' column {wanted}."
+                f"a column {wanted}", came=", ".join(cells), where=path, remedy=f"Name the ids' column {wanted}."
             )
-        kind, ident = keys[key], fold(cells.pop(key))
-        if ident in rows[kind]:
+        kind, ident = keys[key], cells[key].strip()
+        if (kind, fold(ident)) in seen:
             raise CohortError(
-                f"one row per {kind}", came=f"two for {ident!r}", where=path, remedy="Delete one of them."
+                f"one row per {kind}", came=f"two for {fold(ident)!r}", where=path, remedy="Delete one of them."
             )
-        rows[kind][ident] = present(cells.items())
-    return AttributeTable(rows["case"], rows["subject"])
+        seen.add((kind, fold(ident)))
+        rows[kind][ident] = present((name, cell) for name, cell in cells.items() if name != key)
+    return AttributeTable(path, rows["case"], rows["subject"], remarks_on(lines) if "case" in keys else ())
+
+
+def remarks_on(rows: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """What is odd about the columns of a table of cases: one that says whose scan a case is, under another name.
+
+    Args:
+        rows: The rows by column, ``case`` among them.
+    """
+    columns = list(rows[0]) if rows else []
+    if "case" not in columns or "subject" in columns:
+        return ()
+    return tuple(
+        f"the column {name!r} is an attribute; call it subject if it says whose scan a case is, so that the scans of "
+        "one person stay together"
+        for name in columns
+        if _WHOSE.fullmatch(name) and len({row[name].strip() for row in rows}) < len(rows)
+    )

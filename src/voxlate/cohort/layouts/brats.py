@@ -10,7 +10,8 @@ The first line is of 2013 to 2015: ``MR_T1``, ``MR_T1c``, ``MR_T2``, ``MR_Flair`
 as the attribute ``label_convention``: ``brats2015`` (1 necrosis, 2 oedema, 3 tumour that does not enhance, 4 enhancing
 tumour; Menze et al. 2015, doi 10.1109/TMI.2014.2377694), ``brats2017`` (1 necrosis and non-enhancing tumour, 2 oedema,
 4 enhancing tumour; Bakas et al. 2017, doi 10.1038/sdata.2017.117) or ``brats2023`` (the same with 3 for enhancing
-tumour; synapse.org/brats2023). The last number is the time of the scan and no part of the subject: until 2015 and from
+tumour; synapse.org/brats2023). Names of other challenges since 2023 (PED, MEN-RT, ...) tell no convention: BraTS-PED
+numbered its labels anew in 2024, under the same names. The last number is the time of the scan and no part of the subject: until 2015 and from
 2023 on always, in between in names of four parts (year, site, patient, time). Until 2015 the case is named by the
 folder above that of the scan.
 """
@@ -33,11 +34,24 @@ _SINCE_2023 = re.compile(
 )
 _GRADES = {"hgg": "HGG", "lgg": "LGG"}
 _CONVENTIONS = {_UNTIL_2015: "brats2015", _UNTIL_2021: "brats2017", _SINCE_2023: "brats2023"}
+_ADULT = re.compile(r"brats-(gli|ssa|met|men)-\d+-.*|phantom-.*", re.IGNORECASE)
+"""Challenges since 2023 whose label values are those of ``brats2023``."""
+_OTHER = re.compile(r"brats(-[a-z]+)+-\d+-\d+", re.IGNORECASE)
 
 
 def is_brats_name(stem: str) -> bool:
     """Whether a file name without its image suffix is one of the challenges'."""
     return _read_name(stem) is not None
+
+
+def names_labels_unclearly(case_id: str) -> bool:
+    """Whether a case is of a challenge whose label values its name does not tell, as BraTS-PED: the year decides.
+
+    Example:
+        >>> names_labels_unclearly("BraTS-PED-00001-000"), names_labels_unclearly("BraTS-GLI-00001-000")
+        (True, False)
+    """
+    return _OTHER.fullmatch(case_id) is not None and not _ADULT.fullmatch(case_id)
 
 
 def index_brats(root: Path) -> Cohort:
@@ -66,7 +80,8 @@ def _place(path: Path, relative: Path) -> RecognisedFile | None:
     if named is None:
         return None
     found, contrast = named
-    attributes = {"label_convention": _CONVENTIONS[found.re]}
+    clear = found.re is not _SINCE_2023 or _ADULT.fullmatch(found["case"])
+    attributes = {"label_convention": _CONVENTIONS[found.re]} if clear else {}
     grade = next((_GRADES[part.casefold()] for part in relative.parts[:-1] if part.casefold() in _GRADES), None)
     if grade:
         attributes["grade"] = grade

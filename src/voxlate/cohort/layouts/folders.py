@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from voxlate.cohort.case import Cohort, LeftOut, subject_of
+from voxlate.cohort.case import Cohort, LeftOut
 from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import read_tables
 from voxlate.cohort.layouts.listing import list_folder
 from voxlate.cohort.layouts.naming import contrast_in, split_name, why_not
+from voxlate.cohort.subjects import subjects_of
 from voxlate.io import volume_stem
 
 _SESSION = re.compile(r"(?:^|[_\-])ses-([^_\-]+)", re.IGNORECASE)
@@ -66,7 +67,7 @@ def _place_folder(name: str, paths: list[Path]) -> list[RecognisedFile | LeftOut
         elif several and not session:
             items.append(LeftOut(path, "names no session, while its folder holds several"))
         else:
-            case, subject = (f"{name}_ses-{session}", subject_of(name)) if several else (name, "")
+            case, subject = (f"{name}_ses-{session}", subjects_of([name])[name]) if several else (name, "")
             items.append(RecognisedFile(path, case, contrast.name, subject))
     return items
 

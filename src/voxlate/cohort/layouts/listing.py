@@ -15,6 +15,7 @@ from pathlib import Path
 from voxlate.cohort.case import LeftOut, natural_key
 from voxlate.errors import UsageError
 from voxlate.io import is_volume_path, volume_stem
+from voxlate.io.formats.foreign import foreign, is_archive, is_dicom
 
 _METADATA = {
     "participants.tsv", "participants.json", "cases.csv", "manifest.csv", "dataset.json", "dataset_description.json",
@@ -51,18 +52,28 @@ def list_folder(root: Path) -> Listing:
     images: list[Path] = []
     ignored: dict[str, list[Path]] = {}
     left_out: list[LeftOut] = []
+    dicom: dict[Path, list[Path]] = {}
     for path in _files(root, ignored, left_out):
         kind = _ignored_as(path.name)
         if kind:
             ignored.setdefault(kind, []).append(path)
         elif not path.exists():
-            left_out.append(LeftOut(path, "a link to a file that does not exist", "missing_file"))
+            found = foreign(path)
+            reason = f"{found.what}. {found.remedy}" if found else "a link to a file that does not exist"
+            left_out.append(LeftOut(path, reason.rstrip("."), "missing_file"))
         elif _voxels_of_header(path):
             continue
         elif is_volume_path(path):
             images.append(path)
+        elif is_dicom(path):
+            dicom.setdefault(path.parent, []).append(path)
         elif path.name not in _METADATA and not _is_sidecar(path):
-            left_out.append(LeftOut(path, "not an image", "not_an_image"))
+            reason = "an archive: unpack it" if is_archive(path) else "not an image"
+            left_out.append(LeftOut(path, reason, "not_an_image"))
+    for paths in dicom.values():
+        more = f" (and {len(paths) - 1} more of its folder)" if len(paths) > 1 else ""
+        reason = f"a DICOM file{more}: convert the series to NIfTI, with dcm2niix for instance"
+        left_out.append(LeftOut(paths[0], reason, "dicom"))
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))

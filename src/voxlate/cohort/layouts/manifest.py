@@ -9,14 +9,15 @@ relative to the CSV; every other column is an attribute. Semicolons and tabs sep
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from voxlate.cohort.case import Cohort, LeftOut, subject_of
+from voxlate.cohort.case import Cohort, LeftOut
 from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
-from voxlate.cohort.layouts.attributes import AttributeTable, present, read_rows, read_tables
+from voxlate.cohort.layouts.attributes import AttributeTable, present, read_rows, read_tables, remarks_on
 from voxlate.contrast import CONTRASTS, find_contrast
-from voxlate.errors import CohortError
+from voxlate.errors import CohortError, readable
 from voxlate.io import is_volume_path
 
 _NAMES = ("manifest.csv", "cases.csv")
@@ -46,13 +47,20 @@ def index_manifest(root: Path) -> Cohort:
         )
     rows = read_rows(path)
     contrasts = _columns(path, rows)
-    people = read_tables(path.parent, names=("participants.tsv",))
+    checked = _checked(path, rows)
+    rows_by_case: dict[str, dict[str, str]] = {}
     placed: list[RecognisedFile] = []
     left_out: list[LeftOut] = []
-    for row in _checked(path, rows):
-        for item in _place_row(path, row, contrasts, people):
-            (placed if isinstance(item, RecognisedFile) else left_out).append(item)  # type: ignore[arg-type]
-    return assemble(root, layout="manifest", placed=placed, left_out=left_out)
+    for row in checked:
+        items = _place_row(path, row, contrasts)
+        placed += [item for item in items if isinstance(item, RecognisedFile)]
+        left_out += [item for item in items if isinstance(item, LeftOut)]
+        if not items or any(isinstance(item, RecognisedFile) for item in items):  # else its missing files are named
+            cells = ((name, cell) for name, cell in row.items() if name not in {"case", *contrasts})
+            rows_by_case[row["case"]] = present(cells)
+    table = AttributeTable(path, rows_by_case, {}, remarks_on(checked))
+    tables = [*read_tables(path.parent, names=("participants.tsv",)), table]
+    return assemble(root, layout="manifest", placed=placed, left_out=left_out, tables=tables)
 
 
 def _is_file(path: Path) -> bool:
@@ -117,16 +125,11 @@ def _checked(path: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return checked
 
 
-def _place_row(
-    path: Path, row: dict[str, str], contrasts: dict[str, str], people: list[AttributeTable]
-) -> list[RecognisedFile | LeftOut]:
+def _place_row(path: Path, row: dict[str, str], contrasts: dict[str, str]) -> list[RecognisedFile | LeftOut]:
     case = row["case"]
-    subject = row.get("subject") or subject_of(case)
-    own = present((name, cell) for name, cell in row.items() if name not in {"case", "subject", *contrasts})
-    attributes = {name: value for table in people for name, value in table.row(case, subject).items()} | own
     items: list[RecognisedFile | LeftOut] = []
     for column, contrast in contrasts.items():
-        file = path.parent / row[column]
+        file = _named(path.parent, row[column])
         if not row[column]:
             continue
         if not _is_file(file):
@@ -134,5 +137,17 @@ def _place_row(
         elif not is_volume_path(file):
             items.append(LeftOut(file, f"named for case {case}, but not an image", "not_an_image"))
         else:
-            items.append(RecognisedFile(file, case, contrast, subject, attributes))
+            items.append(RecognisedFile(file, case, contrast))
     return items
+
+
+def _named(folder: Path, name: str) -> Path:
+    """The file that a table names; where a folder's name is no UTF-8, the table holds it as text."""
+    file = folder / name
+    if _is_file(file):
+        return file
+    place = folder
+    for part in Path(name).parts:
+        entries = [] if os.path.exists(place / part) or not os.path.isdir(place) else os.listdir(place)
+        place /= next((entry for entry in entries if readable(entry) == part), part)
+    return place

@@ -24,6 +24,7 @@ from voxlate.cohort.preflight.labels import (
     is_label_map,
     take_facts,
 )
+from voxlate.cohort.preflight.names import check_names
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
@@ -34,7 +35,6 @@ from voxlate.volume import Volume
 
 _STRICT = Reading()
 _ELSEWHERE = {"labels_misplaced", "no_overlap"}
-_ONE_BY_ONE = {"duplicate_contrast", "missing_file"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def preflight(
     """
     sources = tuple(get_contrast(name).name for name in source)
     use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers, labelled)
-    found = _Found([*_check_left_out(cohort), *_check_wanted(cohort, use)])
+    found = _Found([*check_names(cohort), *_check_wanted(cohort, use)])
     found.findings += check_synthetic(cohort, source=use.files, target=use.target)
     for done, case in enumerate(cohort.cases, 1):
         _check_case(case, use, reading, found)
@@ -118,19 +118,6 @@ def preflight(
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(findings)
-
-
-def _check_left_out(cohort: Cohort) -> Iterator[Finding]:
-    for item in cohort.left_out:
-        if item.code in _ONE_BY_ONE:
-            yield Finding("warning", item.code, "", f"{item.path}: {item.reason}.")
-    unpaired = [item.path.name for item in cohort.left_out if item.code == "unpaired"]
-    if unpaired:
-        names = ", ".join(unpaired[:5]) + (" ..." if len(unpaired) > 5 else "")
-        yield Finding("warning", "unpaired", "", f"{len(unpaired)} files have no partner and were left out: {names}.")
-    others = sum(item.code not in {*_ONE_BY_ONE, "unpaired", "ignored"} for item in cohort.left_out)
-    if others:
-        yield Finding("info", "left_out", "", f"{others} files or folders belong to no case and were left out.")
 
 
 def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from voxlate.errors import ReadError
 from voxlate.inference.model import Model
 
 logger = logging.getLogger(__name__)
-_AMBIGUOUS = "duplicate_contrast"
+_AMBIGUOUS = {"duplicate_contrast", "unclear_channel"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def decide(models: Sequence[Model], cohort: Cohort, *, every: bool = False) -> l
 
 
 def _hold(case: Case, cohort: Cohort) -> _Holding:
-    double = frozenset(item.contrast for item in cohort.left_out if item.code == _AMBIGUOUS and item.case == case.id)
+    double = frozenset(item.contrast for item in cohort.left_out if item.code in _AMBIGUOUS and item.case == case.id)
     try:
         return _Holding(case, real_contrasts(case), double)
     except ReadError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from voxlate.errors import UsageError
 from voxlate.io.formats import metaimage, nifti, nrrd
+from voxlate.io.formats.foreign import foreign
 from voxlate.io.formats.layout import Layout, Part, Picture
 from voxlate.io.paths import volume_suffix
 
@@ -43,6 +44,8 @@ def format_of(path: Path) -> Format:
     """
     suffix = volume_suffix(path)
     if suffix is None:
-        remedy = f"Use a name that ends in one of {', '.join(FORMATS)}."
-        raise UsageError("the name of an image file", came=repr(path.name), where=path, remedy=remedy)
+        found = foreign(path)
+        came = f"{path.name!r}, {found.what}" if found else repr(path.name)
+        names = f"Use a name that ends in one of {', '.join(FORMATS)}."
+        raise UsageError("the name of an image file", came=came, where=path, remedy=found.remedy if found else names)
     return FORMATS[suffix]

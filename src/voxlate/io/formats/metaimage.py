@@ -1,7 +1,8 @@
 """MetaImage (``.mha``, ``.mhd`` with its data file), the format of ITK.
 
 A row of ``TransformMatrix`` is the direction of one voxel axis in the LPS world, ``Offset`` the place of the first
-voxel in mm. Source: MetaIO's documentation, https://itk.org/Wiki/ITK/MetaIO/Documentation.
+voxel in mm. ``ElementSpacing`` is how far apart voxels are; ``ElementSize``, how large one is (a slice's thickness),
+stands in for it where it is absent. Source: MetaIO's documentation, https://itk.org/Wiki/ITK/MetaIO/Documentation.
 """
 
 from __future__ import annotations
@@ -39,9 +40,18 @@ _SYNONYMS = {
     "Rotation": "TransformMatrix",
     "Orientation": "TransformMatrix",
     "BinaryDataByteOrderMSB": "ElementByteOrderMSB",
-    "ElementSize": "ElementSpacing",
 }
-_KNOWN = {*_SYNONYMS.values(), "NDims", "DimSize", "ElementType", "CompressedData", "HeaderSize", "BinaryData"}
+_KNOWN = {
+    *_SYNONYMS.values(),
+    "ElementSpacing",
+    "ElementSize",
+    "NDims",
+    "DimSize",
+    "ElementType",
+    "CompressedData",
+    "HeaderSize",
+    "BinaryData",
+}
 """Keys that decide something here: stated twice they must agree. Programs add others, DICOM tags for instance."""
 
 
@@ -115,10 +125,10 @@ def _skip(fields: Mapping[str, str], path: Path) -> int:
 
 
 def _placement(fields: Mapping[str, str], axes: int, path: Path) -> HeaderGeometry:
-    text = fields.get("ElementSpacing")
-    if text is None or axes < 3:
+    field = "ElementSpacing" if "ElementSpacing" in fields else "ElementSize"
+    if field not in fields or axes < 3:
         return HeaderGeometry({})
-    i, j, k = (float(length) for length in numbers(text, count=axes, field="ElementSpacing", where=path)[:3])
+    i, j, k = (float(length) for length in numbers(fields[field], count=axes, field=field, where=path)[:3])
     if "TransformMatrix" not in fields or "Offset" not in fields:
         if "Offset" not in fields:
             return HeaderGeometry({}, spacing=(i, j, k))

@@ -164,7 +164,7 @@ def _check_gzip(file: BinaryIO, path: Path) -> None:
     start = file.read(4)
     file.seek(0)
     if start[:3] != b"\x1f\x8b\x08":
-        remedy = "Compress the file, or give it the suffix of what it is (.nii for plain NIfTI)."
+        remedy = "Give the file the suffix of what it is, or copy it again."
         raise ReadError("a gzip file", came=f"one that starts with {start!r}", where=path, remedy=remedy)
     if len(start) < 4 or start[3] & 0xE0:
         raise ReadError("a gzip header without reserved flags", came=f"{start!r}", where=path, remedy=DAMAGED)

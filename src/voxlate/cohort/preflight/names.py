@@ -1,0 +1,103 @@
+"""What names tell before any image is read: what matches nothing, whose scans cases are, what label values mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from voxlate.cohort.case import Case, Cohort, LeftOut
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.labels.labelling import CONVENTIONS
+from voxlate.cohort.layouts.attributes import fold
+from voxlate.cohort.layouts.brats import names_labels_unclearly
+from voxlate.cohort.subjects import likely_visits
+from voxlate.errors import readable
+
+_ONE_BY_ONE = {"duplicate_contrast", "missing_file", "unmatched_rows", "unknown_column", "unknown_channels", "dicom"}
+_BIDS = re.compile(r"sub-[^_\-\s]+[_\-]ses-", re.IGNORECASE)  # everybody's way to say it needs no telling
+_NAMED = 5
+_GROUPS = 3
+
+
+def check_names(cohort: Cohort) -> Iterator[Finding]:
+    """The findings about a cohort that need no image."""
+    yield from _check_left_out(cohort.left_out)
+    yield from _check_subjects(cohort.cases)
+    yield from _check_conventions(cohort.cases)
+
+
+def _check_left_out(left_out: Sequence[LeftOut]) -> Iterator[Finding]:
+    for item in left_out:
+        if item.code in _ONE_BY_ONE:
+            yield Finding("warning", item.code, "", readable(f"{item.path}: {item.reason}."))
+    unpaired = [item for item in left_out if item.code == "unpaired"]
+    if unpaired:
+        message = f"{len(unpaired)} files have no partner and were left out: {_names(unpaired)}."
+        yield Finding("warning", "unpaired", "", message)
+    unmatched = [item for item in left_out if item.code == "unmatched"]
+    if unmatched:
+        images = "1 image or folder matches" if len(unmatched) == 1 else f"{len(unmatched)} images or folders match"
+        message = f"{images} no case and were left out: {_names(unmatched)}. The first: {unmatched[0].reason}."
+        yield Finding("warning", "unmatched", "", readable(message))
+    told = {*_ONE_BY_ONE, "unpaired", "unmatched", "ignored"}
+    others = [item for item in left_out if item.code not in told]
+    if others:
+        message = f"{len(others)} files or folders belong to no case and were left out: {_names(others)}."
+        yield Finding("info", "left_out", "", message)
+
+
+def _names(items: Sequence[LeftOut]) -> str:
+    more = " ..." if len(items) > _NAMED else ""
+    return readable(", ".join(item.path.name for item in items[:_NAMED]) + more)
+
+
+def _check_subjects(cases: Sequence[Case]) -> Iterator[Finding]:
+    """What ids say of the subjects that neither a table nor the layout names."""
+    open_ids = [case.id for case in cases if not case.told and fold(case.subject) == fold(case.id)]
+    groups = likely_visits(open_ids)
+    if groups:
+        message = (
+            f"ids that differ at their end alone, as visits of one person do: {_listed(groups)}. Each counts as a "
+            "subject of its own, and they may fall into different parts. If they are of one person, write cases.csv "
+            "with the columns case and subject; if not, write each case's own id under subject."
+        )
+        yield Finding("warning", "visits", "", message)
+    held: dict[str, list[str]] = {}
+    for case in cases:
+        if not case.told and not _BIDS.match(case.id):
+            held.setdefault(fold(case.subject), []).append(case.id)
+    several = [ids for ids in held.values() if len(ids) > 1]
+    if several:
+        message = (
+            f"cases whose ids name one subject, so that they stay in one part: {_listed(several)}. If they are of "
+            "different persons, write cases.csv with the columns case and subject."
+        )
+        yield Finding("info", "visits", "", message)
+
+
+def _listed(groups: Sequence[Sequence[str]]) -> str:
+    shown = ["; ".join(", ".join(ids[:_NAMED]) + (" ..." if len(ids) > _NAMED else "") for ids in groups[:_GROUPS])]
+    more = [f"and {len(groups) - _GROUPS} more such groups"] if len(groups) > _GROUPS else []
+    return "; ".join(shown + more)
+
+
+def _check_conventions(cases: Sequence[Case]) -> Iterator[Finding]:
+    labelled = [case for case in cases if "labels" in case.paths]
+    unclear = [
+        case.id for case in labelled if names_labels_unclearly(case.id) and "label_convention" not in case.attributes
+    ]
+    if unclear:
+        message = (
+            f"the label values of {unclear[0]} (and of {len(unclear)} cases in all) have no names: BraTS-PED changed them "
+            "in 2024, from 1 core, 2 oedema, 3 enhancing tumour to 1 enhancing tumour, 2 tumour without enhancement, "
+            "3 cyst, 4 oedema, and other challenges have their own. A column label_convention in cases.csv decides: "
+            f"{', '.join(CONVENTIONS)}."
+        )
+        yield Finding("warning", "label_convention", "", message)
+    told = {case.attributes["label_convention"] for case in cases if "label_convention" in case.attributes}
+    for name in sorted(told - set(CONVENTIONS)):
+        message = (
+            f"the label_convention {name!r} is not known, and the label values have no names. "
+            f"Known are {', '.join(CONVENTIONS)}."
+        )
+        yield Finding("warning", "label_convention", "", message)
