@@ -40,13 +40,14 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     layout = _layout(path)
     grid, notes = place(layout.placement, layout.shape, reading=reading, where=layout.header)
     _square(grid, reading=reading, where=layout.header)
-    array, filled = physical(read_stored(layout), layout, reading=reading)
+    array, filled, missing = physical(read_stored(layout), layout, reading=reading)
     volume = Volume(
         array,
         grid.affine,
         contrast=contrast,
         notes=(*layout.notes, *notes, *filled),
         trailing_axes=layout.trailing_axes,
+        missing=missing,
     )
     if not is_sheared(grid.affine):
         return volume

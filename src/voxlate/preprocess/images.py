@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from voxlate.cohort.admission import admit, refuse
 from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
@@ -38,7 +40,15 @@ def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
     volume = read_volume(path, contrast=contrast, reading=reading)
     convention = case.attributes.get("label_convention", "")
     notes = refuse(admit(volume, case=case.id, path=path, convention=convention), accept=reading.accept)
-    return replace(volume, notes=(*volume.notes, *notes))
+    return replace(_without_made_up(volume), notes=(*volume.notes, *notes))
+
+
+def _without_made_up(volume: Volume) -> Volume:
+    """The volume with nothing, not 0, where its file has no number: 0 HU would be tissue."""
+    if volume.missing is None or volume.contrast is None or BACKGROUND[volume.contrast.kind] == 0:
+        return volume
+    nothing = volume.array.dtype.type(BACKGROUND[volume.contrast.kind])
+    return replace(volume, array=np.where(volume.missing, nothing, volume.array))
 
 
 def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: Reading) -> tuple[Mask, str]:
@@ -68,3 +78,15 @@ def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: R
     check_foreground(mask, where=where)
     fallback = "; the case has no mask file" if kind != rule.kind else ""
     return mask, f"foreground by the rule {kind}{fallback}"
+
+
+def tissue_of(mask: Mask, reference: Volume) -> Mask:
+    """Where a case has tissue, in RAS+ order: its foreground; where that is the whole volume, what is labelled.
+
+    Args:
+        mask: The foreground.
+        reference: The image that it belongs to, in any axis order.
+    """
+    if reference.contrast is None or reference.contrast.kind != "label" or not mask.all():
+        return mask
+    return np.asarray(to_ras(reference.array, reference.affine) != 0)

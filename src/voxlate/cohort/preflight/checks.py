@@ -14,6 +14,7 @@ from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
+from voxlate.cohort.preflight.coverage import check_coverage
 from voxlate.cohort.preflight.imputed import check_synthetic
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
 from voxlate.config.plan import Reading
@@ -132,6 +133,7 @@ def _check_case(case: Case, use: _Use, reading: Reading) -> tuple[list[Finding],
         if contrast.kind != "label":
             signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
     findings += check_pairs(case, volumes, source=use.files, target=use.target, registers=use.registers)
+    findings += check_coverage(case, volumes, source=use.files, target=use.target, registers=use.registers)
     findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
     return findings, signatures
 

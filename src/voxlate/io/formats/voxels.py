@@ -12,6 +12,7 @@ checked), labels the smallest unsigned integer, other integers stay.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError, WriteError
@@ -52,18 +53,19 @@ def read_stored(layout: Layout) -> Voxels:
     return stored if layout.dtype.isnative else stored.byteswap(inplace=True).view(layout.dtype.newbyteorder("="))
 
 
-def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str]]:
-    """The values that the stored ones stand for, finite, and what was accepted to get them.
+def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str], NDArray[np.bool_] | None]:
+    """The values that the stored ones stand for, finite, what was accepted to get them, and which of them are made up.
 
     Raises:
         ReadError: If the scaling is unusable, or a value is not finite and ``reading`` does not accept that.
     """
     slope, intercept = _scaling(layout)
     notes: list[str] = []
+    missing: NDArray[np.bool_] | None = None
     if stored.dtype.kind == "f":
-        stored, notes = _finite(stored, layout, reading=reading)
+        stored, notes, missing = _finite(stored, layout, reading=reading)
     if (slope, intercept) == (1.0, 0.0):
-        return stored, notes
+        return stored, notes, missing
     ends = [float(stored.min()) * slope + intercept, float(stored.max()) * slope + intercept]
     if not max(map(abs, ends)) <= _FLOAT32_MAX:
         came = f"values from {ends[0]:.3g} to {ends[1]:.3g} by scl_slope {slope:.6g}"
@@ -71,7 +73,7 @@ def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxel
     scaled = np.empty_like(stored, dtype=np.float64 if stored.dtype == np.float64 else np.float32)
     for k in range(stored.shape[2]):
         scaled[:, :, k] = stored[:, :, k].astype(np.float64) * slope + intercept
-    return scaled, notes
+    return scaled, notes, missing
 
 
 _SLOPE_REMEDY = "Repair scl_slope and scl_inter; 0 or NaN mean unscaled."
@@ -88,10 +90,10 @@ def _scaling(layout: Layout) -> tuple[float, float]:
     return slope, intercept
 
 
-def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str]]:
+def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str], NDArray[np.bool_] | None]:
     finite = np.isfinite(stored)
     if finite.all():
-        return stored, []
+        return stored, [], None
     count = stored.size - int(np.count_nonzero(finite))
     if reading.on_nonfinite == "refuse":
         raise ReadError(
@@ -100,7 +102,8 @@ def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels
             where=layout.data,
             remedy="Repair the image, or read with on_nonfinite: zero.",
         )
-    return np.where(finite, stored, stored.dtype.type(0)), [f"{count} NaN or infinite voxels were set to 0."]
+    filled = np.where(finite, stored, stored.dtype.type(0))
+    return filled, [f"{count} NaN or infinite voxels were set to 0."], ~finite
 
 
 def storable(volume: Volume, *, where: object) -> Voxels:
