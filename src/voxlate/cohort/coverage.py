@@ -55,8 +55,9 @@ def not_shown(
             found |= padding
         for axis in range(3):
             found |= _missing_slices(volume.array, axis, foreground=foreground, place=place)
+        known = found.copy()
         for axis in range(3):
-            for part in _empty_columns(volume.array, axis, known=found):
+            for part in _empty_columns(volume.array, axis, known=known):
                 if _is_cut(place(part), foreground, spacing_mm=spacing_mm):
                     found |= (part == _INSIDE) | (part == _EDGE)
     if not found.any() or not (place(found.view(np.uint8)).astype(np.bool_) & foreground).any():

@@ -29,12 +29,13 @@ def check_coverage(
         target: The contrast that comes out.
         registers: Whether images are registered before they are used, so that their places say nothing yet.
     """
-    images = [name for name in CONTRASTS if name in volumes and CONTRASTS[name].kind != "label"]
+    there = {name: volume for name, volume in volumes.items() if volume.array.min() != volume.array.max()}
+    images = [name for name in CONTRASTS if name in there and CONTRASTS[name].kind != "label"]
     inputs = [name for name in (source or images) if name in images]
     if not inputs or registers:
         return
     first, known = inputs[0], bool(source or target)
-    others = [name for name in dict.fromkeys((*inputs[1:], target)) if name and name in volumes and name != first]
+    others = [name for name in dict.fromkeys((*inputs[1:], target)) if name and name in there and name != first]
     for other in others:
         if not overlaps(volumes[first].grid, volumes[other].grid):
             continue
