@@ -12,6 +12,8 @@ from typing import Literal
 from voxlate.errors import UsageError
 
 Kind = Literal["mr", "ct", "pet", "label"]
+BACKGROUND: dict[Kind, float] = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
+"""From a kind of contrast to its value where there is nothing."""
 
 
 @dataclass(frozen=True)

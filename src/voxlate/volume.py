@@ -105,6 +105,8 @@ class Volume:
         contrast: What the image shows, if known.
         notes: What a reader accepted, converted or filled, one sentence each; goes into provenance.
         trailing_axes: Number of singleton axes that the file had beyond the third; a writer restores them.
+        missing: ``(i, j, k)`` booleans, voxels that the file has no number for and whose value is made up; ``None``:
+            none.
 
     Raises:
         GeometryError: If the array is not 3-D or the affine is unusable.
@@ -115,6 +117,7 @@ class Volume:
     contrast: Contrast | None = None
     notes: tuple[str, ...] = ()
     trailing_axes: int = 0
+    missing: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array).view()
@@ -144,7 +147,7 @@ class Volume:
             raise GeometryError(
                 f"shape {self.shape}", came=f"shape {array.shape}", remedy="Resample to the grid first."
             )
-        return replace(self, array=array, contrast=contrast or self.contrast)
+        return replace(self, array=array, contrast=contrast or self.contrast, missing=None)
 
     def with_note(self, note: str) -> Volume:
         """The same volume with one more sentence in ``notes``."""

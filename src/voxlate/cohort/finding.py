@@ -29,6 +29,7 @@
 | `empty_labels` | warning | a label map without a label: metrics of it are not available |
 | `misaligned` | warning | mutual information is clearly higher at a shifted position |
 | `unrelated` | warning | two images share next to no information at any shift: another subject's file? |
+| `not_covered` | warning | an image does not show all of the patient that another one of the case shows |
 | `unpaired` | warning | images without labels, or labels without an image |
 | `duplicate_contrast` | warning | two files for one contrast of a case; both are left out |
 | `missing_file` | warning | a file that a manifest or a link names does not exist |

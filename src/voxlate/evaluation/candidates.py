@@ -267,6 +267,7 @@ def _plan_of(cohort: Cohort, *, source: tuple[str, ...], target: str) -> Plan:
 def _pair(plan: Plan, case: Case) -> tuple[Array, Array, Array]:
     """Source, target and mask of a case, normalised; of a label map whether it is labelled."""
     prepared = prepare_case(case, plan, contrasts=(*plan.source, plan.target))
-    source, target = (np.asarray(prepared.arrays[name]) for name in (plan.source[0], plan.target))
+    names = (plan.source[0], plan.target)
+    source, target = (np.asarray(prepared.arrays[name]) for name in names)
     is_label = get_contrast(plan.target).kind == "label"
-    return source, np.minimum(target, 1) if is_label else target, np.asarray(prepared.mask)
+    return source, np.minimum(target, 1) if is_label else target, prepared.shown(*names)

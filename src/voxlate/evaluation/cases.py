@@ -19,7 +19,8 @@ from voxlate.evaluation.fidelity.regions import label_regions, score_case, score
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of, tissue_regions
 from voxlate.progress import ProgressReport
-from voxlate.regions import LESION
+from voxlate.regions import FOREGROUND, LESION
+from voxlate.roles import TRUTH
 
 logger = logging.getLogger(__name__)
 Failed = tuple[str, str]
@@ -149,9 +150,28 @@ def score_volumes(comparison: Comparison, labelling: Labelling) -> list[Score]:
         regions |= tissue_regions(comparison.truth, mask=comparison.mask)
     scores: list[Score] = []
     for method, prediction in comparison.methods.items():
-        scores += score_case(prediction, comparison.truth, regions=regions, **_common(comparison, method))
-        scores += score_whole(prediction, comparison.truth, **_common(comparison, method))
-    return scores
+        common, hidden = _common(comparison, method), comparison.hidden
+        scores += score_case(prediction, comparison.truth, regions=regions, hidden=hidden, **common)
+        scores += score_whole(prediction, comparison.truth, **common)
+    return [*scores, *_score_coverage(comparison)]
+
+
+def _score_coverage(comparison: Comparison) -> list[Score]:
+    """How much of the foreground the truth does not show; nothing where it shows all."""
+    if comparison.hidden is None:
+        return []
+    foreground, all_of_it = comparison.mask | comparison.hidden, np.ones(comparison.mask.shape, np.bool_)
+    return [
+        Score(
+            comparison.case_id,
+            FOREGROUND,
+            TRUTH,
+            name,
+            metric(comparison.hidden, all_of_it, mask=foreground, data_range=1.0),
+            metric.unit(),
+        )
+        for name, metric in metrics_of("coverage").items()
+    ]
 
 
 def score_every_slice(comparison: Comparison) -> list[Score]:

@@ -42,7 +42,7 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     layout = _layout(path)
     grid, notes = place(layout.placement, layout.shape, reading=reading, where=layout.header)
     _square(grid, reading=reading, where=layout.header)
-    array, filled = physical(_stored(layout), layout, reading=reading)
+    array, filled, missing = physical(_stored(layout), layout, reading=reading)
     if contrast is not None and contrast.kind == "label":
         array, rounded = whole_labels(array, layout)
         filled = [*filled, *rounded]
@@ -52,6 +52,7 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
         contrast=contrast,
         notes=(*layout.notes, *notes, *filled),
         trailing_axes=layout.trailing_axes,
+        missing=missing,
     )
     if not is_sheared(grid.affine):
         return volume

@@ -209,7 +209,7 @@ class Adversarial(NetworkMethod):
         judge.requires_grad_(True)
         seen = patches_seen(batch.mask, logits)
         adversarial_term = generator_loss(self._game.objective, logits, seen=seen)
-        compared, parts = self.loss(prediction, batch.target, batch.mask, batch.labels)
+        compared, parts = self.loss(batch.seen(prediction), batch.target, batch.mask, batch.labels)
         total = self._game.weight * adversarial_term + compared
         return total, {
             **{name: float(value) for name, value in parts.items()},

@@ -42,10 +42,12 @@ class Batch:
     Attributes:
         source: ``(b, c, *s)`` float32.
         target: ``(b, t, *s)`` float32.
-        mask: ``(b, 1, *s)`` float32, 1 inside the foreground and 0 outside.
+        mask: ``(b, 1, *s)`` float32, 1 where the loss counts: in the foreground, where the target shows something.
         labels: ``(b, 1, *s)`` label map, for losses that use one (a lesion mask, say); -1 everywhere in a sample whose
             case has none.
         view: Which of the recipe's views the samples are cut in, counted from 0.
+        hidden: ``(b, 1, *s)`` float32, 1 where the target shows nothing, inside the foreground or outside it; ``None``
+            where every target shows all.
     """
 
     source: Tensor
@@ -53,6 +55,14 @@ class Batch:
     mask: Tensor
     labels: Tensor | None = None
     view: int = 0
+    hidden: Tensor | None = None
+
+    def seen(self, prediction: Tensor) -> Tensor:
+        """A prediction ``(b, t, *s)`` that equals the target where this shows nothing: there, nothing is taught.
+
+        A mask alone would not do: the windows of a structural similarity reach beyond it.
+        """
+        return prediction if self.hidden is None else torch.where(self.hidden != 0, self.target.float(), prediction)
 
     def to(self, device: torch.device, *, memory_format: torch.memory_format = torch.preserve_format) -> Batch:
         """The same batch on a device; the source in the memory layout that the networks are fastest with."""
@@ -62,6 +72,7 @@ class Batch:
             mask=self.mask.to(device, non_blocking=True),
             labels=None if self.labels is None else self.labels.to(device, non_blocking=True),
             view=self.view,
+            hidden=None if self.hidden is None else self.hidden.to(device, non_blocking=True),
         )
 
 

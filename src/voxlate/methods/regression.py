@@ -73,7 +73,7 @@ class Regression(NetworkMethod):
             UsageError: If ``optimisers`` has not been called.
         """
         optimiser = self._begun()
-        total, parts = self.loss(self(batch.source), batch.target, batch.mask, batch.labels)
+        total, parts = self.loss(batch.seen(self(batch.source)), batch.target, batch.mask, batch.labels)
         yield optimiser, total, {name: float(value) for name, value in parts.items()}
 
     def _begun(self) -> Optimizer:

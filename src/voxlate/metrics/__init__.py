@@ -5,6 +5,7 @@
 - ``voxelwise`` errors and similarities of images, and ``slices``, the slice-wise errors of Avula et al. 2020;
 - ``continuity``: whether a volume holds together, and ``appearance``: whether it looks like the truth where voxels do
   not agree; both mean something for the whole foreground only;
+- ``coverage``: how much of the foreground there is nothing to compare with;
 - ``masked``: of images that are 0 outside a region, as Genc et al. 2022 do;
 - ``ct``: of Hounsfield units; ``path``: of water-equivalent path lengths in place of images; ``dose``: of the voxels
   that pass a gamma criterion with those that should;

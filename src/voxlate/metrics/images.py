@@ -224,4 +224,14 @@ IMAGES: dict[str, Metric] = {
         meaning="the same within 2 % and 2 mm",
         formula="the same at 2 % and 2 mm",
     ),
+    "not_shown": Metric(
+        agreement,
+        kind="coverage",
+        title="not shown",
+        better="lower",
+        unit_rule="%",
+        meaning="percentage of the foreground that the true image does not show, so that nothing is scored there",
+        formula="percentage of the foreground's voxels outside the field of view of `t`, without a number, padded, or "
+        "in a missing slice",
+    ),
 }

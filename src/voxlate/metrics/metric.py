@@ -33,6 +33,7 @@ PairKind = Literal[
     "dose",
     "segmentation",
     "detection",
+    "coverage",
 ]
 """What metrics that compare two arrays are for; the values of one kind are computed and shown together."""
 Kind = PairKind | Literal["surface", "set"]

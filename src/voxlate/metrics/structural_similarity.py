@@ -77,6 +77,20 @@ def ssim_map(prediction: Image, truth: Image, *, mask: Mask, data_range: float) 
     return result
 
 
+def apart_from(hidden: Mask, mask: Mask) -> Mask:
+    """The voxels of a mask whose windows do not reach what is hidden; all of them if every window does.
+
+    Args:
+        hidden: ``(i, j, k)`` bool, where the truth shows nothing, so that no window can say how similar it is.
+        mask: ``(i, j, k)`` bool.
+    """
+    from scipy.ndimage import maximum_filter
+
+    reached = maximum_filter(np.asarray(hidden, dtype=bool).view(np.uint8), 2 * RADIUS + 1, mode="constant") != 0
+    apart = np.asarray(mask & ~reached)
+    return apart if apart.any() else mask
+
+
 def _similarity(prediction: Image, truth: Image, *, mask: Mask, data_range: float) -> Iterator[tuple[_Tile, Values]]:
     """SSIM of the tiles that hold voxels of the mask."""
     predicted, true = np.asarray(prediction), np.asarray(truth)

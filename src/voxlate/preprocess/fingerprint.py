@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
+from voxlate.cohort.coverage import not_shown
 from voxlate.cohort.foreground import constant_background
 from voxlate.config.plan import PlanOptions
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import CohortError
-from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground
+from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground, tissue_of
 from voxlate.preprocess.intensity import Scaling, Statistics, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import (
     Mask,
@@ -30,7 +31,7 @@ from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
 from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
 from voxlate.strict import StrictModel
-from voxlate.volume import Grid, Volume, extent
+from voxlate.volume import Array, Grid, Volume, extent
 
 _SPACING_TOLERANCE_MM = 1e-3
 Progress = Callable[[int, int], None]
@@ -177,6 +178,7 @@ def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOpti
     stripped = constant_background(first.array) is not None
     rule = choose_rule(options.mask, get_contrast(reference), stripped=stripped, has_file="mask" in case.paths)
     mask, _ = read_foreground(case, first, rule, reading=options.reading)
+    tissue = tissue_of(mask, first)
     files = files_of(names, options.derive, case.paths)
     computed = [name for name in names if name not in files]
     operands = files_of(computed, options.derive, case.paths)
@@ -186,18 +188,19 @@ def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOpti
     for name in dict.fromkeys((reference, *files)):
         volume = first if name == reference else read_contrast(case, name, reading=options.reading)
         if name in (reference, *names):
-            images[name] = _describe(volume, mask, grid, options=options, where=case.paths[name])
+            images[name] = _describe(volume, mask, grid, tissue=tissue, options=options, where=case.paths[name])
         one_grid = one_grid and volume.grid.matches(first.grid)
         if name in operands:
             kept[name] = resample(volume.array, volume.grid, first.grid, fill=BACKGROUND[get_contrast(name).kind])
     for name in computed:
         volume = Volume(compute(name, options.derive, kept), first.affine, get_contrast(name))
-        images[name] = _describe(volume, mask, grid, options=options, where=f"case {case.id}: {name}")
+        where = f"case {case.id}: {name}"
+        images[name] = _describe(volume, mask, grid, tissue=tissue, options=options, where=where)
     size = [part.stop - part.start for part in extent(mask) or ()]  # a foreground that is empty was refused above
     return _SeenCase(images, stripped, float(mask.mean()), np.multiply(size, grid.spacing_mm), one_grid)
 
 
-def _describe(volume: Volume, mask: Mask, grid: Grid, *, options: PlanOptions, where: object) -> _Seen:
+def _describe(volume: Volume, mask: Mask, grid: Grid, *, tissue: Mask, options: PlanOptions, where: object) -> _Seen:
     own = ras_grid(volume.grid)
     array = to_ras(volume.array, volume.affine)
     inside = resample(mask, grid, own, nearest=True, fill=False)
@@ -205,6 +208,8 @@ def _describe(volume: Volume, mask: Mask, grid: Grid, *, options: PlanOptions, w
         # In another place until it is registered: its own foreground stands for the reference's.
         rule = image_rule(volume.contrast, stripped=constant_background(array) is not None)
         inside = find_foreground(array, rule, spacing_mm=own.spacing_mm)
+    else:
+        inside = inside & _shown(volume, grid, tissue=tissue)
     check_foreground(inside, where=where)
     kind = volume.contrast.kind if volume.contrast else "mr"
     if options.bias_correction and kind == "mr":
@@ -219,6 +224,18 @@ def _describe(volume: Volume, mask: Mask, grid: Grid, *, options: PlanOptions, w
     return _Seen(
         axis_codes(volume.affine), own, found, percentile=percentile, zscore=zscore, labels_inside=labels_inside
     )
+
+
+def _shown(volume: Volume, grid: Grid, *, tissue: Mask) -> Mask:
+    """Where an image shows something, on its own grid in RAS+ order; ``tissue`` lies on ``grid``."""
+
+    def place(voxels: Array) -> Array:
+        return resample(voxels, volume.grid, grid, nearest=True)
+
+    gaps = not_shown(volume, foreground=tissue, spacing_mm=grid.spacing_mm, place=place)
+    if gaps is None:
+        return np.ones(ras_grid(volume.grid).shape, np.bool_)
+    return ~to_ras(gaps, volume.affine)
 
 
 def _summarise(contrast: Contrast, images: Sequence[_Seen]) -> ContrastFingerprint:

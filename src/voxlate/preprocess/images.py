@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from voxlate.cohort.admission import read_contrast, refuse
 from voxlate.cohort.admission.places import check_place
 from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
-from voxlate.contrast import get_contrast
+from voxlate.contrast import BACKGROUND, get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.io import read_grid
 from voxlate.preprocess.masking import Mask, MaskKind, MaskRule, check_foreground, find_foreground
@@ -14,9 +16,7 @@ from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Grid, Volume
 
-__all__ = ["BACKGROUND", "place_labels", "read_contrast", "read_foreground"]
-BACKGROUND = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
-"""From a kind of contrast to its value where there is nothing."""
+__all__ = ["BACKGROUND", "place_labels", "read_contrast", "read_foreground", "tissue_of"]
 
 
 def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: Reading) -> tuple[Mask, str]:
@@ -48,6 +48,18 @@ def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: R
     check_foreground(mask, where=where)
     fallback = "; the case has no mask file" if kind != rule.kind else ""
     return mask, "; ".join((f"foreground by the rule {kind}{fallback}", *placed))
+
+
+def tissue_of(mask: Mask, reference: Volume) -> Mask:
+    """Where a case has tissue, in RAS+ order: its foreground; where that is the whole volume, what is labelled.
+
+    Args:
+        mask: The foreground.
+        reference: The image that it belongs to, in any axis order.
+    """
+    if reference.contrast is None or reference.contrast.kind != "label" or not mask.all():
+        return mask
+    return np.asarray(to_ras(reference.array, reference.affine) != 0)
 
 
 def place_labels(case: Case, one: Volume, other: Volume, *, reading: Reading) -> tuple[str, ...]:

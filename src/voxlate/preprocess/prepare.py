@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
+from voxlate.cohort.coverage import not_shown
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import GeometryError, WriteError
 from voxlate.io.transforms import Transform
-from voxlate.preprocess.images import BACKGROUND, place_labels, read_contrast, read_foreground
+from voxlate.preprocess.images import BACKGROUND, place_labels, read_contrast, read_foreground, tissue_of
 from voxlate.preprocess.intensity import PHYSICAL_SCALES, Scaling, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import Mask
 from voxlate.preprocess.orientation import ras_grid
@@ -31,6 +32,7 @@ from voxlate.windows import Sliceable
 
 __all__ = ["BACKGROUND", "PreparedCase", "prepare_case", "restore"]
 logger = logging.getLogger(__name__)
+_MEASURED = 0.999
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class PreparedCase:
         notes: What was accepted, resampled, registered or filled, one sentence each.
         transforms: By contrast, of what was registered: from the reference's world to that contrast's; empty in a case
             from the store, which keeps them as files.
+        valid: By contrast that does not show all of the foreground: ``(i, j, k)`` booleans, where it shows something.
+            Elsewhere its array is background.
     """
 
     case_id: str
@@ -59,6 +63,13 @@ class PreparedCase:
     scalings: Mapping[str, Scaling]
     notes: tuple[str, ...]
     transforms: Mapping[str, Transform] = field(default_factory=dict)
+    valid: Mapping[str, Sliceable] = field(default_factory=dict)
+
+    def shown(self, *names: str) -> Mask:
+        """The part of the foreground that all of some contrasts show, ``(i, j, k)``; an unknown one shows all."""
+        mask = np.asarray(self.mask[:], dtype=np.bool_)
+        parts = [np.asarray(self.valid[name][:], dtype=np.bool_) for name in names if name in self.valid]
+        return np.logical_and.reduce([mask, *parts]) if parts else mask
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ class _Frame:
 
     volume: Volume
     mask: Mask
+    tissue: Mask
     grid: Grid
     plan: Plan
 
@@ -77,15 +89,17 @@ class _Image:
 
     Attributes:
         array: ``(i, j, k)``.
-        inside: The foreground that it reaches.
+        inside: The foreground that it shows.
         notes: What was done to it.
         transform: What registration found, if the plan asks for it.
+        valid: Where it shows something, if that is not all of the foreground.
     """
 
     array: Array
     inside: Mask
     notes: tuple[str, ...]
     transform: Transform | None = None
+    valid: Mask | None = None
 
 
 def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> PreparedCase:
@@ -104,7 +118,7 @@ def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> Prepare
         GeometryError: If a contrast lies on another grid and the plan refuses that, or the images do not overlap.
     """
     frame, notes = _frame(case, plan)
-    arrays, scalings, transforms = {}, {}, {}
+    arrays, scalings, transforms, valid = {}, {}, {}, {}
     names = tuple(dict.fromkeys(get_contrast(name).name for name in contrasts))
     for name, image in _images(case, names, frame):
         where = case.paths.get(name, f"case {case.id}: {name}")
@@ -112,6 +126,8 @@ def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> Prepare
         notes += [f"{name}: {remark}" for remark in (*image.notes, *remarks)]
         if image.transform is not None:
             transforms[name] = image.transform
+        if image.valid is not None:
+            valid[name] = image.valid
     return PreparedCase(
         case_id=case.id,
         arrays=arrays,
@@ -122,6 +138,7 @@ def prepare_case(case: Case, plan: Plan, *, contrasts: Sequence[str]) -> Prepare
         scalings=scalings,
         notes=tuple(notes),
         transforms=transforms,
+        valid=valid,
     )
 
 
@@ -177,8 +194,10 @@ def _frame(case: Case, plan: Plan) -> tuple[_Frame, list[str]]:
     if plan.spacing_mm is not None and not np.allclose(plan.spacing_mm, own.spacing_mm, rtol=0, atol=1e-4):
         grid = spacing_grid(block, plan.spacing_mm)
         notes.append(f"resampled from {_words(own.spacing_mm)} mm to {_words(plan.spacing_mm)} mm")
+    tissue = tissue_of(mask, volume)
     cropped = np.ascontiguousarray(resample(mask, own, grid, nearest=True, fill=False))
-    return _Frame(volume, cropped, grid, plan), notes
+    shown = cropped if tissue is mask else resample(tissue, own, grid, nearest=True, fill=False)
+    return _Frame(volume, cropped, shown, grid, plan), notes
 
 
 def _block(mask: Mask, grid: Grid, margin_mm: float) -> Grid:
@@ -227,25 +246,28 @@ def _derive(name: str, operands: Mapping[str, _Image], plan: Plan) -> _Image:
             remedy="Correct the positions in the headers, or set plan.grids to rigid.",
         )
     told = [f"{file}: {note}" for file, image in operands.items() for note in image.notes]
-    return _Image(array, inside, (f"derived as {plan.derive[name].formula()}", *told))
+    parts = [image.valid for image in operands.values() if image.valid is not None]
+    valid = np.logical_and.reduce(parts) if parts else None
+    return _Image(array, inside, (f"derived as {plan.derive[name].formula()}", *told), valid=valid)
 
 
 def _bring(volume: Volume, contrast: Contrast, frame: _Frame, *, where: object) -> _Image:
     """An image on the frame's grid."""
     transform, notes = _alignment(volume, contrast, frame, where=where)
-    moved = resample(
-        volume.array,
-        volume.grid,
-        frame.grid,
-        nearest=contrast.kind == "label",
-        fill=BACKGROUND[contrast.kind],
-        transform=transform,
-    )
-    inside = frame.mask
-    if not covers(volume.grid, frame.grid, transform):
-        inside, remark = _covered(volume, frame, transform, where=where)
-        notes += remark
-    return _Image(moved, inside, (*volume.notes, *notes), transform)
+    nothing, is_label = BACKGROUND[contrast.kind], contrast.kind == "label"
+    grids = volume.grid, frame.grid
+
+    def place(voxels: Array) -> Array:
+        return resample(voxels, *grids, nearest=True, transform=transform)
+
+    gaps = not_shown(volume, foreground=frame.tissue, spacing_mm=frame.grid.spacing_mm, place=place)
+    array = volume.array if gaps is None else np.where(gaps, volume.array.dtype.type(nothing), volume.array)
+    moved = resample(array, *grids, nearest=is_label, fill=nothing, transform=transform)
+    valid, remarks = _valid(volume, gaps, frame, transform, where=where)
+    if valid is not None and gaps is not None:
+        moved = np.where(valid, moved, moved.dtype.type(nothing))
+    inside = frame.mask if valid is None else frame.mask & valid
+    return _Image(moved, inside, (*volume.notes, *notes, *remarks), transform, valid)
 
 
 def _normalise(
@@ -292,23 +314,44 @@ def _alignment(
     return None, [f"on a grid of its own ({_words(volume.spacing_mm)} mm), brought to that of {frame.plan.reference}"]
 
 
-def _covered(volume: Volume, frame: _Frame, transform: Transform | None, *, where: object) -> tuple[Mask, list[str]]:
-    """The foreground that an image reaches, and a note where it does not reach all."""
-    reach = np.ones(volume.shape, dtype=np.bool_)
-    inside = frame.mask & resample(reach, volume.grid, frame.grid, nearest=True, fill=False, transform=transform)
-    if not inside.any():
+def _valid(
+    volume: Volume, gaps: Mask | None, frame: _Frame, transform: Transform | None, *, where: object
+) -> tuple[Mask | None, list[str]]:
+    """Where an image shows something, unless that is all of the foreground, and a note on how much it does not."""
+    grids, notes = (volume.grid, frame.grid), []
+    valid = np.ones(frame.grid.shape, dtype=np.bool_)
+    if not covers(*grids, transform):
+        reach = np.ones(volume.shape, dtype=np.bool_)
+        valid = resample(reach, *grids, nearest=True, fill=False, transform=transform)
+        share = _lacking(valid, frame.mask)
+        if share:
+            notes.append(
+                f"{100 * share:.2g} % of the foreground lies outside its field of view and is filled with background"
+            )
+    if gaps is not None:
+        # A voxel that was interpolated from one that shows nothing is none that was measured.
+        shown = resample((~gaps).astype(np.float32), *grids, fill=1.0, transform=transform) > _MEASURED
+        share = _lacking(valid & shown, frame.mask) - _lacking(valid, frame.mask)
+        valid = valid & shown
+        if share:
+            notes.append(
+                f"{100 * share:.2g} % of the foreground it does not show (no number, padding or missing slices), which "
+                "is filled with background"
+            )
+    if not (frame.mask & valid).any():
         raise GeometryError(
             f"an image that overlaps the foreground of {frame.plan.reference}",
             came="no common voxel",
             where=where,
             remedy="Correct the position in the header, or set plan.grids to rigid.",
         )
-    share = 1 - inside.sum() / frame.mask.sum()
-    if share == 0:
-        return inside, []
-    return inside, [
-        f"{100 * share:.2g} % of the foreground lies outside its field of view and is filled with background"
-    ]
+    return (valid if _lacking(valid, frame.mask) else None), notes
+
+
+def _lacking(valid: Mask, mask: Mask) -> float:
+    """The share of the foreground that is not valid."""
+    foreground = int(np.count_nonzero(mask))
+    return 1 - int(np.count_nonzero(mask & valid)) / foreground if foreground else 0.0
 
 
 def _as_stored(array: Array, contrast: Contrast) -> Array:

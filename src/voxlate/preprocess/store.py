@@ -1,9 +1,9 @@
 """The prepared store: prepared cases on disk, compressed in blocks, so that a cohort need not fit into memory.
 
-A folder per plan holds a folder per case: one blosc2 file per contrast and one for the mask, one transform of ITK's
-per contrast that was registered, and ``case.json`` with their SHA-256, the grid and the scalings. A case is keyed by
-the SHA-256 of its input files, the plan and the code that prepared it: where one of them changed, or a stored byte
-did, the case is prepared anew and the log says why.
+A folder per plan holds a folder per case: one blosc2 file per contrast and one for the mask, one for what a contrast
+shows where that is not all, one transform of ITK's per contrast that was registered, and ``case.json`` with their
+SHA-256, the grid and the scalings. A case is keyed by the SHA-256 of its input files, the plan and the code that
+prepared it: where one of them changed, or a stored byte did, the case is prepared anew and the log says why.
 
 Every file appears whole, ``case.json`` last, and names depend on the key alone. Two processes that prepare the same
 case therefore write the same bytes, and neither needs to wait for the other.
@@ -30,6 +30,7 @@ from pydantic import Field, ValidationError
 
 from voxlate import derivation
 from voxlate._version import __version__
+from voxlate.cohort import coverage
 from voxlate.cohort.case import Case
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
@@ -40,7 +41,7 @@ from voxlate.io.transforms import Transform, write_transform
 from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 from voxlate.volume import Array, Grid
 
 logger = logging.getLogger(__name__)
@@ -75,10 +76,11 @@ class _CaseRecord(StrictModel):
     trailing_axes: int
     scalings: dict[str, Scaling]
     notes: tuple[str, ...]
+    valid: dict[str, _FileRecord] = later({}, description="By contrast that does not show all of the foreground.")
 
     def files(self) -> tuple[_FileRecord, ...]:
         """All files of the case but this one."""
-        return (*self.arrays.values(), self.mask, *self.transforms.values())
+        return (*self.arrays.values(), self.mask, *self.transforms.values(), *self.valid.values())
 
 
 class _StoredArray:
@@ -231,6 +233,10 @@ class PreparedStore:
             for name, array in prepared.arrays.items()
         }
         mask = _write(folder / f"foreground-{key}.b2nd", np.asarray(prepared.mask))
+        valid = {
+            name: _write(folder / f"{name}-shown-{key}.b2nd", np.asarray(shown))
+            for name, shown in prepared.valid.items()
+        }
         transforms = {
             name: _write_transform(folder / f"{name}-{key}.tfm", transform)
             for name, transform in prepared.transforms.items()
@@ -248,6 +254,7 @@ class PreparedStore:
             trailing_axes=prepared.trailing_axes,
             scalings=dict(prepared.scalings),
             notes=prepared.notes,
+            valid=valid,
         )
         values = record.model_dump(mode="json")
         text = json.dumps({"digest": _digest(values), "record": values}, indent=1)
@@ -313,14 +320,15 @@ class PreparedStore:
             trailing_axes=record.trailing_axes,
             scalings=record.scalings,
             notes=record.notes,
+            valid={n: _StoredArray(folder / f.name, shape, dtype=np.bool_) for n, f in record.valid.items()},
         )
 
 
 @cache
 def _code_digest() -> str:
-    """SHA-256 of the code that a prepared array depends on: the version, this package's modules, and derivations."""
+    """SHA-256 of the code that a prepared array depends on: version, this package, derivations, what images show."""
     digest = hashlib.sha256(__version__.encode())
-    for path in (*sorted(Path(__file__).parent.rglob("*.py")), Path(derivation.__file__)):
+    for path in (*sorted(Path(__file__).parent.rglob("*.py")), Path(derivation.__file__), Path(coverage.__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

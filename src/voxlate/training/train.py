@@ -117,6 +117,7 @@ def make_job(
     samples = training_samples(
         store, [case.id for case in cases], setup.recipe, divisor=method.divisor, labelled=labelled
     )
+    _tell_hidden(setup, store, cases)
     return Job(
         training=setup.recipe.training,
         steps_per_epoch=samples.steps_per_epoch,
@@ -194,6 +195,22 @@ def _count_labelled(cases: Sequence[Case]) -> None:
             "%d of %d training cases have no label map: they add nothing to loss.lesion_mask",
             len(cases) - having,
             len(cases),
+        )
+
+
+def _tell_hidden(setup: Setup, store: PreparedStore, cases: Sequence[Case]) -> None:
+    """Says how much of the foreground the targets do not show, where they do not show all of it."""
+    target = setup.recipe.target
+    partial = [store[case.id] for case in cases if target in store[case.id].valid]
+    shares = [1 - np.count_nonzero(case.shown(target)) / np.count_nonzero(case.shown()) for case in partial]
+    if shares:
+        logger.warning(
+            "the %s of %d of %d training cases does not show all of the foreground (%.2g %% of it is lacking on "
+            "average): what is not shown is neither learned nor scored",
+            target,
+            len(shares),
+            len(cases),
+            100 * float(np.mean(shares)),
         )
 
 
@@ -280,6 +297,6 @@ def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.
     is_label = get_contrast(setup.recipe.target).kind == "label"
     for case in setup.cases("train"):
         prepared = store[case.id]
-        arrays = (prepared.arrays[setup.recipe.source[0]], prepared.arrays[setup.recipe.target], prepared.mask)
-        source, target, mask = (np.asarray(array[:]) for array in arrays)
-        yield source, np.minimum(target, 1) if is_label else target, mask
+        names = (setup.recipe.source[0], setup.recipe.target)
+        source, target = (np.asarray(prepared.arrays[name][:]) for name in names)
+        yield source, np.minimum(target, 1) if is_label else target, prepared.shown(*names)

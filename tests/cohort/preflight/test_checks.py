@@ -69,9 +69,10 @@ def _masked(source: NDArray[Any]) -> NDArray[Any]:
 @pytest.mark.parametrize("fault", [np.copy, _rescaled, _inverted, _rounded, _masked, _moved])
 def test_a_target_that_is_its_source_is_an_error(root: Path, fault: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
     write(root / "b" / "t2.nii.gz", fault(images(1)["t1"]))
-    assert _check(root, source=["t1"], target="t2") == {("error", "target_is_source", "b")}
+    cut = {("warning", "not_covered", "b")} if fault is _masked else set()  # a box shows less than the patient
+    assert _check(root, source=["t1"], target="t2") == {("error", "target_is_source", "b")} | cut
     assert ("error", "copied_contrast", "b") in _check(root)
-    assert _check(root, source=["flair"], target="t2") <= {("warning", "misaligned", "b")}
+    assert _check(root, source=["flair"], target="t2") <= {("warning", "misaligned", "b")} | cut
 
 
 def test_the_same_file_under_two_names_is_an_error(root: Path) -> None:

@@ -15,6 +15,7 @@ from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.finding import Finding, Severity, sort_findings
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
+from voxlate.cohort.preflight.coverage import check_coverage
 from voxlate.cohort.preflight.imputed import check_synthetic
 from voxlate.cohort.preflight.labels import (
     LabelFacts,
@@ -155,6 +156,7 @@ def _check_case(case: Case, use: _Use, reading: Reading, found: _Found) -> None:
     fit = {name: volume for name, volume in volumes.items() if name in used and not (misplaced and is_label_map(name))}
     found.findings += check_masked(case, volumes, [name for name in used if not is_label_map(name)])
     found.findings += check_pairs(case, fit, source=use.files, target=use.target, registers=use.registers)
+    found.findings += check_coverage(case, fit, source=use.files, target=use.target, registers=use.registers)
     found.findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
 
 

@@ -7,6 +7,9 @@ are background: 0, in CT -1024 HU.
 
 An image that is made of a label map fills the whole volume, since labels do not tell where the patient ends. It is
 scored in the foreground of the true image, and has no identity: label values are no intensities.
+
+Where the true image shows nothing (its field of view ends, it was padded, slices are missing) nothing can be scored: it
+counts as outside of the foreground, and how much it is stands beside the scores.
 """
 
 from __future__ import annotations
@@ -43,14 +46,15 @@ class Comparison:
     Attributes:
         case_id: The case.
         source: The first source, normalised.
-        truth: What the target truly looks like; like the predictions background outside the foreground.
+        truth: What the target truly looks like; like the predictions background outside the mask.
         methods: From a method (``identity``, ``lookup``, ``model``, before it the views of one that has several) to its
             prediction.
-        mask: The foreground.
-        labels: The case's label map, zero outside the foreground, if it has one.
+        mask: The foreground that the truth shows.
+        labels: The case's label map, zero outside the mask, if it has one.
         spacing_mm: Spacing along i, j, k.
         unit: Of truth and predictions.
         data_range: Their fixed range.
+        hidden: The foreground that the truth does not show; ``None`` where it shows all.
     """
 
     case_id: str
@@ -62,6 +66,13 @@ class Comparison:
     spacing_mm: tuple[float, float, float]
     unit: str
     data_range: float
+    hidden: NDArray[np.bool_] | None = None
+
+    @property
+    def share_hidden(self) -> float:
+        """The share of the foreground that the truth does not show, 0 to 1."""
+        hidden = 0 if self.hidden is None else int(np.count_nonzero(self.hidden))
+        return hidden / (hidden + int(np.count_nonzero(self.mask))) if hidden else 0.0
 
     @property
     def in_hounsfield(self) -> bool:
@@ -101,6 +112,9 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
     mask = np.asarray(prepared.mask, dtype=bool)
     if plan.mask.kind == "whole":
         mask = _foreground(case, plan, prepared)
+    foreground = mask
+    if plan.target in prepared.valid:
+        mask = mask & np.asarray(prepared.valid[plan.target])
     # A translation is background outside the foreground; so must be what it is compared with.
     truth, *predictions = (np.where(mask, values, outside) for values in (truth, *methods.values()))
     return Comparison(
@@ -113,6 +127,7 @@ def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling:
         spacing_mm=prepared.grid.spacing_mm,
         unit=unit,
         data_range=data_range,
+        hidden=foreground & ~mask if plan.target in prepared.valid else None,
     )
 
 

@@ -17,7 +17,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of, whole_slices
 from voxlate.metrics.metric import Image, Mask, Metric, check_images
-from voxlate.metrics.structural_similarity import RADIUS
+from voxlate.metrics.structural_similarity import RADIUS, apart_from
 from voxlate.regions import FOREGROUND, LESION, WHOLE_SLICES
 from voxlate.volume import extent
 
@@ -32,6 +32,7 @@ def score_case(
     case: str,
     method: str,
     regions: Mapping[str, Mask] | None = None,
+    hidden: Mask | None = None,
 ) -> list[Score]:
     """Every voxelwise metric in the foreground and in each region.
 
@@ -44,9 +45,11 @@ def score_case(
         case: Id of the case.
         method: Who predicted.
         regions: From a name to a mask ``(i, j, k)``; an empty region gives scores that are not available.
+        hidden: ``(i, j, k)`` bool, where the truth shows nothing; it is in no mask.
 
     Returns:
-        The scores, foreground first. SSIM in a region is the mean of the volume's SSIM map there.
+        The scores, foreground first. SSIM in a region is the mean of the volume's SSIM map there, without voxels whose
+        windows reach what is hidden.
 
     Raises:
         UsageError: If the shapes differ, a region is called ``foreground``, or the foreground is the whole of an image
@@ -59,10 +62,15 @@ def score_case(
     box = _box_with_halo(masks)
     cropped = {name: region[box] for name, region in masks.items()}
     p, t = np.asarray(prediction)[box], np.asarray(truth)[box]
+    apart = cropped
+    if hidden is not None:
+        apart = {name: apart_from(np.asarray(hidden)[box], region) for name, region in cropped.items()}
     return [
         Score(case, region, method, name, value, metric.unit(unit))
         for name, metric in metrics_of("voxelwise").items()
-        for region, value in _by_region(metric, p, t, masks=cropped, data_range=data_range)
+        for region, value in _by_region(
+            metric, p, t, masks=cropped if metric.local is None else apart, data_range=data_range
+        )
     ]
 
 

@@ -13,6 +13,8 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary, without_nan
 from voxlate.evaluation.verdict import judge
+from voxlate.evaluation.words import number
+from voxlate.metrics import metrics_of
 from voxlate.plainyaml import Json
 
 
@@ -100,5 +102,15 @@ def judge_fidelity(summary: FidelitySummary, *, cases: str) -> str:
         summary: Of ``summarise_fidelity``.
         cases: What the cases are: ``held-out``, ``training``, ...
     """
-    sentence = judge(summary.overall, cases=cases).sentence
-    return sentence if summary.views is None else f"{sentence} {say_views(summary.views)}"
+    views = "" if summary.views is None else say_views(summary.views)
+    parts = [judge(summary.overall, cases=cases).sentence, views, _say_hidden(summary.overall)]
+    return " ".join(part for part in parts if part)
+
+
+def _say_hidden(summary: Summary) -> str:
+    """How much was not scored because the truth does not show it; empty where it shows all."""
+    rows = [row for row in summary.rows if row.metric in metrics_of("coverage") and row.n]
+    if not rows:
+        return ""
+    lacking = f"{number(rows[0].mean)} % of the foreground (mean) is not shown by the true image"
+    return f"In {rows[0].n} of {summary.n_cases} cases {lacking}, so that nothing can be scored there."

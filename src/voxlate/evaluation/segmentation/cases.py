@@ -1,9 +1,9 @@
 """Segmenting: every case of a candidate whose target is a label map, found beside true, on the source's own voxels.
 
-What is scored is the label map as ``translate`` writes it, over the whole image, so that a label that lies outside the
-foreground, where no model can reach it, counts as missed. The baseline is intensity alone: ``lookup`` labels every
-voxel of the foreground whose intensity in the first source is labelled often enough in the training cases, see
-``Lookup.best_share``. It knows no classes, so it is scored in the region that holds all labels.
+What is scored is the label map as ``translate`` writes it, wherever the true one reaches, so that a label that lies
+outside the foreground, where no model can reach it, counts as missed. The baseline is intensity alone: ``lookup``
+labels every voxel of the foreground whose intensity in the first source is labelled often enough in the training
+cases, see ``Lookup.best_share``. It knows no classes, so it is scored in the region that holds all labels.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.cohort.admission import refuse
@@ -31,7 +32,7 @@ from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
 from voxlate.roles import MODEL
-from voxlate.volume import Array, Volume
+from voxlate.volume import Array, Grid, Volume
 
 LOOKUP, TRUTH = "lookup", "truth"
 
@@ -46,6 +47,7 @@ class Segmented:
         truth: True label map.
         found: From a method (``lookup``, ``model``) to the label map that it found.
         spacing_mm: Spacing along i, j, k.
+        reach: Where the true label map reaches, so that something can be scored; ``None``: everywhere.
     """
 
     case_id: str
@@ -53,6 +55,7 @@ class Segmented:
     truth: Array
     found: Mapping[str, Array]
     spacing_mm: tuple[float, float, float]
+    reach: NDArray[np.bool_] | None = None
 
 
 def is_segmentation(plan: Plan) -> bool:
@@ -91,14 +94,21 @@ def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segme
         truth=on_grid(truth, grid, where=case.paths[plan.target]).array,
         found={name: on_grid(volume, grid, where=f"{case.id}: {name}").array for name, volume in volumes.items()},
         spacing_mm=grid.spacing_mm,
+        reach=_reach(truth, grid),
     )
+
+
+def _reach(labels: Volume, grid: Grid) -> NDArray[np.bool_]:
+    """Where a label map says what there is: in its field of view, and not where its file has no number."""
+    known = np.ones(labels.shape, np.bool_) if labels.missing is None else ~labels.missing
+    return np.asarray(resample(known, labels.grid, grid, nearest=True, fill=False))
 
 
 def _score_segmented(segmented: Segmented, classes: Classes) -> list[Score]:
     """Every metric of every class, of intensity alone in the region of all labels, and the volumes in ml."""
     region = whole(classes)
     common: dict[str, Any] = {
-        "mask": np.ones(segmented.truth.shape, dtype=np.bool_),
+        "mask": np.ones(segmented.truth.shape, np.bool_) if segmented.reach is None else segmented.reach,
         "spacing_mm": segmented.spacing_mm,
         "case": segmented.case_id,
     }

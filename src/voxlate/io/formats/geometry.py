@@ -23,6 +23,7 @@ from voxlate.volume import AFFINE_TOLERANCE_MM, Affine, Grid, Volume
 _UNITS_MM = {"mm": 1.0, "unknown": 1.0, "m": 1e3, "cm": 10.0, "um": 1e-3}
 _SPACING_RANGE_MM = (1e-4, 1e4)
 _SHEAR_LIMIT = 5e-4
+_MADE_UP = 1e-3
 """Largest cosine between two axes that counts as square: what directions rounded to four digits show."""
 
 
@@ -174,7 +175,7 @@ def _check_affine(affine: Affine, name: str, where: Path) -> None:
 def resample_square(volume: Volume) -> Volume:
     """The volume on the square grid that covers it: linear (labels: nearest), its least value outside.
 
-    The least value is air in CT and background in MR and label maps.
+    The least value is air in CT and background in MR and label maps; such voxels are ``missing``.
     """
     grid = square_grid(volume.grid)
     index = np.linalg.inv(volume.affine) @ grid.affine
@@ -190,4 +191,8 @@ def resample_square(volume: Volume) -> Volume:
         cval=float(source.min()),
         prefilter=False,
     )
-    return Volume(array, grid.affine, volume.contrast, volume.notes, volume.trailing_axes)
+    missing = np.zeros(volume.shape, np.float32) if volume.missing is None else volume.missing.astype(np.float32)
+    made_up = ndimage.affine_transform(
+        missing, index[:3, :3], index[:3, 3], output_shape=grid.shape, order=1, mode="constant", cval=1.0
+    )
+    return Volume(array, grid.affine, volume.contrast, volume.notes, volume.trailing_axes, made_up > _MADE_UP)

@@ -16,6 +16,7 @@ checked), labels the smallest unsigned integer, other integers stay.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError, WriteError
@@ -61,25 +62,26 @@ def read_stored(layout: Layout) -> Voxels:
     return stored if layout.dtype.isnative else stored.byteswap(inplace=True).view(layout.dtype.newbyteorder("="))
 
 
-def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str]]:
-    """The values that the stored ones stand for, finite, and what was accepted to get them.
+def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str], NDArray[np.bool_] | None]:
+    """The values that the stored ones stand for, finite, what was accepted to get them, and which of them are made up.
 
     Raises:
         ReadError: If the scaling is unusable, or a value is not finite and ``reading`` does not accept that.
     """
     slope, intercept = _scaling(layout)
     notes: list[str] = []
+    missing: NDArray[np.bool_] | None = None
     if stored.dtype.kind == "f":
-        stored, notes = _finite(stored, layout, reading=reading)
+        stored, notes, missing = _finite(stored, layout, reading=reading)
     is_scaled = (slope, intercept) != (1.0, 0.0)
     if is_scaled or stored.dtype.kind == "f":
         _check_size(stored, slope, intercept, where=layout.header if is_scaled else layout.data)
     if not is_scaled:
-        return stored, notes
+        return stored, notes, missing
     scaled = np.empty_like(stored, dtype=np.float64 if stored.dtype == np.float64 else np.float32)
     for k in range(stored.shape[2]):
         scaled[:, :, k] = stored[:, :, k].astype(np.float64) * slope + intercept
-    return scaled, notes
+    return scaled, notes, missing
 
 
 def _check_size(stored: Voxels, slope: float, intercept: float, *, where: object) -> None:
@@ -108,10 +110,10 @@ def _scaling(layout: Layout) -> tuple[float, float]:
     return slope, intercept
 
 
-def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str]]:
+def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels, list[str], NDArray[np.bool_] | None]:
     finite = np.isfinite(stored)
     if finite.all():
-        return stored, []
+        return stored, [], None
     count = stored.size - int(np.count_nonzero(finite))
     if reading.on_nonfinite == "refuse":
         raise ReadError(
@@ -120,7 +122,8 @@ def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels
             where=layout.data,
             remedy="Repair the image, or read with on_nonfinite: zero.",
         )
-    return np.where(finite, stored, stored.dtype.type(0)), [f"{count} NaN or infinite voxels were set to 0."]
+    filled = np.where(finite, stored, stored.dtype.type(0))
+    return filled, [f"{count} NaN or infinite voxels were set to 0."], ~finite
 
 
 def whole_labels(labels: Voxels, layout: Layout) -> tuple[Voxels, list[str]]:

@@ -32,7 +32,7 @@ class Panel:
         case: Name of the case.
         sources: From a title (``T1``) to the source's values.
         prediction: Values in the target's unit.
-        truth: Values in the target's unit.
+        truth: Values in the target's unit; NaN in the foreground where it shows nothing.
         target: Title of the target (``T2``).
         unit: Unit of prediction, truth and error; empty or ``1`` for normalised values.
         spacing_mm: Voxel size along i, j, k.
@@ -202,5 +202,6 @@ def _notes(panels: Sequence[Panel]) -> list[str]:
     """What the line encloses and where the error is shown."""
     labelled = [panel for panel in panels if panel.lesion is not None and np.any(panel.lesion)]
     notes = [f"the line encloses the {what}" for what in dict.fromkeys(in_words(one.labelled) for one in labelled)]
+    notes += ["hatched: not shown by the truth, so not scored"] * any(np.isnan(panel.truth).any() for panel in panels)
     notes += ["the error is shown inside the mask"] * any(panel.mask is not None for panel in panels)
     return ["; ".join(notes).capitalize() + "."] if notes else []

@@ -90,9 +90,16 @@ def _show(axes: Axes, picture: Picture, *, size_mm: tuple[float, float], ground:
 
 
 def draw_grey(axes: Axes, picture: Picture, *, window: Window, size_mm: tuple[float, float]) -> None:
-    """A picture in greys, black at the lower end of the window and white at the upper."""
+    """A picture in greys, black at the lower end of the window and white at the upper; hatched where it is NaN."""
     values = np.ma.masked_invalid(np.asarray(picture, dtype=np.float64)).filled(window[0])
     _show(axes, values, size_mm=size_mm, ground="black", cmap="gray", vmin=window[0], vmax=window[1])
+    nothing = np.isnan(np.asarray(picture, dtype=np.float64))
+    if nothing.any():
+        limits = axes.get_xlim(), axes.get_ylim()
+        inside = np.pad(nothing, 1).astype(float)
+        hatch: Style = {"levels": [0.5, 1.5], "hatches": ["//////"], "colors": "none"}
+        axes.contourf(*edges_mm(nothing.shape, size_mm), inside, **hatch).set_edgecolor(_UNSCORED)
+        axes.set(xlim=limits[0], ylim=limits[1])
 
 
 def draw_colours(axes: Axes, picture: Picture, *, size_mm: tuple[float, float]) -> None:

@@ -51,6 +51,8 @@ def picture_of(comparison: Comparison, *, labelled: str) -> dict[str, Array]:
         "window": np.array(grey_window(comparison.truth, comparison.mask)),
         "source_window": np.array(grey_window(comparison.source, comparison.mask)),
     }
+    if comparison.hidden is not None:
+        kept["hidden"] = np.packbits(comparison.hidden)
     for plane, axis in PLANES.items():
         choice = choose_slice(plane, shape=(i, j, k), mask=comparison.mask, lesion=labels, labelled=labelled)
         for name, image in images.items():
@@ -75,11 +77,12 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
     unit, title = str(arrays["unit"]), get_contrast(source).title
     i, j, k = (float(value) for value in arrays["spacing_mm"])
     mask, labels = _bits(arrays, "mask"), _bits(arrays, "labels")
+    truth = image_of(arrays, "truth")
     return Panel(
         case=case,
         sources={title: image_of(arrays, "source")},
         prediction=image_of(arrays, MODEL),
-        truth=image_of(arrays, "truth"),
+        truth=np.where(_bits(arrays, "hidden"), np.nan, truth) if "hidden" in arrays else truth,
         target=get_contrast(target).title,
         unit="" if unit == NORMALISED else unit,
         spacing_mm=(i, j, k),
@@ -106,7 +109,7 @@ def _comparison_panel(compared: Comparison, *, source: str, target: str) -> Pane
         sources={title: compared.source},
         source_windows=source_windows(title, compared.source, compared.mask, unit=compared.unit),
         prediction=compared.methods[MODEL],
-        truth=compared.truth,
+        truth=compared.truth if compared.hidden is None else np.where(compared.hidden, np.nan, compared.truth),
         target=get_contrast(target).title,
         unit="" if compared.unit == NORMALISED else compared.unit,
         spacing_mm=compared.spacing_mm,

@@ -40,7 +40,7 @@ def _lacking(summary: Summary) -> dict[str, int]:
     """
     fewest: dict[tuple[str, str], int] = {}
     for row in summary.rows:
-        if row.metric not in metrics_of("ct"):
+        if row.metric not in metrics_of("ct", "coverage"):
             key, count = (row.region, row.method), row.n_not_available
             fewest[key] = min(fewest.get(key, count), count)
     found: dict[str, int] = {}

@@ -121,7 +121,7 @@ def answer_table(summary: Summary, *, asked: Sequence[tuple[str, str]] = _ASKED)
 
 def score_tables(summary: Summary) -> list[Table]:
     """One table per region: methods down, the metrics of volumes across."""
-    others = {*metrics_of("slices"), *_OF_CT}
+    others = {*metrics_of("slices", "coverage"), *_OF_CT}
     return _tables([row for row in summary.rows if row.metric not in others], summary)
 
 

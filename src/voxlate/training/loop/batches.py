@@ -8,6 +8,9 @@ Labelled voxels: where samples are placed so that small structures are seen ofte
 
 Of each label value of a case at most so many voxels are kept, drawn once, so that what a sample costs does not depend
 on the volume (nnU-Net does so too: Isensee et al. 2021, doi:10.1038/s41592-020-01008-z).
+
+Where the target shows nothing, nothing is learned: samples lie where it shows the foreground, and the loss counts only
+there. The source is seen as it is in use, with all of the foreground.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ class CaseStore(Protocol):
 
 
 _NO_LABELS = -1.0
+_ATTEMPTS = 20
 _ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what is drawn from it
 
 
@@ -58,9 +62,11 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         recipe: What to draw and how to augment it.
         windows: How it is cut, one per view; every sample of a view has the same size.
         divisor: Spatial sizes of a sample are multiples of it.
-        boxes: From each training case to the bounding box of its foreground, ``None`` if that is empty.
+        boxes: From each training case to the bounding box of the foreground that its target shows, ``None`` if that is
+            empty.
         labelled: Whether samples carry label maps.
         labels: From each training case to some of its labelled voxels, for samples that are placed around one.
+        partial: Whether samples say where their target shows nothing; not needed where every target shows all.
     """
 
     store: CaseStore
@@ -70,6 +76,7 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
     boxes: Mapping[str, Box | None]
     labelled: bool = False
     labels: Mapping[str, LabelledVoxels] = field(default_factory=dict)
+    partial: bool = False
 
     @property
     def steps_per_epoch(self) -> int:
@@ -85,8 +92,10 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
             self._sample(epoch, index, window=self.windows[view])
             for index in range(first, first + training.step_samples)
         ]
-        source, target, mask, *labels = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
-        return Batch(source=source, target=target, mask=mask, labels=labels[0] if labels else None, view=view)
+        source, target, mask, *more = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
+        hidden = more.pop(0) if self.partial else None
+        labels = more[0] if more else None
+        return Batch(source=source, target=target, mask=mask, labels=labels, view=view, hidden=hidden)
 
     def _sample(self, epoch: int, index: int, *, window: Window) -> _Sample:
         training = self.recipe.training
@@ -98,21 +107,37 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         return self._draw(self.store[case_ids[order[place]]], window, rng)
 
     def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> _Sample:
-        box = window.draw(case.grid.shape, within=self._within(case, window, rng), rng=rng, divisor=self.divisor)
+        box = self._place(case, window, rng)
         source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
         target = window.cut_centre(case.arrays[self.recipe.target], box)
         mask = window.cut_centre(case.mask, box).astype(np.float32)
         drawn = draw_augmentation(
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )
-        if self.labelled:  # moves with the mask, voxel by nearest voxel
+        # What moves with the mask, voxel by nearest voxel.
+        if self.partial:
+            mask = np.concatenate([mask, cut_hidden(case, self.recipe.target, window, box)])
+        if self.labelled:
             mask = np.concatenate([mask, _labels(case, window, box)])
         *sources, goal = (is_label(name) for name in (*self.recipe.source, self.recipe.target))
         each = np.repeat(sources, len(source) // len(sources)).tolist()  # neighbouring slices are channels, too
         source, target, mask = apply_augmentation(drawn, source, target, mask, source_labels=each, target_labels=goal)
-        mask, labels = mask[:1], mask[1:]
+        mask, *more = np.split(mask, len(mask))
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
-        return (seen, target, mask, labels) if self.labelled else (seen, target, mask)
+        if self.partial:
+            mask = mask * (1 - more[0])
+        return (seen, target, mask, *more)
+
+    def _place(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Box:
+        """Where a sample lies: where the target shows some of the foreground."""
+        for _ in range(_ATTEMPTS if self.recipe.target in case.valid else 1):
+            within = self._within(case, window, rng)
+            box = window.draw(case.grid.shape, within=within, rng=rng, divisor=self.divisor)
+            if self.recipe.target not in case.valid or _counts(case, self.recipe.target, window, box):
+                return box
+        shown = np.argwhere(case.shown(self.recipe.target))
+        around = window.around(shown[int(rng.integers(len(shown)))])
+        return window.draw(case.grid.shape, within=around, rng=rng, divisor=self.divisor)
 
     def _within(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Box | None:
         """Where in a case a sample may lie: in the foreground, in the middle of it, or around a labelled voxel."""
@@ -122,6 +147,26 @@ class TrainingSamples(torch.utils.data.Dataset[Batch]):
         if window.options.place == "centre" and box is not None:
             return window.around([start + size // 2 for start, size in zip(box.start, box.size, strict=True)])
         return box
+
+
+def cut_hidden(case: PreparedCase, target: str, window: Window, box: Box) -> NDArray[np.float32]:
+    """Where the target of a sample shows nothing: 1 there, ``(1, *spatial)``.
+
+    Args:
+        case: The case.
+        target: The contrast.
+        window: How it is cut.
+        box: Where.
+    """
+    if target not in case.valid:
+        return np.zeros_like(window.cut_centre(case.mask, box), dtype=np.float32)
+    return np.asarray(window.cut_centre(case.valid[target], box) == 0, dtype=np.float32)
+
+
+def _counts(case: PreparedCase, target: str, window: Window, box: Box) -> bool:
+    """Whether a sample has a voxel that counts."""
+    inside, hidden = window.cut_centre(case.mask, box), cut_hidden(case, target, window, box)
+    return bool((inside.astype(np.bool_) & (hidden == 0)).any())
 
 
 def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]:
@@ -138,15 +183,26 @@ def training_samples(
     Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
     samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
     """
-    boxes = {case_id: bounding_box(store[case_id].mask) for case_id in case_ids}
+    partial = any(recipe.target in store[case_id].valid for case_id in case_ids)
+    boxes = {case_id: bounding_box(store[case_id].shown(recipe.target)) for case_id in case_ids}
     largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
     views = recipe.window.views.values() or [recipe.window]
     windows = tuple(_sized(Window(options), largest) for options in views)
     around = {}
     if recipe.training.label_share:
         name = recipe.target if is_label(recipe.target) else "labels"
-        around = {case_id: _labelled_voxels(store[case_id].arrays.get(name), seed=case_id) for case_id in case_ids}
-    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around)
+        around = {
+            case_id: _labelled_voxels(_shown_labels(store[case_id], name, recipe), seed=case_id) for case_id in case_ids
+        }
+    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around, partial)
+
+
+def _shown_labels(case: PreparedCase, name: str, recipe: Recipe) -> Sliceable | None:
+    """A case's label map, if it has one, with what its target does not show unlabelled."""
+    labels = case.arrays.get(name)
+    if labels is None or recipe.target not in case.valid:
+        return labels
+    return np.where(np.asarray(case.valid[recipe.target][:]), np.asarray(labels[:]), 0)
 
 
 def _sized(window: Window, largest: Sequence[int]) -> Window:

@@ -52,7 +52,7 @@ class DownstreamTask:
 
     def _dice(self, case: PreparedCase, image: NDArray[np.float32]) -> float:
         found = self._model.predict([image], case.mask)[0]
-        inside = np.asarray(case.mask[:])
+        inside = case.shown(self._target)
         return dice(found, np.asarray(case.arrays["labels"][:]), mask=inside, data_range=1.0)
 
 

@@ -2,7 +2,7 @@
 
 Beside each metric of the foreground there is one of the lesion (``lesion_mae``, ``lesion_ssim``, ...): the same inside
 every label above 0, averaged over the cases that have such a label. A recipe that names a task (``search.task``) is
-also told how well that works on the predictions.
+also told how well that works on the predictions. Where the target shows nothing, nothing is scored.
 
 Validation of a segmentation: label maps of whole cases against the true ones, and how far training is ahead.
 
@@ -30,6 +30,7 @@ from voxlate.methods.build import method_class
 from voxlate.methods.encoder import class_maps
 from voxlate.methods.interface import Trainable
 from voxlate.metrics import Metric, metrics_of
+from voxlate.metrics.structural_similarity import apart_from
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.training.loop.batches import CaseStore
 from voxlate.training.loop.task import DownstreamTask
@@ -110,15 +111,16 @@ def validate(
     examples: list[Example] = []
     for case_id in case_ids:
         case = store[case_id]
-        mask = np.asarray(case.mask[:])
+        predicted = predict([case.arrays[name] for name in plan.source], np.asarray(case.mask[:]))[0]
+        mask = case.shown(plan.target)
         # Windows of SSIM reach over the edge of the foreground, beyond which a network may predict what it likes.
         truth = np.where(mask, np.asarray(case.arrays[plan.target][:]), np.float32(0))
-        predicted = predict([case.arrays[name] for name in plan.source], mask)[0]
         prediction = np.where(mask, predicted, np.float32(0))
-        rows.append(_score(prediction, truth, mask, data_range=data_range))
+        hidden = np.asarray(case.mask[:]) & ~mask if plan.target in case.valid else None
+        rows.append(_score(prediction, truth, mask, data_range=data_range, hidden=hidden))
         if "labels" in case.arrays:
             lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
-            inside = _score(prediction, truth, lesion, data_range=data_range)
+            inside = _score(prediction, truth, lesion, data_range=data_range, hidden=hidden)
             rows[-1] |= {LESION_PREFIX + name: value for name, value in inside.items()}
         if task is not None:
             rows[-1] |= task.score(case, prediction)
@@ -130,9 +132,18 @@ def validate(
     return Validation(means, examples[0])
 
 
-def _score(prediction: Array, truth: Array, mask: NDArray[np.bool_], *, data_range: float) -> dict[str, float]:
+def _score(
+    prediction: Array,
+    truth: Array,
+    mask: NDArray[np.bool_],
+    *,
+    data_range: float,
+    hidden: NDArray[np.bool_] | None,
+) -> dict[str, float]:
+    # Metrics of single voxels need no more than the mask; those of windows must not reach what is hidden.
+    apart = mask if hidden is None else apart_from(hidden, mask)
     return {
-        name: metric(prediction, truth, mask=mask, data_range=data_range)
+        name: metric(prediction, truth, mask=mask if metric.local is None else apart, data_range=data_range)
         for name, metric in metrics_of("voxelwise").items()
     }
 
@@ -181,7 +192,7 @@ def validate_segmentation(
 
 
 def _truth(case: PreparedCase, target: str) -> tuple[Array, NDArray[np.bool_]]:
-    mask = np.asarray(case.mask[:])
+    mask = case.shown(target)
     return np.where(mask, np.asarray(case.arrays[target][:]), np.float32(0)), mask
 
 

@@ -15,7 +15,7 @@ from voxlate.errors import UsageError
 from voxlate.inference.predict import fills_background
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.intensity import fill_outside
-from voxlate.training.loop.batches import TrainingSamples
+from voxlate.training.loop.batches import TrainingSamples, cut_hidden
 from voxlate.windows import Box, Window
 
 
@@ -50,7 +50,8 @@ def _sample(samples: TrainingSamples, case_id: str, *, share: float) -> Sequence
     source = np.concatenate([window.cut(case.arrays[name], box) for name in recipe.source])
     target = window.cut_centre(case.arrays[recipe.target], box)
     mask = window.cut_centre(case.mask, box).astype(np.float32)
-    return fill_outside(source, mask) if fills_background(recipe) else source, target, mask
+    seen = fill_outside(source, mask) if fills_background(recipe) else source
+    return seen, target, mask * (1 - cut_hidden(case, recipe.target, window, box))
 
 
 def _place(window: Window, shape: Sequence[int], around: Box | None, *, share: float, divisor: int) -> Box:

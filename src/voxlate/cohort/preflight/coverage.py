@@ -1,0 +1,81 @@
+"""How much of a case its images show: what one of them lacks is neither learned nor scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from voxlate.cohort.case import Case
+from voxlate.cohort.coverage import not_shown
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.foreground import foreground, onto_grid, overlaps
+from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.volume import Array, Volume
+
+_WORTH_TELLING = 0.02
+
+
+def check_coverage(
+    case: Case, volumes: Mapping[str, Volume], *, source: Sequence[str], target: str | None, registers: bool = False
+) -> Iterator[Finding]:
+    """The findings about images that show less than the patient that another one shows.
+
+    Args:
+        case: The case, for names.
+        volumes: What could be read of it, by contrast.
+        source: Contrasts that go in; the first gives the foreground. With neither source nor target the first image
+            and each other are compared both ways.
+        target: The contrast that comes out.
+        registers: Whether images are registered before they are used, so that their places say nothing yet.
+    """
+    there = {name: volume for name, volume in volumes.items() if volume.array.min() != volume.array.max()}
+    images = [name for name in CONTRASTS if name in there and CONTRASTS[name].kind != "label"]
+    inputs = [name for name in (source or images) if name in images]
+    if not inputs or registers:
+        return
+    first, known = inputs[0], bool(source or target)
+    others = [name for name in dict.fromkeys((*inputs[1:], target)) if name and name in there and name != first]
+    for other in others:
+        if not overlaps(volumes[first].grid, volumes[other].grid):
+            continue
+        whole, part = first, other
+        share = _lacking(volumes[first], volumes[other])
+        if not known and (back := _lacking(volumes[other], volumes[first])) > share:
+            whole, part, share = other, first, back
+        if share >= _WORTH_TELLING:
+            yield _told(case, whole, part, share=share, role=_role(part, source, target))
+
+
+def _lacking(whole: Volume, part: Volume) -> float:
+    """The share of one image's foreground that another one does not show."""
+    inside = foreground(whole.array, kind=whole.contrast.kind if whole.contrast else "mr")
+    if whole.missing is not None:
+        inside = inside & ~whole.missing
+
+    def place(voxels: Array) -> Array:
+        return onto_grid(Volume(voxels, part.affine), whole.grid, outside=0)
+
+    shown = inside
+    if not part.grid.matches(whole.grid):
+        shown = inside & place(np.ones(part.shape, np.uint8)).astype(np.bool_)
+    gaps = not_shown(part, foreground=inside, spacing_mm=whole.spacing_mm, place=place)
+    if gaps is not None:
+        shown = shown & ~place(gaps.view(np.uint8)).astype(np.bool_)
+    return 1 - int(np.count_nonzero(shown)) / max(int(np.count_nonzero(inside)), 1)
+
+
+def _role(part: str, source: Sequence[str], target: str | None) -> str:
+    if part == target:
+        return "there it is neither learned nor scored"
+    if part in source:
+        return "there the model sees background in its place"
+    return "as a target it is neither learned nor scored there, as a source it is background there"
+
+
+def _told(case: Case, whole: str, part: str, *, share: float, role: str) -> Finding:
+    message = (
+        f"{case.paths[part]} does not cover {100 * share:.2g} % of the foreground of {get_contrast(whole).title}: its "
+        f"field of view ends there, or it was padded or lacks slices; {role}."
+    )
+    return Finding("warning", "not_covered", case.id, message)
