@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,33 @@ def test_info_about_a_model_and_a_volume(trained: Path, phantom_cohort: Path) ->
     assert volume["shape"] == [48, 48, 48]
     assert volume["contrast"] == "flair"
     assert volume["axes"] == "RAS"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_ends_any_command_with_a_word_and_clears_up(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "voxlate.cli", "phantom", "data", "--cases", "500", "--seed", "1", "--size", "32"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=_environment())
+    lock = tmp_path / "data" / ".voxlate.lock"
+    for _ in range(600):
+        if lock.exists():
+            break
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"interrupted by {number.name}" in said
+    assert "Traceback" not in said
+    assert not lock.exists()
+
+
+def test_a_full_disk_under_the_output_is_a_sentence() -> None:
+    program = "import sys, voxlate.cli\nsys.argv = ['voxlate', 'info', '--json']\nvoxlate.cli.main()"
+    command = [sys.executable, "-u", "-c", program]
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert finished.returncode == 1
+    assert "no space left" in finished.stderr
+    assert "Traceback" not in finished.stderr
 
 
 def test_the_verbs_of_the_contract_are_there() -> None:

@@ -117,6 +117,31 @@ def test_translated_images_score_as_the_model_does(
         assert keyed[1][key] == pytest.approx(value, rel=2e-3, nan_ok=True), key
 
 
+def test_translated_images_of_cases_with_other_names_are_told_by_example(
+    trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    one = next(phantom_cohort.glob("Phantom-*"))
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for short, contrast in (("t1n", "T1"), ("t2w", "T2")):
+            shutil.copy(one / f"{one.name}-{short}.nii.gz", tmp_path / "data" / name / f"{contrast}.nii.gz")
+    made = tmp_path / "made"
+    voxlate.translate(trained, tmp_path / "data", out=made, every=True)
+    with pytest.raises(CohortError, match=r"6 cases, such as 'Phantom-00001-000', got none: .* 'a'"):
+        voxlate.evaluate(made, phantom_cohort, out=tmp_path / "scores", split="all")
+
+
+def test_a_text_is_one_item_of_a_list(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    assert resolve_recipe("avula2020-t1-to-t2", source="t1c+flair").source == ("t1c", "flair")
+    assert resolve_recipe("avula2020-t1-to-t2", source="t2", target="t1").source == ("t2",)
+    voxlate.phantom(tmp_path / "heads", cases=1, seed=1, size=32, contrasts="t1")
+    assert len(list((tmp_path / "heads").rglob("*-t1n.nii.gz"))) == 1
+    with pytest.raises(UsageError, match="got fidelities"):
+        voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", aspects="fidelities")
+    with pytest.raises(UsageError, match=r"got 1|two|got 'nowhere.yaml'"):
+        voxlate.compare(phantom_cohort, recipes="nowhere.yaml", out=tmp_path / "compared")
+
+
 def test_nothing_unseen_is_an_error(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     with (trained / "split.csv").open() as file:
         seen = [row["case"] for row in csv.DictReader(file) if row["part"] == "train"]

@@ -20,6 +20,33 @@ class StopRequest:
     name: str = ""
 
 
+_open: list[StopRequest] = []
+
+
+def end_is_requested() -> bool:
+    """Whether a signal has asked for an end of the block of ``stop_requests`` that runs; false outside of one."""
+    return any(request.name for request in _open)
+
+
+@contextmanager
+def ending_at_signals() -> Iterator[StopRequest]:
+    """Makes SIGTERM and SIGUSR1 do what Ctrl-C does while the block runs: ``KeyboardInterrupt``, with their name.
+
+    So whatever runs clears up, its lock and what it has begun to write, wherever no state is saved first.
+    """
+    request = StopRequest()
+    if not _is_main_thread():
+        yield request
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        request.name = signal.Signals(number).name
+        raise KeyboardInterrupt(request.name)
+
+    with _catching(end):
+        yield request
+
+
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
     """Catches the signals while the block runs; a second one acts at once, as if nothing had caught it.
@@ -35,8 +62,12 @@ def stop_requests() -> Iterator[StopRequest]:
         request.name = signal.Signals(number).name
         signal.signal(number, before[number])
 
-    with _catching(catch) as before:
-        yield request
+    _open.append(request)
+    try:
+        with _catching(catch) as before:
+            yield request
+    finally:
+        _open.pop()
 
 
 @contextmanager

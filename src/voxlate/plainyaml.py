@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 
@@ -10,6 +12,8 @@ from voxlate.errors import UsageError
 
 Json = dict[str, Any]
 """A JSON object: plain values by name."""
+_Item = TypeVar("_Item")
+_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -48,7 +52,18 @@ def number(text: str) -> float | str:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without aliases, which nothing here needs and which can make a small file expand without bound."""
+    """Safe YAML without keys that stand twice, and without aliases, which can make a small file expand without bound."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        lines: dict[Hashable, int] = {}
+        for key, _ in node.value:
+            found = self.construct_object(key, deep=True)  # type: ignore[no-untyped-call]
+            line = key.start_mark.line + 1
+            if isinstance(found, Hashable) and found in lines:
+                raise yaml.YAMLError(f"the key {found!r} twice, in lines {lines[found]} and {line}")
+            if isinstance(found, Hashable):
+                lines[found] = line
+        return super().construct_mapping(node, deep=deep)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -60,14 +75,47 @@ def parse_yaml(text: str, *, where: object) -> Any:  # noqa: ANN401
     """Plain values from YAML without aliases.
 
     Raises:
-        UsageError: If the text is not YAML.
+        UsageError: If the text is not YAML, or a key stands twice in one place.
     """
     try:
         return yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a safe loader made stricter
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a day that is none, brackets without end
         raise UsageError(
             "YAML", came=str(error).replace("\n", " "), where=where, remedy="Correct the syntax."
         ) from error
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401
+    """Plain values from a YAML file in UTF-8.
+
+    Raises:
+        UsageError: If the file cannot be read, is no text in UTF-8 or is not YAML, or a key stands twice in one place.
+    """
+    remedy = "Save it as text in UTF-8."
+    try:
+        content = path.read_bytes()
+        return parse_yaml(content.decode("utf-8-sig"), where=path)
+    except OSError as error:
+        came = f"a file that cannot be read: {error.strerror}"
+        raise UsageError("a YAML file", came=came, where=path, remedy="Check its name and its permissions.") from error
+    except UnicodeDecodeError as error:
+        is_wide = content.startswith(_BOMS)
+        came = "text in UTF-16" if is_wide else f"the byte {content[error.start]:#04x} in line {_line(content, error)}"
+        raise UsageError("a YAML file in UTF-8", came=came, where=path, remedy=remedy) from error
+
+
+def _line(content: bytes, error: UnicodeDecodeError) -> int:
+    return content[: error.start].count(b"\n") + 1
+
+
+def listed(value: _Item | Iterable[_Item]) -> tuple[_Item, ...]:
+    """The items of a list; a text, a path or any other single value is a list of one.
+
+    Example:
+        >>> listed("t1"), listed(["t1", "t2"])
+        (('t1',), ('t1', 't2'))
+    """
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else (value,)  # type: ignore[return-value, arg-type]
 
 
 def parted(text: str, sign: str) -> list[str]:

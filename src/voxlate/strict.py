@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_alone(cls, value: Any) -> Any:  # noqa: ANN401
+        """A text in the place of a list of texts is a list of one, never one of letters."""
+        if not isinstance(value, Mapping):
+            return value
+        texts = [name for name, field in cls.model_fields.items() if field.annotation == tuple[str, ...]]
+        return {**value, **{name: (value[name],) for name in texts if isinstance(value.get(name), str)}}
 
 
 def later(default: object, *, description: str) -> Any:  # noqa: ANN401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
+from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling
-from voxlate.evaluation.cases import score_masked_images, score_volumes
+from voxlate.errors import StoppedError
+from voxlate.evaluation.cases import score_each, score_masked_images, score_volumes
+from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.fidelity.comparison import Comparison
+from voxlate.evaluation.scores import Score
+from voxlate.progress import silent
 
 Array = NDArray[Any]
 
@@ -31,6 +37,24 @@ def comparison() -> Comparison:
         for name, sd in (("identity", 0.5), ("model", 0.2))
     }
     return Comparison("case", truth, truth, methods, mask, labels, (1.0, 1.0, 1.0), "1", 1.0)
+
+
+def test_an_evaluation_that_is_interrupted_says_what_is_kept(tmp_path: Path) -> None:
+    image = tmp_path / "t1.nii"
+    image.write_bytes(b"an image")
+    cases = [Case(id=name, subject=name, paths={"t1": image}, attributes={}) for name in "abc"]
+
+    def measure(case: Case) -> CaseEvidence:
+        if case.id == "b":
+            raise KeyboardInterrupt("SIGTERM")
+        return CaseEvidence([Score(case.id, "foreground", "model", "mae", 0.1, "1")])
+
+    evidence = Evidence(tmp_path / "evidence", "question")
+    with pytest.raises(StoppedError, match=r"SIGTERM.*1 of 3 cases are scored and kept"):
+        score_each(cases, measure=measure, report=silent, evidence=evidence)
+    assert evidence.load(cases[0]) is not None
+    with pytest.raises(KeyboardInterrupt):
+        score_each(cases, measure=measure, report=silent)
 
 
 def test_masked_ssim_is_that_of_scikit_image_on_masked_images(comparison: Comparison) -> None:

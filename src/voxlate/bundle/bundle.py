@@ -253,7 +253,10 @@ def _read_limited(path: Path) -> bytes:
 
 
 def _yaml(path: Path) -> Any:  # noqa: ANN401
-    return parse_yaml(_read_limited(path).decode(), where=path)
+    try:
+        return parse_yaml(_read_limited(path).decode(), where=path)
+    except (UsageError, UnicodeDecodeError) as error:
+        raise _refusal(path, "plain YAML in UTF-8", str(error)) from error
 
 
 def _refusal(where: Path, expected: str, came: str) -> BundleError:

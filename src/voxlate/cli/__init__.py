@@ -5,18 +5,27 @@ Exit codes: 0 done, 1 some cases failed (each named), 2 wrong usage or input, 13
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 from voxlate.cli import compare, data, evaluate, train, translate
+from voxlate.cli.encoding import say_anything
 from voxlate.cli.options import app, errors
 from voxlate.errors import StoppedError, VoxlateError
+from voxlate.interruption import ending_at_signals
+from voxlate.io.atomic import write_error
 
 _ORDER = ["demo", "phantom", "check", "train", "tune", "ablate", "compare"]
 _ORDER += ["translate", "synthesize", "evaluate", "info"]
 # As a user comes to them, in --help and in the documentation.
 app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__name__", "")))
+
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+"""What no code can mend: a full disk, a limit, no permission, a failing device."""
 
 __all__ = ["app", "compare", "data", "evaluate", "main", "train", "translate"]
 
@@ -25,18 +34,28 @@ def main() -> None:
     """Entry point: turns errors into one line and an exit code."""
     # Threads that spin while they wait halve the speed of a busy machine, or worse; OpenMP reads this when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    say_anything(sys.stdout, sys.stderr)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
     for name in ("voxlate.training.train", "voxlate.verbs.train", "voxlate.verbs.tune", "voxlate.evaluation.cases"):
         logging.getLogger(name).setLevel(logging.INFO)
-    try:
-        app(standalone_mode=True)
-    except StoppedError as error:
-        errors().print(str(error), markup=False, style="yellow")
-        sys.exit(error.exit_code)
-    except VoxlateError as error:
-        errors().print(str(error), markup=False, style="red")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        errors().print("interrupted", style="yellow")
-        sys.exit(130)
+    with ending_at_signals() as request:
+        try:
+            app(standalone_mode=True)
+        except StoppedError as error:
+            _end(str(error), error.exit_code, style="yellow")
+        except VoxlateError as error:
+            _end(str(error), error.exit_code, style="red")
+        except (KeyboardInterrupt, SystemExit) as end:
+            if isinstance(end, SystemExit) and not request.name:
+                raise
+            _end(f"interrupted by {request.name or 'Ctrl-C'}", StoppedError.exit_code, style="yellow")
+        except OSError as error:
+            if error.errno not in _OF_THE_MACHINE:
+                raise
+            _end(str(write_error(Path(error.filename or "output"), error)), 1, style="red")
+
+
+def _end(words: str, code: int, *, style: str) -> NoReturn:
+    errors().print(words, markup=False, style=style)
+    sys.exit(code)

@@ -25,7 +25,7 @@ from voxlate.config.window import WindowOptions
 from voxlate.contrast import DERIVED, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
-from voxlate.plainyaml import parse_yaml, parted
+from voxlate.plainyaml import parse_yaml, parted, read_yaml
 from voxlate.strict import StrictModel
 
 Overrides = Mapping[str, Any]
@@ -171,12 +171,13 @@ def load_recipe(name: str | Path) -> Recipe:
     """
     if str(name) in recipe_names():
         text = (resources.files("voxlate") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+        values = parse_yaml(text, where=name)
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        values = read_yaml(Path(name))
     else:
         raise UsageError(
             "the name of a built-in recipe or a YAML file",
             came=repr(str(name)),
             remedy=f"Built-in recipes: {', '.join(recipe_names())}.",
         )
-    return parse_recipe(parse_yaml(text, where=name), where=name)
+    return parse_recipe(values, where=name)

@@ -162,9 +162,15 @@ class _FolderCandidate:
             CohortError: If no translated image belongs to a case of the data set, or their sidecars disagree.
         """
         known = {case.id for case in data.cases}
-        files = [
-            (case.id, *item) for case in index_cohort(path).cases if case.id in known for item in case.paths.items()
-        ]
+        translated = index_cohort(path).cases
+        files = [(case.id, *item) for case in translated if case.id in known for item in case.paths.items()]
+        if not files and translated and data.cases:
+            raise CohortError(
+                f"translated images of cases of {data.root}, which has {_named(data.cases)}",
+                came=f"none: there are {_named(translated)}",
+                where=path,
+                remedy="Give the data set that they were made from, with its cases named as they were then.",
+            )
         told = [read_provenance(file) for _, _, file in files]
         targets = {name for _, name, _ in files}
         sources = {tuple(record.contrast for record in one.sources) for one in told if one is not None}
@@ -256,6 +262,11 @@ def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
             f"cases with {wanted}", came="none", where=data, remedy="Look at the data set with `voxlate check`."
         )
     return candidate, complete
+
+
+def _named(cases: Sequence[Case]) -> str:
+    """How many cases, and what the first is called."""
+    return f"{len(cases)} cases, such as {cases[0].id!r}" if len(cases) > 1 else f"the case {cases[0].id!r}"
 
 
 def _plan_of(cohort: Cohort, *, source: tuple[str, ...], target: str) -> Plan:

@@ -11,7 +11,7 @@ import numpy as np
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling
-from voxlate.errors import CohortError, VoxlateError
+from voxlate.errors import CohortError, StoppedError, VoxlateError
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
@@ -88,21 +88,32 @@ def score_each(
 
     Raises:
         CohortError: If no case can be measured.
-        WriteError: If a case cannot be kept.
+        WriteError: If a case cannot be kept; those before it are.
+        StoppedError: If Ctrl-C ends it and the cases that are scored are kept.
     """
     found: dict[str, CaseEvidence] = {}
     failed: list[Failed] = []
     taken = 0
-    for number, case in enumerate(cases, start=1):
-        kept = None if evidence is None else evidence.load(case)
-        taken += kept is not None
-        if kept is None:
-            kept = _measure(case, measure, failed)
-            if kept is not None and evidence is not None:
-                evidence.keep(case, kept)
-        if kept is not None:
-            found[case.id] = kept
-        report("evaluate", number, len(cases))
+    try:
+        for number, case in enumerate(cases, start=1):
+            kept = None if evidence is None else evidence.load(case)
+            taken += kept is not None
+            if kept is None:
+                kept = _measure(case, measure, failed)
+                if kept is not None and evidence is not None:
+                    evidence.keep(case, kept)
+            if kept is not None:
+                found[case.id] = kept
+            report("evaluate", number, len(cases))
+    except KeyboardInterrupt as error:
+        if evidence is None:
+            raise
+        raise StoppedError(
+            "an unbroken evaluation",
+            came=str(error) or "Ctrl-C",
+            where=evidence.folder,
+            remedy=f"{len(found)} of {len(cases)} cases are scored and kept; the same command goes on with the others.",
+        ) from error
     if taken and evidence is not None:
         words = "%d of %d cases were scored before and are taken from %s; remove that folder to score them anew"
         logger.info(words, taken, len(cases), evidence.folder)

@@ -31,7 +31,7 @@ from voxlate.phantoms.anatomy import anatomy_for
 from voxlate.phantoms.physics.protocols import protocol_for
 from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
-from voxlate.plainyaml import Json
+from voxlate.plainyaml import Json, listed
 from voxlate.volume import Array, Grid, Volume
 
 _SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
@@ -60,7 +60,7 @@ def make_cohort(
     seed: int,
     size: int = 96,
     anatomy: str = "head",
-    contrasts: Sequence[str] | None = None,
+    contrasts: str | Sequence[str] | None = None,
     options: PhantomOptions | None = None,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
@@ -90,7 +90,7 @@ def make_cohort(
     """
     root = Path(out)
     settings = options or PhantomOptions()
-    names = _contrast_names(anatomy_for(anatomy).contrasts if contrasts is None else contrasts)
+    names = _contrast_names(anatomy_for(anatomy).contrasts if contrasts is None else listed(contrasts))
     anatomy_for(anatomy, names)
     _check_counts(cases=cases, size=size, seed=seed)
     recipe = _identity(seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)

@@ -12,7 +12,7 @@ from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
-from voxlate.plainyaml import parse_yaml
+from voxlate.plainyaml import read_yaml
 
 _BUDGET = {"epochs", "steps", "minutes"}
 
@@ -116,7 +116,7 @@ def take_over(run: RunFolder, other: RunFolder) -> None:
 
 def read_recipe(run: RunFolder) -> Recipe:
     """The recipe that a run was started with."""
-    return parse_recipe(parse_yaml(run.recipe.read_text(encoding="utf-8"), where=run.recipe), where=run.recipe)
+    return parse_recipe(read_yaml(run.recipe), where=run.recipe)
 
 
 def _check_same(run: RunFolder, recipe: Recipe, *, resume: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Overrides, Recipe, recipe_names
 from voxlate.errors import UsageError
+from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.train import resolve_recipe
 
@@ -63,7 +64,7 @@ def ablate(
 def compare(
     data: str | Path,
     *,
-    recipes: Sequence[str | Path | Recipe],
+    recipes: str | Path | Recipe | Sequence[str | Path | Recipe],
     out: str | Path,
     overrides: Overrides | None = None,
     seeds: int = 1,
@@ -98,7 +99,7 @@ def compare(
     from voxlate.training.studies.substitution import Sources
     from voxlate.workflows.comparison import compare_kinds, compare_recipes
 
-    resolved = _changed(_found(recipes), overrides or {})
+    resolved = _changed(_found(listed(recipes)), overrides or {})
     folder = Path(out)
     if synthetic is None:
         return compare_recipes(Path(data), resolved, folder, seeds=seeds, report=report, observers=observers)
@@ -143,13 +144,13 @@ def _changed(recipes: Sequence[Recipe], overrides: Overrides) -> list[Recipe]:
     return changed
 
 
-def switched_off(fields: Sequence[str]) -> dict[str, float]:
+def switched_off(fields: str | Sequence[str]) -> dict[str, float]:
     """The changes that ``--without`` stands for: weights of the loss set to 0.
 
     Raises:
         UsageError: If a field is no weight of the loss.
     """
-    for field in fields:
+    for field in listed(fields):
         section, dot, term = field.partition(".")
         if section != "loss" or not dot or not term or "." in term:
             raise UsageError(
@@ -158,4 +159,4 @@ def switched_off(fields: Sequence[str]) -> dict[str, float]:
                 where="--without",
                 remedy="Use --change FIELD=VALUE for another field.",
             )
-    return dict.fromkeys(fields, 0)
+    return dict.fromkeys(listed(fields), 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 
 
@@ -48,7 +49,7 @@ def phantom(
     seed: int,
     anatomy: str = "head",
     size: int = 96,
-    contrasts: Sequence[str] | None = None,
+    contrasts: str | Sequence[str] | None = None,
     misalignment_mm: float = 0.0,
     report: ProgressReport = silent,
 ) -> Path:
@@ -72,7 +73,7 @@ def phantom(
         seed=seed,
         anatomy=anatomy,
         size=size,
-        contrasts=tuple(contrasts) if contrasts else None,
+        contrasts=listed(contrasts) if contrasts else None,
         options=PhantomOptions(misalignment_mm=misalignment_mm),
         progress=partial(report, "phantom"),
     )

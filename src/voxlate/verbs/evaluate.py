@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from voxlate.errors import UsageError
+from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def evaluate(
     *,
     out: str | Path,
     split: str = "test",
-    aspects: Sequence[str] = ("fidelity",),
+    aspects: str | Sequence[str] = ("fidelity",),
     calibration: str | Path | None = None,
     task: str | Path | None = None,
     task_without: str | Path | None = None,
@@ -70,8 +71,9 @@ def evaluate(
             target, or the dose without pymedphys; if a segmenter does not fit.
         ReadError: If the calibration cannot be used.
     """
+    aspects = listed(aspects)
     if task is not None or task_without is not None:
-        alone = tuple(aspects) == ("fidelity",) and calibration is None
+        alone = aspects == ("fidelity",) and calibration is None
         return _evaluate_task(
             model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
         )

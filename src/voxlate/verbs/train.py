@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Overrides, Recipe, load_recipe
+from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.workflows.runs import draw_run, watch_run
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def resolve_recipe(
     recipe: str | Path | Recipe,
     *,
-    source: Sequence[str] | None = None,
+    source: str | Sequence[str] | None = None,
     target: str | None = None,
     overrides: Overrides | None = None,
 ) -> Recipe:
@@ -34,7 +35,7 @@ def resolve_recipe(
     resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     changes = dict(overrides or {})
     if source:
-        changes["source"] = "+".join(source)
+        changes["source"] = "+".join(listed(source))
     if target:
         changes["target"] = target
     return resolved.with_overrides(changes) if changes else resolved

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
-from voxlate.plainyaml import parse_listed
+from voxlate.plainyaml import listed, parse_listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.train import resolve_recipe
 
@@ -61,7 +61,7 @@ def tune(
     )
 
 
-def searched_with(*, sampler: str | None, grid: Sequence[str]) -> dict[str, Any]:
+def searched_with(*, sampler: str | None, grid: str | Sequence[str]) -> dict[str, Any]:
     """The recipe fields that ``--sampler`` and ``--grid`` stand for.
 
     Args:
@@ -73,7 +73,7 @@ def searched_with(*, sampler: str | None, grid: Sequence[str]) -> dict[str, Any]
     """
     changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
     if grid:
-        pairs = [parse_listed(text) for text in grid]
+        pairs = [parse_listed(text) for text in listed(grid)]
         changes["search.space"] = space = {field: {"values": values} for field, values in pairs}
         if len(space) < len(pairs):
             raise UsageError(

@@ -43,7 +43,7 @@ from voxlate.errors import SegmenterError, UsageError
 from voxlate.interruption import StopRequest, held_signals
 from voxlate.io import file_digest, read_volume, write_volume
 from voxlate.io.paths import volume_suffix
-from voxlate.plainyaml import parse_yaml
+from voxlate.plainyaml import read_yaml
 from voxlate.preprocess.images import BACKGROUND
 from voxlate.strict import StrictModel
 from voxlate.volume import Volume
@@ -135,10 +135,7 @@ def read_program(path: Path) -> Program:
         UsageError: If the file cannot be read, has unknown keys or placeholders, or the program is not installed.
     """
     try:
-        content = parse_yaml(path.read_text(encoding="utf-8"), where=path)
-        program = Program.model_validate(content)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("a YAML file", came=str(error), where=path, remedy="Check the file.") from error
+        program = Program.model_validate(read_yaml(path))
     except ValidationError as error:
         remedy = "See docs/do/task-based-validation.md for what the file holds."
         raise UsageError("how a program segments", came=describe(error), where=path, remedy=remedy) from error

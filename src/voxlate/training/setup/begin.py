@@ -25,7 +25,7 @@ from voxlate.methods.build import build_learner
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last
 from voxlate.methods.interface import Trainable
-from voxlate.plainyaml import parse_yaml
+from voxlate.plainyaml import read_yaml
 from voxlate.preprocess.fingerprint import Fingerprint, take_fingerprint
 from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.registration.registration import REGISTERING
@@ -81,7 +81,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     cohort = load_cohort(data, recipe)
     if run is not None and run.plan.is_file() and run.fingerprint.is_file() and run.split.is_file():
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
-        plan = Plan.model_validate(parse_yaml(run.plan.read_text(encoding="utf-8"), where=run.plan))
+        plan = Plan.model_validate(read_yaml(run.plan))
         split = read_split(run.split)
         return resolve(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report=report)
     parting = recipe.plan.split

@@ -203,7 +203,7 @@ class _Search:
             requeue(self.study, self.study.get_trials(deepcopy=False)[trial.number])
             raise StoppedError(
                 "an uninterrupted search",
-                came=getattr(error, "came", "SIGINT"),
+                came=getattr(error, "came", str(error) or "Ctrl-C"),
                 where=self.folder,
                 remedy="The trial's state is saved; the same command goes on.",
             ) from error
