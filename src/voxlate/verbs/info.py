@@ -69,7 +69,7 @@ def _model(path: Path) -> Json:
 
 
 def _volume(path: Path) -> Json:
-    from voxlate.io import read_volume, volume_stem
+    from voxlate.io import read_maker, read_volume, volume_stem
     from voxlate.io.provenance import read_provenance
     from voxlate.preprocess.orientation import axis_codes
 
@@ -87,5 +87,6 @@ def _volume(path: Path) -> Json:
         "minimum": float(volume.array.min()),
         "maximum": float(volume.array.max()),
         "notes": list(volume.notes),
+        "synthetic": {"model": "made by a model", "simulation": "simulated", None: None}[read_maker(path)],
         "provenance": provenance.model_dump(mode="json") if provenance else None,
     }
