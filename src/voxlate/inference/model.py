@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,8 @@ from voxlate.contrast import get_contrast
 from voxlate.derivation import lacking
 from voxlate.errors import UsageError
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
-from voxlate.io import file_digest
+from voxlate.inference.spacing import plan_for
+from voxlate.io import file_digest, voxel_digest
 from voxlate.methods.build import build_learner
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last, pick_device
@@ -28,6 +30,8 @@ from voxlate.methods.interface import Trainable
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,16 @@ class Model:
         return frozenset(lacking(names, plan.derive, having))
 
     def unseen(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases of whose source images neither training nor the choice of weights has seen any, by their hashes."""
-        seen, plan = self.bundle.seen, self.bundle.plan
-        return [case for case in cases if not any(file_digest(path) in seen for path in plan.files(case).values())]
+        """The cases of whose source images neither training nor the choice of weights has seen any."""
+        return [case for case in cases if not self.has_seen(case)]
+
+    def has_seen(self, case: Case) -> bool:
+        """Whether a source image of a case was trained or chosen on, told by its file or, saved anew, by its voxels."""
+        bundle, files = self.bundle, self.bundle.plan.files(case).values()
+        if any(file_digest(path) in bundle.seen for path in files):
+            return True
+        known, reading = bundle.seen_voxels, bundle.plan.reading
+        return bool(known) and any(voxel_digest(path, reading=reading) in known for path in files)
 
     def accepting(self, accept: Mapping[str, str]) -> Model:
         """The same model with other rules of what readers may accept: fields of ``plan.reading`` and their values.
@@ -85,8 +96,12 @@ class Model:
         return replace(self, bundle=replace(self.bundle, plan=changed))
 
     def prepare(self, case: Case) -> PreparedCase:
-        """The case's sources as normalised arrays on one grid."""
-        return prepare_case(case, self.bundle.plan, contrasts=self.bundle.recipe.source)
+        """The case's sources as normalised arrays on one grid, of the voxel size that the model has learned on."""
+        plan, notes = plan_for(case, self.bundle.plan, self.bundle)
+        for note in notes:
+            logger.warning("%s: %s", case.id, note)
+        prepared = prepare_case(case, plan, contrasts=self.bundle.recipe.source)
+        return replace(prepared, notes=(*notes, *prepared.notes))
 
     def translate(self, prepared: PreparedCase) -> Volume:
         """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels."""
