@@ -42,7 +42,7 @@ def test_the_sidecar_comes_back_with_the_digest_of_the_image(tmp_path: Path, suf
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_image_itself_is_marked(tmp_path: Path, suffix: str) -> None:
     path = write_volume(VOLUME, tmp_path / f"a{suffix}", provenance=PROVENANCE)
-    mark = "Voxlate synthetic t2 not for diagnostic use"
+    mark = "Voxlate synthetic t2 not for diagnostic use, by a model"
     if suffix in {".nii", ".nii.gz", ".hdr"}:
         assert bytes(nibabel.load(path).header["descrip"]).rstrip(b"\0").decode() == mark
     else:

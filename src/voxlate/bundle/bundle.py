@@ -2,7 +2,8 @@
 
 Members: ``weights.safetensors``, ``lookup.safetensors`` (the fitted baseline), ``recipe.yaml``, ``plan.yaml``,
 ``fingerprint.json``, ``scores.json``, ``seen.json`` (SHA-256 of the images it was trained and chosen on, so that an
-evaluation can tell held-out cases), ``MODEL_CARD.md`` and ``manifest.json`` (SHA-256 of every other member). There is
+evaluation can tell held-out cases), ``MODEL_CARD.md`` and ``manifest.json`` (SHA-256 of every other member, and which
+cases the model has seen: their ids, and digests of their voxels, by which they are known in other files too). There is
 no pickle in it and none is ever read. A changed byte, a missing or an extra file, or an unknown key is refused before
 a tensor is built. A recipe with ``shapes`` has one more member, ``shapes.safetensors``: the model that draws new label
 maps.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +27,7 @@ from voxlate.io.atomic import write_bytes, write_text
 from voxlate.plainyaml import Json, parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 from voxlate.tensorfile import read_tensors
 from voxlate.volume import Array
 
@@ -53,13 +54,16 @@ _TEXT_LIMIT_BYTES = 64 * 2**20
 
 
 class _BundleManifest(StrictModel):
-    """The table of contents: format version, software version and the SHA-256 of every member."""
+    """The table of contents: format version, software version, SHA-256 of every member, and what it has seen."""
 
     format: Literal[1] = 1
     software: str = "voxlate"
     software_version: str = __version__
     name: str
     members: dict[str, str]
+    seen: dict[str, dict[str, tuple[str, ...]]] = later(
+        {}, description="By part and case id, the digests of its images' voxels; see ``voxlate.io.canonical``."
+    )
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Bundle:
         scores: Validation metrics of the chosen weights.
         seen: SHA-256 of the image files that training or model choice has seen.
         digest: SHA-256 of the manifest: the identity of the model.
+        seen_voxels: Digests of the voxels of those images; empty in bundles from before they were kept.
     """
 
     folder: Path
@@ -83,6 +88,7 @@ class Bundle:
     scores: Json
     seen: frozenset[str]
     digest: str
+    seen_voxels: frozenset[str] = frozenset()
 
     @property
     def trained_on(self) -> int:
@@ -152,6 +158,7 @@ class Contents:
     lookup: Mapping[str, Array]
     card: str
     shapes: Mapping[str, Array] | None = None
+    seen_cases: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def write_bundle(contents: Contents, folder: Path) -> Path:
@@ -177,7 +184,8 @@ def write_bundle(contents: Contents, folder: Path) -> Path:
     for name, data in members.items():
         write_bytes(folder / name, data)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = _BundleManifest(name=contents.recipe.name, members=digests)
+    seen = {part: dict(cases) for part, cases in contents.seen_cases.items()}
+    manifest = _BundleManifest(name=contents.recipe.name, members=digests, seen=seen)
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     return folder
 
@@ -224,6 +232,7 @@ def read_bundle(path: Path) -> Bundle:
             scores=json.loads(_read_limited(folder / "scores.json")),
             seen=frozenset(json.loads(_read_limited(folder / "seen.json"))),
             digest=hashlib.sha256(raw).hexdigest(),
+            seen_voxels=frozenset(one for cases in manifest.seen.values() for case in cases.values() for one in case),
         )
     except ValidationError as error:
         raise _refusal(folder, "a plan and a fingerprint that this version knows", describe(error)) from error

@@ -86,7 +86,8 @@ def joined(members: Sequence[Bundle]) -> Bundle:
         "metrics": {name: mean(known) if known else None for name, known in values.items()},
     }
     seen = frozenset().union(*(member.seen for member in members))
-    return replace(members[0], seen=seen, digest=digest, scores=scores)
+    voxels = frozenset().union(*(member.seen_voxels for member in members))
+    return replace(members[0], seen=seen, seen_voxels=voxels, digest=digest, scores=scores)
 
 
 def read_model(path: Path) -> Bundle:

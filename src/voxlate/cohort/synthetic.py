@@ -1,4 +1,4 @@
-"""Images that a model made, told by their sidecars, among the images of a cohort.
+"""Images that a model made, told by their headers and sidecars, among the images of a cohort.
 
 What a simulation made is its own truth and counts as a scan. What a model made is a guess at a scan that was never
 taken: fit to complete a case, unfit as a truth, and never again what another image is made from.
@@ -10,17 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from voxlate.cohort.case import Case, Cohort
-from voxlate.io import read_provenance
+from voxlate.io import read_maker
 
 
 def is_imputed(path: Path) -> bool:
-    """Whether the image's sidecar says that a model made it.
+    """Whether the image's header or its sidecar says that a model made it; the voxels are not read.
 
     Raises:
         ReadError: If the sidecar is Voxlate's and damaged.
     """
-    provenance = read_provenance(path)
-    return provenance is not None and provenance.synthetic and provenance.model is not None
+    return read_maker(path) == "model"
 
 
 def real_contrasts(case: Case) -> dict[str, Path]:

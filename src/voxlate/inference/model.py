@@ -23,7 +23,8 @@ from voxlate.contrast import get_contrast
 from voxlate.derivation import lacking
 from voxlate.errors import UsageError
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
-from voxlate.io import file_digest
+from voxlate.inference.spacing import plan_for
+from voxlate.io import file_digest, voxel_digest
 from voxlate.methods.build import build_learner
 from voxlate.methods.encoder import LABELS
 from voxlate.methods.exemplars import Exemplary
@@ -67,9 +68,16 @@ class Model:
         return frozenset(lacking(names, plan.derive, having))
 
     def unseen(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases of whose source images neither training nor the choice of weights has seen any, by their hashes."""
-        seen, plan = self.bundle.seen, self.bundle.plan
-        return [case for case in cases if not any(file_digest(path) in seen for path in plan.files(case).values())]
+        """The cases of whose source images neither training nor the choice of weights has seen any."""
+        return [case for case in cases if not self.has_seen(case)]
+
+    def has_seen(self, case: Case) -> bool:
+        """Whether a source image of a case was trained or chosen on, told by its file or, saved anew, by its voxels."""
+        bundle, files = self.bundle, self.bundle.plan.files(case).values()
+        if any(file_digest(path) in bundle.seen for path in files):
+            return True
+        known, reading = bundle.seen_voxels, bundle.plan.reading
+        return bool(known) and any(voxel_digest(path, reading=reading) in known for path in files)
 
     def accepting(self, accept: Mapping[str, str | Sequence[str]]) -> Model:
         """The same model with other rules of what readers may accept: fields of ``plan.reading`` and their values.
@@ -92,22 +100,31 @@ class Model:
         return replace(self, bundle=replace(self.bundle, plan=changed))
 
     def prepare(self, case: Case) -> PreparedCase:
-        """The case's sources as normalised arrays on one grid.
+        """The case's sources as normalised arrays on one grid, of the voxel size that the model has learned on.
 
         Raises:
             VoxlateError: If a file is refused, or a source's labels have no value that the model was taught.
         """
-        plan, recipe = self.bundle.plan, self.bundle.recipe
+        recipe = self.bundle.recipe
+        plan, notes = plan_for(case, self.bundle.plan, self.bundle)
+        for note in notes:
+            logger.warning("%s: %s", case.id, note)
         prepared = prepare_case(case, plan, contrasts=recipe.source)
+        return replace(prepared, notes=(*notes, *self._numbering(prepared, case), *prepared.notes))
+
+    def _numbering(self, prepared: PreparedCase, case: Case) -> tuple[str, ...]:
+        """What is to be said of label values that the model was not taught.
+
+        Raises:
+            ReadError: If it knows none of them, and that is not accepted.
+        """
+        recipe = self.bundle.recipe
         structures = recipe.conditions.structures if recipe.conditions is not None else None
         if LABELS not in recipe.source or not isinstance(structures, Mapping):
-            return prepared
+            return ()
         labels = np.asarray(prepared.arrays[LABELS])
         found = check_numbers(labels, structures, case=case.id, where=case.paths[LABELS])
-        notes = refuse(found, accept=plan.reading.accept)
-        for note in notes:
-            logger.warning("%s", note)
-        return replace(prepared, notes=(*prepared.notes, *notes))
+        return refuse(found, accept=self.bundle.plan.reading.accept)
 
     def translate(self, prepared: PreparedCase) -> Volume:
         """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels."""

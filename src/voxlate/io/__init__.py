@@ -1,10 +1,11 @@
 """Files in, files out: readers and writers behind one geometry gate."""
 
 from voxlate.io.atomic import check_writable, remove_stale, replacing, write_bytes, write_text
+from voxlate.io.canonical import voxel_digest
 from voxlate.io.lock import hold
 from voxlate.io.paths import is_volume_path, volume_stem
 from voxlate.io.provenance import DrawRecord, FileRecord, ModelRecord, Provenance, read_provenance, sidecar_path
-from voxlate.io.reading import file_digest, read_grid, read_volume
+from voxlate.io.reading import file_digest, read_grid, read_maker, read_volume
 from voxlate.io.writing import write_volume
 
 __all__ = [
@@ -17,12 +18,14 @@ __all__ = [
     "hold",
     "is_volume_path",
     "read_grid",
+    "read_maker",
     "read_provenance",
     "read_volume",
     "remove_stale",
     "replacing",
     "sidecar_path",
     "volume_stem",
+    "voxel_digest",
     "write_bytes",
     "write_text",
     "write_volume",

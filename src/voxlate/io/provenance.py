@@ -13,18 +13,25 @@ from voxlate._version import __version__
 from voxlate.config.recipe import describe
 from voxlate.errors import ReadError
 from voxlate.io.paths import header_path, volume_stem
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 
 _WARNING = "not for diagnostic use"
+_SYNTHETIC, _BY_MODEL = "Voxlate synthetic ", ", by a model"
+_COMMENT_BYTES = 79
 _LIMIT_BYTES = 16 * 2**20
 
 
+Maker = Literal["model", "simulation"]
+"""Who computed the voxels of a synthetic image."""
+
+
 class FileRecord(StrictModel):
-    """An input file: its contrast, its name without folders, and the SHA-256 of its bytes."""
+    """An input file: its contrast, its name without folders, the SHA-256 of its bytes, and whether a model made it."""
 
     contrast: str
     name: str
     sha256: str
+    imputed: bool = later(False, description="Whether a model made it too, which had to be allowed.")
 
 
 class ModelRecord(StrictModel):
@@ -75,8 +82,24 @@ class Provenance(StrictModel):
 
     def comment(self) -> str:
         """The mark inside the image file, for readers that leave the sidecar behind; at most 79 ASCII bytes."""
-        kind = f"synthetic {self.target} {_WARNING}" if self.synthetic else self.target
-        return f"Voxlate {kind}".encode("ascii", "replace").decode()[:79]
+        if not self.synthetic:
+            return _ascii(f"Voxlate {self.target}")[:_COMMENT_BYTES]
+        end = f" {_WARNING}{_BY_MODEL if self.model is not None else ''}"
+        return _ascii(f"{_SYNTHETIC}{self.target}")[: _COMMENT_BYTES - len(end)] + end
+
+
+def maker_in(comment: str) -> Maker | None:
+    """Who made an image by the mark in its header, which ``Provenance.comment`` wrote; ``None`` without a mark.
+
+    A mark that names nobody is that of a simulation, or of a model of an earlier version, which its sidecar tells.
+
+    Example:
+        >>> maker_in("Voxlate synthetic t2 not for diagnostic use, by a model"), maker_in("Scanner 7")
+        ('model', None)
+    """
+    if _SYNTHETIC not in comment:
+        return None
+    return "model" if _BY_MODEL in comment else "simulation"
 
 
 def sidecar_path(path: str | Path) -> Path:
@@ -116,3 +139,7 @@ def digest_of(paths: tuple[Path, ...]) -> str:
             while block := file.read(2**20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode()

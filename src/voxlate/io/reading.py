@@ -6,14 +6,14 @@ from pathlib import Path
 
 from voxlate.config.plan import Reading
 from voxlate.contrast import Contrast
-from voxlate.errors import GeometryError, ReadError
+from voxlate.errors import GeometryError, ReadError, UsageError
 from voxlate.io.formats import format_of
 from voxlate.io.formats.foreign import refusal_of
 from voxlate.io.formats.geometry import is_sheared, place, shear, shear_error, square_grid
 from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.voxels import physical, read_stored, whole_labels
 from voxlate.io.paths import header_path, volume_suffix
-from voxlate.io.provenance import digest_of
+from voxlate.io.provenance import Maker, digest_of, maker_in, read_provenance
 from voxlate.volume import Array, Grid, Volume
 
 _DEFAULT_READING = Reading()
@@ -90,6 +90,30 @@ def file_digest(path: str | Path) -> str:
     except OSError as error:
         remedy = "Check the path and its permissions."
         raise ReadError("a readable file", came=str(error), where=path, remedy=remedy) from error
+
+
+def read_maker(path: str | Path) -> Maker | None:
+    """Who computed an image, by the mark in its header and by its sidecar; ``None`` if neither calls it synthetic.
+
+    The header goes with a file that is renamed, copied or converted; its sidecar may stay behind, beside another image.
+    So an image is a model's if either says so.
+
+    Raises:
+        ReadError: If the sidecar is Voxlate's and damaged.
+    """
+    path = header_path(path)
+    told, stated = read_provenance(path), _stated_maker(path)
+    if told is None or not told.synthetic:
+        return stated
+    return "model" if told.model is not None else stated or "simulation"
+
+
+def _stated_maker(path: Path) -> Maker | None:
+    """By the header alone; one that cannot be read says nothing, and is refused where its voxels are read."""
+    try:
+        return maker_in(format_of(path).read_layout(path).comment)
+    except (ReadError, UsageError, OSError):
+        return None
 
 
 def _layout(path: str | Path) -> Layout:

@@ -16,7 +16,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, UsageError
 from voxlate.inference.predict import predictor
-from voxlate.io import file_digest
+from voxlate.io import file_digest, voxel_digest
 from voxlate.methods.baselines import Lookup
 from voxlate.methods.build import method_class
 from voxlate.methods.exemplars import Exemplary
@@ -271,13 +271,14 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         "training_cases": len(setup.cases("train")),  # with folds the fingerprint is of those that validate too
         "metrics": {name: None if math.isnan(value) else value for name, value in best["metrics"].items()},
     }
-    seen = [case for part in ("train", "validation") for case in setup.cases(part)]
+    seen = {part: setup.cases(part) for part in ("train", "validation")}
     contents = Contents(
         recipe=setup.recipe,
         plan=setup.plan,
         fingerprint=setup.fingerprint,
         scores=scores,
-        seen=frozenset(file_digest(path) for case in seen for path in _files(setup, case)),
+        seen=frozenset(file_digest(path) for cases in seen.values() for case in cases for path in _files(setup, case)),
+        seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
         card=model_card(setup.recipe, setup.fingerprint, scores),
@@ -290,6 +291,12 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
 def _files(setup: Setup, case: Case) -> list[Path]:
     """What training has seen of a case: what its sources are made from, and the target."""
     return [*setup.plan.files(case).values(), case.paths[setup.plan.target]]
+
+
+def _voxels(setup: Setup, case: Case) -> tuple[str, ...]:
+    """By what the same images are known in other files."""
+    digests = (voxel_digest(path, reading=setup.plan.reading) for path in _files(setup, case))
+    return tuple(sorted({digest for digest in digests if digest is not None}))
 
 
 def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -82,7 +82,7 @@ def _model(path: Path) -> Json:
 def _volume(path: Path) -> Json:
     from voxlate.cohort.admission import admit
     from voxlate.cohort.layouts.naming import contrast_in
-    from voxlate.io import read_volume, volume_stem
+    from voxlate.io import read_maker, read_volume, volume_stem
     from voxlate.io.provenance import read_provenance
     from voxlate.preprocess.orientation import axis_codes
 
@@ -104,5 +104,6 @@ def _volume(path: Path) -> Json:
         "findings": [
             {"severity": finding.severity, "code": finding.code, "finding": finding.message} for finding in findings
         ],
+        "synthetic": {"model": "made by a model", "simulation": "simulated", None: None}[read_maker(path)],
         "provenance": provenance.model_dump(mode="json") if provenance else None,
     }

@@ -22,6 +22,7 @@ from voxlate.derivation import files_of
 from voxlate.errors import GeometryError, UsageError
 from voxlate.evaluation.segmentation.programs import ProgramSegmenter, read_program
 from voxlate.inference.model import Model, is_model, load_model
+from voxlate.inference.spacing import plan_for
 from voxlate.preprocess.images import read_contrast, read_foreground
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
@@ -162,6 +163,7 @@ class _BundleSegmenter:
         if mask.contrast == missing:
             mask = mask.model_copy(update={"contrast": reference})
         plan = plan.model_copy(update={"reference": reference, "mask": mask, "source": tuple(left)})
+        plan, _ = plan_for(case, plan, self.model.bundle)
         paths = {name: path for name, path in case.paths.items() if name != missing}
         prepared = prepare_case(replace(case, paths=paths), plan, contrasts=left)
         nothing = np.zeros(prepared.grid.shape, dtype=np.float32)

@@ -57,6 +57,7 @@ class Layout:
         slope: Factor from stored to physical values.
         intercept: Added after the factor.
         notes: What was accepted or converted.
+        comment: What the header says in words, the mark of a synthetic image among it.
     """
 
     header: Path
@@ -70,6 +71,7 @@ class Layout:
     slope: float = 1.0
     intercept: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    comment: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ import numpy as np
 from voxlate.errors import ReadError
 from voxlate.io.formats.layout import HeaderGeometry, Layout, Part, Picture, voxel_bytes, zlibbed
 from voxlate.io.formats.stream import open_file
-from voxlate.io.formats.textheader import LPS, integers, lines, numbers, refusal
+from voxlate.io.formats.textheader import FILE_NOTES, LPS, integers, lines, numbers, refusal
 from voxlate.io.paths import sibling, volume_suffix, with_volume_suffix
 
 _TYPES = {
@@ -77,6 +77,7 @@ def read_layout(path: Path) -> Layout:
         encoding="zlib" if packed else "raw",
         placement=_placement(fields, len(sizes), path),
         file_offset=end if local else _skip(fields, path),
+        comment="\n".join(value for key, value in fields.items() if key not in _KNOWN),
     )
     _refuse_intensity_function(fields, path)
     return layout
@@ -187,6 +188,7 @@ def _header(picture: Picture, data: str, *, packed: int | None) -> bytes:
         "ElementSpacing": _text(spacing),
         "DimSize": " ".join(map(str, (*picture.array.shape, *[1] * picture.trailing_axes))),
         "ElementType": _NAMES[picture.array.dtype],
+        FILE_NOTES: picture.comment,
         "ElementDataFile": data,
     }
     return "".join(f"{key} = {value}\n" for key, value in fields.items()).encode("utf-8", "surrogateescape")

@@ -96,6 +96,7 @@ def read_layout(path: Path) -> Layout:
         slope=float(header["scl_slope"]),
         intercept=float(header["scl_inter"]) if known else 0.0,
         notes=() if known else ("Analyze 7.5 without NIfTI fields: left and right are not certain.",),
+        comment=bytes(header["descrip"]).decode("ascii", "replace"),
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from voxlate.errors import ReadError
 from voxlate.io.formats.layout import HeaderGeometry, Layout, Part, Picture, gzipped, voxel_bytes
 from voxlate.io.formats.stream import Encoding, open_file
-from voxlate.io.formats.textheader import LPS, integers, lines, numbers, refusal
+from voxlate.io.formats.textheader import FILE_NOTES, LPS, integers, lines, numbers, refusal
 from voxlate.io.paths import sibling, volume_suffix, with_volume_suffix
 from voxlate.volume import Affine
 
@@ -42,6 +42,8 @@ _SPACES = {
     "left-posterior-superior": (-1, -1, 1),
     "lps": (-1, -1, 1),
 }
+_REMARKS = "#"
+"""Under it, no field's name, stand the comments and the pairs ``key:=value``."""
 _VECTOR = re.compile(r"none|\(([^()]*)\)")
 
 
@@ -73,6 +75,7 @@ def read_layout(path: Path) -> Layout:
         placement=_placement(fields, len(sizes), path),
         file_offset=(0 if detached else end) + (skip if encoding == "raw" else 0),
         stream_offset=0 if encoding == "raw" else skip,
+        comment=fields.get(_REMARKS, ""),
     )
 
 
@@ -90,6 +93,7 @@ def _fields(file: BinaryIO, path: Path) -> dict[str, str]:
             break
         field, colon, value = line.partition(":")
         if line.startswith("#") or value.startswith("="):
+            fields[_REMARKS] = f"{fields.get(_REMARKS, '')}{line}\n"
             continue
         field = {"datafile": "data file"}.get(field.strip().lower(), field.strip().lower())
         if not colon or field in fields:
@@ -203,6 +207,7 @@ def _header(picture: Picture, *, encoding: str, data: str | None = None) -> byte
         "endian: little",
         f"encoding: {encoding}",
         f"space origin: {_text(affine[:3, 3])}",
+        f"{FILE_NOTES}:={picture.comment}",
         *([f"data file: {data}"] if data else []),
     ]
     end = "\n" if data else "\n\n"

@@ -15,6 +15,8 @@ _LINE_BYTES = 2**16
 _HEADER_BYTES = 2**20
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From ITK's and DICOM's world (left, posterior, superior) to RAS+ and back."""
+FILE_NOTES = "ITK_FileNotes"
+"""The key that ITK carries along when it converts, into the ``descrip`` of NIfTI too; comments it leaves behind."""
 
 
 def lines(file: BinaryIO, where: Path, *, may_end: bool = False) -> Iterator[str]:

@@ -1,0 +1,67 @@
+"""A scan of another voxel size than every training scan had: it is brought to theirs before the network sees it.
+
+A network knows sizes in voxels only. Where the training scans had several spacings the plan names one, which every scan
+is brought to. Where all had the same, the plan leaves each scan its own, so that no voxel is interpolated, and a scan
+of another scanner's would be seen at another size: hippocampi of half the voxel size were found with a Dice of 0.22 in
+the place of 0.77. So such a scan is resampled to the training spacing; the result comes back on the scan's own grid.
+
+Only the axes along which a window looks count: slices without neighbours do not know how thick they are.
+"""
+
+from __future__ import annotations
+
+from voxlate.bundle.bundle import Bundle
+from voxlate.cohort import Case
+from voxlate.config.window import WindowOptions
+from voxlate.io import read_grid
+from voxlate.preprocess.orientation import ras_grid
+from voxlate.preprocess.plan import Plan
+
+_TOLERANCE = 0.1
+"""Share of the training spacing up to which another one is taken as it is: head sizes differ by as much."""
+Spacing = tuple[float, float, float]
+
+
+def plan_for(case: Case, plan: Plan, bundle: Bundle) -> tuple[Plan, tuple[str, ...]]:
+    """The plan that a case is prepared by, and what is to be noted about it.
+
+    Args:
+        case: Has the plan's reference.
+        plan: The bundle's, or one that does without a contrast.
+        bundle: The model, which knows what it was trained on.
+
+    Raises:
+        ReadError: If the header of the reference is refused.
+    """
+    if plan.spacing_mm is not None or bundle.fingerprint.spacing_varies:
+        return plan, ()
+    trained = bundle.fingerprint.spacing_mm
+    own = ras_grid(read_grid(case.paths[plan.reference], reading=plan.reading)).spacing_mm
+    wanted = _wanted(own, trained, _looks_along(bundle.recipe.window))
+    if wanted == own:
+        return plan, ()
+    differs = f"its spacing of {_words(own)} mm is not that of the training scans, {_words(trained)} mm"
+    if plan.reading.on_spacing == "keep":
+        return plan, (f"{differs}, and was kept as asked",)
+    return plan.model_copy(update={"spacing_mm": wanted}), (f"{differs}, so it was resampled",)
+
+
+def _looks_along(window: WindowOptions) -> tuple[bool, bool, bool]:
+    """Along which of the RAS axes a window shows more than one voxel."""
+    if window.kind != "slices" or window.neighbours or isinstance(window.axis, tuple):
+        return True, True, True
+    first, second, third = (axis != window.axis for axis in range(3))
+    return first, second, third
+
+
+def _wanted(own: Spacing, trained: Spacing, along: tuple[bool, bool, bool]) -> Spacing:
+    """The training spacing along every axis that counts, if it differs along any of them; else the scan's own."""
+    off = [abs(one / other - 1) > _TOLERANCE for one, other in zip(own, trained, strict=True)]
+    if not any(far and counts for far, counts in zip(off, along, strict=True)):
+        return own
+    i, j, k = (there if counts else here for here, there, counts in zip(own, trained, along, strict=True))
+    return i, j, k
+
+
+def _words(spacing_mm: Spacing) -> str:
+    return " x ".join(f"{value:.3g}" for value in spacing_mm)
