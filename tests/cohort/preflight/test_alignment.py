@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.cohort.scans import images, tissue
-from voxlate.cohort.preflight.alignment import Shift, _normalised_information, find_shift
+from voxlate.cohort.preflight.alignment import Shift, normalised_information, find_shift
 from voxlate.contrast import CONTRASTS
 from voxlate.volume import Volume
 
@@ -99,14 +99,14 @@ def test_ct_is_compared_inside_the_body() -> None:
 
 
 def test_information_against_known_values() -> None:
-    assert _normalised_information(np.diag([50_000] * 4)) == pytest.approx(1, abs=1e-4)
-    assert _normalised_information(np.full((4, 4), 10_000)) == pytest.approx(0, abs=1e-4)
+    assert normalised_information(np.diag([50_000] * 4)) == pytest.approx(1, abs=1e-4)
+    assert normalised_information(np.full((4, 4), 10_000)) == pytest.approx(0, abs=1e-4)
     joint = np.array([[300_000, 100_000], [100_000, 300_000]])
     expected = np.log(2) + 0.75 * np.log(0.75) + 0.25 * np.log(0.25)
-    assert _normalised_information(joint) == pytest.approx(expected / np.log(2), abs=1e-5)
+    assert normalised_information(joint) == pytest.approx(expected / np.log(2), abs=1e-5)
 
 
 def test_the_small_sample_bias_is_taken_off() -> None:
     rng = np.random.default_rng(0)
     draws = [np.bincount(rng.integers(0, 1024, 4000), minlength=1024).reshape(32, 32) for _ in range(20)]
-    assert abs(np.mean([_normalised_information(counts) for counts in draws])) < 0.005
+    assert abs(np.mean([normalised_information(counts) for counts in draws])) < 0.005

@@ -8,9 +8,9 @@ for a gain (after Studholme et al. 1999, doi 10.1016/S0031-3203(98)00091-0). The
 purpose: one mask cut from two images makes outlines agree however badly the insides do.
 
 The bias that an estimate from few voxels has (Miller 1955) is taken off. All shifts up to 16 mm are tried on block
-means of about 4 mm; small images are searched up to 10 mm on blocks of 2 mm, or 5 mm on 1 mm. From the best of them
-and from the given position the full grid is climbed in steps of 4, 2 and 1 voxels. Rotations are not searched: they
-too lower N and are mostly seen as a shift.
+means of about 4 mm, with 16 bins; small images are searched up to 10 mm on blocks of 2 mm, or 5 mm on 1 mm. From the
+best of them and from the given position the full grid is climbed in steps of 4, 2 and 1 voxels, on every n-th voxel.
+Mirrored and turned images are found by ``voxlate.cohort.preflight.pose``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
-from voxlate.cohort.foreground import foreground, onto_grid
-from voxlate.volume import Array, Volume
+from voxlate.cohort.preflight.scan import BINS, Bins, Scan, block_sums
+from voxlate.volume import Grid, Volume
 
-_BINS = 32
 _REACH_MM = 16.0
 _MARGIN = 1.10
 _UNRELATED = 0.015
@@ -36,10 +35,11 @@ _LEAST_VOXELS = 2_000
 _COARSE_MM = (4.0, 2.0, 1.0)
 _COARSE_STEPS = 5
 _COARSE_VOXELS = 1_000
-_SAMPLES = 60_000
+_COARSE_SAMPLES = 4_000
+_COARSE_BINS = 16
+_SAMPLES = 20_000
 
 Step = tuple[int, int, int]
-_Bins = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -90,109 +90,120 @@ def find_shift(fixed: Volume, moving: Volume) -> Shift | None:
     Returns:
         The best position, the given one if none is better; ``None`` if fewer than 2,000 voxels show something in both.
     """
-    still = _binned(fixed.array, foreground(fixed.array, kind=_kind(fixed)))
-    there = onto_grid(moving, fixed.grid, outside=float(moving.array.min()))
-    loose = _binned(there, foreground(there, kind=_kind(moving)))
-    score = _score_on(still, loose)
+    return shift_between(Scan(fixed), Scan(moving).on(fixed.grid), moving.grid)
+
+
+def shift_between(fixed: Scan, there: Scan, moving: Grid) -> Shift | None:
+    """As ``find_shift``, of an image that was brought onto the fixed one's grid already.
+
+    Args:
+        fixed: An image.
+        there: Another at the same places.
+        moving: The grid that the other was given on.
+    """
+    score = information(fixed.bins, there.bins)
     origin = (0, 0, 0)
     given = score(origin)
     if given is None:
         return None
-    starts = {origin, _coarse_best(still, loose, fixed.spacing_mm)}
-    best, value = max((_climb(score, start) for start in starts), key=lambda found: found[1])
-    if value <= given or _below_a_voxel(best, fixed, moving):
+    starts = {origin, _coarse_best(fixed.bins, there.bins, fixed.grid.spacing_mm)}
+    best, value = max((climb(score, start) for start in starts), key=lambda found: found[1])
+    if value <= given or _below_a_voxel(best, fixed.grid, moving):
         best, value = origin, given
-    along = fixed.affine[:3, :3] @ np.array(best, dtype=np.float64)
+    along = fixed.grid.affine[:3, :3] @ np.array(best, dtype=np.float64)
     return Shift(best, (float(along[0]), float(along[1]), float(along[2])), given, value)
 
 
-def _kind(volume: Volume) -> Any:  # noqa: ANN401
-    return volume.contrast.kind if volume.contrast else "mr"
-
-
-def _binned(array: Array, where: NDArray[np.bool_]) -> _Bins:
-    """The foreground's values in bins 1 to 32 between their percentiles 0.5 and 99.5; 0 elsewhere."""
-    values = array[where]
-    result: _Bins = np.zeros(array.shape, dtype=np.uint8)
-    if values.size:
-        low, high = np.percentile(values[:: max(1, values.size // _SAMPLES)].astype(np.float64), [0.5, 99.5])
-        scale = _BINS / (high - low) if high > low else 0.0
-        result[where] = 1 + np.clip((values - low) * scale, 0, _BINS - 1).astype(np.uint8)
-    return result
-
-
-def _score_on(
-    still: _Bins, loose: _Bins, *, least_voxels: int = _LEAST_VOXELS, reach: int = 0
-) -> Callable[[Step], float | None]:
-    """Normalised mutual information as a function of the displacement; ``None`` where too little overlaps.
-
-    Both are given a margin of ``reach`` empty voxels: a step no longer than that stays inside and is not checked.
-    """
-    still, loose = np.pad(still, reach), np.pad(loose, reach)
-    index = np.flatnonzero(still)
-    index = index[:: max(1, index.size // _SAMPLES)]
-    places = np.stack(np.unravel_index(index, still.shape)).astype(np.int32)
-    values = still.ravel()[index].astype(np.int32) * (_BINS + 1)
+def information(still: Bins, loose: Bins) -> Callable[[Step], float | None]:
+    """Normalised mutual information as a function of the displacement; ``None`` where too little overlaps."""
+    index = np.flatnonzero(still.ravel(order="F"))
+    filled = index.size
+    index = index[:: max(1, filled // _SAMPLES)]
+    places = np.stack(np.unravel_index(index, still.shape, order="F")).astype(np.int32)
+    values = still.ravel(order="F")[index].astype(np.int32) * (BINS + 1)
     limit = np.array(still.shape, dtype=np.int32)[:, None]
-    flat = loose.ravel()
-    strides = (still.shape[1] * still.shape[2], still.shape[2], 1)
-    least = max(least_voxels, _LEAST_OVERLAP * index.size)
+    flat = loose.ravel(order="F")
+    strides = (1, still.shape[0], still.shape[0] * still.shape[1])
+    share = index.size / filled if filled else 1.0
+    least = max(_LEAST_VOXELS * share, _LEAST_OVERLAP * index.size)
 
     def score(step: Step) -> float | None:
         offset = sum(by * stride for by, stride in zip(step, strides, strict=True))
-        if max(map(abs, step)) <= reach:
-            joint = values + flat[index + offset]
-        else:
+        if any(step):
             moved = places + np.array(step, dtype=np.int32)[:, None]
             inside = ((moved >= 0) & (moved < limit)).all(axis=0)
             joint = values[inside] + flat[index[inside] + offset]
-        counts = np.bincount(joint, minlength=(_BINS + 1) ** 2).reshape(_BINS + 1, _BINS + 1)[1:, 1:]
-        total = int(counts.sum())
-        return _normalised_information(counts) if total >= least else None
+        else:
+            joint = values + flat[index]
+        counts = np.bincount(joint, minlength=(BINS + 1) ** 2).reshape(BINS + 1, BINS + 1)[1:, 1:]
+        return normalised_information(counts) if counts.sum() >= least else None
 
     return score
 
 
-def _normalised_information(counts: NDArray[np.int64]) -> float:
+def normalised_information(counts: NDArray[np.int64]) -> float:
     """Mutual information over the geometric mean of the entropies, its small-sample bias taken off."""
-    total = counts.sum()
-    tables = (np.sort(n, axis=None) for n in (counts, counts.sum(axis=1), counts.sum(axis=0)))
-    both, one, other = (n[n.size - np.count_nonzero(n) :] for n in tables)
-    entropies = [float(np.log(total) - (n @ np.log(n)) / total) for n in (both, one, other)]
-    bias = (both.size - one.size - other.size + 1) / (2 * total)
-    scale = np.sqrt(entropies[1] * entropies[2])
-    return float((entropies[1] + entropies[2] - entropies[0] - bias) / scale) if scale > 0 else 0.0
+    return float(_information_of(counts[None])[0])
 
 
-def _coarse_best(still: _Bins, loose: _Bins, spacing_mm: tuple[float, float, float]) -> Step:
+def _information_of(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The same of a stack of tables, ``(n, bins, bins)``."""
+    tables = counts.reshape(len(counts), -1), counts.sum(axis=2), counts.sum(axis=1)
+    total = np.maximum(tables[0].sum(axis=1), 1)
+    entropies = [np.log(total) - xlogy(table, table).sum(axis=1) / total for table in tables]
+    filled = [np.count_nonzero(table, axis=1) for table in tables]
+    bias = (filled[0] - filled[1] - filled[2] + 1) / (2 * total)
+    scale = np.sqrt(np.maximum(entropies[1] * entropies[2], 0))
+    gain = entropies[1] + entropies[2] - entropies[0] - bias
+    return np.asarray(np.divide(gain, scale, out=np.zeros(len(counts)), where=scale > 1e-12))
+
+
+def _coarse_best(still: Bins, loose: Bins, spacing_mm: tuple[float, float, float]) -> Step:
     """The best shift on block means, in voxels of the full grid; no shift where the images are too small for that."""
     spacing = np.array(spacing_mm)
     for size_mm in _COARSE_MM:
         factor = np.clip(np.rint(size_mm / spacing), 1, np.maximum(1, np.array(still.shape) // 8)).astype(int)
-        blocks = (_blocks(still, factor), _blocks(loose, factor))
-        score = _score_on(*blocks, least_voxels=_COARSE_VOXELS, reach=_COARSE_STEPS)
-        if score((0, 0, 0)) is None:
+        blocks = [(_blocks(bins, factor) + 1) // 2 for bins in (still, loose)]
+        if np.count_nonzero(blocks[0] * (blocks[1] > 0)) < _COARSE_VOXELS:
             continue
         reach = np.minimum(np.ceil(_REACH_MM / (spacing * factor)), _COARSE_STEPS).astype(int)
-        x, y, z = (range(-n, n + 1) for n in reach.tolist())
-        steps = itertools.product(x, y, z)
-        scored = [(value, step) for step in steps if (value := score(step)) is not None]
-        a, b, c = (int(n) for n in np.array(max(scored)[1]) * factor)
+        a, b, c = (int(n) for n in np.array(_best_of_all(blocks[0], blocks[1], reach.tolist())) * factor)
         return a, b, c
     return (0, 0, 0)
 
 
-def _blocks(bins: _Bins, factor: NDArray[np.int_]) -> _Bins:
+def _best_of_all(still: Bins, loose: Bins, reach: list[int]) -> Step:
+    """The best of all shifts up to ``reach`` blocks along each axis, on every n-th block."""
+    still, loose = (np.pad(blocks, [(by, by) for by in reach]) for blocks in (still, loose))
+    index = np.flatnonzero(still)
+    filled = index.size
+    index = index[:: max(1, index.size // _COARSE_SAMPLES)]
+    least = max(_COARSE_VOXELS * index.size / filled, _LEAST_OVERLAP * index.size)
+    side = _COARSE_BINS + 1
+    values = still.ravel()[index].astype(np.int64) * side
+    flat = loose.ravel().astype(np.int64)
+    x, y, z = (range(-by, by + 1) for by in reach)
+    best, step = -np.inf, (0, 0, 0)
+    for i in x:
+        shifts = list(itertools.product((i,), y, z))
+        offsets = np.array(shifts) @ [still.shape[1] * still.shape[2], still.shape[2], 1]
+        tables = np.arange(len(shifts))[:, None] * side**2
+        joint = values + flat[index + offsets[:, None]] + tables
+        counts = np.bincount(joint.ravel(), minlength=len(shifts) * side**2).reshape(-1, side, side)[:, 1:, 1:]
+        scores = np.where(counts.sum(axis=(1, 2)) >= least, _information_of(counts), -np.inf)
+        if scores.max() > best:
+            best, step = float(scores.max()), shifts[int(scores.argmax())]
+    return step
+
+
+def _blocks(bins: Bins, factor: NDArray[np.int_]) -> Bins:
     """Means over blocks of the voxels that are foreground; 0 where less than half of a block is."""
-    shape = np.array(bins.shape) // factor
-    i, j, k = shape * factor
-    blocks = bins[:i, :j, :k].reshape(shape[0], factor[0], shape[1], factor[1], shape[2], factor[2])
-    filled = np.count_nonzero(blocks, axis=(1, 3, 5))
-    means = blocks.sum(axis=(1, 3, 5), dtype=np.float64) / np.maximum(filled, 1)
+    filled = block_sums(bins > 0, factor.tolist())
+    means = block_sums(bins, factor.tolist()) / np.maximum(filled, 1)
     return np.where(2 * filled >= factor.prod(), np.rint(means), 0).astype(np.uint8)
 
 
-def _climb(score: Callable[[Step], float | None], start: Step) -> tuple[Step, float]:
+def climb(score: Callable[[Step], float | None], start: Step) -> tuple[Step, float]:
     """The local maximum above a start."""
     known: dict[Step, float] = {}
 
@@ -218,7 +229,7 @@ def _moved(step: Step, axis: int, by: int) -> Step:
     return i, j, k
 
 
-def _below_a_voxel(step: Step, fixed: Volume, moving: Volume) -> bool:
+def _below_a_voxel(step: Step, fixed: Grid, moving: Grid) -> bool:
     """Whether a shift is shorter than the coarser voxel along every axis of the world: grids alone explain it."""
     along = np.abs(fixed.affine[:3, :3] @ np.array(step, dtype=np.float64))
     voxel = np.maximum(np.abs(fixed.affine[:3, :3]).max(axis=1), np.abs(moving.affine[:3, :3]).max(axis=1))

@@ -11,9 +11,11 @@ drawn-in caption does not hide a copy.
 
 One image in two cases: equal files, or thumbnails that correlate above 0.9999.
 
-A thumbnail is the image in RAS-like axis order, averaged over 16 x 16 x 16 blocks, centred and scaled to length 1; it
-does not change with the file format, the intensity scale or a flip of the stored axes. Label maps are not compared:
-empty or small ones are alike by right.
+A thumbnail is the image in RAS-like axis order, clipped at the percentiles 0.5 and 99.5 of its foreground, so that
+neither padding nor a spoilt voxel makes people alike, averaged over 16 x 16 x 16 blocks, centred and scaled to length
+1; it does not change with the file format, the intensity scale or a flip of the stored axes. Label maps are not
+compared: empty or small ones are alike by right. What was moved, cropped or turned is found by
+``voxlate.cohort.preflight.subjects``.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.cohort.foreground import foreground
+from voxlate.cohort.preflight.scan import Portrait
 from voxlate.volume import Array, Volume
 
 _RESIDUAL = 0.03
 _TRIMMED = 0.05
-_SAMPLES = 200_000
+_SAMPLES = 40_000
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,11 @@ def find_copy(x: Array, y: Array, where: NDArray[np.bool_], *, trim: bool = True
         where: The foreground.
         trim: Forgive the twentieth of the voxels that fits worst; not for label maps, whose lesion may be smaller.
     """
-    index = np.flatnonzero(where)
-    index = index[:: max(1, index.size // _SAMPLES)]
+    index = np.flatnonzero(where.ravel(order="F"))
+    index = index[:: max(1, index.size // (_SAMPLES if trim else index.size))]
     if index.size < 8:
         return None
-    xs, ys = x.ravel()[index].astype(np.float64), y.ravel()[index].astype(np.float64)
+    xs, ys = (array.ravel(order="F")[index].astype(np.float64) for array in (x, y))
     if xs.std() == 0 or ys.std() == 0:
         return None
     found = _fit(xs, ys)
@@ -86,6 +90,7 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Copy:
 
 
 _BLOCKS = 16
+_PERCENTILES = (0.5, 99.5)
 _CORRELATION = 0.9999
 _ROWS_AT_ONCE = 512
 
@@ -99,12 +104,14 @@ class Signature:
         contrast: Name of the contrast.
         digest: SHA-256 of the file.
         thumbnail: ``(4096,)`` float32 of length 1, or zeros for a constant image.
+        portrait: The image in small; ``None`` if it is not to be looked for when changed.
     """
 
     case: str
     contrast: str
     digest: str
     thumbnail: NDArray[np.float32]
+    portrait: Portrait | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,9 @@ class Duplicate:
         one: The case that comes first in the cohort.
         other: The other case.
         contrast: Name of the contrast.
-        correlation: Of the thumbnails; 1 for equal files.
+        correlation: Of the thumbnails, or of the images laid over each other; 1 for equal files.
         exact: Whether the files are equal byte for byte.
+        changed: How the other was changed, as words; empty if it was not.
     """
 
     one: str
@@ -124,11 +132,18 @@ class Duplicate:
     contrast: str
     correlation: float
     exact: bool
+    changed: str = ""
 
 
 def thumbnail(volume: Volume) -> NDArray[np.float32]:
     """The volume's block means, centred, of length 1; ``(4096,)``."""
     small = _in_ras_order(volume)
+    inside = foreground(small, kind=volume.contrast.kind if volume.contrast else "mr")
+    values = small[inside][:: max(1, np.count_nonzero(inside) // _SAMPLES)]
+    if values.size:
+        low, high = np.percentile(values.astype(np.float64), _PERCENTILES)
+        outside = float(np.median(small[~inside])) if not inside.all() else low
+        small = np.clip(small, min(low, outside), high)
     for axis in range(3):
         small = _block_means(small, axis)
     flat = small.ravel() - small.mean()

@@ -1,0 +1,150 @@
+"""What two images of one case tell about each other, as numbers: whether one is made from the other, where each lies.
+
+The numbers do not depend on what the images are used for, so that what ``check`` measured serves a training; what they
+mean is said by ``voxlate.cohort.preflight.pairwise``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort.preflight.alignment import Shift, shift_between
+from voxlate.cohort.preflight.copies import Copy, find_copy
+from voxlate.cohort.preflight.leaks import Likeness, find_likeness
+from voxlate.cohort.preflight.pose import Pose, find_pose, mirror
+from voxlate.cohort.preflight.scan import Scan
+from voxlate.cohort.preflight.thresholded import lookup_dice
+from voxlate.volume import Volume
+
+_LEAST_SHARED = 0.2
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Whether the second of two images is made from the first where they lie.
+
+    Attributes:
+        copied: How, as words; empty if it is not.
+        likeness: The numbers behind that, of two images.
+        dice: How well grey values alone give a label map away, 0 to 1.
+    """
+
+    copied: str
+    likeness: Likeness
+    dice: float = 0.0
+
+
+@dataclass(frozen=True)
+class Position:
+    """How two images lie to each other.
+
+    Attributes:
+        shift: The displacement; ``None`` if too little shows in both.
+        pose: How one is mirrored or turned; ``None`` if it is not.
+        copied: How the second is made from the first once that is undone, as words; empty if it is not.
+    """
+
+    shift: Shift | None
+    pose: Pose | None = None
+    copied: str = ""
+
+    @property
+    def agreement(self) -> float:
+        """The best normalised mutual information that was found; 0 if there is none."""
+        found = [self.shift.best] if self.shift else [0.0]
+        return max(*found, self.pose.best if self.pose else 0.0)
+
+
+def relate(fixed: Scan, moving: Scan) -> Relation:
+    """Compares two images, or an image and a label map, where they lie."""
+    there = moving.on(fixed.grid)
+    copy = copy_of(fixed, there)
+    if copy is not None:
+        return Relation(copy.describe(), Likeness())
+    if "label" in {fixed.kind, moving.kind}:
+        image, labels = (there, fixed) if fixed.kind == "label" else (fixed, there)
+        both = image.kind == labels.kind
+        return Relation("", Likeness(), 0.0 if both else lookup_dice(image.volume.array, labels.volume.array))
+    likeness = find_likeness(fixed, there)
+    return Relation(likeness.how, likeness)
+
+
+def locate(fixed: Scan, moving: Scan) -> Position:
+    """Finds how an image lies to another."""
+    there = moving.on(fixed.grid)
+    shift = shift_between(fixed, there, moving.grid)
+    if shift is None:
+        return Position(None)
+    pose = find_pose(fixed, there, shift.voxels)
+    if pose is not None:
+        return Position(shift, pose, _copied_when(fixed, _mirrored_back(there, pose), pose))
+    if shift.is_misaligned and not shift.is_unrelated:
+        copy = copy_of(fixed, _moved_back(moving, shift).on(fixed.grid))
+        return Position(shift, None, f"{copy.describe()}, moved by {shift.describe()}" if copy else "")
+    return Position(shift)
+
+
+def copy_of(fixed: Scan, there: Scan) -> Copy | None:
+    """The line that turns one image into another at the same places, or ``None`` if none does."""
+    if "label" in {fixed.kind, there.kind}:  # one label is one value all over: only with the background it is a step
+        everywhere = np.ones(fixed.volume.shape, dtype=bool, order="F")
+        return find_copy(fixed.volume.array, there.volume.array, everywhere, trim=False)
+    return find_copy(fixed.volume.array, there.volume.array, _shared(fixed.shown, there.shown))
+
+
+def _shared(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What both show, so that a mask over a copy does not hide it; what either shows where they share too little."""
+    both, either = one & other, one | other
+    return both if np.count_nonzero(both) >= _LEAST_SHARED * np.count_nonzero(either) else either
+
+
+def _copied_when(fixed: Scan, there: Scan | None, pose: Pose) -> str:
+    if there is None:
+        return ""
+    copy = copy_of(fixed, there)
+    how = copy.describe() if copy else find_likeness(fixed, there).how
+    return f"{how}, {pose.describe(fixed.grid.affine)}" if how else ""
+
+
+def _mirrored_back(there: Scan, pose: Pose) -> Scan | None:
+    if not pose.mirrored:
+        return None
+    array = np.roll(there.volume.array, [-by for by in pose.step], (0, 1, 2))
+    return Scan(Volume(np.asfortranarray(mirror(array, pose.mirrored)), there.grid.affine, there.volume.contrast))
+
+
+def _moved_back(moving: Scan, shift: Shift) -> Scan:
+    affine = np.array(moving.volume.affine)
+    affine[:3, 3] -= shift.millimetres
+    return Scan(replace(moving.volume, affine=affine))
+
+
+def relation_to_json(relation: Relation) -> dict[str, Any]:
+    """As plain values."""
+    return asdict(relation)
+
+
+def relation_from_json(values: dict[str, Any]) -> Relation:
+    """The relation of ``relation_to_json``."""
+    return Relation(values["copied"], Likeness(**values["likeness"]), values["dice"])
+
+
+def position_to_json(position: Position) -> dict[str, Any]:
+    """As plain values."""
+    return asdict(position)
+
+
+def position_from_json(values: dict[str, Any]) -> Position:
+    """The position of ``position_to_json``."""
+    shift, pose = values["shift"], values["pose"]
+    return Position(
+        Shift(tuple(shift["voxels"]), tuple(shift["millimetres"]), shift["given"], shift["best"]) if shift else None,
+        Pose(tuple(pose["mirrored"]), pose["degrees"], pose["given"], pose["best"], tuple(pose["step"]))
+        if pose
+        else None,
+        values["copied"],
+    )

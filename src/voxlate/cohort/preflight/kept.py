@@ -1,0 +1,85 @@
+"""What the preflight measured, kept by content: the same files under the same code are not measured twice.
+
+An entry is one JSON file, named after the SHA-256 of what was measured, the files' digests, the options and the code
+of ``voxlate.cohort`` and ``voxlate.io``. An entry that is missing, damaged or of other code is measured anew. Nothing
+is kept unless a folder is named.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import voxlate
+from voxlate.io.atomic import write_text
+
+_CODE = ("cohort", "io")
+Json = dict[str, Any]
+
+
+class Kept:
+    """Measurements in a folder, or none.
+
+    Args:
+        folder: Where they lie; ``None`` to keep nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def recall(self, what: str, of: Sequence[str], measure: Callable[[], Json]) -> Json:
+        """The kept measurement, or a new one, which is kept.
+
+        Args:
+            what: Sort of measurement.
+            of: Everything that it depends on, as text.
+            measure: Takes it.
+
+        Raises:
+            WriteError: If it cannot be kept.
+        """
+        if self._folder is None:
+            return measure()
+        key = hashlib.sha256(json.dumps([_code_digest(), what, *of]).encode()).hexdigest()
+        path = self._folder / f"{key}.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = None
+        if isinstance(found, dict):
+            return found
+        made = measure()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(made) + "\n")
+        return made
+
+
+def packed(array: NDArray[Any]) -> Json:
+    """An array as JSON."""
+    plain = np.ascontiguousarray(array)
+    data = base64.b64encode(zlib.compress(plain.tobytes(), 1)).decode("ascii")
+    return {"shape": list(array.shape), "type": plain.dtype.str, "data": data}
+
+
+def unpacked(values: Json) -> NDArray[Any]:
+    """The array of ``packed``."""
+    data = zlib.decompress(base64.b64decode(values["data"]))
+    return np.frombuffer(data, dtype=np.dtype(values["type"])).reshape(values["shape"])
+
+
+@cache
+def _code_digest() -> str:
+    digest = hashlib.sha256()
+    root = Path(voxlate.__file__).parent
+    for path in sorted(path for folder in _CODE for path in (root / folder).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+"""What one image of a case tells: what admission says, whether it is constant, its grid, and how to find it again.
+
+The voxels are read when something asks for them; a case whose measurements are all kept is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from voxlate.cohort.admission import admit
+from voxlate.cohort.case import Case
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.preflight.copies import Signature, thumbnail
+from voxlate.cohort.preflight.kept import Json, Kept, packed, unpacked
+from voxlate.cohort.preflight.scan import Portrait, Scan
+from voxlate.config.plan import Reading
+from voxlate.contrast import get_contrast
+from voxlate.io import file_digest, read_volume
+from voxlate.volume import Grid
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one image tells.
+
+    Attributes:
+        findings: What admission says of it.
+        grid: Where its voxels lie.
+        constant: Whether all of them are equal.
+        signature: How to find it again.
+    """
+
+    findings: tuple[Finding, ...]
+    grid: Grid
+    constant: bool
+    signature: Signature
+
+
+class CaseImages(Mapping[str, Scan]):
+    """The images of a case by contrast; each is read when it is first asked for, and once.
+
+    Args:
+        case: The case.
+        reading: What the reader may accept.
+        kept: Where measurements are kept.
+    """
+
+    def __init__(self, case: Case, reading: Reading, kept: Kept) -> None:
+        self.case = case
+        self.kept = kept
+        self.looks: dict[str, Look] = {}
+        self._reading = reading
+        self._scans: dict[str, Scan] = {}
+
+    def __getitem__(self, contrast: str) -> Scan:
+        if contrast not in self.looks:
+            raise KeyError(contrast)
+        return self._read(contrast)
+
+    def __iter__(self) -> Any:  # noqa: ANN401
+        return iter(self.looks)
+
+    def __len__(self) -> int:
+        return len(self.looks)
+
+    def look_at(self, contrast: str, *, used: bool) -> Look:
+        """What an image tells; the case holds it from now on.
+
+        Args:
+            contrast: Which.
+            used: Whether it is source or target, or may be.
+
+        Raises:
+            ReadError, GeometryError: If the reader refuses the file.
+        """
+        path, convention = self.case.paths[contrast], self.case.attributes.get("label_convention", "")
+        digest = file_digest(path)
+        parts = (digest, *self._key(contrast), str(used), convention, self.case.id, str(path))
+        values = self.kept.recall("image", parts, lambda: self._measure(contrast, used=used, convention=convention))
+        grid = Grid(tuple(values["shape"]), np.array(values["affine"]))
+        portrait = Portrait(unpacked(values["portrait"]), np.array(values["portrait_affine"]))
+        signature = Signature(self.case.id, contrast, digest, unpacked(values["thumbnail"]), portrait)
+        findings = tuple(Finding(**finding) for finding in values["findings"])
+        self.looks[contrast] = Look(findings, grid, values["constant"], signature)
+        return self.looks[contrast]
+
+    def key(self, contrasts: tuple[str, ...]) -> tuple[str, ...]:
+        """What a measurement of these images depends on."""
+        return tuple(
+            part for name in contrasts for part in (self.looks[name].signature.digest, *self._key(name))
+        )
+
+    def _key(self, contrast: str) -> tuple[str, str]:
+        return contrast, self._reading.model_dump_json()
+
+    def _read(self, contrast: str) -> Scan:
+        if contrast not in self._scans:
+            volume = read_volume(self.case.paths[contrast], contrast=get_contrast(contrast), reading=self._reading)
+            self._scans[contrast] = Scan(volume)
+        return self._scans[contrast]
+
+    def _measure(self, contrast: str, *, used: bool, convention: str) -> Json:
+        scan, path = self._read(contrast), self.case.paths[contrast]
+        found = admit(scan.volume, case=self.case.id, path=path, used=used, convention=convention)
+        portrait = scan.portrait()
+        return {
+            "findings": [asdict(finding) for finding in found],
+            "shape": list(scan.volume.shape),
+            "affine": np.asarray(scan.volume.affine).tolist(),
+            "constant": bool(scan.volume.array.min() == scan.volume.array.max()),
+            "thumbnail": packed(thumbnail(scan.volume)),
+            "portrait": packed(portrait.steps),
+            "portrait_affine": portrait.affine.tolist(),
+        }

@@ -1,0 +1,140 @@
+"""Is one image of a case mirrored or turned against the other? Mutual information there against where the image is.
+
+Seven mirrorings of the voxel axes and turns round each axis of the grid by up to 10 degrees are tried, at every n-th
+foreground voxel; the measure is that of ``voxlate.cohort.preflight.alignment``. Aligned pairs, real and simulated,
+lose: 13 % and more by any mirroring, and gain 5 % at most by any turn (clinical scans that nobody had registered).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxlate.cohort.preflight.alignment import Step, climb, normalised_information
+from voxlate.cohort.preflight.scan import BINS, Scan
+
+_SAMPLES = 8_000
+_LEAST_VOXELS = 1_000
+_LEAST_OVERLAP = 0.3
+_MARGIN = 1.10
+_LEAST_GAIN = 0.005
+_TURNS = (-10.0, -6.0, -3.0, 3.0, 6.0, 10.0)
+_LEAST_TURN = 2.0
+_Matrix = NDArray[np.float64]
+_Score = Callable[[_Matrix, Sequence[float]], float]
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How an image is mirrored or turned against another.
+
+    Attributes:
+        mirrored: Axes of the grid along which it is mirrored.
+        degrees: By how much it is turned, all in all; 0 where it is mirrored.
+        given: Normalised mutual information where the image is.
+        best: The same with that undone.
+        step: By how many voxels it was moved besides.
+    """
+
+    mirrored: tuple[int, ...]
+    degrees: float
+    given: float
+    best: float
+    step: Step
+
+    def describe(self, affine: NDArray[np.float64]) -> str:
+        """In words."""
+        if not self.mirrored:
+            return f"turned by {self.degrees:.0f} degrees"
+        names = ("left to right", "front to back", "head to feet")
+        ways = sorted(names[int(np.argmax(np.abs(affine[:3, axis])))] for axis in self.mirrored)
+        return f"mirrored ({' and '.join(ways)})"
+
+
+def find_pose(fixed: Scan, there: Scan, step: Step, *, turns: bool = True) -> Pose | None:
+    """The mirroring or turn that makes two images agree clearly better than they do; ``None`` if there is none.
+
+    Args:
+        fixed: An image.
+        there: Another at the same places.
+        step: By how many voxels it is displaced; a turn is looked for from there.
+        turns: Whether turns are looked for.
+    """
+    score = _score_on(fixed, there)
+    if score is None:
+        return None
+    still = np.eye(3)
+    given = max(score(still, (0, 0, 0)), score(still, step))
+    found = [_best_mirror(score)]
+    if turns:
+        found.append(_best_turn(score, step, given))
+    best = max(found, key=lambda pose: pose.best)
+    if best.best > max(_MARGIN * given, given + _LEAST_GAIN):
+        return Pose(best.mirrored, best.degrees, given, best.best, best.step)
+    return None
+
+
+def mirror(array: NDArray[np.generic], axes: Iterable[int]) -> NDArray[np.generic]:
+    """The array with these axes the other way round."""
+    return np.flip(array, tuple(axes))
+
+
+def _score_on(fixed: Scan, there: Scan) -> _Score | None:
+    """Normalised mutual information as a function of a matrix and a displacement; about the middle of the grid."""
+    index = fixed.places[:: max(1, fixed.places.size // _SAMPLES)]
+    if index.size < _LEAST_VOXELS:
+        return None
+    shape = fixed.bins.shape
+    spacing = np.array(fixed.grid.spacing_mm)[:, None]
+    middle = (np.array(shape)[:, None] - 1) / 2
+    places = (np.stack(np.unravel_index(index, shape, order="F")) - middle) * spacing
+    values = fixed.bins.ravel(order="F")[index].astype(np.int64) * (BINS + 1)
+    flat = there.bins.ravel(order="F")
+    limit = np.array(shape)[:, None]
+    strides = np.array([1, shape[0], shape[0] * shape[1]])
+
+    def score(matrix: _Matrix, step: Sequence[float]) -> float:
+        moved = np.rint(matrix @ places / spacing + middle + np.array(step)[:, None]).astype(np.int64)
+        inside = ((moved >= 0) & (moved < limit)).all(axis=0)
+        joint = values[inside] + flat[strides @ moved[:, inside]]
+        counts = np.bincount(joint, minlength=(BINS + 1) ** 2).reshape(BINS + 1, BINS + 1)[1:, 1:]
+        return normalised_information(counts) if counts.sum() >= _LEAST_OVERLAP * index.size else -np.inf
+
+    return score
+
+
+def _best_mirror(score: _Score) -> Pose:
+    """Of the seven: the likeliest where it is, then moved until it fits best."""
+    ways = [signs for signs in itertools.product((1.0, -1.0), repeat=3) if min(signs) < 0]
+    signs = max(ways, key=lambda way: score(np.diag(way), (0, 0, 0)))
+    step, best = climb(lambda by: score(np.diag(signs), by), (0, 0, 0))
+    return Pose(tuple(axis for axis in range(3) if signs[axis] < 0), 0.0, 0.0, best, step)
+
+
+def _best_turn(score: _Score, step: Step, given: float) -> Pose:
+    """By coordinates: the best angle round each axis, the axis that gains most first, then finer."""
+    angles, best = np.zeros(3), given
+    for offsets in (_TURNS, (-2.0, 2.0), (-1.0, 1.0)):
+        tried = [(score(_rotation(angles + by * np.eye(3)[axis]), step), axis, by) for axis in range(3) for by in offsets]
+        value, axis, by = max(tried)
+        if value > best:
+            angles, best = angles + by * np.eye(3)[axis], value
+    moved, value = climb(lambda by: score(_rotation(angles), by), step) if best > given else (step, best)
+    turn = float(np.degrees(np.arccos(np.clip((np.trace(_rotation(angles)) - 1) / 2, -1, 1))))
+    return Pose((), turn, 0.0, value if turn >= _LEAST_TURN else given, moved)
+
+
+def _rotation(degrees: NDArray[np.float64]) -> _Matrix:
+    """Round the grid's axes, one after the other."""
+    result = np.eye(3)
+    for axis, angle in enumerate(np.radians(degrees)):
+        i, j = (other for other in range(3) if other != axis)
+        turn = np.eye(3)
+        turn[[i, j], [i, j]] = np.cos(angle)
+        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        result = result @ turn
+    return result
