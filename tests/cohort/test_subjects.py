@@ -1,4 +1,4 @@
-"""Whose scan a case is: visits that ids name plainly are held together, likely ones are told, plain numbers are neither."""
+"""Whose scan a case is: visits that ids name are held together, likely ones are told, plain numbers are neither."""
 
 from __future__ import annotations
 

@@ -103,5 +103,5 @@ def test_a_column_that_may_name_the_subject_is_told(tmp_path: Path, header: str,
 def test_a_table_in_another_encoding_is_refused_with_its_line(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "cases.csv"
     path.write_bytes("case,site\n1,Oslo\n2,Köln\n".encode(encoding))
-    with pytest.raises(CohortError, match="UTF-8.*line [13]"):
+    with pytest.raises(CohortError, match=r"UTF-8.*line [13]"):
         read_rows(path)

@@ -1,4 +1,4 @@
-"""Names that are not UTF-8 (folders of old archives, headers in Latin-1): one case never ends the work on the others."""
+"""Names that are not UTF-8 (folders of old archives, headers in Latin-1): one case never ends the others' work."""
 
 from __future__ import annotations
 

@@ -77,7 +77,11 @@ def test_it_is_named(tmp_path: Path, suffix: str, content: bytes, what: str, rem
 
 @pytest.mark.parametrize(
     ("name", "packed", "remedy"),
-    [("a.nii", True, "Call it .nii.gz."), ("a.nii.gz", False, "Call it .nii,"), ("a.mha", True, "Unpack it with gunzip.")],
+    [
+        ("a.nii", True, "Call it .nii.gz."),
+        ("a.nii.gz", False, "Call it .nii,"),
+        ("a.mha", True, "Unpack it with gunzip."),
+    ],
 )
 def test_packed_is_told_from_plain(tmp_path: Path, name: str, packed: bool, remedy: str) -> None:
     content = _nifti(tmp_path) if "nii" in name else write_mha(tmp_path / "b.mha").read_bytes()
@@ -121,13 +125,13 @@ def test_a_folder_is_told_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "series.nii.gz" / "IM0001").write_bytes(DICOM)
     with pytest.raises(ReadError, match=r"folder\. Give the image inside: scan\.nii"):
         read_volume(tmp_path / "one.nii")
-    with pytest.raises(ReadError, match="folder of DICOM files.*dcm2niix"):
+    with pytest.raises(ReadError, match=r"folder of DICOM files.*dcm2niix"):
         read_volume(tmp_path / "series.nii.gz")
 
 
 def test_a_file_of_no_image_suffix_is_told_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "IM0001.dcm").write_bytes(DICOM)
-    with pytest.raises(UsageError, match="a DICOM file.*dcm2niix"):
+    with pytest.raises(UsageError, match=r"a DICOM file.*dcm2niix"):
         read_volume(tmp_path / "IM0001.dcm")
 
 

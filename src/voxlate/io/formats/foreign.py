@@ -124,7 +124,7 @@ def is_archive(path: Path) -> bool:
 
 
 def _of_folder(path: Path) -> Foreign | None:
-    names = sorted(os.listdir(path))[:_FEW_FILES]
+    names = sorted(entry.name for entry in path.iterdir())[:_FEW_FILES]
     if any(is_dicom(path / name) for name in names):
         return Foreign("a folder of DICOM files", _DICOM)
     if volume_suffix(path) is None:
