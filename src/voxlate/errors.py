@@ -12,13 +12,13 @@ _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 
 def readable(text: str) -> str:
-    """A name as text that every file and terminal can hold.
+    r"""A name as text that every file and terminal can hold.
 
     Bytes of a path that are no UTF-8 come as stand-ins, which nothing can encode; they are read as Windows-1252, the
     usual encoding of old archives.
 
     Example:
-        >>> readable("J\\udcf6rg")
+        >>> readable("J\udcf6rg")
         'Jörg'
     """
     return _NO_UTF8.sub(lambda found: bytes([ord(found[0]) & 0xFF]).decode("cp1252", "replace"), text)

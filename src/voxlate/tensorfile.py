@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from safetensors import SafetensorError
 
-from voxlate.errors import BundleError
+from voxlate.errors import BundleError, readable
 
 T = TypeVar("T")
 _HEADER_LIMIT_BYTES = 16 * 2**20
@@ -36,6 +37,11 @@ def read_tensors(path: Path, load_file: Callable[[Path], dict[str, T]], *, remed
         expected = f"a header of at most {_HEADER_LIMIT_BYTES} bytes"
         raise BundleError(expected, came=f"one of {length} in {size} bytes", where=path, remedy=remedy)
     try:
-        return load_file(path)
+        if readable(str(path)) == str(path):
+            return load_file(path)
+        with TemporaryDirectory() as folder:  # the library opens no path that is no UTF-8
+            link = Path(folder, "tensors.safetensors")
+            link.symlink_to(path.absolute())
+            return load_file(link)
     except SafetensorError as error:
         raise BundleError("a safetensors file", came=str(error), where=path, remedy=remedy) from error

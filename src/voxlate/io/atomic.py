@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from voxlate.errors import WriteError
+from voxlate.errors import WriteError, readable
 
 PREFIX = ".voxlate-partial-"
 _REMEDY = "Free space, or write to a folder that exists and that you may change."
@@ -81,12 +81,12 @@ def write_bytes(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file in UTF-8 whole or not at all.
+    """Writes a text file in UTF-8 whole or not at all; bytes of names that are no UTF-8 are read as Windows-1252.
 
     Raises:
         WriteError: If it cannot be written; the old file is untouched then.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, readable(text).encode())
 
 
 def fill(path: Path, pieces: Iterable[bytes | memoryview]) -> None:

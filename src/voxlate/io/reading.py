@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from voxlate.config.plan import Reading
 from voxlate.contrast import Contrast
 from voxlate.errors import GeometryError, ReadError, UsageError
 from voxlate.io.formats import format_of
-from voxlate.io.formats.foreign import refusal_of
+from voxlate.io.formats.foreign import refusal_of, refusal_of_voxels
 from voxlate.io.formats.geometry import is_sheared, place, shear, shear_error, square_grid
 from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.voxels import physical, read_stored, whole_labels
 from voxlate.io.paths import header_path, volume_suffix
 from voxlate.io.provenance import Maker, digest_of, maker_in, read_provenance
-from voxlate.volume import Array, Grid, Volume
+from voxlate.volume import Grid, Volume
 
 _DEFAULT_READING = Reading()
 
@@ -42,7 +44,9 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     layout = _layout(path)
     grid, notes = place(layout.placement, layout.shape, reading=reading, where=layout.header)
     _square(grid, reading=reading, where=layout.header)
-    array, filled, missing = physical(_stored(layout), layout, reading=reading)
+    with _voxels_of(layout):
+        stored = read_stored(layout)
+    array, filled, missing = physical(stored, layout, reading=reading)
     if contrast is not None and contrast.kind == "label":
         array, rounded = whole_labels(array, layout)
         filled = [*filled, *rounded]
@@ -119,19 +123,23 @@ def _stated_maker(path: Path) -> Maker | None:
 def _layout(path: str | Path) -> Layout:
     header = header_path(path)
     try:
-        return format_of(header).read_layout(header).checked()
+        layout = format_of(header).read_layout(header)
     except ReadError as error:
         raise refusal_of(header) or error from error
     except OSError as error:
         remedy = "Check the path and its permissions."
         raise ReadError("a readable file", came=str(error), where=header, remedy=remedy) from error
+    with _voxels_of(layout):
+        return layout.checked()
 
 
-def _stored(layout: Layout) -> Array:
+@contextmanager
+def _voxels_of(layout: Layout) -> Iterator[None]:
+    """Lets an error say what stands in place of the voxels, where they have a file of their own."""
     try:
-        return read_stored(layout)
+        yield
     except ReadError as error:
-        raise (refusal_of(layout.data) if layout.data != layout.header else None) or error from error
+        raise (refusal_of_voxels(layout.data) if layout.data != layout.header else None) or error from error
 
 
 def _square(grid: Grid, *, reading: Reading, where: Path) -> Grid:

@@ -34,7 +34,7 @@ from voxlate.cohort import coverage
 from voxlate.cohort.case import Case
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
-from voxlate.errors import ReadError, UsageError
+from voxlate.errors import ReadError, UsageError, readable
 from voxlate.io.atomic import check_writable, write_bytes
 from voxlate.io.reading import file_digest
 from voxlate.io.transforms import Transform, write_transform
@@ -361,6 +361,8 @@ def _write_transform(path: Path, transform: Transform) -> _FileRecord:
 def _open(path: Path) -> Any:  # noqa: ANN401
     import blosc2
 
+    if readable(str(path)) != str(path):  # blosc2 opens no path that is no UTF-8
+        return blosc2.ndarray_from_cframe(path.read_bytes())
     # One thread: slices are small, and loader processes are the parallelism.
     return blosc2.open(str(path), mode="r", mmap_mode="r", dparams={"nthreads": 1})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from voxlate.errors import readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 
@@ -95,6 +96,6 @@ def check(data: str | Path, *, report: ProgressReport = silent) -> Checked:
             for case in cohort.cases
         ],
         attributes=attributes,
-        left_out=[(str(item.path), item.reason) for item in cohort.left_out],
-        findings=[(f.severity, f.case, f.code, f.message) for f in findings],
+        left_out=[(readable(str(item.path)), readable(item.reason)) for item in cohort.left_out],
+        findings=[(f.severity, f.case, f.code, readable(f.message)) for f in findings],
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxlate.config.recipe import Recipe
-from voxlate.errors import UsageError
+from voxlate.errors import UsageError, readable
 from voxlate.progress import ProgressReport, silent
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ def _single_case(path: Path, recipe: Recipe) -> Any:  # noqa: ANN401
             where=path,
             remedy="Give the folder of the case.",
         )
-    return Case(id=volume_stem(path), subject=volume_stem(path), paths={wanted[0]: path}, attributes={})
+    name = readable(volume_stem(path))
+    return Case(id=name, subject=name, paths={wanted[0]: path}, attributes={})
 
 
 def _single_output(out: Path, stem: str, target: str) -> Path:

@@ -9,7 +9,11 @@ import voxlate
 from tests.cohort.scans import touch
 from tests.conftest import SMALL
 from voxlate.cohort import index_cohort
+from voxlate.cohort.labels.classes import group_labels
 from voxlate.cohort.labels.conventions import LABEL_NAMES
+from voxlate.cohort.labels.labelling import labelling_of
+from voxlate.cohort.preflight.names import check_names
+from voxlate.contrast import get_contrast
 from voxlate.io import read_volume, write_volume
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
@@ -47,6 +51,27 @@ def test_names_since_2023(tmp_path: Path) -> None:
     assert {case.attributes["label_convention"] for case in cases} == {"brats2023"}
     assert cases[0].paths["t1"].name == "BraTS-GLI-00001-000-t1n.nii.gz"
     assert cases[0].paths["flair"].name == "BraTS-GLI-00001-000-t2f.nii.gz"
+
+
+@pytest.mark.parametrize("case", ["BraTS-PED-00001-000", "BraTS-MEN-RT-0001-1", "BraTS-GoAT-00001-000"])
+def test_other_challenges_have_no_adult_names(tmp_path: Path, case: str) -> None:
+    labels = np.zeros((8, 8, 8), np.uint8)
+    labels[2:4], labels[4:6] = 1, 4
+    for name in ("t1n", "t2w"):
+        touch(tmp_path / case / f"{case}-{name}.nii.gz")
+    write_volume(Volume(labels, np.eye(4), get_contrast("labels")), tmp_path / case / f"{case}-seg.nii.gz")
+    cohort = index_cohort(tmp_path)
+    (told,) = check_names(cohort)
+    assert (told.severity, told.code) == ("warning", "label_convention")
+    assert "label_convention" in told.message
+    assert labelling_of(cohort.cases).names == {1: "label 1", 4: "label 4"}
+    (tmp_path / "cases.csv").write_text(f"case,label_convention\n{case},brats-ped2024\n", encoding="utf-8")
+    cohort = index_cohort(tmp_path)
+    assert list(check_names(cohort)) == []
+    assert labelling_of(cohort.cases).names[1] == "enhancing tumour"
+    assert group_labels("regions", cohort.cases, "labels")["enhancing tumour"] == (1,)
+    (tmp_path / "cases.csv").write_text(f"case,label_convention\n{case},brats24\n", encoding="utf-8")
+    assert ["'brats24'" in finding.message for finding in check_names(index_cohort(tmp_path))] == [True]
 
 
 def test_the_phantom_is_named_alike_and_has_more_contrasts(tmp_path: Path) -> None:

@@ -212,6 +212,23 @@ def test_units_of_an_nrrd_become_millimetres(tmp_path: Path) -> None:
     assert "um" in volume.notes[0]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("unit", ["\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m"])
+def test_micrometres_are_read_in_any_encoding(tmp_path: Path, unit: str, encoding: str) -> None:
+    if encoding == "latin-1":
+        unit = "\N{MICRO SIGN}m"  # the only one that it has
+    path = write_nrrd(tmp_path / "a.nrrd", space_units=f'"{unit}" "{unit}" "{unit}"')
+    path.write_bytes(path.read_bytes().replace(unit.encode(), unit.encode(encoding)))
+    assert read_volume(path).spacing_mm == pytest.approx((0.001, 0.001, 0.001))
+
+
+def test_the_size_of_a_voxel_is_no_spacing_where_that_is_stated(tmp_path: Path) -> None:
+    both = write_mha(tmp_path / "a.mha", ElementSpacing="5 5 5", ElementSize="5 5 4")
+    assert read_volume(both).spacing_mm == pytest.approx((5, 5, 5))
+    alone = write_mha(tmp_path / "b.mha", drop=("ElementSpacing",), ElementSize="5 5 4")
+    assert read_volume(alone).spacing_mm == pytest.approx((5, 5, 4))
+
+
 def _at(x: float, y: float, z: float) -> Any:
     shift = np.zeros((4, 4))
     shift[:3, 3] = x, y, z

@@ -171,12 +171,14 @@ def _attributes(
 
 
 def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortError:
-    by_reason = {item.reason: item for item in sorted(left_out, key=lambda item: item.code == "not_an_image")}
+    by_reason: dict[str, LeftOut] = {}
+    for item in sorted(left_out, key=lambda item: item.code == "not_an_image"):
+        by_reason.setdefault(item.reason, item)
     reasons = "; ".join(f"{item.path.name}: {reason}" for reason, item in list(by_reason.items())[:3])
     return CohortError(
         f"at least one case in the layout {layout!r}",
         came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",
         where=root,
-        remedy="Lay the data out as one folder per case with <contrast> or <case>_<contrast> files, or as one folder per "
-        "contrast with <case> files, or give a CSV.",
+        remedy="Lay the data out as one folder per case with <contrast> or <case>_<contrast> files, or as one folder "
+        "per contrast with <case> files, or give a CSV.",
     )

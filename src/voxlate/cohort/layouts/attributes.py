@@ -2,7 +2,7 @@
 
 ``participants.tsv`` has the column ``participant_id``, matched with or without ``sub-``; ``cases.csv`` has ``case`` or
 ``subject``, or both, and then says which subject a case belongs to. Empty cells and ``n/a`` are no attributes. An id
-that a spreadsheet has changed (1 for 001) is matched where it can mean one case alone; rows that match nothing are told.
+that a spreadsheet has changed (1 for 001) is matched where it can mean one case alone; other rows are told.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from voxlate.io import is_volume_path, volume_stem
 
 _ABSENT = {"", "n/a", "nan", "na"}
 _WHOSE = re.compile(
-    r"(subj(ects?)?|sub|patients?|persons?|participants?|pt|people|individual|animal|donor)([_\-. ]?(id|no|nr|name|number|code))?"
-    r"|pid|mrn",
+    r"(subj(ects?)?|sub|patients?|persons?|participants?|pt|people|individual|animal|donor)"
+    r"([_\-. ]?(id|no|nr|name|number|code))?|pid|mrn",
     re.IGNORECASE,
 )
 """Columns that may say whose scan a case is."""
@@ -81,7 +81,7 @@ def fold(name: str) -> str:
 
 
 def _loosely(name: str) -> str:
-    """An id as spreadsheets and hands change it: without leading zeros, ``.0``, an image suffix and the separators' kind.
+    """An id as hands and spreadsheets change it: without leading zeros, ``.0``, an image suffix, the separators' kind.
 
     Example:
         >>> _loosely("1.0"), _loosely("sub-001"), _loosely("Case 07")

@@ -11,9 +11,9 @@ as the attribute ``label_convention``: ``brats2015`` (1 necrosis, 2 oedema, 3 tu
 tumour; Menze et al. 2015, doi 10.1109/TMI.2014.2377694), ``brats2017`` (1 necrosis and non-enhancing tumour, 2 oedema,
 4 enhancing tumour; Bakas et al. 2017, doi 10.1038/sdata.2017.117) or ``brats2023`` (the same with 3 for enhancing
 tumour; synapse.org/brats2023). Names of other challenges since 2023 (PED, MEN-RT, ...) tell no convention: BraTS-PED
-numbered its labels anew in 2024, under the same names. The last number is the time of the scan and no part of the subject: until 2015 and from
-2023 on always, in between in names of four parts (year, site, patient, time). Until 2015 the case is named by the
-folder above that of the scan.
+numbered its labels anew in 2024, under the same names. The last number is the time of the scan and no part of the
+subject: until 2015 and from 2023 on always, in between in names of four parts (year, site, patient, time). Until 2015
+the case is named by the folder above that of the scan.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def list_folder(root: Path) -> Listing:
     images: list[Path] = []
     ignored: dict[str, list[Path]] = {}
     left_out: list[LeftOut] = []
-    dicom: dict[Path, list[Path]] = {}
+    others: list[Path] = []
     for path in _files(root, ignored, left_out):
         kind = _ignored_as(path.name)
         if kind:
@@ -65,19 +65,26 @@ def list_folder(root: Path) -> Listing:
             continue
         elif is_volume_path(path):
             images.append(path)
-        elif is_dicom(path):
-            dicom.setdefault(path.parent, []).append(path)
         elif path.name not in _METADATA and not _is_sidecar(path):
-            reason = "an archive: unpack it" if is_archive(path) else "not an image"
-            left_out.append(LeftOut(path, reason, "not_an_image"))
-    for paths in dicom.values():
-        more = f" (and {len(paths) - 1} more of its folder)" if len(paths) > 1 else ""
-        reason = f"a DICOM file{more}: convert the series to NIfTI, with dcm2niix for instance"
-        left_out.append(LeftOut(paths[0], reason, "dicom"))
+            others.append(path)
+    left_out += _no_images(others)
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))
     return Listing(root, tuple(images), tuple(left_out))
+
+
+def _no_images(paths: list[Path]) -> Iterator[LeftOut]:
+    """What is not named like an image, DICOM once for each folder."""
+    series: dict[Path, list[Path]] = {}
+    for path in paths:
+        if is_dicom(path):
+            series.setdefault(path.parent, []).append(path)
+        else:
+            yield LeftOut(path, "an archive: unpack it" if is_archive(path) else "not an image", "not_an_image")
+    for found in series.values():
+        more = f" (and {len(found) - 1} more of its folder)" if len(found) > 1 else ""
+        yield LeftOut(found[0], f"a DICOM file{more}: convert the series to NIfTI, with dcm2niix for instance", "dicom")
 
 
 def _files(root: Path, ignored: dict[str, list[Path]], left_out: list[LeftOut]) -> Iterator[Path]:

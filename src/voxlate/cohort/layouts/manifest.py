@@ -9,8 +9,8 @@ relative to the CSV; every other column is an attribute. Semicolons and tabs sep
 
 from __future__ import annotations
 
-import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from voxlate.cohort.case import Cohort, LeftOut
@@ -143,11 +143,11 @@ def _place_row(path: Path, row: dict[str, str], contrasts: dict[str, str]) -> li
 
 def _named(folder: Path, name: str) -> Path:
     """The file that a table names; where a folder's name is no UTF-8, the table holds it as text."""
-    file = folder / name
-    if _is_file(file):
-        return file
-    place = folder
-    for part in Path(name).parts:
-        entries = [] if os.path.exists(place / part) or not os.path.isdir(place) else os.listdir(place)
-        place /= next((entry for entry in entries if readable(entry) == part), part)
-    return place
+    file = place = folder / name
+    if not _is_file(file):
+        place = folder
+        with suppress(OSError, ValueError):  # no such folder, or a name that no file can have
+            for part in Path(name).parts:
+                entries = () if (place / part).exists() else place.iterdir()
+                place = next((entry for entry in entries if readable(entry.name) == part), place / part)
+    return place if _is_file(place) else file

@@ -88,9 +88,10 @@ def _check_conventions(cases: Sequence[Case]) -> Iterator[Finding]:
     ]
     if unclear:
         message = (
-            f"the label values of {unclear[0]} (and of {len(unclear)} cases in all) have no names: BraTS-PED changed them "
-            "in 2024, from 1 core, 2 oedema, 3 enhancing tumour to 1 enhancing tumour, 2 tumour without enhancement, "
-            "3 cyst, 4 oedema, and other challenges have their own. A column label_convention in cases.csv decides: "
+            f"the label values of {unclear[0]} (and of {len(unclear)} cases in all) have no names: BraTS-PED changed "
+            "them in 2024, from 1 core, 2 oedema, 3 enhancing tumour to 1 enhancing tumour, 2 tumour without "
+            "enhancement, 3 cyst, 4 oedema, and other challenges have their own. A column label_convention in "
+            "cases.csv decides: "
             f"{', '.join(CONVENTIONS)}."
         )
         yield Finding("warning", "label_convention", "", message)

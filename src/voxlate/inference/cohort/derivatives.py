@@ -18,7 +18,7 @@ from voxlate._version import __version__
 from voxlate.cohort import Case, Cohort
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.contrast import CONTRASTS, find_contrast
-from voxlate.errors import ReadError, UsageError
+from voxlate.errors import ReadError, UsageError, readable
 from voxlate.inference.cohort.outcome import Outcome
 from voxlate.io import file_digest, is_volume_path, read_provenance, write_text
 
@@ -176,7 +176,7 @@ def _is_foreign(folder: Path) -> bool:
 def _relative(path: Path, folder: Path) -> str:
     """The path from a folder, in forward slashes; links in the folders' own paths are followed, as a reader would."""
     real = path.parent.resolve() / path.name
-    return Path(os.path.relpath(real, folder.resolve())).as_posix()
+    return readable(Path(os.path.relpath(real, folder.resolve())).as_posix())
 
 
 def _write_table(path: Path, fields: Iterable[str], rows: Iterable[Sequence[str]]) -> None:

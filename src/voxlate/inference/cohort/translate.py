@@ -10,7 +10,7 @@ from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
 from voxlate.derivation import files_of
-from voxlate.errors import UsageError
+from voxlate.errors import UsageError, readable
 from voxlate.inference.cohort.derivatives import (
     check_place,
     target_path,
@@ -184,7 +184,7 @@ def _provenance(model: Model, case: Case) -> Provenance:
     return Provenance(
         synthetic=True,
         sources=tuple(
-            FileRecord(contrast=name, name=path.name, sha256=file_digest(path))
+            FileRecord(contrast=name, name=readable(path.name), sha256=file_digest(path))
             for name, path in plan.files(case).items()
         ),
         model=ModelRecord(name=recipe.name, digest=model.bundle.digest),

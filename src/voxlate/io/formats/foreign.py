@@ -31,6 +31,12 @@ class Foreign(NamedTuple):
     remedy: str
 
 
+_EMPTY = Foreign("an empty file", _AGAIN)
+_LINK = Foreign("a git-annex link to a file that was not fetched", "Fetch the content: git annex get.")
+_PAGE = Foreign(
+    "a web page",
+    "The server sent it in place of the file, because of a log-in or an error: download it again, logged in.",
+)
 _POINTERS: tuple[tuple[bytes, Foreign], ...] = (
     (
         b"version https://git-lfs",
@@ -79,12 +85,22 @@ def foreign(path: Path) -> Foreign | None:
     """
     with suppress(OSError, ValueError):
         if path.is_symlink() and not path.exists() and "annex/objects" in os.readlink(path):  # noqa: PTH115
-            return Foreign("a git-annex link to a file that was not fetched", "Fetch the content: git annex get.")
+            return _LINK
         if path.is_dir():
             return _of_folder(path)
         with path.open("rb") as file:
             return _of_bytes(file.read(_HEAD_BYTES), path.name.lower())
     return None
+
+
+def refusal_of_voxels(path: Path) -> ReadError | None:
+    """The error that says what stands in place of the voxels that a header names, or ``None`` if nothing is known.
+
+    Voxels may begin with any bytes: only what is text, or nothing, is told.
+    """
+    found = foreign(path)
+    told = {one for _, one in _POINTERS} | {_EMPTY, _PAGE, _LINK}
+    return ReadError("voxels", came=found.what, where=path, remedy=found.remedy) if found in told and found else None
 
 
 def refusal_of(path: Path) -> ReadError | None:
@@ -108,7 +124,7 @@ def is_archive(path: Path) -> bool:
 
 
 def _of_folder(path: Path) -> Foreign | None:
-    names = sorted(os.listdir(path))[:_FEW_FILES]
+    names = sorted(entry.name for entry in path.iterdir())[:_FEW_FILES]
     if any(is_dicom(path / name) for name in names):
         return Foreign("a folder of DICOM files", _DICOM)
     if volume_suffix(path) is None:
@@ -118,7 +134,7 @@ def _of_folder(path: Path) -> Foreign | None:
 
 def _of_bytes(head: bytes, name: str) -> Foreign | None:
     if not head:
-        return Foreign("an empty file", _AGAIN)
+        return _EMPTY
     if not head.strip(b"\0"):
         return Foreign("a file of zero bytes, whose content was lost", _AGAIN)
     if head.startswith(b"\x1f\x8b"):
@@ -149,10 +165,7 @@ def _of_text(head: bytes, name: str) -> Iterator[Foreign]:
     begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     yield from (found for sign, found in _POINTERS if begin.startswith(sign))
     if begin.lower().startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script")):
-        again = (
-            "The server sent it in place of the file, because of a log-in or an error: download it again, logged in."
-        )
-        yield Foreign("a web page", again)
+        yield _PAGE
     if begin.startswith((b"ObjectType", b"NDims")) and not name.endswith((".mha", ".mhd")):
         yield Foreign("a MetaImage", "Call it .mha.")
     if not begin.translate(None, _TEXT) and not name.endswith((".mhd", ".nhdr", ".mha", ".nrrd")):

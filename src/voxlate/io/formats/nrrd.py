@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from voxlate.errors import ReadError
+from voxlate.errors import ReadError, readable
 from voxlate.io.formats.layout import HeaderGeometry, Layout, Part, Picture, gzipped, voxel_bytes
 from voxlate.io.formats.stream import Encoding, open_file
 from voxlate.io.formats.textheader import FILE_NOTES, LPS, integers, lines, numbers, refusal
@@ -178,8 +178,9 @@ def _unit(fields: Mapping[str, str], path: Path) -> str:
     units = set(re.findall(r'"([^"]*)"', fields.get("space units", fields.get("units", "")))) - {""}
     if len(units) > 1:
         raise refusal("one unit of length", f"{sorted(units)}", path)
-    unit = units.pop() if units else ""
-    return {"": "unknown", "millimeter": "mm", "meter": "m", "micrometer": "um", "µm": "um"}.get(unit, unit)
+    unit = readable(units.pop()) if units else ""
+    known = {"": "unknown", "millimeter": "mm", "meter": "m", "micrometer": "um", "\u00b5m": "um", "\u03bcm": "um"}
+    return known.get(unit, unit)
 
 
 def parts(picture: Picture, path: Path) -> list[Part]:
