@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from tests.preprocess.samples import affine_of, head, make_case, painted
 from voxlate.cohort.labels.labelling import Labelling
 from voxlate.config.plan import PlanOptions
-from voxlate.evaluation.cases import Scored, score_volumes
+from voxlate.evaluation.cases import Scored, score_coverage, score_volumes
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
 from voxlate.evaluation.fidelity.result import judge_fidelity, summarise_fidelity
@@ -49,12 +49,16 @@ def compared(tmp_path: Path) -> Comparison:
     return compare(case, plan, predicted, scaling=plan.normalisers["ct"].inverse, lookup=lookup)
 
 
+def _scores(comparison: Comparison) -> list[Score]:
+    return [*score_volumes(comparison, Labelling({1: "lesion"})), *score_coverage(comparison)]
+
+
 def _values(scores: list[Score]) -> dict[tuple[str, str, str], float]:
     return {(score.region, score.method, score.metric): score.value for score in scores}
 
 
 def test_only_what_the_truth_shows_is_scored(compared: Comparison) -> None:
-    found = _values(score_volumes(compared, Labelling({1: "lesion"})))
+    found = _values(_scores(compared))
     assert found["foreground", "model", "mae"] == 0
     assert found["foreground", "model", "ssim"] == pytest.approx(1)
     assert found["lesion", "model", "mae"] == 0
@@ -70,7 +74,7 @@ def test_only_what_the_truth_shows_is_scored(compared: Comparison) -> None:
 
 
 def test_the_share_is_said_and_drawn(compared: Comparison) -> None:
-    scores = score_volumes(compared, Labelling({1: "lesion"}))
+    scores = _scores(compared)
     summary = summarise_fidelity(Scored({"one": CaseEvidence(scores, more={"structures": []})}))
     sentence = judge_fidelity(summary, cases="held-out")
     assert "In 1 of 1 cases" in sentence
@@ -91,7 +95,7 @@ def panel_of_all(panel: Panel) -> Panel:
 def test_a_truth_that_shows_all_is_scored_as_ever(compared: Comparison) -> None:
     whole = Comparison(**{**vars(compared), "hidden": None})
     assert whole.share_hidden == 0
-    scores = score_volumes(whole, Labelling({1: "lesion"}))
+    scores = _scores(whole)
     assert not [score for score in scores if score.metric == "not_shown"]
     assert "hidden" not in picture_of(whole, labelled="lesion")
     sentence = judge_fidelity(
