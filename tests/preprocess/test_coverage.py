@@ -29,8 +29,8 @@ T1 = painted(LABELS, (0.0, 300.0, 200.0, 120.0), noise=6)
 T2 = np.abs(painted(LABELS, (5.0, 90.0, 150.0, 400.0), noise=6, seed=3))
 CT = np.clip(painted(LABELS, (-1000.0, 900.0, 40.0, 20.0), noise=8, seed=5), -1024, None).astype(np.int16)
 BRAIN = binary_erosion(INSIDE, iterations=3)
-I, J, K = np.indices(SHAPE)
-X, Y = I - (SHAPE[0] - 1) / 2, J - (SHAPE[1] - 1) / 2
+ALONG_I, ALONG_J, K = np.indices(SHAPE)
+X, Y = ALONG_I - (SHAPE[0] - 1) / 2, ALONG_J - (SHAPE[1] - 1) / 2
 U, W = 0.8 * X + 0.6 * Y, -0.6 * X + 0.8 * Y
 HIDDEN = {
     "slab": K < 12,
@@ -85,7 +85,7 @@ def test_padding_of_an_mr_changes_neither_its_statistics(tmp_path: Path, kind: s
 
 @pytest.mark.parametrize("contrast", ["ct", "t2"])
 def test_voxels_without_a_number_are_no_tissue(tmp_path: Path, contrast: str) -> None:
-    hidden = (K < 8) | (I < 9)
+    hidden = (K < 8) | (ALONG_I < 9)
     image = {"ct": CT, "t2": T2}[contrast].astype(np.float32)
     image = np.where(hidden, np.float32(np.nan), image)
     reading = Reading(on_nonfinite="zero")
@@ -133,10 +133,10 @@ LEGITIMATE: dict[str, Callable[[], tuple[str, Voxels]]] = {
     "as it is": lambda: ("ct", CT),
     "air of one value": lambda: ("ct", np.where(CT < -400, -1024, CT)),
     "air in a cavity": lambda: ("ct", np.where((np.hypot(X, Y) < 3) & (K > 8), -1024, CT)),
-    "one spoilt voxel": lambda: ("ct", np.where((I == 14) & (J == 15) & (K == 13), -32768, CT)),
+    "one spoilt voxel": lambda: ("ct", np.where((ALONG_I == 14) & (ALONG_J == 15) & (K == 13), -32768, CT)),
     "no noise around": lambda: ("t2", np.where(INSIDE, T2, 0)),
     "stripped": lambda: ("t2", np.where(BRAIN, T2, 0)),
-    "an outlier below zero": lambda: ("t2", np.where((I == 0) & (J == 0) & (K == 0), -900, T2)),
+    "an outlier below zero": lambda: ("t2", np.where((ALONG_I == 0) & (ALONG_J == 0) & (K == 0), -900, T2)),
     "signed noise": lambda: ("t2", T2 - 20),
     "labels": lambda: ("labels", np.where(K < 12, 0, LABELS)),
 }

@@ -164,10 +164,10 @@ def score_volumes(comparison: Comparison, labelling: Labelling) -> list[Score]:
         common, hidden = _common(comparison, method), comparison.hidden
         scores += score_case(prediction, comparison.truth, regions=regions, hidden=hidden, **common)
         scores += score_whole(prediction, comparison.truth, **common)
-    return [*scores, *_score_coverage(comparison)]
+    return scores
 
 
-def _score_coverage(comparison: Comparison) -> list[Score]:
+def score_coverage(comparison: Comparison) -> list[Score]:
     """How much of the foreground the truth does not show; nothing where it shows all."""
     if comparison.hidden is None:
         return []

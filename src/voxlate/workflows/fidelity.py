@@ -15,7 +15,7 @@ from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
-from voxlate.evaluation.cases import Scored, score_cases, score_every_slice, score_volumes
+from voxlate.evaluation.cases import Scored, score_cases, score_coverage, score_every_slice, score_volumes
 from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.ct.gamma import find_gamma
 from voxlate.evaluation.ct.scores import score_ct, score_dose
@@ -135,7 +135,13 @@ def score(
         of_ct = score_ct(comparison, densities, union=labelling.union)
         of_dose = score_dose(comparison, densities) if options.dose else []
         return CaseEvidence(
-            [*score_volumes(comparison, labelling), *of_ct, *of_dose, *score_every_slice(comparison)],
+            [
+                *score_volumes(comparison, labelling),
+                *of_ct,
+                *of_dose,
+                *score_every_slice(comparison),
+                *score_coverage(comparison),
+            ],
             picture_of(comparison, labelled=labelling.union),
             {"structures": [asdict(error) for error in structure_errors(comparison, labelling)]},
         )

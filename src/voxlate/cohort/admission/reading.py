@@ -41,7 +41,9 @@ def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
     notes = refuse(admit(volume, case=case.id, path=path, convention=convention), accept=reading.accept)
     volume = replace(_without_made_up(volume), notes=(*volume.notes, *notes))
     if contrast.kind == "label" and volume.array.min() < 0:
-        volume = volume.with_array(np.maximum(volume.array, 0)).with_note("Negative labels were taken as background.")
+        volume = replace(volume, array=np.maximum(volume.array, 0)).with_note(
+            "Negative labels were taken as background."
+        )
     return volume
 
 

@@ -134,7 +134,7 @@ class _BundleEmbedder:
         """Prepares the image as a case with that one file, and pools the features of every view."""
         case = Case(path.name, path.name, {self.contrast: path})
         prepared = prepare_case(case, self.plan, contrasts=[self.contrast])
-        image, mask = np.asarray(prepared.arrays[self.contrast]), np.asarray(prepared.mask)
+        image, mask = np.asarray(prepared.arrays[self.contrast]), prepared.shown(self.contrast)
         check_foreground(mask, where=path)
         if mirrored:
             image, mask = np.flip(image, axis=-3).copy(), np.flip(mask, axis=-3).copy()

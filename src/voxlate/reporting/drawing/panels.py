@@ -78,8 +78,11 @@ class Panel:
         return choose_slice(plane, shape=(i, j, k), mask=self.mask, lesion=self.lesion, labelled=self.labelled)
 
     def cut(self, plane: Plane = "axial") -> Cut:
-        """That slice, and the part of it that holds the foreground."""
-        return Cut.take(self.choose(plane), shape=self.truth.shape, spacing_mm=self.spacing_mm, mask=self.mask)
+        """That slice, and the part of it that holds the foreground, shown by the truth or not."""
+        nothing, mask = np.isnan(self.truth), self.mask
+        if mask is not None and nothing.any():
+            mask = (mask != 0) | nothing
+        return Cut.take(self.choose(plane), shape=self.truth.shape, spacing_mm=self.spacing_mm, mask=mask)
 
     @cached_property
     def greys(self) -> tiles.Window:
