@@ -86,8 +86,7 @@ def tell(finding: Finding) -> None:
 
 def _refusal(errors: Sequence[Finding]) -> ReadError:
     """The refusal in the words of the findings; the file stands in front of it once."""
-    head, _, rest = errors[0].message.partition(": ")
-    where, first = (head, rest) if rest and is_volume_path(head) else (f"case {errors[0].case}", errors[0].message)
+    where, first = _parted(errors[0])
     codes = [error.code for error in errors]
     final = [code for code in codes if code in _FINAL]
     if final:
@@ -97,3 +96,12 @@ def _refusal(errors: Sequence[Finding]) -> ReadError:
         remedy = f"To use it as it is: {words}, or plan.reading.accept: [{', '.join(codes)}] in the recipe."
     came = " ".join((first, *(error.message for error in errors[1:])))
     return ReadError("an image that is what it is taken for", came=came.rstrip("."), where=where, remedy=remedy)
+
+
+def _parted(finding: Finding) -> tuple[str, str]:
+    """The file that a finding begins with, or its case, and the rest."""
+    pieces = finding.message.split(": ")
+    for count in range(1, len(pieces)):
+        if is_volume_path(head := ": ".join(pieces[:count])):
+            return head, ": ".join(pieces[count:])
+    return f"case {finding.case}", finding.message
