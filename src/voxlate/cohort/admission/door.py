@@ -55,7 +55,7 @@ def weigh(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> list[Fi
 
 
 def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[str, ...]:
-    """The sentences to note about an image that may be used, each of which is logged once.
+    """The sentences to note about an image that may be used; each is logged once, with the folder of its file.
 
     Args:
         findings: What ``admit`` found.
@@ -71,7 +71,7 @@ def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[
     told = [finding for finding in weighed if finding.severity == "warning"]
     for finding in told:
         tell(finding)
-    return tuple(finding.message for finding in told)
+    return tuple(_note(finding) for finding in told)
 
 
 def tell(finding: Finding) -> None:
@@ -94,8 +94,14 @@ def _refusal(errors: Sequence[Finding]) -> ReadError:
     else:
         words = " ".join(f"--accept {code}" for code in codes)
         remedy = f"To use it as it is: {words}, or plan.reading.accept: [{', '.join(codes)}] in the recipe."
-    came = " ".join((first, *(error.message for error in errors[1:])))
+    came = "this: " + " ".join((first, *(error.message for error in errors[1:])))
     return ReadError("an image that is what it is taken for", came=came.rstrip("."), where=where, remedy=remedy)
+
+
+def _note(finding: Finding) -> str:
+    """The finding without the folder of its file, which is nobody's business where results go."""
+    where, rest = _parted(finding)
+    return f"{Path(where).name}: {rest}" if finding.message.startswith(where) else finding.message
 
 
 def _parted(finding: Finding) -> tuple[str, str]:

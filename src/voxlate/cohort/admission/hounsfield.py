@@ -101,7 +101,8 @@ def _displaced(seen: Histogram, air: Peak, tissue: Peak) -> Judgement | None:
     for slope, how in ((0.5, "half"), (2.0, "twice")):
         like = _FAT_TO_TISSUE[0] <= distance / slope <= _FAT_TO_TISSUE[1]
         if like and air.place < -300 and _parted(seen, air, tissue):
-            return Judgement("error", f"{at}, {how} as far apart as in HU: the rescale slope is wrong")
+            cause = f"{at}, {how} as far apart as in HU: the rescale slope is wrong"
+            return Judgement(_by_border(seen, air, tissue), cause)
     return None
 
 

@@ -2,8 +2,8 @@
 
 Reading. ``value = stored * scl_slope + scl_inter``. One rule for the slope: 0 (the standard's mark) and NaN (what
 several writers put) mean unscaled, and the intercept is then ignored; any other slope and its intercept must be
-finite, the slope between 1e-30 and 1e30 in magnitude. No value may be beyond 1e37, scaled or not, since what is computed
-is kept in float32. Unscaled integers stay integers; scaled values are computed in float64 and kept as float32 (float64
+finite, the slope between 1e-30 and 1e30 in magnitude. No value may be beyond 1e37, scaled or not: what is computed is
+kept in float32. Unscaled integers stay integers; scaled values are computed in float64 and kept as float32 (float64
 if stored as float64).
 
 A label map holds whole numbers. Where every value lies within 1e-3 of one, or within half a step of what was stored
