@@ -11,7 +11,7 @@
 | `subject_in_two_parts` | error | one subject, or one image, in two parts of the split |
 | `not_in_cohort` | error | the split names a case that the cohort lacks |
 | `no_overlap` | error, warning | two grids of a case that share no place in the world; a warning with registration |
-| `not_hounsfield` | error, warning | air and tissue of a CT are not where HU have them; a warning where likely, and for CBCT |
+| `not_hounsfield` | error, warning | air and tissue of a CT are not where HU have them; a warning if likely, or CBCT |
 | `hounsfield_range` | warning | HU beyond what tissue, metal and padding reach |
 | `hounsfield_background` | warning | a CT whose constant background is no air: a stripped or padded one |
 | `not_suv` | error, warning | a PET image with uptake too high for SUV (Bq/ml), negative, or scaled to 1 |

@@ -263,7 +263,7 @@ def test_a_ct_given_to_a_model_of_mr_is_refused_and_can_be_accepted(
     write_volume(source.with_array(ct.astype(np.float32)), bad)
     shutil.copy(scan(phantom_cohort), good)
     out = tmp_path / "t2.nii.gz"
-    with pytest.raises(ReadError, match="this is a CT.*--accept ct_values"):
+    with pytest.raises(ReadError, match=r"this is a CT.*--accept ct_values"):
         voxlate.translate(trained, bad, out=out)
     assert not out.exists()
     voxlate.translate(trained, bad, out=out, accept={"accept": ["ct_values"]})
