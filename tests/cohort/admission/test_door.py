@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cohort.admission.bodies import head_ct, head_mr
+from tests.cohort.admission.bodies import depth, head_ct, head_mr
 from voxlate.cohort.admission import admit, refuse, tell, weigh
 from voxlate.cohort.finding import Finding
 from voxlate.contrast import get_contrast
@@ -63,6 +63,15 @@ def test_a_refusal_says_once_where_and_how_to_accept() -> None:
     assert "plan.reading.accept: [not_hounsfield]" in text
     [note] = refuse(found, accept=["not_hounsfield"])
     assert note == found[0].message.removeprefix("data/")
+
+
+def test_voxels_without_a_number_are_no_tissue() -> None:
+    """A CT whose surroundings are NaN, read with zeros there, has no background of 0 HU."""
+    missing = depth() > 1
+    array = np.where(missing, 0, head_ct()).astype(np.float32)
+    volume = Volume(array, np.eye(4), get_contrast("ct"), missing=missing)
+    assert admit(volume, case="a", path=Path("x.nii.gz")) == []
+    assert [finding.code for finding in _admit(array, "ct", "x.nii.gz")] == ["hounsfield_background"]
 
 
 def test_every_fault_that_needs_accepting_is_named() -> None:

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from voxlate.cohort.admission.images import check_intensities
 from voxlate.cohort.admission.labels import check_labels, soften
 from voxlate.cohort.admission.names import check_name
 from voxlate.cohort.finding import Finding
+from voxlate.contrast import BACKGROUND
 from voxlate.errors import ReadError
 from voxlate.io import is_volume_path
 from voxlate.volume import Volume
@@ -42,7 +45,16 @@ def admit(volume: Volume, *, case: str, path: Path, used: bool = True, conventio
     if contrast.kind == "label":
         found += check_labels(volume, contrast, case=case, path=path, convention=convention)
         return found if used else [soften(finding) for finding in found]
-    return [*found, *check_intensities(volume.array, contrast, case=case, path=path, used=used)]
+    array = without_made_up(volume).array
+    return [*found, *check_intensities(array, contrast, case=case, path=path, used=used)]
+
+
+def without_made_up(volume: Volume) -> Volume:
+    """The volume with nothing, not 0, where its file has no number: 0 HU would be tissue."""
+    if volume.missing is None or volume.contrast is None or BACKGROUND[volume.contrast.kind] == 0:
+        return volume
+    nothing = volume.array.dtype.type(BACKGROUND[volume.contrast.kind])
+    return replace(volume, array=np.where(volume.missing, nothing, volume.array))
 
 
 def weigh(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> list[Finding]:
