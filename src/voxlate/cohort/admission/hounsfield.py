@@ -174,25 +174,3 @@ def _may_be_bone(seen: Histogram, bright: float) -> bool:
     """Whether what is brighter than soft tissue is little, or has many values, or those of dense bone."""
     place, around = seen.mode(200, np.inf)
     return bright < 0.05 or (bright < 0.5 and (around < _DENSE or place > 700))
-
-
-def _unlikely(seen: Histogram, air: Peak) -> Judgement | None:
-    """What is found in hardly any CT, of whatever part of a body."""
-    if air.stands_out and air.place < _AIR_HU - _SAME:
-        return Judgement("warning", f"the darkest part is near {air.place:.0f}, below air")
-    body = seen.share(-300, np.inf)
-    if body < 0.02 or seen.share(-200, 200) < 0.15 * body:
-        return Judgement("warning", "few of them are those of fat or soft tissue (-200 to 200 HU)")
-    place, around = seen.mode(-300, 400)
-    if around > _DENSE and place < -_SAME:
-        return Judgement("warning", f"most tissue is near {place:.0f}, below fat")
-    if around > _DENSE and place > _SAME and seen.share(-150, 0) < 0.08 * seen.share(-150, 400):
-        return Judgement("warning", f"most tissue is near {place:.0f}, and hardly any is fat or water")
-    return None
-
-
-def _bone(seen: Histogram, bright: float) -> bool:
-    """Whether what is brighter than soft tissue may be bone: little, or spread wide, and not within a dark surround."""
-    place, around = seen.mode(200, np.inf)
-    surround = seen.border_share(_BELOW_ZERO, 110)
-    return bright < 0.05 or (bright < 0.5 and (around < _DENSE or place > 700) and not (surround or 0) > 0.9)
