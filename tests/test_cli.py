@@ -60,6 +60,7 @@ def test_info_about_a_model_and_a_volume(trained: Path, phantom_cohort: Path) ->
     scan = next(phantom_cohort.rglob("*-t2f.nii.gz"))
     volume = json.loads(voxlate("info", scan, "--json").stdout)
     assert volume["shape"] == [48, 48, 48]
+    assert volume["findings"] == []
     assert volume["contrast"] == "flair"
     assert volume["axes"] == "RAS"
 

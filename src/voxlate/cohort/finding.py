@@ -11,9 +11,12 @@
 | `subject_in_two_parts` | error | one subject, or one image, in two parts of the split |
 | `not_in_cohort` | error | the split names a case that the cohort lacks |
 | `no_overlap` | error, warning | two grids of a case that share no place in the world; a warning with registration |
-| `not_hounsfield` | error, warning | CT numbers that cannot be HU; a warning for cone-beam CT |
+| `not_hounsfield` | error, warning | air and tissue of a CT are not where HU have them; a warning if likely, or CBCT |
 | `hounsfield_range` | warning | HU beyond what tissue, metal and padding reach |
 | `hounsfield_background` | warning | a CT whose constant background is no air: a stripped or padded one |
+| `not_suv` | error, warning | a PET image with uptake too high for SUV (Bq/ml), negative, or scaled to 1 |
+| `ct_values` | error, warning | an MR or PET image that is a CT; a warning where its padding alone says so |
+| `other_contrast` | warning | a file that by its name shows another contrast than it is taken for |
 | `labels_not_integer` | error, warning | a label map with values between the integers, or with a smoothed edge |
 | `labels_are_an_image` | error, warning | a label map with the values of an image (CT, MR) |
 | `negative_labels` | error, warning | a label map with values below 0; accepted, they are background |

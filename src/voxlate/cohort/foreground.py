@@ -49,7 +49,11 @@ def constant_background(array: Array) -> float | None:
 
 def otsu_threshold(values: Array, *, bins: int = 256) -> float:
     """The threshold that parts values into two classes of the greatest variance between them."""
-    counts, edges = np.histogram(values.astype(np.float64), bins=bins)
+    numbers = values.astype(np.float64)
+    low, high = numbers.min(), numbers.max()
+    if np.spacing(max(abs(low), abs(high))) * bins > high - low:  # a small range so far from 0 has no room for bins
+        return float(low) + (otsu_threshold(numbers - low, bins=bins) if high > low else 0.0)
+    counts, edges = np.histogram(numbers, bins=bins)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)[:-1]
     above = counts.sum() - below

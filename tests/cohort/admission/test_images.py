@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.cohort.admission.bodies import depth, head_ct
 from voxlate.cohort.admission.images import check_intensities
 from voxlate.cohort.foreground import foreground, otsu_threshold
 from voxlate.contrast import CONTRASTS
@@ -25,8 +26,7 @@ def _ct(low: float, high: float) -> NDArray[np.float64]:
     ("array", "expected"),
     [
         (_ct(-1024, 1800), []),
-        (_ct(-30, 385), []),
-        (_ct(-2048, 3071), []),
+        (head_ct(), []),
         (_ct(0, 3794), [("error", "not_hounsfield")]),
         (_ct(0, 2000), [("error", "not_hounsfield")]),
         (_ct(0, 1), [("error", "not_hounsfield")]),
@@ -43,12 +43,8 @@ def test_hounsfield_units(array: NDArray[Any], expected: list[tuple[str, str]]) 
 @pytest.mark.parametrize(("background", "expected"), [(0, ["hounsfield_background"]), (-1024, []), (-250, [])])
 def test_a_background_of_tissue_is_warned_of(background: float, expected: list[str]) -> None:
     """A skull-stripped CT has water all around its brain, if nobody fills it with air."""
-    array = np.pad(_ct(-30, 385), 3, constant_values=background)
-    assert _codes(array, "ct") == [("warning", code) for code in expected]
-
-
-def test_cone_beam_ct_is_only_warned_of() -> None:
-    assert _codes(_ct(0, 3000), "cbct") == [("warning", "not_hounsfield")]
+    brain = np.where(depth() < 0.8, head_ct(), background)
+    assert _codes(brain, "ct") == [("warning", code) for code in expected]
 
 
 def test_a_constant_image_is_an_error_where_it_is_used() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voxlate.cohort.layouts.naming import contrast_in
+from voxlate.cohort.layouts.naming import contrast_in, why_not
 from voxlate.contrast import CONTRASTS
 
 
@@ -44,12 +44,46 @@ from voxlate.contrast import CONTRASTS
         ("brain", "", None),
         ("x_T1w_brain", "x", None),
         ("patientct", "", None),
+        ("x_T1_FLAIR", "x", "t1"),
+        ("x_T2_FLAIR", "x", "flair"),
+        ("T2*", "", "t2star"),
+        ("x_T2*w", "x", "t2star"),
+        ("x_T2_star", "x", "t2star"),
+        ("x_GRE_T2", "x", None),
+        ("post_T1", "", "t1c"),
+        ("x_post_contrast_T1", "x", "t1c"),
+        ("x_T1_post_contrast", "x", "t1c"),
+        ("x_Gd_T1", "x", "t1c"),
+        ("x_pre_contrast_T1", "x", "t1"),
+        ("x_no_contrast_T1", "x", "t1"),
+        ("x_postop_T1", "x", "t1"),
+        ("x_post_FLAIR", "x", "flair"),
+        ("mask_T1", "", "mask"),
+        ("x_brain_mask_T1", "x", "mask"),
+        ("x_seg_T1", "x", "labels"),
+        ("x_lesion_T1", "x", None),
+        ("x_FLAIR_to_T1", "x", None),
+        ("x_T2_in_T1", "x", None),
+        ("x_FLAIR_T1", "x", None),
+        ("x_reg_T1", "x", "t1"),
+        ("x_map_T1", "x", None),
+        ("sub-01_space-T1w_T2w", "sub-01", "t2"),
+        ("x_MRI_T2", "x", "t2"),
+        ("x_T1_MR", "x", "t1"),
+        ("x_CT_PET", "x", None),
+        ("x_DWI_ADC", "x", "adc"),
         ("", "", None),
     ],
 )
 def test_the_end_of_a_name_says_the_contrast(stem: str, case: str, contrast: str | None) -> None:
     found = contrast_in(stem, case=case)
     assert (found.name if found else None) == contrast
+
+
+def test_a_name_with_several_readings_is_told_from_one_with_none() -> None:
+    assert "several contrasts" in why_not("x_FLAIR_to_T1", case="x")
+    assert "no known contrast" in why_not("x_brain", case="x")
+    assert "no known contrast" in why_not("x_post-op", case="x")
 
 
 @pytest.mark.parametrize("contrast", CONTRASTS.values(), ids=lambda contrast: contrast.name)

@@ -236,6 +236,47 @@ def test_what_is_refused_can_be_accepted_and_is_recorded(trained: Path, phantom_
         voxlate.translate(trained, path, out=out, accept={"on_error": "ignore"})
 
 
+def test_a_file_that_by_its_name_is_another_contrast_is_warned_of(
+    trained: Path, phantom_cohort: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One file is taken for the source without being asked what it is."""
+    path, out = tmp_path / "patient_T2.nii.gz", tmp_path / "out.nii.gz"
+    shutil.copy(scan(phantom_cohort), path)
+    [outcome] = voxlate.translate(trained, path, out=out)
+    assert outcome.status == "done"
+    told = [record.getMessage() for record in caplog.records if "by its name it shows T2" in record.getMessage()]
+    assert len(told) == 1
+    provenance = read_provenance(out)
+    assert provenance is not None
+    assert any("by its name it shows T2, and it is taken for T1" in note for note in provenance.notes)
+
+
+def test_a_ct_given_to_a_model_of_mr_is_refused_and_can_be_accepted(
+    trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    source = read_volume(scan(phantom_cohort))
+    noise = np.random.default_rng(0).normal(0, 12, source.shape)
+    ct = np.where(source.array > np.percentile(source.array, 60), 40, -1000) + noise
+    bad, good = tmp_path / "data" / "a" / "t1.nii.gz", tmp_path / "data" / "b" / "t1.nii.gz"
+    for path in (bad, good):
+        path.parent.mkdir(parents=True)
+    write_volume(source.with_array(ct.astype(np.float32)), bad)
+    shutil.copy(scan(phantom_cohort), good)
+    out = tmp_path / "t2.nii.gz"
+    with pytest.raises(ReadError, match=r"this is a CT.*--accept ct_values"):
+        voxlate.translate(trained, bad, out=out)
+    assert not out.exists()
+    voxlate.translate(trained, bad, out=out, accept={"accept": ["ct_values"]})
+    provenance = read_provenance(out)
+    assert provenance is not None
+    assert any("this is a CT" in note for note in provenance.notes)
+    outcomes = voxlate.translate(trained, tmp_path / "data", out=tmp_path / "all")
+    assert [(outcome.case, outcome.status) for outcome in outcomes] == [("a", "failed"), ("b", "done")]
+    assert outcomes[0].reason.count("t1.nii.gz") == 1
+    with pytest.raises(UsageError, match="no code of a finding"):
+        voxlate.translate(trained, bad, out=out, accept={"accept": ["on_shear"]})
+
+
 def test_dicom_is_named_as_what_it_is(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "slice.dcm").write_bytes(b"x" * 200)
     with pytest.raises(UsageError, match="dcm2niix"):

@@ -56,6 +56,20 @@ def test_scaled_values_that_overflow_are_refused(tmp_path: Path) -> None:
         read_volume(write_nifti(tmp_path / "a.nii", array, scl_slope=1e20))
 
 
+@pytest.mark.parametrize(("dtype", "factor"), [("f8", 1e300), ("f8", -1e40), ("f8", 1e-300), ("f4", 3e36)])
+@pytest.mark.parametrize("slope", [1.0, 2.0])
+def test_real_values_that_no_float32_holds_are_refused(tmp_path: Path, dtype: str, factor: float, slope: float) -> None:
+    array = (volume_array(dtype="f8") * factor).astype(dtype)
+    with pytest.raises(ReadError, match="float32"):
+        read_volume(write_nifti(tmp_path / "a.nii", array, scl_slope=slope))
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-30, 1e30])
+def test_real_values_that_a_float32_holds_are_read(tmp_path: Path, factor: float) -> None:
+    array = volume_array(dtype="f8") * factor
+    np.testing.assert_array_equal(read_volume(write_nifti(tmp_path / "a.nii", array)).array, array)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("form", ["nifti", "scaled", "mha", "nrrd"])
 def test_values_that_are_not_finite_are_refused_or_counted(tmp_path: Path, value: float, form: str) -> None:

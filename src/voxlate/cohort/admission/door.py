@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from voxlate.cohort.admission.images import check_intensities
 from voxlate.cohort.admission.labels import check_labels, soften
 from voxlate.cohort.admission.names import check_name
 from voxlate.cohort.finding import Finding
+from voxlate.contrast import BACKGROUND
 from voxlate.errors import ReadError
 from voxlate.io import is_volume_path
 from voxlate.volume import Volume
@@ -42,7 +45,16 @@ def admit(volume: Volume, *, case: str, path: Path, used: bool = True, conventio
     if contrast.kind == "label":
         found += check_labels(volume, contrast, case=case, path=path, convention=convention)
         return found if used else [soften(finding) for finding in found]
-    return [*found, *check_intensities(volume.array, contrast, case=case, path=path, used=used)]
+    array = without_made_up(volume).array
+    return [*found, *check_intensities(array, contrast, case=case, path=path, used=used)]
+
+
+def without_made_up(volume: Volume) -> Volume:
+    """The volume with nothing, not 0, where its file has no number: 0 HU would be tissue."""
+    if volume.missing is None or volume.contrast is None or BACKGROUND[volume.contrast.kind] == 0:
+        return volume
+    nothing = volume.array.dtype.type(BACKGROUND[volume.contrast.kind])
+    return replace(volume, array=np.where(volume.missing, nothing, volume.array))
 
 
 def weigh(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> list[Finding]:
@@ -55,7 +67,7 @@ def weigh(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> list[Fi
 
 
 def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[str, ...]:
-    """The sentences to note about an image that may be used, each of which is logged once.
+    """The sentences to note about an image that may be used; each is logged once, with the folder of its file.
 
     Args:
         findings: What ``admit`` found.
@@ -71,7 +83,7 @@ def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[
     told = [finding for finding in weighed if finding.severity == "warning"]
     for finding in told:
         tell(finding)
-    return tuple(finding.message for finding in told)
+    return tuple(_note(finding) for finding in told)
 
 
 def tell(finding: Finding) -> None:
@@ -86,8 +98,7 @@ def tell(finding: Finding) -> None:
 
 def _refusal(errors: Sequence[Finding]) -> ReadError:
     """The refusal in the words of the findings; the file stands in front of it once."""
-    head, _, rest = errors[0].message.partition(": ")
-    where, first = (head, rest) if rest and is_volume_path(head) else (f"case {errors[0].case}", errors[0].message)
+    where, first = _parted(errors[0])
     codes = [error.code for error in errors]
     final = [code for code in codes if code in _FINAL]
     if final:
@@ -95,5 +106,20 @@ def _refusal(errors: Sequence[Finding]) -> ReadError:
     else:
         words = " ".join(f"--accept {code}" for code in codes)
         remedy = f"To use it as it is: {words}, or plan.reading.accept: [{', '.join(codes)}] in the recipe."
-    came = " ".join((first, *(error.message for error in errors[1:])))
+    came = "this: " + " ".join((first, *(error.message for error in errors[1:])))
     return ReadError("an image that is what it is taken for", came=came.rstrip("."), where=where, remedy=remedy)
+
+
+def _note(finding: Finding) -> str:
+    """The finding without the folder of its file, which is nobody's business where results go."""
+    where, rest = _parted(finding)
+    return f"{Path(where).name}: {rest}" if finding.message.startswith(where) else finding.message
+
+
+def _parted(finding: Finding) -> tuple[str, str]:
+    """The file that a finding begins with, or its case, and the rest."""
+    pieces = finding.message.split(": ")
+    for count in range(1, len(pieces)):
+        if is_volume_path(head := ": ".join(pieces[:count])):
+            return head, ": ".join(pieces[count:])
+    return f"case {finding.case}", finding.message

@@ -82,10 +82,11 @@ class Histogram:
         inside = self.values[slice(*np.searchsorted(self.values, (low, high)))]
         if inside.size == 0:
             return low, 0.0
-        width = max(_BIN, (inside[-1] - inside[0]) / _BINS)
-        counts, edges = np.histogram(inside, bins=np.arange(inside[0] - 3.5 * width, inside[-1] + 4 * width, width))
+        above = inside - inside[0]
+        width = max(_BIN, above[-1] / _BINS)
+        counts, edges = np.histogram(above, bins=np.arange(-3.5 * width, above[-1] + 4 * width, width))
         smooth = np.convolve(counts, (1, 2, 3, 2, 1), mode="same")
-        place = float(edges[smooth.argmax()] + width / 2)
+        place = float(inside[0] + edges[smooth.argmax()] + width / 2)
         return place, float(np.mean(np.abs(inside - place) <= _REACH))
 
     def parts(self) -> tuple[Peak, Peak]:

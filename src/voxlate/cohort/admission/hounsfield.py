@@ -19,7 +19,7 @@ import numpy as np
 from voxlate.cohort.admission.histogram import Histogram, Peak
 from voxlate.cohort.finding import Severity
 
-_AIR_HU, _TISSUE_HU = -1000.0, 40.0
+_AIR_HU = -1000.0
 _FAT_TO_TISSUE = (860.0, 1160.0)
 """How far above air the tissue that most voxels show is: from fat to contrast-enhanced blood."""
 _OFF, _SAME = 130.0, 140.0
@@ -27,6 +27,7 @@ _DENSE = 0.35
 _SHORT, _FEW_UNITS, _LONG = 20.0, 5.0, 20_000.0
 _FULL = (255.0, 1000.0, 1023.0, 4095.0, 65535.0)
 _BELOW_ZERO, _FEW = -40.0, 0.002
+_CORMACK = 2000.0
 _DARK, _BRAIN, _BRIGHT = 12.0, 55.0, 140.0
 _WIDE, _NARROW, _FLUID = 60.0, 150.0, 0.25
 LOWEST_HU, HIGHEST_HU = -2048.0, 10_000.0
@@ -53,7 +54,7 @@ def judge_hounsfield(seen: Histogram) -> Judgement | None:
         body = span == 0 or np.median(seen.values) > _FEW_UNITS
         filled = body and any(abs(value - _AIR_HU) < 100 for value in seen.padding)
         return None if filled else Judgement("error", "they were scaled to a short range")
-    if span > _LONG:
+    if np.subtract(*np.percentile(seen.values, (99, 1))) > _LONG:
         return Judgement("error", "they span more than any tissue or metal does")
     air, tissue = seen.parts()
     if air.stands_out and tissue.stands_out:
@@ -90,7 +91,7 @@ def _displaced(seen: Histogram, air: Peak, tissue: Peak) -> Judgement | None:
     distance, off = tissue.place - air.place, air.place - _AIR_HU
     at = f"air is at {air.place:.0f} and tissue at {tissue.place:.0f}"
     if _FAT_TO_TISSUE[0] <= distance <= _FAT_TO_TISSUE[1]:
-        if abs(off) < _OFF or (off > 0 and tissue.place < 130):
+        if abs(off) < _OFF or (off > 0 and tissue.place < 130 and not _surrounds(seen, air, tissue)):
             return None
         if abs(air.place) < 150:
             return _intercept(seen, air, tissue, at)
@@ -98,8 +99,10 @@ def _displaced(seen: Histogram, air: Peak, tissue: Peak) -> Judgement | None:
             return None
         return Judgement(_by_border(seen, air, tissue), f"{at}, so they are off by about {off:.0f}")
     for slope, how in ((0.5, "half"), (2.0, "twice")):
-        if abs(distance / (_TISSUE_HU - _AIR_HU) / slope - 1) < 0.1 and air.place < -300 and _parted(seen, air, tissue):
-            return Judgement("error", f"{at}, {how} as far apart as in HU: the rescale slope is wrong")
+        like = _FAT_TO_TISSUE[0] <= distance / slope <= _FAT_TO_TISSUE[1]
+        if like and air.place < -300 and _parted(seen, air, tissue):
+            cause = f"{at}, {how} as far apart as in HU: the rescale slope is wrong"
+            return Judgement(_by_border(seen, air, tissue), cause)
     return None
 
 
@@ -117,6 +120,12 @@ def _intercept(seen: Histogram, air: Peak, tissue: Peak, at: str) -> Judgement |
     return Judgement(_by_border(seen, air, tissue), f"the rescale intercept was lost ({at})")
 
 
+def _surrounds(seen: Histogram, air: Peak, tissue: Peak) -> bool:
+    """Whether the darker part is all around and of one value, as air is, and lung is not."""
+    around = seen.border_share(-np.inf, (air.place + tissue.place) / 2)
+    return around is not None and around > 0.9 and air.around > 0.7
+
+
 def _by_border(seen: Histogram, air: Peak, tissue: Peak) -> Severity:
     """An error where the darker part is air, which surrounds a body; a warning where it may be tissue or lung."""
     around = seen.border_share(-np.inf, (air.place + tissue.place) / 2)
@@ -132,15 +141,18 @@ def _without_air(seen: Histogram) -> Judgement | None:
         return Judgement("error", "nothing lies below zero and little is soft tissue: the rescale intercept was lost")
     place, _ = seen.mode(_BELOW_ZERO, 400)
     told = f"nothing lies below {_BELOW_ZERO:g}, and most values are near {place:.0f}"
+    if bright > 0.05 and (seen.border_share(_BELOW_ZERO, 110) or 0) > 0.9:
+        return Judgement("error", f"{told}, all around what is brighter, as air would be")
     inner = seen.values[: np.searchsorted(seen.values, 110)]
     width = np.subtract(*np.percentile(inner, (90, 10)))
     below = seen.padding or seen.lowest < 0  # noise makes some of the fluid darker than water
     brain = _DARK < place < _BRAIN and width < _WIDE and below and seen.share(-np.inf, 5) < _FLUID
-    if soft > 0.5 and brain and _bone(seen, bright):
+    if soft > 0.5 and brain and _may_be_bone(seen, bright):
         return None
     if _DARK < place < _BRIGHT and (soft > 0.75 or np.subtract(*np.percentile(seen.values, (95, 5))) < _NARROW):
         return Judgement("warning", f"{told}: brain, an organ cut out, or an MR image?")
-    return Judgement("error", f"{told}, which is no soft tissue: an MR image, say, or the rescale intercept was lost")
+    unit = "Cormack's unit (air 0, brain about 2600)" if seen.parts()[1].place > _CORMACK else "the intercept was lost"
+    return Judgement("error", f"{told}, which is no soft tissue: an MR image, or {unit}")
 
 
 def _unlikely(seen: Histogram, air: Peak) -> Judgement | None:
@@ -158,8 +170,7 @@ def _unlikely(seen: Histogram, air: Peak) -> Judgement | None:
     return None
 
 
-def _bone(seen: Histogram, bright: float) -> bool:
-    """Whether what is brighter than soft tissue may be bone: little, or spread wide, and not within a dark surround."""
+def _may_be_bone(seen: Histogram, bright: float) -> bool:
+    """Whether what is brighter than soft tissue is little, or has many values, or those of dense bone."""
     place, around = seen.mode(200, np.inf)
-    surround = seen.border_share(_BELOW_ZERO, 110)
-    return bright < 0.05 or (bright < 0.4 and (around < _DENSE or place > 700) and not (surround or 0) > 0.9)
+    return bright < 0.05 or (bright < 0.5 and (around < _DENSE or place > 700))

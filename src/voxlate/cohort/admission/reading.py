@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from voxlate.cohort.admission.door import admit, refuse
+from voxlate.cohort.admission.door import admit, refuse, without_made_up
 from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
-from voxlate.contrast import BACKGROUND, get_contrast
+from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
 from voxlate.io import read_volume
 from voxlate.volume import Volume
@@ -39,17 +39,9 @@ def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
     volume = read_volume(path, contrast=contrast, reading=reading)
     convention = case.attributes.get("label_convention", "")
     notes = refuse(admit(volume, case=case.id, path=path, convention=convention), accept=reading.accept)
-    volume = replace(_without_made_up(volume), notes=(*volume.notes, *notes))
+    volume = replace(without_made_up(volume), notes=(*volume.notes, *notes))
     if contrast.kind == "label" and volume.array.min() < 0:
         volume = replace(volume, array=np.maximum(volume.array, 0)).with_note(
             "Negative labels were taken as background."
         )
     return volume
-
-
-def _without_made_up(volume: Volume) -> Volume:
-    """The volume with nothing, not 0, where its file has no number: 0 HU would be tissue."""
-    if volume.missing is None or volume.contrast is None or BACKGROUND[volume.contrast.kind] == 0:
-        return volume
-    nothing = volume.array.dtype.type(BACKGROUND[volume.contrast.kind])
-    return replace(volume, array=np.where(volume.missing, nothing, volume.array))

@@ -21,6 +21,7 @@ from voxlate.contrast import Contrast
 from voxlate.volume import Array
 
 _AIR_BELOW_HU = -200.0
+_CT_PADDING = (-1000.0, -1024.0, -2000.0, -2048.0, -3024.0)
 
 
 def check_scan(array: Array, contrast: Contrast, *, case: str, path: Path) -> Iterator[Finding]:
@@ -46,14 +47,20 @@ def check_scan(array: Array, contrast: Contrast, *, case: str, path: Path) -> It
             )
             yield Finding("warning", "hounsfield_range", case, message)
         yield from _check_background(array, judged, case=case, path=path)
-    elif looks_hounsfield(seen):
-        cause = "air is near -1000 and tissue near 0: this is a CT"
-        told = f"MR signal or uptake, taken for {contrast.title}"
-        yield _finding(seen, Judgement("error", cause), "ct_values", told, case=case, path=path)
+    elif judged := _judge_signal(seen):
+        yield _finding(seen, judged, "ct_values", f"what {contrast.title} shows", case=case, path=path)
     elif contrast.kind == "pet":
         judged = judge_uptake(seen)
         if judged is not None:
             yield _finding(seen, judged, "not_suv", "SUV (the body has about 1)", case=case, path=path)
+
+
+def _judge_signal(seen: Histogram) -> Judgement | None:
+    """What tells that an MR or PET image is a CT, or ``None``."""
+    if looks_hounsfield(seen):
+        return Judgement("error", "air is near -1000 and tissue near 0: this is a CT")
+    filled = [value for value in seen.padding if value in _CT_PADDING]
+    return Judgement("warning", f"it is padded with {filled[0]:g}, as a CT is") if filled else None
 
 
 def _finding(seen: Histogram, judged: Judgement, code: str, unit: str, *, case: str, path: Path) -> Finding:

@@ -2,8 +2,8 @@
 
 Reading. ``value = stored * scl_slope + scl_inter``. One rule for the slope: 0 (the standard's mark) and NaN (what
 several writers put) mean unscaled, and the intercept is then ignored; any other slope and its intercept must be
-finite, the slope between 1e-30 and 1e30 in magnitude. No value may be beyond 1e37, scaled or not, since what is computed
-is kept in float32. Unscaled integers stay integers; scaled values are computed in float64 and kept as float32 (float64
+finite, the slope between 1e-30 and 1e30 in magnitude. No value may be beyond 1e37, scaled or not: what is computed is
+kept in float32. Unscaled integers stay integers; scaled values are computed in float64 and kept as float32 (float64
 if stored as float64).
 
 A label map holds whole numbers. Where every value lies within 1e-3 of one, or within half a step of what was stored
@@ -26,8 +26,8 @@ from voxlate.volume import Array, Volume
 
 _SLOPE_RANGE = (1e-30, 1e30)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_LARGEST = 1e37
-_FITTING = f"values that a float32 holds with room for sums, up to {_LARGEST:g}"
+_SMALLEST, _LARGEST = 1e-42, 1e37
+_FITTING = f"values that a float32 holds with room for sums, from {_SMALLEST:g} to {_LARGEST:g} in magnitude"
 _WHOLE_TOLERANCE = 1e-3
 _LONGEST_STEP = 0.2
 """Steps of a scaled file up to this are rounding; longer ones could hide values that were interpolated."""
@@ -87,7 +87,7 @@ def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxel
 def _check_size(stored: Voxels, slope: float, intercept: float, *, where: object) -> None:
     """Refuses values that the float32 of everything that is computed does not hold, or holds with no room for sums."""
     ends = [float(stored.min()) * slope + intercept, float(stored.max()) * slope + intercept]
-    if max(map(abs, ends)) <= _LARGEST:
+    if max(map(abs, ends)) <= _LARGEST and (ends == [0, 0] or max(map(abs, ends)) >= _SMALLEST):
         return
     came = f"values from {ends[0]:.3g} to {ends[1]:.3g}"
     if (slope, intercept) != (1.0, 0.0):
