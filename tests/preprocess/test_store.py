@@ -222,6 +222,28 @@ def test_a_failed_case_leaves_nothing_half_done(ready: Ready, tmp_path: Path) ->
     assert "broken" not in store
 
 
+def test_a_label_map_that_nothing_is_learned_from_stops_no_case(
+    ready: Ready, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, _, cases = ready
+    options = PlanOptions()
+    plan = make_plan(take_fingerprint(cases, ("t1", "t2"), options=options), options, source=["t1"], target="t2")
+    bad = new_case(tmp_path, "bad")
+    half = 0.5 * LABELS.astype(np.float32)
+    write(bad.paths["labels"], half, affine_of((0, 1, 2), (-1, 1, 1), oblique_degrees=4))
+    store = PreparedStore(folder, plan, ("t1", "t2"), optional=("labels",))
+    with caplog.at_level(logging.WARNING):
+        store.prepare([cases[0], bad])
+    assert "case bad goes without its labels" in caplog.text
+    assert set(store["one"].arrays) == {"t1", "t2", "labels"}
+    assert set(store["bad"].arrays) == {"t1", "t2"}
+    caplog.clear()
+    store.prepare([cases[0], bad])  # it is not prepared again for that
+    assert caplog.text == ""
+    with pytest.raises(ReadError, match="no whole numbers"):
+        PreparedStore(folder, plan, ("t1", "t2", "labels")).prepare([bad])
+
+
 def test_the_index_is_readable_json(ready: Ready) -> None:
     folder, plan, cases = ready
     PreparedStore(folder, plan, NAMES).prepare(cases[:1])

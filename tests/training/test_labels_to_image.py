@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import voxlate
 from voxlate.bundle.bundle import read_bundle
 from voxlate.cli import app
 from voxlate.config.recipe import load_recipe, parse_recipe
-from voxlate.errors import CohortError, UsageError
-from voxlate.io import file_digest, read_volume
+from voxlate.contrast import get_contrast
+from voxlate.errors import CohortError, ReadError, UsageError
+from voxlate.io import file_digest, read_volume, write_volume
 from voxlate.training.loop.journal import read_log
 from voxlate.verbs import resolve_recipe
+from voxlate.volume import Volume
 
 SHORT: dict[str, Any] = {
     "method.network.levels": 3,
@@ -117,6 +120,45 @@ def test_image_fills_the_volume_and_is_scored_where_the_patient_is(run: Path, th
     assert np.isfinite(image).all()
     labels = read_volume(case / f"{case.name}-seg.nii.gz").array
     assert np.ptp(image[labels == 0]) > 0
+
+
+def _renumbered(case: Path, out: Path, numbers: dict[int, int]) -> Path:
+    volume = read_volume(case / f"{case.name}-seg.nii.gz")
+    array = np.zeros(volume.shape, np.int16)
+    for old, new in numbers.items():
+        array[volume.array == old] = new
+    write_volume(Volume(array, volume.affine, get_contrast("labels")), out)
+    return out
+
+
+def test_a_label_map_of_other_numbers_is_refused_and_of_some_is_told(
+    run: Path, thoraces: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would give the image of an empty map."""
+    case = next(iter(sorted(thoraces.glob("Phantom-*"))))
+    values = (205, 420, 500, 550, 600, 820, 850)
+    other = _renumbered(case, tmp_path / "other.nii.gz", {old: new for new, old in enumerate(values, 1)})
+    with pytest.raises(ReadError, match=r"all of its label values.*1 \(\d+ voxels\).*205 myocardium"):
+        voxlate.translate(run, other, out=tmp_path / "other_ct.nii.gz")
+    assert not (tmp_path / "other_ct.nii.gz").exists()
+    some = _renumbered(case, tmp_path / "some.nii.gz", {old: 7 if old == 500 else old for old in values})
+    voxlate.translate(run, some, out=tmp_path / "some_ct.nii.gz")
+    told = json.loads((tmp_path / "some_ct.json").read_text(encoding="utf-8"))["notes"]
+    assert any("some of its label values are none that the model knows: 7 (" in note for note in told)
+    assert "treated as background" in caplog.text
+
+
+def test_shapes_that_could_not_be_fitted_are_refused_before_anything_is_trained(thoraces: Path, tmp_path: Path) -> None:
+    shutil.copytree(thoraces, tmp_path / "data")
+    for case in sorted((tmp_path / "data").glob("Phantom-*")):
+        path = case / f"{case.name}-seg.nii.gz"
+        volume = read_volume(path, contrast=get_contrast("labels"))
+        if case.name.endswith(("0-000", "1-000", "2-000", "3-000")):
+            write_volume(volume.with_array(volume.array * 0), path, overwrite=True)
+    recipe = resolve_recipe("habijan2022-labels-to-ct", overrides=SHORT)
+    with pytest.raises(CohortError, match="only background in Phantom"):
+        voxlate.train(tmp_path / "data", recipe=recipe, out=tmp_path / "run")
+    assert not (tmp_path / "run" / "log.jsonl").exists()
 
 
 def test_real_synthetic_and_both_share_what_they_are_tested_on(run: Path, thoraces: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 |---|---|---|
 | `unreadable` | error, warning | a file that the reader refuses (damaged, NaN, geometry in doubt) |
 | `constant_image` | error, warning | an image of one value; a warning where it is neither source nor target |
+| `mask_as_image` | error, warning | an MR or PET image of two values: a mask in its place |
 | `not_finite` | error | a derived contrast with values too large to be numbers |
 | `target_is_source` | error | the target is its source, also scaled, inverted or moved |
 | `copied_contrast` | error, warning | the same of two contrasts whose use is not known yet, or of two sources |
@@ -24,8 +25,9 @@
 | `labels_off_image` | error, warning | a label map or mask beside what the image shows; an error below a tenth inside |
 | `empty_mask` | error | a mask without a voxel: the case has no foreground |
 | `small_mask` | warning | a mask that covers little of the volume, of the image, or next to others: a lesion's? |
-| `nothing_labelled` | error | label maps are to be learned, and none has a label |
-| `other_numbering` | warning | cases of one label each, with another number here and there (1, 255) |
+| `inverted_mask` | warning | a mask that covers the background rather than what the image shows |
+| `nothing_labelled` | error, warning | no label map has a label; a warning while nothing says what to learn |
+| `other_numbering` | error, warning | labels that are numbered otherwise in other cases, or than a model was taught |
 | `many_labels` | warning | more label values than there may be classes |
 | `labels_rounded` | info | label maps that lie beside whole numbers by rounding, and are read rounded |
 | `unknown_label` | warning | a label map with a value that its convention (BraTS, MM-WHS) does not know |

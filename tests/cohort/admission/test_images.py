@@ -53,6 +53,14 @@ def test_a_constant_image_is_an_error_where_it_is_used() -> None:
     assert _codes(_ct(0, 1), "t1") == []
 
 
+def test_a_mask_in_the_place_of_an_image_is_an_error_where_it_is_used() -> None:
+    mask = np.pad(np.ones((4, 4, 4)), 3)
+    assert _codes(mask, "t1") == [("error", "mask_as_image")]
+    assert _codes(255 * mask, "pet", used=False) == [("warning", "mask_as_image")]
+    mask[0, 0, 0] = 0.5
+    assert _codes(mask, "t1") == []
+
+
 def test_otsu_parts_two_classes() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(10, 2, 5000), rng.normal(100, 10, 3000)])

@@ -93,11 +93,15 @@ def test_a_mask_of_little_names_the_other_reading() -> None:
     image = Volume(IMAGE, AFFINE, CONTRASTS["t1"])
     (found,) = check_place(Volume(_lesion(), AFFINE, CONTRASTS["mask"]), image, case=CASE)
     assert (found.severity, found.code) == ("warning", "small_mask")
-    assert "of what t1 shows" in found.message and "lesion" in found.message
+    assert "of what t1 shows" in found.message
+    assert "lesion" in found.message
     assert _codes(T1 > 0, AFFINE, "mask") == []
     inner = np.zeros(SHAPE, bool)
     inner[10:-10, 9:-9, 8:-8] = True  # a brain in its head
     assert _codes(inner, AFFINE, "mask") == []
+    assert _codes(np.ones(SHAPE), AFFINE, "mask") == []
+    assert _codes(~inner, AFFINE, "mask") == [("warning", "inverted_mask")]
+    assert _codes(T1 == 0, AFFINE, "mask") == [("warning", "inverted_mask")]
 
 
 def test_the_hollows_of_an_image_are_inside() -> None:

@@ -14,7 +14,8 @@ import pytest
 from tests.cohort.labels.test_classes import LABELS, case
 from voxlate.cohort import index_cohort
 from voxlate.cohort.labels.classes import group_labels
-from voxlate.cohort.labels.labelling import Labelling, labelling_of
+from voxlate.cohort.labels.labelling import Labelling, label_values, labelling_of
+from voxlate.config.plan import Reading
 from voxlate.io.label_names import read_label_names
 from voxlate.regions import LESION, STRUCTURES, in_words, union_in
 
@@ -119,3 +120,19 @@ def test_an_extension_without_a_bound_is_not_unpacked(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * 2**20
+
+
+def test_accepted_readings_hold_and_one_bad_map_stops_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, bad = case("a", tmp_path, LABELS), case("b", tmp_path, LABELS * 0.5)
+    image = nib.load(one.paths["labels"])
+    image.set_qform(np.diag([1.0, 1, 1, 1]) + 3 * np.eye(4)[[3, 0, 1, 2]].T, 1)
+    nib.save(image, one.paths["labels"])
+    assert labelling_of([one]).names == {}  # refused, and told
+    assert "on_affine_conflict" in caplog.text
+    reading = Reading(on_affine_conflict="sform")
+    assert label_values([one], reading=reading) == [1, 2, 4]
+    assert group_labels("each", [one], "labels", reading=reading) == {f"label {n}": (n,) for n in (1, 2, 4)}
+    assert list(labelling_of([one, bad], reading=reading).names) == [1, 2, 4]
+    assert "the label map of case b is left out" in caplog.text

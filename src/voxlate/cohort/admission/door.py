@@ -19,7 +19,7 @@ from voxlate.io import is_volume_path
 from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)
-_FINAL = frozenset({"constant_image"})
+_FINAL = frozenset({"constant_image", "empty_mask"})
 """Codes that nobody can accept: there is nothing to compute."""
 _MOST_TOLD = 10_000
 _TOLD: set[Finding] = set()

@@ -1,4 +1,4 @@
-"""What the voxels of one image tell about it: constant, or not in the unit of its contrast."""
+"""What the voxels of one image tell about it: constant, a mask, or not in the unit of its contrast."""
 
 from __future__ import annotations
 
@@ -25,5 +25,11 @@ def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path
     if low == high:
         message = f"{path}: every voxel is {low:g}; a constant image cannot be normalised. Replace or remove the file."
         yield Finding("error" if used else "warning", "constant_image", case, message)
+    elif contrast.kind in ("mr", "pet") and not ((array != low) & (array != high)).any():
+        message = (
+            f"{path}: the two values {low:g} and {high:g} alone: a mask in the place of an image, which is constant "
+            "where it shows anything. Name the file by what it is, or replace it."
+        )
+        yield Finding("error" if used else "warning", "mask_as_image", case, message)
     else:
         yield from check_scan(array, contrast, case=case, path=path)

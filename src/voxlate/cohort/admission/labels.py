@@ -19,7 +19,9 @@ from voxlate.volume import Array, Volume
 
 MASK = "mask"
 """The label map that is taken for the outline of the patient."""
-SMALL_SHARE = 0.02
+REFUSED = frozenset({"labels_not_integer", "labels_are_an_image", "negative_labels"})
+"""Codes of label maps whose values are none: their place tells nothing more."""
+_SMALL_SHARE = 0.02
 """A mask of less of the volume is hardly an outline of a patient."""
 _FEW_VALUES = 20
 _PATCHY = 0.4
@@ -82,18 +84,18 @@ def _check_mask(values: Mapping[int, int], *, case: str, path: Path) -> Iterator
     if not inside:
         words = "the mask is empty, so that the case has no foreground. Draw it anew, or remove the file or the case."
         yield Finding("error", "empty_mask", case, f"{path}: {words}")
-    elif share < SMALL_SHARE:
+    elif share < _SMALL_SHARE:
         yield small_mask(f"{100 * share:.2g} % of the volume ({inside} voxels)", case=case, path=path)
 
 
 def _not_whole(array: Array) -> tuple[str, str]:
     beside = array[array != np.rint(array)]
-    shown = float(beside.flat[0])
+    apart = np.abs(beside - np.rint(beside))
+    furthest, shown = float(apart.max()), float(beside[apart.argmax()])
     words = (
-        f"{beside.size} of {array.size} voxels are no whole numbers, the first {_shown(shown)}, of values from "
+        f"{beside.size} of {array.size} voxels are no whole numbers, such as {_shown(shown)}, of values from "
         f"{float(array.min()):g} to {float(array.max()):g}; labels must be whole numbers. "
     )
-    furthest = float(np.abs(beside - np.rint(beside)).max())
     if furthest < 0.1:
         return "labels_not_integer", words + f"They lie up to {furthest:.2g} beside one: round them in a copy."
     return "labels_not_integer", words + (

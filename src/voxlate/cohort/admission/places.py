@@ -35,6 +35,7 @@ _OFF, _PARTLY_OFF = 0.1, 0.3
 _FEW_VOXELS = 10
 _NEARLY_ALL = 0.5
 _COVERED, _COVERED_STRIPPED = 0.1, 0.15
+_HALF, _CLEARLY = 0.5, 0.15
 
 
 def check_place(labels: Volume, image: Volume, *, case: Case, grids: Sequence[Grid] = ()) -> list[Finding]:
@@ -101,7 +102,7 @@ def _check_header(pair: _Pair) -> Iterator[Finding]:
     if not same_shape:
         if not reordered:
             why = "an identity affine" if identity else "its axes in another order, but not its header"
-            yield pair.finding("warning", "labels_misplaced", f"has {why}: was its header lost?", _CORRECT)
+            yield pair.finding("warning", "labels_misplaced", f"has {why}, which was lost, perhaps", _CORRECT)
         return
     stated = _information(onto_grid(pair.labels, grid, outside=0), pair.image)
     voxelwise = _information(pair.labels.array, pair.image)
@@ -180,13 +181,27 @@ def _check_inside(pair: _Pair) -> Iterator[Finding]:
         remedy = "Look at the pair: is its header right, and is it of this scan?"
         yield pair.finding(severity, "labels_off_image", what, remedy)
     elif pair.is_mask:
-        there = np.argwhere(shown)
+        yield from _check_outline(pair, shown, steps)
+
+
+def _check_outline(pair: _Pair, shown: NDArray[np.bool_], steps: NDArray[np.int64]) -> Iterator[Finding]:
+    """A mask of little of what the image shows, or of more of the background than of that."""
+    shares = []
+    for places in (shown, ~shown):
+        there = np.argwhere(places)
         back = _carried(there[:: max(1, len(there) // _SAMPLE)] * steps, pair.image.grid, pair.labels.grid)
-        covered = float(_looked_up(pair.labels.array != 0, np.rint(back)).mean())
-        stripped = constant_background(pair.image.array) is not None
-        if covered < (_COVERED_STRIPPED if stripped else _COVERED):
-            words = f"{100 * covered:.2g} % of what {pair.image_name} shows"
-            yield small_mask(words, case=pair.case.id, path=pair.case.paths[MASK])
+        shares.append(float(_looked_up(pair.labels.array != 0, np.rint(back)).mean()) if len(there) else 0.0)
+    covered, beside = shares
+    stripped = constant_background(pair.image.array) is not None
+    if beside > _HALF and covered < beside - _CLEARLY:
+        what = (
+            f"covers {100 * beside:.2g} % of what the image shows as background, and {100 * covered:.2g} % of the "
+            "rest: it was inverted, perhaps"
+        )
+        yield pair.finding("warning", "inverted_mask", what, "If so, write 1 where it has 0 in a copy.")
+    elif covered < (_COVERED_STRIPPED if stripped else _COVERED):
+        words = f"{100 * covered:.2g} % of what {pair.image_name} shows"
+        yield small_mask(words, case=pair.case.id, path=pair.case.paths[MASK])
 
 
 def _carried(index: NDArray[np.int64], start: Grid, end: Grid) -> NDArray[np.float64]:

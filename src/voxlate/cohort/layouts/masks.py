@@ -1,8 +1,8 @@
 """What a file masks whose name ends with ``mask``: the outline of the patient, or a part of the patient.
 
 BIDS derivatives name both alike: ``desc-brain_mask`` and ``label-lesion_mask`` (bids-specification.readthedocs.io). The
-word before ``mask`` tells, or the entity ``label-``. A word that is not known here leaves it the outline, which its voxels then have to bear out
-(``voxlate.cohort.admission.places``).
+word before ``mask`` tells, or the entity ``label-``. A word that is not known here leaves it the outline, which its
+voxels then have to bear out (``voxlate.cohort.admission.places``).
 """
 
 from __future__ import annotations

@@ -7,24 +7,17 @@ Every image is read once, one case at a time, so memory is bounded by a case. Wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from voxlate.cohort.admission import admit, weigh
 from voxlate.cohort.admission.labels import MASK
 from voxlate.cohort.case import Case, Cohort
-from voxlate.cohort.finding import Finding, Severity, sort_findings
+from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
 from voxlate.cohort.preflight.coverage import check_coverage
 from voxlate.cohort.preflight.imputed import check_synthetic
-from voxlate.cohort.preflight.labels import (
-    LabelFacts,
-    check_masked,
-    check_numbering,
-    check_places,
-    is_label_map,
-    take_facts,
-)
+from voxlate.cohort.preflight.labels import LabelReview, is_label_map
 from voxlate.cohort.preflight.names import check_names
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
 from voxlate.config.plan import Reading
@@ -35,7 +28,6 @@ from voxlate.io import file_digest, read_volume
 from voxlate.volume import Volume
 
 _STRICT = Reading()
-_ELSEWHERE = {"labels_misplaced", "no_overlap"}
 
 
 @dataclass(frozen=True)
@@ -65,15 +57,6 @@ class _Use:
         if not self.wanted or contrast in (*self.files, self.target):
             return True
         return contrast == MASK or (self.labelled and is_label_map(contrast))
-
-
-@dataclass
-class _Found:
-    """What the cases told so far."""
-
-    findings: list[Finding] = field(default_factory=list)
-    signatures: list[Signature] = field(default_factory=list)
-    labels: list[LabelFacts] = field(default_factory=list)
 
 
 def preflight(
@@ -107,15 +90,18 @@ def preflight(
     """
     sources = tuple(get_contrast(name).name for name in source)
     use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers, labelled)
-    found = _Found([*check_names(cohort), *_check_wanted(cohort, use)])
-    found.findings += check_synthetic(cohort, source=use.files, target=use.target)
+    labels = LabelReview(use.needs, reading.accept)
+    findings = [*check_names(cohort), *_check_wanted(cohort, use)]
+    findings += check_synthetic(cohort, source=use.files, target=use.target)
+    signatures: list[Signature] = []
     for done, case in enumerate(cohort.cases, 1):
-        _check_case(case, use, reading, found)
+        found, images = _check_case(case, use, reading, labels)
+        findings += found
+        signatures += images
         if progress is not None:
             progress(done, len(cohort))
-    findings = [*found.findings, *check_numbering(cohort, found.labels)]
-    findings += _check_labelled(cohort, use, found)
-    findings += _check_duplicates(cohort, find_duplicates(found.signatures), split)
+    findings += labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))
+    findings += _check_duplicates(cohort, find_duplicates(signatures), split)
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(findings)
@@ -128,7 +114,9 @@ def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
             yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(missing)}.")
 
 
-def _check_case(case: Case, use: _Use, reading: Reading, found: _Found) -> None:
+def _check_case(case: Case, use: _Use, reading: Reading, labels: LabelReview) -> tuple[list[Finding], list[Signature]]:
+    findings: list[Finding] = []
+    signatures: list[Signature] = []
     volumes: dict[str, Volume] = {}
     for name, path in case.paths.items():
         contrast = get_contrast(name)
@@ -138,34 +126,20 @@ def _check_case(case: Case, use: _Use, reading: Reading, found: _Found) -> None:
             volume = volumes[name] = read_volume(path, contrast=contrast, reading=reading)
             digest = file_digest(path)
         except VoxlateError as error:
-            severity: Severity = "error" if use.needs(name) else "warning"
-            found.findings.append(Finding(severity, "unreadable", case.id, str(error)))
+            findings.append(Finding("error" if use.needs(name) else "warning", "unreadable", case.id, str(error)))
             continue
         convention = case.attributes.get("label_convention", "")
         told = admit(volume, case=case.id, path=path, used=use.needs(name), convention=convention)
-        found.findings += weigh(told, accept=reading.accept)
-        if contrast.kind == "label":
-            found.labels.append(take_facts(case, name, volume))
-        else:
-            found.signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
-    used = [name for name in volumes if use.needs(name)]
-    places = check_places(case, volumes, used=used)
-    found.findings += places
-    misplaced = any(finding.code in _ELSEWHERE for finding in places)
-    # A label map whose place is wrong, or that nothing is learned from, is compared with no image any more.
-    fit = {name: volume for name, volume in volumes.items() if name in used and not (misplaced and is_label_map(name))}
-    found.findings += check_masked(case, volumes, [name for name in used if not is_label_map(name)])
-    found.findings += check_pairs(case, fit, source=use.files, target=use.target, registers=use.registers)
-    found.findings += check_coverage(case, fit, source=use.files, target=use.target, registers=use.registers)
-    found.findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
-
-
-def _check_labelled(cohort: Cohort, use: _Use, found: _Found) -> Iterator[Finding]:
-    """Nothing can be learned about labels if no case has one."""
-    maps = [one for one in found.labels if one.contrast == use.target]
-    if maps and not any(one.volume_ml for one in maps):
-        message = f"none of the {len(maps)} label maps of {len(cohort)} cases has a label: there is nothing to learn."
-        yield Finding("error", "nothing_labelled", "", message)
+        findings += weigh(told, accept=reading.accept)
+        if contrast.kind != "label":
+            signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
+    places = labels.look(case, volumes, findings)
+    findings += places
+    fit = labels.comparable(volumes, places)
+    findings += check_pairs(case, fit, source=use.files, target=use.target, registers=use.registers)
+    findings += check_coverage(case, fit, source=use.files, target=use.target, registers=use.registers)
+    findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
+    return findings, signatures
 
 
 def _check_duplicates(

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from voxlate.cohort.admission.labels import MASK, small_mask, soften
+from voxlate.cohort.admission import weigh
+from voxlate.cohort.admission.labels import MASK, REFUSED, small_mask, soften
 from voxlate.cohort.admission.places import check_place, same_grid
 from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.foreground import onto_grid
 from voxlate.cohort.labels.classes import MOST_CLASSES
 from voxlate.cohort.labels.conventions import count_values
-from voxlate.contrast import CONTRASTS
+from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.volume import Volume
 
 _LABELS = "labels"
+_ELSEWHERE = {"labels_misplaced", "no_overlap"}
 _FAR_BELOW = 0.2
 _ENOUGH_MASKS = 4
 _ODD_NUMBER = 100
@@ -25,16 +28,8 @@ _NAMED = 5
 
 
 @dataclass(frozen=True)
-class LabelFacts:
-    """What is kept of a label map or mask when its voxels are gone.
-
-    Attributes:
-        case: Id of the case.
-        contrast: ``labels`` or ``mask``.
-        values: Values above 0, ascending; empty where they are no whole numbers.
-        volume_ml: Of all that is labelled.
-        rounded: Whether the reader rounded its values.
-    """
+class _Facts:
+    """What is kept of a label map or mask when its voxels are gone."""
 
     case: str
     contrast: str
@@ -43,48 +38,100 @@ class LabelFacts:
     rounded: bool
 
 
+@dataclass
+class LabelReview:
+    """The label maps and masks of a cohort, looked at case by case.
+
+    Attributes:
+        needs: Whether what is learned depends on a contrast; what is wrong with other label maps is a warning.
+        accept: Codes of findings that the user has accepted.
+    """
+
+    needs: Callable[[str], bool]
+    accept: tuple[str, ...] = ()
+    _facts: list[_Facts] = field(default_factory=list)
+    _small: set[str] = field(default_factory=set)
+
+    def look(self, case: Case, volumes: Mapping[str, Volume], told: Sequence[Finding]) -> list[Finding]:
+        """The findings about a case's label maps beside its images.
+
+        Args:
+            case: The case.
+            volumes: What could be read of it, by contrast.
+            told: What admission found about its files; label maps that it refused are looked at no further.
+        """
+        bad = {str(case.paths[name]) for name in volumes if any(_is_about(one, case.paths[name]) for one in told)}
+        sound = {name: volume for name, volume in volumes.items() if str(case.paths[name]) not in bad}
+        self._facts += [_facts_of(case, name, volume) for name, volume in sound.items() if is_label_map(name)]
+        self._small |= {one.case for one in told if one.code == "small_mask"}
+        images = {name: volume for name, volume in sound.items() if not is_label_map(name)}
+        found: list[Finding] = []
+        for name in (name for name in sound if is_label_map(name) and images):
+            grids = [volume.grid for volume in images.values()]
+            mine = check_place(sound[name], _nearest(sound[name], images), case=case, grids=grids)
+            found += mine if self.needs(name) else [soften(one) for one in mine]
+        found += _check_masked(case, sound, [name for name in images if self.needs(name)])
+        return weigh(self._once(found), accept=self.accept)
+
+    def comparable(self, volumes: Mapping[str, Volume], places: Sequence[Finding]) -> dict[str, Volume]:
+        """What may be compared with each other: no label map that nothing is learned from, or that lies elsewhere.
+
+        Args:
+            volumes: What could be read of a case, by contrast.
+            places: What ``look`` found.
+        """
+        misplaced = any(one.code in _ELSEWHERE for one in places)
+        return {n: volume for n, volume in volumes.items() if not is_label_map(n) or (self.needs(n) and not misplaced)}
+
+    def sum_up(self, cohort: Cohort, *, target: str | None, wanted: bool) -> list[Finding]:
+        """What the label maps and masks of a cohort tell when they are held against each other.
+
+        Args:
+            cohort: Of all cases that were looked at.
+            target: What is to be learned.
+            wanted: Whether that is known, or the source.
+        """
+        labels = [one for one in self._facts if one.contrast == _LABELS]
+        found = [*_check_single_values(labels), *_check_numbers(labels), *_check_rounding(self._facts)]
+        found += self._once(_check_small(cohort, [one for one in self._facts if one.contrast == MASK]))
+        if labels and not any(one.volume_ml for one in labels) and (target == _LABELS or not wanted):
+            message = f"none of the {len(labels)} label maps has a label: there is nothing to learn of them."
+            found.append(Finding("error" if target == _LABELS else "warning", "nothing_labelled", "", message))
+        return found
+
+    def _once(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Without a second warning of one small mask: several measures of it are one fault."""
+        kept = []
+        for one in findings:
+            if one.code != "small_mask" or one.case not in self._small:
+                kept.append(one)
+            if one.code == "small_mask":
+                self._small.add(one.case)
+        return kept
+
+
 def is_label_map(name: str) -> bool:
     """Whether a contrast is a label map or a mask; what is computed is none."""
     return name in CONTRASTS and CONTRASTS[name].kind == "label"
 
 
-def take_facts(case: Case, name: str, volume: Volume) -> LabelFacts:
-    """The facts of a label map."""
+def _is_about(finding: Finding, path: Path) -> bool:
+    """Whether it refuses the values of a label map."""
+    return finding.code in REFUSED and finding.message.startswith(f"{path}: ")
+
+
+def _facts_of(case: Case, name: str, volume: Volume) -> _Facts:
     array = volume.array
-    whole = array.dtype.kind != "f" or np.array_equal(array, np.rint(array))
-    values = tuple(value for value in count_values(array) if value > 0) if whole else ()
     ml = float(np.count_nonzero(array) * np.prod(volume.spacing_mm) / 1000)
-    return LabelFacts(case.id, name, values, ml, rounded=any("were rounded" in note for note in volume.notes))
+    values = tuple(value for value in count_values(array) if value > 0)
+    return _Facts(case.id, name, values, ml, rounded=any("were rounded" in note for note in volume.notes))
 
 
-def check_places(case: Case, volumes: Mapping[str, Volume], *, used: Collection[str]) -> list[Finding]:
-    """The findings about the places of a case's label maps and masks in its images.
-
-    Args:
-        case: The case, for names.
-        volumes: What could be read of it, by contrast.
-        used: The label maps that decide what is learned; what is wrong with others is a warning.
-    """
-    images = {name: volume for name, volume in volumes.items() if not is_label_map(name)}
-    found: list[Finding] = []
-    for name in (name for name in volumes if is_label_map(name) and images):
-        grids = [volume.grid for volume in images.values()]
-        mine = check_place(volumes[name], _nearest(volumes[name], images), case=case, grids=grids)
-        found += mine if name in used else map(soften, mine)
-    return found
-
-
-def check_masked(case: Case, volumes: Mapping[str, Volume], images: Collection[str]) -> Iterator[Finding]:
-    """An error for each image that is constant within the case's mask, which no preparation could normalise.
-
-    Args:
-        case: The case, for names.
-        volumes: What could be read of it, by contrast.
-        images: The contrasts that are to be learned from.
-    """
+def _check_masked(case: Case, volumes: Mapping[str, Volume], images: Collection[str]) -> Iterator[Finding]:
+    """An error for each image that is constant within the case's mask, which no preparation could normalise."""
     if MASK not in volumes or not volumes[MASK].array.any():
         return
-    for name in (name for name in images if name in volumes and CONTRASTS[name].kind in ("mr", "pet")):
+    for name in (name for name in images if get_contrast(name).kind in ("mr", "pet")):
         image = volumes[name]
         values = image.array[onto_grid(volumes[MASK], image.grid, outside=0) > 0]
         if values.size == 0 or (values == values.flat[0]).all():
@@ -96,10 +143,7 @@ def check_masked(case: Case, volumes: Mapping[str, Volume], images: Collection[s
             yield Finding("error", "constant_image", case.id, message)
 
 
-def check_numbering(cohort: Cohort, facts: Sequence[LabelFacts]) -> Iterator[Finding]:
-    """What the label maps and masks of a cohort tell when they are held against each other."""
-    labels = [one for one in facts if one.contrast == _LABELS]
-    yield from _check_single_values(labels)
+def _check_numbers(labels: Sequence[_Facts]) -> Iterator[Finding]:
     values = sorted({value for one in labels for value in one.values})
     if len(values) > MOST_CLASSES:
         message = (
@@ -107,20 +151,26 @@ def check_numbering(cohort: Cohort, facts: Sequence[LabelFacts]) -> Iterator[Fin
             f"(at most {MOST_CLASSES}). Name those that matter with method.classes or conditions.structures."
         )
         yield Finding("warning", "many_labels", "", message)
+
+
+def _check_rounding(facts: Sequence[_Facts]) -> Iterator[Finding]:
     rounded = [one.case for one in facts if one.rounded]
     if rounded:
         named = _named(rounded)
         message = f"{len(rounded)} label maps lie beside whole numbers by rounding ({named}); they are read rounded."
         yield Finding("info", "labels_rounded", "", message)
-    masks = [one for one in facts if one.contrast == MASK and one.volume_ml > 0]
-    middle = float(np.median([one.volume_ml for one in masks])) if len(masks) >= _ENOUGH_MASKS else 0.0
-    for one in masks:
+
+
+def _check_small(cohort: Cohort, masks: Sequence[_Facts]) -> Iterator[Finding]:
+    drawn = [one for one in masks if one.volume_ml > 0]
+    middle = float(np.median([one.volume_ml for one in drawn])) if len(drawn) >= _ENOUGH_MASKS else 0.0
+    for one in drawn:
         if one.volume_ml < _FAR_BELOW * middle:
             words = f"{one.volume_ml:.3g} ml, where the masks of the cohort have {middle:.3g} ml in the median"
             yield small_mask(words, case=one.case, path=cohort.case(one.case).paths[MASK])
 
 
-def _check_single_values(labels: Sequence[LabelFacts]) -> Iterator[Finding]:
+def _check_single_values(labels: Sequence[_Facts]) -> Iterator[Finding]:
     """Cases of one label each, whose number differs: 1 here, 255 there."""
     single: dict[int, list[str]] = {}
     for one in (one for one in labels if len(one.values) == 1):
