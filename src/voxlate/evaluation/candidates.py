@@ -21,6 +21,7 @@ from voxlate.config.plan import PlanOptions
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
+from voxlate.evaluation.words import counted
 from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
 from voxlate.inference.cohort.derivatives import read_seen, target_path
 from voxlate.inference.cohort.translate import translate_file
@@ -283,7 +284,11 @@ def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tupl
             f"cases with {wanted}", came="none", where=data, remedy="Look at the data set with `voxlate check`."
         )
     made = _imputed_sources(complete, scans, plan) if allowed else {}
-    told = {"imputed sources": ", ".join(f"{name} of {count} cases" for name, count in made.items())} if made else {}
+    told = (
+        {"imputed sources": ", ".join(f"{name} of {counted(count, 'case')}" for name, count in made.items())}
+        if made
+        else {}
+    )
     return replace(candidate, facts={**candidate.facts, **told}), complete
 
 
