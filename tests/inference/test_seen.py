@@ -17,6 +17,7 @@ import voxlate
 from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import Case, index_cohort, read_split
 from voxlate.evaluation.candidates import load_candidate
+from voxlate.evaluation.privacy.members import find_members
 from voxlate.inference.model import Model, load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.volume import Volume
@@ -86,6 +87,17 @@ def test_the_manifest_names_them(trained: Path, parts: dict[str, str]) -> None:
     seen = json.loads((trained / "bundle" / "manifest.json").read_text())["seen"]
     told = {case: part for part, cases in seen.items() for case in cases}
     assert told == {case: part for case, part in parts.items() if part != "test"}
+
+
+def test_an_audit_knows_training_scans_that_were_saved_anew(
+    trained: Path, parts: dict[str, str], phantom_cohort: Path, tmp_path: Path
+) -> None:
+    real = []
+    for case in index_cohort(phantom_cohort).cases:
+        (tmp_path / case.id).mkdir()
+        real.append(replace(case, paths={"t1": _plain(case.paths["t1"], tmp_path / case.id)}))
+    members = find_members(real, synthetic=tmp_path, given=trained)
+    assert members.ids == {case for case, part in parts.items() if part != "test"}
 
 
 def test_a_bundle_from_before_goes_by_its_files(

@@ -9,6 +9,7 @@ of one value is that of nobody, and has no digest.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import numpy as np
 
 from voxlate.config.plan import Reading
 from voxlate.errors import VoxlateError
-from voxlate.io.reading import read_volume
+from voxlate.io.reading import file_digest, read_volume
 from voxlate.volume import Volume
+
+_STRICT = Reading()
 
 
 def _hash_voxels(volume: Volume) -> str | None:
@@ -42,6 +45,15 @@ def _hash_voxels(volume: Volume) -> str | None:
     digest = hashlib.sha256(f"{values.shape}".encode())
     digest.update(values.T.data)
     return digest.hexdigest()
+
+
+def is_among(path: Path, digests: Container[str], *, reading: Reading = _STRICT) -> bool:
+    """Whether a file is one of those with these digests, byte for byte or, saved anew, voxel for voxel.
+
+    Raises:
+        ReadError: If the file is missing or unreadable.
+    """
+    return file_digest(path) in digests or voxel_digest(path, reading=reading) in digests
 
 
 def voxel_digest(path: Path, *, reading: Reading) -> str | None:
