@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from tests.cohort.scans import images, write_case
 from voxlate.cohort import Finding, index_cohort, preflight
-from voxlate.cohort.synthetic import is_imputed, real_contrasts
+from voxlate.cohort.synthetic import is_imputed, real_contrasts, scans_only
 from voxlate.errors import ReadError
 from voxlate.io import ModelRecord, Provenance, sidecar_path, write_volume
 from voxlate.volume import Volume
@@ -62,3 +63,15 @@ def test_a_damaged_sidecar_is_named(root: Path) -> None:
     with pytest.raises(ReadError, match=r"t2\.json"):
         real_contrasts(case)
     assert any(one.case == "c" and "t2.json" in one.message for one in _synthetic(root))
+
+
+def test_a_copy_without_its_sidecar_is_still_a_models(root: Path, tmp_path: Path) -> None:
+    """Found by the preflight, and left out where scans are wanted, under another name and in another format."""
+    copy = tmp_path / "copies" / "d"
+    copy.mkdir(parents=True)
+    for old, new in (("a/flair.nii.gz", "FLAIR.nii.gz"), ("c/t2.nii.gz", "T2.nii.gz"), ("a/t1.nii.gz", "T1.nii.gz")):
+        shutil.copy(root / old, copy / new)
+    cohort = index_cohort(copy.parent)
+    assert set(real_contrasts(cohort.cases[0])) == {"t1", "t2"}
+    assert "1 of the 1 images of FLAIR (d)" in next(one.message for one in _synthetic(copy.parent))
+    assert set(scans_only(cohort, but=["flair"]).cases[0].paths) == {"t1", "t2", "flair"}

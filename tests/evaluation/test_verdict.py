@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,3 +129,30 @@ def test_a_baseline_that_is_not_available_is_no_victim() -> None:
     assert not result.beats
     assert "could not be compared with lookup" in result.sentence
     assert "3 training and held-out cases" in result.sentence
+
+
+def _of_regions(**ratios: float) -> str:
+    scores = []
+    for region, ratio in ratios.items():
+        scores += [replace(score, region=region) for score in table(_values(12, ratio=ratio))]
+    return judge(summarise(scores)).sentence
+
+
+def test_a_victory_names_the_regions_that_lose() -> None:
+    sentence = _of_regions(foreground=0.6, lesion=1.3, bone=1.1, brain=0.7)
+    assert "beats identity and lookup" in sentence
+    assert re.search(r"But it loses elsewhere: in lesion its MAE is \d\d\.\d % higher than lookup's", sentence)
+    assert "; in bone its MAE" in sentence
+    assert "brain" not in sentence
+
+
+def test_no_more_than_three_are_named() -> None:
+    lost = {f"label {number}": 1.1 + number / 10 for number in range(5)}
+    sentence = _of_regions(foreground=0.6, **lost)
+    assert sentence.endswith("2 more regions are lost too.")
+    assert sentence.index("label 4") < sentence.index("label 3") < sentence.index("label 2")
+
+
+def test_a_defeat_and_a_victory_everywhere_need_no_more_words() -> None:
+    assert "loses" not in _of_regions(foreground=1.3, lesion=1.3)
+    assert "loses" not in _of_regions(foreground=0.6, lesion=0.6)

@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from tests.io.crafted import SUFFIXES
 from voxlate.io import ModelRecord, Provenance, read_maker, sidecar_path, write_volume

@@ -28,6 +28,9 @@ def evaluate(
     task_without: Annotated[
         Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
     ] = None,
+    use_imputed: Annotated[
+        bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
+    ] = False,
     features: Annotated[
         Path | None,
         typer.Option(metavar="MODEL|WEIGHTS", help="For sets: the network whose features are compared."),
@@ -54,6 +57,7 @@ def evaluate(
             calibration=calibration,
             task=task,
             task_without=task_without,
+            use_imputed=use_imputed,
             features=features,
             members=members,
             contrast=contrast,

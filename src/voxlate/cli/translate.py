@@ -28,6 +28,13 @@ def translate(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
+    use_imputed: Annotated[
+        bool, typer.Option("--use-imputed", help="Let images that a model made be sources, too; it is recorded.")
+    ] = False,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
 ) -> None:
     """Translate a volume, or what a data set lacks; a data set that lacks nothing is translated whole."""
@@ -40,8 +47,9 @@ def translate(
             scan,
             out=out,
             target=target,
-            accept=_accepted(accept or []),
+            accept={**_accepted(accept or []), **({"imputed": "sources"} if use_imputed else {})},
             every=every,
+            replace=replace or (),
             overwrite=overwrite,
             report=watch.stage,
         )

@@ -46,6 +46,7 @@
 | `visits` | warning, info | ids that differ at their end alone; info where they are held together as one subject |
 | `label_convention` | warning | label values that nothing names, or a convention that is not known |
 | `synthetic` | warning, info | images that a model made; info where they are only sources |
+| `poor_scan` | info | a scan in much thicker slices than the cohort's: `translate --replace poor` makes it anew |
 | `lacks_contrast` | info | a case without a contrast that is asked for |
 | `different_grids` | info | contrasts of a case on different grids: they will be resampled |
 | `empty_labels_count`, `left_out` | info | how many of each |

@@ -1,11 +1,12 @@
 """Images that a model made, told by their headers and sidecars, among the images of a cohort.
 
 What a simulation made is its own truth and counts as a scan. What a model made is a guess at a scan that was never
-taken: fit to complete a case, unfit as a truth, and never again what another image is made from.
+taken: fit to complete a case, unfit as a truth, and what another image is made from only where that is asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,10 +32,18 @@ def real_contrasts(case: Case) -> dict[str, Path]:
     return {name: path for name, path in case.paths.items() if not is_imputed(path)}
 
 
-def scans_only(cohort: Cohort) -> Cohort:
+def scans_only(cohort: Cohort, *, but: Collection[str] = ()) -> Cohort:
     """The cohort without the images that a model made.
+
+    Args:
+        cohort: The cases.
+        but: Contrasts of which those stay.
 
     Raises:
         ReadError: If a sidecar is Voxlate's and damaged.
     """
-    return replace(cohort, cases=tuple(replace(case, paths=real_contrasts(case)) for case in cohort.cases))
+    return replace(cohort, cases=tuple(replace(case, paths=_kept(case, but)) for case in cohort.cases))
+
+
+def _kept(case: Case, but: Collection[str]) -> dict[str, Path]:
+    return {name: path for name, path in case.paths.items() if name in but or not is_imputed(path)}

@@ -29,14 +29,10 @@ class Reading(StrictModel):
         "refuse", description="Voxel axes not at right angles: refuse, or resample to a square grid."
     )
     on_spacing: Literal["resample", "keep"] = later(
-        "resample",
-        description="A scan to translate whose voxels differ by more than a tenth from those that all training scans "
-        "had: bring it to theirs, or keep it as it is.",
+        "resample", description="A scan of clearly another voxel size than all training scans: resample it, or keep it."
     )
     imputed: Literal["leave", "sources"] = later(
-        "leave",
-        description="Images that a model made, where this one is applied or evaluated: leave them out, or let them be "
-        "sources, which is recorded. Training takes them with a finding.",
+        "leave", description="Images that a model made, where this one is used: leave them out, or use them as sources."
     )
     accept: tuple[str, ...] = later(
         (), description="Codes of findings, such as `not_hounsfield`, whose images are used as they are, with a note."

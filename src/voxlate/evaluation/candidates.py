@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -18,10 +18,12 @@ from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.labels.classes import Classes
 from voxlate.cohort.synthetic import scans_only
 from voxlate.config.plan import PlanOptions
-from voxlate.contrast import get_contrast
+from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
-from voxlate.inference.cohort.derivatives import target_path
+from voxlate.evaluation.words import counted
+from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
+from voxlate.inference.cohort.derivatives import read_seen, target_path
 from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import Model, load_model
 from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
@@ -33,6 +35,7 @@ from voxlate.roles import MODEL
 from voxlate.volume import Array, Volume
 
 logger = logging.getLogger(__name__)
+_NAMED = 5
 
 
 class Candidate(Protocol):
@@ -153,6 +156,7 @@ class _FolderCandidate:
     plan: Plan
     lookup: Lookup
     facts: Mapping[str, str]
+    known_of: Mapping[str, bool] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path, data: Cohort) -> _FolderCandidate:
@@ -185,6 +189,7 @@ class _FolderCandidate:
         complete = data.with_contrasts(*source, target)
         plan = _plan_of(complete, source=source, target=target)
         models = {one.model.name for one in told if one is not None and one.model is not None}
+        known_of = {case_id: seen for (case_id, name), seen in read_seen(path).items() if name == target}
         return cls(
             predictions={case_id: file for case_id, _, file in files},
             name=f"{', '.join(source)} to {target}",
@@ -193,9 +198,10 @@ class _FolderCandidate:
             facts={
                 "predictions": path.name,
                 "models": ", ".join(sorted(models)) or "not told",
-                "seen in training": "not known: images do not tell",
+                "seen in training": "not known: images do not tell" if not known_of else f"as {TABLE} says",
                 "lookup": "fitted on the evaluated cases themselves, which favours it",
             },
+            known_of=known_of,
         )
 
     @property
@@ -204,18 +210,23 @@ class _FolderCandidate:
         return {}
 
     def seen(self, cases: Sequence[Case]) -> int:
-        """None is known to be, see ``facts``."""
-        return 0
+        """Those of which the table beside the images says so."""
+        return sum(self.known_of.get(case.id, False) for case in cases)
 
     def what_cases(self, *, seen: int, of: int) -> str:
         """Images do not tell what their model was trained on, so none is called held-out."""
-        return "translated"
+        return "translated" if not seen else "translated training" if seen == of else "translated, partly training"
 
     def cases(self, cohort: Cohort, *, split: str) -> list[Case]:
         """The cases that there is an image for; a folder does not know what its model has seen."""
-        if split != "all":
+        if split != "all" and not self.known_of:
             logger.warning("translated images do not tell what their model has seen: every one is scored")
-        return [case for case in cohort.cases if case.id in self.predictions]
+        there = [case for case in cohort.cases if case.id in self.predictions]
+        if split != "all" and (seen := self.seen(there)):
+            logger.warning(
+                "the model has seen %d of the %d cases, as %s tells: all are scored", seen, len(there), TABLE
+            )
+        return there
 
     def predict(self, case: Case) -> tuple[Mapping[str, Volume], Scaling]:
         """Reads the image; a scaling that its sidecar does not tell is taken from its own values."""
@@ -239,29 +250,67 @@ class _FolderCandidate:
         return self.predictions[case.id]
 
 
-def load_candidate(path: Path, data: Path) -> tuple[Candidate, Cohort]:
+def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tuple[Candidate, Cohort]:
     """What is evaluated, and the cases of the data set that have its sources and its target, as scans.
+
+    Args:
+        path: A model, or a folder of translated images.
+        data: The data set.
+        use_imputed: Whether sources may be images that a model made, as they may where the model's plan says so. What
+            the prediction is compared with never is.
 
     Raises:
         UsageError: If the path is neither a model nor a folder of images.
         CohortError: If no case has all contrasts.
     """
-    cohort = scans_only(index_cohort(data))
+    every = index_cohort(data)
+    scans = scans_only(every)
     if not path.is_dir():
         raise UsageError("a model or a folder of translated images", came=str(path), remedy="Give one that exists.")
     is_model = any(
         file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST, path / ENSEMBLE)
     )
-    candidate: Candidate = ModelCandidate.load(path) if is_model else _FolderCandidate.load(path, cohort)
+    candidate = ModelCandidate.load(path) if is_model else _FolderCandidate.load(path, scans)
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)
+    allowed = use_imputed or plan.reading.imputed == "sources"
+    images = [name for name, one in CONTRASTS.items() if one.kind != "label" and name != plan.target]
+    cohort = scans_only(every, but=images) if allowed else scans
     complete = cohort.with_contrasts(*names, derive=plan.derive)
+    _tell_left_out(every.with_contrasts(*names, derive=plan.derive), complete)
     if not complete.cases:
         wanted = ", ".join(files_of(names, plan.derive))
         raise CohortError(
             f"cases with {wanted}", came="none", where=data, remedy="Look at the data set with `voxlate check`."
         )
-    return candidate, complete
+    made = _imputed_sources(complete, scans, plan) if allowed else {}
+    told = (
+        {"imputed sources": ", ".join(f"{name} of {counted(count, 'case')}" for name, count in made.items())}
+        if made
+        else {}
+    )
+    return replace(candidate, facts={**candidate.facts, **told}), complete
+
+
+def _tell_left_out(every: Cohort, kept: Cohort) -> None:
+    """Names the cases that would be there if what a model made counted as a scan."""
+    lost = sorted({case.id for case in every.cases} - {case.id for case in kept.cases})
+    if lost:
+        named = ", ".join(lost[:_NAMED]) + (" ..." if len(lost) > _NAMED else "")
+        logger.warning(
+            "%d cases are left out, since a model made an image that they need (%s); --use-imputed scores those whose "
+            "sources alone are made",
+            len(lost),
+            named,
+        )
+
+
+def _imputed_sources(cohort: Cohort, scans: Cohort, plan: Plan) -> dict[str, int]:
+    """From a source to the number of cases that have it from a model."""
+    real = {case.id: case.paths for case in scans.cases}
+    needed = [(name, case.id) for case in cohort.cases for name in plan.files(case)]
+    names = dict.fromkeys(name for name, case in needed if name not in real[case])
+    return {name: sum(one == name and name not in real[case] for one, case in needed) for name in names}
 
 
 def _named(cases: Sequence[Case]) -> str:

@@ -1,7 +1,8 @@
 """The verdict: how good a method is compared with what, in one sentence that the numbers carry.
 
 Six or more cases: a method beats a baseline if the interval of the mean paired difference lies on the better side of
-zero. Fewer: it must be better in every case, and the sentence says that this is no test.
+zero. Fewer: it must be better in every case, and the sentence says that this is no test. A victory in the foreground
+names the regions in which the mean is worse than a baseline's: a lesion is too small to show in the whole.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
 from voxlate.evaluation.summary import Interval, Pair, Row, Summary
-from voxlate.evaluation.words import after_value, counted, listed
-from voxlate.regions import in_words
+from voxlate.evaluation.words import after_value, counted, listed, plural
+from voxlate.regions import FOREGROUND, WHOLE_SLICES, in_words
+
+_LOSSES_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def judge(
     *,
     method: str = "model",
     metric: str = "mae",
-    region: str = "foreground",
+    region: str = FOREGROUND,
     cases: str = "held-out",
     rule: str = RULE,
 ) -> Verdict:
@@ -73,7 +76,32 @@ def judge(
         sentences.append(f"It could not be compared with {listed(missing)}.")
     if lost:
         sentences.append(rule)
+    elif region == FOREGROUND:
+        sentences += _losses(summary, method=method, metric=metric)
     return Verdict(" ".join(sentences), beats=not lost and not missing)
+
+
+def _losses(summary: Summary, *, method: str, metric: str) -> list[str]:
+    """Where whoever wins in the foreground has a worse mean than a baseline, the worst region first; at most three."""
+    worse: list[tuple[float, Row, str]] = []
+    for row in summary.of(method=method, metric=metric):
+        known = {name: pair for name, pair in row.against.items() if pair.n > 0}
+        if row.region in {FOREGROUND, WHOLE_SLICES} or not known:
+            continue
+        name = _strongest(row, list(known))
+        pair = known[name]
+        if gain(row.better) * pair.difference < 0:
+            worse.append((abs(pair.difference) / (abs(pair.baseline_mean) or 1.0), row, name))
+    worse.sort(key=lambda one: -one[0])
+    parts = [
+        f"in {in_words(row.region)} its {row.title} is {_margin(row, row.against[name])} {name}'s "
+        f"({row.against[name].mean:.4g} against {row.against[name].baseline_mean:.4g}{after_value(row.unit)}, "
+        f"{counted(row.against[name].n, 'case')})"
+        for _, row, name in worse[:_LOSSES_NAMED]
+    ]
+    more = len(worse) - len(parts)
+    parts += [f"{counted(more, 'more region')} {plural(more, 'is', 'are')} lost too"] if more else []
+    return [f"But it loses elsewhere: {'; '.join(parts)}."] if parts else []
 
 
 def _strongest(row: Row, names: list[str]) -> str:

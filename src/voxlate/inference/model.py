@@ -56,6 +56,11 @@ class Model:
         """The contrast that comes out."""
         return self.bundle.recipe.target
 
+    @property
+    def uses_imputed(self) -> bool:
+        """Whether it may start from images that a model made."""
+        return self.bundle.plan.reading.imputed == "sources"
+
     def lacks(self, having: Container[str]) -> frozenset[str]:
         """What keeps a case from being translated: contrasts that sources are read or computed from, or a mask file.
 

@@ -1,7 +1,7 @@
 """Files in, files out: readers and writers behind one geometry gate."""
 
 from voxlate.io.atomic import check_writable, remove_stale, replacing, write_bytes, write_text
-from voxlate.io.canonical import voxel_digest
+from voxlate.io.canonical import is_among, voxel_digest
 from voxlate.io.lock import hold
 from voxlate.io.paths import is_volume_path, volume_stem
 from voxlate.io.provenance import DrawRecord, FileRecord, ModelRecord, Provenance, read_provenance, sidecar_path
@@ -16,6 +16,7 @@ __all__ = [
     "check_writable",
     "file_digest",
     "hold",
+    "is_among",
     "is_volume_path",
     "read_grid",
     "read_maker",

@@ -9,6 +9,7 @@ of one value is that of nobody, and has no digest.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,17 +17,19 @@ import numpy as np
 
 from voxlate.config.plan import Reading
 from voxlate.errors import VoxlateError
-from voxlate.io.reading import read_volume
+from voxlate.io.reading import file_digest, read_volume
 from voxlate.volume import Volume
 
+_STRICT = Reading()
 
-def hash_voxels(volume: Volume) -> str | None:
+
+def _hash_voxels(volume: Volume) -> str | None:
     """SHA-256 in hexadecimal of the canonical form; ``None`` for an image of one value.
 
     Example:
         >>> plain = Volume(np.arange(24).reshape(2, 3, 4), np.eye(4))
         >>> turned = Volume(plain.array[::-1].astype(np.float64), np.diag([-1.0, 1, 1, 1]))
-        >>> hash_voxels(plain) == hash_voxels(turned)
+        >>> _hash_voxels(plain) == _hash_voxels(turned)
         True
     """
     from nibabel.orientations import io_orientation
@@ -44,6 +47,15 @@ def hash_voxels(volume: Volume) -> str | None:
     return digest.hexdigest()
 
 
+def is_among(path: Path, digests: Container[str], *, reading: Reading = _STRICT) -> bool:
+    """Whether a file is one of those with these digests, byte for byte or, saved anew, voxel for voxel.
+
+    Raises:
+        ReadError: If the file is missing or unreadable.
+    """
+    return file_digest(path) in digests or voxel_digest(path, reading=reading) in digests
+
+
 def voxel_digest(path: Path, *, reading: Reading) -> str | None:
     """The digest of a file's voxels; ``None`` if they cannot be read as ``reading`` says, or are all alike."""
     try:
@@ -56,4 +68,4 @@ def voxel_digest(path: Path, *, reading: Reading) -> str | None:
 @lru_cache(maxsize=4096)
 def _remembered(path: Path, _size: int, _changed_ns: int, reading: Reading) -> str | None:
     """An evaluation asks more than once: a file is read again only if it has changed."""
-    return hash_voxels(read_volume(path, reading=reading))
+    return _hash_voxels(read_volume(path, reading=reading))

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voxlate._version import __version__
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import formulas
+from voxlate.methods.build import method_class
 from voxlate.plainyaml import Json
 from voxlate.preprocess.fingerprint import Fingerprint
-from voxlate.training.loop.validation import TRAIN_PREFIX
+from voxlate.training.loop.validation import LESION_PREFIX, TRAIN_PREFIX
 
 
-def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Json) -> str:
+def model_card(
+    recipe: Recipe, fingerprint: Fingerprint, scores: Json, *, imputed: Mapping[str, int] | None = None
+) -> str:
     """Markdown that says what the model does, what it was trained on, how good it is and what it is not for.
 
     Args:
         recipe: What was trained.
         fingerprint: Statistics of the training cases.
         scores: ``step``, ``part``, ``cases`` and ``metrics`` of the chosen weights, and ``training_cases``.
+        imputed: From a contrast to how many of the training cases have an image of it that a model made.
     """
     sources = ", ".join(get_contrast(name).title for name in recipe.source)
     target = get_contrast(recipe.target)
-    made = formulas(recipe.source, recipe.plan.derive)
-    derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in made.items())
+    computed = formulas(recipe.source, recipe.plan.derive)
+    derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in computed.items())
+    chosen = ", which chose these weights" if _validation_chose(recipe) else ""
     unseen = (
-        f"held-out validation case{'' if scores['cases'] == 1 else 's'}, which chose these weights"
+        f"held-out validation case{'' if scores['cases'] == 1 else 's'}{chosen}"
         if scores["part"] == "validation"
         else (
             "THE TRAINING CASES THEMSELVES: none was left for validation, so these numbers say nothing about new cases"
         )
     )
     cases = scores["training_cases"]
+    made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in (imputed or {}).items())
+    guessed = f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
+    spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
     return f"""# {recipe.name}: {sources} to {target.title}
 
@@ -40,7 +49,7 @@ def model_card(recipe: Recipe, fingerprint: Fingerprint, scores: Json) -> str:
 
 - Paper: {recipe.paper or "none"}
 - Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}
-- Trained on: {cases} cases, spacing {_triple(fingerprint.spacing_mm)} mm, seed {recipe.training.seed}
+- Trained on: {cases} cases, {spacing}, seed {recipe.training.seed}{guessed}
 - Software: Voxlate {__version__}
 
 ## Validation
@@ -56,6 +65,11 @@ The model knows what its training cases show: the same contrasts, the same body 
 """
 
 
+def _validation_chose(recipe: Recipe) -> bool:
+    """Whether the best of several validations was kept; exemplars are chosen before any, and a last state by none."""
+    return recipe.training.keep == "best" and method_class(recipe).learns == "steps"
+
+
 @dataclass(frozen=True)
 class _Said:
     """What a card says of what a model makes, images or label maps."""
@@ -68,11 +82,13 @@ class _Said:
 
 
 def _translation(scores: Json) -> _Said:
-    rows = [f"| {name} | {_number(value)} |" for name, value in scores["metrics"].items()]
+    metrics: Json = scores["metrics"]
+    rows = [f"| {_title(name)} | {_number(value)} |" for name, value in metrics.items()]
+    inside = "inside the foreground" + (", or inside the labels" if any(map(_is_in_labels, metrics)) else "")
     return _Said(
         banner="Images made with this model are synthetic.",
         classes="",
-        where="inside the foreground, in normalised intensity",
+        where=f"{inside}, in normalised intensity",
         table="\n".join(["| metric | mean |", "|---|---|", *rows]),
         limits="On anything else it can draw plausible nonsense, and it can remove or invent lesions. Evaluate it on "
         "your own data,\nagainst the identity and intensity-lookup baselines, before you rely on a number that comes "
@@ -101,6 +117,15 @@ def _segmentation(recipe: Recipe, scores: Json) -> _Said:
         "says little.\nEvaluate it on your own data, class by class and lesion by lesion, before you rely on a volume "
         "that comes from it.",
     )
+
+
+def _is_in_labels(metric: str) -> bool:
+    return metric.startswith(LESION_PREFIX)
+
+
+def _title(metric: str) -> str:
+    """A metric's name; one inside every label says just that, since labels may mark lesions, or a heart."""
+    return f"{metric.removeprefix(LESION_PREFIX)} in labels" if _is_in_labels(metric) else metric
 
 
 def _number(value: float | None) -> str:

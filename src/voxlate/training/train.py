@@ -12,6 +12,7 @@ import numpy as np
 
 from voxlate.bundle.bundle import Contents, write_bundle
 from voxlate.cohort import Case
+from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, UsageError
@@ -281,7 +282,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
-        card=model_card(setup.recipe, setup.fingerprint, scores),
+        card=model_card(setup.recipe, setup.fingerprint, scores, imputed=_imputed(setup)),
         shapes=fit_shapes(setup),
     )
     write_bundle(contents, run.bundle)
@@ -297,6 +298,17 @@ def _voxels(setup: Setup, case: Case) -> tuple[str, ...]:
     """By what the same images are known in other files."""
     digests = (voxel_digest(path, reading=setup.plan.reading) for path in _files(setup, case))
     return tuple(sorted({digest for digest in digests if digest is not None}))
+
+
+def _imputed(setup: Setup) -> dict[str, int]:
+    """From a contrast to how many training cases have one that a model made."""
+    names = (*setup.recipe.source, setup.recipe.target)
+    made = {name: [case for case in setup.cases("train") if _is_imputed(case, name)] for name in names}
+    return {name: len(cases) for name, cases in made.items() if cases}
+
+
+def _is_imputed(case: Case, name: str) -> bool:
+    return name in case.paths and is_imputed(case.paths[name])
 
 
 def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

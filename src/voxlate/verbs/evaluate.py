@@ -17,7 +17,17 @@ _SET_ASPECTS = ("distribution", "privacy")
 """Aspects of whole sets of images, not of an image beside its truth."""
 
 
-class OfSets(TypedDict, total=False):
+class _OfScans(TypedDict, total=False):
+    """What may stand for a scan.
+
+    Attributes:
+        use_imputed: Whether sources may be images that a model made; what a prediction is compared with never is.
+    """
+
+    use_imputed: bool
+
+
+class OfSets(_OfScans, total=False):
     """What the aspects of whole sets of images may be told.
 
     Attributes:
@@ -44,7 +54,7 @@ def evaluate(
     task: str | Path | None = None,
     task_without: str | Path | None = None,
     report: ProgressReport = silent,
-    **of_sets: Unpack[OfSets],
+    **more: Unpack[OfSets],
 ) -> Result:
     """Scores a model, or translated images, against the truth and beside the baselines, and writes the report.
 
@@ -64,7 +74,8 @@ def evaluate(
             synthetic and no target.
         task_without: A segmenter that was trained without the target, for the last of the three.
         report: Called with the number of finished cases.
-        **of_sets: For the aspects of sets, see ``OfSets``.
+        **more: ``use_imputed`` lets sources be images that a model made, which the page tells; the others are for the
+            aspects of sets, see ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
@@ -72,24 +83,21 @@ def evaluate(
         ReadError: If the calibration cannot be used.
     """
     aspects = listed(aspects)
+    use_imputed, places = more.pop("use_imputed", False), (model, data, out)
     if task is not None or task_without is not None:
         alone = aspects == ("fidelity",) and calibration is None
         return _evaluate_task(
-            model, data, out, task=task, without=task_without, split=split, alone=alone, report=report
+            *places, task=task, without=task_without, split=split, alone=alone, use_imputed=use_imputed, report=report
         )
     if set(aspects) & set(_SET_ASPECTS):
+        _refuse_given({"use-imputed": use_imputed or None}, fitting="fidelity")
         return _evaluate_sets(
-            model,
-            data,
-            out,
-            aspects=aspects,
-            split=split,
-            given=of_sets,
-            alone=calibration is None,
-            report=report,
+            *places, aspects=aspects, split=split, given=more, alone=calibration is None, report=report
         )
-    _refuse_given(dict(of_sets), fitting="distribution or privacy")
-    return _evaluate_images(model, data, out, split=split, aspects=aspects, calibration=calibration, report=report)
+    _refuse_given(dict(more), fitting="distribution or privacy")
+    return _evaluate_images(
+        *places, split=split, aspects=aspects, calibration=calibration, use_imputed=use_imputed, report=report
+    )
 
 
 def _evaluate_images(
@@ -100,6 +108,7 @@ def _evaluate_images(
     split: str,
     aspects: Sequence[str],
     calibration: str | Path | None,
+    use_imputed: bool,
     report: ProgressReport,
 ) -> Result:
     """Image by image, beside the truth."""
@@ -113,7 +122,9 @@ def _evaluate_images(
         Path(out),
         split=split,
         options=FidelityOptions(
-            calibration=None if calibration is None else read_calibration(calibration), dose="dose" in aspects
+            calibration=None if calibration is None else read_calibration(calibration),
+            dose="dose" in aspects,
+            use_imputed=use_imputed,
         ),
         report=report,
     )
@@ -197,6 +208,7 @@ def _evaluate_task(
     without: str | Path | None,
     split: str,
     alone: bool,
+    use_imputed: bool,
     report: ProgressReport,
 ) -> Result:
     from voxlate.workflows.task import evaluate_task
@@ -215,5 +227,6 @@ def _evaluate_task(
         task=Path(task),
         without=None if without is None else Path(without),
         split=split,
+        use_imputed=use_imputed,
         report=report,
     )

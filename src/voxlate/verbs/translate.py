@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, readable
 from voxlate.progress import ProgressReport, silent
 
+_POOR = "poor"
+"""What ``replace`` calls the scans that are poor by the rule of ``voxlate.cohort.poor``."""
+_FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}")
+
 if TYPE_CHECKING:
+    from voxlate.cohort import Case, Cohort
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.inference.model import Model
 
@@ -24,6 +30,7 @@ def translate(
     target: str | None = None,
     accept: Mapping[str, str | Sequence[str]] | None = None,
     every: bool = False,
+    replace: Sequence[str | Path] = (),
     overwrite: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
@@ -38,8 +45,11 @@ def translate(
         target: The wanted contrast; of several models only those that make it are used.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
             ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; what was accepted
-            is recorded in the sidecar.
+            is recorded in the sidecar. ``{"imputed": "sources"}`` lets images that a model made be sources, those of
+            this call too; sidecars and tables tell which.
         every: Translate every case of the data set, also those that have the target.
+        replace: Scans of the data set that are counted as missing, so that they are made anew: ``poor`` for those that
+            ``check`` calls so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
         overwrite: Replace files that are there.
         report: Called with the number of finished images.
 
@@ -47,27 +57,37 @@ def translate(
         An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        UsageError: If the model cannot do what is asked, or the output would lie among the originals.
+        UsageError: If the model cannot do what is asked, the output would lie among the originals or has a suffix that
+            no image has, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
-    from voxlate.inference.cohort.translate import translate_cohort, translate_file
+    from voxlate.cohort import index_cohort
+    from voxlate.inference.cohort.translate import translate_cohort
 
     models = _models(Path(model), target=target, accept=accept or {})
-    if _is_data_set(Path(scan)):
-        from voxlate.cohort import index_cohort
+    if not _is_data_set(Path(scan)):
+        if replace:
+            remedy = "Leave it out, or give the data set."
+            raise UsageError("a data set for --replace", came="one file", where=scan, remedy=remedy)
+        return [_translate_one(_only(models, where=Path(model)), Path(scan), Path(out), overwrite=overwrite)]
+    cohort = index_cohort(Path(scan))
+    return translate_cohort(
+        models,
+        cohort,
+        _folder(Path(out)),
+        every=every,
+        poor=_poor(replace, cohort),
+        overwrite=overwrite,
+        report=partial(report, "translate"),
+    )
 
-        return translate_cohort(
-            models,
-            index_cohort(Path(scan)),
-            Path(out),
-            every=every,
-            overwrite=overwrite,
-            report=partial(report, "translate"),
-        )
-    single = _only(models, where=Path(model))
-    recipe = single.bundle.recipe
-    case = _single_case(Path(scan), recipe)
-    return [translate_file(single, case, _single_output(Path(out), case.id, recipe.target), overwrite=overwrite)]
+
+def _translate_one(model: Model, scan: Path, out: Path, *, overwrite: bool) -> Outcome:
+    from voxlate.inference.cohort.translate import translate_file
+
+    case = _single_case(scan, model.bundle.recipe)
+    path = _single_output(out, case.id, model.target)
+    return translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
 
 
 def synthesize(
@@ -137,7 +157,7 @@ def _is_data_set(path: Path) -> bool:
     return path.is_dir() or (path.is_file() and path.suffix.casefold() in {".csv", ".tsv"})
 
 
-def _single_case(path: Path, recipe: Recipe) -> Any:  # noqa: ANN401
+def _single_case(path: Path, recipe: Recipe) -> Case:
     from voxlate.cohort import Case
     from voxlate.derivation import files_of
     from voxlate.io import is_volume_path, volume_stem
@@ -163,7 +183,66 @@ def _single_case(path: Path, recipe: Recipe) -> Any:  # noqa: ANN401
     return Case(id=name, subject=name, paths={wanted[0]: path}, attributes={})
 
 
-def _single_output(out: Path, stem: str, target: str) -> Path:
-    from voxlate.io import is_volume_path
+def _imputed(case: Case, model: Model) -> frozenset[str]:
+    """The contrasts of a single case that a model made, if it may start from them."""
+    from voxlate.cohort.synthetic import is_imputed
 
-    return out if is_volume_path(out) else out / f"{stem}_{target}.nii.gz"
+    made = {name: path for name, path in case.paths.items() if is_imputed(path)}
+    if made and not model.uses_imputed:
+        raise UsageError(
+            "a scan",
+            came="an image that a model made",
+            where=next(iter(made.values())),
+            remedy="Translate the scan that it was made from, or add --use-imputed, which is recorded in the sidecar.",
+        )
+    return frozenset(made)
+
+
+def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str], str]:
+    """The scans that are counted as missing, and why."""
+    from voxlate.cohort.poor import find_poor, read_poor
+    from voxlate.config.plan import Reading
+
+    found: dict[tuple[str, str], str] = {}
+    for what in (replace,) if isinstance(replace, str | Path) else replace:
+        found |= find_poor(cohort, reading=Reading()) if what == _POOR else read_poor(Path(what), cohort)
+    return found
+
+
+def _folder(out: Path) -> Path:
+    """The folder that a data set is translated into; the name of an image file is refused."""
+    from voxlate.io.paths import volume_suffix
+
+    if volume_suffix(out) and not out.is_dir():
+        raise UsageError(
+            "a folder for a data set",
+            came=f"the name of an image file, {out.name}",
+            where="--out",
+            remedy="Name a folder, or translate one file.",
+        )
+    return out
+
+
+def _single_output(out: Path, stem: str, target: str) -> Path:
+    """The file to write: ``out`` itself, or one in it where it names a folder.
+
+    Raises:
+        UsageError: If it ends like a file that no image has; a folder of such a name is taken if it exists.
+    """
+    from voxlate.io import is_volume_path
+    from voxlate.io.formats import FORMATS
+    from voxlate.io.paths import header_path
+
+    path = header_path(out)
+    if out.is_dir():
+        return out / f"{stem}_{target}.nii.gz"
+    if is_volume_path(path):
+        return path
+    if out.name.startswith(".") or _FILE_SUFFIX.fullmatch(out.suffix):
+        raise UsageError(
+            f"a folder, or the name of an image file ({', '.join(FORMATS)})",
+            came=repr(out.name),
+            where="--out",
+            remedy=f"Write {out.stem or stem}.nii.gz, say; a folder whose name ends like this must exist before.",
+        )
+    return out / f"{stem}_{target}.nii.gz"

@@ -16,6 +16,7 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.candidates import Candidate, load_candidate
 from voxlate.evaluation.cases import Scored, score_cases, score_coverage, score_every_slice, score_volumes
+from voxlate.evaluation.copied import COPIED, copied_in, is_copied_image, say_copied
 from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
 from voxlate.evaluation.ct.gamma import find_gamma
 from voxlate.evaluation.ct.scores import score_ct, score_dose
@@ -48,15 +49,17 @@ _DOSE_IN_WORDS = "primary photons of eight parallel beams, without scatter: a st
 
 @dataclass(frozen=True)
 class FidelityOptions:
-    """What is asked of a CT beside what is asked of every image.
+    """What is asked of a CT beside what is asked of every image, and what may stand for a scan.
 
     Attributes:
         calibration: Electron density relative to water, for the path lengths; by default ``ELECTRON_DENSITY``.
         dose: Whether the gamma pass rates are computed too.
+        use_imputed: Whether sources may be images that a model made.
     """
 
     calibration: Calibration | None = None
     dose: bool = False
+    use_imputed: bool = False
 
     @property
     def densities(self) -> Calibration:
@@ -86,7 +89,7 @@ def evaluate_fidelity(
     """
     check_split(split)
     options = options or FidelityOptions()
-    candidate, cohort = load_candidate(path, data)
+    candidate, cohort = load_candidate(path, data, use_imputed=options.use_imputed)
     _refuse_what_needs_ct(candidate.plan, options)
     cases = candidate.cases(cohort, split=split)
     if not cases:
@@ -143,7 +146,10 @@ def score(
                 *score_coverage(comparison),
             ],
             picture_of(comparison, labelled=labelling.union),
-            {"structures": [asdict(error) for error in structure_errors(comparison, labelling)]},
+            {
+                "structures": [asdict(error) for error in structure_errors(comparison, labelling)],
+                COPIED: is_copied_image(comparison),
+            },
         )
 
     asked = question_of("fidelity", candidate.digest, labelling, densities, options.dose)
@@ -183,7 +189,7 @@ def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, 
     Raises:
         WriteError: If a file could not be written.
     """
-    sentence = judge_fidelity(summary, cases=subject.cases)
+    sentence = " ".join(filter(None, (subject.warning, judge_fidelity(summary, cases=subject.cases))))
     result = FidelityResult(subject, scored.scores, summary, sentence, scored.found)
     page, figures = fidelity_page(result, training=figures_of_training(run))
     written = publish(page, out, figures=figures)
@@ -208,6 +214,7 @@ def _subject(
         seen=seen,
         scored=len(kept),
         anatomical=labelling.of_structures,
+        warning=say_copied(copied_in(scored), of=len(kept)),
         failed=tuple(scored.failed),
     )
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored
+from voxlate.evaluation.copied import COPIED, copied_in, is_copied_map, say_copied
 from voxlate.evaluation.evidence import EVIDENCE, Evidence, question_of
 from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.segmentation.cases import Segmented, classes_of, segment_cases
@@ -79,9 +81,13 @@ def score(
 
     evidence = Evidence(out / EVIDENCE, question_of("segmentation", candidate.digest, classes))
     evidence.drop_others(cases)
-    scored = segment_cases(candidate, cases, classes=classes, report=report, show=show, evidence=evidence)
+    scored = segment_cases(candidate, cases, classes=classes, report=report, show=show, tell=_tell, evidence=evidence)
     write_scores(scored.scores, out / "scores.csv")
     return scored
+
+
+def _tell(segmented: Segmented) -> Mapping[str, Any]:
+    return {COPIED: is_copied_map(segmented)}
 
 
 def summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> SegmentationSummary:
@@ -138,4 +144,5 @@ def _subject(
         scored=len(kept),
         gap=gap,
         failed=tuple(scored.failed),
+        warning=say_copied(copied_in(scored), of=len(kept)),
     )

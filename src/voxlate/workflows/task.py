@@ -38,6 +38,7 @@ def evaluate_task(
     task: Path,
     without: Path | None,
     split: str,
+    use_imputed: bool = False,
     report: ProgressReport,
 ) -> Result:
     """Applies a segmenter with the real, the synthetic and no target, and writes scores, summary, figures and page.
@@ -49,6 +50,7 @@ def evaluate_task(
         task: The segmenter: a run, a bundle, or the YAML file of a program.
         without: A segmenter that was trained without the target.
         split: ``test`` or ``all``.
+        use_imputed: Whether sources may be images that a model made.
         report: Called with the number of finished cases.
 
     Raises:
@@ -58,7 +60,7 @@ def evaluate_task(
     check_split(split)
     segmenter = load_segmenter(task)
     other = None if without is None else load_segmenter(without)
-    candidate, cohort = load_candidate(path, data)
+    candidate, cohort = load_candidate(path, data, use_imputed=use_imputed)
     check_task(segmenter, candidate.plan.target, without=other)
     experiment = Experiment(candidate, segmenter, other, out / "synthetic")
     cases = experiment.held_out(cohort, split=split)

@@ -128,13 +128,14 @@ def _values(cases: Sequence[Case], contrast: str, reading: Reading, *, tolerant:
 
 
 def component_word(names: Iterable[str]) -> str:
-    """What a connected component of such labels is called: a lesion, or a part of a structure.
+    """What a connected component of such labels is called: a lesion where a name says so, else a part.
 
     Example:
-        >>> component_word(["oedema", "tumour core"]), component_word(["any label", "aorta"])
-        ('lesion', 'part')
+        >>> [component_word(names) for names in (["oedema", "tumour core"], ["any label", "aorta"], ["label 1"])]
+        ['lesion', 'part', 'part']
     """
-    return "lesion" if _union(names) == LESION else "part"
+    saying = [name for name in names if not _SAYS_NOTHING.fullmatch(name.strip())]
+    return "lesion" if saying and _union(saying) == LESION else "part"
 
 
 def _union(names: Iterable[str]) -> str:

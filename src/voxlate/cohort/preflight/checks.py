@@ -14,6 +14,7 @@ from voxlate.cohort.admission.labels import MASK
 from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
+from voxlate.cohort.poor import RULE, find_poor
 from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
 from voxlate.cohort.preflight.coverage import check_coverage
 from voxlate.cohort.preflight.imputed import check_synthetic
@@ -93,6 +94,7 @@ def preflight(
     labels = LabelReview(use.needs, reading.accept)
     findings = [*check_names(cohort), *_check_wanted(cohort, use)]
     findings += check_synthetic(cohort, source=use.files, target=use.target)
+    findings += _check_poor(cohort, use, reading)
     signatures: list[Signature] = []
     for done, case in enumerate(cohort.cases, 1):
         found, images = _check_case(case, use, reading, labels)
@@ -112,6 +114,15 @@ def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
         missing = lacking(use.wanted, use.derive, case.paths)
         if missing:
             yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(missing)}.")
+
+
+def _check_poor(cohort: Cohort, use: _Use, reading: Reading) -> Iterator[Finding]:
+    for (case, name), why in find_poor(cohort, reading=reading).items():
+        if use.reads(name):
+            message = (
+                f"{cohort.case(case).paths[name]}: {why}. `voxlate translate --replace poor` makes it anew; {RULE}."
+            )
+            yield Finding("info", "poor_scan", case, message)
 
 
 def _check_case(case: Case, use: _Use, reading: Reading, labels: LabelReview) -> tuple[list[Finding], list[Signature]]:

@@ -33,6 +33,7 @@ class TranslationSubject:
         scored: How many cases were scored.
         anatomical: Whether the labels mark structures, not lesions.
         failed: Cases that could not be scored, each with its reason.
+        warning: What must be said before any number; empty if nothing.
     """
 
     name: str
@@ -45,6 +46,7 @@ class TranslationSubject:
     scored: int
     anatomical: bool
     failed: Sequence[tuple[str, str]]
+    warning: str = ""
 
 
 @dataclass(frozen=True)

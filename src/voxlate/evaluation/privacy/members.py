@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from voxlate.bundle.bundle import MANIFEST, read_bundle
 from voxlate.cohort import Case, read_split
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import CohortError, ReadError, UsageError
-from voxlate.io import file_digest, read_provenance
+from voxlate.io import file_digest, is_among, read_provenance
 
 _SEEN = "seen.json"
 _DEFORMING = "deformed"
@@ -59,8 +60,8 @@ def find_members(real: Sequence[Case], *, synthetic: Path, given: Path | None) -
         split = read_split(path)
         ids = frozenset(case.id for case in real if split.get(case.id) in {"train", "validation"})
     else:
-        seen = _read_seen(path)
-        ids = frozenset(case.id for case in real if any(file_digest(file) in seen for file in case.paths.values()))
+        seen = _read_seen(path) | _seen_voxels(path.parent)
+        ids = frozenset(case.id for case in real if any(is_among(file, seen) for file in case.paths.values()))
     if not ids:
         raise CohortError(
             "training images among the real ones",
@@ -141,6 +142,11 @@ def _read_seen(path: Path) -> frozenset[str]:
     if not isinstance(found, list) or not all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in found):
         raise ReadError("a list of SHA-256 in hexadecimal", came="something else", where=path, remedy=_REMEDY)
     return frozenset(found)
+
+
+def _seen_voxels(folder: Path) -> frozenset[str]:
+    """What a bundle beside a list adds to it: the voxels of what its model has seen; nothing elsewhere."""
+    return read_bundle(folder).seen_voxels if (folder / MANIFEST).is_file() else frozenset()
 
 
 def _list_at(given: Path) -> Path:

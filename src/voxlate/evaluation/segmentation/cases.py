@@ -127,6 +127,7 @@ def segment_cases(
     classes: Classes,
     report: ProgressReport,
     show: Callable[[Segmented], Mapping[str, Array]] = lambda _: {},
+    tell: Callable[[Segmented], Mapping[str, Any]] = lambda _: {},
     evidence: Evidence | None = None,
 ) -> Scored:
     """Segments and scores every case; one that is refused does not stop the others.
@@ -137,6 +138,7 @@ def segment_cases(
         classes: From the name of a class to its label values.
         report: Called with the number of finished cases.
         show: From a case to the arrays that its picture needs.
+        tell: From a case to what else is kept of it.
         evidence: Where each case is kept, and taken from if it is there.
 
     Raises:
@@ -145,7 +147,7 @@ def segment_cases(
 
     def measure(case: Case) -> CaseEvidence:
         segmented = segment_case(candidate, case, classes=classes)
-        return CaseEvidence(_score_segmented(segmented, classes), show(segmented))
+        return CaseEvidence(_score_segmented(segmented, classes), show(segmented), dict(tell(segmented)))
 
     return score_each(cases, measure=measure, report=report, evidence=evidence)
 

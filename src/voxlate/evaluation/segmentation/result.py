@@ -29,6 +29,7 @@ class SegmentationSubject:
         scored: How many cases were scored.
         gap: That the model has learned its training cases by heart, in words; empty if it has not.
         failed: Cases that could not be scored, each with its reason.
+        warning: What must be said before any number; empty if nothing.
     """
 
     name: str
@@ -42,6 +43,7 @@ class SegmentationSubject:
     scored: int
     gap: str
     failed: Sequence[tuple[str, str]]
+    warning: str = ""
 
     @property
     def main(self) -> str:
@@ -100,8 +102,9 @@ def summarise_classes(scores: Sequence[Score], subject: SegmentationSubject) -> 
         subject: What was evaluated.
     """
     overall = summarise_segmentation(scores)
+    judged = judge_segmentation(overall, scores, subject.classes, cases=subject.cases)
     return SegmentationSummary(
-        answer=judge_segmentation(overall, scores, subject.classes, cases=subject.cases),
+        answer=f"{subject.warning} {judged}" if subject.warning else judged,
         classes=subject.classes,
         nothing_found=nothing_found(scores, subject.classes),
         overall=overall,

@@ -20,12 +20,13 @@ from voxlate.cohort.synthetic import is_imputed
 from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.errors import ReadError, UsageError, readable
 from voxlate.inference.cohort.outcome import Outcome
-from voxlate.io import file_digest, is_volume_path, read_provenance, write_text
+from voxlate.io import FileRecord, file_digest, is_volume_path, read_provenance, write_text
 
 MANIFEST = "manifest.csv"
 _COMPLETED = "completed.csv"
 _DESCRIPTION = "dataset_description.json"
-_MANIFEST_FIELDS = ("case", "status", "seconds", "reason", "target", "model", "sources")
+_MANIFEST_FIELDS = ("case", "status", "seconds", "reason", "target", "model", "sources", "imputed", "seen")
+_SEEN = {True: "yes", False: "no", None: ""}
 _BIDS_VERSION = "1.10.0"
 _IMPUTED = "imputed"
 _DERIVATIVES = "derivatives"
@@ -84,9 +85,36 @@ def write_description(folder: Path, cohort: Cohort) -> None:
 
 
 def write_manifest(outcomes: Sequence[Outcome], folder: Path) -> None:
-    """Writes ``manifest.csv``: a line per case and target, in the order given."""
-    rows = ((o.case, o.status, f"{o.seconds:.3f}", o.reason, o.target, o.model, " ".join(o.sources)) for o in outcomes)
-    _write_table(folder / MANIFEST, _MANIFEST_FIELDS, rows)
+    """Writes ``manifest.csv``: a line per case and target, in the order given.
+
+    The column ``imputed`` lists the sources that a model made; ``seen`` says whether the model was trained or chosen on
+    the case, in which its image is no example of what it can do.
+    """
+    _write_table(folder / MANIFEST, _MANIFEST_FIELDS, map(_manifest_row, outcomes))
+
+
+def read_seen(folder: Path) -> dict[tuple[str, str], bool]:
+    """From case and target to whether the model has seen the case, as ``manifest.csv`` tells; empty without one."""
+    try:
+        with (folder / MANIFEST).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return {}
+    return {(row["case"], row["target"]): row["seen"] == _SEEN[True] for row in rows if row.get("seen")}
+
+
+def _manifest_row(outcome: Outcome) -> tuple[str, ...]:
+    return (
+        outcome.case,
+        outcome.status,
+        f"{outcome.seconds:.3f}",
+        outcome.reason,
+        outcome.target,
+        outcome.model,
+        " ".join(outcome.sources),
+        " ".join(outcome.imputed),
+        _SEEN[outcome.seen],
+    )
 
 
 def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path) -> None:
@@ -127,18 +155,18 @@ def _complete(case: Case, outcomes: Sequence[Outcome], folder: Path) -> dict[str
 
 
 def _still_fits(path: Path, case: Case) -> bool:
-    """Whether a model made the image, from the scans that the case has now."""
+    """Whether a model made the image, from the scans that the case has now, or from what one made of them."""
     with suppress(ReadError):
         told = read_provenance(path) if path.is_file() else None
-        return (
-            told is not None
-            and told.model is not None
-            and all(
-                one.contrast in case.paths and file_digest(case.paths[one.contrast]) == one.sha256
-                for one in told.sources
-            )
-        )
+        return told is not None and told.model is not None and all(_is_source(one, case, path) for one in told.sources)
     return False
+
+
+def _is_source(told: FileRecord, case: Case, image: Path) -> bool:
+    """Whether a file that an image was made from is the case's, or lies beside the image where a model made it."""
+    beside = target_path(image.parents[1], case.id, told.contrast) if told.imputed else image
+    path = case.paths.get(told.contrast, beside)
+    return path != image and path.is_file() and file_digest(path) == told.sha256
 
 
 def _is_imputed(path: Path) -> bool:

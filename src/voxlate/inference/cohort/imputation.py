@@ -1,23 +1,27 @@
 """Which contrasts of which cases are made, and by which model.
 
 If a case lacks a target, only what is missing is made, and scans that are there are left alone; if no case lacks any,
-there is nothing to impute and every case is translated. Sources are scans only: no image is made from one that a model
-made. Of several models that could make an image the one with the most sources does it, then the first by name; scores
-of models with different targets, regions or validation cases say nothing about which is better.
+there is nothing to impute and every case is translated. Sources are scans only, unless a model's ``reading.imputed``
+lets it start from what a model made: then also from what another makes now, as in the chain from T1 to T2 to FLAIR. Of
+several models that could make an image the one with the fewest such sources does it, then the one with the most
+sources, then the first by name; scores of models with different targets, regions or validation cases say nothing about
+which is better.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from voxlate.cohort import Case, Cohort
+from voxlate.cohort.poor import Poor
 from voxlate.cohort.synthetic import real_contrasts
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import ReadError
+from voxlate.inference.cohort.derivatives import target_path
 from voxlate.inference.model import Model
 
 logger = logging.getLogger(__name__)
@@ -29,12 +33,14 @@ class Decision:
     """What is done about one contrast of one case.
 
     Attributes:
-        case: The case, with its scans only.
+        case: The case, with its scans, and with images that a model made where they may be sources.
         target: The contrast.
         has_target: Whether the case has a scan of it.
         model: Who makes the image; ``None``: nobody.
         status: What is told where nobody does.
         reason: Why, where it needs telling.
+        imputed: Contrasts among the sources that a model made, or makes now.
+        waits: Whether one of them is made now, so that the case cannot be read ahead.
     """
 
     case: Case
@@ -43,40 +49,84 @@ class Decision:
     model: Model | None = None
     status: Literal["present", "cannot", "failed"] = "present"
     reason: str = ""
+    imputed: frozenset[str] = frozenset()
+    waits: bool = False
 
 
 @dataclass(frozen=True)
 class _Holding:
-    """What a case really has: its scans, the contrasts with two files, and why its sidecars cannot be read."""
+    """What a case really has: its scans, the contrasts with two files, a damaged sidecar's error, and what is poor."""
 
     case: Case
     real: Mapping[str, Path]
     ambiguous: frozenset[str]
     error: str = ""
+    poor: Mapping[str, str] = field(default_factory=dict)
+
+    def usable(self, model: Model, planned: Mapping[str, Path]) -> dict[str, Path]:
+        """From a contrast to the file that a model may start from: a scan before what is made."""
+        return {**planned, **self.case.paths, **self.real} if model.uses_imputed else dict(self.real)
 
 
-def decide(models: Sequence[Model], cohort: Cohort, *, every: bool = False) -> list[Decision]:
+@dataclass(frozen=True)
+class _Maker:
+    """A model, and the files of a case that it may start from."""
+
+    model: Model
+    paths: Mapping[str, Path]
+
+    def imputed(self, holding: _Holding) -> frozenset[str]:
+        """The contrasts that it needs and of which the case has no scan."""
+        needed = self.model.bundle.plan.files(replace(holding.case, paths=self.paths))
+        return frozenset(needed) - frozenset(holding.real)
+
+
+def decide(
+    models: Sequence[Model], cohort: Cohort, *, folder: Path = Path(), every: bool = False, poor: Poor | None = None
+) -> list[Decision]:
     """A decision for every case and every target that a model makes, in the cohort's order.
 
     Args:
         models: At least one.
         cohort: The cases.
+        folder: Where the images will lie, from which a chain goes on.
         every: Whether cases that have a target are translated too, whatever the others lack.
+        poor: Scans that are counted as missing, which the cohort is without; for the reasons.
     """
     targets = [name for name in CONTRASTS if any(model.target == name for model in models)]
-    holdings = [_hold(case, cohort) for case in cohort.cases]
+    holdings = [_hold(case, cohort, poor or {}) for case in cohort.cases]
     if len(models) > 1:
         _tell_unmade(targets, holdings)
     lacking = any(target not in holding.real for holding in holdings if not holding.error for target in targets)
-    return [_decide(models, holding, target, leave=lacking and not every) for holding in holdings for target in targets]
+    leave = lacking and not every
+    return [one for holding in holdings for one in _decide_case(models, holding, targets, leave=leave, folder=folder)]
 
 
-def _hold(case: Case, cohort: Cohort) -> _Holding:
+def _decide_case(
+    models: Sequence[Model], holding: _Holding, targets: Sequence[str], *, leave: bool, folder: Path
+) -> list[Decision]:
+    """What needs no other image first, then what can be made of it, and so on."""
+    found = {target: _decide(models, holding, target, leave=leave, planned={}) for target in targets}
+    planned: dict[str, Path] = {}
+    while True:
+        coming = {name: target_path(folder, holding.case.id, name) for name, one in found.items() if one.model}
+        if coming == planned:
+            return list(found.values())
+        planned = coming
+        for target in [name for name, one in found.items() if one.status == "cannot"]:
+            again = _decide(models, holding, target, leave=leave, planned=planned)
+            if again.model:
+                del found[target]
+                found[target] = again
+
+
+def _hold(case: Case, cohort: Cohort, poor: Poor) -> _Holding:
     double = frozenset(item.contrast for item in cohort.left_out if item.code in _AMBIGUOUS and item.case == case.id)
+    declared = {name: why for (case_id, name), why in poor.items() if case_id == case.id}
     try:
-        return _Holding(case, real_contrasts(case), double)
+        return _Holding(case, real_contrasts(case), double, poor=declared)
     except ReadError as error:
-        return _Holding(case, {}, double, str(error))
+        return _Holding(case, {}, double, str(error), poor=declared)
 
 
 def _tell_unmade(targets: Sequence[str], holdings: Sequence[_Holding]) -> None:
@@ -88,7 +138,9 @@ def _tell_unmade(targets: Sequence[str], holdings: Sequence[_Holding]) -> None:
             logger.warning("no model makes %s; cases without it: %d of %d", contrast.title, lacking, len(holdings))
 
 
-def _decide(models: Sequence[Model], holding: _Holding, target: str, *, leave: bool) -> Decision:
+def _decide(
+    models: Sequence[Model], holding: _Holding, target: str, *, leave: bool, planned: Mapping[str, Path]
+) -> Decision:
     case, has_target = replace(holding.case, paths=holding.real), target in holding.real
     if holding.error:
         return Decision(case, target, status="failed", reason=holding.error)
@@ -97,10 +149,24 @@ def _decide(models: Sequence[Model], holding: _Holding, target: str, *, leave: b
     if target in holding.ambiguous and leave:
         reason = f"two files claim to be its {get_contrast(target).title}; keep one"
         return Decision(case, target, status="cannot", reason=reason)
-    able = [model for model in models if model.target == target and not model.lacks(holding.real)]
+    able = [
+        maker
+        for maker in (_Maker(model, holding.usable(model, planned)) for model in models if model.target == target)
+        if not maker.model.lacks(maker.paths)
+    ]
     if not able:
         return Decision(case, target, has_target=has_target, status="cannot", reason=_reason(models, holding, target))
-    return Decision(case, target, has_target=has_target, model=min(able, key=_preference))
+    maker = min(able, key=lambda one: (len(one.imputed(holding)), *_preference(one.model)))
+    imputed = maker.imputed(holding)
+    return Decision(
+        replace(case, paths=maker.paths),
+        target,
+        has_target=has_target,
+        model=maker.model,
+        reason=f"in the place of a poor scan: {holding.poor[target]}" if target in holding.poor else "",
+        imputed=imputed,
+        waits=any(name not in holding.case.paths for name in imputed),
+    )
 
 
 def _preference(model: Model) -> tuple[int, str]:
@@ -118,6 +184,8 @@ def _missing(model: Model, holding: _Holding) -> list[str]:
     words = []
     for name in (name for name in CONTRASTS if name in model.lacks(holding.real)):
         why = " (two files)" if name in holding.ambiguous else ""
-        why = " (there is only one that a model made)" if name in holding.case.paths else why
+        made = name in holding.case.paths
+        why = " (there is only one that a model made; --use-imputed lets it be a source)" if made else why
+        why = f" (declared poor: {holding.poor[name]})" if name in holding.poor else why
         words.append(f"{get_contrast(name).title}{why}")
     return words

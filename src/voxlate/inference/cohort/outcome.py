@@ -34,6 +34,8 @@ class Outcome:
         model: Name of the model that made it.
         sources: Contrasts that it was made from.
         has_target: Whether the case has a scan of the target, one that no model made.
+        imputed: Contrasts among the sources that a model made.
+        seen: Whether the model was trained or chosen on the case; ``None`` where nothing is made.
     """
 
     case: str
@@ -44,6 +46,8 @@ class Outcome:
     model: str = ""
     sources: tuple[str, ...] = ()
     has_target: bool = False
+    imputed: tuple[str, ...] = ()
+    seen: bool | None = None
 
     @property
     def is_made(self) -> bool:

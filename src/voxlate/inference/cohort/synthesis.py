@@ -3,7 +3,8 @@
     <out>/synthetic-00001-s7/synthetic-00001-s7_labels.nii.gz    and its sidecar: model, shape model, seed, number
     <out>/synthetic-00001-s7/synthetic-00001-s7_ct.nii.gz        and its sidecar, which names the label map
     <out>/manifest.csv                                           a line per case of all calls: status, seconds, reason
-    <out>/seen.json                                              SHA-256 of the images that the model has seen
+    <out>/seen.json                                              SHA-256 of the images that the model has seen,
+                                                                 of their files and of their voxels
 
 Case ``n`` of a seed is the same however many are asked for. Both images are marked synthetic. What the model has seen
 is listed so that a privacy audit can tell the images that it was trained on from others; so a model that has seen other
@@ -96,7 +97,7 @@ def synthesise_cases(
             remedy="Choose other numbers; another seed draws other cases.",
         )
     shapes = model.bundle.shapes()
-    seen = json.dumps(sorted(model.bundle.seen), indent=1) + "\n"
+    seen = json.dumps(sorted(model.bundle.seen | model.bundle.seen_voxels), indent=1) + "\n"
     _check_folder(folder, seen)
     check_writable(folder)
     outcomes: list[Outcome] = []

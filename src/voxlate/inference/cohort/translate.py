@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
+from voxlate.cohort.poor import Poor, without_poor
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError, readable
 from voxlate.inference.cohort.derivatives import (
@@ -28,19 +29,28 @@ from voxlate.io.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.preprocess.prepare import PreparedCase
 
 
-def translate_file(model: Model, case: Case, path: Path, *, overwrite: bool = False) -> Outcome:
+def translate_file(
+    model: Model, case: Case, path: Path, *, imputed: frozenset[str] = frozenset(), overwrite: bool = False
+) -> Outcome:
     """Translates one case into one file with its sidecar.
+
+    Args:
+        model: Who translates.
+        case: What.
+        path: Where to.
+        imputed: Sources that a model made, which is recorded.
+        overwrite: Whether a file that is there is made anew.
 
     Raises:
         VoxlateError: If the case is refused or the file cannot be written.
     """
     began = time.monotonic()
     check_writable(path.parent, names=(path.name,))
-    work = _Work(model, case, path)
+    work = _Work(model, case, path, imputed, has_target=model.target in case.paths)
     read = work.read(overwrite=overwrite)
     if read.prepared is not None:
         work.write(read.provenance, read.prepared)
-    return replace(work.outcome(finished=read.prepared is None), seconds=time.monotonic() - began)
+    return replace(work.outcome(read), seconds=time.monotonic() - began)
 
 
 def translate_cohort(
@@ -49,6 +59,7 @@ def translate_cohort(
     folder: Path,
     *,
     every: bool = False,
+    poor: Poor | None = None,
     overwrite: bool = False,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
@@ -63,6 +74,7 @@ def translate_cohort(
         cohort: The data set.
         folder: Where the output goes.
         every: Whether cases that have the target are translated although others lack it.
+        poor: Scans that are counted as missing, so that they are made anew; their files stay.
         overwrite: Whether images that are there are made anew.
         report: Called with the number of finished images and of all.
 
@@ -76,7 +88,8 @@ def translate_cohort(
     with hold(folder, what="translation"):
         remove_stale(folder)
         write_description(folder, cohort)
-        decisions = decide(models, cohort, every=every)
+        cohort = without_poor(cohort, poor or {})
+        decisions = decide(models, cohort, folder=folder, every=every, poor=poor)
         for decision, reading in _read_ahead(decisions, folder, overwrite=overwrite):
             outcomes.append(_untouched(decision) if reading is None else _one(*reading))
             if reading is not None:
@@ -89,10 +102,11 @@ def translate_cohort(
 
 @dataclass(frozen=True)
 class _Reading:
-    """A case on its way: what it is made from, and its arrays unless it is finished already."""
+    """A case on its way: what it is made from, its arrays unless it is finished already, whether the model knows it."""
 
     provenance: Provenance
     prepared: PreparedCase | None
+    seen: bool
 
 
 @dataclass(frozen=True)
@@ -102,35 +116,55 @@ class _Work:
     model: Model
     case: Case
     path: Path
+    imputed: frozenset[str] = frozenset()
+    reason: str = ""
+    waits: bool = False
+    has_target: bool = False
 
     def read(self, *, overwrite: bool) -> _Reading:
-        provenance = _provenance(self.model, self.case)
+        provenance = _provenance(self.model, self.case, self.imputed)
         finished = is_finished(self.path, provenance, overwrite=overwrite)
-        return _Reading(provenance, None if finished else self.model.prepare(self.case))
+        prepared = None if finished else self.model.prepare(self.case)
+        return _Reading(provenance, prepared, self.model.has_seen(self.case))
 
     def write(self, provenance: Provenance, prepared: PreparedCase) -> None:
         volume = self.model.translate(prepared)
-        complete = provenance.model_copy(update={"notes": (*provenance.notes, *prepared.notes)})
+        why = (self.reason,) if self.reason else ()
+        complete = provenance.model_copy(update={"notes": (*provenance.notes, *why, *prepared.notes)})
         write_volume(volume, self.path, provenance=complete, overwrite=True)
 
-    def outcome(self, *, finished: bool = False) -> Outcome:
+    def outcome(self, read: _Reading | None = None) -> Outcome:
+        finished = read is not None and read.prepared is None
         return Outcome(
             self.case.id,
             "skipped" if finished else "done",
-            reason="the recorded hashes match" if finished else "",
+            reason="the recorded hashes match" if finished else self.reason,
             target=self.model.target,
             model=self.model.name,
             sources=self.model.bundle.recipe.source,
-            has_target=self.model.target in self.case.paths,
+            has_target=self.has_target,
+            imputed=tuple(name for name in self.case.paths if name in self.imputed),
+            seen=None if read is None else read.seen,
         )
 
 
 def _read_ahead(
     decisions: Sequence[Decision], folder: Path, *, overwrite: bool
 ) -> Iterator[tuple[Decision, tuple[_Work, Future[_Reading]] | None]]:
-    """Each decision, with its reading if an image is made; one case is read ahead of the one that is computed."""
+    """Each decision, with its reading if an image is made; one case is read ahead of the one that is computed.
+
+    A case that waits for an image of this call is read when it is its turn.
+    """
     work = [
-        _Work(decision.model, decision.case, target_path(folder, decision.case.id, decision.target))
+        _Work(
+            decision.model,
+            decision.case,
+            target_path(folder, decision.case.id, decision.target),
+            decision.imputed,
+            decision.reason,
+            decision.waits,
+            decision.has_target,
+        )
         for decision in decisions
         if decision.model is not None
     ]
@@ -144,9 +178,10 @@ def _read_ahead(
             if decision.model is None:
                 yield decision, None
                 continue
+            now = waiting.pop(0) if waiting else submit(work[number])
             number += 1
-            waiting += [submit(item) for item in work[number : number + 1]]
-            yield decision, waiting.pop(0)
+            waiting += [submit(item) for item in work[number : number + 1] if not item.waits]
+            yield decision, now
 
 
 def _untouched(decision: Decision) -> Outcome:
@@ -165,12 +200,12 @@ def _one(work: _Work, reading: Future[_Reading]) -> Outcome:
         if read.prepared is not None:
             work.path.parent.mkdir(parents=True, exist_ok=True)
             work.write(read.provenance, read.prepared)
-        return work.outcome(finished=read.prepared is None)
+        return work.outcome(read)
 
     return attempt(make, work.outcome())
 
 
-def _provenance(model: Model, case: Case) -> Provenance:
+def _provenance(model: Model, case: Case, imputed: frozenset[str]) -> Provenance:
     recipe, plan = model.bundle.recipe, model.bundle.plan
     missing = sorted(model.lacks(case.paths))
     if missing:
@@ -184,7 +219,7 @@ def _provenance(model: Model, case: Case) -> Provenance:
     return Provenance(
         synthetic=True,
         sources=tuple(
-            FileRecord(contrast=name, name=readable(path.name), sha256=file_digest(path))
+            FileRecord(contrast=name, name=readable(path.name), sha256=file_digest(path), imputed=name in imputed)
             for name, path in plan.files(case).items()
         ),
         model=ModelRecord(name=recipe.name, digest=model.bundle.digest),

@@ -84,6 +84,7 @@ def fidelity_page(
             "software": f"voxlate {__version__}",
         },
         warnings=[
+            *([subject.warning] if subject.warning else []),
             *seen_caveats(subject.seen, subject.scored),
             *(f"{case} could not be scored: {reason}" for case, reason in subject.failed),
             *caveats(summary.overall),

@@ -74,6 +74,7 @@ def segmentation_page(
             "software": f"voxlate {__version__}",
         },
         warnings=[
+            *([subject.warning] if subject.warning else []),
             *summary.nothing_found.values(),
             *([subject.gap] if subject.gap else []),
             *seen_caveats(subject.seen, subject.scored),

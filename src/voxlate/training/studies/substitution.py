@@ -29,7 +29,7 @@ from voxlate.errors import CohortError, UsageError
 from voxlate.inference.cohort.derivatives import target_path
 from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import is_model, load_model
-from voxlate.io import file_digest
+from voxlate.io import is_among
 from voxlate.io.atomic import write_text
 from voxlate.progress import ProgressReport
 from voxlate.training.setup.begin import load_cohort
@@ -165,7 +165,7 @@ def _refuse_seen(folder: Cohort, parts: Mapping[str, Sequence[Case]]) -> None:
         logger.warning("%s does not say what its model has seen: see to it that no test case is among it", folder.root)
         return
     seen = set(json.loads(path.read_text(encoding="utf-8")))
-    known = [case.id for case in parts["test"] if any(file_digest(file) in seen for file in case.paths.values())]
+    known = [case.id for case in parts["test"] if any(is_among(file, seen) for file in case.paths.values())]
     if known:
         raise CohortError(
             "held-out cases that the model behind the synthetic ones has not seen",
