@@ -52,9 +52,9 @@ def number(text: str) -> float | str:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without keys that stand twice, and without aliases, which can make a small file expand without bound."""
+    """Safe YAML without a key twice, and without aliases, which can make a small file expand without bound."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         lines: dict[Hashable, int] = {}
         for key, _ in node.value:
             found = self.construct_object(key, deep=True)  # type: ignore[no-untyped-call]

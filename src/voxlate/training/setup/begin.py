@@ -38,6 +38,7 @@ from voxlate.training.setup.settling import resolve
 from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
+_NAMED = 8
 _ENOUGH_INSIDE = 0.99
 """Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
 
@@ -83,6 +84,7 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
         plan = Plan.model_validate(read_yaml(run.plan))
         split = read_split(run.split)
+        _refuse_missing(cohort, split)
         return resolve(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report=report)
     parting = recipe.plan.split
     split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
@@ -165,6 +167,21 @@ def _learns_from_labels(recipe: Recipe) -> bool:
     within = [str(Choice.model_validate(term["of"]).name) for term in options if "of" in term]
     chosen_by = recipe.training.monitor.startswith(LESION_PREFIX) or recipe.search.task is not None
     return not LABELLED.isdisjoint([*named, *within]) or recipe.training.label_share > 0 or chosen_by
+
+
+def _refuse_missing(cohort: Cohort, split: Mapping[str, str]) -> None:
+    """Refuses to go on with a run whose training or validation cases are gone."""
+    wanted = [case_id for case_id, part in split.items() if part in ("train", "validation")]
+    there = {case.id for case in cohort.cases}
+    missing = [case_id for case_id in wanted if case_id not in there]
+    if missing:
+        named = ", ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
+        raise CohortError(
+            f"the {len(wanted)} cases that this run trains and validates on, with all their contrasts",
+            came=f"{len(missing)} missing: {named}",
+            where=cohort.root,
+            remedy="Resume with the data set that the run was started with, or start another run in another folder.",
+        )
 
 
 def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport) -> None:
