@@ -25,6 +25,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import numpy as np
 import torch
@@ -153,7 +154,10 @@ def _packed(batch: Batch) -> list[_Piece]:
     arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in values.items() if torch.is_tensor(value)}
     plain = {name: value for name, value in values.items() if name not in arrays}
     forms = [(name, array.shape, array.dtype.str) for name, array in arrays.items()]
-    return [pickle.dumps((forms, plain)), *(memoryview(array).cast("B") for array in arrays.values() if array.size)]
+    return [
+        pickle.dumps((forms, plain)),
+        *(array.reshape(-1).view(np.uint8).data for array in arrays.values() if array.size),
+    ]
 
 
 def _unpacked(pieces: list[bytearray]) -> Batch:
@@ -163,12 +167,12 @@ def _unpacked(pieces: list[bytearray]) -> Batch:
         raise told
     forms, plain = told
     contents = iter(pieces[1:])
-    arrays = {}
+    values: dict[str, Any] = dict(plain)
     for name, shape, kind in forms:
         size = int(np.prod(shape))
         array = np.frombuffer(next(contents), dtype=kind) if size else np.empty(0, dtype=kind)
-        arrays[name] = torch.from_numpy(array.reshape(shape))
-    return Batch(**arrays, **plain)
+        values[name] = torch.from_numpy(array.reshape(shape))
+    return Batch(**values)
 
 
 def _of_error(error: Exception) -> bytes:

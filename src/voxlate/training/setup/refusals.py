@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -182,7 +182,7 @@ def _is_available(setup: Setup, name: str, case: PreparedCase) -> bool:
     return False
 
 
-def _has_labels(case: PreparedCase, name: str, classes: dict[str, tuple[int, ...]]) -> bool:
+def _has_labels(case: PreparedCase, name: str, classes: Mapping[str, tuple[int, ...]]) -> bool:
     if name not in case.arrays:
         return False
     labels, mask = np.asarray(case.arrays[name][:]), np.asarray(case.mask[:])
