@@ -70,6 +70,11 @@ class RunFolder:
         return self.folder / "seen.json"
 
     @property
+    def left_out(self) -> Path:
+        """Cases that could not be prepared, each with the reason."""
+        return self.folder / "left_out.json"
+
+    @property
     def has_learned(self) -> bool:
         """Whether there is a checkpoint or a bundle, which another recipe must not touch."""
         return any(self.checkpoints.glob("*.ckpt")) or self.bundle.is_dir()
@@ -110,7 +115,8 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
             _check_same(run, recipe, resume=resume)
         elif not (resume and run.log.is_file() and not _differences(read_recipe(run), recipe)):
             # Ended before it had anything to keep, in the preflight say: nothing of it may outlive its recipe.
-            for decided in (run.split, run.fingerprint, run.plan, run.window, run.settled, run.seen, run.log):
+            of_data = (run.split, run.fingerprint, run.plan, run.seen, run.left_out)
+            for decided in (*of_data, run.window, run.settled, run.log):
                 decided.unlink(missing_ok=True)
         write_text(run.recipe, recipe.to_yaml())
         yield run

@@ -41,8 +41,9 @@ from voxlate.training.loop.validation import (
     validation_metric,
 )
 from voxlate.training.run import RunFolder, open_run, take_over
-from voxlate.training.setup.begin import build_method, prepare, set_up
+from voxlate.training.setup.begin import build_method, new_store, prepare, set_up
 from voxlate.training.setup.exemplars import choose_exemplars
+from voxlate.training.setup.leaving_out import prepare_usable, read_left_out
 from voxlate.training.setup.refusals import (
     check_label_maps,
     check_labelled,
@@ -77,7 +78,8 @@ def train_run(
         folder: The run's folder.
         resume: Go on with the run that is there.
         check: Preflight the data set; a caller that has just done so need not do it again.
-        prepared: Where the prepared store lies, if not in the run: several runs may share one.
+        prepared: Where the prepared store lies, if not in the run: several runs may share one. A run by itself goes on
+            without cases that cannot be prepared, if enough others are there.
         like: A run whose split, fingerprint and plan this one is to have; see ``take_over``.
         observers: Who watches the steps and validations.
         report: Called with a stage and how much of it is done.
@@ -86,16 +88,16 @@ def train_run(
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
     check_recipe(recipe)
+    alone = prepared is None
     with open_run(folder, recipe, resume=resume) as run:
         if like is not None:
             take_over(run, like)
-        setup = set_up(data, recipe, run=run, check=check, report=report)
+        setup = set_up(data, recipe, run=run, check=check, leave_out=alone, report=report)
         check_shapes(setup)
         check_label_maps(setup)
         method = build_method(setup)
         try_loss(method, dims=setup.recipe.window.dims)
-        cases = [*setup.cases("train"), *setup.cases("validation")]
-        store = prepare(setup, cases, prepared or folder / "prepared", report=report)
+        setup, store = _prepare(setup, run, prepared or folder / "prepared", leave_out=alone, report=report)
         check_monitor(setup, store)
         check_labelled(setup, store, method)
         _note_seen(setup, run)
@@ -111,6 +113,15 @@ def train_run(
             best = combine_views(setup, store, folder / "combination", best=best, report=report)
         _write_result(setup, store, run, best=best)
     return run
+
+
+def _prepare(
+    setup: Setup, run: RunFolder, folder: Path, *, leave_out: bool, report: ProgressReport
+) -> tuple[Setup, PreparedStore]:
+    if leave_out:
+        store = new_store(setup, folder)
+        return prepare_usable(setup, store, run, report=report), store
+    return setup, prepare(setup, [*setup.cases("train"), *setup.cases("validation")], folder, report=report)
 
 
 def make_job(
@@ -237,6 +248,8 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         "training_cases": len(setup.cases("train")),  # with folds the fingerprint is of those that validate too
         "metrics": {name: None if math.isnan(value) else value for name, value in best["metrics"].items()},
     }
+    if left_out := read_left_out(run):
+        scores["left_out"] = left_out
     seen = {part: setup.cases(part) for part in ("train", "validation")}
     contents = Contents(
         recipe=setup.recipe,

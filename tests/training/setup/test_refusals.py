@@ -34,7 +34,7 @@ def _train(folder: Path, name: str, overrides: Overrides) -> None:
     ("name", "field", "value", "said"),
     [
         ("avula2020-t1-to-t2", "training.monitor", "dice", "training.monitor"),
-        ("avula2020-t1-to-t2", "training.monitor", "mea", "Did you mean mae"),
+        ("avula2020-t1-to-t2", "training.monitor", "ssmi", "Did you mean ssim"),
         ("avula2020-t1-to-t2", "training.monitor", "task_dice", "search.task|task"),
         ("avula2020-t1-to-t2", "method.network.name", "unett", "Did you mean unet"),
         ("avula2020-t1-to-t2", "method.network.widht", [8], "network"),
@@ -141,3 +141,26 @@ def test_what_was_learned_is_kept_when_the_shapes_fail(
     voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run", resume=True)
     assert read_bundle(tmp_path / "run").recipe.shapes is not None
     assert RunFolder(tmp_path / "run").has_learned
+
+
+def test_one_case_that_cannot_be_prepared_does_not_stop_the_others(phantom_cohort: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(phantom_cohort, data)
+    names = sorted(path.name for path in data.glob("Phantom-*"))
+    bad = next((data / names[1]).glob("*-t2w.nii.gz"))
+    bad.write_bytes(bad.read_bytes()[:2000])
+    split = {"plan.split.train": names[:3], "plan.split.validation": names[3:4], "plan.split.test": names[4:]}
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, **split, "training.steps": 2})
+    voxlate.train(data, recipe=recipe, out=out)
+    bundle = read_bundle(out)
+    assert bundle.trained_on == 2
+    assert list(bundle.scores["left_out"]) == [names[1]]
+    assert names[1] not in (out / "split.csv").read_text()
+    voxlate.train(data, recipe=recipe.with_overrides({"training.steps": 3}), out=out, resume=True)
+    assert list(read_bundle(out).scores["left_out"]) == [names[1]]
+
+    for name in names[2:4]:
+        other = next((data / name).glob("*-t2w.nii.gz"))
+        other.write_bytes(other.read_bytes()[:2000])
+    with pytest.raises(CohortError, match="3 of 6 cases that cannot be"):
+        voxlate.train(data, recipe=recipe, out=tmp_path / "another")

@@ -34,6 +34,7 @@ from voxlate.progress import ProgressReport
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.frozen import attach_features, attach_style
+from voxlate.training.setup.leaving_out import note_left_out, unusable, without
 from voxlate.training.setup.settling import resolve
 from voxlate.training.setup.setup import Setup
 
@@ -65,13 +66,22 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
     return complete
 
 
-def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = True, report: ProgressReport) -> Setup:
+def set_up(
+    data: Path,
+    recipe: Recipe,
+    *,
+    run: RunFolder | None,
+    check: bool = True,
+    leave_out: bool = False,
+    report: ProgressReport,
+) -> Setup:
     """Splits, checks, plans and resolves the recipe, or reads all of it from the run that is resumed.
 
     Args:
         data: The data set.
         recipe: What is to be trained, as asked for.
         check: Whether the data set is preflighted.
+        leave_out: Whether cases that the preflight finds unusable are left out, if enough others are there.
         run: Where all of it is kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
@@ -89,7 +99,11 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     parting = recipe.plan.split
     split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
     if check:
-        _refuse_faults(cohort, recipe, split, report)
+        reasons = _refuse_faults(cohort, recipe, split, report, leave_out=leave_out)
+        if reasons:
+            cohort, split = without(cohort, split, reasons)
+        if reasons and run is not None:
+            note_left_out(run, reasons)
     learned_from = ("train",) if parting.folds is None else ("train", "validation")  # alike in every fold
     training = [case for case in cohort.cases if split[case.id] in learned_from]
     if not training:
@@ -111,9 +125,14 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     return resolve(Setup(recipe, cohort, split, fingerprint, plan), run, report=report)
 
 
+def new_store(setup: Setup, folder: Path) -> PreparedStore:
+    """A store of every contrast that the recipe needs, and of the label map of the cases that have one."""
+    return PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=("labels",))
+
+
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
     """The prepared store of some cases: every contrast the recipe needs, and the label map of those that have one."""
-    store = PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=("labels",))
+    store = new_store(setup, folder)
     store.prepare(cases, progress=partial(report, "prepare"))
     return store
 
@@ -156,7 +175,10 @@ def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
     """The cases that the split knows."""
     known = tuple(case for case in cohort.cases if case.id in split)
     if len(known) < len(cohort.cases):
-        logger.warning("%d cases came after the split was made; they are left out", len(cohort.cases) - len(known))
+        logger.warning(
+            "%d cases are not in the run's split, which is older or has left them out; they stay out",
+            len(cohort.cases) - len(known),
+        )
     return replace(cohort, cases=known)
 
 
@@ -184,7 +206,10 @@ def _refuse_missing(cohort: Cohort, split: Mapping[str, str]) -> None:
         )
 
 
-def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport) -> None:
+def _refuse_faults(
+    cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport, *, leave_out: bool
+) -> dict[str, str]:
+    """The cases that may be left out, each with its reason; refuses the data set for any other error."""
     findings = preflight(
         cohort,
         source=recipe.source,
@@ -199,7 +224,8 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
     for finding in findings:
         if finding.severity == "warning":
             tell(finding)
-    errors: Sequence[str] = [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
+    bad = unusable(findings) if leave_out else {}
+    errors: Sequence[str] = [] if bad else [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
     if errors:
         raise CohortError(
             "a data set that passes the preflight",
@@ -207,3 +233,4 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
             where=cohort.root,
             remedy="Repair or remove these cases; `voxlate check` lists everything.",
         )
+    return bad
