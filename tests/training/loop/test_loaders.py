@@ -89,3 +89,12 @@ def test_what_a_case_raises_is_raised_here() -> None:
 
     with pytest.raises(ReadError, match="0: expected a case, got none"):
         next(loaded_ahead(refusing, start=0, workers=1))
+
+
+@pytest.mark.parametrize(("error", "said"), [(ValueError("odd"), "ValueError: odd"), (MemoryError(), "^$")])
+def test_what_a_library_raises_there_is_told_here(error: Exception, said: str) -> None:
+    def failing(step: int) -> Batch:
+        raise error
+
+    with pytest.raises((RuntimeError, MemoryError), match=said):
+        next(loaded_ahead(failing, start=0, workers=1))

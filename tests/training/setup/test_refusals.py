@@ -22,8 +22,11 @@ from voxlate.verbs import resolve_recipe
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_no_recipe_of_ours_is_refused(name: str) -> None:
-    check_recipe(load_recipe(name))
+def test_no_recipe_of_ours_is_refused_but_with_another_metric(name: str) -> None:
+    recipe = load_recipe(name)
+    check_recipe(recipe)
+    with pytest.raises(UsageError, match=r"training\.monitor"):
+        check_recipe(recipe.with_overrides({"training.monitor": "task_dice"}))
 
 
 def _train(folder: Path, name: str, overrides: Overrides) -> None:
@@ -113,8 +116,6 @@ def test_a_run_is_refused_corrected_resumed_and_not_resumed_on_other_cases(
 def test_what_was_learned_is_kept_when_the_shapes_fail(
     phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from voxlate.training import train
-
     recipe = resolve_recipe(
         "habijan2022-labels-to-ct",
         overrides={
@@ -132,12 +133,11 @@ def test_what_was_learned_is_kept_when_the_shapes_fail(
     def failing(_: object) -> None:
         raise CohortError("shapes", came="none", where="shapes", remedy="Add cases.")
 
-    whole = train.fit_shapes
-    monkeypatch.setattr(train, "fit_shapes", failing)
+    monkeypatch.setattr("voxlate.training.train.fit_shapes", failing)
     with pytest.raises(VoxlateError, match="The model is kept"):
         voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
     assert read_bundle(tmp_path / "run").recipe.shapes is None
-    monkeypatch.setattr(train, "fit_shapes", whole)
+    monkeypatch.undo()
     voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run", resume=True)
     assert read_bundle(tmp_path / "run").recipe.shapes is not None
     assert RunFolder(tmp_path / "run").has_learned

@@ -10,10 +10,10 @@ counts as killed.
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import multiprocessing
 import os
-import pickle
 import queue
 import select
 import signal
@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from voxlate.errors import TrainingError
+from voxlate import errors
+from voxlate.errors import TrainingError, VoxlateError
 from voxlate.interruption import end_is_requested
 from voxlate.methods.interface import Batch
 
@@ -149,39 +150,39 @@ def _length(piece: _Piece) -> bytes:
 
 
 def _packed(batch: Batch) -> list[_Piece]:
-    """What a batch is, in a pickle of plain values, and the bytes of its arrays."""
+    """What a batch is, in JSON, and the bytes of its arrays."""
     values = {field.name: getattr(batch, field.name) for field in fields(batch)}
     arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in values.items() if torch.is_tensor(value)}
     plain = {name: value for name, value in values.items() if name not in arrays}
     forms = [(name, array.shape, array.dtype.str) for name, array in arrays.items()]
-    return [
-        pickle.dumps((forms, plain)),
-        *(array.reshape(-1).view(np.uint8).data for array in arrays.values() if array.size),
-    ]
+    told = json.dumps({"forms": forms, "plain": plain}).encode()
+    return [told, *(array.reshape(-1).view(np.uint8).data for array in arrays.values())]
 
 
 def _unpacked(pieces: list[bytearray]) -> Batch:
     """The batch that was packed; raises the error that came in its place."""
-    told = pickle.loads(pieces[0])  # noqa: S301  from a process of our own
-    if isinstance(told, BaseException):
-        raise told
-    forms, plain = told
-    contents = iter(pieces[1:])
-    values: dict[str, Any] = dict(plain)
-    for name, shape, kind in forms:
-        size = int(np.prod(shape))
-        array = np.frombuffer(next(contents), dtype=kind) if size else np.empty(0, dtype=kind)
-        values[name] = torch.from_numpy(array.reshape(shape))
+    told = json.loads(pieces[0])
+    if "kind" in told:
+        raise _error(**told)
+    values: dict[str, Any] = told["plain"]
+    for content, (name, shape, kind) in zip(pieces[1:], told["forms"], strict=True):
+        values[name] = torch.from_numpy(np.frombuffer(content, dtype=kind).reshape(shape))
     return Batch(**values)
 
 
 def _of_error(error: Exception) -> bytes:
-    try:
-        content = pickle.dumps(error)
-        pickle.loads(content)  # noqa: S301  an error of our own, which may not stand it
-    except Exception:  # noqa: BLE001  whatever an error of a library does when it is copied
-        return pickle.dumps(RuntimeError("in a loader process:\n" + "".join(traceback.format_exception(error))))
-    return content
+    told = {"kind": type(error).__name__, "words": "".join(traceback.format_exception(error))}
+    if isinstance(error, VoxlateError):
+        told |= {name: getattr(error, name) for name in ("expected", "came", "where", "remedy")}
+    return json.dumps(told).encode()
+
+
+def _error(kind: str, words: str, expected: str = "", **parts: str) -> Exception:
+    """The error that ``_of_error`` told; one that is not ours as a ``RuntimeError``, or as the lack of memory it is."""
+    ours = getattr(errors, kind, None)
+    if expected and isinstance(ours, type) and issubclass(ours, VoxlateError):
+        return ours(expected, **parts)
+    return MemoryError() if kind == "MemoryError" else RuntimeError(f"in a loader process:\n{words}")
 
 
 def _received(channel: socket.socket, *, silence_s: float) -> list[bytearray] | None:

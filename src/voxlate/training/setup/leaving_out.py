@@ -23,7 +23,7 @@ from voxlate.training.run import RunFolder
 from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
-UNUSABLE = frozenset({"unreadable", "constant_image", "not_finite", "no_overlap", "empty_mask"})
+_UNUSABLE = frozenset({"unreadable", "constant_image", "not_finite", "no_overlap", "empty_mask"})
 """Codes of findings that make a case unusable by itself."""
 _MOST = 0.25
 """Share of the cases, or one case, that may be left out."""
@@ -32,7 +32,7 @@ _MOST = 0.25
 def unusable(findings: Sequence[Finding]) -> dict[str, str]:
     """From a case to why it cannot be used; none if another error was found, which is for somebody to decide."""
     errors = [finding for finding in findings if finding.severity == "error"]
-    if any(finding.code not in UNUSABLE or not finding.case for finding in errors):
+    if any(finding.code not in _UNUSABLE or not finding.case for finding in errors):
         return {}
     return {finding.case: finding.message for finding in reversed(errors)}
 
