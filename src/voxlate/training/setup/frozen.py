@@ -86,7 +86,8 @@ def network_digest(network: FrozenNetwork) -> str:
     path = Path(network.path)
     if not path.exists():
         remedy = f"Give the place where it lies now with --set {network.field}=PATH."
-        raise BundleError("a frozen network", came="nothing", where=f"{network.field} {path}", remedy=remedy)
+        where = f"{network.field} {path}"
+        raise BundleError("a file of weights, a run or a bundle", came="nothing", where=where, remedy=remedy)
     return file_digest(path) if path.is_file() else read_bundle(path).digest
 
 

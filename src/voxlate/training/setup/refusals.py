@@ -24,7 +24,7 @@ from voxlate.metrics import metrics_of
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.loop.validation import LESION_PREFIX, metrics_given, validation_metric
-from voxlate.training.setup.frozen import check_networks
+from voxlate.training.setup.frozen import check_networks, name_network
 from voxlate.training.setup.settling import without_words
 from voxlate.training.setup.setup import Setup
 
@@ -42,7 +42,8 @@ def check_recipe(recipe: Recipe) -> None:
     """
     _check_metric(recipe)
     check_networks(recipe)
-    candidate = without_words(recipe)
+    named = name_network(recipe)
+    candidate = without_words(recipe if named is None else recipe.with_overrides(named.values))
     method = _rehearsed(candidate)
     if candidate.method.options.get("classes") == recipe.method.options.get("classes"):
         try_loss(method, dims=recipe.window.dims)
