@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+import difflib
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,12 +53,12 @@ def number(text: str) -> float | str:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without keys that stand twice, and without aliases, which can make a small file expand without bound."""
+    """Safe YAML without a key twice, and without aliases, which can make a small file expand without bound."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         lines: dict[Hashable, int] = {}
         for key, _ in node.value:
-            found = self.construct_object(key, deep=True)  # type: ignore[no-untyped-call]
+            found = self.construct_object(key, deep=True)
             line = key.start_mark.line + 1
             if isinstance(found, Hashable) and found in lines:
                 raise yaml.YAMLError(f"the key {found!r} twice, in lines {lines[found]} and {line}")
@@ -108,14 +109,27 @@ def _line(content: bytes, error: UnicodeDecodeError) -> int:
     return content[: error.start].count(b"\n") + 1
 
 
-def listed(value: _Item | Iterable[_Item]) -> tuple[_Item, ...]:
+def listed(value: _Item | Sequence[_Item]) -> tuple[_Item, ...]:
     """The items of a list; a text, a path or any other single value is a list of one.
 
     Example:
         >>> listed("t1"), listed(["t1", "t2"])
         (('t1',), ('t1', 't2'))
     """
-    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else (value,)  # type: ignore[return-value, arg-type]
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return (value,)
+    return tuple(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``Did you mean ...? `` for a word that is nearly one of those that are known; else nothing.
+
+    Example:
+        >>> nearest("trainning", ["training", "plan"])
+        'Did you mean training? '
+    """
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean {found[0]}? " if found else ""
 
 
 def parted(text: str, sign: str) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
+from voxlate.plainyaml import nearest
 
 T = TypeVar("T")
 
@@ -24,7 +25,11 @@ def pick(catalogue: Mapping[str, T], name: str, *, what: str) -> T:
         UsageError: If there is none; the message lists the names that exist.
     """
     if name not in catalogue:
-        raise UsageError(f"the name of a {what}", came=repr(name), remedy=f"Use one of {', '.join(catalogue)}.")
+        raise UsageError(
+            f"the name of a {what}",
+            came=repr(name),
+            remedy=f"{nearest(name, catalogue)}Use one of {', '.join(catalogue)}.",
+        )
     return catalogue[name]
 
 

@@ -25,7 +25,7 @@ from voxlate.config.window import WindowOptions
 from voxlate.contrast import DERIVED, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
-from voxlate.plainyaml import parse_yaml, parted, read_yaml
+from voxlate.plainyaml import nearest, parse_yaml, parted, read_yaml
 from voxlate.strict import StrictModel
 
 Overrides = Mapping[str, Any]
@@ -148,7 +148,23 @@ def parse_recipe(values: Any, *, where: object) -> Recipe:  # noqa: ANN401
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise UsageError("a valid recipe", came=describe(error), where=where, remedy="Correct these fields.") from error
+        remedy = f"{_meant(error)}Correct these fields."
+        raise UsageError("a valid recipe", came=describe(error), where=where, remedy=remedy) from error
+
+
+def _meant(error: ValidationError) -> str:
+    """The field that an unknown one is nearest to, in its section or in another."""
+    for item in error.errors():
+        if item["type"] == "extra_forbidden":
+            *parents, name = map(str, item["loc"])
+            section: Any = Recipe
+            for parent in parents:
+                field = getattr(section, "model_fields", {}).get(parent)
+                section = None if field is None else field.annotation
+            elsewhere = [f"training.{name}"] if name in Training.model_fields else []
+            if found := nearest(name, getattr(section, "model_fields", ())) or nearest(f"training.{name}", elsewhere):
+                return found
+    return ""
 
 
 def describe(error: ValidationError) -> str:
@@ -178,6 +194,6 @@ def load_recipe(name: str | Path) -> Recipe:
         raise UsageError(
             "the name of a built-in recipe or a YAML file",
             came=repr(str(name)),
-            remedy=f"Built-in recipes: {', '.join(recipe_names())}.",
+            remedy=f"{nearest(str(name), recipe_names())}Built-in recipes: {', '.join(recipe_names())}.",
         )
     return parse_recipe(values, where=name)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from voxlate.errors import WriteError, readable
+from voxlate.errors import UsageError, WriteError, readable
 
 PREFIX = ".voxlate-partial-"
 _REMEDY = "Free space, or write to a folder that exists and that you may change."
@@ -113,9 +113,11 @@ def check_writable(folder: Path, *, names: Iterable[str] = ()) -> None:
         names: File names that will be written; each must be legal there.
 
     Raises:
+        UsageError: If a file has its name, or that of a folder that it lies in.
         WriteError: If the folder cannot be made or written, or a name is too long for it.
     """
     folder = Path(folder)
+    check_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _claimed(folder / "probe") as probe:
@@ -124,6 +126,17 @@ def check_writable(folder: Path, *, names: Iterable[str] = ()) -> None:
             _check_target(folder / name)
     except OSError as error:
         raise write_error(folder, error) from error
+
+
+def check_folder(path: Path) -> None:
+    """Refuses what cannot be a folder to write to.
+
+    Raises:
+        UsageError: If a file has its name, or that of a folder that it lies in.
+    """
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise UsageError("a folder", came="a file", where=place, remedy="Name a folder that is new or there.")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from voxlate.errors import LockedError
-from voxlate.io.atomic import write_error
+from voxlate.io.atomic import check_folder, write_error
 
 LOCK_NAME = ".voxlate.lock"
 
@@ -26,10 +26,12 @@ def hold(folder: Path, *, what: str) -> Iterator[None]:
         what: What the holder does, for the message that a second writer gets (``"training"``).
 
     Raises:
+        UsageError: If it is a file.
         LockedError: If another process holds it; names its process id, host and since when.
         WriteError: If the folder cannot be written.
     """
     path = Path(folder) / LOCK_NAME
+    check_folder(Path(folder))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = _acquire(path)

@@ -37,10 +37,23 @@ def build_learner(recipe: Recipe, plan: Plan) -> Trainable | Exemplary:
         UsageError: If the method, network or loss, or an option of one, is unknown, the method is a baseline, which has
             nothing to save and to load, or one that does not train is to have several views.
     """
+    return _learner(recipe, data_range=plan.normalisers[recipe.target].data_range)
+
+
+def rehearse_learner(recipe: Recipe) -> Trainable | Exemplary:
+    """As ``build_learner``, before there is a plan: the range of the target's values is taken to be 1.
+
+    Raises:
+        UsageError: As there.
+    """
+    return _learner(recipe, data_range=1.0)
+
+
+def _learner(recipe: Recipe, *, data_range: float) -> Trainable | Exemplary:
     from voxlate.methods import Trainable
     from voxlate.methods.exemplars import Exemplary
 
-    method = _build_method(recipe, plan)
+    method = _build_method(recipe, data_range)
     if not isinstance(method, Trainable | Exemplary):
         raise UsageError(
             "a method that learns",
@@ -51,13 +64,13 @@ def build_learner(recipe: Recipe, plan: Plan) -> Trainable | Exemplary:
     return method
 
 
-def _build_method(recipe: Recipe, plan: Plan) -> Method:
+def _build_method(recipe: Recipe, data_range: float) -> Method:
     """The method, baselines too."""
     from voxlate.methods.multi_view import MultiView, combination_of
 
-    views = {name: _build(recipe, plan, window) for name, window in recipe.window.views.items()}
+    views = {name: _build(recipe, data_range, window) for name, window in recipe.window.views.items()}
     if not views:
-        return _build(recipe, plan, recipe.window)
+        return _build(recipe, data_range, recipe.window)
     if get_contrast(recipe.target).kind == "label":
         raise UsageError(
             "one axis where the target is a label map",
@@ -73,12 +86,10 @@ def _build_method(recipe: Recipe, plan: Plan) -> Method:
             where="window.axis",
             remedy="Give one axis.",
         )
-    return MultiView(
-        learning, combination=combination_of(recipe, data_range=plan.normalisers[recipe.target].data_range)
-    )
+    return MultiView(learning, combination=combination_of(recipe, data_range=data_range))
 
 
-def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
+def _build(recipe: Recipe, data_range: float, options: WindowOptions) -> Translator:
     from voxlate.methods import METHODS
     from voxlate.methods.encoder import label_encoder
     from voxlate.windows import Window
@@ -92,7 +103,7 @@ def _build(recipe: Recipe, plan: Plan, options: WindowOptions) -> Translator:
         source_channels=encoder.channels if encoder else window.input_channels(len(recipe.source)),
         target_channels=1,
         loss=recipe.loss,
-        data_range=plan.normalisers[recipe.target].data_range,
+        data_range=data_range,
     )
     if encoder is not None:
         if not method.networks:

@@ -30,7 +30,7 @@ from voxlate.preprocess.masking import (
 from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
 from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 from voxlate.volume import Array, Grid, Volume, extent
 
 _SPACING_TOLERANCE_MM = 1e-3
@@ -65,6 +65,7 @@ class ContrastFingerprint(StrictModel):
     percentile: Scaling
     zscore: Scaling
     medians: tuple[float, float]
+    background: float | None = later(None, description="median over the cases of a constant background other than 0")
 
 
 class Fingerprint(StrictModel):
@@ -109,6 +110,7 @@ class _Seen:
     percentile: Scaling
     zscore: Scaling
     labels_inside: float | None = None
+    background: float | None = None
 
 
 @dataclass(frozen=True)
@@ -203,10 +205,11 @@ def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOpti
 def _describe(volume: Volume, mask: Mask, grid: Grid, *, tissue: Mask, options: PlanOptions, where: object) -> _Seen:
     own = ras_grid(volume.grid)
     array = to_ras(volume.array, volume.affine)
+    background = constant_background(array)
     inside = resample(mask, grid, own, nearest=True, fill=False)
     if options.grids in REGISTERING and volume.contrast and not inside.any():
         # In another place until it is registered: its own foreground stands for the reference's.
-        rule = image_rule(volume.contrast, stripped=constant_background(array) is not None)
+        rule = image_rule(volume.contrast, stripped=background is not None)
         inside = find_foreground(array, rule, spacing_mm=own.spacing_mm)
     else:
         inside = inside & _shown(volume, grid, tissue=tissue)
@@ -222,7 +225,13 @@ def _describe(volume: Volume, mask: Mask, grid: Grid, *, tissue: Mask, options: 
         percentile = scaling_of(found, "percentile", where=where)
         zscore = scaling_of(found, "zscore", where=where)
     return _Seen(
-        axis_codes(volume.affine), own, found, percentile=percentile, zscore=zscore, labels_inside=labels_inside
+        axis_codes(volume.affine),
+        own,
+        found,
+        percentile=percentile,
+        zscore=zscore,
+        labels_inside=labels_inside,
+        background=background,
     )
 
 
@@ -254,7 +263,17 @@ def _summarise(contrast: Contrast, images: Sequence[_Seen]) -> ContrastFingerpri
         percentile=_median_scaling([image.percentile for image in images]),
         zscore=_median_scaling([image.zscore for image in images]),
         medians=(min(row.median for row in rows), max(row.median for row in rows)),
+        background=_background(contrast, images),
     )
+
+
+def _background(contrast: Contrast, images: Sequence[_Seen]) -> float | None:
+    """What lies around images whose files were z-scored, say, where 0 is tissue; no padding far from all values."""
+    values = [image.background for image in images if image.background is not None]
+    if contrast.kind not in ("mr", "pet") or len(values) < len(images):
+        return None
+    value, scaling = float(np.median(values)), _median_scaling([image.percentile for image in images])
+    return value if value != 0 and -1 <= (value - scaling.offset) / scaling.scale <= 2 else None
 
 
 def _median_scaling(scalings: Sequence[Scaling]) -> Scaling:

@@ -21,7 +21,7 @@ from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
 from voxlate.preprocess.intensity import DEFAULT_KINDS, PHYSICAL_SCALES, NormaliserKind, Scaling
 from voxlate.preprocess.masking import MaskRule, choose_rule
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 
 __all__ = ["Normaliser", "Plan", "Scaling", "make_plan"]
 # CT numbers are stored from -1024 to 3071 (12 bits).
@@ -46,6 +46,9 @@ class Normaliser(StrictModel):
     inverse: Scaling = Scaling()
     unit: str = ""
     data_range: float = Field(1.0, gt=0)
+    background: float | None = later(
+        None, description="value around the foreground in the files, where it is constant and not that of its kind"
+    )
 
 
 class Plan(StrictModel):
@@ -183,4 +186,4 @@ def _normaliser(name: str, asked: NormaliserKind | None, seen: ContrastFingerpri
         data_range = seen.percentile.scale / seen.zscore.scale
     else:
         inverse, data_range = seen.percentile, 1.0
-    return Normaliser(kind=kind, inverse=inverse, unit=contrast.unit, data_range=data_range)
+    return Normaliser(kind=kind, inverse=inverse, unit=contrast.unit, data_range=data_range, background=seen.background)

@@ -159,7 +159,7 @@ def restore(
         normaliser: Whose inverse is applied; a case's own scaling gives its own values back; ``None``: none.
         contrast: What the array shows; decides dtype and background.
         nearest: Take the nearest voxel where the spacing changes; always so for labels.
-        background: Value outside the foreground; ``None``: 0, for CT -1024.
+        background: Value outside the foreground; ``None``: that of the training's files, else 0, for CT -1024.
 
     Returns:
         A volume on ``prepared.source_grid``: float32; for CT int16; for labels the smallest unsigned integer.
@@ -169,7 +169,9 @@ def restore(
     """
     scaling = normaliser.inverse if isinstance(normaliser, Normaliser) else normaliser
     values = scaling.invert(array) if scaling is not None else np.asarray(array)
-    outside = BACKGROUND[contrast.kind] if background is None else background
+    known = normaliser.background if isinstance(normaliser, Normaliser) else None
+    given = known if background is None else background
+    outside = BACKGROUND[contrast.kind] if given is None else given
     nearest = nearest or contrast.kind == "label"
     mask = np.asarray(prepared.mask[:])
     grids = prepared.grid, prepared.source_grid

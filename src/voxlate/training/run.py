@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxlate.bundle.ensemble import is_ensemble
+from voxlate.config.frozen_networks import without_places
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.io.atomic import check_writable, remove_stale, write_text
@@ -64,6 +65,21 @@ class RunFolder:
         return self.folder / "log.jsonl"
 
     @property
+    def seen(self) -> Path:
+        """SHA-256 of the images that training or model choice has seen, in this call or an earlier one."""
+        return self.folder / "seen.json"
+
+    @property
+    def left_out(self) -> Path:
+        """Cases that could not be prepared, each with the reason."""
+        return self.folder / "left_out.json"
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether there is a checkpoint or a bundle, which another recipe must not touch."""
+        return any(self.checkpoints.glob("*.ckpt")) or self.bundle.is_dir()
+
+    @property
     def checkpoints(self) -> Path:
         """States to resume from, and the best weights."""
         return self.folder / "checkpoints"
@@ -95,10 +111,12 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
     check_writable(folder)
     with hold(folder, what="training"):
         remove_stale(folder)
-        if run.log.is_file():
+        if run.has_learned:
             _check_same(run, recipe, resume=resume)
-        else:  # ended before its first step, in the preflight say: nothing that it decided may outlive its recipe
-            for decided in (run.split, run.fingerprint, run.plan, run.window, run.settled):
+        elif not (resume and run.log.is_file() and not _differences(read_recipe(run), recipe)):
+            # Ended before it had anything to keep, in the preflight say: nothing of it may outlive its recipe.
+            of_data = (run.split, run.fingerprint, run.plan, run.seen, run.left_out)
+            for decided in (*of_data, run.window, run.settled, run.log):
                 decided.unlink(missing_ok=True)
         write_text(run.recipe, recipe.to_yaml())
         yield run
@@ -138,7 +156,11 @@ def _check_same(run: RunFolder, recipe: Recipe, *, resume: bool) -> None:
 
 
 def _differences(old: Recipe, new: Recipe) -> list[str]:
-    """Names of the sections, and of the training fields, in which two recipes differ; the budget may."""
+    """Names of the sections, and of the training fields, in which two recipes differ.
+
+    The budget may, and where a frozen network lies: what it is, the run knows by its digest.
+    """
+    old, new = without_places(old), without_places(new)
     sections = [name for name in Recipe.model_fields if name != "training" and getattr(old, name) != getattr(new, name)]
     training = [
         f"training.{name}"

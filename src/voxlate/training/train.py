@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,15 +17,14 @@ from voxlate.cohort import Case
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
-from voxlate.errors import TrainingError, UsageError
+from voxlate.errors import TrainingError, VoxlateError
 from voxlate.inference.predict import predictor
 from voxlate.io import file_digest, voxel_digest
+from voxlate.io.atomic import write_text
 from voxlate.methods.baselines import Lookup
-from voxlate.methods.build import method_class
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
-from voxlate.metrics import metrics_of
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.card import model_card
@@ -35,16 +36,23 @@ from voxlate.training.loop.loop import Job, Observer, fit
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.task import DownstreamTask, load_task
 from voxlate.training.loop.validation import (
-    LESION_PREFIX,
     Validation,
-    metrics_given,
     validate,
     validate_segmentation,
     validation_metric,
 )
 from voxlate.training.run import RunFolder, open_run, take_over
-from voxlate.training.setup.begin import build_method, prepare, set_up
+from voxlate.training.setup.begin import build_method, new_store, prepare, set_up
 from voxlate.training.setup.exemplars import choose_exemplars
+from voxlate.training.setup.leaving_out import prepare_usable, read_left_out
+from voxlate.training.setup.refusals import (
+    check_label_maps,
+    check_labelled,
+    check_monitor,
+    check_recipe,
+    count_labelled,
+    try_loss,
+)
 from voxlate.training.setup.setup import Setup
 from voxlate.training.setup.shapes import check_shapes, fit_shapes
 
@@ -71,7 +79,8 @@ def train_run(
         folder: The run's folder.
         resume: Go on with the run that is there.
         check: Preflight the data set; a caller that has just done so need not do it again.
-        prepared: Where the prepared store lies, if not in the run: several runs may share one.
+        prepared: Where the prepared store lies, if not in the run: several runs may share one. A run by itself goes on
+            without cases that cannot be prepared, if enough others are there.
         like: A run whose split, fingerprint and plan this one is to have; see ``take_over``.
         observers: Who watches the steps and validations.
         report: Called with a stage and how much of it is done.
@@ -79,14 +88,20 @@ def train_run(
     Raises:
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
+    check_recipe(recipe)
+    alone = prepared is None
     with open_run(folder, recipe, resume=resume) as run:
         if like is not None:
             take_over(run, like)
-        setup = set_up(data, recipe, run=run, check=check, report=report)
+        setup = set_up(data, recipe, run=run, check=check, leave_out=alone, report=report)
         check_shapes(setup)
-        cases = [*setup.cases("train"), *setup.cases("validation")]
-        store = prepare(setup, cases, prepared or folder / "prepared", report=report)
+        check_label_maps(setup)
         method = build_method(setup)
+        try_loss(method, dims=setup.recipe.window.dims)
+        setup, store = _prepare(setup, run, prepared or folder / "prepared", leave_out=alone, report=report)
+        check_monitor(setup, store)
+        check_labelled(setup, store, method)
+        _note_seen(setup, run)
         if method.learns == "exemplars":
             _keep_exemplars(setup, store, run, method=method, observers=observers)
         else:
@@ -101,6 +116,15 @@ def train_run(
     return run
 
 
+def _prepare(
+    setup: Setup, run: RunFolder, folder: Path, *, leave_out: bool, report: ProgressReport
+) -> tuple[Setup, PreparedStore]:
+    if leave_out:
+        store = new_store(setup, folder)
+        return prepare_usable(setup, store, run, report=report), store
+    return setup, prepare(setup, [*setup.cases("train"), *setup.cases("validation")], folder, report=report)
+
+
 def make_job(
     setup: Setup,
     store: PreparedStore,
@@ -110,11 +134,10 @@ def make_job(
     observers: tuple[Observer, ...] = (),
 ) -> Job:
     """The loop's job for training on some prepared cases and validating as the setup says."""
-    _check_monitor(setup)
     task = None if setup.recipe.search.task is None else load_task(setup.recipe.search.task, setup.plan)
     labelled = method.loss.uses_labels
     if labelled:
-        _count_labelled(cases)
+        count_labelled(cases)
     samples = training_samples(
         store, [case.id for case in cases], setup.recipe, divisor=method.divisor, labelled=labelled
     )
@@ -147,56 +170,6 @@ def _keep_exemplars(
         observer.validated(0, validation)
     best = {"step": 0, "metrics": validation.metrics, "method": method.shipped_state()}
     save_checkpoint(run.checkpoints, best, name=BEST)
-
-
-def _check_monitor(setup: Setup) -> None:
-    """Refuses, before anything is trained, a metric that no validation case can give."""
-    name = setup.recipe.training.monitor
-    validation_metric(name)
-    if (name in metrics_of("segmentation")) != method_class(setup.recipe).segments:
-        known = metrics_given(setup.recipe)
-        raise UsageError(
-            f"a metric of what the method {setup.recipe.method.name} gives: {', '.join(known)}",
-            came=name,
-            where="training.monitor",
-            remedy=f"Set it to {next(iter(known))}.",
-        )
-    if name in metrics_of("task") and setup.recipe.search.task is None:
-        raise UsageError(
-            "a task for the metric of a task",
-            came="none",
-            where=f"training.monitor {name}",
-            remedy="Name a model from the target to labels as search.task.",
-        )
-    of_labels = name in metrics_of("task") or name.startswith(LESION_PREFIX)
-    if of_labels and not any("labels" in case.paths for case in setup.validation_cases):
-        raise UsageError(
-            "validation cases with a label map",
-            came=f"none among {len(setup.validation_cases)}",
-            where=f"training.monitor {name}",
-            remedy="Monitor a metric of the foreground, such as mae, or add label maps.",
-        )
-
-
-def _count_labelled(cases: Sequence[Case]) -> None:
-    """Says how many cases the lesion-mask loss learns from.
-
-    Raises:
-        UsageError: If none has a label map.
-    """
-    having = sum("labels" in case.paths for case in cases)
-    if having == 0:
-        raise UsageError(
-            "label maps of training cases for loss.lesion_mask",
-            came=f"none among {len(cases)} cases",
-            remedy="Add label maps (seg, labels, ...), or switch the term off with --set loss.lesion_mask=0.",
-        )
-    if having < len(cases):
-        logger.warning(
-            "%d of %d training cases have no label map: they add nothing to loss.lesion_mask",
-            len(cases) - having,
-            len(cases),
-        )
 
 
 def _tell_hidden(setup: Setup, store: PreparedStore, cases: Sequence[Case]) -> None:
@@ -261,6 +234,10 @@ def _best(setup: Setup, run: RunFolder) -> State:
             where=run.folder,
             remedy="Check the validation cases' masks, or choose another training.monitor.",
         )
+    if math.isnan(best["metrics"].get(setup.recipe.training.monitor, math.nan)):
+        logger.warning(
+            "%s was never available: the weights of the last validation are kept", setup.recipe.training.monitor
+        )
     return best
 
 
@@ -272,21 +249,47 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         "training_cases": len(setup.cases("train")),  # with folds the fingerprint is of those that validate too
         "metrics": {name: None if math.isnan(value) else value for name, value in best["metrics"].items()},
     }
+    if left_out := read_left_out(run):
+        scores["left_out"] = left_out
     seen = {part: setup.cases(part) for part in ("train", "validation")}
     contents = Contents(
         recipe=setup.recipe,
         plan=setup.plan,
         fingerprint=setup.fingerprint,
         scores=scores,
-        seen=frozenset(file_digest(path) for cases in seen.values() for case in cases for path in _files(setup, case)),
+        seen=_read_seen(run),
         seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
         card=model_card(setup.recipe, setup.fingerprint, scores, imputed=_imputed(setup)),
-        shapes=fit_shapes(setup),
     )
-    write_bundle(contents, run.bundle)
+    if setup.recipe.shapes is None:
+        write_bundle(contents, run.bundle)
+    else:
+        _add_shapes(setup, contents, run)
     logger.info("bundle written to %s", run.bundle)
+
+
+def _add_shapes(setup: Setup, contents: Contents, run: RunFolder) -> None:
+    """Writes the bundle with the shape model; what was learned is kept, and translates, if that cannot be fitted."""
+    try:
+        shapes = fit_shapes(setup)
+    except VoxlateError as error:
+        write_bundle(replace(contents, recipe=setup.recipe.model_copy(update={"shapes": None})), run.bundle)
+        remedy = f"{error.remedy} The model is kept in {run.bundle}; --resume goes on with the shapes."
+        raise TrainingError(error.expected, came=error.came, where=error.where or "shapes", remedy=remedy) from error
+    write_bundle(replace(contents, shapes=shapes), run.bundle)
+
+
+def _note_seen(setup: Setup, run: RunFolder) -> None:
+    """Keeps what training is about to see, beside what it has seen: a file that changes later was seen all the same."""
+    cases = [case for part in ("train", "validation") for case in setup.cases(part)]
+    digests = {file_digest(path) for case in cases for path in _files(setup, case)}
+    write_text(run.seen, json.dumps(sorted(digests | _read_seen(run)), indent=1) + "\n")
+
+
+def _read_seen(run: RunFolder) -> frozenset[str]:
+    return frozenset(json.loads(run.seen.read_text(encoding="utf-8")) if run.seen.is_file() else ())
 
 
 def _files(setup: Setup, case: Case) -> list[Path]:

@@ -150,7 +150,8 @@ def switched_off(fields: str | Sequence[str]) -> dict[str, float]:
     Raises:
         UsageError: If a field is no weight of the loss.
     """
-    for field in listed(fields):
+    named: tuple[str, ...] = listed(fields)
+    for field in named:
         section, dot, term = field.partition(".")
         if section != "loss" or not dot or not term or "." in term:
             raise UsageError(
@@ -159,4 +160,4 @@ def switched_off(fields: str | Sequence[str]) -> dict[str, float]:
                 where="--without",
                 remedy="Use --change FIELD=VALUE for another field.",
             )
-    return dict.fromkeys(listed(fields), 0)
+    return dict.fromkeys(named, 0)

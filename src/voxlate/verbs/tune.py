@@ -73,7 +73,8 @@ def searched_with(*, sampler: str | None, grid: str | Sequence[str]) -> dict[str
     """
     changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
     if grid:
-        pairs = [parse_listed(text) for text in listed(grid)]
+        texts: tuple[str, ...] = listed(grid)
+        pairs = [parse_listed(text) for text in texts]
         changes["search.space"] = space = {field: {"values": values} for field, values in pairs}
         if len(space) < len(pairs):
             raise UsageError(

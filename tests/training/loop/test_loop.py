@@ -102,6 +102,40 @@ def test_the_best_or_the_last_weights_are_kept(tmp_path: Path, keep: str, kept: 
     assert (state.progress.best_step, state.progress.stale) == (3, 2), "patience asks for better values all the same"
 
 
+def test_more_steps_for_a_finished_run_tell_the_jump_of_the_schedule(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy(tmp_path, make_job(steps=8))
+    assert "learning rate" not in caplog.text
+    run_toy(tmp_path, make_job(steps=16))
+    assert "the learning rate goes from" in caplog.text
+    assert "50 % is spent" in caplog.text
+
+
+def test_an_unbroken_schedule_is_resumed_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError, match="plug"):
+        run_toy(tmp_path, make_job(observers=(StopAt(13),)))
+    run_toy(tmp_path, make_job())
+    assert "learning rate" not in caplog.text
+
+
+def test_patience_that_has_ended_a_run_is_told_when_it_gets_more_steps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(steps=1000, learning_rate=1e-12, patience=2, ema=None)
+    run_toy(tmp_path, job)
+    run_toy(tmp_path, job)
+    assert "training.patience" in caplog.text
+
+
+def test_weights_are_kept_though_the_monitored_metric_was_never_available(tmp_path: Path) -> None:
+    job = replace(make_job(steps=10, validate_every=5), validate=lambda _: replace(score(Toy()), metrics={}))
+    run_toy(tmp_path, job)
+    best = load_checkpoint(tmp_path / "checkpoints" / BEST)
+    assert best is not None
+    assert best["step"] == 10
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_saves_the_state_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)

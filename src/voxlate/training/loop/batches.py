@@ -32,6 +32,7 @@ from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentatio
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
+from voxlate.training.loop.loaders import loaded_ahead
 from voxlate.windows import Box, Sliceable, Window, bounding_box
 
 _Sample = tuple[NDArray[np.float32], ...]
@@ -54,7 +55,7 @@ _ORDER, _SAMPLE = 0, 1  # streams of the seed: which case comes when, and what i
 
 
 @dataclass(frozen=True)
-class TrainingSamples(torch.utils.data.Dataset[Batch]):
+class TrainingSamples:
     """All batches of a run, by step; ``training_samples`` makes them.
 
     Attributes:
@@ -213,16 +214,16 @@ def _sized(window: Window, largest: Sequence[int]) -> Window:
 
 
 def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:
-    """Batches from step ``start`` on, without end, loaded ahead by the recipe's number of processes."""
+    """Batches from step ``start`` on, without end, loaded ahead by the recipe's number of processes.
+
+    Raises:
+        TrainingError: If loader processes are killed, or do not answer, again and again.
+    """
     workers = samples.recipe.training.workers
-    loader = torch.utils.data.DataLoader(
-        samples,
-        batch_size=None,
-        sampler=itertools.count(start),
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-    yield from loader
+    if workers == 0:
+        yield from map(samples.__getitem__, itertools.count(start))
+        return
+    yield from loaded_ahead(samples.__getitem__, start=start, workers=workers)
 
 
 _MOST_VOXELS = 1000

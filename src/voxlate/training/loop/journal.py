@@ -18,7 +18,7 @@ Entry = dict[str, Any]
 
 
 def read_log(path: Path) -> list[Entry]:
-    """All whole lines of a log, in order; none if there is no log. A metric of a validation that is null becomes NaN."""
+    """All whole lines of a log, in order, a metric that is null as NaN; none if there is no log."""
     if not path.is_file():
         return []
     entries = []

@@ -8,6 +8,7 @@ is not finite is never saved.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,10 @@ from voxlate.training.loop.state import Progress, RunState
 from voxlate.training.loop.validation import Validation
 from voxlate.training.run import RunFolder
 
+logger = logging.getLogger(__name__)
 _SKIPS_IN_A_ROW = 10
+_JUMP = 2.0
+"""Factor by which the learning rate may rise at a resumption without a word."""
 
 
 class Observer(Protocol):
@@ -95,6 +99,7 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
     state.restore(run.checkpoints)
     progress = state.progress
     rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
+    _tell_resumption(state, job)
     if job.over(progress):
         return
     began = loaded = time.monotonic()
@@ -126,6 +131,29 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
             if request.name:
                 raise _interrupted(request.name, run, progress)
             loaded = time.monotonic()
+        if request.name:  # the batches ended for it
+            state.save(run.checkpoints)
+            raise _interrupted(request.name, run, progress)
+
+
+def _tell_resumption(state: RunState, job: Job) -> None:
+    """Says so if patience has ended the run, or the schedule, over a larger budget, goes on far above its end."""
+    if state.progress.step and job.over(state.progress) and job.fraction(state.progress) < 1:
+        logger.warning("nothing has improved for %d validations: training.patience ends it", state.progress.stale)
+        return
+    group = state.optimisers[0].param_groups[0]
+    before, step = group["lr"] / group.get("base_lr", group["lr"]), state.progress.step
+    after = _scale(state.progress, job)
+    if step and after > _JUMP * before:
+        logger.warning(
+            "the learning rate goes from %.2g at step %d back up to %.2g: the %s schedule now spans the new budget, of "
+            "which %.0f %% is spent; what was learned at the small rate may get worse before it gets better",
+            job.training.learning_rate * before,
+            step,
+            job.training.learning_rate * after,
+            job.training.schedule,
+            100 * job.fraction(state.progress),
+        )
 
 
 def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
@@ -168,6 +196,8 @@ def _validate(state: RunState, run: RunFolder, job: Job) -> None:
     value = value if job.lower_is_better else -value
     progress.stale += 1
     better = value < progress.best
+    if math.isnan(value) and math.isinf(progress.best):  # so that what is learned is kept, whatever is monitored
+        state.save_best(run.checkpoints, validation.metrics)
     if better:
         progress.best, progress.best_step, progress.stale = value, progress.step, 0
     if better or job.training.keep == "last":
@@ -177,14 +207,19 @@ def _validate(state: RunState, run: RunFolder, job: Job) -> None:
 
 
 def _set_learning_rate(state: RunState, job: Job) -> float:
-    training, step, fraction = job.training, state.progress.step, job.fraction(state.progress)
-    factor = {"constant": 1.0, "linear": 1 - fraction, "cosine": 0.5 * (1 + math.cos(math.pi * fraction))}
-    warm = min(1.0, (step + 1) / training.warmup_steps) if training.warmup_steps else 1.0
-    scale = factor[training.schedule] * warm
+    scale = _scale(state.progress, job)
     for optimiser in state.optimisers:
         for group in optimiser.param_groups:
             group["lr"] = group.setdefault("base_lr", group["lr"]) * scale
-    return training.learning_rate * scale
+    return job.training.learning_rate * scale
+
+
+def _scale(progress: Progress, job: Job) -> float:
+    """The learning rate of the next step over that of the recipe."""
+    training, fraction = job.training, job.fraction(progress)
+    factor = {"constant": 1.0, "linear": 1 - fraction, "cosine": 0.5 * (1 + math.cos(math.pi * fraction))}
+    warm = min(1.0, (progress.step + 1) / training.warmup_steps) if training.warmup_steps else 1.0
+    return factor[training.schedule] * warm
 
 
 def _step_seed(seed: int, step: int) -> int:

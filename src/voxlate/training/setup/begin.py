@@ -34,10 +34,12 @@ from voxlate.progress import ProgressReport
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.frozen import attach_features, attach_style
+from voxlate.training.setup.leaving_out import note_left_out, unusable, without
 from voxlate.training.setup.settling import resolve
 from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
+_NAMED = 8
 _ENOUGH_INSIDE = 0.99
 """Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
 
@@ -64,13 +66,22 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
     return complete
 
 
-def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = True, report: ProgressReport) -> Setup:
+def set_up(
+    data: Path,
+    recipe: Recipe,
+    *,
+    run: RunFolder | None,
+    check: bool = True,
+    leave_out: bool = False,
+    report: ProgressReport,
+) -> Setup:
     """Splits, checks, plans and resolves the recipe, or reads all of it from the run that is resumed.
 
     Args:
         data: The data set.
         recipe: What is to be trained, as asked for.
         check: Whether the data set is preflighted.
+        leave_out: Whether cases that the preflight finds unusable are left out, if enough others are there.
         run: Where all of it is kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
@@ -83,11 +94,16 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
         plan = Plan.model_validate(read_yaml(run.plan))
         split = read_split(run.split)
+        _refuse_missing(cohort, split)
         return resolve(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report=report)
     parting = recipe.plan.split
     split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
     if check:
-        _refuse_faults(cohort, recipe, split, report)
+        reasons = _refuse_faults(cohort, recipe, split, report, leave_out=leave_out)
+        if reasons:
+            cohort, split = without(cohort, split, reasons)
+        if reasons and run is not None:
+            note_left_out(run, reasons)
     learned_from = ("train",) if parting.folds is None else ("train", "validation")  # alike in every fold
     training = [case for case in cohort.cases if split[case.id] in learned_from]
     if not training:
@@ -109,9 +125,14 @@ def set_up(data: Path, recipe: Recipe, *, run: RunFolder | None, check: bool = T
     return resolve(Setup(recipe, cohort, split, fingerprint, plan), run, report=report)
 
 
+def new_store(setup: Setup, folder: Path) -> PreparedStore:
+    """A store of every contrast that the recipe needs, and of the label map of the cases that have one."""
+    return PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=("labels",))
+
+
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
     """The prepared store of some cases: every contrast the recipe needs, and the label map of those that have one."""
-    store = PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=("labels",))
+    store = new_store(setup, folder)
     store.prepare(cases, progress=partial(report, "prepare"))
     return store
 
@@ -154,7 +175,10 @@ def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
     """The cases that the split knows."""
     known = tuple(case for case in cohort.cases if case.id in split)
     if len(known) < len(cohort.cases):
-        logger.warning("%d cases came after the split was made; they are left out", len(cohort.cases) - len(known))
+        logger.warning(
+            "%d cases are not in the run's split, which is older or has left them out; they stay out",
+            len(cohort.cases) - len(known),
+        )
     return replace(cohort, cases=known)
 
 
@@ -167,7 +191,25 @@ def _learns_from_labels(recipe: Recipe) -> bool:
     return not LABELLED.isdisjoint([*named, *within]) or recipe.training.label_share > 0 or chosen_by
 
 
-def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport) -> None:
+def _refuse_missing(cohort: Cohort, split: Mapping[str, str]) -> None:
+    """Refuses to go on with a run whose training or validation cases are gone."""
+    wanted = [case_id for case_id, part in split.items() if part in ("train", "validation")]
+    there = {case.id for case in cohort.cases}
+    missing = [case_id for case_id in wanted if case_id not in there]
+    if missing:
+        named = ", ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
+        raise CohortError(
+            f"the {len(wanted)} cases that this run trains and validates on, with all their contrasts",
+            came=f"{len(missing)} missing: {named}",
+            where=cohort.root,
+            remedy="Resume with the data set that the run was started with, or start another run in another folder.",
+        )
+
+
+def _refuse_faults(
+    cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport, *, leave_out: bool
+) -> dict[str, str]:
+    """The cases that may be left out, each with its reason; refuses the data set for any other error."""
     findings = preflight(
         cohort,
         source=recipe.source,
@@ -182,7 +224,8 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
     for finding in findings:
         if finding.severity == "warning":
             tell(finding)
-    errors: Sequence[str] = [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
+    bad = unusable(findings) if leave_out else {}
+    errors: Sequence[str] = [] if bad else [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
     if errors:
         raise CohortError(
             "a data set that passes the preflight",
@@ -190,3 +233,4 @@ def _refuse_faults(cohort: Cohort, recipe: Recipe, split: Mapping[str, str], rep
             where=cohort.root,
             remedy="Repair or remove these cases; `voxlate check` lists everything.",
         )
+    return bad

@@ -20,10 +20,12 @@ import torch
 from voxlate.bundle.bundle import Bundle, read_bundle
 from voxlate.config.catalogue import pick
 from voxlate.config.choice import Choice
+from voxlate.config.frozen_networks import FrozenNetwork, frozen_networks
 from voxlate.config.recipe import Recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.inference.model import load_method
 from voxlate.inference.predict import fills_background
+from voxlate.io import file_digest
 from voxlate.losses import WeightedLoss
 from voxlate.losses.features import FeatureLoss, FeatureOptions
 from voxlate.methods import METHODS
@@ -56,6 +58,37 @@ def attach_features(loss: WeightedLoss, setup: Setup) -> None:
                 network = _find(term.options, setup).to(setup.device)
             channels_last(network)
             term.attach(network, autocast=torch.bfloat16 if setup.precision == "bf16" else None)
+
+
+def check_networks(recipe: Recipe) -> None:
+    """Refuses a recipe that names a frozen network which is not there, or is another one.
+
+    Raises:
+        BundleError: If one is not, or has another digest than the recipe says.
+    """
+    for network in frozen_networks(recipe):
+        found = network_digest(network)
+        if network.sha256 is not None and not found.startswith(network.sha256.lower()):
+            raise BundleError(
+                f"SHA-256 {network.sha256.lower()}",
+                came=found[: len(network.sha256)],
+                where=f"{network.field} {network.path}",
+                remedy="It is another network; name the one that was meant, or correct sha256.",
+            )
+
+
+def network_digest(network: FrozenNetwork) -> str:
+    """SHA-256 of a file of weights, or of a bundle's manifest.
+
+    Raises:
+        BundleError: If nothing is there, or the bundle is refused.
+    """
+    path = Path(network.path)
+    if not path.exists():
+        remedy = f"Give the place where it lies now with --set {network.field}=PATH."
+        where = f"{network.field} {path}"
+        raise BundleError("a file of weights, a run or a bundle", came="nothing", where=where, remedy=remedy)
+    return file_digest(path) if path.is_file() else read_bundle(path).digest
 
 
 def _find(options: FeatureOptions, setup: Setup) -> FeatureNetwork:

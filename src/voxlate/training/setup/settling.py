@@ -9,7 +9,8 @@
   side of a sample to 4 voxels or just above, 6 at most; features double from 32 up to 320 in 3-D and 512 in 2-D, as
   nnU-Net plans them (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). Without an accelerator they begin at 16;
 - ``window.kind``: any other ``auto`` becomes what a forecast of memory allows, see ``voxlate.training.setup.memory``;
-- ``method.features.network``: of the bundle that style transfer takes its features from, see ``name_network``.
+- ``method.features.network``: of the bundle that style transfer takes its features from, see ``name_network``;
+- ``sha256`` beside the path of a frozen network becomes its digest, so that a run knows it again wherever it lies.
 
 ``resolve`` alone settles, and alone reads and writes what a run keeps of it: ``settled.json``, and ``window.json`` for
 what the forecast decided. ``recipe.yaml`` stays as it was asked for. So a run that goes on elsewhere, or when other
@@ -23,10 +24,12 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from voxlate.cohort.labels.classes import group_labels
 from voxlate.config.conditions import Conditions
+from voxlate.config.frozen_networks import SECTIONS, frozen_networks
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
@@ -34,7 +37,7 @@ from voxlate.methods.build import method_class
 from voxlate.methods.encoder import LABELS
 from voxlate.progress import ProgressReport
 from voxlate.training.run import RunFolder
-from voxlate.training.setup.frozen import name_network
+from voxlate.training.setup.frozen import name_network, network_digest
 from voxlate.training.setup.memory import WindowDecision, may_become, measure_window
 from voxlate.training.setup.setup import Settled, Setup
 
@@ -218,15 +221,28 @@ def _levels(setup: Setup) -> Settled:
     return Settled({"method.network.channels": channels}, reason + beside)
 
 
+def _network_open(section: str, recipe: Recipe) -> bool:
+    return any(one.section == section and one.sha256 is None for one in frozen_networks(recipe))
+
+
+def _network(section: str, setup: Setup) -> Settled:
+    [network] = [one for one in frozen_networks(setup.recipe) if one.section == section]
+    return Settled({f"{section}.sha256": network_digest(network)}, "the network that was there when the run began")
+
+
 _LEFT_OPEN = (
     _LeftOpen("method.classes", _classes_open, _classes, stand_in="binary"),
-    _LeftOpen("conditions", _structures_open, _structures),
+    _LeftOpen("conditions", _structures_open, _structures, stand_in={"structures": {"any": [1]}}),
     _LeftOpen("window", _window_open, _patches),
     _LeftOpen(
         "method.network.channels",
         _levels_open,
         _levels,  # which depends on the window
         stand_in=[_BASE_WITHOUT_ACCELERATOR, 2 * _BASE_WITHOUT_ACCELERATOR],
+    ),
+    *(
+        _LeftOpen(f"{section}.sha256", partial(_network_open, section), partial(_network, section))
+        for section in SECTIONS
     ),
 )
 """In the order in which it is settled."""

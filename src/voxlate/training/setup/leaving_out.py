@@ -1,0 +1,97 @@
+"""Cases that cannot be prepared: named and left out, so that one of many does not stop the others.
+
+Only what makes a case unusable by itself leaves it out: a file that cannot be read, an image of one value, images that
+share no place. What could make the results untrue (a copied target, one subject in two parts) stops the run as before.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from voxlate.cohort import Cohort
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.split_file import write_shares, write_split
+from voxlate.errors import CohortError, VoxlateError, WriteError
+from voxlate.io.atomic import write_text
+from voxlate.preprocess.store import PreparedStore
+from voxlate.progress import ProgressReport
+from voxlate.training.run import RunFolder
+from voxlate.training.setup.setup import Setup
+
+logger = logging.getLogger(__name__)
+_UNUSABLE = frozenset({"unreadable", "constant_image", "not_finite", "no_overlap", "empty_mask"})
+"""Codes of findings that make a case unusable by itself."""
+_MOST = 0.25
+"""Share of the cases, or one case, that may be left out."""
+
+
+def unusable(findings: Sequence[Finding]) -> dict[str, str]:
+    """From a case to why it cannot be used; none if another error was found, which is for somebody to decide."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if any(finding.code not in _UNUSABLE or not finding.case for finding in errors):
+        return {}
+    return {finding.case: finding.message for finding in reversed(errors)}
+
+
+def without(cohort: Cohort, split: Mapping[str, str], reasons: Mapping[str, str]) -> tuple[Cohort, dict[str, str]]:
+    """The cohort and its split without some cases, each of which is told.
+
+    Raises:
+        CohortError: If they are more than a quarter of the cases, or all of a part of the split.
+    """
+    kept = {case: part for case, part in split.items() if case not in reasons}
+    emptied = set(split.values()) - set(kept.values())
+    if emptied or len(reasons) > max(1, _MOST * len(cohort)):
+        case, reason = next(iter(reasons.items()))
+        raise CohortError(
+            "a data set of which most can be prepared",
+            came=f"{len(reasons)} of {len(cohort)} cases that cannot be; {case}: {reason}",
+            where=cohort.root,
+            remedy="Repair or remove these cases; `voxlate check` lists everything.",
+        )
+    for case, reason in reasons.items():
+        logger.warning("%s is left out of the training: %s", case, reason)
+    return replace(cohort, cases=tuple(case for case in cohort.cases if case.id not in reasons)), kept
+
+
+def note_left_out(run: RunFolder, reasons: Mapping[str, str]) -> None:
+    """Keeps which cases are left out and why, beside those of before."""
+    if reasons:
+        write_text(run.left_out, json.dumps({**read_left_out(run), **reasons}, indent=1) + "\n")
+
+
+def read_left_out(run: RunFolder) -> dict[str, str]:
+    """From each case that was left out to the reason."""
+    found: dict[str, str] = json.loads(run.left_out.read_text(encoding="utf-8")) if run.left_out.is_file() else {}
+    return found
+
+
+def prepare_usable(setup: Setup, store: PreparedStore, run: RunFolder, *, report: ProgressReport) -> Setup:
+    """Prepares the training and validation cases; the setup without those that could not be prepared.
+
+    Raises:
+        CohortError: If too many could not be.
+        WriteError: If the store cannot be written.
+    """
+    reasons: dict[str, str] = {}
+    cases = [*setup.cases("train"), *setup.cases("validation")]
+    progress = partial(report, "prepare")
+    for done, case in enumerate(cases, start=1):
+        try:
+            store.prepare([case])
+        except WriteError:
+            raise
+        except VoxlateError as error:
+            reasons[case.id] = str(error)
+        progress(done, len(cases))
+    if not reasons:
+        return setup
+    cohort, split = without(setup.cohort, setup.split, reasons)
+    note_left_out(run, reasons)
+    write_split(split, cohort, run.split)
+    write_shares(split, cohort, run.shares)
+    return replace(setup, cohort=cohort, split=split)
