@@ -24,6 +24,8 @@ from pydantic import TypeAdapter
 from voxlate.cohort import Case
 from voxlate.contrast import Contrast
 from voxlate.errors import CohortError
+from voxlate.evaluation.privacy.closer.lesions import INSIDE, SHAPE, compare_lesions
+from voxlate.evaluation.privacy.closer.local_space import LOCAL, local_neighbours
 from voxlate.evaluation.privacy.label_space import LabelMaps, place_label_maps
 from voxlate.evaluation.privacy.neighbours import Neighbour, Space, nearest_of
 from voxlate.evaluation.privacy.placing import (
@@ -87,9 +89,9 @@ class SpaceMeasurement:
     """What was measured in one space.
 
     Attributes:
-        space: ``pixel``, ``feature`` or ``label``.
+        space: ``pixel``, ``feature``, ``label``, ``local``, ``lesion_shape`` or ``lesion_image``.
         questions: Synthetic images, members and held-out images.
-        attacked: Every real case.
+        attacked: Every real case; none where only the nearest are compared.
     """
 
     space: str
@@ -114,6 +116,8 @@ class Measured:
         strangers: Synthetic cases that could not be laid over the real ones, each with its reason; an expert sees them.
         images: How images lie on their template.
         labels: The same of label maps, on a template of their own; ``None`` if they are not compared.
+        parts: How many connected parts of training label maps were compared by their shape.
+        sought: How many of them were sought in images.
     """
 
     spaces: tuple[SpaceMeasurement, ...]
@@ -124,6 +128,8 @@ class Measured:
     strangers: Mapping[str, str]
     images: Placings
     labels: Placings | None
+    parts: int = 0
+    sought: int = 0
 
     def keep(self, path: Path, *, question: str) -> None:
         """Writes it.
@@ -184,11 +190,16 @@ def measure_privacy(
         unusable.extend(labels.unusable)
         failed.extend(labels.failed)
         _leave_out(placed_synthetic, labels.failed)
+    lesions = _measure_lesions(placed_real, placed_synthetic, contrast=contrast, members=members, report=report)
     strangers = {one.case.id: why for one in placed_synthetic if (why := reference.strange(one))}
     return Measured(
-        spaces=tuple(
-            _measure_space(asked, members=members)
-            for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
+        spaces=(
+            *(
+                _measure_space(asked, members=members)
+                for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
+            ),
+            _measure_local(placed_real, placed_synthetic, members=members, report=report),
+            *lesions.spaces,
         ),
         members=tuple(one.case.id for one in placed_real if one.case.id in members),
         held_out=tuple(one.case.id for one in placed_real if one.case.id not in members),
@@ -202,6 +213,8 @@ def measure_privacy(
             real={one.case.id: one.worlds for one in placed_real},
         ),
         labels=None if labels is None else labels.placings(),
+        parts=lesions.parts,
+        sought=lesions.sought,
     )
 
 
@@ -315,3 +328,59 @@ def _measure_space(asked: _Asked, *, members: frozenset[str]) -> SpaceMeasuremen
             for one, number, member, score in zip(real, numbers, known, scores, strict=True)
         ),
     )
+
+
+def _measure_local(
+    real: Sequence[PlacedImage], synthetic: Sequence[PlacedImage], *, members: frozenset[str], report: ProgressReport
+) -> SpaceMeasurement:
+    """Each image beside the training images that look most like it, after a fit of their own."""
+    gallery = [one for one in real if one.case.id in members]
+    subjects = [*(None for _ in synthetic), *(one.case.subject for one in real)]
+    found = local_neighbours([*synthetic, *real], gallery, subjects=subjects, report=report)
+    roles = _roles([one.case.id for one in synthetic], [one.case.id for one in real], members=members)
+    return _space_of(LOCAL, [(case, role, nearest) for (case, role), nearest in zip(roles, found, strict=True)])
+
+
+def _roles(synthetic: Sequence[str], real: Sequence[str], *, members: frozenset[str]) -> list[tuple[str, Role]]:
+    roles: list[tuple[str, Role]] = [(case, "synthetic") for case in synthetic]
+    return [*roles, *((case, "member" if case in members else "held-out") for case in real)]
+
+
+def _space_of(name: str, asked: Sequence[tuple[str, Role, tuple[Neighbour, ...]]]) -> SpaceMeasurement:
+    return SpaceMeasurement(
+        name, tuple(Question(case, role, nearest[:NEAREST]) for case, role, nearest in asked if nearest), ()
+    )
+
+
+@dataclass(frozen=True)
+class _Lesions:
+    """Spaces of single parts, and how many parts there are."""
+
+    spaces: tuple[SpaceMeasurement, ...] = ()
+    parts: int = 0
+    sought: int = 0
+
+
+def _measure_lesions(
+    real: Sequence[PlacedImage],
+    synthetic: Sequence[PlacedImage],
+    *,
+    contrast: Contrast,
+    members: frozenset[str],
+    report: ProgressReport,
+) -> _Lesions:
+    """Parts of label maps; a space is left out where fewer than four training cases can be asked in it."""
+    ours, theirs = [one.case for one in real], [one.case for one in synthetic]
+    found = compare_lesions(ours, theirs, contrast=contrast, members=members, report=report)
+    if found is None:
+        return _Lesions()
+    roles = _roles([case.id for case in theirs], [case.id for case in ours], members=members)
+    spaces = []
+    for name, (by_real, by_synthetic) in ((SHAPE, found.shapes), (INSIDE, found.insides)):
+        space = _space_of(
+            name,
+            [(case, role, (by_synthetic if role == "synthetic" else by_real).get(case, ())) for case, role in roles],
+        )
+        if len(space.of("member")) >= FEWEST_MEMBERS and (name == INSIDE or space.of("synthetic")):
+            spaces.append(space)
+    return _Lesions(tuple(spaces), found.parts, found.sought)

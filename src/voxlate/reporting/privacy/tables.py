@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms, SpaceAudit
+from voxlate.evaluation.privacy.closer.lesions import INSIDE, SHAPE
+from voxlate.evaluation.privacy.closer.local_space import LOCAL
 from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.privacy.measurement import FEATURE, NEAREST, PIXEL, Question
 from voxlate.evaluation.words import NOT_AVAILABLE
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 
-SPACES = {PIXEL: "Pixel space", FEATURE: "Feature space", LABEL: "Label space"}
+SPACES = {
+    PIXEL: "Pixel space",
+    FEATURE: "Feature space",
+    LABEL: "Label space",
+    LOCAL: "Local space",
+    SHAPE: "Lesion shapes",
+    INSIDE: "Lesion images",
+}
 """From a space to its title."""
 FIELDS = ("space", "typical distance", "threshold", "held back", "false alarms", "membership AUC")
 TERMS = {
