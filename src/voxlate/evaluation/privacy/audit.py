@@ -20,10 +20,10 @@ from voxlate.evaluation.privacy.members import Origin
 from voxlate.evaluation.privacy.neighbours import MARGIN, SHARE, Threshold, set_threshold
 
 _MARGINS = {SHAPE: 0.6}
-"""Of the quantile, where it is not nine tenths. A lesion of few voxels has the shape of some other one: nine tenths held
-back 5 % of the label maps of hippocampi with a lesion each, six tenths none, and a copied lesion lies at 0."""
+"""Of the quantile, where it is not nine tenths. A small lesion has the shape of some other one: nine tenths held back
+5 % of scans of hippocampi with a lesion each, six tenths none, and a copied lesion lies at 0."""
 _LEAST_FACTOR = 0.9
-"""Thresholds of several spaces are not lowered further together, so that a copy that is changed a little still waits."""
+"""Thresholds of several spaces are not lowered further together: a copy that is changed a little still has to wait."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,12 @@ TERMS = {
     "deviation; each image is also compared with left and right exchanged",
     "label space": "label maps laid over the mean of the real ones by an affine map of their own, on a coarse grid; "
     "structures count alike, whatever their size. Each map is also compared with left and right exchanged",
+    "local space": "each image laid over training images themselves, from many starts; squared correlation of local "
+    "structure in small cubes of what both show, which another contrast, a crop or padding does not hide",
+    "lesion shapes": "connected parts of label maps with the same label, laid over each other by their centres: voxels "
+    "that differ, over about their surface",
+    "lesion images": "1 minus the highest correlation of what lies inside a labelled part of a training image with any "
+    "place of the image",
     "held back": "as near as the threshold or nearer to a training image, or label map, in at least one space",
     "false alarms": "held-out real images, audited as if they were synthetic, that would be held back; Wilson's 95 % "
     "interval",

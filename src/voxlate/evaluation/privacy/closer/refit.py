@@ -1,8 +1,8 @@
 """Refit: an image laid over another by a fit of its own, which begins wherever the two look most alike.
 
-All shifts of an image against another are tried at once by a Fourier transform, for each of the eight ways to flip the
-axes, and turned a little about each, on a coarser grid; the sign of the correlation is not looked at, so that an
-inverted image is found too. From the best of these starts an affine map is fitted by Gauss-Newton steps, as onto a template, see
+All shifts of an image against another are tried at once by a Fourier transform on a coarser grid, for each of the eight
+ways to flip the axes and turned a little about each. The sign of the correlation is not looked at, so that an inverted
+image is found too. From the best of these starts an affine map is fitted by Gauss-Newton steps, as onto a template, see
 ``voxlate.evaluation.privacy.template``. How like the two are then is the mean over small cubes of
 
     r^2,    r = correlation of the two textures in a cube of five voxels
@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -302,7 +303,7 @@ def _within(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.b
     return np.asarray(((points[:, :3] > -2) & (points[:, :3] < np.array(shape) + 1)).all(axis=1))
 
 
-def _at(array: Field, at: NDArray[np.float64], *, order: int) -> NDArray[np.float64]:
+def _at(array: Field, at: NDArray[np.float64], *, order: Literal[0, 1]) -> NDArray[np.float64]:
     from scipy.ndimage import map_coordinates
 
     return np.asarray(map_coordinates(array.astype(np.float64), at, order=order, cval=0.0), dtype=np.float64)
