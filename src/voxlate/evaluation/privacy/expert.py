@@ -21,7 +21,7 @@ from voxlate.io import file_digest
 
 COLUMNS = ("case", "decision", "note", "expert", "decided_at", "sha256", "beside")
 """Of the file; lists are parted by spaces."""
-DECISIONS = ("release", "withhold", "unsure")
+_DECISIONS = ("release", "withhold", "unsure")
 _WHERE = "--decisions"
 _REMEDY = "Save the decisions in review.html again, and change nothing but decision and note by hand."
 
@@ -85,9 +85,9 @@ def _decision(row: Mapping[str, str], path: Path) -> ExpertDecision:
     if lacking:
         came = f"a row of {row['case'] or 'no case'} without {' and '.join(lacking)}"
         raise ReadError("who decided, when, and on which files", came=came, where=path, remedy=_REMEDY)
-    if row["decision"] not in DECISIONS:
+    if row["decision"] not in _DECISIONS:
         came = f"{row['decision']!r} for {row['case']}"
-        raise ReadError(f"one of {', '.join(DECISIONS)}", came=came, where=path, remedy=_REMEDY)
+        raise ReadError(f"one of {', '.join(_DECISIONS)}", came=came, where=path, remedy=_REMEDY)
     try:
         datetime.fromisoformat(row["decided_at"])
     except ValueError as error:

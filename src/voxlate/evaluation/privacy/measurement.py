@@ -178,43 +178,46 @@ def measure_privacy(
     reference, placed_real, unusable = build_reference(real, contrast=contrast, report=report)
     placed_synthetic, failed = place_voxels(synthetic, reference, report=report)
     features: dict[tuple[str, str], FeaturePair] = {}
-    for role, cases, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
-        if embedder is not None:
-            found, refused = place_features([one.case for one in cases], embedder, contrast=contrast, report=report)
+    if embedder is not None:
+        for role, placed, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
+            found, refused = place_features([one.case for one in placed], embedder, contrast=contrast, report=report)
             features |= {(role, case): vector for case, vector in found.items()}
             lost.extend(refused)
-            _leave_out(cases, refused)
+            _leave_out(placed, refused)
     _check_members(placed_real, members, unusable)
     labels = _label_maps(placed_real, placed_synthetic, members=members, report=report)
     if labels is not None:
         unusable.extend(labels.unusable)
         failed.extend(labels.failed)
         _leave_out(placed_synthetic, labels.failed)
+    spaces = [
+        _measure_space(asked, members=members)
+        for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
+    ]
+    spaces.append(_measure_local(placed_real, placed_synthetic, members=members, report=report))
     lesions = _measure_lesions(placed_real, placed_synthetic, contrast=contrast, members=members, report=report)
+    unusable.extend(one for one in lesions.refused if one[0] not in dict(unusable))
     strangers = {one.case.id: why for one in placed_synthetic if (why := reference.strange(one))}
     return Measured(
-        spaces=(
-            *(
-                _measure_space(asked, members=members)
-                for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
-            ),
-            _measure_local(placed_real, placed_synthetic, members=members, report=report),
-            *lesions.spaces,
-        ),
+        spaces=(*spaces, *lesions.spaces),
         members=tuple(one.case.id for one in placed_real if one.case.id in members),
         held_out=tuple(one.case.id for one in placed_real if one.case.id not in members),
         failed=tuple(failed),
         unusable=tuple(unusable),
         strangers=strangers if labels is None else {**labels.strangers, **strangers},
-        images=Placings.of(
-            reference.grid,
-            compared=int(reference.region.sum()),
-            synthetic={one.case.id: one.worlds for one in placed_synthetic},
-            real={one.case.id: one.worlds for one in placed_real},
-        ),
+        images=_placings(reference, placed_real, placed_synthetic),
         labels=None if labels is None else labels.placings(),
         parts=lesions.parts,
         sought=lesions.sought,
+    )
+
+
+def _placings(reference: Reference, real: Sequence[PlacedImage], synthetic: Sequence[PlacedImage]) -> Placings:
+    return Placings.of(
+        reference.grid,
+        compared=int(reference.region.sum()),
+        synthetic={one.case.id: one.worlds for one in synthetic},
+        real={one.case.id: one.worlds for one in real},
     )
 
 
@@ -354,11 +357,12 @@ def _space_of(name: str, asked: Sequence[tuple[str, Role, tuple[Neighbour, ...]]
 
 @dataclass(frozen=True)
 class _Lesions:
-    """Spaces of single parts, and how many parts there are."""
+    """Spaces of single parts, how many parts there are, and real cases without, each with its reason."""
 
     spaces: tuple[SpaceMeasurement, ...] = ()
     parts: int = 0
     sought: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 def _measure_lesions(
@@ -383,4 +387,4 @@ def _measure_lesions(
         )
         if len(space.of("member")) >= FEWEST_MEMBERS and (name == INSIDE or space.of("synthetic")):
             spaces.append(space)
-    return _Lesions(tuple(spaces), found.parts, found.sought)
+    return _Lesions(tuple(spaces), found.parts, found.sought, found.refused)

@@ -86,7 +86,7 @@ class LesionDistances:
         insides: The same by what lies inside a part of the training case.
         parts: How many parts of the training data were compared by their shape.
         sought: How many of them were sought in images.
-        refused: Cases whose files cannot be compared, each with its reason.
+        refused: Real cases whose files cannot be compared, each with its reason.
     """
 
     shapes: tuple[Distances, Distances]
@@ -181,7 +181,7 @@ def compare_lesions(
                 images[is_real, case.id] = image
                 parts[is_real, case.id] = reader.of(case, image, grid)
             except VoxlateError as error:
-                refused.append((case.id, f"its labelled parts: {error}"))
+                refused.extend([(case.id, f"its labelled parts: {error}")] if is_real else [])
             report("labelled parts read", number, len(cases))
     training = [part for (is_real, case), found in parts.items() if is_real and case in members for part in found]
     if not training:
