@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,19 @@ def _save(folder: Path, case: str, image: NDArray[np.float32], contrast: str = "
 
 def _silent(stage: str, done: int, of: int) -> None:
     """Reports nothing."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick() -> Iterator[None]:
+    """Small pictures, and fewer starts, which is enough for what is drawn here."""
+    from voxlate.evaluation.privacy.closer import local_space
+    from voxlate.reporting.privacy import page
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "_DPI", 30)
+        patch.setattr(local_space, "_STARTS", 3)
+        patch.setattr(local_space, "POSES", local_space.POSES[:2])
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +152,7 @@ def test_the_page_shows_no_patient_and_the_review_page_warns(audited: Result, ou
     page, review = audited.page.read_text(), (out / "review.html").read_text()
     assert page.count("data:image/png") == 2
     assert "no differential privacy" in page
-    assert review.count("data:image/png") == 3
+    assert review.count("data:image/png") == 6  # three that wait and, folded, three that are released
     assert "REAL PATIENTS" in review
     assert not [path for path in (out / "review").rglob("*") if path.name.startswith("real")]
 
@@ -331,9 +346,10 @@ def test_copies_of_label_maps_wait_though_their_images_are_new(annotated: Path, 
     found = privacy.evaluate_privacy(annotated / "synthetic", annotated / "real", out, report=_silent)
     released, review = _rows(out / "released.csv"), _rows(out / "review.csv")
     assert set(released) == {"new", "bare"}
+    part = "a part of its label map has the shape of one of the training data"
     assert {name: row["reason"] for name, row in review.items()} == {
-        "copied": "its label map is too near to one of the training data",
-        "warped": "its label map is too near to one of the training data",
+        "copied": f"its label map is too near to one of the training data; {part}",
+        "warped": f"its label map is too near to one of the training data; {part}",
         "rendered": "made from a label map of real9",
     }
     assert {name: review[name]["nearest_label"] for name in ("copied", "warped")} == {
@@ -346,7 +362,7 @@ def test_copies_of_label_maps_wait_though_their_images_are_new(annotated: Path, 
     alarms = json.loads((out / "summary.json").read_text())["spaces"]["label"]["false_alarms"]
     assert (alarms["count"], alarms["of"]) == (0, 3)
     page = (out / "review.html").read_text()
-    assert page.count("data:image/png") == 6  # image and label map of each of three
+    assert page.count("data:image/png") == 9  # image and label map of each of three, and of the two that are released
     assert "Relative distance in label space: 0.00" in page
     assert "Label space" in (out / "report.html").read_text()
 
@@ -367,3 +383,35 @@ def test_inputs_are_never_cleared(folders: Path, tmp_path: Path) -> None:
     assert (tmp_path / "released" / "mine.txt").read_text() == "keep"
     with pytest.raises(UsageError, match="relative distance above 0"):
         privacy.evaluate_privacy(synthetic, real, tmp_path, distance=0.0, report=_silent)
+
+
+def test_decisions_of_an_expert_are_applied_and_recorded_until_the_image_changes(
+    audited: Result, folders: Path, out: Path, tmp_path: Path
+) -> None:
+    page, judged = (out / "review.html").read_text(), tmp_path / "judged"
+    asked = dict(re.findall(r'<fieldset data-case="(\w+)" data-sha256="([^"]+)" data-beside="[^"]+"', page))
+    beside = dict(re.findall(r'<fieldset data-case="(\w+)" data-sha256="[^"]+" data-beside="([^"]+)"', page))
+    assert set(asked) == {"copy", "deformed", "mirrored", "new0", "new1", "new2"}
+    given = tmp_path / "decisions.csv"
+    rows = [
+        f"{case},{decision},a note,A. Reader,2031-05-17T09:30:00Z,{asked[case]},{beside[case]}"
+        for case, decision in (("deformed", "release"), ("new0", "withhold"), ("new1", "release"))
+    ]
+    given.write_text("\n".join(["case,decision,note,expert,decided_at,sha256,beside", *rows]) + "\n")
+    shutil.copytree(out, judged)
+    found = privacy.evaluate_privacy(folders / "synthetic", folders / "real", judged, decided=given, report=_silent)
+    assert set(_rows(judged / "released.csv")) == {"deformed", "new1", "new2"}
+    assert (judged / "released" / "deformed").is_dir()
+    assert (judged / "review" / "new0").is_dir()
+    assert _rows(judged / "released.csv")["deformed"]["expert"] == "A. Reader"
+    assert "Experts judged 3: 2 released, 1 withheld, 0 left open." in found.sentence
+    kept = json.loads((judged / "summary.json").read_text())["decisions"]
+    assert {one["case"]: one["decision"] for one in kept} == {
+        "deformed": "release",
+        "new0": "withhold",
+        "new1": "release",
+    }
+    given.write_text(given.read_text().replace("t1:", "t1:0"))
+    with pytest.raises(UsageError, match="other files than A"):
+        privacy.evaluate_privacy(folders / "synthetic", folders / "real", judged, decided=given, report=_silent)
+    assert not (judged / "released").exists()

@@ -43,6 +43,9 @@ def evaluate(
     distance: Annotated[
         float | None, typer.Option(help="For privacy: up to which relative distance an image is held back.")
     ] = None,
+    decisions: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="For privacy: what experts decided in its review page.")
+    ] = None,
 ) -> None:
     """Compare with the truth and the identity and lookup baselines, or by what a segmenter finds."""
     from voxlate import verbs
@@ -62,6 +65,7 @@ def evaluate(
             members=members,
             contrast=contrast,
             distance=distance,
+            decisions=decisions,
             report=watch.stage,
         )
     print_result("Scores", result)

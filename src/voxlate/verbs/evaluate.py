@@ -35,12 +35,14 @@ class OfSets(_OfScans, total=False):
         members: For ``privacy``, what tells the real images that the model has seen, if the synthetic set does not.
         contrast: Which images are meant if both sets have several.
         distance: For ``privacy``, the relative distance up to which an image is held back.
+        decisions: For ``privacy``, what experts decided, a CSV file that was saved in its review page.
     """
 
     features: str | Path | None
     members: str | Path | None
     contrast: str | None
     distance: float | None
+    decisions: str | Path | None
 
 
 def evaluate(
@@ -154,7 +156,8 @@ def _evaluate_sets(
     if aspects[0] == "distribution":
         from voxlate.workflows.sets import evaluate_distribution
 
-        _refuse_given({"members": members, "distance": given.get("distance")}, fitting="privacy")
+        others = {"members": members, "distance": given.get("distance"), "decisions": given.get("decisions")}
+        _refuse_given(others, fitting="privacy")
         return evaluate_distribution(
             *places, features=features, split=split, contrast=given.get("contrast"), report=report
         )
@@ -166,6 +169,7 @@ def _evaluate_sets(
         members=members,
         contrast=given.get("contrast"),
         distance=given.get("distance"),
+        decided=_path(given.get("decisions")),
         report=report,
     )
 

@@ -20,11 +20,12 @@ from voxlate.errors import UsageError, VoxlateError
 from voxlate.evaluation.evidence import EVIDENCE, question_of
 from voxlate.evaluation.files import write_summary
 from voxlate.evaluation.privacy.audit import Audit, AuditOptions, audit_distances
+from voxlate.evaluation.privacy.expert import Shown, apply_decisions, digests_of, read_decisions
 from voxlate.evaluation.privacy.files import write_decisions, write_distances
 from voxlate.evaluation.privacy.label_space import LABELS
 from voxlate.evaluation.privacy.measurement import Measured, measure_privacy
 from voxlate.evaluation.privacy.members import Members, common_contrast, find_members, find_origins
-from voxlate.evaluation.privacy.pairs import nearness, pairs_of
+from voxlate.evaluation.privacy.pairs import beside, nearness, pairs_of
 from voxlate.evaluation.privacy.release import (
     DISTANCES,
     RELEASED,
@@ -35,7 +36,14 @@ from voxlate.evaluation.privacy.release import (
     copy_cases,
 )
 from voxlate.evaluation.privacy.summary import PrivacyResult, summarise_privacy
-from voxlate.evaluation.privacy.verdict import Circumstances, ReleaseDecision, decisions, privacy_caveats, say_privacy
+from voxlate.evaluation.privacy.verdict import (
+    Circumstances,
+    ExpertDecision,
+    ReleaseDecision,
+    decisions,
+    privacy_caveats,
+    say_privacy,
+)
 from voxlate.evaluation.sets.embedding import Embedder, load_embedder
 from voxlate.io import file_digest
 from voxlate.io.atomic import write_text
@@ -86,7 +94,7 @@ def evaluate_privacy(
     members: Path | None = None,
     contrast: str | None = None,
     distance: float | None = None,
-    seed: int = 0,
+    decided: Path | None = None,
     report: ProgressReport,
 ) -> Result:
     """Compares synthetic with real training images, and parts those that may be released from those that may not yet.
@@ -102,11 +110,13 @@ def evaluate_privacy(
         contrast: What is compared; by default the one contrast that both have in common.
         distance: Relative distance up to which an image is held back, 1 as near as training images are to each other;
             by default nine tenths of the 5th percentile among training images.
-        seed: Seed of the bootstrap.
+        decided: What experts decided, a CSV file that was saved in ``review.html``.
         report: Called with what is done and the number of finished images.
 
     Raises:
-        UsageError: If the contrast is not clear, the distance not positive, or ``out`` not apart from the images.
+        UsageError: If the contrast is not clear, the distance not positive, or ``out`` not apart from the images; if an
+            expert judged other images than those that are there.
+        ReadError: If the file of decisions is damaged.
         CohortError: If fewer than four training subjects can be compared, or none is known.
         LockedError: If another process works there.
         WriteError: If something cannot be written.
@@ -115,10 +125,12 @@ def evaluate_privacy(
         remedy = "Give 0.5, say, for half of what lies between training images."
         raise UsageError("a relative distance above 0", came=repr(distance), where="--distance", remedy=remedy)
     inputs = read_inputs(synthetic, real, out, contrast=contrast, members=members, features=features)
+    given = () if decided is None else read_decisions(decided)
     with workspace(out, what="privacy audit"):
         clear(out)
         measured = measure(inputs, out, report=report)
-        result = decide(measured, inputs, out, options=AuditOptions(distance=distance, seed=seed))
+        options = AuditOptions(distance=distance)
+        result = decide(measured, inputs, out, options=options, given=given)
         page = draw(result, inputs, out)
         release(result, inputs, out)
     return Result(result.summary.answer, page, FIELDS, terminal_rows(result.audit), list(result.failed))
@@ -154,7 +166,14 @@ def measure(inputs: AuditInputs, out: Path, *, report: ProgressReport) -> Measur
     return measured
 
 
-def decide(measured: Measured, inputs: AuditInputs, out: Path, *, options: AuditOptions) -> PrivacyResult:
+def decide(
+    measured: Measured,
+    inputs: AuditInputs,
+    out: Path,
+    *,
+    options: AuditOptions,
+    given: Sequence[ExpertDecision] = (),
+) -> PrivacyResult:
     """The second step: what may be released; writes ``scores.csv``, ``released.csv`` and ``review.csv``.
 
     Args:
@@ -162,9 +181,11 @@ def decide(measured: Measured, inputs: AuditInputs, out: Path, *, options: Audit
         inputs: What is compared.
         out: The audit's folder.
         options: How near is too near.
+        given: What experts decided.
 
     Raises:
         ReadError: If a sidecar of a synthetic image is damaged.
+        UsageError: If an expert judged other images than those that are there.
         WriteError: If a file could not be written.
     """
     origins = find_origins(inputs.synthetic, inputs.everyone, contrast=inputs.contrast.name)
@@ -172,6 +193,8 @@ def decide(measured: Measured, inputs: AuditInputs, out: Path, *, options: Audit
     lacking = [(case.id, f"it has no image of {inputs.contrast.title}") for case in inputs.lacking]
     failed = [*measured.failed, *lacking]
     decided = decisions(audit)
+    if given:
+        decided = apply_decisions(decided, given, shown=_shown(audit, inputs))
     released = [one for one in decided if one.released]
     back = [one for one in decided if not one.released]
     back += [ReleaseDecision(case, released=False, reason=reason) for case, reason in failed]
@@ -205,13 +228,25 @@ def draw(result: PrivacyResult, inputs: AuditInputs, out: Path) -> Path:
     """
     page, figures = privacy_page(result)
     path = publish(page, out, figures=figures)
-    waiting = inputs.pick(result.summary.review)
-    if waiting:
-        ordered = sorted(waiting, key=lambda case: (nearness(result.audit, case.id), case.id))
+    cases = [
+        case
+        for ids in (result.summary.review, result.summary.released)
+        for case in sorted(inputs.pick(ids), key=lambda case: (nearness(result.audit, case.id), case.id))[:MOST_PAIRS]
+    ]
+    if cases:
         real = {case.id: case for case in inputs.real}
-        pairs = pairs_of(result.audit, ordered[:MOST_PAIRS], real, names=names_told(inputs.real))
-        write_text(out / _REVIEW_PAGE, review_page(result, pairs).html())
+        pairs = pairs_of(result.audit, cases, real, names=names_told(inputs.real))
+        page = review_page(result, pairs, shown=_shown(result.audit, inputs))
+        write_text(out / _REVIEW_PAGE, page.html())
     return path
+
+
+def _shown(audit: Audit, inputs: AuditInputs) -> dict[str, Shown]:
+    """What an expert is asked about: every synthetic case that was compared."""
+    return {
+        case.id: Shown(digests_of(case, contrast=inputs.contrast.name), beside(audit, case.id))
+        for case in inputs.pick(audit.compared)
+    }
 
 
 def release(result: PrivacyResult, inputs: AuditInputs, out: Path) -> None:
@@ -298,8 +333,13 @@ def _facts(audit: Audit, inputs: AuditInputs, *, chosen: float | None) -> dict[s
         f"{labels.compared} structures, voxels of {labels.grid.spacing_mm[0]:.2f} mm"
         if labels
         else "none: too few label maps to compare",
+        "labelled parts": f"{audit.measured.parts} of training images compared by shape, {audit.measured.sought} "
+        "of them sought in images"
+        if audit.measured.parts
+        else "none",
         "feature space": inputs.embedder.name if inputs.embedder else "none: no network was given",
-        "threshold": "nine tenths of the 5th percentile among training images"
+        "threshold": "nine tenths of the 5th percentile among training images, "
+        "lowered until no more than 5 % of these would be held back in any space"
         if chosen is None
         else f"{chosen:g} of the typical distance",
         "software": f"voxlate {__version__}",

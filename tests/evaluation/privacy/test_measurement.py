@@ -13,7 +13,7 @@ from tests.evaluation.audits import measured
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.privacy.audit import AuditOptions, audit_distances
 from voxlate.evaluation.privacy.measurement import AttackedCase, Measured, Question, SpaceMeasurement
-from voxlate.evaluation.privacy.neighbours import _MARGIN, Neighbour
+from voxlate.evaluation.privacy.neighbours import MARGIN, Neighbour
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_threshold_and_twins_follow_from_the_nearest_distances() -> None:
     found = replace(measured(), spaces=(replace(space, questions=(*space.questions, *asked)),))
     audit = audit_distances(found, contrast=get_contrast("t1"), options=AuditOptions(share=0.0), origins={})
     pixel = audit.spaces["pixel"]
-    assert pixel.threshold.distance == pytest.approx(_MARGIN * 0.8)
+    assert pixel.threshold.distance == pytest.approx(MARGIN * 0.8)
     assert pixel.twins == (("a", "b"),)
     assert audit.alarms is not None
     assert (audit.alarms.count, audit.alarms.of) == (1, 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from voxlate.evaluation.privacy.neighbours import _MARGIN, Space, nearest_of, set_threshold
+from voxlate.evaluation.privacy.neighbours import MARGIN, Space, nearest_of, set_threshold
 
 
 def _vectors(count: int, seed: int = 0) -> np.ndarray:
@@ -61,13 +61,13 @@ def test_the_threshold_is_below_the_low_quantile_and_no_twins_set_it() -> None:
     np.fill_diagonal(among, np.inf)
     among[2, 3] = among[3, 2] = 0.8
     threshold = set_threshold(among.min(axis=1), among.argmin(axis=1), share=0.0)
-    assert threshold.distance == pytest.approx(_MARGIN * 0.8)
+    assert threshold.distance == pytest.approx(MARGIN * 0.8)
     assert threshold.typical == pytest.approx(0.9)
     assert threshold.twins == ()
     among[0, 1] = among[1, 0] = 0.1
     threshold = set_threshold(among.min(axis=1), among.argmin(axis=1), share=0.0)
     assert threshold.twins == ((0, 1),)
-    assert threshold.distance == pytest.approx(_MARGIN * 0.8)
+    assert threshold.distance == pytest.approx(MARGIN * 0.8)
 
 
 def test_a_chosen_distance_is_relative_to_the_typical_one() -> None:

@@ -9,17 +9,19 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
 from voxlate.evaluation.privacy.placing import PlacedImage, Reference, build_reference, place_features
+from voxlate.evaluation.privacy.template import Small
 from voxlate.io import write_volume
 from voxlate.volume import Grid, Volume
 
 T1 = get_contrast("t1")
 GRID = Grid((4, 4, 4), np.eye(4))
 MEAN = np.random.default_rng(0).random((4, 4, 4)).astype(np.float32)
+SMALL = Small(MEAN, GRID, np.zeros(3), (4.0, 4.0, 4.0))
 REFERENCE = Reference(T1, GRID, MEAN, np.ones((4, 4, 4), dtype=bool), correlation=0.9)
 
 
 def _placed(correlation: float) -> PlacedImage:
-    return PlacedImage(Case("a", "a", {}), MEAN, MEAN, (np.eye(4), np.eye(4)), correlation)
+    return PlacedImage(Case("a", "a", {}), MEAN, MEAN, (np.eye(4), np.eye(4)), correlation, SMALL)
 
 
 def test_a_gamma_changes_no_vector() -> None:

@@ -61,8 +61,9 @@ FREE = "new,t1,new.nii.gz,m2,0.9,1.125,0.4,m2,0.9,0.9,0.5,beyond the distance in
 
 
 CAVEATS = (
-    "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a "
-    "copied detail, or what several images tell together, is not seen. A distance is no differential privacy.\n"
+    "This audit finds images that look like a training image, or like a part of one, and labelled parts of training "
+    "images. It does not prove that nothing leaks: another copied detail, or what several images tell together, is not "
+    "seen. A distance is no differential privacy.\n"
     "Images were compared voxel by voxel only: no network was given for a feature space.\n"
     "2 released cases have a label map that was compared with none: fewer than 4 training subjects have one. It may "
     "be a patient's.\n"

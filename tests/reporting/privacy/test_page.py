@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
 from dataclasses import replace
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.audits import result
+from voxlate.evaluation.privacy.expert import COLUMNS, Shown
 from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
 from voxlate.reporting.privacy.page import privacy_page, review_page
 from voxlate.reporting.privacy.tables import FIELDS, terminal_rows
@@ -34,6 +37,7 @@ def _pair(name: str, *, labelled: bool) -> tuple[LookAlike, LabelPair | None]:
 def test_the_report_opens_with_answer_limits_figures_and_one_table() -> None:
     found = result()
     page, figures = privacy_page(found)
+    assert "script" not in page.html()
     assert list(figures) == ["distances", "membership"]
     text = _text(page.html())
     order = [
@@ -71,11 +75,16 @@ def test_without_an_attack_there_is_no_curve() -> None:
     assert list(privacy_page(replace(found, audit=alone))[1]) == ["distances"]
 
 
-@pytest.mark.parametrize(("labelled", "pictures"), [(False, 2), (True, 4)])
+@pytest.mark.parametrize(("labelled", "pictures"), [(False, 3), (True, 6)])
 def test_the_review_page_shows_pairs_and_says_whom(labelled: bool, pictures: int) -> None:
-    pairs = (_pair(name, labelled=labelled) for name in ("copy", "odd"))
-    page = review_page(result(), pairs).html()
+    pairs = (_pair(name, labelled=labelled) for name in ("copy", "odd", "new"))
+    shown = {"copy": Shown(("t1:ab",), ("real1",)), "new": Shown(("t1:cd", "labels:ef"), ("real1",))}
+    page = review_page(result(), pairs, shown=shown).html()
     assert page.count("data:image/png") == pictures
+    [script] = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page, "the policy allows this one script"
+    assert ",".join(COLUMNS) in page
     text = _text(page)
     order = [
         "REAL PATIENTS ON THIS PAGE",
@@ -84,7 +93,11 @@ def test_the_review_page_shows_pairs_and_says_whom(labelled: bool, pictures: int
         "This page shows slices of real images.",
         "copy and real1. copy lies near.",
         "odd and real1",
+        "Released images",
+        "new and real1",
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
+    assert page.count("<fieldset") == 2, "an expert is asked once about each that the audit compared"
+    assert 'data-case="new" data-sha256="t1:cd labels:ef" data-beside="real1"' in page
     assert ("Label maps of copy and real1" in text) == labelled

@@ -12,6 +12,8 @@ from voxlate.evaluation.privacy.verdict import ReleaseDecision
 from voxlate.io.atomic import write_text
 
 _COLUMNS = ("case", "role", "space", "rank", "neighbour", "distance", "relative_distance", "mirrored", "held_back")
+_JUDGED = ("decision", "expert", "decided_at", "sha256")
+"""Columns that are there where an expert has decided."""
 _OF_SPACE = ("nearest", "distance", "relative_distance", "threshold")
 
 
@@ -45,7 +47,8 @@ def write_decisions(decided: Sequence[ReleaseDecision], audit: Audit, path: Path
     """
     spaces = list(audit.spaces.values())
     columns = [f"{what}_{one.space}" for one in spaces for what in _OF_SPACE]
-    lines: list[Sequence[str]] = [("case", "contrast", "file", *columns, "reason")]
+    judged = any(one.expert is not None for one in decided)
+    lines: list[Sequence[str]] = [("case", "contrast", "file", *columns, "reason", *(_JUDGED if judged else ()))]
     for decision in decided:
         cells: list[str] = []
         for one in spaces:
@@ -55,8 +58,22 @@ def write_decisions(decided: Sequence[ReleaseDecision], audit: Audit, path: Path
                 continue
             relative = one.threshold.relative(question.distance)
             cells += [question.neighbours[0].case, repr(question.distance), repr(relative), limit]
-        lines.append((decision.case, audit.contrast.name, files.get(decision.case, ""), *cells, decision.reason))
+        lines.append(
+            (
+                decision.case,
+                audit.contrast.name,
+                files.get(decision.case, ""),
+                *cells,
+                decision.reason,
+                *(_judgement(decision) if judged else ()),
+            )
+        )
     _write(lines, path)
+
+
+def _judgement(decision: ReleaseDecision) -> tuple[str, ...]:
+    one = decision.expert
+    return ("",) * len(_JUDGED) if one is None else (one.decision, one.expert, one.decided_at, " ".join(one.sha256))
 
 
 def _write(lines: Sequence[Sequence[str]], path: Path) -> None:

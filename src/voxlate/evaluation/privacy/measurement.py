@@ -24,6 +24,8 @@ from pydantic import TypeAdapter
 from voxlate.cohort import Case
 from voxlate.contrast import Contrast
 from voxlate.errors import CohortError
+from voxlate.evaluation.privacy.closer.lesions import INSIDE, SHAPE, compare_lesions
+from voxlate.evaluation.privacy.closer.local_space import LOCAL, local_neighbours
 from voxlate.evaluation.privacy.label_space import LabelMaps, place_label_maps
 from voxlate.evaluation.privacy.neighbours import Neighbour, Space, nearest_of
 from voxlate.evaluation.privacy.placing import (
@@ -87,9 +89,9 @@ class SpaceMeasurement:
     """What was measured in one space.
 
     Attributes:
-        space: ``pixel``, ``feature`` or ``label``.
+        space: ``pixel``, ``feature``, ``label``, ``local``, ``lesion_shape`` or ``lesion_image``.
         questions: Synthetic images, members and held-out images.
-        attacked: Every real case.
+        attacked: Every real case; none where only the nearest are compared.
     """
 
     space: str
@@ -114,6 +116,8 @@ class Measured:
         strangers: Synthetic cases that could not be laid over the real ones, each with its reason; an expert sees them.
         images: How images lie on their template.
         labels: The same of label maps, on a template of their own; ``None`` if they are not compared.
+        parts: How many connected parts of training label maps were compared by their shape.
+        sought: How many of them were sought in images.
     """
 
     spaces: tuple[SpaceMeasurement, ...]
@@ -124,6 +128,8 @@ class Measured:
     strangers: Mapping[str, str]
     images: Placings
     labels: Placings | None
+    parts: int = 0
+    sought: int = 0
 
     def keep(self, path: Path, *, question: str) -> None:
         """Writes it.
@@ -172,36 +178,46 @@ def measure_privacy(
     reference, placed_real, unusable = build_reference(real, contrast=contrast, report=report)
     placed_synthetic, failed = place_voxels(synthetic, reference, report=report)
     features: dict[tuple[str, str], FeaturePair] = {}
-    for role, cases, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
-        if embedder is not None:
-            found, refused = place_features([one.case for one in cases], embedder, contrast=contrast, report=report)
+    if embedder is not None:
+        for role, placed, lost in (("real", placed_real, unusable), ("synthetic", placed_synthetic, failed)):
+            found, refused = place_features([one.case for one in placed], embedder, contrast=contrast, report=report)
             features |= {(role, case): vector for case, vector in found.items()}
             lost.extend(refused)
-            _leave_out(cases, refused)
+            _leave_out(placed, refused)
     _check_members(placed_real, members, unusable)
     labels = _label_maps(placed_real, placed_synthetic, members=members, report=report)
     if labels is not None:
         unusable.extend(labels.unusable)
         failed.extend(labels.failed)
         _leave_out(placed_synthetic, labels.failed)
+    spaces = [
+        _measure_space(asked, members=members)
+        for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
+    ]
+    spaces.append(_measure_local(placed_real, placed_synthetic, members=members, report=report))
+    lesions = _measure_lesions(placed_real, placed_synthetic, contrast=contrast, members=members, report=report)
+    unusable.extend(one for one in lesions.refused if one[0] not in dict(unusable))
     strangers = {one.case.id: why for one in placed_synthetic if (why := reference.strange(one))}
     return Measured(
-        spaces=tuple(
-            _measure_space(asked, members=members)
-            for asked in _spaces(reference, placed_real, placed_synthetic, features=features, labels=labels)
-        ),
+        spaces=(*spaces, *lesions.spaces),
         members=tuple(one.case.id for one in placed_real if one.case.id in members),
         held_out=tuple(one.case.id for one in placed_real if one.case.id not in members),
         failed=tuple(failed),
         unusable=tuple(unusable),
         strangers=strangers if labels is None else {**labels.strangers, **strangers},
-        images=Placings.of(
-            reference.grid,
-            compared=int(reference.region.sum()),
-            synthetic={one.case.id: one.worlds for one in placed_synthetic},
-            real={one.case.id: one.worlds for one in placed_real},
-        ),
+        images=_placings(reference, placed_real, placed_synthetic),
         labels=None if labels is None else labels.placings(),
+        parts=lesions.parts,
+        sought=lesions.sought,
+    )
+
+
+def _placings(reference: Reference, real: Sequence[PlacedImage], synthetic: Sequence[PlacedImage]) -> Placings:
+    return Placings.of(
+        reference.grid,
+        compared=int(reference.region.sum()),
+        synthetic={one.case.id: one.worlds for one in synthetic},
+        real={one.case.id: one.worlds for one in real},
     )
 
 
@@ -315,3 +331,60 @@ def _measure_space(asked: _Asked, *, members: frozenset[str]) -> SpaceMeasuremen
             for one, number, member, score in zip(real, numbers, known, scores, strict=True)
         ),
     )
+
+
+def _measure_local(
+    real: Sequence[PlacedImage], synthetic: Sequence[PlacedImage], *, members: frozenset[str], report: ProgressReport
+) -> SpaceMeasurement:
+    """Each image beside the training images that look most like it, after a fit of their own."""
+    gallery = [one for one in real if one.case.id in members]
+    subjects = [*(None for _ in synthetic), *(one.case.subject for one in real)]
+    found = local_neighbours([*synthetic, *real], gallery, subjects=subjects, report=report)
+    roles = _roles([one.case.id for one in synthetic], [one.case.id for one in real], members=members)
+    return _space_of(LOCAL, [(case, role, nearest) for (case, role), nearest in zip(roles, found, strict=True)])
+
+
+def _roles(synthetic: Sequence[str], real: Sequence[str], *, members: frozenset[str]) -> list[tuple[str, Role]]:
+    roles: list[tuple[str, Role]] = [(case, "synthetic") for case in synthetic]
+    return [*roles, *((case, "member" if case in members else "held-out") for case in real)]
+
+
+def _space_of(name: str, asked: Sequence[tuple[str, Role, tuple[Neighbour, ...]]]) -> SpaceMeasurement:
+    return SpaceMeasurement(
+        name, tuple(Question(case, role, nearest[:NEAREST]) for case, role, nearest in asked if nearest), ()
+    )
+
+
+@dataclass(frozen=True)
+class _Lesions:
+    """Spaces of single parts, how many parts there are, and real cases without, each with its reason."""
+
+    spaces: tuple[SpaceMeasurement, ...] = ()
+    parts: int = 0
+    sought: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def _measure_lesions(
+    real: Sequence[PlacedImage],
+    synthetic: Sequence[PlacedImage],
+    *,
+    contrast: Contrast,
+    members: frozenset[str],
+    report: ProgressReport,
+) -> _Lesions:
+    """Parts of label maps; a space is left out where fewer than four training cases can be asked in it."""
+    ours, theirs = [one.case for one in real], [one.case for one in synthetic]
+    found = compare_lesions(ours, theirs, contrast=contrast, members=members, report=report)
+    if found is None:
+        return _Lesions()
+    roles = _roles([case.id for case in theirs], [case.id for case in ours], members=members)
+    spaces = []
+    for name, (by_real, by_synthetic) in ((SHAPE, found.shapes), (INSIDE, found.insides)):
+        space = _space_of(
+            name,
+            [(case, role, (by_synthetic if role == "synthetic" else by_real).get(case, ())) for case, role in roles],
+        )
+        if len(space.of("member")) >= FEWEST_MEMBERS and (name == INSIDE or space.of("synthetic")):
+            spaces.append(space)
+    return _Lesions(tuple(spaces), found.parts, found.sought, found.refused)

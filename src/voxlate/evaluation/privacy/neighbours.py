@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SHARE, _MARGIN = 0.05, 0.9
+SHARE, MARGIN = 0.05, 0.9
 """The threshold is nine tenths of the 5th percentile. The percentile alone, which is uncertain in few images, held
 back 6 to 18 % of real images that no model has seen (heads of the phantom and hippocampi, from 130 down to 10 training
 images), nine tenths of it 0.3 to 4 %, and deformed copies lie much nearer."""
@@ -40,11 +40,13 @@ class Neighbour:
         case: Id of its case.
         distance: 0 (a copy) to 2.
         mirrored: Whether the other image is nearer with left and right exchanged.
+        world: The map from this image's world to the other's, ``(4, 4)``, where the pair has a fit of its own.
     """
 
     case: str
     distance: float
     mirrored: bool = False
+    world: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +154,12 @@ class Threshold:
 
 
 def set_threshold(
-    nearest: Distances, to: NDArray[np.integer], *, distance: float | None = None, share: float = SHARE
+    nearest: Distances,
+    to: NDArray[np.integer],
+    *,
+    distance: float | None = None,
+    share: float = SHARE,
+    margin: float = MARGIN,
 ) -> Threshold:
     """The threshold from the distances of training images to their nearest other one.
 
@@ -160,13 +167,14 @@ def set_threshold(
         nearest: ``(n,)``, infinite where an image is compared with none.
         to: ``(n,)``, the row of that nearest image.
         distance: A relative distance instead: 1 is the median of the nearest distances, 0 a copy.
-        share: The quantile of which nine tenths are taken without it.
+        share: The quantile that is taken without it.
+        margin: So much of the quantile is too near.
     """
     typical = float(np.median(nearest[np.isfinite(nearest)]))
     close = nearest < _TWINS * typical
     pairs = sorted({(min(row, int(to[row])), max(row, int(to[row]))) for row in np.flatnonzero(close).tolist()})
     kept = nearest[~close & np.isfinite(nearest)]
-    found = distance * typical if distance is not None else _MARGIN * float(np.quantile(kept, share))
+    found = distance * typical if distance is not None else margin * float(np.quantile(kept, share))
     return Threshold(found, typical, tuple(pairs))
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.evaluation.privacy.audit import Audit
+from voxlate.evaluation.privacy.closer.local_space import LOCAL
 from voxlate.evaluation.privacy.label_space import LABEL, display_labels
-from voxlate.evaluation.privacy.measurement import PIXEL
 from voxlate.evaluation.privacy.placing import display, finer
 
 
@@ -86,13 +86,25 @@ def pairs_of(
         VoxlateError: If an image cannot be read any more.
     """
     for case in cases:
-        nearest: dict[str, str] = {}
-        for space in audit.too_near(case.id) or [PIXEL]:
-            question = audit.question(case.id, space)
-            if question is not None:
-                nearest.setdefault(question.neighbours[0].case, space)
-        for other, space in nearest.items():
+        for other, space in _nearest(audit, case.id).items():
             yield _look_alike(audit, case, real[other], space=space), _label_pair(audit, case, real[other], names=names)
+
+
+def beside(audit: Audit, case: str) -> tuple[str, ...]:
+    """The real cases that a synthetic one is shown beside."""
+    return tuple(_nearest(audit, case))
+
+
+def _nearest(audit: Audit, case: str) -> dict[str, str]:
+    """From the nearest real case to the space, of each space in which a case is too near, or else of the nearest."""
+    asked = [(space, audit.question(case, name), name) for name, space in audit.spaces.items()]
+    ordered = sorted((space.threshold.relative(one.distance), name) for space, one, name in asked if one is not None)
+    found: dict[str, str] = {}
+    for space in audit.too_near(case) or [name for _, name in ordered[:1]]:
+        question = audit.question(case, space)
+        if question is not None:
+            found.setdefault(question.neighbours[0].case, space)
+    return found
 
 
 def nearness(audit: Audit, case: str) -> float:
@@ -107,12 +119,14 @@ def _look_alike(audit: Audit, case: Case, other: Case, *, space: str) -> LookAli
     mirrored = question is not None and question.neighbours[0].mirrored
     placings = audit.measured.images
     grid = finer(placings.grid)
+    theirs = np.array(placings.real[other.id][False])
+    ours = np.array(placings.synthetic[case.id][mirrored])
+    closer = audit.question(case.id, LOCAL) if LOCAL in audit.spaces else None
+    own = next((one for one in closer.neighbours if one.case == other.id), None) if closer is not None else None
+    if own is not None and own.world is not None:  # the pair has a fit of its own
+        mirrored, ours = own.mirrored, np.array(own.world) @ theirs
     first, second = (
-        display(one, np.array(world), grid, contrast=audit.contrast)
-        for one, world in (
-            (case, placings.synthetic[case.id][mirrored]),
-            (other, placings.real[other.id][False]),
-        )
+        display(one, world, grid, contrast=audit.contrast) for one, world in ((case, ours), (other, theirs))
     )
     note = _note(audit, case.id, other.id, mirrored=mirrored)
     return LookAlike(case.id, other.id, first, second, grid.spacing_mm, note)

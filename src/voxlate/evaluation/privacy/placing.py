@@ -60,6 +60,7 @@ class PlacedImage:
         mirrored: The same with left and right exchanged.
         worlds: The maps from the template's world to the image's, straight and mirrored.
         correlation: With the mean image.
+        small: The image in its own place.
     """
 
     case: Case
@@ -67,6 +68,7 @@ class PlacedImage:
     mirrored: Field
     worlds: Worlds
     correlation: float
+    small: Small
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class Placings:
     @classmethod
     def of(cls, grid: Grid, *, compared: int, synthetic: Mapping[str, Worlds], real: Mapping[str, Worlds]) -> Placings:
         """Those of cases whose maps are arrays."""
-        maps = [{case: (_matrix(one), _matrix(other)) for case, (one, other) in of.items()} for of in (synthetic, real)]
-        return cls(grid.shape, _matrix(grid.affine), compared, *maps)
+        maps = [{case: (matrix(one), matrix(other)) for case, (one, other) in of.items()} for of in (synthetic, real)]
+        return cls(grid.shape, matrix(grid.affine), compared, *maps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +173,7 @@ def place_small(case: Case, image: Small, mean: Field, grid: Grid) -> PlacedImag
     first, second = (fit(image, mean, grid, begin=beginning(image, mirrored=turned)) for turned in (False, True))
     straight, mirrored = lay(image, grid, first), lay(image, grid, second)
     best = max(correlation(straight, mean), correlation(mirrored, mean))
-    return PlacedImage(case, straight, mirrored, (first, second), best)
+    return PlacedImage(case, straight, mirrored, (first, second), best, image)
 
 
 def place_voxels(
@@ -286,5 +288,6 @@ def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
     return found
 
 
-def _matrix(affine: Affine) -> Matrix:
+def matrix(affine: Affine) -> Matrix:
+    """An affine map as plain numbers."""
     return tuple(tuple(float(value) for value in row) for row in affine)

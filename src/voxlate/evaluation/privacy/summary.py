@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from voxlate.evaluation.privacy.attack import Membership
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms, SpaceAudit
-from voxlate.evaluation.privacy.verdict import ReleaseDecision
+from voxlate.evaluation.privacy.verdict import ExpertDecision, ReleaseDecision
 from voxlate.evaluation.summary import Interval, without_nan
 from voxlate.plainyaml import Json
 
@@ -85,6 +85,7 @@ class PrivacySummary:
         answer: In words.
         failed: Synthetic cases that could not be compared, each with its reason.
         facts: Provenance from a name to its value.
+        decisions: Of experts: who decided what, when, and on which files.
     """
 
     contrast: str
@@ -98,10 +99,12 @@ class PrivacySummary:
     answer: str
     failed: Mapping[str, str]
     facts: Mapping[str, str]
+    decisions: tuple[ExpertDecision, ...] = ()
 
     def to_json(self) -> Json:
-        """Plain values for JSON, marked as those of an audit that is finished."""
-        return {"aspect": "privacy", "finished": True, **without_nan(asdict(self))}
+        """Plain values for JSON, marked as those of an audit that is finished; decisions only where there are any."""
+        values = {name: value for name, value in asdict(self).items() if name != "decisions" or value}
+        return {"aspect": "privacy", "finished": True, **without_nan(values)}
 
 
 @dataclass(frozen=True)
@@ -154,4 +157,5 @@ def summarise_privacy(
         answer=answer,
         failed=dict(failed),
         facts=dict(facts),
+        decisions=tuple(one.expert for one in decided if one.expert is not None),
     )

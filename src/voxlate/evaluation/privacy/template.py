@@ -162,7 +162,8 @@ def fit(image: Small, mean: Field, grid: Grid, *, begin: Affine) -> Affine:
         jacobian, wanted = _jacobian(fixed, points, known, spacing_mm=grid.spacing_mm[0]), fixed[known]
         blurred = gaussian_filter(image.array, sd)
         for _ in range(_STEPS):
-            step = _step(_sample(blurred, image.grid, points @ world.T), wanted, jacobian)
+            moved = _sample(blurred, image.grid, points @ world.T)
+            step = gauss_newton_step(moved, wanted, jacobian, overlap=_SMALLEST_OVERLAP)
             if step is None:
                 break
             world = world @ np.linalg.inv(step)
@@ -219,10 +220,22 @@ def _sample(array: Field, grid: Grid, points: NDArray[np.float64]) -> NDArray[np
     return np.asarray(map_coordinates(array.astype(np.float64), index.T, order=1, cval=np.nan))
 
 
-def _step(moved: NDArray[np.float64], wanted: NDArray[np.float64], jacobian: NDArray[np.float64]) -> Affine | None:
-    """One Gauss-Newton step as an affine map, or ``None`` where nothing can be said."""
+def gauss_newton_step(
+    moved: NDArray[np.float64], wanted: NDArray[np.float64], jacobian: NDArray[np.float64], *, overlap: float
+) -> Affine | None:
+    """One Gauss-Newton step as an affine map, or ``None`` where nothing can be said.
+
+    Args:
+        moved: ``(points,)``, the values of the image that is moved; NaN where it does not reach.
+        wanted: ``(points,)``, those that it should have but for a scale and an offset.
+        jacobian: ``(points, 12)``, how ``wanted`` changes with the upper three rows of the map.
+        overlap: The share of points that the image must reach.
+
+    Returns:
+        ``(4, 4)`` float64.
+    """
     seen = np.isfinite(moved)
-    if seen.sum() < _SMALLEST_OVERLAP * len(moved):
+    if seen.sum() < overlap * len(moved):
         return None
     values, wanted = moved[seen], wanted[seen]
     spread = values.std()

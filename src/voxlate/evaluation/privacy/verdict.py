@@ -4,21 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from voxlate.evaluation.privacy.attack import FEWEST
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms
+from voxlate.evaluation.privacy.closer.lesions import INSIDE, SHAPE
 from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.privacy.measurement import FEWEST_MEMBERS
 from voxlate.evaluation.words import counted, plural
 
 _LIMITS = (
-    "This audit finds images that look like a training image as a whole. It does not prove that nothing leaks: a "
-    "copied detail, or what several images tell together, is not seen. A distance is no differential privacy."
+    "This audit finds images that look like a training image, or like a part of one, and labelled parts of training "
+    "images. It does not prove that nothing leaks: another copied detail, or what several images tell together, is not "
+    "seen. A distance is no differential privacy."
 )
 _BEYOND = "beyond the distance in every space that was compared"
+_OTHERWISE = {
+    LABEL: "its label map is too near to one of the training data",
+    SHAPE: "a part of its label map has the shape of one of the training data",
+    INSIDE: "a labelled part of a training image lies in it",
+}
+"""Why an image waits in a space that does not compare images as a whole."""
 _FEW_MEMBERS = 20
 _NAMED = 5
 """So many pairs and cases are named in a sentence."""
+
+
+@dataclass(frozen=True)
+class ExpertDecision:
+    """What a person decided about a synthetic case.
+
+    Attributes:
+        case: Its id.
+        decision: What is decided; who is unsure releases nothing.
+        note: In the expert's words.
+        expert: Who decided.
+        decided_at: When, as ISO 8601.
+        sha256: Of the files that were judged, each after the name of its contrast.
+        beside: The real cases that stood beside it.
+    """
+
+    case: str
+    decision: Literal["release", "withhold", "unsure"]
+    note: str
+    expert: str
+    decided_at: str
+    sha256: tuple[str, ...]
+    beside: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,11 +61,13 @@ class ReleaseDecision:
         case: Its id.
         released: Whether its image may be released; if not, an expert sees it.
         reason: Why.
+        expert: The person who decided; ``None`` where the audit alone did.
     """
 
     case: str
     released: bool
     reason: str
+    expert: ExpertDecision | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +99,9 @@ def decisions(audit: Audit) -> list[ReleaseDecision]:
 def _reasons(audit: Audit, case: str) -> list[str]:
     """Why a case is held back; nothing if it is released."""
     near, strangers = audit.too_near(case), audit.measured.strangers
-    images = [f"{space} space" for space in near if space != LABEL]
+    images = [f"{space} space" for space in near if space not in _OTHERWISE]
     found = [f"too near to a training image in {' and '.join(images)}"] if images else []
-    found += ["its label map is too near to one of the training data"] if LABEL in near else []
+    found += [words for space, words in _OTHERWISE.items() if space in near]
     found += [strangers[case]] if case in strangers else []
     found += [str(audit.origins[case])] if case in audit.origins else []
     return found
@@ -79,15 +113,16 @@ def say_privacy(audit: Audit, decided: Sequence[ReleaseDecision], seen: Circumst
     if not total:
         return f"No synthetic {title} image could be compared, and none is released."
     released = sum(one.released for one in decided)
-    near = sum(bool(audit.too_near(case)) for case in audit.compared)
+    waiting = [one.case for one in decided if not one.released]
+    near = sum(bool(audit.too_near(case)) for case in waiting)
     parts = [f"{released} of {counted(total, f'synthetic {title} image')} {plural(released, 'is', 'are')} released."]
     if near:
-        what = "image" if len(audit.spaces) == 1 or LABEL not in audit.spaces else "image or label map"
+        what = "image or label map" if _OTHERWISE.keys() & audit.spaces.keys() else "image"
         parts.append(
             f"{near} {plural(near, 'is', 'are')} nearer to a training {what} than real ones are to each other, and "
             f"{plural(near, 'waits', 'wait')} for an expert."
         )
-    rest = [one.case for one in decided if not one.released and not audit.too_near(one.case)]
+    rest = [case for case in waiting if _reasons(audit, case) and not audit.too_near(case)]
     strange = sum(case in audit.measured.strangers for case in rest)
     if strange:
         parts.append(
@@ -98,6 +133,12 @@ def say_privacy(audit: Audit, decided: Sequence[ReleaseDecision], seen: Circumst
         parts.append(
             f"{made} {plural(made, 'was', 'were')} made from scans or label maps of the data set and "
             f"{plural(made, 'waits', 'wait')} for an expert."
+        )
+    judged = [one.expert.decision for one in decided if one.expert is not None]
+    if judged:
+        parts.append(
+            f"Experts judged {len(judged)}: {judged.count('release')} released, {judged.count('withhold')} withheld, "
+            f"{judged.count('unsure')} left open."
         )
     if seen.failed:
         parts.append(f"{len(seen.failed)} could not be compared at all.")

@@ -1,19 +1,22 @@
 """The page: one self-contained HTML file that opens with the answer, then shows pictures, then one table.
 
 Everything else stands below, in sections that fold, with a list of contents. No script, no font and no picture is
-fetched from anywhere: the style is inline, pictures are base64 PNG, and a content security policy forbids the rest.
+fetched from anywhere: the style is inline, pictures are base64 PNG, and a content security policy forbids the rest. A
+page with a form has one inline script, which the policy names by its hash: it saves answers as a file, and sends none.
 Every string is escaped by the template engine, because names of cases and files come from outside.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from io import BytesIO
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from voxlate._version import __version__
@@ -33,6 +36,38 @@ STATISTICS = {
 
 
 @dataclass(frozen=True)
+class Ask:
+    """What a reader is asked under a figure.
+
+    Attributes:
+        case: About which case.
+        sha256: Of the files that are shown.
+        beside: The cases that they are shown beside.
+    """
+
+    case: str
+    sha256: str
+    beside: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a reader of the page can fill in and save as a CSV file.
+
+    Attributes:
+        note: What it is for, as sentences.
+        question: What is asked under a figure.
+        answers: From the value of an answer to its words.
+        columns: Of the file: case, answer, note, name, time, SHA-256 and what stood beside it.
+    """
+
+    note: str
+    question: str
+    answers: Mapping[str, str]
+    columns: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Illustration:
     """A figure of the page.
 
@@ -41,12 +76,14 @@ class Illustration:
         caption: How to read it, as sentences.
         png: The picture.
         alt: The picture in words for those who do not see it; by default title and caption.
+        ask: What is asked under it, on a page with a form.
     """
 
     title: str
     caption: str
     png: bytes
     alt: str = ""
+    ask: Ask | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +122,7 @@ class Page:
         terms: Words of the tables, each with its meaning, for the end of the page.
         banner: The first words, in capitals.
         footer: The last sentence.
+        form: What can be filled in; ``None`` on a page without a script.
     """
 
     title: str
@@ -95,6 +133,7 @@ class Page:
     terms: Mapping[str, str] = field(default_factory=dict)
     banner: str = "SYNTHETIC IMAGES."
     footer: str = "Every predicted image on this page is synthetic and not for diagnostic use."
+    form: Form | None = None
 
     def html(self) -> str:
         """The page as HTML; the same page gives the same text.
@@ -111,12 +150,16 @@ class Page:
         )
         shown = [section for section in self.sections if section.tables or section.figures or section.lines]
         template = environment.get_template("page.html.j2")
+        script = (resources.files(__package__) / "decisions.js").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
         return template.render(
             page=self,
             opening=[section for section in shown if not section.folded],
             folding=[section for section in shown if section.folded],
             embed=_embed,
             version=__version__,
+            script=Markup(script),  # noqa: S704 of this package, not of a reader
+            script_hash=f"sha256-{digest}",
         )
 
 

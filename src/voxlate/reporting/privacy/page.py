@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from voxlate.evaluation.privacy.audit import Audit
+from voxlate.evaluation.privacy.expert import COLUMNS, Shown
 from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
 from voxlate.evaluation.privacy.summary import PrivacyResult
 from voxlate.evaluation.privacy.verdict import say_review
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.page import Ask, Form, Illustration, Page, Section
 from voxlate.reporting.privacy.pictures import draw_label_pair, draw_look_alike
 from voxlate.reporting.privacy.plots import Attack, Strip, draw_attacks, draw_nearness
 from voxlate.reporting.privacy.tables import SPACES, TERMS, nearest_section, space_section
@@ -20,6 +22,12 @@ from voxlate.reporting.privacy.tables import SPACES, TERMS, nearest_section, spa
 MOST_PAIRS = 60
 """So many synthetic images are shown to an expert, the nearest first."""
 _DPI = 130
+_FORM = Form(
+    "Decide about each image, save the file, and apply it: run the same audit again with --decisions decisions.csv.",
+    "may it be released?",
+    {"release": "Release", "withhold": "Withhold", "unsure": "Unsure"},
+    COLUMNS,
+)
 
 
 def privacy_page(result: PrivacyResult) -> tuple[Page, dict[str, Illustration]]:
@@ -45,26 +53,44 @@ def privacy_page(result: PrivacyResult) -> tuple[Page, dict[str, Illustration]]:
     return page, figures
 
 
-def review_page(result: PrivacyResult, pairs: Iterable[tuple[LookAlike, LabelPair | None]]) -> Page:
-    """The images that wait, each beside the real one that is nearest to it: as confidential as the training data.
+def review_page(
+    result: PrivacyResult, pairs: Iterable[tuple[LookAlike, LabelPair | None]], *, shown: Mapping[str, Shown]
+) -> Page:
+    """Images each beside the real one that is nearest to it: as confidential as the training data.
+
+    Those that wait stand open, those that are released are folded below.
 
     Args:
         result: What was found.
-        pairs: The images and label maps, nearest first, of at most ``MOST_PAIRS`` synthetic cases.
+        pairs: The images and label maps, nearest first, of at most ``MOST_PAIRS`` synthetic cases of either kind.
+        shown: What an expert is asked about, by case.
     """
-    figures = []
+    waiting: list[Illustration] = []
+    released: list[Illustration] = []
+    asked: set[str] = set()
     for images, maps in pairs:
+        figures = released if images.synthetic in result.summary.released else waiting
         title = f"{images.synthetic} and {images.real}"
-        figures.append(Illustration(title, images.note, to_png(draw_look_alike(images), dpi=_DPI)))
+        drawn = [Illustration(title, images.note, to_png(draw_look_alike(images), dpi=_DPI))]
         if maps is not None:
-            figures.append(Illustration(f"Label maps of {title}", maps.note, to_png(draw_label_pair(maps), dpi=_DPI)))
+            drawn.append(Illustration(f"Label maps of {title}", maps.note, to_png(draw_label_pair(maps), dpi=_DPI)))
+        one = shown.get(images.synthetic)
+        if one is not None and images.real == one.beside[-1] and images.synthetic not in asked:
+            asked.add(images.synthetic)
+            ask = Ask(images.synthetic, " ".join(one.sha256), " ".join(one.beside))
+            drawn[-1] = replace(drawn[-1], ask=ask)
+        figures += drawn
     return Page(
         title=f"Images to review: {result.names[0]}",
         verdict=say_review(len(result.summary.review), shown=MOST_PAIRS),
-        sections=[Section("Side by side", figures=figures, folded=False)],
+        sections=[
+            Section("Side by side", figures=waiting, folded=False),
+            Section("Released images", f"The {MOST_PAIRS} nearest at most, each beside its nearest.", figures=released),
+        ],
         facts=result.summary.facts,
         warnings=["This page shows slices of real images. Keep it where the real data are."],
         banner="REAL PATIENTS ON THIS PAGE: as confidential as the training data.",
+        form=_FORM if asked else None,
     )
 
 

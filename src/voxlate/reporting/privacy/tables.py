@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms, SpaceAudit
+from voxlate.evaluation.privacy.closer.lesions import INSIDE, SHAPE
+from voxlate.evaluation.privacy.closer.local_space import LOCAL
 from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.privacy.measurement import FEATURE, NEAREST, PIXEL, Question
 from voxlate.evaluation.words import NOT_AVAILABLE
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 
-SPACES = {PIXEL: "Pixel space", FEATURE: "Feature space", LABEL: "Label space"}
+SPACES = {
+    PIXEL: "Pixel space",
+    FEATURE: "Feature space",
+    LABEL: "Label space",
+    LOCAL: "Local space",
+    SHAPE: "Lesion shapes",
+    INSIDE: "Lesion images",
+}
 """From a space to its title."""
 FIELDS = ("space", "typical distance", "threshold", "held back", "false alarms", "membership AUC")
 TERMS = {
@@ -23,6 +32,12 @@ TERMS = {
     "deviation; each image is also compared with left and right exchanged",
     "label space": "label maps laid over the mean of the real ones by an affine map of their own, on a coarse grid; "
     "structures count alike, whatever their size. Each map is also compared with left and right exchanged",
+    "local space": "each image laid over training images themselves, from many starts; squared correlation of local "
+    "structure in small cubes of what both show, which another contrast, a crop or padding does not hide",
+    "lesion shapes": "connected parts of label maps with the same label, laid over each other by their centres: voxels "
+    "that differ, over about their surface",
+    "lesion images": "1 minus the highest correlation of what lies inside a labelled part of a training image with any "
+    "place of the image",
     "held back": "as near as the threshold or nearer to a training image, or label map, in at least one space",
     "false alarms": "held-out real images, audited as if they were synthetic, that would be held back; Wilson's 95 % "
     "interval",
