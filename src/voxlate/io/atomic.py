@@ -113,12 +113,12 @@ def check_writable(folder: Path, *, names: Iterable[str] = ()) -> None:
         names: File names that will be written; each must be legal there.
 
     Raises:
-        UsageError: If a file has its name, or that of a folder that it lies in.
-        WriteError: If the folder cannot be made or written, or a name is too long for it.
+        WriteError: If a file has its name, or that of a folder that it lies in; if the folder cannot be made or
+            written, or a name is too long for it.
     """
     folder = Path(folder)
-    check_folder(folder)
     try:
+        check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with _claimed(folder / "probe") as probe:
             probe.write_bytes(b"\0")
@@ -132,11 +132,13 @@ def check_folder(path: Path) -> None:
     """Refuses what cannot be a folder to write to.
 
     Raises:
-        UsageError: If a file has its name, or that of a folder that it lies in.
+        WriteError: If a file has its name, or that of a folder that it lies in; with the exit code of a wrong usage.
     """
     for place in (path, *path.parents):
         if place.exists() and not place.is_dir():
-            raise UsageError("a folder", came="a file", where=place, remedy="Name a folder that is new or there.")
+            refused = WriteError("a folder", came="a file", where=place, remedy="Name a folder that is new or there.")
+            refused.exit_code = UsageError.exit_code  # somebody named it so: no fault of the disk
+            raise refused
 
 
 @contextmanager

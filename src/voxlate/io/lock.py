@@ -26,13 +26,12 @@ def hold(folder: Path, *, what: str) -> Iterator[None]:
         what: What the holder does, for the message that a second writer gets (``"training"``).
 
     Raises:
-        UsageError: If it is a file.
         LockedError: If another process holds it; names its process id, host and since when.
         WriteError: If the folder cannot be written.
     """
     path = Path(folder) / LOCK_NAME
-    check_folder(Path(folder))
     try:
+        check_folder(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = _acquire(path)
     except OSError as error:
