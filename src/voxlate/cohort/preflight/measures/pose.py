@@ -1,8 +1,9 @@
 """Is one image of a case mirrored or turned against the other? Mutual information there against where the image is.
 
 Seven mirrorings of the voxel axes and turns round each axis of the grid by up to 10 degrees are tried, at every n-th
-foreground voxel; the measure is that of ``voxlate.cohort.preflight.alignment``. Aligned pairs, real and simulated,
-lose: 13 % and more by any mirroring, and gain 5 % at most by any turn (clinical scans that nobody had registered).
+foreground voxel; the measure is that of ``voxlate.cohort.preflight.measures.alignment``. Aligned pairs, real and
+simulated, lose: 13 % and more by any mirroring, and gain 5 % at most by any turn (clinical scans that nobody had
+registered).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.alignment import Step, climb, normalised_information
-from voxlate.cohort.preflight.scan import BINS, Scan
+from voxlate.cohort.preflight.measures.alignment import Step, climb, normalised_information
+from voxlate.cohort.preflight.measures.binned import BINS, Binned
 
 _SAMPLES = 8_000
 _LEAST_VOXELS = 1_000
@@ -55,7 +56,7 @@ class Pose:
         return f"mirrored ({' and '.join(ways)})"
 
 
-def find_pose(fixed: Scan, there: Scan, step: Step, *, turns: bool = True) -> Pose | None:
+def find_pose(fixed: Binned, there: Binned, step: Step, *, turns: bool = True) -> Pose | None:
     """The mirroring or turn that makes two images agree clearly better than they do; ``None`` if there is none.
 
     Args:
@@ -83,7 +84,7 @@ def mirror(array: NDArray[np.generic], axes: Iterable[int]) -> NDArray[np.generi
     return np.flip(array, tuple(axes))
 
 
-def _score_on(fixed: Scan, there: Scan) -> _Score | None:
+def _score_on(fixed: Binned, there: Binned) -> _Score | None:
     """Normalised mutual information as a function of a matrix and a displacement; about the middle of the grid."""
     index = fixed.places[:: max(1, fixed.places.size // _SAMPLES)]
     if index.size < _LEAST_VOXELS:
@@ -119,7 +120,9 @@ def _best_turn(score: _Score, step: Step, given: float) -> Pose:
     """By coordinates: the best angle round each axis, the axis that gains most first, then finer."""
     angles, best = np.zeros(3), given
     for offsets in (_TURNS, (-2.0, 2.0), (-1.0, 1.0)):
-        tried = [(score(_rotation(angles + by * np.eye(3)[axis]), step), axis, by) for axis in range(3) for by in offsets]
+        tried = [
+            (score(_rotation(angles + by * np.eye(3)[axis]), step), axis, by) for axis in range(3) for by in offsets
+        ]
         value, axis, by = max(tried)
         if value > best:
             angles, best = angles + by * np.eye(3)[axis], value
