@@ -18,6 +18,7 @@ from voxlate.volume import Array, Grid, Volume
 _BODY_HU = -500.0
 _CONSTANT_SHARE = 0.9
 _FILLS = 0.1
+_PADS = 0.01
 _PARALLEL = 1e-6
 _PERCENTILES = (0.5, 99.5)
 
@@ -34,10 +35,23 @@ def foreground(array: Array, *, kind: Kind = "mr") -> NDArray[np.bool_]:
     if kind == "ct" and array.min() < _BODY_HU:
         return np.asarray(array > _BODY_HU)
     sample = array.ravel(order="K")[:: max(1, array.size // 60_000)]
+    padding = _padding(sample)
+    if padding is not None:
+        return np.asarray(foreground(np.where(array == padding, sample[sample != padding].min(), array), kind=kind))
     values, counts = np.unique(sample, return_counts=True)
     if counts.max() > _FILLS * sample.size and len(values) > 1:
         return np.asarray(array != values[counts.argmax()])
     return np.asarray(array > otsu_threshold(np.clip(sample, *np.percentile(sample, _PERCENTILES))))
+
+
+def _padding(sample: Array) -> float | None:
+    """A lowest value that many voxels have and that lies further off than all others are wide, ``None`` without one."""
+    lowest = sample.min()
+    others = sample[sample != lowest]
+    if others.size in (0, sample.size) or sample.size - others.size < _PADS * sample.size:
+        return None
+    low, high = float(others.min()), float(np.percentile(others, _PERCENTILES[1]))
+    return float(lowest) if lowest < 0 and low - float(lowest) > high - low > 0 else None
 
 
 def constant_background(array: Array) -> float | None:

@@ -141,7 +141,7 @@ def thumbnail(scan: Binned) -> NDArray[np.float32]:
     low, high = scan.limits
     small = _in_ras_order(scan.volume)
     if high > low:  # the background stays apart from what is shown
-        small = np.clip(small, low - (high - low), high, dtype=np.float32)
+        small = np.clip(small, low - (high - low) / 2, high, dtype=np.float32)
     for axis in (2, 1, 0):
         small = _block_means(small, axis)
     flat = small.ravel() - small.mean()

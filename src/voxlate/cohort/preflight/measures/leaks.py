@@ -80,10 +80,9 @@ class Likeness:
 
 def find_likeness(one: Binned, other: Binned) -> Likeness:
     """Compares two images at the same places."""
-    shape: tuple[int, int, int] = one.volume.shape
-    margin = [6 if edge >= 32 else 4 if edge >= 16 else 0 for edge in shape]
+    margin = [_margin(edge) for edge in one.grid.shape]
     inner = np.zeros(one.bins.shape, dtype=bool, order="F")
-    inner[tuple(slice(by, edge - by) for by, edge in zip(margin, inner.shape, strict=True))] = True
+    inner[tuple(slice(by, edge - by) for by, edge in zip(margin, one.grid.shape, strict=True))] = True
     shown = (one.bins > 0) & (other.bins > 0)
     places = _thinned(shown & inner, _SAMPLES)
     if places.size < _LEAST:
@@ -99,6 +98,11 @@ def find_likeness(one: Binned, other: Binned) -> Likeness:
         return Likeness(remapped, straight, filtered)
     noise, air = _noise_in_the_flat(one, other, inner), _noise_in_the_air(one, other, inner)
     return Likeness(remapped, straight, filtered, noise, air)
+
+
+def _margin(edge: int) -> int:
+    """How many voxels of an axis are kept free on both sides; 0 where there are too few."""
+    return 6 if edge >= 32 else 4 if edge >= 16 else 0
 
 
 def _thinned(where: NDArray[np.bool_], most: int) -> NDArray[np.intp]:

@@ -23,6 +23,7 @@ _LEAST_VOXELS = 1_000
 _LEAST_OVERLAP = 0.3
 _MARGIN = 1.10
 _LEAST_GAIN = 0.005
+_LEAST_INFORMATION = 0.05
 _TURNS = (-10.0, -6.0, -3.0, 3.0, 6.0, 10.0)
 _LEAST_TURN = 2.0
 _Matrix = NDArray[np.float64]
@@ -74,7 +75,7 @@ def find_pose(fixed: Binned, there: Binned, step: Step, *, turns: bool = True) -
     if turns:
         found.append(_best_turn(score, step, given))
     best = max(found, key=lambda pose: pose.best)
-    if best.best > max(_MARGIN * given, given + _LEAST_GAIN):
+    if best.best > max(_MARGIN * given, given + _LEAST_GAIN, _LEAST_INFORMATION):
         return Pose(best.mirrored, best.degrees, given, best.best, best.step)
     return None
 
