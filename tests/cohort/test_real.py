@@ -9,7 +9,8 @@ import pytest
 
 from tests.cohort.scans import write
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort, preflight
-from voxlate.cohort.preflight.alignment import find_shift
+from voxlate.cohort.preflight.measures.alignment import shift_between
+from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume
 from voxlate.volume import Volume
@@ -45,17 +46,16 @@ def test_a_displaced_real_scan_is_found_to_the_voxel(real_data: Path, shift: tup
     folder = real_data / "open_ms" / "patient26"
     fixed, moving = _volume(folder / "T1.nii.gz", "t1"), _volume(folder / "T2.nii.gz", "t2")
     moved = moving.with_array(np.roll(moving.array, shift, (0, 1, 2)))
-    found = find_shift(fixed, moved)
+    found = shift_between(Binned(fixed), Binned(moved).on(fixed.grid), moved.grid)
     assert found is not None
     assert found.voxels == shift
     assert found.is_misaligned
 
 
 def test_two_patients_are_unrelated(real_data: Path) -> None:
-    found = find_shift(
-        _volume(real_data / "open_ms" / "patient19" / "T1.nii.gz", "t1"),
-        _volume(real_data / "open_ms" / "patient26" / "T2.nii.gz", "t2"),
-    )
+    fixed = _volume(real_data / "open_ms" / "patient19" / "T1.nii.gz", "t1")
+    moving = _volume(real_data / "open_ms" / "patient26" / "T2.nii.gz", "t2")
+    found = shift_between(Binned(fixed), Binned(moving).on(fixed.grid), moving.grid)
     assert found is not None
     assert found.is_unrelated
     assert not found.is_misaligned

@@ -56,13 +56,19 @@ def phantom(
 
 
 @app.command()
-def check(data: Data, as_json: AsJson = False) -> None:
+def check(
+    data: Data,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", help="Folder of the run to come: keep there what was measured.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Index a data set, preflight it, and print what was matched and what was left out."""
     from voxlate import verbs
     from voxlate.cli.output import print_check
 
     with watching() as watch:
-        result = verbs.check(data, report=watch.stage)
+        result = verbs.check(data, keep=keep, report=watch.stage)
     if as_json:
         print_json(_as_values(result))
     else:

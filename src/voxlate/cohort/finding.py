@@ -6,9 +6,11 @@
 | `constant_image` | error, warning | an image of one value; a warning where it is neither source nor target |
 | `mask_as_image` | error, warning | an MR or PET image of two values: a mask in its place |
 | `not_finite` | error | a derived contrast with values too large to be numbers |
-| `target_is_source` | error | the target is its source, also scaled, inverted or moved |
+| `target_is_source` | error | the target is its source, also changed, or labels that grey values give away |
 | `copied_contrast` | error, warning | the same of two contrasts whose use is not known yet, or of two sources |
-| `duplicate_image` | error, warning | one image in two cases; a warning where no split can part them |
+| `shared_noise` | warning | two images share noise, as no two scans do: one was added to, or blended into, the other |
+| `duplicate_image` | error, warning | one image in two cases, also changed; a warning where no split can part them |
+| `exchanged` | warning | another case's image fits better than the case's own |
 | `subject_in_two_parts` | error | one subject, or one image, in two parts of the split |
 | `not_in_cohort` | error | the split names a case that the cohort lacks |
 | `no_overlap` | error, warning | two grids of a case that share no place in the world; a warning with registration |
@@ -32,8 +34,10 @@
 | `labels_rounded` | info | label maps that lie beside whole numbers by rounding, and are read rounded |
 | `unknown_label` | warning | a label map with a value that its convention (BraTS, MM-WHS) does not know |
 | `empty_labels` | warning | a label map without a label: metrics of it are not available |
-| `misaligned` | warning | mutual information is clearly higher at a shifted position |
+| `misaligned` | warning | mutual information is clearly higher at a shifted or turned position |
+| `mirrored` | warning | mutual information is clearly higher when one image is mirrored |
 | `unrelated` | warning | two images share next to no information at any shift: another subject's file? |
+| `unlike_others` | warning | two images agree far less, or are far more alike, than those of the other cases |
 | `not_covered` | warning | an image does not show all of the patient that another one of the case shows |
 | `unpaired` | warning | images without labels, or labels without an image |
 | `duplicate_contrast` | warning | two files for one contrast of a case; both are left out |

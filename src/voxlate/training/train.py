@@ -14,6 +14,7 @@ import numpy as np
 
 from voxlate.bundle.bundle import Contents, write_bundle
 from voxlate.cohort import Case
+from voxlate.cohort.preflight.kept import IN_PREPARED
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
@@ -93,7 +94,8 @@ def train_run(
     with open_run(folder, recipe, resume=resume) as run:
         if like is not None:
             take_over(run, like)
-        setup = set_up(data, recipe, run=run, check=check, leave_out=alone, report=report)
+        keep = (prepared or folder / "prepared") / IN_PREPARED
+        setup = set_up(data, recipe, run=run, check=check, leave_out=alone, keep=keep, report=report)
         check_shapes(setup)
         check_label_maps(setup)
         method = build_method(setup)

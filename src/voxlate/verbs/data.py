@@ -80,13 +80,22 @@ def phantom(
     )
 
 
-def check(data: str | Path, *, report: ProgressReport = silent) -> Checked:
-    """Indexes a data set and preflights it."""
+def check(data: str | Path, *, keep: str | Path | None = None, report: ProgressReport = silent) -> Checked:
+    """Indexes a data set and preflights it.
+
+    Args:
+        data: The data set.
+        keep: Folder of a run to come; what was measured is kept in it, and neither a second check nor the training
+            measures the same files again.
+        report: Called with the number of finished cases.
+    """
     from voxlate.cohort import attribute_summaries, index_cohort
     from voxlate.cohort.preflight.checks import preflight
+    from voxlate.cohort.preflight.kept import IN_PREPARED
 
     cohort = index_cohort(Path(data))
-    findings = preflight(cohort, progress=partial(report, "preflight"))
+    folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
+    findings = preflight(cohort, keep=folder, progress=partial(report, "preflight"))
     attributes = attribute_summaries(cohort)
     return Checked(
         layout=cohort.layout,

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.cohort.scans import images
 from voxlate.cohort.preflight.copies import Signature, find_duplicates, thumbnail
+from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.volume import Volume
 
 SCAN = images(0)["t1"]
 FLIPPED = np.array([[-1, 0, 0, 39], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=np.float64)
 
 
+def _scan(array: NDArray[Any], affine: NDArray[Any]) -> Binned:
+    return Binned(Volume(array, affine))
+
+
 def _correlation(one: Volume, other: Volume) -> float:
-    return float(thumbnail(one) @ thumbnail(other))
+    return float(thumbnail(Binned(one)) @ thumbnail(Binned(other)))
 
 
 @pytest.mark.parametrize(
@@ -41,22 +49,30 @@ def test_another_image_has_another_thumbnail(other: np.ndarray) -> None:
 @pytest.mark.parametrize("shape", [(1, 40, 40), (5, 17, 16), (100, 3, 33)])
 def test_any_shape_has_a_thumbnail_of_length_one(shape: tuple[int, int, int]) -> None:
     image = np.random.default_rng(0).normal(5, 1, shape)
-    small = thumbnail(Volume(image, np.eye(4)))
+    small = thumbnail(_scan(image, np.eye(4)))
     assert small.shape == (4096,)
     assert np.linalg.norm(small) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_thumbnail_is_the_mean_of_blocks() -> None:
-    image = np.random.default_rng(0).normal(5, 1, (32, 48, 16))
+    image = np.random.default_rng(0).integers(5, 9, (32, 48, 16)).astype(np.float64)
     blocks = image.reshape(16, 2, 16, 3, 16, 1).mean(axis=(1, 3, 5))
     blocks -= blocks.mean()
-    assert np.allclose(thumbnail(Volume(image, np.eye(4))), (blocks / np.linalg.norm(blocks)).ravel(), atol=1e-6)
+    assert np.allclose(thumbnail(_scan(image, np.eye(4))), (blocks / np.linalg.norm(blocks)).ravel(), atol=1e-6)
+
+
+def test_padding_and_spoilt_voxels_do_not_make_people_alike() -> None:
+    one, other = (np.array(images(seed)["t1"]) for seed in (0, 1))
+    for image in (one, other):
+        image[20, 18, 16] = 4e6
+        image[:6], image[-6:] = -32768, -32768
+    assert thumbnail(_scan(one, np.eye(4))) @ thumbnail(_scan(other, np.eye(4))) < 0.999
 
 
 def test_pairs_within_a_contrast_are_found_once() -> None:
-    small = thumbnail(Volume(SCAN, np.eye(4)))
+    small = thumbnail(_scan(SCAN, np.eye(4)))
     flat = np.zeros(4096, dtype=np.float32)
-    other = thumbnail(Volume(images(1)["t1"], np.eye(4)))
+    other = thumbnail(_scan(images(1)["t1"], np.eye(4)))
     signatures = [
         Signature("a", "t1", "1", small),
         Signature("b", "t1", "2", small),

@@ -1,32 +1,34 @@
 """The preflight of a cohort: what would make its results untrue, found before anything is trained on it.
 
-Every image is read once, one case at a time, so memory is bounded by a case. What is looked for stands in
-``voxlate.cohort.finding``.
+Every image is read once, one case at a time, so memory is bounded by a case and a portrait of each image. What was
+measured may be kept in a folder, by content. What is looked for stands in ``voxlate.cohort.finding``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from voxlate.cohort.admission import admit, weigh
 from voxlate.cohort.admission.labels import MASK
-from voxlate.cohort.case import Case, Cohort
+from voxlate.cohort.case import Cohort
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.poor import RULE, find_poor
-from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates, thumbnail
+from voxlate.cohort.preflight.agreement import Agreement, check_agreement
+from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates
 from voxlate.cohort.preflight.coverage import check_coverage
 from voxlate.cohort.preflight.imputed import check_synthetic
+from voxlate.cohort.preflight.kept import Kept
 from voxlate.cohort.preflight.labels import LabelReview, is_label_map
+from voxlate.cohort.preflight.look import CaseImages
 from voxlate.cohort.preflight.names import check_names
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
+from voxlate.cohort.preflight.subjects import find_subjects
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, files_of, lacking
 from voxlate.errors import VoxlateError
-from voxlate.io import file_digest, read_volume
-from voxlate.volume import Volume
 
 _STRICT = Reading()
 
@@ -60,7 +62,16 @@ class _Use:
         return contrast == MASK or (self.labelled and is_label_map(contrast))
 
 
-def preflight(
+@dataclass
+class _Found:
+    """What the cases told so far."""
+
+    findings: list[Finding] = field(default_factory=list)
+    signatures: list[Signature] = field(default_factory=list)
+    agreements: list[Agreement] = field(default_factory=list)
+
+
+def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a recipe)
     cohort: Cohort,
     *,
     source: Sequence[str] = (),
@@ -70,6 +81,7 @@ def preflight(
     derive: Mapping[str, Derivation] | None = None,
     registers: bool = False,
     labelled: bool = False,
+    keep: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """All that is wrong or worth knowing, the gravest first.
@@ -84,26 +96,26 @@ def preflight(
         registers: Whether the contrasts of a case are registered before they are used.
         labelled: Whether label maps decide what is learned although they are neither source nor target; what is wrong
             with those that do not is a warning.
+        keep: A folder that keeps what was measured, so that the same files are not measured again.
         progress: Called with the number of cases done and of all.
 
     Raises:
         UsageError: If a name stands for no contrast.
+        WriteError: If the folder cannot be written to.
     """
     sources = tuple(get_contrast(name).name for name in source)
     use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers, labelled)
     labels = LabelReview(use.needs, reading.accept)
-    findings = [*check_names(cohort), *_check_wanted(cohort, use)]
-    findings += check_synthetic(cohort, source=use.files, target=use.target)
-    findings += _check_poor(cohort, use, reading)
-    signatures: list[Signature] = []
+    found = _Found([*check_names(cohort), *_check_wanted(cohort, use)])
+    found.findings += check_synthetic(cohort, source=use.files, target=use.target)
+    found.findings += _check_poor(cohort, use, reading)
     for done, case in enumerate(cohort.cases, 1):
-        found, images = _check_case(case, use, reading, labels)
-        findings += found
-        signatures += images
+        _check_case(CaseImages(case, reading, Kept(keep)), use, labels, found)
         if progress is not None:
             progress(done, len(cohort))
-    findings += labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))
-    findings += _check_duplicates(cohort, find_duplicates(signatures), split)
+    findings = [*found.findings, *labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))]
+    findings += check_agreement(found.agreements, lambda case, contrast: cohort.case(case).paths[contrast])
+    findings += _check_duplicates(cohort, _find_twins(cohort, found.signatures), split)
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(findings)
@@ -125,32 +137,44 @@ def _check_poor(cohort: Cohort, use: _Use, reading: Reading) -> Iterator[Finding
             yield Finding("info", "poor_scan", case, message)
 
 
-def _check_case(case: Case, use: _Use, reading: Reading, labels: LabelReview) -> tuple[list[Finding], list[Signature]]:
-    findings: list[Finding] = []
-    signatures: list[Signature] = []
-    volumes: dict[str, Volume] = {}
-    for name, path in case.paths.items():
-        contrast = get_contrast(name)
+def _check_case(images: CaseImages, use: _Use, labels: LabelReview, found: _Found) -> None:
+    case = images.case
+    told: list[Finding] = []
+    for name in case.paths:
         if not use.reads(name):
             continue
         try:
-            volume = volumes[name] = read_volume(path, contrast=contrast, reading=reading)
-            digest = file_digest(path)
+            look = images.look_at(name, used=use.needs(name))
         except VoxlateError as error:
-            findings.append(Finding("error" if use.needs(name) else "warning", "unreadable", case.id, str(error)))
+            told.append(Finding("error" if use.needs(name) else "warning", "unreadable", case.id, str(error)))
             continue
-        convention = case.attributes.get("label_convention", "")
-        told = admit(volume, case=case.id, path=path, used=use.needs(name), convention=convention)
-        findings += weigh(told, accept=reading.accept)
-        if contrast.kind != "label":
-            signatures.append(Signature(case.id, name, digest, thumbnail(volume)))
-    places = labels.look(case, volumes, findings)
-    findings += places
-    fit = labels.comparable(volumes, places)
-    findings += check_pairs(case, fit, source=use.files, target=use.target, registers=use.registers)
-    findings += check_coverage(case, fit, source=use.files, target=use.target, registers=use.registers)
-    findings += check_derived(case, volumes, use.derive, source=use.source, target=use.target)
-    return findings, signatures
+        told += look.findings
+        if not is_label_map(name):
+            found.signatures.append(look.signature)
+    places = labels.look(case, images.volumes(), told) if any(map(is_label_map, images)) else []
+    found.findings += [*told, *places]
+    fit = images.only(labels.comparable(images, places))
+    for one in check_pairs(fit, source=use.files, target=use.target, registers=use.registers):
+        if isinstance(one, Agreement):
+            found.agreements.append(one)
+        else:
+            found.findings.append(one)
+    asked = [*use.files, str(use.target), str(use.registers)]
+    found.findings += fit.recall("coverage", asked, lambda: _check_covered(fit, use))
+    found.findings += check_derived(images, use.derive, source=use.source, target=use.target)
+
+
+def _check_covered(images: CaseImages, use: _Use) -> Iterator[Finding]:
+    volumes = images.volumes()
+    return check_coverage(images.case, volumes, source=use.files, target=use.target, registers=use.registers)
+
+
+def _find_twins(cohort: Cohort, signatures: Sequence[Signature]) -> list[Duplicate]:
+    """One image in two cases, as it is or changed; of the latter one contrast of a pair of cases is enough."""
+    found = find_duplicates(signatures)
+    known = {(pair.one, pair.other) for pair in found}
+    changed = find_subjects(signatures, {case.id: fold(case.subject) for case in cohort.cases})
+    return [*found, *(pair for pair in changed if (pair.one, pair.other) not in known)]
 
 
 def _check_duplicates(
@@ -159,6 +183,8 @@ def _check_duplicates(
     for pair in duplicates:
         one, other = cohort.case(pair.one), cohort.case(pair.other)
         how = "the same file" if pair.exact else f"nearly the same image (correlation {pair.correlation:.6f})"
+        if pair.changed:
+            how = f"images of one person, {pair.changed} (correlation {pair.correlation:.2f} when laid over each other)"
         message = f"{one.paths[pair.contrast]} and {other.paths[pair.contrast]} are {how}. Keep one of the cases."
         parts = [split.get(case.id) for case in (one, other)] if split else []
         if len(set(parts)) == 2 and None not in parts:

@@ -26,12 +26,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.foreground import foreground
-from voxlate.cohort.preflight.scan import Portrait
+from voxlate.cohort.preflight.measures.binned import Binned, Portrait
 from voxlate.volume import Array, Volume
 
 _RESIDUAL = 0.03
 _TRIMMED = 0.05
+_CLIPPED = (0.1, 99.9)
 _SAMPLES = 40_000
 
 
@@ -70,6 +70,8 @@ def find_copy(x: Array, y: Array, where: NDArray[np.bool_], *, trim: bool = True
     if index.size < 8:
         return None
     xs, ys = (array.ravel(order="F")[index].astype(np.float64) for array in (x, y))
+    if trim:  # one spoilt voxel in the same place of both is no likeness
+        xs, ys = (np.clip(values, *np.percentile(values, _CLIPPED)) for values in (xs, ys))
     if xs.std() == 0 or ys.std() == 0:
         return None
     found = _fit(xs, ys)
@@ -90,7 +92,6 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Copy:
 
 
 _BLOCKS = 16
-_PERCENTILES = (0.5, 99.5)
 _CORRELATION = 0.9999
 _ROWS_AT_ONCE = 512
 
@@ -135,16 +136,13 @@ class Duplicate:
     changed: str = ""
 
 
-def thumbnail(volume: Volume) -> NDArray[np.float32]:
-    """The volume's block means, centred, of length 1; ``(4096,)``."""
-    small = _in_ras_order(volume)
-    inside = foreground(small, kind=volume.contrast.kind if volume.contrast else "mr")
-    values = small[inside][:: max(1, np.count_nonzero(inside) // _SAMPLES)]
-    if values.size:
-        low, high = np.percentile(values.astype(np.float64), _PERCENTILES)
-        outside = float(np.median(small[~inside])) if not inside.all() else low
-        small = np.clip(small, min(low, outside), high)
-    for axis in range(3):
+def thumbnail(scan: Binned) -> NDArray[np.float32]:
+    """The image's block means, centred, of length 1; ``(4096,)``."""
+    low, high = scan.limits
+    small = _in_ras_order(scan.volume)
+    if high > low:  # the background stays apart from what is shown
+        small = np.clip(small, low - (high - low) / 2, high, dtype=np.float32)
+    for axis in (2, 1, 0):
         small = _block_means(small, axis)
     flat = small.ravel() - small.mean()
     length = float(np.linalg.norm(flat))
@@ -193,7 +191,7 @@ def _block_means(array: Array, axis: int) -> NDArray[np.float64]:
     starts = np.arange(_BLOCKS) * length // _BLOCKS
     if length < _BLOCKS:
         return np.asarray(np.take(array, starts, axis=axis), dtype=np.float64)
-    sums = np.add.reduceat(array, starts, axis=axis, dtype=np.float64)
+    sums = np.add.reduceat(array, starts, axis=axis, dtype=np.float32 if array.size > 2**16 else np.float64)
     shape = [1, 1, 1]
     shape[axis] = _BLOCKS
     return np.asarray(sums / np.diff(np.append(starts, length)).reshape(shape))

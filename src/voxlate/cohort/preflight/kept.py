@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import voxlate
 from voxlate.io.atomic import write_text
 
 _CODE = ("cohort", "io")
+IN_PREPARED = "preflight"
+"""The folder's name in that of the prepared store."""
 Json = dict[str, Any]
 
 
@@ -79,7 +80,7 @@ def unpacked(values: Json) -> NDArray[Any]:
 @cache
 def _code_digest() -> str:
     digest = hashlib.sha256()
-    root = Path(voxlate.__file__).parent
+    root = Path(__file__).parents[2]
     for path in sorted(path for folder in _CODE for path in (root / folder).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -73,15 +73,15 @@ class LabelReview:
         found += _check_masked(case, sound, [name for name in images if self.needs(name)])
         return weigh(self._once(found), accept=self.accept)
 
-    def comparable(self, volumes: Mapping[str, Volume], places: Sequence[Finding]) -> dict[str, Volume]:
+    def comparable(self, names: Iterable[str], places: Sequence[Finding]) -> list[str]:
         """What may be compared with each other: no label map that nothing is learned from, or that lies elsewhere.
 
         Args:
-            volumes: What could be read of a case, by contrast.
+            names: The contrasts that could be read of a case.
             places: What ``look`` found.
         """
         misplaced = any(one.code in _ELSEWHERE for one in places)
-        return {n: volume for n, volume in volumes.items() if not is_label_map(n) or (self.needs(n) and not misplaced)}
+        return [name for name in names if not is_label_map(name) or (self.needs(name) and not misplaced)]
 
     def sum_up(self, cohort: Cohort, *, target: str | None, wanted: bool) -> list[Finding]:
         """What the label maps and masks of a cohort tell when they are held against each other.

@@ -5,22 +5,22 @@ The voxels are read when something asks for them; a case whose measurements are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
-from voxlate.cohort.admission import admit
+from voxlate.cohort.admission import admit, weigh
 from voxlate.cohort.case import Case
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.preflight.copies import Signature, thumbnail
 from voxlate.cohort.preflight.kept import Json, Kept, packed, unpacked
-from voxlate.cohort.preflight.scan import Portrait, Scan
+from voxlate.cohort.preflight.measures.binned import Binned, Portrait
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.io import file_digest, read_volume
-from voxlate.volume import Grid
+from voxlate.io.provenance import sidecar_path
+from voxlate.volume import Grid, Volume
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,17 @@ class Look:
         grid: Where its voxels lie.
         constant: Whether all of them are equal.
         signature: How to find it again.
+        portrait: The image in small.
     """
 
     findings: tuple[Finding, ...]
     grid: Grid
     constant: bool
     signature: Signature
+    portrait: Portrait
 
 
-class CaseImages(Mapping[str, Scan]):
+class CaseImages(Mapping[str, Binned]):
     """The images of a case by contrast; each is read when it is first asked for, and once.
 
     Args:
@@ -54,14 +56,14 @@ class CaseImages(Mapping[str, Scan]):
         self.kept = kept
         self.looks: dict[str, Look] = {}
         self._reading = reading
-        self._scans: dict[str, Scan] = {}
+        self._scans: dict[str, Binned] = {}
 
-    def __getitem__(self, contrast: str) -> Scan:
+    def __getitem__(self, contrast: str) -> Binned:
         if contrast not in self.looks:
             raise KeyError(contrast)
         return self._read(contrast)
 
-    def __iter__(self) -> Any:  # noqa: ANN401
+    def __iter__(self) -> Iterator[str]:
         return iter(self.looks)
 
     def __len__(self) -> int:
@@ -79,40 +81,69 @@ class CaseImages(Mapping[str, Scan]):
         """
         path, convention = self.case.paths[contrast], self.case.attributes.get("label_convention", "")
         digest = file_digest(path)
-        parts = (digest, *self._key(contrast), str(used), convention, self.case.id, str(path))
+        beside = sidecar_path(path)
+        noted = beside.read_text("utf-8", "replace") if beside.is_file() else ""
+        parts = (digest, noted, *self._key(contrast), str(used), convention, self.case.id, str(path))
         values = self.kept.recall("image", parts, lambda: self._measure(contrast, used=used, convention=convention))
         grid = Grid(tuple(values["shape"]), np.array(values["affine"]))
-        portrait = Portrait(unpacked(values["portrait"]), np.array(values["portrait_affine"]))
+        of_labels = get_contrast(contrast).kind == "label"
+        portrait = Portrait(unpacked(values["portrait"]), np.array(values["portrait_affine"]), of_labels)
         signature = Signature(self.case.id, contrast, digest, unpacked(values["thumbnail"]), portrait)
         findings = tuple(Finding(**finding) for finding in values["findings"])
-        self.looks[contrast] = Look(findings, grid, values["constant"], signature)
+        self.looks[contrast] = Look(findings, grid, values["constant"], signature, portrait)
         return self.looks[contrast]
+
+    def volumes(self) -> dict[str, Volume]:
+        """All of its images, read."""
+        return {name: self[name].volume for name in self}
+
+    def only(self, contrasts: Sequence[str]) -> CaseImages:
+        """The case with no other images than these."""
+        fewer = CaseImages(self.case, self._reading, self.kept)
+        fewer.looks = {name: look for name, look in self.looks.items() if name in contrasts}
+        fewer._scans = self._scans
+        return fewer
+
+    def recall(self, what: str, of: Sequence[str], check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+        """Findings that need all of its images, as kept or as made now.
+
+        Args:
+            what: Sort of check.
+            of: What else it depends on.
+            check: Makes it.
+        """
+        parts = (*self.key(tuple(self)), *(str(self.case.paths[name]) for name in self), self.case.id, *of)
+        values = self.kept.recall(what, parts, lambda: {"findings": [asdict(finding) for finding in check()]})
+        return [Finding(**finding) for finding in values["findings"]]
 
     def key(self, contrasts: tuple[str, ...]) -> tuple[str, ...]:
         """What a measurement of these images depends on."""
-        return tuple(
-            part for name in contrasts for part in (self.looks[name].signature.digest, *self._key(name))
-        )
+        return tuple(part for name in contrasts for part in (self.looks[name].signature.digest, *self._key(name)))
+
+    def portraits(self, pair: tuple[str, str]) -> tuple[Portrait, Portrait]:
+        """Two of its images in small."""
+        return self.looks[pair[0]].portrait, self.looks[pair[1]].portrait
 
     def _key(self, contrast: str) -> tuple[str, str]:
         return contrast, self._reading.model_dump_json()
 
-    def _read(self, contrast: str) -> Scan:
+    def _read(self, contrast: str) -> Binned:
         if contrast not in self._scans:
             volume = read_volume(self.case.paths[contrast], contrast=get_contrast(contrast), reading=self._reading)
-            self._scans[contrast] = Scan(volume)
+            self._scans[contrast] = Binned(volume)
         return self._scans[contrast]
 
     def _measure(self, contrast: str, *, used: bool, convention: str) -> Json:
         scan, path = self._read(contrast), self.case.paths[contrast]
-        found = admit(scan.volume, case=self.case.id, path=path, used=used, convention=convention)
+        told = admit(scan.volume, case=self.case.id, path=path, used=used, convention=convention)
+        found = weigh(told, accept=self._reading.accept)
         portrait = scan.portrait()
         return {
             "findings": [asdict(finding) for finding in found],
             "shape": list(scan.volume.shape),
             "affine": np.asarray(scan.volume.affine).tolist(),
             "constant": bool(scan.volume.array.min() == scan.volume.array.max()),
-            "thumbnail": packed(thumbnail(scan.volume)),
+            "thumbnail": packed(thumbnail(scan)),
             "portrait": packed(portrait.steps),
             "portrait_affine": portrait.affine.tolist(),
         }

@@ -1,4 +1,4 @@
-"""What two images of one case tell about each other: grids, copies, alignment.
+"""What two images of one case mean for each other: grids, copies, leaks, alignment; said from what was measured.
 
 What derived contrasts of a case tell before they are used: constant ones, and ones that give the target away.
 """
@@ -7,57 +7,98 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.cohort.case import Case
 from voxlate.cohort.finding import Finding
-from voxlate.cohort.foreground import foreground, onto_grid, overlaps
-from voxlate.cohort.preflight.alignment import Shift, find_shift
-from voxlate.cohort.preflight.copies import Copy, find_copy
+from voxlate.cohort.foreground import onto_grid, overlaps
+from voxlate.cohort.preflight.agreement import Agreement
+from voxlate.cohort.preflight.look import CaseImages
+from voxlate.cohort.preflight.measures.alignment import Shift
+from voxlate.cohort.preflight.measures.binned import Binned
+from voxlate.cohort.preflight.measures.comparison import (
+    Position,
+    Relation,
+    locate,
+    position_from_json,
+    position_to_json,
+    relate,
+    relation_from_json,
+    relation_to_json,
+)
+from voxlate.cohort.preflight.measures.thresholded import is_given_away
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import Derivation, compute, files_of
 from voxlate.errors import VoxlateError
 from voxlate.volume import Grid, Volume
 
 _Pair = tuple[str, str]
-_LEAST_SHARED = 0.2
 
 
 def check_pairs(
-    case: Case, volumes: Mapping[str, Volume], *, source: Sequence[str], target: str | None, registers: bool = False
-) -> Iterator[Finding]:
-    """The findings about pairs of images of a case.
+    images: CaseImages, *, source: Sequence[str], target: str | None, registers: bool = False
+) -> Iterator[Finding | Agreement]:
+    """The findings about pairs of images of a case, and how those agree, to be held against the other cases.
 
     Args:
-        case: The case, for names.
-        volumes: What could be read of it, by contrast.
+        images: What could be read of the case.
         source: Contrasts that go in.
         target: The contrast that comes out; with neither every pair of images is compared.
         registers: Whether images are registered before they are used.
     """
-    usable = {name: volume for name, volume in volumes.items() if volume.array.min() != volume.array.max()}
-    yield from _check_grids(case, volumes, registers=registers)
-    images = [name for name in CONTRASTS if name in usable and CONTRASTS[name].kind != "label"]
-    inputs = [name for name in (source or images) if name in usable]
+    case, looks = images.case, images.looks
+    grids = {name: looks[name].grid for name in CONTRASTS if name in looks}
+    yield from _check_grids(case, grids, registers=registers)
+    for pair, located in _pairs_of(images, source, target):
+        if not overlaps(grids[pair[0]], grids[pair[1]]):
+            continue
+        relation = _relation(images, pair)
+        if relation.copied:
+            yield _copied(case, pair, target, how=relation.copied)
+        elif is_given_away(relation.dice):
+            yield _given_away(case, pair, target, relation)
+        elif located:
+            position = _position(images, pair)
+            yield from _check_position(case, pair, target, position=position, grid=grids[pair[0]])
+            if relation.likeness.leaks and not position.copied:
+                yield _leaking(case, pair, relation)
+            noise = max(relation.likeness.noise, relation.likeness.air)
+            straight = relation.likeness.straight
+            yield Agreement(case.id, pair, position.agreement, noise, straight, images.portraits(pair))
+        elif pair[1] == "labels" and get_contrast(pair[0]).kind != "label":
+            yield Agreement(case.id, pair, 0.0, 0.0, 1.0, images.portraits(pair))
+
+
+def _pairs_of(images: CaseImages, source: Sequence[str], target: str | None) -> Iterator[tuple[_Pair, bool]]:
+    """The pairs to compare, each with whether it is told how they lie to each other."""
+    usable = [name for name in CONTRASTS if name in images.looks and not images.looks[name].constant]
+    shown = [name for name in usable if CONTRASTS[name].kind != "label"]
+    inputs = [name for name in source if name in images.looks and not images.looks[name].constant] if source else shown
     pairs = [(name, target) for name in inputs if target in usable and name != target] if target else []
     for pair in (*pairs, *itertools.combinations(inputs, 2)):
-        fixed, moving = (usable[name] for name in pair)
-        if not overlaps(fixed.grid, moving.grid):
-            continue
-        copy = _copy_of(fixed, moving)
-        if copy is not None:
-            yield _copied(case, pair, target, how=copy.describe())
-        elif pair in pairs or (not pairs and pair[0] == inputs[0]):
-            yield from _check_alignment(case, pair, target, fixed=fixed, moving=moving)
+        of_images = "label" not in {CONTRASTS[name].kind for name in pair if name in CONTRASTS}
+        yield pair, of_images and (pair in pairs or (not pairs and pair[0] == inputs[0]))
+    if not source and not target and "labels" in usable:  # what they are for is not known: they may be the target
+        yield from (((name, "labels"), False) for name in shown)
 
 
-def _check_grids(case: Case, volumes: Mapping[str, Volume], *, registers: bool) -> Iterator[Finding]:
-    names = [name for name in CONTRASTS if name in volumes]
+def _relation(images: CaseImages, pair: _Pair) -> Relation:
+    def measure() -> dict[str, object]:
+        return relation_to_json(relate(images[pair[0]], images[pair[1]]))
+
+    return relation_from_json(images.kept.recall("relation", images.key(pair), measure))
+
+
+def _position(images: CaseImages, pair: _Pair) -> Position:
+    def measure() -> dict[str, object]:
+        return position_to_json(locate(images[pair[0]], images[pair[1]]))
+
+    return position_from_json(images.kept.recall("position", images.key(pair), measure))
+
+
+def _check_grids(case: Case, grids: Mapping[str, Grid], *, registers: bool) -> Iterator[Finding]:
+    names = list(grids)
     for name in names[1:]:
-        first, other = volumes[names[0]].grid, volumes[name].grid
+        first, other = grids[names[0]], grids[name]
         if first.matches(other):
             continue
         message = f"{names[0]} is on {_describe_grid(first)}, {name} on {_describe_grid(other)}"
@@ -78,26 +119,54 @@ def _apart(case: Case, grids: str, *, moved: bool) -> Finding:
     return Finding("warning" if moved else "error", "no_overlap", case.id, message)
 
 
-def _check_alignment(
-    case: Case, pair: _Pair, target: str | None, *, fixed: Volume, moving: Volume
+def _check_position(
+    case: Case, pair: _Pair, target: str | None, *, position: Position, grid: Grid
 ) -> Iterator[Finding]:
-    if "label" in {CONTRASTS[name].kind for name in pair}:
+    shift, pose = position.shift, position.pose
+    if shift is None:
         return
-    shift = find_shift(fixed, moving)
-    if shift is not None and shift.is_unrelated:
+    if position.copied:
+        yield _copied(case, pair, target, how=position.copied)
+    elif pose is not None:
+        message = (
+            f"{case.paths[pair[1]]} does not fit {case.paths[pair[0]]}: it is {pose.describe(grid.affine)} "
+            f"(normalised mutual information {pose.best:.3f} with that undone, {pose.given:.3f} as given). "
+            "Look at the pair; "
+        )
+        remedy = "correct the file or its header." if pose.mirrored else "register it (plan.grids: rigid)."
+        yield Finding("warning", "mirrored" if pose.mirrored else "misaligned", case.id, message + remedy)
+    elif shift.is_unrelated:
         yield _unrelated(case, pair, shift)
-    if shift is None or shift.is_unrelated or not shift.is_misaligned:
-        return
-    copy = _copy_of(fixed, _moved_back(moving, shift))
-    if copy is not None:
-        yield _copied(case, pair, target, how=f"{copy.describe()}, moved by {shift.describe()}")
-        return
+    elif shift.is_misaligned:
+        message = (
+            f"{case.paths[pair[1]]} fits {pair[0]} better when {pair[1]} is moved back by {shift.describe()} "
+            f"(normalised mutual information {shift.best:.3f} against {shift.given:.3f} as given). Look at the pair; "
+            "if it is so, register it (plan.grids: rigid)."
+        )
+        yield Finding("warning", "misaligned", case.id, message)
+
+
+def _given_away(case: Case, pair: _Pair, target: str | None, relation: Relation) -> Finding:
+    """An error, unless the labels are only a source."""
     message = (
-        f"{case.paths[pair[1]]} fits {pair[0]} better when {pair[1]} is moved back by {shift.describe()} (normalised "
-        f"mutual information {shift.best:.3f} against {shift.given:.3f} as given). Look at the pair; if it is so, "
-        "register it (plan.grids: rigid)."
+        f"{case.paths[pair[1]]} follows from the grey values of {case.paths[pair[0]]} alone (thresholds or a lookup "
+        f"reach Dice {relation.dice:.3f}): it is that image cut at a threshold, or simulated from the labels. A score "
+        "would show nothing. Replace it by true labels."
     )
-    yield Finding("warning", "misaligned", case.id, message)
+    if target is None:
+        return Finding("error", "copied_contrast", case.id, message)
+    return Finding("error" if target in pair else "warning", "target_is_source", case.id, message)
+
+
+def _leaking(case: Case, pair: _Pair, relation: Relation) -> Finding:
+    where = "in the air" if relation.likeness.air > relation.likeness.noise else "in even tissue"
+    value = max(relation.likeness.air, relation.likeness.noise)
+    message = (
+        f"{case.paths[pair[1]]} and {case.paths[pair[0]]} share noise {where} (correlation {value:.2f}), which two "
+        "scans never do. Is the one made from the other, by adding noise or by blending? A score would be "
+        "that of a copy."
+    )
+    return Finding("warning", "shared_noise", case.id, message)
 
 
 def _unrelated(case: Case, pair: _Pair, shift: Shift) -> Finding:
@@ -118,28 +187,6 @@ def _copied(case: Case, pair: _Pair, target: str | None, *, how: str) -> Finding
     return Finding("warning", "copied_contrast", case.id, message)
 
 
-def _copy_of(fixed: Volume, moving: Volume) -> Copy | None:
-    """The line that turns one image into the other where both show something, or ``None`` if none does."""
-    kinds = [volume.contrast.kind if volume.contrast else "mr" for volume in (fixed, moving)]
-    there = onto_grid(moving, fixed.grid, outside=float(moving.array.min()))
-    arrays = (fixed.array, there)
-    if "label" in kinds:  # one label has one value all over its foreground: only with the background it is a step
-        return find_copy(fixed.array, there, np.ones(fixed.shape, dtype=bool), trim=False)
-    return find_copy(fixed.array, there, _shared(*(foreground(a, kind=k) for a, k in zip(arrays, kinds, strict=True))))
-
-
-def _shared(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What both show, so that a mask over a copy does not hide it; what either shows where they share too little."""
-    both, either = one & other, one | other
-    return both if np.count_nonzero(both) >= _LEAST_SHARED * np.count_nonzero(either) else either
-
-
-def _moved_back(moving: Volume, shift: Shift) -> Volume:
-    affine = np.array(moving.affine)
-    affine[:3, 3] -= shift.millimetres
-    return replace(moving, affine=affine)
-
-
 def _describe_grid(grid: Grid) -> str:
     shape = " x ".join(map(str, grid.shape))
     spacing = " x ".join(f"{step:.3g}" for step in grid.spacing_mm)
@@ -147,8 +194,7 @@ def _describe_grid(grid: Grid) -> str:
 
 
 def check_derived(
-    case: Case,
-    volumes: Mapping[str, Volume],
+    images: CaseImages,
     derive: Mapping[str, Derivation],
     *,
     source: Sequence[str],
@@ -157,18 +203,18 @@ def check_derived(
     """The findings about the sources of a case that are computed.
 
     Args:
-        case: The case, for names.
-        volumes: What could be read of it, by contrast.
+        images: What could be read of the case.
         derive: How contrasts are computed.
         source: Contrasts that go in.
         target: The contrast that comes out.
     """
+    case = images.case
     for name in source:
         files = files_of([name], derive, case.paths)
-        if name in files or not set(files) <= set(volumes):
+        if name in files or not set(files) <= set(images):
             continue
         try:
-            volume = _compute(name, [(file, volumes[file]) for file in files], derive)
+            volume = _compute(name, [(file, images[file].volume) for file in files], derive)
         except VoxlateError as error:
             yield Finding("error", "not_finite", case.id, str(error))
             continue
@@ -176,11 +222,11 @@ def check_derived(
         if volume.array.min() == volume.array.max():
             message = f"{name}, computed as {formula}, is {volume.array.flat[0]:g} everywhere. Correct plan.derive."
             yield Finding("error", "constant_image", case.id, message)
-        elif target and target in volumes and overlaps(volume.grid, volumes[target].grid):
-            copy = _copy_of(volume, volumes[target])
-            if copy is not None:
+        elif target and target in images and overlaps(volume.grid, images.looks[target].grid):
+            relation = relate(Binned(volume), images[target])
+            if relation.copied:
                 message = (
-                    f"{case.paths[target]} is {copy.describe()} of {name}, which is computed as {formula}: the target "
+                    f"{case.paths[target]} is {relation.copied} of {name}, which is computed as {formula}: the target "
                     f"stands in the sources. Leave {name} out, or replace the target by the true image."
                 )
                 yield Finding("error", "target_is_source", case.id, message)

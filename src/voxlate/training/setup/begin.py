@@ -73,6 +73,7 @@ def set_up(
     run: RunFolder | None,
     check: bool = True,
     leave_out: bool = False,
+    keep: Path | None = None,
     report: ProgressReport,
 ) -> Setup:
     """Splits, checks, plans and resolves the recipe, or reads all of it from the run that is resumed.
@@ -82,6 +83,7 @@ def set_up(
         recipe: What is to be trained, as asked for.
         check: Whether the data set is preflighted.
         leave_out: Whether cases that the preflight finds unusable are left out, if enough others are there.
+        keep: A folder that keeps what the preflight measured; ``None`` to keep nothing.
         run: Where all of it is kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
@@ -99,7 +101,7 @@ def set_up(
     parting = recipe.plan.split
     split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
     if check:
-        reasons = _refuse_faults(cohort, recipe, split, report, leave_out=leave_out)
+        reasons = _refuse_faults(cohort, recipe, split, report, keep=keep, leave_out=leave_out)
         if reasons:
             cohort, split = without(cohort, split, reasons)
         if reasons and run is not None:
@@ -207,7 +209,13 @@ def _refuse_missing(cohort: Cohort, split: Mapping[str, str]) -> None:
 
 
 def _refuse_faults(
-    cohort: Cohort, recipe: Recipe, split: Mapping[str, str], report: ProgressReport, *, leave_out: bool
+    cohort: Cohort,
+    recipe: Recipe,
+    split: Mapping[str, str],
+    report: ProgressReport,
+    *,
+    keep: Path | None,
+    leave_out: bool,
 ) -> dict[str, str]:
     """The cases that may be left out, each with its reason; refuses the data set for any other error."""
     findings = preflight(
@@ -219,6 +227,7 @@ def _refuse_faults(
         derive=recipe.plan.derive,
         registers=recipe.plan.grids in REGISTERING,
         labelled=_learns_from_labels(recipe),
+        keep=keep,
         progress=partial(report, "preflight"),
     )
     for finding in findings:

@@ -1,8 +1,9 @@
 """Is one image of a case mirrored or turned against the other? Mutual information there against where the image is.
 
 Seven mirrorings of the voxel axes and turns round each axis of the grid by up to 10 degrees are tried, at every n-th
-foreground voxel; the measure is that of ``voxlate.cohort.preflight.alignment``. Aligned pairs, real and simulated,
-lose: 13 % and more by any mirroring, and gain 5 % at most by any turn (clinical scans that nobody had registered).
+foreground voxel; the measure is that of ``voxlate.cohort.preflight.measures.alignment``. Aligned pairs, real and
+simulated, lose: 13 % and more by any mirroring, and gain 5 % at most by any turn (clinical scans that nobody had
+registered).
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.alignment import Step, climb, normalised_information
-from voxlate.cohort.preflight.scan import BINS, Scan
+from voxlate.cohort.preflight.measures.alignment import Step, climb, normalised_information
+from voxlate.cohort.preflight.measures.binned import BINS, Binned
 
 _SAMPLES = 8_000
 _LEAST_VOXELS = 1_000
 _LEAST_OVERLAP = 0.3
 _MARGIN = 1.10
 _LEAST_GAIN = 0.005
+_LEAST_INFORMATION = 0.05
 _TURNS = (-10.0, -6.0, -3.0, 3.0, 6.0, 10.0)
 _LEAST_TURN = 2.0
 _Matrix = NDArray[np.float64]
@@ -55,7 +57,7 @@ class Pose:
         return f"mirrored ({' and '.join(ways)})"
 
 
-def find_pose(fixed: Scan, there: Scan, step: Step, *, turns: bool = True) -> Pose | None:
+def find_pose(fixed: Binned, there: Binned, step: Step, *, turns: bool = True) -> Pose | None:
     """The mirroring or turn that makes two images agree clearly better than they do; ``None`` if there is none.
 
     Args:
@@ -73,7 +75,7 @@ def find_pose(fixed: Scan, there: Scan, step: Step, *, turns: bool = True) -> Po
     if turns:
         found.append(_best_turn(score, step, given))
     best = max(found, key=lambda pose: pose.best)
-    if best.best > max(_MARGIN * given, given + _LEAST_GAIN):
+    if best.best > max(_MARGIN * given, given + _LEAST_GAIN, _LEAST_INFORMATION):
         return Pose(best.mirrored, best.degrees, given, best.best, best.step)
     return None
 
@@ -83,7 +85,7 @@ def mirror(array: NDArray[np.generic], axes: Iterable[int]) -> NDArray[np.generi
     return np.flip(array, tuple(axes))
 
 
-def _score_on(fixed: Scan, there: Scan) -> _Score | None:
+def _score_on(fixed: Binned, there: Binned) -> _Score | None:
     """Normalised mutual information as a function of a matrix and a displacement; about the middle of the grid."""
     index = fixed.places[:: max(1, fixed.places.size // _SAMPLES)]
     if index.size < _LEAST_VOXELS:
@@ -119,7 +121,9 @@ def _best_turn(score: _Score, step: Step, given: float) -> Pose:
     """By coordinates: the best angle round each axis, the axis that gains most first, then finer."""
     angles, best = np.zeros(3), given
     for offsets in (_TURNS, (-2.0, 2.0), (-1.0, 1.0)):
-        tried = [(score(_rotation(angles + by * np.eye(3)[axis]), step), axis, by) for axis in range(3) for by in offsets]
+        tried = [
+            (score(_rotation(angles + by * np.eye(3)[axis]), step), axis, by) for axis in range(3) for by in offsets
+        ]
         value, axis, by = max(tried)
         if value > best:
             angles, best = angles + by * np.eye(3)[axis], value

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,14 @@ BINS = 32
 _SAMPLES = 60_000
 _PERCENTILES = (0.5, 99.5)
 _PORTRAIT_EDGE = 48
+_STEPS = 255
+_BIN_OF_STEP = np.concatenate([[0], 1 + np.arange(_STEPS) * BINS // _STEPS]).astype(np.uint8)
 
 Bins = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Scan:
+class Binned:
     """One image.
 
     Attributes:
@@ -61,7 +64,17 @@ class Scan:
     @cached_property
     def bins(self) -> Bins:
         """The foreground's values in bins 1 to 32, ``(i, j, k)``; 0 elsewhere."""
-        return self._in_steps(BINS)
+        if self.kind == "label":
+            return np.minimum(self.steps, BINS)
+        return _BIN_OF_STEP[self.steps.ravel(order="F")].reshape(self.steps.shape, order="F")
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """The percentiles 0.5 and 99.5 of the foreground; 0 and 0 where there is none."""
+        if not self.places.size:
+            return 0.0, 0.0
+        low, high = np.percentile(self.flat[self.places].astype(np.float64), _PERCENTILES)
+        return float(low), float(high)
 
     @cached_property
     def places(self) -> NDArray[np.intp]:
@@ -69,43 +82,49 @@ class Scan:
         index = np.flatnonzero(self.shown.ravel(order="F"))
         return index[:: max(1, index.size // _SAMPLES)]
 
-    def on(self, grid: Grid) -> Scan:
+    def on(self, grid: Grid) -> Binned:
         """The image at the places of a grid, by the nearest voxel; itself if it lies there."""
         if self.grid.matches(grid):
             return self
         outside = float(self.volume.array.min())
         array = onto_grid(self.volume, grid, outside=outside)
-        return Scan(Volume(array, grid.affine, self.volume.contrast))
+        return Binned(Volume(array, grid.affine, self.volume.contrast))
 
     def portrait(self) -> Portrait:
         """The image in small."""
-        steps = self._in_steps(255)
+        steps = self.steps
         factor = [-(-edge // _PORTRAIT_EDGE) for edge in steps.shape]
+        if self.kind == "label":
+            middles = tuple(slice(by // 2, edge // by * by, by) for by, edge in zip(factor, steps.shape, strict=True))
+            return Portrait(np.asfortranarray(steps[middles]), self._coarser(factor), of_labels=True)
         filled = block_sums(steps > 0, factor)
         means = block_sums(steps, factor) / np.maximum(filled, 1)
         small = np.where(2 * filled >= np.prod(factor), np.clip(np.rint(means), 1, 255), 0).astype(np.uint8)
+        return Portrait(small, self._coarser(factor))
+
+    def _coarser(self, factor: list[int]) -> NDArray[np.float64]:
         affine = np.array(self.volume.affine, dtype=np.float64)
         affine[:3, 3] += affine[:3, :3] @ ((np.array(factor) - 1) / 2)
         affine[:3, :3] *= factor
-        return Portrait(small, affine)
+        return affine
 
-    def _in_steps(self, steps: int) -> Bins:
-        """The foreground's values in steps from 1 on; 0 elsewhere. Of a label map each label is a step of its own."""
+    @cached_property
+    def steps(self) -> Bins:
+        """The foreground's values in steps 1 to 255; 0 elsewhere. Of a label map each label is a step of its own."""
         array = self.volume.array
         result: Bins = np.zeros(array.shape, dtype=np.uint8, order="F")
         if not self.places.size:
             return result
-        values = self.flat[self.places].astype(np.float64)
         if self.kind == "label":
-            known = np.unique(values)[:steps]
+            known = np.unique(self.flat[self.places])[:_STEPS]
             np.copyto(result, 1 + np.searchsorted(known[1:], array, side="right"), where=self.shown, casting="unsafe")
             return result
-        low, high = np.percentile(values, _PERCENTILES)
-        scale = np.float32(steps / (high - low) if high > low else 0.0)
-        scaled = np.asarray(array - np.asarray(low).astype(np.float32), dtype=np.float32)
-        np.multiply(scaled, scale, out=scaled)
-        np.clip(scaled, 0, steps - 1, out=scaled)
-        np.copyto(result, scaled + 1, where=self.shown, casting="unsafe")
+        low, high = self.limits
+        scaled = np.subtract(array, np.float32(low), dtype=np.float32, order="K")
+        scaled *= np.float32(_STEPS / (high - low) if high > low else 0.0)
+        np.clip(scaled, 0, _STEPS - 1, out=scaled)
+        scaled += 1
+        np.copyto(result, scaled, where=self.shown, casting="unsafe")
         return result
 
 
@@ -116,10 +135,12 @@ class Portrait:
     Attributes:
         steps: Values from 1 to 255 in the foreground, 0 in the background; at most 48 voxels along an edge.
         affine: To RAS+ mm, ``(4, 4)``.
+        of_labels: Whether each step is a label.
     """
 
     steps: Bins
     affine: NDArray[np.float64]
+    of_labels: bool = False
 
     @property
     def grid(self) -> Grid:
@@ -127,9 +148,14 @@ class Portrait:
         return Grid(self.steps.shape, self.affine)
 
 
-def block_sums(array: NDArray[np.bool_] | Bins, factor: list[int]) -> NDArray[np.int32]:
+def block_sums(array: NDArray[np.bool_] | Bins, factor: list[int]) -> NDArray[np.uint32]:
     """Sums over blocks of so many voxels along each axis; what does not fill a block is left out."""
-    shape = [edge // by for edge, by in zip(array.shape, factor, strict=True)]
-    i, j, k = (edge * by for edge, by in zip(shape, factor, strict=True))
-    parted = (factor[0], shape[0], factor[1], shape[1], factor[2], shape[2])
-    return np.asarray(array[:i, :j, :k].reshape(parted, order="F").sum(axis=(0, 2, 4), dtype=np.int32))
+    sums: NDArray[Any] = array.astype(np.uint8, copy=False)
+    for axis in (2, 1, 0):  # the slowest axis first: whole planes are added
+        by = factor[axis]
+        length = sums.shape[axis] // by * by
+        parts = [sums[(slice(None),) * axis + (slice(first, length, by),)] for first in range(by)]
+        sums = parts[0].astype(np.uint32)
+        for part in parts[1:]:
+            sums += part
+    return sums

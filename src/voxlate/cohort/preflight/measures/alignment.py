@@ -10,7 +10,7 @@ purpose: one mask cut from two images makes outlines agree however badly the ins
 The bias that an estimate from few voxels has (Miller 1955) is taken off. All shifts up to 16 mm are tried on block
 means of about 4 mm, with 16 bins; small images are searched up to 10 mm on blocks of 2 mm, or 5 mm on 1 mm. From the
 best of them and from the given position the full grid is climbed in steps of 4, 2 and 1 voxels, on every n-th voxel.
-Mirrored and turned images are found by ``voxlate.cohort.preflight.pose``.
+Mirrored and turned images are found by ``voxlate.cohort.preflight.measures.pose``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from voxlate.cohort.preflight.scan import BINS, Bins, Scan, block_sums
-from voxlate.volume import Grid, Volume
+from voxlate.cohort.preflight.measures.binned import BINS, Binned, Bins, block_sums
+from voxlate.volume import Grid
 
 _REACH_MM = 16.0
 _MARGIN = 1.10
@@ -35,7 +35,7 @@ _LEAST_VOXELS = 2_000
 _COARSE_MM = (4.0, 2.0, 1.0)
 _COARSE_STEPS = 5
 _COARSE_VOXELS = 1_000
-_COARSE_SAMPLES = 4_000
+_COARSE_SAMPLES = 2_500
 _COARSE_BINS = 16
 _SAMPLES = 20_000
 
@@ -80,28 +80,18 @@ class Shift:
         return ", ".join(text for _, text in sorted(parts, reverse=True)) or "0 mm"
 
 
-def find_shift(fixed: Volume, moving: Volume) -> Shift | None:
-    """The displacement of ``moving`` against ``fixed``, to a voxel of the fixed grid.
+def shift_between(fixed: Binned, there: Binned, moving: Grid) -> Shift | None:
+    """The displacement of an image against a fixed one, to a voxel of the fixed grid.
 
     Args:
         fixed: An image; its grid is the one searched on.
-        moving: An image of the same place, on any grid.
+        there: Another of the same place, brought onto that grid.
+        moving: The grid that the other was given on.
 
     Returns:
         The best position, the given one if none is better; ``None`` if fewer than 2,000 voxels show something in both.
     """
-    return shift_between(Scan(fixed), Scan(moving).on(fixed.grid), moving.grid)
-
-
-def shift_between(fixed: Scan, there: Scan, moving: Grid) -> Shift | None:
-    """As ``find_shift``, of an image that was brought onto the fixed one's grid already.
-
-    Args:
-        fixed: An image.
-        there: Another at the same places.
-        moving: The grid that the other was given on.
-    """
-    score = information(fixed.bins, there.bins)
+    score = _score_on(fixed.bins, there.bins)
     origin = (0, 0, 0)
     given = score(origin)
     if given is None:
@@ -114,7 +104,7 @@ def shift_between(fixed: Scan, there: Scan, moving: Grid) -> Shift | None:
     return Shift(best, (float(along[0]), float(along[1]), float(along[2])), given, value)
 
 
-def information(still: Bins, loose: Bins) -> Callable[[Step], float | None]:
+def _score_on(still: Bins, loose: Bins) -> Callable[[Step], float | None]:
     """Normalised mutual information as a function of the displacement; ``None`` where too little overlaps."""
     index = np.flatnonzero(still.ravel(order="F"))
     filled = index.size

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.alignment import Shift, shift_between
 from voxlate.cohort.preflight.copies import Copy, find_copy
-from voxlate.cohort.preflight.leaks import Likeness, find_likeness
-from voxlate.cohort.preflight.pose import Pose, find_pose, mirror
-from voxlate.cohort.preflight.scan import Scan
-from voxlate.cohort.preflight.thresholded import lookup_dice
+from voxlate.cohort.preflight.measures.alignment import Shift, shift_between
+from voxlate.cohort.preflight.measures.binned import Binned
+from voxlate.cohort.preflight.measures.leaks import Likeness, find_likeness
+from voxlate.cohort.preflight.measures.pose import Pose, find_pose, mirror
+from voxlate.cohort.preflight.measures.thresholded import lookup_dice
 from voxlate.volume import Volume
 
 _LEAST_SHARED = 0.2
@@ -59,10 +59,10 @@ class Position:
         return max(*found, self.pose.best if self.pose else 0.0)
 
 
-def relate(fixed: Scan, moving: Scan) -> Relation:
+def relate(fixed: Binned, moving: Binned) -> Relation:
     """Compares two images, or an image and a label map, where they lie."""
     there = moving.on(fixed.grid)
-    copy = copy_of(fixed, there)
+    copy = _copy_of(fixed, there)
     if copy is not None:
         return Relation(copy.describe(), Likeness())
     if "label" in {fixed.kind, moving.kind}:
@@ -73,7 +73,7 @@ def relate(fixed: Scan, moving: Scan) -> Relation:
     return Relation(likeness.how, likeness)
 
 
-def locate(fixed: Scan, moving: Scan) -> Position:
+def locate(fixed: Binned, moving: Binned) -> Position:
     """Finds how an image lies to another."""
     there = moving.on(fixed.grid)
     shift = shift_between(fixed, there, moving.grid)
@@ -83,12 +83,12 @@ def locate(fixed: Scan, moving: Scan) -> Position:
     if pose is not None:
         return Position(shift, pose, _copied_when(fixed, _mirrored_back(there, pose), pose))
     if shift.is_misaligned and not shift.is_unrelated:
-        copy = copy_of(fixed, _moved_back(moving, shift).on(fixed.grid))
+        copy = _copy_of(fixed, _moved_back(moving, shift).on(fixed.grid))
         return Position(shift, None, f"{copy.describe()}, moved by {shift.describe()}" if copy else "")
     return Position(shift)
 
 
-def copy_of(fixed: Scan, there: Scan) -> Copy | None:
+def _copy_of(fixed: Binned, there: Binned) -> Copy | None:
     """The line that turns one image into another at the same places, or ``None`` if none does."""
     if "label" in {fixed.kind, there.kind}:  # one label is one value all over: only with the background it is a step
         everywhere = np.ones(fixed.volume.shape, dtype=bool, order="F")
@@ -102,25 +102,25 @@ def _shared(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool
     return both if np.count_nonzero(both) >= _LEAST_SHARED * np.count_nonzero(either) else either
 
 
-def _copied_when(fixed: Scan, there: Scan | None, pose: Pose) -> str:
+def _copied_when(fixed: Binned, there: Binned | None, pose: Pose) -> str:
     if there is None:
         return ""
-    copy = copy_of(fixed, there)
+    copy = _copy_of(fixed, there)
     how = copy.describe() if copy else find_likeness(fixed, there).how
     return f"{how}, {pose.describe(fixed.grid.affine)}" if how else ""
 
 
-def _mirrored_back(there: Scan, pose: Pose) -> Scan | None:
+def _mirrored_back(there: Binned, pose: Pose) -> Binned | None:
     if not pose.mirrored:
         return None
     array = np.roll(there.volume.array, [-by for by in pose.step], (0, 1, 2))
-    return Scan(Volume(np.asfortranarray(mirror(array, pose.mirrored)), there.grid.affine, there.volume.contrast))
+    return Binned(Volume(np.asfortranarray(mirror(array, pose.mirrored)), there.grid.affine, there.volume.contrast))
 
 
-def _moved_back(moving: Scan, shift: Shift) -> Scan:
+def _moved_back(moving: Binned, shift: Shift) -> Binned:
     affine = np.array(moving.volume.affine)
     affine[:3, 3] -= shift.millimetres
-    return Scan(replace(moving.volume, affine=affine))
+    return Binned(replace(moving.volume, affine=affine))
 
 
 def relation_to_json(relation: Relation) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.cohort.scans import images, tissue
-from voxlate.cohort.preflight.alignment import Shift, normalised_information, find_shift
+from voxlate.cohort.preflight.measures.alignment import Shift, normalised_information, shift_between
+from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.contrast import CONTRASTS
 from voxlate.volume import Volume
 
@@ -19,6 +20,10 @@ RAS = np.eye(4)
 
 def _volume(name: str, *, shift: tuple[int, int, int] = (0, 0, 0), affine: NDArray[np.float64] = RAS) -> Volume:
     return Volume(np.roll(SCANS[name], shift, (0, 1, 2)), affine, CONTRASTS[name])
+
+
+def find_shift(fixed: Volume, moving: Volume) -> Shift | None:
+    return shift_between(Binned(fixed), Binned(moving).on(fixed.grid), moving.grid)
 
 
 def _shift(fixed: Volume, moving: Volume) -> Shift:

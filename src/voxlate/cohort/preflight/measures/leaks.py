@@ -13,8 +13,8 @@ At places where both images show something:
 - leaking: the target holds the source's noise (noise was added to the source, or the two were blended). Anatomy is
   smooth where noise is not: the third mixed difference of both images, ``[-1 2 -1]`` along each axis, is correlated
   over the flattest 15 % of the foreground, and over the air around it where that is not constant. Independent scans
-  correlate by 0.18 at most in the one (T1 before and after contrast; averages of many people 0.28), 0.03 in the other. Where a straight line leaves less
-  than 0.12 of the target, a correlation of 0.15 is enough.
+  correlate by 0.18 at most in the one (T1 before and after contrast; averages of many people: 0.28), 0.03 in the other.
+  Where a straight line leaves less than 0.12 of the target, a correlation of 0.15 is enough.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from voxlate.cohort.preflight.scan import Scan
+from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.volume import Array
 
 _REMAPPED = 0.05
@@ -78,11 +78,11 @@ class Likeness:
         return self.noise > least or self.air > _AIR
 
 
-def find_likeness(one: Scan, other: Scan) -> Likeness:
+def find_likeness(one: Binned, other: Binned) -> Likeness:
     """Compares two images at the same places."""
-    margin = [6 if edge >= 32 else 4 if edge >= 16 else 0 for edge in one.bins.shape]
+    margin = [_margin(edge) for edge in one.grid.shape]
     inner = np.zeros(one.bins.shape, dtype=bool, order="F")
-    inner[tuple(slice(by, edge - by) for by, edge in zip(margin, inner.shape, strict=True))] = True
+    inner[tuple(slice(by, edge - by) for by, edge in zip(margin, one.grid.shape, strict=True))] = True
     shown = (one.bins > 0) & (other.bins > 0)
     places = _thinned(shown & inner, _SAMPLES)
     if places.size < _LEAST:
@@ -100,10 +100,15 @@ def find_likeness(one: Scan, other: Scan) -> Likeness:
     return Likeness(remapped, straight, filtered, noise, air)
 
 
+def _margin(edge: int) -> int:
+    """How many voxels of an axis are kept free on both sides; 0 where there are too few."""
+    return 6 if edge >= 32 else 4 if edge >= 16 else 0
+
+
 def _thinned(where: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
-    """Places drawn from all that are true, in no order, the same at every call."""
+    """Every n-th of the places that are true, about as many as asked for."""
     index = np.flatnonzero(where.ravel(order="F"))
-    return np.random.default_rng(0).choice(index, most, replace=False) if index.size > most else index
+    return index[:: max(1, index.size // most)]
 
 
 def _spread(x: _Values, ranks: _Values) -> float:
@@ -113,13 +118,13 @@ def _spread(x: _Values, ranks: _Values) -> float:
     return float(np.sqrt(np.mean(np.diff(ranks[order]) ** 2) / 2) / scale) if scale > 0 else 1.0
 
 
-def _filter_residuals(
-    one: Scan, places: NDArray[np.intp], y: _Values, *, margin: list[int]
-) -> tuple[float, float]:
+def _filter_residuals(one: Binned, places: NDArray[np.intp], y: _Values, *, margin: list[int]) -> tuple[float, float]:
     """What the best straight line and the best linear filter leave of the second image, on places not fitted to."""
     columns = [np.ones(places.size), one.flat[places].astype(np.float64)]
     for step in _STEPS:
-        columns += [one.flat[places[:, None] + ring].mean(axis=1, dtype=np.float64) for ring in _rings(one, step, margin)]
+        columns += [
+            one.flat[places[:, None] + ring].mean(axis=1, dtype=np.float64) for ring in _rings(one, step, margin)
+        ]
     table = np.stack(columns, axis=1)
     table[:, 1:] = (table[:, 1:] - table[:, 1:].mean(axis=0)) / (table[:, 1:].std(axis=0) + 1e-12)
     fitted = np.arange(places.size) % 2 == 0
@@ -130,7 +135,7 @@ def _filter_residuals(
     return left[0], left[1]
 
 
-def _rings(scan: Scan, step: int, margin: list[int]) -> list[NDArray[np.intp]]:
+def _rings(scan: Binned, step: int, margin: list[int]) -> list[NDArray[np.intp]]:
     """Offsets of the neighbours at so many voxels along one, two or three axes, those alike in their axes together."""
     rings: dict[tuple[int, ...], list[int]] = {}
     for way in itertools.product((-1, 0, 1), repeat=3):
@@ -140,15 +145,15 @@ def _rings(scan: Scan, step: int, margin: list[int]) -> list[NDArray[np.intp]]:
     return [np.array(ring) for ring in rings.values()]
 
 
-def _strides(scan: Scan) -> tuple[int, int, int]:
+def _strides(scan: Binned) -> tuple[int, int, int]:
     i, j, _ = scan.bins.shape
     return 1, i, i * j
 
 
-def _around(values: Array, scan: Scan, places: NDArray[np.intp], *, step: int = 1) -> Array:
+def _around(values: Array, scan: Binned, places: NDArray[np.intp], *, step: int = 1) -> Array:
     """The 27 voxels round each place, ``(places, 3, 3, 3)``."""
     ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ _strides(scan)
-    return values[places[:, None] + ways].reshape(-1, 3, 3, 3)
+    return np.asarray(values[places[:, None] + ways]).reshape(-1, 3, 3, 3)
 
 
 def _roughness(around: Array) -> _Values:
@@ -159,11 +164,14 @@ def _roughness(around: Array) -> _Values:
 
 def _slope(around: Array) -> _Values:
     """How steep the image is, by means over faces, which noise touches little."""
-    slopes = [np.take(around, 2, axis).mean((1, 2), np.float64) - np.take(around, 0, axis).mean((1, 2), np.float64) for axis in (1, 2, 3)]
-    return np.sqrt(sum(slope**2 for slope in slopes))
+    slopes = [
+        np.take(around, 2, axis).mean((1, 2), np.float64) - np.take(around, 0, axis).mean((1, 2), np.float64)
+        for axis in (1, 2, 3)
+    ]
+    return np.asarray(np.sqrt(np.sum(np.square(slopes), axis=0)))
 
 
-def _noise_in_the_flat(one: Scan, other: Scan, inner: NDArray[np.bool_]) -> float:
+def _noise_in_the_flat(one: Binned, other: Binned, inner: NDArray[np.bool_]) -> float:
     places = _thinned(inner & (one.bins > 0) & (other.bins > 0), 2 * _AIR_SAMPLES)
     for scan, step in itertools.product((one, other), (1, 2)):
         places = places[_around(scan.bins.ravel(order="F"), scan, places, step=step).all(axis=(1, 2, 3))]
@@ -175,7 +183,7 @@ def _noise_in_the_flat(one: Scan, other: Scan, inner: NDArray[np.bool_]) -> floa
     return _correlation(*(_roughness(voxels[flat]) for voxels in around))
 
 
-def _noise_in_the_air(one: Scan, other: Scan, inner: NDArray[np.bool_]) -> float:
+def _noise_in_the_air(one: Binned, other: Binned, inner: NDArray[np.bool_]) -> float:
     places = _thinned(inner & (one.bins == 0) & (other.bins == 0), _AIR_SAMPLES)
     for scan in (one, other):
         for step in (1, 2, 4):

@@ -34,7 +34,9 @@ def lookup_dice(image: Array, labels: Array) -> float:
         return 0.0
     rest = np.flatnonzero(flat == 0)
     kept = [places[:: max(1, places.size // _MOST)] for places in (labelled, rest)]
-    weights = np.concatenate([np.full(k.size, places.size / k.size) for k, places in zip(kept, (labelled, rest), strict=True)])
+    weights = np.concatenate(
+        [np.full(k.size, places.size / k.size) for k, places in zip(kept, (labelled, rest), strict=True)]
+    )
     index = np.concatenate(kept)
     grey, number = values[index].astype(np.float64), flat[index]
     order = np.argsort(grey, kind="stable")
