@@ -39,6 +39,8 @@ _LEAST_OF_LABELS = 0.015
 _LEAST_LABELLED = 0.01
 _OTHERS = 12
 _OWN, _OWN_LABELS = 1.5, 1.1
+_BELOW_USUAL = 0.9
+"""A pair that agrees as pairs of the cohort do was not exchanged."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,13 @@ def _find_exchanged(portraits: Sequence[tuple[Portrait, Portrait]]) -> Mapping[i
     rng = np.random.default_rng(0)
     of_labels = any(second.of_labels for _, second in portraits)
     gain, least = (0.0, _LEAST_OF_LABELS) if of_labels else (_LEAST_GAIN, _LEAST_INFORMATION)
-    for number, (score, (_, own)) in enumerate(zip(scores, portraits, strict=True)):
+    owned = [None if score is None else score(own) for score, (_, own) in zip(scores, portraits, strict=True)]
+    told = [mine for mine in owned if mine is not None]
+    usual = float(np.median(told)) if len(told) >= _LEAST_CASES else np.inf
+    for number, (score, mine) in enumerate(zip(scores, owned, strict=True)):
         others = [other for other in range(len(portraits)) if other != number]
-        if score is None or not others:
+        if score is None or mine is None or not others or mine > _BELOW_USUAL * usual:
             continue
-        mine = score(own)
         if len(others) > _OTHERS:  # a sample tells whether the own one stands out; only then all are tried
             some = rng.choice(others, _OTHERS, replace=False).tolist()
             if mine > (_OWN_LABELS if of_labels else _OWN) * max(score(portraits[other][1]) for other in some):
@@ -108,8 +112,8 @@ def _find_exchanged(portraits: Sequence[tuple[Portrait, Portrait]]) -> Mapping[i
         best = max(found, key=lambda other: found[other])
         if found[best] > max(_EXCHANGED * mine, mine + gain, least):
             better[number] = best
-    if not of_labels:
-        return better
+    if not of_labels:  # an image that its own case has no better use for is not one that was taken from another
+        return {one: other for one, other in better.items() if other in better}
     return {one: other for one, other in better.items() if better.get(other) == one}  # labels tell less
 
 

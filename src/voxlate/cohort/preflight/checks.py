@@ -31,6 +31,7 @@ from voxlate.derivation import Derivation, files_of, lacking
 from voxlate.errors import VoxlateError
 
 _STRICT = Reading()
+_ACCEPTED = {"duplicate_image"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
             progress(done, len(cohort))
     findings = [*found.findings, *labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))]
     findings += check_agreement(found.agreements, lambda case, contrast: cohort.case(case).paths[contrast])
-    findings += _check_duplicates(cohort, _find_twins(cohort, found.signatures), split)
+    accepted = _ACCEPTED & set(reading.accept)
+    findings += weigh(_check_duplicates(cohort, _find_twins(cohort, found.signatures), split), accept=accepted)
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(findings)
@@ -185,7 +187,12 @@ def _check_duplicates(
         how = "the same file" if pair.exact else f"nearly the same image (correlation {pair.correlation:.6f})"
         if pair.changed:
             how = f"images of one person, {pair.changed} (correlation {pair.correlation:.2f} when laid over each other)"
-        message = f"{one.paths[pair.contrast]} and {other.paths[pair.contrast]} are {how}. Keep one of the cases."
+        files = f"{one.paths[pair.contrast]} and {other.paths[pair.contrast]}"
+        message = f"{files} are {how}. Keep one of the cases."
+        if not pair.certain:
+            message = f"{files} may be {how}. Look at both; if they are, keep one of the cases."
+            yield Finding("warning", "duplicate_image", one.id, message)
+            continue
         parts = [split.get(case.id) for case in (one, other)] if split else []
         if len(set(parts)) == 2 and None not in parts:
             message = f"{message} They are in {parts[0]} and {parts[1]}: the score would be that of a seen case."

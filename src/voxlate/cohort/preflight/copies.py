@@ -126,6 +126,7 @@ class Duplicate:
         correlation: Of the thumbnails, or of the images laid over each other; 1 for equal files.
         exact: Whether the files are equal byte for byte.
         changed: How the other was changed, as words; empty if it was not.
+        certain: Whether no two people of the cohort can be that alike.
     """
 
     one: str
@@ -134,6 +135,7 @@ class Duplicate:
     correlation: float
     exact: bool
     changed: str = ""
+    certain: bool = True
 
 
 def thumbnail(scan: Binned) -> NDArray[np.float32]:

@@ -61,7 +61,8 @@ def check_pairs(
             yield from _check_position(case, pair, target, position=position, grid=grids[pair[0]])
             if relation.likeness.leaks and not position.copied:
                 yield _leaking(case, pair, relation)
-            noise = max(relation.likeness.noise, relation.likeness.air)
+            likeness = relation.likeness
+            noise = likeness.air if likeness.coarse else max(likeness.noise, likeness.air)
             straight = relation.likeness.straight
             yield Agreement(case.id, pair, position.agreement, noise, straight, images.portraits(pair))
         elif pair[1] == "labels" and get_contrast(pair[0]).kind != "label":

@@ -5,10 +5,12 @@ outline stays, since that is alike in all people. A cube lies round the centre o
 wide (its radius of gyration); a second one is as large in all cases, and a third lies in one place of the world too.
 Likely pairs are those whose cubes correlate best: the first in any of 48 ways to turn and mirror it, the second at any
 shift (by Fourier transform), the third where it is. The likeliest are laid over each other: moved, turned and scaled
-until the correlation is as high as it gets. It is one image above 0.83 where it is also four robust standard deviations
-(of ``artanh``) above the median of 16 pairs drawn at random: different people have 0.76 at most (hippocampi of 35
-voxels), heads 0.65, but simulated ones, made by one rule, up to 0.90. With too few pairs for that it is 0.93. After
-twelve that are not, the others are taken not to be either.
+until the correlation is as high as it gets. It may be one image above 0.83 where it is also four robust standard
+deviations (of ``artanh``) above the median of 16 pairs drawn at random and laid over each other as they are; it is one
+for certain where it is six above the same pairs turned and mirrored as they fit best. Different people have 0.76 at
+most (hippocampi of 35 voxels), heads 0.65, but simulated ones, made by one rule, up to 0.95. With too few pairs to draw
+from it is 0.93 and 0.97. Where more pairs than cases would be one image the cohort is alike, and only what is certain
+is told. After twelve that are not, the others are taken not to be either.
 
 Visits of one person who is called by one name are left alone.
 """
@@ -27,10 +29,10 @@ from voxlate.cohort.preflight.copies import Duplicate, Signature
 from voxlate.cohort.preflight.measures.binned import Portrait
 
 _SAME = 0.83
-_SAME_OF_FEW = 0.93
+_SAME_OF_FEW, _CERTAIN_OF_FEW = 0.93, 0.97
 _DRAWN = 16
 _LEAST_DRAWN = 10
-_FAR = 4.0
+_FAR, _FARTHER = 4.0, 6.0
 _LIKELY = 0.35
 _MISSES = 12
 _MOST_TRIED = 400
@@ -94,34 +96,54 @@ def _pairs(
     ]
     names = [signature.case for signature, _ in frames]
     who = [subjects[name] for name in names]
-    least = 0.0
-    known, misses, result = set(known), 0, []
-    for tried, likely in enumerate(_likely(cubes)):
+    known, misses, found = set(known), 0, []
+    every = _likely(cubes)
+    for tried, likely in enumerate(every):
         one, other = names[likely.one], names[likely.other]
         if misses >= _MISSES or tried >= _MOST_TRIED:
             break
         if one == other or subjects[one] == subjects[other] or (one, other) in known:
             continue
-        fixed, moving = cubes[likely.frame][likely.one], _turned(cubes[likely.frame][likely.other], likely.way)
-        score = _laid_over(fixed, moving)
-        if score > _SAME and not least:
-            least = _least_score(cubes[1], who)
-        misses = 0 if score > max(least, _SAME) else misses + 1
-        if score > max(least, _SAME):
-            result.append(Duplicate(one, other, group[0].contrast, min(score, 1.0), False, "moved, cropped or turned"))
-    return result
+        score = _score(cubes, likely)
+        misses = 0 if score > _SAME else misses + 1
+        if score > _SAME:
+            found.append((one, other, score))
+    if not found:
+        return []
+    best = {(likely.one, likely.other): likely for likely in every}
+    apart = [pair for pair in itertools.combinations(range(len(who)), 2) if who[pair[0]] != who[pair[1]]]
+    drawn = [_Likely(0.0, one, other, frame=1) for one, other in _drawn(apart)]
+    least = _never_reached([_score(cubes, pair) for pair in drawn], _FAR, few=_SAME_OF_FEW)
+    turned = [best.get((pair.one, pair.other), pair) for pair in drawn]
+    certain = _never_reached([_score(cubes, pair) for pair in turned], _FARTHER, few=_CERTAIN_OF_FEW)
+    if sum(score > least for _, _, score in found) > len(frames):  # more than if each were there three times
+        least = max(least, certain)
+    return [
+        Duplicate(one, other, group[0].contrast, min(score, 1.0), False, "moved, cropped or turned", score > certain)
+        for one, other, score in found
+        if score > least
+    ]
 
 
-def _least_score(cubes: Sequence[_Cube], who: Sequence[str]) -> float:
-    """From which correlation on it is one image: what pairs drawn at random do not reach."""
-    pairs = [(i, j) for i, j in itertools.combinations(range(len(who)), 2) if who[i] != who[j]]
+def _score(cubes: list[list[_Cube]], likely: _Likely) -> float:
+    """The correlation of a likely pair, laid over each other."""
+    return _laid_over(cubes[likely.frame][likely.one], _turned(cubes[likely.frame][likely.other], likely.way))
+
+
+def _drawn(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pairs at random; none where there are too few to tell."""
     if len(pairs) < _LEAST_DRAWN:
-        return _SAME_OF_FEW
-    drawn = np.random.default_rng(0).choice(len(pairs), min(_DRAWN, len(pairs)), replace=False)
-    scores = np.arctanh(np.clip([_laid_over(cubes[i], cubes[j]) for i, j in (pairs[n] for n in drawn)], -0.99, 0.99))
-    middle = np.median(scores)
-    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
-    return max(_SAME, float(np.tanh(middle + _FAR * spread)))
+        return []
+    return [pairs[n] for n in np.random.default_rng(0).choice(len(pairs), min(_DRAWN, len(pairs)), replace=False)]
+
+
+def _never_reached(scores: Sequence[float], far: float, *, few: float) -> float:
+    """What these correlations do not reach, so many spreads above their median; ``few`` without any."""
+    if not scores:
+        return few
+    values = np.arctanh(np.clip(scores, -0.99, 0.99))
+    spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    return max(_SAME, float(np.tanh(np.median(values) + far * spread)))
 
 
 def _frame_of(portrait: Portrait | None) -> tuple[_Vector, float] | None:

@@ -61,6 +61,12 @@ class Binned:
         """The foreground, ``(i, j, k)``."""
         return foreground(self.volume.array, kind=self.kind)
 
+    def whole(self) -> Binned:
+        """The same with its background as part of what is shown."""
+        result = Binned(self.volume)
+        result.__dict__["shown"] = np.ones(self.volume.shape, dtype=bool, order="F")
+        return result
+
     @cached_property
     def bins(self) -> Bins:
         """The foreground's values in bins 1 to 32, ``(i, j, k)``; 0 elsewhere."""

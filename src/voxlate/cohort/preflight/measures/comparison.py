@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.cohort.foreground import constant_background
 from voxlate.cohort.preflight.copies import Copy, find_copy
 from voxlate.cohort.preflight.measures.alignment import Shift, shift_between
 from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.cohort.preflight.measures.leaks import Likeness, find_likeness
 from voxlate.cohort.preflight.measures.pose import Pose, find_pose, mirror
 from voxlate.cohort.preflight.measures.thresholded import lookup_dice
-from voxlate.volume import Volume
+from voxlate.volume import Grid, Volume
 
 _LEAST_SHARED = 0.2
+_ANY, _SOME = 1.0, 1.05
+"""Gains, as factors, by which a whole image must fit better mirrored, and turned."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,36 @@ def locate(fixed: Binned, moving: Binned) -> Position:
     if shift is None:
         return Position(None)
     pose = find_pose(fixed, there, shift.voxels)
+    if (pose is not None or shift.is_misaligned) and "label" not in {fixed.kind, moving.kind}:
+        confirmed = _confirmed(fixed, there, Position(shift, pose), grid=moving.grid)
+        shift, pose = confirmed.shift or shift, confirmed.pose
     if pose is not None:
         return Position(shift, pose, _copied_when(fixed, _mirrored_back(there, pose), pose))
     if shift.is_misaligned and not shift.is_unrelated:
         copy = _copy_of(fixed, _moved_back(moving, shift).on(fixed.grid))
         return Position(shift, None, f"{copy.describe()}, moved by {shift.describe()}" if copy else "")
     return Position(shift)
+
+
+def _confirmed(fixed: Binned, there: Binned, found: Position, *, grid: Grid) -> Position:
+    """Shift and pose as far as the whole images, their backgrounds too, fit better by them.
+
+    What is dark in one image, such as bone in MR, is no part of its foreground: a shift that brings it into the overlap
+    gains information, though outlines and all else lie worse. Backgrounds of one value, which one mask may have cut
+    from both, tell nothing.
+    """
+    if found.shift is None or all(constant_background(one.volume.array) is not None for one in (fixed, there)):
+        return found
+    fixed, there = fixed.whole(), there.whole()
+    again = shift_between(fixed, there, grid)
+    if again is None:
+        return found
+    if found.pose is not None:
+        turned = find_pose(fixed, there, again.voxels, least_gain=_ANY if found.pose.mirrored else _SOME)
+        if turned is not None and bool(turned.mirrored) == bool(found.pose.mirrored):
+            return found
+    still = replace(found.shift, voxels=(0, 0, 0), millimetres=(0.0, 0.0, 0.0))
+    return Position(found.shift if any(again.voxels) else still)
 
 
 def _copy_of(fixed: Binned, there: Binned) -> Copy | None:

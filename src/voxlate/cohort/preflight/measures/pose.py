@@ -57,7 +57,9 @@ class Pose:
         return f"mirrored ({' and '.join(ways)})"
 
 
-def find_pose(fixed: Binned, there: Binned, step: Step, *, turns: bool = True) -> Pose | None:
+def find_pose(
+    fixed: Binned, there: Binned, step: Step, *, turns: bool = True, least_gain: float | None = None
+) -> Pose | None:
     """The mirroring or turn that makes two images agree clearly better than they do; ``None`` if there is none.
 
     Args:
@@ -65,6 +67,7 @@ def find_pose(fixed: Binned, there: Binned, step: Step, *, turns: bool = True) -
         there: Another at the same places.
         step: By how many voxels it is displaced; a turn is looked for from there.
         turns: Whether turns are looked for.
+        least_gain: The factor by which they must agree better; without one, by more than aligned pairs ever do.
     """
     score = _score_on(fixed, there)
     if score is None:
@@ -75,7 +78,8 @@ def find_pose(fixed: Binned, there: Binned, step: Step, *, turns: bool = True) -
     if turns:
         found.append(_best_turn(score, step, given))
     best = max(found, key=lambda pose: pose.best)
-    if best.best > max(_MARGIN * given, given + _LEAST_GAIN, _LEAST_INFORMATION):
+    clearly = max(_MARGIN * given, given + _LEAST_GAIN, _LEAST_INFORMATION)
+    if best.best > (clearly if least_gain is None else least_gain * given):
         return Pose(best.mirrored, best.degrees, given, best.best, best.step)
     return None
 
