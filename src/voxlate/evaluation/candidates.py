@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +19,7 @@ from voxlate.cohort.synthetic import scans_only
 from voxlate.config.plan import PlanOptions
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import files_of
-from voxlate.errors import CohortError, UsageError
+from voxlate.errors import CohortError, UsageError, VoxlateError
 from voxlate.evaluation.words import counted
 from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
 from voxlate.inference.cohort.derivatives import read_seen, target_path
@@ -157,6 +156,7 @@ class _FolderCandidate:
     lookup: Lookup
     facts: Mapping[str, str]
     known_of: Mapping[str, bool] = field(default_factory=dict)
+    unfit: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, path: Path, data: Cohort) -> _FolderCandidate:
@@ -164,6 +164,7 @@ class _FolderCandidate:
 
         Raises:
             CohortError: If no translated image belongs to a case of the data set, or their sidecars disagree.
+            VoxlateError: If no case that there is an image of can be read.
         """
         known = {case.id for case in data.cases}
         translated = index_cohort(path).cases
@@ -186,15 +187,16 @@ class _FolderCandidate:
                 remedy="Give a folder that `voxlate translate` wrote, and the data set that it was made from.",
             )
         [target], [source] = targets, sources
-        complete = data.with_contrasts(*source, target)
-        plan = _plan_of(complete, source=source, target=target)
+        translated_of = {case_id: file for case_id, _, file in files}
+        there = [case for case in data.with_contrasts(*source, target).cases if case.id in translated_of]
+        fitted = _fit(there, source=source, target=target)
         models = {one.model.name for one in told if one is not None and one.model is not None}
         known_of = {case_id: seen for (case_id, name), seen in read_seen(path).items() if name == target}
         return cls(
-            predictions={case_id: file for case_id, _, file in files},
+            predictions=translated_of,
             name=f"{', '.join(source)} to {target}",
-            plan=plan,
-            lookup=Lookup.fit(map(partial(_pair, plan), complete.cases)),
+            plan=fitted.plan,
+            lookup=fitted.lookup,
             facts={
                 "predictions": path.name,
                 "models": ", ".join(sorted(models)) or "not told",
@@ -202,6 +204,7 @@ class _FolderCandidate:
                 "lookup": "fitted on the evaluated cases themselves, which favours it",
             },
             known_of=known_of,
+            unfit=tuple(case.id for case in there if case not in fitted.cases),
         )
 
     @property
@@ -242,7 +245,7 @@ class _FolderCandidate:
         """That of the images and their sidecars, and of what the baseline was fitted to."""
         files = [file for path in self.predictions.values() for file in (path, sidecar_path(path)) if file.is_file()]
         told = [f"{case_id} {path}" for case_id, path in self.predictions.items()]
-        parts = [*told, *map(file_digest, files), self.plan.to_yaml()]
+        parts = [*told, *map(file_digest, files), self.plan.to_yaml(), *(f"without {case}" for case in self.unfit)]
         return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
     def image(self, case: Case, folder: Path) -> Path:
@@ -318,10 +321,61 @@ def _named(cases: Sequence[Case]) -> str:
     return f"{len(cases)} cases, such as {cases[0].id!r}" if len(cases) > 1 else f"the case {cases[0].id!r}"
 
 
-def _plan_of(cohort: Cohort, *, source: tuple[str, ...], target: str) -> Plan:
-    options = PlanOptions()
-    fingerprint = take_fingerprint(cohort.cases, (*source, target), options=options)
-    return make_plan(fingerprint, options, source=source, target=target)
+@dataclass(frozen=True)
+class _Fitted:
+    """What the cases that could be read tell; ``cases`` are those."""
+
+    plan: Plan
+    lookup: Lookup
+    cases: list[Case]
+
+
+def _fit(cases: Sequence[Case], *, source: tuple[str, ...], target: str) -> _Fitted:
+    """Plan and baseline of the cases; one that cannot be read is named in the log, and the others decide.
+
+    Raises:
+        VoxlateError: If none can be read; what is wrong with the first is told.
+    """
+    options, names = PlanOptions(), (*source, target)
+    try:
+        fingerprint, left = take_fingerprint(cases, names, options=options), list(cases)
+    except Exception:
+        left = [case for case in cases if _is_usable(case, names, options)]
+        if not left:
+            raise
+        fingerprint = take_fingerprint(left, names, options=options)
+    plan = make_plan(fingerprint, options, source=source, target=target)
+    fitted: list[Case] = []
+    lookup = Lookup.fit(_pairs(plan, left, fitted))
+    return _Fitted(plan, lookup, fitted)
+
+
+def _is_usable(case: Case, names: Sequence[str], options: PlanOptions) -> bool:
+    try:
+        take_fingerprint([case], names, options=options)
+    except Exception as error:  # whatever a file makes a library do
+        _tell_unfit(case, error)
+        return False
+    return True
+
+
+def _pairs(plan: Plan, cases: Sequence[Case], fitted: list[Case]) -> Iterator[tuple[Array, Array, Array]]:
+    """What the baseline is fitted to; the cases that it comes from join ``fitted``."""
+    for case in cases:
+        try:
+            pair = _pair(plan, case)
+        except Exception as error:  # whatever a file makes a library do
+            if case is cases[-1] and not fitted:
+                raise
+            _tell_unfit(case, error)
+        else:
+            fitted.append(case)
+            yield pair
+
+
+def _tell_unfit(case: Case, error: Exception) -> None:
+    reason = str(error) if isinstance(error, VoxlateError) else f"{type(error).__name__}: {error}"
+    logger.warning("case %s is left out of what all are compared by: %s", case.id, reason)
 
 
 def _pair(plan: Plan, case: Case) -> tuple[Array, Array, Array]:

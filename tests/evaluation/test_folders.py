@@ -1,0 +1,79 @@
+"""Scoring a folder of translated images: one case that cannot be read does not end the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import voxlate
+from voxlate.cohort import index_cohort
+from voxlate.errors import ReadError
+from voxlate.evaluation.candidates import load_candidate
+from voxlate.io import Provenance, read_volume, write_volume
+from voxlate.io.provenance import FileRecord
+from voxlate.volume import Volume
+from voxlate.workflows.result import Result
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Four small phantom heads."""
+    return voxlate.phantom(tmp_path / "data", cases=4, seed=3, size=24)
+
+
+@pytest.fixture
+def made(data: Path, tmp_path: Path) -> Path:
+    """A folder of T2 images that were made of T1: the true ones with noise; none of the last case."""
+    generator = np.random.default_rng(0)
+    for case in index_cohort(data).cases[:-1]:
+        truth = read_volume(case.paths["t2"])
+        noise = generator.normal(0, 20, truth.shape) * (truth.array > 0)
+        record = FileRecord(name=case.paths["t1"].name, sha256="0" * 64, contrast="t1")
+        told = Provenance(synthetic=True, sources=(record,), target="t2", unit="a.u.")
+        path = tmp_path / "made" / case.id / f"{case.id}_t2.nii.gz"
+        path.parent.mkdir(parents=True)
+        write_volume(Volume((truth.array + noise).astype(np.float32), truth.affine), path, provenance=told)
+    return tmp_path / "made"
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def with_nan(path: Path) -> None:
+    volume = read_volume(path)
+    array = volume.array.astype(np.float32)
+    array[12, 12, 12] = np.nan
+    nib.save(nib.Nifti1Image(array, volume.affine), path)
+
+
+def evaluated(made: Path, data: Path, out: Path, **more: Any) -> Result:
+    return voxlate.evaluate(made, data, out=out, split="all", **more)
+
+
+@pytest.mark.parametrize(("contrast", "harm"), [("t2", cut_short), ("t1", with_nan)])
+def test_one_broken_case_is_named_and_the_others_are_scored(
+    data: Path, made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, contrast: str, harm: Callable[[Path], None]
+) -> None:
+    broken = index_cohort(data).cases[0]
+    harm(broken.paths[contrast])
+    result = evaluated(made, data, tmp_path / "out")
+    assert [case for case, _ in result.failed] == [broken.id]
+    assert f"case {broken.id} is left out of what all are compared by: " in caplog.text
+
+
+def test_a_case_without_a_prediction_is_not_read(data: Path, made: Path, tmp_path: Path) -> None:
+    cut_short(index_cohort(data).cases[-1].paths["t2"])
+    assert not evaluated(made, data, tmp_path / "out").failed
+
+
+def test_a_folder_of_which_no_case_can_be_read_is_refused(data: Path, made: Path) -> None:
+    for case in index_cohort(data).cases:
+        with_nan(case.paths["t1"])
+    with pytest.raises(ReadError, match="NaN"):
+        load_candidate(made, data)
