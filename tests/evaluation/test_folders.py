@@ -9,10 +9,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import voxlate
+from voxlate.cli import app
 from voxlate.cohort import index_cohort
-from voxlate.errors import ReadError
+from voxlate.errors import ReadError, UsageError
 from voxlate.evaluation.candidates import load_candidate
 from voxlate.io import Provenance, read_volume, write_volume
 from voxlate.io.provenance import FileRecord
@@ -58,7 +60,12 @@ def evaluated(made: Path, data: Path, out: Path, **more: Any) -> Result:
 
 @pytest.mark.parametrize(("contrast", "harm"), [("t2", cut_short), ("t1", with_nan)])
 def test_one_broken_case_is_named_and_the_others_are_scored(
-    data: Path, made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, contrast: str, harm: Callable[[Path], None]
+    data: Path,
+    made: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    contrast: str,
+    harm: Callable[[Path], None],
 ) -> None:
     broken = index_cohort(data).cases[0]
     harm(broken.paths[contrast])
@@ -77,3 +84,25 @@ def test_a_folder_of_which_no_case_can_be_read_is_refused(data: Path, made: Path
         with_nan(case.paths["t1"])
     with pytest.raises(ReadError, match="NaN"):
         load_candidate(made, data)
+
+
+def test_what_is_refused_can_be_accepted_and_is_told(data: Path, made: Path, tmp_path: Path) -> None:
+    with_nan(index_cohort(data).cases[0].paths["t1"])
+    line = ["evaluate", str(made), str(data), "--out", str(tmp_path / "out"), "--split", "all"]
+    refused = CliRunner().invoke(app, line)
+    assert refused.exit_code == 1
+    assert "--accept on_nonfinite=zero" in " ".join(refused.stderr.split())
+    accepted = CliRunner().invoke(app, [*line, "--accept", "on_nonfinite=zero"])
+    assert accepted.exit_code == 0, accepted.stderr
+    assert "<dt>accepted</dt><dd>on_nonfinite=zero</dd>" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_aspects_of_sets_take_nothing_that_is_accepted(data: Path, made: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--accept"):
+        evaluated(made, data, tmp_path, aspects="distribution", accept={"on_nonfinite": "zero"})
+
+
+@pytest.mark.parametrize("accept", [{"on_nonfinite": "one"}, {"on_everything": "zero"}])
+def test_nothing_unknown_is_accepted(data: Path, made: Path, tmp_path: Path, accept: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="a field of plan"):
+        evaluated(made, data, tmp_path / "out", accept=accept)

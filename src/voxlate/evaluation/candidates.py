@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
-
-import numpy as np
 
 from voxlate.bundle.bundle import MANIFEST, RECIPE
 from voxlate.bundle.ensemble import ENSEMBLE
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.labels.classes import Classes
 from voxlate.cohort.synthetic import scans_only
-from voxlate.config.plan import PlanOptions
+from voxlate.config.plan import PlanOptions, Reading
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import files_of
-from voxlate.errors import CohortError, UsageError, VoxlateError
+from voxlate.errors import CohortError, UsageError
+from voxlate.evaluation.fitting import fit_to
 from voxlate.evaluation.words import counted
 from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
 from voxlate.inference.cohort.derivatives import read_seen, target_path
 from voxlate.inference.cohort.translate import translate_file
-from voxlate.inference.model import Model, load_model
+from voxlate.inference.model import Model, accepted_reading, load_model, say_accepted
 from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
 from voxlate.methods.baselines import Lookup
-from voxlate.preprocess.fingerprint import take_fingerprint
-from voxlate.preprocess.plan import Plan, Scaling, make_plan
-from voxlate.preprocess.prepare import prepare_case
+from voxlate.preprocess.plan import Plan, Scaling
 from voxlate.roles import MODEL
-from voxlate.volume import Array, Volume
+from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)
 _NAMED = 5
+Accepted = Mapping[str, str | Sequence[str]]
+NOTHING: Accepted = MappingProxyType({})
+"""What is accepted by default, beside what a model's plan says."""
 
 
 class Candidate(Protocol):
@@ -95,9 +96,13 @@ class ModelCandidate:
     facts: Mapping[str, str]
 
     @classmethod
-    def load(cls, path: Path) -> ModelCandidate:
-        """The candidate of a run or bundle."""
-        model = load_model(path)
+    def load(cls, path: Path, *, accept: Accepted = NOTHING) -> ModelCandidate:
+        """The candidate of a run or bundle, which reads what is accepted besides.
+
+        Raises:
+            UsageError: If a field or value that is accepted is unknown.
+        """
+        model = load_model(path).accepting(accept)
         bundle = model.bundle
         facts = {
             "model": bundle.recipe.name,
@@ -136,8 +141,8 @@ class ModelCandidate:
 
     @property
     def digest(self) -> str:
-        """That of the bundle."""
-        return self.model.bundle.digest
+        """That of the model."""
+        return self.model.digest
 
     def image(self, case: Case, folder: Path) -> Path:
         """Translates the case into ``<folder>/<case>/<case>_<target>``."""
@@ -159,7 +164,7 @@ class _FolderCandidate:
     unfit: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, path: Path, data: Cohort) -> _FolderCandidate:
+    def load(cls, path: Path, data: Cohort, *, accept: Accepted) -> _FolderCandidate:
         """The candidate of a folder of translated images.
 
         Raises:
@@ -189,7 +194,8 @@ class _FolderCandidate:
         [target], [source] = targets, sources
         translated_of = {case_id: file for case_id, _, file in files}
         there = [case for case in data.with_contrasts(*source, target).cases if case.id in translated_of]
-        fitted = _fit(there, source=source, target=target)
+        options = PlanOptions(reading=accepted_reading(Reading(), accept))
+        fitted = fit_to(there, options, source=source, target=target)
         models = {one.model.name for one in told if one is not None and one.model is not None}
         known_of = {case_id: seen for (case_id, name), seen in read_seen(path).items() if name == target}
         return cls(
@@ -253,7 +259,9 @@ class _FolderCandidate:
         return self.predictions[case.id]
 
 
-def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tuple[Candidate, Cohort]:
+def load_candidate(
+    path: Path, data: Path, *, use_imputed: bool = False, accept: Accepted = NOTHING
+) -> tuple[Candidate, Cohort]:
     """What is evaluated, and the cases of the data set that have its sources and its target, as scans.
 
     Args:
@@ -261,9 +269,10 @@ def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tupl
         data: The data set.
         use_imputed: Whether sources may be images that a model made, as they may where the model's plan says so. What
             the prediction is compared with never is.
+        accept: What readers may accept that they refuse by default: fields of ``plan.reading`` and their values.
 
     Raises:
-        UsageError: If the path is neither a model nor a folder of images.
+        UsageError: If the path is neither a model nor a folder of images, or a field or value is unknown.
         CohortError: If no case has all contrasts.
     """
     every = index_cohort(data)
@@ -273,7 +282,9 @@ def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tupl
     is_model = any(
         file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST, path / ENSEMBLE)
     )
-    candidate = ModelCandidate.load(path) if is_model else _FolderCandidate.load(path, scans)
+    candidate: ModelCandidate | _FolderCandidate = (
+        ModelCandidate.load(path, accept=accept) if is_model else _FolderCandidate.load(path, scans, accept=accept)
+    )
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)
     allowed = use_imputed or plan.reading.imputed == "sources"
@@ -287,12 +298,12 @@ def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tupl
             f"cases with {wanted}", came="none", where=data, remedy="Look at the data set with `voxlate check`."
         )
     made = _imputed_sources(complete, scans, plan) if allowed else {}
-    told = (
-        {"imputed sources": ", ".join(f"{name} of {counted(count, 'case')}" for name, count in made.items())}
-        if made
-        else {}
-    )
-    return replace(candidate, facts={**candidate.facts, **told}), complete
+    told = {
+        "accepted": say_accepted(accept),
+        "imputed sources": ", ".join(f"{name} of {counted(count, 'case')}" for name, count in made.items()),
+    }
+    facts = {**candidate.facts, **{name: words for name, words in told.items() if words}}
+    return replace(candidate, facts=facts), complete
 
 
 def _tell_left_out(every: Cohort, kept: Cohort) -> None:
@@ -319,69 +330,3 @@ def _imputed_sources(cohort: Cohort, scans: Cohort, plan: Plan) -> dict[str, int
 def _named(cases: Sequence[Case]) -> str:
     """How many cases, and what the first is called."""
     return f"{len(cases)} cases, such as {cases[0].id!r}" if len(cases) > 1 else f"the case {cases[0].id!r}"
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """What the cases that could be read tell; ``cases`` are those."""
-
-    plan: Plan
-    lookup: Lookup
-    cases: list[Case]
-
-
-def _fit(cases: Sequence[Case], *, source: tuple[str, ...], target: str) -> _Fitted:
-    """Plan and baseline of the cases; one that cannot be read is named in the log, and the others decide.
-
-    Raises:
-        VoxlateError: If none can be read; what is wrong with the first is told.
-    """
-    options, names = PlanOptions(), (*source, target)
-    try:
-        fingerprint, left = take_fingerprint(cases, names, options=options), list(cases)
-    except Exception:
-        left = [case for case in cases if _is_usable(case, names, options)]
-        if not left:
-            raise
-        fingerprint = take_fingerprint(left, names, options=options)
-    plan = make_plan(fingerprint, options, source=source, target=target)
-    fitted: list[Case] = []
-    lookup = Lookup.fit(_pairs(plan, left, fitted))
-    return _Fitted(plan, lookup, fitted)
-
-
-def _is_usable(case: Case, names: Sequence[str], options: PlanOptions) -> bool:
-    try:
-        take_fingerprint([case], names, options=options)
-    except Exception as error:  # whatever a file makes a library do
-        _tell_unfit(case, error)
-        return False
-    return True
-
-
-def _pairs(plan: Plan, cases: Sequence[Case], fitted: list[Case]) -> Iterator[tuple[Array, Array, Array]]:
-    """What the baseline is fitted to; the cases that it comes from join ``fitted``."""
-    for case in cases:
-        try:
-            pair = _pair(plan, case)
-        except Exception as error:  # whatever a file makes a library do
-            if case is cases[-1] and not fitted:
-                raise
-            _tell_unfit(case, error)
-        else:
-            fitted.append(case)
-            yield pair
-
-
-def _tell_unfit(case: Case, error: Exception) -> None:
-    reason = str(error) if isinstance(error, VoxlateError) else f"{type(error).__name__}: {error}"
-    logger.warning("case %s is left out of what all are compared by: %s", case.id, reason)
-
-
-def _pair(plan: Plan, case: Case) -> tuple[Array, Array, Array]:
-    """Source, target and mask of a case, normalised; of a label map whether it is labelled."""
-    prepared = prepare_case(case, plan, contrasts=(*plan.source, plan.target))
-    names = (plan.source[0], plan.target)
-    source, target = (np.asarray(prepared.arrays[name]) for name in names)
-    is_label = get_contrast(plan.target).kind == "label"
-    return source, np.minimum(target, 1) if is_label else target, prepared.shown(*names)

@@ -7,14 +7,14 @@ evaluation that was killed goes on where it was, and a page is drawn again witho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
-from voxlate.evaluation.candidates import Candidate, load_candidate
+from voxlate.evaluation.candidates import Accepted, Candidate, load_candidate
 from voxlate.evaluation.cases import Scored, score_cases, score_coverage, score_every_slice, score_volumes
 from voxlate.evaluation.copied import COPIED, copied_in, is_copied_image, say_copied
 from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
@@ -55,11 +55,13 @@ class FidelityOptions:
         calibration: Electron density relative to water, for the path lengths; by default ``ELECTRON_DENSITY``.
         dose: Whether the gamma pass rates are computed too.
         use_imputed: Whether sources may be images that a model made.
+        accept: What readers may accept that they refuse by default: fields of ``plan.reading`` and their values.
     """
 
     calibration: Calibration | None = None
     dose: bool = False
     use_imputed: bool = False
+    accept: Accepted = field(default_factory=dict)
 
     @property
     def densities(self) -> Calibration:
@@ -89,7 +91,7 @@ def evaluate_fidelity(
     """
     check_split(split)
     options = options or FidelityOptions()
-    candidate, cohort = load_candidate(path, data, use_imputed=options.use_imputed)
+    candidate, cohort = load_candidate(path, data, use_imputed=options.use_imputed, accept=options.accept)
     _refuse_what_needs_ct(candidate.plan, options)
     cases = candidate.cases(cohort, split=split)
     if not cases:

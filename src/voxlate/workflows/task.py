@@ -12,7 +12,7 @@ from pathlib import Path
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
-from voxlate.evaluation.candidates import load_candidate
+from voxlate.evaluation.candidates import NOTHING, Accepted, load_candidate
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.evidence import EVIDENCE, Evidence, question_of
 from voxlate.evaluation.files import write_scores, write_summary
@@ -39,6 +39,7 @@ def evaluate_task(
     without: Path | None,
     split: str,
     use_imputed: bool = False,
+    accept: Accepted = NOTHING,
     report: ProgressReport,
 ) -> Result:
     """Applies a segmenter with the real, the synthetic and no target, and writes scores, summary, figures and page.
@@ -51,6 +52,7 @@ def evaluate_task(
         without: A segmenter that was trained without the target.
         split: ``test`` or ``all``.
         use_imputed: Whether sources may be images that a model made.
+        accept: What readers, those of the segmenters too, may accept that they refuse by default.
         report: Called with the number of finished cases.
 
     Raises:
@@ -58,9 +60,9 @@ def evaluate_task(
         CohortError: If no case is left.
     """
     check_split(split)
-    segmenter = load_segmenter(task)
-    other = None if without is None else load_segmenter(without)
-    candidate, cohort = load_candidate(path, data, use_imputed=use_imputed)
+    segmenter = load_segmenter(task, accept=accept)
+    other = None if without is None else load_segmenter(without, accept=accept)
+    candidate, cohort = load_candidate(path, data, use_imputed=use_imputed, accept=accept)
     check_task(segmenter, candidate.plan.target, without=other)
     experiment = Experiment(candidate, segmenter, other, out / "synthetic")
     cases = experiment.held_out(cohort, split=split)

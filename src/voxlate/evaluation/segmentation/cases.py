@@ -76,7 +76,9 @@ def classes_of(candidate: Candidate, cases: Sequence[Case]) -> Classes:
     try:
         return group_labels("each", cases, plan.target, reading=plan.reading)
     except ReadError:  # such a case cannot be scored either, which is told of it then
-        return group_labels("each", [case for case in cases if _has_truth(case, plan)], plan.target, reading=plan.reading)
+        return group_labels(
+            "each", [case for case in cases if _has_truth(case, plan)], plan.target, reading=plan.reading
+        )
 
 
 def _has_truth(case: Case, plan: Plan) -> bool:
