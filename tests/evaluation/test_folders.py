@@ -14,10 +14,14 @@ from typer.testing import CliRunner
 import voxlate
 from voxlate.cli import app
 from voxlate.cohort import index_cohort
+from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError, UsageError
+from voxlate.evaluation.account import say_account
 from voxlate.evaluation.candidates import load_candidate
+from voxlate.evaluation.cases import Scored
+from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.io import Provenance, read_volume, write_volume
-from voxlate.io.provenance import FileRecord
+from voxlate.io.provenance import FileRecord, ModelRecord
 from voxlate.volume import Volume
 from voxlate.workflows.result import Result
 
@@ -36,7 +40,8 @@ def made(data: Path, tmp_path: Path) -> Path:
         truth = read_volume(case.paths["t2"])
         noise = generator.normal(0, 20, truth.shape) * (truth.array > 0)
         record = FileRecord(name=case.paths["t1"].name, sha256="0" * 64, contrast="t1")
-        told = Provenance(synthetic=True, sources=(record,), target="t2", unit="a.u.")
+        by = ModelRecord(name="a model", digest="0" * 64)
+        told = Provenance(synthetic=True, sources=(record,), model=by, target="t2", unit="a.u.")
         path = tmp_path / "made" / case.id / f"{case.id}_t2.nii.gz"
         path.parent.mkdir(parents=True)
         write_volume(Volume((truth.array + noise).astype(np.float32), truth.affine), path, provenance=told)
@@ -106,3 +111,36 @@ def test_the_aspects_of_sets_take_nothing_that_is_accepted(data: Path, made: Pat
 def test_nothing_unknown_is_accepted(data: Path, made: Path, tmp_path: Path, accept: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="a field of plan"):
         evaluated(made, data, tmp_path / "out", accept=accept)
+
+
+def test_the_cases_that_are_not_scored_are_told_with_their_reasons(data: Path, made: Path, tmp_path: Path) -> None:
+    first, second, third, last = index_cohort(data).cases
+    cut_short(first.paths["t2"])
+    second.paths["t2"].unlink()
+    result = evaluated(made, data, tmp_path / "out")
+    told = (
+        f"4 cases: 1 scored, 1 that could not be scored ({first.id}), 1 without a translated image ({last.id}), "
+        f"1 lacks {get_contrast('t2').title} ({second.id})"
+    )
+    assert result.account == told
+    assert f"1 translated; {told}" in (tmp_path / "out" / "report.html").read_text()
+    assert third.id not in told
+
+
+def test_a_truth_that_a_model_made_is_told_as_the_reason(data: Path, made: Path) -> None:
+    first = index_cohort(data).cases[0]
+    for path in (made / first.id).iterdir():
+        if path.name.startswith(first.id):
+            target = first.paths["t2"].with_name(path.name.replace(f"{first.id}_t2", first.paths["t2"].name[:-7]))
+            target.write_bytes(path.read_bytes())
+    candidate, cohort = load_candidate(made, data)
+    assert candidate.incomplete == {first.id: "whose truth a model made"}
+    assert len(cohort) == 3
+
+
+def test_where_all_cases_are_scored_there_is_nothing_to_tell() -> None:
+    found = {name: CaseEvidence([]) for name in "ab"}
+    assert not say_account(Scored(found), {})
+    assert say_account(Scored(found), {"c": "lacks T2", "d": "lacks T2"}) == "4 cases: 2 scored, 2 lack T2 (c, d)"
+    many = {f"{number}": "seen by the model" for number in range(7)}
+    assert say_account(Scored(found), many) == "9 cases: 2 scored, 7 seen by the model (0, 1, 2, 3, 4 ...)"

@@ -64,6 +64,8 @@ def print_result(title: str, result: Any, *, parted: bool = False) -> None:  # n
     """The table, the answer and the page of an evaluation or study; exits with 1 if a case could not be scored."""
     print_rows(title, result.fields, result.rows, parted=parted)
     console().print(result.sentence, markup=False)
+    if result.account:
+        console().print(f"{result.account}.", markup=False)
     console().print(f"Report: {result.page}", markup=False)
     for case, reason in result.failed:
         errors().print(f"{case}: {reason}", markup=False, style="red")

@@ -17,10 +17,10 @@ from voxlate.cohort.labels.classes import Classes
 from voxlate.cohort.synthetic import scans_only
 from voxlate.config.plan import PlanOptions, Reading
 from voxlate.contrast import CONTRASTS, get_contrast
-from voxlate.derivation import files_of
+from voxlate.derivation import files_of, lacking
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.fitting import fit_to
-from voxlate.evaluation.words import counted
+from voxlate.evaluation.words import counted, listed, plural
 from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
 from voxlate.inference.cohort.derivatives import read_seen, target_path
 from voxlate.inference.cohort.translate import translate_file
@@ -33,6 +33,8 @@ from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)
 _NAMED = 5
+_TRUTH_BY_MODEL, _SOURCE_BY_MODEL = "whose truth a model made", "whose source a model made"
+_BY_MODEL = (_TRUTH_BY_MODEL, _SOURCE_BY_MODEL)
 Accepted = Mapping[str, str | Sequence[str]]
 NOTHING: Accepted = MappingProxyType({})
 """What is accepted by default, beside what a model's plan says."""
@@ -56,6 +58,14 @@ class Candidate(Protocol):
     @property
     def facts(self) -> Mapping[str, str]:
         """Where the predictions come from, for the page."""
+
+    @property
+    def incomplete(self) -> Mapping[str, str]:
+        """From a case of the data set that lacks what is needed to what that is, in words that follow a count."""
+
+    @property
+    def passed_over(self) -> str:
+        """Why a complete case is none of ``cases``, in words that follow a count."""
 
     @property
     def classes(self) -> Classes:
@@ -94,6 +104,8 @@ class ModelCandidate:
     plan: Plan
     lookup: Lookup
     facts: Mapping[str, str]
+    incomplete: Mapping[str, str] = field(default_factory=dict)
+    passed_over: str = "seen by the model"
 
     @classmethod
     def load(cls, path: Path, *, accept: Accepted = NOTHING) -> ModelCandidate:
@@ -109,7 +121,7 @@ class ModelCandidate:
             "model digest": bundle.digest,
             "paper": bundle.recipe.paper or "none",
             "method": f"{bundle.recipe.method.name}, {bundle.recipe.window.in_words}",
-            "trained on": f"{bundle.trained_on} cases, seed {bundle.recipe.training.seed}",
+            "trained on": f"{counted(bundle.trained_on, 'case')}, seed {bundle.recipe.training.seed}",
         }
         if counting := model.predict.weights:
             facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in counting.items())
@@ -162,6 +174,8 @@ class _FolderCandidate:
     facts: Mapping[str, str]
     known_of: Mapping[str, bool] = field(default_factory=dict)
     unfit: tuple[str, ...] = ()
+    incomplete: Mapping[str, str] = field(default_factory=dict)
+    passed_over: str = "without a translated image"
 
     @classmethod
     def load(cls, path: Path, data: Cohort, *, accept: Accepted) -> _FolderCandidate:
@@ -291,7 +305,8 @@ def load_candidate(
     images = [name for name, one in CONTRASTS.items() if one.kind != "label" and name != plan.target]
     cohort = scans_only(every, but=images) if allowed else scans
     complete = cohort.with_contrasts(*names, derive=plan.derive)
-    _tell_left_out(every.with_contrasts(*names, derive=plan.derive), complete)
+    incomplete = _incomplete(every, complete, scans, plan)
+    _tell_left_out([case for case, reason in incomplete.items() if reason in _BY_MODEL])
     if not complete.cases:
         wanted = ", ".join(files_of(names, plan.derive))
         raise CohortError(
@@ -303,18 +318,31 @@ def load_candidate(
         "imputed sources": ", ".join(f"{name} of {counted(count, 'case')}" for name, count in made.items()),
     }
     facts = {**candidate.facts, **{name: words for name, words in told.items() if words}}
-    return replace(candidate, facts=facts), complete
+    return replace(candidate, facts=facts, incomplete=incomplete), complete
 
 
-def _tell_left_out(every: Cohort, kept: Cohort) -> None:
+def _incomplete(every: Cohort, kept: Cohort, scans: Cohort, plan: Plan) -> dict[str, str]:
+    """From a case that is not kept to what it lacks, or that a model made it; in words that follow a count."""
+    names, there = (plan.reference, *plan.source, plan.target), {case.id for case in kept.cases}
+    found = {}
+    for case, real in zip(every.cases, scans.cases, strict=True):
+        if case.id in there:
+            continue
+        if missing := lacking(names, plan.derive, case.paths):
+            found[case.id] = f"lacks {listed([get_contrast(name).title for name in missing])}"
+        else:
+            found[case.id] = _TRUTH_BY_MODEL if plan.target not in real.paths else _SOURCE_BY_MODEL
+    return found
+
+
+def _tell_left_out(lost: Sequence[str]) -> None:
     """Names the cases that would be there if what a model made counted as a scan."""
-    lost = sorted({case.id for case in every.cases} - {case.id for case in kept.cases})
     if lost:
         named = ", ".join(lost[:_NAMED]) + (" ..." if len(lost) > _NAMED else "")
         logger.warning(
-            "%d cases are left out, since a model made an image that they need (%s); --use-imputed scores those whose "
-            "sources alone are made",
-            len(lost),
+            "%s left out, since a model made an image that is needed (%s); --use-imputed scores those whose sources "
+            "alone are made",
+            f"{counted(len(lost), 'case')} {plural(len(lost), 'is', 'are')}",
             named,
         )
 

@@ -14,6 +14,7 @@ from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
+from voxlate.evaluation.account import left_out_of, say_account
 from voxlate.evaluation.candidates import Accepted, Candidate, load_candidate
 from voxlate.evaluation.cases import Scored, score_cases, score_coverage, score_every_slice, score_volumes
 from voxlate.evaluation.copied import COPIED, copied_in, is_copied_image, say_copied
@@ -101,13 +102,14 @@ def evaluate_fidelity(
             where=data,
             remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
         )
+    left_out = left_out_of(candidate, cohort, cases)
     if is_segmentation(candidate.plan):
-        return evaluate_segmentation(candidate, cases, out, path=path, report=report)
+        return evaluate_segmentation(candidate, cases, out, path=path, left_out=left_out, report=report)
     with workspace(out, what="evaluation"):
         labelling = labelling_of(cases, reading=candidate.plan.reading)
         scored = score(candidate, cases, out, labelling=labelling, options=options, report=report)
         summary = summarise(scored, out)
-        subject = _subject(candidate, cases, scored, labelling=labelling, options=options)
+        subject = _subject(candidate, cases, scored, labelling=labelling, options=options, left_out=left_out)
         return draw(subject, scored, summary, out, run=path)
 
 
@@ -197,11 +199,17 @@ def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, 
     written = publish(page, out, figures=figures)
     brief = {row.structure for row in summary.structures}
     fields, rows = terminal_table(summary.overall, brief=brief)
-    return Result(sentence, written, fields, rows, list(subject.failed))
+    return Result(sentence, written, fields, rows, list(subject.failed), account=subject.account)
 
 
 def _subject(
-    candidate: Candidate, cases: Sequence[Case], scored: Scored, *, labelling: Labelling, options: FidelityOptions
+    candidate: Candidate,
+    cases: Sequence[Case],
+    scored: Scored,
+    *,
+    labelling: Labelling,
+    options: FidelityOptions,
+    left_out: Mapping[str, str],
 ) -> TranslationSubject:
     kept = [case for case in cases if case.id in scored.found]
     seen = candidate.seen(kept)
@@ -218,6 +226,7 @@ def _subject(
         anatomical=labelling.of_structures,
         warning=say_copied(copied_in(scored), of=len(kept)),
         failed=tuple(scored.failed),
+        account=say_account(scored, left_out),
     )
 
 

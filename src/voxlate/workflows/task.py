@@ -12,6 +12,7 @@ from pathlib import Path
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
+from voxlate.evaluation.account import say_account
 from voxlate.evaluation.candidates import NOTHING, Accepted, load_candidate
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.evidence import EVIDENCE, Evidence, question_of
@@ -68,7 +69,7 @@ def evaluate_task(
     cases = experiment.held_out(cohort, split=split)
     with workspace(out, what="evaluation"):
         scored = score(experiment, cases, out, report=report)
-        subject = _subject(experiment, cases, scored)
+        subject = _subject(experiment, cases, scored, left_out=experiment.left_out(cohort, cases))
         summary = summarise(subject, scored, out)
         return draw(subject, scored, summary, out)
 
@@ -125,10 +126,12 @@ def draw(subject: TaskSubject, scored: Scored, summary: TaskSummary, out: Path) 
     """
     page, figures = task_page(TaskResult(subject, scored.scores, summary, scored.found))
     written = publish(page, out, figures=figures)
-    return Result(summary.answer, written, *task_table(summary), list(subject.failed))
+    return Result(summary.answer, written, *task_table(summary), list(subject.failed), account=subject.account)
 
 
-def _subject(experiment: Experiment, cases: Sequence[Case], scored: Scored) -> TaskSubject:
+def _subject(
+    experiment: Experiment, cases: Sequence[Case], scored: Scored, *, left_out: Mapping[str, str]
+) -> TaskSubject:
     candidate, segmenter, other = experiment.candidate, experiment.segmenter, experiment.other
     kept = [case for case in cases if case.id in scored.found]
     seen = {who: ids for who, ids in experiment.seen(kept).items() if ids}
@@ -150,6 +153,7 @@ def _subject(experiment: Experiment, cases: Sequence[Case], scored: Scored) -> T
         known=known,
         moved=[case for case, found in scored.found.items() if found.more["foreground_moved"]],
         failed=tuple(scored.failed),
+        account=say_account(scored, left_out),
     )
 
 

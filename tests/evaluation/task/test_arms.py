@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from voxlate.cohort import Case, Cohort
+from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, GeometryError, SegmenterError, UsageError
 from voxlate.evaluation.candidates import _FolderCandidate
@@ -76,7 +77,7 @@ def experiment(folder: Path, *, count: int = 2, **parts: Any) -> tuple[Experimen
         }
         made[name] = write(folder / "made" / f"{name}.nii.gz", blob(2), "flair")
         cases.append(Case(name, name, paths))
-    plan: Any = SimpleNamespace(target="flair", source=("t1",))
+    plan: Any = SimpleNamespace(target="flair", source=("t1",), reading=Reading())
     candidate = _FolderCandidate(made, "made", plan, None, {})  # type: ignore[arg-type]  # no lookup is needed
     options = {"segmenter": Threshold(), "other": None, **parts}
     return Experiment(candidate, folder=folder / "out", **options), Cohort(folder, "folders", tuple(cases))
