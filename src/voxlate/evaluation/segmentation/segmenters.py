@@ -22,6 +22,7 @@ from voxlate.derivation import files_of
 from voxlate.errors import GeometryError, UsageError
 from voxlate.evaluation.candidates import NOTHING, Accepted
 from voxlate.evaluation.segmentation.programs import ProgramSegmenter, read_program
+from voxlate.evaluation.words import counted
 from voxlate.inference.model import Model, is_model, load_model
 from voxlate.inference.spacing import plan_for
 from voxlate.preprocess.images import read_contrast, read_foreground
@@ -122,7 +123,7 @@ class _BundleSegmenter:
     def facts(self) -> Mapping[str, str]:
         """Name and digest of the bundle and what it was trained on."""
         bundle = self.model.bundle
-        trained = f"{bundle.fingerprint.cases} cases, seed {bundle.recipe.training.seed}"
+        trained = f"{counted(bundle.fingerprint.cases, 'case')}, seed {bundle.recipe.training.seed}"
         return {"segmenter": bundle.recipe.name, "segmenter digest": bundle.digest, "segmenter trained on": trained}
 
     @property
