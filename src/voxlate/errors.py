@@ -46,7 +46,8 @@ class VoxlateError(Exception):
         self.where = readable(str(where))
         self.remedy = readable(remedy)
         place = f"{self.where}: " if self.where else ""
-        super().__init__(f"{place}expected {self.expected}, got {self.came}. {self.remedy}")
+        end = "" if self.came.endswith(".") else "."  # a message of another error may stand there
+        super().__init__(f"{place}expected {self.expected}, got {self.came}{end} {self.remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Errors cross process borders, and the default would call the class with the message alone."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import Data, app, print_result, watching
+from voxlate.cli.options import Accept, Data, accepted, app, print_result, watching
 
 
 @app.command()
@@ -31,6 +31,7 @@ def evaluate(
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
     ] = False,
+    accept: Accept = None,
     features: Annotated[
         Path | None,
         typer.Option(metavar="MODEL|WEIGHTS", help="For sets: the network whose features are compared."),
@@ -61,6 +62,7 @@ def evaluate(
             task=task,
             task_without=task_without,
             use_imputed=use_imputed,
+            accept=accepted(accept),
             features=features,
             members=members,
             contrast=contrast,

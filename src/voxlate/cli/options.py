@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,12 +30,27 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="A recipe field; may be repeated.")
 ]
 
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CODE|FIELD=VALUE",
+        help="What is refused by default, as not_hounsfield or on_shear=resample; may be repeated.",
+    ),
+]
+
 
 def overrides(settings: list[str] | None) -> dict[str, Any]:
     """The recipe fields that ``--set`` gives, by dotted name."""
     from voxlate.plainyaml import parse_setting
 
     return dict(parse_setting(text) for text in settings or [])
+
+
+def accepted(words: Sequence[str] | None) -> dict[str, str | tuple[str, ...]]:
+    """Fields of ``plan.reading`` with their values, and the codes of findings, which are words without one."""
+    fields = {field: str(value) for field, value in overrides([word for word in words or () if "=" in word]).items()}
+    codes = [word for word in words or () if "=" not in word] + fields.pop("accept", "").split(",")
+    return {**fields, "accept": tuple(filter(None, codes))}
 
 
 def watching() -> Any:  # noqa: ANN401  the terminal module is heavy for --help
@@ -48,6 +64,8 @@ def print_result(title: str, result: Any, *, parted: bool = False) -> None:  # n
     """The table, the answer and the page of an evaluation or study; exits with 1 if a case could not be scored."""
     print_rows(title, result.fields, result.rows, parted=parted)
     console().print(result.sentence, markup=False)
+    if result.account:
+        console().print(f"{result.account}.", markup=False)
     console().print(f"Report: {result.page}", markup=False)
     for case, reason in result.failed:
         errors().print(f"{case}: {reason}", markup=False, style="red")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Target, app, console, errors, overrides, watching
+from voxlate.cli.options import Accept, Target, accepted, app, console, errors, watching
 
 if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
@@ -20,13 +20,7 @@ def translate(
     scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
     out: Annotated[Path, typer.Option("--out", help="File for one volume, folder for a data set.")],
     target: Target = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CODE|FIELD=VALUE",
-            help="What is refused by default, as not_hounsfield or on_shear=resample; may be repeated.",
-        ),
-    ] = None,
+    accept: Accept = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let images that a model made be sources, too; it is recorded.")
@@ -47,7 +41,7 @@ def translate(
             scan,
             out=out,
             target=target,
-            accept={**_accepted(accept or []), **({"imputed": "sources"} if use_imputed else {})},
+            accept={**accepted(accept), **({"imputed": "sources"} if use_imputed else {})},
             every=every,
             replace=replace or (),
             overwrite=overwrite,
@@ -72,13 +66,6 @@ def synthesize(
     with watching() as watch:
         outcomes = verbs.synthesize(model, cases=cases, seed=seed, out=out, overwrite=overwrite, report=watch.stage)
     _tell(outcomes, "synthesised", out)
-
-
-def _accepted(words: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
-    """Fields of ``plan.reading`` with their values, and the codes of findings, which are words without one."""
-    fields = {field: str(value) for field, value in overrides([word for word in words if "=" in word]).items()}
-    codes = [word for word in words if "=" not in word] + fields.pop("accept", "").split(",")
-    return {**fields, "accept": tuple(filter(None, codes))}
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:

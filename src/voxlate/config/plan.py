@@ -47,6 +47,20 @@ class Reading(StrictModel):
         return tuple(dict.fromkeys(codes))
 
 
+def how_to_accept(field: str, value: str) -> str:
+    """How the command line lets a reader accept what it refuses by default, for the end of a sentence.
+
+    Args:
+        field: Of ``Reading``.
+        value: Of the field.
+
+    Example:
+        >>> how_to_accept("on_shear", "resample")
+        '--accept on_shear=resample (in training --set plan.reading.on_shear=resample)'
+    """
+    return f"--accept {field}={value} (in training --set plan.reading.{field}={value})"
+
+
 class SplitOptions(StrictModel):
     """How subjects are parted; explicit lists of subject or case ids come before the proportions."""
 

@@ -6,36 +6,38 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
-
-import numpy as np
 
 from voxlate.bundle.bundle import MANIFEST, RECIPE
 from voxlate.bundle.ensemble import ENSEMBLE
 from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.labels.classes import Classes
 from voxlate.cohort.synthetic import scans_only
-from voxlate.config.plan import PlanOptions
+from voxlate.config.plan import PlanOptions, Reading
 from voxlate.contrast import CONTRASTS, get_contrast
-from voxlate.derivation import files_of
+from voxlate.derivation import files_of, lacking
 from voxlate.errors import CohortError, UsageError
-from voxlate.evaluation.words import counted
+from voxlate.evaluation.fitting import fit_to
+from voxlate.evaluation.words import counted, listed, plural
 from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
 from voxlate.inference.cohort.derivatives import read_seen, target_path
 from voxlate.inference.cohort.translate import translate_file
-from voxlate.inference.model import Model, load_model
+from voxlate.inference.model import Model, accepted_reading, load_model, say_accepted
 from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
 from voxlate.methods.baselines import Lookup
-from voxlate.preprocess.fingerprint import take_fingerprint
-from voxlate.preprocess.plan import Plan, Scaling, make_plan
-from voxlate.preprocess.prepare import prepare_case
+from voxlate.preprocess.plan import Plan, Scaling
 from voxlate.roles import MODEL
-from voxlate.volume import Array, Volume
+from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)
 _NAMED = 5
+_TRUTH_BY_MODEL, _SOURCE_BY_MODEL = "whose truth a model made", "whose source a model made"
+_BY_MODEL = (_TRUTH_BY_MODEL, _SOURCE_BY_MODEL)
+Accepted = Mapping[str, str | Sequence[str]]
+NOTHING: Accepted = MappingProxyType({})
+"""What is accepted by default, beside what a model's plan says."""
 
 
 class Candidate(Protocol):
@@ -56,6 +58,14 @@ class Candidate(Protocol):
     @property
     def facts(self) -> Mapping[str, str]:
         """Where the predictions come from, for the page."""
+
+    @property
+    def incomplete(self) -> Mapping[str, str]:
+        """From a case of the data set that lacks what is needed to what that is, in words that follow a count."""
+
+    @property
+    def passed_over(self) -> str:
+        """Why a complete case is none of ``cases``, in words that follow a count."""
 
     @property
     def classes(self) -> Classes:
@@ -94,18 +104,24 @@ class ModelCandidate:
     plan: Plan
     lookup: Lookup
     facts: Mapping[str, str]
+    incomplete: Mapping[str, str] = field(default_factory=dict)
+    passed_over: str = "seen by the model"
 
     @classmethod
-    def load(cls, path: Path) -> ModelCandidate:
-        """The candidate of a run or bundle."""
-        model = load_model(path)
+    def load(cls, path: Path, *, accept: Accepted = NOTHING) -> ModelCandidate:
+        """The candidate of a run or bundle, which reads what is accepted besides.
+
+        Raises:
+            UsageError: If a field or value that is accepted is unknown.
+        """
+        model = load_model(path).accepting(accept)
         bundle = model.bundle
         facts = {
             "model": bundle.recipe.name,
             "model digest": bundle.digest,
             "paper": bundle.recipe.paper or "none",
             "method": f"{bundle.recipe.method.name}, {bundle.recipe.window.in_words}",
-            "trained on": f"{bundle.trained_on} cases, seed {bundle.recipe.training.seed}",
+            "trained on": f"{counted(bundle.trained_on, 'case')}, seed {bundle.recipe.training.seed}",
         }
         if counting := model.predict.weights:
             facts["views count"] = ", ".join(f"{name} {value:.2f}" for name, value in counting.items())
@@ -137,8 +153,8 @@ class ModelCandidate:
 
     @property
     def digest(self) -> str:
-        """That of the bundle."""
-        return self.model.bundle.digest
+        """That of the model."""
+        return self.model.digest
 
     def image(self, case: Case, folder: Path) -> Path:
         """Translates the case into ``<folder>/<case>/<case>_<target>``."""
@@ -157,13 +173,17 @@ class _FolderCandidate:
     lookup: Lookup
     facts: Mapping[str, str]
     known_of: Mapping[str, bool] = field(default_factory=dict)
+    unfit: tuple[str, ...] = ()
+    incomplete: Mapping[str, str] = field(default_factory=dict)
+    passed_over: str = "without a translated image"
 
     @classmethod
-    def load(cls, path: Path, data: Cohort) -> _FolderCandidate:
+    def load(cls, path: Path, data: Cohort, *, accept: Accepted) -> _FolderCandidate:
         """The candidate of a folder of translated images.
 
         Raises:
             CohortError: If no translated image belongs to a case of the data set, or their sidecars disagree.
+            VoxlateError: If no case that there is an image of can be read.
         """
         known = {case.id for case in data.cases}
         translated = index_cohort(path).cases
@@ -186,15 +206,17 @@ class _FolderCandidate:
                 remedy="Give a folder that `voxlate translate` wrote, and the data set that it was made from.",
             )
         [target], [source] = targets, sources
-        complete = data.with_contrasts(*source, target)
-        plan = _plan_of(complete, source=source, target=target)
+        translated_of = {case_id: file for case_id, _, file in files}
+        there = [case for case in data.with_contrasts(*source, target).cases if case.id in translated_of]
+        options = PlanOptions(reading=accepted_reading(Reading(), accept))
+        fitted = fit_to(there, options, source=source, target=target)
         models = {one.model.name for one in told if one is not None and one.model is not None}
         known_of = {case_id: seen for (case_id, name), seen in read_seen(path).items() if name == target}
         return cls(
-            predictions={case_id: file for case_id, _, file in files},
+            predictions=translated_of,
             name=f"{', '.join(source)} to {target}",
-            plan=plan,
-            lookup=Lookup.fit(map(partial(_pair, plan), complete.cases)),
+            plan=fitted.plan,
+            lookup=fitted.lookup,
             facts={
                 "predictions": path.name,
                 "models": ", ".join(sorted(models)) or "not told",
@@ -202,6 +224,7 @@ class _FolderCandidate:
                 "lookup": "fitted on the evaluated cases themselves, which favours it",
             },
             known_of=known_of,
+            unfit=tuple(case.id for case in there if case not in fitted.cases),
         )
 
     @property
@@ -242,7 +265,7 @@ class _FolderCandidate:
         """That of the images and their sidecars, and of what the baseline was fitted to."""
         files = [file for path in self.predictions.values() for file in (path, sidecar_path(path)) if file.is_file()]
         told = [f"{case_id} {path}" for case_id, path in self.predictions.items()]
-        parts = [*told, *map(file_digest, files), self.plan.to_yaml()]
+        parts = [*told, *map(file_digest, files), self.plan.to_yaml(), *(f"without {case}" for case in self.unfit)]
         return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
     def image(self, case: Case, folder: Path) -> Path:
@@ -250,7 +273,9 @@ class _FolderCandidate:
         return self.predictions[case.id]
 
 
-def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tuple[Candidate, Cohort]:
+def load_candidate(
+    path: Path, data: Path, *, use_imputed: bool = False, accept: Accepted = NOTHING
+) -> tuple[Candidate, Cohort]:
     """What is evaluated, and the cases of the data set that have its sources and its target, as scans.
 
     Args:
@@ -258,9 +283,10 @@ def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tupl
         data: The data set.
         use_imputed: Whether sources may be images that a model made, as they may where the model's plan says so. What
             the prediction is compared with never is.
+        accept: What readers may accept that they refuse by default: fields of ``plan.reading`` and their values.
 
     Raises:
-        UsageError: If the path is neither a model nor a folder of images.
+        UsageError: If the path is neither a model nor a folder of images, or a field or value is unknown.
         CohortError: If no case has all contrasts.
     """
     every = index_cohort(data)
@@ -270,37 +296,53 @@ def load_candidate(path: Path, data: Path, *, use_imputed: bool = False) -> tupl
     is_model = any(
         file.is_file() for file in (path / MANIFEST, path / RECIPE, path / "bundle" / MANIFEST, path / ENSEMBLE)
     )
-    candidate = ModelCandidate.load(path) if is_model else _FolderCandidate.load(path, scans)
+    candidate: ModelCandidate | _FolderCandidate = (
+        ModelCandidate.load(path, accept=accept) if is_model else _FolderCandidate.load(path, scans, accept=accept)
+    )
     plan = candidate.plan
     names = (plan.reference, *plan.source, plan.target)
     allowed = use_imputed or plan.reading.imputed == "sources"
     images = [name for name, one in CONTRASTS.items() if one.kind != "label" and name != plan.target]
     cohort = scans_only(every, but=images) if allowed else scans
     complete = cohort.with_contrasts(*names, derive=plan.derive)
-    _tell_left_out(every.with_contrasts(*names, derive=plan.derive), complete)
+    incomplete = _incomplete(every, complete, scans, plan)
+    _tell_left_out([case for case, reason in incomplete.items() if reason in _BY_MODEL])
     if not complete.cases:
         wanted = ", ".join(files_of(names, plan.derive))
         raise CohortError(
             f"cases with {wanted}", came="none", where=data, remedy="Look at the data set with `voxlate check`."
         )
     made = _imputed_sources(complete, scans, plan) if allowed else {}
-    told = (
-        {"imputed sources": ", ".join(f"{name} of {counted(count, 'case')}" for name, count in made.items())}
-        if made
-        else {}
-    )
-    return replace(candidate, facts={**candidate.facts, **told}), complete
+    told = {
+        "accepted": say_accepted(accept),
+        "imputed sources": ", ".join(f"{name} of {counted(count, 'case')}" for name, count in made.items()),
+    }
+    facts = {**candidate.facts, **{name: words for name, words in told.items() if words}}
+    return replace(candidate, facts=facts, incomplete=incomplete), complete
 
 
-def _tell_left_out(every: Cohort, kept: Cohort) -> None:
+def _incomplete(every: Cohort, kept: Cohort, scans: Cohort, plan: Plan) -> dict[str, str]:
+    """From a case that is not kept to what it lacks, or that a model made it; in words that follow a count."""
+    names, there = (plan.reference, *plan.source, plan.target), {case.id for case in kept.cases}
+    found = {}
+    for case, real in zip(every.cases, scans.cases, strict=True):
+        if case.id in there:
+            continue
+        if missing := lacking(names, plan.derive, case.paths):
+            found[case.id] = f"lacks {listed([get_contrast(name).title for name in missing])}"
+        else:
+            found[case.id] = _TRUTH_BY_MODEL if plan.target not in real.paths else _SOURCE_BY_MODEL
+    return found
+
+
+def _tell_left_out(lost: Sequence[str]) -> None:
     """Names the cases that would be there if what a model made counted as a scan."""
-    lost = sorted({case.id for case in every.cases} - {case.id for case in kept.cases})
     if lost:
         named = ", ".join(lost[:_NAMED]) + (" ..." if len(lost) > _NAMED else "")
         logger.warning(
-            "%d cases are left out, since a model made an image that they need (%s); --use-imputed scores those whose "
-            "sources alone are made",
-            len(lost),
+            "%s left out, since a model made an image that is needed (%s); --use-imputed scores those whose sources "
+            "alone are made",
+            f"{counted(len(lost), 'case')} {plural(len(lost), 'is', 'are')}",
             named,
         )
 
@@ -316,18 +358,3 @@ def _imputed_sources(cohort: Cohort, scans: Cohort, plan: Plan) -> dict[str, int
 def _named(cases: Sequence[Case]) -> str:
     """How many cases, and what the first is called."""
     return f"{len(cases)} cases, such as {cases[0].id!r}" if len(cases) > 1 else f"the case {cases[0].id!r}"
-
-
-def _plan_of(cohort: Cohort, *, source: tuple[str, ...], target: str) -> Plan:
-    options = PlanOptions()
-    fingerprint = take_fingerprint(cohort.cases, (*source, target), options=options)
-    return make_plan(fingerprint, options, source=source, target=target)
-
-
-def _pair(plan: Plan, case: Case) -> tuple[Array, Array, Array]:
-    """Source, target and mask of a case, normalised; of a label map whether it is labelled."""
-    prepared = prepare_case(case, plan, contrasts=(*plan.source, plan.target))
-    names = (plan.source[0], plan.target)
-    source, target = (np.asarray(prepared.arrays[name]) for name in names)
-    is_label = get_contrast(plan.target).kind == "label"
-    return source, np.minimum(target, 1) if is_label else target, prepared.shown(*names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,16 +46,24 @@ class Model:
         bundle: The bundle.
         predict: Maps normalised sources to the normalised target.
         name: What lists call it: the recipe's name, or that of its folder among several.
+        accepted: What readers accept beside what the bundle says, in words; empty if nothing.
     """
 
     bundle: Bundle
     predict: CasePredictor
     name: str
+    accepted: str = ""
 
     @property
     def target(self) -> str:
         """The contrast that comes out."""
         return self.bundle.recipe.target
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what its predictions follow from: that of the bundle, with what readers accept besides."""
+        told = f"{self.bundle.digest}\naccepted: {self.accepted}"
+        return hashlib.sha256(told.encode()).hexdigest() if self.accepted else self.bundle.digest
 
     @property
     def uses_imputed(self) -> bool:
@@ -91,18 +100,8 @@ class Model:
             UsageError: If a field or value is unknown.
         """
         plan = self.bundle.plan
-        codes = (*plan.reading.accept, *accept.get("accept", ()))
-        try:
-            reading = Reading.model_validate({**plan.reading.model_dump(), **accept, "accept": codes})
-        except ValidationError as error:
-            raise UsageError(
-                f"a field of plan.reading ({', '.join(Reading.model_fields)}) and its value",
-                came=describe(error),
-                where="--accept",
-                remedy="Give on_shear=resample, say, or the code of a finding, not_hounsfield say.",
-            ) from error
-        changed = plan.model_copy(update={"reading": reading})
-        return replace(self, bundle=replace(self.bundle, plan=changed))
+        changed = plan.model_copy(update={"reading": accepted_reading(plan.reading, accept)})
+        return replace(self, bundle=replace(self.bundle, plan=changed), accepted=say_accepted(accept))
 
     def prepare(self, case: Case) -> PreparedCase:
         """The case's sources as normalised arrays on one grid, of the voxel size that the model has learned on.
@@ -143,6 +142,35 @@ class Model:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""
         target = self.bundle.recipe.target
         return restore(array, prepared, normaliser=self.bundle.plan.normalisers[target], contrast=get_contrast(target))
+
+
+def accepted_reading(reading: Reading, accept: Mapping[str, str | Sequence[str]]) -> Reading:
+    """The rules of readers with others in their place; codes of findings join those that are accepted already.
+
+    Raises:
+        UsageError: If a field or value is unknown.
+    """
+    codes = (*reading.accept, *accept.get("accept", ()))
+    try:
+        return Reading.model_validate({**reading.model_dump(), **accept, "accept": codes})
+    except ValidationError as error:
+        raise UsageError(
+            f"a field of plan.reading ({', '.join(Reading.model_fields)}) and its value",
+            came=describe(error),
+            where="--accept",
+            remedy="Give on_shear=resample, say, or the code of a finding, not_hounsfield say.",
+        ) from error
+
+
+def say_accepted(accept: Mapping[str, str | Sequence[str]]) -> str:
+    """What is accepted as the command line takes it; empty if nothing is.
+
+    Example:
+        >>> say_accepted({"on_shear": "resample", "accept": ["not_hounsfield"]})
+        'on_shear=resample, not_hounsfield'
+    """
+    fields = (f"{name}={value}" for name, value in sorted(accept.items()) if name != "accept")
+    return ", ".join((*fields, *sorted(set(accept.get("accept", ())))))
 
 
 def load_model(path: str | Path, *, device: torch.device | None = None) -> Model:

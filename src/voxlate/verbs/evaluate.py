@@ -22,9 +22,12 @@ class _OfScans(TypedDict, total=False):
 
     Attributes:
         use_imputed: Whether sources may be images that a model made; what a prediction is compared with never is.
+        accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
+            ``{"on_nonfinite": "zero"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings.
     """
 
     use_imputed: bool
+    accept: Mapping[str, str | Sequence[str]]
 
 
 class OfSets(_OfScans, total=False):
@@ -76,8 +79,8 @@ def evaluate(
             synthetic and no target.
         task_without: A segmenter that was trained without the target, for the last of the three.
         report: Called with the number of finished cases.
-        **more: ``use_imputed`` lets sources be images that a model made, which the page tells; the others are for the
-            aspects of sets, see ``OfSets``.
+        **more: ``use_imputed`` lets sources be images that a model made, and ``accept`` what readers refuse by default,
+            as for ``translate``, which the page tells; the others are for the aspects of sets, see ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
@@ -86,20 +89,20 @@ def evaluate(
     """
     aspects = listed(aspects)
     use_imputed, places = more.pop("use_imputed", False), (model, data, out)
+    accept = {field: value for field, value in more.pop("accept", {}).items() if value}
+    scans: _OfScans = {"use_imputed": use_imputed, "accept": accept}
     if task is not None or task_without is not None:
         alone = aspects == ("fidelity",) and calibration is None
         return _evaluate_task(
-            *places, task=task, without=task_without, split=split, alone=alone, use_imputed=use_imputed, report=report
+            *places, task=task, without=task_without, split=split, alone=alone, scans=scans, report=report
         )
     if set(aspects) & set(_SET_ASPECTS):
-        _refuse_given({"use-imputed": use_imputed or None}, fitting="fidelity")
+        _refuse_given({"use-imputed": use_imputed or None, "accept": accept or None}, fitting="fidelity")
         return _evaluate_sets(
             *places, aspects=aspects, split=split, given=more, alone=calibration is None, report=report
         )
     _refuse_given(dict(more), fitting="distribution or privacy")
-    return _evaluate_images(
-        *places, split=split, aspects=aspects, calibration=calibration, use_imputed=use_imputed, report=report
-    )
+    return _evaluate_images(*places, split=split, aspects=aspects, calibration=calibration, scans=scans, report=report)
 
 
 def _evaluate_images(
@@ -110,7 +113,7 @@ def _evaluate_images(
     split: str,
     aspects: Sequence[str],
     calibration: str | Path | None,
-    use_imputed: bool,
+    scans: _OfScans,
     report: ProgressReport,
 ) -> Result:
     """Image by image, beside the truth."""
@@ -126,7 +129,7 @@ def _evaluate_images(
         options=FidelityOptions(
             calibration=None if calibration is None else read_calibration(calibration),
             dose="dose" in aspects,
-            use_imputed=use_imputed,
+            **scans,
         ),
         report=report,
     )
@@ -212,7 +215,7 @@ def _evaluate_task(
     without: str | Path | None,
     split: str,
     alone: bool,
-    use_imputed: bool,
+    scans: _OfScans,
     report: ProgressReport,
 ) -> Result:
     from voxlate.workflows.task import evaluate_task
@@ -231,6 +234,6 @@ def _evaluate_task(
         task=Path(task),
         without=None if without is None else Path(without),
         split=split,
-        use_imputed=use_imputed,
+        **scans,
         report=report,
     )

@@ -10,7 +10,7 @@ from voxlate._version import __version__
 from voxlate.config.recipe import recipe_names
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import formulas
-from voxlate.errors import BundleError
+from voxlate.errors import BundleError, UsageError, VoxlateError
 from voxlate.plainyaml import Json
 
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
@@ -57,7 +57,28 @@ def _of_folder(path: Path) -> Json:
     try:
         return _model(path)
     except BundleError as error:
-        raise refusal_of(path) or error from error
+        raise refusal_of(path) or _refusal_of_data(path) or error from error
+
+
+def _refusal_of_data(path: Path) -> UsageError | None:
+    """The refusal of a data set; ``None`` for what is none, such as a damaged model."""
+    from voxlate.bundle.bundle import MANIFEST, RECIPE
+    from voxlate.cohort import index_cohort
+
+    if any((folder / name).exists() for folder in (path, path / "bundle") for name in (MANIFEST, RECIPE)):
+        return None
+    try:
+        count = len(index_cohort(path))
+    except VoxlateError:
+        return None
+    if not count:
+        return None
+    return UsageError(
+        "a model or a volume file",
+        came=f"a data set of {'1 case' if count == 1 else f'{count} cases'}",
+        where=path,
+        remedy=f"Look at it with `voxlate check {path}`, or name one of its files.",
+    )
 
 
 def _model(path: Path) -> Json:

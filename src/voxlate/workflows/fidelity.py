@@ -7,14 +7,15 @@ evaluation that was killed goes on where it was, and a page is drawn again witho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
-from voxlate.evaluation.candidates import Candidate, load_candidate
+from voxlate.evaluation.account import left_out_of, say_account
+from voxlate.evaluation.candidates import Accepted, Candidate, load_candidate
 from voxlate.evaluation.cases import Scored, score_cases, score_coverage, score_every_slice, score_volumes
 from voxlate.evaluation.copied import COPIED, copied_in, is_copied_image, say_copied
 from voxlate.evaluation.ct.density import ELECTRON_DENSITY, Calibration
@@ -55,11 +56,13 @@ class FidelityOptions:
         calibration: Electron density relative to water, for the path lengths; by default ``ELECTRON_DENSITY``.
         dose: Whether the gamma pass rates are computed too.
         use_imputed: Whether sources may be images that a model made.
+        accept: What readers may accept that they refuse by default: fields of ``plan.reading`` and their values.
     """
 
     calibration: Calibration | None = None
     dose: bool = False
     use_imputed: bool = False
+    accept: Accepted = field(default_factory=dict)
 
     @property
     def densities(self) -> Calibration:
@@ -89,7 +92,7 @@ def evaluate_fidelity(
     """
     check_split(split)
     options = options or FidelityOptions()
-    candidate, cohort = load_candidate(path, data, use_imputed=options.use_imputed)
+    candidate, cohort = load_candidate(path, data, use_imputed=options.use_imputed, accept=options.accept)
     _refuse_what_needs_ct(candidate.plan, options)
     cases = candidate.cases(cohort, split=split)
     if not cases:
@@ -99,13 +102,14 @@ def evaluate_fidelity(
             where=data,
             remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
         )
+    left_out = left_out_of(candidate, cohort, cases)
     if is_segmentation(candidate.plan):
-        return evaluate_segmentation(candidate, cases, out, path=path, report=report)
+        return evaluate_segmentation(candidate, cases, out, path=path, left_out=left_out, report=report)
     with workspace(out, what="evaluation"):
         labelling = labelling_of(cases, reading=candidate.plan.reading)
         scored = score(candidate, cases, out, labelling=labelling, options=options, report=report)
         summary = summarise(scored, out)
-        subject = _subject(candidate, cases, scored, labelling=labelling, options=options)
+        subject = _subject(candidate, cases, scored, labelling=labelling, options=options, left_out=left_out)
         return draw(subject, scored, summary, out, run=path)
 
 
@@ -195,11 +199,17 @@ def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, 
     written = publish(page, out, figures=figures)
     brief = {row.structure for row in summary.structures}
     fields, rows = terminal_table(summary.overall, brief=brief)
-    return Result(sentence, written, fields, rows, list(subject.failed))
+    return Result(sentence, written, fields, rows, list(subject.failed), account=subject.account)
 
 
 def _subject(
-    candidate: Candidate, cases: Sequence[Case], scored: Scored, *, labelling: Labelling, options: FidelityOptions
+    candidate: Candidate,
+    cases: Sequence[Case],
+    scored: Scored,
+    *,
+    labelling: Labelling,
+    options: FidelityOptions,
+    left_out: Mapping[str, str],
 ) -> TranslationSubject:
     kept = [case for case in cases if case.id in scored.found]
     seen = candidate.seen(kept)
@@ -216,6 +226,7 @@ def _subject(
         anatomical=labelling.of_structures,
         warning=say_copied(copied_in(scored), of=len(kept)),
         failed=tuple(scored.failed),
+        account=say_account(scored, left_out),
     )
 
 

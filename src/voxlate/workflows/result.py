@@ -19,6 +19,7 @@ class Result:
         failed: Cases that could not be scored, each with its reason.
         answer: Of an ablation ``lower`` or ``higher``, the error with what was taken away; ``none`` if no difference
             could be shown; empty for what is no ablation.
+        account: How many cases were scored and why the others were not; empty if all were.
     """
 
     sentence: str
@@ -27,6 +28,7 @@ class Result:
     rows: list[tuple[str, ...]]
     failed: list[tuple[str, str]] = field(default_factory=list)
     answer: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True)

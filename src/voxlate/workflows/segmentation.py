@@ -12,6 +12,7 @@ from typing import Any
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
+from voxlate.evaluation.account import say_account
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.copied import COPIED, copied_in, is_copied_map, say_copied
@@ -37,7 +38,13 @@ from voxlate.workflows.workspace import publish, workspace
 
 
 def evaluate_segmentation(
-    candidate: Candidate, cases: Sequence[Case], out: Path, *, path: Path, report: ProgressReport
+    candidate: Candidate,
+    cases: Sequence[Case],
+    out: Path,
+    *,
+    path: Path,
+    left_out: Mapping[str, str],
+    report: ProgressReport,
 ) -> Result:
     """Segments and scores every case, beside intensity alone, and writes scores, summary, figures and page.
 
@@ -46,6 +53,7 @@ def evaluate_segmentation(
         cases: With sources and true label maps.
         out: Where it is written.
         path: The run, bundle or folder that the candidate was loaded from.
+        left_out: From each case that is not looked at to the reason, in words that follow a count.
         report: Called with the number of scored cases.
 
     Raises:
@@ -54,7 +62,7 @@ def evaluate_segmentation(
     classes = classes_of(candidate, cases)
     with workspace(out, what="evaluation"):
         scored = score(candidate, cases, out, classes=classes, report=report)
-        subject = _subject(candidate, cases, scored, classes=classes, gap=gap_of_run(path))
+        subject = _subject(candidate, cases, scored, classes=classes, gap=gap_of_run(path), left_out=left_out)
         summary = summarise(subject, scored, out)
         return draw(subject, scored, summary, out, run=path)
 
@@ -118,11 +126,17 @@ def draw(subject: SegmentationSubject, scored: Scored, summary: SegmentationSumm
     page, figures = segmentation_page(result, training=figures_of_training(run, labels=True))
     written = publish(page, out, figures=figures)
     fields, rows = class_table(summary.overall, main=subject.main)
-    return Result(summary.answer, written, fields, rows, list(subject.failed))
+    return Result(summary.answer, written, fields, rows, list(subject.failed), account=subject.account)
 
 
 def _subject(
-    candidate: Candidate, cases: Sequence[Case], scored: Scored, *, classes: Classes, gap: str
+    candidate: Candidate,
+    cases: Sequence[Case],
+    scored: Scored,
+    *,
+    classes: Classes,
+    gap: str,
+    left_out: Mapping[str, str],
 ) -> SegmentationSubject:
     plan = candidate.plan
     kept = [case for case in cases if case.id in scored.found]
@@ -144,5 +158,6 @@ def _subject(
         scored=len(kept),
         gap=gap,
         failed=tuple(scored.failed),
+        account=say_account(scored, left_out),
         warning=say_copied(copied_in(scored), of=len(kept)),
     )

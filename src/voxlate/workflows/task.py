@@ -12,7 +12,8 @@ from pathlib import Path
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
-from voxlate.evaluation.candidates import load_candidate
+from voxlate.evaluation.account import say_account
+from voxlate.evaluation.candidates import NOTHING, Accepted, load_candidate
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.evidence import EVIDENCE, Evidence, question_of
 from voxlate.evaluation.files import write_scores, write_summary
@@ -39,6 +40,7 @@ def evaluate_task(
     without: Path | None,
     split: str,
     use_imputed: bool = False,
+    accept: Accepted = NOTHING,
     report: ProgressReport,
 ) -> Result:
     """Applies a segmenter with the real, the synthetic and no target, and writes scores, summary, figures and page.
@@ -51,6 +53,7 @@ def evaluate_task(
         without: A segmenter that was trained without the target.
         split: ``test`` or ``all``.
         use_imputed: Whether sources may be images that a model made.
+        accept: What readers, those of the segmenters too, may accept that they refuse by default.
         report: Called with the number of finished cases.
 
     Raises:
@@ -58,15 +61,15 @@ def evaluate_task(
         CohortError: If no case is left.
     """
     check_split(split)
-    segmenter = load_segmenter(task)
-    other = None if without is None else load_segmenter(without)
-    candidate, cohort = load_candidate(path, data, use_imputed=use_imputed)
+    segmenter = load_segmenter(task, accept=accept)
+    other = None if without is None else load_segmenter(without, accept=accept)
+    candidate, cohort = load_candidate(path, data, use_imputed=use_imputed, accept=accept)
     check_task(segmenter, candidate.plan.target, without=other)
     experiment = Experiment(candidate, segmenter, other, out / "synthetic")
     cases = experiment.held_out(cohort, split=split)
     with workspace(out, what="evaluation"):
         scored = score(experiment, cases, out, report=report)
-        subject = _subject(experiment, cases, scored)
+        subject = _subject(experiment, cases, scored, left_out=experiment.left_out(cohort, cases))
         summary = summarise(subject, scored, out)
         return draw(subject, scored, summary, out)
 
@@ -123,10 +126,12 @@ def draw(subject: TaskSubject, scored: Scored, summary: TaskSummary, out: Path) 
     """
     page, figures = task_page(TaskResult(subject, scored.scores, summary, scored.found))
     written = publish(page, out, figures=figures)
-    return Result(summary.answer, written, *task_table(summary), list(subject.failed))
+    return Result(summary.answer, written, *task_table(summary), list(subject.failed), account=subject.account)
 
 
-def _subject(experiment: Experiment, cases: Sequence[Case], scored: Scored) -> TaskSubject:
+def _subject(
+    experiment: Experiment, cases: Sequence[Case], scored: Scored, *, left_out: Mapping[str, str]
+) -> TaskSubject:
     candidate, segmenter, other = experiment.candidate, experiment.segmenter, experiment.other
     kept = [case for case in cases if case.id in scored.found]
     seen = {who: ids for who, ids in experiment.seen(kept).items() if ids}
@@ -148,6 +153,7 @@ def _subject(experiment: Experiment, cases: Sequence[Case], scored: Scored) -> T
         known=known,
         moved=[case for case, found in scored.found.items() if found.more["foreground_moved"]],
         failed=tuple(scored.failed),
+        account=say_account(scored, left_out),
     )
 
 

@@ -103,7 +103,7 @@ def test_one_label_under_two_numbers(root: Path) -> None:
     write(root / "a" / "labels.nii.gz", images(0)["labels"] * 255)
     (found,) = _found(root)
     assert (found.severity, found.code) == ("warning", "other_numbering")
-    assert "1 in 1 cases (b), 255 in 1 cases (a)" in found.message
+    assert "1 in 1 case (b), 255 in 1 case (a)" in found.message
     write(root / "b" / "labels.nii.gz", images(1)["labels"] * 255)
     assert _found(root) == []
 

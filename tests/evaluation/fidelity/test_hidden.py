@@ -77,7 +77,7 @@ def test_the_share_is_said_and_drawn(compared: Comparison) -> None:
     scores = _scores(compared)
     summary = summarise_fidelity(Scored({"one": CaseEvidence(scores, more={"structures": []})}))
     sentence = judge_fidelity(summary, cases="held-out")
-    assert "In 1 of 1 cases" in sentence
+    assert "In 1 of 1 case " in sentence
     assert "% of the foreground (mean) is not shown by the true image" in sentence
     panel = panel_of(picture_of(compared, labelled="lesion"), scores, case="one", source="t1", target="ct")
     assert np.isnan(panel.truth).any()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from voxlate.cohort import Case, Cohort
+from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, GeometryError, SegmenterError, UsageError
 from voxlate.evaluation.candidates import _FolderCandidate

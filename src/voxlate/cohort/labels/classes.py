@@ -79,7 +79,7 @@ def group_labels(
     if not 0 < len(values) <= MOST_CLASSES:
         raise CohortError(
             f"1 to {MOST_CLASSES} label values",
-            came=f"{len(values)} in {len(cases)} cases",
+            came=f"{len(values)} in {'1 case' if len(cases) == 1 else f'{len(cases)} cases'}",
             where="method.classes each",
             remedy="Look at the label maps, or name the classes with their values.",
         )

@@ -222,5 +222,7 @@ def _check_split(cohort: Cohort, split: Mapping[str, str]) -> Iterator[Finding]:
 def _count_empty(cohort: Cohort, findings: Sequence[Finding]) -> Iterator[Finding]:
     empty = sum(finding.code == "empty_labels" for finding in findings)
     if empty:
-        message = f"{empty} label maps of {len(cohort)} cases are empty; they are counted, never averaged in."
+        some = "1 label map of" if empty == 1 else f"{empty} label maps of"
+        told = "is empty; it is counted" if empty == 1 else "are empty; they are counted"
+        message = f"{some} {len(cohort)} {'case' if len(cohort) == 1 else 'cases'} {told}, never averaged in."
         yield Finding("info", "empty_labels_count", "", message)

@@ -178,7 +178,7 @@ def _check_single_values(labels: Sequence[_Facts]) -> Iterator[Finding]:
     several = any(len(one.values) > 1 for one in labels)
     if several or len(single) < 2 or max(single) < _ODD_NUMBER:
         return
-    counted = ", ".join(f"{value} in {len(cases)} cases ({_named(cases)})" for value, cases in sorted(single.items()))
+    counted = ", ".join(f"{value} in {_count(cases)} ({_named(cases)})" for value, cases in sorted(single.items()))
     message = (
         f"the one label of a case has another number from case to case: {counted}. If they mark the same, give them "
         "one number in copies, or train with method.classes: binary."
@@ -192,6 +192,10 @@ def _nearest(labels: Volume, images: Mapping[str, Volume]) -> Volume:
         images.values(), key=lambda image: (not same_grid(labels.grid, image.grid), labels.shape != image.shape)
     )
     return ranked[0]
+
+
+def _count(cases: Sequence[str]) -> str:
+    return "1 case" if len(cases) == 1 else f"{len(cases)} cases"
 
 
 def _named(cases: Sequence[str]) -> str:

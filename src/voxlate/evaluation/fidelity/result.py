@@ -13,7 +13,7 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary, without_nan
 from voxlate.evaluation.verdict import judge
-from voxlate.evaluation.words import number
+from voxlate.evaluation.words import counted, number
 from voxlate.metrics import metrics_of
 from voxlate.plainyaml import Json
 
@@ -34,6 +34,7 @@ class TranslationSubject:
         anatomical: Whether the labels mark structures, not lesions.
         failed: Cases that could not be scored, each with its reason.
         warning: What must be said before any number; empty if nothing.
+        account: How many cases were scored and why the others were not; empty if all were.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TranslationSubject:
     anatomical: bool
     failed: Sequence[tuple[str, str]]
     warning: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,4 +117,4 @@ def _say_hidden(summary: Summary) -> str:
     if not rows:
         return ""
     lacking = f"{number(rows[0].mean)} % of the foreground (mean) is not shown by the true image"
-    return f"In {rows[0].n} of {summary.n_cases} cases {lacking}, so that nothing can be scored there."
+    return f"In {rows[0].n} of {counted(summary.n_cases, 'case')} {lacking}, so that nothing can be scored there."

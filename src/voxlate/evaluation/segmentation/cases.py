@@ -19,6 +19,7 @@ from voxlate.cohort import Case
 from voxlate.cohort.admission import refuse
 from voxlate.cohort.labels.classes import check_numbers, group_labels
 from voxlate.contrast import get_contrast
+from voxlate.errors import ReadError
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored, score_each
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
@@ -68,10 +69,24 @@ def classes_of(candidate: Candidate, cases: Sequence[Case]) -> Classes:
 
     Raises:
         CohortError: If the true maps have no label, or too many.
-        ReadError: If a label map is refused.
     """
     plan = candidate.plan
-    return candidate.classes or group_labels("each", cases, plan.target, reading=plan.reading)
+    if candidate.classes:
+        return candidate.classes
+    try:
+        return group_labels("each", cases, plan.target, reading=plan.reading)
+    except ReadError:  # such a case cannot be scored either, which is told of it then
+        return group_labels(
+            "each", [case for case in cases if _has_truth(case, plan)], plan.target, reading=plan.reading
+        )
+
+
+def _has_truth(case: Case, plan: Plan) -> bool:
+    try:
+        read_contrast(case, plan.target, reading=plan.reading)
+    except ReadError:
+        return False
+    return True
 
 
 def segment_case(candidate: Candidate, case: Case, *, classes: Classes) -> Segmented:

@@ -30,6 +30,7 @@ class SegmentationSubject:
         gap: That the model has learned its training cases by heart, in words; empty if it has not.
         failed: Cases that could not be scored, each with its reason.
         warning: What must be said before any number; empty if nothing.
+        account: How many cases were scored and why the others were not; empty if all were.
     """
 
     name: str
@@ -44,6 +45,7 @@ class SegmentationSubject:
     gap: str
     failed: Sequence[tuple[str, str]]
     warning: str = ""
+    account: str = ""
 
     @property
     def main(self) -> str:

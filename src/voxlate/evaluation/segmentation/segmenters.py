@@ -20,7 +20,9 @@ from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import GeometryError, UsageError
+from voxlate.evaluation.candidates import NOTHING, Accepted
 from voxlate.evaluation.segmentation.programs import ProgramSegmenter, read_program
+from voxlate.evaluation.words import counted
 from voxlate.inference.model import Model, is_model, load_model
 from voxlate.inference.spacing import plan_for
 from voxlate.preprocess.images import read_contrast, read_foreground
@@ -121,13 +123,13 @@ class _BundleSegmenter:
     def facts(self) -> Mapping[str, str]:
         """Name and digest of the bundle and what it was trained on."""
         bundle = self.model.bundle
-        trained = f"{bundle.fingerprint.cases} cases, seed {bundle.recipe.training.seed}"
+        trained = f"{counted(bundle.fingerprint.cases, 'case')}, seed {bundle.recipe.training.seed}"
         return {"segmenter": bundle.recipe.name, "segmenter digest": bundle.digest, "segmenter trained on": trained}
 
     @property
     def digest(self) -> str:
-        """That of the bundle."""
-        return self.model.bundle.digest
+        """That of the model."""
+        return self.model.digest
 
     def seen(self, cases: Sequence[Case]) -> list[str]:
         """Told by the hashes that the bundle keeps."""
@@ -170,8 +172,12 @@ class _BundleSegmenter:
         return replace(prepared, arrays={**prepared.arrays, **dict.fromkeys(lost, nothing)})
 
 
-def load_segmenter(path: Path) -> Segmenter:
+def load_segmenter(path: Path, *, accept: Accepted = NOTHING) -> Segmenter:
     """A run, bundle or ensemble whose target is a label map, or the YAML file of another program.
+
+    Args:
+        path: Of the model or the file.
+        accept: What readers may accept beside what the bundle says: fields of ``plan.reading`` and their values.
 
     Raises:
         UsageError: If it is neither, or the file is refused.
@@ -186,7 +192,7 @@ def load_segmenter(path: Path) -> Segmenter:
             where="--task",
             remedy="Train one with the recipe segment-default, or write a task.yaml.",
         )
-    model = load_model(path)
+    model = load_model(path).accepting(accept)
     if get_contrast(model.target).kind != "label":
         raise UsageError(
             "a model that makes label maps",

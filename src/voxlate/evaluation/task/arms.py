@@ -29,6 +29,7 @@ from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmentation.segmenters import Segmenter, on_grid
+from voxlate.evaluation.words import counted, listed
 from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
@@ -92,11 +93,29 @@ class Experiment:
             seen = ", ".join(f"{len(ids)} that the {who} has seen" for who, ids in known.items() if ids)
             raise CohortError(
                 "cases that neither model nor segmenter has seen",
-                came=f"{len(complete)} cases, of which the model has not seen {len(cases)}; {seen or 'none left'}",
+                came=f"{counted(len(complete), 'case')}, {len(cases)} of them new to the model; {seen or 'none left'}",
                 where=cohort.root,
                 remedy="Train both with the same split, add cases, or look at all of them with --split all.",
             )
         return left
+
+    def left_out(self, cohort: Cohort, cases: Sequence[Case]) -> dict[str, str]:
+        """From a case that is not looked at to the reason, in words that follow a count.
+
+        Args:
+            cohort: The cases with sources and target.
+            cases: Those of them that are looked at.
+        """
+        wanted = (*self.segmenter.sources, *(self.other.sources if self.other else ()), self.segmenter.truth)
+        chosen = {case.id for case in cases}
+        others = [case for case in cohort.cases if case.id not in chosen]
+        known = {case for ids in self.seen(others).values() for case in ids}
+        found = {}
+        for case in others:
+            missing = [get_contrast(name).title for name in dict.fromkeys(wanted) if name not in case.paths]
+            passed = "seen by the model or a segmenter" if case.id in known else self.candidate.passed_over
+            found[case.id] = f"lacks {listed(missing)}" if missing else passed
+        return {**found, **self.candidate.incomplete}
 
     def seen(self, cases: Sequence[Case]) -> dict[str, list[str]]:
         """From who to the ids of the cases that it is known to have been trained or chosen on."""

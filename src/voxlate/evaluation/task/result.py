@@ -45,6 +45,7 @@ class TaskSubject:
         known: Whether every segmenter tells these.
         moved: Cases in which the segmenter took another foreground where the target is synthetic.
         failed: Cases that could not be scored, each with its reason.
+        account: How many cases were scored and why the others were not; empty if all were.
     """
 
     target: str
@@ -61,6 +62,7 @@ class TaskSubject:
     known: bool = True
     moved: Sequence[str] = ()
     failed: Sequence[tuple[str, str]] = ()
+    account: str = ""
 
     @property
     def filled(self) -> bool:

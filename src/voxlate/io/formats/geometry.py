@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from voxlate.config.plan import Reading
+from voxlate.config.plan import Reading, how_to_accept
 from voxlate.errors import GeometryError
 from voxlate.io.formats.layout import HeaderGeometry
 from voxlate.volume import AFFINE_TOLERANCE_MM, Affine, Grid, Volume
@@ -63,7 +63,7 @@ def shear_error(affine: Affine, where: Path) -> GeometryError:
         "voxel axes at right angles",
         came=f"shear: a cosine of {shear(affine):.3g} between two axes",
         where=where,
-        remedy="Resample the image to a square grid, or read with on_shear: resample.",
+        remedy=f"Resample it to a square grid, or accept it with {how_to_accept('on_shear', 'resample')}.",
     )
 
 
@@ -121,7 +121,8 @@ def _from_spacing(placement: HeaderGeometry, notes: list[str], *, reading: Readi
     if reading.on_missing_affine == "refuse" or placement.spacing is None:
         came = "none" if placement.spacing is None else "a spacing without orientation and origin"
         remedy = "Take the geometry from the original scan" + (
-            ", or read with on_missing_affine: ras if the axes are known to point right, front and up."
+            ". If its axes are known to point right, front and up, accept it with "
+            f"{how_to_accept('on_missing_affine', 'ras')}."
             if placement.spacing is not None
             else "; Voxlate never assumes 1 mm."
         )
@@ -147,7 +148,8 @@ def _choose(
                 f"{first} and {other} within {AFFINE_TOLERANCE_MM} mm of each other",
                 came=f"a difference of {distance:.4g} mm",
                 where=where,
-                remedy="Find out which is right and read with on_affine_conflict: sform or qform.",
+                remedy="Find out which is right. To take sform, and likewise qform: "
+                f"{how_to_accept('on_affine_conflict', 'sform')}.",
             )
         notes.append(
             f"{first} and {other} differ by {distance:.4g} mm; {reading.on_affine_conflict} was used as asked."

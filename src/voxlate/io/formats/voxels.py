@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.config.plan import Reading
+from voxlate.config.plan import Reading, how_to_accept
 from voxlate.errors import ReadError, WriteError
 from voxlate.io.formats.layout import Layout
 from voxlate.io.formats.stream import DAMAGED, open_stream
@@ -120,7 +120,7 @@ def _finite(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxels
             "finite voxels",
             came=f"{count} of {stored.size} that are NaN or infinite",
             where=layout.data,
-            remedy="Repair the image, or read with on_nonfinite: zero.",
+            remedy=f"Repair the image, or accept it with {how_to_accept('on_nonfinite', 'zero')}.",
         )
     filled = np.where(finite, stored, stored.dtype.type(0))
     return filled, [f"{count} NaN or infinite voxels were set to 0."], ~finite

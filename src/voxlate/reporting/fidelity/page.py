@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from voxlate._version import __version__
 from voxlate.contrast import get_contrast
+from voxlate.evaluation.account import of_account
 from voxlate.evaluation.fidelity.result import FidelityResult
 from voxlate.evaluation.fidelity.views import say_views, view_names
 from voxlate.evaluation.scores import Score, extremes
@@ -79,7 +80,7 @@ def fidelity_page(
         ],
         facts={
             **subject.facts,
-            "cases": f"{summary.overall.n_cases} {subject.cases}",
+            "cases": of_account(f"{summary.overall.n_cases} {subject.cases}", subject.account),
             "values": subject.values,
             "software": f"voxlate {__version__}",
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Summary
+from voxlate.evaluation.words import counted
 from voxlate.metrics import metrics_of
 from voxlate.regions import in_words
 
@@ -27,7 +28,8 @@ def caveats(summary: Summary) -> list[str]:
         if count:
             verb = "have" if count > 1 else "has"
             found.append(
-                f"{count} of {n} cases {verb} no score in the region {in_words(region)}: counted, never averaged in."
+                f"{count} of {counted(n, 'case')} {verb} no score in the region {in_words(region)}: "
+                "counted, never averaged in."
             )
     return found
 

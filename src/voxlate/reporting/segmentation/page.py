@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from voxlate._version import __version__
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
+from voxlate.evaluation.account import of_account
 from voxlate.evaluation.scores import extremes
 from voxlate.evaluation.segmentation.result import SegmentationResult
 from voxlate.evaluation.segmentation.scores import class_regions
@@ -69,7 +70,7 @@ def segmentation_page(
         ],
         facts={
             **subject.facts,
-            "cases": f"{overall.n_cases} {subject.cases}",
+            "cases": of_account(f"{overall.n_cases} {subject.cases}", subject.account),
             "classes": "; ".join(f"{name}: {_values(values)}" for name, values in subject.classes.items()),
             "software": f"voxlate {__version__}",
         },

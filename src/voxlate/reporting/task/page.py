@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxlate._version import __version__
+from voxlate.evaluation.account import of_account
 from voxlate.evaluation.task.result import TaskResult
 from voxlate.evaluation.task.verdict import task_caveats
 from voxlate.evaluation.words import number
@@ -58,7 +59,7 @@ def task_page(result: TaskResult) -> tuple[Page, dict[str, Illustration]]:
         ],
         facts={
             **subject.facts,
-            "cases": f"{subject.scored} {subject.cases}",
+            "cases": of_account(f"{subject.scored} {subject.cases}", subject.account),
             "mask": "the whole image",
             "software": f"voxlate {__version__}",
         },

@@ -178,8 +178,9 @@ def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
     known = tuple(case for case in cohort.cases if case.id in split)
     if len(known) < len(cohort.cases):
         logger.warning(
-            "%d cases are not in the run's split, which is older or has left them out; they stay out",
+            "not in the run's split, which is older or has left them out, and so left out here: %d of %d cases",
             len(cohort.cases) - len(known),
+            len(cohort.cases),
         )
     return replace(cohort, cases=known)
 
@@ -238,7 +239,7 @@ def _refuse_faults(
     if errors:
         raise CohortError(
             "a data set that passes the preflight",
-            came=f"{len(errors)} errors: " + "; ".join(errors[:5]),
+            came=("1 error: " if len(errors) == 1 else f"{len(errors)} errors: ") + "; ".join(errors[:5]),
             where=cohort.root,
             remedy="Repair or remove these cases; `voxlate check` lists everything.",
         )
