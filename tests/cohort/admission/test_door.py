@@ -101,6 +101,17 @@ def test_a_warning_is_logged_once_for_a_case(caplog: pytest.LogCaptureFixture, t
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             refuse([one])
-            tell(one)
+            tell([one])
         refuse([Finding("warning", "other_contrast", "b", one.message), Finding("info", "x", "a", "of no weight")])
     assert [record.getMessage() for record in caplog.records] == [f"a: {one.message}", f"b: {one.message}"]
+
+
+def test_many_warnings_alike_are_one_line_and_not_told_again(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    many = [Finding("warning", "misaligned", case, f"{tmp_path} fits better when shifted.") for case in "abcd"]
+    other = Finding("warning", "visits", "", f"ids of {tmp_path} differ at their end.")
+    with caplog.at_level(logging.WARNING):
+        tell([*many, other])
+        refuse(many[2:3])
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first.startswith(f"a: {many[0].message} The same in 3 more cases: b, c, d (all with ")
+    assert last == other.message

@@ -12,7 +12,7 @@ import numpy as np
 from voxlate.cohort.admission.images import check_intensities
 from voxlate.cohort.admission.labels import check_labels, soften
 from voxlate.cohort.admission.names import check_name
-from voxlate.cohort.finding import Finding
+from voxlate.cohort.finding import Finding, gather
 from voxlate.contrast import BACKGROUND
 from voxlate.errors import ReadError
 from voxlate.io import is_volume_path
@@ -81,19 +81,18 @@ def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[
     if errors:
         raise _refusal(errors)
     told = [finding for finding in weighed if finding.severity == "warning"]
-    for finding in told:
-        tell(finding)
+    tell(told)
     return tuple(_note(finding) for finding in told)
 
 
-def tell(finding: Finding) -> None:
-    """Logs a warning, once for a case and sentence, however often the image is read."""
-    if finding in _TOLD:
-        return
-    if len(_TOLD) >= _MOST_TOLD:
+def tell(findings: Iterable[Finding]) -> None:
+    """Logs warnings, each once for a case and sentence, however often the image is read; many alike in one line."""
+    new = [finding for finding in dict.fromkeys(findings) if finding not in _TOLD]
+    if len(_TOLD) + len(new) > _MOST_TOLD:
         _TOLD.clear()
-    _TOLD.add(finding)
-    logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
+    _TOLD.update(new)
+    for finding in gather(new, every="`voxlate check --all`"):
+        logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
 
 
 def _refusal(errors: Sequence[Finding]) -> ReadError:
