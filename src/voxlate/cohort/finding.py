@@ -26,7 +26,7 @@
 | `labels_misplaced` | error, warning | a label map of an image's shape with another affine: lost, mirrored, in doubt |
 | `labels_off_image` | error, warning | a label map or mask beside what the image shows; an error below a tenth inside |
 | `empty_mask` | error | a mask without a voxel: the case has no foreground |
-| `small_mask` | warning | a mask that covers little of the volume, of the image, or next to others: a lesion's? |
+| `small_mask` | warning, info | a mask that covers little, of the image or next to others: a lesion's? Info if unused |
 | `inverted_mask` | warning | a mask that covers the background rather than what the image shows |
 | `nothing_labelled` | error, warning | no label map has a label; a warning while nothing says what to learn |
 | `other_numbering` | error, warning | labels that are numbered otherwise in other cases, or than a model was taught |
