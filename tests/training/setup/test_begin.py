@@ -18,5 +18,5 @@ def test_three_errors_are_told_and_the_others_counted_by_code() -> None:
     told = _told([*_errors("unreadable", "abcdefgh"), *_errors("copied_contrast", "ab"), *_errors("no_overlap", "c")])
     assert told == (
         "11 errors: a: it is unreadable; a: it is copied_contrast; c: it is no_overlap; "
-        "8 more: 7 unreadable, 1 copied_contrast"
+        "7 more of unreadable, 1 more of copied_contrast"
     )

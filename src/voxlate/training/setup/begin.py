@@ -253,6 +253,6 @@ def _told(errors: Sequence[Finding]) -> str:
     ranked = sorted(errors, key=lambda error: not any(error is first for first in firsts))
     told = [f"{e.case}: {e.message}" if e.case else e.message for e in ranked[:_MOST_TOLD]]
     more = Counter(error.code for error in ranked[_MOST_TOLD:])
-    rest = [f"{more.total()} more: " + ", ".join(f"{count} {code}" for code, count in more.items())] if more else []
+    rest = [", ".join(f"{count} more of {code}" for code, count in more.items())] if more else []
     number = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
     return f"{number}: " + "; ".join(sentence.removesuffix(".") for sentence in (*told, *rest))
