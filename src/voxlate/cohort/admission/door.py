@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _FINAL = frozenset({"constant_image", "empty_mask"})
 """Codes that nobody can accept: there is nothing to compute."""
 _MOST_TOLD = 10_000
-_TOLD: set[Finding] = set()
+_TOLD: set[Finding | tuple[str, str, str]] = set()
 
 
 def admit(volume: Volume, *, case: str, path: Path, used: bool = True, convention: str = "") -> list[Finding]:
@@ -86,13 +86,26 @@ def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[
 
 
 def tell(findings: Iterable[Finding]) -> None:
-    """Logs warnings, each once for a case and sentence, however often the image is read; many alike in one line."""
-    new = [finding for finding in dict.fromkeys(findings) if finding not in _TOLD]
+    """Logs warnings, each once for a case and sentence, however often the image is read; many alike in one line.
+
+    Of a small mask only the first measure is told.
+    """
+    new: dict[Finding | tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        if (fault := _fault(finding)) not in _TOLD:
+            new.setdefault(fault, finding)
     if len(_TOLD) + len(new) > _MOST_TOLD:
         _TOLD.clear()
     _TOLD.update(new)
-    for finding in gather(new, every="`voxlate check --all`"):
+    for finding in gather(new.values(), every="`voxlate check --all`"):
         logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
+
+
+def _fault(finding: Finding) -> Finding | tuple[str, str, str]:
+    """What one telling of it is enough for."""
+    if finding.code == "small_mask":
+        return finding.code, finding.case, finding.message.partition(", and it covers ")[0]
+    return finding
 
 
 def _refusal(errors: Sequence[Finding]) -> ReadError:
