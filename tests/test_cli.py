@@ -162,6 +162,25 @@ def test_check_breaks_no_word_and_says_what_had_no_room(width: int, columns: lis
     assert ("--json" in printed) == (len(columns) < len(names))
 
 
+def test_check_shows_one_row_for_a_code_of_many_cases() -> None:
+    from rich.console import Console
+
+    from voxlate.cli.output import print_check
+    from voxlate.verbs.data import Checked
+
+    findings = [("warning", f"c{n}", "misaligned", f"t1 of c{n} fits better elsewhere.") for n in range(9)]
+    result = Checked("folders", ("case", "subject", "contrasts"), [("c0", "c0", "t1")], {}, [], findings)
+    printed = {}
+    for every in (False, True):
+        console = Console(width=300, record=True, file=io.StringIO())
+        print_check(console, result, every=every)
+        printed[every] = console.export_text()
+    assert printed[False].count("fits better elsewhere") == 1
+    assert "The same in 8 more cases: c1, c2, c3, c4, c5, c6, c7, c8 (all with --all or --json)." in printed[False]
+    assert printed[True].count("fits better elsewhere") == 9
+    assert "9 warnings" in printed[False]
+
+
 def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, tmp_path: Path) -> None:
     import shutil
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,18 @@ def test_the_inverse_is_the_median_of_the_training_cases(tmp_path: Path) -> None
     assert plan.normalisers["t2"].inverse.offset == pytest.approx(low, rel=1e-4)
     assert plan.normalisers["t2"].inverse.scale == pytest.approx(high - low, rel=1e-4)
     assert plan.normalisers["t2"].data_range == 1.0
+
+
+def test_masks_of_some_cases_change_nothing_that_is_measured(tmp_path: Path) -> None:
+    cases = cohort(tmp_path)
+    plain = take_fingerprint(cases, ["t1", "t2"], options=PlanOptions())
+    lesion = np.zeros(SHAPE, np.uint8)
+    lesion[9:11, 11:13, 8:10] = 1
+    affine = affine_of((0, 1, 2), (-1, 1, 1), spacing=(1.0,) * 3)
+    paths = make_case(tmp_path, {"mask": (lesion, affine)}, name="masks").paths
+    masked = [replace(case, paths={**case.paths, "mask": paths["mask"]}) for case in cases]
+    assert take_fingerprint([masked[0], *cases[1:]], ["t1", "t2"], options=PlanOptions()) == plain
+    assert take_fingerprint(masked, ["t1", "t2"], options=PlanOptions()).foreground_share < plain.foreground_share
 
 
 def test_what_the_fingerprint_says(tmp_path: Path) -> None:

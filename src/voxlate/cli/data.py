@@ -61,6 +61,7 @@ def check(
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Folder of the run to come: keep there what was measured.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="A row for every finding, also of many alike.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Index a data set, preflight it, and print what was matched and what was left out."""
@@ -72,7 +73,7 @@ def check(
     if as_json:
         print_json(_as_values(result))
     else:
-        print_check(console(), result)
+        print_check(console(), result, every=every)
     if result.errors:
         raise typer.Exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from voxlate.cohort.finding import Severity
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.training.loop.validation import Validation
     from voxlate.verbs.data import Checked
@@ -113,8 +114,14 @@ def _fitting(wide: Sequence[int], *, room: int, least: int) -> list[int]:
     return kept
 
 
-def print_check(console: Console, result: Checked) -> None:
-    """Prints what a preflight matched, left out and found; of attributes that find no room as columns, a summary."""
+def print_check(console: Console, result: Checked, *, every: bool = False) -> None:
+    """Prints what a preflight matched, left out and found; of attributes that find no room as columns, a summary.
+
+    Args:
+        console: Where.
+        result: Of the preflight.
+        every: Whether each finding has a row, rather than one row those of one code in many cases.
+    """
     heading = f"{counted(len(result.rows), 'case')} ({result.layout})"
     wide = [
         max(map(cell_len, (name, *(row[place] for row in result.rows)))) for place, name in enumerate(result.fields)
@@ -130,8 +137,16 @@ def print_check(console: Console, result: Checked) -> None:
     if result.left_out:
         print_table(console, "Left out", ("file", "reason"), result.left_out, parted=False)
     if result.findings:
-        print_table(console, "Findings", ("severity", "case", "code", "finding"), result.findings, parted=False)
+        found = result.findings if every else _gathered(result.findings)
+        print_table(console, "Findings", ("severity", "case", "code", "finding"), found, parted=False)
     console.print(f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}")
+
+
+def _gathered(findings: Sequence[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str]]:
+    from voxlate.cohort.finding import Finding, gather
+
+    every = [Finding(cast("Severity", severity), code, case, text) for severity, case, code, text in findings]
+    return [(one.severity, one.case, one.code, one.message) for one in gather(every, every="--all or --json")]
 
 
 def print_tuning(console: Console, result: Tuning) -> None:

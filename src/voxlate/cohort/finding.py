@@ -26,7 +26,7 @@
 | `labels_misplaced` | error, warning | a label map of an image's shape with another affine: lost, mirrored, in doubt |
 | `labels_off_image` | error, warning | a label map or mask beside what the image shows; an error below a tenth inside |
 | `empty_mask` | error | a mask without a voxel: the case has no foreground |
-| `small_mask` | warning | a mask that covers little of the volume, of the image, or next to others: a lesion's? |
+| `small_mask` | warning, info | a mask that covers little, of the image or next to others: a lesion's? Info if unused |
 | `inverted_mask` | warning | a mask that covers the background rather than what the image shows |
 | `nothing_labelled` | error, warning | no label map has a label; a warning while nothing says what to learn |
 | `other_numbering` | error, warning | labels that are numbered otherwise in other cases, or than a model was taught |
@@ -60,14 +60,17 @@ What is an error in a label map is a warning where nothing is learned from it: i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from voxlate.cohort.case import natural_key
 
 Severity = Literal["error", "warning", "info"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "info")
+_MOST_ALIKE = 3
+"""Cases of one code and severity that are shown one by one."""
+_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -90,3 +93,32 @@ class Finding:
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
     """The gravest first, then by case."""
     return sorted(findings, key=lambda finding: (_ORDER.index(finding.severity), natural_key(finding.case)))
+
+
+def gather(findings: Iterable[Finding], *, every: str) -> list[Finding]:
+    """The findings to show: of one code and severity in more than three cases the first, which names the others.
+
+    Args:
+        findings: In the order to show; what concerns no case stays as it is.
+        every: How to see all of them, in words.
+    """
+    findings = list(findings)
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for one in findings:
+        if one.case:
+            groups.setdefault((one.severity, one.code), []).append(one)
+    kept = []
+    for one in findings:
+        group = groups.get((one.severity, one.code), []) if one.case else []
+        others = list(dict.fromkeys(other.case for other in group if other.case != group[0].case))
+        if len(others) < _MOST_ALIKE:
+            kept.append(one)
+        elif one is group[0]:
+            kept.append(replace(one, message=f"{one.message} {_others(others, len(group) - 1, every=every)}"))
+    return kept
+
+
+def _others(cases: Sequence[str], count: int, *, every: str) -> str:
+    named = ", ".join(cases[:_NAMED]) + (", ..." if len(cases) > _NAMED else "")
+    more = f", {count} findings more" if count > len(cases) else ""
+    return f"The same in {len(cases)} more cases{more}: {named} (all with {every})."

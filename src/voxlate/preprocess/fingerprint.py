@@ -151,7 +151,7 @@ def take_fingerprint(
     with_masks = all("mask" in case.paths for case in cases)
     seen = []
     for done, case in enumerate(cases, start=1):
-        seen.append(_look(case, names, reference, options=options))
+        seen.append(_look(case, names, reference, options=options, masked=with_masks))
         if progress:
             progress(done, len(cases))
     spacings = np.array([case.images[reference].grid.spacing_mm for case in seen])
@@ -174,11 +174,11 @@ def take_fingerprint(
     )
 
 
-def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOptions) -> _SeenCase:
+def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOptions, masked: bool) -> _SeenCase:
     first = read_contrast(case, reference, reading=options.reading)
     grid = ras_grid(first.grid)
     stripped = constant_background(first.array) is not None
-    rule = choose_rule(options.mask, get_contrast(reference), stripped=stripped, has_file="mask" in case.paths)
+    rule = choose_rule(options.mask, get_contrast(reference), stripped=stripped, has_file=masked)
     mask, _ = read_foreground(case, first, rule, reading=options.reading)
     tissue = tissue_of(mask, first)
     files = files_of(names, options.derive, case.paths)

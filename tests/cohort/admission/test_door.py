@@ -10,6 +10,7 @@ import pytest
 
 from tests.cohort.admission.bodies import depth, head_ct, head_mr
 from voxlate.cohort.admission import admit, refuse, tell, weigh
+from voxlate.cohort.admission.labels import small_mask
 from voxlate.cohort.finding import Finding
 from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError
@@ -101,6 +102,28 @@ def test_a_warning_is_logged_once_for_a_case(caplog: pytest.LogCaptureFixture, t
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             refuse([one])
-            tell(one)
+            tell([one])
         refuse([Finding("warning", "other_contrast", "b", one.message), Finding("info", "x", "a", "of no weight")])
     assert [record.getMessage() for record in caplog.records] == [f"a: {one.message}", f"b: {one.message}"]
+
+
+def test_many_warnings_alike_are_one_line_and_not_told_again(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    many = [Finding("warning", "misaligned", case, f"{tmp_path} fits better when shifted.") for case in "abcd"]
+    other = Finding("warning", "visits", "", f"ids of {tmp_path} differ at their end.")
+    with caplog.at_level(logging.WARNING):
+        tell([*many, other])
+        refuse(many[2:3])
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first.startswith(f"a: {many[0].message} The same in 3 more cases: b, c, d (all with ")
+    assert last == other.message
+
+
+def test_a_second_measure_of_a_small_mask_is_not_told(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    many = [small_mask("1 % of the volume", case=case, path=tmp_path / case) for case in "abcde"]
+    again = [small_mask("2 % of what t1 shows", case=case, path=tmp_path / case) for case in "abcdef"]
+    with caplog.at_level(logging.WARNING):
+        tell(many)
+        for one in again:
+            refuse([one])
+    messages = [record.getMessage() for record in caplog.records]
+    assert [message[:2] for message in messages] == ["a:", "f:"]

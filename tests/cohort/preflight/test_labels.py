@@ -99,6 +99,30 @@ def test_masks_of_lesions_name_the_other_reading(root: Path) -> None:
     assert all("label map" in one.message for one in found)
 
 
+@pytest.mark.parametrize(
+    ("options", "severity", "words"),
+    [
+        ({}, "info", "it is not used: 1 of 3 cases have a mask."),
+        ({"mask": "file"}, "warning", "confined to it"),
+        ({"mask": "otsu"}, "info", "it is not used: plan.mask is otsu."),
+        ({"split": {"a": "train", "b": "train", "c": "test"}}, "info", "1 of 2 training cases have a mask."),
+        ({"split": {"a": "test", "b": "train", "c": "test"}}, "warning", "confined to it"),
+    ],
+)
+def test_a_small_mask_is_a_warning_only_where_masks_are_used(
+    tmp_path: Path, options: dict[str, Any], severity: str, words: str
+) -> None:
+    root = _cohort(tmp_path, ("a", "b", "c"))
+    for case in "ac":
+        (root / case / "brain_mask.nii.gz").unlink()
+    write(root / "b" / "brain_mask.nii.gz", images(1)["labels"])
+    (found,) = [one for one in _found(root, source=["t1"], target="t2", **options) if one.code == "small_mask"]
+    assert (found.severity, found.case) == (severity, "b")
+    assert words in found.message
+    assert "name it ..._seg" in found.message
+    assert ("confined" in found.message) == (severity == "warning")
+
+
 def test_one_label_under_two_numbers(root: Path) -> None:
     write(root / "a" / "labels.nii.gz", images(0)["labels"] * 255)
     (found,) = _found(root)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.preprocess.samples import affine_of, head, make_case, painted
 from voxlate.cohort.case import Case
+from voxlate.cohort.labels.labelling import labelling_of
 from voxlate.config.plan import PlanOptions, Reading
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
@@ -57,7 +58,9 @@ def test_what_the_plan_accepts_holds_for_the_label_map(tmp_path: Path) -> None:
 def test_a_refused_label_map_costs_its_regions_and_not_the_case(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = _compared(_case(tmp_path, factor=0.3), Reading())
+    case = _case(tmp_path, factor=0.3)
+    labelling_of([case])
+    found = _compared(case, Reading())
     assert found.labels is None
     assert set(found.methods) == {"identity", "lookup", "model"}
-    assert "scored without its labels" in caplog.text
+    assert caplog.text.count("has no scores of its regions") == 1, "told once, also where the names were looked for"

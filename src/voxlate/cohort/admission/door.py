@@ -12,7 +12,7 @@ import numpy as np
 from voxlate.cohort.admission.images import check_intensities
 from voxlate.cohort.admission.labels import check_labels, soften
 from voxlate.cohort.admission.names import check_name
-from voxlate.cohort.finding import Finding
+from voxlate.cohort.finding import Finding, gather
 from voxlate.contrast import BACKGROUND
 from voxlate.errors import ReadError
 from voxlate.io import is_volume_path
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _FINAL = frozenset({"constant_image", "empty_mask"})
 """Codes that nobody can accept: there is nothing to compute."""
 _MOST_TOLD = 10_000
-_TOLD: set[Finding] = set()
+_TOLD: set[Finding | tuple[str, str, str]] = set()
 
 
 def admit(volume: Volume, *, case: str, path: Path, used: bool = True, convention: str = "") -> list[Finding]:
@@ -81,19 +81,31 @@ def refuse(findings: Iterable[Finding], *, accept: Iterable[str] = ()) -> tuple[
     if errors:
         raise _refusal(errors)
     told = [finding for finding in weighed if finding.severity == "warning"]
-    for finding in told:
-        tell(finding)
+    tell(told)
     return tuple(_note(finding) for finding in told)
 
 
-def tell(finding: Finding) -> None:
-    """Logs a warning, once for a case and sentence, however often the image is read."""
-    if finding in _TOLD:
-        return
-    if len(_TOLD) >= _MOST_TOLD:
+def tell(findings: Iterable[Finding]) -> None:
+    """Logs warnings, each once for a case and sentence, however often the image is read; many alike in one line.
+
+    Of a small mask only the first measure is told.
+    """
+    new: dict[Finding | tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        if (fault := _fault(finding)) not in _TOLD:
+            new.setdefault(fault, finding)
+    if len(_TOLD) + len(new) > _MOST_TOLD:
         _TOLD.clear()
-    _TOLD.add(finding)
-    logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
+    _TOLD.update(new)
+    for finding in gather(new.values(), every="`voxlate check --all`"):
+        logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
+
+
+def _fault(finding: Finding) -> Finding | tuple[str, str, str]:
+    """What one telling of it is enough for."""
+    if finding.code == "small_mask":
+        return finding.code, finding.case, finding.message.partition(", and it covers ")[0]
+    return finding
 
 
 def _refusal(errors: Sequence[Finding]) -> ReadError:

@@ -21,6 +21,8 @@ MASK = "mask"
 """The label map that is taken for the outline of the patient."""
 REFUSED = frozenset({"labels_not_integer", "labels_are_an_image", "negative_labels"})
 """Codes of label maps whose values are none: their place tells nothing more."""
+_CONFINED = ": training and scores would be confined to it"
+_AS_OUTLINE = "; if it is meant as the outline, look at it, or set plan.mask to otsu, nonzero or whole."
 _SMALL_SHARE = 0.02
 """A mask of less of the volume is hardly an outline of a patient."""
 _FEW_VALUES = 20
@@ -71,11 +73,21 @@ def small_mask(share: str, *, case: str, path: Path) -> Finding:
         path: The file.
     """
     message = (
-        f"{path} is taken for the outline of the patient, and it covers {share}: training and scores would be "
-        "confined to it. If it marks a lesion or an organ, name it ..._seg or ..._labels, and it is a label map; if it "
-        "is meant as the outline, look at it, or set plan.mask to otsu, nonzero or whole."
+        f"{path} is taken for the outline of the patient, and it covers {share}{_CONFINED}. If it marks a lesion or an "
+        f"organ, name it ..._seg or ..._labels, and it is a label map{_AS_OUTLINE}"
     )
     return Finding("warning", "small_mask", case, message)
+
+
+def unused_mask(finding: Finding, why: str) -> Finding:
+    """What ``small_mask`` found, for the record where the foreground does not come from mask files.
+
+    Args:
+        finding: From ``small_mask``.
+        why: The reason, in words.
+    """
+    message = finding.message.replace(_CONFINED, f"; it is not used: {why}").replace(_AS_OUTLINE, ".")
+    return Finding("info", finding.code, finding.case, message)
 
 
 def _check_mask(values: Mapping[int, int], *, case: str, path: Path) -> Iterator[Finding]:

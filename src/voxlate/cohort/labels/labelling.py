@@ -15,8 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from voxlate.cohort.admission.door import tell
 from voxlate.cohort.admission.reading import read_contrast
 from voxlate.cohort.case import Case
+from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of, count_values
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError
@@ -123,8 +125,19 @@ def _values(cases: Sequence[Case], contrast: str, reading: Reading, *, tolerant:
         except ReadError as error:
             if not tolerant:
                 raise
-            logger.warning("the label map of case %s is left out: %s", case.id, error)
+            tell_left_out(case, error)
     return sorted(value for value in found if value > 0)
+
+
+def tell_left_out(case: Case, error: ReadError) -> None:
+    """Logs, once for a case, that its label map is refused and the case goes on without it.
+
+    Args:
+        case: Whose label map it is.
+        error: The refusal.
+    """
+    message = f"the label map of case {case.id} is left out, and the case has no scores of its regions: {error}"
+    tell([Finding("warning", "unreadable", "", message)])
 
 
 def component_word(names: Iterable[str]) -> str:

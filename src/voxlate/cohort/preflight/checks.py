@@ -20,7 +20,7 @@ from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicate
 from voxlate.cohort.preflight.coverage import check_coverage
 from voxlate.cohort.preflight.imputed import check_synthetic
 from voxlate.cohort.preflight.kept import Kept
-from voxlate.cohort.preflight.labels import LabelReview, is_label_map
+from voxlate.cohort.preflight.labels import LabelReview, is_label_map, weigh_masks
 from voxlate.cohort.preflight.look import CaseImages
 from voxlate.cohort.preflight.names import check_names
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
@@ -82,6 +82,7 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
     derive: Mapping[str, Derivation] | None = None,
     registers: bool = False,
     labelled: bool = False,
+    mask: str = "auto",
     keep: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
@@ -97,6 +98,7 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
         registers: Whether the contrasts of a case are registered before they are used.
         labelled: Whether label maps decide what is learned although they are neither source nor target; what is wrong
             with those that do not is a warning.
+        mask: Where the foreground comes from, as ``plan.mask``.
         keep: A folder that keeps what was measured, so that the same files are not measured again.
         progress: Called with the number of cases done and of all.
 
@@ -120,7 +122,7 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
     findings += weigh(_check_duplicates(cohort, _find_twins(cohort, found.signatures), split), accept=accepted)
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
-    return sort_findings(findings)
+    return sort_findings(weigh_masks(findings, cohort, mask=mask, split=split))
 
 
 def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:

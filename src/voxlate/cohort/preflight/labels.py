@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from voxlate.cohort.admission import weigh
-from voxlate.cohort.admission.labels import MASK, REFUSED, small_mask, soften
+from voxlate.cohort.admission.labels import MASK, REFUSED, small_mask, soften, unused_mask
 from voxlate.cohort.admission.places import check_place, same_grid
 from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.finding import Finding
@@ -108,6 +108,27 @@ class LabelReview:
             if one.code == "small_mask":
                 self._small.add(one.case)
         return kept
+
+
+def weigh_masks(
+    findings: Iterable[Finding], cohort: Cohort, *, mask: str, split: Mapping[str, str] | None
+) -> list[Finding]:
+    """The findings with those about small masks for the record only, where the plan takes no mask files.
+
+    Args:
+        findings: Of the preflight.
+        cohort: All cases; masks are taken by ``auto`` where every training case has one.
+        mask: What ``plan.mask`` asks for.
+        split: From case id to part; without one masks count as taken if at least half of the cases have one, since
+            those without may all be held out.
+    """
+    training = [case for case in cohort.cases if not split or split.get(case.id) == "train"]
+    masks = sum(MASK in case.paths for case in training)
+    if mask == "file" or (mask == "auto" and (masks == len(training) if split else 2 * masks >= len(training))):
+        return list(findings)
+    why = f"{masks} of {len(training)} {'training ' if split else ''}cases have a mask"
+    why = why if mask == "auto" else f"plan.mask is {mask}"
+    return [unused_mask(one, why) if one.code == "small_mask" else one for one in findings]
 
 
 def is_label_map(name: str) -> bool:

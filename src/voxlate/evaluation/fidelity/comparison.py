@@ -14,7 +14,6 @@ counts as outside of the foreground, and how much it is stands beside the scores
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from voxlate.cohort import Case
 from voxlate.cohort.foreground import constant_background
+from voxlate.cohort.labels.labelling import tell_left_out
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import ReadError
 from voxlate.methods.baselines import Lookup
@@ -35,7 +35,6 @@ from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Array, Volume
 
-logger = logging.getLogger(__name__)
 NORMALISED = "1"
 
 
@@ -147,6 +146,6 @@ def _labels(case: Case, plan: Plan, prepared: PreparedCase, *, mask: NDArray[np.
     try:
         volume = read_contrast(case, "labels", reading=plan.reading)
     except ReadError as error:
-        logger.warning("case %s is scored without its labels: %s", case.id, error)
+        tell_left_out(case, error)
         return None
     return np.where(mask, resample(volume.array, volume.grid, prepared.grid, nearest=True), 0)

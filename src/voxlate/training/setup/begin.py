@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ import torch
 
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
 from voxlate.cohort.admission import tell
+from voxlate.cohort.finding import Finding
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
@@ -40,6 +42,7 @@ from voxlate.training.setup.setup import Setup
 
 logger = logging.getLogger(__name__)
 _NAMED = 8
+_MOST_TOLD = 3
 _ENOUGH_INSIDE = 0.99
 """Share of the labelled voxels that a foreground must hold, where the target is a label map and the mask ``auto``."""
 
@@ -228,19 +231,29 @@ def _refuse_faults(
         derive=recipe.plan.derive,
         registers=recipe.plan.grids in REGISTERING,
         labelled=_learns_from_labels(recipe),
+        mask=recipe.plan.mask,
         keep=keep,
         progress=partial(report, "preflight"),
     )
-    for finding in findings:
-        if finding.severity == "warning":
-            tell(finding)
+    tell(finding for finding in findings if finding.severity == "warning")
     bad = unusable(findings) if leave_out else {}
-    errors: Sequence[str] = [] if bad else [f"{f.case}: {f.message}" for f in findings if f.severity == "error"]
+    errors = [] if bad else [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise CohortError(
             "a data set that passes the preflight",
-            came=("1 error: " if len(errors) == 1 else f"{len(errors)} errors: ") + "; ".join(errors[:5]),
+            came=_told(errors),
             where=cohort.root,
-            remedy="Repair or remove these cases; `voxlate check` lists everything.",
+            remedy="Repair or remove these cases; `voxlate check --all` lists everything.",
         )
     return bad
+
+
+def _told(errors: Sequence[Finding]) -> str:
+    """How many errors there are: three in full, the first of each code before others, and how many more of each."""
+    firsts = {error.code: error for error in reversed(errors)}.values()
+    ranked = sorted(errors, key=lambda error: not any(error is first for first in firsts))
+    told = [f"{e.case}: {e.message}" if e.case else e.message for e in ranked[:_MOST_TOLD]]
+    more = Counter(error.code for error in ranked[_MOST_TOLD:])
+    rest = [", ".join(f"{count} more of {code}" for code, count in more.items())] if more else []
+    number = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+    return f"{number}: " + "; ".join(sentence.removesuffix(".") for sentence in (*told, *rest))
