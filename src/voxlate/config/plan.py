@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of
 from voxlate.strict import StrictModel, later
+
+_Millimetres = Annotated[float, Field(gt=0, le=100)]
 
 
 class Reading(StrictModel):
@@ -80,7 +82,7 @@ class SplitOptions(StrictModel):
 class PlanOptions(StrictModel):
     """Overrides of what the fingerprint decides; ``None`` means decide from the cohort."""
 
-    spacing_mm: tuple[float, float, float] | None = Field(
+    spacing_mm: tuple[_Millimetres, _Millimetres, _Millimetres] | None = Field(
         None,
         description="Voxel spacing in mm of the prepared arrays along right, front, head; `null`: from the cohort.",
     )
