@@ -102,6 +102,7 @@ def test_a_mask_of_little_names_the_other_reading() -> None:
     assert _codes(np.ones(SHAPE), AFFINE, "mask") == []
     assert _codes(~inner, AFFINE, "mask") == [("warning", "inverted_mask")]
     assert _codes(T1 == 0, AFFINE, "mask") == [("warning", "inverted_mask")]
+    assert "covers 100 % of what the image shows as background" in _check(T1 == 0, AFFINE, "mask")[0].message
 
 
 def test_the_hollows_of_an_image_are_inside() -> None:
