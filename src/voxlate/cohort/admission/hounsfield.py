@@ -74,7 +74,7 @@ def judge_hounsfield(seen: Histogram) -> Judgement | None:
 
 
 def _is_attenuation(seen: Histogram) -> bool:
-    """Whether nothing lies clearly below zero, and most of a body in a narrow peak at the attenuation of water in 1/m."""
+    """Whether nothing lies clearly below zero, and most of a body in a narrow peak where water is in 1/m."""
     lowest, highest = np.percentile(seen.every, (0.1, 99.9))
     body = seen.values[seen.values > _PER_METRE[0] / 2]
     if lowest < -_NOISE_PER_METRE or highest > _BONE_PER_METRE or body.size < 0.02 * seen.every.size:

@@ -68,8 +68,8 @@ def _judge_patches(array: Array) -> Severity | None:
     for axis in range(3):
         one, other = (tuple(np.s_[cut] if k == axis else np.s_[:] for k in range(3)) for cut in (np.s_[1:], np.s_[:-1]))
         both = shown[one] & shown[other]
-        pairs += np.count_nonzero(both)
-        equal += np.count_nonzero(both & (array[one] == array[other]))
+        pairs += int(np.count_nonzero(both))
+        equal += int(np.count_nonzero(both & (array[one] == array[other])))
     flat = equal / max(1, pairs)
     if flat < _FLAT or (flat < _SURELY_FLAT and len(found) > _MANY):
         return None

@@ -91,7 +91,7 @@ def find_copy(x: Array, y: Array, where: NDArray[np.bool_], *, trim: bool = True
 
 
 def _holds_in_the_centre(found: Copy, x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether the line tells also the voxels apart that are neither the darkest nor the brightest of the first image."""
+    """Whether the line also holds for the voxels that are neither the darkest nor the brightest of the first image."""
     low, high = np.percentile(x, _CENTRE)
     inner = (x >= low) & (x <= high)
     left = y[inner] - found.slope * x[inner] - found.intercept

@@ -93,7 +93,11 @@ class LabelReview:
             wanted: Whether that is known, or the source.
         """
         labels = [one for one in self._facts if one.contrast == _LABELS]
-        found = [*(list(_check_single_values(labels)) or _check_multiples(labels)), *_check_numbers(labels), *_check_rounding(self._facts)]
+        found = [
+            *(list(_check_single_values(labels)) or _check_multiples(labels)),
+            *_check_numbers(labels),
+            *_check_rounding(self._facts),
+        ]
         found += self._once(_check_small(cohort, [one for one in self._facts if one.contrast == MASK]))
         if labels and not any(one.volume_ml for one in labels) and (target == _LABELS or not wanted):
             message = f"none of the {len(labels)} label maps has a label: there is nothing to learn of them."

@@ -1,8 +1,9 @@
 """Which contrasts of which cases are made, and by which model.
 
 If a case lacks a target, only what is missing is made, and scans that are there are left alone; if no case lacks any,
-there is nothing to impute and every case is translated, unless poor scans were asked for and none is. Sources are scans only, unless a model's ``reading.imputed``
-lets it start from what a model made: then also from what another makes now, as in the chain from T1 to T2 to FLAIR. Of
+there is nothing to impute and every case is translated, unless only poor scans are to be made anew.
+
+Sources are scans only, unless a model's ``reading.imputed`` lets it start from what a model made: then also from what another makes now, as in the chain from T1 to T2 to FLAIR. Of
 several models that could make an image the one with the fewest such sources does it, then the one with the most
 sources, then the first by name; scores of models with different targets, regions or validation cases say nothing about
 which is better.
