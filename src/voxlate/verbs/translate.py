@@ -62,7 +62,8 @@ def translate(
 
     Raises:
         UsageError: If the model cannot do what is asked, a table of ``replace`` does not exist, the output would lie
-            among the originals or has a suffix that no image has, or the input was made by a model and that is not accepted.
+            among the originals or has a suffix that no image has, or the input was made by a model and that is not
+            accepted.
         VoxlateError: If the single input is refused.
     """
     from voxlate.cohort import index_cohort

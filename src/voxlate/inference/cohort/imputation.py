@@ -3,10 +3,10 @@
 If a case lacks a target, only what is missing is made, and scans that are there are left alone; if no case lacks any,
 there is nothing to impute and every case is translated, unless only poor scans are to be made anew.
 
-Sources are scans only, unless a model's ``reading.imputed`` lets it start from what a model made: then also from what another makes now, as in the chain from T1 to T2 to FLAIR. Of
-several models that could make an image the one with the fewest such sources does it, then the one with the most
-sources, then the first by name; scores of models with different targets, regions or validation cases say nothing about
-which is better.
+Sources are scans only, unless a model's ``reading.imputed`` lets it start from what a model made: then also from what
+another makes now, as in the chain from T1 to T2 to FLAIR. Of several models that could make an image the one with the
+fewest such sources does it, then the one with the most sources, then the first by name; scores of models with different
+targets, regions or validation cases say nothing about which is better.
 """
 
 from __future__ import annotations
