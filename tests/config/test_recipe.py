@@ -43,6 +43,14 @@ def test_a_recipe_is_the_same_after_yaml() -> None:
         ({"window": {"kind": "auto", "size": (64, 64)}}, "window"),
         ({"plan": {"reading": {"on_shear": "ignore"}}}, "plan.reading.on_shear"),
         ({"plan": {"split": {"fractions": (0.5, 0.5, 0.5)}}}, "plan.split"),
+        ({"plan": {"spacing_mm": (0, 0, 0)}}, "plan.spacing_mm.0"),
+        ({"plan": {"spacing_mm": (1, 1, -1)}}, "plan.spacing_mm.2"),
+        ({"plan": {"spacing_mm": (1, 1e9, 1)}}, "plan.spacing_mm.1"),
+        ({"plan": {"reference": "x1"}}, "plan.reference: .*'x1'"),
+        ({"plan": {"normalise": {"x1": "zscore"}}}, "plan.normalise: .*'x1'"),
+        ({"plan": {"crop_margin_mm": -1}}, "plan.crop_margin_mm"),
+        ({"window": {"kind": "patches", "size": (64, 0, 64)}}, "window.size.1"),
+        ({"window": {"kind": "slices", "size": (-8, 8)}}, "window.size.0"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_field(change: dict[str, Any], field: str) -> None:

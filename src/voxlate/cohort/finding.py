@@ -4,7 +4,7 @@
 |---|---|---|
 | `unreadable` | error, warning | a file that the reader refuses (damaged, NaN, geometry in doubt) |
 | `constant_image` | error, warning | an image of one value; a warning where it is neither source nor target |
-| `mask_as_image` | error, warning | an MR or PET image of two values: a mask in its place |
+| `mask_as_image` | error, warning | an MR or PET image of two values, or of few in flat patches: a mask or label map |
 | `not_finite` | error | a derived contrast with values too large to be numbers |
 | `target_is_source` | error | the target is its source, also changed, or labels that grey values give away |
 | `copied_contrast` | error, warning | the same of two contrasts whose use is not known yet, or of two sources |

@@ -56,8 +56,11 @@ def read_poor(path: Path, cohort: Cohort) -> dict[tuple[str, str], str]:
 
     Raises:
         ReadError: If it is no table with the columns ``case`` and ``contrast``.
-        UsageError: If a row names no scan of the cohort.
+        UsageError: If there is no such file, or a row names no scan of the cohort.
     """
+    if not path.is_file():
+        remedy = "Check the name, or write `poor` for the scans that are poor by the rule."
+        raise UsageError("a table of poor scans", came="no file of that name", where=path, remedy=remedy)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))

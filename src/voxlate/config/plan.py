@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of
+from voxlate.errors import UsageError
 from voxlate.strict import StrictModel, later
+
+_Millimetres = Annotated[float, Field(gt=0, le=100)]
 
 
 class Reading(StrictModel):
@@ -94,7 +97,7 @@ class SplitOptions(StrictModel):
 class PlanOptions(StrictModel):
     """Overrides of what the fingerprint decides; ``None`` means decide from the cohort."""
 
-    spacing_mm: tuple[float, float, float] | None = Field(
+    spacing_mm: tuple[_Millimetres, _Millimetres, _Millimetres] | None = Field(
         None,
         description="Voxel spacing in mm of the prepared arrays along right, front, head; `null`: from the cohort.",
     )
@@ -118,6 +121,16 @@ class PlanOptions(StrictModel):
     bias_correction: bool = Field(False, description="N4 bias correction of MR contrasts before normalisation.")
     reading: Reading = Field(Reading(), description="What the reader may accept.")
     split: SplitOptions = Field(SplitOptions(), description="Which subjects train, validate and are kept for the test.")
+
+    @field_validator("reference", "normalise")
+    @classmethod
+    def _names_contrasts(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        for name in [value] if isinstance(value, str) else value or ():
+            try:
+                get_contrast(name)
+            except UsageError as error:
+                raise ValueError(str(error)) from error
+        return value
 
     def reference_for(self, source: Sequence[str]) -> str:
         """The contrast whose grid the others are brought to: the named one, or the first that sources are made from.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -33,7 +33,7 @@ class WindowOptions(StrictModel):
     neighbours: int = Field(
         0, ge=0, le=16, description="Slices on each side that go in as further channels; 0 is 2-D, more is 2.5-D."
     )
-    size: tuple[int, ...] | None = Field(
+    size: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
         None, description="Voxels of a sample in training: two numbers for slices, three for patches; `null`: all."
     )
     overlap: float = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,9 +13,11 @@ from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, readable
 from voxlate.progress import ProgressReport, silent
 
+logger = logging.getLogger(__name__)
 _POOR = "poor"
 """What ``replace`` calls the scans that are poor by the rule of ``voxlate.cohort.poor``."""
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}")
+_IMAGE_SUFFIX = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr)(?![A-Za-z0-9]).*", re.IGNORECASE)
 
 if TYPE_CHECKING:
     from voxlate.cohort import Case, Cohort
@@ -36,7 +39,8 @@ def translate(
 ) -> list[Outcome]:
     """Translates a volume file, or fills the gaps of a data set.
 
-    If some case of a data set lacks the target, those that have it are left alone; if none does, all are translated.
+    If some case of a data set lacks the target, those that have it are left alone; if none does, all are translated,
+    unless ``replace`` is given.
 
     Args:
         model: A run or a bundle; for a data set also a folder of several.
@@ -57,8 +61,9 @@ def translate(
         An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        UsageError: If the model cannot do what is asked, the output would lie among the originals or has a suffix that
-            no image has, or the input was made by a model and that is not accepted.
+        UsageError: If the model cannot do what is asked, a table of ``replace`` does not exist, the output would lie
+            among the originals or has a suffix that no image has, or the input was made by a model and that is not
+            accepted.
         VoxlateError: If the single input is refused.
     """
     from voxlate.cohort import index_cohort
@@ -76,7 +81,7 @@ def translate(
         cohort,
         _folder(Path(out)),
         every=every,
-        poor=_poor(replace, cohort),
+        poor=_poor(replace, cohort) if replace else None,
         overwrite=overwrite,
         report=partial(report, "translate"),
     )
@@ -200,12 +205,14 @@ def _imputed(case: Case, model: Model) -> frozenset[str]:
 
 def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str], str]:
     """The scans that are counted as missing, and why."""
-    from voxlate.cohort.poor import find_poor, read_poor
+    from voxlate.cohort.poor import RULE, find_poor, read_poor
     from voxlate.config.plan import Reading
 
     found: dict[tuple[str, str], str] = {}
     for what in (replace,) if isinstance(replace, str | Path) else replace:
         found |= find_poor(cohort, reading=Reading()) if what == _POOR else read_poor(Path(what), cohort)
+    if not found:
+        logger.warning("no scan is poor by %s", RULE)
     return found
 
 
@@ -238,11 +245,13 @@ def _single_output(out: Path, stem: str, target: str) -> Path:
         return out / f"{stem}_{target}.nii.gz"
     if is_volume_path(path):
         return path
-    if out.name.startswith(".") or _FILE_SUFFIX.fullmatch(out.suffix):
+    if out.name.startswith(".") or out.name.endswith(".") or _FILE_SUFFIX.fullmatch(out.suffix):
+        named = _IMAGE_SUFFIX.sub("", out.name).strip(".")
+        free = named.removesuffix(out.suffix) or stem
         raise UsageError(
             f"a folder, or the name of an image file ({', '.join(FORMATS)})",
             came=repr(out.name),
             where="--out",
-            remedy=f"Write {out.stem or stem}.nii.gz, say; a folder whose name ends like this must exist before.",
+            remedy=f"Write {free}.nii.gz, say; a folder whose name ends like this must exist before.",
         )
     return out / f"{stem}_{target}.nii.gz"

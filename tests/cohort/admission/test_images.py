@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.cohort.admission.bodies import depth, head_ct
+from tests.cohort.admission.bodies import SHAPE, depth, head_ct, head_mr
 from voxlate.cohort.admission.images import check_intensities
 from voxlate.cohort.foreground import foreground, otsu_threshold
 from voxlate.contrast import CONTRASTS
@@ -59,6 +59,39 @@ def test_a_mask_in_the_place_of_an_image_is_an_error_where_it_is_used() -> None:
     assert _codes(255 * mask, "pet", used=False) == [("warning", "mask_as_image")]
     mask[0, 0, 0] = 0.5
     assert _codes(mask, "t1") == []
+
+
+def _tissues() -> NDArray[np.float64]:
+    return np.select([depth() < 0.25, depth() < 0.5, depth() < 0.8], [1.0, 2.0, 3.0], 0.0)
+
+
+def _lesion() -> NDArray[np.float64]:
+    i, j, k = np.indices(SHAPE)
+    place = np.sqrt((i - 12.0) ** 2 + (j - 18) ** 2 + (k - 12) ** 2)
+    return np.where(place < 3.5, 2.0, 0) - (place < 2.2)
+
+
+def _regions() -> NDArray[np.float64]:
+    """25 blocks of 6 x 6 voxels, each with a number of its own."""
+    i, j, _ = np.indices(SHAPE)
+    return np.where(depth() < 0.8, 1.0 + i // 6 + 5 * (j // 6), 0.0)
+
+
+@pytest.mark.parametrize("labels", [_tissues(), _lesion(), 100 * _lesion(), _regions()])
+def test_a_label_map_in_the_place_of_an_image_is_an_error_where_it_is_used(labels: NDArray[Any]) -> None:
+    assert _codes(labels, "t1") == [("error", "mask_as_image")]
+    assert _codes(labels.astype(np.uint8), "pet", used=False) == [("warning", "mask_as_image")]
+
+
+@pytest.mark.parametrize("levels", [8, 16, 64])
+def test_an_image_of_few_grey_levels_is_no_error(levels: int) -> None:
+    mr = head_mr()
+    grey = np.rint(np.clip(mr / np.percentile(mr, 99.5), 0, 1) * (levels - 1))
+    assert ("error", "mask_as_image") not in _codes(grey, "t1")
+
+
+def test_an_image_without_noise_is_no_error() -> None:
+    assert _codes(np.select([_tissues() == n for n in range(1, 4)], [110.5, 420.2, 300.1], 0.0), "t1") == []
 
 
 def test_otsu_parts_two_classes() -> None:

@@ -102,6 +102,9 @@ def test_a_mask_of_little_names_the_other_reading() -> None:
     assert _codes(np.ones(SHAPE), AFFINE, "mask") == []
     assert _codes(~inner, AFFINE, "mask") == [("warning", "inverted_mask")]
     assert _codes(T1 == 0, AFFINE, "mask") == [("warning", "inverted_mask")]
+    image = Volume(IMAGE, AFFINE, CONTRASTS["t1"])
+    (found,) = check_place(Volume(T1 == 0, AFFINE, CONTRASTS["mask"]), image, case=CASE)
+    assert "covers 100 % of what the image shows as background, and 0 % of the rest" in found.message
 
 
 def test_the_hollows_of_an_image_are_inside() -> None:

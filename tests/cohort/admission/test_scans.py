@@ -59,6 +59,8 @@ WRONG: dict[str, Callable[[Array], Array]] = {
     "-1 to 1": lambda ct: np.clip((ct + 1024) / 2048, 0, 2) - 1,
     "0 to 255": lambda ct: np.rint(np.clip((ct + 1024) / 2500, 0, 1) * 255),
     "a window as 0 to 255": lambda ct: np.rint(np.clip((ct + 160) / 400, 0, 1) * 255),
+    "attenuation in 1/m": lambda ct: 19 * (1 + ct / 1000),
+    "attenuation in 1/m, cut at 0": lambda ct: np.maximum(21 * (1 + ct / 1000), 0),
     "z-score": lambda ct: (ct - ct.mean()) / ct.std(),
 }
 
@@ -98,6 +100,15 @@ def test_padding_far_below_air_and_metal_are_looked_at() -> None:
 @pytest.mark.parametrize("fill", [-1024.0, -1000.0])
 def test_a_brain_alone_is_in_hu(fill: float) -> None:
     assert _found(_brain(fill)) == {}
+
+
+@pytest.mark.parametrize("noise", [4, 8])
+@pytest.mark.parametrize("mean", [18, 24, 34])
+def test_a_brain_that_is_cut_at_zero_is_no_attenuation(mean: float, noise: float) -> None:
+    """Brains of infants have about 20 HU."""
+    rng = np.random.default_rng(0)
+    brain = np.select([depth() < 0.25, depth() < 0.8], [6.0, mean], 0.0) + rng.normal(0, noise, SHAPE)
+    assert _found(np.where(depth() < 0.8, np.clip(brain, 0, 80), 0)).get("not_hounsfield") != "error"
 
 
 def test_a_brain_in_water_is_warned_of_by_its_background() -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from voxlate.cohort.admission.names import check_name
 from voxlate.cohort.layouts.naming import contrast_in, why_not
 from voxlate.contrast import CONTRASTS
 
@@ -67,6 +70,8 @@ from voxlate.contrast import CONTRASTS
         ("x_FLAIR_T1", "x", None),
         ("x_reg_T1", "x", "t1"),
         ("x_map_T1", "x", None),
+        ("x_T1map", "x", None),
+        ("x_t1rho", "x", None),
         ("sub-01_space-T1w_T2w", "sub-01", "t2"),
         ("x_MRI_T2", "x", "t2"),
         ("x_T1_MR", "x", "t1"),
@@ -84,6 +89,14 @@ def test_a_name_with_several_readings_is_told_from_one_with_none() -> None:
     assert "several contrasts" in why_not("x_FLAIR_to_T1", case="x")
     assert "no known contrast" in why_not("x_brain", case="x")
     assert "no known contrast" in why_not("x_post-op", case="x")
+
+
+@pytest.mark.parametrize("name", ["x_t1rho", "x_T1map", "x_T1_map", "t2-mapping", "x_T2*map", "p1_t1_rho"])
+def test_a_relaxation_time_in_the_place_of_an_image_is_told(name: str) -> None:
+    assert "several contrasts" in why_not(name, case="x")
+    (found,) = check_name(CONTRASTS["t1"], case=name, path=Path(f"T1/{name}.nii.gz"))
+    assert (found.severity, found.code) == ("warning", "other_contrast")
+    assert not list(check_name(CONTRASTS["t1"], case="x", path=Path("T1/x_flatmap.nii.gz")))
 
 
 @pytest.mark.parametrize("contrast", CONTRASTS.values(), ids=lambda contrast: contrast.name)

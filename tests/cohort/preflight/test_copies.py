@@ -56,6 +56,18 @@ def test_other_contrasts_are_no_copies(other: str) -> None:
     assert find_copy(SCANS[other], T1, HEAD) is None
 
 
+@pytest.mark.parametrize("number", [20, 60, 200, 300])
+@pytest.mark.parametrize("other", ["t1c", "t2", "flair"])
+def test_metal_that_is_bright_in_both_is_no_copy(other: str, number: int) -> None:
+    places = np.random.default_rng(0).permutation(np.flatnonzero(HEAD))[:number]
+    one, two = T1.copy(), SCANS[other].astype(np.float64)
+    one.flat[places] = two.flat[places] = 1e5
+    assert find_copy(one, two, HEAD) is None
+    again = find_copy(one, 3 - 2 * one, HEAD)
+    assert again is not None
+    assert again.slope == pytest.approx(-2)
+
+
 def test_a_second_scan_with_its_own_noise_is_no_copy() -> None:
     again = T1 + np.random.default_rng(0).normal(0, 0.05 * T1[HEAD].std(), T1.shape)
     assert find_copy(T1, again, HEAD) is None

@@ -132,6 +132,20 @@ def test_one_label_under_two_numbers(root: Path) -> None:
     assert _found(root) == []
 
 
+def test_two_labels_under_other_numbers(tmp_path: Path) -> None:
+    root = _cohort(tmp_path, ("a", "b", "c", "d"))
+    for seed, case in enumerate("abcd"):
+        labels = images(seed)["labels"]
+        labels[:20] *= 2
+        write(root / case / "labels.nii.gz", labels * (100 if case == "b" else 1))
+    (found,) = _found(root)
+    assert (found.severity, found.code) == ("warning", "other_numbering")
+    assert "1 cases (b) are 100, 200, and those of others 1, 2" in found.message
+    for seed, case in enumerate("acd"):
+        write(root / case / "labels.nii.gz", images(seed)["labels"] * 100)
+    assert _found(root) == []
+
+
 def test_nothing_labelled_cannot_be_learned(root: Path) -> None:
     for case in CASES:
         write(root / case / "labels.nii.gz", np.zeros(SHAPE, np.uint8))

@@ -121,6 +121,32 @@ def test_a_poor_scan_is_made_anew_and_its_file_stays(chain: Path, data: Path, tm
     assert any("poor" in note for note in _told(tmp_path / "made" / case.id / f"{case.id}_t2.nii.gz").notes)
 
 
+def test_where_no_scan_is_poor_none_is_made_anew(
+    chain: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for case in index_cohort(data).cases:
+        if "t2" not in case.paths:
+            scan = read_volume(case.paths["t1"])
+            write_volume(scan, case.paths["t1"].with_name(case.paths["t1"].name.replace("t1n", "t2w")))
+    made = voxlate.translate(chain / "t1-to-t2", data, out=tmp_path / "made", replace=("poor",))
+    assert {one.status for one in made} == {"present"}
+    assert "no scan is poor" in caplog.text
+    with pytest.raises(UsageError, match=r"nope\.csv: .*no file of that name"):
+        voxlate.translate(chain / "t1-to-t2", data, out=tmp_path / "made", replace=("nope.csv",))
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [("x.nii.gzz", "x"), ("x.nii.gz.bak", "x"), ("x.jpg", "x"), ("x.", "x"), ("v1.2.NII.old", "v1.2")],
+)
+def test_the_name_that_is_proposed_has_one_suffix(
+    chain: Path, data: Path, tmp_path: Path, name: str, better: str
+) -> None:
+    scan = next(data.glob("*/*t1n.nii.gz"))
+    with pytest.raises(UsageError, match=rf"Write {better}\.nii\.gz, say"):
+        voxlate.translate(chain / "t1-to-t2", scan, out=tmp_path / name)
+
+
 def test_a_table_of_poor_scans_is_for_data_sets(chain: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "motion.csv").write_text(f"case,contrast,reason\n{index_cohort(data).cases[2].id},t2,moved\n")
     made = voxlate.translate(chain / "t1-to-t2", data, out=tmp_path / "made", replace=tmp_path / "motion.csv")

@@ -1,14 +1,27 @@
-"""What the voxels of one image tell about it: constant, a mask, or not in the unit of its contrast."""
+"""What the voxels of one image tell about it: constant, a mask, a label map, or not in the unit of its contrast.
+
+A label map has few whole numbers in flat patches. Of the neighbours that both differ from the commonest value, 86 to 90
+% are equal in label maps of heads, and 50 to 83 % in real images that were brought to 8 grey levels. So more than 85 %
+is certain, and so is an image of five values or fewer, or one that shows something in less than 5 % of its voxels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from voxlate.cohort.admission.scans import check_scan
-from voxlate.cohort.finding import Finding
+from voxlate.cohort.finding import Finding, Severity
 from voxlate.contrast import Contrast
 from voxlate.volume import Array
+
+_MOST, _MANY, _HARDLY_ANY = 100, 20, 5
+_HIGHEST = 255
+_FLAT, _SURELY_FLAT = 0.5, 0.85
+_SMALL = 0.05
+_SAMPLES = 60_000
 
 
 def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path, used: bool) -> Iterator[Finding]:
@@ -31,5 +44,40 @@ def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path
             "where it shows anything. Name the file by what it is, or replace it."
         )
         yield Finding("error" if used else "warning", "mask_as_image", case, message)
+    elif contrast.kind in ("mr", "pet") and (judged := _judge_patches(array)):
+        likely = "a label map" if judged == "error" else "a label map, perhaps,"
+        message = (
+            f"{path}: few whole numbers, from {low:g} to {high:g}, in flat patches: {likely} in the place of an image. "
+            "Name the file by what it is, or replace it."
+        )
+        yield Finding(judged if used else "warning", "mask_as_image", case, message)
     else:
         yield from check_scan(array, contrast, case=case, path=path)
+
+
+def _judge_patches(array: Array) -> Severity | None:
+    """Whether an image is a label map: for certain, perhaps, or not."""
+    if _values(array.ravel(order="K")[:: max(1, array.size // _SAMPLES)]) is None:
+        return None
+    values = _values(array)
+    if values is None:
+        return None
+    found, counts = values
+    shown = array != found[counts.argmax()]
+    pairs = equal = 0
+    for axis in range(3):
+        one, other = (tuple(np.s_[cut] if k == axis else np.s_[:] for k in range(3)) for cut in (np.s_[1:], np.s_[:-1]))
+        both = shown[one] & shown[other]
+        pairs += int(np.count_nonzero(both))
+        equal += int(np.count_nonzero(both & (array[one] == array[other])))
+    flat = equal / max(1, pairs)
+    if flat < _FLAT or (flat < _SURELY_FLAT and len(found) > _MANY):
+        return None
+    sure = flat >= _SURELY_FLAT or len(found) <= _HARDLY_ANY or np.count_nonzero(shown) < _SMALL * array.size
+    return "error" if sure and found[0] >= 0 and found[-1] <= _HIGHEST else "warning"
+
+
+def _values(array: Array) -> tuple[Array, Array] | None:
+    """The values and how many voxels have each, or ``None`` if they are many or no whole numbers."""
+    found, counts = np.unique(array, return_counts=True)
+    return None if len(found) > _MOST or (found != np.rint(found)).any() else (found, counts)

@@ -195,7 +195,7 @@ def _check_outline(pair: _Pair, shown: NDArray[np.bool_], steps: NDArray[np.int6
     stripped = constant_background(pair.image.array) is not None
     if beside > _HALF and covered < beside - _CLEARLY:
         what = (
-            f"covers {100 * beside:.2g} % of what the image shows as background, and {100 * covered:.2g} % of the "
+            f"covers {100 * beside:.0f} % of what the image shows as background, and {100 * covered:.0f} % of the "
             "rest: it was inverted, perhaps"
         )
         yield pair.finding("warning", "inverted_mask", what, "If so, write 1 where it has 0 in a copy.")

@@ -5,7 +5,8 @@ that fit the longest wins: ``x_t2_flair`` is FLAIR and ``x-ce-T1w`` is T1 post-c
 (Gorgolewski et al. 2016, doi 10.1038/sdata.2016.44) turns T1 into T1 post-contrast.
 
 The word before may make it another image: ``post_T1`` is T1 post-contrast, ``mask_T1`` a mask. Where it leaves several
-readings, as in ``lesion_T1``, ``FLAIR_to_T1`` or ``map_T1``, the name stands for none.
+readings, as in ``lesion_T1``, ``FLAIR_to_T1`` or ``map_T1``, the name stands for none. So does a relaxation time:
+``T1map``, ``T1_map`` and ``t1rho`` are no weighted images.
 
 ``mask`` is the outline of the patient, unless the word before it names a lesion or an organ:
 ``x_lesion_mask`` and ``x_label-WMH_mask`` are label maps.
@@ -27,6 +28,7 @@ _BEFORE_AGENT = re.compile(r"(pre|non?|without|native)", re.IGNORECASE)
 _ONTO = {"to", "in", "on", "onto", "into", "2", "reg", "registered", "space", "warped", "minus", "vs", "over"}
 _COMPUTED = {"map", "mapping", "diff", "difference", "delta", "subtraction", "ratio", "std", "var", "error"}
 _T2STAR = {"gre", "ffe", "swi", "star", "medic"}
+_RELAXATION = re.compile(r"(^|[_\-. ])(t1|t2|t2s|t2star|t2\*)[_\-. ]?(rho|map|maps|mapping)$", re.IGNORECASE)
 _OUTLINES = {"mask", "brainmask", "bodymask"}
 _LABELS = {"seg", "segmentation", "dseg", "label", "labels"}
 _OTHERWISE = {"fl", "op", "ip", "oop", "trace", "fat", "water", "fdg", "foreground"}
@@ -78,8 +80,10 @@ def why_not(stem: str, *, case: str = "") -> str:
 
 
 def is_ambiguous(stem: str, *, case: str = "") -> bool:
-    """Whether a name ends with a contrast and yet leaves several readings; arguments as for ``contrast_in``."""
+    """Whether a name ends with a contrast, or a map of one, and may mean another; arguments as for ``contrast_in``."""
     tail = _without_case(stem, case)
+    if _RELAXATION.search(tail):
+        return True
     ends = any(find_contrast(tail[match.end() :]) for match in _SEPARATOR.finditer(tail))
     return ends and not _OPERATION.search(tail) and contrast_in(stem, case=case) is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +93,11 @@ class LabelReview:
             wanted: Whether that is known, or the source.
         """
         labels = [one for one in self._facts if one.contrast == _LABELS]
-        found = [*_check_single_values(labels), *_check_numbers(labels), *_check_rounding(self._facts)]
+        found = [
+            *(list(_check_single_values(labels)) or _check_multiples(labels)),
+            *_check_numbers(labels),
+            *_check_rounding(self._facts),
+        ]
         found += self._once(_check_small(cohort, [one for one in self._facts if one.contrast == MASK]))
         if labels and not any(one.volume_ml for one in labels) and (target == _LABELS or not wanted):
             message = f"none of the {len(labels)} label maps has a label: there is nothing to learn of them."
@@ -205,6 +210,21 @@ def _check_single_values(labels: Sequence[_Facts]) -> Iterator[Finding]:
         "one number in copies, or train with method.classes: binary."
     )
     yield Finding("warning", "other_numbering", "", message)
+
+
+def _check_multiples(labels: Sequence[_Facts]) -> Iterator[Finding]:
+    """Cases whose numbers are those of the others times one number: 100 and 200 here, 1 and 2 there."""
+    factors = {one.case: math.gcd(*one.values) for one in labels if max(one.values, default=0) >= _ODD_NUMBER}
+    usual = {value for one in labels if factors.get(one.case, 1) == 1 for value in one.values}
+    odd = [one for one in labels if one.case in factors and usual.isdisjoint(one.values)]
+    odd = [one for one in odd if usual.issuperset(value // factors[one.case] for value in one.values)]
+    if odd:
+        message = (
+            f"the labels of {len(odd)} cases ({_named([one.case for one in odd])}) are "
+            f"{', '.join(map(str, odd[0].values))}, and those of others {', '.join(map(str, sorted(usual)[:_NAMED]))}. "
+            "If they mark the same, give them one set of numbers in copies, or name them in method.classes."
+        )
+        yield Finding("warning", "other_numbering", "", message)
 
 
 def _nearest(labels: Volume, images: Mapping[str, Volume]) -> Volume:

@@ -1,11 +1,12 @@
 """Which contrasts of which cases are made, and by which model.
 
 If a case lacks a target, only what is missing is made, and scans that are there are left alone; if no case lacks any,
-there is nothing to impute and every case is translated. Sources are scans only, unless a model's ``reading.imputed``
-lets it start from what a model made: then also from what another makes now, as in the chain from T1 to T2 to FLAIR. Of
-several models that could make an image the one with the fewest such sources does it, then the one with the most
-sources, then the first by name; scores of models with different targets, regions or validation cases say nothing about
-which is better.
+there is nothing to impute and every case is translated, unless only poor scans are to be made anew.
+
+Sources are scans only, unless a model's ``reading.imputed`` lets it start from what a model made: then also from what
+another makes now, as in the chain from T1 to T2 to FLAIR. Of several models that could make an image the one with the
+fewest such sources does it, then the one with the most sources, then the first by name; scores of models with different
+targets, regions or validation cases say nothing about which is better.
 """
 
 from __future__ import annotations
@@ -91,14 +92,15 @@ def decide(
         cohort: The cases.
         folder: Where the images will lie, from which a chain goes on.
         every: Whether cases that have a target are translated too, whatever the others lack.
-        poor: Scans that are counted as missing, which the cohort is without; for the reasons.
+        poor: Scans that are counted as missing, which the cohort is without; for the reasons. If given, even empty,
+            cases that have a target are left alone.
     """
     targets = [name for name in CONTRASTS if any(model.target == name for model in models)]
     holdings = [_hold(case, cohort, poor or {}) for case in cohort.cases]
     if len(models) > 1:
         _tell_unmade(targets, holdings)
     lacking = any(target not in holding.real for holding in holdings if not holding.error for target in targets)
-    leave = lacking and not every
+    leave = (lacking or poor is not None) and not every
     return [one for holding in holdings for one in _decide_case(models, holding, targets, leave=leave, folder=folder)]
 
 

@@ -74,7 +74,8 @@ def translate_cohort(
         cohort: The data set.
         folder: Where the output goes.
         every: Whether cases that have the target are translated although others lack it.
-        poor: Scans that are counted as missing, so that they are made anew; their files stay.
+        poor: Scans that are counted as missing, so that they are made anew; their files stay. If given, even empty,
+            only they and what is missing are made.
         overwrite: Whether images that are there are made anew.
         report: Called with the number of finished images and of all.
 
