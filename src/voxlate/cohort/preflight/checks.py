@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from voxlate.cohort.admission import weigh
 from voxlate.cohort.admission.labels import MASK
 from voxlate.cohort.case import Cohort
 from voxlate.cohort.finding import Finding, sort_findings

@@ -150,7 +150,7 @@ def _seen_voxels(folder: Path) -> frozenset[str]:
 
 
 def _list_at(given: Path) -> Path:
-    places = (given, given / _SEEN, given / "bundle" / _SEEN)
+    places = (given, given / "bundle" / _SEEN, given / _SEEN)  # a run keeps one, too, from before its bundle
     found = next((place for place in places if place.is_file()), None)
     if found is None or found.suffix not in {".json", ".csv"}:
         raise UsageError("a list of what the model has seen", came="none", where=given, remedy=_REMEDY)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from voxlate.config.plan import Reading, how_to_accept
 from voxlate.errors import GeometryError
@@ -183,6 +182,8 @@ def resample_square(volume: Volume) -> Volume:
     index = np.linalg.inv(volume.affine) @ grid.affine
     label = volume.contrast is not None and volume.contrast.kind == "label"
     source = volume.array if label or volume.array.dtype == np.float64 else volume.array.astype(np.float32)
+    from scipy import ndimage  # only here: commands that read no sheared image do without it
+
     array = ndimage.affine_transform(
         source,
         index[:3, :3],
