@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from voxlate.cohort import Case, Cohort, index_cohort
+from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, ReadError
 from voxlate.evaluation.candidates import _FolderCandidate
@@ -64,10 +65,10 @@ def cohort(data: Path) -> Cohort:
 
 
 def plan_of(cohort: Cohort) -> tuple[Plan, Lookup]:
-    from voxlate.evaluation.candidates import _pair, _plan_of
+    from voxlate.evaluation.fitting import fit_to
 
-    plan = _plan_of(cohort, source=("flair",), target="labels")
-    return plan, Lookup.fit(_pair(plan, case) for case in cohort.cases)
+    fitted = fit_to(cohort.cases, PlanOptions(), source=("flair",), target="labels")
+    return fitted.plan, fitted.lookup
 
 
 @dataclass
