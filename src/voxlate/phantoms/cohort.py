@@ -114,16 +114,15 @@ def _in_parallel(
 ) -> list[dict[str, str]]:
     """The rows of all cases in order. Threads suffice: the arithmetic of NumPy and SciPy runs outside the lock."""
     rows: dict[int, dict[str, str]] = {}
-    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+    pool = ThreadPoolExecutor(max_workers=max(workers, 1))
+    try:  # a signal may come at any moment, also while the cases are handed out; then none of the rest is drawn
         pending = {pool.submit(draw, index): index for index in range(cases)}
-        try:
-            for done in as_completed(pending):
-                rows[pending[done]] = done.result()
-                if progress:
-                    progress(len(rows), cases)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        for done in as_completed(pending):
+            rows[pending[done]] = done.result()
+            if progress:
+                progress(len(rows), cases)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return [rows[index] for index in range(cases)]
 
 
