@@ -102,7 +102,7 @@ def test_translated_images_score_as_the_model_does(
     [case_id] = {row["case"] for row in scores(evaluated)}
     voxlate.translate(trained, phantom_cohort, out=tmp_path / "translated")
     result = voxlate.evaluate(tmp_path / "translated", phantom_cohort, out=tmp_path / "evaluation", split="test")
-    assert "translated cases" in result.sentence
+    assert "6 translated, partly training cases" in result.sentence  # which the manifest of a translation tells
     assert "held-out" not in result.sentence
     keyed = [
         {
