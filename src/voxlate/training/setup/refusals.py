@@ -89,7 +89,8 @@ def check_labelled(setup: Setup, store: PreparedStore, method: object) -> None:
     if not isinstance(method, Trainable) or not (method.segments or method.loss.uses_labels):
         return
     name, classes = (setup.plan.target, method.classes) if method.segments else ("labels", {"": ()})
-    if any(_has_labels(store[case.id], name, classes) for case in setup.cases("train")):
+    having = [case for case in setup.cases("train") if name in case.paths]  # that none has a map at all, is told later
+    if not having or any(_has_labels(store[case.id], name, classes) for case in having):
         return
     raise CohortError(
         "a training case in which something is labelled",
