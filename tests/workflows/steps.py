@@ -10,6 +10,7 @@ import pytest
 
 from tests.workflows.test_fidelity import contents
 from voxlate.cohort import Case
+from voxlate.errors import StoppedError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.training.studies import variants
 from voxlate.workflows import ablation, comparison
@@ -74,7 +75,7 @@ def check_goes_on_while_it_scores(run: Run, out: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ModelCandidate, "predict", counted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(StoppedError):
             run()
         assert not kept.exists()
         run()

@@ -9,6 +9,7 @@ import pytest
 
 import voxlate
 from voxlate.cohort import Case
+from voxlate.errors import StoppedError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.workflows import fidelity
 
@@ -83,7 +84,7 @@ def test_an_evaluation_killed_within_a_step_keeps_the_cases_that_are_done(
         return predict(self, case)
 
     monkeypatch.setattr(ModelCandidate, "predict", counted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StoppedError):
         voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
     voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
     assert len(predicted) == 1 + 6
