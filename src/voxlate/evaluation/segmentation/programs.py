@@ -94,6 +94,8 @@ class Program(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if len(self.command) == 1 and " " in self.command[0]:
+            raise ValueError("command: a list, the program and each of its arguments, not one text")
         placeholders = {name for text in self.command for name in _placeholders(text)}
         unknown = sorted(placeholders - {*self.sources, _OUTPUT, _FOLDER})
         if unknown:
