@@ -1,12 +1,13 @@
 """Every error that Voxlate raises on purpose.
 
 An error says four things: what was expected, what came, where, and what to do about it. Each class carries the exit
-code that the command line returns for it.
+code that the command line returns for it. Beside them stand the words for names and numbers in such sentences.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
@@ -22,6 +23,37 @@ def readable(text: str) -> str:
         'Jörg'
     """
     return _NO_UTF8.sub(lambda found: bytes([ord(found[0]) & 0xFF]).decode("cp1252", "replace"), text)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """The form of a word that goes with a count; ``many`` is the word with an s unless it is given.
+
+    Example:
+        >>> plural(1, "case"), plural(2, "case"), plural(2, "is", "are")
+        ('case', 'cases', 'are')
+    """
+    return one if count == 1 else many or f"{one}s"
+
+
+def counted(count: int, thing: str, *, spelled: bool = False) -> str:
+    """A count with its noun; ``spelled``: 1 as a word.
+
+    Example:
+        >>> counted(3, "test case"), counted(1, "seed"), counted(1, "seed", spelled=True)
+        ('3 test cases', '1 seed', 'one seed')
+    """
+    return f"{'one' if spelled and count == 1 else count} {plural(count, thing)}"
+
+
+def some(names: Iterable[object], *, most: int = 5) -> str:
+    """The first names of what may be many.
+
+    Example:
+        >>> some("abc"), some("abc", most=2)
+        ('a, b, c', 'a, b ...')
+    """
+    every = list(map(str, names))
+    return ", ".join(every[:most]) + (" ..." if len(every) > most else "")
 
 
 class VoxlateError(Exception):

@@ -35,9 +35,6 @@ def ending_at_signals() -> Iterator[StopRequest]:
     So whatever runs clears up, its lock and what it has begun to write, wherever no state is saved first.
     """
     request = StopRequest()
-    if not _is_main_thread():
-        yield request
-        return
 
     def end(number: int, _frame: FrameType | None) -> None:
         request.name = signal.Signals(number).name
@@ -54,9 +51,6 @@ def stop_requests() -> Iterator[StopRequest]:
     Outside the main thread, where Python delivers no signals, the request is never set.
     """
     request = StopRequest()
-    if not _is_main_thread():
-        yield request
-        return
 
     def catch(number: int, _frame: FrameType | None) -> None:
         request.name = signal.Signals(number).name
@@ -67,7 +61,7 @@ def stop_requests() -> Iterator[StopRequest]:
         with _catching(catch) as before:
             yield request
     finally:
-        _open.pop()
+        _open[:] = [other for other in _open if other is not request]
 
 
 @contextmanager
@@ -77,9 +71,6 @@ def held_signals() -> Iterator[StopRequest]:
     Outside the main thread nothing is held back.
     """
     request = StopRequest()
-    if not _is_main_thread():
-        yield request
-        return
 
     def catch(number: int, _frame: FrameType | None) -> None:
         request.name = request.name or signal.Signals(number).name
@@ -92,14 +83,11 @@ def held_signals() -> Iterator[StopRequest]:
             signal.raise_signal(signal.Signals[request.name])
 
 
-def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
-
-
 @contextmanager
 def _catching(catch: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, Any]]:
-    """Sets the handler, and yields those that it stands in for until the block ends."""
-    before: dict[int, Any] = {number: signal.signal(number, catch) for number in _CAUGHT}
+    """Sets the handler, and yields those that it stands in for until the block ends; in the main thread only."""
+    is_main = threading.current_thread() is threading.main_thread()
+    before: dict[int, Any] = {number: signal.signal(number, catch) for number in (_CAUGHT if is_main else ())}
     try:
         yield before
     finally:

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from voxlate.evaluation.words import (
-    after_value,
-    better,
-    counted,
-    listed,
-    meaning,
-    metric_title,
-    number,
-    plural,
-    signed,
-    with_minus,
-)
+from voxlate.errors import counted, plural
+from voxlate.evaluation.words import after_value, better, listed, meaning, metric_title, number, signed, with_minus
 from voxlate.metrics import METRICS
 
 

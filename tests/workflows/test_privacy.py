@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 
 from tests.evaluation.anatomies import organs, warped
+from tests.evaluation.folded_heads import HEAD_SHAPE, deformed, head
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import FileRecord, Provenance, file_digest, read_volume, write_volume
 from voxlate.volume import Volume
@@ -23,29 +24,8 @@ from voxlate.workflows.result import Result
 
 pytestmark = pytest.mark.usefixtures("coarse_template")
 
-SHAPE = (24, 28, 22)
 MEMBERS, HELD_OUT = 11, 10
 AFFINE = np.diag([5.0, 5.0, 5.0, 1.0])
-
-
-def _head(seed: int) -> NDArray[np.float32]:
-    """An ellipsoid with folds of its own."""
-    generator = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(*(np.linspace(-1.2, 1.2, n) for n in SHAPE), indexing="ij"))
-    inside = (grid**2 / np.array([0.9, 1.0, 0.85])[:, None, None, None]).sum(axis=0) < 1
-    folds = gaussian_filter(generator.standard_normal(SHAPE), 1.5)
-    shared = gaussian_filter(np.random.default_rng(0).standard_normal(SHAPE), 2.5)
-    return np.asarray(inside * (100 + 25 * folds / folds.std() + 25 * shared / shared.std()).clip(10), dtype=np.float32)
-
-
-def _deformed(image: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Another gamma, some noise, a shift of a voxel, and an elastic deformation of up to a voxel, which is 5 mm."""
-    generator = np.random.default_rng(seed)
-    moves = [gaussian_filter(generator.standard_normal(SHAPE), 3) for _ in range(3)]
-    longest = np.sqrt(sum(move**2 for move in moves)).max()
-    at = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij")) + np.stack(moves) / longest
-    moved = map_coordinates(image, at + np.array([1.0, -1.0, 0.5])[:, None, None, None], order=1)
-    return np.asarray(moved**1.2 + (moved > 0) * 5 * generator.standard_normal(SHAPE), dtype=np.float32)
 
 
 def _save(folder: Path, case: str, image: NDArray[np.float32], contrast: str = "t1") -> Path:
@@ -75,16 +55,16 @@ def quick() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("privacy")
-    files = [_save(root / "real", f"real{number:02d}", _head(number + 1)) for number in range(MEMBERS + HELD_OUT)]
+    files = [_save(root / "real", f"real{number:02d}", head(number + 1)) for number in range(MEMBERS + HELD_OUT)]
     synthetic = root / "synthetic"
-    shutil.copyfile(files[2], _save(synthetic, "copy", _head(3)))
-    _save(synthetic, "deformed", _deformed(_head(4), 7))
-    _save(synthetic, "mirrored", _deformed(_head(5), 8)[::-1])
+    shutil.copyfile(files[2], _save(synthetic, "copy", head(3)))
+    _save(synthetic, "deformed", deformed(head(4), 7))
+    _save(synthetic, "mirrored", deformed(head(5), 8)[::-1])
     for number in range(3):
-        _save(synthetic, f"new{number}", _head(100 + number))
-        _save(synthetic, f"new{number}", (_head(100 + number) > 0).astype(np.float32), "labels")
-    _save(synthetic, "flat", np.full(SHAPE, 7, dtype=np.float32))
-    _save(synthetic, "other", _head(200), "t2")
+        _save(synthetic, f"new{number}", head(100 + number))
+        _save(synthetic, f"new{number}", (head(100 + number) > 0).astype(np.float32), "labels")
+    _save(synthetic, "flat", np.full(HEAD_SHAPE, 7, dtype=np.float32))
+    _save(synthetic, "other", head(200), "t2")
     (synthetic / "seen.json").write_text(json.dumps([file_digest(path) for path in files[:MEMBERS]]))
     return root
 
@@ -129,7 +109,7 @@ def test_what_cannot_be_compared_is_named_and_not_released(audited: Result, out:
 def test_copies_are_the_files_with_labels_and_sidecars(audited: Result, folders: Path, out: Path) -> None:
     for path in sorted((folders / "synthetic" / "new1").iterdir()):
         assert (out / "released" / "new1" / path.name).read_bytes() == path.read_bytes()
-    assert read_volume(out / "released" / "new1" / "new1_labels.nii.gz").shape == SHAPE
+    assert read_volume(out / "released" / "new1" / "new1_labels.nii.gz").shape == HEAD_SHAPE
 
 
 def test_false_alarms_and_membership_are_told_with_intervals(audited: Result, out: Path) -> None:
@@ -281,7 +261,7 @@ def test_a_mirrored_copy_is_caught_by_its_features(
     few: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(privacy, "load_embedder", lambda path, contrast: _Profiles())
-    _save(few[0], "mirrored", _head(3)[::-1])
+    _save(few[0], "mirrored", head(3)[::-1])
     privacy.evaluate_privacy(*few, tmp_path / "out", features=tmp_path, report=_silent)
     with (tmp_path / "out" / "scores.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["space"], row["rank"]) == ("feature", "1")]
@@ -292,15 +272,15 @@ def test_a_mirrored_copy_is_caught_by_its_features(
 
 def test_copies_of_pet_are_caught(tmp_path: Path) -> None:
     def uptake(seed: int) -> NDArray[np.float32]:  # SUV: a faint body, and hot spots of its own
-        body = _head(seed) / 130
-        hot = gaussian_filter((np.random.default_rng(seed).random(SHAPE) > 0.9985).astype(np.float32), 1)
+        body = head(seed) / 130
+        hot = gaussian_filter((np.random.default_rng(seed).random(HEAD_SHAPE) > 0.9985).astype(np.float32), 1)
         return np.asarray(body + (body > 0) * 60 * hot, dtype=np.float32)
 
     for number in range(7):
         _save(tmp_path / "real", f"real{number}", uptake(number), "pet")
     planted = {
         "copy": 2 * uptake(1),
-        "deformed": _deformed(100 * uptake(2), 7).clip(0) / 250,
+        "deformed": deformed(100 * uptake(2), 7).clip(0) / 250,
         "mirrored": uptake(3)[::-1],
     }
     for name, image in {**planted, "new0": uptake(50), "new1": uptake(51)}.items():
@@ -321,13 +301,13 @@ def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("annotated")
     seen = []
     for number in range(10):
-        seen.append(_save(root / "real", f"real{number}", _head(number + 1)))
+        seen.append(_save(root / "real", f"real{number}", head(number + 1)))
         _save_labels(root / "real", f"real{number}", organs(number + 1))
     maps = {"copied": organs(2), "warped": warped(organs(3), 1, voxels=0.7), "new": organs(50), "rendered": organs(51)}
     for number, (name, labels) in enumerate(maps.items()):
-        _save(root / "synthetic", name, _head(100 + number))
+        _save(root / "synthetic", name, head(100 + number))
         _save_labels(root / "synthetic", name, labels)
-    _save(root / "synthetic", "bare", _head(110))
+    _save(root / "synthetic", "bare", head(110))
     source = FileRecord(
         contrast="labels", name="x", sha256=file_digest(root / "real" / "real9" / "real9_labels.nii.gz")
     )

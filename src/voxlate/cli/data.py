@@ -39,7 +39,7 @@ def phantom(
 ) -> None:
     """Simulate a cohort with lesions and known truth."""
     from voxlate import verbs
-    from voxlate.cli.output import counted
+    from voxlate.errors import counted
 
     with watching() as watch:
         verbs.phantom(

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from voxlate.errors import counted
+
 if TYPE_CHECKING:
     from voxlate.cohort.finding import Severity
     from voxlate.inference.cohort.outcome import Outcome
@@ -166,8 +168,3 @@ def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
     print_table(console, "Images", ("case", "target", "status", "model", "reason"), rows, parted=False)
     for sentence in sum_up(outcomes):
         console.print(sentence, markup=False)
-
-
-def counted(number: int, thing: str) -> str:
-    """A number with what is counted: ``1 case``, ``2 cases``."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"

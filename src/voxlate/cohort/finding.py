@@ -65,6 +65,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from voxlate.cohort.case import natural_key
+from voxlate.errors import some
 
 Severity = Literal["error", "warning", "info"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "info")
@@ -88,6 +89,11 @@ class Finding:
     code: str
     case: str
     message: str
+
+
+def soften(finding: Finding) -> Finding:
+    """The finding about an image that nothing is learned from: never worse than a warning."""
+    return replace(finding, severity="warning") if finding.severity == "error" else finding
 
 
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
@@ -119,6 +125,5 @@ def gather(findings: Iterable[Finding], *, every: str) -> list[Finding]:
 
 
 def _others(cases: Sequence[str], count: int, *, every: str) -> str:
-    named = ", ".join(cases[:_NAMED]) + (", ..." if len(cases) > _NAMED else "")
     more = f", {count} findings more" if count > len(cases) else ""
-    return f"The same in {len(cases)} more cases{more}: {named} (all with {every})."
+    return f"The same in {len(cases)} more cases{more}: {some(cases, most=_NAMED)} (all with {every})."

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from voxlate.cohort import Case, Cohort
+from voxlate.errors import counted, some
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored
-from voxlate.evaluation.words import counted
 
-_NAMED = 5
 _FAILED = "that could not be scored"
 
 
@@ -49,9 +48,4 @@ def of_account(cases: str, account: str) -> str:
 
 def _group(reason: str, cases: Sequence[str]) -> str:
     words = reason if len(cases) == 1 else reason.replace("lacks ", "lack ", 1)
-    return f"{len(cases)} {words} ({_some(cases)})"
-
-
-def _some(cases: Iterable[str]) -> str:
-    first, more = (names := list(cases))[:_NAMED], len(names) > _NAMED
-    return ", ".join(first) + (" ..." if more else "")
+    return f"{len(cases)} {words} ({some(cases)})"

@@ -18,9 +18,9 @@ from voxlate.cohort.synthetic import scans_only
 from voxlate.config.plan import PlanOptions, Reading
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.derivation import files_of, lacking
-from voxlate.errors import CohortError, UsageError
+from voxlate.errors import CohortError, UsageError, counted, plural, some
 from voxlate.evaluation.fitting import fit_to
-from voxlate.evaluation.words import counted, listed, plural
+from voxlate.evaluation.words import listed
 from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
 from voxlate.inference.cohort.derivatives import read_seen, target_path
 from voxlate.inference.cohort.translate import translate_file
@@ -32,7 +32,6 @@ from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)
-_NAMED = 5
 _TRUTH_BY_MODEL, _SOURCE_BY_MODEL = "whose truth a model made", "whose source a model made"
 _BY_MODEL = (_TRUTH_BY_MODEL, _SOURCE_BY_MODEL)
 Accepted = Mapping[str, str | Sequence[str]]
@@ -338,7 +337,7 @@ def _incomplete(every: Cohort, kept: Cohort, scans: Cohort, plan: Plan) -> dict[
 def _tell_left_out(lost: Sequence[str]) -> None:
     """Names the cases that would be there if what a model made counted as a scan."""
     if lost:
-        named = ", ".join(lost[:_NAMED]) + (" ..." if len(lost) > _NAMED else "")
+        named = some(lost)
         logger.warning(
             "%s left out, since a model made an image that is needed (%s); --use-imputed scores those whose sources "
             "alone are made",

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from voxlate.cohort.preflight.copies import find_copy
+from voxlate.errors import counted, plural, some
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.segmentation.cases import Segmented
-from voxlate.evaluation.words import counted, plural
 from voxlate.roles import MODEL
 
 COPIED = "truth_is_prediction"
 """Under it the evidence of a case says so."""
 _RESIDUAL = 0.002
-_NAMED = 5
 
 
 def is_copied_image(comparison: Comparison) -> bool:
@@ -53,7 +52,7 @@ def say_copied(cases: Sequence[str], *, of: int) -> str:
     """
     if not cases:
         return ""
-    named = ", ".join(cases[:_NAMED]) + (" ..." if len(cases) > _NAMED else "")
+    named = some(cases)
     return (
         f"The truth of {len(cases)} of {counted(of, 'case')} ({named}) is the prediction itself, up to scale: a model "
         f"made what should be a scan or a map. {plural(len(cases), 'Its score says', 'Their scores say')} nothing."

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voxlate.errors import counted, plural
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
 from voxlate.evaluation.summary import Interval, Pair, Row, Summary
-from voxlate.evaluation.words import after_value, counted, listed, plural
+from voxlate.evaluation.words import after_value, listed
 from voxlate.regions import FOREGROUND, WHOLE_SLICES, in_words
 
 _LOSSES_NAMED = 3

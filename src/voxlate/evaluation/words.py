@@ -149,26 +149,6 @@ def signed(value: float, digits: str = ".2f") -> str:
     return with_minus(text if float(text) else text[1:])
 
 
-def plural(count: int, one: str, many: str = "") -> str:
-    """The form of a word that goes with a count; ``many`` is the word with an s unless it is given.
-
-    Example:
-        >>> plural(1, "case"), plural(2, "case"), plural(2, "is", "are")
-        ('case', 'cases', 'are')
-    """
-    return one if count == 1 else many or f"{one}s"
-
-
-def counted(count: int, thing: str, *, spelled: bool = False) -> str:
-    """A count with its noun; ``spelled``: 1 as a word.
-
-    Example:
-        >>> counted(3, "test case"), counted(1, "seed"), counted(1, "seed", spelled=True)
-        ('3 test cases', '1 seed', 'one seed')
-    """
-    return f"{'one' if spelled and count == 1 else count} {plural(count, thing)}"
-
-
 def listed(names: Sequence[object], joint: str = "and") -> str:
     """Names in a sentence: ``axial, coronal and sagittal``."""
     *first, last = map(str, names)

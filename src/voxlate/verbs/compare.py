@@ -11,6 +11,7 @@ from voxlate.config.recipe import Overrides, Recipe, recipe_names
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.calls import telling_anew
 from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from voxlate.workflows.result import Result
 
 
+@telling_anew
 def ablate(
     data: str | Path,
     *,
@@ -61,6 +63,7 @@ def ablate(
     )
 
 
+@telling_anew
 def compare(
     data: str | Path,
     *,

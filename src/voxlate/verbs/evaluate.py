@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.calls import telling_anew
 
 if TYPE_CHECKING:
     from voxlate.workflows.result import Result
@@ -48,6 +49,7 @@ class OfSets(_OfScans, total=False):
     decisions: str | Path | None
 
 
+@telling_anew
 def evaluate(
     model: str | Path,
     data: str | Path,

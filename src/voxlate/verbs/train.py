@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from voxlate.config.recipe import Overrides, Recipe, load_recipe
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.calls import telling_anew
 from voxlate.workflows.runs import draw_run, watch_run
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def forecast(
     return forecast_run(Path(data), resolve_recipe(recipe), folds=folds, report=report)
 
 
+@telling_anew
 def train(
     data: str | Path,
     *,

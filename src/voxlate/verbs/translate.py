@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, readable
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.calls import telling_anew
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from voxlate.inference.model import Model
 
 
+@telling_anew
 def translate(
     model: str | Path,
     scan: str | Path,
@@ -95,6 +97,7 @@ def _translate_one(model: Model, scan: Path, out: Path, *, overwrite: bool) -> O
     return translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
 
 
+@telling_anew
 def synthesize(
     model: str | Path,
     *,

@@ -10,6 +10,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed, parse_listed
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.calls import telling_anew
 from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from voxlate.workflows.result import Tuning
 
 
+@telling_anew
 def tune(
     data: str | Path,
     *,

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from tests.cohort.admission.bodies import depth, head_ct, head_mr
+from voxlate import ablate, compare, evaluate, synthesize, train, translate, tune
 from voxlate.cohort.admission import admit, refuse, tell, weigh
 from voxlate.cohort.admission.labels import small_mask
 from voxlate.cohort.finding import Finding
 from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError
+from voxlate.verbs.calls import telling_anew
 from voxlate.volume import Volume
 
 
@@ -105,6 +107,21 @@ def test_a_warning_is_logged_once_for_a_case(caplog: pytest.LogCaptureFixture, t
             tell([one])
         refuse([Finding("warning", "other_contrast", "b", one.message), Finding("info", "x", "a", "of no weight")])
     assert [record.getMessage() for record in caplog.records] == [f"a: {one.message}", f"b: {one.message}"]
+
+
+def test_another_call_of_a_verb_tells_again(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    one = Finding("warning", "other_contrast", "a", f"{tmp_path}: by its name")
+
+    @telling_anew
+    def verb() -> None:
+        tell([one])
+        tell([one])
+
+    with caplog.at_level(logging.WARNING):
+        verb()
+        verb()
+    assert [record.getMessage() for record in caplog.records] == 2 * [f"a: {one.message}"]
+    assert all(hasattr(each, "__wrapped__") for each in (ablate, compare, evaluate, synthesize, train, translate, tune))
 
 
 def test_many_warnings_alike_are_one_line_and_not_told_again(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from tests.cohort.admission.bodies import SHAPE, depth, head_ct, head_mr
 from voxlate.cohort.admission.images import check_intensities
+from voxlate.cohort.finding import soften
 from voxlate.cohort.foreground import foreground, otsu_threshold
 from voxlate.contrast import CONTRASTS
 
 
 def _codes(array: NDArray[Any], contrast: str, *, used: bool = True) -> list[tuple[str, str]]:
-    found = check_intensities(array, CONTRASTS[contrast], case="a", path=Path("a.nii"), used=used)
-    return [(finding.severity, finding.code) for finding in found]
+    found = check_intensities(array, CONTRASTS[contrast], case="a", path=Path("a.nii"))
+    return [(finding.severity, finding.code) for finding in (found if used else map(soften, found))]
 
 
 def _ct(low: float, high: float) -> NDArray[np.float64]:

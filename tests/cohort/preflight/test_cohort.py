@@ -129,6 +129,8 @@ def test_what_was_measured_is_not_measured_again(
     root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(root / "p2" / "t2.nii.gz", np.roll(person(2)["t2"], (0, 3, 0), (0, 1, 2)))
+    write(root / "p3" / "seg.nii.gz", (person(3)["t1"] > 550).astype(np.uint8), 2 * np.eye(4))
+    write(root / "p3" / "mask.nii.gz", (person(3)["t1"] > 0).astype(np.uint8))
     keep = tmp_path_factory.mktemp("run") / "prepared" / "preflight"
     first = preflight(index_cohort(root), keep=keep)
     assert first
@@ -142,7 +144,9 @@ def test_what_was_measured_is_not_measured_again(
     monkeypatch.setattr(look, "read_volume", reading)
     assert preflight(index_cohort(root), keep=keep) == first
     assert not read
-    assert _found(root, keep=keep) == _found(root)
+    trained = _found(root, keep=keep)
+    assert not read, "a training that uses what was checked measures nothing again"
+    assert trained == _found(root)
     read.clear()
     write(root / "p5" / "t1.nii.gz", person(60)["t1"])
     next(keep.iterdir()).write_text("{", encoding="utf-8")

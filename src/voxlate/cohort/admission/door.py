@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from voxlate.cohort.admission.images import check_intensities
-from voxlate.cohort.admission.labels import check_labels, soften
+from voxlate.cohort.admission.labels import check_labels
 from voxlate.cohort.admission.names import check_name
 from voxlate.cohort.finding import Finding, gather
 from voxlate.contrast import BACKGROUND
@@ -23,16 +23,16 @@ _FINAL = frozenset({"constant_image", "empty_mask"})
 """Codes that nobody can accept: there is nothing to compute."""
 _MOST_TOLD = 10_000
 _TOLD: set[Finding | tuple[str, str, str]] = set()
+"""What has been told in this call of a verb, which reads many an image more than once."""
 
 
-def admit(volume: Volume, *, case: str, path: Path, used: bool = True, convention: str = "") -> list[Finding]:
+def admit(volume: Volume, *, case: str, path: Path, convention: str = "") -> list[Finding]:
     """What one image tells about itself, by its header, its name and its voxels.
 
     Args:
         volume: The image; its ``contrast`` says what it is taken for.
         case: Id of the case.
         path: The file, for the messages.
-        used: Whether the image is source or target, or may be.
         convention: The case's attribute ``label_convention``.
 
     Raises:
@@ -41,12 +41,11 @@ def admit(volume: Volume, *, case: str, path: Path, used: bool = True, conventio
     if volume.contrast is None:
         raise ValueError(f"an image that is admitted as something, not {path} without a contrast")
     contrast = volume.contrast
-    found = list(check_name(contrast, case=case, path=path))
+    found = check_name(contrast, case=case, path=path)
     if contrast.kind == "label":
-        found += check_labels(volume, contrast, case=case, path=path, convention=convention)
-        return found if used else [soften(finding) for finding in found]
+        return [*found, *check_labels(volume, contrast, case=case, path=path, convention=convention)]
     array = without_made_up(volume).array
-    return [*found, *check_intensities(array, contrast, case=case, path=path, used=used)]
+    return [*found, *check_intensities(array, contrast, case=case, path=path)]
 
 
 def without_made_up(volume: Volume) -> Volume:
@@ -99,6 +98,11 @@ def tell(findings: Iterable[Finding]) -> None:
     _TOLD.update(new)
     for finding in gather(new.values(), every="`voxlate check --all`"):
         logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
+
+
+def forget_told() -> None:
+    """Has every warning told again, as each call of a verb does: an earlier one in the same program was another."""
+    _TOLD.clear()
 
 
 def _fault(finding: Finding) -> Finding | tuple[str, str, str]:

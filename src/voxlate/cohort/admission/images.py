@@ -24,7 +24,7 @@ _SMALL = 0.05
 _SAMPLES = 60_000
 
 
-def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path, used: bool) -> Iterator[Finding]:
+def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path) -> Iterator[Finding]:
     """The findings of one image.
 
     Args:
@@ -32,25 +32,24 @@ def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path
         contrast: What the image shows.
         case: Id of the case.
         path: The file, for the message.
-        used: Whether the image is source or target, or may be.
     """
     low, high = float(array.min()), float(array.max())
     if low == high:
         message = f"{path}: every voxel is {low:g}; a constant image cannot be normalised. Replace or remove the file."
-        yield Finding("error" if used else "warning", "constant_image", case, message)
+        yield Finding("error", "constant_image", case, message)
     elif contrast.kind in ("mr", "pet") and not ((array != low) & (array != high)).any():
         message = (
             f"{path}: the two values {low:g} and {high:g} alone: a mask in the place of an image, which is constant "
             "where it shows anything. Name the file by what it is, or replace it."
         )
-        yield Finding("error" if used else "warning", "mask_as_image", case, message)
+        yield Finding("error", "mask_as_image", case, message)
     elif contrast.kind in ("mr", "pet") and (judged := _judge_patches(array)):
         likely = "a label map" if judged == "error" else "a label map, perhaps,"
         message = (
             f"{path}: few whole numbers, from {low:g} to {high:g}, in flat patches: {likely} in the place of an image. "
             "Name the file by what it is, or replace it."
         )
-        yield Finding(judged if used else "warning", "mask_as_image", case, message)
+        yield Finding(judged, "mask_as_image", case, message)
     else:
         yield from check_scan(array, contrast, case=case, path=path)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxlate.cohort.finding import Finding, Severity
+from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.conventions import count_values, strays
 from voxlate.contrast import Contrast
 from voxlate.volume import Array, Volume
@@ -56,12 +56,6 @@ def check_labels(volume: Volume, contrast: Contrast, *, case: str, path: Path, c
         words = "no voxel is labelled; metrics of this region are not available for the case."
         return [Finding("warning", "empty_labels", case, f"{path}: {words}")]
     return list(_check_convention(array, convention, case=case, path=path))
-
-
-def soften(finding: Finding) -> Finding:
-    """The finding about a label map that is not used for anything that is learned: never worse than a warning."""
-    severity: Severity = "warning" if finding.severity == "error" else finding.severity
-    return Finding(severity, finding.code, finding.case, finding.message)
 
 
 def small_mask(share: str, *, case: str, path: Path) -> Finding:

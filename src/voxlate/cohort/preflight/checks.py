@@ -29,7 +29,7 @@ from voxlate.cohort.preflight.subjects import find_subjects
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, files_of, lacking
-from voxlate.errors import VoxlateError
+from voxlate.errors import VoxlateError, counted, plural
 
 _STRICT = Reading()
 _ACCEPTED = {"duplicate_image"}
@@ -156,7 +156,7 @@ def _check_case(images: CaseImages, use: _Use, labels: LabelReview, found: _Foun
         told += look.findings
         if not is_label_map(name):
             found.signatures.append(look.signature)
-    places = labels.look(case, images.volumes(), told) if any(map(is_label_map, images)) else []
+    places = labels.look(images, told)
     found.findings += [*told, *places]
     fit = images.only(labels.comparable(images, places))
     for one in check_pairs(fit, source=use.files, target=use.target, registers=use.registers):
@@ -164,14 +164,8 @@ def _check_case(images: CaseImages, use: _Use, labels: LabelReview, found: _Foun
             found.agreements.append(one)
         else:
             found.findings.append(one)
-    asked = [*use.files, str(use.target), str(use.registers)]
-    found.findings += fit.recall("coverage", asked, lambda: _check_covered(fit, use))
+    found.findings += check_coverage(fit, source=use.files, target=use.target, registers=use.registers)
     found.findings += check_derived(images, use.derive, source=use.source, target=use.target)
-
-
-def _check_covered(images: CaseImages, use: _Use) -> Iterator[Finding]:
-    volumes = images.volumes()
-    return check_coverage(images.case, volumes, source=use.files, target=use.target, registers=use.registers)
 
 
 def _find_twins(cohort: Cohort, signatures: Sequence[Signature]) -> list[Duplicate]:
@@ -225,7 +219,7 @@ def _check_split(cohort: Cohort, split: Mapping[str, str]) -> Iterator[Finding]:
 def _count_empty(cohort: Cohort, findings: Sequence[Finding]) -> Iterator[Finding]:
     empty = sum(finding.code == "empty_labels" for finding in findings)
     if empty:
-        some = "1 label map of" if empty == 1 else f"{empty} label maps of"
-        told = "is empty; it is counted" if empty == 1 else "are empty; they are counted"
-        message = f"{some} {len(cohort)} {'case' if len(cohort) == 1 else 'cases'} {told}, never averaged in."
+        maps, cases = counted(empty, "label map"), counted(len(cohort), "case")
+        told = plural(empty, "is empty; it is counted", "are empty; they are counted")
+        message = f"{maps} of {cases} {told}, never averaged in."
         yield Finding("info", "empty_labels_count", "", message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from voxlate.cohort.case import Case
 from voxlate.cohort.coverage import not_shown
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.foreground import foreground, onto_grid, overlaps
+from voxlate.cohort.preflight.look import CaseImages
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.volume import Array, Volume
 
@@ -17,34 +18,42 @@ _WORTH_TELLING = 0.02
 
 
 def check_coverage(
-    case: Case, volumes: Mapping[str, Volume], *, source: Sequence[str], target: str | None, registers: bool = False
+    images: CaseImages, *, source: Sequence[str], target: str | None, registers: bool = False
 ) -> Iterator[Finding]:
     """The findings about images that show less than the patient that another one shows.
 
     Args:
-        case: The case, for names.
-        volumes: What could be read of it, by contrast.
+        images: Those of a case.
         source: Contrasts that go in; the first gives the foreground. With neither source nor target the first image
             and each other are compared both ways.
         target: The contrast that comes out.
         registers: Whether images are registered before they are used, so that their places say nothing yet.
     """
-    there = {name: volume for name, volume in volumes.items() if volume.array.min() != volume.array.max()}
-    images = [name for name in CONTRASTS if name in there and CONTRASTS[name].kind != "label"]
-    inputs = [name for name in (source or images) if name in images]
+    there = [name for name in images if not images.looks[name].constant]
+    scans = [name for name in CONTRASTS if name in there and CONTRASTS[name].kind != "label"]
+    inputs = [name for name in (source or scans) if name in scans]
     if not inputs or registers:
         return
     first, known = inputs[0], bool(source or target)
     others = [name for name in dict.fromkeys((*inputs[1:], target)) if name and name in there and name != first]
     for other in others:
-        if not overlaps(volumes[first].grid, volumes[other].grid):
+        if not overlaps(images.looks[first].grid, images.looks[other].grid):
             continue
         whole, part = first, other
-        share = _lacking(volumes[first], volumes[other])
-        if not known and (back := _lacking(volumes[other], volumes[first])) > share:
+        share = _share_lacking(images, first, other)
+        if not known and (back := _share_lacking(images, other, first)) > share:
             whole, part, share = other, first, back
         if share >= _WORTH_TELLING:
-            yield _told(case, whole, part, share=share, role=_role(part, source, target))
+            yield _told(images.case, whole, part, share=share, role=_role(part, source, target))
+
+
+def _share_lacking(images: CaseImages, whole: str, part: str) -> float:
+    """As ``_lacking``, as kept or as measured now."""
+
+    def measure() -> dict[str, float]:
+        return {"share": _lacking(images[whole].volume, images[part].volume)}
+
+    return float(images.kept.recall("coverage", images.key((whole, part)), measure)["share"])
 
 
 def _lacking(whole: Volume, part: Volume) -> float:

@@ -8,9 +8,7 @@ from voxlate.cohort.case import Cohort
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.contrast import CONTRASTS
-from voxlate.errors import ReadError
-
-_NAMED = 5
+from voxlate.errors import ReadError, some
 
 
 def check_synthetic(cohort: Cohort, *, source: Sequence[str] = (), target: str | None = None) -> Iterator[Finding]:
@@ -39,7 +37,7 @@ def check_synthetic(cohort: Cohort, *, source: Sequence[str] = (), target: str |
 
 def _message(name: str, cases: Sequence[str], cohort: Cohort) -> str:
     of = sum(name in case.paths for case in cohort.cases)
-    named = ", ".join(cases[:_NAMED]) + (" ..." if len(cases) > _NAMED else "")
+    named = some(cases)
     return (
         f"a model made {len(cases)} of the {of} images of {CONTRASTS[name].title} ({named}). "
         "Training on them learns that model's errors too, and a score against them is none against the truth."

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from voxlate.cohort.admission import weigh
-from voxlate.cohort.admission.labels import MASK, REFUSED, small_mask, soften, unused_mask
+from voxlate.cohort.admission.labels import MASK, REFUSED, small_mask, unused_mask
 from voxlate.cohort.admission.places import check_place, same_grid
-from voxlate.cohort.case import Case, Cohort
-from voxlate.cohort.finding import Finding
+from voxlate.cohort.case import Cohort
+from voxlate.cohort.finding import Finding, soften
 from voxlate.cohort.foreground import onto_grid
 from voxlate.cohort.labels.classes import MOST_CLASSES
 from voxlate.cohort.labels.conventions import count_values
+from voxlate.cohort.preflight.look import CaseImages
 from voxlate.contrast import CONTRASTS, get_contrast
-from voxlate.volume import Volume
+from voxlate.errors import counted, some
 
 _LABELS = "labels"
 _ELSEWHERE = {"labels_misplaced", "no_overlap"}
@@ -53,25 +55,26 @@ class LabelReview:
     _facts: list[_Facts] = field(default_factory=list)
     _small: set[str] = field(default_factory=set)
 
-    def look(self, case: Case, volumes: Mapping[str, Volume], told: Sequence[Finding]) -> list[Finding]:
-        """The findings about a case's label maps beside its images.
+    def look(self, images: CaseImages, told: Sequence[Finding]) -> list[Finding]:
+        """The findings about a case's label maps beside its images, as kept or as made now.
 
         Args:
-            case: The case.
-            volumes: What could be read of it, by contrast.
+            images: What could be read of the case.
             told: What admission found about its files; label maps that it refused are looked at no further.
         """
-        bad = {str(case.paths[name]) for name in volumes if any(_is_about(one, case.paths[name]) for one in told)}
-        sound = {name: volume for name, volume in volumes.items() if str(case.paths[name]) not in bad}
-        self._facts += [_facts_of(case, name, volume) for name, volume in sound.items() if is_label_map(name)]
+        paths = images.case.paths
+        sound = [name for name in images if not any(_is_about(one, paths[name]) for one in told)]
+        maps, scans = ([name for name in sound if is_label_map(name) == is_map] for is_map in (True, False))
+        self._facts += [_facts_of(images, name) for name in maps]
         self._small |= {one.case for one in told if one.code == "small_mask"}
-        images = {name: volume for name, volume in sound.items() if not is_label_map(name)}
         found: list[Finding] = []
-        for name in (name for name in sound if is_label_map(name) and images):
-            grids = [volume.grid for volume in images.values()]
-            mine = check_place(sound[name], _nearest(sound[name], images), case=case, grids=grids)
+        for name in maps if scans else ():
+            mine = _check_place(images, name, scans)
             found += mine if self.needs(name) else [soften(one) for one in mine]
-        found += _check_masked(case, sound, [name for name in images if self.needs(name)])
+        if MASK in maps:
+            for name in (name for name in scans if self.needs(name)):
+                pair = images.only((MASK, name))
+                found += pair.recall("masked", (), partial(_check_masked, pair, name))
         return weigh(self._once(found), accept=self.accept)
 
     def comparable(self, names: Iterable[str], places: Sequence[Finding]) -> list[str]:
@@ -146,27 +149,43 @@ def _is_about(finding: Finding, path: Path) -> bool:
     return finding.code in REFUSED and finding.message.startswith(f"{path}: ")
 
 
-def _facts_of(case: Case, name: str, volume: Volume) -> _Facts:
-    array = volume.array
-    ml = float(np.count_nonzero(array) * np.prod(volume.spacing_mm) / 1000)
-    values = tuple(value for value in count_values(array) if value > 0)
-    return _Facts(case.id, name, values, ml, rounded=any("were rounded" in note for note in volume.notes))
+def _facts_of(images: CaseImages, name: str) -> _Facts:
+    def measure() -> dict[str, object]:
+        volume = images[name].volume
+        ml = float(np.count_nonzero(volume.array) * np.prod(volume.spacing_mm) / 1000)
+        values = [value for value in count_values(volume.array) if value > 0]
+        return {"values": values, "volume_ml": ml, "rounded": any("were rounded" in note for note in volume.notes)}
+
+    found = images.kept.recall("labels", images.key((name,)), measure)
+    return _Facts(images.case.id, name, tuple(found["values"]), found["volume_ml"], found["rounded"])
 
 
-def _check_masked(case: Case, volumes: Mapping[str, Volume], images: Collection[str]) -> Iterator[Finding]:
-    """An error for each image that is constant within the case's mask, which no preparation could normalise."""
-    if MASK not in volumes or not volumes[MASK].array.any():
+def _check_place(images: CaseImages, name: str, scans: Sequence[str]) -> list[Finding]:
+    """The findings about the place of a label map in the image that is nearest to its grid."""
+    grids = [images.looks[scan].grid for scan in scans]
+    pair = images.only((name, _nearest(images, name, scans)))
+    asked = [str(grid.shape) + str(grid.affine.tolist()) for grid in grids]
+
+    def check() -> list[Finding]:
+        labels, image = (pair[one].volume for one in sorted(pair, key=is_label_map, reverse=True))
+        return check_place(labels, image, case=images.case, grids=grids)
+
+    return pair.recall("place", asked, check)
+
+
+def _check_masked(images: CaseImages, name: str) -> Iterator[Finding]:
+    """An error for an image that is constant within the case's mask, which no preparation could normalise."""
+    mask, image, paths = images[MASK].volume, images[name].volume, images.case.paths
+    if get_contrast(name).kind not in ("mr", "pet") or not mask.array.any():
         return
-    for name in (name for name in images if get_contrast(name).kind in ("mr", "pet")):
-        image = volumes[name]
-        values = image.array[onto_grid(volumes[MASK], image.grid, outside=0) > 0]
-        if values.size == 0 or (values == values.flat[0]).all():
-            what = f"is {values.flat[0]:g} all over" if values.size else "has no voxel"
-            message = (
-                f"{case.paths[name]} {what} within {case.paths[MASK]}, and cannot be normalised. Correct the mask, or "
-                "leave the case out."
-            )
-            yield Finding("error", "constant_image", case.id, message)
+    values = image.array[onto_grid(mask, image.grid, outside=0) > 0]
+    if values.size == 0 or (values == values.flat[0]).all():
+        what = f"is {values.flat[0]:g} all over" if values.size else "has no voxel"
+        message = (
+            f"{paths[name]} {what} within {paths[MASK]}, and cannot be normalised. Correct the mask, or leave the case "
+            "out."
+        )
+        yield Finding("error", "constant_image", images.case.id, message)
 
 
 def _check_numbers(labels: Sequence[_Facts]) -> Iterator[Finding]:
@@ -182,7 +201,7 @@ def _check_numbers(labels: Sequence[_Facts]) -> Iterator[Finding]:
 def _check_rounding(facts: Sequence[_Facts]) -> Iterator[Finding]:
     rounded = [one.case for one in facts if one.rounded]
     if rounded:
-        named = _named(rounded)
+        named = some(rounded)
         message = f"{len(rounded)} label maps lie beside whole numbers by rounding ({named}); they are read rounded."
         yield Finding("info", "labels_rounded", "", message)
 
@@ -204,10 +223,10 @@ def _check_single_values(labels: Sequence[_Facts]) -> Iterator[Finding]:
     several = any(len(one.values) > 1 for one in labels)
     if several or len(single) < 2 or max(single) < _ODD_NUMBER:
         return
-    counted = ", ".join(f"{value} in {_count(cases)} ({_named(cases)})" for value, cases in sorted(single.items()))
+    told = [f"{value} in {counted(len(cases), 'case')} ({some(cases)})" for value, cases in sorted(single.items())]
     message = (
-        f"the one label of a case has another number from case to case: {counted}. If they mark the same, give them "
-        "one number in copies, or train with method.classes: binary."
+        f"the one label of a case has another number from case to case: {', '.join(told)}. If they mark the same, give "
+        "them one number in copies, or train with method.classes: binary."
     )
     yield Finding("warning", "other_numbering", "", message)
 
@@ -220,24 +239,19 @@ def _check_multiples(labels: Sequence[_Facts]) -> Iterator[Finding]:
     odd = [one for one in odd if usual.issuperset(value // factors[one.case] for value in one.values)]
     if odd:
         message = (
-            f"the labels of {len(odd)} cases ({_named([one.case for one in odd])}) are "
+            f"the labels of {len(odd)} cases ({some([one.case for one in odd])}) are "
             f"{', '.join(map(str, odd[0].values))}, and those of others {', '.join(map(str, sorted(usual)[:_NAMED]))}. "
             "If they mark the same, give them one set of numbers in copies, or name them in method.classes."
         )
         yield Finding("warning", "other_numbering", "", message)
 
 
-def _nearest(labels: Volume, images: Mapping[str, Volume]) -> Volume:
+def _nearest(images: CaseImages, labels: str, scans: Sequence[str]) -> str:
     """The image on the label map's grid, else one of its shape, else the first."""
-    ranked = sorted(
-        images.values(), key=lambda image: (not same_grid(labels.grid, image.grid), labels.shape != image.shape)
-    )
-    return ranked[0]
+    own = images.looks[labels].grid
 
+    def apart(name: str) -> tuple[bool, bool]:
+        grid = images.looks[name].grid
+        return not same_grid(own, grid), own.shape != grid.shape
 
-def _count(cases: Sequence[str]) -> str:
-    return "1 case" if len(cases) == 1 else f"{len(cases)} cases"
-
-
-def _named(cases: Sequence[str]) -> str:
-    return ", ".join(cases[:_NAMED]) + (" ..." if len(cases) > _NAMED else "")
+    return min(scans, key=apart)

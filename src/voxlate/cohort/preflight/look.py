@@ -12,7 +12,7 @@ import numpy as np
 
 from voxlate.cohort.admission import admit, weigh
 from voxlate.cohort.case import Case
-from voxlate.cohort.finding import Finding
+from voxlate.cohort.finding import Finding, soften
 from voxlate.cohort.preflight.copies import Signature, thumbnail
 from voxlate.cohort.preflight.kept import Json, Kept, packed, unpacked
 from voxlate.cohort.preflight.measures.binned import Binned, Portrait
@@ -20,7 +20,7 @@ from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.io import file_digest, read_volume
 from voxlate.io.provenance import sidecar_path
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Grid
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class CaseImages(Mapping[str, Binned]):
 
         Args:
             contrast: Which.
-            used: Whether it is source or target, or may be.
+            used: Whether what is learned depends on it; what is wrong with another is a warning.
 
         Raises:
             ReadError, GeometryError: If the reader refuses the file.
@@ -83,19 +83,16 @@ class CaseImages(Mapping[str, Binned]):
         digest = file_digest(path)
         beside = sidecar_path(path)
         noted = beside.read_text("utf-8", "replace") if beside.is_file() else ""
-        parts = (digest, noted, *self._key(contrast), str(used), convention, self.case.id, str(path))
-        values = self.kept.recall("image", parts, lambda: self._measure(contrast, used=used, convention=convention))
+        parts = (digest, noted, *self._key(contrast), convention, self.case.id, str(path))
+        values = self.kept.recall("image", parts, lambda: self._measure(contrast, convention=convention))
         grid = Grid(tuple(values["shape"]), np.array(values["affine"]))
         of_labels = get_contrast(contrast).kind == "label"
         portrait = Portrait(unpacked(values["portrait"]), np.array(values["portrait_affine"]), of_labels)
         signature = Signature(self.case.id, contrast, digest, unpacked(values["thumbnail"]), portrait)
         findings = tuple(Finding(**finding) for finding in values["findings"])
+        findings = findings if used else tuple(map(soften, findings))
         self.looks[contrast] = Look(findings, grid, values["constant"], signature, portrait)
         return self.looks[contrast]
-
-    def volumes(self) -> dict[str, Volume]:
-        """All of its images, read."""
-        return {name: self[name].volume for name in self}
 
     def only(self, contrasts: Sequence[str]) -> CaseImages:
         """The case with no other images than these."""
@@ -133,9 +130,9 @@ class CaseImages(Mapping[str, Binned]):
             self._scans[contrast] = Binned(volume)
         return self._scans[contrast]
 
-    def _measure(self, contrast: str, *, used: bool, convention: str) -> Json:
+    def _measure(self, contrast: str, *, convention: str) -> Json:
         scan, path = self._read(contrast), self.case.paths[contrast]
-        told = admit(scan.volume, case=self.case.id, path=path, used=used, convention=convention)
+        told = admit(scan.volume, case=self.case.id, path=path, convention=convention)
         found = weigh(told, accept=self._reading.accept)
         portrait = scan.portrait()
         return {

@@ -11,11 +11,10 @@ from voxlate.cohort.labels.labelling import CONVENTIONS
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.layouts.brats import names_labels_unclearly
 from voxlate.cohort.subjects import likely_visits
-from voxlate.errors import readable
+from voxlate.errors import readable, some
 
 _ONE_BY_ONE = {"duplicate_contrast", "missing_file", "unmatched_rows", "unknown_column", "unknown_channels", "dicom"}
 _BIDS = re.compile(r"sub-[^_\-\s]+[_\-]ses-", re.IGNORECASE)  # everybody's way to say it needs no telling
-_NAMED = 5
 _GROUPS = 3
 
 
@@ -47,8 +46,7 @@ def _check_left_out(left_out: Sequence[LeftOut]) -> Iterator[Finding]:
 
 
 def _names(items: Sequence[LeftOut]) -> str:
-    more = " ..." if len(items) > _NAMED else ""
-    return readable(", ".join(item.path.name for item in items[:_NAMED]) + more)
+    return readable(some(item.path.name for item in items))
 
 
 def _check_subjects(cases: Sequence[Case]) -> Iterator[Finding]:
@@ -76,7 +74,7 @@ def _check_subjects(cases: Sequence[Case]) -> Iterator[Finding]:
 
 
 def _listed(groups: Sequence[Sequence[str]]) -> str:
-    shown = ["; ".join(", ".join(ids[:_NAMED]) + (" ..." if len(ids) > _NAMED else "") for ids in groups[:_GROUPS])]
+    shown = ["; ".join(some(ids) for ids in groups[:_GROUPS])]
     more = [f"and {len(groups) - _GROUPS} more such groups"] if len(groups) > _GROUPS else []
     return "; ".join(shown + more)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from voxlate.errors import counted
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.fidelity.structures import StructureRow, structures_of, summarise_structures
@@ -13,7 +14,7 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary, without_nan
 from voxlate.evaluation.verdict import judge
-from voxlate.evaluation.words import counted, number
+from voxlate.evaluation.words import number
 from voxlate.metrics import metrics_of
 from voxlate.plainyaml import Json
 

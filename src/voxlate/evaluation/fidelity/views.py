@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voxlate.config.window import VIEWS
+from voxlate.errors import counted
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import after_value, counted, metric_title, number
+from voxlate.evaluation.words import after_value, metric_title, number
 from voxlate.regions import FOREGROUND
 from voxlate.roles import MODEL
 

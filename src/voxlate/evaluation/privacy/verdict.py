@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from voxlate.errors import counted, plural
 from voxlate.evaluation.privacy.attack import FEWEST
 from voxlate.evaluation.privacy.audit import Audit, FalseAlarms
 from voxlate.evaluation.privacy.closer.lesions import INSIDE, SHAPE
 from voxlate.evaluation.privacy.label_space import LABEL
 from voxlate.evaluation.privacy.measurement import FEWEST_MEMBERS
-from voxlate.evaluation.words import counted, plural
 
 _LIMITS = (
     "This audit finds images that look like a training image, or like a part of one, and labelled parts of training "

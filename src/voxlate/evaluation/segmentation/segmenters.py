@@ -19,10 +19,9 @@ from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
-from voxlate.errors import GeometryError, UsageError
+from voxlate.errors import GeometryError, UsageError, counted
 from voxlate.evaluation.candidates import NOTHING, Accepted
 from voxlate.evaluation.segmentation.programs import ProgramSegmenter, read_program
-from voxlate.evaluation.words import counted
 from voxlate.inference.model import Model, is_model, load_model
 from voxlate.inference.spacing import plan_for
 from voxlate.preprocess.images import read_contrast, read_foreground

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.cohort.labels.labelling import component_word
+from voxlate.errors import counted, plural
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import VOLUME, Classes, class_regions, whole
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Row, Summary
 from voxlate.evaluation.verdict import Verdict, judge
-from voxlate.evaluation.words import counted, plural
 from voxlate.roles import MODEL
 
 _FLATTERING = 0.9

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voxlate.config.recipe import Overrides
+from voxlate.errors import counted
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.study.paired import VariantDifference
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import after_value, counted, signed
+from voxlate.evaluation.words import after_value, signed
 from voxlate.regions import FOREGROUND, LESION, STRUCTURES, in_words
 from voxlate.training.studies.variants import WITH, WITHOUT
 

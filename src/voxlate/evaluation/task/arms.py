@@ -22,14 +22,14 @@ from voxlate.cohort.admission import read_contrast, refuse
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError
+from voxlate.errors import CohortError, counted
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored, score_each
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmentation.segmenters import Segmenter, on_grid
-from voxlate.evaluation.words import counted, listed
+from voxlate.evaluation.words import listed
 from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample

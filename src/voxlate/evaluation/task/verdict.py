@@ -10,12 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from voxlate.errors import counted, plural
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.segmenters import FILLING
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Pair
 from voxlate.evaluation.task.result import MARGIN, TaskSubject, TaskSummary, summarise_task
-from voxlate.evaluation.words import counted, number, plural, signed
+from voxlate.evaluation.words import number, signed
 from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
 
 _WEAK = 0.5

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from voxlate.errors import counted
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import counted
 from voxlate.metrics import metrics_of
 from voxlate.regions import in_words
 

@@ -20,7 +20,7 @@ from voxlate.cohort.splits import split_cohort
 from voxlate.config.choice import Choice
 from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
-from voxlate.errors import CohortError, UsageError
+from voxlate.errors import CohortError, UsageError, some
 from voxlate.io.atomic import write_text
 from voxlate.losses.catalogue import LABELLED
 from voxlate.methods.build import build_learner
@@ -203,7 +203,7 @@ def _refuse_missing(cohort: Cohort, split: Mapping[str, str]) -> None:
     there = {case.id for case in cohort.cases}
     missing = [case_id for case_id in wanted if case_id not in there]
     if missing:
-        named = ", ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
+        named = some(missing, most=_NAMED)
         raise CohortError(
             f"the {len(wanted)} cases that this run trains and validates on, with all their contrasts",
             came=f"{len(missing)} missing: {named}",

@@ -12,7 +12,7 @@ from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import MOST_CLASSES
 from voxlate.cohort.labels.conventions import count_values
 from voxlate.config.plan import Reading
-from voxlate.errors import CohortError
+from voxlate.errors import CohortError, some
 from voxlate.preprocess.images import read_contrast
 from voxlate.shapes import shape_family
 from voxlate.training.setup.setup import Setup
@@ -78,7 +78,7 @@ def check_shapes(setup: Setup) -> None:
     if empty:
         raise CohortError(
             "training cases with labelled voxels for shapes",
-            came=f"only background in {', '.join(empty[:5])}{' ...' if len(empty) > 5 else ''}",
+            came=f"only background in {some(empty)}",
             where="shapes",
             remedy="Leave these cases out, or set shapes to null.",
         )
