@@ -84,6 +84,7 @@ def test_the_share_is_said_and_drawn(compared: Comparison) -> None:
     figure = draw_translation(panel, planes=("coronal",))
     texts = [text.get_text().lower() for text in figure.findobj(match=Text) if isinstance(text, Text)]
     assert any("hatched: not shown by the truth" in text for text in texts)
+    assert np.array_equal(np.isnan(panel.compared), np.isnan(panel.truth)), "hatched in both, black in neither"
     assert panel.cut("coronal").of(panel.truth).shape == panel_of_all(panel).cut("coronal").of(panel.truth).shape
 
 

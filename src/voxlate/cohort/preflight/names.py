@@ -11,7 +11,7 @@ from voxlate.cohort.labels.labelling import CONVENTIONS
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.layouts.brats import names_labels_unclearly
 from voxlate.cohort.subjects import likely_visits
-from voxlate.errors import readable, some
+from voxlate.errors import plural, readable, some
 
 _ONE_BY_ONE = {"duplicate_contrast", "missing_file", "unmatched_rows", "unknown_column", "unknown_channels", "dicom"}
 _BIDS = re.compile(r"sub-[^_\-\s]+[_\-]ses-", re.IGNORECASE)  # everybody's way to say it needs no telling
@@ -41,7 +41,9 @@ def _check_left_out(left_out: Sequence[LeftOut]) -> Iterator[Finding]:
     told = {*_ONE_BY_ONE, "unpaired", "unmatched", "ignored"}
     others = [item for item in left_out if item.code not in told]
     if others:
-        message = f"{len(others)} files or folders belong to no case and were left out: {_names(others)}."
+        what = plural(len(others), "1 file or folder belongs", f"{len(others)} files or folders belong")
+        were = plural(len(others), "was", "were")
+        message = f"{what} to no case and {were} left out: {_names(others)}."
         yield Finding("info", "left_out", "", message)
 
 

@@ -84,6 +84,12 @@ class Panel:
             mask = (mask != 0) | nothing
         return Cut.take(self.choose(plane), shape=self.truth.shape, spacing_mm=self.spacing_mm, mask=mask)
 
+    @property
+    def compared(self) -> Array:
+        """The prediction where the truth shows what it is compared with; NaN elsewhere in the foreground."""
+        nothing = np.isnan(self.truth)
+        return np.where(nothing, np.nan, self.prediction) if nothing.any() else self.prediction
+
     @cached_property
     def greys(self) -> tiles.Window:
         """The grey window of prediction and truth."""
@@ -176,7 +182,7 @@ def _draw(rows: Sequence[_PanelRow], *, limit: float) -> Figure:
     return sheet.draw_sheet(
         _columns(rows[0].panel),
         [_sheet_row(row, limit=limit) for row in rows],
-        notes=[" ".join([slices_in_words(slices), *_notes([row.panel for row in rows])])],
+        notes=[" ".join([slices_in_words(slices), *_notes(rows)])],
     )
 
 
@@ -196,15 +202,17 @@ def _columns(panel: Panel) -> list[SheetColumn]:
 
 def _sheet_row(row: _PanelRow, *, limit: float) -> SheetRow:
     panel, cut = row.panel, row.panel.cut(row.plane)
-    greys = panel.grey_cells({**panel.sources, " prediction": panel.prediction, " truth": panel.truth}, cut)
+    greys = panel.grey_cells({**panel.sources, " prediction": panel.compared, " truth": panel.truth}, cut)
     bars = sheet.grey_scale(panel.greys, panel.unit), sheet.error_scale(limit)
     return SheetRow((*greys, bars[0], panel.error_cell(cut, limit=limit), bars[1]), row.heading, row.numbers)
 
 
-def _notes(panels: Sequence[Panel]) -> list[str]:
-    """What the line encloses and where the error is shown."""
+def _notes(rows: Sequence[_PanelRow]) -> list[str]:
+    """What the line encloses, what is hatched in a slice that is shown, and where the error is shown."""
+    panels = [row.panel for row in rows]
     labelled = [panel for panel in panels if panel.lesion is not None and np.any(panel.lesion)]
     notes = [f"the line encloses the {what}" for what in dict.fromkeys(in_words(one.labelled) for one in labelled)]
-    notes += ["hatched: not shown by the truth, so not scored"] * any(np.isnan(panel.truth).any() for panel in panels)
+    hatched = any(np.isnan(row.panel.cut(row.plane).of(row.panel.truth)).any() for row in rows)
+    notes += ["hatched: not shown by the truth, so not scored"] * hatched
     notes += ["the error is shown inside the mask"] * any(panel.mask is not None for panel in panels)
     return ["; ".join(notes).capitalize() + "."] if notes else []
