@@ -29,5 +29,5 @@ def test_three_cases_or_the_cohort_as_a_whole_stay_as_they_are() -> None:
 def test_a_long_list_is_cut_and_several_findings_of_a_case_are_counted() -> None:
     (shown,) = gather(_many("misaligned", "aabbcdefghijk"), every="--json")
     assert shown.message == (
-        "a is misaligned. The same in 10 more cases, 12 findings more: b, c, d, e, f, g, h, i, ... (all with --json)."
+        "a is misaligned. The same in 10 more cases, 12 findings more: b, c, d, e, f, g, h, i ... (all with --json)."
     )
