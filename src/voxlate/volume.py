@@ -7,14 +7,20 @@ are converted in ``voxlate.io`` and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from voxlate.contrast import Contrast
 from voxlate.errors import GeometryError
+from voxlate.provenance import Provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[Any]
 """An array of any element type; what it holds stands in the docstring of whoever takes it."""
@@ -95,9 +101,17 @@ def extent(mask: Array) -> tuple[slice, slice, slice] | None:
     return i, j, k
 
 
-@dataclass(frozen=True, eq=False)
+def _upstairs(module: str, name: str) -> Callable[..., Any]:
+    """A function of a floor above, for what a notebook asks of a volume; no import of a volume loads that floor."""
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Volume:
     """A 3-D image.
+
+    ``numpy.asarray(volume)`` gives its voxels; in a notebook it shows itself as ``plot`` draws it.
 
     Attributes:
         array: Voxels ``(i, j, k)``, any real dtype; seen read-only through this object.
@@ -107,9 +121,14 @@ class Volume:
         trailing_axes: Number of singleton axes that the file had beyond the third; a writer restores them.
         missing: ``(i, j, k)`` booleans, voxels that the file has no number for and whose value is made up; ``None``:
             none.
+        provenance: Who made the image and from what, if it was computed; goes with it into files and other libraries.
 
     Raises:
         GeometryError: If the array is not 3-D or the affine is unusable.
+
+    Example:
+        >>> Volume(np.zeros((4, 5, 6), np.int16), np.diag([-1.0, 1, 2, 1]))
+        Volume(4 x 5 x 6 voxels of 1 x 1 x 2 mm, LAS, int16 from 0 to 0)
     """
 
     array: Array
@@ -118,12 +137,68 @@ class Volume:
     notes: tuple[str, ...] = ()
     trailing_axes: int = 0
     missing: NDArray[np.bool_] | None = None
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array).view()
         array.flags.writeable = False
         object.__setattr__(self, "array", array)
         object.__setattr__(self, "affine", Grid(array.shape, self.affine).affine)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"Volume({', '.join(self.facts())})"
+
+    def _repr_png_(self) -> bytes:
+        """The picture that a notebook shows."""
+        png: bytes = _upstairs("voxlate.reporting.drawing.canvas", "to_png")(self.plot())
+        return png
+
+    def facts(self) -> tuple[str, ...]:
+        """What it is, in words: contrast, size, orientation, type with range and unit, and whether it is synthetic."""
+        shape, spacing = (" x ".join(f"{n:.4g}" for n in numbers) for numbers in (self.shape, self.spacing_mm))
+        finite = self.array[np.isfinite(self.array)] if self.array.dtype.kind == "f" else self.array
+        span = f" from {finite.min():.5g} to {finite.max():.5g}" if finite.size else " without a finite value"
+        unit = f" {self.contrast.unit}" if self.contrast is not None and self.contrast.unit else ""
+        made = "SYNTHETIC" if self.is_synthetic else ""
+        named = self.contrast.name if self.contrast is not None else ""
+        told = (made, named, f"{shape} voxels of {spacing} mm", self.orientation, f"{self.array.dtype}{span}{unit}")
+        return tuple(filter(None, told))
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether its voxels were computed by a model or a simulation, as far as it is known."""
+        return self.provenance is not None and self.provenance.synthetic
+
+    @property
+    def orientation(self) -> str:
+        """The direction in which each voxel axis grows: three letters of R/L, A/P and S/I."""
+        codes: str = _upstairs("voxlate.preprocess.orientation", "axis_codes")(self.affine)
+        return codes
+
+    def to_nibabel(self) -> Any:  # noqa: ANN401  nibabel has no types
+        """The same image as a ``nibabel.Nifti1Image``, a synthetic one with its mark in the header."""
+        return _upstairs("voxlate.io.exchange", "to_nibabel")(self)
+
+    def to_sitk(self) -> Any:  # noqa: ANN401  SimpleITK has no types
+        """The same image as a ``SimpleITK.Image``, in ITK's world (LPS); a synthetic one has its mark as metadata.
+
+        Raises:
+            GeometryError: If the grid is sheared, which ITK cannot say.
+        """
+        return _upstairs("voxlate.io.exchange", "to_sitk")(self)
+
+    def plot(self, *, title: str = "", window: tuple[float, float] | None = None) -> Figure:
+        """Three slices through the middle of the foreground, with left and right marked, as a matplotlib figure.
+
+        Args:
+            title: Above the picture; by default what the image shows.
+            window: The values that are black and white; by default the 0.5th and 99.5th percentile.
+        """
+        figure: Figure = _upstairs("voxlate.workflows.pictures", "draw_volume")(self, title=title, window=window)
+        return figure
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -23,13 +23,13 @@ from voxlate.volume import Volume
 _STRICT = Reading()
 
 
-def _hash_voxels(volume: Volume) -> str | None:
+def hash_voxels(volume: Volume) -> str | None:
     """SHA-256 in hexadecimal of the canonical form; ``None`` for an image of one value.
 
     Example:
         >>> plain = Volume(np.arange(24).reshape(2, 3, 4), np.eye(4))
         >>> turned = Volume(plain.array[::-1].astype(np.float64), np.diag([-1.0, 1, 1, 1]))
-        >>> _hash_voxels(plain) == _hash_voxels(turned)
+        >>> hash_voxels(plain) == hash_voxels(turned)
         True
     """
     from nibabel.orientations import io_orientation
@@ -68,4 +68,4 @@ def voxel_digest(path: Path, *, reading: Reading) -> str | None:
 @lru_cache(maxsize=4096)
 def _remembered(path: Path, _size: int, _changed_ns: int, reading: Reading) -> str | None:
     """An evaluation asks more than once: a file is read again only if it has changed."""
-    return _hash_voxels(read_volume(path, reading=reading))
+    return hash_voxels(read_volume(path, reading=reading))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from voxlate.config.plan import Reading
 from voxlate.contrast import Contrast
@@ -12,11 +14,11 @@ from voxlate.errors import GeometryError, ReadError, UsageError
 from voxlate.io.formats import format_of
 from voxlate.io.formats.foreign import refusal_of, refusal_of_voxels
 from voxlate.io.formats.geometry import is_sheared, place, shear, shear_error, square_grid
-from voxlate.io.formats.layout import Layout
+from voxlate.io.formats.layout import HeaderGeometry, Layout, check_sizes
 from voxlate.io.formats.voxels import physical, read_stored, whole_labels
 from voxlate.io.paths import header_path, volume_suffix
 from voxlate.io.provenance import Maker, digest_of, maker_in, read_provenance
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Array, Grid, Volume
 
 _DEFAULT_READING = Reading()
 
@@ -46,6 +48,45 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     _square(grid, reading=reading, where=layout.header)
     with _voxels_of(layout):
         stored = read_stored(layout)
+    return _volume_of(stored, layout, grid, notes, contrast=contrast, reading=reading)
+
+
+def take_volume(
+    stored: Array, placement: HeaderGeometry, *, where: Path, contrast: Contrast | None, reading: Reading
+) -> Volume:
+    """The volume of voxels that are in memory, through the gate that files go through.
+
+    Args:
+        stored: Voxels ``(i, j, k)``, perhaps with singleton axes beyond the third.
+        placement: What is stated of their place.
+        where: What the voxels are called in errors.
+        contrast: As for ``read_volume``.
+        reading: As for ``read_volume``.
+
+    Raises:
+        ReadError: If this is not one 3-D image with real, finite voxels.
+        GeometryError: If there is not one usable geometry.
+    """
+    if stored.dtype.kind not in "fiub":
+        remedy = "Convert the image to one real number per voxel."
+        raise ReadError("integer or real voxels", came=str(stored.dtype), where=where, remedy=remedy)
+    narrow = {np.dtype(bool): np.uint8, np.dtype(np.float16): np.float32, np.dtype(np.longdouble): np.float64}
+    stored = stored.astype(narrow.get(stored.dtype, stored.dtype), copy=False)
+    layout = Layout(where, where, stored.shape, stored.dtype, encoding="raw", placement=placement)
+    check_sizes(stored.shape, where)
+    grid, notes = place(placement, layout.shape, reading=reading, where=where)
+    _square(grid, reading=reading, where=where)
+    return _volume_of(stored.reshape(layout.shape), layout, grid, notes, contrast=contrast, reading=reading)
+
+
+def _volume_of(
+    stored: Array, layout: Layout, grid: Grid, notes: Sequence[str], *, contrast: Contrast | None, reading: Reading
+) -> Volume:
+    """The volume of stored voxels on a grid that the gate has accepted, resampled to a square one where it is sheared.
+
+    Raises:
+        ReadError: If a voxel is refused.
+    """
     array, filled, missing = physical(stored, layout, reading=reading)
     if contrast is not None and contrast.kind == "label":
         array, rounded = whole_labels(array, layout)

@@ -19,7 +19,7 @@ from voxlate.volume import Volume
 def write_volume(
     volume: Volume, path: str | Path, *, provenance: Provenance | None = None, overwrite: bool = False
 ) -> Path:
-    """Writes an image, and beside it its sidecar if ``provenance`` is given.
+    """Writes an image, and beside it its sidecar if ``provenance`` is given or the volume has one.
 
     All files are complete and durable before the first gets its final name; the order is sidecar, data, header, so
     that no synthetic image is ever seen without its mark.
@@ -27,7 +27,7 @@ def write_volume(
     Args:
         volume: Reals become float32, CT numbers int16, labels the smallest unsigned integer; integers stay.
         path: Its suffix decides the format (.nii, .nii.gz, .hdr, .mha, .mhd, .nrrd, .nhdr). The folder must exist.
-        provenance: What the sidecar says; ``output_sha256`` is filled in.
+        provenance: What the sidecar says, by default the volume's own; ``output_sha256`` is filled in.
         overwrite: Whether files of these names may be replaced.
 
     Returns:
@@ -39,6 +39,7 @@ def write_volume(
         UsageError: If the suffix names no format.
     """
     path = header_path(path)
+    provenance = provenance or volume.provenance
     target = format_of(path)
     place(HeaderGeometry({"affine": volume.affine}), volume.shape, reading=Reading(), where=path)
     if is_sheared(volume.affine):

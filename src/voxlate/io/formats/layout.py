@@ -95,7 +95,7 @@ class Layout:
         Raises:
             ReadError: If not.
         """
-        _check_sizes(self.sizes, self.header)
+        check_sizes(self.sizes, self.header)
         if self.voxel_bytes > _VOXEL_BYTES_LIMIT or self.stream_offset > _VOXEL_BYTES_LIMIT:
             raise ReadError(
                 f"at most {_VOXEL_BYTES_LIMIT} bytes of voxels",
@@ -108,7 +108,12 @@ class Layout:
         return self
 
 
-def _check_sizes(sizes: tuple[int, ...], where: Path) -> None:
+def check_sizes(sizes: tuple[int, ...], where: Path) -> None:
+    """Refuses the sizes of what is not one 3-D image.
+
+    Raises:
+        ReadError: If there are fewer than three axes, more than seven, or several images.
+    """
     if len(sizes) < 3 or len(sizes) > 7 or min(sizes) < 1:
         remedy = "Save one 3-D image; a single slice is a 3-D image with one voxel along k."
         raise ReadError("three axes with at least one voxel each", came=f"sizes {sizes}", where=where, remedy=remedy)

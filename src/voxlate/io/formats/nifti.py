@@ -100,6 +100,16 @@ def read_layout(path: Path) -> Layout:
     )
 
 
+def placement_in(raw: bytes, where: Path) -> HeaderGeometry:
+    """What the bytes of a NIfTI header state about the place of the voxels.
+
+    Raises:
+        ReadError: If they are none.
+    """
+    header, _ = _parse(raw, where)
+    return _placement(header, _sizes(header, where), known=True)
+
+
 def _refuse(expected: str, came: str, path: Path) -> ReadError:
     return ReadError(expected, came=came, where=path, remedy=DAMAGED)
 

@@ -24,6 +24,7 @@ P = ParamSpec("P")
 PAGE_WIDTH_MM = 180.0  # two columns of a journal page
 MM_PER_INCH = 25.4
 DPI = 200
+_SCREEN_DPI = 100
 
 INK = "#1a1a1a"
 MUTED = "#5f6368"
@@ -122,9 +123,16 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return wrapper
 
 
+class _Shown(Figure):
+    """A figure that a notebook shows, whether or not ``pyplot`` is loaded there."""
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self, dpi=_SCREEN_DPI)
+
+
 def new_figure(*, width_mm: float = PAGE_WIDTH_MM, height_mm: float) -> Figure:
     """An empty figure of that size on an Agg canvas."""
-    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=DPI)
+    figure = _Shown(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 
