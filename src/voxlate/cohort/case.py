@@ -10,6 +10,7 @@ from pathlib import Path
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, lacking
 from voxlate.errors import UsageError
+from voxlate.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Case:
         paths: From the canonical name of a contrast to its file.
         attributes: What else is known (grade, site, ...), as text.
         told: Whether a table or the layout says who the subject is; else it was read from the id.
+        held: From the canonical name of a contrast to its image in memory, which is taken in the place of the file.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Case:
     paths: Mapping[str, Path]
     attributes: Mapping[str, str] = field(default_factory=dict)
     told: bool = False
+    held: Mapping[str, Volume] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -16,22 +17,26 @@ from pydantic import ValidationError
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
 from voxlate.cohort import Case
-from voxlate.cohort.admission import refuse
+from voxlate.cohort.admission import forget_told, refuse
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.config.plan import Reading
 from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
-from voxlate.derivation import lacking
-from voxlate.errors import UsageError
+from voxlate.derivation import files_of, lacking
+from voxlate.errors import UsageError, readable
+from voxlate.inference.given import given_case, is_of_model
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
 from voxlate.inference.spacing import plan_for
 from voxlate.io import file_digest, voxel_digest
+from voxlate.io.canonical import hash_voxels
+from voxlate.io.exchange import Image
 from voxlate.methods.build import build_learner
 from voxlate.methods.encoder import LABELS
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last, pick_device
 from voxlate.methods.interface import Trainable
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
+from voxlate.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
@@ -40,19 +45,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Model:
-    """A checked bundle and its predictor.
+    """A checked bundle and its predictor; several threads may use it at once.
 
     Attributes:
         bundle: The bundle.
         predict: Maps normalised sources to the normalised target.
         name: What lists call it: the recipe's name, or that of its folder among several.
         accepted: What readers accept beside what the bundle says, in words; empty if nothing.
+        turn: Held while the networks compute, which use all cores and much memory; images are read meanwhile.
     """
 
     bundle: Bundle
     predict: CasePredictor
     name: str
     accepted: str = ""
+    turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     @property
     def target(self) -> str:
@@ -87,10 +94,13 @@ class Model:
 
     def has_seen(self, case: Case) -> bool:
         """Whether a source image of a case was trained or chosen on, told by its file or, saved anew, by its voxels."""
-        bundle, files = self.bundle, self.bundle.plan.files(case).values()
+        bundle, images = self.bundle, self.bundle.plan.files(case)
+        files = [path for name, path in images.items() if name not in case.held]
         if any(file_digest(path) in bundle.seen for path in files):
             return True
         known, reading = bundle.seen_voxels, bundle.plan.reading
+        if any(hash_voxels(case.held[name]) in known for name in images if name in case.held):
+            return True
         return bool(known) and any(voxel_digest(path, reading=reading) in known for path in files)
 
     def accepting(self, accept: Mapping[str, str | Sequence[str]]) -> Model:
@@ -130,18 +140,81 @@ class Model:
         found = check_numbers(labels, structures, case=case.id, where=case.paths[LABELS])
         return refuse(found, accept=self.bundle.plan.reading.accept)
 
-    def translate(self, prepared: PreparedCase) -> Volume:
-        """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels."""
-        return self.restore(self.predictions(prepared)[MODEL], prepared)
+    def translate(self, scan: Image | Mapping[str, Image] | PreparedCase) -> Volume:
+        """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels.
+
+        What comes out is marked as synthetic, in memory and in every file that is written of it, and its ``notes`` say
+        what was accepted, resampled or filled.
+
+        Args:
+            scan: The source in memory: a ``Volume``, an array ``(i, j, k)`` with its affine to RAS+ mm as a pair, an
+                image of nibabel or SimpleITK, or a path; of a model with several sources one of them by each name,
+                ``{"t1": ..., "flair": ...}``. A prepared case gives a volume without mark and notes, for whoever
+                writes them.
+
+        Raises:
+            UsageError: If this is not what the model starts from.
+            ReadError: If an image is refused.
+
+        Example:
+            >>> load_model("run").translate({"t1": (array, affine)}).plot()  # doctest: +SKIP
+        """
+        if isinstance(scan, PreparedCase):
+            return self.restore(self.predictions(scan)[MODEL], scan)
+        forget_told()
+        case = given_case(scan, self.bundle)
+        told = self.provenance(case, imputed=frozenset(name for name, one in case.held.items() if is_of_model(one)))
+        prepared = self.prepare(case)
+        seen = ("The model was trained or chosen on this image.",) if self.has_seen(case) else ()
+        told = told.model_copy(update={"notes": (*told.notes, *prepared.notes, *seen)})
+        return replace(self.translate(prepared), notes=told.notes, provenance=told)
+
+    def provenance(self, case: Case, *, imputed: frozenset[str] = frozenset()) -> Provenance:
+        """What is told of the image that is made of a case.
+
+        Args:
+            case: What it is made of.
+            imputed: Those of its contrasts that a model made.
+
+        Raises:
+            UsageError: If the case lacks a source.
+        """
+        recipe, plan = self.bundle.recipe, self.bundle.plan
+        missing = sorted(self.lacks(case.paths))
+        if missing:
+            raise UsageError(
+                f"the contrasts {', '.join(files_of(recipe.source, plan.derive, case.paths))}",
+                came=f"none of {', '.join(missing)}",
+                where=case.id,
+                remedy="Add the missing scans, or use a model that does without them.",
+            )
+        normaliser = plan.normalisers[recipe.target]
+        return Provenance(
+            synthetic=True,
+            sources=tuple(_record(case, name, imputed=name in imputed) for name in plan.files(case)),
+            model=ModelRecord(name=recipe.name, digest=self.bundle.digest),
+            target=recipe.target,
+            unit=normaliser.unit,
+            scaling=normaliser.inverse.model_dump(),
+        )
 
     def predictions(self, prepared: PreparedCase) -> dict[str, NDArray[np.float32]]:
         """As ``CasePredictor.predictions``, on the prepared grid ``(i, j, k)``, in normalised values."""
-        return self.predict.predictions([prepared.arrays[name] for name in self.bundle.recipe.source], prepared.mask)
+        sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
+        with self.turn:
+            return self.predict.predictions(sources, prepared.mask)
 
     def restore(self, array: NDArray[np.float32], prepared: PreparedCase) -> Volume:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""
         target = self.bundle.recipe.target
         return restore(array, prepared, normaliser=self.bundle.plan.normalisers[target], contrast=get_contrast(target))
+
+
+def _record(case: Case, name: str, *, imputed: bool) -> FileRecord:
+    held, path = case.held.get(name), case.paths[name]
+    if held is not None:
+        return FileRecord(contrast=name, name="", sha256=hash_voxels(held) or "", imputed=imputed)
+    return FileRecord(contrast=name, name=readable(path.name), sha256=file_digest(path), imputed=imputed)
 
 
 def accepted_reading(reading: Reading, accept: Mapping[str, str | Sequence[str]]) -> Reading:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from voxlate.bundle.bundle import Bundle
 from voxlate.cohort import Case
+from voxlate.cohort.admission import read_case_grid
 from voxlate.config.window import WindowOptions
-from voxlate.io import read_grid
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Plan
 
@@ -36,7 +36,7 @@ def plan_for(case: Case, plan: Plan, bundle: Bundle) -> tuple[Plan, tuple[str, .
     if plan.spacing_mm is not None or bundle.fingerprint.spacing_varies:
         return plan, ()
     trained = bundle.fingerprint.spacing_mm
-    own = ras_grid(read_grid(case.paths[plan.reference], reading=plan.reading)).spacing_mm
+    own = ras_grid(read_case_grid(case, plan.reference, reading=plan.reading)).spacing_mm
     wanted = _wanted(own, trained, _looks_along(bundle.recipe.window))
     if wanted == own:
         return plan, ()

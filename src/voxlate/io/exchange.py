@@ -16,8 +16,8 @@ from voxlate.io.formats.layout import HeaderGeometry
 from voxlate.io.formats.nifti import placement_in
 from voxlate.io.formats.textheader import LPS
 from voxlate.io.formats.voxels import storable
-from voxlate.io.reading import read_maker, read_volume, take_volume
 from voxlate.io.provenance import read_provenance
+from voxlate.io.reading import read_maker, read_volume, take_volume
 from voxlate.provenance import Maker, ModelRecord, Provenance, maker_in
 from voxlate.volume import AFFINE_TOLERANCE_MM, Array, Grid, Volume
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxlate.cohort.admission import read_contrast, refuse
+from voxlate.cohort.admission import read_case_grid, read_contrast, refuse
 from voxlate.cohort.admission.places import check_place
 from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
 from voxlate.contrast import BACKGROUND, get_contrast
 from voxlate.errors import VoxlateError
-from voxlate.io import read_grid
 from voxlate.preprocess.masking import Mask, MaskKind, MaskRule, check_foreground, find_foreground
 from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
@@ -84,9 +83,9 @@ def place_labels(case: Case, one: Volume, other: Volume, *, reading: Reading) ->
 def _grids(case: Case, reading: Reading) -> list[Grid]:
     """The grids of the case's images, from their headers; those that cannot be read are told where they are used."""
     grids = []
-    for name, path in case.paths.items():
+    for name in case.paths:
         try:
-            grids += [] if get_contrast(name).kind == "label" else [read_grid(path, reading=reading)]
+            grids += [] if get_contrast(name).kind == "label" else [read_case_grid(case, name, reading=reading)]
         except VoxlateError:
             continue
     return grids

@@ -5,6 +5,6 @@ so that the same fault is told by the same sentence everywhere. What one image t
 """
 
 from voxlate.cohort.admission.door import admit, forget_told, refuse, tell, weigh
-from voxlate.cohort.admission.reading import read_contrast
+from voxlate.cohort.admission.reading import read_case_grid, read_contrast
 
-__all__ = ["admit", "forget_told", "read_contrast", "refuse", "tell", "weigh"]
+__all__ = ["admit", "forget_told", "read_case_grid", "read_contrast", "refuse", "tell", "weigh"]

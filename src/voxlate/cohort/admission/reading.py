@@ -11,8 +11,18 @@ from voxlate.cohort.case import Case
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError
-from voxlate.io import read_volume
-from voxlate.volume import Volume
+from voxlate.io import read_grid, read_volume
+from voxlate.volume import Grid, Volume
+
+
+def read_case_grid(case: Case, name: str, *, reading: Reading) -> Grid:
+    """The grid of a case's image, by its canonical name, from the header alone.
+
+    Raises:
+        ReadError: If the header is refused.
+    """
+    held = case.held.get(name)
+    return held.grid if held is not None else read_grid(case.paths[name], reading=reading)
 
 
 def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
@@ -36,7 +46,8 @@ def read_contrast(case: Case, name: str, *, reading: Reading) -> Volume:
             remedy="Add the file, name it by a known alias, or leave the case out.",
         )
     path = case.paths[contrast.name]
-    volume = read_volume(path, contrast=contrast, reading=reading)
+    held = case.held.get(contrast.name)
+    volume = held if held is not None else read_volume(path, contrast=contrast, reading=reading)
     convention = case.attributes.get("label_convention", "")
     notes = refuse(admit(volume, case=case.id, path=path, convention=convention), accept=reading.accept)
     volume = replace(without_made_up(volume), notes=(*volume.notes, *notes))

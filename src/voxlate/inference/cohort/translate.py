@@ -10,8 +10,6 @@ from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
 from voxlate.cohort.poor import Poor, without_poor
-from voxlate.derivation import files_of
-from voxlate.errors import UsageError, readable
 from voxlate.inference.cohort.derivatives import (
     check_place,
     target_path,
@@ -22,10 +20,10 @@ from voxlate.inference.cohort.derivatives import (
 from voxlate.inference.cohort.imputation import Decision, decide
 from voxlate.inference.cohort.outcome import Outcome, attempt, is_finished
 from voxlate.inference.model import Model
-from voxlate.io import file_digest, write_volume
+from voxlate.io import write_volume
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
-from voxlate.io.provenance import FileRecord, ModelRecord, Provenance
+from voxlate.io.provenance import Provenance
 from voxlate.preprocess.prepare import PreparedCase
 
 
@@ -123,7 +121,7 @@ class _Work:
     has_target: bool = False
 
     def read(self, *, overwrite: bool) -> _Reading:
-        provenance = _provenance(self.model, self.case, self.imputed)
+        provenance = self.model.provenance(self.case, imputed=self.imputed)
         finished = is_finished(self.path, provenance, overwrite=overwrite)
         prepared = None if finished else self.model.prepare(self.case)
         return _Reading(provenance, prepared, self.model.has_seen(self.case))
@@ -204,27 +202,3 @@ def _one(work: _Work, reading: Future[_Reading]) -> Outcome:
         return work.outcome(read)
 
     return attempt(make, work.outcome())
-
-
-def _provenance(model: Model, case: Case, imputed: frozenset[str]) -> Provenance:
-    recipe, plan = model.bundle.recipe, model.bundle.plan
-    missing = sorted(model.lacks(case.paths))
-    if missing:
-        raise UsageError(
-            f"the contrasts {', '.join(files_of(recipe.source, plan.derive, case.paths))}",
-            came=f"none of {', '.join(missing)}",
-            where=case.id,
-            remedy="Add the missing scans, or use a model that does without them.",
-        )
-    normaliser = plan.normalisers[recipe.target]
-    return Provenance(
-        synthetic=True,
-        sources=tuple(
-            FileRecord(contrast=name, name=readable(path.name), sha256=file_digest(path), imputed=name in imputed)
-            for name, path in plan.files(case).items()
-        ),
-        model=ModelRecord(name=recipe.name, digest=model.bundle.digest),
-        target=recipe.target,
-        unit=normaliser.unit,
-        scaling=normaliser.inverse.model_dump(),
-    )

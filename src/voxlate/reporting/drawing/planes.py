@@ -33,7 +33,8 @@ def draw_planes(
         window: The values that are black and white; ``None``: the 0.5th and 99.5th percentile.
         notes: Paragraphs below the picture, the first of them in words what the picture is.
     """
-    finite = np.where(np.isfinite(image), image, np.nanmin(image)) if image.dtype.kind == "f" else image
+    inside = np.isfinite(image)
+    finite = image if inside.all() else np.where(inside, image, image[inside].min() if inside.any() else 0)
     mask = tiles.bright(finite) if finite.min() < finite.max() else None
     i, j, k = image.shape
     choices = [choose_slice(plane, shape=(i, j, k), mask=mask) for plane in PLANES]
