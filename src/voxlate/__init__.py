@@ -37,12 +37,13 @@ if TYPE_CHECKING:
     from voxlate.verbs.data import check, phantom
     from voxlate.verbs.demo import demo
     from voxlate.verbs.evaluate import evaluate
+    from voxlate.verbs.images import read, score
     from voxlate.verbs.info import info
     from voxlate.verbs.train import forecast, resolve_recipe, train
     from voxlate.verbs.translate import synthesize, translate
     from voxlate.verbs.tune import tune
     from voxlate.volume import Volume
-    from voxlate.workflows.result import Result, Tuning
+    from voxlate.workflows.result import Result, Scores, Tuning
 
 __all__ = [
     "BundleError",
@@ -55,6 +56,7 @@ __all__ = [
     "ReadError",
     "Recipe",
     "Result",
+    "Scores",
     "SegmenterError",
     "StoppedError",
     "TrainingError",
@@ -74,8 +76,10 @@ __all__ = [
     "load_model",
     "load_recipe",
     "phantom",
+    "read",
     "read_volume",
     "resolve_recipe",
+    "score",
     "synthesize",
     "train",
     "translate",
@@ -89,11 +93,14 @@ _HOMES = {
     "Contrast": "voxlate.contrast",
     "Recipe": "voxlate.config.recipe",
     "Result": "voxlate.workflows.result",
+    "Scores": "voxlate.workflows.result",
     "Tuning": "voxlate.workflows.result",
     "Volume": "voxlate.volume",
     "load_model": "voxlate.inference.model",
     "load_recipe": "voxlate.config.recipe",
+    "read": "voxlate.verbs.images",
     "read_volume": "voxlate.io.reading",
+    "score": "voxlate.verbs.images",
     "write_volume": "voxlate.io.writing",
 }
 """Where a name is defined that is neither a verb nor an error."""

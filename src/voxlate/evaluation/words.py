@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from voxlate.metrics import METRICS, Better
 from voxlate.roles import BASELINES
@@ -70,7 +71,41 @@ def in_order(methods: Iterable[str]) -> list[str]:
     return [name for name in BASELINES if name in found] + [name for name in found if name not in BASELINES]
 
 
-def number(value: float | None, *, metric: str = "", signed: bool = False) -> str:
+class Number(str):
+    """A number as a table shows it, which knows its value: ``float(cell)`` has all digits.
+
+    Attributes:
+        value: The value; NaN where there is none.
+    """
+
+    __slots__ = ("value",)
+    value: float
+
+    def __new__(cls, text: str, value: float = math.nan) -> Self:
+        """The text with its value."""
+        made = super().__new__(cls, text)
+        made.value = value
+        return made
+
+    def __float__(self) -> float:
+        return self.value
+
+
+class Ends(str):
+    """An interval as a table shows it, which knows its two ends, ``low`` and ``high``."""
+
+    __slots__ = ("high", "low")
+    low: float
+    high: float
+
+    def __new__(cls, text: str, low: float = math.nan, high: float = math.nan) -> Self:
+        """The text with both ends."""
+        made = super().__new__(cls, text)
+        made.low, made.high = low, high
+        return made
+
+
+def number(value: float | None, *, metric: str = "", signed: bool = False) -> Number:
     """A score with as many digits as it deserves; ``n/a`` if there is none.
 
     How many, the metric knows: similarities get three decimals, decibels one, errors three significant digits.
@@ -80,18 +115,18 @@ def number(value: float | None, *, metric: str = "", signed: bool = False) -> st
         ('0.912', '31.3', 'n/a')
     """
     if value is None or math.isnan(value):
-        return NOT_AVAILABLE
+        return Number(NOT_AVAILABLE)
     if math.isinf(value):
-        return "\N{INFINITY}" if value > 0 else f"{MINUS}\N{INFINITY}"
+        return Number("\N{INFINITY}" if value > 0 else f"{MINUS}\N{INFINITY}", value)
     known = METRICS.get(_plain(metric))
     text = _three_digits(value) if known is None or known.decimals is None else f"{value:.{known.decimals}f}"
-    return ("+" if signed and value > 0 else "") + with_minus(text)
+    return Number(("+" if signed and value > 0 else "") + with_minus(text), value)
 
 
 def interval_words(interval: Sequence[float], *, metric: str = "") -> str:
-    """An interval as text: ``30.1 to 34.2``."""
+    """An interval as text, which knows its ends: ``30.1 to 34.2``."""
     low, high = (number(end, metric=metric) for end in interval)
-    return f"{low} to {high}"
+    return Ends(f"{low} to {high}", low.value, high.value)
 
 
 def changes(*values: float | None, most: int = 9) -> list[str]:

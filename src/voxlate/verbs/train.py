@@ -1,13 +1,16 @@
-"""Verbs that learn: ``forecast``, ``train`` and ``tune``."""
+"""Verbs that learn: ``forecast`` and ``train``."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from voxlate.config.recipe import Overrides, Recipe, load_recipe
+from voxlate.contrast import Kind, get_contrast
+from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import telling_anew
@@ -19,6 +22,32 @@ if TYPE_CHECKING:
     from voxlate.training.forecast import Forecast
     from voxlate.training.loop.loop import Observer
     from voxlate.training.run import RunFolder
+
+_DEFAULTS: dict[Kind, str] = {"label": "segment-default"}
+_DEFAULT = "zhao-unet-2d"
+"""The recipe where none is named, by the kind of the target: of images a U-Net on slices with L1, which does best of
+those that come with Voxlate in the minutes that a first try has (see the results in the documentation)."""
+_RUNS = Path("runs")
+"""Where runs go for which no folder is named."""
+
+
+class Asked(TypedDict, total=False):
+    """What a call may say of a run in the place of a recipe, or beside it.
+
+    Attributes:
+        source: Contrasts that go in.
+        target: The contrast that comes out.
+        minutes: Budget in minutes, that of the recipe ends it too if it is reached first.
+        overrides: Recipe fields by dotted name: ``{"training.steps": 100}``.
+        progress: Whether to show how far it is; ``None``: in a notebook and on a terminal, unless ``report`` or
+            ``observers`` are given.
+    """
+
+    source: str | Sequence[str] | None
+    target: str | None
+    minutes: float | None
+    overrides: Overrides | None
+    progress: bool | None
 
 
 def resolve_recipe(
@@ -55,32 +84,47 @@ def forecast(
 def train(
     data: str | Path,
     *,
-    recipe: str | Path | Recipe,
-    out: str | Path,
+    recipe: str | Path | Recipe | None = None,
+    out: str | Path | None = None,
     resume: bool = False,
     folds: int | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
+    **asked: Unpack[Asked],
 ) -> Path:
     """Trains a recipe on a data set; the run's folder holds log, checkpoints, figures and the bundle.
 
     Args:
         data: A data set.
-        recipe: A recipe by name, file or value.
-        out: The run's folder; of several folds that of the ensemble, which is used like a run.
+        recipe: A recipe by name, file or value. ``None``: ``segment-default`` where the target is a label map, else
+            ``zhao-unet-2d``, a U-Net on axial slices; then ``source`` and ``target`` say what is learned.
+        out: The run's folder; of several folds that of the ensemble, which is used like a run. ``None``: a new one in
+            ``runs``, named after what is learned.
         resume: Go on with what is there.
         folds: Train so many times, each time with another part of the development cases to validate on.
         report: Called with a stage and how much of it is done.
         observers: Who watches steps and validations.
+        **asked: ``source``, ``target``, ``minutes``, ``overrides`` and ``progress``, see ``Asked``.
+
+    Returns:
+        The run's folder.
 
     Raises:
         VoxlateError: If the data set or the recipe is refused, or training cannot go on.
+
+    Example:
+        >>> run = train("cohort", source="t1", target="t2", minutes=5)  # doctest: +SKIP
     """
+    from voxlate.reporting.run.live import live
     from voxlate.training.run import RunFolder
     from voxlate.training.train import train_run
 
-    resolved = resolve_recipe(recipe)
-    folder = Path(out)
+    resolved = _asked_for(recipe, asked)
+    folder = _new_run(resolved) if out is None else Path(out)
+    watched = report is not silent or bool(observers)
+    shown = live(wanted=asked.get("progress", False if watched else None))
+    if shown is not None:
+        report, observers = shown if report is silent else report, (*observers, shown)
     if folds is not None:
         return _train_folds(
             Path(data), resolved, folder, folds=folds, resume=resume, report=report, observers=observers
@@ -89,6 +133,34 @@ def train(
     train_run(Path(data), resolved, folder, resume=resume, observers=watch_run(run, resolved, observers), report=report)
     draw_run(run, resolved, data=Path(data), prepared=folder / "prepared")
     return folder
+
+
+def _asked_for(recipe: str | Path | Recipe | None, asked: Asked) -> Recipe:
+    """The recipe of a call.
+
+    Raises:
+        UsageError: If neither a recipe nor source and target say what is learned, or they are refused.
+    """
+    source, target, minutes = asked.get("source"), asked.get("target"), asked.get("minutes")
+    changes = {**(asked.get("overrides") or {}), **({"training.minutes": minutes} if minutes is not None else {})}
+    if recipe is not None:
+        return resolve_recipe(recipe, source=source, target=target, overrides=changes)
+    if not source or not target:
+        raise UsageError(
+            "a source and a target, or a recipe",
+            came="no recipe and " + ("no source" if not source else "no target"),
+            where="train",
+            remedy='Say what is to be learned: source="t1", target="t2".',
+        )
+    plain = load_recipe(_DEFAULTS.get(get_contrast(target).kind, _DEFAULT))
+    name = f"{'-'.join(listed(source))}-to-{target}"
+    return resolve_recipe(plain, source=source, target=target, overrides={"name": name, "plan.derive": {}, **changes})
+
+
+def _new_run(recipe: Recipe) -> Path:
+    """A folder that is not there yet, named after the recipe."""
+    names = (_RUNS / (recipe.name if count == 1 else f"{recipe.name}-{count}") for count in itertools.count(1))
+    return next(folder for folder in names if not folder.exists())
 
 
 def _train_folds(

@@ -36,6 +36,7 @@ class Outcome:
         has_target: Whether the case has a scan of the target, one that no model made.
         imputed: Contrasts among the sources that a model made.
         seen: Whether the model was trained or chosen on the case; ``None`` where nothing is made.
+        path: The image that was made, now or before; ``None`` where none was.
     """
 
     case: str
@@ -48,6 +49,7 @@ class Outcome:
     has_target: bool = False
     imputed: tuple[str, ...] = ()
     seen: bool | None = None
+    path: Path | None = None
 
     @property
     def is_made(self) -> bool:

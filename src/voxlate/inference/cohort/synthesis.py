@@ -166,6 +166,7 @@ class _Drawing:
             target=self.model.target,
             model=self.model.name,
             sources=self.model.bundle.recipe.source,
+            path=target_path(self.folder, self.case.id, self.model.target) if status in {"done", "skipped"} else None,
         )
 
     def is_drawn(self, path: Path, *, overwrite: bool) -> bool:
@@ -228,8 +229,9 @@ def _earlier_images(place: Path) -> list[Outcome]:
             target=one.target,
             model=one.model.name,
             sources=tuple(source.contrast for source in one.sources),
+            path=path,
         )
-        for one in told.values()
+        for path, one in told.items()
         if one.model is not None and {source.sha256 for source in one.sources} & labels
     ]
 

@@ -144,6 +144,7 @@ class _Work:
             has_target=self.has_target,
             imputed=tuple(name for name in self.case.paths if name in self.imputed),
             seen=None if read is None else read.seen,
+            path=None if read is None else self.path,
         )
 
 

@@ -250,7 +250,7 @@ def terminal_table(summary: Summary, *, brief: Container[str] = ()) -> tuple[tup
     rows: list[tuple[str, ...]] = []
     for row in summary.rows:
         if row.metric in (("mae",) if row.region in TISSUES or row.region in brief else shown):
-            interval = "" if row.interval is None else f"{number(row.interval[0])} to {number(row.interval[1])}"
+            interval = "" if row.interval is None else interval_words(row.interval)
             mean = number(row.mean) if row.n else ""
             rows.append((in_words(row.region), row.title, row.method, mean, interval, row.unit, str(row.n)))
     return ("region", "metric", "method", "mean", "95 % interval", "unit", "n"), rows
