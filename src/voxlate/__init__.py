@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from voxlate.inference.model import load_model
     from voxlate.io.reading import read_volume
     from voxlate.io.writing import write_volume
+    from voxlate.plugins import load_plugin
     from voxlate.verbs.compare import ablate, compare
     from voxlate.verbs.data import check, phantom
     from voxlate.verbs.demo import demo
@@ -74,6 +75,7 @@ __all__ = [
     "forecast",
     "info",
     "load_model",
+    "load_plugin",
     "load_recipe",
     "phantom",
     "read",
@@ -97,6 +99,7 @@ _HOMES = {
     "Tuning": "voxlate.workflows.result",
     "Volume": "voxlate.volume",
     "load_model": "voxlate.inference.model",
+    "load_plugin": "voxlate.plugins",
     "load_recipe": "voxlate.config.recipe",
     "read": "voxlate.verbs.images",
     "read_volume": "voxlate.io.reading",

@@ -72,7 +72,7 @@ def test_the_result_is_marked_in_memory_and_on_disk(made: voxlate.Volume, model:
 def test_an_image_that_a_model_made_is_no_scan_unless_that_is_allowed(model: Model, made: voxlate.Volume) -> None:
     taken_for_t1 = replace(made, contrast=None)
     for form in (taken_for_t1, taken_for_t1.to_nibabel(), taken_for_t1.to_sitk()):
-        with pytest.raises(UsageError, match="made by a model|a model made"):
+        with pytest.raises(UsageError, match="an image that a model made"):
             model.translate(form)
     allowed = model.accepting({"imputed": "sources"}).translate(taken_for_t1)
     assert allowed.provenance is not None
@@ -92,7 +92,7 @@ def test_a_seen_image_is_told(model: Model, cases: tuple[Case, ...], trained: Pa
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        (lambda scan: np.array(scan), "without an affine"),
+        (np.array, "without an affine"),
         (lambda scan: replace(scan, contrast=get_contrast("t2")), "got one of T2"),
         (lambda scan: {"t2": scan}, "got none of t1"),
         (lambda scan: {"t1": scan, "T1w": scan}, "every contrast once"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813  as everybody calls it
 
 from voxlate.contrast import get_contrast
 from voxlate.errors import GeometryError, ReadError, UsageError

@@ -15,6 +15,7 @@ from typing import NoReturn
 from voxlate.cli import compare, data, evaluate, train, translate
 from voxlate.cli.encoding import say_anything
 from voxlate.cli.options import app, errors
+from voxlate.cli.plugins import offer_plugins
 from voxlate.errors import StoppedError, VoxlateError
 from voxlate.interruption import ending_at_signals
 from voxlate.io.atomic import write_error
@@ -24,6 +25,7 @@ _ORDER += ["translate", "synthesize", "evaluate", "info"]
 # As a user comes to them, in --help and in the documentation.
 app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__name__", "")))
 
+offer_plugins(app)
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 """What no code can mend: a full disk, a limit, no permission, a failing device."""
 

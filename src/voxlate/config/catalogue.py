@@ -7,6 +7,7 @@ unknown names, missing values) and calls it. Nothing is imported from a string a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, ValidationError, validate_call
@@ -16,21 +17,49 @@ from voxlate.errors import UsageError
 from voxlate.plainyaml import nearest
 
 T = TypeVar("T")
+_GROUPS = {
+    "network": "voxlate.networks",
+    "discriminator": "voxlate.discriminators",
+    "loss": "voxlate.losses",
+    "method": "voxlate.methods",
+}
+"""From what a catalogue holds to the group of entry points by which installed packages offer more of it."""
+_PLUGIN = "the plugin that brings it: --plugin FILE, or voxlate.load_plugin(FILE)"
 
 
 def pick(catalogue: Mapping[str, T], name: str, *, what: str) -> T:
-    """The entry of that name.
+    """The entry of that name, of the catalogue or of an installed package that offers it as an entry point.
 
     Raises:
         UsageError: If there is none; the message lists the names that exist.
     """
-    if name not in catalogue:
-        raise UsageError(
-            f"the name of a {what}",
-            came=repr(name),
-            remedy=f"{nearest(name, catalogue)}Use one of {', '.join(catalogue)}.",
-        )
-    return catalogue[name]
+    if name in catalogue:
+        return catalogue[name]
+    for point in metadata.entry_points(group=_GROUPS.get(what, ""), name=name):
+        entry: T = load_entry(point)
+        return entry
+    plugin = (
+        ", or name the plugin that brings it: --plugin FILE, or voxlate.load_plugin(FILE)" if what in _GROUPS else ""
+    )
+    raise UsageError(
+        f"the name of a {what}",
+        came=repr(name),
+        remedy=f"{nearest(name, catalogue)}Use one of {', '.join(catalogue)}{plugin}.",
+    )
+
+
+def load_entry(point: metadata.EntryPoint) -> Any:  # noqa: ANN401  whatever it names
+    """What an entry point of an installed package stands for.
+
+    Raises:
+        UsageError: If its code fails.
+    """
+    try:
+        return point.load()
+    except Exception as error:
+        came = f"{type(error).__name__}: {error}"
+        remedy = "Repair or remove the package."
+        raise UsageError("an entry point that can be loaded", came=came, where=point.value, remedy=remedy) from error
 
 
 def build(catalogue: Mapping[str, Callable[..., T]], choice: Choice, *, what: str, **context: Any) -> T:  # noqa: ANN401

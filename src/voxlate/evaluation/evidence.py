@@ -28,6 +28,7 @@ from voxlate.evaluation.summary import without_nan
 from voxlate.io import file_digest
 from voxlate.io.atomic import replacing, write_error
 from voxlate.plainyaml import Json
+from voxlate.plugins import digests
 from voxlate.volume import Array
 
 EVIDENCE = "evidence"
@@ -152,7 +153,8 @@ def question_of(*parts: object) -> str:
     Args:
         *parts: Whatever the scores follow from, the case's files apart; by their ``repr``.
     """
-    return hashlib.sha256(f"{parts!r} {__version__} {_code_digest()}".encode(errors="surrogateescape")).hexdigest()
+    code = " ".join((_code_digest(), *digests()))
+    return hashlib.sha256(f"{parts!r} {__version__} {code}".encode(errors="surrogateescape")).hexdigest()
 
 
 @lru_cache(maxsize=1)

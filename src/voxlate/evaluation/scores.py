@@ -10,8 +10,6 @@ from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
 from voxlate.metrics import METRICS, Better, Measure
 
-_SCORED = {name: metric for name, metric in METRICS.items() if metric.kind not in {"task", "set"}}
-
 
 @dataclass(frozen=True)
 class Score:
@@ -50,7 +48,8 @@ def find_metric(name: str) -> Measure:
     Raises:
         UsageError: If there is none.
     """
-    return pick(_SCORED, name, what="metric")
+    scored = {known: metric for known, metric in METRICS.items() if metric.kind not in {"task", "set"}}
+    return pick(scored, name, what="metric")
 
 
 def gain(better: Better) -> int:

@@ -35,6 +35,7 @@ from voxlate.methods.encoder import LABELS
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last, pick_device
 from voxlate.methods.interface import Trainable
+from voxlate.plugins import recall
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.roles import MODEL
@@ -250,14 +251,17 @@ def load_model(path: str | Path, *, device: torch.device | None = None) -> Model
     """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode, computing in float32.
 
     Args:
-        path: A run, a bundle or an ensemble.
+        path: A run, a bundle or an ensemble. Plugins that a run has recorded are loaded; those of a bundle are to be
+            named, by ``voxlate.load_plugin``.
         device: Where it computes; without one the CUDA device, where there is one, or the processor.
 
     Raises:
         BundleError: If a bundle is refused, or its weights do not fit its recipe.
+        UsageError: If it needs a plugin that is not there.
     """
     device = device or pick_device()
     folder = Path(path)
+    recall(folder)
     if is_ensemble(folder):
         members = read_members(folder)
         predictors = tuple(_predictor(member, device) for member in members)

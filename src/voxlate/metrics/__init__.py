@@ -19,8 +19,11 @@ family and list it in ``images``, ``labels`` or ``sets``: the contract suite, th
 """
 
 from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
 from typing import Literal, overload
 
+from voxlate.config.catalogue import load_entry
 from voxlate.metrics.appearance import nmi, sharpness, stitching
 from voxlate.metrics.detection import Detection, detect
 from voxlate.metrics.distribution import SetMetric
@@ -56,7 +59,15 @@ def metrics_of(*kinds: Kind) -> Mapping[str, Metric | SurfaceMetric | SetMetric]
         >>> list(metrics_of("path"))
         ['wepl_ap', 'wepl_lr', 'wepl_centre']
     """
+    _add_installed()
     return {name: metric for kind in kinds for name, metric in METRICS.items() if metric.kind == kind}
+
+
+@cache
+def _add_installed() -> None:
+    """Adds the metrics that installed packages offer as entry points, once, behind those that are here."""
+    for point in metadata.entry_points(group="voxlate.metrics"):
+        METRICS.setdefault(point.name, load_entry(point))
 
 
 __all__ = [

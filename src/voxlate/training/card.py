@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from voxlate._version import __version__
@@ -16,7 +16,12 @@ from voxlate.training.loop.validation import LESION_PREFIX, TRAIN_PREFIX
 
 
 def model_card(
-    recipe: Recipe, fingerprint: Fingerprint, scores: Json, *, imputed: Mapping[str, int] | None = None
+    recipe: Recipe,
+    fingerprint: Fingerprint,
+    scores: Json,
+    *,
+    imputed: Mapping[str, int] | None = None,
+    needs: Sequence[str] = (),
 ) -> str:
     """Markdown that says what the model does, what it was trained on, how good it is and what it is not for.
 
@@ -25,6 +30,7 @@ def model_card(
         fingerprint: Statistics of the training cases.
         scores: ``step``, ``part``, ``cases`` and ``metrics`` of the chosen weights, and ``training_cases``.
         imputed: From a contrast to how many of the training cases have an image of it that a model made.
+        needs: The plugins that it cannot be loaded without, in words.
     """
     sources = ", ".join(get_contrast(name).title for name in recipe.source)
     target = get_contrast(recipe.target)
@@ -41,6 +47,7 @@ def model_card(
     cases = scores["training_cases"]
     made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in (imputed or {}).items())
     guessed = f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
+    own = "".join(f"\n- Needs the plugin {one}. No code is in this bundle: name the plugin to load it" for one in needs)
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
     return f"""# {recipe.name}: {sources} to {target.title}
@@ -50,7 +57,7 @@ def model_card(
 - Paper: {recipe.paper or "none"}
 - Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}
 - Trained on: {cases} cases, {spacing}, seed {recipe.training.seed}{guessed}
-- Software: Voxlate {__version__}
+- Software: Voxlate {__version__}{own}
 
 ## Validation
 

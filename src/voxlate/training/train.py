@@ -26,6 +26,7 @@ from voxlate.methods.baselines import Lookup
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
+from voxlate.plugins import needed_by, recall, record
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.card import model_card
@@ -89,9 +90,11 @@ def train_run(
     Raises:
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
+    recall(folder)
     check_recipe(recipe)
     alone = prepared is None
     with open_run(folder, recipe, resume=resume) as run:
+        record(folder, recipe)
         if like is not None:
             take_over(run, like)
         keep = (prepared or folder / "prepared") / IN_PREPARED
@@ -263,7 +266,13 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
-        card=model_card(setup.recipe, setup.fingerprint, scores, imputed=_imputed(setup)),
+        card=model_card(
+            setup.recipe,
+            setup.fingerprint,
+            scores,
+            imputed=_imputed(setup),
+            needs=[plugin.words() for plugin in needed_by(setup.recipe)],
+        ),
     )
     if setup.recipe.shapes is None:
         write_bundle(contents, run.bundle)

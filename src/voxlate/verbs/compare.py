@@ -48,8 +48,10 @@ def ablate(
         CohortError: If the data set is refused, or no case is held out.
         LockedError: If another process works there.
     """
+    from voxlate.plugins import recall
     from voxlate.workflows.ablation import ablate_recipe
 
+    recall(Path(out))
     if seeds < 1:
         raise UsageError("at least one seed", came=str(seeds), where="--seeds", remedy="Give 3, say.")
     return ablate_recipe(
@@ -99,9 +101,11 @@ def compare(
         CohortError: If the data set is refused, or no case is held out.
         LockedError: If another process works there.
     """
+    from voxlate.plugins import recall
     from voxlate.training.studies.substitution import Sources
     from voxlate.workflows.comparison import compare_kinds, compare_recipes
 
+    recall(Path(out))
     resolved = _changed(_found(listed(recipes)), overrides or {})
     folder = Path(out)
     if synthetic is None:

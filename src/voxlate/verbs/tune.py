@@ -46,9 +46,11 @@ def tune(
     Raises:
         VoxlateError: If search, storage or data set is refused, or no trial can be completed.
     """
+    from voxlate.plugins import recall
     from voxlate.training.tuning import Budget, grid_size
     from voxlate.workflows.search import search_recipes
 
+    recall(Path(out))
     resolved = resolve_recipe(recipe)
     if trials is None and minutes is None:
         trials = grid_size(resolved)

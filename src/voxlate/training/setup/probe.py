@@ -19,6 +19,7 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, VoxlateError
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Batch, Trainable
+from voxlate.plugins import load_named
 from voxlate.training.loop.loop import Job, take_step
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.validation import Validation
@@ -56,6 +57,7 @@ def main() -> None:
     """Answers the request on standard input; a refusal is an answer too."""
     request = ProbeRequest.model_validate_json(sys.stdin.read())
     try:
+        load_named()
         answer = _probe(request)
     except VoxlateError as error:
         refusal = {"expected": error.expected, "came": error.came, "where": error.where, "remedy": error.remedy}
