@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from voxlate.workflows.result import Scores
 
 _READING = Reading()
+_MASK = "mask"
 _PLACES = "the prediction", "the mask"
 
 
@@ -59,8 +60,8 @@ def score(
     """Scores an image beside its truth, or a label map beside the true one: every metric by name, with its unit.
 
     Args:
-        prediction: Whatever ``read`` takes, on the truth's grid; beside a plain array ``(i, j, k)`` another one, which
-            is taken to have voxels of 1 mm.
+        prediction: Whatever ``read`` takes, on the truth's grid, or a plain array ``(i, j, k)``: that has the grid of
+            what it is given beside, or, beside plain arrays alone, voxels of 1 mm.
         truth: Likewise, in the same unit.
         mask: The voxels that count, those that are not 0; by default the truth's foreground, of label maps every voxel.
         contrast: What both show, where they do not say it; ``labels`` for label maps.
@@ -82,14 +83,15 @@ def score(
     from voxlate.errors import UsageError
     from voxlate.workflows.result import Scores
 
-    one, true = _taken(prediction, contrast), _taken(truth, contrast)
+    given = [truth, prediction, *([] if mask is None else [mask])]
+    true, one, *masks = _taken(given, [contrast, contrast, _MASK][: len(given)])
     shown = true.contrast or one.contrast or get_contrast("mr")
     if one.contrast is not None and (one.contrast.kind == "label") != (shown.kind == "label"):
         came = f"{one.contrast.name} beside {shown.name}"
         raise UsageError(
             "two images or two label maps", came=came, where="score", remedy="Say contrast= if it is not so."
         )
-    arrays, spacing_mm = _on_one_grid(one, true, *([] if mask is None else [_taken(mask, "mask")]))
+    arrays, spacing_mm = _on_one_grid(one, true, *masks)
     inside, how = (arrays[2] != 0, "the given mask") if mask is not None else _foreground(arrays[1], shown, spacing_mm)
     if not inside.any():
         raise UsageError("a mask with voxels", came="an empty one", where="mask", remedy="Give another mask.")
@@ -102,11 +104,15 @@ def score(
     return Scores.of(found, counted=how, data_range=width)
 
 
-def _taken(image: Any, contrast: str | None) -> Volume:  # noqa: ANN401
-    """The volume; a plain array lies on voxels of 1 mm."""
+def _taken(images: Sequence[Any], contrasts: Sequence[str | None]) -> list[Volume]:
+    """The volumes; a plain array has the affine of the first that is none."""
     import numpy as np
 
-    return read((image, np.eye(4)) if isinstance(image, np.ndarray) else image, contrast=contrast)
+    plain = [isinstance(image, np.ndarray) for image in images]
+    pairs = zip(images, contrasts, plain, strict=True)
+    found = {n: read(image, contrast=contrast) for n, (image, contrast, bare) in enumerate(pairs) if not bare}
+    affine = next((volume.affine for volume in found.values()), np.eye(4))
+    return [found.get(n) or read((image, affine), contrast=contrasts[n]) for n, image in enumerate(images)]
 
 
 def _on_one_grid(one: Volume, true: Volume, *others: Volume) -> tuple[list[Any], tuple[float, float, float]]:

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from voxlate.training.loop.loop import Observer
     from voxlate.training.run import RunFolder
 
-_DEFAULTS: dict[Kind, str] = {"label": "segment-default"}
-_DEFAULT = "zhao-unet-2d"
-"""The recipe where none is named, by the kind of the target: of images a U-Net on slices with L1, which does best of
-those that come with Voxlate in the minutes that a first try has (see the results in the documentation)."""
+_DEFAULTS: dict[Kind, str] = {
+    "mr": "avula2020-t1-to-t2",
+    "ct": "zhao-unet-2d",
+    "pet": "zhao-unet-2d",
+    "label": "segment-default",
+}
+"""The recipe where none is named, by the kind of the target: those that come farthest in the minutes of a first try."""
 _RUNS = Path("runs")
 """Where runs go for which no folder is named."""
 
@@ -96,8 +99,9 @@ def train(
 
     Args:
         data: A data set.
-        recipe: A recipe by name, file or value. ``None``: ``segment-default`` where the target is a label map, else
-            ``zhao-unet-2d``, a U-Net on axial slices; then ``source`` and ``target`` say what is learned.
+        recipe: A recipe by name, file or value. ``None``: by the target's kind, ``avula2020-t1-to-t2`` for MR,
+            ``zhao-unet-2d`` for CT and PET, ``segment-default`` for a label map; then ``source`` and ``target`` say
+            what is learned.
         out: The run's folder; of several folds that of the ensemble, which is used like a run. ``None``: a new one in
             ``runs``, named after what is learned.
         resume: Go on with what is there.
@@ -152,7 +156,7 @@ def _asked_for(recipe: str | Path | Recipe | None, asked: Asked) -> Recipe:
             where="train",
             remedy='Say what is to be learned: source="t1", target="t2".',
         )
-    plain = load_recipe(_DEFAULTS.get(get_contrast(target).kind, _DEFAULT))
+    plain = load_recipe(_DEFAULTS[get_contrast(target).kind])
     name = f"{'-'.join(listed(source))}-to-{target}"
     return resolve_recipe(plain, source=source, target=target, overrides={"name": name, "plan.derive": {}, **changes})
 
