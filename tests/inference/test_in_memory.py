@@ -27,9 +27,17 @@ def cases(phantom_cohort: Path) -> tuple[Case, ...]:
     return index_cohort(phantom_cohort).cases
 
 
+def _part(case: Case, *, first: int = 14, size: int = 20) -> voxlate.Volume:
+    """The middle of a case's T1, which is translated in no time."""
+    whole = read_volume(case.paths["t1"])
+    affine, part = np.array(whole.affine), (slice(first, first + size),) * 3
+    affine[:, 3] = whole.affine @ (first, first, first, 1)
+    return voxlate.Volume(np.ascontiguousarray(whole.array[part]), affine)
+
+
 @pytest.fixture(scope="module")
 def scan(cases: tuple[Case, ...]) -> voxlate.Volume:
-    return read_volume(cases[0].paths["t1"])
+    return _part(cases[0])
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +46,9 @@ def made(model: Model, scan: voxlate.Volume) -> voxlate.Volume:
 
 
 def test_every_form_of_an_image_gives_what_the_file_gives(
-    trained: Path, model: Model, scan: voxlate.Volume, made: voxlate.Volume, cases: tuple[Case, ...], tmp_path: Path
+    trained: Path, model: Model, scan: voxlate.Volume, tmp_path: Path
 ) -> None:
-    path = cases[0].paths["t1"]
+    path = voxlate.write_volume(scan, tmp_path / "t1.nii.gz")
     voxlate.translate(trained, path, out=tmp_path / "t2.nii.gz")
     by_file = read_volume(tmp_path / "t2.nii.gz")
     pair = np.array(scan), np.array(scan.affine)
@@ -109,7 +117,7 @@ def test_what_the_model_cannot_start_from_is_refused(
 
 
 def test_threads_share_a_model(model: Model, cases: tuple[Case, ...]) -> None:
-    scans = [read_volume(case.paths["t1"]) for case in cases[:3]] * 2
+    scans = [_part(case) for case in cases[:3]] * 2
     alone = [model.translate(scan).array for scan in scans[:3]]
     with ThreadPoolExecutor(max_workers=4) as pool:
         together = [made.array for made in pool.map(model.translate, scans)]

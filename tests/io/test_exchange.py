@@ -111,4 +111,4 @@ def test_a_picture_shows_three_planes_and_the_mark() -> None:
 
 @pytest.mark.parametrize("array", [np.zeros((5, 4, 1)), np.full((4, 4, 4), np.nan)])
 def test_a_volume_that_shows_nothing_has_a_picture_too(array: np.ndarray) -> None:
-    assert Volume(array, np.eye(4))._repr_png_().startswith(b"\x89PNG")
+    assert len(Volume(array, np.eye(4)).plot().axes) == 4

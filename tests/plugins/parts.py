@@ -43,7 +43,7 @@ def plugins_apart(home: Path) -> Iterator[None]:
     before, loaded = [dict(catalogue) for catalogue in catalogues], dict(loading._LOADED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(home))
-        patch.setenv(loading.NAMED, "")
+        patch.setenv(loading._NAMED, "")
         try:
             yield
         finally:
@@ -56,7 +56,7 @@ def plugins_apart(home: Path) -> Iterator[None]:
 
 def forget(*, started: bool = False) -> None:
     """As a new process has it: nothing is loaded; one that was started by this one has its environment."""
-    os.environ[loading.NAMED] = os.environ[loading.NAMED] if started else ""
+    os.environ[loading._NAMED] = os.environ[loading._NAMED] if started else ""
     for plugin in loading._LOADED.values():
         for part, names in plugin.adds.items():
             for name in names:

@@ -24,10 +24,12 @@ from voxlate.losses import LOSSES
 from voxlate.methods.build import rehearse_learner
 from voxlate.metrics import METRICS, metrics_of
 from voxlate.networks import NETWORKS
-from voxlate.plugins import RECORD, recall, record, trust
+from voxlate.plugins import recall, record, trust
 from voxlate.training.setup import probe
 from voxlate.training.setup.memory import ProbeAnswer, ProbeRequest
 from voxlate.verbs import resolve_recipe
+
+_RECORD = "plugins.json"
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +111,7 @@ def test_a_run_loads_again_what_it_was_made_with(plugin: Path, tmp_path: Path) -
     recall(run)
     assert "tiny" in NETWORKS
     record(run, resolve_recipe("avula2020-t1-to-t2"))
-    assert not (run / RECORD).exists(), "a run that needs none keeps none"
+    assert not (run / _RECORD).exists(), "a run that needs none keeps none"
 
 
 @pytest.mark.parametrize("fault", ["gone", "changed", "never named"])
@@ -171,7 +173,7 @@ def test_a_model_of_a_plugin_from_training_to_another_hand(
     recipe = _recipe().with_overrides({"training.steps": 1, "training.figure_every": 1000})
     voxlate.train(cohort, recipe=recipe, out=run)
     assert "Needs the plugin my_nets.py, SHA-256 " in (run / "bundle" / "MODEL_CARD.md").read_text()
-    [kept] = json.loads((run / RECORD).read_text())["plugins"]
+    [kept] = json.loads((run / _RECORD).read_text())["plugins"]
     assert (kept["named"], kept["adds"]) == (str(plugin), {"NETWORKS": ["tiny"]})
     made = voxlate.load_model(run).translate(scan)
     forget()

@@ -20,7 +20,7 @@ from voxlate.errors import UsageError
 from voxlate.plugins import trust
 
 logger = logging.getLogger(__name__)
-NAMED = "VOXLATE_PLUGINS"
+_NAMED = "VOXLATE_PLUGINS"
 """The environment variable that names plugins, so that processes which are started load them too."""
 _NEEDS: dict[str, tuple[str, ...]] = {
     "NETWORKS": ("dims", "in_channels", "out_channels"),
@@ -97,7 +97,7 @@ def load_plugin(what: str | Path) -> Plugin:
     adds = {part: tuple(found) for part, found in entries.items() if found}
     plugin = Plugin(dotted or str(path), path, hashlib.sha256(source).hexdigest(), adds)
     _LOADED[path] = plugin
-    os.environ[NAMED] = os.pathsep.join(one.named for one in _LOADED.values())
+    os.environ[_NAMED] = os.pathsep.join(one.named for one in _LOADED.values())
     trust.remember(plugin.path, plugin.digest)
     logger.info("plugin %s", plugin.words())
     return plugin
@@ -109,7 +109,7 @@ def load_named() -> None:
     Raises:
         UsageError: As ``load_plugin`` does.
     """
-    for what in filter(None, os.environ.get(NAMED, "").split(os.pathsep)):
+    for what in filter(None, os.environ.get(_NAMED, "").split(os.pathsep)):
         load_plugin(what)
 
 

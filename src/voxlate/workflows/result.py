@@ -64,7 +64,7 @@ def _columns(name: str, cells: Sequence[str]) -> dict[str, list[object]]:
 
 
 @dataclass(frozen=True)
-class Picture:
+class FigureFile:
     """A picture in a file, which a notebook shows.
 
     Attributes:
@@ -96,7 +96,7 @@ class _Reported(Tabled):
         """The pictures beside the page, by name."""
         return {path.stem: path for path in sorted((self.out / "figures").glob("*.png"))}
 
-    def figure(self, name: str = "") -> Picture:
+    def figure(self, name: str = "") -> FigureFile:
         """A picture beside the page, by default the first, as a notebook shows it.
 
         Raises:
@@ -108,7 +108,7 @@ class _Reported(Tabled):
             raise UsageError(
                 f"a figure among {', '.join(there) or 'none'}", came=came, where=self.out, remedy="Name one."
             )
-        return Picture(there[name] if name else next(iter(there.values())))
+        return FigureFile(there[name] if name else next(iter(there.values())))
 
 
 @dataclass(frozen=True)
