@@ -15,6 +15,7 @@ import typer
 from pydantic import BaseModel
 
 from tests.examples import DOCS, PAGES, ROOT, SMALLER, examples, marks, page_before, run_page
+from tests.plugins.parts import plugins_apart
 from voxlate import config, derivation
 from voxlate._version import __version__
 from voxlate.cli import app
@@ -36,8 +37,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("page", RUN_PAGES, ids=_name)
-def test_examples_run(page: Path, workspace: Path) -> None:
-    assert run_page(page, workspace).is_dir()
+def test_examples_run(page: Path, workspace: Path, tmp_path: Path) -> None:
+    with plugins_apart(tmp_path):
+        assert run_page(page, workspace).is_dir()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

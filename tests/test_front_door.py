@@ -44,6 +44,10 @@ def sizes(cohort: voxlate.Cohort) -> int:
 
 run: Path = voxlate.train("cohort", recipe=recipe, out="run")
 sentence: str = voxlate.evaluate(run, "cohort", out="evaluation").sentence
+tried: Path = voxlate.train("cohort", source="t1", target="t2", minutes=5, progress=False)
+made: voxlate.Volume = voxlate.load_model(tried).translate(voxlate.read("t1.nii.gz", contrast="t1"))
+error: float = voxlate.score(made, "t2.nii.gz")["mae"]
+added: dict[str, tuple[str, ...]] = dict(voxlate.load_plugin("mine.py").adds)
 """
 
 DOCUMENTED = {

@@ -39,6 +39,7 @@ def _shown(cell: str, names: dict[str, Any]) -> Any:
 def test_every_cell_runs_and_shows_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
+    assert "voxlate.train(" in "".join(_cells())
     shown = [_shown(cell, names) for cell in _cells()]
     kinds = ["" if one is None else "png" if hasattr(one, "_repr_png_") else "html" for one in shown]
     assert kinds == ["", "png", "png", "", "html", "html", "png"]
