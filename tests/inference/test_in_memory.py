@@ -71,6 +71,7 @@ def test_the_result_is_marked_in_memory_and_on_disk(made: voxlate.Volume, model:
     told = read_provenance(path)
     assert told is not None
     assert told.model == made.provenance.model
+    assert repr(voxlate.read(path)) == repr(made)
     assert b"by a model" in bytes(made.to_nibabel().header["descrip"])
     assert "by a model" in made.to_sitk().GetMetaData("Voxlate")
     path.with_name("again.json").unlink()

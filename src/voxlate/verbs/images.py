@@ -27,7 +27,7 @@ def read(image: Any, *, contrast: str | None = None, reading: Reading = _READING
     Args:
         image: A path; an array ``(i, j, k)`` and its affine to RAS+ mm, as a pair; an image of nibabel or SimpleITK; or
             a ``Volume``.
-        contrast: What it shows, a name or an alias; by default what the file's name says, if it says anything.
+        contrast: What it shows, a name or an alias; by default what its sidecar or its name says, if anything.
         reading: What may be accepted that is refused by default.
 
     Raises:
@@ -39,13 +39,14 @@ def read(image: Any, *, contrast: str | None = None, reading: Reading = _READING
         >>> read("T1.nii.gz").plot()  # doctest: +SKIP
     """
     from voxlate.cohort.layouts.naming import contrast_in
-    from voxlate.contrast import get_contrast
-    from voxlate.io import volume_stem
+    from voxlate.contrast import find_contrast, get_contrast
+    from voxlate.io import read_provenance, volume_stem
     from voxlate.io.exchange import take_image
 
     shown = get_contrast(contrast) if contrast is not None else None
     if shown is None and isinstance(image, str | Path):
-        shown = contrast_in(volume_stem(Path(image)))
+        told = read_provenance(image)
+        shown = (find_contrast(told.target) if told is not None else None) or contrast_in(volume_stem(Path(image)))
     return take_image(image, contrast=shown, reading=reading)
 
 

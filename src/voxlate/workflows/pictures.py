@@ -21,5 +21,5 @@ def draw_volume(volume: Volume, *, title: str, window: tuple[float, float] | Non
         title=f"{title or shown}{_MARK if volume.is_synthetic else ''}",
         unit=contrast.unit if contrast is not None else "",
         window=window,
-        notes=(f"{', '.join(volume.facts())}.",),
+        notes=(f"{', '.join(volume.facts()).rstrip('.')}.",),
     )
