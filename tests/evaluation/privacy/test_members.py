@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from voxlate.cohort import Case
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.evaluation.privacy.members import _DEFORMING, Origin, common_contrast, find_members, find_origins
-from voxlate.io import DrawRecord, FileRecord, Provenance, file_digest
+from voxlate.io import DrawRecord, FileRecord, ModelRecord, Provenance, file_digest
 from voxlate.shapes import SHAPES
 
 
@@ -101,3 +103,45 @@ def test_of_drawn_label_maps_only_deformed_ones_show_a_patient(cases: list[Case]
     assert found == {"deformed": Origin("deformed label map")}
     assert str(found["deformed"]) == "made from a deformed label map of the training data"
     assert _DEFORMING in SHAPES
+
+
+def test_what_a_program_made_from_an_unknown_source_may_show_anybody(cases: list[Case], tmp_path: Path) -> None:
+    def made(name: str, comment: str = "", told: Provenance | None = None) -> Path:
+        path = tmp_path / f"{name}.nii"
+        image = nib.Nifti1Image(np.zeros((2, 2, 2), np.float32), np.eye(4))
+        image.header["descrip"] = comment.encode()
+        nib.save(image, path)
+        if told is not None:
+            path.with_suffix(".json").write_text(told.model_dump_json())
+        return path
+
+    def of(*sources: Path, drawn: str = "", model: bool = True) -> Provenance:
+        return Provenance(
+            synthetic=True,
+            sources=tuple(FileRecord(contrast="x", name=one.name, sha256=file_digest(one)) for one in sources),
+            model=ModelRecord(name="m", digest="0" * 64) if model else None,
+            drawn=DrawRecord(shapes=drawn, seed=1, number=1) if drawn else None,
+            target="mr",
+            unit="a.u.",
+        )
+
+    mark = of().comment()
+    scan, drawn = made("scan"), made("drawn", mark, of(drawn="statistical"))
+    between = made("between", mark, of(drawn))
+    synthetic = {
+        "header": {"mr": made("header", mark)},
+        "elsewhere": {"mr": made("elsewhere", mark, of(scan))},
+        "beside": {"mr": made("unmarked", mark, of(scan)), "ct": scan},
+        "sourceless": {"mr": made("sourceless", "", of())},
+        "damaged": {"mr": made("damaged", mark)},
+        "drawn": {"mr": made("rendered", mark, of(drawn)), "labels": drawn},
+        "chained": {"mr": made("chained", mark, of(between)), "ct": between, "labels": drawn},
+        "real": {"mr": made("real", mark, of(cases[1].paths["labels"]))},
+        "simulated": {"mr": made("simulated", of(model=False).comment(), of(model=False))},
+        "stranger": {"mr": scan},
+    }
+    (tmp_path / "damaged.json").write_text('{"software": "voxlate", "synthetic": 3}')
+    found = find_origins([Case(name, name, paths) for name, paths in synthetic.items()], cases, contrast="mr")
+    untold = ("header", "elsewhere", "beside", "sourceless", "damaged")
+    assert found == {**dict.fromkeys(untold, Origin()), "real": Origin("label map", "case1")}
+    assert "source that is not known" in str(Origin())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from voxlate.bundle.bundle import MANIFEST, read_bundle
 from voxlate.cohort import Case, read_split
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import CohortError, ReadError, UsageError
-from voxlate.io import file_digest, is_among, read_provenance
+from voxlate.io import file_digest, is_among, read_maker, read_provenance
 
 _SEEN = "seen.json"
 _DEFORMING = "deformed"
@@ -77,55 +77,98 @@ class Origin:
     """What a synthetic case was made from.
 
     Attributes:
-        what: ``scan``, ``label map``, or ``deformed label map`` of the training data.
+        what: ``scan``, ``label map``, or ``deformed label map`` of the training data; empty where a program made the
+            case and nothing tells from what.
         case: Id of the real case, empty where that is not told.
     """
 
-    what: str
+    what: str = ""
     case: str = ""
 
     def __str__(self) -> str:
         """As a clause: ``made from a scan of A``."""
+        if not self.what:
+            return "made from a source that is not known here, which may be a patient's scan"
         return f"made from a {self.what} of {self.case or 'the training data'}"
 
 
+_UNTOLD, _DEFORMED = Origin(), Origin("deformed label map")
+_GRAVEST = ("scan", "label map", _DEFORMED.what, _UNTOLD.what)
+
+
 def find_origins(synthetic: Sequence[Case], real: Sequence[Case], *, contrast: str) -> dict[str, Origin]:
-    """From a synthetic case to the real data that it was made from, as the sidecars of its files tell.
+    """From a synthetic case to the real data that it was made from, as the headers and sidecars of its files tell.
 
     An image translated from a scan shows its patient, however far it lies from any other image of that patient, and one
     made from a patient's label map shows that patient's anatomy. A drawn label map shows nobody, unless its shape model
-    deforms those of the training data.
+    deforms those of the training data. Whom an image shows that is marked as synthetic is not known if its source is
+    not told, or is neither a real file nor one beside it that a program made. An image without any mark says nothing.
 
     Args:
         synthetic: Cases with the contrast.
         real: Cases, with all their files.
         contrast: Of the synthetic images; label maps beside them are looked at too.
-
-    Raises:
-        ReadError: If a sidecar of Voxlate is damaged, or a file cannot be read.
     """
-    sources: dict[str, set[str]] = {}
-    deformed: set[str] = set()
-    for case in synthetic:
-        for name, path in case.paths.items():
-            told = read_provenance(path) if name == contrast or get_contrast(name).kind == "label" else None
-            if told is None:
-                continue
-            sources.setdefault(case.id, set()).update(one.sha256 for one in told.sources)
-            if told.drawn is not None and told.drawn.shapes == _DEFORMING:
-                deformed.add(case.id)
-    found = {case: Origin("deformed label map") for case in sorted(deformed)}
-    if not any(sources.values()):
-        return found
-    owners: dict[str, Origin] = {}
+    trails = {case.id: _trail(case, contrast) for case in synthetic}
+    owners = _owners(real) if any(sources for _, sources in trails.values()) else {}
+    found: dict[str, Origin] = {}
+    for case, (told, sources) in trails.items():
+        known = [owners.get(digest, otherwise) for digest, otherwise in sources.items()]
+        origins = [one for one in (*told, *known) if one is not None]
+        if origins:
+            found[case] = min(origins, key=lambda one: (_GRAVEST.index(one.what), one.case))
+    return found
+
+
+def _trail(case: Case, contrast: str) -> tuple[list[Origin | None], dict[str, Origin | None]]:
+    """What the files of a case tell of their making, and what each source means, by its hash, if it is no real file."""
+    wanted = [path for name, path in case.paths.items() if name == contrast or get_contrast(name).kind == "label"]
+    made, beside = len(wanted), dict[str, Path]()
+    told: list[Origin | None] = []
+    sources: dict[str, Origin | None] = {}
+    for number, path in enumerate(wanted):  # which grows while it is followed
+        origin, digests = _making(path, unmarked=None if number < made else _UNTOLD)
+        told.append(origin)
+        if digests and not beside:
+            beside = _by_digest(case.paths.values())
+        sources |= {one: None if one in beside else _UNTOLD for one in digests}
+        wanted += [beside[one] for one in digests if one in beside and beside[one] not in wanted]
+    return told, sources
+
+
+def _making(path: Path, *, unmarked: Origin | None) -> tuple[Origin | None, list[str]]:
+    """What a file tells of its making by itself, and the hashes of what it was made from."""
+    try:
+        told, maker = read_provenance(path), read_maker(path)
+    except ReadError:  # a damaged sidecar tells nothing
+        return _UNTOLD, []
+    if told is not None and told.drawn is not None:
+        return _DEFORMED if told.drawn.shapes == _DEFORMING else None, []
+    if told is not None and told.sources:
+        return None, [one.sha256 for one in told.sources]
+    if maker is None:
+        return unmarked, []
+    return None if maker == "simulation" and told is not None else _UNTOLD, []
+
+
+def _owners(real: Sequence[Case]) -> dict[str, Origin]:
+    """From the hash of a real file to what it shows of whom."""
+    found: dict[str, Origin] = {}
     for case in real:
         for name, path in case.paths.items():
             what = "label map" if get_contrast(name).kind == "label" else "scan"
-            owners.setdefault(file_digest(path), Origin(what, case.id))
-    for case_id, digests in sources.items():
-        known = sorted((owners[one] for one in digests & owners.keys()), key=lambda one: (one.what != "scan", one.case))
-        if known:
-            found[case_id] = known[0]
+            found = {**{digest: Origin(what, case.id) for digest in _by_digest([path])}, **found}
+    return found
+
+
+def _by_digest(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by their hash, without those that cannot be read."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        try:
+            found.setdefault(file_digest(path), path)
+        except ReadError:
+            continue
     return found
 
 

@@ -128,12 +128,16 @@ def say_privacy(audit: Audit, decided: Sequence[ReleaseDecision], seen: Circumst
         parts.append(
             f"{strange} could not be laid over the real ones and {plural(strange, 'waits', 'wait')} for an expert."
         )
-    if len(rest) > strange:
-        made = len(rest) - strange
-        parts.append(
-            f"{made} {plural(made, 'was', 'were')} made from scans or label maps of the data set and "
-            f"{plural(made, 'waits', 'wait')} for an expert."
-        )
+    untold = sum(not audit.origins[case].what for case in rest if case not in audit.measured.strangers)
+    told = len(rest) - strange - untold
+    for made, what in (
+        (told, "scans or label maps of the data set"),
+        (untold, "a source that is not known here, which may be a patient's scan,"),
+    ):
+        if made:
+            parts.append(
+                f"{made} {plural(made, 'was', 'were')} made from {what} and {plural(made, 'waits', 'wait')} for an expert."
+            )
     judged = [one.expert.decision for one in decided if one.expert is not None]
     if judged:
         parts.append(
