@@ -13,7 +13,8 @@ from voxlate.errors import counted, plural
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
 from voxlate.evaluation.summary import Interval, Pair, Row, Summary
-from voxlate.evaluation.words import after_value, listed
+from voxlate.evaluation.words import after_value, listed, number
+from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, WHOLE_SLICES, in_words
 
 _LOSSES_NAMED = 3
@@ -80,6 +81,15 @@ def judge(
     elif region == FOREGROUND:
         sentences += _losses(summary, method=method, metric=metric)
     return Verdict(" ".join(sentences), beats=not lost and not missing)
+
+
+def say_hidden(summary: Summary) -> str:
+    """How much was not scored because the truth does not show it; empty where it shows all."""
+    rows = [row for row in summary.rows if row.metric in metrics_of("coverage") and row.n]
+    if not rows:
+        return ""
+    lacking = f"{number(rows[0].mean)} % of the foreground (mean) is not shown by the true image"
+    return f"In {rows[0].n} of {counted(summary.n_cases, 'case')} {lacking}, so that nothing can be scored there."
 
 
 def _losses(summary: Summary, *, method: str, metric: str) -> list[str]:

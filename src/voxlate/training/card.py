@@ -9,6 +9,7 @@ from voxlate._version import __version__
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import formulas
+from voxlate.errors import counted
 from voxlate.methods.build import method_class
 from voxlate.plainyaml import Json
 from voxlate.preprocess.fingerprint import Fingerprint
@@ -28,7 +29,8 @@ def model_card(
     Args:
         recipe: What was trained.
         fingerprint: Statistics of the training cases.
-        scores: ``step``, ``part``, ``cases`` and ``metrics`` of the chosen weights, and ``training_cases``.
+        scores: ``step``, ``part``, ``cases`` and ``metrics`` of the chosen weights, ``training_cases``, and
+            ``not_shown`` where targets do not show all of the foreground.
         imputed: From a contrast to how many of the training cases have an image of it that a model made.
         needs: The plugins that it cannot be loaded without, in words.
     """
@@ -48,6 +50,8 @@ def model_card(
     made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in (imputed or {}).items())
     guessed = f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
     own = "".join(f"\n- Needs the plugin {one}. No code is in this bundle: name the plugin to load it" for one in needs)
+    hidden = scores.get("not_shown")
+    partly = f"\n- Neither learned nor scored: {say_not_shown(target.name, hidden)}" if hidden else ""
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
     return f"""# {recipe.name}: {sources} to {target.title}
@@ -56,7 +60,7 @@ def model_card(
 
 - Paper: {recipe.paper or "none"}
 - Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}
-- Trained on: {cases} cases, {spacing}, seed {recipe.training.seed}{guessed}
+- Trained on: {cases} cases, {spacing}, seed {recipe.training.seed}{guessed}{partly}
 - Software: Voxlate {__version__}{own}
 
 ## Validation
@@ -70,6 +74,18 @@ On {scores["cases"]} {unseen}; step {scores["step"]}; {said.where}.
 The model knows what its training cases show: the same contrasts, the same body region, the same kind of scanner.
 {said.limits}
 """
+
+
+def say_not_shown(target: str, hidden: Mapping[str, float]) -> str:
+    """How much of the foreground the targets of a run do not show, as a clause.
+
+    Args:
+        target: The contrast.
+        hidden: In how many ``cases``, ``of`` how many, and how many ``percent`` of the foreground there, on average.
+    """
+    cases = f"{int(hidden['cases'])} of {counted(int(hidden['of']), 'case')}"
+    lacking = f"{hidden['percent']:.2g} % of it is lacking there on average"
+    return f"the {get_contrast(target).title} of {cases} does not show all of the foreground ({lacking})"
 
 
 def _validation_chose(recipe: Recipe) -> bool:

@@ -94,7 +94,7 @@ def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport, folds: i
     """Measures a few steps of a recipe, or of its first fold, and scales them to the budget; leaves nothing behind."""
     recipe = fold_recipe(recipe, 0, folds=folds) if folds else recipe
     began = time.monotonic()
-    setup = set_up(data, recipe, run=None, leave_out=folds is None, report=report)
+    setup = set_up(data, recipe, run=None, report=report)
     settled_s = time.monotonic() - began
     with tempfile.TemporaryDirectory(prefix="voxlate-forecast-") as folder:
         probe = _measure(setup, Path(folder), report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +93,24 @@ class RunFolder:
     def bundle(self) -> Path:
         """The result."""
         return self.folder / "bundle"
+
+
+@dataclass(frozen=True)
+class Series:
+    """The runs on one data set that a run is one of: folds, variants, trials.
+
+    Attributes:
+        prepared: Where the prepared store lies that they share.
+        after: One that came before. This run does without the cases that it has left out, and leaves out no other; the
+            first of all decides that.
+        like: One whose split, fingerprint and plan this run is to have; see ``take_over``.
+        beside: Recipes that are to be trained on the same cases afterwards: what these need is checked too.
+    """
+
+    prepared: Path
+    after: RunFolder | None = None
+    like: RunFolder | None = None
+    beside: Sequence[Recipe] = ()
 
 
 @contextmanager

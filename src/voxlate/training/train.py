@@ -14,7 +14,6 @@ import numpy as np
 
 from voxlate.bundle.bundle import Contents, write_bundle
 from voxlate.cohort import Case
-from voxlate.cohort.preflight.kept import IN_PREPARED
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
@@ -26,10 +25,11 @@ from voxlate.methods.baselines import Lookup
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
+from voxlate.plainyaml import Json
 from voxlate.plugins import needed_by, recall, record
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
-from voxlate.training.card import model_card
+from voxlate.training.card import model_card, say_not_shown
 from voxlate.training.combining import combine_views
 from voxlate.training.loop.batches import stream, training_samples
 from voxlate.training.loop.checkpoints import BEST, State, load_checkpoint, save_checkpoint
@@ -43,8 +43,8 @@ from voxlate.training.loop.validation import (
     validate_segmentation,
     validation_metric,
 )
-from voxlate.training.run import RunFolder, open_run, take_over
-from voxlate.training.setup.begin import build_method, new_store, prepare, set_up
+from voxlate.training.run import RunFolder, Series, open_run, take_over
+from voxlate.training.setup.begin import build_method, new_store, set_up
 from voxlate.training.setup.exemplars import choose_exemplars
 from voxlate.training.setup.leaving_out import prepare_usable, read_left_out
 from voxlate.training.setup.refusals import (
@@ -68,8 +68,7 @@ def train_run(
     *,
     resume: bool = False,
     check: bool = True,
-    prepared: Path | None = None,
-    like: RunFolder | None = None,
+    series: Series | None = None,
     observers: tuple[Observer, ...] = (),
     report: ProgressReport = silent,
 ) -> RunFolder:
@@ -80,10 +79,9 @@ def train_run(
         recipe: What to train.
         folder: The run's folder.
         resume: Go on with the run that is there.
-        check: Preflight the data set; a caller that has just done so need not do it again.
-        prepared: Where the prepared store lies, if not in the run: several runs may share one. A run by itself goes on
-            without cases that cannot be prepared, if enough others are there.
-        like: A run whose split, fingerprint and plan this one is to have; see ``take_over``.
+        check: Preflight the data set, if no run of the series came before.
+        series: The runs that this one is one of. The first of them, as a run by itself, goes on without cases that
+            cannot be prepared, if enough others are there.
         observers: Who watches the steps and validations.
         report: Called with a stage and how much of it is done.
 
@@ -92,18 +90,18 @@ def train_run(
     """
     recall(folder)
     check_recipe(recipe)
-    alone = prepared is None
     with open_run(folder, recipe, resume=resume) as run:
         record(folder, recipe)
-        if like is not None:
-            take_over(run, like)
-        keep = (prepared or folder / "prepared") / IN_PREPARED
-        setup = set_up(data, recipe, run=run, check=check, leave_out=alone, keep=keep, report=report)
+        series = series or Series(folder / "prepared")
+        if series.like is not None:
+            take_over(run, series.like)
+        setup = set_up(data, recipe, run=run, check=check, series=series, report=report)
         check_shapes(setup)
         check_label_maps(setup)
         method = build_method(setup)
         try_loss(method, dims=setup.recipe.window.dims)
-        setup, store = _prepare(setup, run, prepared or folder / "prepared", leave_out=alone, report=report)
+        store = new_store(setup, series.prepared)
+        setup = prepare_usable(setup, store, run, decided=series.after is not None, report=report)
         check_monitor(setup, store)
         check_labelled(setup, store, method)
         _note_seen(setup, run)
@@ -119,15 +117,6 @@ def train_run(
             best = combine_views(setup, store, folder / "combination", best=best, report=report)
         _write_result(setup, store, run, best=best)
     return run
-
-
-def _prepare(
-    setup: Setup, run: RunFolder, folder: Path, *, leave_out: bool, report: ProgressReport
-) -> tuple[Setup, PreparedStore]:
-    if leave_out:
-        store = new_store(setup, folder)
-        return prepare_usable(setup, store, run, report=report), store
-    return setup, prepare(setup, [*setup.cases("train"), *setup.cases("validation")], folder, report=report)
 
 
 def make_job(
@@ -146,7 +135,10 @@ def make_job(
     samples = training_samples(
         store, [case.id for case in cases], setup.recipe, divisor=method.divisor, labelled=labelled
     )
-    _tell_hidden(setup, store, cases)
+    if hidden := _hidden(setup, store, cases):
+        logger.warning(
+            "%s: what is not shown is neither learned nor scored", say_not_shown(setup.recipe.target, hidden)
+        )
     return Job(
         training=setup.recipe.training,
         steps_per_epoch=samples.steps_per_epoch,
@@ -177,20 +169,12 @@ def _keep_exemplars(
     save_checkpoint(run.checkpoints, best, name=BEST)
 
 
-def _tell_hidden(setup: Setup, store: PreparedStore, cases: Sequence[Case]) -> None:
-    """Says how much of the foreground the targets do not show, where they do not show all of it."""
+def _hidden(setup: Setup, store: PreparedStore, cases: Sequence[Case]) -> Json:
+    """Of how many cases the target does not show all of the foreground, and the mean of what is lacking there."""
     target = setup.recipe.target
     partial = [store[case.id] for case in cases if target in store[case.id].valid]
     shares = [1 - np.count_nonzero(case.shown(target)) / np.count_nonzero(case.shown()) for case in partial]
-    if shares:
-        logger.warning(
-            "the %s of %d of %d training cases does not show all of the foreground (%.2g %% of it is lacking on "
-            "average): what is not shown is neither learned nor scored",
-            target,
-            len(shares),
-            len(cases),
-            100 * float(np.mean(shares)),
-        )
+    return {"cases": len(shares), "of": len(cases), "percent": 100 * float(np.mean(shares))} if shares else {}
 
 
 def validate_method(
@@ -257,6 +241,8 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     if left_out := read_left_out(run):
         scores["left_out"] = left_out
     seen = {part: setup.cases(part) for part in ("train", "validation")}
+    if hidden := _hidden(setup, store, [case for cases in seen.values() for case in cases]):
+        scores["not_shown"] = hidden
     contents = Contents(
         recipe=setup.recipe,
         plan=setup.plan,

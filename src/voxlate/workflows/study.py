@@ -46,7 +46,8 @@ def train_and_score(
     for run in runs:
         if not (run.folder / "figures" / "curves.png").is_file():
             FigureDrawer(run.folder / "figures", run.recipe).finish(run.folder / "log.jsonl")
-    return score_variants(runs, held_out(data, runs), report=report)
+    cases, left_out = held_out(data, runs)
+    return score_variants(runs, cases, left_out=left_out, report=report)
 
 
 def write_tables(study: ScoredStudy, scores: Sequence[Score], out: Path) -> None:

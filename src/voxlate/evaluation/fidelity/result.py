@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from voxlate.errors import counted
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.fidelity.structures import StructureRow, structures_of, summarise_structures
@@ -13,9 +12,7 @@ from voxlate.evaluation.fidelity.views import compare_views, say_views, view_nam
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary, without_nan
-from voxlate.evaluation.verdict import judge
-from voxlate.evaluation.words import number
-from voxlate.metrics import metrics_of
+from voxlate.evaluation.verdict import judge, say_hidden
 from voxlate.plainyaml import Json
 
 
@@ -108,14 +105,5 @@ def judge_fidelity(summary: FidelitySummary, *, cases: str) -> str:
         cases: What the cases are: ``held-out``, ``training``, ...
     """
     views = "" if summary.views is None else say_views(summary.views)
-    parts = [judge(summary.overall, cases=cases).sentence, views, _say_hidden(summary.overall)]
+    parts = [judge(summary.overall, cases=cases).sentence, views, say_hidden(summary.overall)]
     return " ".join(part for part in parts if part)
-
-
-def _say_hidden(summary: Summary) -> str:
-    """How much was not scored because the truth does not show it; empty where it shows all."""
-    rows = [row for row in summary.rows if row.metric in metrics_of("coverage") and row.n]
-    if not rows:
-        return ""
-    lacking = f"{number(rows[0].mean)} % of the foreground (mean) is not shown by the true image"
-    return f"In {rows[0].n} of {counted(summary.n_cases, 'case')} {lacking}, so that nothing can be scored there."

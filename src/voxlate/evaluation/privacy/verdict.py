@@ -135,9 +135,8 @@ def say_privacy(audit: Audit, decided: Sequence[ReleaseDecision], seen: Circumst
         (untold, "a source that is not known here, which may be a patient's scan,"),
     ):
         if made:
-            parts.append(
-                f"{made} {plural(made, 'was', 'were')} made from {what} and {plural(made, 'waits', 'wait')} for an expert."
-            )
+            were, wait = plural(made, "was", "were"), plural(made, "waits", "wait")
+            parts.append(f"{made} {were} made from {what} and {wait} for an expert.")
     judged = [one.expert.decision for one in decided if one.expert is not None]
     if judged:
         parts.append(

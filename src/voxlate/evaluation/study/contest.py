@@ -12,7 +12,7 @@ from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary, without_nan
-from voxlate.evaluation.verdict import judge
+from voxlate.evaluation.verdict import judge, say_hidden
 from voxlate.plainyaml import Json
 from voxlate.regions import FOREGROUND
 
@@ -25,7 +25,7 @@ class ContestSummary:
         verdict: The answer.
         seconds: From a recipe to what it takes per volume; NaN where it could not be timed.
         overall: Every recipe (means over the seeds) and the baselines.
-        remarks: What a recipe found nothing of, in sentences.
+        remarks: What a recipe found nothing of, or the truth does not show, in sentences.
     """
 
     verdict: str
@@ -80,7 +80,8 @@ def summarise_contest(
         seconds: From a recipe to what it takes per volume.
     """
     overall = summarise(scores)
-    return ContestSummary(_judge_recipes(overall, recipes), seconds, overall)
+    hidden = say_hidden(overall)
+    return ContestSummary(_judge_recipes(overall, recipes), seconds, overall, (hidden,) if hidden else ())
 
 
 def _judge_recipes(summary: Summary, recipes: Sequence[str]) -> str:

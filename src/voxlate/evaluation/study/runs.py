@@ -21,10 +21,11 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.cohort.split_file import read_split
+from voxlate.cohort.splits import split_cohort
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.evaluation.candidates import ModelCandidate
-from voxlate.evaluation.cases import Failed, score_cases, score_masked_images, score_volumes
+from voxlate.evaluation.cases import Failed, score_cases, score_coverage, score_masked_images, score_volumes
 from voxlate.evaluation.ct.scores import score_ct
 from voxlate.evaluation.evidence import EVIDENCE, CaseEvidence, Evidence, question_of
 from voxlate.evaluation.fidelity.comparison import Comparison
@@ -35,9 +36,10 @@ from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.io import file_digest
 from voxlate.progress import ProgressReport
 from voxlate.regions import union_in
-from voxlate.roles import BASELINES, MODEL
+from voxlate.roles import BASELINES, MODEL, TRUTH
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import load_cohort
+from voxlate.training.setup.leaving_out import read_left_out
 from voxlate.training.studies.variants import VariantRun
 from voxlate.volume import Array
 
@@ -93,28 +95,34 @@ class ScoredStudy:
         return next(run.scores for run in self.scored if (run.variant, run.seed) == (variant, self.seeds[0]))
 
 
-def held_out(data: Path, runs: Sequence[VariantRun]) -> list[Case]:
-    """The cases that the study's split has set aside for testing.
+def held_out(data: Path, runs: Sequence[VariantRun]) -> tuple[list[Case], list[Failed]]:
+    """The cases that the study's split has set aside for testing, and those that training has left out of these.
 
     Raises:
         CohortError: If there is none.
     """
-    split = read_split(RunFolder(runs[0].folder).split)
+    run, options = RunFolder(runs[0].folder), runs[0].recipe.plan.split
+    split = read_split(run.split)
     cohort = load_cohort(data, runs[0].recipe)
     cases = [case for case in cohort.cases if split.get(case.id) == "test"]
     if not cases:
         raise CohortError(
             "held-out cases", came="none in the split", where=data, remedy="Give plan.split.fractions a test share."
         )
-    return cases
+    lost = read_left_out(run)
+    whole = split_cohort(cohort, options, seed=options.seed or 0) if lost else {}
+    return cases, [(case, reason) for case, reason in lost.items() if whole.get(case) == "test"]
 
 
-def score_variants(runs: Sequence[VariantRun], cases: Sequence[Case], *, report: ProgressReport) -> ScoredStudy:
+def score_variants(
+    runs: Sequence[VariantRun], cases: Sequence[Case], *, left_out: Sequence[Failed] = (), report: ProgressReport
+) -> ScoredStudy:
     """Scores every run, or takes what is kept of an earlier call.
 
     Args:
         runs: Finished runs on one split.
         cases: The held-out cases.
+        left_out: Held-out cases that training has left out, each with its reason.
         report: Called with a stage and how much of it is done.
 
     Raises:
@@ -124,7 +132,7 @@ def score_variants(runs: Sequence[VariantRun], cases: Sequence[Case], *, report:
     labelling = labelling_of(cases, reading=runs[0].recipe.plan.reading)
     images = _digest_of(cases, runs[0], labelling)
     scored: list[ScoredRun] = []
-    failed: dict[str, str] = {}
+    failed = dict(left_out)
     for number, run in enumerate(runs):
         report("scored", number, len(runs))
         scores, refused = _score_run(run, cases, labelling=labelling, images=images, report=report)
@@ -175,16 +183,17 @@ def mean_over_seeds(runs: Sequence[ScoredRun], *, views: bool = False) -> list[S
     """One score per case, region and metric: of each variant the mean over its seeds, of each baseline its own.
 
     A value that is not available in one run is not available at all, so that all means are over the same seeds.
-    Baselines come first, then the variants as their runs come.
+    Baselines come first, with what is said of the truth itself, then the variants as their runs come.
 
     Args:
         runs: The scored runs.
         views: Whether the views of a variant that has several are methods of their own, ``<variant>, axial`` say.
     """
-    merged = [score for score in runs[0].scores if score.method in BASELINES]
+    alike = {*BASELINES, TRUTH}
+    merged = [score for score in runs[0].scores if score.method in alike]
     for variant in dict.fromkeys(run.variant for run in runs):
         mine = [run for run in runs if run.variant == variant]
-        others = [score.method for score in mine[0].scores if score.method not in {*BASELINES, MODEL}]
+        others = [score.method for score in mine[0].scores if score.method not in {*alike, MODEL}]
         for method in dict.fromkeys([*(others if views else []), MODEL]):
             tables = [_of_method(run, method) for run in mine]
             name = variant if method == MODEL else f"{variant}, {method}"
@@ -246,7 +255,7 @@ def _score_run(
 def _score(comparison: Comparison, *, labelling: Labelling) -> CaseEvidence:
     of_lesions = [] if labelling.of_structures else score_masked_images(comparison)
     of_ct = score_ct(comparison, union=labelling.union)
-    return CaseEvidence([*score_volumes(comparison, labelling), *of_ct, *of_lesions])
+    return CaseEvidence([*score_volumes(comparison, labelling), *of_ct, *of_lesions, *score_coverage(comparison)])
 
 
 def _read_kept(path: Path) -> list[Score]:

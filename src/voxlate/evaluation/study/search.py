@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from voxlate.config.search import Range
 from voxlate.evaluation.study.grid import Setting, say_nothing_found
 from voxlate.evaluation.words import field_title, metric_title, number
+from voxlate.training.card import say_not_shown
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.space import Value
 
@@ -29,7 +30,7 @@ class SearchResult:
         settings: Of an experiment grid of a segmentation, what each reached; else none.
         sentence: The answer in words.
         warnings: What a reader must know before the numbers.
-        remarks: Of these what only the tables of a grid make necessary.
+        remarks: Of these what the terminal says too: what a grid found nothing of, and what the truth does not show.
     """
 
     searched: Searched
@@ -46,8 +47,7 @@ def judge_search(searched: Searched, settings: Sequence[Setting] = ()) -> Search
         searched: What was found.
         settings: Of an experiment grid.
     """
-    silent = say_nothing_found(settings)
-    remarks = (silent,) if silent else ()
+    remarks = tuple(filter(None, (say_nothing_found(settings), _say_hidden(searched))))
     return SearchResult(searched, settings, _sentence(searched), [*_warnings(searched), *remarks], remarks)
 
 
@@ -80,6 +80,14 @@ def _warnings(searched: Searched) -> list[str]:
         words = ", ".join(field_title(name) for name in edges)
         found.append(f"The best value lies at an end of its range: {words}. A wider range may hold a better one.")
     return found
+
+
+def _say_hidden(searched: Searched) -> str:
+    """How much no trial learned from, nor was scored on; empty where targets show all."""
+    hidden = searched.best.not_shown
+    if not hidden:
+        return ""
+    return f"Neither learned nor scored: {say_not_shown(searched.recipe.target, hidden)}."
 
 
 def _at_an_edge(value: Value | None, range_: Range) -> bool:

@@ -18,6 +18,7 @@ from voxlate.errors import counted
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.study.paired import VariantDifference
 from voxlate.evaluation.summary import Summary
+from voxlate.evaluation.verdict import say_hidden
 from voxlate.evaluation.words import after_value, signed
 from voxlate.regions import FOREGROUND, LESION, STRUCTURES, in_words
 from voxlate.training.studies.variants import WITH, WITHOUT
@@ -70,7 +71,7 @@ def judge_ablation(
         "none": f"no difference of {measured} could be shown against {changed}",
     }[answer]
     sentences = [f"{stands} {relation}: {_evidence(row, confidence=confidence)}.", *_reserve(row)]
-    sentences.append(_against_baselines(summary, region))
+    sentences += [_against_baselines(summary, region), say_hidden(summary)]
     return AblationVerdict(" ".join(filter(None, sentences)), region, answer)
 
 

@@ -47,7 +47,11 @@ def comparison_page(result: ContestResult) -> tuple[Page, dict[str, Illustration
             "cases": f"{overall.n_cases} held-out, one split for all",
             "software": f"voxlate {__version__}",
         },
-        warnings=[*(f"{case} could not be scored: {reason}" for case, reason in result.failed), *caveats(overall)],
+        warnings=[
+            *summary.remarks,
+            *(f"{case} could not be scored: {reason}" for case, reason in result.failed),
+            *caveats(overall),
+        ],
         terms=score_terms(overall),
     )
     return page, figures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
 from voxlate.cohort.admission import tell
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.preflight.checks import preflight
+from voxlate.cohort.preflight.kept import IN_PREPARED
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
 from voxlate.config.choice import Choice
@@ -34,9 +35,9 @@ from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
 from voxlate.training.loop.validation import LESION_PREFIX
-from voxlate.training.run import RunFolder
+from voxlate.training.run import RunFolder, Series
 from voxlate.training.setup.frozen import attach_features, attach_style
-from voxlate.training.setup.leaving_out import note_left_out, unusable, without
+from voxlate.training.setup.leaving_out import note_left_out, read_left_out, tell_left_out, unusable, without
 from voxlate.training.setup.settling import resolve
 from voxlate.training.setup.setup import Setup
 
@@ -75,18 +76,18 @@ def set_up(
     *,
     run: RunFolder | None,
     check: bool = True,
-    leave_out: bool = False,
-    keep: Path | None = None,
+    series: Series | None = None,
     report: ProgressReport,
 ) -> Setup:
     """Splits, checks, plans and resolves the recipe, or reads all of it from the run that is resumed.
+
+    Cases that the preflight finds unusable are left out, if enough others are there.
 
     Args:
         data: The data set.
         recipe: What is to be trained, as asked for.
         check: Whether the data set is preflighted.
-        leave_out: Whether cases that the preflight finds unusable are left out, if enough others are there.
-        keep: A folder that keeps what the preflight measured; ``None`` to keep nothing.
+        series: The runs that it is one of, whose store keeps what the preflight measured; ``None`` to keep nothing.
         run: Where all of it is kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
@@ -95,19 +96,24 @@ def set_up(
         VoxlateError: As ``resolve`` does.
     """
     cohort = load_cohort(data, recipe)
+    decided = None if series is None or series.after is None else read_left_out(series.after)
+    if run is not None:
+        note_left_out(run, decided or {})
     if run is not None and run.plan.is_file() and run.fingerprint.is_file() and run.split.is_file():
         fingerprint = Fingerprint.model_validate_json(run.fingerprint.read_text(encoding="utf-8"))
         plan = Plan.model_validate(read_yaml(run.plan))
         split = read_split(run.split)
         _refuse_missing(cohort, split)
-        return resolve(Setup(recipe, _known(cohort, split), split, fingerprint, plan), run, report=report)
+        known = _known(cohort, split, told=decided or {})
+        return resolve(Setup(recipe, known, split, fingerprint, plan), run, report=report)
     parting = recipe.plan.split
     split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
-    if check:
-        reasons = _refuse_faults(cohort, recipe, split, report, keep=keep, leave_out=leave_out)
-        if reasons:
-            cohort, split = without(cohort, split, reasons)
-        if reasons and run is not None:
+    reasons = dict(decided or {})
+    if check and decided is None:
+        reasons = _check(cohort, recipe, split, series=series, report=report)
+    if reasons:
+        cohort, split = without(cohort, split, reasons)
+        if run is not None:
             note_left_out(run, reasons)
     learned_from = ("train",) if parting.folds is None else ("train", "validation")  # alike in every fold
     training = [case for case in cohort.cases if split[case.id] in learned_from]
@@ -176,13 +182,14 @@ def build_trainable(setup: Setup) -> Trainable:
     return method
 
 
-def _known(cohort: Cohort, split: Mapping[str, str]) -> Cohort:
-    """The cases that the split knows."""
+def _known(cohort: Cohort, split: Mapping[str, str], *, told: Collection[str]) -> Cohort:
+    """The cases that the split knows; others are counted, unless a run of the series has told them."""
     known = tuple(case for case in cohort.cases if case.id in split)
-    if len(known) < len(cohort.cases):
+    unknown = sum(case.id not in split and case.id not in told for case in cohort.cases)
+    if unknown:
         logger.warning(
             "not in the run's split, which is older or has left them out, and so left out here: %d of %d cases",
-            len(cohort.cases) - len(known),
+            unknown,
             len(cohort.cases),
         )
     return replace(cohort, cases=known)
@@ -212,6 +219,18 @@ def _refuse_missing(cohort: Cohort, split: Mapping[str, str]) -> None:
         )
 
 
+def _check(
+    cohort: Cohort, recipe: Recipe, split: Mapping[str, str], *, series: Series | None, report: ProgressReport
+) -> dict[str, str]:
+    """The cases that are to be left out, by what this recipe and those beside it need."""
+    found: dict[str, str] = {}
+    keep, beside = (None, ()) if series is None else (series.prepared / IN_PREPARED, series.beside)
+    for asked in (recipe, *beside):
+        found |= _refuse_faults(cohort, asked, split, report, keep=keep)
+    tell_left_out(found)
+    return found
+
+
 def _refuse_faults(
     cohort: Cohort,
     recipe: Recipe,
@@ -219,7 +238,6 @@ def _refuse_faults(
     report: ProgressReport,
     *,
     keep: Path | None,
-    leave_out: bool,
 ) -> dict[str, str]:
     """The cases that may be left out, each with its reason; refuses the data set for any other error."""
     findings = preflight(
@@ -236,7 +254,7 @@ def _refuse_faults(
         progress=partial(report, "preflight"),
     )
     tell(finding for finding in findings if finding.severity == "warning")
-    bad = unusable(findings) if leave_out else {}
+    bad = unusable(findings)
     errors = [] if bad else [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise CohortError(

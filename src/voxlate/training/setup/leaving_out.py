@@ -1,5 +1,8 @@
 """Cases that cannot be prepared: named and left out, so that one of many does not stop the others.
 
+Several runs on one data set (folds, variants, trials) must learn and be chosen on the same cases. So the first of them
+decides what is left out, and the others leave out the same and nothing more.
+
 Only what makes a case unusable by itself leaves it out: a file that cannot be read, an image of one value, images that
 share no place. What could make the results untrue (a copied target, one subject in two parts) stops the run as before.
 """
@@ -38,7 +41,7 @@ def unusable(findings: Sequence[Finding]) -> dict[str, str]:
 
 
 def without(cohort: Cohort, split: Mapping[str, str], reasons: Mapping[str, str]) -> tuple[Cohort, dict[str, str]]:
-    """The cohort and its split without some cases, each of which is told.
+    """The cohort and its split without some cases.
 
     Raises:
         CohortError: If they are more than a quarter of the cases, or all of a part of the split.
@@ -53,9 +56,13 @@ def without(cohort: Cohort, split: Mapping[str, str], reasons: Mapping[str, str]
             where=cohort.root,
             remedy="Repair or remove these cases; `voxlate check` lists everything.",
         )
+    return replace(cohort, cases=tuple(case for case in cohort.cases if case.id not in reasons)), kept
+
+
+def tell_left_out(reasons: Mapping[str, str]) -> None:
+    """Says which cases are left out, once where they are found."""
     for case, reason in reasons.items():
         logger.warning("%s is left out of the training: %s", case, reason)
-    return replace(cohort, cases=tuple(case for case in cohort.cases if case.id not in reasons)), kept
 
 
 def note_left_out(run: RunFolder, reasons: Mapping[str, str]) -> None:
@@ -70,10 +77,20 @@ def read_left_out(run: RunFolder) -> dict[str, str]:
     return found
 
 
-def prepare_usable(setup: Setup, store: PreparedStore, run: RunFolder, *, report: ProgressReport) -> Setup:
+def prepare_usable(
+    setup: Setup, store: PreparedStore, run: RunFolder, *, decided: bool, report: ProgressReport
+) -> Setup:
     """Prepares the training and validation cases; the setup without those that could not be prepared.
 
+    Args:
+        setup: What is trained.
+        store: Gets the cases.
+        run: Where it is noted what is left out.
+        decided: Whether that was decided in another run, so that nothing more may be left out.
+        report: Called with the number of prepared cases.
+
     Raises:
+        VoxlateError: If a case could not be, and no more may be left out.
         CohortError: If too many could not be.
         WriteError: If the store cannot be written.
     """
@@ -86,11 +103,14 @@ def prepare_usable(setup: Setup, store: PreparedStore, run: RunFolder, *, report
         except WriteError:
             raise
         except VoxlateError as error:
+            if decided:
+                raise
             reasons[case.id] = str(error)
         progress(done, len(cases))
     if not reasons:
         return setup
     cohort, split = without(setup.cohort, setup.split, reasons)
+    tell_left_out(reasons)
     note_left_out(run, reasons)
     write_split(split, cohort, run.split)
     write_shares(split, cohort, run.shares)

@@ -20,8 +20,9 @@ from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
-from voxlate.training.run import RunFolder, read_recipe
+from voxlate.training.run import RunFolder, Series, read_recipe
 from voxlate.training.setup.begin import load_cohort
+from voxlate.training.setup.leaving_out import read_left_out
 from voxlate.training.setup.settling import settled_as
 from voxlate.training.train import train_run
 
@@ -79,8 +80,7 @@ def train_folds(
                     asked,
                     run.folder,
                     resume=began,
-                    check=not runs,
-                    prepared=folder / "prepared",
+                    series=Series(folder / "prepared", after=runs[0] if runs else None),
                     observers=watch(run, asked),
                     report=report,
                 )
@@ -101,7 +101,8 @@ def _check_split(data: Path, recipe: Recipe, first: RunFolder, *, folds: int) ->
     """Refuses a data set whose subjects are no longer those of the first fold, before another one is trained on it."""
     asked = fold_recipe(recipe, 0, folds=folds)
     options = asked.plan.split
-    if split_cohort(load_cohort(data, asked), options, seed=options.seed or 0) != read_split(first.split):
+    split = split_cohort(load_cohort(data, asked), options, seed=options.seed or 0)
+    if {case: part for case, part in split.items() if case not in read_left_out(first)} != read_split(first.split):
         raise CohortError(
             f"the cases of {first.folder}",
             came="others",

@@ -25,7 +25,7 @@ from voxlate.cohort import Case, Cohort, index_cohort
 from voxlate.cohort.splits import PARTS, split_cohort
 from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
-from voxlate.errors import CohortError, UsageError
+from voxlate.errors import CohortError, UsageError, VoxlateError, WriteError
 from voxlate.inference.cohort.derivatives import target_path
 from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import is_model, load_model
@@ -33,6 +33,7 @@ from voxlate.io import is_among
 from voxlate.io.atomic import write_text
 from voxlate.progress import ProgressReport
 from voxlate.training.setup.begin import load_cohort
+from voxlate.training.setup.leaving_out import tell_left_out
 from voxlate.training.studies.variants import Study
 
 logger = logging.getLogger(__name__)
@@ -130,8 +131,14 @@ def _translated(
     cases = []
     for number, case in enumerate(parts["train"], start=1):
         path = target_path(sources.folder / "synthetic", case.id, model.target)
-        translate_file(model, case, path)
-        cases.append(_beside(case, {model.target: path}))
+        try:
+            translate_file(model, case, path)
+        except WriteError:
+            raise
+        except VoxlateError as error:
+            tell_left_out({_PREFIX + case.id: str(error)})
+        else:
+            cases.append(_beside(case, {model.target: path}))
         report("translate", number, len(parts["train"]))
     return cases
 

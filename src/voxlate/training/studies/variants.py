@@ -19,7 +19,7 @@ from voxlate.config.recipe import Overrides, Recipe
 from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
-from voxlate.training.run import RunFolder
+from voxlate.training.run import RunFolder, Series
 from voxlate.training.setup.settling import may_come_of, settled_as
 from voxlate.training.train import train_run
 
@@ -176,7 +176,7 @@ def train_variants(
         CohortError: If the runs there were not made on one split.
         StoppedError: If a signal asked for an end.
     """
-    runs, checked = study.runs(folder), False
+    runs = study.runs(folder)
     for number, run in enumerate(runs):
         report("runs", number, len(runs))
         if run.finished:
@@ -188,15 +188,13 @@ def train_variants(
                 _settled(run, runs),
                 run.folder,
                 resume=True,
-                check=not checked or bool(study.data),
-                prepared=(folder / run.variant if study.data else folder) / "prepared",
+                series=_series(study, folder, run, runs[:number]),
                 observers=watch(run),
                 report=report,
             )
         except StoppedError as error:
             remedy = "Give the same command again to go on."
             raise StoppedError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
-        checked = True
     report("runs", len(runs), len(runs))
     _check_split(runs, own_training=bool(study.data))
     return runs
@@ -215,6 +213,15 @@ def _settled(run: VariantRun, runs: list[VariantRun]) -> Recipe:
     if run is first:
         return run.recipe
     return settled_as(run.recipe, read_bundle(first.folder).recipe)
+
+
+def _series(study: Study, folder: Path, run: VariantRun, done: Sequence[VariantRun]) -> Series:
+    """The runs on the same data, of which some are done; variants with data of their own share nothing."""
+    if study.data:
+        done = [other for other in done if other.variant == run.variant]
+    after = RunFolder(done[0].folder) if done else None
+    others = () if study.data else [recipe for name, recipe in study.variants.items() if name != run.variant]
+    return Series((folder / run.variant if study.data else folder) / "prepared", after=after, beside=others)
 
 
 def _scored_on(recipe: Recipe, free: set[str]) -> dict[str, str]:

@@ -21,12 +21,11 @@ from voxlate.errors import BundleError, TrainingError, UsageError
 from voxlate.inference.predict import is_out_of_memory
 from voxlate.progress import ProgressReport
 from voxlate.training.loop.loop import Observer
-from voxlate.training.run import RunFolder
+from voxlate.training.run import RunFolder, Series
 from voxlate.training.train import train_run
 from voxlate.training.tuning.pruning import TrialWatch
 from voxlate.training.tuning.space import Value
 from voxlate.training.tuning.study import PRUNE_FROM, pruner_name
-from voxlate.training.tuning.trials import count_ended
 
 
 class TrialRun:
@@ -77,8 +76,10 @@ class TrialRun:
         trial.set_user_attr("run", str(run.folder.relative_to(self._folder)))
         if not _is_finished(run):
             self._train(trial, recipe, run, tick)
-        metrics = _metrics(run)
+        scores = read_bundle(run.bundle).scores
+        metrics: dict[str, float | None] = dict(scores["metrics"])
         trial.set_user_attr("metrics", metrics)
+        trial.set_user_attr("not_shown", scores.get("not_shown", {}))
         shutil.rmtree(run.checkpoints, ignore_errors=True)
         value = metrics.get(self._recipe.search.metric)
         if value is None:
@@ -117,9 +118,7 @@ class TrialRun:
                 recipe,
                 run.folder,
                 resume=True,
-                check=not count_ended(trial.study),
-                prepared=self._folder / "prepared",
-                like=self._like(recipe),
+                series=Series(self._folder / "prepared", after=self._before(run), like=self._like(recipe)),
                 observers=(*self._observers, watch),
                 report=self._report,
             )
@@ -141,6 +140,11 @@ class TrialRun:
         first, run = self._first
         return run if (first.plan, first.source) == (recipe.plan, recipe.source) else None
 
+    def _before(self, run: RunFolder) -> RunFolder | None:
+        """Another run that has prepared its cases, of this process or an earlier one."""
+        others = (RunFolder(folder) for folder in sorted(run.folder.parent.glob("*")) if folder != run.folder)
+        return next((other for other in others if other.seen.is_file()), None)
+
 
 def _invalid_together(error: UsageError) -> TrainingError:
     return TrainingError("values that make a valid recipe together", came=str(error), remedy="Narrow search.space.")
@@ -152,8 +156,3 @@ def _is_finished(run: RunFolder) -> bool:
     except BundleError:
         return False
     return True
-
-
-def _metrics(run: RunFolder) -> dict[str, float | None]:
-    metrics: dict[str, float | None] = dict(read_bundle(run.bundle).scores["metrics"])
-    return metrics

@@ -44,6 +44,7 @@ class Trial:
         run: Folder of its run, relative to that of the search; with the worker's name before it if that is another.
         metrics: Every validation metric of the weights that the run has kept.
         reason: Why it failed.
+        not_shown: In how many cases the target does not show all of the foreground; see ``say_not_shown`` of the card.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Trial:
     run: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     reason: str = ""
+    not_shown: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_trials(trials: Sequence[FrozenTrial], worker: str) -> list[Trial]:
@@ -80,6 +82,7 @@ def _read(trial: FrozenTrial, worker: str) -> Trial:
         run=run if not run or notes.get("worker") == worker else f"{notes.get('worker')}:{run}",
         metrics=notes.get("metrics", {}),
         reason=str(notes.get("reason", "")),
+        not_shown=notes.get("not_shown", {}),
     )
 
 
