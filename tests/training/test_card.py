@@ -51,3 +51,11 @@ def test_what_a_model_made_is_counted(bundle: Bundle) -> None:
     card = model_card(bundle.recipe, bundle.fingerprint, SCORES, imputed={"t1": 2})
     assert "A model made, and no scanner took, of the training cases: T1 of 2" in card
     assert "A model made" not in _card(bundle)
+
+
+def test_what_targets_do_not_show_is_said(bundle: Bundle) -> None:
+    hidden = {"cases": 2, "of": 5, "percent": 12.34}
+    card = model_card(bundle.recipe, bundle.fingerprint, {**SCORES, "not_shown": hidden})
+    said = "Neither learned nor scored: the T2 of 2 of 5 cases does not show all of the foreground (12 % of it"
+    assert said in card
+    assert "Neither learned" not in _card(bundle)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.preprocess.samples import affine_of, head, painted, write
+from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort.case import Case
 from voxlate.config.recipe import Recipe, load_recipe
 from voxlate.inference.model import load_model
@@ -61,6 +62,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[float, f
     for first in (0, FIRST):
         data = _cohort(folder / f"from-{first}", first=first)
         run = train_run(data, _recipe(), folder / f"run-{first}", check=False)
+        assert ("not_shown" in read_bundle(run.folder).scores) == bool(first)
         model = load_model(run.folder)
         case = Case("e", "e", {"t1": data / "e" / "t1.nii.gz"})
         error = np.abs(model.translate(model.prepare(case)).array - truth)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,16 @@ def test_synthetic_images_are_judged_by_what_is_learned_from_them(kinds: Sequenc
     else:
         assert said.startswith("Tested on real cases, training on synthetic images gives a mean Dice of tumour of 0.5")
         assert "1.10 of that of real ones" in said
+
+
+def test_what_the_truth_does_not_show_is_said_once_and_is_no_view() -> None:
+    runs = scored(("a", "b"), metric="mae", unit="HU", regions=("foreground",))
+    hidden = Score("case1", "foreground", "truth", "not_shown", 30.0, "%")
+    scores = mean_over_seeds([replace(run, scores=(*run.scores, hidden)) for run in runs], views=True)
+    assert [score for score in scores if score.method == "truth"] == [hidden]
+    assert {score.method for score in scores} == {"lookup", "truth", "a", "b"}
+    said = "In 1 of 3 cases 30.0 % of the foreground (mean) is not shown by the true image"
+    contest = summarise_contest(scores, ["a", "b"], seconds={})
+    assert said in contest.answer
+    assert said not in contest.verdict
+    assert not summarise_contest(mean_over_seeds(runs), ["a", "b"], seconds={}).remarks

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tests.evaluation.study.test_paired import study
 from voxlate.evaluation import summarise
+from voxlate.evaluation.scores import Score
 from voxlate.evaluation.study.paired import compare_variants
 from voxlate.evaluation.study.runs import mean_over_seeds
 from voxlate.evaluation.study.verdict import AblationVerdict, judge_ablation, words_of
@@ -116,3 +117,12 @@ def test_other_changes_are_named() -> None:
         "With the recipe as it stands the MAE in the lesion is lower than with training.learning"
     )
     assert words_of({"loss.ssim": 0, "training.learning_rate": 1e-4}) == "loss.ssim=0, training.learning_rate=0.0001"
+
+
+def test_what_the_truth_does_not_show_is_said(theirs: Values) -> None:
+    runs = study(theirs - 0.01, theirs, region="lesion")
+    hidden = Score("case0", "foreground", "truth", "not_shown", 30.0, "%")
+    comparisons, shown = compare_variants(runs, "with", "without"), mean_over_seeds(runs)
+    partial = judge_ablation(comparisons, summarise([*shown, hidden]), changes=TERM).sentence
+    assert "30.0 % of the foreground (mean) is not shown by the true image" in partial
+    assert "not shown" not in judge_ablation(comparisons, summarise(shown), changes=TERM).sentence

@@ -240,3 +240,12 @@ def test_importance_of_too_little_is_not_computed() -> None:
     assert "too few" in _measure_importance(few, lower_is_better=True, seed=0).missing
     same = frozen([1.0] * 12, a=[0.05 * n for n in range(12)])
     assert "the same value" in _measure_importance(same, lower_is_better=True, seed=0).missing
+
+
+def test_what_targets_do_not_show_is_said_on_page_and_terminal() -> None:
+    partial = replace(TRIALS[2], not_shown={"cases": 2, "of": 5, "percent": 12.34})
+    result = judge_search(searched((*TRIALS[:2], partial)))
+    said = "Neither learned nor scored: the T2 of 2 of 5 cases does not show all of the foreground"
+    assert [said in remark for remark in result.remarks] == [True]
+    assert set(result.remarks) <= set(result.warnings)
+    assert not judge_search(searched()).remarks

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import optuna
 import pytest
 
 import voxlate
 from tests.conftest import SMALL
+from tests.preprocess.samples import affine_of, head, painted, write
 from voxlate.bundle.bundle import read_bundle
+from voxlate.cohort import Cohort
+from voxlate.cohort.finding import Finding
+from voxlate.cohort.split_file import read_split
 from voxlate.config.frozen_networks import frozen_networks, without_places
-from voxlate.config.recipe import Overrides, load_recipe, recipe_names
-from voxlate.errors import BundleError, CohortError, UsageError, VoxlateError
+from voxlate.config.recipe import Overrides, Recipe, load_recipe, recipe_names
+from voxlate.errors import BundleError, CohortError, TrainingError, UsageError, VoxlateError
+from voxlate.evaluation.study.runs import held_out
 from voxlate.io import file_digest
-from voxlate.training.run import RunFolder
+from voxlate.training.run import RunFolder, Series
+from voxlate.training.setup.begin import new_store, set_up
+from voxlate.training.setup.leaving_out import prepare_usable, read_left_out
 from voxlate.training.setup.refusals import check_recipe
+from voxlate.training.studies.variants import VariantRun
+from voxlate.training.tuning.space import resolve_search
+from voxlate.training.tuning.trial_run import TrialRun
 from voxlate.verbs import resolve_recipe
 
 
@@ -142,6 +156,110 @@ def test_what_was_learned_is_kept_when_the_shapes_fail(
     voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run", resume=True)
     assert read_bundle(tmp_path / "run").recipe.shapes is not None
     assert RunFolder(tmp_path / "run").has_learned
+
+
+@pytest.fixture
+def preflighted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preflight that only sees the damaged FLAIR: it would call the small heads one person's."""
+
+    def only_damage(_: Cohort, *, source: Sequence[str], **__: object) -> list[Finding]:
+        return [Finding("error", "unreadable", "b", "a sound gzip stream ends")] if "flair" in source else []
+
+    monkeypatch.setattr("voxlate.training.setup.begin.preflight", only_damage)
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six small heads, of which ``b`` has a damaged FLAIR."""
+    data = tmp_path_factory.mktemp("faulty") / "data"
+    shape, affine = (18, 20, 16), affine_of(spacing=(8.0, 8.0, 8.0))
+    values = {"t1": (0, 300, 200, 120), "t2": (0, 90, 160, 240), "flair": (0, 120, 180, 150)}
+    for seed, name in enumerate("abcdef"):
+        labels = head(shape, seed=seed)
+        for at, (contrast, levels) in enumerate(values.items()):
+            image = painted(labels, tuple(map(float, levels)), noise=9, seed=seed + 10 * at)
+            write(data / name / f"{contrast}.nii.gz", image, affine)
+    path = data / "b" / "flair.nii.gz"
+    path.write_bytes(path.read_bytes()[:500])
+    return data
+
+
+def _of_heads(*source: str, test: str = "f") -> Recipe:
+    """A recipe for T2 that has one of ``b`` and ``f`` for its test."""
+    split = {"train": ["a", "c", "b" if test == "f" else "f"], "validation": ["d"], "test": ["e", test]}
+    short = {"training.steps": 1, "training.validate_every": 1, "training.figure_every": 9}
+    overrides = {**SMALL, **short, "source": list(source), "plan.split": split}
+    return resolve_recipe("avula2020-t1-to-t2", overrides=overrides)
+
+
+@pytest.mark.usefixtures("preflighted")
+def test_the_first_of_a_series_leaves_out_what_any_recipe_cannot_use_and_the_others_the_same(
+    faulty: Path, tmp_path: Path
+) -> None:
+    recipe, other = _of_heads("t1"), _of_heads("t1", "flair")
+    first, second = RunFolder(tmp_path / "first"), RunFolder(tmp_path / "second")
+    for run, series in (
+        (first, Series(tmp_path / "prepared", beside=[other])),
+        (second, Series(tmp_path / "prepared", after=first)),
+    ):
+        run.folder.mkdir()
+        setup = set_up(faulty, recipe, run=run, series=series, report=lambda *_: None)
+        assert [case.id for case in setup.cohort.cases] == [*"acdef"]
+        assert list(read_left_out(run)) == ["b"]
+    alone = set_up(faulty, recipe, run=None, report=lambda *_: None)
+    assert [case.id for case in alone.cohort.cases] == [*"abcdef"]
+
+
+def test_a_later_run_of_a_series_leaves_out_nothing_more(faulty: Path, tmp_path: Path) -> None:
+    unchecked = set_up(faulty, _of_heads("flair", test="b"), run=None, check=False, report=lambda *_: None)
+    setup = replace(unchecked, split=dict.fromkeys("abcdef", "train"))
+    store = new_store(setup, tmp_path / "prepared")
+    prepare = partial(prepare_usable, setup, store, RunFolder(tmp_path), report=lambda *_: None)
+    with pytest.raises(VoxlateError, match="sound gzip stream"):
+        prepare(decided=True)
+    assert [*prepare(decided=False).split] == [*"acdef"]
+
+
+@pytest.mark.usefixtures("preflighted")
+def test_a_held_out_case_that_was_left_out_is_named_with_its_reason(faulty: Path, tmp_path: Path) -> None:
+    recipe, run = _of_heads("t1", "flair", test="b"), RunFolder(tmp_path)
+    set_up(faulty, recipe, run=run, series=Series(tmp_path / "prepared"), report=lambda *_: None)
+    cases, left_out = held_out(faulty, [VariantRun("one", 0, run.folder, recipe)])
+    assert [case.id for case in cases] == ["e"]
+    assert [case for case, reason in left_out if "sound gzip stream" in reason] == ["b"]
+
+
+@pytest.mark.usefixtures("preflighted")
+def test_variants_and_folds_go_on_without_the_case(faulty: Path, tmp_path: Path) -> None:
+    recipe = _of_heads("t1", "flair")
+    plain = _of_heads("t1").model_copy(update={"name": "plain"})
+    study = voxlate.compare(faulty, recipes=[plain, recipe], out=tmp_path / "study")
+    assert not study.failed
+    parts = {"plan.split": {"fractions": [0.5, 0.3, 0.2]}}
+    voxlate.train(faulty, recipe=recipe.with_overrides(parts), out=tmp_path / "folds", folds=2)
+    runs = [RunFolder(path.parent) for path in tmp_path.glob("**/split.csv")]
+    assert len(runs) == 4
+    for run in runs:
+        assert list(read_left_out(run)) == ["b"]
+        assert "b" not in read_split(run.split)
+
+
+def test_a_trial_leaves_out_what_an_earlier_one_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Series] = []
+
+    def remembered(*_: object, series: Series, **__: object) -> None:
+        given.append(series)
+        raise TrainingError("a trial", came="none", remedy="None.")
+
+    monkeypatch.setattr("voxlate.training.tuning.trial_run.train_run", remembered)
+    recipe = resolve_search(_of_heads("t1"))
+    runs = TrialRun(tmp_path, recipe, tmp_path, data_digest="", observers=(), report=lambda *_: None)
+    for _ in range(2):
+        with pytest.raises(TrainingError):
+            runs.value(optuna.create_study().ask(), {}, tick=lambda: None)
+        (tmp_path / "trials" / "0").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "trials" / "0" / "seen.json").touch()
+    assert [series.after for series in given] == [None, RunFolder(tmp_path / "trials" / "0")]
 
 
 def test_one_case_that_cannot_be_prepared_does_not_stop_the_others(phantom_cohort: Path, tmp_path: Path) -> None:
