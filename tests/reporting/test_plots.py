@@ -134,6 +134,15 @@ def test_a_profile_without_a_value_is_refused() -> None:
         draw_slice_profile({"model": [np.nan]})
 
 
+@pytest.mark.parametrize("count", [2, 4, 16, 155])
+def test_slices_and_steps_are_counted_in_whole_numbers(count: int) -> None:
+    rows = [{"step": step, "loss": 1 / step} for step in range(1, count + 1)]
+    for figure in (draw_slice_profile({"model": np.linspace(1, 2, count)}), draw_curves(rows, best_step=None)):
+        ticks = figure.axes[0].get_xticks()
+        assert len(ticks) > 1
+        assert all(float(tick).is_integer() for tick in ticks)
+
+
 def frames(count: int) -> list[Snapshot]:
     truth = np.where(MASK, 1.0, 0.0)[:, :, 8:9]
     return [Snapshot(step * 100, truth * step / count, 1 - step / count) for step in range(count)]
@@ -164,6 +173,17 @@ def test_the_strip_shows_steps_errors_and_the_truth() -> None:
         frames(4), truth=truth, choice=SliceChoice("axial", 0, "rule"), spacing_mm=(1, 1, 1), mask=MASK[:, :, 8:9]
     )
     assert to_png(figure) == to_png(again)
+
+
+def test_one_moment_beside_the_truth_is_drawn_larger_than_a_strip() -> None:
+    truth = np.where(MASK, 1.0, 0.0)[:, :, 8:9]
+
+    def width(count: int) -> float:
+        choice = SliceChoice("axial", 0, "rule")
+        figure = draw_progression(frames(count), truth=truth, choice=choice, spacing_mm=(1, 1, 1))
+        return float(figure.axes[0].get_position().width)
+
+    assert width(1) > 1.5 * width(2)
 
 
 def test_a_strip_of_other_shapes_is_refused() -> None:

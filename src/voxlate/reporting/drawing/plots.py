@@ -12,6 +12,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from voxlate.evaluation.words import arrow, direction
@@ -64,6 +65,16 @@ class _Words:
         if self.upright:
             return [", ".join(filter(None, [fit(name, _UPRIGHT, size=canvas.SMALL), count])) for name, count in named]
         return ["\n".join([*_lines(name, slot_mm, MOST_LINES + 1), *filter(None, [count])]) for name, count in named]
+
+
+def count_along(axes: Axes, *, most: int = 9) -> None:
+    """Ticks of the horizontal axis at whole numbers only, for what is counted: slices, steps.
+
+    Args:
+        axes: The axes.
+        most: How many intervals between them at most.
+    """
+    axes.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
 
 
 class Plots:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import in_order, method_title, metric_title
 from voxlate.reporting.drawing import canvas
-from voxlate.reporting.drawing.plots import Plots, better, handles_of
+from voxlate.reporting.drawing.plots import Plots, better, count_along, handles_of
 from voxlate.reporting.drawing.views import Plane
 
 _ENDS: dict[Plane, tuple[str, str]] = {
@@ -63,6 +63,7 @@ def draw_slice_profile(
     low, high = _ENDS[plane]
     axes.set_ylim(bottom=0)
     axes.margins(x=0.01)
+    count_along(axes)
     axes.set_xlabel(f"{plane} slice (from {low} to {high})")
     axes.set_ylabel(metric_title(metric, unit=unit))
     plots.title(axes, f"Error per slice{f' of {case}' if case else ''}", better(metric))

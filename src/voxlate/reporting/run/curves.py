@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
-from voxlate.reporting.drawing.plots import Plots, better
+from voxlate.reporting.drawing.plots import Plots, better, count_along
 from voxlate.training.loop.journal import Entry
 
 _BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
@@ -90,6 +90,7 @@ def draw_curves(rows: Sequence[Entry], *, best_step: int | None = None, unit: st
     plots = Plots(shown, ratios=[1.5, *[1.0] * (shown - 1)] if losses else ())
     for axes in plots.axes:
         axes.set_xlabel("step")
+        count_along(axes)
     rest = list(plots.axes)
     if losses:
         axes = rest.pop(0)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
 from voxlate.reporting.drawing import canvas
-from voxlate.reporting.drawing.plots import Plots
+from voxlate.reporting.drawing.plots import Plots, count_along
 from voxlate.reporting.run.curves import Curve, read_curves, smooth
 from voxlate.training.loop.journal import Entry
 
@@ -56,6 +56,7 @@ def draw_game(rows: Sequence[Entry], *, objective: str = "vanilla") -> Figure:
     plots.title(right, "Discriminator's accuracy", "patches that see the foreground; line: chance")
     for axes in plots.axes:
         axes.set_xlabel("step (running means)")
+        count_along(axes)
         plots.key(axes)
     return plots.finish()
 

@@ -17,7 +17,7 @@ from voxlate.evaluation.segmentation.gap import gap_in_words
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import Style
-from voxlate.reporting.drawing.plots import Plots, better, handles_of
+from voxlate.reporting.drawing.plots import Plots, better, count_along, handles_of
 from voxlate.reporting.run.curves import Curve, draw_ring, read_curves
 from voxlate.training.loop.journal import Entry
 from voxlate.training.loop.validation import TRAIN_PREFIX
@@ -69,5 +69,5 @@ def _draw(axes: Axes, validation: Curve, training: Curve | None, *, best_step: i
     else:
         axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("step")
-    axes.locator_params(axis="x", nbins=5)
+    count_along(axes, most=5)
     return told

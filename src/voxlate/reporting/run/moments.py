@@ -19,11 +19,9 @@ from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, convention
-from voxlate.reporting.run.progression import choose_frames, read_arrays, steps_in_words
+from voxlate.reporting.run.progression import choose_frames, read_arrays, steps_in_words, widest_tile
 from voxlate.reporting.segmentation.pictures import SegmentedCase, draw_finding
 from voxlate.training.loop.validation import Validation
-
-_WIDEST_TILE = 34.0  # mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,5 +144,5 @@ def draw_moments(moments: Sequence[Moment]) -> Figure:
         heading=f"What is found over training time: {last.case}",
         key=overlay_key,
         notes=[note],
-        widest_mm=_WIDEST_TILE,
+        widest_mm=widest_tile(shown),
     )

@@ -21,7 +21,7 @@ from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
 from voxlate.volume import Array
 
-_WIDEST_TILE = 34.0  # mm
+_WIDEST_TILE, _WIDEST_OF_ONE = 34.0, 68.0  # mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +111,11 @@ def choose_frames(frames: Sequence[AtStep], *, most: int = 6) -> list[AtStep]:
     return [ordered[place] for place in sorted(places)]
 
 
+def widest_tile(frames: Sequence[Stepped]) -> float:
+    """The width of a picture at most in mm: one moment beside the truth has room for larger ones than a strip."""
+    return _WIDEST_OF_ONE if len(frames) == 1 else _WIDEST_TILE
+
+
 def steps_in_words(step: int) -> str:
     """``step 12 000``, with a thin space."""
     return f"step {step:,}".replace(",", "\N{THIN SPACE}")
@@ -169,5 +174,5 @@ def draw_progression(
         [SheetRow(greys), SheetRow([*errors, sheet.error_scale(limit)])],
         heading="Prediction over training time" + (f": {name}" if name else ""),
         notes=[note],
-        widest_mm=_WIDEST_TILE,
+        widest_mm=widest_tile(shown),
     )
