@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -225,3 +226,10 @@ def test_rows_for_a_terminal_are_of_foreground_and_lesion() -> None:
 
 def _of(region: str, scores: tuple[Score, ...]) -> list[Score]:
     return [Score(s.case, region, s.method, s.metric, s.value, s.unit) for s in scores if s.region == "lesion"]
+
+
+def test_a_page_without_any_value_says_so_and_draws_nothing() -> None:
+    empty = [replace(run, scores=tuple(replace(one, value=math.nan) for one in run.scores)) for run in make_runs()]
+    page, figures = ablation_page(replace(result(empty), pictures={}))
+    assert not figures
+    assert "Nothing can be said" in page.html()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from tests.evaluation.study.test_contest import study
@@ -51,6 +52,16 @@ def test_the_page_opens_with_the_case_by_every_recipe_and_one_table() -> None:
 def test_a_page_without_a_case_to_show_has_no_picture_of_it() -> None:
     _, figures = comparison_page(result(pictured=False))
     assert list(figures) == ["boxes_foreground", "boxes_lesion"]
+
+
+def test_a_page_without_any_value_says_so_and_draws_nothing() -> None:
+    made = result(pictured=False)
+    scores = [replace(score, value=math.nan) for score in made.scores]
+    page, figures = comparison_page(
+        replace(made, scores=scores, summary=summarise_contest(scores, NAMES, seconds={}), case="")
+    )
+    assert not figures
+    assert "Nothing can be said" in page.html()
 
 
 def test_too_many_recipes_for_box_plots_have_none() -> None:

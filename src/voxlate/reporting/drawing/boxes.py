@@ -16,6 +16,7 @@ from voxlate.regions import in_words
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, better, draw_points
 
+_METRICS = ("mae", "psnr", "ssim")
 _FEWEST_FOR_A_BOX = 5
 _PLACES = {"identity": 0, "lookup": 1, "model": 2, "with": 2, "without": 3}  # among the series of the canvas
 Scores = dict[str, dict[str, float]]  # method -> case -> value
@@ -31,10 +32,13 @@ def gather(scores: Iterable[Score], *, region: str, metric: str) -> tuple[Scores
     return {method: cases for method, cases in values.items() if cases}, next((s.unit for s in chosen), "")
 
 
+def has_boxes(scores: Sequence[Score], *, region: str = "foreground", metrics: Sequence[str] = _METRICS) -> bool:
+    """Whether there is a value that ``draw_box_plots`` can draw."""
+    return any(gather(scores, region=region, metric=metric)[0] for metric in metrics)
+
+
 @canvas.styled
-def draw_box_plots(
-    scores: Sequence[Score], *, region: str = "foreground", metrics: Sequence[str] = ("mae", "psnr", "ssim")
-) -> Figure:
+def draw_box_plots(scores: Sequence[Score], *, region: str = "foreground", metrics: Sequence[str] = _METRICS) -> Figure:
     """One plot per metric; in each a box per method, baselines first, with every case as a point.
 
     With fewer than five cases a box would pretend to a distribution, so only the points and their median are drawn.

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from voxlate._version import __version__
 from voxlate.contrast import get_contrast
+from voxlate.errors import UsageError
 from voxlate.evaluation.account import of_account
 from voxlate.evaluation.fidelity.result import FidelityResult
 from voxlate.evaluation.fidelity.views import say_views, view_names
@@ -14,7 +15,7 @@ from voxlate.evaluation.scores import Score, extremes
 from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import after_value, metric_title, number
 from voxlate.regions import FOREGROUND, UNIONS, in_words
-from voxlate.reporting.drawing.boxes import draw_box_plots
+from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
 from voxlate.reporting.fidelity.pictures import Arrays, image_of, panel_of, profiles_of
@@ -125,9 +126,27 @@ def score_terms(summary: Summary) -> dict[str, str]:
 
 
 def _fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:
-    """The median case in three planes, worst to best, the views, errors slice by slice, and the box plots."""
+    """The cases and the box plots, of what has a value."""
+    scores = result.scores
+    regions = dict.fromkeys(score.region for score in scores if score.metric == "mae")
+    shown = (FOREGROUND, *(name for name in regions if name in UNIONS))
+    boxes = {
+        f"boxes_{region}": Illustration(
+            f"All cases: {in_words(region)}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
+        )
+        for region in shown
+        if has_boxes(scores, region=region)
+    }
+    return {**_case_figures(result), **boxes}
+
+
+def _case_figures(result: FidelityResult) -> dict[str, Illustration]:
+    """The median case in three planes, worst to best, the views, errors slice by slice; none without any value."""
     scores, subject = result.scores, result.subject
-    chosen = extremes(scores)
+    try:
+        chosen = extremes(scores)
+    except UsageError:  # no case has a foreground that can be scored
+        return {}
     wanted = {"worst": chosen.worst, "median": chosen.median, "best": chosen.best}
     drawn = {
         label: panel_of(
@@ -156,11 +175,6 @@ def _fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:
         "The mean absolute error of every axial slice of the median case, inside the foreground.",
         to_png(draw_slice_profile(profiles_of(arrays), unit=drawn["median"].unit, case=chosen.median)),
     )
-    regions = list(dict.fromkeys(score.region for score in scores if score.metric == "mae"))
-    for region in (FOREGROUND, *(name for name in regions if name in UNIONS)):
-        figures[f"boxes_{region}"] = Illustration(
-            f"All cases: {in_words(region)}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
-        )
     return figures
 
 

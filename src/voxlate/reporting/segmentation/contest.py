@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from voxlate._version import __version__
 from voxlate.cohort.labels.labelling import component_word
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.segmentation.contest import SegmentationContest
 from voxlate.evaluation.segmentation.scores import class_regions, whole
 from voxlate.evaluation.summary import Summary
-from voxlate.reporting.drawing.boxes import draw_box_plots
+from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
@@ -86,8 +84,7 @@ def _figures(contest: SegmentationContest) -> dict[str, Illustration]:
         )
     for region in _regions(contest):
         here = [s for s in result.scores if s.region == region and s.method in {*BASELINES, *result.recipes}]
-        scored = any(s.metric in _BOXES and math.isfinite(s.value) for s in here)
-        if scored and len(result.recipes) < MOST_BOXES:
+        if has_boxes(here, region=region, metrics=_BOXES) and len(result.recipes) < MOST_BOXES:
             picture = to_png(draw_box_plots(here, region=region, metrics=_BOXES))
             figures[f"boxes_{region}"] = Illustration(f"All cases: {region}", "Every point is a case.", picture)
     return figures

@@ -13,6 +13,7 @@ from voxlate.evaluation.study.paired import WORDS, VariantDifference
 from voxlate.evaluation.study.verdict import is_removal, words_of
 from voxlate.evaluation.words import MINUS
 from voxlate.regions import FOREGROUND, UNIONS, in_words
+from voxlate.reporting.drawing.boxes import has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.fidelity.page import detail_sections, score_terms
 from voxlate.reporting.page.caveats import caveats
@@ -73,7 +74,8 @@ def _figures(result: AblationResult) -> dict[str, Illustration]:
         f"With: the recipe as it stands. Without: {words_of(summary.changes)}. Seeds: {', '.join(map(str, seeds))}."
     )
     figures = {"case": _case(result)} if result.pictures else {}
-    figures["similarity"] = _similarity(result, heading=heading)
+    if any(has_boxes(result.scores, region=place, metrics=["ssim"]) for place in (FOREGROUND, *UNIONS)):
+        figures["similarity"] = _similarity(result, heading=heading)
     if summary.asked is not None:
         figures["differences"] = Illustration(
             f"The error in the {in_words(region)}, and the difference that each seed gives",

@@ -8,7 +8,7 @@ from voxlate._version import __version__
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.study.contest import ContestResult
 from voxlate.regions import FOREGROUND, UNIONS, in_words
-from voxlate.reporting.drawing.boxes import draw_box_plots
+from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_cases
 from voxlate.reporting.fidelity.page import detail_sections, score_sections, score_terms
@@ -70,7 +70,7 @@ def _figures(result: ContestResult) -> dict[str, Illustration]:
         )
     whole = [score for score in result.scores if score.method in {*BASELINES, *result.recipes}]  # no single views
     for region in (FOREGROUND, *UNIONS):
-        if any(score.region == region for score in whole) and len(result.recipes) + len(BASELINES) <= MOST_BOXES:
+        if has_boxes(whole, region=region) and len(result.recipes) + len(BASELINES) <= MOST_BOXES:
             picture = to_png(draw_box_plots(whole, region=region))
             figures[f"boxes_{region}"] = Illustration(
                 f"All cases: {in_words(region)}", "Every point is a case.", picture
