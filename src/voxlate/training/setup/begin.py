@@ -19,6 +19,7 @@ from voxlate.cohort.preflight.kept import IN_PREPARED
 from voxlate.cohort.split_file import read_split, write_shares, write_split
 from voxlate.cohort.splits import split_cohort
 from voxlate.config.choice import Choice
+from voxlate.config.plan import PlanOptions
 from voxlate.config.recipe import Recipe
 from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError, some
@@ -119,14 +120,7 @@ def set_up(
     training = [case for case in cohort.cases if split[case.id] in learned_from]
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
-    contrasts = (*recipe.source, recipe.target)
-    options, progress = recipe.plan, partial(report, "fingerprint")
-    fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
-    inside = fingerprint.labels_inside
-    if options.mask == "auto" and inside is not None and inside < _ENOUGH_INSIDE:
-        logger.warning("the foreground leaves out %.2g %% of a case's labels: all is taken", 100 * (1 - inside))
-        options = options.model_copy(update={"mask": "nonzero"})
-        fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    fingerprint, options = _take_fingerprint(training, recipe, report=report)
     plan = make_plan(fingerprint, options, source=recipe.source, target=recipe.target)
     if run is not None:
         write_split(split, cohort, run.split)
@@ -134,6 +128,21 @@ def set_up(
         write_text(run.fingerprint, fingerprint.model_dump_json(indent=1) + "\n")
         write_text(run.plan, plan.to_yaml())
     return resolve(Setup(recipe, cohort, split, fingerprint, plan), run, report=report)
+
+
+def _take_fingerprint(
+    training: Sequence[Case], recipe: Recipe, *, report: ProgressReport
+) -> tuple[Fingerprint, PlanOptions]:
+    """Statistics of the training cases, and the options that they were taken with: all is foreground if labels ask."""
+    contrasts, options = (*recipe.source, recipe.target), recipe.plan
+    progress = partial(report, "fingerprint")
+    fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    inside = fingerprint.labels_inside
+    if options.mask == "auto" and inside is not None and inside < _ENOUGH_INSIDE:
+        logger.warning("the foreground leaves out %.2g %% of a case's labels: all is taken", 100 * (1 - inside))
+        options = options.model_copy(update={"mask": "nonzero"})
+        fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    return fingerprint, options
 
 
 def new_store(setup: Setup, folder: Path) -> PreparedStore:
