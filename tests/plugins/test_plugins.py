@@ -97,6 +97,17 @@ def test_a_plugin_that_is_not_there_is_told(what: str) -> None:
         voxlate.load_plugin(what)
 
 
+def test_the_command_line_loads_what_the_environment_names(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from voxlate.cli import app
+
+    monkeypatch.setenv("VOXLATE_PLUGINS", str(plugin))
+    ended = CliRunner().invoke(app, ["train", "nowhere", "--recipe", "absent", "--out", "run"])
+    assert "absent" in str(ended.exception)
+    assert "tiny" in NETWORKS
+
+
 def test_an_unknown_name_tells_of_plugins() -> None:
     with pytest.raises(UsageError, match=r"name the plugin that brings it: --plugin FILE"):
         rehearse_learner(_recipe())

@@ -31,8 +31,9 @@ def offer_plugins(app: typer.Typer) -> None:
 def _taking(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def command(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes
-        from voxlate.plugins import load_plugin
+        from voxlate.plugins import load_named, load_plugin
 
+        load_named()
         for what in kwargs.pop(_NAME, None) or ():
             load_plugin(what)
         return function(*args, **kwargs)
