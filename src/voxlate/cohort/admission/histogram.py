@@ -51,10 +51,10 @@ class Histogram:
     Attributes:
         values: A sample without padding, cut at both ends, ascending; at least one.
         padding: The values that were taken for padding.
-        border: A sample of the outermost voxels without padding.
+        border: A sample of the outermost voxels without padding, ascending.
         lowest: Of all voxels but padding.
         highest: Of all voxels but padding.
-        every: A sample with padding and both ends.
+        every: A sample with padding and both ends, ascending.
     """
 
     values: NDArray[np.float64]
@@ -99,19 +99,19 @@ class Histogram:
 
 def take_histogram(array: Array) -> Histogram:
     """The histogram of an image ``(i, j, k)`` of finite values that are not all equal."""
-    every = array.ravel(order="K")[:: max(1, array.size // _SAMPLES)].astype(np.float64)
+    every = _ascending(array.ravel(order="K")[:: max(1, array.size // _SAMPLES)])
     faces = [array[0], array[-1], array[:, 0], array[:, -1], array[:, :, 0], array[:, :, -1]]
     step = max(1, sum(face.size for face in faces) // _SAMPLES)
-    border = np.concatenate([face.ravel()[::step] for face in faces]).astype(np.float64)
+    border = _ascending(np.concatenate([face.ravel()[::step] for face in faces]))
     where, outer = every, border
     padding = _padding(where, outer)
     if not padding and np.subtract(*np.percentile(every, _CUT[::-1])) > _FINE:  # padding that was interpolated
         where, outer = np.rint(every), np.rint(border)
         padding = _padding(where, outer)
-    values = np.sort(every[~np.isin(where, padding)])
+    values = _without(every, where, padding)
     if values.size == 0:
-        padding, values = (), np.sort(every)
-    kept = border[~np.isin(outer, padding)]
+        padding, values = (), every
+    kept = _without(border, outer, padding)
     least, most = float(array.min()), float(array.max())
     return Histogram(
         values=values[slice(*_cut(values))],
@@ -123,14 +123,31 @@ def take_histogram(array: Array) -> Histogram:
     )
 
 
+def _ascending(values: Array) -> NDArray[np.float64]:
+    """Sorted once, in the stored type: 16 bits are sorted by counting."""
+    return np.sort(values, kind="stable" if values.dtype.itemsize <= 2 else None).astype(np.float64)
+
+
+def _without(
+    values: NDArray[np.float64], where: NDArray[np.float64], padding: tuple[float, ...]
+) -> NDArray[np.float64]:
+    return values[~np.isin(where, padding)] if padding else values
+
+
+def _counts(ascending: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The values that occur, and how often."""
+    first = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
+    return ascending[first], np.diff(np.append(first, ascending.size))
+
+
 def _cut(values: NDArray[np.float64]) -> tuple[int, int]:
     low, high = np.percentile(values, _CUT)
     return int(np.searchsorted(values, low)), int(np.searchsorted(values, high, side="right"))
 
 
 def _padding(values: NDArray[np.float64], border: NDArray[np.float64]) -> tuple[float, ...]:
-    found, counts = np.unique(values, return_counts=True)
-    outer, outer_counts = np.unique(border, return_counts=True)
+    found, counts = _counts(values)
+    outer, outer_counts = _counts(border)
     commonest = outer[outer_counts.argmax()]
     around = np.pad(counts, 2)
     neighbours = np.max([around[shift : shift + counts.size] for shift in (0, 1, 3, 4)], axis=0)

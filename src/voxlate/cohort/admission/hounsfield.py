@@ -23,6 +23,7 @@ from voxlate.cohort.admission.histogram import Histogram, Peak
 from voxlate.cohort.finding import Severity
 
 _AIR_HU = -1000.0
+_AIR_AT_MOST, _LEAST_AIR = (-1161.0, -839.0), 0.01
 _FAT_TO_TISSUE = (860.0, 1160.0)
 """How far above air the tissue that most voxels show is: from fat to contrast-enhanced blood."""
 _OFF, _SAME = 130.0, 140.0
@@ -86,6 +87,8 @@ def _is_attenuation(seen: Histogram) -> bool:
 
 def looks_hounsfield(seen: Histogram) -> bool:
     """Whether an image shows air at -1000 and tissue at 0, each as a peak, with little in between: a CT."""
+    if seen.share(*_AIR_AT_MOST) < _LEAST_AIR:  # so no peak of air can stand out
+        return False
     air, tissue = seen.parts()
     between = seen.share(-700, -250)
     return (

@@ -21,6 +21,7 @@ compared: empty or small ones are alike by right. What was moved, cropped or tur
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -206,7 +207,10 @@ def _block_means(array: Array, axis: int) -> NDArray[np.float64]:
     starts = np.arange(_BLOCKS) * length // _BLOCKS
     if length < _BLOCKS:
         return np.asarray(np.take(array, starts, axis=axis), dtype=np.float64)
-    sums = np.add.reduceat(array, starts, axis=axis, dtype=np.float32 if array.size > 2**16 else np.float64)
-    shape = [1, 1, 1]
-    shape[axis] = _BLOCKS
-    return np.asarray(sums / np.diff(np.append(starts, length)).reshape(shape))
+    exact = np.float32 if array.size > 2**16 else np.float64
+    whole = (slice(None),) * axis
+    blocks = [
+        array[(*whole, slice(first, last))].mean(axis=axis, dtype=exact)
+        for first, last in itertools.pairwise([*starts.tolist(), length])
+    ]
+    return np.stack(blocks, axis=axis)

@@ -9,8 +9,9 @@ import numpy as np
 from voxlate.cohort.case import Case
 from voxlate.cohort.coverage import not_shown
 from voxlate.cohort.finding import Finding
-from voxlate.cohort.foreground import foreground, onto_grid, overlaps
+from voxlate.cohort.foreground import onto_grid, overlaps
 from voxlate.cohort.preflight.look import CaseImages
+from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.volume import Array, Volume
 
@@ -51,14 +52,14 @@ def _share_lacking(images: CaseImages, whole: str, part: str) -> float:
     """As ``_lacking``, as kept or as measured now."""
 
     def measure() -> dict[str, float]:
-        return {"share": _lacking(images[whole].volume, images[part].volume)}
+        return {"share": _lacking(images[whole], images[part])}
 
     return float(images.kept.recall("coverage", images.key((whole, part)), measure)["share"])
 
 
-def _lacking(whole: Volume, part: Volume) -> float:
+def _lacking(seen: Binned, other: Binned) -> float:
     """The share of one image's foreground that another one does not show."""
-    inside = foreground(whole.array, kind=whole.contrast.kind if whole.contrast else "mr")
+    inside, whole, part = seen.shown, seen.volume, other.volume
     if whole.missing is not None:
         inside = inside & ~whole.missing
 

@@ -160,12 +160,20 @@ def _given_away(case: Case, pair: _Pair, target: str | None, relation: Relation)
 
 
 def _leaking(case: Case, pair: _Pair, relation: Relation) -> Finding:
-    where = "in the air" if relation.likeness.air > relation.likeness.noise else "in even tissue"
-    value = max(relation.likeness.air, relation.likeness.noise)
+    likeness = relation.likeness
+    if max(likeness.air, likeness.noise) > 0 or not likeness.noisy:
+        where = "in the air" if likeness.air > likeness.noise else "in even tissue"
+        value = max(likeness.air, likeness.noise)
+        told = f"and {case.paths[pair[0]]} share noise {where} (correlation {value:.2f}), which two scans never do"
+    else:
+        left = min(likeness.straight, likeness.pointwise)
+        told = (
+            f"is a function of {case.paths[pair[0]]}, and the {100 * left:.0f} % of its spread that is left are noise "
+            "without any anatomy in it"
+        )
     message = (
-        f"{case.paths[pair[1]]} and {case.paths[pair[0]]} share noise {where} (correlation {value:.2f}), which two "
-        "scans never do. Is the one made from the other, by adding noise or by blending? A score would be "
-        "that of a copy."
+        f"{case.paths[pair[1]]} {told}. Is the one made from the other, by adding noise or by blending? A score would "
+        "be that of a copy."
     )
     return Finding("warning", "shared_noise", case.id, message)
 

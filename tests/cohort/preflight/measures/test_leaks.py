@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, median_filter, sobel
 
 from tests.cohort.scans import images
 from voxlate.cohort.preflight.measures.binned import Binned
@@ -88,3 +88,47 @@ def test_true_labels_are_not_given_away() -> None:
     assert lookup_dice(T1, labels) < 0.5
     assert lookup_dice(T1, np.zeros(T1.shape, dtype=np.uint8)) == 0
     assert lookup_dice(np.full(T1.shape, 3.0), labels) < 0.5
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: median_filter(x, 3),
+        lambda x: median_filter(x, 5),
+        lambda x: np.sqrt(sum(by**2 for by in np.gradient(x))),
+        lambda x: np.sqrt(sum(sobel(x, axis) ** 2 for axis in range(3))),
+        lambda x: gaussian_gradient_magnitude(x, 1),
+        lambda x: np.sqrt(np.clip(median_filter(x, 3), 0, None)) + RNG.normal(0, 0.1, x.shape),
+    ],
+    ids=["median", "median of 5", "gradient", "Sobel", "smooth gradient", "root of the median with noise"],
+)
+def test_a_target_made_from_neighbourhoods_of_the_source_is_the_source(
+    make: Callable[[NDArray[Any]], NDArray[Any]],
+) -> None:
+    assert "filtered" in _likeness(make(T1)).how
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
+@pytest.mark.parametrize("curve", [lambda x: x, np.sqrt], ids=["straight", "gamma"])
+def test_a_source_with_noise_is_told_by_what_is_left(
+    share: float, curve: Callable[[NDArray[Any]], NDArray[Any]]
+) -> None:
+    target = curve(T1)
+    noise = RNG.normal(0, share * target[HEAD].std(), T1.shape)
+    found = _likeness(np.where(HEAD, target + noise, 0))
+    assert found.noisy
+    assert found.leaks
+
+
+def test_two_noisy_scans_of_one_contrast_are_no_copy() -> None:
+    smooth = np.where(HEAD, gaussian_filter(T1, 1), 0)
+    one, other = (np.where(HEAD, smooth + RNG.normal(0, 0.3 * smooth[HEAD].std(), T1.shape), 0) for _ in range(2))
+    found = find_likeness(_scan(one), _scan(other))
+    assert not found.how
+    assert not found.leaks
+
+
+def test_a_folded_source_whose_air_is_bright_is_the_source() -> None:
+    air = np.abs(RNG.normal(0, 8, (48, 48, 48)))
+    source = air + np.pad(T1, [((48 - edge) // 2, 48 - edge - (48 - edge) // 2) for edge in T1.shape])
+    assert "grey values changed" in find_likeness(_scan(source), _scan(np.abs(source - 900))).how
