@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Data, app, console, plain, print_json, print_rows, watching
+from voxlate.cli.options import Data, Sources, Target, app, console, plain, print_json, print_rows, watching
 from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ def phantom(
 @app.command()
 def check(
     data: Data,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="What is to be trained on it: a built-in recipe, or a YAML file.")
+    ] = None,
+    source: Sources = None,
+    target: Target = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Folder of the run to come: keep there what was measured.")
     ] = None,
@@ -69,7 +74,7 @@ def check(
     from voxlate.cli.output import print_check
 
     with watching() as watch:
-        result = verbs.check(data, keep=keep, report=watch.stage)
+        result = verbs.check(data, recipe=recipe, source=source, target=target, keep=keep, report=watch.stage)
     if as_json:
         print_json(_as_values(result))
     else:

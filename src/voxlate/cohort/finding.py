@@ -51,7 +51,7 @@
 | `label_convention` | warning | label values that nothing names, or a convention that is not known |
 | `synthetic` | warning, info | images that a model made; info where they are only sources |
 | `poor_scan` | info | a scan in much thicker slices than the cohort's: `translate --replace poor` makes it anew |
-| `lacks_contrast` | info | a case without a contrast that is asked for |
+| `lacks_contrast` | info, error | a case without a contrast that is asked for; an error if all lack one |
 | `different_grids` | info | contrasts of a case on different grids: they will be resampled |
 | `empty_labels_count`, `left_out` | info | how many of each |
 

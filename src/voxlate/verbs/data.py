@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from voxlate.config.recipe import Recipe
 from voxlate.errors import readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.train import resolve_recipe
+
+if TYPE_CHECKING:
+    from voxlate.cohort import Finding
 
 
 @dataclass(frozen=True)
@@ -80,14 +86,29 @@ def phantom(
     )
 
 
-def check(data: str | Path, *, keep: str | Path | None = None, report: ProgressReport = silent) -> Checked:
+def check(
+    data: str | Path,
+    *,
+    recipe: str | Path | Recipe | None = None,
+    source: str | Sequence[str] | None = None,
+    target: str | None = None,
+    keep: str | Path | None = None,
+    report: ProgressReport = silent,
+) -> Checked:
     """Indexes a data set and preflights it.
 
     Args:
         data: The data set.
+        recipe: What is to be trained, by name, file or value: findings are those that this training would have.
+        source: Contrasts that go in, if that is known; other than the recipe's, if there is one.
+        target: The contrast that comes out, likewise.
         keep: Folder of a run to come; what was measured is kept in it, and neither a second check nor the training
             measures the same files again.
         report: Called with the number of finished cases.
+
+    Raises:
+        UsageError: If the recipe or a contrast is unknown.
+        CohortError: If no case has the contrasts of the recipe.
     """
     from voxlate.cohort import attribute_summaries, index_cohort
     from voxlate.cohort.preflight.checks import preflight
@@ -95,7 +116,11 @@ def check(data: str | Path, *, keep: str | Path | None = None, report: ProgressR
 
     cohort = index_cohort(Path(data))
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
-    findings = preflight(cohort, keep=folder, progress=partial(report, "preflight"))
+    if recipe is None:
+        inputs = listed(source) if source else ()
+        findings = preflight(cohort, source=inputs, target=target, keep=folder, progress=partial(report, "preflight"))
+    else:
+        findings = _check_for(resolve_recipe(recipe, source=source, target=target), Path(data), folder, report)
     attributes = attribute_summaries(cohort)
     return Checked(
         layout=cohort.layout,
@@ -108,3 +133,11 @@ def check(data: str | Path, *, keep: str | Path | None = None, report: ProgressR
         left_out=[(readable(str(item.path)), readable(item.reason)) for item in cohort.left_out],
         findings=[(f.severity, f.case, f.code, readable(f.message)) for f in findings],
     )
+
+
+def _check_for(recipe: Recipe, data: Path, keep: Path | None, report: ProgressReport) -> list[Finding]:
+    """What a training would be told, on the cases and the split that it would have."""
+    from voxlate.training.setup.begin import load_cohort, preflight_for, split_for
+
+    cohort = load_cohort(data, recipe)
+    return preflight_for(recipe, cohort, split_for(recipe, cohort), keep=keep, report=report)

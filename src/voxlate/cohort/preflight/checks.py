@@ -127,10 +127,13 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
 
 
 def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
-    for case in cohort.cases:
-        missing = lacking(use.wanted, use.derive, case.paths)
+    lacks = {case.id: lacking(use.wanted, use.derive, case.paths) for case in cohort.cases}
+    if lacks and all(lacks.values()):
+        message = f"no case has {' and '.join(use.wanted)}: there is nothing to train on. Name what there is."
+        yield Finding("error", "lacks_contrast", "", message)
+    for case, missing in lacks.items():
         if missing:
-            yield Finding("info", "lacks_contrast", case.id, f"has no {' and no '.join(missing)}.")
+            yield Finding("info", "lacks_contrast", case, f"has no {' and no '.join(missing)}.")
 
 
 def _check_poor(cohort: Cohort, use: _Use, reading: Reading) -> Iterator[Finding]:

@@ -107,8 +107,7 @@ def set_up(
         _refuse_missing(cohort, split)
         known = _known(cohort, split, told=decided or {})
         return resolve(Setup(recipe, known, split, fingerprint, plan), run, report=report)
-    parting = recipe.plan.split
-    split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
+    split = split_for(recipe, cohort)
     reasons = dict(decided or {})
     if check and decided is None:
         reasons = _check(cohort, recipe, split, series=series, report=report)
@@ -116,7 +115,7 @@ def set_up(
         cohort, split = without(cohort, split, reasons)
         if run is not None:
             note_left_out(run, reasons)
-    learned_from = ("train",) if parting.folds is None else ("train", "validation")  # alike in every fold
+    learned_from = ("train",) if recipe.plan.split.folds is None else ("train", "validation")  # alike in every fold
     training = [case for case in cohort.cases if split[case.id] in learned_from]
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
@@ -240,16 +239,19 @@ def _check(
     return found
 
 
-def _refuse_faults(
-    cohort: Cohort,
-    recipe: Recipe,
-    split: Mapping[str, str],
-    report: ProgressReport,
-    *,
-    keep: Path | None,
-) -> dict[str, str]:
-    """The cases that may be left out, each with its reason; refuses the data set for any other error."""
-    findings = preflight(
+def preflight_for(
+    recipe: Recipe, cohort: Cohort, split: Mapping[str, str], *, keep: Path | None, report: ProgressReport
+) -> list[Finding]:
+    """What the preflight says of a cohort that a recipe is to be trained on.
+
+    Args:
+        recipe: What is to be trained.
+        cohort: The cases that have its contrasts.
+        split: From case id to part.
+        keep: A folder that keeps what was measured; ``None`` to keep nothing.
+        report: Called with the number of finished cases.
+    """
+    return preflight(
         cohort,
         source=recipe.source,
         target=recipe.target,
@@ -262,6 +264,24 @@ def _refuse_faults(
         keep=keep,
         progress=partial(report, "preflight"),
     )
+
+
+def split_for(recipe: Recipe, cohort: Cohort) -> dict[str, str]:
+    """From case id to part, as a recipe parts a cohort."""
+    parting = recipe.plan.split
+    return split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
+
+
+def _refuse_faults(
+    cohort: Cohort,
+    recipe: Recipe,
+    split: Mapping[str, str],
+    report: ProgressReport,
+    *,
+    keep: Path | None,
+) -> dict[str, str]:
+    """The cases that may be left out, each with its reason; refuses the data set for any other error."""
+    findings = preflight_for(recipe, cohort, split, keep=keep, report=report)
     tell(finding for finding in findings if finding.severity == "warning")
     bad = unusable(findings)
     errors = [] if bad else [finding for finding in findings if finding.severity == "error"]

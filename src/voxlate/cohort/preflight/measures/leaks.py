@@ -7,9 +7,9 @@ At places where both images show something:
   (von Neumann's ratio on ranks, after Chatterjee 2021, doi 10.1080/01621459.2020.1758115); likewise with the two
   exchanged. Below 0.05 it is one; the most alike real pair (T2 and PD averages) has 0.29, simulated ones 0.23.
 - computed: the target follows from the source's neighbourhoods (blurred, sharpened, its median, its gradient), by an
-  additive model of them (``neighbourhood``) that leaves less than 0.40 of the target's spread, and less than 0.42 of what
-  the best function of the value alone leaves: the neighbours explain it. Filters leave 0.01 to 0.4 of that; real pairs
-  at least 0.67, simulated ones 0.48.
+  additive model of them (``neighbourhood``) that leaves less than 0.40 of the target's spread, and less than 0.42 of
+  what the best function of the value alone leaves: the neighbours explain it. Filters leave 0.01 to 0.4 of that; real
+  pairs at least 0.67, simulated ones 0.48.
 - noisy: what the best line or function of the source leaves is noise: neighbours in it correlate by less than 0.12, and
   the target may follow the source at the finest scale as it does at large (two noisy scans never do). Real pairs
   correlate by 0.6 and more in what is left, simulated ones by 0.33.

@@ -11,8 +11,9 @@ deviation is given as a share of the image's own:
 
 Whether the rest is noise: *white* is the correlation of what the better of the first two fits leaves with the same at
 the next voxel along any axis, which is high where anatomy is left; *follows* is the slope, at the finest scale (third
-mixed difference), of the second image on the fitted first, and three standard errors. Where noise was added to a function of the first image it is
-1; of two noisy scans it is far less, since the noise of the first is not in the second.
+mixed difference), of the second image on the fitted first, and three standard errors. Where noise was added to a
+function of the first image it is 1; of two noisy scans it is far less, since the noise of the first is not in the
+second.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
 
 def _line(x: _Values, y: _Values) -> tuple[_Values, _Values]:
     """Two points of the straight line by least squares."""
-    ends = np.array([x.min(), x.max()]) if np.ptp(x) > 0 else x[:1] + [0.0, 1.0]
+    ends = float(x.min()) + np.array([0.0, float(np.ptp(x)) or 1.0])
     slope = float(np.mean((x - x.mean()) * (y - y.mean())) / max(float(x.var()), 1e-300))
     return ends, y.mean() + slope * (ends - x.mean())
 
