@@ -96,8 +96,8 @@ def _missing_slices(array: Array, axis: int, constant: _Mask, *, foreground: _Ma
     missing = np.zeros_like(array, np.bool_)
     slices = np.moveaxis(array, axis, 0)
     number = _along(np.arange(1, len(slices) + 1, dtype=np.uint16), axis)
-    where = place(np.broadcast_to(number, array.shape))[foreground]
-    shown = place((array != slices[int(constant.argmax())].flat[0]).view(np.uint8))[foreground]
+    where = _inside(place(np.broadcast_to(number, array.shape)), foreground)
+    shown = _inside(place((array != slices[int(constant.argmax())].flat[0]).view(np.uint8)), foreground)
     size = np.bincount(where, minlength=len(slices) + 1)[1:]
     filled = np.bincount(where, weights=shown, minlength=len(slices) + 1)[1:]
     held = np.flatnonzero(size)  # others lie outside the foreground, or between voxels of a coarser one
@@ -129,6 +129,11 @@ def _constant_slices(array: Array, axis: int) -> _Mask:
     return constant
 
 
+def _inside(values: Array, where: _Mask) -> Array:
+    """The values there, first axis fastest, as volumes lie in memory."""
+    return values.ravel(order="F")[where.ravel(order="F")]
+
+
 def _runs(flags: _Mask) -> Iterator[tuple[int, int]]:
     """First and last index of every run of true flags."""
     edges = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
@@ -146,25 +151,27 @@ def _empty_columns(
 
     columns = np.moveaxis(array, axis, 2)
     ignored = np.moveaxis(known, axis, 2)
+    holes = ignored.all(axis=2)
     corners = [(columns[i, j], ignored[i, j]) for i in (0, -1) for j in (0, -1)]
     for value in dict.fromkeys(line[~skip][0].item() for line, skip in corners if not skip.all()):
         if not any((line[~skip] == value).all() for line, skip in corners if not skip.all()):
             continue
-        empty = ((columns == value) | ignored).all(axis=2) & ~ignored.all(axis=2)
+        same = columns == value
+        empty = (same | ignored if ignored.any() else same).all(axis=2) & ~holes
         whole = np.moveaxis(np.broadcast_to(empty[..., None], columns.shape), 2, axis)
         if not empty.any() or empty.all() or not reached(whole):
             continue
         edge, beside = empty & binary_dilation(~empty), ~empty & binary_dilation(empty)
         part = np.zeros_like(columns, np.uint8)
         part[empty], part[edge] = _INSIDE, _EDGE
-        part[beside] = np.where(columns[beside] == value, _BESIDE_EMPTY, _BESIDE_SHOWN)
+        part[beside] = np.where(same[beside], _BESIDE_EMPTY, _BESIDE_SHOWN)
         part[ignored] = 0
         yield np.moveaxis(part, 2, axis)
 
 
 def _is_cut(part: Array, foreground: _Mask, *, spacing_mm: tuple[float, float, float]) -> bool:
     """Whether the foreground goes on, and deep, in a part where an image that is shown beside it is empty."""
-    counts = np.bincount(part[foreground], minlength=_BESIDE_EMPTY + 1)
+    counts = np.bincount(_inside(part, foreground), minlength=_BESIDE_EMPTY + 1)
     empty, beside = counts[_INSIDE] + counts[_EDGE], counts[_BESIDE_SHOWN] + counts[_BESIDE_EMPTY]
     if not empty or counts[_BESIDE_SHOWN] < _SHOWS * max(beside, 1) or counts[_EDGE] < _GOES_ON * beside:
         return False

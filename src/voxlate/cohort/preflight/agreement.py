@@ -4,6 +4,8 @@ Outliers. Over the cases of a cohort that have a pair of contrasts, the logarith
 what a straight line leaves, and Fisher's ``artanh`` of the correlation of noise, are held against median and median
 absolute deviation.
 
+Turned targets. A turn that gains too little to be told of one case is told where most cases have it, by the same angle.
+
 Exchanged targets. On portraits: the mutual information of a case's source with its own target, and with those of the
 others, laid voxel on voxel or by their places in the world. An aligned pair of one person has more than twice what two
 people have, also where all images lie in one standard space. Labels tell less: there both cases must fit
@@ -38,6 +40,7 @@ _LEAST_INFORMATION = 0.06
 _LEAST_OF_LABELS = 0.015
 _LEAST_LABELLED = 0.01
 _OTHERS = 12
+_TURNED_GAIN, _TURNED, _ALIKE, _MOST_OF = 1.02, 2.0, 0.8, 0.6
 _OWN, _OWN_LABELS = 1.5, 1.1
 _BELOW_USUAL = 0.9
 """A pair that agrees as pairs of the cohort do was not exchanged."""
@@ -54,6 +57,9 @@ class Agreement:
         noise: Correlation of their noise.
         straight: What a straight line of the first leaves of the second, 0 to 1.
         portraits: Of the two images.
+        turned: The turn, in degrees round the axes of the grid, by which they agree best; empty if there is none, or if
+            it was told.
+        gain: How much better they agree by it, as a factor.
     """
 
     case: str
@@ -62,6 +68,8 @@ class Agreement:
     noise: float
     straight: float
     portraits: tuple[Portrait, Portrait]
+    turned: tuple[float, ...] = ()
+    gain: float = 1.0
 
 
 def check_agreement(agreements: Sequence[Agreement], path_of: Callable[[str, str], object]) -> Iterator[Finding]:
@@ -83,6 +91,7 @@ def check_agreement(agreements: Sequence[Agreement], path_of: Callable[[str, str
                 f"{path_of(one.case, pair[1])}. Were the files of two subjects exchanged? Put each into its case."
             )
             yield Finding("warning", "exchanged", one.case, message)
+        yield from _turned_alike(group, pair, path_of)
         yield from _outliers([a for n, a in enumerate(group) if n not in exchanged], pair, path_of)
 
 
@@ -115,6 +124,26 @@ def _find_exchanged(portraits: Sequence[tuple[Portrait, Portrait]]) -> Mapping[i
     if not of_labels:  # an image that its own case has no better use for is not one that was taken from another
         return {one: other for one, other in better.items() if other in better}
     return {one: other for one, other in better.items() if better.get(other) == one}  # labels tell less
+
+
+def _turned_alike(
+    group: Sequence[Agreement], pair: tuple[str, str], path_of: Callable[[str, str], object]
+) -> Iterator[Finding]:
+    """Cases that are turned too little to be told alone, the most of a cohort by the same."""
+    turned = [one for one in group if one.turned and one.gain > _TURNED_GAIN]
+    if len(group) < _LEAST_CASES or len(turned) < _MOST_OF * len(group):
+        return
+    ways = np.array([one.turned for one in turned])
+    degrees = float(np.linalg.norm(ways.mean(axis=0)))
+    if degrees < _TURNED or degrees < _ALIKE * float(np.linalg.norm(ways, axis=1).mean()):
+        return
+    for one in turned:
+        message = (
+            f"{path_of(one.case, pair[1])} fits {path_of(one.case, pair[0])} better when it is turned by about "
+            f"{degrees:.0f} degrees (information {one.gain:.2f} times as high), as in {len(turned)} of {len(group)} "
+            "cases. Look at the pairs; if it is so, register them (plan.grids: rigid)."
+        )
+        yield Finding("warning", "misaligned", one.case, message)
 
 
 def _outliers(

@@ -64,7 +64,10 @@ def check_pairs(
             likeness = relation.likeness
             noise = likeness.air if likeness.coarse else max(likeness.noise, likeness.air)
             straight = relation.likeness.straight
-            yield Agreement(case.id, pair, position.agreement, noise, straight, images.portraits(pair))
+            turned = () if position.turn is None or position.pose else position.turn.angles
+            gain = position.turn.best / max(position.turn.given, 1e-9) if position.turn else 1.0
+            portraits = images.portraits(pair)
+            yield Agreement(case.id, pair, position.agreement, noise, straight, portraits, turned, gain)
         elif pair[1] == "labels" and get_contrast(pair[0]).kind != "label":
             yield Agreement(case.id, pair, 0.0, 0.0, 1.0, images.portraits(pair))
 

@@ -9,7 +9,8 @@ purpose: one mask cut from two images makes outlines agree however badly the ins
 
 The bias that an estimate from few voxels has (Miller 1955) is taken off. All shifts up to 16 mm are tried on block
 means of about 4 mm, with 16 bins; small images are searched up to 10 mm on blocks of 2 mm, or 5 mm on 1 mm. From the
-best of them and from the given position the full grid is climbed in steps of 4, 2 and 1 voxels, on every n-th voxel.
+best of them and from the given position the full grid is climbed in steps of 4, 2 and 1 voxels, on every n-th voxel,
+and no farther than 16 mm along an axis.
 Mirrored and turned images are found by ``voxlate.cohort.preflight.measures.pose``.
 """
 
@@ -91,7 +92,12 @@ def shift_between(fixed: Binned, there: Binned, moving: Grid) -> Shift | None:
     Returns:
         The best position, the given one if none is better; ``None`` if fewer than 2,000 voxels show something in both.
     """
-    score = _score_on(fixed.bins, there.bins)
+    everywhere = _score_on(fixed.bins, there.bins)
+    reach = np.maximum(1, np.ceil(_REACH_MM / np.array(fixed.grid.spacing_mm)))
+
+    def score(step: Step) -> float | None:
+        return everywhere(step) if (np.abs(step) <= reach).all() else None
+
     origin = (0, 0, 0)
     given = score(origin)
     if given is None:

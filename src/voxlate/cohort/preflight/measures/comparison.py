@@ -17,13 +17,13 @@ from voxlate.cohort.preflight.copies import Copy, find_copy
 from voxlate.cohort.preflight.measures.alignment import Shift, shift_between
 from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.cohort.preflight.measures.leaks import Likeness, find_likeness
-from voxlate.cohort.preflight.measures.pose import Pose, find_pose, mirror
+from voxlate.cohort.preflight.measures.pose import Pose, best_pose, find_pose, is_clear, mirror
 from voxlate.cohort.preflight.measures.thresholded import lookup_dice
 from voxlate.volume import Grid, Volume
 
 _LEAST_SHARED = 0.2
-_ANY, _SOME = 1.0, 1.05
-"""Gains, as factors, by which a whole image must fit better mirrored, and turned."""
+_ANY, _SOME, _MUCH = 1.0, 1.05, 1.3
+"""Gains, as factors, by which a whole image must fit better mirrored or where its foreground gains much, and else."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,13 @@ class Position:
         shift: The displacement; ``None`` if too little shows in both.
         pose: How one is mirrored or turned; ``None`` if it is not.
         copied: How the second is made from the first once that is undone, as words; empty if it is not.
+        turn: The turn by which the images agree best, however little; ``None`` if there is none.
     """
 
     shift: Shift | None
     pose: Pose | None = None
     copied: str = ""
+    turn: Pose | None = None
 
     @property
     def agreement(self) -> float:
@@ -82,7 +84,14 @@ def locate(fixed: Binned, moving: Binned) -> Position:
     shift = shift_between(fixed, there, moving.grid)
     if shift is None:
         return Position(None)
-    pose = find_pose(fixed, there, shift.voxels)
+    best = best_pose(fixed, there, shift.voxels)
+    turn = best if best is not None and any(best.angles) else None
+    return replace(_weighed(fixed, moving, shift, best if best is not None and is_clear(best) else None), turn=turn)
+
+
+def _weighed(fixed: Binned, moving: Binned, shift: Shift, pose: Pose | None) -> Position:
+    """The position as far as it is confirmed, and whether the image is a copy once that is undone."""
+    there = moving.on(fixed.grid)
     if (pose is not None or shift.is_misaligned) and "label" not in {fixed.kind, moving.kind}:
         confirmed = _confirmed(fixed, there, Position(shift, pose), grid=moving.grid)
         shift, pose = confirmed.shift or shift, confirmed.pose
@@ -108,7 +117,8 @@ def _confirmed(fixed: Binned, there: Binned, found: Position, *, grid: Grid) -> 
     if again is None:
         return found
     if found.pose is not None:
-        turned = find_pose(fixed, there, again.voxels, least_gain=_ANY if found.pose.mirrored else _SOME)
+        much = found.pose.mirrored or found.pose.best > _MUCH * found.pose.given
+        turned = find_pose(fixed, there, again.voxels, least_gain=_ANY if much else _SOME)
         if turned is not None and bool(turned.mirrored) == bool(found.pose.mirrored):
             return found
     still = replace(found.shift, voxels=(0, 0, 0), millimetres=(0.0, 0.0, 0.0))
@@ -167,11 +177,17 @@ def position_to_json(position: Position) -> dict[str, Any]:
 
 def position_from_json(values: dict[str, Any]) -> Position:
     """The position of ``position_to_json``."""
-    shift, pose = values["shift"], values["pose"]
+    shift = values["shift"]
     return Position(
         Shift(tuple(shift["voxels"]), tuple(shift["millimetres"]), shift["given"], shift["best"]) if shift else None,
-        Pose(tuple(pose["mirrored"]), pose["degrees"], pose["given"], pose["best"], tuple(pose["step"]))
-        if pose
-        else None,
+        _pose_from_json(values["pose"]),
         values["copied"],
+        _pose_from_json(values["turn"]),
     )
+
+
+def _pose_from_json(values: dict[str, Any] | None) -> Pose | None:
+    if values is None:
+        return None
+    lists = {name: tuple(values[name]) for name in ("mirrored", "step", "angles")}
+    return Pose(**{**values, **lists})
