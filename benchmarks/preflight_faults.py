@@ -47,11 +47,13 @@ class Fault:
         codes: Findings that tell of it.
         plant: Changes the case of that number.
         task: The contrasts that the preflight is asked about, source first; ``labels`` as a target is its own task.
+        counts: ``one`` where a finding is enough, ``all`` where every case needs one.
     """
 
     codes: set[str]
     plant: Callable[[list[Scans], int, tuple[str, str]], None]
     task: str = "images"
+    counts: str = "one"
 
 
 def scaled(array: Array) -> Array:
@@ -116,6 +118,12 @@ def target_turned(axis: int) -> Callable[[list[Scans], int, tuple[str, str]], No
         cases[number][task[1]] = with_array(target, turned(target, 5, axis), contrast=task[1])
 
     return plant
+
+
+def all_turned(cases: list[Scans], number: int, task: tuple[str, str]) -> None:
+    """The targets of all cases turned by five degrees round an axis."""
+    for other in range(len(cases)):
+        target_turned(number % 3)(cases, other, task)
 
 
 def exchanged(cases: list[Scans], number: int, task: tuple[str, str]) -> None:
@@ -186,6 +194,9 @@ FAULTS: dict[str, Fault] = {
     "8 grey levels": Fault(COPY, target_from(lambda x, _: np.floor(8 * np.clip(scaled(x), 0, 0.999)))),
     "blur, 1 voxel": Fault(COPY, target_from(lambda x, _: ndimage.gaussian_filter(x, 1))),
     "blur, 2 voxels": Fault(COPY, target_from(lambda x, _: ndimage.gaussian_filter(x, 2))),
+    "median of 3 voxels": Fault(COPY, target_from(lambda x, _: ndimage.median_filter(x, 3))),
+    "grey values folded": Fault(COPY, target_from(lambda x, _: np.abs(x - np.percentile(x[x > np.median(x)], 40)))),
+    "gradient": Fault(COPY, target_from(lambda x, _: np.sqrt(sum(np.square(by) for by in np.gradient(x))))),
     "mirrored source": Fault(COPY, target_from(lambda x, _: x[::-1])),
     "source with 10 % noise": Fault(COPY, target_from(noisy(0.1))),
     "source with 30 % noise": Fault(COPY, target_from(noisy(0.3))),
@@ -194,6 +205,7 @@ FAULTS: dict[str, Fault] = {
     "20 % source in the target": Fault(COPY, target_from(blended(0.2))),
     "target mirrored": Fault(PLACE, target_from(lambda _, y: y[::-1])),
     "target turned by 5 degrees": Fault(PLACE, target_turned(2)),
+    "all targets turned by 5 degrees": Fault(PLACE, all_turned, counts="all"),
     "target tilted by 5 degrees": Fault(PLACE, target_turned(0)),
     "targets of two cases exchanged": Fault(PLACE, exchanged),
     "person twice, as is": Fault(TWIN, renamed(lambda volume: volume)),
@@ -287,7 +299,8 @@ def main() -> None:
                 planted.plant(spoilt, number, (source, target))
                 found = findings_of(spoilt, asked.out / "work", source, target)
                 new = {(f.code, f.case) for f in found} - clean[name, planted.task]
-                hits += any(code in planted.codes for code, _ in new)
+                told = {case for code, case in new if code in planted.codes}
+                hits += len(told) >= (len(cases) if planted.counts == "all" else 1)
             cells.append(f"{hits} of {len(tried)}")
         print(f"| {fault} | {' | '.join(cells)} |", flush=True)
 

@@ -1,9 +1,9 @@
 """Is one image of a case mirrored or turned against the other? Mutual information there against where the image is.
 
 Seven mirrorings of the voxel axes and turns round each axis of the grid by up to 10 degrees are tried, at every n-th
-foreground voxel, at fewer of them first; the measure is that of ``voxlate.cohort.preflight.measures.alignment``. Aligned pairs, real and
-simulated, lose: 13 % and more by any mirroring, and gain 5 % at most by any turn (clinical scans that nobody had
-registered). A turn that is too small to be told of one case may be told of many.
+foreground voxel, at fewer of them first; the measure is that of ``voxlate.cohort.preflight.measures.alignment``.
+Aligned pairs, real and simulated, lose: 13 % and more by any mirroring, and gain 5 % at most by any turn (clinical
+scans that nobody had registered). A turn that is too small to be told of one case may be told of many.
 """
 
 from __future__ import annotations
