@@ -117,7 +117,7 @@ def check(
     cohort = index_cohort(Path(data))
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
     if recipe is None:
-        inputs = listed(source) if source else ()
+        inputs: tuple[str, ...] = listed(source) if source else ()
         findings = preflight(cohort, source=inputs, target=target, keep=folder, progress=partial(report, "preflight"))
     else:
         findings = _check_for(resolve_recipe(recipe, source=source, target=target), Path(data), folder, report)

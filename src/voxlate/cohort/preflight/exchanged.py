@@ -42,7 +42,8 @@ _BELOW_USUAL = 0.9
 _LEAST_LABELLED = 20
 _ROUND = 2
 _BETTER, _MUCH_BETTER, _STANDS_OUT = 1.05, 1.15, 1.1
-_LEAST_EXPLAINED = 0.05
+_SHOW, _SHOW_OF_FEW = 1.25, 2.0
+_LEAST_EXPLAINED = 0.1
 
 
 def find_exchanged(portraits: Sequence[tuple[Portrait, Portrait]]) -> Mapping[int, int]:
@@ -90,14 +91,21 @@ def _exchanged_labels(portraits: Sequence[tuple[Portrait, Portrait]]) -> Mapping
     def best_labels(image: int) -> int:
         return max(numbers, key=lambda labels: score(image, labels))
 
-    better: dict[int, int] = {}
+    drawn = {}
     for number in numbers:
         others = [other for other in numbers if other != number]
         some = rng.choice(others, _OTHERS, replace=False).tolist() if len(others) > _OTHERS else others
-        if not some or score(number, number) > _STANDS_OUT * max(score(number, other) for other in some):
+        drawn[number] = [score(number, other) for other in some]
+    many = len(numbers) >= _LEAST_CASES
+    if many and np.median([score(n, n) for n in numbers]) < _SHOW * np.median([*itertools.chain(*drawn.values())]):
+        return {}  # what is labelled does not show in these images
+    clearly = _BETTER if many else _SHOW_OF_FEW
+    better: dict[int, int] = {}
+    for number, some in drawn.items():
+        if not some or score(number, number) > _STANDS_OUT * max(some):
             continue
         best = best_labels(number)
-        if score(number, best) > max(_BETTER * score(number, number), _LEAST_EXPLAINED):
+        if score(number, best) > max(clearly * score(number, number), _LEAST_EXPLAINED):
             better[number] = best
     crosswise = {one: other for one, other in better.items() if better.get(other) == one}
 
@@ -105,12 +113,14 @@ def _exchanged_labels(portraits: Sequence[tuple[Portrait, Portrait]]) -> Mapping
         return all(score(k, labels) <= max(score(image, labels), score(k, k)) for k in numbers)
 
     found = {one: other for one, other in crosswise.items() if is_best(one, other) and is_best(other, one)}
+    if not many:
+        return found
     return found | _restored({number: score(number, number) for number in numbers if number not in found}, score)
 
 
-def _restored(own: Mapping[int, float], score: Callable[[int, int], float]) -> Mapping[int, int]:
+def _restored(own: Mapping[int, float], score: Callable[[int, int], float]) -> dict[int, int]:
     """Pairs of the cases whose labels fit less than usual, both of which fit as usual once they are exchanged."""
-    usual = _BELOW_USUAL * float(np.median(list(own.values()))) if len(own) >= _LEAST_CASES else 0.0
+    usual = _BELOW_USUAL * float(np.median(list(own.values())))
     odd = [number for number in own if own[number] < usual]
     pairs = [
         (score(one, other) + score(other, one), one, other)

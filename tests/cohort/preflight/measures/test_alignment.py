@@ -115,3 +115,8 @@ def test_the_small_sample_bias_is_taken_off() -> None:
     rng = np.random.default_rng(0)
     draws = [np.bincount(rng.integers(0, 1024, 4000), minlength=1024).reshape(32, 32) for _ in range(20)]
     assert abs(np.mean([normalised_information(counts) for counts in draws])) < 0.005
+
+
+def test_no_shift_beyond_the_reach_is_proposed() -> None:
+    found = _shift(_volume("t1"), _volume("t2", shift=(19, 0, 0)))
+    assert max(map(abs, found.voxels)) <= 16

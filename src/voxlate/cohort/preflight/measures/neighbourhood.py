@@ -105,7 +105,7 @@ def _slope_at_most(x: _Values, y: _Values) -> float:
     """The slope through 0, and three standard errors."""
     square = max(float(x @ x), 1e-12)
     slope = float(x @ y) / square
-    return slope + 3 * float(np.std(y - slope * x)) / np.sqrt(square)
+    return slope + 3 * float(np.std(y - slope * x)) / float(np.sqrt(square))
 
 
 def _means(x: _Values, y: _Values) -> tuple[_Values, _Values]:
