@@ -85,7 +85,7 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
     line = lines[0] if straight < pointwise else lines[1]
     rest = y - np.interp(x, *line)
     beside = [
-        np.clip(other.flat[places + by], low, high) - np.interp(one.flat[places + by], *line) for by in strides(one)
+        np.clip(other.flat[places + by], low, high) - np.interp(one.flat[places + by], *line) for by in _strides(one)
     ]
     white = max(abs(correlated(rest, values)) for values in beside)
     detail = roughness(np.interp(near, *line))
@@ -149,12 +149,12 @@ def _rings(scan: Binned, step: int, margin: list[int]) -> list[NDArray[np.intp]]
     rings: dict[tuple[int, ...], list[int]] = {}
     for way in itertools.product((-1, 0, 1), repeat=3):
         if any(way) and all(not by or step <= most for by, most in zip(way, margin, strict=True)):
-            offset = step * sum(by * stride for by, stride in zip(way, strides(scan), strict=True))
+            offset = step * sum(by * stride for by, stride in zip(way, _strides(scan), strict=True))
             rings.setdefault(tuple(map(abs, way)), []).append(offset)
     return [np.array(ring) for ring in rings.values()]
 
 
-def strides(scan: Binned) -> tuple[int, int, int]:
+def _strides(scan: Binned) -> tuple[int, int, int]:
     """How far the next voxel along each axis lies in ``flat``."""
     i, j, _ = scan.volume.shape
     return 1, i, i * j
@@ -162,7 +162,7 @@ def strides(scan: Binned) -> tuple[int, int, int]:
 
 def around(values: Array, scan: Binned, places: NDArray[np.intp], *, step: int = 1) -> Array:
     """The 27 voxels round each place, ``(places, 3, 3, 3)``."""
-    ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ strides(scan)
+    ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ _strides(scan)
     return np.asarray(values[places[:, None] + ways]).reshape(-1, 3, 3, 3)
 
 
