@@ -105,7 +105,7 @@ def take_histogram(array: Array) -> Histogram:
     border = _ascending(np.concatenate([face.ravel()[::step] for face in faces]))
     where, outer = every, border
     padding = _padding(where, outer)
-    if not padding and np.subtract(*np.percentile(every, _CUT[::-1])) > _FINE:  # padding that was interpolated
+    if not padding and np.ptp(_ends(every)) > _FINE:  # padding that was interpolated
         where, outer = np.rint(every), np.rint(border)
         padding = _padding(where, outer)
     values = _without(every, where, padding)
@@ -140,8 +140,16 @@ def _counts(ascending: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     return ascending[first], np.diff(np.append(first, ascending.size))
 
 
+def _ends(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The percentiles 0.1 and 99.9, without sorting once more."""
+    place = np.array(_CUT) / 100 * (ascending.size - 1)
+    below = place.astype(np.intp)
+    above = np.minimum(below + 1, ascending.size - 1)
+    return np.asarray(ascending[below] + (place - below) * (ascending[above] - ascending[below]))
+
+
 def _cut(values: NDArray[np.float64]) -> tuple[int, int]:
-    low, high = np.percentile(values, _CUT)
+    low, high = _ends(values)
     return int(np.searchsorted(values, low)), int(np.searchsorted(values, high, side="right"))
 
 

@@ -25,6 +25,7 @@ _MARGIN = 1.10
 _LEAST_GAIN = 0.005
 _LEAST_INFORMATION = 0.05
 _TURNS = (-10.0, -6.0, -3.0, 3.0, 6.0, 10.0)
+_FINER = (-2.0, -1.0, 1.0, 2.0)
 _LEAST_TURN = 2.0
 _NEAR = 0.9
 _Matrix = NDArray[np.float64]
@@ -143,13 +144,14 @@ def _best_mirror(score: _Score, quick: _Score, *, least: float) -> Pose:
 def _best_turn(score: _Score, quick: _Score, step: Step) -> Pose:
     """By coordinates: the best angle round each axis, the axis that gains most first, then finer."""
     angles, best = np.zeros(3), quick(np.eye(3), step)
-    for offsets in (_TURNS, (-2.0, 2.0), (-2.0, 2.0), (-1.0, 1.0)):
+    for offsets in (_TURNS, _FINER, _FINER):
         tried = [
             (quick(_rotation(angles + by * np.eye(3)[axis]), step), axis, by) for axis in range(3) for by in offsets
         ]
         value, axis, by = max(tried)
-        if value > best:
-            angles, best = angles + by * np.eye(3)[axis], value
+        if value <= best:
+            break
+        angles, best = angles + by * np.eye(3)[axis], value
     matrix = _rotation(angles)
     turn = float(np.degrees(np.arccos(np.clip((np.trace(matrix) - 1) / 2, -1, 1))))
     if turn < _LEAST_TURN:
