@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,12 +26,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _told(root: Path, **use: object) -> set[tuple[str, str]]:
+def _told(root: Path, **use: Any) -> set[tuple[str, str]]:
     return {
         (severity, code)
         for severity, case, code, _ in check(root, keep=root.parent / "run", **use).findings
         if case == "b"
-    }  # type: ignore[arg-type]
+    }
 
 
 def test_severity_is_by_use(root: Path) -> None:
