@@ -20,6 +20,7 @@ from voxlate.evaluation.candidates import load_candidate
 from voxlate.evaluation.privacy.members import find_members
 from voxlate.inference.model import Model, load_model
 from voxlate.io import read_volume, write_volume
+from voxlate.preprocess.resampling import resample, spacing_grid
 from voxlate.volume import Volume
 
 
@@ -80,7 +81,54 @@ def test_a_scan_with_one_other_voxel_is_another(
     array = volume.array.copy()
     array[20, 20, 20] += 1
     path = write_volume(Volume(array, volume.affine), tmp_path / "a.nii.gz")
-    assert not model.has_seen(Case("x", "x", {"t1": path}))
+    by_digests = replace(model, bundle=replace(model.bundle, sketches=()))
+    assert not by_digests.has_seen(Case("x", "x", {"t1": path}))
+    assert model.has_seen(Case("x", "x", {"t1": path}))
+
+
+def _rounded(volume: Volume) -> Volume:
+    return replace(volume, array=np.rint(volume.array.astype(np.float32) * (255 / volume.array.max())))
+
+
+def _scaled(volume: Volume) -> Volume:
+    return replace(volume, array=2.5 * volume.array.astype(np.float32) + 40)
+
+
+def _gamma(volume: Volume) -> Volume:
+    return replace(volume, array=(volume.array.clip(0) / volume.array.max()) ** 0.7)
+
+
+def _inverted(volume: Volume) -> Volume:
+    return replace(volume, array=volume.array.max() - volume.array)
+
+
+def _cropped(volume: Volume) -> Volume:
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ (3, 3, 2)
+    return Volume(volume.array[3:-3, 3:-2, 2:-2], affine)
+
+
+def _padded_elsewhere(volume: Volume) -> Volume:
+    affine = volume.affine.copy()
+    affine[:3, 3] = 0
+    return Volume(np.pad(volume.array, ((6, 0), (3, 8), (0, 5))), affine)
+
+
+def _resampled(volume: Volume) -> Volume:
+    i, j, k = (1.3 * step for step in volume.spacing_mm)
+    grid = spacing_grid(volume.grid, (i, j, k))
+    return Volume(resample(volume.array.astype(np.float32), volume.grid, grid), grid.affine)
+
+
+@pytest.mark.parametrize("change", [_rounded, _scaled, _gamma, _inverted, _cropped, _padded_elsewhere, _resampled])
+def test_a_scan_that_was_changed_is_known_and_no_other_person_is(
+    model: Model, parts: dict[str, str], phantom_cohort: Path, tmp_path: Path, change: Callable[[Volume], Volume]
+) -> None:
+    cases = index_cohort(phantom_cohort).cases
+    for part in ("train", "test"):
+        case = next(case for case in cases if parts[case.id] == part)
+        path = write_volume(change(read_volume(case.paths["t1"])), tmp_path / "a.nii.gz", overwrite=True)
+        assert model.has_seen(Case("x", "x", {"t1": path})) == (part == "train")
 
 
 def test_the_manifest_names_them(trained: Path, parts: dict[str, str]) -> None:
@@ -103,7 +151,7 @@ def test_an_audit_knows_training_scans_that_were_saved_anew(
 def test_a_bundle_from_before_goes_by_its_files(
     model: Model, parts: dict[str, str], phantom_cohort: Path, tmp_path: Path
 ) -> None:
-    old = replace(model, bundle=replace(read_bundle(model.bundle.folder), seen_voxels=frozenset()))
+    old = replace(model, bundle=replace(read_bundle(model.bundle.folder), seen_voxels=frozenset(), sketches=()))
     case = next(case for case in index_cohort(phantom_cohort).cases if parts[case.id] == "train")
     assert old.has_seen(case)
     assert not old.has_seen(Case("x", "x", {"t1": _plain(case.paths["t1"], tmp_path)}))

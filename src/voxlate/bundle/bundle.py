@@ -3,8 +3,9 @@
 Members: ``weights.safetensors``, ``lookup.safetensors`` (the fitted baseline), ``recipe.yaml``, ``plan.yaml``,
 ``fingerprint.json``, ``scores.json``, ``seen.json`` (SHA-256 of the images it was trained and chosen on, so that an
 evaluation can tell held-out cases), ``MODEL_CARD.md`` and ``manifest.json`` (SHA-256 of every other member, and which
-cases the model has seen: their ids, and digests of their voxels, by which they are known in other files too). There is
-no pickle in it and none is ever read. A changed byte, a missing or an extra file, or an unknown key is refused before
+cases the model has seen: their ids, digests of their voxels, by which they are known in other files too, and sketches,
+by which they are known when they were changed: ``voxlate.cohort.sketch``). There is no pickle in it and none is ever
+read. A changed byte, a missing or an extra file, or an unknown key is refused before
 a tensor is built. A recipe with ``shapes`` has one more member, ``shapes.safetensors``: the model that draws new label
 maps.
 """
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from voxlate._version import __version__
+from voxlate.cohort.sketch import Sketch
 from voxlate.config.recipe import Recipe, describe, parse_recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.io.atomic import write_bytes, write_text
@@ -64,6 +66,9 @@ class _BundleManifest(StrictModel):
     seen: dict[str, dict[str, tuple[str, ...]]] = later(
         {}, description="By part and case id, the digests of its images' voxels; see ``voxlate.io.canonical``."
     )
+    sketches: dict[str, tuple[str, ...]] = later(
+        {}, description="By case id, the sketches of its images; see ``voxlate.cohort.sketch``."
+    )
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class Bundle:
         seen: SHA-256 of the image files that training or model choice has seen.
         digest: SHA-256 of the manifest: the identity of the model.
         seen_voxels: Digests of the voxels of those images; empty in bundles from before they were kept.
+        sketches: Of those images, by which they are known when they were changed; the same holds.
     """
 
     folder: Path
@@ -89,6 +95,7 @@ class Bundle:
     seen: frozenset[str]
     digest: str
     seen_voxels: frozenset[str] = frozenset()
+    sketches: tuple[Sketch, ...] = ()
 
     @property
     def trained_on(self) -> int:
@@ -159,6 +166,7 @@ class Contents:
     card: str
     shapes: Mapping[str, Array] | None = None
     seen_cases: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    sketches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def write_bundle(contents: Contents, folder: Path) -> Path:
@@ -185,7 +193,7 @@ def write_bundle(contents: Contents, folder: Path) -> Path:
         write_bytes(folder / name, data)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     seen = {part: dict(cases) for part, cases in contents.seen_cases.items()}
-    manifest = _BundleManifest(name=contents.recipe.name, members=digests, seen=seen)
+    manifest = _BundleManifest(name=contents.recipe.name, members=digests, seen=seen, sketches=dict(contents.sketches))
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     return folder
 
@@ -233,9 +241,17 @@ def read_bundle(path: Path) -> Bundle:
             seen=frozenset(json.loads(_read_limited(folder / "seen.json"))),
             digest=hashlib.sha256(raw).hexdigest(),
             seen_voxels=frozenset(one for cases in manifest.seen.values() for case in cases.values() for one in case),
+            sketches=_sketches(manifest, folder),
         )
     except ValidationError as error:
         raise _refusal(folder, "a plan and a fingerprint that this version knows", describe(error)) from error
+
+
+def _sketches(manifest: _BundleManifest, folder: Path) -> tuple[Sketch, ...]:
+    try:
+        return tuple(Sketch.from_text(one) for case in manifest.sketches.values() for one in case)
+    except ValueError as error:
+        raise _refusal(folder / MANIFEST, "sketches of the scans that the model has seen", str(error)) from error
 
 
 def _check_members(folder: Path, manifest: _BundleManifest) -> None:

@@ -87,7 +87,8 @@ def joined(members: Sequence[Bundle]) -> Bundle:
     }
     seen = frozenset().union(*(member.seen for member in members))
     voxels = frozenset().union(*(member.seen_voxels for member in members))
-    return replace(members[0], seen=seen, seen_voxels=voxels, digest=digest, scores=scores)
+    sketches = tuple({one.to_text(): one for member in members for one in member.sketches}.values())
+    return replace(members[0], seen=seen, seen_voxels=voxels, sketches=sketches, digest=digest, scores=scores)
 
 
 def read_model(path: Path) -> Bundle:

@@ -19,6 +19,7 @@ from voxlate.bundle.ensemble import is_ensemble, joined, read_members
 from voxlate.cohort import Case
 from voxlate.cohort.admission import forget_told, refuse
 from voxlate.cohort.labels.classes import check_numbers
+from voxlate.cohort.recognition import is_sketched, shows_sketched
 from voxlate.config.plan import Reading
 from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
@@ -94,15 +95,23 @@ class Model:
         return [case for case in cases if not self.has_seen(case)]
 
     def has_seen(self, case: Case) -> bool:
-        """Whether a source image of a case was trained or chosen on, told by its file or, saved anew, by its voxels."""
+        """Whether a source image of a case was trained or chosen on.
+
+        Told by its file; saved anew, by its voxels; changed in its grey values or grid, by what it shows.
+        """
         bundle, images = self.bundle, self.bundle.plan.files(case)
         files = [path for name, path in images.items() if name not in case.held]
         if any(file_digest(path) in bundle.seen for path in files):
             return True
         known, reading = bundle.seen_voxels, bundle.plan.reading
-        if any(hash_voxels(case.held[name]) in known for name in images if name in case.held):
+        held = [case.held[name] for name in images if name in case.held]
+        if any(hash_voxels(volume) in known for volume in held):
             return True
-        return bool(known) and any(voxel_digest(path, reading=reading) in known for path in files)
+        if known and any(voxel_digest(path, reading=reading) in known for path in files):
+            return True
+        return any(shows_sketched(volume, bundle.sketches) for volume in held) or any(
+            is_sketched(path, bundle.sketches, reading=reading) for path in files
+        )
 
     def accepting(self, accept: Mapping[str, str | Sequence[str]]) -> Model:
         """The same model with other rules of what readers may accept: fields of ``plan.reading`` and their values.

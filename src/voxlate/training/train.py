@@ -14,6 +14,7 @@ import numpy as np
 
 from voxlate.bundle.bundle import Contents, write_bundle
 from voxlate.cohort import Case
+from voxlate.cohort.recognition import file_sketch
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
@@ -250,6 +251,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         scores=scores,
         seen=_read_seen(run),
         seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
+        sketches={case.id: _sketches(setup, case) for cases in seen.values() for case in cases},
         weights=best["method"],
         lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
         card=model_card(
@@ -298,6 +300,12 @@ def _voxels(setup: Setup, case: Case) -> tuple[str, ...]:
     """By what the same images are known in other files."""
     digests = (voxel_digest(path, reading=setup.plan.reading) for path in _files(setup, case))
     return tuple(sorted({digest for digest in digests if digest is not None}))
+
+
+def _sketches(setup: Setup, case: Case) -> tuple[str, ...]:
+    """By what the same images are known when they were changed."""
+    found = (file_sketch(path, reading=setup.plan.reading) for path in _files(setup, case))
+    return tuple(sorted({sketch for sketch in found if sketch is not None}))
 
 
 def _imputed(setup: Setup) -> dict[str, int]:

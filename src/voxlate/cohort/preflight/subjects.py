@@ -27,6 +27,7 @@ from scipy import fft, ndimage
 
 from voxlate.cohort.preflight.copies import Duplicate, Signature
 from voxlate.cohort.preflight.measures.binned import Portrait
+from voxlate.cohort.preflight.measures.lattice import Cube, band_passed, lay, smoothed
 
 _SAME = 0.83
 _SAME_OF_FEW, _CERTAIN_OF_FEW = 0.93, 0.97
@@ -41,13 +42,11 @@ _EDGE = 24
 _COARSE = 12
 _WIDE = 1.5
 _FINE = 2.0
-_LEAST_VOXELS = 200
 _PLACES = 1_500
 _OVERLAP = 0.5
 _WAYS = [(order, signs) for order in itertools.permutations(range(3)) for signs in itertools.product((1, -1), repeat=3)]
 _STEPS = ((1.0, 6.0, 0.06), (0.5, 3.0, 0.03), (0.25, 1.5, 0.015))
 
-_Cube = NDArray[np.float32]
 _Vector = NDArray[np.float64]
 
 
@@ -81,7 +80,8 @@ def find_subjects(signatures: Sequence[Signature], subjects: dict[str, str]) -> 
 def _pairs(
     group: Sequence[Signature], subjects: dict[str, str], *, known: Iterable[tuple[str, str]]
 ) -> list[Duplicate]:
-    frames = [(signature, frame) for signature in group if (frame := _frame_of(signature.portrait)) is not None]
+    shown = [(signature, signature.portrait.frame()) for signature in group if signature.portrait is not None]
+    frames = [(signature, frame) for signature, frame in shown if frame is not None]
     if len(frames) < 2:
         return []
     middle = np.median([centre for _, (centre, _) in frames], axis=0)
@@ -125,7 +125,7 @@ def _pairs(
     ]
 
 
-def _score(cubes: list[list[_Cube]], likely: _Likely) -> float:
+def _score(cubes: list[list[Cube]], likely: _Likely) -> float:
     """The correlation of a likely pair, laid over each other."""
     return _laid_over(cubes[likely.frame][likely.one], _turned(cubes[likely.frame][likely.other], likely.way))
 
@@ -146,49 +146,30 @@ def _never_reached(scores: Sequence[float], far: float, *, few: float) -> float:
     return max(_SAME, float(np.tanh(np.median(values) + far * spread)))
 
 
-def _frame_of(portrait: Portrait | None) -> tuple[_Vector, float] | None:
-    """The centre of what is shown, and how wide that is, in mm."""
-    if portrait is None:
-        return None
-    index = np.argwhere(portrait.steps > 0)
-    if len(index) < _LEAST_VOXELS:
-        return None
-    places = index @ portrait.affine[:3, :3].T + portrait.affine[:3, 3]
-    centre = places.mean(axis=0)
-    return centre, float(np.sqrt(((places - centre) ** 2).sum(axis=1).mean()))
-
-
-def _cube(portrait: Portrait | None, centre: _Vector, half_mm: float) -> _Cube:
+def _cube(portrait: Portrait | None, centre: _Vector, half_mm: float) -> Cube:
     """A portrait on a lattice in the world, ``(24, 24, 24)``, band-passed, of length 1."""
     if portrait is None:
         raise ValueError("a portrait is there")
     step = 2 * half_mm / _EDGE
-    inverse = np.linalg.inv(portrait.affine)
-    corner = inverse[:3, :3] @ (centre - (_EDGE - 1) / 2 * step) + inverse[:3, 3]
-    blur = np.maximum(0.4 * step / np.linalg.norm(portrait.affine[:3, :3], axis=0) - 0.3, 0)
-    shown, values = (np.asarray(array, dtype=np.float32) for array in (portrait.steps > 0, portrait.steps))
-    if blur.max() > 0.2:
-        shown, values = ndimage.gaussian_filter(shown, blur), ndimage.gaussian_filter(values, blur)
-    matrix = inverse[:3, :3] * step
     shown, values = (
-        ndimage.affine_transform(array, matrix, corner, (_EDGE,) * 3, order=1) for array in (shown, values)
+        lay(smoothed(array, portrait.affine, step), portrait.affine, centre=centre, step_mm=step, edge=_EDGE)
+        for array in (portrait.steps > 0, portrait.steps)
     )
     inside = shown > 0.5
-    mean = np.where(inside, values / np.maximum(shown, 1e-3), 0)
-    weight = ndimage.gaussian_filter(inside.astype(np.float32), _FINE)
-    fine = np.where(inside, mean - ndimage.gaussian_filter(mean, _FINE) / np.maximum(weight, 1e-3), 0)
+    mean = np.asarray(values / np.maximum(shown, 1e-3), dtype=np.float32)
+    fine = band_passed(mean, inside, _FINE)
     scale = 2.5 * float(fine[inside].std()) if inside.any() else 0.0
     fine = np.clip(fine, -scale, scale)
     length = float(np.linalg.norm(fine))
     return np.asarray(fine / length if length > 0 else fine, dtype=np.float32)
 
 
-def _turned(cube: _Cube, way: int) -> _Cube:
+def _turned(cube: Cube, way: int) -> Cube:
     order, signs = _WAYS[way]
     return cube.transpose(order)[tuple(slice(None, None, sign) for sign in signs)]
 
 
-def _likely(cubes: list[list[_Cube]]) -> list[_Likely]:
+def _likely(cubes: list[list[Cube]]) -> list[_Likely]:
     """Pairs by the best of their three correlations, the likeliest first."""
     count = len(cubes[0])
     rows, columns = np.triu_indices(count, 1)
@@ -215,13 +196,13 @@ def _likely(cubes: list[list[_Cube]]) -> list[_Likely]:
     ]
 
 
-def _coarse(cube: _Cube) -> _Cube:
+def _coarse(cube: Cube) -> Cube:
     small = cube.reshape(_COARSE, 2, _COARSE, 2, _COARSE, 2).mean(axis=(1, 3, 5))
     length = float(np.linalg.norm(small))
     return np.asarray(small / length if length > 0 else small, dtype=np.float32)
 
 
-def _best_shifted(cubes: _Cube, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+def _best_shifted(cubes: Cube, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
     """The best correlation of each pair over all shifts of up to a quarter of the cube."""
     edge = _COARSE + _COARSE // 4 + 1
     spectra = fft.rfftn(cubes, (edge,) * 3, axes=(1, 2, 3))
@@ -233,7 +214,7 @@ def _best_shifted(cubes: _Cube, rows: NDArray[np.intp], columns: NDArray[np.intp
     return result
 
 
-def _laid_over(fixed: _Cube, moving: _Cube) -> float:
+def _laid_over(fixed: Cube, moving: Cube) -> float:
     """The correlation where both show something, once one is moved, turned and scaled until it is highest."""
     index = np.argwhere(fixed != 0)
     index = index[:: max(1, len(index) // _PLACES)]
@@ -268,7 +249,7 @@ def _laid_over(fixed: _Cube, moving: _Cube) -> float:
     return best
 
 
-def _shift_between(fixed: _Cube, moving: _Cube) -> _Vector:
+def _shift_between(fixed: Cube, moving: Cube) -> _Vector:
     edge = fft.next_fast_len(_EDGE + _EDGE // 2)
     spectra = [fft.rfftn(cube, (edge,) * 3) for cube in (fixed, moving)]
     product = fft.irfftn(spectra[0] * np.conj(spectra[1]), (edge,) * 3)

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxlate.bundle.bundle import MANIFEST, read_bundle
+from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.cohort import Case, read_split
+from voxlate.cohort.recognition import is_sketched
+from voxlate.cohort.sketch import Sketch
+from voxlate.config.plan import Reading
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.io import file_digest, is_among, read_maker, read_provenance
@@ -60,8 +63,10 @@ def find_members(real: Sequence[Case], *, synthetic: Path, given: Path | None) -
         split = read_split(path)
         ids = frozenset(case.id for case in real if split.get(case.id) in {"train", "validation"})
     else:
-        seen = _read_seen(path) | _seen_voxels(path.parent)
-        ids = frozenset(case.id for case in real if any(is_among(file, seen) for file in case.paths.values()))
+        bundle = _bundle_beside(path)
+        seen = _read_seen(path) | (bundle.seen_voxels if bundle else frozenset())
+        sketches = bundle.sketches if bundle else ()
+        ids = frozenset(case.id for case in real if any(_is_seen(file, seen, sketches) for file in case.paths.values()))
     if not ids:
         raise CohortError(
             "training images among the real ones",
@@ -187,9 +192,13 @@ def _read_seen(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def _seen_voxels(folder: Path) -> frozenset[str]:
-    """What a bundle beside a list adds to it: the voxels of what its model has seen; nothing elsewhere."""
-    return read_bundle(folder).seen_voxels if (folder / MANIFEST).is_file() else frozenset()
+def _bundle_beside(path: Path) -> Bundle | None:
+    """The bundle that a list belongs to: it knows what its model has seen by more than the files."""
+    return read_bundle(path.parent) if (path.parent / MANIFEST).is_file() else None
+
+
+def _is_seen(file: Path, seen: frozenset[str], sketches: Sequence[Sketch]) -> bool:
+    return is_among(file, seen) or is_sketched(file, sketches, reading=Reading())
 
 
 def _list_at(given: Path) -> Path:

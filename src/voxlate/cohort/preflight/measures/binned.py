@@ -26,6 +26,7 @@ _SAMPLES = 60_000
 _PERCENTILES = (0.5, 99.5)
 _PORTRAIT_EDGE = 48
 _STEPS = 255
+_LEAST_VOXELS = 200
 _BIN_OF_STEP = np.concatenate([[0], 1 + np.arange(_STEPS) * BINS // _STEPS]).astype(np.uint8)
 
 Bins = NDArray[np.uint8]
@@ -152,6 +153,15 @@ class Portrait:
     def grid(self) -> Grid:
         """Where its voxels lie."""
         return Grid(self.steps.shape, self.affine)
+
+    def frame(self) -> tuple[NDArray[np.float64], float] | None:
+        """The centre of what is shown, RAS+ mm, and how wide that is (radius of gyration, mm); ``None`` of little."""
+        index = np.argwhere(self.steps > 0)
+        if len(index) < _LEAST_VOXELS:
+            return None
+        places = index @ self.affine[:3, :3].T + self.affine[:3, 3]
+        centre = places.mean(axis=0)
+        return centre, float(np.sqrt(((places - centre) ** 2).sum(axis=1).mean()))
 
 
 def block_sums(array: NDArray[np.bool_] | Bins, factor: list[int]) -> NDArray[np.uint32]:
