@@ -18,7 +18,7 @@ from voxlate.cohort.recognition import file_sketch
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
-from voxlate.errors import TrainingError, VoxlateError
+from voxlate.errors import CohortError, TrainingError, VoxlateError, counted, some
 from voxlate.inference.predict import predictor
 from voxlate.io import file_digest, voxel_digest
 from voxlate.io.atomic import write_text
@@ -99,6 +99,7 @@ def train_run(
         setup = set_up(data, recipe, run=run, check=check, series=series, report=report)
         check_shapes(setup)
         check_label_maps(setup)
+        _refuse_changed(setup, run)
         method = build_method(setup)
         try_loss(method, dims=setup.recipe.window.dims)
         store = new_store(setup, series.prepared)
@@ -278,6 +279,27 @@ def _add_shapes(setup: Setup, contents: Contents, run: RunFolder) -> None:
         remedy = f"{error.remedy} The model is kept in {run.bundle}; --resume goes on with the shapes."
         raise TrainingError(error.expected, came=error.came, where=error.where or "shapes", remedy=remedy) from error
     write_bundle(replace(contents, shapes=shapes), run.bundle)
+
+
+def _refuse_changed(setup: Setup, run: RunFolder) -> None:
+    """Refuses to go on with a run whose images are others now: what it has learned would be of neither.
+
+    Raises:
+        CohortError: If a file of a training or validation case is none that the run has seen.
+    """
+    seen = _read_seen(run)
+    if not (run.has_learned and seen):
+        return
+    cases = [case for part in ("train", "validation") for case in setup.cases(part)]
+    changed = [(case.id, path) for case in cases for path in _files(setup, case) if file_digest(path) not in seen]
+    if changed:
+        named = some(list(dict.fromkeys(case for case, _ in changed)))
+        raise CohortError(
+            "the images that this run has trained on so far",
+            came=f"{counted(len(changed), 'file')} changed since, of {named}; the first is {changed[0][1].name}",
+            where=setup.cohort.root,
+            remedy="Put them back as they were, or start another run in another folder.",
+        )
 
 
 def _note_seen(setup: Setup, run: RunFolder) -> None:
