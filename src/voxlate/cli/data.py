@@ -86,12 +86,15 @@ def check(
 @app.command()
 def info(
     what: Annotated[Path | None, typer.Argument(metavar="[MODEL|FILE]", help="A model or a volume file.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Say whether the file is unlike the training scans of this model.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Describe the installation, a model, or a volume file."""
     from voxlate import verbs
 
-    facts = verbs.info(what)
+    facts = verbs.info(what, model=model)
     if as_json:
         print_json(facts)
     else:

@@ -146,6 +146,14 @@ def is_sketched(path: Path, sketches: Sequence[Sketch], *, reading: Reading) -> 
         return False
 
 
+def shows_sketched(volume: Volume, sketches: Sequence[Sketch]) -> bool:
+    """Whether an image in memory is a scan of which there is a sketch."""
+    if not sketches or volume.array.min() == volume.array.max():
+        return False
+    scan = _Scan(volume)
+    return any(_is_same(scan, sketch, centre) for sketch, centre in _placed(scan, sketches))
+
+
 def file_sketch(path: Path, *, reading: Reading) -> str | None:
     """The sketch of a file's scan as text; ``None`` if it cannot be read as ``reading`` says, or shows too little."""
     try:
@@ -164,12 +172,7 @@ def _text_of(path: Path, _size: int, _changed_ns: int, reading: Reading) -> str 
 @lru_cache(maxsize=4096)
 def _found_in(path: Path, _size: int, _changed_ns: int, reading: Reading, sketches: tuple[Sketch, ...]) -> bool:
     """An evaluation asks more than once: a file is looked at again only if it has changed."""
-    volume = read_volume(path, reading=reading)
-    if volume.array.min() == volume.array.max():
-        return False
-    scan = _Scan(volume)
-    placed = _placed(scan, sketches)
-    return any(_is_same(scan, sketch, centre) for sketch, centre in placed)
+    return shows_sketched(read_volume(path, reading=reading), sketches)
 
 
 def _placed(scan: _Scan, sketches: Sequence[Sketch]) -> list[tuple[Sketch, _Vector]]:

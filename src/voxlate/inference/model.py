@@ -25,6 +25,7 @@ from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
 from voxlate.errors import UsageError, readable
+from voxlate.inference.familiarity import unfamiliar
 from voxlate.inference.given import given_case, is_of_model
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
 from voxlate.inference.spacing import plan_for
@@ -134,7 +135,8 @@ class Model:
         for note in notes:
             logger.warning("%s: %s", case.id, note)
         prepared = prepare_case(case, plan, contrasts=recipe.source)
-        return replace(prepared, notes=(*notes, *self._numbering(prepared, case), *prepared.notes))
+        told = (*self._numbering(prepared, case), *refuse(unfamiliar(case, prepared, self.bundle.fingerprint.familiar)))
+        return replace(prepared, notes=(*notes, *told, *prepared.notes))
 
     def _numbering(self, prepared: PreparedCase, case: Case) -> tuple[str, ...]:
         """What is to be said of label values that the model was not taught.

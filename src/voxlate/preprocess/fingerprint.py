@@ -18,6 +18,7 @@ from voxlate.config.plan import PlanOptions
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import compute, files_of
 from voxlate.errors import CohortError
+from voxlate.preprocess.familiar import Familiar
 from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground, tissue_of
 from voxlate.preprocess.intensity import Scaling, Statistics, correct_bias, scaling_of, take_statistics
 from voxlate.preprocess.masking import (
@@ -98,6 +99,9 @@ class Fingerprint(StrictModel):
     one_grid: bool
     labels_inside: float | None = None
     contrasts: dict[str, ContrastFingerprint]
+    familiar: dict[str, Familiar] = later(
+        {}, description="by source, what it looks like as it enters the network; known once a model is trained"
+    )
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
 from voxlate.plainyaml import Json
 from voxlate.plugins import needed_by, recall, record
+from voxlate.preprocess.familiar import Familiar, appearance, get_familiar
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.card import model_card, say_not_shown
@@ -248,7 +249,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     contents = Contents(
         recipe=setup.recipe,
         plan=setup.plan,
-        fingerprint=setup.fingerprint,
+        fingerprint=setup.fingerprint.model_copy(update={"familiar": _familiar(setup, store)}),
         scores=scores,
         seen=_read_seen(run),
         seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
@@ -339,6 +340,16 @@ def _imputed(setup: Setup) -> dict[str, int]:
 
 def _is_imputed(case: Case, name: str) -> bool:
     return name in case.paths and is_imputed(case.paths[name])
+
+
+def _familiar(setup: Setup, store: PreparedStore) -> dict[str, Familiar]:
+    """By source that is an image, what the training cases look like."""
+    names = [name for name in setup.recipe.source if get_contrast(name).kind != "label"]
+    cases = [store[case.id] for case in setup.cases("train")]
+    return {
+        name: get_familiar([appearance(np.asarray(case.arrays[name][:]), case.shown(name)) for case in cases])
+        for name in names
+    }
 
 
 def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

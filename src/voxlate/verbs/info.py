@@ -16,19 +16,25 @@ from voxlate.plainyaml import Json
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
 
-def info(what: str | Path | None = None) -> Json:
+def info(what: str | Path | None = None, *, model: str | Path | None = None) -> Json:
     """Facts about the installation, a model or a volume file, as plain values, ready for JSON.
 
     Args:
         what: A run or bundle, a volume file, or ``None`` for the installation.
+        model: A run or bundle of one source: among the findings is then whether the file is unlike what it has learned
+            from.
 
     Raises:
+        UsageError: If there is a model but no file to hold against it.
         VoxlateError: If the path is neither a good bundle nor a readable volume.
     """
-    if what is None:
+    path = None if what is None else Path(what)
+    if model is not None and (path is None or path.is_dir()):
+        came = "no file" if path is None else "a folder"
+        raise UsageError("a volume file to hold against a model", came=came, where="--model", remedy="Name the file.")
+    if path is None:
         return _installation()
-    path = Path(what)
-    return _of_folder(path) if path.is_dir() else _volume(path)
+    return _of_folder(path) if path.is_dir() else _volume(path, None if model is None else Path(model))
 
 
 def _installation() -> Json:
@@ -95,12 +101,13 @@ def _model(path: Path) -> Json:
         "method": bundle.recipe.method.model_dump(),
         "window": bundle.recipe.window.in_words,
         "trained_on_cases": bundle.trained_on,
+        "familiar": {name: one.told() for name, one in bundle.fingerprint.familiar.items()},
         "scores": dict(bundle.scores),
         **({"members": [member.digest for member in read_members(path)]} if is_ensemble(path) else {}),
     }
 
 
-def _volume(path: Path) -> Json:
+def _volume(path: Path, model: Path | None) -> Json:
     from voxlate.cohort.admission import admit
     from voxlate.cohort.layouts.naming import contrast_in
     from voxlate.io import read_maker, read_volume, volume_stem
@@ -111,6 +118,11 @@ def _volume(path: Path) -> Json:
     contrast = contrast_in(name)
     volume = read_volume(path, contrast=contrast)
     findings = admit(volume, case=name, path=path) if contrast else []
+    if model is not None:
+        from voxlate.bundle.ensemble import read_model
+        from voxlate.inference.familiarity import judge_file
+
+        findings = [*findings, *judge_file(path, read_model(model), name=name)]
     provenance = read_provenance(path)
     return {
         "name": name,

@@ -1,0 +1,61 @@
+"""Whether the sources of a case look like those that a model was trained on. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from voxlate.bundle.bundle import Bundle
+from voxlate.cohort import Case
+from voxlate.cohort.finding import Finding
+from voxlate.errors import UsageError
+from voxlate.preprocess.familiar import Familiar, appearance, check_familiar
+from voxlate.preprocess.prepare import PreparedCase, prepare_case
+
+
+def unfamiliar(case: Case, prepared: PreparedCase, familiar: Mapping[str, Familiar]) -> list[Finding]:
+    """Warnings about sources unlike those of the training; none where a bundle is older than what tells it.
+
+    Args:
+        case: The case.
+        prepared: As it enters the network.
+        familiar: By source, what the training scans look like.
+    """
+    return [
+        finding
+        for name, known in familiar.items()
+        for finding in check_familiar(
+            appearance(np.asarray(prepared.arrays[name][:]), prepared.shown(name)),
+            known,
+            name=name,
+            case=case.id,
+            path=case.paths.get(name, Path(case.id)),
+        )
+    ]
+
+
+def judge_file(path: Path, bundle: Bundle, *, name: str) -> list[Finding]:
+    """Warnings about one file, taken for the source of a model.
+
+    Args:
+        path: A volume file.
+        bundle: The model, of one source.
+        name: For the messages.
+
+    Raises:
+        UsageError: If the model needs several sources, or does not know what its source looks like.
+        VoxlateError: If the file is refused.
+    """
+    source, familiar = bundle.recipe.source, bundle.fingerprint.familiar
+    if len(source) != 1 or source[0] not in familiar:
+        came = f"one that needs {', '.join(source)}" if len(source) != 1 else "one that does not tell, as older ones do"
+        raise UsageError(
+            "a model of one source that knows what its training scans look like",
+            came=came,
+            where=bundle.folder,
+            remedy="Translate with it: what it says of the sources stands in the output and the sidecar.",
+        )
+    case = Case(name, name, {source[0]: path})
+    return unfamiliar(case, prepare_case(case, bundle.plan, contrasts=source), familiar)
