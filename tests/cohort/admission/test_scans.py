@@ -71,6 +71,22 @@ def test_values_that_are_no_hu_are_an_error(wrong: str, body: str) -> None:
     assert _found(WRONG[wrong](BODIES[body]()))["not_hounsfield"] == "error"
 
 
+SLIGHT: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "off by 100": (lambda ct: ct + 100, "off by about 100"),
+    "off by -100": (lambda ct: ct - 100, "off by about -100"),
+    "off by 100, padded": (lambda ct: circle(ct + 100, -2000), "off by about 100"),
+    "a tenth too large": (lambda ct: ct * 1.1, "stretched by 1.10"),
+}
+
+
+@pytest.mark.parametrize("wrong", SLIGHT)
+def test_air_that_lies_a_little_beside_its_place_is_warned_of(wrong: str) -> None:
+    change, told = SLIGHT[wrong]
+    [finding] = check_scan(np.asarray(change(head_ct())), CONTRASTS["ct"], case="a", path=Path("a.nii"))
+    assert (finding.severity, finding.code) == ("warning", "not_hounsfield")
+    assert told in finding.message
+
+
 RIGHT: dict[str, Callable[[Array], Array]] = {
     "as it is": lambda ct: ct,
     "cut at -1024": lambda ct: np.maximum(ct, -1024),

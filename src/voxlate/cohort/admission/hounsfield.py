@@ -9,8 +9,8 @@ lies within 8 % of it, where a brain in HU is spread by its noise alone.
 
 What is certain is an error: peaks of air and tissue as far apart as in HU, but at another place (an intercept), or half
 or twice as far (a slope); a range of a few units or of 8 bits; nothing below zero and no soft tissue. What is only
-likely is a warning. An image without air, of a field of view inside the body or stripped, has its tissue alone to be
-judged by.
+likely is a warning, such as air that is all around a body and lies 60 to 130 HU beside its place. An image without
+air, of a field of view inside the body or stripped, has its tissue alone to be judged by.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _AIR_AT_MOST, _LEAST_AIR = (-1161.0, -839.0), 0.01
 _FAT_TO_TISSUE = (860.0, 1160.0)
 """How far above air the tissue that most voxels show is: from fat to contrast-enhanced blood."""
 _OFF, _SAME = 130.0, 140.0
+_SLIGHT, _OFF_DISTANCE, _STRETCHED = 60.0, (960.0, 1200.0), 1090.0
 _DENSE = 0.35
 _SHORT, _FEW_UNITS, _LONG = 20.0, 5.0, 20_000.0
 _FULL = (255.0, 1000.0, 1023.0, 4095.0, 65535.0)
@@ -111,6 +112,8 @@ def _displaced(seen: Histogram, air: Peak, tissue: Peak) -> Judgement | None:
     """Two clear peaks that are those of air and tissue by their distance, at another place or stretched."""
     distance, off = tissue.place - air.place, air.place - _AIR_HU
     at = f"air is at {air.place:.0f} and tissue at {tissue.place:.0f}"
+    if _SLIGHT < abs(off) < _OFF and _OFF_DISTANCE[0] <= distance <= _OFF_DISTANCE[1] and tissue.around > _DENSE:
+        return Judgement("warning", f"{at}: {_slightly(air, distance)}") if _surrounds(seen, air, tissue) else None
     if _FAT_TO_TISSUE[0] <= distance <= _FAT_TO_TISSUE[1]:
         if abs(off) < _OFF or (off > 0 and tissue.place < 130 and not _surrounds(seen, air, tissue)):
             return None
@@ -125,6 +128,14 @@ def _displaced(seen: Histogram, air: Peak, tissue: Peak) -> Judgement | None:
             cause = f"{at}, {how} as far apart as in HU: the rescale slope is wrong"
             return Judgement(_by_border(seen, air, tissue), cause)
     return None
+
+
+def _slightly(air: Peak, distance: float) -> str:
+    """What may have displaced air that is all around by less than what is certain: a slope, or an offset."""
+    slope = air.place / _AIR_HU
+    if slope > 1 and distance > _STRETCHED:
+        return f"they may be stretched by {slope:.2f}"
+    return f"they may be off by about {round(air.place - _AIR_HU, -1):.0f}"
 
 
 def _parted(seen: Histogram, air: Peak, tissue: Peak) -> bool:
