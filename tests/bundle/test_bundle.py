@@ -41,6 +41,18 @@ def test_a_good_bundle_is_read(bundle: Path, trained: Path) -> None:
     assert set(read.lookup()) == {"source_values", "target_values", "counts"}
 
 
+@pytest.mark.parametrize("text", ["!", "AAAA", "eJwDAAAAAAE="])
+def test_what_is_no_sketch_is_refused_and_none_at_all_is_read(bundle: Path, text: str) -> None:
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    assert len(read_bundle(bundle).sketches) == sum(map(len, manifest["sketches"].values())) > 0
+    (bundle / MANIFEST).write_text(json.dumps({**manifest, "sketches": {"a": [text]}}))
+    with pytest.raises(BundleError, match="sketches of the scans"):
+        read_bundle(bundle)
+    del manifest["sketches"]  # as in bundles from before they were kept
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+    assert read_bundle(bundle).sketches == ()
+
+
 @pytest.mark.parametrize("name", _MEMBERS)
 def test_one_changed_byte_is_refused(bundle: Path, name: str) -> None:
     content = bytearray((bundle / name).read_bytes())

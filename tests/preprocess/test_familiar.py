@@ -63,6 +63,6 @@ def test_it_survives_its_file_and_says_what_it_cannot_tell(heads: list[dict[str,
 
 def test_a_slab_and_a_flat_image_are_no_reason_to_fail(heads: list[dict[str, Array]]) -> None:
     familiar = get_familiar([_seen(head["t1"]) for head in heads[:2]])
-    _told(heads[5]["t1"][:, :, 20:21], familiar)
+    assert _told(heads[5]["t1"][:, :, 20:21], familiar).count("unlike the") <= 1
     flat = np.ones((8, 8, 8), np.float32)
-    check_familiar(appearance(flat, flat > 0), familiar, name="t1", case="a", path=NOWHERE)
+    assert check_familiar(appearance(flat, flat > 0), familiar, name="t1", case="a", path=NOWHERE)

@@ -10,7 +10,8 @@ cases are kept, and how each case compares with the mean of the others:
 
 A new image is held against what these reach, with room to spare: nothing is said of what is only unusual. From one
 training case nothing is known of how cases differ, so that only what is gross is told. Heads are alike when left and
-right are exchanged, and at this size FLAIR looks as T1 does: neither is found. ``docs/results.md`` has what was measured.
+right are exchanged, and at this size FLAIR looks as T1 does: neither is found. What was
+measured stands in ``docs/results.md``.
 """
 
 from __future__ import annotations
