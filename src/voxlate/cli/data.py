@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Data, app, console, plain, print_json, print_rows, watching
+from voxlate.cli.options import Data, PatternOption, app, console, plain, print_json, print_rows, watching
 from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ def phantom(
 @app.command()
 def check(
     data: Data,
+    pattern: PatternOption = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Write what was matched, and a guess at the rest, as a table to correct."),
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Folder of the run to come: keep there what was measured.")
     ] = None,
@@ -69,11 +74,13 @@ def check(
     from voxlate.cli.output import print_check
 
     with watching() as watch:
-        result = verbs.check(data, keep=keep, report=watch.stage)
+        result = verbs.check(data, pattern=pattern, manifest=manifest, keep=keep, report=watch.stage)
     if as_json:
         print_json(_as_values(result))
     else:
         print_check(console(), result, every=every)
+    if manifest is not None and not as_json:
+        console().print(f"Manifest, to correct and to give in the data set's place: {manifest}", markup=False)
     if result.errors:
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import Accept, Data, accepted, app, print_result, watching
+from voxlate.cli.options import Accept, Data, PatternOption, accepted, app, print_result, watching
 
 
 @app.command()
@@ -31,6 +31,7 @@ def evaluate(
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
     ] = False,
+    pattern: PatternOption = None,
     accept: Accept = None,
     features: Annotated[
         Path | None,
@@ -61,6 +62,7 @@ def evaluate(
             calibration=calibration,
             task=task,
             task_without=task_without,
+            pattern=pattern,
             use_imputed=use_imputed,
             accept=accepted(accept),
             features=features,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from voxlate.errors import readable
+from voxlate.errors import CohortError, readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.calls import Pattern, laid_out
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,44 @@ def phantom(
     )
 
 
-def check(data: str | Path, *, keep: str | Path | None = None, report: ProgressReport = silent) -> Checked:
+def check(
+    data: str | Path,
+    *,
+    pattern: Pattern = None,
+    manifest: str | Path | None = None,
+    keep: str | Path | None = None,
+    report: ProgressReport = silent,
+) -> Checked:
     """Indexes a data set and preflights it.
 
     Args:
         data: The data set.
+        pattern: Where the files of contrasts lie, in the place of a layout: ``{"t1": "{case}/anat/*_T1w.nii.gz"}``.
+        manifest: A new CSV file, which becomes a draft of the data set's manifest, to correct and to use in its place.
         keep: Folder of a run to come; what was measured is kept in it, and neither a second check nor the training
             measures the same files again.
         report: Called with the number of finished cases.
+
+    Raises:
+        CohortError: If no case is found; the draft is written all the same.
+        WriteError: If there is a file of the manifest's name, or it cannot be written.
     """
     from voxlate.cohort import attribute_summaries, index_cohort
+    from voxlate.cohort.draft import write_draft
     from voxlate.cohort.preflight.checks import preflight
     from voxlate.cohort.preflight.kept import IN_PREPARED
 
-    cohort = index_cohort(Path(data))
+    with laid_out(Path(data), pattern):
+        try:
+            cohort = index_cohort(Path(data))
+        except CohortError as error:
+            if manifest is None or not Path(data).is_dir():
+                raise
+            draft = write_draft(Path(manifest), Path(data))
+            remedy = f"Correct {draft}: call its columns by contrasts, and give it in the data set's place."
+            raise CohortError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
+    if manifest is not None:
+        write_draft(Path(manifest), Path(data), cohort)
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
     findings = preflight(cohort, keep=folder, progress=partial(report, "preflight"))
     attributes = attribute_summaries(cohort)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, readable
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import telling_anew
+from voxlate.verbs.calls import Pattern, laid_out, telling_anew
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 
 @telling_anew
-def translate(
+def translate(  # noqa: PLR0913  (the options of the command)
     model: str | Path,
     scan: str | Path,
     *,
     out: str | Path,
     target: str | None = None,
+    pattern: Pattern = None,
     accept: Mapping[str, str | Sequence[str]] | None = None,
     every: bool = False,
     replace: Sequence[str | Path] = (),
@@ -49,6 +50,8 @@ def translate(
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
+        pattern: Where the files of contrasts lie in a data set, in the place of a layout; by default as the model was
+            trained, if files lie so.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
             ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; what was accepted
             is recorded in the sidecar. ``{"imputed": "sources"}`` lets images that a model made be sources, those of
@@ -77,7 +80,8 @@ def translate(
             remedy = "Leave it out, or give the data set."
             raise UsageError("a data set for --replace", came="one file", where=scan, remedy=remedy)
         return [_translate_one(_only(models, where=Path(model)), Path(scan), Path(out), overwrite=overwrite)]
-    cohort = index_cohort(Path(scan))
+    with laid_out(Path(scan), pattern, model=Path(model)):
+        cohort = index_cohort(Path(scan))
     return translate_cohort(
         models,
         cohort,

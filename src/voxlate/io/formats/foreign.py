@@ -98,9 +98,14 @@ def refusal_of_voxels(path: Path) -> ReadError | None:
 
     Voxels may begin with any bytes: only what is text, or nothing, is told.
     """
+    found = stand_in(path)
+    return ReadError("voxels", came=found.what, where=path, remedy=found.remedy) if found else None
+
+
+def stand_in(path: Path) -> Foreign | None:
+    """What stands in place of a file whose content may be any text or bytes, as a failed download leaves it."""
     found = foreign(path)
-    told = {one for _, one in _POINTERS} | {_EMPTY, _PAGE, _LINK}
-    return ReadError("voxels", came=found.what, where=path, remedy=found.remedy) if found in told and found else None
+    return found if found in {one for _, one in _POINTERS} | {_EMPTY, _PAGE, _LINK} else None
 
 
 def refusal_of(path: Path) -> ReadError | None:

@@ -37,6 +37,7 @@ from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.run import RunFolder, Series
+from voxlate.training.setup.choosing import options_to_type
 from voxlate.training.setup.frozen import attach_features, attach_style
 from voxlate.training.setup.leaving_out import note_left_out, read_left_out, tell_left_out, unusable, without
 from voxlate.training.setup.settling import resolve
@@ -55,7 +56,7 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
     Raises:
         CohortError: If there is none.
     """
-    cohort = index_cohort(data)
+    cohort = index_cohort(data, patterns=recipe.plan.patterns)
     derive = recipe.plan.derive
     names = (recipe.plan.reference_for(recipe.source), *recipe.source, recipe.target)
     complete = cohort.with_contrasts(*names, derive=derive)
@@ -66,7 +67,7 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
             f"at least one case with {wanted}",
             came=f"none; the contrasts, and how many cases have each: {there or 'none'}",
             where=data,
-            remedy="Name what there is with --source and --target, or look at what was matched with `voxlate check`.",
+            remedy=options_to_type(recipe, contrast_counts(cohort)),
         )
     return complete
 
