@@ -184,6 +184,19 @@ def declare(contrasts: Mapping[str, object], *, where: object) -> dict[str, Decl
     return checked
 
 
+def find_declaring(text: str, *, where: object) -> Contrast | None:
+    """The contrast that a text stands for, which it may declare with its kind: ``swi:mr``; ``None`` if it is unknown.
+
+    Raises:
+        UsageError: If it is declared and cannot be, or is known with another kind.
+    """
+    name, colon, kind = text.strip().partition(":")
+    if not colon or kind not in _UNITS:
+        return find_contrast(text)
+    declare({(found.name if (found := find_contrast(name)) else _declarable(name)): kind}, where=where)
+    return find_contrast(name)
+
+
 def declared_among(values: Any) -> dict[str, Declared]:  # noqa: ANN401
     """The declared contrasts, without those of the catalogue, that plain values name anywhere.
 

@@ -43,8 +43,9 @@ def read_patterns(pattern: Pattern) -> dict[str, str]:
     """
     from voxlate.cohort.layouts.patterns import parse_pattern
 
-    texts = [f"{name}={path}" for name, path in pattern.items()] if isinstance(pattern, Mapping) else listed(pattern)
-    return dict(parse_pattern(text) for text in texts if text)
+    if isinstance(pattern, Mapping):
+        pattern = [f"{name}={path}" for name, path in pattern.items()]
+    return dict(parse_pattern(text) for text in listed(pattern or ()))
 
 
 def patterns_kept(model: Path) -> dict[str, str]:

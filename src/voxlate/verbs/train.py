@@ -80,16 +80,19 @@ def resolve_recipe(
         UsageError: If the recipe, a contrast or a field is unknown or invalid.
     """
     if data is not None:
-        from voxlate.cohort.layouts.manifest import find_manifest
+        from voxlate.cohort.layouts.manifest import declare_columns
 
-        find_manifest(Path(data))  # whose head may declare contrasts
+        declare_columns(Path(data))
     resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     changes = dict(overrides or {})
+    declared = {field: value for field, value in changes.items() if field.split(".")[0] == "contrasts"}
+    resolved = resolved.with_overrides(declared) if declared else resolved
+    patterns = read_patterns(pattern)
     if source:
         changes["source"] = "+".join(listed(source))
     if target:
         changes["target"] = target
-    if patterns := read_patterns(pattern):
+    if patterns:
         changes["plan.patterns"] = patterns
     resolved = resolved.with_overrides(changes) if changes else resolved
     if data is None or recipe not in recipe_names() or not changes.keys().isdisjoint({"source", "target"}):

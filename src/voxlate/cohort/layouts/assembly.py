@@ -133,7 +133,10 @@ def _unambiguous(case_id: str, files: Sequence[RecognisedFile]) -> tuple[dict[st
     for contrast, found in by_contrast.items():
         for path in found if len(found) > 1 else []:
             others = ", ".join(str(other) for other in found if other is not path)
-            reason = f"case {case_id} has {len(found)} files for {contrast}, the other being {others}; keep one, or say with --pattern which"
+            reason = (
+                f"case {case_id} has {len(found)} files for {contrast}, the other being {others}; keep one, or say "
+                "with --pattern which"
+            )
             doubles.append(LeftOut(path, reason, "duplicate_contrast", case=case_id, contrast=contrast))
     return paths, doubles
 

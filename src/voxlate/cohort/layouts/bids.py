@@ -102,7 +102,7 @@ def _choose(scans: Sequence[_Scan]) -> list[Found]:
     lowest = min(scan.rank for scan in scans)
     best = [scan.file for scan in scans if scan.rank == lowest]
     if len(best) > 1:  # the assembly leaves all of them out
-        return best
+        return list(best)
     items: list[Found] = [best[0]]
     for scan in scans:
         if scan.file is not best[0]:

@@ -5,8 +5,8 @@
 
 ``case`` is needed, ``subject`` is optional (then the case id says it); a column named like a contrast, in which paths
 stand, holds images, relative to the CSV; every other column is an attribute. ``swi:mr`` declares a contrast with its
-kind. A column that begins with ``?`` holds images of a contrast that nothing told when the table was drafted: they are left
-out, until it is called by one. Semicolons and tabs separate as well as commas.
+kind. A column that begins with ``?`` holds images of a contrast that nothing told when the table was drafted: they are
+left out, until it is called by one. Semicolons and tabs separate as well as commas.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from pathlib import Path
 from voxlate.cohort.case import Cohort, LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import AttributeTable, present, read_rows, read_tables, remarks_on
-from voxlate.contrast import CONTRASTS, declare, find_contrast
+from voxlate.contrast import CONTRASTS, find_declaring
 from voxlate.errors import CohortError, readable
 from voxlate.io import is_volume_path
 from voxlate.io.formats.foreign import foreign
 
 _NAMES = ("manifest.csv", "cases.csv")
-_DECLARING = re.compile(r"\s*(?P<name>[^:]+):(?P<kind>mr|ct|pet|label)\s*")
 UNTOLD = "?"
 """How a column begins whose images show nobody knows what."""
 _UNUSABLE_ID = re.compile(r"[/\\\x00-\x1f]|^\.{0,2}$")
@@ -38,10 +37,22 @@ def find_manifest(root: Path) -> Path | None:
     return next((root / name for name in _NAMES if (root / name).is_file() and _has_contrasts(root / name)), None)
 
 
+def declare_columns(root: Path) -> None:
+    """Makes known the contrasts that the head of a data set's manifest declares, if there is one.
+
+    Raises:
+        CohortError: If the table cannot be read.
+        UsageError: If a contrast cannot be declared.
+    """
+    path = find_manifest(root)
+    for name in next(iter(read_rows(path) if path else ()), ()):
+        _contrast_of(name)
+
+
 def _columns_needed() -> str:
     return (
-        "A manifest has the column case, and for each contrast one of paths, as case,subject,t1,t2,site; contrasts are "
-        f"{', '.join(CONTRASTS)}, or swi:mr to declare one. `voxlate check DATA --manifest cases.csv` begins it for you."
+        "A manifest has the column case, and for each contrast one of paths, as in case,subject,t1,t2,site; contrasts "
+        f"are {', '.join(CONTRASTS)}, or swi:mr to declare one. `voxlate check DATA --manifest cases.csv` drafts it."
     )
 
 
@@ -95,10 +106,7 @@ def _has_contrasts(path: Path) -> bool:
 
 def _contrast_of(name: str) -> str | None:
     """The contrast that a column is named like, which it may declare itself."""
-    found = _DECLARING.fullmatch(name)
-    if found and find_contrast(found["name"]) is None:
-        declare({found["name"].strip().lower(): found["kind"]}, where=f"the column {name!r}")
-    contrast = find_contrast(found["name"] if found else name)
+    contrast = find_declaring(name, where=f"the column {name!r}")
     return contrast.name if contrast else None
 
 
@@ -131,6 +139,9 @@ def _columns(path: Path, rows: list[dict[str, str]]) -> dict[str, str]:
     if rows and "case" not in map(str.casefold, rows[0]):
         came = f"the columns {', '.join(rows[0])}"
         raise CohortError("a column case, with an id in each row", came=came, where=path, remedy=_columns_needed())
+    if rows and not columns:
+        came = f"the columns {', '.join(rows[0])}, none of which holds paths"
+        raise CohortError("a column of images", came=came, where=path, remedy=_columns_needed())
     return columns
 
 

@@ -3,7 +3,7 @@
     t1={case}/anat/*_T1w.nii.gz      t2=*B/{case}.nii.gz      flair={subject}/{session}/**/*FLAIR*.nii
 
 A pattern is a path below the data set's folder. ``*`` and ``?`` stand for any part of a name, ``**/`` for any folders;
-a name in braces stands for a part of a name, too, which it keeps: ``{case}`` is the id of the case, or ``{subject}`` is,
+a name in braces stands for a part of a name, too, and keeps it: ``{case}`` is the id of the case, or ``{subject}`` is,
 with ``{session}`` behind it if there is one; any other, ``{site}`` say, becomes an attribute. A name that stands twice
 means the same both times.
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from voxlate.cohort.case import LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
-from voxlate.contrast import get_contrast
+from voxlate.contrast import find_declaring, get_contrast
 from voxlate.errors import UsageError
 
 Patterns = Mapping[str, str]
@@ -32,7 +32,7 @@ _IN_FORCE: ContextVar[Mapping[Path, Patterns]] = ContextVar("patterns in force")
 
 
 def parse_pattern(text: str) -> tuple[str, str]:
-    """A contrast and its path from ``t1={case}/anat/*_T1w.nii.gz``.
+    """A contrast and its path from ``t1={case}/anat/*_T1w.nii.gz``; ``swi:mr=...`` declares one with its kind.
 
     Raises:
         UsageError: If it is not of this form, or the contrast is unknown.
@@ -41,7 +41,7 @@ def parse_pattern(text: str) -> tuple[str, str]:
     if not equals or not path:
         remedy = "Write --pattern t1='{case}/anat/*_T1w.nii.gz', say."
         raise UsageError("CONTRAST=PATH with {case} in it", came=repr(text), where="--pattern", remedy=remedy)
-    name = get_contrast(contrast.strip()).name
+    name = (find_declaring(contrast, where="--pattern") or get_contrast(contrast.strip())).name
     _compiled(name, path.strip())
     return name, path.strip()
 
