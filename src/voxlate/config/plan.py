@@ -37,6 +37,9 @@ class Reading(StrictModel):
     imputed: Literal["leave", "sources"] = later(
         "leave", description="Images that a model made, where this one is used: leave them out, or use them as sources."
     )
+    pixel_mm: _Millimetres = later(
+        1.0, description="Width in mm of a pixel of a PNG or TIFF slice, which states none; the slice is as thick."
+    )
     accept: tuple[str, ...] = later(
         (), description="Codes of findings, such as `not_hounsfield`, whose images are used as they are, with a note."
     )

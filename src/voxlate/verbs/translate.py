@@ -172,13 +172,13 @@ def _is_data_set(path: Path) -> bool:
 def _single_case(path: Path, recipe: Recipe) -> Case:
     from voxlate.cohort import Case
     from voxlate.derivation import files_of
-    from voxlate.io import is_volume_path, volume_stem
+    from voxlate.io import is_picture_path, is_volume_path, volume_stem
 
     if not path.is_file():
         raise UsageError("a volume file or a data set", came="nothing of that name", where=path, remedy="Check it.")
-    if not is_volume_path(path):
+    if not is_volume_path(path) and not is_picture_path(path):
         raise UsageError(
-            "a NIfTI, MetaImage or NRRD file",
+            "a NIfTI, MetaImage, NRRD or MGH file, or a PNG or TIFF slice",
             came=f"a file named {path.name}",
             where=path,
             remedy="Convert it first; dcm2niix makes NIfTI of DICOM.",
@@ -244,7 +244,7 @@ def _single_output(out: Path, stem: str, target: str) -> Path:
         UsageError: If it ends like a file that no image has; a folder of such a name is taken if it exists.
     """
     from voxlate.io import is_volume_path
-    from voxlate.io.formats import FORMATS
+    from voxlate.io.formats import WRITTEN
     from voxlate.io.paths import header_path
 
     path = header_path(out)
@@ -256,7 +256,7 @@ def _single_output(out: Path, stem: str, target: str) -> Path:
         named = _IMAGE_SUFFIX.sub("", out.name).strip(".")
         free = named.removesuffix(out.suffix) or stem
         raise UsageError(
-            f"a folder, or the name of an image file ({', '.join(FORMATS)})",
+            f"a folder, or the name of an image file ({', '.join(WRITTEN)})",
             came=repr(out.name),
             where="--out",
             remedy=f"Write {free}.nii.gz, say; a folder whose name ends like this must exist before.",

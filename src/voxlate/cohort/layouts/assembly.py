@@ -8,6 +8,7 @@ between them but a rule that a layout states.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
 from voxlate.cohort.layouts.attributes import AttributeTable, IdMatch
 from voxlate.cohort.subjects import subjects_of
 from voxlate.errors import CohortError, readable
-from voxlate.io import is_volume_path, volume_stem
+from voxlate.io import is_picture_path, is_volume_path, volume_stem
 
 _SAFE = " !#$&'()+,;=@[]{}~^`"
 _NAMED = 5
@@ -166,16 +167,17 @@ def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortErro
         f"at least one case in the layout {layout!r}",
         came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",
         where=root,
-        remedy=_how_to_lay_out(left_out),
+        remedy=_how_to_lay_out(root, left_out),
     )
 
 
-def _how_to_lay_out(left_out: Sequence[LeftOut]) -> str:
+def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
     """What to do about a data set without a case, by what lies there."""
-    images = [item for item in left_out if is_volume_path(item.path)]
+    images = [item.path for item in left_out if is_volume_path(item.path) or is_picture_path(item.path)]
     if not images and any(item.code == "dicom" for item in left_out):
         return "Convert it first: dcm2niix -z y -f %p_%s -o OUT/<case> <folder of the series>."
-    example = f" --pattern t1='{_guess_pattern(images[0])}'" if images else " --pattern t1='{case}/T1.nii.gz'"
+    first = images[0].relative_to(root) if images and images[0].is_relative_to(root) else Path("T1.nii.gz")
+    example = f" --pattern t1='{_guess_pattern(first)}'" if images else " --pattern t1='{case}/T1.nii.gz'"
     return (
         f"Say where the files of a contrast lie, as{example}; or lay the data out as one folder per case with "
         "<contrast> or <case>_<contrast> files, as one folder per contrast with <case> files, or in one folder as "
@@ -184,8 +186,11 @@ def _how_to_lay_out(left_out: Sequence[LeftOut]) -> str:
     )
 
 
-def _guess_pattern(item: LeftOut) -> str:
-    """A pattern that a file might have, for a message: its folder and the end of its name stay."""
-    stem, name = volume_stem(item.path), item.path.name
-    suffix, (front, separator, last) = name[len(stem) :], stem.rpartition("_")
-    return f"*{{case}}_{last}{suffix}" if front and separator else f"{item.path.parent.name}/{{case}}{suffix}"
+def _guess_pattern(path: Path) -> str:
+    """A pattern that a file might have, for a message: what is no number at the end of its name stays, or a folder."""
+    stem = volume_stem(path)
+    front, separator, last = stem.rpartition("_")
+    numbered = bool(re.search(r"\d", last))
+    name = f"{front}{separator}{{case}}" if numbered else f"{{case}}_{last}" if front else "{case}"
+    folder = "".join(f"{part}/" for part in path.parts[:-1]) if numbered or not front else "**/" * (len(path.parts) > 1)
+    return f"{folder}{name}{path.name[len(stem) :]}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from voxlate.cohort.case import LeftOut, natural_key
 from voxlate.errors import UsageError
-from voxlate.io import is_volume_path, volume_stem
+from voxlate.io import is_picture_path, is_volume_path, volume_stem
 from voxlate.io.formats.foreign import foreign, is_archive, is_dicom
 
 _METADATA = {
@@ -53,6 +53,7 @@ def list_folder(root: Path) -> Listing:
     ignored: dict[str, list[Path]] = {}
     left_out: list[LeftOut] = []
     others: list[Path] = []
+    pictures: list[Path] = []
     stems: set[Path] = set()
     for path in _files(root, ignored, left_out):
         kind = _ignored_as(path.name)
@@ -64,16 +65,18 @@ def list_folder(root: Path) -> Listing:
             left_out.append(LeftOut(path, reason.rstrip("."), "missing_file"))
         elif _voxels_of_header(path):
             continue
-        elif is_volume_path(path):
-            images.append(path)
+        elif is_volume_path(path) or is_picture_path(path):
+            (images if is_volume_path(path) else pictures).append(path)
             stems.add(path.parent / volume_stem(path))
         elif path.name not in _METADATA:
             others.append(path)
+    if images:  # pictures beside volumes are illustrations; alone they are slices
+        others += pictures
     left_out += _no_images([path for path in others if path.suffix != ".json" or path.with_suffix("") not in stems])
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))
-    return Listing(root, tuple(images), tuple(left_out))
+    return Listing(root, tuple(images or pictures), tuple(left_out))
 
 
 def _no_images(paths: list[Path]) -> Iterator[LeftOut]:

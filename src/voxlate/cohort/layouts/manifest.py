@@ -21,7 +21,7 @@ from voxlate.cohort.layouts.assembly import Found, RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import AttributeTable, present, read_rows, read_tables, remarks_on
 from voxlate.contrast import CONTRASTS, find_declaring
 from voxlate.errors import CohortError, readable
-from voxlate.io import is_volume_path
+from voxlate.io import is_picture_path, is_volume_path
 from voxlate.io.formats.foreign import foreign
 
 _NAMES = ("manifest.csv", "cases.csv")
@@ -113,7 +113,7 @@ def _contrast_of(name: str) -> str | None:
 def _holds_paths(rows: list[dict[str, str]], name: str) -> bool:
     """Whether a column's cells are files, and not the values of an attribute that is called like a contrast."""
     cells = [row[name].strip() for row in rows]
-    return any(is_volume_path(Path(cell)) or "/" in cell or "\\" in cell for cell in cells if cell)
+    return any(_is_image(cell) or "/" in cell or "\\" in cell for cell in cells if cell)
 
 
 def _columns(path: Path, rows: list[dict[str, str]]) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _columns(path: Path, rows: list[dict[str, str]]) -> dict[str, str]:
                 came = f"a second for {contrast}: {name!r}"
                 raise CohortError("one column per contrast", came=came, where=path, remedy="Merge them.")
             columns[name] = contrast
-        elif any(is_volume_path(Path(row[name].strip())) for row in rows if row[name].strip()):
+        elif any(_is_image(row[name].strip()) for row in rows if row[name].strip()):
             raise CohortError(
                 "a column of images to be named like a contrast",
                 came=repr(name),
@@ -179,11 +179,15 @@ def _place_row(path: Path, row: dict[str, str], contrasts: dict[str, str]) -> li
             items.append(LeftOut(file, f"its column is {column!r}: call it by a contrast to use it", case=case))
         elif not _is_file(file):
             items.append(LeftOut(file, f"named for case {case}, but the file does not exist", "missing_file"))
-        elif not is_volume_path(file):
+        elif not _is_image(file):
             items.append(LeftOut(file, f"named for case {case}, but {_no_image(file)}"))
         else:
             items.append(RecognisedFile(file, case, contrast))
     return items
+
+
+def _is_image(name: str | Path) -> bool:
+    return is_volume_path(name) or is_picture_path(name)
 
 
 def _no_image(path: Path) -> str:

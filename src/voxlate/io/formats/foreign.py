@@ -73,6 +73,13 @@ _BINARY: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"MM\0*", Foreign("a TIFF picture", "Convert it to NIfTI, with its spacing.")),
     (0, b"%PDF", Foreign("a PDF document", _AGAIN)),
 )
+_OWN: dict[bytes, tuple[str, ...]] = {
+    b"NRRD": (".nrrd", ".nhdr"),
+    b"\x89PNG": (".png",),
+    b"II*\0": (".tif", ".tiff"),
+    b"MM\0*": (".tif", ".tiff"),
+}
+"""From a sign to the suffixes under which it is in its place."""
 _NIFTI = (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
 """The header's size, 348 or 540, in both byte orders."""
 
@@ -147,7 +154,7 @@ def _of_bytes(head: bytes, name: str) -> Foreign | None:
     if head.startswith(_NIFTI) and not name.endswith((".nii", ".hdr")):
         return Foreign("a NIfTI image that is not packed", "Call it .nii, or pack it with gzip.")
     for start, sign, found in _BINARY:
-        if head[start:].startswith(sign) and not (sign == b"NRRD" and name.endswith((".nrrd", ".nhdr"))):
+        if head[start:].startswith(sign) and not name.endswith(_OWN.get(sign, ())):
             return found
     return next(_of_text(head, name), None)
 
