@@ -78,3 +78,19 @@ def coarse_template() -> Iterator[None]:
         patch.setattr(template, "_SIDE", 20)
         patch.setattr(placing, "_ROUNDS", 1)
         yield
+
+
+@pytest.fixture
+def undeclared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Takes back what a test declares of contrasts; the file in which a user declares them is not there."""
+    from voxlate import contrast
+
+    tables = (contrast.CONTRASTS, contrast._BY_ALIAS, contrast._DECLARED)
+    before = [dict(table) for table in tables]
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    contrast._declared_by_user.cache_clear()
+    yield
+    contrast._declared_by_user.cache_clear()
+    for table, kept in zip(tables, before, strict=True):
+        table.clear()
+        table.update(kept)  # type: ignore[arg-type]

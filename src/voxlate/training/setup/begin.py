@@ -14,6 +14,7 @@ import torch
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
 from voxlate.cohort.admission import tell
 from voxlate.cohort.finding import Finding
+from voxlate.cohort.labels.enhancement import with_enhancement
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.preflight.kept import IN_PREPARED
 from voxlate.cohort.split_file import read_split, write_shares, write_split
@@ -109,6 +110,7 @@ def set_up(
         known = _known(cohort, split, told=decided or {})
         return resolve(Setup(recipe, known, split, fingerprint, plan), run, report=report)
     parting = recipe.plan.split
+    cohort = with_enhancement(cohort, parting.stratify, reading=recipe.plan.reading)
     split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
     reasons = dict(decided or {})
     if check and decided is None:
