@@ -10,7 +10,7 @@ from tests.cohort.scans import touch
 from voxlate import contrast
 from voxlate.cohort import contrast_counts, index_cohort
 from voxlate.config.recipe import load_recipe, parse_recipe
-from voxlate.contrast import declare, find_contrast, get_contrast, user_file
+from voxlate.contrast import declare, find_contrast, get_contrast
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_yaml
 from voxlate.verbs import resolve_recipe
@@ -53,8 +53,10 @@ def test_a_manifest_declares_them_in_its_head_for_the_recipe_too(tmp_path: Path)
 def test_a_user_declares_them_once_for_all() -> None:
     assert find_contrast("t1_7t") is None
     contrast._declared_by_user.cache_clear()
-    user_file().parent.mkdir(parents=True)
-    user_file().write_text("t1_7t: {kind: mr, title: T1 at 7 T}\nt1: {aliases: [mpr_iso]}\n", encoding="utf-8")
+    contrast._user_file().parent.mkdir(parents=True)
+    contrast._user_file().write_text(
+        "t1_7t: {kind: mr, title: T1 at 7 T}\nt1: {aliases: [mpr_iso]}\n", encoding="utf-8"
+    )
     assert get_contrast("T1-7T").title == "T1 at 7 T"
     assert get_contrast("mpr_iso").name == "t1"
     recipe = load_recipe("avula2020-t1-to-t2").with_overrides({"target": "t1_7t"})

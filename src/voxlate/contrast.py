@@ -137,7 +137,7 @@ def get_contrast(text: str) -> Contrast:
             "the name of a contrast",
             came=repr(text),
             remedy=f"Use one of {', '.join(CONTRASTS)}, or an alias of one of them; or declare it, for a recipe "
-            f"with --set 'contrasts.{_declarable(text)}={{kind: mr}}', for all in {user_file()}.",
+            f"with --set 'contrasts.{_declarable(text)}={{kind: mr}}', for all in {_user_file()}.",
         )
     return contrast
 
@@ -208,7 +208,7 @@ def declared_among(values: Any) -> dict[str, Declared]:  # noqa: ANN401
     return {name: _DECLARED[name] for name in sorted((named & _DECLARED.keys()) - own)}
 
 
-def user_file() -> Path:
+def _user_file() -> Path:
     """Where a user declares contrasts once for all; the file need not exist."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "voxlate" / "contrasts.yaml"
 
@@ -249,7 +249,7 @@ def _add(name: str, declared: Declared, *, where: object) -> None:
 @cache
 def _declared_by_user() -> bool:
     """Reads the user's file, once; whether there is one."""
-    path = user_file()
+    path = _user_file()
     if not path.is_file():
         return False
     values = read_yaml(path) or {}

@@ -9,6 +9,11 @@ import typer
 
 from voxlate.cli.options import Accept, Data, PatternOption, accepted, app, print_result, watching
 
+Segmenter = Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")]
+SegmenterWithout = Annotated[
+    Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
+]
+
 
 @app.command()
 def evaluate(
@@ -24,10 +29,8 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
     ] = None,
-    task: Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")] = None,
-    task_without: Annotated[
-        Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
-    ] = None,
+    task: Segmenter = None,
+    task_without: SegmenterWithout = None,
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
     ] = False,

@@ -45,7 +45,8 @@ def read_patterns(pattern: Pattern) -> dict[str, str]:
 
     if isinstance(pattern, Mapping):
         pattern = [f"{name}={path}" for name, path in pattern.items()]
-    return dict(parse_pattern(text) for text in listed(pattern or ()))
+    texts: tuple[str, ...] = listed(pattern or ())
+    return dict(map(parse_pattern, texts))
 
 
 def patterns_kept(model: Path) -> dict[str, str]:

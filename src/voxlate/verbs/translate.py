@@ -50,12 +50,10 @@ def translate(  # noqa: PLR0913  (the options of the command)
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
-        pattern: Where the files of contrasts lie in a data set, in the place of a layout; by default as the model was
-            trained, if files lie so.
+        pattern: Where a data set's files lie, in the place of a layout; by default as in the model's training.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
-            ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; what was accepted
-            is recorded in the sidecar. ``{"imputed": "sources"}`` lets images that a model made be sources, those of
-            this call too; sidecars and tables tell which.
+            ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
+            records it. ``{"imputed": "sources"}`` lets images that a model made be sources; sidecars tell which.
         every: Translate every case of the data set, also those that have the target.
         replace: Scans of the data set that are counted as missing, so that they are made anew: ``poor`` for those that
             ``check`` calls so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
@@ -76,9 +74,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     models = _models(Path(model), target=target, accept=accept or {})
     if not _is_data_set(Path(scan)):
-        if replace:
-            remedy = "Leave it out, or give the data set."
-            raise UsageError("a data set for --replace", came="one file", where=scan, remedy=remedy)
+        _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
         return [_translate_one(_only(models, where=Path(model)), Path(scan), Path(out), overwrite=overwrite)]
     with laid_out(Path(scan), pattern, model=Path(model)):
         cohort = index_cohort(Path(scan))
@@ -91,6 +87,12 @@ def translate(  # noqa: PLR0913  (the options of the command)
         overwrite=overwrite,
         report=partial(report, "translate"),
     )
+
+
+def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
+    for name in (name for name, value in options.items() if value):
+        remedy = "Leave it out, or give the data set."
+        raise UsageError(f"a data set for --{name}", came="one file", where=scan, remedy=remedy)
 
 
 def _translate_one(model: Model, scan: Path, out: Path, *, overwrite: bool) -> Outcome:

@@ -36,7 +36,8 @@ MPRAGE = {"EchoTime": 0.003, "RepetitionTime": 2.3, "InversionTime": 0.9, "FlipA
         ({"SeriesDescription": "TOF 3D"}, ""),
         ({"SeriesDescription": "t1_tse", "EchoTime": 0.1, "RepetitionTime": 5.0}, ""),
         ({"SeriesDescription": "gre", "ImageType": ["ORIGINAL", "PRIMARY", "P"]}, ""),
-        ({"SeriesDescription": "SWI"}, ""),
+        ({"SeriesDescription": "SWI", "EchoTime": 0.02, "RepetitionTime": 0.028}, ""),
+        ({"SeriesDescription": "trufi", "EchoTime": 0.002, "RepetitionTime": 0.005}, ""),
         ({}, ""),
     ],
 )

@@ -139,7 +139,8 @@ def _index_folder(root: Path, *, name: str) -> Cohort:
 def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:
     """The cohort of one layout; ``mixed``: what it leaves out is offered to the others."""
     root = listing.root
-    found, layouts = _PLACING[name](root, listing.images), [name]
+    found = _PLACING[name](root, listing.images)
+    layouts = [name] if any(isinstance(item, RecognisedFile) for item in found) else []
     for other, place in _OFFERED.items() if mixed else ():
         rest = [item.path for item in found if isinstance(item, LeftOut) and item.code == "unmatched"]
         taken = _taken(place(root, rest), found) if rest and other != name else {}
@@ -147,7 +148,7 @@ def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:
             layouts.append(other)
         found = [taken.get(item.path, item) for item in found]
     tables = read_tables(root)
-    return assemble(root, layout=" + ".join(layouts), found=[*listing.left_out, *found], tables=tables)
+    return assemble(root, layout=" + ".join(layouts or [name]), found=[*listing.left_out, *found], tables=tables)
 
 
 def _taken(offered: Sequence[Found], found: Sequence[Found]) -> dict[Path, Found]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from voxlate.cohort.case import LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.cohort.layouts.naming import contrast_in, split_name, why_not
-from voxlate.cohort.layouts.protocol import contrast_of_sidecar
+from voxlate.cohort.layouts.protocol import guess_contrast, read_sidecar
 from voxlate.cohort.subjects import subjects_of
 from voxlate.io import volume_stem
 
@@ -86,10 +86,14 @@ def place_flat(root: Path, images: Sequence[Path]) -> list[Found]:
 
 
 def _named(path: Path) -> tuple[str, str] | None:
-    """What comes before the contrast in a file's name, and the contrast; ``None`` where either is missing."""
+    """What comes before the contrast in a file's name, and the contrast; ``None`` where either is missing.
+
+    A number before it is that of the series, where a scanner's JSON lies beside the image (``3_mprage``).
+    """
     before, found = split_name(volume_stem(path))
     case = before.rstrip(_SEPARATORS)
-    return (case, found.name) if case and found else None
+    is_series = case.isdigit() and bool(read_sidecar(path))
+    return (case, found.name) if case and found and not is_series else None
 
 
 def _holds_cases(folder: Path, named: Mapping[Path, tuple[str, str]]) -> bool:
@@ -127,16 +131,27 @@ def _place_folder(case: str, paths: Sequence[Path], *, within: str = "") -> list
     several = len({session for session in sessions.values() if session}) > 1
     items: list[Found] = []
     for path, session in sessions.items():
-        contrast = contrast_in(volume_stem(path), case=within) or contrast_of_sidecar(path)
-        if contrast is None:
-            items.append(LeftOut(path, why_not(volume_stem(path), case=within)))
+        contrast, why = _contrast_of(path, within)
+        if not contrast:
+            items.append(LeftOut(path, why))
         elif several and not session:
             items.append(LeftOut(path, "names no session, while its folder holds several"))
         elif several:
-            items.append(RecognisedFile(path, f"{case}_ses-{session}", contrast.name, subjects_of([case])[case]))
+            items.append(RecognisedFile(path, f"{case}_ses-{session}", contrast, subjects_of([case])[case]))
         else:
-            items.append(RecognisedFile(path, case, contrast.name))
+            items.append(RecognisedFile(path, case, contrast))
     return items
+
+
+def _contrast_of(path: Path, within: str) -> tuple[str, str]:
+    """The contrast that a file's name tells, or else the JSON beside it; empty with the reason if neither does."""
+    found = contrast_in(volume_stem(path), case=within)
+    header = {} if found else read_sidecar(path)
+    guess = guess_contrast(header)
+    why = why_not(volume_stem(path), case=within)
+    return (
+        (found.name, "") if found else (guess.contrast, f"{why}; by its JSON file, {guess.reason}" if header else why)
+    )
 
 
 def _are_one_case(name: str, paths: Sequence[Path]) -> bool:
@@ -147,7 +162,8 @@ def _are_one_case(name: str, paths: Sequence[Path]) -> bool:
     parts = [split_name(volume_stem(path), case=name) for path in paths]
     named = [(before.casefold(), found.name) for before, found in parts if found]
     if len({before for before, _ in named}) != 1:
-        named = [("", found.name) for path in paths if (found := contrast_of_sidecar(path))]
+        told = (guess_contrast(header).contrast for path in paths if (header := read_sidecar(path)))
+        named = [("", contrast) for contrast in told if contrast]
     return bool(named) and len({contrast for _, contrast in named}) == len(named)
 
 

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from voxlate.contrast import Contrast, find_contrast, get_contrast
+from voxlate.contrast import find_contrast
 from voxlate.io import volume_stem
 
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
 _NO_CONTRAST = re.compile(
     r"\b(loc(alizer|aliser)?|scout|survey|smartbrain|field ?map\w*|b0 ?map|mip|mra|mrv|tof|angio\w*|perf\w*|asl|bold"
-    r"|rest\w*|f?mri task|dti|screen ?save|phoenix\w*|report|phase)\b"
+    r"|rest\w*|f?mri task|dti|screen ?save|phoenix\w*|report|phase|mt|mtc|magneti\w* transfer|cine|\w*ssfp|ciss|fiesta"
+    r"|tru(e )?fi(sp)?|dess|spectro\w*)\b"
 )
 _WORDS: tuple[tuple[str, str], ...] = (
     ("swi", r"\b(swi|swan|ven ?bold|susceptib\w*)\b"),
@@ -50,18 +51,11 @@ _LONG_INVERSION_S, _LONG_ECHO_S, _SHORT_ECHO_S = 1.5, 0.06, 0.03
 _SHORT_REPETITION_S, _LONG_REPETITION_S = 1.2, 1.8
 
 
-class Guess(NamedTuple):
+class _Guess(NamedTuple):
     """The canonical name of a contrast, empty if nothing is said, and why, as a clause."""
 
     contrast: str
     reason: str
-
-
-def contrast_of_sidecar(image: Path) -> Contrast | None:
-    """The contrast that the JSON file of a scanner's image tells; ``None`` if there is none, or it tells nothing."""
-    header = read_sidecar(image)
-    name = guess_contrast(header).contrast if header else ""
-    return get_contrast(name) if name else None
 
 
 def read_sidecar(image: Path) -> dict[str, Any]:
@@ -80,7 +74,7 @@ def had_agent(header: Mapping[str, Any]) -> bool:
     return any(str(header.get(name) or "").strip() for name in ("ContrastBolusAgent", "ContrastBolusIngredient"))
 
 
-def guess_contrast(header: Mapping[str, Any]) -> Guess:
+def guess_contrast(header: Mapping[str, Any]) -> _Guess:
     """The contrast of a scan, and the reason.
 
     Args:
@@ -93,21 +87,22 @@ def guess_contrast(header: Mapping[str, Any]) -> Guess:
     modality = str(header.get("Modality", "MR")).upper()
     if modality != "MR":
         name = {"CT": "ct", "PT": "pet"}.get(modality, "")
-        return Guess(name, f"its modality is {modality}")
+        return _Guess(name, f"its modality is {modality}")
     kinds = {str(kind).upper() for kind in header.get("ImageType") or ()}
     texts = [_plain(str(header.get(name) or "")) for name in _DESCRIPTIONS]
     if {"PHASE", "P", "LOCALIZER", "PROJECTION IMAGE", "MIP"} & kinds or _NO_CONTRAST.search(" ".join(texts)):
-        return Guess("", "its header says that it is a phase, a localiser, a projection or a map")
+        return _Guess(
+            "", "it is a localiser, a phase, a projection, a map or of a sequence without a contrast of the list"
+        )
     if "ADC" in kinds:
-        return Guess("adc", "its ImageType says ADC")
+        return _Guess("adc", "its ImageType says ADC")
     for name, (types, ending) in _DIXON.items():
         if types & kinds or any(_IS_DIXON.search(text) and re.search(ending, text) for text in texts):
-            return Guess(name, "its header says a part of Dixon")
-    by_word = next((Guess(name, f"{text!r} says so") for text in texts if (name := _by_word(text))), Guess("", ""))
-    by_time = _by_time(header)
+            return _Guess(name, "its header says a part of Dixon")
+    by_word, by_time = _by_words(texts), _by_time(header)
     guess = _agreed(by_word, by_time, header)
     if guess.contrast == "t1" and _has_agent(header, " ".join(texts)):
-        return Guess("t1c", f"{guess.reason}, and a contrast agent was given")
+        return _Guess("t1c", f"{guess.reason}, and a contrast agent was given")
     return guess
 
 
@@ -115,40 +110,40 @@ def _plain(text: str) -> str:
     return re.sub(r"[_\-./^,;:()\[\] ]+", " ", text.lower()).strip()
 
 
-def _by_word(text: str) -> str:
-    name = next((name for name, pattern in _WORDS if re.search(pattern, text)), "")
-    found = find_contrast(name) if name else None
-    return found.name if found else ""
+def _by_words(texts: Sequence[str]) -> _Guess | None:
+    """By the first text in which a word tells a contrast; without its name if that is not declared; else ``None``."""
+    for text in texts:
+        for name, pattern in _WORDS:
+            if re.search(pattern, text):
+                known = find_contrast(name)
+                return _Guess(known.name, f"{text!r} says so") if known else _Guess("", f"{text!r} says {name}")
+    return None
 
 
-def _by_time(header: Mapping[str, Any]) -> Guess:
+def _by_time(header: Mapping[str, Any]) -> _Guess:
     echo, repetition, inversion, flip = (
         float(value) if isinstance(value := header.get(name), int | float) else 0.0
         for name in ("EchoTime", "RepetitionTime", "InversionTime", "FlipAngle")
     )
     said = f"its echo time is {1000 * echo:.0f} ms, its repetition time {1000 * repetition:.0f} ms"
     if echo <= 0:
-        return Guess("", "")
+        return _Guess("", "no word of it tells a contrast, and it states no echo time")
     if inversion > _LONG_INVERSION_S and echo > _LONG_ECHO_S:
-        return Guess("flair", f"{said}, its inversion time {1000 * inversion:.0f} ms")
+        return _Guess("flair", f"{said}, its inversion time {1000 * inversion:.0f} ms")
     if echo < _SHORT_ECHO_S and (0 < repetition < _SHORT_REPETITION_S or (inversion > 0 and 0 < flip < 30)):
-        return Guess("t1", said)
+        return _Guess("t1", said)
     if repetition > _LONG_REPETITION_S and not inversion:
-        return Guess("t2" if echo > _LONG_ECHO_S else "pd" if echo < _SHORT_ECHO_S else "", said)
-    return Guess("", "")
+        return _Guess("t2" if echo > _LONG_ECHO_S else "pd" if echo < _SHORT_ECHO_S else "", said)
+    return _Guess("", "neither its words nor its times tell a contrast")
 
 
-def _agreed(by_word: Guess, by_time: Guess, header: Mapping[str, Any]) -> Guess:
-    if not by_word.contrast:
-        return by_time
-    if (by_word.contrast, by_time.contrast) == ("t2", "flair"):
+def _agreed(by_word: _Guess | None, by_time: _Guess, header: Mapping[str, Any]) -> _Guess:
+    if by_word is None or (by_word.contrast, by_time.contrast) == ("t2", "flair"):
         return by_time
     echo = header.get("EchoTime")
-    long = isinstance(echo, int | float) and echo > _LONG_ECHO_S
-    if (by_word.contrast == "t1" and long) or (by_word.contrast, by_time.contrast) == ("flair", "t1"):
-        return Guess(
-            "", f"{by_word.reason}, but {by_time.reason or f'its echo time is {1000 * float(echo or 0):.0f} ms'}"
-        )
+    echo_s = float(echo) if isinstance(echo, int | float) else 0.0
+    if (by_word.contrast == "t1" and echo_s > _LONG_ECHO_S) or (by_word.contrast, by_time.contrast) == ("flair", "t1"):
+        return _Guess("", f"{by_word.reason}, but its echo time is {1000 * echo_s:.0f} ms")
     return by_word
 
 

@@ -49,6 +49,7 @@ def read_layout(path: Path) -> Layout:
         dtype=dtype.newbyteorder(">"),
         encoding=encoding,
         placement=HeaderGeometry(forms, spacing=(x, y, z)),
-        **{"file_offset" if encoding == "raw" else "stream_offset": _HEADER_BYTES},
+        file_offset=_HEADER_BYTES if encoding == "raw" else 0,
+        stream_offset=_HEADER_BYTES if encoding == "gzip" else 0,
         has_footer=True,
     )
