@@ -82,15 +82,20 @@ def coarse_template() -> Iterator[None]:
 
 @pytest.fixture
 def undeclared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Takes back what a test declares of contrasts; the file in which a user declares them is not there."""
+    """The contrasts of the catalogue alone, before a test and after it; no file of a user declares any."""
     from voxlate import contrast
 
-    tables = (contrast.CONTRASTS, contrast._BY_ALIAS, contrast._DECLARED)
-    before = [dict(table) for table in tables]
+    def take_back() -> None:
+        contrast._DECLARED.clear()
+        contrast.CONTRASTS.clear()
+        contrast.CONTRASTS.update({one.name: one for one in contrast._TABLE})
+        contrast._BY_ALIAS.clear()
+        aliases = {contrast._key(alias): one for one in contrast._TABLE for alias in (one.name, *one.aliases)}
+        contrast._BY_ALIAS.update(aliases)
+
+    take_back()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     contrast._declared_by_user.cache_clear()
     yield
     contrast._declared_by_user.cache_clear()
-    for table, kept in zip(tables, before, strict=True):
-        table.clear()
-        table.update(kept)  # type: ignore[arg-type]
+    take_back()
