@@ -2,7 +2,7 @@
 
 Cases, contrasts and attributes stand as the layout found them. Images that it left out are parted into a case and a
 word that tells a case's images apart: the end of the name, its beginning or the folder, whichever gives the fewest
-words. Each word has a column that begins with ``?``, whose images stay out until the column is called by a contrast.
+words and cases. Each word has a column that begins with ``?``, whose images stay out until it is called by a contrast.
 """
 
 from __future__ import annotations
@@ -66,11 +66,22 @@ def _rank(column: str) -> tuple[int, int, str]:
 
 
 def _parted(images: Iterable[Path], root: Path) -> dict[Path, tuple[str, str]]:
-    """The likely case of each image and the word that tells it from others of the case."""
+    """The likely case of each image and the word that tells it from others of the case.
+
+    That guess is the likeliest which needs the fewest cases and words together; of two the one whose words have no
+    numbers, which cases have.
+    """
     files = {path: path.relative_to(root).parts if path.is_relative_to(root) else (path.name,) for path in images}
-    guesses = [{path: guess(parts[:-1], volume_stem(path)) for path, parts in files.items()} for guess in _GUESSES]
+    everywhere = set.intersection(*(set(parts[:-1]) for parts in files.values())) if files else set()
+    folders = {path: tuple(name for name in parts[:-1] if name not in everywhere) for path, parts in files.items()}
+    guesses = [{path: guess(folders[path], volume_stem(path)) for path in files} for guess in _GUESSES]
     unique = [guess for guess in guesses if len(set(guess.values())) == len(guess)]
-    return min(unique or guesses[-1:], key=lambda guess: len({word for _, word in guess.values()}))
+
+    def cost(guess: dict[Path, tuple[str, str]]) -> tuple[int, int]:
+        cases, words = ({pair[side] for pair in guess.values()} for side in (0, 1))
+        return len(cases) + len(words), sum(any(map(str.isdigit, word)) for word in words)
+
+    return min(unique or guesses[-1:], key=cost)
 
 
 def _joined(names: Sequence[str]) -> str:

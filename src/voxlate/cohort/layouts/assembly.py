@@ -173,24 +173,35 @@ def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortErro
 
 def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
     """What to do about a data set without a case, by what lies there."""
+    if root.is_file():
+        return "Correct the table: in a column that is called by a contrast, write the path of an image that exists."
     images = [item.path for item in left_out if is_volume_path(item.path) or is_picture_path(item.path)]
     if not images and any(item.code == "dicom" for item in left_out):
         return "Convert it first: dcm2niix -z y -f %p_%s -o OUT/<case> <folder of the series>."
-    first = images[0].relative_to(root) if images and images[0].is_relative_to(root) else Path("T1.nii.gz")
-    example = f" --pattern t1='{_guess_pattern(first)}'" if images else " --pattern t1='{case}/T1.nii.gz'"
     return (
-        f"Say where the files of a contrast lie, as{example}; or lay the data out as one folder per case with "
-        "<contrast> or <case>_<contrast> files, as one folder per contrast with <case> files, or in one folder as "
-        "<case>_<contrast> files; or give a CSV with the column case and one of paths for each contrast, which "
-        "`voxlate check DATA --manifest cases.csv` begins for you."
+        f"Say where the files of a contrast lie, as --pattern t1='{_guess_pattern(root, images)}'; or lay the data out "
+        "as one folder per case with <contrast> or <case>_<contrast> files, as one folder per contrast with <case> "
+        "files, or in one folder as <case>_<contrast> files; or give a CSV with the column case and one of paths for "
+        "each contrast, which `voxlate check DATA --manifest cases.csv` begins for you."
     )
 
 
-def _guess_pattern(path: Path) -> str:
-    """A pattern that a file might have, for a message: what is no number at the end of its name stays, or a folder."""
-    stem = volume_stem(path)
+def _guess_pattern(root: Path, images: Sequence[Path]) -> str:
+    """A pattern that the first image might have, for a message.
+
+    The case is the first folder where files in several are called alike; else what is a number at the end of the name,
+    or what comes before the last word of it, or all of it.
+    """
+    if not images:
+        return "{case}/T1.nii.gz"
+    first = images[0].relative_to(root)
+    if len(first.parts) > 1 and sum(path.name == first.name for path in images) > 1:
+        return "/".join(["{case}", *first.parts[1:]])
+    stem = volume_stem(first)
     front, separator, last = stem.rpartition("_")
     numbered = bool(re.search(r"\d", last))
     name = f"{front}{separator}{{case}}" if numbered else f"{{case}}_{last}" if front else "{case}"
-    folder = "".join(f"{part}/" for part in path.parts[:-1]) if numbered or not front else "**/" * (len(path.parts) > 1)
-    return f"{folder}{name}{path.name[len(stem) :]}"
+    folder = (
+        "".join(f"{part}/" for part in first.parts[:-1]) if numbered or not front else "**/" * (len(first.parts) > 1)
+    )
+    return f"{folder}{name}{first.name[len(stem) :]}"
