@@ -136,3 +136,12 @@ def test_repeated_series_of_dcm2niix_are_not_chosen_from(tmp_path: Path) -> None
     cohort = index_cohort(tmp_path)
     assert set(cohort.cases[0].paths) == {"t2"}
     assert {item.code for item in cohort.left_out} == {"duplicate_contrast", "unmatched"}
+
+
+def test_parts_of_dixon_beside_each_other_bear_their_short_names_out(tmp_path: Path) -> None:
+    touch(*(tmp_path / "flat" / f"p{n}_{end}.nii.gz" for n in (1, 2) for end in ("W", "F", "IP", "OP")))
+    cohort = index_cohort(tmp_path / "flat")
+    assert [set(case.paths) for case in cohort.cases] == [{"water", "fat", "in_phase", "out_phase"}] * 2
+    touch(*(tmp_path / "one" / f"p{n}_{sex}.nii.gz" for n, sex in enumerate("FFF")))
+    with pytest.raises(CohortError):
+        index_cohort(tmp_path / "one")

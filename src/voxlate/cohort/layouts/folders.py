@@ -22,7 +22,7 @@ from pathlib import Path
 
 from voxlate.cohort.case import LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
-from voxlate.cohort.layouts.naming import contrast_in, split_name, why_not
+from voxlate.cohort.layouts.naming import contrast_in, dixon_part, split_name, why_not
 from voxlate.cohort.layouts.protocol import guess_contrast, read_sidecar
 from voxlate.cohort.subjects import subjects_of
 from voxlate.io import volume_stem
@@ -59,7 +59,7 @@ def place_in_folders(root: Path, images: Sequence[Path]) -> list[Found]:
 
 def has_flat_names(root: Path, images: Sequence[Path]) -> bool:
     """Whether most images are named ``<case>_<contrast>``, and some folder holds one contrast of several cases."""
-    named = {path: found for path in images if (found := _named(path))}
+    named = _named(images)
     prefixes: dict[tuple[Path, str], set[str]] = {}
     for path, (before, contrast) in named.items():
         prefixes.setdefault((path.parent, contrast), set()).add(before)
@@ -70,7 +70,7 @@ def has_flat_names(root: Path, images: Sequence[Path]) -> bool:
 
 def place_flat(root: Path, images: Sequence[Path]) -> list[Found]:
     """Where each image belongs, by the beginning of its name."""
-    named = {path: found for path in images if (found := _named(path))}
+    named = _named(images)
     folders: dict[str, set[Path]] = {}
     for path, (before, _) in named.items():
         folders.setdefault(before, set()).add(path.parent)
@@ -85,15 +85,25 @@ def place_flat(root: Path, images: Sequence[Path]) -> list[Found]:
     return items
 
 
-def _named(path: Path) -> tuple[str, str] | None:
-    """What comes before the contrast in a file's name, and the contrast; ``None`` where either is missing.
+def _named(images: Sequence[Path]) -> dict[Path, tuple[str, str]]:
+    """What comes before the contrast in each file's name, and the contrast, without those that lack either.
 
     A number before it is that of the series, where a scanner's JSON lies beside the image (``3_mprage``).
     """
-    before, found = split_name(volume_stem(path))
-    case = before.rstrip(_SEPARATORS)
-    is_series = case.isdigit() and bool(read_sidecar(path))
-    return (case, found.name) if case and found and not is_series else None
+    named: dict[Path, tuple[str, str]] = {}
+    parts: dict[tuple[Path, str], dict[Path, str]] = {}
+    for path in images:
+        before, found = split_name(volume_stem(path))
+        part = None if found else dixon_part(volume_stem(path))
+        case = before.rstrip(_SEPARATORS)
+        if part and part[0]:
+            parts.setdefault((path.parent, part[0].rstrip(_SEPARATORS)), {})[path] = part[1]
+        elif case and found and not (case.isdigit() and read_sidecar(path)):
+            named[path] = case, found.name
+    for (_, case), beside in parts.items():
+        if len(set(beside.values())) > 1:
+            named |= {path: (case, name) for path, name in beside.items()}
+    return named
 
 
 def _holds_cases(folder: Path, named: Mapping[Path, tuple[str, str]]) -> bool:

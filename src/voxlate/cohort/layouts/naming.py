@@ -10,7 +10,9 @@ readings, as in ``lesion_T1``, ``FLAIR_to_T1`` or ``map_T1``, the name stands fo
 
 ``mask`` is the outline of the patient, unless the word before it names a lesion or an organ:
 ``x_lesion_mask`` and ``x_label-WMH_mask`` are label maps. So is ``x_seg_nnunet``: behind ``seg`` a word says whose
-segmentation it is. The parts of Dixon are called by scanners ``_in``, ``_opp``, ``_W`` and ``_F``, in these letters.
+segmentation it is. The parts of Dixon are called by scanners ``_in``, ``_opp``, ``_W`` and ``_F``, in these letters: they
+are read behind the protocol's name (``t1_vibe_dixon_W``), and where several lie beside each other (``p1_W``,
+``p1_F``).
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ _LABELS = {"seg", "segmentation", "dseg", "label", "labels"}
 _WHOSE_LABELS = re.compile(r"(?P<before>(?:.*[_\-. ])?)(seg|segmentation)[_\-. ](?P<whose>[a-z]\w*)", re.IGNORECASE)
 _DIXON = {"in": "in_phase", "opp": "out_phase", "W": "water", "F": "fat"}
 """Ends of a scanner's names, too short to be aliases."""
+_IS_DIXON = re.compile(r"dixon|vibe|lava|flex|ideal|dual[_\-. ]?echo", re.IGNORECASE)
 _OTHERWISE = {"fl", "op", "ip", "oop", "trace", "fat", "water", "fdg", "foreground"}
 """Aliases that before a contrast are as likely something else."""
 
@@ -68,7 +71,7 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
         ((tail[:start], hit) for start in starts if (hit := find_contrast(tail[start:]))), (tail, None)
     )
     if found is None:
-        before, found = _by_scanner_or_rater(tail)
+        before, found = _by_scanner_or_rater(tail, within=tail != stem)
     if found is not None and found.name == "mask" and masks_a_part(before):
         return before, CONTRASTS["labels"]
     if found is not None and found.name == "t1" and _CONTRAST_AGENT.search(stem):
@@ -78,13 +81,27 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
     return (tail, None) if found is None else (before, found)
 
 
-def _by_scanner_or_rater(tail: str) -> tuple[str, Contrast | None]:
-    """As ``split_name``, for the short ends of a scanner's names and the segmentations of somebody."""
-    front = next(
-        (tail[: -len(end)] for end in _DIXON if tail.endswith(end) and _SEPARATOR.search(tail[: -len(end)][-1:])), ""
-    )
-    if front:
-        return front, CONTRASTS[_DIXON[tail[len(front) :]]]
+def dixon_part(stem: str) -> tuple[str, str] | None:
+    """What comes before the short end of a scanner's name, and the part of Dixon that it stands for.
+
+    The ends are so short that something has to bear them out: the protocol's name before them, or other parts beside.
+
+    Example:
+        >>> dixon_part("p01_W"), dixon_part("p01_w")
+        (('p01_', 'water'), None)
+    """
+    for end, name in _DIXON.items():
+        front = stem.removesuffix(end)
+        if front != stem and (not front or _SEPARATOR.fullmatch(front[-1])):
+            return front, name
+    return None
+
+
+def _by_scanner_or_rater(tail: str, *, within: bool) -> tuple[str, Contrast | None]:
+    """As ``split_name``, for the ends of a scanner's names and somebody's segmentations; ``within`` a case's folder."""
+    part = dixon_part(tail)
+    if part and (_IS_DIXON.search(part[0]) or (within and not part[0])):
+        return part[0], CONTRASTS[part[1]]
     rated = _WHOSE_LABELS.fullmatch(tail)
     return (rated["before"], CONTRASTS["labels"]) if rated else (tail, None)
 
