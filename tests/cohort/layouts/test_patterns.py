@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from tests.cohort.scans import touch
+from voxlate.cli import app
 from voxlate.cohort import index_cohort
 from voxlate.cohort.layouts.patterns import parse_pattern
 from voxlate.errors import UsageError
@@ -89,3 +93,23 @@ def test_one_that_matches_nothing_or_too_much_is_refused(data: Path) -> None:
         index_cohort(data, patterns={"t1": "{case}/T1.nii.gz"})
     with pytest.raises(UsageError, match=r"p1/nii/x1_A\.nii\.gz, which those of t1 and t2 match"):
         index_cohort(data, patterns={"t1": "{case}/**/*.nii.gz", "t2": "{case}/nii/*.nii.gz"})
+
+
+def test_every_command_that_takes_a_data_set_takes_them() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for name in ("check", "train", "tune", "ablate", "compare", "translate", "evaluate"):
+        assert "--pattern" in {option for parameter in commands[name].params for option in parameter.opts}, name
+
+
+def test_check_takes_them_and_drafts_a_manifest_which_is_then_accepted(data: Path, tmp_path: Path) -> None:
+    draft = tmp_path / "cases.csv"
+    options = [text for name, path in PATTERNS.items() for text in ("--pattern", f"{name}={path}")]
+    found = CliRunner().invoke(app, ["check", str(data), *options, "--manifest", str(draft), "--json"])
+    assert [case["contrasts"] for case in json.loads(found.stdout)["cases"]] == [["t1", "t2"]] * 2
+    assert draft.read_text(encoding="utf-8").splitlines()[:2] == [
+        "case,subject,t1,t2",
+        "p1,p1,data/p1/nii/x1_A.nii.gz,data/p1/nii/x1_B.nii.gz",
+    ]
+    assert index_cohort(draft).cases[0].paths["t2"].samefile(data / "p1" / "nii" / "x1_B.nii.gz")
+    again = CliRunner().invoke(app, ["check", str(data), *options, "--manifest", str(draft)])
+    assert "a new file for the manifest" in str(again.exception)

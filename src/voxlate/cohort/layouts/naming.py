@@ -10,8 +10,8 @@ readings, as in ``lesion_T1``, ``FLAIR_to_T1`` or ``map_T1``, the name stands fo
 
 ``mask`` is the outline of the patient, unless the word before it names a lesion or an organ:
 ``x_lesion_mask`` and ``x_label-WMH_mask`` are label maps. So is ``x_seg_nnunet``: behind ``seg`` a word says whose
-segmentation it is. The parts of Dixon are called by scanners ``_in``, ``_opp``, ``_W`` and ``_F``, in these letters: they
-are read behind the protocol's name (``t1_vibe_dixon_W``), and where several lie beside each other (``p1_W``,
+segmentation it is. The parts of Dixon are called by scanners ``_in``, ``_opp``, ``_W`` and ``_F``, in these letters:
+they are read behind the protocol's name (``t1_vibe_dixon_W``), and where several lie beside each other (``p1_W``,
 ``p1_F``).
 """
 
