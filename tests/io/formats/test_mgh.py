@@ -26,14 +26,6 @@ def test_voxels_and_places_are_those_of_nibabel(tmp_path: Path, suffix: str, dty
     assert read_grid(tmp_path / f"x{suffix}").shape == (3, 4, 5)
 
 
-def test_the_first_of_several_volumes_of_a_real_one_is_read(real_data: Path, tmp_path: Path) -> None:
-    truth = nib.load(real_data / "reader_odd" / "test.mgz").slicer[..., 0]
-    nib.save(truth, tmp_path / "first.mgz")
-    volume = read_volume(tmp_path / "first.mgz")
-    assert np.allclose(volume.affine, truth.affine)
-    assert np.array_equal(volume.array, np.asarray(truth.dataobj))
-
-
 def test_what_is_cut_short_or_states_no_place_is_refused(tmp_path: Path) -> None:
     nib.save(nib.MGHImage(np.ones((3, 4, 5), np.float32), np.eye(4)), tmp_path / "x.mgh")
     content = bytearray((tmp_path / "x.mgh").read_bytes())
