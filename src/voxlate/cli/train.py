@@ -39,13 +39,14 @@ def train(
 ) -> None:
     """Train a recipe on a data set."""
     from voxlate import verbs
+    from voxlate.verbs.calls import patterns_kept
 
     resolved = verbs.resolve_recipe(
         recipe,
         source=source,
         target=target,
         overrides=overrides(settings),
-        pattern=pattern or (verbs.patterns_kept(out) if resume else None),
+        pattern=pattern or (patterns_kept(out) if resume else None),
         data=data,
     )
     with watching() as watch:

@@ -7,7 +7,6 @@ is done; ``observers`` watch training steps and validations.
 from __future__ import annotations
 
 from voxlate.progress import ProgressReport
-from voxlate.verbs.calls import patterns_kept
 from voxlate.verbs.compare import ablate, compare, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
@@ -28,7 +27,6 @@ __all__ = [
     "evaluate",
     "forecast",
     "info",
-    "patterns_kept",
     "phantom",
     "resolve_recipe",
     "searched_with",

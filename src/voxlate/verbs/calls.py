@@ -50,13 +50,19 @@ def read_patterns(pattern: Pattern) -> dict[str, str]:
 
 
 def patterns_kept(model: Path) -> dict[str, str]:
-    """The patterns that a run or a bundle was trained with; empty if there are none, or it is neither."""
+    """The patterns that a run or a bundle was trained with; empty if there are none, or it is neither.
+
+    A recipe that is damaged has none: whoever loads the model refuses it.
+    """
     from voxlate.config.recipe import parse_recipe
     from voxlate.plainyaml import read_yaml
 
     folders = (model, model / "bundle", *sorted(model.glob("fold-*"))) if model.is_dir() else ()
     recipe = next((folder / "recipe.yaml" for folder in folders if (folder / "recipe.yaml").is_file()), None)
-    return {} if recipe is None else dict(parse_recipe(read_yaml(recipe), where=recipe).plan.patterns)
+    try:
+        return {} if recipe is None else dict(parse_recipe(read_yaml(recipe), where=recipe).plan.patterns)
+    except VoxlateError:
+        return {}
 
 
 @contextmanager

@@ -145,3 +145,20 @@ def test_parts_of_dixon_beside_each_other_bear_their_short_names_out(tmp_path: P
     touch(*(tmp_path / "one" / f"p{n}_{sex}.nii.gz" for n, sex in enumerate("FFF")))
     with pytest.raises(CohortError):
         index_cohort(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [
+        ("trainA/p{n}.nii.gz", "trainA/{case}.nii.gz"),
+        ("p{n}/nii/x_A.nii.gz", "{case}/nii/x_A.nii.gz"),
+        ("training_seg_{n}.nii.gz", "training_seg_{case}.nii.gz"),
+        ("p{n}_0000.nii.gz", "{case}_0000.nii.gz"),
+    ],
+)
+def test_a_refusal_names_a_pattern_to_type(tmp_path: Path, form: str, pattern: str) -> None:
+    touch(*(tmp_path / form.format(n=n) for n in (1, 2, 3)))
+    with pytest.raises(CohortError) as refused:
+        index_cohort(tmp_path)
+    assert f"--pattern t1='{pattern}'" in refused.value.remedy
+    assert len(index_cohort(tmp_path, patterns={"t1": pattern})) == 3

@@ -15,8 +15,8 @@ from voxlate.cohort import index_cohort
 from voxlate.cohort.layouts.patterns import parse_pattern
 from voxlate.errors import UsageError
 from voxlate.training.setup.begin import load_cohort
-from voxlate.verbs import check, patterns_kept, resolve_recipe
-from voxlate.verbs.calls import laid_out
+from voxlate.verbs import check, resolve_recipe
+from voxlate.verbs.calls import laid_out, patterns_kept
 
 pytestmark = pytest.mark.usefixtures("undeclared")
 

@@ -189,20 +189,19 @@ def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
 def _guess_pattern(root: Path, images: Sequence[Path]) -> str:
     """A pattern that the first image might have, for a message.
 
-    The case is the first folder where files without a number in their names are called alike in several; else what is a
-    number at the end of the name, or what comes before the last word of it, or all of it.
+    The case is the first folder where files without numbers in their names are called alike in several; else the end of
+    the name where there are more ends than beginnings, or the beginning, or the whole name.
     """
     if not images:
         return "{case}/T1.nii.gz"
     first = images[0].relative_to(root)
     stem = volume_stem(first)
-    front, separator, last = stem.rpartition("_")
     alike = sum(path.name == first.name for path in images) > 1
     if len(first.parts) > 1 and alike and not re.search(r"\d", stem):
         return "/".join(["{case}", *first.parts[1:]])
-    numbered = bool(re.search(r"\d", last))
-    name = f"{front}{separator}{{case}}" if numbered else f"{{case}}_{last}" if front else "{case}"
-    folder = (
-        "".join(f"{part}/" for part in first.parts[:-1]) if numbered or not front else "**/" * (len(first.parts) > 1)
-    )
+    parts = [volume_stem(path).rpartition("_") for path in images if path.parent == images[0].parent]
+    front, separator, last = stem.rpartition("_")
+    at_end = len({end for _, _, end in parts}) > len({begin for begin, _, _ in parts}) and bool(front)
+    name = f"{front}{separator}{{case}}" if at_end else f"{{case}}_{last}" if front else "{case}"
+    folder = "".join(f"{part}/" for part in first.parts[:-1])
     return f"{folder}{name}{first.name[len(stem) :]}"
