@@ -35,7 +35,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.config.search import Range, Search
 from voxlate.config.training import Augmentation, Training
 from voxlate.config.window import WindowOptions
-from voxlate.contrast import CONTRASTS
+from voxlate.contrast import CONTRASTS, Declared
 from voxlate.derivation import Derivation
 from voxlate.strict import StrictModel
 
@@ -46,6 +46,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     for model in (
         Recipe,
         Conditions,
+        Declared,
         PlanOptions,
         Derivation,
         Reading,

@@ -78,3 +78,24 @@ def coarse_template() -> Iterator[None]:
         patch.setattr(template, "_SIDE", 20)
         patch.setattr(placing, "_ROUNDS", 1)
         yield
+
+
+@pytest.fixture
+def undeclared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The contrasts of the catalogue alone, before a test and after it; no file of a user declares any."""
+    from voxlate import contrast
+
+    def take_back() -> None:
+        contrast._DECLARED.clear()
+        contrast.CONTRASTS.clear()
+        contrast.CONTRASTS.update({one.name: one for one in contrast._TABLE})
+        contrast._BY_ALIAS.clear()
+        aliases = {contrast._key(alias): one for one in contrast._TABLE for alias in (one.name, *one.aliases)}
+        contrast._BY_ALIAS.update(aliases)
+
+    take_back()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    contrast._declared_by_user.cache_clear()
+    yield
+    contrast._declared_by_user.cache_clear()
+    take_back()

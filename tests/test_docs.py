@@ -105,6 +105,7 @@ def test_command_line_page_shows_every_command() -> None:
     assert [name for name in commands if f"{{command}} {name}\n" not in page] == []
 
 
+@pytest.mark.usefixtures("undeclared")
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_recipes_in_pages_are_valid(page: Path) -> None:
     """A whole recipe stands alone; single sections are laid over a built-in one."""

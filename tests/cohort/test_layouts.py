@@ -48,6 +48,16 @@ def _contrasts(root: Path) -> None:
     touch(*(root / name / f"p{n}_{name}.nii.gz" for n in (1, 2, 10) for name in ("T1", "T2")))
 
 
+def _bids(root: Path) -> None:
+    touch(
+        *(root / f"sub-{n:02d}" / "anat" / f"sub-{n:02d}_{name}.nii.gz" for n in (1, 2, 10) for name in ("T1w", "T2w"))
+    )
+
+
+def _flat(root: Path) -> None:
+    touch(*(root / f"p{n}_{name}.nii.gz" for n in (1, 2, 10) for name in ("T1", "T2")))
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "folders": _folders,
     "brats": _brats,
@@ -56,6 +66,8 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "synthrad": _synthrad,
     "mmwhs": _mmwhs,
     "contrasts": _contrasts,
+    "bids": _bids,
+    "flat": _flat,
 }
 
 
@@ -139,8 +151,8 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     touch(tmp_path / "scan.nii.gz")
     with pytest.raises(UsageError, match="Give the data set's folder"):
         index_cohort(tmp_path / "scan.nii.gz")
-    with pytest.raises(UsageError, match="folders, brats, pairs, manifest, synthrad"):
-        index_cohort(tmp_path, layout="bids2")
+    with pytest.raises(UsageError, match="manifest, bids, pairs, brats, synthrad"):
+        index_cohort(tmp_path, layout="scrolls")
 
 
 def test_a_path_longer_than_any_file_system_takes_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from voxlate.cohort import PARTS, Case, Cohort, split_cohort
 from voxlate.cohort.splits import _part_sizes
 from voxlate.config.plan import SplitOptions
-from voxlate.errors import CohortError, UsageError
+from voxlate.errors import CohortError
 
 
 def _cohort(subjects: list[tuple[str, int, dict[str, str]]]) -> Cohort:
@@ -167,7 +167,8 @@ def test_impossible_lists_are_refused(options: SplitOptions, problem: str) -> No
         split_cohort(_cohort([("sub-1", 2, {}), ("sub-2", 1, {})]), options, seed=0)
 
 
-def test_an_unknown_attribute_is_refused() -> None:
-    cohort = _cohort([("a", 1, {"site": "x"})])
-    with pytest.raises(UsageError, match="Use one of site"):
-        split_cohort(cohort, SplitOptions(stratify=("grade",)), seed=0)
+def test_an_attribute_that_no_case_has_is_told_and_balances_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    cohort = _cohort([(f"a{n}", 1, {"site": "x" if n % 2 else "y"}) for n in range(8)])
+    split = split_cohort(cohort, SplitOptions(stratify=("grade", "site")), seed=0)
+    assert split == split_cohort(cohort, SplitOptions(stratify=("site",)), seed=0)
+    assert "no case has the attribute grade: the split is not balanced by it. The cohort has site" in caplog.text

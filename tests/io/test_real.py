@@ -21,6 +21,7 @@ REFUSED = {
     "functional.nii": "one 3-D image",
     "row_major.dconn.nii": "one 3-D image",
     "resampled_anat_moved.nii": "153 of 1071",
+    "test.mgz": "one 3-D image",
 }
 FOLDERS = ("open_ms", "spm12_templates", "scct", "totalsegmentator", "tptbox", "sct_testing_data", "reader_odd")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import Data, RecipeName, Settings, app, overrides, print_result, watching
+from voxlate.cli.options import Data, PatternOption, RecipeName, Settings, app, overrides, print_result, watching
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")]
 
@@ -25,6 +25,7 @@ def ablate(
         list[str] | None, typer.Option(metavar="A.B=VALUE", help="Recipe field to change; may be repeated.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Runs of each variant, with consecutive seeds.", min=1)] = 3,
+    pattern: PatternOption = None,
     settings: Settings = None,
 ) -> None:
     """Train a recipe with and without something, and compare; the same command again goes on."""
@@ -33,7 +34,7 @@ def ablate(
     with watching() as watch:
         result = verbs.ablate(
             data,
-            recipe=verbs.resolve_recipe(recipe, overrides=overrides(settings)),
+            recipe=verbs.resolve_recipe(recipe, overrides=overrides(settings), pattern=pattern, data=data),
             changes={**verbs.switched_off(without or ()), **overrides(change)},
             out=out,
             seeds=seeds,
@@ -56,6 +57,7 @@ def compare(
         Path | None,
         typer.Option(metavar="MODEL|DIR", help="Train one recipe on real images, on these, and on both instead."),
     ] = None,
+    pattern: PatternOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="[RECIPE:]A.B=VALUE", help="A field of all recipes, or of one; may be repeated."),
@@ -69,6 +71,7 @@ def compare(
             data,
             recipes=recipes,
             overrides=overrides(settings),
+            pattern=pattern,
             out=out,
             seeds=seeds,
             synthetic=synthetic,

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Data, Sources, Target, app, console, plain, print_json, print_rows, watching
+from voxlate.cli.options import (
+    Data,
+    PatternOption,
+    Sources,
+    Target,
+    app,
+    console,
+    plain,
+    print_json,
+    print_rows,
+    watching,
+)
 from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
@@ -63,6 +75,11 @@ def check(
     ] = None,
     source: Sources = None,
     target: Target = None,
+    pattern: PatternOption = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Write what was matched, and a guess at the rest, as a table to correct."),
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Folder of the run to come: keep there what was measured.")
     ] = None,
@@ -74,11 +91,14 @@ def check(
     from voxlate.cli.output import print_check
 
     with watching() as watch:
-        result = verbs.check(data, recipe=recipe, source=source, target=target, keep=keep, report=watch.stage)
+        run = partial(verbs.check, data, recipe=recipe, source=source, target=target)
+        result = run(pattern=pattern, manifest=manifest, keep=keep, report=watch.stage)
     if as_json:
         print_json(_as_values(result))
     else:
         print_check(console(), result, every=every)
+    if manifest is not None and not as_json:
+        console().print(f"Manifest, to correct and to give in the data set's place: {manifest}", markup=False)
     if result.errors:
         raise typer.Exit(1)
 

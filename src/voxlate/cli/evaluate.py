@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import Accept, Data, accepted, app, print_result, watching
+from voxlate.cli.options import Accept, Data, PatternOption, accepted, app, print_result, watching
+
+Segmenter = Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")]
+SegmenterWithout = Annotated[
+    Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
+]
 
 
 @app.command()
@@ -24,13 +29,12 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
     ] = None,
-    task: Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")] = None,
-    task_without: Annotated[
-        Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
-    ] = None,
+    task: Segmenter = None,
+    task_without: SegmenterWithout = None,
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
     ] = False,
+    pattern: PatternOption = None,
     accept: Accept = None,
     features: Annotated[
         Path | None,
@@ -61,6 +65,7 @@ def evaluate(
             calibration=calibration,
             task=task,
             task_without=task_without,
+            pattern=pattern,
             use_imputed=use_imputed,
             accept=accepted(accept),
             features=features,

@@ -22,7 +22,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Data = Annotated[Path, typer.Argument(help="A data set: a folder of cases, a BraTS folder, or a CSV manifest.")]
+Data = Annotated[Path, typer.Argument(help="A data set: a folder of cases, a BIDS folder, or a CSV manifest.")]
+PatternOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pattern",
+        metavar="CONTRAST=PATH",
+        help="Where a contrast's files lie below DATA, as t1='{case}/anat/*_T1w.nii.gz'; may be repeated.",
+    ),
+]
 RecipeName = Annotated[str, typer.Option("--recipe", help="A built-in recipe, or a YAML file.")]
 Sources = Annotated[list[str] | None, typer.Option("--source", help="Contrast that goes in; may be repeated.")]
 Target = Annotated[str | None, typer.Option("--target", help="Contrast that comes out.")]

@@ -9,6 +9,7 @@ import typer
 
 from voxlate.cli.options import (
     Data,
+    PatternOption,
     RecipeName,
     Settings,
     Sources,
@@ -28,6 +29,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
     source: Sources = None,
     target: Target = None,
+    pattern: PatternOption = None,
     settings: Settings = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")] = False,
     folds: Annotated[
@@ -37,8 +39,16 @@ def train(
 ) -> None:
     """Train a recipe on a data set."""
     from voxlate import verbs
+    from voxlate.verbs.calls import patterns_kept
 
-    resolved = verbs.resolve_recipe(recipe, source=source, target=target, overrides=overrides(settings))
+    resolved = verbs.resolve_recipe(
+        recipe,
+        source=source,
+        target=target,
+        overrides=overrides(settings),
+        pattern=pattern or (patterns_kept(out) if resume else None),
+        data=data,
+    )
     with watching() as watch:
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
@@ -75,6 +85,7 @@ def tune(
         list[str] | None,
         typer.Option(metavar="A.B=V1,V2", help="Values of a recipe field in a grid, which is tried whole; repeatable."),
     ] = None,
+    pattern: PatternOption = None,
     settings: Settings = None,
 ) -> None:
     """Search the recipe's ranges, or the default ones, and keep the best."""
@@ -85,7 +96,9 @@ def tune(
     with watching() as watch:
         result = verbs.tune(
             data,
-            recipe=verbs.resolve_recipe(recipe, overrides={**searched, **overrides(settings)}),
+            recipe=verbs.resolve_recipe(
+                recipe, overrides={**searched, **overrides(settings)}, pattern=pattern, data=data
+            ),
             trials=trials,
             minutes=minutes,
             storage=storage,

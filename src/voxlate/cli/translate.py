@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Accept, Target, accepted, app, console, errors, watching
+from voxlate.cli.options import Accept, PatternOption, Target, accepted, app, console, errors, watching
 
 if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
@@ -20,6 +20,7 @@ def translate(
     scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
     out: Annotated[Path, typer.Option("--out", help="File for one volume, folder for a data set.")],
     target: Target = None,
+    pattern: PatternOption = None,
     accept: Accept = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
     use_imputed: Annotated[
@@ -41,6 +42,7 @@ def translate(
             scan,
             out=out,
             target=target,
+            pattern=pattern,
             accept={**accepted(accept), **({"imputed": "sources"} if use_imputed else {})},
             every=every,
             replace=replace or (),

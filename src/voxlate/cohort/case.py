@@ -43,7 +43,8 @@ class LeftOut:
         reason: Why, as a sentence without a capital.
         code: What sort of reason (``unmatched``, ``not_an_image``, ``ignored``, ``unpaired``, ``missing_file``,
             ``duplicate_contrast``, ``lacks_contrast``, ``unmatched_rows``, ``unknown_column``,
-            ``unknown_channels``, ``unclear_channel``, ``test_image``, ``dicom``).
+            ``unknown_channels``, ``unclear_channel``, ``test_image``, ``dicom``, ``archive``, ``contradictory``,
+            ``other_run``, ``other_type``, ``no_pattern``).
         case: Id of the case that it would belong to; empty if that is not known.
         contrast: What it would show there; empty likewise.
     """
@@ -61,7 +62,7 @@ class Cohort:
 
     Attributes:
         root: The folder, or the CSV file, that was indexed.
-        layout: Name of the layout in ``LAYOUTS``.
+        layout: Name of the layout in ``LAYOUTS``, or of several with `` + `` between them; ``pattern``.
         cases: The cases.
         left_out: Everything that was found and is in no case.
     """

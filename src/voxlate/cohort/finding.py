@@ -45,6 +45,13 @@
 | `missing_file` | warning | a file that a manifest or a link names does not exist |
 | `dicom` | warning | DICOM files, which are not read |
 | `unmatched` | warning | images that belong to no case, by their names |
+| `contradictory` | warning | images whose names and folders say different contrasts |
+| `other_run` | warning | of several images of one contrast in a session of BIDS, those that are not taken |
+| `other_type` | warning | images of a BIDS data set that show no known contrast: functional, diffusion, phase |
+| `no_pattern` | warning | images that no `--pattern` matches |
+| `test_image` | warning | images of a challenge's test, `imagesTs` |
+| `unclear_channel` | warning | images of channels that nothing tells apart |
+| `archive` | warning | archives, which may hold images |
 | `unmatched_rows` | warning | rows of a table that match no case |
 | `unknown_column` | warning | a column that may say whose scan a case is, under another name than `subject` |
 | `unknown_channels` | warning | channels of `dataset.json` that no name of a known contrast tells apart |

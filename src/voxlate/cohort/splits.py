@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from voxlate.cohort.case import Case, Cohort, natural_key
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.config.plan import SplitOptions
-from voxlate.errors import CohortError, UsageError
+from voxlate.errors import CohortError
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,6 @@ def split_cohort(cohort: Cohort, options: SplitOptions, *, seed: int) -> dict[st
 
     Raises:
         CohortError: If a list names an unknown case, or lists put one subject into two parts.
-        UsageError: If no case has an attribute that is to be balanced.
     """
     subjects = _subjects(cohort)
     parts = _listed(subjects, options)
@@ -148,15 +147,15 @@ def _listed(subjects: Mapping[str, Sequence[Case]], options: SplitOptions) -> di
 
 def _indicator(subjects: Sequence[Sequence[Case]], attributes: Sequence[str], cohort: Cohort) -> _Indicator:
     """Which subject has which value, ``(subject, value)`` of 0 and 1."""
-    for name in attributes:
-        if not any(name in case.attributes for case in cohort.cases):
-            known = sorted({key for case in cohort.cases for key in case.attributes})
-            raise UsageError(
-                "an attribute of the cohort",
-                came=repr(name),
-                where="split.stratify",
-                remedy=f"Use one of {', '.join(known)}." if known else "The cohort has no attributes; leave it empty.",
-            )
+    lacking = [name for name in attributes if not any(name in case.attributes for case in cohort.cases)]
+    if lacking:
+        known = sorted({key for case in cohort.cases for key in case.attributes})
+        logger.warning(
+            "no case has the attribute %s: the split is not balanced by it. The cohort has %s",
+            ", ".join(lacking),
+            ", ".join(known) or "no attributes",
+        )
+    attributes = [name for name in attributes if name not in lacking]
     values = [
         {(name, case.attributes.get(name, UNKNOWN)) for name in attributes for case in cases} for cases in subjects
     ]

@@ -37,6 +37,9 @@ class Reading(StrictModel):
     imputed: Literal["leave", "sources"] = later(
         "leave", description="Images that a model made, where this one is used: leave them out, or use them as sources."
     )
+    pixel_mm: _Millimetres = later(
+        1.0, description="Width in mm of a pixel of a PNG or TIFF slice, which states none; the slice is as thick."
+    )
     accept: tuple[str, ...] = later(
         (), description="Codes of findings, such as `not_hounsfield`, whose images are used as they are, with a note."
     )
@@ -121,6 +124,14 @@ class PlanOptions(StrictModel):
     bias_correction: bool = Field(False, description="N4 bias correction of MR contrasts before normalisation.")
     reading: Reading = Field(Reading(), description="What the reader may accept.")
     split: SplitOptions = Field(SplitOptions(), description="Which subjects train, validate and are kept for the test.")
+    patterns: dict[str, str] = later(
+        {}, description="From a contrast to where its files lie, `{case}/anat/*_T1w.nii.gz`; `{}`: by the layout."
+    )
+
+    @field_validator("patterns")
+    @classmethod
+    def _canonical_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
+        return {get_contrast(name).name: path for name, path in patterns.items()}
 
     @field_validator("reference", "normalise")
     @classmethod

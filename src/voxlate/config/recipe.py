@@ -22,11 +22,11 @@ from voxlate.config.plan import PlanOptions
 from voxlate.config.search import Search
 from voxlate.config.training import Training
 from voxlate.config.window import WindowOptions
-from voxlate.contrast import DERIVED, get_contrast
+from voxlate.contrast import DERIVED, Declared, declare, declared_among, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
 from voxlate.plainyaml import nearest, parse_yaml, parted, read_yaml
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 
 Overrides = Mapping[str, Any]
 """Recipe fields that are changed, by dotted name: ``{"training.steps": 100}``."""
@@ -58,6 +58,9 @@ class Recipe(StrictModel):
         None, description="A model of the source's label maps, from which `voxlate synthesize` draws; `null`: none."
     )
     search: Search = Field(Search(), description="What `voxlate tune` may try.")
+    contrasts: dict[str, Declared] = later(
+        {}, description="Contrasts, and aliases of known ones, that the catalogue lacks, by name: `swi: {kind: mr}`."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -65,6 +68,8 @@ class Recipe(StrictModel):
         if not isinstance(value, Mapping):
             return value
         fixed = dict(value)
+        if isinstance(fixed.get("contrasts"), Mapping):
+            fixed["contrasts"] = declare(fixed["contrasts"], where="contrasts")
         if isinstance(fixed.get("source"), str):
             fixed["source"] = parted(fixed["source"], "+")
         if isinstance(fixed.get("loss"), str):
@@ -73,6 +78,10 @@ class Recipe(StrictModel):
             fixed["source"] = [get_contrast(str(name)).name for name in fixed["source"]]
         if isinstance(fixed.get("target"), str):
             fixed["target"] = get_contrast(fixed["target"]).name
+        # So that whoever gets the recipe, a bundle's say, needs neither the manifest nor the file that declared them.
+        used = declared_among([fixed.get(name) for name in ("source", "target", "plan")])
+        if used:
+            fixed["contrasts"] = {**(fixed.get("contrasts") or {}), **used}
         return fixed
 
     @model_validator(mode="after")

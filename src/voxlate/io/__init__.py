@@ -3,7 +3,7 @@
 from voxlate.io.atomic import check_writable, remove_stale, replacing, write_bytes, write_text
 from voxlate.io.canonical import is_among, voxel_digest
 from voxlate.io.lock import hold
-from voxlate.io.paths import is_volume_path, volume_stem
+from voxlate.io.paths import is_picture_path, is_volume_path, volume_stem
 from voxlate.io.provenance import DrawRecord, FileRecord, ModelRecord, Provenance, read_provenance, sidecar_path
 from voxlate.io.reading import file_digest, read_grid, read_maker, read_volume
 from voxlate.io.writing import write_volume
@@ -17,6 +17,7 @@ __all__ = [
     "file_digest",
     "hold",
     "is_among",
+    "is_picture_path",
     "is_volume_path",
     "read_grid",
     "read_maker",

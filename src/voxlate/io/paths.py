@@ -7,7 +7,8 @@ from pathlib import Path
 
 from voxlate.errors import ReadError
 
-_SUFFIXES = (".nii.gz", ".nii", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
+_PICTURES = (".png", ".tif", ".tiff")
+_SUFFIXES = (".nii.gz", ".nii", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr", ".mgz", ".mgh", *_PICTURES)
 _COMPANIONS = {".img": ".hdr"}
 
 
@@ -18,13 +19,19 @@ def volume_suffix(path: str | Path) -> str | None:
 
 
 def is_volume_path(path: str | Path) -> bool:
-    """Whether the name is that of an image; hidden files are not, nor is the data half of a pair.
+    """Whether the name is that of an image; hidden files are not, nor pictures, nor the data half of a pair.
 
     Example:
         >>> is_volume_path("a/b.nii.gz"), is_volume_path("a/._b.nii.gz"), is_volume_path("a/b.img")
         (True, False, False)
     """
-    return volume_suffix(path) is not None and not Path(path).name.startswith(".")
+    suffix = volume_suffix(path)
+    return suffix is not None and suffix not in _PICTURES and not Path(path).name.startswith(".")
+
+
+def is_picture_path(path: str | Path) -> bool:
+    """Whether the name is that of a picture, which is a slice where somebody says so and an illustration elsewhere."""
+    return volume_suffix(path) in _PICTURES and not Path(path).name.startswith(".")
 
 
 def volume_stem(path: str | Path) -> str:

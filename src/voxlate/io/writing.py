@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from voxlate.config.plan import Reading
-from voxlate.errors import WriteError
+from voxlate.errors import UsageError, WriteError
 from voxlate.io.atomic import fill, replacing_all, write_error
-from voxlate.io.formats import format_of
+from voxlate.io.formats import WRITTEN, format_of
 from voxlate.io.formats.geometry import is_sheared, place, shear_error
 from voxlate.io.formats.layout import HeaderGeometry, Part, Picture
 from voxlate.io.formats.voxels import storable
@@ -46,6 +46,9 @@ def write_volume(
         raise shear_error(volume.affine, path)
     comment = provenance.comment() if provenance else "Voxlate"
     picture = Picture(storable(volume, where=path), volume.affine, volume.trailing_axes, comment)
+    if target.parts is None:
+        remedy = f"Use one of {', '.join(WRITTEN)}."
+        raise UsageError("the name of an image that can be written", came=repr(path.name), where=path, remedy=remedy)
     parts = target.parts(picture, path)
     sidecar = sidecar_path(path) if provenance else None
     _refuse_existing([*([sidecar] if sidecar else []), *(part.path for part in parts)], overwrite=overwrite)

@@ -1,10 +1,18 @@
-"""What every call of a verb that reads images begins with."""
+"""What every call of a verb that reads images begins with: findings told anew, and where the data set's files lie."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
+
+from voxlate.errors import VoxlateError
+from voxlate.plainyaml import listed
+
+logger = logging.getLogger(__name__)
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -21,3 +29,62 @@ def telling_anew(verb: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         return verb(*args, **kwargs)
 
     return call
+
+
+Pattern = Mapping[str, str] | str | Sequence[str] | None
+"""Where the files of contrasts lie, ``{"t1": "{case}/T1.nii.gz"}``, or as the command line writes it."""
+
+
+def read_patterns(pattern: Pattern) -> dict[str, str]:
+    """From a contrast to where its files lie; empty if nothing is given.
+
+    Raises:
+        UsageError: If a pattern cannot be one.
+    """
+    from voxlate.cohort.layouts.patterns import parse_pattern
+
+    if isinstance(pattern, Mapping):
+        pattern = [f"{name}={path}" for name, path in pattern.items()]
+    texts: tuple[str, ...] = listed(pattern or ())
+    return dict(map(parse_pattern, texts))
+
+
+def patterns_kept(model: Path) -> dict[str, str]:
+    """The patterns that a run or a bundle was trained with; empty if there are none, or it is neither.
+
+    A recipe that is damaged has none: whoever loads the model refuses it.
+    """
+    from voxlate.config.recipe import parse_recipe
+    from voxlate.plainyaml import read_yaml
+
+    folders = (model, model / "bundle", *sorted(model.glob("fold-*"))) if model.is_dir() else ()
+    recipe = next((folder / "recipe.yaml" for folder in folders if (folder / "recipe.yaml").is_file()), None)
+    try:
+        return {} if recipe is None else dict(parse_recipe(read_yaml(recipe), where=recipe).plan.patterns)
+    except VoxlateError:
+        return {}
+
+
+@contextmanager
+def laid_out(data: Path, pattern: Pattern, *, model: Path | None = None) -> Iterator[None]:
+    """Lets patterns hold for a data set within the block: those given, else those that a model was trained with.
+
+    The latter say nothing of a data set in which they find no case.
+
+    Raises:
+        UsageError: If a pattern that is given cannot be one.
+    """
+    from voxlate.cohort import index_cohort
+    from voxlate.cohort.layouts.patterns import placed_by
+
+    kept = patterns_kept(model) if model is not None else {}  # and what the recipe declares is known from here on
+    patterns = read_patterns(pattern)
+    if kept and not patterns and data.is_dir():
+        patterns = kept
+        try:
+            index_cohort(data, patterns=patterns)
+        except VoxlateError:
+            logger.info("%s: the patterns that %s was trained with find no case here", data, model)
+            patterns = {}
+    with placed_by(data, patterns):
+        yield

@@ -11,7 +11,7 @@ from voxlate.config.recipe import Overrides, Recipe, recipe_names
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import telling_anew
+from voxlate.verbs.calls import Pattern, read_patterns, telling_anew
 from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def compare(
     recipes: str | Path | Recipe | Sequence[str | Path | Recipe],
     out: str | Path,
     overrides: Overrides | None = None,
+    pattern: Pattern = None,
     seeds: int = 1,
     synthetic: str | Path | None = None,
     report: ProgressReport = silent,
@@ -88,6 +89,7 @@ def compare(
             recipes that it fits.
         out: Gets a run per recipe and seed, scores, figures and the page.
         overrides: Recipe fields that are changed in every recipe, or in one: ``zhao-vnet-3d:training.batch_size``.
+        pattern: Where the files of contrasts lie in the data set, in the place of a layout.
         seeds: How many seeds: that of the first recipe and those that follow it.
         synthetic: Compares one recipe trained on the real images, on synthetic ones, and on both, all scored on the
             same real cases: a model that makes them, or a folder of them; see
@@ -106,7 +108,9 @@ def compare(
     from voxlate.workflows.comparison import compare_kinds, compare_recipes
 
     recall(Path(out))
-    resolved = _changed(_found(listed(recipes)), overrides or {})
+    patterns = read_patterns(pattern)
+    changes = {**(overrides or {}), **({"plan.patterns": patterns} if patterns else {})}
+    resolved = _changed(_found(listed(recipes)), changes)
     folder = Path(out)
     if synthetic is None:
         return compare_recipes(Path(data), resolved, folder, seeds=seeds, report=report, observers=observers)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
-from voxlate.errors import readable
+from voxlate.errors import CohortError, readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.calls import Pattern, laid_out
 from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def check(
     recipe: str | Path | Recipe | None = None,
     source: str | Sequence[str] | None = None,
     target: str | None = None,
+    pattern: Pattern = None,
+    manifest: str | Path | None = None,
     keep: str | Path | None = None,
     report: ProgressReport = silent,
 ) -> Checked:
@@ -102,25 +105,41 @@ def check(
         recipe: What is to be trained, by name, file or value: findings are those that this training would have.
         source: Contrasts that go in, if that is known; other than the recipe's, if there is one.
         target: The contrast that comes out, likewise.
+        pattern: Where the files of contrasts lie, in the place of a layout: ``{"t1": "{case}/anat/*_T1w.nii.gz"}``.
+        manifest: A new CSV file, which becomes a draft of the data set's manifest, to correct and to use in its place.
         keep: Folder of a run to come; what was measured is kept in it, and neither a second check nor the training
             measures the same files again.
         report: Called with the number of finished cases.
 
     Raises:
         UsageError: If the recipe or a contrast is unknown.
-        CohortError: If no case has the contrasts of the recipe.
+        CohortError: If no case is found, and the draft is written all the same; or none has the recipe's contrasts.
+        WriteError: If there is a file of the manifest's name, or it cannot be written.
     """
     from voxlate.cohort import attribute_summaries, index_cohort
+    from voxlate.cohort.draft import write_draft
     from voxlate.cohort.preflight.checks import preflight
     from voxlate.cohort.preflight.kept import IN_PREPARED
 
-    cohort = index_cohort(Path(data))
+    with laid_out(Path(data), pattern):
+        try:
+            cohort = index_cohort(Path(data))
+        except CohortError as error:
+            if manifest is None or not Path(data).is_dir():
+                raise
+            draft = write_draft(Path(manifest), Path(data))
+            remedy = f"Correct {draft}: call its columns by contrasts, and give it in the data set's place."
+            raise CohortError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
+    if manifest is not None:
+        write_draft(Path(manifest), Path(data), cohort)
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
     if recipe is None:
         inputs: tuple[str, ...] = listed(source) if source else ()
         findings = preflight(cohort, source=inputs, target=target, keep=folder, progress=partial(report, "preflight"))
     else:
-        findings = _check_for(resolve_recipe(recipe, source=source, target=target), Path(data), folder, report)
+        findings = _check_for(
+            resolve_recipe(recipe, source=source, target=target, pattern=pattern, data=data), Path(data), folder, report
+        )
     attributes = attribute_summaries(cohort)
     return Checked(
         layout=cohort.layout,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import telling_anew
+from voxlate.verbs.calls import Pattern, laid_out, telling_anew
 
 if TYPE_CHECKING:
     from voxlate.workflows.result import Result
@@ -32,9 +32,11 @@ class _OfScans(TypedDict, total=False):
 
 
 class OfSets(_OfScans, total=False):
-    """What the aspects of whole sets of images may be told.
+    """What the aspects of whole sets of images may be told, and where the files lie.
 
     Attributes:
+        pattern: Where the files of contrasts lie in the data set, in the place of a layout; by default as the model
+            was trained, if files lie so.
         features: The network whose features are compared: a run, a bundle or a file of weights.
         members: For ``privacy``, what tells the real images that the model has seen, if the synthetic set does not.
         contrast: Which images are meant if both sets have several.
@@ -42,6 +44,7 @@ class OfSets(_OfScans, total=False):
         decisions: For ``privacy``, what experts decided, a CSV file that was saved in its review page.
     """
 
+    pattern: Pattern
     features: str | Path | None
     members: str | Path | None
     contrast: str | None
@@ -81,20 +84,45 @@ def evaluate(
             synthetic and no target.
         task_without: A segmenter that was trained without the target, for the last of the three.
         report: Called with the number of finished cases.
-        **more: ``use_imputed`` lets sources be images that a model made, and ``accept`` what readers refuse by default,
-            as for ``translate``, which the page tells; the others are for the aspects of sets, see ``OfSets``.
+        **more: ``pattern`` says where files lie, ``use_imputed`` lets sources be images that a model made, and
+            ``accept`` what readers refuse by default, as for ``translate``, which the page tells; the others are for
+            the aspects of sets, see ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
             target, or the dose without pymedphys; if a segmenter does not fit.
         ReadError: If the calibration cannot be used.
     """
-    aspects = listed(aspects)
-    use_imputed, places = more.pop("use_imputed", False), (model, data, out)
+    with laid_out(Path(data), more.pop("pattern", None), model=Path(model)):
+        return _evaluate(
+            (model, data, out),
+            split=split,
+            aspects=listed(aspects),
+            calibration=calibration,
+            task=task,
+            task_without=task_without,
+            report=report,
+            **more,
+        )
+
+
+def _evaluate(
+    places: tuple[str | Path, str | Path, str | Path],
+    *,
+    split: str,
+    aspects: Sequence[str],
+    calibration: str | Path | None,
+    task: str | Path | None,
+    task_without: str | Path | None,
+    report: ProgressReport,
+    **more: Unpack[OfSets],
+) -> Result:
+    """What is asked for, by its aspect."""
+    use_imputed = more.pop("use_imputed", False)
     accept = {field: value for field, value in more.pop("accept", {}).items() if value}
     scans: _OfScans = {"use_imputed": use_imputed, "accept": accept}
     if task is not None or task_without is not None:
-        alone = aspects == ("fidelity",) and calibration is None
+        alone = tuple(aspects) == ("fidelity",) and calibration is None
         return _evaluate_task(
             *places, task=task, without=task_without, split=split, alone=alone, scans=scans, report=report
         )

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from voxlate.config.recipe import Overrides, Recipe, load_recipe
+from voxlate.config.recipe import Overrides, Recipe, load_recipe, recipe_names
 from voxlate.contrast import Kind, get_contrast
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import telling_anew
+from voxlate.verbs.calls import Pattern, patterns_kept, read_patterns, telling_anew
 from voxlate.workflows.runs import draw_run, watch_run
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class Asked(TypedDict, total=False):
         target: The contrast that comes out.
         minutes: Budget in minutes, that of the recipe ends it too if it is reached first.
         overrides: Recipe fields by dotted name: ``{"training.steps": 100}``.
+        pattern: Where the files of contrasts lie, in the place of a layout: ``{"t1": "{case}/anat/*_T1w.nii.gz"}``.
+            The run keeps it, and whoever goes on with it or evaluates it finds the same files.
         progress: Whether to show how far it is; ``None``: in a notebook and on a terminal, unless ``report`` or
             ``observers`` are given.
     """
@@ -50,6 +52,7 @@ class Asked(TypedDict, total=False):
     target: str | None
     minutes: float | None
     overrides: Overrides | None
+    pattern: Pattern
     progress: bool | None
 
 
@@ -59,19 +62,44 @@ def resolve_recipe(
     source: str | Sequence[str] | None = None,
     target: str | None = None,
     overrides: Overrides | None = None,
+    pattern: Pattern = None,
+    data: str | Path | None = None,
 ) -> Recipe:
     """A recipe by name, file or value, with other contrasts and fields if they are given.
+
+    Args:
+        recipe: A built-in recipe, a YAML file or a recipe.
+        source: Contrasts that go in, instead of the recipe's.
+        target: The contrast that comes out, instead of the recipe's.
+        overrides: Fields that are changed, by dotted name.
+        pattern: Where the files of contrasts lie in the data set; it becomes ``plan.patterns``.
+        data: A data set: its manifest may declare contrasts, and where it leaves a built-in recipe one choice of them,
+            and none is given, the recipe takes it.
 
     Raises:
         UsageError: If the recipe, a contrast or a field is unknown or invalid.
     """
+    if data is not None:
+        from voxlate.cohort.layouts.manifest import declare_columns
+
+        declare_columns(Path(data))
     resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     changes = dict(overrides or {})
+    declared = {field: value for field, value in changes.items() if field.split(".")[0] == "contrasts"}
+    resolved = resolved.with_overrides(declared) if declared else resolved
+    patterns = read_patterns(pattern)
     if source:
         changes["source"] = "+".join(listed(source))
     if target:
         changes["target"] = target
-    return resolved.with_overrides(changes) if changes else resolved
+    if patterns:
+        changes["plan.patterns"] = patterns
+    resolved = resolved.with_overrides(changes) if changes else resolved
+    if data is None or recipe not in recipe_names() or not changes.keys().isdisjoint({"source", "target"}):
+        return resolved
+    from voxlate.training.setup.choosing import take_only_choice
+
+    return take_only_choice(resolved, Path(data))
 
 
 def forecast(
@@ -80,7 +108,7 @@ def forecast(
     """The plan of a run, or of several folds, and what it will cost in time, memory and disk; trains nothing."""
     from voxlate.training.forecast import forecast_run
 
-    return forecast_run(Path(data), resolve_recipe(recipe), folds=folds, report=report)
+    return forecast_run(Path(data), resolve_recipe(recipe, data=data), folds=folds, report=report)
 
 
 @telling_anew
@@ -108,7 +136,7 @@ def train(
         folds: Train so many times, each time with another part of the development cases to validate on.
         report: Called with a stage and how much of it is done.
         observers: Who watches steps and validations.
-        **asked: ``source``, ``target``, ``minutes``, ``overrides`` and ``progress``, see ``Asked``.
+        **asked: ``source``, ``target``, ``minutes``, ``overrides``, ``pattern`` and ``progress``, see ``Asked``.
 
     Returns:
         The run's folder.
@@ -123,7 +151,9 @@ def train(
     from voxlate.training.run import RunFolder
     from voxlate.training.train import train_run
 
-    resolved = _asked_for(recipe, asked)
+    if resume and out is not None and not asked.get("pattern"):
+        asked["pattern"] = patterns_kept(Path(out))
+    resolved = _asked_for(recipe, asked, Path(data))
     folder = _new_run(resolved) if out is None else Path(out)
     watched = report is not silent or bool(observers)
     shown = live(wanted=asked.get("progress", False if watched else None))
@@ -139,7 +169,7 @@ def train(
     return folder
 
 
-def _asked_for(recipe: str | Path | Recipe | None, asked: Asked) -> Recipe:
+def _asked_for(recipe: str | Path | Recipe | None, asked: Asked, data: Path) -> Recipe:
     """The recipe of a call.
 
     Raises:
@@ -148,7 +178,9 @@ def _asked_for(recipe: str | Path | Recipe | None, asked: Asked) -> Recipe:
     source, target, minutes = asked.get("source"), asked.get("target"), asked.get("minutes")
     changes = {**(asked.get("overrides") or {}), **({"training.minutes": minutes} if minutes is not None else {})}
     if recipe is not None:
-        return resolve_recipe(recipe, source=source, target=target, overrides=changes)
+        return resolve_recipe(
+            recipe, source=source, target=target, overrides=changes, pattern=asked.get("pattern"), data=data
+        )
     if not source or not target:
         raise UsageError(
             "a source and a target, or a recipe",
@@ -156,9 +188,14 @@ def _asked_for(recipe: str | Path | Recipe | None, asked: Asked) -> Recipe:
             where="train",
             remedy='Say what is to be learned: source="t1", target="t2".',
         )
+    from voxlate.cohort.layouts.manifest import declare_columns
+
+    declare_columns(data)
+    patterns = read_patterns(asked.get("pattern"))
     plain = load_recipe(_DEFAULTS[get_contrast(target).kind])
     name = f"{'-'.join(listed(source))}-to-{target}"
-    return resolve_recipe(plain, source=source, target=target, overrides={"name": name, "plan.derive": {}, **changes})
+    changes = {"name": name, "plan.derive": {}, **changes}
+    return resolve_recipe(plain, source=source, target=target, overrides=changes, pattern=patterns)
 
 
 def _new_run(recipe: Recipe) -> Path:

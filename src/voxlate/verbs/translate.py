@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, readable
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import telling_anew
+from voxlate.verbs.calls import Pattern, laid_out, telling_anew
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 
 @telling_anew
-def translate(
+def translate(  # noqa: PLR0913  (the options of the command)
     model: str | Path,
     scan: str | Path,
     *,
     out: str | Path,
     target: str | None = None,
+    pattern: Pattern = None,
     accept: Mapping[str, str | Sequence[str]] | None = None,
     every: bool = False,
     replace: Sequence[str | Path] = (),
@@ -49,10 +50,10 @@ def translate(
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
+        pattern: Where a data set's files lie, in the place of a layout; by default as in the model's training.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
-            ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; what was accepted
-            is recorded in the sidecar. ``{"imputed": "sources"}`` lets images that a model made be sources, those of
-            this call too; sidecars and tables tell which.
+            ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
+            records it. ``{"imputed": "sources"}`` lets images that a model made be sources; sidecars tell which.
         every: Translate every case of the data set, also those that have the target.
         replace: Scans of the data set that are counted as missing, so that they are made anew: ``poor`` for those that
             ``check`` calls so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
@@ -73,11 +74,10 @@ def translate(
 
     models = _models(Path(model), target=target, accept=accept or {})
     if not _is_data_set(Path(scan)):
-        if replace:
-            remedy = "Leave it out, or give the data set."
-            raise UsageError("a data set for --replace", came="one file", where=scan, remedy=remedy)
+        _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
         return [_translate_one(_only(models, where=Path(model)), Path(scan), Path(out), overwrite=overwrite)]
-    cohort = index_cohort(Path(scan))
+    with laid_out(Path(scan), pattern, model=Path(model)):
+        cohort = index_cohort(Path(scan))
     return translate_cohort(
         models,
         cohort,
@@ -87,6 +87,12 @@ def translate(
         overwrite=overwrite,
         report=partial(report, "translate"),
     )
+
+
+def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
+    for name in (name for name, value in options.items() if value):
+        remedy = "Leave it out, or give the data set."
+        raise UsageError(f"a data set for --{name}", came="one file", where=scan, remedy=remedy)
 
 
 def _translate_one(model: Model, scan: Path, out: Path, *, overwrite: bool) -> Outcome:
@@ -168,13 +174,13 @@ def _is_data_set(path: Path) -> bool:
 def _single_case(path: Path, recipe: Recipe) -> Case:
     from voxlate.cohort import Case
     from voxlate.derivation import files_of
-    from voxlate.io import is_volume_path, volume_stem
+    from voxlate.io import is_picture_path, is_volume_path, volume_stem
 
     if not path.is_file():
         raise UsageError("a volume file or a data set", came="nothing of that name", where=path, remedy="Check it.")
-    if not is_volume_path(path):
+    if not is_volume_path(path) and not is_picture_path(path):
         raise UsageError(
-            "a NIfTI, MetaImage or NRRD file",
+            "a NIfTI, MetaImage, NRRD or MGH file, or a PNG or TIFF slice",
             came=f"a file named {path.name}",
             where=path,
             remedy="Convert it first; dcm2niix makes NIfTI of DICOM.",
@@ -240,7 +246,7 @@ def _single_output(out: Path, stem: str, target: str) -> Path:
         UsageError: If it ends like a file that no image has; a folder of such a name is taken if it exists.
     """
     from voxlate.io import is_volume_path
-    from voxlate.io.formats import FORMATS
+    from voxlate.io.formats import WRITTEN
     from voxlate.io.paths import header_path
 
     path = header_path(out)
@@ -252,7 +258,7 @@ def _single_output(out: Path, stem: str, target: str) -> Path:
         named = _IMAGE_SUFFIX.sub("", out.name).strip(".")
         free = named.removesuffix(out.suffix) or stem
         raise UsageError(
-            f"a folder, or the name of an image file ({', '.join(FORMATS)})",
+            f"a folder, or the name of an image file ({', '.join(WRITTEN)})",
             came=repr(out.name),
             where="--out",
             remedy=f"Write {free}.nii.gz, say; a folder whose name ends like this must exist before.",

@@ -57,7 +57,7 @@ def test_the_rows_own_attributes_come_before_participants(root: Path) -> None:
         ("case,t1\nx,a.nii.gz\nx,b.nii.gz\n", "'x' again in row 3"),
         ("case,t1\n../x,a.nii.gz\n", "row 2"),
         ("case,t1\n..,a.nii.gz\n", "row 2"),
-        ("t1,site\na.nii.gz,Oslo\n", "row 2"),
+        ("t1,site\na.nii.gz,Oslo\n", "a column case"),
         ("case,t1\nx,a.nii.gz,b\n", "3 in row 2"),
     ],
 )

@@ -73,7 +73,7 @@ def test_cases_of_other_names_are_known_by_their_folders(tmp_path: Path) -> None
 
 def test_what_is_no_image_of_the_challenge_is_left_out(both_years: Path) -> None:
     stray = both_years / "Task1" / "brain" / "1BA001" / "ct_deformed.nii.gz"
-    nowhere = both_years / "Task1" / "elsewhere" / "a" / "b" / "ct.nii.gz"
+    nowhere = both_years / "Task1" / "elsewhere" / "a" / "b" / "scan.nii.gz"
     touch(stray, nowhere)
     reasons = {item.path: item.reason for item in index_cohort(both_years).left_out if item.code == "unmatched"}
     assert set(reasons) == {stray, nowhere}

@@ -142,6 +142,6 @@ def test_dicom_in_a_data_set_is_told_once_for_each_folder(tmp_path: Path) -> Non
             (tmp_path / name / f"IM{number}").write_bytes(DICOM)
     (tmp_path / "data.zip").write_bytes(_zip())
     found = {(item.code, item.path.name): item.reason for item in list_folder(tmp_path).left_out}
-    assert set(found) == {("dicom", "IM0"), ("not_an_image", "data.zip")}
+    assert set(found) == {("dicom", "IM0"), ("archive", "data.zip")}
     assert "dcm2niix" in found["dicom", "IM0"]
-    assert "unpack" in found["not_an_image", "data.zip"]
+    assert "unpack" in found["archive", "data.zip"]

@@ -1,23 +1,24 @@
 """From placed files to cases: what every layout shares.
 
 A layout says of each file where it belongs (``RecognisedFile``) or why it belongs nowhere; here files become cases,
-tables of attributes are joined, and two files that claim one contrast of one case are both left out: Voxlate never
-chooses.
+tables of attributes are joined, and two files that claim one contrast of one case are both left out: nothing chooses
+between them but a rule that a layout states.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
-from voxlate.cohort.layouts.attributes import AttributeTable, IdMatch, read_tables
-from voxlate.cohort.layouts.listing import list_folder
+from voxlate.cohort.layouts.attributes import AttributeTable, IdMatch
 from voxlate.cohort.subjects import subjects_of
 from voxlate.errors import CohortError, readable
+from voxlate.io import is_picture_path, is_volume_path, volume_stem
 
 _SAFE = " !#$&'()+,;=@[]{}~^`"
 _NAMED = 5
@@ -42,31 +43,15 @@ class RecognisedFile:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def place_files(root: Path, *, layout: str, place: Callable[[Path], RecognisedFile | LeftOut]) -> Cohort:
-    """The cohort of a layout in which every file's own path tells its place.
-
-    Args:
-        root: The data set.
-        layout: Name of the layout.
-        place: From an image file to its place, or to why it has none.
-
-    Raises:
-        CohortError: If no case is found, or a table of attributes cannot be used.
-        UsageError: If ``root`` is no folder.
-    """
-    listing = list_folder(root)
-    found = [place(path) for path in listing.images]
-    placed = [item for item in found if isinstance(item, RecognisedFile)]
-    left_out = [*listing.left_out, *(item for item in found if isinstance(item, LeftOut))]
-    return assemble(root, layout=layout, placed=placed, left_out=left_out, tables=read_tables(root))
+Found = RecognisedFile | LeftOut
+"""What a layout says of a file."""
 
 
 def assemble(
     root: Path,
     *,
     layout: str,
-    placed: Sequence[RecognisedFile],
-    left_out: Sequence[LeftOut],
+    found: Sequence[Found],
     tables: Sequence[AttributeTable] = (),
 ) -> Cohort:
     """A cohort from placed files.
@@ -74,20 +59,20 @@ def assemble(
     Args:
         root: The data set.
         layout: Name of the layout that placed the files.
-        placed: Files with their places, in the order in which they were found.
-        left_out: What the layout left out.
+        found: Files with their places, in the order in which they were found, and what was left out.
         tables: Attributes by case or subject; a later table, and any table, comes before what a file's place says.
 
     Raises:
         CohortError: If no case is left.
     """
     groups: dict[str, list[RecognisedFile]] = {}
-    for file in placed:
-        groups.setdefault(file.case, []).append(file)
+    for file in found:
+        if isinstance(file, RecognisedFile):
+            groups.setdefault(file.case, []).append(file)
     texts = _readable_ids(groups)
     subjects, told, matches = _subjects({texts[case]: files for case, files in groups.items()}, tables)
     cases: list[Case] = []
-    rejected: list[LeftOut] = list(left_out)
+    rejected = [item for item in found if isinstance(item, LeftOut)]
     for raw, case_id in sorted(texts.items(), key=lambda item: natural_key(item[1])):
         paths, doubles = _unambiguous(case_id, groups[raw])
         rejected.extend(doubles)
@@ -149,7 +134,10 @@ def _unambiguous(case_id: str, files: Sequence[RecognisedFile]) -> tuple[dict[st
     for contrast, found in by_contrast.items():
         for path in found if len(found) > 1 else []:
             others = ", ".join(str(other) for other in found if other is not path)
-            reason = f"case {case_id} has {len(found)} files for {contrast}, the other being {others}; keep one"
+            reason = (
+                f"case {case_id} has {len(found)} files for {contrast}, the other being {others}; keep one, or say "
+                "with --pattern which"
+            )
             doubles.append(LeftOut(path, reason, "duplicate_contrast", case=case_id, contrast=contrast))
     return paths, doubles
 
@@ -179,6 +167,41 @@ def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortErro
         f"at least one case in the layout {layout!r}",
         came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",
         where=root,
-        remedy="Lay the data out as one folder per case with <contrast> or <case>_<contrast> files, or as one folder "
-        "per contrast with <case> files, or give a CSV.",
+        remedy=_how_to_lay_out(root, left_out),
     )
+
+
+def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
+    """What to do about a data set without a case, by what lies there."""
+    if root.is_file():
+        return "Correct the table: in a column that is called by a contrast, write the path of an image that exists."
+    images = [item.path for item in left_out if is_volume_path(item.path) or is_picture_path(item.path)]
+    if not images and any(item.code == "dicom" for item in left_out):
+        return "Convert it first: dcm2niix -z y -f %p_%s -o OUT/<case> <folder of the series>."
+    return (
+        f"Say where the files of a contrast lie, as --pattern t1='{_guess_pattern(root, images)}'; or lay the data out "
+        "as one folder per case with <contrast> or <case>_<contrast> files, as one folder per contrast with <case> "
+        "files, or in one folder as <case>_<contrast> files; or give a CSV with the column case and one of paths for "
+        "each contrast, which `voxlate check DATA --manifest cases.csv` begins for you."
+    )
+
+
+def _guess_pattern(root: Path, images: Sequence[Path]) -> str:
+    """A pattern that the first image might have, for a message.
+
+    The case is the first folder where files without numbers in their names are called alike in several; else the end of
+    the name where there are more ends than beginnings, or the beginning, or the whole name.
+    """
+    if not images:
+        return "{case}/T1.nii.gz"
+    first = images[0].relative_to(root)
+    stem = volume_stem(first)
+    alike = sum(path.name == first.name for path in images) > 1
+    if len(first.parts) > 1 and alike and not re.search(r"\d", stem):
+        return "/".join(["{case}", *first.parts[1:]])
+    parts = [volume_stem(path).rpartition("_") for path in images if path.parent == images[0].parent]
+    front, separator, last = stem.rpartition("_")
+    at_end = len({end for _, _, end in parts}) > len({begin for begin, _, _ in parts}) and bool(front)
+    name = f"{front}{separator}{{case}}" if at_end else f"{{case}}_{last}" if front else "{case}"
+    folder = "".join(f"{part}/" for part in first.parts[:-1])
+    return f"{folder}{name}{first.name[len(stem) :]}"

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from voxlate.errors import CohortError
 from voxlate.io import is_volume_path, volume_stem
+from voxlate.io.formats.foreign import stand_in
 
 _ABSENT = {"", "n/a", "nan", "na"}
 _WHOSE = re.compile(
@@ -121,6 +122,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     Raises:
         CohortError: If the file is not such a table: no header, a name twice, a row of another length, not UTF-8.
     """
+    if (found := stand_in(path)) and path.stat().st_size:
+        raise CohortError("a table", came=found.what, where=path, remedy=found.remedy)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

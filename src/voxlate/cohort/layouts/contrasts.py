@@ -20,10 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
-from voxlate.cohort.layouts.attributes import read_tables
-from voxlate.cohort.layouts.listing import list_folder
+from voxlate.cohort.case import LeftOut
+from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.cohort.layouts.naming import split_name
 from voxlate.contrast import find_contrast
 from voxlate.io import volume_stem
@@ -57,37 +55,33 @@ def has_contrast_folders(root: Path, images: Sequence[Path]) -> bool:
     return 2 * len(placed) >= len(images) and any(len(found) > 1 for found in contrasts.values())
 
 
-def index_contrasts(root: Path) -> Cohort:
-    """The cohort of a folder that has one folder per contrast.
-
-    Raises:
-        CohortError: If no case is found, or a table of attributes cannot be used.
-        UsageError: If ``root`` is no folder.
-    """
-    listing = list_folder(root)
-    places, strange = _places(root, listing.images)
-    placed = [RecognisedFile(path, case, places[path].contrast) for path, case in _ids(places).items()]
-    left_out = [*listing.left_out, *strange]
-    return assemble(root, layout="contrasts", placed=placed, left_out=left_out, tables=read_tables(root))
+def place_contrasts(root: Path, images: Sequence[Path]) -> list[Found]:
+    """Where each image of a folder that has one folder per contrast belongs."""
+    places, strange = _places(root, images)
+    return [*(RecognisedFile(path, case, places[path].contrast) for path, case in _ids(places).items()), *strange]
 
 
 def _places(root: Path, images: Sequence[Path]) -> tuple[dict[Path, _Place], list[LeftOut]]:
     """Where each image belongs, and those that belong nowhere with the reason."""
     found = {path: _place(path.relative_to(root)) for path in images}
     placed = {path: place for path, place in found.items() if isinstance(place, _Place)}
-    return placed, [LeftOut(path, reason) for path, reason in found.items() if isinstance(reason, str)]
+    return placed, [LeftOut(path, *why) for path, why in found.items() if not isinstance(why, _Place)]
 
 
-def _place(relative: Path) -> _Place | str:
+def _place(relative: Path) -> _Place | tuple[str, str]:
     folders = [name for folder in relative.parts[:-1] for name in _without_part(folder)]
     named = [(place, *found) for place, folder in enumerate(folders) if (found := _of_folder(folder))]
     if len(named) != 1 or len(folders) > _MOST_FOLDERS:
-        return "lies in no folder of a contrast" if not named else "lies in folders of several contrasts"
+        return (
+            ("lies in folders of several contrasts", "contradictory")
+            if named
+            else ("lies in no folder of a contrast", "unmatched")
+        )
     (place, before, contrast), (rest, own) = named[0], _without_contrast(volume_stem(relative))
     if own is not None and own != contrast:
-        return f"is named {own} in a folder of {contrast}"
+        return f"is named {own} in a folder of {contrast}", "contradictory"
     parts = (*folders[:place], before, *folders[place + 1 :], rest)
-    return _Place(contrast, parts) if any(parts) else "its name tells no case"
+    return _Place(contrast, parts) if any(parts) else ("its name tells no case", "unmatched")
 
 
 def _of_folder(folder: str) -> tuple[str, str] | None:

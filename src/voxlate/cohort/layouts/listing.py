@@ -14,12 +14,12 @@ from pathlib import Path
 
 from voxlate.cohort.case import LeftOut, natural_key
 from voxlate.errors import UsageError
-from voxlate.io import is_volume_path, volume_stem
+from voxlate.io import is_picture_path, is_volume_path, volume_stem
 from voxlate.io.formats.foreign import foreign, is_archive, is_dicom
 
 _METADATA = {
     "participants.tsv", "participants.json", "cases.csv", "manifest.csv", "dataset.json", "dataset_description.json",
-    "seen.json", "phantom.json", "split.csv", "completed.csv",
+    "seen.json", "phantom.json", "split.csv", "completed.csv", "name_mapping.csv", ".bidsignore", "sessions.tsv",
 }  # fmt: skip
 _TEMPORARY = re.compile(r"(^~|~$|^\.voxlate-partial-|\.tmp\b|\.part(ial)?$|\.crdownload$|\.swp$)", re.IGNORECASE)
 _VOXELS_OF_HEADER = {".img": (".hdr",), ".raw": (".mhd", ".nhdr"), ".zraw": (".mhd",), ".gz": (".mhd", ".nhdr")}
@@ -53,6 +53,8 @@ def list_folder(root: Path) -> Listing:
     ignored: dict[str, list[Path]] = {}
     left_out: list[LeftOut] = []
     others: list[Path] = []
+    pictures: list[Path] = []
+    stems: set[Path] = set()
     for path in _files(root, ignored, left_out):
         kind = _ignored_as(path.name)
         if kind:
@@ -63,25 +65,34 @@ def list_folder(root: Path) -> Listing:
             left_out.append(LeftOut(path, reason.rstrip("."), "missing_file"))
         elif _voxels_of_header(path):
             continue
-        elif is_volume_path(path):
-            images.append(path)
-        elif path.name not in _METADATA and not _is_sidecar(path):
+        elif is_volume_path(path) or is_picture_path(path):
+            (images if is_volume_path(path) else pictures).append(path)
+            stems.add(path.parent / volume_stem(path))
+        elif path.name not in _METADATA:
             others.append(path)
-    left_out += _no_images(others)
+    if images:  # pictures beside volumes are illustrations; alone they are slices
+        others += pictures
+    left_out += _no_images([path for path in others if path.suffix != ".json" or path.with_suffix("") not in stems])
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))
-    return Listing(root, tuple(images), tuple(left_out))
+    return Listing(root, tuple(images or pictures), tuple(left_out))
 
 
 def _no_images(paths: list[Path]) -> Iterator[LeftOut]:
-    """What is not named like an image, DICOM once for each folder."""
+    """What is not named like an image: DICOM once for each folder, archives, and the rest once for each suffix."""
     series: dict[Path, list[Path]] = {}
+    rest: dict[str, list[Path]] = {}
     for path in paths:
         if is_dicom(path):
             series.setdefault(path.parent, []).append(path)
+        elif is_archive(path):
+            yield LeftOut(path, "an archive: unpack it", "archive")
         else:
-            yield LeftOut(path, "an archive: unpack it" if is_archive(path) else "not an image", "not_an_image")
+            rest.setdefault(path.suffix or path.name, []).append(path)
+    for name, found in rest.items():
+        more = f" (and {len(found) - 1} more {f'called {name}' if name == found[0].name else f'named *{name}'})"
+        yield LeftOut(found[0], f"not an image{more if len(found) > 1 else ''}", "not_an_image")
     for found in series.values():
         more = f" (and {len(found) - 1} more of its folder)" if len(found) > 1 else ""
         yield LeftOut(found[0], f"a DICOM file{more}: convert the series to NIfTI, with dcm2niix for instance", "dicom")
@@ -118,9 +129,3 @@ def _voxels_of_header(path: Path) -> bool:
     headers = _VOXELS_OF_HEADER.get(path.suffix.casefold(), ())
     stem = path.name.split(".raw")[0] if path.suffix == ".gz" else path.stem
     return (path.suffix != ".gz" or ".raw" in path.name) and any((path.parent / (stem + h)).exists() for h in headers)
-
-
-def _is_sidecar(path: Path) -> bool:
-    if path.suffix != ".json":
-        return False
-    return any(is_volume_path(other) and volume_stem(other) == path.stem for other in path.parent.glob("*"))

@@ -9,7 +9,10 @@ readings, as in ``lesion_T1``, ``FLAIR_to_T1`` or ``map_T1``, the name stands fo
 ``T1map``, ``T1_map`` and ``t1rho`` are no weighted images.
 
 ``mask`` is the outline of the patient, unless the word before it names a lesion or an organ:
-``x_lesion_mask`` and ``x_label-WMH_mask`` are label maps.
+``x_lesion_mask`` and ``x_label-WMH_mask`` are label maps. So is ``x_seg_nnunet``: behind ``seg`` a word says whose
+segmentation it is. The parts of Dixon are called by scanners ``_in``, ``_opp``, ``_W`` and ``_F``, in these letters:
+they are read behind the protocol's name (``t1_vibe_dixon_W``), and where several lie beside each other (``p1_W``,
+``p1_F``).
 """
 
 from __future__ import annotations
@@ -31,6 +34,10 @@ _T2STAR = {"gre", "ffe", "swi", "star", "medic"}
 _RELAXATION = re.compile(r"(^|[_\-. ])(t1|t2|t2s|t2star|t2\*)[_\-. ]?(rho|map|maps|mapping)$", re.IGNORECASE)
 _OUTLINES = {"mask", "brainmask", "bodymask"}
 _LABELS = {"seg", "segmentation", "dseg", "label", "labels"}
+_WHOSE_LABELS = re.compile(r"(?P<before>(?:.*[_\-. ])?)(seg|segmentation)[_\-. ](?P<whose>[a-z]\w*)", re.IGNORECASE)
+_DIXON = {"in": "in_phase", "opp": "out_phase", "W": "water", "F": "fat"}
+"""Ends of a scanner's names, too short to be aliases."""
+_IS_DIXON = re.compile(r"dixon|vibe|lava|flex|ideal|dual[_\-. ]?echo", re.IGNORECASE)
 _OTHERWISE = {"fl", "op", "ip", "oop", "trace", "fat", "water", "fdg", "foreground"}
 """Aliases that before a contrast are as likely something else."""
 
@@ -63,6 +70,8 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
     before, found = next(
         ((tail[:start], hit) for start in starts if (hit := find_contrast(tail[start:]))), (tail, None)
     )
+    if found is None:
+        before, found = _by_scanner_or_rater(tail, within=tail != stem)
     if found is not None and found.name == "mask" and masks_a_part(before):
         return before, CONTRASTS["labels"]
     if found is not None and found.name == "t1" and _CONTRAST_AGENT.search(stem):
@@ -70,6 +79,31 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
     if found is not None and found.kind != "label" and not _ENTITY.search(before):
         found = _with_words(found, [word.casefold() for word in _SEPARATOR.split(before) if word])
     return (tail, None) if found is None else (before, found)
+
+
+def dixon_part(stem: str) -> tuple[str, str] | None:
+    """What comes before the short end of a scanner's name, and the part of Dixon that it stands for.
+
+    The ends are so short that something has to bear them out: the protocol's name before them, or other parts beside.
+
+    Example:
+        >>> dixon_part("p01_W"), dixon_part("p01_w")
+        (('p01_', 'water'), None)
+    """
+    for end, name in _DIXON.items():
+        front = stem.removesuffix(end)
+        if front != stem and (not front or _SEPARATOR.fullmatch(front[-1])):
+            return front, name
+    return None
+
+
+def _by_scanner_or_rater(tail: str, *, within: bool) -> tuple[str, Contrast | None]:
+    """As ``split_name``, for the ends of a scanner's names and somebody's segmentations; ``within`` a case's folder."""
+    part = dixon_part(tail)
+    if part and (_IS_DIXON.search(part[0]) or (within and not part[0])):
+        return part[0], CONTRASTS[part[1]]
+    rated = _WHOSE_LABELS.fullmatch(tail)
+    return (rated["before"], CONTRASTS["labels"]) if rated else (tail, None)
 
 
 def why_not(stem: str, *, case: str = "") -> str:
@@ -100,8 +134,14 @@ def _with_words(found: Contrast, words: list[str]) -> Contrast | None:
     other = _named(last)
     if other is not None and other.kind == found.kind == "mr" and "mr" in (other.name, found.name):
         return other if found.name == "mr" else found
+    parts = _DIXON.values() if other is not None and other.name in {"t1", "t2"} else ()
     ambiguous = (
-        (other is not None and other is not found and (other.name, found.name) != ("dwi", "adc"))
+        (
+            other is not None
+            and other is not found
+            and (other.name, found.name) != ("dwi", "adc")
+            and found.name not in parts
+        )
         or (last in _ONTO and _named(before) is not None)
         or last in _COMPUTED
         or (found.name == "t2" and last in _T2STAR)

@@ -4,30 +4,31 @@
     imagesTr/la_003_0000.nii.gz        labelsTr/la_003.nii.gz
 
 as in the Medical Segmentation Decathlon (Antonelli et al. 2022, doi 10.1038/s41467-022-30695-9) and nnU-Net, whose
-channel number ``_0000`` is read through ``dataset.json``. What the images show is ``mr`` unless ``modality`` or
+channel number ``_0000`` is read through ``dataset.json``. ``imagesTr`` alone, or a data set of one folder ``images``
+with numbered channels, is a data set without labels. What the images show is ``mr`` unless ``modality`` or
 ``channel_names`` of ``dataset.json`` names another contrast. Channels that are called alike, or by no known contrast
-where there are several, are left out and told. Images without labels and labels without an image are left out, as are
-test images (``imagesTs``).
+where there are several, are left out and told. Images without labels beside others that have some, and labels without
+an image, are left out, as are test images (``imagesTs``), so that nobody trains on them unasked.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import RecognisedFile, assemble
-from voxlate.cohort.layouts.attributes import read_tables
-from voxlate.cohort.layouts.listing import list_folder
+from voxlate.cohort.case import LeftOut
+from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.errors import CohortError
 from voxlate.io import volume_stem
+from voxlate.io.formats.foreign import stand_in
 
 _FOLDERS = {"images": "labels", "imagesTr": "labelsTr"}
+_DESCRIPTION = "dataset.json"
 _TEST_FOLDERS = ("imagesTs", "labelsTs")
 _UNTOLD = "mr"
 """What an image is taken for that nothing names."""
@@ -36,51 +37,51 @@ _SAYS_NOTHING = re.compile(r"|z[-_ ]?score|no[-_ ]?norm|(rescale|rgb)[-_ ]?(to[-
 _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 
 
-def has_pairs(root: Path) -> bool:
-    """Whether a folder holds ``images`` beside ``labels``, or ``imagesTr`` beside ``labelsTr``."""
-    return any((root / images).is_dir() and (root / labels).is_dir() for images, labels in _FOLDERS.items())
+def has_pairs(root: Path, images: Sequence[Path]) -> bool:
+    """Whether ``images`` lies beside ``labels``, or ``imagesTr`` alone holds numbered channels."""
+    if any((root / images).is_dir() and (root / labels).is_dir() for images, labels in _FOLDERS.items()):
+        return True
+    within = [path for path in images if path.relative_to(root).parts[0] in _FOLDERS]
+    return any(_CHANNEL.fullmatch(volume_stem(path)) for path in within) or (
+        bool(within) and (root / _DESCRIPTION).is_file()
+    )
 
 
-def index_pairs(root: Path) -> Cohort:
-    """The cohort of paired folders.
+def place_pairs(root: Path, images: Sequence[Path]) -> list[Found]:
+    """Where each image of paired folders belongs.
 
     Raises:
-        CohortError: If no pair is found, or ``dataset.json`` or a table of attributes cannot be used.
-        UsageError: If ``root`` is no folder.
+        CohortError: If ``dataset.json`` cannot be used.
     """
-    listing = list_folder(root)
-    left_out = list(listing.left_out)
-    names = _channel_names(root / "dataset.json")
+    names = _channel_names(root / _DESCRIPTION)
     sides: dict[str, dict[Path, str]] = {name: {} for pair in _FOLDERS.items() for name in pair}
-    for path in listing.images:
+    items: list[Found] = []
+    for path in images:
         parts = path.relative_to(root).parts
         if len(parts) == 2 and parts[0] in sides:
             sides[parts[0]][path] = volume_stem(path)
         elif parts[0] in _TEST_FOLDERS:
-            left_out.append(LeftOut(path, "an image or labels of the test", "test_image"))
+            items.append(LeftOut(path, f"an image or labels of the test ({parts[0]})", "test_image"))
         else:
-            left_out.append(LeftOut(path, f"lies in none of {', '.join(sides)}"))
-    placed: list[RecognisedFile] = []
+            items.append(LeftOut(path, f"lies in none of {', '.join(sides)}"))
     numbered: list[tuple[RecognisedFile, int]] = []
-    for images, labels in _FOLDERS.items():
-        for item in _pair(sides[images], sides[labels], names):
+    for images_folder, labels in _FOLDERS.items():
+        for item in _pair(sides[images_folder], sides[labels], names):
             if isinstance(item, LeftOut):
-                left_out.append(item)
-                continue
-            file, channel = item
-            if channel is None:
-                placed.append(file)
+                items.append(item)
+            elif item[1] is None:
+                items.append(item[0])
             else:
-                numbered.append((file, channel))
-    told, unclear = _contrasts((channel for _, channel in numbered), names, root / "dataset.json")
-    left_out.extend(unclear)
+                numbered.append((item[0], item[1]))
+    told, unclear = _contrasts((channel for _, channel in numbered), names, root / _DESCRIPTION)
+    items.extend(unclear)
     for file, channel in numbered:
         if channel in told:
-            placed.append(replace(file, contrast=told[channel]))
+            items.append(replace(file, contrast=told[channel]))
         else:
             reason = f"nothing says what its channel {channel} shows that no other channel does"
-            left_out.append(LeftOut(file.path, reason, "unclear_channel", case=file.case, contrast=file.contrast))
-    return assemble(root, layout="pairs", placed=placed, left_out=left_out, tables=read_tables(root))
+            items.append(LeftOut(file.path, reason, "unclear_channel", case=file.case, contrast=file.contrast))
+    return items
 
 
 def _pair(
@@ -94,7 +95,7 @@ def _pair(
         case, channel = (numbered["case"], int(numbered["channel"])) if numbered else (stem, 0)
         if stem in labelled:
             case, channel = stem, 0
-        if case not in labelled:
+        if labels and case not in labelled:
             yield LeftOut(path, f"an image without labels: no file {case} among them", "unpaired")
         elif channel not in names and names and channel:
             yield LeftOut(path, f"dataset.json names no channel {channel}")
@@ -131,6 +132,8 @@ def _channel_names(path: Path) -> dict[int, str]:
     """From the number of a channel to what ``dataset.json`` calls it; empty without the file."""
     if not path.is_file():
         return {}
+    if found := stand_in(path):
+        raise CohortError("dataset.json of a data set", came=found.what, where=path, remedy=found.remedy)
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
         names = content.get("channel_names") or content.get("modality") or {}

@@ -9,11 +9,22 @@ from voxlate.cohort.case import Case, Cohort, LeftOut
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.labelling import CONVENTIONS
 from voxlate.cohort.layouts.attributes import fold
-from voxlate.cohort.layouts.brats import names_labels_unclearly
+from voxlate.cohort.layouts.challenges.brats import names_labels_unclearly
 from voxlate.cohort.subjects import likely_visits
 from voxlate.errors import plural, readable, some
 
 _ONE_BY_ONE = {"duplicate_contrast", "missing_file", "unmatched_rows", "unknown_column", "unknown_channels", "dicom"}
+_IMAGES = {
+    "unmatched": ("matches no case", "match no case"),
+    "contradictory": ("contradicts itself by name and folder", "contradict themselves by name and folder"),
+    "other_run": ("is another one of its contrast", "are others of their contrast"),
+    "other_type": ("shows no contrast that is known", "show no contrast that is known"),
+    "no_pattern": ("matches no --pattern", "match no --pattern"),
+    "test_image": ("is of the test", "are of the test"),
+    "unclear_channel": ("is of a channel that nothing names", "are of channels that nothing names"),
+    "archive": ("is an archive", "are archives"),
+}
+"""From a code to what is said of one such image, and of several: images that are left out are a warning, never less."""
 _BIDS = re.compile(r"sub-[^_\-\s]+[_\-]ses-", re.IGNORECASE)  # everybody's way to say it needs no telling
 _GROUPS = 3
 
@@ -33,12 +44,17 @@ def _check_left_out(left_out: Sequence[LeftOut]) -> Iterator[Finding]:
     if unpaired:
         message = f"{len(unpaired)} files have no partner and were left out: {_names(unpaired)}."
         yield Finding("warning", "unpaired", "", message)
-    unmatched = [item for item in left_out if item.code == "unmatched"]
-    if unmatched:
-        images = "1 image or folder matches" if len(unmatched) == 1 else f"{len(unmatched)} images or folders match"
-        message = f"{images} no case and were left out: {_names(unmatched)}. The first: {unmatched[0].reason}."
-        yield Finding("warning", "unmatched", "", readable(message))
-    told = {*_ONE_BY_ONE, "unpaired", "unmatched", "ignored"}
+    for code, (one, many) in _IMAGES.items():
+        items = [item for item in left_out if item.code == code]
+        if items:
+            what = (
+                f"1 image or folder {one} and was"
+                if len(items) == 1
+                else f"{len(items)} images or folders {many} and were"
+            )
+            message = f"{what} left out: {_names(items)}. The first: {items[0].reason}."
+            yield Finding("warning", code, "", readable(message))
+    told = {*_ONE_BY_ONE, *_IMAGES, "unpaired", "ignored"}
     others = [item for item in left_out if item.code not in told]
     if others:
         what = plural(len(others), "1 file or folder belongs", f"{len(others)} files or folders belong")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxlate.errors import UsageError
-from voxlate.io.formats import metaimage, nifti, nrrd
+from voxlate.io.formats import metaimage, mgh, nifti, nrrd, pictures
 from voxlate.io.formats.foreign import foreign
 from voxlate.io.formats.layout import Layout, Part, Picture
 from voxlate.io.paths import volume_suffix
@@ -15,10 +15,10 @@ from voxlate.io.paths import volume_suffix
 
 @dataclass(frozen=True)
 class Format:
-    """How files of one suffix are read and written."""
+    """How files of one suffix are read and written; without ``parts`` they are only read."""
 
     read_layout: Callable[[Path], Layout]
-    parts: Callable[[Picture, Path], list[Part]]
+    parts: Callable[[Picture, Path], list[Part]] | None = None
 
 
 _NIFTI = Format(nifti.read_layout, nifti.parts)
@@ -33,7 +33,14 @@ FORMATS: dict[str, Format] = {
     ".mhd": _META,
     ".nrrd": _NRRD,
     ".nhdr": _NRRD,
+    ".mgz": Format(mgh.read_layout),
+    ".mgh": Format(mgh.read_layout),
+    ".png": Format(pictures.read_layout),
+    ".tif": Format(pictures.read_layout),
+    ".tiff": Format(pictures.read_layout),
 }
+WRITTEN = tuple(suffix for suffix, one in FORMATS.items() if one.parts is not None)
+"""The suffixes of the images that are written."""
 
 
 def format_of(path: Path) -> Format:

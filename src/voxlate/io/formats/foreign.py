@@ -73,6 +73,13 @@ _BINARY: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"MM\0*", Foreign("a TIFF picture", "Convert it to NIfTI, with its spacing.")),
     (0, b"%PDF", Foreign("a PDF document", _AGAIN)),
 )
+_OWN: dict[bytes, tuple[str, ...]] = {
+    b"NRRD": (".nrrd", ".nhdr"),
+    b"\x89PNG": (".png",),
+    b"II*\0": (".tif", ".tiff"),
+    b"MM\0*": (".tif", ".tiff"),
+}
+"""From a sign to the suffixes under which it is in its place."""
 _NIFTI = (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
 """The header's size, 348 or 540, in both byte orders."""
 
@@ -98,9 +105,14 @@ def refusal_of_voxels(path: Path) -> ReadError | None:
 
     Voxels may begin with any bytes: only what is text, or nothing, is told.
     """
+    found = stand_in(path)
+    return ReadError("voxels", came=found.what, where=path, remedy=found.remedy) if found else None
+
+
+def stand_in(path: Path) -> Foreign | None:
+    """What stands in place of a file whose content may be any text or bytes, as a failed download leaves it."""
     found = foreign(path)
-    told = {one for _, one in _POINTERS} | {_EMPTY, _PAGE, _LINK}
-    return ReadError("voxels", came=found.what, where=path, remedy=found.remedy) if found in told and found else None
+    return found if found in {one for _, one in _POINTERS} | {_EMPTY, _PAGE, _LINK} else None
 
 
 def refusal_of(path: Path) -> ReadError | None:
@@ -142,7 +154,7 @@ def _of_bytes(head: bytes, name: str) -> Foreign | None:
     if head.startswith(_NIFTI) and not name.endswith((".nii", ".hdr")):
         return Foreign("a NIfTI image that is not packed", "Call it .nii, or pack it with gzip.")
     for start, sign, found in _BINARY:
-        if head[start:].startswith(sign) and not (sign == b"NRRD" and name.endswith((".nrrd", ".nhdr"))):
+        if head[start:].startswith(sign) and not name.endswith(_OWN.get(sign, ())):
             return found
     return next(_of_text(head, name), None)
 

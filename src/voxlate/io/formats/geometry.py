@@ -35,7 +35,7 @@ def place(
         GeometryError: If the header states no usable geometry or two, and ``reading`` does not accept that.
     """
     notes: list[str] = []
-    forms = _in_mm(placement, notes, where)
+    forms = _in_mm(placement, notes, reading=reading, where=where)
     if not forms:
         name, affine = "spacing", _from_spacing(placement, notes, reading=reading, where=where)
     else:
@@ -104,7 +104,14 @@ def corner_distance_mm(first: Affine, second: Affine, shape: tuple[int, ...]) ->
         return float(np.linalg.norm(index @ (first - second)[:3].T, axis=1).max())
 
 
-def _in_mm(placement: HeaderGeometry, notes: list[str], where: Path) -> dict[str, Affine]:
+def _in_mm(placement: HeaderGeometry, notes: list[str], *, reading: Reading, where: Path) -> dict[str, Affine]:
+    if placement.unit == "pixel":
+        notes.append(
+            "A picture states no place: columns taken from right to left, rows from front to back, "
+            f"{reading.pixel_mm:g} mm a pixel."
+        )
+        scale = np.diag([reading.pixel_mm, reading.pixel_mm, reading.pixel_mm, 1.0])
+        return {name: scale @ form for name, form in placement.forms.items()}
     if placement.unit not in _UNITS_MM:
         remedy = "Rewrite the header in millimetres."
         raise GeometryError(f"a unit among {', '.join(_UNITS_MM)}", came=placement.unit, where=where, remedy=remedy)

@@ -58,6 +58,7 @@ class Layout:
         intercept: Added after the factor.
         notes: What was accepted or converted.
         comment: What the header says in words, the mark of a synthetic image among it.
+        has_footer: Whether something else may follow the voxels.
     """
 
     header: Path
@@ -72,6 +73,7 @@ class Layout:
     intercept: float = 0.0
     notes: tuple[str, ...] = field(default=())
     comment: str = ""
+    has_footer: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -128,7 +130,7 @@ def check_sizes(sizes: tuple[int, ...], where: Path) -> None:
 
 def _check_room(layout: Layout, room: int) -> None:
     needed = layout.stream_offset + layout.voxel_bytes
-    if layout.encoding == "raw" and room != needed:
+    if layout.encoding == "raw" and (room < needed if layout.has_footer else room != needed):
         came = f"{max(room, 0)}, {'which is cut short' if room < needed else 'with bytes left over'}"
         raise ReadError(f"{needed} bytes for sizes {layout.sizes}", came=came, where=layout.data, remedy=DAMAGED)
     if layout.encoding in {"gzip", "zlib"} and needed > max(room, 0) * _DEFLATE_RATIO:

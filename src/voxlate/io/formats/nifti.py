@@ -85,6 +85,7 @@ def read_layout(path: Path) -> Layout:
     single = suffix != ".hdr"
     known = _check_magic(header, version, single=single, path=path)
     sizes = _sizes(header, path)
+    offset = _offset(header, _HEADER[version].itemsize + 4 if single else 0, path)
     return Layout(
         header=path,
         data=path if single else with_volume_suffix(path, ".img"),
@@ -92,7 +93,8 @@ def read_layout(path: Path) -> Layout:
         dtype=_voxel_dtype(header, path),
         encoding=encoding,
         placement=_placement(header, sizes, known=known),
-        **_offset(header, _HEADER[version].itemsize + 4 if single else 0, encoding=encoding, path=path),
+        file_offset=offset if encoding == "raw" else 0,
+        stream_offset=0 if encoding == "raw" else offset,
         slope=float(header["scl_slope"]),
         intercept=float(header["scl_inter"]) if known else 0.0,
         notes=() if known else ("Analyze 7.5 without NIfTI fields: left and right are not certain.",),
@@ -152,12 +154,12 @@ def _voxel_dtype(header: np.void, path: Path) -> np.dtype[Any]:
     return dtype
 
 
-def _offset(header: np.void, least: int, *, encoding: str, path: Path) -> dict[str, int]:
+def _offset(header: np.void, least: int, path: Path) -> int:
     stated = float(header["vox_offset"])
     offset = least if stated == 0 else stated
     if not (math.isfinite(offset) and offset == int(offset) and least <= offset <= least + _EXTENSION_LIMIT):
         raise _refuse(f"voxels that start at byte {least} or a little later", f"vox_offset {stated:g}", path)
-    return {"file_offset" if encoding == "raw" else "stream_offset": int(offset)}
+    return int(offset)
 
 
 def _placement(header: np.void, sizes: tuple[int, ...], *, known: bool) -> HeaderGeometry:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal
 
 from voxlate.errors import ReadError
 
-Encoding = Literal["raw", "gzip", "zlib", "bzip2"]
+Encoding = Literal["raw", "gzip", "zlib", "bzip2", "picture"]
 _INPUT_BYTES = 2**18
 _OUTPUT_BYTES = 2**20
 _MEMBER_MAGIC: dict[str, bytes] = {"gzip": b"\x1f\x8b", "bzip2": b"BZh"}

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from voxlate.config.plan import Reading, how_to_accept
 from voxlate.errors import ReadError, WriteError
 from voxlate.io.formats.layout import Layout
+from voxlate.io.formats.pictures import read_pixels
 from voxlate.io.formats.stream import DAMAGED, open_stream
 from voxlate.volume import Array, Volume
 
@@ -40,6 +41,8 @@ def read_stored(layout: Layout) -> Voxels:
     Raises:
         ReadError: If the data are cut short, damaged, or longer than the header says.
     """
+    if layout.encoding == "picture":
+        return read_pixels(layout.data)
     try:
         buffer = np.empty(layout.voxel_bytes, np.uint8)
     except MemoryError as error:
@@ -57,7 +60,8 @@ def read_stored(layout: Layout) -> Voxels:
                 where=layout.data,
                 remedy=DAMAGED,
             )
-        stream.finish()
+        if not layout.has_footer:
+            stream.finish()
     stored = buffer.view(layout.dtype).reshape(layout.shape, order="F")
     return stored if layout.dtype.isnative else stored.byteswap(inplace=True).view(layout.dtype.newbyteorder("="))
 

@@ -14,6 +14,7 @@ import torch
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
 from voxlate.cohort.admission import tell
 from voxlate.cohort.finding import Finding
+from voxlate.cohort.labels.enhancement import with_enhancement
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.preflight.kept import IN_PREPARED
 from voxlate.cohort.split_file import read_split, write_shares, write_split
@@ -37,6 +38,7 @@ from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.run import RunFolder, Series
+from voxlate.training.setup.choosing import options_to_type
 from voxlate.training.setup.frozen import attach_features, attach_style
 from voxlate.training.setup.leaving_out import note_left_out, read_left_out, tell_left_out, unusable, without
 from voxlate.training.setup.settling import resolve
@@ -55,9 +57,10 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
     Raises:
         CohortError: If there is none.
     """
-    cohort = index_cohort(data)
-    derive = recipe.plan.derive
-    names = (recipe.plan.reference_for(recipe.source), *recipe.source, recipe.target)
+    plan = recipe.plan
+    cohort = index_cohort(data, patterns=plan.patterns)
+    derive = plan.derive
+    names = (plan.reference_for(recipe.source), *recipe.source, recipe.target)
     complete = cohort.with_contrasts(*names, derive=derive)
     if not complete.cases:
         wanted = ", ".join(files_of(names, derive))
@@ -66,9 +69,9 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
             f"at least one case with {wanted}",
             came=f"none; the contrasts, and how many cases have each: {there or 'none'}",
             where=data,
-            remedy="Name what there is with --source and --target, or look at what was matched with `voxlate check`.",
+            remedy=options_to_type(recipe, contrast_counts(cohort)),
         )
-    return complete
+    return with_enhancement(complete, plan.split.stratify, reading=plan.reading)
 
 
 def set_up(

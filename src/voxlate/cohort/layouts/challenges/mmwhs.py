@@ -13,28 +13,24 @@ own: ``ct_train_1001`` has ``ct`` and ``labels``. The attribute ``challenge_part
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import RecognisedFile, place_files
+from voxlate.cohort.case import LeftOut
+from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.io import volume_stem
 
 _NAME = re.compile(r"(?P<case>(?P<kind>ct|mr)_(?P<part>train|test)_\d+)_(?P<content>image|label)", re.IGNORECASE)
 
 
-def is_mmwhs_name(stem: str) -> bool:
-    """Whether a file name without its image suffix is one of the challenge's."""
-    return _NAME.fullmatch(stem) is not None
+def is_mmwhs(root: Path, images: Sequence[Path]) -> bool:
+    """Whether an image is named as in the challenge."""
+    return any(_NAME.fullmatch(volume_stem(path)) for path in images)
 
 
-def index_mmwhs(root: Path) -> Cohort:
-    """The cohort of the challenge's data, or of a part of it.
-
-    Raises:
-        CohortError: If no case is found, or a table of attributes cannot be used.
-        UsageError: If ``root`` is no folder.
-    """
-    return place_files(root, layout="mmwhs", place=_place)
+def place_mmwhs(root: Path, images: Sequence[Path]) -> list[Found]:
+    """Where each image of the challenge's data, or of a part of it, belongs."""
+    return [_place(path) for path in images]
 
 
 def _place(path: Path) -> RecognisedFile | LeftOut:

@@ -14,10 +14,11 @@ outline, which the rule ``file`` takes as the foreground.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import RecognisedFile, place_files
+from voxlate.cohort.case import LeftOut
+from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.io import volume_stem
 
 _CONTENTS = ("mr", "cbct", "ct", "mask")
@@ -27,19 +28,14 @@ _CASE_ID = re.compile(r"(?P<task>[12])(?P<region>HN|TH|AB|B|P)(?P<centre>[A-Z])\
 _TASK = re.compile(r"Task[12]")
 
 
-def is_synthrad_path(path: Path) -> bool:
-    """Whether a file lies and is called as in the challenges; no folder is opened."""
-    return volume_stem(path) in _CONTENTS and _attributes(path) is not None
+def is_synthrad(root: Path, images: Sequence[Path]) -> bool:
+    """Whether an image lies and is called as in the challenges; no folder is opened."""
+    return any(volume_stem(path) in _CONTENTS and _attributes(path) is not None for path in images)
 
 
-def index_synthrad(root: Path) -> Cohort:
-    """The cohort of a SynthRAD data set, of one of its tasks or of one of its regions.
-
-    Raises:
-        CohortError: If no case is found, or a table of attributes cannot be used.
-        UsageError: If ``root`` is no folder.
-    """
-    return place_files(root, layout="synthrad", place=_place)
+def place_synthrad(root: Path, images: Sequence[Path]) -> list[Found]:
+    """Where each image of a SynthRAD data set, of one of its tasks or of one of its regions, belongs."""
+    return [_place(path) for path in images]
 
 
 def _place(path: Path) -> RecognisedFile | LeftOut:

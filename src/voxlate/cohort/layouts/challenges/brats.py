@@ -6,7 +6,8 @@
     Phantom-00001-000/Phantom-00001-000-t1n.nii.gz               as 2023, and any other contrast
 
 The first line is of 2013 to 2015: ``MR_T1``, ``MR_T1c``, ``MR_T2``, ``MR_Flair``, and ``OT`` for the truth. A folder
-``HGG`` or ``LGG`` above becomes the attribute ``grade``. The meaning of the labels changed with the names and is kept
+``HGG`` or ``LGG`` above becomes the attribute ``grade``, which ``name_mapping.csv`` tells where there is none (2020).
+The meaning of the labels changed with the names and is kept
 as the attribute ``label_convention``: ``brats2015`` (1 necrosis, 2 oedema, 3 tumour that does not enhance, 4 enhancing
 tumour; Menze et al. 2015, doi 10.1109/TMI.2014.2377694), ``brats2017`` (1 necrosis and non-enhancing tumour, 2 oedema,
 4 enhancing tumour; Bakas et al. 2017, doi 10.1038/sdata.2017.117) or ``brats2023`` (the same with 3 for enhancing
@@ -19,10 +20,12 @@ the case is named by the folder above that of the scan.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from voxlate.cohort.case import Cohort, LeftOut
-from voxlate.cohort.layouts.assembly import RecognisedFile, place_files
+from voxlate.cohort.case import LeftOut
+from voxlate.cohort.layouts.assembly import Found, RecognisedFile
+from voxlate.cohort.layouts.attributes import read_rows
 from voxlate.contrast import Contrast, find_contrast
 from voxlate.io import volume_stem
 
@@ -33,15 +36,11 @@ _SINCE_2023 = re.compile(
     re.IGNORECASE,
 )
 _GRADES = {"hgg": "HGG", "lgg": "LGG"}
+_IS_GRADE = re.compile("grade", re.IGNORECASE).fullmatch
 _CONVENTIONS = {_UNTIL_2015: "brats2015", _UNTIL_2021: "brats2017", _SINCE_2023: "brats2023"}
 _ADULT = re.compile(r"brats-(gli|ssa|met|men)-\d+-.*|phantom-.*", re.IGNORECASE)
 """Challenges since 2023 whose label values are those of ``brats2023``."""
 _OTHER = re.compile(r"brats(-[a-z]+)+-\d+-\d+", re.IGNORECASE)
-
-
-def is_brats_name(stem: str) -> bool:
-    """Whether a file name without its image suffix is one of the challenges'."""
-    return _read_name(stem) is not None
 
 
 def names_labels_unclearly(case_id: str) -> bool:
@@ -54,19 +53,31 @@ def names_labels_unclearly(case_id: str) -> bool:
     return _OTHER.fullmatch(case_id) is not None and not _ADULT.fullmatch(case_id)
 
 
-def index_brats(root: Path) -> Cohort:
-    """The cohort of a BraTS data set, whatever folders lie above its cases.
+def is_brats(root: Path, images: Sequence[Path]) -> bool:
+    """Whether an image is named as the challenge names it."""
+    return any(_read_name(volume_stem(path)) for path in images)
+
+
+def place_brats(root: Path, images: Sequence[Path]) -> list[Found]:
+    """Where each image of a BraTS data set belongs, whatever folders lie above its case.
 
     Raises:
-        CohortError: If no case is found, or a table of attributes cannot be used.
-        UsageError: If ``root`` is no folder.
+        CohortError: If ``name_mapping.csv`` is no table.
     """
+    grades = _mapped_grades(root)
+    found = {path: _place(path, path.relative_to(root), grades) for path in images}
+    reason = "its name is not <case>_<contrast> of a BraTS challenge"
+    return [file or LeftOut(path, reason) for path, file in found.items()]
 
-    def place(path: Path) -> RecognisedFile | LeftOut:
-        found = _place(path, path.relative_to(root))
-        return found or LeftOut(path, "its name is not <case>_<contrast> of a BraTS challenge")
 
-    return place_files(root, layout="brats", place=place)
+def _mapped_grades(root: Path) -> dict[str, str]:
+    """From a case id, of any year, to the grade that ``name_mapping.csv`` tells."""
+    grades: dict[str, str] = {}
+    for path in sorted([*root.glob("name_mapping*.csv"), *root.glob("*/name_mapping*.csv")]):
+        for row in read_rows(path):
+            grade = next((_GRADES.get(cell.strip().casefold()) for name, cell in row.items() if _IS_GRADE(name)), None)
+            grades |= dict.fromkeys(filter(None, map(str.strip, row.values())), grade) if grade else {}
+    return grades
 
 
 def _read_name(stem: str) -> tuple[re.Match[str], Contrast] | None:
@@ -75,7 +86,7 @@ def _read_name(stem: str) -> tuple[re.Match[str], Contrast] | None:
     return (found, contrast) if found and contrast else None
 
 
-def _place(path: Path, relative: Path) -> RecognisedFile | None:
+def _place(path: Path, relative: Path, grades: Mapping[str, str]) -> RecognisedFile | None:
     named = _read_name(volume_stem(path))
     if named is None:
         return None
@@ -83,6 +94,7 @@ def _place(path: Path, relative: Path) -> RecognisedFile | None:
     clear = found.re is not _SINCE_2023 or _ADULT.fullmatch(found["case"])
     attributes = {"label_convention": _CONVENTIONS[found.re]} if clear else {}
     grade = next((_GRADES[part.casefold()] for part in relative.parts[:-1] if part.casefold() in _GRADES), None)
+    grade = grade or grades.get(found.groupdict().get("case", ""))
     if grade:
         attributes["grade"] = grade
     if found.re is _UNTIL_2015:

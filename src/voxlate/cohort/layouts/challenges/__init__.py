@@ -1,0 +1,1 @@
+"""Layouts of challenges, whose names say everything: one module for each."""

@@ -1,0 +1,151 @@
+"""Which contrast a scan shows, by what its scanner says: words of the protocol, kind of image, times of the sequence.
+
+The header is that of DICOM, under its keywords, as dcm2niix writes it beside a NIfTI file (``3_t1_mprage_sag.json``):
+``SeriesDescription`` or ``ProtocolName`` name the contrast, ``ImageType`` a map or a part of Dixon,
+``ContrastBolusAgent`` what was given before. Times are in seconds, as dcm2niix has them. Where no word tells, the times
+do: an inversion beyond 1.5 s with a long echo is FLAIR; a short echo and a short repetition, or a small flip angle
+after an inversion, is T1; long ones are T2; a long repetition with a short echo is PD (Bernstein, King, Zhou: Handbook
+of MRI pulse sequences, 2004). Where words and times contradict each other, nothing is said.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from voxlate.contrast import find_contrast
+from voxlate.io import volume_stem
+
+_DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
+_NO_CONTRAST = re.compile(
+    r"\b(loc(alizer|aliser)?|scout|survey|smartbrain|field ?map\w*|b0 ?map|mip|mra|mrv|tof|angio\w*|perf\w*|asl|bold"
+    r"|rest\w*|f?mri task|dti|screen ?save|phoenix\w*|report|phase|mt|mtc|magneti\w* transfer|cine|\w*ssfp|ciss|fiesta"
+    r"|tru(e )?fi(sp)?|dess|spectro\w*)\b"
+)
+_WORDS: tuple[tuple[str, str], ...] = (
+    ("swi", r"\b(swi|swan|ven ?bold|susceptib\w*)\b"),
+    ("adc", r"\badc\b"),
+    ("dwi", r"\b(dwi|trace\w*|diff\w*|ep2d diff\w*)\b"),
+    ("t1", r"\bt1w? ?(3d |tse |tirm |spir )*(flair|dark fl\w*)\b"),
+    ("flair", r"flair|dark ?fluid|\btirm dark\b"),
+    ("t2star", r"\bt2w? ?(star|\*)|\bt2 (ffe|gre|merge|medic|fl2d|hemo\w*)\b|\b(gre|ffe|fl2d) t2\b|\bh(a?e)?emo\w*\b"),
+    ("t1", r"\b(t1\w*|mp ?rage\w*|mpr|mp2rage\w*|\w*spgr\w*|bravo|vibe|lava)\b"),
+    ("t2", r"\bt2\w*\b"),
+    ("pd", r"\b(pdw?|proton density\w*|protonen\w*)\b"),
+)
+_AGENT = re.compile(
+    r"\b(gd|gad\w*|post|km|kontrast\w*|contrast|ce|dotarem|omniscan|magnevist|clariscan|prohance)\b|\+ ?c\b"
+)
+_NO_AGENT = re.compile(r"\b(pre|non?|without|ohne|nativ\w*|unenhanced)\b")
+_DIXON = {
+    "in_phase": ({"IN_PHASE", "IP"}, r"\b(in|inph\w*|in ?phase|ip)$"),
+    "out_phase": ({"OUT_PHASE", "OPP_PHASE", "OP"}, r"\b(opp|out|opp? ?phase|out ?phase|op|oop)$"),
+    "water": ({"WATER", "W"}, r"\b(w|water)$"),
+    "fat": ({"FAT", "F"}, r"\b(f|fat)$"),
+}
+_IS_DIXON = re.compile(r"dixon|vibe|lava|flex|ideal|dual ?echo")
+_LONG_INVERSION_S, _LONG_ECHO_S, _SHORT_ECHO_S = 1.5, 0.06, 0.03
+_SHORT_REPETITION_S, _LONG_REPETITION_S = 1.2, 1.8
+
+
+class _Guess(NamedTuple):
+    """The canonical name of a contrast, empty if nothing is said, and why, as a clause."""
+
+    contrast: str
+    reason: str
+
+
+def read_sidecar(image: Path) -> dict[str, Any]:
+    """What the JSON file beside an image says of its scan; empty if there is none, or it speaks of something else."""
+    path = image.with_name(f"{volume_stem(image)}.json")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return {}
+    said = {"Modality", "EchoTime", *_DESCRIPTIONS}
+    return values if isinstance(values, dict) and said & values.keys() else {}
+
+
+def had_agent(header: Mapping[str, Any]) -> bool:
+    """Whether a header names a contrast agent."""
+    return any(str(header.get(name) or "").strip() for name in ("ContrastBolusAgent", "ContrastBolusIngredient"))
+
+
+def guess_contrast(header: Mapping[str, Any]) -> _Guess:
+    """The contrast of a scan, and the reason.
+
+    Args:
+        header: By DICOM keyword; ``EchoTime``, ``RepetitionTime`` and ``InversionTime`` in s, ``FlipAngle`` in degrees.
+
+    Example:
+        >>> guess_contrast({"SeriesDescription": "t1_mprage_sag_iso", "EchoTime": 0.003}).contrast
+        't1'
+    """
+    modality = str(header.get("Modality", "MR")).upper()
+    if modality != "MR":
+        name = {"CT": "ct", "PT": "pet"}.get(modality, "")
+        return _Guess(name, f"its modality is {modality}")
+    kinds = {str(kind).upper() for kind in header.get("ImageType") or ()}
+    texts = [_plain(str(header.get(name) or "")) for name in _DESCRIPTIONS]
+    if {"PHASE", "P", "LOCALIZER", "PROJECTION IMAGE", "MIP"} & kinds or _NO_CONTRAST.search(" ".join(texts)):
+        return _Guess(
+            "", "it is a localiser, a phase, a projection, a map or of a sequence without a contrast of the list"
+        )
+    if "ADC" in kinds:
+        return _Guess("adc", "its ImageType says ADC")
+    for name, (types, ending) in _DIXON.items():
+        if types & kinds or any(_IS_DIXON.search(text) and re.search(ending, text) for text in texts):
+            return _Guess(name, "its header says a part of Dixon")
+    by_word, by_time = _by_words(texts), _by_time(header)
+    guess = _agreed(by_word, by_time, header)
+    if guess.contrast == "t1" and _has_agent(header, " ".join(texts)):
+        return _Guess("t1c", f"{guess.reason}, and a contrast agent was given")
+    return guess
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[_\-./^,;:()\[\] ]+", " ", text.lower()).strip()
+
+
+def _by_words(texts: Sequence[str]) -> _Guess | None:
+    """By the first text in which a word tells a contrast; without its name if that is not declared; else ``None``."""
+    for text in texts:
+        for name, pattern in _WORDS:
+            if re.search(pattern, text):
+                known = find_contrast(name)
+                return _Guess(known.name, f"{text!r} says so") if known else _Guess("", f"{text!r} says {name}")
+    return None
+
+
+def _by_time(header: Mapping[str, Any]) -> _Guess:
+    echo, repetition, inversion, flip = (
+        float(value) if isinstance(value := header.get(name), int | float) else 0.0
+        for name in ("EchoTime", "RepetitionTime", "InversionTime", "FlipAngle")
+    )
+    said = f"its echo time is {1000 * echo:.0f} ms, its repetition time {1000 * repetition:.0f} ms"
+    if echo <= 0:
+        return _Guess("", "no word of it tells a contrast, and it states no echo time")
+    if inversion > _LONG_INVERSION_S and echo > _LONG_ECHO_S:
+        return _Guess("flair", f"{said}, its inversion time {1000 * inversion:.0f} ms")
+    if echo < _SHORT_ECHO_S and (0 < repetition < _SHORT_REPETITION_S or (inversion > 0 and 0 < flip < 30)):
+        return _Guess("t1", said)
+    if repetition > _LONG_REPETITION_S and not inversion:
+        return _Guess("t2" if echo > _LONG_ECHO_S else "pd" if echo < _SHORT_ECHO_S else "", said)
+    return _Guess("", "neither its words nor its times tell a contrast")
+
+
+def _agreed(by_word: _Guess | None, by_time: _Guess, header: Mapping[str, Any]) -> _Guess:
+    if by_word is None or (by_word.contrast, by_time.contrast) == ("t2", "flair"):
+        return by_time
+    echo = header.get("EchoTime")
+    echo_s = float(echo) if isinstance(echo, int | float) else 0.0
+    if (by_word.contrast == "t1" and echo_s > _LONG_ECHO_S) or (by_word.contrast, by_time.contrast) == ("flair", "t1"):
+        return _Guess("", f"{by_word.reason}, but its echo time is {1000 * echo_s:.0f} ms")
+    return by_word
+
+
+def _has_agent(header: Mapping[str, Any], text: str) -> bool:
+    return had_agent(header) or (bool(_AGENT.search(text)) and not _NO_AGENT.search(text))
