@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, readable
-from voxlate.progress import ProgressReport, silent
+from voxlate.progress import ProgressReport, silent, telling
 from voxlate.verbs.calls import telling_anew
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,8 @@ def translate(
         if replace:
             remedy = "Leave it out, or give the data set."
             raise UsageError("a data set for --replace", came="one file", where=scan, remedy=remedy)
-        return [_translate_one(_only(models, where=Path(model)), Path(scan), Path(out), overwrite=overwrite)]
+        one = telling([_only(models, where=Path(model))], partial(report, "translate"))
+        return [_translate_one(model, Path(scan), Path(out), overwrite=overwrite) for model in one]
     cohort = index_cohort(Path(scan))
     return translate_cohort(
         models,
