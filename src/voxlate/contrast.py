@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voxlate.errors import UsageError
+from voxlate.plainyaml import nearest
 
 Kind = Literal["mr", "ct", "pet", "label"]
 BACKGROUND: dict[Kind, float] = {"mr": 0.0, "pet": 0.0, "ct": -1024.0, "label": 0.0}
@@ -115,9 +116,10 @@ def get_contrast(text: str) -> Contrast:
     if contrast is None and _DERIVED_NAME.fullmatch(text.casefold()):
         return Contrast(text.casefold(), "mr", "a.u.", text.casefold().replace("_", " "))
     if contrast is None:
+        known = [alias for one in CONTRASTS.values() for alias in (one.name, *one.aliases)]
         raise UsageError(
             "the name of a contrast",
             came=repr(text),
-            remedy=f"Use one of {', '.join(CONTRASTS)}, or an alias of one of them.",
+            remedy=f"{nearest(text.casefold(), known)}Use one of {', '.join(CONTRASTS)}, or an alias of one of them.",
         )
     return contrast

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from rich.cells import cell_len
 from rich.console import Console
 
-from voxlate.cli.tables import blocks, methods_as_columns, print_table
+from voxlate.cli.tables import methods_as_columns, print_table, table_width
 from voxlate.errors import counted
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ def print_check(console: Console, result: Checked, *, every: bool = False) -> No
         found = result.findings if every else _gathered(result.findings)
         print_table(console, "Findings", ("severity", "case", "code", "finding"), found, keys=4)
     shown = result.rows if every else result.rows[:_MOST_ROWS]
-    columns = list(zip(result.fields, *shown, strict=True))
-    least = len(result.fields) - len(result.attributes)
-    [kept, *_] = blocks([max(map(cell_len, column)) for column in columns], room=console.width, keys=least)
+    wide = [max(map(cell_len, column)) for column in zip(result.fields, *shown, strict=True)]
+    kept = _fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
     print_table(console, "Cases", [result.fields[at] for at in kept], [[row[at] for at in kept] for row in shown])
     _print_rest(console, "case", len(result.rows) - len(shown))
     summed = [(name, result.attributes[name]) for at, name in enumerate(result.fields) if at not in kept]
@@ -76,6 +75,15 @@ def print_check(console: Console, result: Checked, *, every: bool = False) -> No
         some = result.left_out if every else result.left_out[:_MOST_ROWS]
         print_table(console, "Left out", ("file", "reason"), some)
         _print_rest(console, "file", len(result.left_out) - len(some))
+
+
+def _fitting(wide: Sequence[int], *, room: int, least: int) -> list[int]:
+    """The first ``least`` columns of these widths, and of the others each that still fits beside them into the room."""
+    kept = list(range(least))
+    for place in range(least, len(wide)):
+        if table_width([wide[at] for at in (*kept, place)]) <= room:
+            kept.append(place)
+    return kept
 
 
 def _counts(result: Checked) -> str:
@@ -155,9 +163,20 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
 
 
 def print_facts(console: Console, facts: Mapping[str, object]) -> None:
-    """Prints what ``info`` tells, with a line per fact; what is in parts has a line per part."""
-    rows = [(name, words) for name, value in facts.items() if (words := _in_words(value))]
-    print_table(console, str(facts.get("name", "Voxlate")), ("what", "value"), rows)
+    """Prints what ``info`` tells: a line per fact, a line per part of one, and a table of what is a list of entries."""
+    entries = {name: value for name, value in facts.items() if _is_table(value)}
+    rows = [(name, words) for name, value in facts.items() if name not in entries and (words := _in_words(value))]
+    if len(rows) > 1:
+        print_table(console, str(facts.get("name", "Voxlate")), ("what", "value"), rows)
+    for name, value in entries.items():
+        fields = list(value[0])
+        title = name if len(rows) > 1 else str(facts["name"])
+        cells = [["null" if one[field] is None else _in_words(one[field]) for field in fields] for one in value]
+        print_table(console, title.capitalize(), fields, cells)
+
+
+def _is_table(value: object) -> TypeGuard[list[Mapping[str, object]]]:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def _in_words(value: object) -> str:
@@ -166,8 +185,7 @@ def _in_words(value: object) -> str:
         parts = {name: _in_words(one) for name, one in value.items()}
         return "\n".join(f"{name}: {words.replace(chr(10), '; ')}" for name, words in parts.items() if words)
     if isinstance(value, list | tuple):
-        nested = any(isinstance(one, Mapping) for one in value)
-        return ("\n" if nested else ", ").join(_in_words(one).replace("\n", "; ") for one in value)
+        return ", ".join(_in_words(one).replace("\n", "; ") for one in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

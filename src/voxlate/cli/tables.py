@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -26,9 +27,10 @@ def print_table(console: Console, title: str, fields: Sequence[str], rows: Rows,
         keys: How many columns from the first on tell what a row is; they stand in every block.
     """
     columns = [[name, *(str(row[place]) for row in rows)] for place, name in enumerate(fields)]
-    least, full = _widest(columns, split=True), _widest(columns, split=False)
-    for block in blocks(least, room=console.width, keys=keys):
-        wide = _widths([least[at] for at in block], [full[at] for at in block], room=console.width)
+    full, words, parts = _widest(columns, "\n"), _widest(columns, " \n"), _widest(columns, "- \n")
+    for block in _blocks(words, room=console.width, keys=keys):
+        wide, *floors = [[found[at] for at in block] for found in (full, words, parts)]
+        wide = _widths(wide, floors, room=console.width)
         table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
         for at, width in zip(block, wide, strict=True):
             table.add_column(_wrapped(fields[at], width), width=width, overflow="fold")
@@ -38,38 +40,36 @@ def print_table(console: Console, title: str, fields: Sequence[str], rows: Rows,
         console.print(table)
 
 
-def blocks(wide: Sequence[int], *, room: int, keys: int = 1) -> list[list[int]]:
+def table_width(wide: Sequence[int]) -> int:
+    """The cells that a table with columns of these widths takes."""
+    return 1 + sum(wide) + _BESIDE * len(wide)
+
+
+def _blocks(wide: Sequence[int], *, room: int, keys: int = 1) -> list[list[int]]:
     """Columns of these widths that fit side by side into the room, block after block, each with the first ones."""
     always = list(range(min(keys, len(wide))))
-    start = 1 + sum(wide[at] + _BESIDE for at in always)
-    found, taken = [[*always]], start
+    found = [[*always]]
     for at in range(len(always), len(wide)):
-        if taken + wide[at] + _BESIDE > room and len(found[-1]) > len(always):
+        if table_width([wide[one] for one in (*found[-1], at)]) > room and len(found[-1]) > len(always):
             found.append([*always])
-            taken = start
         found[-1].append(at)
-        taken += wide[at] + _BESIDE
     return found
 
 
-def _widest(columns: Sequence[Sequence[str]], *, split: bool) -> list[int]:
-    """The cells that the longest word, or line, of each column takes; at least 1."""
-    parts = [[part for cell in column for part in (_words(cell) if split else cell.split("\n"))] for column in columns]
-    return [max([1, *map(cell_len, found)]) for found in parts]
+def _widest(columns: Sequence[Sequence[str]], ends: str) -> list[int]:
+    """The cells that the longest part of each column takes, at least 1; parts end with one of some signs."""
+    cut = re.compile(f"(?<=[{ends}])")
+    return [max(1, *(cell_len(part.rstrip()) for cell in column for part in cut.split(cell))) for column in columns]
 
 
-def _words(text: str) -> list[str]:
-    """What is never broken; a name may go on in the next line behind a hyphen."""
-    return text.replace("-", "- ").split() if not text.startswith("-") else text.split()
+def _widths(full: Sequence[int], floors: Sequence[Sequence[int]], *, room: int) -> list[int]:
+    """Widths of columns that fill no more than the room; the widest give way first.
 
-
-def _widths(least: Sequence[int], full: Sequence[int], *, room: int) -> list[int]:
-    """Widths of columns that fill no more than the room: the widest give way first, none below its longest word.
-
-    Only where words alone take more than the room are they broken, the longest first.
+    None falls below its longest word, unless words alone take more than the room: then names are parted at their
+    hyphens, and only what is longer still is broken.
     """
-    wide, free = list(full), room - 1 - _BESIDE * len(full)
-    for floor in (least, [1] * len(full)):
+    wide, free = list(full), room - table_width([0] * len(full))
+    for floor in (*floors, [1] * len(full)):
         while sum(wide) > free:
             able = [at for at in range(len(wide)) if wide[at] > floor[at]]
             if not able:
@@ -79,7 +79,8 @@ def _widths(least: Sequence[int], full: Sequence[int], *, room: int) -> list[int
 
 
 def _wrapped(text: str, width: int) -> str:
-    lines = [textwrap.wrap(line, width) or [""] for line in text.split("\n")]
+    at_hyphens = max(map(cell_len, text.split()), default=0) > width
+    lines = [textwrap.wrap(line, width, break_on_hyphens=at_hyphens) or [""] for line in text.split("\n")]
     return "\n".join(part for line in lines for part in line)
 
 

@@ -27,6 +27,7 @@ from voxlate.training.loop.loop import take_step
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.validation import MOST_TRAINING_CASES
 from voxlate.training.setup.begin import build_trainable, prepare, set_up
+from voxlate.training.setup.refusals import check_recipe
 from voxlate.training.setup.setup import Setup
 from voxlate.training.studies.folds import fold_recipe
 from voxlate.training.train import make_job, validate_method
@@ -93,6 +94,7 @@ class _Probe:
 def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport, folds: int | None = None) -> Forecast:
     """Measures a few steps of a recipe, or of its first fold, and scales them to the budget; leaves nothing behind."""
     recipe = fold_recipe(recipe, 0, folds=folds) if folds else recipe
+    check_recipe(recipe)
     began = time.monotonic()
     setup = set_up(data, recipe, run=None, report=report)
     settled_s = time.monotonic() - began

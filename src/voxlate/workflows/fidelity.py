@@ -198,8 +198,7 @@ def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, 
     result = FidelityResult(subject, scored.scores, summary, sentence, scored.found)
     page, figures = fidelity_page(result, training=figures_of_training(run))
     written = publish(page, out, figures=figures)
-    brief = {row.structure for row in summary.structures}
-    fields, rows = terminal_table(summary.overall, brief=brief)
+    fields, rows = terminal_table(summary.overall, brief={row.structure for row in summary.structures})
     brief = " ".join(filter(None, (subject.warning, judge(summary.overall, cases=subject.cases).brief)))
     return Result(sentence, written, fields, rows, list(subject.failed), account=subject.account, brief=brief)
 
