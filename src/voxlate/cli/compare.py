@@ -11,6 +11,7 @@ from voxlate.cli.options import (
     RECIPES,
     Data,
     Device,
+    DryRun,
     Epochs,
     Minutes,
     Quiet,
@@ -20,10 +21,14 @@ from voxlate.cli.options import (
     budget,
     command,
     overrides,
+    print_expectation,
     print_result,
     watching,
 )
 
+_ADVICE = "`--minutes 30` gives each run half an hour."
+_KINDS = 3
+"""What `--synthetic` trains on: real images, synthetic ones, and both."""
 Out = Annotated[Path, typer.Option("--out", help="The folder for the runs, scores, figures and the report.")]
 
 
@@ -45,6 +50,7 @@ def ablate(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Train each variant so many times, with seeds in a row.", min=1)] = 3,
     settings: Settings = None,
+    dry_run: DryRun = False,
     steps: Steps = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
@@ -53,19 +59,23 @@ def ablate(
 ) -> None:
     """Train a recipe with and without something, and compare; the same command again goes on."""
     from voxlate import verbs
+    from voxlate.verbs.forecast import forecast_runs
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
+    resolved = verbs.resolve_recipe(recipe, overrides={**limits, **overrides(settings)})
+    changes = {**verbs.switched_off(without or ()), **overrides(change)}
     with watching(quiet=quiet, device=device) as watch:
-        result = verbs.ablate(
-            data,
-            recipe=verbs.resolve_recipe(recipe, overrides={**limits, **overrides(settings)}),
-            changes={**verbs.switched_off(without or ()), **overrides(change)},
-            out=out,
-            seeds=seeds,
-            report=watch.stage,
-            observers=(watch,),
-        )
-    print_result("With and without", result)
+        if dry_run:
+            variants = [(resolved, seeds), (resolved.with_overrides({**changes, "name": "without"}), seeds)]
+            expected = forecast_runs(data, variants, report=watch.stage)
+        else:
+            result = verbs.ablate(
+                data, recipe=resolved, changes=changes, out=out, seeds=seeds, report=watch.stage, observers=(watch,)
+            )
+    if dry_run:
+        print_expectation(expected, advice=_ADVICE)
+    else:
+        print_result("With and without", result)
 
 
 @command(
@@ -94,6 +104,7 @@ def compare(
             "--set", metavar="[RECIPE:]A.B=VALUE", help="A field of all recipes, or of one, and its value. Repeatable."
         ),
     ] = None,
+    dry_run: DryRun = False,
     steps: Steps = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
@@ -102,16 +113,26 @@ def compare(
 ) -> None:
     """Train recipes for one target on one split and put them into one table; the same command again goes on."""
     from voxlate import verbs
+    from voxlate.verbs.compare import resolve_recipes
+    from voxlate.verbs.forecast import forecast_runs
 
+    limits = budget(steps=steps, epochs=epochs, minutes=minutes)
+    resolved = resolve_recipes(recipes, overrides={**limits, **overrides(settings)})
     with watching(quiet=quiet, device=device) as watch:
-        result = verbs.compare(
-            data,
-            recipes=recipes,
-            overrides={**budget(steps=steps, epochs=epochs, minutes=minutes), **overrides(settings)},
-            out=out,
-            seeds=seeds,
-            synthetic=synthetic,
-            report=watch.stage,
-            observers=(watch,),
-        )
-    print_result("Recipes" if synthetic is None else "Trained on", result)
+        if dry_run:
+            kinds = 1 if synthetic is None else _KINDS
+            expected = forecast_runs(data, [(one, kinds * seeds) for one in resolved], report=watch.stage)
+        else:
+            result = verbs.compare(
+                data,
+                recipes=resolved,
+                out=out,
+                seeds=seeds,
+                synthetic=synthetic,
+                report=watch.stage,
+                observers=(watch,),
+            )
+    if dry_run:
+        print_expectation(expected, advice=_ADVICE)
+    else:
+        print_result("Recipes" if synthetic is None else "Trained on", result)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import Accept, Data, Device, Quiet, accepted, command, print_result, watching
+from voxlate.cli.options import (
+    Accept,
+    Data,
+    Device,
+    DryRun,
+    Quiet,
+    accepted,
+    command,
+    foretold,
+    print_expectation,
+    print_result,
+    watching,
+)
 
 _CT, _TASK = "For a CT", "By what a segmenter finds"
 _SETS, _PRIVACY = "Aspects of sets: distribution and privacy", "Aspect privacy"
@@ -85,29 +98,36 @@ def evaluate(
         Path | None,
         typer.Option(metavar="CSV", help="Apply what experts decided in the review page.", rich_help_panel=_PRIVACY),
     ] = None,
+    dry_run: DryRun = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare with the truth and the identity and lookup baselines, or by what a segmenter finds."""
     from voxlate import verbs
 
+    work = partial(
+        verbs.evaluate,
+        model,
+        data,
+        split=split,
+        aspects=tuple(aspect or ("fidelity",)),
+        calibration=calibration,
+        task=task,
+        task_without=task_without,
+        use_imputed=use_imputed,
+        accept=accepted(accept),
+        features=features,
+        members=members,
+        contrast=contrast,
+        distance=distance,
+        decisions=decisions,
+    )
     with watching(quiet=quiet, device=device) as watch:
-        result = verbs.evaluate(
-            model,
-            data,
-            out=out,
-            split=split,
-            aspects=tuple(aspect or ("fidelity",)),
-            calibration=calibration,
-            task=task,
-            task_without=task_without,
-            use_imputed=use_imputed,
-            accept=accepted(accept),
-            features=features,
-            members=members,
-            contrast=contrast,
-            distance=distance,
-            decisions=decisions,
-            report=watch.stage,
-        )
-    print_result("Scores", result)
+        if dry_run:
+            expected = foretold(work, watch)
+        else:
+            result = work(out=out, report=watch.stage)
+    if dry_run:
+        print_expectation(expected)
+    else:
+        print_result("Scores", result)

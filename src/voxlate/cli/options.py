@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from voxlate.cli.watching import Watch
+    from voxlate.verbs.forecast import Expected
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 
@@ -89,6 +90,8 @@ DryRun = Annotated[
 ]
 
 
+LONG_S = 3600.0
+"""A forecast above proposes a budget."""
 _AS_IS = "\b\n"
 """Begins a paragraph whose lines are not filled."""
 _KINDS = {"<int range>": "N", "<int>": "N", "<float range>": "X", "<float>": "X", "<path>": "PATH", "<str>": "TEXT"}
@@ -243,6 +246,22 @@ def print_result(title: str, result: Any) -> None:  # noqa: ANN401
     say(errors(), *(f"{case}: {reason}" for case, reason in result.failed), style="red")
     if result.failed:
         raise typer.Exit(1)
+
+
+def foretold(work: Callable[..., object], watch: Watch) -> Expected:
+    """What a verb would take that is called with where to write and with who is told how far it is."""
+    from voxlate.verbs.forecast import forecast_work
+
+    return forecast_work(lambda folder, report: work(out=folder, report=report), report=watch.stage)
+
+
+def print_expectation(expected: Expected, *, advice: str = "") -> None:
+    """What a command would take, and what to do about it where that is long."""
+    from voxlate.cli.output import print_expected, say
+
+    print_expected(console(), expected.rows, expected)
+    if advice and expected.seconds > LONG_S:
+        say(console(), f"That is long: {advice}")
 
 
 def print_json(values: Mapping[str, Any]) -> None:

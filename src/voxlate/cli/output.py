@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from rich.cells import cell_len
 from rich.console import Console
 
+from voxlate.cli.options import LONG_S
 from voxlate.cli.tables import methods_as_columns, print_table, table_width
 from voxlate.errors import counted
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.training.forecast import Forecast
     from voxlate.verbs.data import Checked
+    from voxlate.verbs.forecast import Expected
     from voxlate.workflows.result import Result, Tuning
 
 _MOST_ROWS = 10
@@ -159,7 +161,16 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
 
     console.print(forecast.plan_yaml, markup=False, highlight=False, soft_wrap=True)
     print_table(console, "Split: subjects, and their share of the part", SHARE_FIELDS, forecast.shares, keys=2)
-    print_table(console, "Forecast", ("what", "expected"), forecast.rows())
+    print_expected(console, forecast.rows(), forecast)
+    if forecast.seconds > LONG_S:
+        steps = int(forecast.steps * LONG_S / forecast.seconds)
+        say(console, f"That is long: `--minutes 60`, or `--steps {steps}`, would end in about an hour.")
+
+
+def print_expected(console: Console, rows: Sequence[tuple[str, str]], expected: Forecast | Expected) -> None:
+    """Prints what a command would take, and what of that was not measured."""
+    print_table(console, "Forecast", ("what", "expected"), rows)
+    say(console, *expected.notes)
 
 
 def print_facts(console: Console, facts: Mapping[str, object]) -> None:

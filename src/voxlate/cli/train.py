@@ -11,6 +11,7 @@ from voxlate.cli.options import (
     RECIPES,
     Data,
     Device,
+    DryRun,
     Epochs,
     Minutes,
     Quiet,
@@ -23,6 +24,7 @@ from voxlate.cli.options import (
     command,
     console,
     overrides,
+    print_expectation,
     watching,
 )
 
@@ -115,6 +117,7 @@ def tune(
         typer.Option(metavar="A.B=V1,V2", help="Try all values of a recipe field, with those of others. Repeatable."),
     ] = None,
     settings: Settings = None,
+    dry_run: DryRun = False,
     steps: Steps = None,
     epochs: Epochs = None,
     device: Device = None,
@@ -126,18 +129,26 @@ def tune(
     """
     from voxlate import verbs
     from voxlate.cli.output import print_tuning
+    from voxlate.verbs.forecast import forecast_tuning
 
     searched = verbs.searched_with(sampler=sampler, grid=grid or ())
     changes = {**searched, **budget(steps=steps, epochs=epochs), **overrides(settings)}
+    resolved = verbs.resolve_recipe(recipe, overrides=changes)
     with watching(quiet=quiet, device=device) as watch:
-        result = verbs.tune(
-            data,
-            recipe=verbs.resolve_recipe(recipe, overrides=changes),
-            trials=trials,
-            minutes=minutes,
-            storage=storage,
-            out=out,
-            report=watch.stage,
-            observers=(watch,),
-        )
-    print_tuning(console(), result)
+        if dry_run:
+            expected = forecast_tuning(data, resolved, trials=trials, minutes=minutes, report=watch.stage)
+        else:
+            result = verbs.tune(
+                data,
+                recipe=resolved,
+                trials=trials,
+                minutes=minutes,
+                storage=storage,
+                out=out,
+                report=watch.stage,
+                observers=(watch,),
+            )
+    if dry_run:
+        print_expectation(expected, advice="`--minutes 60` ends the search after an hour, `--steps 1000` each trial.")
+    else:
+        print_tuning(console(), result)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Accept, Device, Quiet, Target, accepted, command, console, errors, watching
+from voxlate.cli.options import (
+    Accept,
+    Device,
+    DryRun,
+    Quiet,
+    Target,
+    accepted,
+    command,
+    console,
+    errors,
+    foretold,
+    print_expectation,
+    watching,
+)
 
 if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
@@ -66,15 +80,23 @@ def synthesize(
     out: Annotated[Path, typer.Option("--out", help="The folder for the cases.")],
     seed: Annotated[int, typer.Option(help="A number that decides what is drawn.", min=0)] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make cases that are there anew.")] = False,
+    dry_run: DryRun = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Write whole new annotated cases: label maps that are drawn, and the images that the model makes of them."""
     from voxlate import verbs
 
+    work = partial(verbs.synthesize, model, cases=cases, seed=seed, overwrite=overwrite)
     with watching(quiet=quiet, device=device) as watch:
-        outcomes = verbs.synthesize(model, cases=cases, seed=seed, out=out, overwrite=overwrite, report=watch.stage)
-    _tell(outcomes, "synthesised", out)
+        if dry_run:
+            expected = foretold(work, watch)
+        else:
+            outcomes = work(out=out, report=watch.stage)
+    if dry_run:
+        print_expectation(expected)
+    else:
+        _tell(outcomes, "synthesised", out)
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:

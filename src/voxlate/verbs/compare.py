@@ -106,12 +106,23 @@ def compare(
     from voxlate.workflows.comparison import compare_kinds, compare_recipes
 
     recall(Path(out))
-    resolved = _changed(_found(listed(recipes)), overrides or {})
+    resolved = resolve_recipes(recipes, overrides=overrides)
     folder = Path(out)
     if synthetic is None:
         return compare_recipes(Path(data), resolved, folder, seeds=seeds, report=report, observers=observers)
     sources = Sources(Path(data), Path(synthetic), folder)
     return compare_kinds(sources, resolved, seeds=seeds, report=report, observers=observers)
+
+
+def resolve_recipes(
+    recipes: str | Path | Recipe | Sequence[str | Path | Recipe], *, overrides: Overrides | None = None
+) -> list[Recipe]:
+    """Recipes by name, pattern, file or value, with fields that are changed in all of them, or in one.
+
+    Raises:
+        UsageError: If a recipe, or a field or its recipe, is unknown.
+    """
+    return _changed(_found(listed(recipes)), overrides or {})
 
 
 def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:

@@ -78,6 +78,7 @@ def set_up(
     run: RunFolder | None,
     check: bool = True,
     series: Series | None = None,
+    only: Collection[str] | None = None,
     report: ProgressReport,
 ) -> Setup:
     """Splits, checks, plans and resolves the recipe, or reads all of it from the run that is resumed.
@@ -89,6 +90,7 @@ def set_up(
         recipe: What is to be trained, as asked for.
         check: Whether the data set is preflighted.
         series: The runs that it is one of, whose store keeps what the preflight measured; ``None`` to keep nothing.
+        only: Ids of the cases that are looked at, for a forecast; ``None`` for all.
         run: Where all of it is kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
@@ -107,8 +109,10 @@ def set_up(
         _refuse_missing(cohort, split)
         known = _known(cohort, split, told=decided or {})
         return resolve(Setup(recipe, known, split, fingerprint, plan), run, report=report)
-    parting = recipe.plan.split
-    split = split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
+    split = parted(cohort, recipe)
+    if only is not None:
+        cohort = replace(cohort, cases=tuple(case for case in cohort.cases if case.id in only))
+        split = {case: part for case, part in split.items() if case in only}
     reasons = dict(decided or {})
     if check and decided is None:
         reasons = _check(cohort, recipe, split, series=series, report=report)
@@ -116,7 +120,7 @@ def set_up(
         cohort, split = without(cohort, split, reasons)
         if run is not None:
             note_left_out(run, reasons)
-    learned_from = ("train",) if parting.folds is None else ("train", "validation")  # alike in every fold
+    learned_from = ("train",) if recipe.plan.split.folds is None else ("train", "validation")  # alike in every fold
     training = [case for case in cohort.cases if split[case.id] in learned_from]
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
@@ -143,6 +147,12 @@ def _take_fingerprint(
         options = options.model_copy(update={"mask": "nonzero"})
         fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
     return fingerprint, options
+
+
+def parted(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
+    """From each case to its part, as the recipe splits the cohort."""
+    options = recipe.plan.split
+    return split_cohort(cohort, options, seed=recipe.training.seed if options.seed is None else options.seed)
 
 
 def new_store(setup: Setup, folder: Path) -> PreparedStore:
