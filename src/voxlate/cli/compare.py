@@ -18,11 +18,12 @@ from voxlate.cli.options import (
     RecipeName,
     Settings,
     Steps,
+    app,
     budget,
-    command,
     overrides,
     print_expectation,
     print_result,
+    shown_by,
     watching,
 )
 
@@ -32,10 +33,12 @@ _KINDS = 3
 Out = Annotated[Path, typer.Option("--out", help="The folder for the runs, scores, figures and the report.")]
 
 
-@command(
-    "voxlate ablate cohort --recipe genc2022-t2-to-flair \\\n"
-    "    --without loss.lesion_mask --minutes 30 --out ablation",
-    choices=f"Recipes: {RECIPES}.",
+@app.command(
+    **shown_by(
+        "voxlate ablate cohort --recipe genc2022-t2-to-flair \\\n"
+        "    --without loss.lesion_mask --minutes 30 --out ablation",
+        choices=f"Recipes: {RECIPES}.",
+    )
 )
 def ablate(
     data: Data,
@@ -59,7 +62,7 @@ def ablate(
 ) -> None:
     """Train a recipe with and without something, and compare; the same command again goes on."""
     from voxlate import verbs
-    from voxlate.verbs.forecast import forecast_runs
+    from voxlate.verbs.dry_runs import forecast_runs
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
     resolved = verbs.resolve_recipe(recipe, overrides={**limits, **overrides(settings)})
@@ -78,9 +81,11 @@ def ablate(
         print_result("With and without", result)
 
 
-@command(
-    "voxlate compare cohort --recipe avula2020-t1-to-t2 --recipe zhao-unet-2d \\\n    --minutes 30 --out contest",
-    choices=f"Recipes: {RECIPES}.",
+@app.command(
+    **shown_by(
+        "voxlate compare cohort --recipe avula2020-t1-to-t2 --recipe zhao-unet-2d \\\n    --minutes 30 --out contest",
+        choices=f"Recipes: {RECIPES}.",
+    )
 )
 def compare(
     data: Data,
@@ -114,7 +119,7 @@ def compare(
     """Train recipes for one target on one split and put them into one table; the same command again goes on."""
     from voxlate import verbs
     from voxlate.verbs.compare import resolve_recipes
-    from voxlate.verbs.forecast import forecast_runs
+    from voxlate.verbs.dry_runs import forecast_runs
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
     resolved = resolve_recipes(recipes, overrides={**limits, **overrides(settings)})

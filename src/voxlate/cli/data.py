@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Data, Device, Quiet, command, console, print_json, watching
+from voxlate.cli.options import Data, Device, Quiet, app, console, print_json, shown_by, watching
 from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-@command("voxlate demo --out demo")
+@app.command(**shown_by("voxlate demo --out demo"))
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The folder to write to.")] = Path("demo"),
     device: Device = None,
@@ -31,11 +31,13 @@ def demo(
     say(console(), result.sentence, f"Report: {result.page}")
 
 
-@command(
-    "voxlate phantom cohort --cases 12 --seed 20",
-    "voxlate phantom chests --cases 12 --seed 20 --anatomy thorax \\\n    --contrast ct --contrast in_phase",
-    choices="Contrasts: t1, t1c, t2, flair, pd, in_phase, out_phase, ct, and of a thorax also pet. "
-    "Without --contrast a head has t1, t1c, t2, flair, and a thorax ct, pet.",
+@app.command(
+    **shown_by(
+        "voxlate phantom cohort --cases 12 --seed 20",
+        "voxlate phantom chests --cases 12 --seed 20 --anatomy thorax \\\n    --contrast ct --contrast in_phase",
+        choices="Contrasts: t1, t1c, t2, flair, pd, in_phase, out_phase, ct, and of a thorax also pet. "
+        "Without --contrast a head has t1, t1c, t2, flair, and a thorax ct, pet.",
+    )
 )
 def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the cohort to.")],
@@ -71,7 +73,7 @@ def phantom(
     say(console(), f"{counted(cases, 'case')} in {out}")
 
 
-@command("voxlate check scans", "voxlate check scans --all")
+@app.command(**shown_by("voxlate check scans", "voxlate check scans --all"))
 def check(
     data: Data,
     keep: Annotated[
@@ -95,12 +97,14 @@ def check(
         raise typer.Exit(1)
 
 
-@command(
-    "voxlate info",
-    "voxlate info avula2020-t1-to-t2",
-    "voxlate info networks",
-    "voxlate info run",
-    "voxlate info scan.nii.gz",
+@app.command(
+    **shown_by(
+        "voxlate info",
+        "voxlate info avula2020-t1-to-t2",
+        "voxlate info networks",
+        "voxlate info run",
+        "voxlate info scan.nii.gz",
+    )
 )
 def info(
     what: Annotated[

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from voxlate.cli.watching import Watch
-    from voxlate.verbs.forecast import Expected
-
-_Verb = TypeVar("_Verb", bound=Callable[..., Any])
+    from voxlate.verbs.dry_runs import Expected
 
 
 def _recipes(beginning: str) -> list[str]:
@@ -90,8 +88,6 @@ DryRun = Annotated[
 ]
 
 
-LONG_S = 3600.0
-"""A forecast above proposes a budget."""
 _AS_IS = "\b\n"
 """Begins a paragraph whose lines are not filled."""
 _KINDS = {"<int range>": "N", "<int>": "N", "<float range>": "X", "<float>": "X", "<path>": "PATH", "<str>": "TEXT"}
@@ -133,7 +129,7 @@ class _Command(typer.core.TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """Writes the examples and the names that can be chosen."""
-        for paragraph in with_names(self.epilog or "").split("\n\n"):
+        for paragraph in _with_names(self.epilog or "").split("\n\n"):
             formatter.write_paragraph()
             as_is = paragraph.startswith(_AS_IS)
             lines = paragraph.removeprefix(_AS_IS) if as_is else _filled(paragraph, formatter.width)
@@ -150,19 +146,22 @@ app = typer.Typer(
 )
 
 
-def command(*examples: str, choices: str = "") -> Callable[[_Verb], _Verb]:
-    """Registers a command.
+def shown_by(*examples: str, choices: str = "") -> dict[str, Any]:
+    """How a command is registered whose help ends with examples.
 
     Args:
         *examples: How it is called, each in one line or several that end with a backslash.
         choices: What can be chosen, in a paragraph behind the examples; ``RECIPES`` stands for the recipes' names.
+
+    Returns:
+        Arguments for ``app.command``.
     """
     lines = "\n".join(f"  {line}" for example in examples for line in example.splitlines())
     epilogue = f"{_AS_IS}{'Examples' if len(examples) > 1 else 'Example'}:\n{lines}"
-    return app.command(cls=_Command, epilog="\n\n".join(filter(None, (epilogue, choices))))
+    return {"cls": _Command, "epilog": "\n\n".join(filter(None, (epilogue, choices)))}
 
 
-def with_names(text: str) -> str:
+def _with_names(text: str) -> str:
     """An epilogue with the recipes' names in the place of their sign."""
     return text.replace(RECIPES, ", ".join(_recipes(""))) if RECIPES in text else text
 
@@ -250,18 +249,16 @@ def print_result(title: str, result: Any) -> None:  # noqa: ANN401
 
 def foretold(work: Callable[..., object], watch: Watch) -> Expected:
     """What a verb would take that is called with where to write and with who is told how far it is."""
-    from voxlate.verbs.forecast import forecast_work
+    from voxlate.verbs.dry_runs import forecast_work
 
     return forecast_work(lambda folder, report: work(out=folder, report=report), report=watch.stage)
 
 
 def print_expectation(expected: Expected, *, advice: str = "") -> None:
     """What a command would take, and what to do about it where that is long."""
-    from voxlate.cli.output import print_expected, say
+    from voxlate.cli.output import print_expected
 
-    print_expected(console(), expected.rows, expected)
-    if advice and expected.seconds > LONG_S:
-        say(console(), f"That is long: {advice}")
+    print_expected(console(), expected.rows, expected, advice=advice)
 
 
 def print_json(values: Mapping[str, Any]) -> None:

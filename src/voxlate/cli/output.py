@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from rich.cells import cell_len
 from rich.console import Console
 
-from voxlate.cli.options import LONG_S
 from voxlate.cli.tables import methods_as_columns, print_table, table_width
 from voxlate.errors import counted
 
@@ -19,13 +18,15 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.training.forecast import Forecast
     from voxlate.verbs.data import Checked
-    from voxlate.verbs.forecast import Expected
+    from voxlate.verbs.dry_runs import Expected
     from voxlate.workflows.result import Result, Tuning
 
 _MOST_ROWS = 10
 """Cases, files and images that are shown unless all are asked for."""
 _FIGURES = ("progression.png", "curves.png")
 """Of those that a run has the first is named."""
+_LONG_S = 3600.0
+"""A forecast above proposes a budget."""
 _OUTCOME = ("case", "target", "status", "model", "reason")
 _PARTS = {"validation": "validation", "train": "training"}
 
@@ -161,16 +162,18 @@ def print_forecast(console: Console, forecast: Forecast) -> None:
 
     console.print(forecast.plan_yaml, markup=False, highlight=False, soft_wrap=True)
     print_table(console, "Split: subjects, and their share of the part", SHARE_FIELDS, forecast.shares, keys=2)
-    print_expected(console, forecast.rows(), forecast)
-    if forecast.seconds > LONG_S:
-        steps = int(forecast.steps * LONG_S / forecast.seconds)
-        say(console, f"That is long: `--minutes 60`, or `--steps {steps}`, would end in about an hour.")
+    steps = int(forecast.steps * _LONG_S / max(forecast.seconds, _LONG_S))
+    advice = f"`--minutes 60`, or `--steps {steps}`, would end in about an hour."
+    print_expected(console, forecast.rows(), forecast, advice=advice)
 
 
-def print_expected(console: Console, rows: Sequence[tuple[str, str]], expected: Forecast | Expected) -> None:
-    """Prints what a command would take, and what of that was not measured."""
+def print_expected(
+    console: Console, rows: Sequence[tuple[str, str]], expected: Forecast | Expected, *, advice: str
+) -> None:
+    """Prints what a command would take, what of that was not measured, and advice where it is long."""
     print_table(console, "Forecast", ("what", "expected"), rows)
-    say(console, *expected.notes)
+    long = [f"That is long: {advice}"] if advice and expected.seconds > _LONG_S else []
+    say(console, *expected.notes, *long)
 
 
 def print_facts(console: Console, facts: Mapping[str, object]) -> None:

@@ -20,11 +20,12 @@ from voxlate.cli.options import (
     Sources,
     Steps,
     Target,
+    app,
     budget,
-    command,
     console,
     overrides,
     print_expectation,
+    shown_by,
     watching,
 )
 
@@ -34,10 +35,13 @@ _CHOICES = (
 )
 
 
-@command(
-    "voxlate train cohort --recipe avula2020-t1-to-t2 --minutes 5 --out run",
-    "voxlate train scans --recipe segment-default --source flair \\\n    --set method.classes=binary --out segmenter",
-    choices=_CHOICES,
+@app.command(
+    **shown_by(
+        "voxlate train cohort --recipe avula2020-t1-to-t2 --minutes 5 --out run",
+        "voxlate train scans --recipe segment-default --source flair \\\n"
+        "    --set method.classes=binary --out segmenter",
+        choices=_CHOICES,
+    )
 )
 def train(
     data: Data,
@@ -89,11 +93,13 @@ def train(
         print_run(console(), run, data)
 
 
-@command(
-    "voxlate tune cohort --recipe avula2020-t1-to-t2 --minutes 60 --out tuned",
-    "voxlate tune cohort --recipe kathane2022-simple --steps 2000 --out grid \\\n"
-    "    --grid loss=bce,dice --grid training.learning_rate=1e-3,1e-4",
-    choices=_CHOICES,
+@app.command(
+    **shown_by(
+        "voxlate tune cohort --recipe avula2020-t1-to-t2 --minutes 60 --out tuned",
+        "voxlate tune cohort --recipe kathane2022-simple --steps 2000 --out grid \\\n"
+        "    --grid loss=bce,dice --grid training.learning_rate=1e-3,1e-4",
+        choices=_CHOICES,
+    )
 )
 def tune(
     data: Data,
@@ -129,7 +135,7 @@ def tune(
     """
     from voxlate import verbs
     from voxlate.cli.output import print_tuning
-    from voxlate.verbs.forecast import forecast_tuning
+    from voxlate.verbs.dry_runs import forecast_tuning
 
     searched = verbs.searched_with(sampler=sampler, grid=grid or ())
     changes = {**searched, **budget(steps=steps, epochs=epochs), **overrides(settings)}

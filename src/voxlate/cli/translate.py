@@ -16,11 +16,12 @@ from voxlate.cli.options import (
     Quiet,
     Target,
     accepted,
-    command,
+    app,
     console,
     errors,
     foretold,
     print_expectation,
+    shown_by,
     watching,
 )
 
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
 
 
-@command(
-    "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
-    "voxlate translate run cohort --out translated",
+@app.command(
+    **shown_by(
+        "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
+        "voxlate translate run cohort --out translated",
+    )
 )
 def translate(
     model: Annotated[
@@ -73,7 +76,7 @@ def translate(
     _tell(outcomes, "translated", out)
 
 
-@command("voxlate synthesize run --cases 100 --out synthetic")
+@app.command(**shown_by("voxlate synthesize run --cases 100 --out synthetic"))
 def synthesize(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run or a bundle of a recipe with shapes.")],
     cases: Annotated[int, typer.Option(help="How many cases are made.", min=1)],

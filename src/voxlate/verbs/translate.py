@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, readable
-from voxlate.progress import ProgressReport, silent, telling
+from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import telling_anew
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,7 @@ def translate(
         if replace:
             remedy = "Leave it out, or give the data set."
             raise UsageError("a data set for --replace", came="one file", where=scan, remedy=remedy)
-        one = telling([_only(models, where=Path(model))], partial(report, "translate"))
-        return [_translate_one(model, Path(scan), Path(out), overwrite=overwrite) for model in one]
+        return [_translate_one(models, Path(scan), Path(out), where=Path(model), overwrite=overwrite, report=report)]
     cohort = index_cohort(Path(scan))
     return translate_cohort(
         models,
@@ -90,12 +89,18 @@ def translate(
     )
 
 
-def _translate_one(model: Model, scan: Path, out: Path, *, overwrite: bool) -> Outcome:
+def _translate_one(
+    models: Sequence[Model], scan: Path, out: Path, *, where: Path, overwrite: bool, report: ProgressReport
+) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
+    model = _only(models, where=where)
+    report("translate", 0, 1)
     case = _single_case(scan, model.bundle.recipe)
     path = _single_output(out, case.id, model.target)
-    return translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
+    outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
+    report("translate", 1, 1)
+    return outcome
 
 
 @telling_anew

@@ -78,7 +78,7 @@ def forecast_runs(
     for recipe, wanted in runs:
         found = forecast_run(Path(data), recipe, report=report, seconds=share)
         times = max(1, int(60 * (minutes or 0) / found.seconds)) if wanted is None else wanted
-        total += times * found.seconds
+        total += 60 * (minutes or 0) if wanted is None else times * found.seconds
         rows.append((recipe.name, f"{counted(times, 'run')} of {found.steps:,} steps, {duration(found.seconds)} each"))
         notes |= dict.fromkeys(found.notes)
     limited = total if minutes is None else min(total, 60 * minutes)
@@ -110,6 +110,6 @@ def forecast_tuning(
     from voxlate.training.tuning.space import resolve_search
 
     resolved = resolve_search(recipe)
-    wanted = grid_size(resolved) if trials is None and minutes is None else trials
+    wanted = grid_size(recipe) if trials is None and minutes is None else trials
     Budget(trials=wanted, minutes=minutes)
     return forecast_runs(data, [(resolved, wanted)], minutes=minutes, report=report)
