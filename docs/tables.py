@@ -148,14 +148,17 @@ def contrasts(_argument: str) -> list[str]:
 
 
 def command(name: str) -> list[str]:
-    """What a command says of itself, and its arguments and options."""
+    """What a command says of itself, how it is called, what can be chosen, and its arguments and options."""
     import typer
 
     from voxlate.cli import app
+    from voxlate.cli.options import _with_names
 
     found = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     rows = [(_usage(p), "needed" if p.required else _literal(p.default), p.help or "") for p in found.params]
-    return [found.help, "", *table(("argument or option", "default", "meaning"), rows)]
+    example, *choices = _with_names(found.epilog).split("\n\n")
+    called = ["```bash", *(line.removeprefix("  ") for line in example.splitlines()[2:]), "```"]
+    return [found.help, "", *called, "", *choices, "", *table(("argument or option", "default", "meaning"), rows)]
 
 
 def _usage(parameter: Any) -> str:  # noqa: ANN401

@@ -422,7 +422,7 @@ def test_the_forecast_of_a_search_or_a_study_is_that_of_its_runs(monkeypatch: py
     assert (found.seconds, asked[2:]) == (3000, [10, 10]), "they share the time that is measured"
     assert found.notes[0] == "A note."
     with pytest.raises(UsageError, match="--trials"):
-        forecast_tuning("data", recipe)
+        forecast_tuning("data", resolve_recipe("zhao-unet-2d"))
 
 
 def test_info_tells_what_a_recipe_does_and_where_each_field_comes_from(run: Run) -> None:

@@ -27,7 +27,9 @@ def print_table(console: Console, title: str, fields: Sequence[str], rows: Rows,
         keys: How many columns from the first on tell what a row is; they stand in every block.
     """
     columns = [[name, *(str(row[place]) for row in rows)] for place, name in enumerate(fields)]
-    full, words, parts = _widest(columns, "\n"), _widest(columns, " \n"), _widest(columns, "- \n")
+    full, words, parts = (_widest(columns, ends) for ends in ("\n", " \n", "- \n"))
+    if table_width(full[:keys]) <= console.width // 2:  # what tells the rows apart is best in one line
+        words[:keys] = parts[:keys] = full[:keys]
     for block in _blocks(words, room=console.width, keys=keys):
         wide, *floors = [[found[at] for at in block] for found in (full, words, parts)]
         wide = _widths(wide, floors, room=console.width)
