@@ -210,7 +210,7 @@ def test_a_table_with_a_line_per_method_is_turned() -> None:
     print_scores(of(file=screen), "Recipes", Result("It is so.", Path("p"), fields, rows))
     lines = screen.lines
     assert max(map(len, lines)) <= WIDTH
-    assert sum("MAE of region 3" in line for line in lines) == 1
+    assert sum("MAE of region 3" in line for line in lines) == lines.count("Recipes") == 2, "in every block"
     assert any("genc2022-t2-to-flair-without-mask" in line for line in lines), "a name is whole where there is room"
 
 
@@ -224,12 +224,13 @@ def checked(count: int) -> Checked:
 @pytest.mark.parametrize(("every", "shown"), [(False, 10), (True, 40)])
 def test_a_check_of_many_cases_begins_with_what_matters(every: bool, shown: int) -> None:
     screen = Screen()
-    print_check(of(file=screen), checked(40), every=every)
+    print_check(of(file=screen), checked(40), every=every, root="scans")
     lines = [line for line in screen.lines if line]
     assert lines[0] == "40 cases (folders): 0 errors, 40 warnings, 40 files left out"
     assert lines[1] == "Findings"
     assert sum("subject-" in line for line in lines) == shown
     assert sum("no image" in line for line in lines) == shown
+    assert any(re.search(r" a/file-9\.txt ", line) for line in lines), "where the data set lies is known"
     assert lines[-1] == ("And 30 more files: add --all." if not every else lines[-1])
     assert any("And 30 more cases: add --all." in line for line in lines) != every
     assert max(map(len, lines)) <= WIDTH

@@ -92,7 +92,7 @@ def check(
     if as_json:
         print_json(_as_values(result))
     else:
-        print_check(console(), result, every=every)
+        print_check(console(), result, every=every, root=str(data))
     if result.errors:
         raise typer.Exit(1)
 

@@ -52,7 +52,7 @@ def print_scores(console: Console, title: str, result: Result) -> None:
     )
 
 
-def print_check(console: Console, result: Checked, *, every: bool = False) -> None:
+def print_check(console: Console, result: Checked, *, every: bool = False, root: str = "") -> None:
     """Prints a summary and the findings of a preflight, then what was matched and what was left out.
 
     Args:
@@ -60,6 +60,7 @@ def print_check(console: Console, result: Checked, *, every: bool = False) -> No
         result: Of the preflight.
         every: Whether each case, file and finding has a row; else the first cases and files, and one row for the
             findings of one code in many cases.
+        root: The data set's folder, which needs no repetition before each file in it.
     """
     say(console, f"{counted(len(result.rows), 'case')} ({result.layout}): {_counts(result)}")
     if result.findings:
@@ -76,7 +77,8 @@ def print_check(console: Console, result: Checked, *, every: bool = False) -> No
         say(console, "Those of every case: add --json, or widen the terminal.")
     if result.left_out:
         some = result.left_out if every else result.left_out[:_MOST_ROWS]
-        print_table(console, "Left out", ("file", "reason"), some)
+        rows = [(file.removeprefix(f"{root}/"), reason) for file, reason in some]
+        print_table(console, "Left out", ("file", "reason"), rows)
         _print_rest(console, "file", len(result.left_out) - len(some))
 
 
