@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,7 +91,7 @@ DryRun = Annotated[
 
 _AS_IS = "\b\n"
 """Begins a paragraph whose lines are not filled."""
-_KINDS = {"<int range>": "N", "<int>": "N", "<float range>": "X", "<float>": "X", "<path>": "PATH", "<str>": "TEXT"}
+_KINDS = {"int": "N", "float": "X", "path": "PATH", "str": "TEXT"}
 
 
 def _filled(text: str, width: int) -> str:
@@ -110,22 +111,19 @@ class _Command(typer.core.TyperCommand):
     """A command whose help groups the options by their panels, in plain text of any width."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  the package keeps its click private
-        """Writes arguments and options, a section per panel; the panel of most options first."""
-        parts: dict[str, list[tuple[str, str]]] = {}
+        """Writes the arguments, the options without a panel, and a section for each panel."""
+        parts: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
                 is_argument = parameter.param_type_name == "argument"
                 panel = "Arguments" if is_argument else getattr(parameter, "rich_help_panel", None) or "Options"
-                usage, words = record
-                for kind, shown in _KINDS.items():
-                    usage = usage.replace(kind, shown)
-                parts.setdefault(panel, []).append((usage, words))
-        for panel in sorted(
-            parts, key=lambda name: {"Arguments": 0, "Options": 1}.get(name, 2 + list(parts).index(name))
-        ):
-            with formatter.section(panel):
-                formatter.write_dl(parts[panel])
+                usage = re.sub("<(int|float|path|str).*?>", lambda kind: _KINDS[kind[1]], record[0])
+                parts.setdefault(panel, []).append((usage, record[1]))
+        for panel, records in parts.items():
+            if records:
+                with formatter.section(panel):
+                    formatter.write_dl(records)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """Writes the examples and the names that can be chosen."""
