@@ -73,7 +73,7 @@ class Watch(Protocol):
 
 
 @dataclass
-class _Stage:
+class _Span:
     """A stage: since when it runs, how far it was then and since when that is measured, and how far it was last."""
 
     name: str
@@ -119,17 +119,17 @@ class _Stages:
 
     clock: Callable[[], float]
     began: float = field(init=False)
-    known: dict[str, _Stage] = field(default_factory=dict)
+    known: dict[str, _Span] = field(default_factory=dict)
     loss: str = ""
     score: str = ""
 
     def __post_init__(self) -> None:
         self.began = self.clock()
 
-    def tell(self, name: str, done: float, of: float) -> _Stage:
+    def tell(self, name: str, done: float, of: float) -> _Span:
         now = self.clock()
         if name not in self.known:
-            self.known[name] = _Stage(name, now, first=done, since=now, told=now, done=done, of=max(of, 1))
+            self.known[name] = _Span(name, now, first=done, since=now, told=now, done=done, of=max(of, 1))
         for other in self.known.values():
             if other.ended is None and other.name != name and not {name, other.name} & _OUTER:
                 other.ended = now
@@ -151,13 +151,13 @@ class _Stages:
     def note(self) -> str:
         return self.loss + self.score
 
-    def between(self) -> _Stage | None:
+    def between(self) -> _Span | None:
         """What stands for the work between two stages, or before the first; ``None`` while one runs."""
         ends = [stage.ended for stage in self.known.values()]
         if None in ends:
             return None
         since = max([self.began, *(end for end in ends if end is not None)])
-        return _Stage("working" if ends else "loading", since, first=0, since=since, told=since, done=0, of=1)
+        return _Span("working" if ends else "loading", since, first=0, since=since, told=since, done=0, of=1)
 
 
 class Bars:
@@ -203,7 +203,7 @@ class Bars:
                 yield Text(" " * (names + 1) + self._stages.note, overflow="ellipsis", no_wrap=True)
 
 
-def _row(name: str, stage: _Stage, times: str, options: ConsoleOptions) -> Text:
+def _row(name: str, stage: _Span, times: str, options: ConsoleOptions) -> Text:
     """One line that fits; where there is little room the bar gives way first, then the name, never the times."""
     room = max(options.max_width - cell_len(times), 0)
     wide = room - cell_len(name) - 1
@@ -267,7 +267,7 @@ class Lines:
             if stage is not None:
                 self._print(stage)
 
-    def _print(self, stage: _Stage) -> None:
+    def _print(self, stage: _Span) -> None:
         now, counted = self._stages.clock(), stage.name in self._stages.known
         times = [stage.counts()] * counted + [stage.elapsed(now)] + [stage.left(now)] * (stage.ended is None)
         note = [self._stages.note] * (stage.name == _TRAIN and bool(self._stages.note))
