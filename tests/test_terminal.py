@@ -448,10 +448,12 @@ def test_a_device_that_is_not_there_is_refused_and_the_choice_ends_with_the_comm
     assert "VOXLATE_DEVICE" not in os.environ
 
 
-def test_version_and_completion(run: Run) -> None:
+def test_version_and_completion(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from voxlate import __version__
-    from voxlate.cli.options import _recipes
 
     assert run("--version")[0] == [f"voxlate {__version__}"]
-    assert _recipes("zhao-u") == ["zhao-unet-25d", "zhao-unet-2d", "zhao-unet-3d"]
-    assert any("_VOXLATE_COMPLETE" in line for line in run("--show-completion", "bash")[0])
+    assert "--install-completion" in " ".join(run("--help")[0])
+    monkeypatch.setenv("_VOXLATE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "voxlate train data --recipe zhao-u")
+    monkeypatch.setenv("COMP_CWORD", "4")
+    assert run()[0] == ["zhao-unet-25d", "zhao-unet-2d", "zhao-unet-3d"]
