@@ -158,7 +158,7 @@ def parse_recipe(values: Any, *, where: object) -> Recipe:  # noqa: ANN401
 def _meant(error: ValidationError) -> str:
     """The field that an unknown one is nearest to, in its section or in another, or the word of a choice."""
     for item in error.errors():
-        *parents, name = map(str, item["loc"])
+        *parents, name = map(str, item["loc"] or ("",))  # of the whole there is no place
         section: Any = Recipe
         for parent in parents:
             field = getattr(section, "model_fields", {}).get(parent)
