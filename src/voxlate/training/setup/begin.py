@@ -109,10 +109,7 @@ def set_up(
         _refuse_missing(cohort, split)
         known = _known(cohort, split, told=decided or {})
         return resolve(Setup(recipe, known, split, fingerprint, plan), run, report=report)
-    split = parted(cohort, recipe)
-    if only is not None:
-        cohort = replace(cohort, cases=tuple(case for case in cohort.cases if case.id in only))
-        split = {case: part for case, part in split.items() if case in only}
+    cohort, split = _among(cohort, parted(cohort, recipe), only)
     reasons = dict(decided or {})
     if check and decided is None:
         reasons = _check(cohort, recipe, split, series=series, report=report)
@@ -147,6 +144,14 @@ def _take_fingerprint(
         options = options.model_copy(update={"mask": "nonzero"})
         fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
     return fingerprint, options
+
+
+def _among(cohort: Cohort, split: dict[str, str], only: Collection[str] | None) -> tuple[Cohort, dict[str, str]]:
+    """The cases that are looked at, and their parts."""
+    if only is None:
+        return cohort, split
+    cases = tuple(case for case in cohort.cases if case.id in only)
+    return replace(cohort, cases=cases), {case.id: split[case.id] for case in cases}
 
 
 def parted(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
