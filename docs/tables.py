@@ -38,9 +38,8 @@ from voxlate.config.window import WindowOptions
 from voxlate.contrast import CONTRASTS, Declared
 from voxlate.derivation import Derivation
 from voxlate.strict import StrictModel
+from voxlate.verbs.catalogues import first_line, options_of
 
-CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
-"""Arguments of catalogue entries that the program decides, not the recipe."""
 SECTIONS: dict[str, type[BaseModel]] = {
     model.__name__: model
     for model in (
@@ -150,14 +149,17 @@ def contrasts(_argument: str) -> list[str]:
 
 
 def command(name: str) -> list[str]:
-    """What a command says of itself, and its arguments and options."""
+    """What a command says of itself, how it is called, what can be chosen, and its arguments and options."""
     import typer
 
     from voxlate.cli import app
+    from voxlate.cli.options import _with_names
 
     found = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     rows = [(_usage(p), "needed" if p.required else _literal(p.default), p.help or "") for p in found.params]
-    return [found.help, "", *table(("argument or option", "default", "meaning"), rows)]
+    example, *choices = _with_names(found.epilog).split("\n\n")
+    called = ["```bash", *(line.removeprefix("  ") for line in example.splitlines()[2:]), "```"]
+    return [found.help, "", *called, "", *choices, "", *table(("argument or option", "default", "meaning"), rows)]
 
 
 def _usage(parameter: Any) -> str:  # noqa: ANN401
@@ -171,7 +173,7 @@ def catalogue(name: str) -> list[str]:
     """The entries of a catalogue, one line each, with their options."""
     entries = _entries(name)
     rows = [
-        (f"`{key}`", _first_line(entry), ", ".join(f"`{o}`" for o in options(entry)) or "none")
+        (f"`{key}`", first_line(entry), ", ".join(f"`{o}`" for o in options_of(entry)) or "none")
         for key, entry in entries
     ]
     return table(("name", "what it is", "options"), rows)
@@ -182,7 +184,7 @@ def catalogue_options(name: str) -> list[str]:
     rows = []
     for key, entry in _entries(name):
         hints = typing.get_type_hints(entry, include_extras=True)
-        for option, parameter in options(entry).items():
+        for option, parameter in options_of(entry).items():
             if _is_section(hints[option]):
                 rows += [(f"`{key}`", f"`{option}.{field}`", *row) for field, *row in _section(hints[option])]
                 continue
@@ -202,11 +204,6 @@ def _section(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
         (name, _values(field.annotation, field.metadata), _default(field), field.description or "")
         for name, field in model.model_fields.items()
     ]
-
-
-def options(entry: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The parameters of a catalogue's entry that a recipe decides."""
-    return {name: p for name, p in inspect.signature(entry).parameters.items() if name not in CONTEXT}
 
 
 def _plain(default: object) -> object:
@@ -229,15 +226,11 @@ def _entries(name: str) -> list[tuple[str, Callable[..., Any]]]:
     return list(known[name].items())
 
 
-def _first_line(entry: object) -> str:
-    return (inspect.getdoc(entry) or "").split("\n\n")[0]
-
-
 def _argument_doc(entry: object, name: str) -> str:
     found = re.search(
         rf"^    {name}: (.+?)(?=\n    \w+: |\n\n|\Z)", inspect.getdoc(entry) or "", re.MULTILINE | re.DOTALL
     )
-    return found[1] if found else _first_line(entry)
+    return found[1] if found else first_line(entry)
 
 
 def densities(_argument: str) -> list[str]:

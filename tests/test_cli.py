@@ -201,12 +201,12 @@ def test_check_ends_with_1_when_the_target_is_the_source(phantom_cohort: Path, t
 def test_a_wide_table_is_parted_into_blocks_that_fit_and_keep_the_first_column() -> None:
     from rich.console import Console
 
-    from voxlate.cli.output import _blocks, print_table
+    from voxlate.cli.tables import _blocks, print_table
 
     fields = ("method", *(f"stitching number {n}" for n in range(12)), "seconds per volume")
     rows = [("a long name of a recipe", *(f"{place}.2345" for place in range(13))), ("lookup", *("1",) * 13)]
     console = Console(width=80, record=True, file=io.StringIO())
-    print_table(console, "Recipes", fields, rows, parted=True)
+    print_table(console, "Recipes", fields, rows)
     printed = console.export_text()
     assert printed.count("a long name of a recipe") > 1, "the first column is in every block"
     assert printed.count("stitching") == 12, "no word is broken"

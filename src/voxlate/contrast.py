@@ -23,7 +23,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from voxlate.errors import UsageError
-from voxlate.plainyaml import read_yaml
+from voxlate.plainyaml import nearest, read_yaml
 from voxlate.strict import StrictModel
 
 Kind = Literal["mr", "ct", "pet", "label"]
@@ -133,11 +133,13 @@ def get_contrast(text: str) -> Contrast:
     if contrast is None and _DERIVED_NAME.fullmatch(text.casefold()):
         return Contrast(text.casefold(), "mr", "a.u.", text.casefold().replace("_", " "))
     if contrast is None:
+        known = [alias for one in CONTRASTS.values() for alias in (one.name, *one.aliases)]
         raise UsageError(
             "the name of a contrast",
             came=repr(text),
-            remedy=f"Use one of {', '.join(CONTRASTS)}, or an alias of one of them; or declare it, for a recipe "
-            f"with --set 'contrasts.{_declarable(text)}={{kind: mr}}', for all in {_user_file()}.",
+            remedy=f"{nearest(text.casefold(), known)}Use one of {', '.join(CONTRASTS)}, or an alias of one of them; "
+            f"or declare it, for a recipe with --set 'contrasts.{_declarable(text)}={{kind: mr}}', for all in "
+            f"{_user_file()}.",
         )
     return contrast
 

@@ -124,11 +124,16 @@ def listed(value: _Item | Sequence[_Item]) -> tuple[_Item, ...]:
 def nearest(word: str, known: Iterable[str]) -> str:
     """``Did you mean ...? `` for a word that is nearly one of those that are known; else nothing.
 
+    Of several the one with the same letters is meant.
+
     Example:
+        >>> nearest("mea", ["mse", "mae"])
+        'Did you mean mae? '
         >>> nearest("trainning", ["training", "plan"])
         'Did you mean training? '
     """
-    found = difflib.get_close_matches(word, list(known), n=1)
+    found = difflib.get_close_matches(word, list(known))
+    found.sort(key=lambda one: sorted(one) != sorted(word))
     return f"Did you mean {found[0]}? " if found else ""
 
 

@@ -10,11 +10,14 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
+import typer
+
+from voxlate._version import __version__
 from voxlate.cli import compare, data, evaluate, train, translate
 from voxlate.cli.encoding import say_anything
-from voxlate.cli.options import app, errors
+from voxlate.cli.options import LogToTerminal, app, errors
 from voxlate.cli.plugins import offer_plugins
 from voxlate.errors import StoppedError, VoxlateError
 from voxlate.interruption import ending_at_signals
@@ -32,18 +35,34 @@ _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.E
 __all__ = ["app", "compare", "data", "evaluate", "main", "train", "translate"]
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"voxlate {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _voxlate(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
 def main() -> None:
     """Entry point: turns errors into one line and an exit code."""
     # Threads that spin while they wait halve the speed of a busy machine, or worse; OpenMP reads this when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     say_anything(sys.stdout, sys.stderr)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    handlers = (LogToTerminal(),)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=handlers)
     # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
     for name in ("voxlate.training.train", "voxlate.verbs.train", "voxlate.verbs.tune", "voxlate.evaluation.cases"):
         logging.getLogger(name).setLevel(logging.INFO)
     with ending_at_signals() as request:
         try:
-            app(standalone_mode=True)
+            app(standalone_mode=True, prog_name="voxlate")
         except StoppedError as error:
             _end(str(error), error.exit_code, style="yellow")
         except VoxlateError as error:
@@ -59,5 +78,7 @@ def main() -> None:
 
 
 def _end(words: str, code: int, *, style: str) -> NoReturn:
-    errors().print(words, markup=False, style=style)
+    from voxlate.cli.output import say
+
+    say(errors(), words, style=style)
     sys.exit(code)

@@ -7,52 +7,101 @@ from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import Data, PatternOption, RecipeName, Settings, app, overrides, print_result, watching
+from voxlate.cli.options import (
+    RECIPES,
+    Data,
+    Device,
+    DryRun,
+    Epochs,
+    Minutes,
+    PatternOption,
+    Quiet,
+    RecipeName,
+    Settings,
+    Steps,
+    app,
+    budget,
+    overrides,
+    print_expectation,
+    print_result,
+    shown_by,
+    watching,
+)
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for the runs, scores, figures and the report.")]
+_ADVICE = "`--minutes 30` gives each run half an hour."
+_KINDS = 3
+"""What `--synthetic` trains on: real images, synthetic ones, and both."""
+Out = Annotated[Path, typer.Option("--out", help="The folder for the runs, scores, figures and the report.")]
 
 
-@app.command()
+@app.command(
+    **shown_by(
+        "voxlate ablate cohort --recipe genc2022-t2-to-flair \\\n"
+        "    --without loss.lesion_mask --minutes 30 --out ablation",
+        choices=f"Recipes: {RECIPES}.",
+    )
+)
 def ablate(
     data: Data,
     recipe: RecipeName,
     out: Out,
     without: Annotated[
         list[str] | None,
-        typer.Option(metavar="LOSS.TERM", help="Term of the loss to take away, as loss.lesion_mask; may be repeated."),
+        typer.Option(metavar="LOSS.TERM", help="Take this term of the loss away. May be repeated."),
     ] = None,
     change: Annotated[
-        list[str] | None, typer.Option(metavar="A.B=VALUE", help="Recipe field to change; may be repeated.")
+        list[str] | None, typer.Option(metavar="A.B=VALUE", help="Change this recipe field instead. May be repeated.")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Runs of each variant, with consecutive seeds.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Train each variant so many times, with seeds in a row.", min=1)] = 3,
     pattern: PatternOption = None,
     settings: Settings = None,
+    dry_run: DryRun = False,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train a recipe with and without something, and compare; the same command again goes on."""
     from voxlate import verbs
+    from voxlate.verbs.dry_runs import forecast_runs
 
-    with watching() as watch:
-        result = verbs.ablate(
-            data,
-            recipe=verbs.resolve_recipe(recipe, overrides=overrides(settings), pattern=pattern, data=data),
-            changes={**verbs.switched_off(without or ()), **overrides(change)},
-            out=out,
-            seeds=seeds,
-            report=watch.stage,
-            observers=(watch,),
-        )
-    print_result("With and without", result, parted=True)
+    limits = budget(steps=steps, epochs=epochs, minutes=minutes)
+    changed = {**limits, **overrides(settings)}
+    resolved = verbs.resolve_recipe(recipe, overrides=changed, pattern=pattern, data=data)
+    changes = {**verbs.switched_off(without or ()), **overrides(change)}
+    with watching(quiet=quiet, device=device) as watch:
+        if dry_run:
+            variants = [(resolved, seeds), (resolved.with_overrides({**changes, "name": "without"}), seeds)]
+            expected = forecast_runs(data, variants, report=watch.stage)
+        else:
+            result = verbs.ablate(
+                data, recipe=resolved, changes=changes, out=out, seeds=seeds, report=watch.stage, observers=(watch,)
+            )
+    if dry_run:
+        print_expectation(expected, advice=_ADVICE)
+    else:
+        print_result("With and without", result)
 
 
-@app.command()
+@app.command(
+    **shown_by(
+        "voxlate compare cohort --recipe avula2020-t1-to-t2 --recipe zhao-unet-2d \\\n    --minutes 30 --out contest",
+        choices=f"Recipes: {RECIPES}.",
+    )
+)
 def compare(
     data: Data,
     recipes: Annotated[
         list[str],
-        typer.Option("--recipe", help="A built-in recipe, a pattern as 'zhao-*', or a YAML file; may be repeated."),
+        typer.Option(
+            "--recipe",
+            metavar="NAME|PATTERN|FILE",
+            help="A recipe that is named below, a pattern such as 'zhao-*', or a YAML file. May be repeated.",
+        ),
     ],
     out: Out,
-    seeds: Annotated[int, typer.Option(help="Runs of each recipe, with consecutive seeds.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option(help="Train each recipe so many times, with seeds in a row.", min=1)] = 1,
     synthetic: Annotated[
         Path | None,
         typer.Option(metavar="MODEL|DIR", help="Train one recipe on real images, on these, and on both instead."),
@@ -60,22 +109,39 @@ def compare(
     pattern: PatternOption = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="[RECIPE:]A.B=VALUE", help="A field of all recipes, or of one; may be repeated."),
+        typer.Option(
+            "--set", metavar="[RECIPE:]A.B=VALUE", help="A field of all recipes, or of one, and its value. Repeatable."
+        ),
     ] = None,
+    dry_run: DryRun = False,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train recipes for one target on one split and put them into one table; the same command again goes on."""
     from voxlate import verbs
+    from voxlate.verbs.compare import resolve_recipes
+    from voxlate.verbs.dry_runs import forecast_runs
 
-    with watching() as watch:
-        result = verbs.compare(
-            data,
-            recipes=recipes,
-            overrides=overrides(settings),
-            pattern=pattern,
-            out=out,
-            seeds=seeds,
-            synthetic=synthetic,
-            report=watch.stage,
-            observers=(watch,),
-        )
-    print_result("Recipes" if synthetic is None else "Trained on", result, parted=True)
+    limits = budget(steps=steps, epochs=epochs, minutes=minutes)
+    resolved = resolve_recipes(recipes, overrides={**limits, **overrides(settings)}, pattern=pattern)
+    with watching(quiet=quiet, device=device) as watch:
+        if dry_run:
+            kinds = 1 if synthetic is None else _KINDS
+            expected = forecast_runs(data, [(one, kinds * seeds) for one in resolved], report=watch.stage)
+        else:
+            result = verbs.compare(
+                data,
+                recipes=resolved,
+                out=out,
+                seeds=seeds,
+                synthetic=synthetic,
+                report=watch.stage,
+                observers=(watch,),
+            )
+    if dry_run:
+        print_expectation(expected, advice=_ADVICE)
+    else:
+        print_result("Recipes" if synthetic is None else "Trained on", result)

@@ -10,14 +10,15 @@ import typer
 
 from voxlate.cli.options import (
     Data,
+    Device,
     PatternOption,
+    Quiet,
     Sources,
     Target,
     app,
     console,
-    plain,
     print_json,
-    print_rows,
+    shown_by,
     watching,
 )
 from voxlate.plainyaml import Json
@@ -25,35 +26,53 @@ from voxlate.plainyaml import Json
 if TYPE_CHECKING:
     from voxlate.verbs.data import Checked
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-@app.command()
-def demo(out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("demo")) -> None:
+@app.command(**shown_by("voxlate demo --out demo"))
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="The folder to write to.")] = Path("demo"),
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
     """Simulate a cohort, train, translate, evaluate and write a report, in a few minutes."""
     from voxlate import verbs
+    from voxlate.cli.output import say
 
-    with watching() as watch:
+    with watching(quiet=quiet, device=device) as watch:
         result = verbs.demo(out, report=watch.stage, observers=(watch,))
-    console().print(result.sentence)
-    console().print(f"Report: {result.page}")
+    say(console(), result.sentence, f"Report: {result.page}")
 
 
-@app.command()
+@app.command(
+    **shown_by(
+        "voxlate phantom cohort --cases 12 --seed 20",
+        "voxlate phantom chests --cases 12 --seed 20 --anatomy thorax \\\n    --contrast ct --contrast in_phase",
+        choices="Contrasts: t1, t1c, t2, flair, pd, in_phase, out_phase, ct, and of a thorax also pet. "
+        "Without --contrast a head has t1, t1c, t2, flair, and a thorax ct, pet.",
+    )
+)
 def phantom(
-    out: Annotated[Path, typer.Argument(help="Folder to write the cohort to.")],
-    cases: Annotated[int, typer.Option(help="Number of subjects.", min=1)],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.", min=0)],
-    anatomy: Annotated[str, typer.Option(help="What is simulated.")] = "head",
-    size: Annotated[int, typer.Option(help="Voxels along each axis.", min=32, max=512)] = 96,
-    contrast: Annotated[list[str] | None, typer.Option(help="Contrast to render; may be repeated.")] = None,
-    misalignment_mm: Annotated[float, typer.Option(help="Known shift between contrasts.", min=0)] = 0.0,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the cohort to.")],
+    cases: Annotated[int, typer.Option(help="How many persons are simulated.", min=1)],
+    seed: Annotated[int, typer.Option(help="A number; the same one gives the same bytes.", min=0)],
+    anatomy: Annotated[str, typer.Option(metavar="head|thorax", help="What is simulated.")] = "head",
+    size: Annotated[int, typer.Option(help="How many voxels an image has along each axis.", min=32, max=512)] = 96,
+    contrast: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONTRAST", help="A contrast to render; those that can be are below. May be repeated."),
+    ] = None,
+    misalignment_mm: Annotated[
+        float, typer.Option(help="By how much the other contrasts are shifted against the first.", min=0)
+    ] = 0.0,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate a cohort with lesions and known truth."""
     from voxlate import verbs
+    from voxlate.cli.output import say
     from voxlate.errors import counted
 
-    with watching() as watch:
+    with watching(quiet=quiet) as watch:
         verbs.phantom(
             out,
             cases=cases,
@@ -64,10 +83,10 @@ def phantom(
             misalignment_mm=misalignment_mm,
             report=watch.stage,
         )
-    console().print(f"{counted(cases, 'case')} in {out}")
+    say(console(), f"{counted(cases, 'case')} in {out}")
 
 
-@app.command()
+@app.command(**shown_by("voxlate check scans", "voxlate check scans --all"))
 def check(
     data: Data,
     recipe: Annotated[
@@ -81,44 +100,62 @@ def check(
         typer.Option(metavar="CSV", help="Write what was matched, and a guess at the rest, as a table to correct."),
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option("--keep", help="Folder of the run to come: keep there what was measured.")
+        Path | None, typer.Option("--keep", help="The folder of the run to come, which keeps what was measured.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="A row for every finding, also of many alike.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show every case, file and finding.")] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Index a data set, preflight it, and print what was matched and what was left out."""
+    """Index a data set, look for faults, and print what was found, matched and left out."""
     from voxlate import verbs
-    from voxlate.cli.output import print_check
+    from voxlate.cli.output import print_check, say
 
-    with watching() as watch:
+    with watching(quiet=quiet) as watch:
         run = partial(verbs.check, data, recipe=recipe, source=source, target=target)
         result = run(pattern=pattern, manifest=manifest, keep=keep, report=watch.stage)
     if as_json:
         print_json(_as_values(result))
     else:
-        print_check(console(), result, every=every)
-    if manifest is not None and not as_json:
-        console().print(f"Manifest, to correct and to give in the data set's place: {manifest}", markup=False)
+        print_check(console(), result, every=every, root=str(data))
+        if manifest is not None:
+            say(console(), f"Manifest, to correct and to give in the data set's place: {manifest}")
     if result.errors:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    **shown_by(
+        "voxlate info",
+        "voxlate info avula2020-t1-to-t2",
+        "voxlate info networks",
+        "voxlate info run",
+        "voxlate info scan.nii.gz",
+    )
+)
 def info(
-    what: Annotated[Path | None, typer.Argument(metavar="[MODEL|FILE]", help="A model or a volume file.")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODEL|FILE|RECIPE|CATALOGUE]",
+            help="A run or a bundle, a volume file, a recipe by name or file, or what a recipe chooses from: recipes, "
+            "contrasts, methods, networks, losses or metrics. The installation if nothing is named.",
+        ),
+    ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Say whether the file is unlike the training scans of this model.")
+        Path | None,
+        typer.Option("--model", help="Say whether the file is unlike the training scans of this model."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Describe the installation, a model, or a volume file."""
+    """Describe the installation, a model, a volume file, a recipe, or what recipes choose from."""
     from voxlate import verbs
+    from voxlate.cli.output import print_facts
 
     facts = verbs.info(what, model=model)
     if as_json:
         print_json(facts)
     else:
-        print_rows(str(facts.get("name", "Voxlate")), ("what", "value"), [(k, plain(v)) for k, v in facts.items()])
+        print_facts(console(), facts)
 
 
 def _as_values(result: Checked) -> Json:

@@ -2,77 +2,147 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import Accept, Data, PatternOption, accepted, app, print_result, watching
+from voxlate.cli.options import (
+    Accept,
+    Data,
+    Device,
+    DryRun,
+    PatternOption,
+    Quiet,
+    accepted,
+    app,
+    foretold,
+    print_expectation,
+    print_result,
+    shown_by,
+    watching,
+)
 
-Segmenter = Annotated[Path | None, typer.Option(metavar="SEGMENTER", help="Judge by a run, bundle or task.yaml.")]
-SegmenterWithout = Annotated[
-    Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
+_CT, _TASK = "For a CT", "By what a segmenter finds"
+_SETS, _PRIVACY = "Aspects of sets: distribution and privacy", "Aspect privacy"
+
+_Split = Annotated[
+    str, typer.Option(metavar="test|all", help="Score the cases that the model has not seen, or all of them.")
+]
+_Aspects = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Look at fidelity, for a CT also at dose; or, of whole sets of images, at distribution or privacy. "
+        "May be repeated. Without it fidelity is looked at.",
+    ),
+]
+_Calibration = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Take the scanner's relative electron densities from a CSV file hu,density.",
+        rich_help_panel=_CT,
+    ),
+]
+_Task = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="SEGMENTER",
+        help="Judge by what this run, bundle or task.yaml finds in the images.",
+        rich_help_panel=_TASK,
+    ),
+]
+_TaskWithout = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="SEGMENTER", help="Compare with one that was trained without the target.", rich_help_panel=_TASK
+    ),
+]
+_Features = Annotated[
+    Path | None,
+    typer.Option(metavar="MODEL|WEIGHTS", help="Compare the features that this network finds.", rich_help_panel=_SETS),
+]
+_OfContrast = Annotated[
+    str | None,
+    typer.Option(help="Compare the images of this contrast, if there are several.", rich_help_panel=_SETS),
+]
+_Members = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MODEL|FILE",
+        help="Learn from this which real images the model has seen, if the synthetic set does not tell.",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+_Distance = Annotated[
+    float | None,
+    typer.Option(help="Hold an image back up to this relative distance.", rich_help_panel=_PRIVACY),
+]
+_Decisions = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="Apply what experts decided in the review page.", rich_help_panel=_PRIVACY),
 ]
 
 
-@app.command()
+@app.command(
+    **shown_by(
+        "voxlate evaluate run cohort --out evaluation",
+        "voxlate evaluate run cohort --task segmenter --out usefulness",
+        "voxlate evaluate synthetic cohort --aspect privacy --out audit",
+    )
+)
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL|PREDICTIONS", help="A run, a bundle, or translated images.")],
     data: Data,
-    out: Annotated[Path, typer.Option("--out", help="Folder for scores, figures and the report.")],
-    split: Annotated[str, typer.Option(help="test (cases the model has not seen) or all.")] = "test",
-    aspect: Annotated[
-        list[str] | None,
-        typer.Option(help="fidelity; for CT also dose. May be repeated. Or, for sets: distribution or privacy."),
-    ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
-    ] = None,
-    task: Segmenter = None,
-    task_without: SegmenterWithout = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder for scores, figures and the report.")],
+    split: _Split = "test",
+    aspect: _Aspects = None,
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
     ] = False,
     pattern: PatternOption = None,
     accept: Accept = None,
-    features: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL|WEIGHTS", help="For sets: the network whose features are compared."),
-    ] = None,
-    members: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL|FILE", help="For privacy: what tells the real images that the model has seen."),
-    ] = None,
-    contrast: Annotated[str | None, typer.Option(help="For sets: which images, if there are several.")] = None,
-    distance: Annotated[
-        float | None, typer.Option(help="For privacy: up to which relative distance an image is held back.")
-    ] = None,
-    decisions: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="For privacy: what experts decided in its review page.")
-    ] = None,
+    calibration: _Calibration = None,
+    task: _Task = None,
+    task_without: _TaskWithout = None,
+    features: _Features = None,
+    contrast: _OfContrast = None,
+    members: _Members = None,
+    distance: _Distance = None,
+    decisions: _Decisions = None,
+    dry_run: DryRun = False,
+    device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
     """Compare with the truth and the identity and lookup baselines, or by what a segmenter finds."""
     from voxlate import verbs
 
-    with watching() as watch:
-        result = verbs.evaluate(
-            model,
-            data,
-            out=out,
-            split=split,
-            aspects=tuple(aspect or ("fidelity",)),
-            calibration=calibration,
-            task=task,
-            task_without=task_without,
-            pattern=pattern,
-            use_imputed=use_imputed,
-            accept=accepted(accept),
-            features=features,
-            members=members,
-            contrast=contrast,
-            distance=distance,
-            decisions=decisions,
-            report=watch.stage,
-        )
-    print_result("Scores", result)
+    work = partial(
+        verbs.evaluate,
+        model,
+        data,
+        split=split,
+        aspects=tuple(aspect or ("fidelity",)),
+        calibration=calibration,
+        task=task,
+        task_without=task_without,
+        pattern=pattern,
+        use_imputed=use_imputed,
+        accept=accepted(accept),
+        features=features,
+        members=members,
+        contrast=contrast,
+        distance=distance,
+        decisions=decisions,
+    )
+    with watching(quiet=quiet, device=device) as watch:
+        if dry_run:
+            expected = foretold(work, watch)
+        else:
+            result = work(out=out, report=watch.stage)
+    if dry_run:
+        print_expectation(expected)
+    else:
+        print_result("Scores", result)

@@ -1,147 +1,104 @@
-"""What stands on a terminal: progress with a line per stage and the loss beside its bar, and tables."""
+"""What the commands print of what a verb returns: the answer first, and tables that fit the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
+from voxlate.cli.tables import methods_as_columns, print_table, table_width
 from voxlate.errors import counted
 
 if TYPE_CHECKING:
     from voxlate.cohort.finding import Severity
     from voxlate.inference.cohort.outcome import Outcome
-    from voxlate.training.loop.validation import Validation
+    from voxlate.training.forecast import Forecast
     from voxlate.verbs.data import Checked
-    from voxlate.workflows.result import Tuning
+    from voxlate.verbs.dry_runs import Expected
+    from voxlate.workflows.result import Result, Tuning
+
+_MOST_ROWS = 10
+"""Cases, files and images that are shown unless all are asked for."""
+_FIGURES = ("progression.png", "curves.png")
+"""Of those that a run has the first is named."""
+_LONG_S = 3600.0
+"""A forecast above proposes a budget."""
+_OUTCOME = ("case", "target", "status", "model", "reason")
+_PARTS = {"validation": "validation", "train": "training"}
 
 
-class Terminal:
-    """Shows stages and training steps; a context manager that leaves the terminal as it was."""
-
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._metrics = ""
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def stage(self, name: str, done: int, of: int) -> None:
-        """Shows that ``done`` of ``of`` pieces of a stage are finished."""
-        self._progress.update(self._task(name), completed=done, total=max(of, 1))
-
-    def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
-        """Shows the training's loss."""
-        note = f"step {step}  loss {logs.get('loss', float('nan')):.4f}{self._metrics}"
-        self._progress.update(self._task("train"), completed=fraction, total=1.0, note=note)
-
-    def validated(self, step: int, validation: Validation) -> None:
-        """Keeps the newest validation metrics for the next line."""
-        named = {"mae": "MAE", "dice": "Dice"}
-        found = [
-            f"{title} {validation.metrics[name]:.4f}" for name, title in named.items() if name in validation.metrics
-        ]
-        self._metrics = f"  validation {found[0]} at {step}" if found else ""
-
-    def _task(self, name: str) -> TaskID:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, note="")
-        return self._tasks[name]
+def say(console: Console, *lines: str, style: str = "") -> None:
+    """Prints lines: on a terminal wrapped between words, elsewhere whole, so that a program can search them."""
+    for line in lines:
+        console.print(line, style=style or None, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
-def print_table(
-    console: Console, title: str, fields: Sequence[str], rows: Sequence[Sequence[object]], *, parted: bool
-) -> None:
-    """Prints a table.
-
-    Args:
-        console: Where.
-        title: Above it.
-        fields: Names of the columns.
-        rows: Their cells.
-        parted: Whether a table that is too wide is parted into blocks of columns, each with the first, in place of
-            breaking words.
-    """
-    wide = [max(map(len, (*name.split(), *(str(row[place]) for row in rows)))) for place, name in enumerate(fields)]
-    for block in _blocks(wide, room=console.width) if parted else [list(range(len(fields)))]:
-        table = Table(title=title, title_justify="left", header_style="bold")
-        for place in block:
-            exact = wide[place] if parted else None
-            table.add_column(fields[place], overflow="fold", no_wrap=place == 0 and not parted, width=exact)
-        for row in rows:
-            table.add_row(*(Text(str(row[place])) for place in block))
-        console.print(table)
+def print_scores(console: Console, title: str, result: Result) -> None:
+    """Prints the table of an evaluation or a study, then its answer, which cases it is about, and its page."""
+    fields, rows = methods_as_columns(result.fields, result.rows)
+    counts = {row[-1] for row in rows} if fields[-1] == "n" else set()
+    if len(counts) == 1:
+        title, fields, rows = f"{title}, n = {counts.pop()}", fields[:-1], [row[:-1] for row in rows]
+    print_table(console, title, fields, rows, keys=2 if fields[:2] == ("metric", "region") else 1)
+    say(
+        console,
+        result.brief or result.sentence,
+        *([f"{result.account}."] if result.account else []),
+        f"Report: {result.page}",
+    )
 
 
-def _blocks(wide: Sequence[int], *, room: int) -> list[list[int]]:
-    """Columns of these widths that fit side by side into the room, block after block, each with the first."""
-    found, taken = [[0]], wide[0] + 4  # a column has a blank at both sides and a line; so has the table's end
-    for place in range(1, len(wide)):
-        if taken + wide[place] + 3 > room and len(found[-1]) > 1:
-            found.append([0])
-            taken = wide[0] + 4
-        found[-1].append(place)
-        taken += wide[place] + 3
-    return found
-
-
-def _fitting(wide: Sequence[int], *, room: int, least: int) -> list[int]:
-    """The first ``least`` columns of these widths, and of the others each that still fits beside them into the room."""
-    kept, taken = list(range(least)), 1 + sum(wide[:least]) + 3 * least
-    for place in range(least, len(wide)):
-        if taken + wide[place] + 3 <= room:
-            kept.append(place)
-            taken += wide[place] + 3
-    return kept
-
-
-def print_check(console: Console, result: Checked, *, every: bool = False) -> None:
-    """Prints what a preflight matched, left out and found; of attributes that find no room as columns, a summary.
+def print_check(console: Console, result: Checked, *, every: bool = False, root: str = "") -> None:
+    """Prints a summary and the findings of a preflight, then what was matched and what was left out.
 
     Args:
         console: Where.
         result: Of the preflight.
-        every: Whether each finding has a row, rather than one row those of one code in many cases.
+        every: Whether each case, file and finding has a row; else the first cases and files, and one row for the
+            findings of one code in many cases.
+        root: The data set's folder, which needs no repetition before each file in it.
     """
-    heading = f"{counted(len(result.rows), 'case')} ({result.layout})"
-    wide = [
-        max(map(cell_len, (name, *(row[place] for row in result.rows)))) for place, name in enumerate(result.fields)
-    ]
-    kept = _fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
-    rows = [[row[place] for place in kept] for row in result.rows]
-    print_table(console, heading, [result.fields[place] for place in kept], rows, parted=False)
-    summed = [(name, result.attributes[name]) for place, name in enumerate(result.fields) if place not in kept]
-    if summed:
-        print_table(console, "Attributes without a column", ("attribute", "values (cases)"), summed, parted=False)
-        room = sum(wide) + 3 * len(wide) + 1
-        console.print(f"Those of every case: add --json, or print to {room} columns (COLUMNS={room}).")
-    if result.left_out:
-        print_table(console, "Left out", ("file", "reason"), result.left_out, parted=False)
+    say(console, f"{counted(len(result.rows), 'case')} ({result.layout}): {_counts(result)}")
     if result.findings:
         found = result.findings if every else _gathered(result.findings)
-        print_table(console, "Findings", ("severity", "case", "code", "finding"), found, parted=False)
-    console.print(f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}")
+        print_table(console, "Findings", ("severity", "case", "code", "finding"), found, keys=4)
+    shown = result.rows if every else result.rows[:_MOST_ROWS]
+    wide = [max(map(cell_len, column)) for column in zip(result.fields, *shown, strict=True)]
+    kept = _fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
+    print_table(console, "Cases", [result.fields[at] for at in kept], [[row[at] for at in kept] for row in shown])
+    _print_rest(console, "case", len(result.rows) - len(shown))
+    summed = [(name, result.attributes[name]) for at, name in enumerate(result.fields) if at not in kept]
+    if summed:
+        print_table(console, "Attributes without a column", ("attribute", "values (cases)"), summed)
+        say(console, "Those of every case: add --json, or widen the terminal.")
+    if result.left_out:
+        some = result.left_out if every else result.left_out[:_MOST_ROWS]
+        rows = [(file.removeprefix(f"{root}/"), reason) for file, reason in some]
+        print_table(console, "Left out", ("file", "reason"), rows)
+        _print_rest(console, "file", len(result.left_out) - len(some))
+
+
+def _fitting(wide: Sequence[int], *, room: int, least: int) -> list[int]:
+    """The first ``least`` columns of these widths, and of the others each that still fits beside them into the room."""
+    kept = list(range(least))
+    for place in range(least, len(wide)):
+        if table_width([wide[at] for at in (*kept, place)]) <= room:
+            kept.append(place)
+    return kept
+
+
+def _counts(result: Checked) -> str:
+    left_out = [f"{counted(len(result.left_out), 'file')} left out"] if result.left_out else []
+    return ", ".join([counted(result.errors, "error"), counted(result.warnings, "warning"), *left_out])
+
+
+def _print_rest(console: Console, what: str, more: int) -> None:
+    if more > 0:
+        say(console, f"And {counted(more, f'more {what}')}: add --all.")
 
 
 def _gathered(findings: Sequence[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str]]:
@@ -153,18 +110,98 @@ def _gathered(findings: Sequence[tuple[str, str, str, str]]) -> list[tuple[str, 
 
 def print_tuning(console: Console, result: Tuning) -> None:
     """Prints the trials of a search, the tables and remarks of an experiment grid, and where the results lie."""
-    print_table(console, "Trials", result.fields, result.rows, parted=False)
+    print_table(console, "Trials", result.fields, result.rows)
     for title, (fields, rows) in result.tables.items():
-        print_table(console, title, fields, rows, parted=True)
-    for line in (*result.remarks, f"Best recipe: {result.best_recipe}", f"Report: {result.page}"):
-        console.print(line, markup=False)
+        print_table(console, title, fields, rows)
+    say(console, *result.remarks, f"Best recipe: {result.best_recipe}", f"Report: {result.page}")
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Prints what became of every image of a data set."""
+    """Prints what became of every image of a data set: those that failed, then the first of the others, and the sum."""
     from voxlate.inference.cohort.outcome import sum_up
 
-    rows = [(one.case, one.target, one.status, one.model, one.reason) for one in outcomes]
-    print_table(console, "Images", ("case", "target", "status", "model", "reason"), rows, parted=False)
-    for sentence in sum_up(outcomes):
-        console.print(sentence, markup=False)
+    ordered = sorted(outcomes, key=lambda one: not one.is_bad)
+    shown = ordered[: max(_MOST_ROWS, sum(one.is_bad for one in outcomes))]
+    rows = [[one.case, one.target, one.status, one.model, one.reason] for one in shown]
+    told = 5 if any(one.reason for one in shown) else 4
+    print_table(console, "Images", _OUTCOME[:told], [row[:told] for row in rows])
+    if len(shown) < len(ordered):
+        say(console, f"And {counted(len(ordered) - len(shown), 'more image')}, in the folder's table.")
+    say(console, *sum_up(outcomes))
+
+
+def print_run(console: Console, run: Path, data: Path) -> None:
+    """Prints what a training came to: its score beside that of the lookup, model and figure, and what to do next."""
+    from voxlate.bundle.ensemble import is_ensemble, read_model
+
+    scores = read_model(run).scores
+    say(console, _score(scores), f"Model: {run if is_ensemble(run) else run / 'bundle'}")
+    figures = [path for name in _FIGURES if (path := run / "figures" / name).is_file()]
+    say(console, *(f"Figure: {path}" for path in figures[:1]))
+    words = ["voxlate", "evaluate", str(run), str(data), "--out", f"{run}-evaluation"]
+    say(console, f"Next: {shlex.join(words)}")
+
+
+def _score(scores: Mapping[str, Any]) -> str:
+    """The score of the chosen weights, and what intensity alone reaches where that can be compared."""
+    name = "dice" if "dice" in scores["metrics"] else "mae"
+    title, many = (
+        {"dice": "Dice", "mae": "Normalised MAE"}[name],
+        any(key.startswith("dice of ") for key in scores["metrics"]),
+    )
+    value, lookup = scores["metrics"].get(name), scores.get("lookup", {}).get(name)
+    alone = "intensity lookup, which tells no classes apart," if many else "intensity lookup"
+    beside = "" if lookup is None else f"; {alone} reaches {lookup:.4f}"
+    cases = counted(scores["cases"], f"{_PARTS[scores['part']]} case")
+    told = "not available" if value is None else f"{value:.4f}"
+    at = f" at step {scores['step']:,}" if "step" in scores else ""
+    return f"{title} on {cases}: {told}{at}{beside}."
+
+
+def print_forecast(console: Console, forecast: Forecast) -> None:
+    """Prints the plan of a run, how its cases are split, and what it costs."""
+    from voxlate.cohort import SHARE_FIELDS
+
+    console.print(forecast.plan_yaml, markup=False, highlight=False, soft_wrap=True)
+    print_table(console, "Split: subjects, and their share of the part", SHARE_FIELDS, forecast.shares, keys=2)
+    steps = int(forecast.steps * _LONG_S / max(forecast.seconds, _LONG_S))
+    advice = f"`--minutes 60`, or `--steps {steps}`, would end in about an hour."
+    print_expected(console, forecast.rows(), forecast, advice=advice)
+
+
+def print_expected(
+    console: Console, rows: Sequence[tuple[str, str]], expected: Forecast | Expected, *, advice: str
+) -> None:
+    """Prints what a command would take, what of that was not measured, and advice where it is long."""
+    print_table(console, "Forecast", ("what", "expected"), rows)
+    long = [f"That is long: {advice}"] if advice and expected.seconds > _LONG_S else []
+    say(console, *expected.notes, *long)
+
+
+def print_facts(console: Console, facts: Mapping[str, object]) -> None:
+    """Prints what ``info`` tells: a line per fact, a line per part of one, and a table of what is a list of entries."""
+    entries = {name: value for name, value in facts.items() if _is_table(value)}
+    rows = [(name, words) for name, value in facts.items() if name not in entries and (words := _in_words(value))]
+    if len(rows) > 1:
+        print_table(console, str(facts.get("name", "Voxlate")), ("what", "value"), rows)
+    for name, value in entries.items():
+        fields = list(value[0])
+        title = name if len(rows) > 1 else str(facts["name"])
+        cells = [["null" if one[field] is None else _in_words(one[field]) for field in fields] for one in value]
+        print_table(console, title.capitalize(), fields, cells)
+
+
+def _is_table(value: object) -> TypeGuard[list[Mapping[str, object]]]:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _in_words(value: object) -> str:
+    """A value without braces: parts in lines, numbers with the digits that one reads, what is empty as nothing."""
+    if isinstance(value, Mapping):
+        parts = {name: _in_words(one) for name, one in value.items()}
+        return "\n".join(f"{name}: {words.replace(chr(10), '; ')}" for name, words in parts.items() if words)
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(one).replace("\n", "; ") for one in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,48 +8,83 @@ from typing import Annotated
 import typer
 
 from voxlate.cli.options import (
+    RECIPES,
     Data,
+    Device,
+    DryRun,
+    Epochs,
+    Minutes,
     PatternOption,
+    Quiet,
     RecipeName,
     Settings,
     Sources,
+    Steps,
     Target,
     app,
+    budget,
     console,
     overrides,
-    print_rows,
+    print_expectation,
+    shown_by,
     watching,
 )
 
+_CHOICES = (
+    f"Recipes: {RECIPES}.\n\nWhat a recipe may choose from, with options: `voxlate info methods`, and likewise "
+    "networks, losses, metrics and contrasts."
+)
 
-@app.command()
+
+@app.command(
+    **shown_by(
+        "voxlate train cohort --recipe avula2020-t1-to-t2 --minutes 5 --out run",
+        "voxlate train scans --recipe segment-default --source flair \\\n"
+        "    --set method.classes=binary --out segmenter",
+        choices=_CHOICES,
+    )
+)
 def train(
     data: Data,
     recipe: RecipeName,
-    out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
+    out: Annotated[Path, typer.Option("--out", help="The run's folder, which is made.")],
     source: Sources = None,
     target: Target = None,
     pattern: PatternOption = None,
     settings: Settings = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")] = False,
     folds: Annotated[
-        int | None, typer.Option(help="Train so many times with other cases to validate on: an ensemble.", min=2)
+        int | None,
+        typer.Option(help="Train so many times, each time with other cases to validate on: an ensemble.", min=2),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and a forecast, train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and a forecast of time and memory; train nothing.")
+    ] = False,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Train a recipe on a data set."""
+    """Train a recipe on a data set.
+
+    Of a budget in steps, epochs and minutes the first that is reached ends the training; one that is given here
+    replaces the recipe's.
+    """
     from voxlate import verbs
+    from voxlate.cli.output import print_forecast, print_run
     from voxlate.verbs.calls import patterns_kept
 
+    limits = budget(steps=steps, epochs=epochs, minutes=minutes)
     resolved = verbs.resolve_recipe(
         recipe,
         source=source,
         target=target,
-        overrides=overrides(settings),
+        overrides={**limits, **overrides(settings)},
         pattern=pattern or (patterns_kept(out) if resume else None),
         data=data,
     )
-    with watching() as watch:
+    with watching(quiet=quiet, device=device) as watch:
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:
@@ -63,47 +98,74 @@ def train(
                 observers=(watch,),
             )
     if dry_run:
-        from voxlate.cohort import SHARE_FIELDS
-
-        console().print(forecast.plan_yaml, markup=False)
-        print_rows("Split: subjects, and their share of the part", SHARE_FIELDS, forecast.shares)
-        print_rows("Forecast", ("what", "expected"), forecast.rows())
+        print_forecast(console(), forecast)
     else:
-        console().print(f"Model: {run if folds else run / 'bundle'}")
+        print_run(console(), run, data)
 
 
-@app.command()
+@app.command(
+    **shown_by(
+        "voxlate tune cohort --recipe avula2020-t1-to-t2 --minutes 60 --out tuned",
+        "voxlate tune cohort --recipe kathane2022-simple --steps 2000 --out grid \\\n"
+        "    --grid loss=bce,dice --grid training.learning_rate=1e-3,1e-4",
+        choices=_CHOICES,
+    )
+)
 def tune(
     data: Data,
     recipe: RecipeName,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the study, its runs and its report.")],
-    trials: Annotated[int | None, typer.Option(help="Trials in all, those of earlier calls included.", min=1)] = None,
-    minutes: Annotated[float | None, typer.Option(help="Time in all; the first budget reached ends it.", min=0)] = None,
-    storage: Annotated[str | None, typer.Option(help="Database URL; default is SQLite in the folder.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="In the place of the recipe's: grid, random, tpe or gp.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder of the study, its runs and its report.")],
+    trials: Annotated[
+        int | None, typer.Option(help="Make so many trials in all, those of earlier calls included.", min=1)
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Search for so many minutes in all; the first budget reached ends it.", min=0)
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Keep the study in this database instead of the folder's SQLite.")
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(metavar="grid|random|tpe|gp", help="Choose what to try by this, in the place of the recipe's."),
+    ] = None,
     grid: Annotated[
         list[str] | None,
-        typer.Option(metavar="A.B=V1,V2", help="Values of a recipe field in a grid, which is tried whole; repeatable."),
+        typer.Option(metavar="A.B=V1,V2", help="Try all values of a recipe field, with those of others. Repeatable."),
     ] = None,
     pattern: PatternOption = None,
     settings: Settings = None,
+    dry_run: DryRun = False,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Search the recipe's ranges, or the default ones, and keep the best."""
+    """Search the recipe's ranges, or the default ones, and keep the best.
+
+    The budget of a training is that of each trial.
+    """
     from voxlate import verbs
     from voxlate.cli.output import print_tuning
+    from voxlate.verbs.dry_runs import forecast_tuning
 
     searched = verbs.searched_with(sampler=sampler, grid=grid or ())
-    with watching() as watch:
-        result = verbs.tune(
-            data,
-            recipe=verbs.resolve_recipe(
-                recipe, overrides={**searched, **overrides(settings)}, pattern=pattern, data=data
-            ),
-            trials=trials,
-            minutes=minutes,
-            storage=storage,
-            out=out,
-            report=watch.stage,
-            observers=(watch,),
-        )
-    print_tuning(console(), result)
+    changes = {**searched, **budget(steps=steps, epochs=epochs), **overrides(settings)}
+    resolved = verbs.resolve_recipe(recipe, overrides=changes, pattern=pattern, data=data)
+    with watching(quiet=quiet, device=device) as watch:
+        if dry_run:
+            expected = forecast_tuning(data, resolved, trials=trials, minutes=minutes, report=watch.stage)
+        else:
+            result = verbs.tune(
+                data,
+                recipe=resolved,
+                trials=trials,
+                minutes=minutes,
+                storage=storage,
+                out=out,
+                report=watch.stage,
+                observers=(watch,),
+            )
+    if dry_run:
+        print_expectation(expected, advice="`--minutes 60` ends the search after an hour, `--steps 1000` each trial.")
+    else:
+        print_tuning(console(), result)

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Accept, PatternOption, Target, accepted, app, console, errors, watching
+from voxlate.cli.options import (
+    Accept,
+    Device,
+    DryRun,
+    PatternOption,
+    Quiet,
+    Target,
+    accepted,
+    app,
+    console,
+    errors,
+    foretold,
+    print_expectation,
+    shown_by,
+    watching,
+)
 
 if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
 
 
-@app.command()
+@app.command(
+    **shown_by(
+        "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
+        "voxlate translate run cohort --out translated",
+    )
+)
 def translate(
-    model: Annotated[Path, typer.Argument(help="A run or a bundle; for a data set also a folder of several.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A run or a bundle; for a data set also a folder of several.")
+    ],
     scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
-    out: Annotated[Path, typer.Option("--out", help="File for one volume, folder for a data set.")],
+    out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for a data set.")],
     target: Target = None,
     pattern: PatternOption = None,
     accept: Accept = None,
@@ -31,12 +54,14 @@ def translate(
         typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
     """Translate a volume, or what a data set lacks; a data set that lacks nothing is translated whole."""
     from voxlate import verbs
     from voxlate.cli.output import print_outcomes
 
-    with watching() as watch:
+    with watching(quiet=quiet, device=device) as watch:
         outcomes = verbs.translate(
             model,
             scan,
@@ -54,29 +79,40 @@ def translate(
     _tell(outcomes, "translated", out)
 
 
-@app.command()
+@app.command(**shown_by("voxlate synthesize run --cases 100 --out synthetic"))
 def synthesize(
-    model: Annotated[Path, typer.Argument(help="A run or a bundle of a recipe with shapes.")],
-    cases: Annotated[int, typer.Option(help="How many cases.", min=1)],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the cases.")],
-    seed: Annotated[int, typer.Option(help="Draws the cases.", min=0)] = 0,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run or a bundle of a recipe with shapes.")],
+    cases: Annotated[int, typer.Option(help="How many cases are made.", min=1)],
+    out: Annotated[Path, typer.Option("--out", help="The folder for the cases.")],
+    seed: Annotated[int, typer.Option(help="A number that decides what is drawn.", min=0)] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make cases that are there anew.")] = False,
+    dry_run: DryRun = False,
+    device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write whole new annotated cases: label maps that are drawn, and the images that the model makes of them."""
     from voxlate import verbs
 
-    with watching() as watch:
-        outcomes = verbs.synthesize(model, cases=cases, seed=seed, out=out, overwrite=overwrite, report=watch.stage)
-    _tell(outcomes, "synthesised", out)
+    work = partial(verbs.synthesize, model, cases=cases, seed=seed, overwrite=overwrite)
+    with watching(quiet=quiet, device=device) as watch:
+        if dry_run:
+            expected = foretold(work, watch)
+        else:
+            outcomes = work(out=out, report=watch.stage)
+    if dry_run:
+        print_expectation(expected)
+    else:
+        _tell(outcomes, "synthesised", out)
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:
     """How many images were made, and each that was not with its reason; exits with 1 if there is one."""
+    from voxlate.cli.output import say
+
     bad = [outcome for outcome in outcomes if outcome.is_bad]
-    for outcome in bad:
-        errors().print(f"{outcome.case}, {outcome.target}: {outcome.reason}", markup=False, style="red")
+    say(errors(), *(f"{outcome.case}, {outcome.target}: {outcome.reason}" for outcome in bad), style="red")
     done = sum(outcome.status == "done" for outcome in outcomes)
     skipped = sum(outcome.status == "skipped" for outcome in outcomes)
-    console().print(f"{done} {what}, {skipped} finished before, {len(bad)} failed: {out}", markup=False)
+    say(console(), f"{done} {what}, {skipped} finished before, {len(bad)} failed: {out}")
     if bad:
         raise typer.Exit(1)

@@ -6,11 +6,14 @@ unknown names, missing values) and calls it. Nothing is imported from a string a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic_core import ErrorDetails
 
 from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
@@ -25,6 +28,7 @@ _GROUPS = {
 }
 """From what a catalogue holds to the group of entry points by which installed packages offer more of it."""
 _PLUGIN = "the plugin that brings it: --plugin FILE, or voxlate.load_plugin(FILE)"
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 def pick(catalogue: Mapping[str, T], name: str, *, what: str) -> T:
@@ -80,9 +84,28 @@ def build(catalogue: Mapping[str, Callable[..., T]], choice: Choice, *, what: st
         return checked(**choice.options, **context)
     except ValidationError as error:
         problem = error.errors()[0]
+        known = [name for name in inspect.signature(entry).parameters if name not in context]
         raise UsageError(
             f"options of the {what} {choice.name!r}",
             came=f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].lower()}",
             where=f"{what}.{choice.name}",
-            remedy="Correct the recipe's options.",
+            remedy=f"{meant(problem, known)}Its options are: {', '.join(known) or 'none'}.",
         ) from error
+
+
+def meant(problem: ErrorDetails, known: Iterable[str]) -> str:
+    """``Did you mean ...? `` for the name or the word that a validation refused, if it is nearly one that is known.
+
+    Args:
+        problem: An error of pydantic.
+        known: The names that may stand where an unknown one came.
+
+    Example:
+        >>> meant({"type": "extra_forbidden", "loc": ("trainning",), "msg": "", "input": 1}, ["training", "plan"])
+        'Did you mean training? '
+    """
+    if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return nearest(str(problem["loc"][-1]), known)
+    if problem["type"] == "literal_error":
+        return nearest(str(problem["input"]), _QUOTED.findall(problem["ctx"]["expected"]))
+    return ""

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
+from voxlate.config.catalogue import meant
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.config.conditions import Conditions
 from voxlate.config.plan import PlanOptions
@@ -162,24 +165,27 @@ def parse_recipe(values: Any, *, where: object) -> Recipe:  # noqa: ANN401
 
 
 def _meant(error: ValidationError) -> str:
-    """The field that an unknown one is nearest to, in its section or in another."""
+    """The field that an unknown one is nearest to, in its section or in another, or the word of a choice."""
     for item in error.errors():
-        if item["type"] == "extra_forbidden":
-            *parents, name = map(str, item["loc"])
-            section: Any = Recipe
-            for parent in parents:
-                field = getattr(section, "model_fields", {}).get(parent)
-                section = None if field is None else field.annotation
-            elsewhere = [f"training.{name}"] if name in Training.model_fields else []
-            if found := nearest(name, getattr(section, "model_fields", ())) or nearest(f"training.{name}", elsewhere):
-                return found
+        *parents, name = map(str, item["loc"] or ("",))  # of the whole there is no place
+        section: Any = Recipe
+        for parent in parents:
+            field = getattr(section, "model_fields", {}).get(parent)
+            section = None if field is None else field.annotation
+        elsewhere = [f"training.{name}"] if name in Training.model_fields and not parents else []
+        if found := meant(item, getattr(section, "model_fields", ())) or nearest(f"training.{name}", elsewhere):
+            return found
     return ""
 
 
 def describe(error: ValidationError) -> str:
     """The problems of a validation error on one line, each with its dotted field."""
-    lines = [f"{'.'.join(map(str, item['loc'])) or 'the whole'}: {item['msg']}" for item in error.errors()]
+    lines = [f"{'.'.join(map(str, item['loc'])) or 'the whole'}: {_problem(item)}" for item in error.errors()]
     return "; ".join(lines)
+
+
+def _problem(item: ErrorDetails) -> str:
+    return "there is no such field" if item["type"] == "extra_forbidden" else item["msg"]
 
 
 def recipe_names() -> list[str]:
@@ -194,15 +200,26 @@ def load_recipe(name: str | Path) -> Recipe:
     Raises:
         UsageError: If neither exists, or the file is not a valid recipe.
     """
+    return parse_recipe(read_recipe(name)[1], where=name)
+
+
+def read_recipe(name: str | Path) -> tuple[str, Any]:
+    """What a recipe says of itself before its first field, and its values as they are written, not checked.
+
+    Raises:
+        UsageError: If there is neither a built-in recipe nor a file of that name, or it is not YAML.
+    """
     if str(name) in recipe_names():
         text = (resources.files("voxlate") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
         values = parse_yaml(text, where=name)
     elif Path(name).is_file():
         values = read_yaml(Path(name))
+        text = Path(name).read_text(encoding="utf-8-sig")
     else:
         raise UsageError(
             "the name of a built-in recipe or a YAML file",
             came=repr(str(name)),
             remedy=f"{nearest(str(name), recipe_names())}Built-in recipes: {', '.join(recipe_names())}.",
         )
-    return parse_recipe(values, where=name)
+    comments = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in comments), values

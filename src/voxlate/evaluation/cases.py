@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from voxlate.evaluation.fidelity.comparison import Comparison, compare
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of, tissue_regions
-from voxlate.progress import ProgressReport
+from voxlate.progress import ProgressReport, telling
 from voxlate.regions import FOREGROUND, LESION
 from voxlate.roles import TRUTH
 
@@ -95,7 +96,7 @@ def score_each(
     failed: list[Failed] = []
     taken = 0
     try:
-        for number, case in enumerate(cases, start=1):
+        for case in telling(cases, partial(report, "evaluate")):
             kept = None if evidence is None else evidence.load(case)
             taken += kept is not None
             if kept is None:
@@ -104,7 +105,6 @@ def score_each(
                     evidence.keep(case, kept)
             if kept is not None:
                 found[case.id] = kept
-            report("evaluate", number, len(cases))
     except KeyboardInterrupt as error:
         if evidence is None:
             raise

@@ -27,10 +27,12 @@ class Verdict:
     Attributes:
         sentence: One or a few sentences in plain words.
         beats: Whether the method beats every baseline that was scored, and at least one was.
+        brief: The first two of them, for a terminal; the page has the others.
     """
 
     sentence: str
     beats: bool
+    brief: str = ""
 
 
 def judge(
@@ -60,9 +62,8 @@ def judge(
     against = {} if row is None else {name: pair for name, pair in row.against.items() if pair.n > 0}
     if row is None or not against:
         what = "no score" if row is None or row.n == 0 else "no baseline to compare with"
-        return Verdict(
-            f"Nothing can be said about the {method}: there is {what} in {in_words(region)}. {rule}", beats=False
-        )
+        told = f"Nothing can be said about the {method}: there is {what} in {in_words(region)}."
+        return Verdict(f"{told} {rule}", beats=False, brief=told)
     lost = [name for name, pair in against.items() if not pair.beaten]
     missing = [name for name in row.against if name not in against]
     name = _strongest(row, lost or list(against))
@@ -80,7 +81,7 @@ def judge(
         sentences.append(rule)
     elif region == FOREGROUND:
         sentences += _losses(summary, method=method, metric=metric)
-    return Verdict(" ".join(sentences), beats=not lost and not missing)
+    return Verdict(" ".join(sentences), beats=not lost and not missing, brief=" ".join(sentences[:2]))
 
 
 def say_hidden(summary: Summary) -> str:

@@ -6,6 +6,7 @@ it would be emulated it is slower than float32, so ``auto`` asks the hardware.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,19 +15,38 @@ from typing import Literal, TypeVar
 
 import torch
 
+from voxlate.errors import UsageError
+
+DEVICE = "VOXLATE_DEVICE"
+"""Names the environment variable that decides where is computed: ``cpu``, ``cuda`` or ``cuda:1``."""
 Precision = Literal["fp32", "bf16"]
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 def pick_device() -> torch.device:
-    """The first CUDA device if there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The device that the environment variable ``DEVICE`` names; else the first CUDA device, or the processor.
+
+    Raises:
+        UsageError: If there is no such device.
+    """
+    asked = os.environ.get(DEVICE)
+    if not asked:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if asked not in there and not (asked == "cuda" and len(there) > 1):
+        raise UsageError(
+            f"a device of this machine: {', '.join(there)}",
+            came=repr(asked),
+            where=f"--device or {DEVICE}",
+            remedy="Name one of them, or leave it out.",
+        )
+    return torch.device(asked)
 
 
 @cache
-def _native_bf16() -> bool:
-    """Whether this machine multiplies bfloat16 in hardware."""
-    if torch.cuda.is_available():
+def _native_bf16(kind: str) -> bool:
+    """Whether this machine multiplies bfloat16 in hardware, on a device of that kind."""
+    if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     info = Path("/proc/cpuinfo")
     flags = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
@@ -36,7 +56,7 @@ def _native_bf16() -> bool:
 def resolve_precision(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
     """The precision that a recipe's ``precision`` means on this machine."""
     if wanted == "auto":
-        return "bf16" if _native_bf16() else "fp32"
+        return "bf16" if _native_bf16(pick_device().type) else "fp32"
     return wanted
 
 

@@ -117,6 +117,8 @@ def _in_parallel(
     pool = ThreadPoolExecutor(max_workers=max(workers, 1))
     try:  # a signal may come at any moment, also while the cases are handed out; then none of the rest is drawn
         pending = {pool.submit(draw, index): index for index in range(cases)}
+        if progress:
+            progress(0, cases)
         for done in as_completed(pending):
             rows[pending[done]] = done.result()
             if progress:

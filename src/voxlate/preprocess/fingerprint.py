@@ -31,6 +31,7 @@ from voxlate.preprocess.masking import (
 from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
 from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
+from voxlate.progress import telling
 from voxlate.strict import StrictModel, later
 from voxlate.volume import Array, Grid, Volume, extent
 
@@ -153,11 +154,8 @@ def take_fingerprint(
         raise CohortError("at least one case and contrast", came="none", remedy="Change the split, or add cases.")
     reference = options.reference_for(names)
     with_masks = all("mask" in case.paths for case in cases)
-    seen = []
-    for done, case in enumerate(cases, start=1):
-        seen.append(_look(case, names, reference, options=options, masked=with_masks))
-        if progress:
-            progress(done, len(cases))
+    every = telling(cases, progress)
+    seen = [_look(case, names, reference, options=options, masked=with_masks) for case in every]
     spacings = np.array([case.images[reference].grid.spacing_mm for case in seen])
     return Fingerprint(
         cases=len(seen),

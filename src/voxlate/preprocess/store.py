@@ -41,6 +41,7 @@ from voxlate.io.transforms import Transform, write_transform
 from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
+from voxlate.progress import telling
 from voxlate.strict import StrictModel, later
 from voxlate.volume import Array, Grid
 
@@ -155,13 +156,11 @@ class PreparedStore:
             ReadError: If a case cannot be read or trusted.
             WriteError: If the store cannot be written.
         """
-        for done, case in enumerate(cases, start=1):
+        for case in telling(cases, progress):
             self._sources[case.id] = case
             reason = self._staleness(case)
             if reason is not None:
                 self._build(case, reason)
-            if progress:
-                progress(done, len(cases))
 
     def __getitem__(self, case_id: str) -> PreparedCase:
         """A prepared case; its files are checked against their digests when it is first opened in a process.

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -34,7 +35,7 @@ from voxlate.metrics import metrics_of
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.preprocess.store import PreparedStore
-from voxlate.progress import ProgressReport
+from voxlate.progress import ProgressReport, telling
 from voxlate.training.loop.batches import stream, training_samples
 from voxlate.training.loop.checkpoints import BEST, State, load_checkpoint, load_latest
 from voxlate.training.loop.loop import Job, Observer, fit
@@ -79,13 +80,11 @@ class _ViewStore:
     def fill(self, case_ids: Sequence[str], predict: MultiViewPredictor, report: ProgressReport) -> None:
         """Predicts the cases that are not there yet, or whose file is damaged."""
         sources = self.store.plan.source
-        for number, case_id in enumerate(case_ids):
-            report("views", number, len(case_ids))
+        for case_id in telling(case_ids, partial(report, "views")):
             case = self.store[case_id]
             if not self._is_whole(case_id, shape=(len(self.views), *case.mask.shape)):
                 found = predict.by_view([case.arrays[name] for name in sources], case.mask)
                 self._write(case_id, np.stack([found[name] for name in self.views]))
-        report("views", len(case_ids), len(case_ids))
 
     def _is_whole(self, case_id: str, *, shape: tuple[int, ...]) -> bool:
         try:

@@ -1,7 +1,7 @@
 """A forecast of time, memory and disk, from a few real steps on one real case.
 
-Nothing is modelled that can be measured: one training case is prepared, some steps and one validation are run as the
-run would run them, and the budget scales what they cost.
+Nothing is modelled that can be measured in the time that a forecast has: one training case is prepared, some steps and
+one validation are run as the run would run them, and the budget scales what they cost.
 """
 
 from __future__ import annotations
@@ -12,27 +12,35 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-from voxlate.cohort import share_cells, split_table
+from voxlate.cohort import Cohort, share_cells, split_table
+from voxlate.cohort.splits import PARTS
 from voxlate.config.recipe import Recipe
+from voxlate.errors import counted
 from voxlate.methods.build import method_class
-from voxlate.methods.interface import count_parameters
+from voxlate.methods.interface import Batch, count_parameters
 from voxlate.progress import ProgressReport
 from voxlate.training.combining import forecast_combination
 from voxlate.training.loop.checkpoints import KEEP
 from voxlate.training.loop.loop import take_step
 from voxlate.training.loop.state import RunState
 from voxlate.training.loop.validation import MOST_TRAINING_CASES
-from voxlate.training.setup.begin import build_trainable, prepare, set_up
+from voxlate.training.run import Series
+from voxlate.training.setup.begin import build_trainable, load_cohort, prepare, set_up, split_for
+from voxlate.training.setup.refusals import check_recipe
 from voxlate.training.setup.setup import Setup
+from voxlate.training.stopwatch import ENOUGH_S, OutOfTimeError, Stopwatch
 from voxlate.training.studies.folds import fold_recipe
 from voxlate.training.train import make_job, validate_method
 
 _PROBE_STEPS = 6
 _WARM_UP_STEPS = 2
+_SHARE_OF_LOOKING = 0.5
+"""Of the time: to check and read cases; the rest is for steps."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Forecast:
         memory_bytes: Peak resident memory of the process.
         disk_bytes: Size of the run's folder.
         folds: How many are trained; ``None`` for one run. Time and disk are those of all, the rest of the first.
+        notes: What was not measured, in sentences; there was no time for it.
     """
 
     plan_yaml: str
@@ -62,6 +71,7 @@ class Forecast:
     memory_bytes: int
     disk_bytes: int
     folds: int | None = None
+    notes: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         """The forecast as a table of name and value."""
@@ -71,7 +81,7 @@ class Forecast:
             *self.networks.items(),
             *([("window", self.window)] if self.window else []),
             ("steps", f"{self.steps:,}"),
-            ("time", _duration(self.seconds)),
+            ("time", duration(self.seconds)),
             ("peak memory", f"{self.memory_bytes / 2**30:.2f} GiB"),
             ("disk", f"{self.disk_bytes / 2**20:.0f} MiB"),
         ]
@@ -88,66 +98,126 @@ class _Probe:
     case_bytes: int
     parameters: int
     networks: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
-def forecast_run(data: Path, recipe: Recipe, *, report: ProgressReport, folds: int | None = None) -> Forecast:
-    """Measures a few steps of a recipe, or of its first fold, and scales them to the budget; leaves nothing behind."""
+def forecast_run(
+    data: Path, recipe: Recipe, *, report: ProgressReport, folds: int | None = None, seconds: float = ENOUGH_S
+) -> Forecast:
+    """Measures a few steps of a recipe, or of its first fold, and scales them to the budget; leaves nothing behind.
+
+    Args:
+        data: The data set.
+        recipe: What would be trained.
+        report: Called with a stage and how much of it is done.
+        folds: How many would be trained; ``None`` for one run.
+        seconds: How long is measured. One case and one step are, however long they take; what is left out is forecast
+            from what was measured, and a note says so.
+
+    Raises:
+        VoxlateError: If the recipe or what was looked at of the data set is refused.
+    """
     recipe = fold_recipe(recipe, 0, folds=folds) if folds else recipe
-    began = time.monotonic()
-    setup = set_up(data, recipe, run=None, report=report)
-    settled_s = time.monotonic() - began
+    check_recipe(recipe)
     with tempfile.TemporaryDirectory(prefix="voxlate-forecast-") as folder:
-        probe = _measure(setup, Path(folder), report)
-    train, validation, test = (len(setup.cases(part)) for part in ("train", "validation", "test"))
-    steps, seconds = _scale(setup, probe)
+        watch = Stopwatch(report, seconds=_SHARE_OF_LOOKING * seconds)
+        cohort = load_cohort(data, recipe)
+        split = split_for(recipe, cohort)
+        setup, settled_s, notes = _look(data, recipe, Path(folder), watch=watch, among=(cohort, split))
+        probe = _measure(setup, Path(folder), report, seconds=max(seconds - watch.elapsed, 0))
+    whole = replace(setup, cohort=cohort, split=split) if notes else setup
+    train, validation, test = (len(whole.cases(part)) for part in PARTS)
+    steps, trained_s = _scale(whole, probe)
     # A checkpoint holds the weights, their average and Adam's two moments; best and bundle hold the weights once.
     states = KEEP * (3 + (recipe.training.ema is not None)) + 2
     runs = folds or 1  # which share what is prepared
     return Forecast(
         plan_yaml=setup.plan.to_yaml(),
         cases=(train, validation, test),
-        shares=share_cells(split_table(setup.split, setup.cohort)),
+        shares=share_cells(split_table(whole.split, whole.cohort)),
         networks=probe.networks,
         window=setup.why("window"),
         steps=steps,
-        seconds=settled_s + (train + validation) * probe.prepare_s + runs * (seconds + probe.combination_s),
+        seconds=settled_s + (train + validation) * probe.prepare_s + runs * (trained_s + probe.combination_s),
         memory_bytes=_peak_memory(),
         disk_bytes=(train + validation) * probe.case_bytes + runs * states * 4 * probe.parameters,
         folds=folds,
+        notes=(*notes, *probe.notes),
     )
 
 
-def _measure(setup: Setup, folder: Path, report: ProgressReport) -> _Probe:
-    first = setup.cases("train")[:1]
-    began = time.monotonic()
-    store = prepare(setup, first, folder, report=report)
-    prepare_s = time.monotonic() - began
-    case_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _look(
+    data: Path, recipe: Recipe, folder: Path, *, watch: Stopwatch, among: tuple[Cohort, Mapping[str, str]]
+) -> tuple[Setup, float, list[str]]:
+    """The setup, of as many cases as there is time for; what all of it takes, and what was left out, in words."""
+    cohort, split = among
+    begin = partial(set_up, data, recipe, run=None, series=Series(folder / "kept"))
+    try:
+        return begin(report=watch), watch.elapsed, []
+    except OutOfTimeError:
+        looked = _looked_at(cohort, split, watch)
+    again = Stopwatch(watch.report, seconds=None)
+    setup = begin(only=looked, report=again)
+    checked, read = watch.done("preflight"), max(again.done("fingerprint"), 1)
+    training = list(split.values()).count("train")
+    whole = watch.took("preflight") / checked * len(cohort) + again.took("fingerprint") / read * training
+    told = f"{len(looked)} of {counted(len(cohort), 'case')} were looked at; `voxlate check` looks at all of them."
+    return setup, whole, [told]
+
+
+def _looked_at(cohort: Cohort, split: Mapping[str, str], watch: Stopwatch) -> set[str]:
+    """The cases that there was time for, and one of each part."""
+    every = [case.id for case in cohort.cases]
+    firsts = {part: case for case, part in reversed(list(split.items())) if case in set(every)}
+    training = [case for case in every if split[case] == "train"]
+    read = watch.done("fingerprint")
+    done = training[:read] if read else every[: watch.done("preflight")]
+    return {*done, *firsts.values()}
+
+
+def _measure(setup: Setup, folder: Path, report: ProgressReport, *, seconds: float) -> _Probe:
+    first, watch, notes = setup.cases("train")[:1], Stopwatch(report, seconds=None), []
+    store = prepare(setup, first, folder / "prepared", report=watch)
+    prepare_s = watch.elapsed
+    case_bytes = sum(path.stat().st_size for path in (folder / "prepared").rglob("*") if path.is_file())
     method = build_trainable(setup)
     state = RunState(method, setup.recipe.training)
     job = make_job(setup, store, first, method=method)
-    seconds: list[float] = []
+    taken: list[float] = []
     began = time.monotonic()
     for number, batch in enumerate(job.batches(0), start=1):
         take_step(state, job.place(batch), job)
         state.average_weights()
-        seconds.append(time.monotonic() - began)
+        taken.append(time.monotonic() - began)
         report("probe", number, _PROBE_STEPS)
-        if number == _PROBE_STEPS:
+        if number == _PROBE_STEPS or watch.elapsed >= seconds:
             break
         began = time.monotonic()
-    began = time.monotonic()
-    validate_method(setup, store, first, state.chosen)
-    validation_s = time.monotonic() - began
+    step_s = median(taken[_WARM_UP_STEPS:] or taken[-1:])
+    if len(taken) < _PROBE_STEPS:
+        notes.append(f"{counted(len(taken), 'step')} of {_PROBE_STEPS} was there time for.")
+    validation_s = _predicted_s(math.prod(store[first[0].id].mask.shape), batch, step_s=step_s)
+    if watch.elapsed + validation_s < seconds:
+        began = time.monotonic()
+        validate_method(setup, store, first, state.chosen)
+        validation_s = time.monotonic() - began
+    else:
+        notes.append("What a validation takes is estimated from the steps.")
     return _Probe(
         prepare_s=prepare_s,
-        step_s=median(seconds[_WARM_UP_STEPS:]),
+        step_s=step_s,
         validation_s=validation_s,
         combination_s=forecast_combination(setup, method, case_s=validation_s),
         case_bytes=case_bytes,
         parameters=count_parameters(method),
         networks=method.describe(),
+        notes=tuple(notes),
     )
+
+
+def _predicted_s(voxels: int, batch: Batch, *, step_s: float) -> float:
+    """Seconds to predict a case of so many voxels: forward, a third of a step, once for all of its voxels."""
+    return step_s / 3 * max(1.0, voxels / batch.mask.numel())
 
 
 def _scale(setup: Setup, probe: _Probe) -> tuple[int, float]:
@@ -169,7 +239,8 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in hours and minutes, or minutes and seconds."""
     hours, rest = divmod(round(seconds), 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s"

@@ -31,6 +31,7 @@ from voxlate.plugins import needed_by, recall, record
 from voxlate.preprocess.familiar import Familiar, appearance, get_familiar
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
+from voxlate.training.baseline import score_lookup
 from voxlate.training.card import model_card, say_not_shown
 from voxlate.training.combining import combine_views
 from voxlate.training.loop.batches import stream, training_samples
@@ -114,6 +115,7 @@ def train_run(
             for name, size in method.describe().items():
                 logger.info("%s: %s", name, size)
             job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
+            report("train", 0, 1)
             fit(RunState(method, setup.recipe.training), run, job)
         best = _best(setup, run)
         if setup.recipe.window.combine != "mean":
@@ -243,6 +245,8 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     }
     if left_out := read_left_out(run):
         scores["left_out"] = left_out
+    lookup = Lookup.fit(_pairs(setup, store))
+    scores["lookup"] = score_lookup(setup, store, lookup, setup.validation_cases)
     seen = {part: setup.cases(part) for part in ("train", "validation")}
     if hidden := _hidden(setup, store, [case for cases in seen.values() for case in cases]):
         scores["not_shown"] = hidden
@@ -255,7 +259,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
         sketches={case.id: _sketches(setup, case) for cases in seen.values() for case in cases},
         weights=best["method"],
-        lookup=Lookup.fit(_pairs(setup, store)).to_arrays(),
+        lookup=lookup.to_arrays(),
         card=model_card(
             setup.recipe,
             setup.fingerprint,

@@ -108,14 +108,33 @@ def compare(
     from voxlate.workflows.comparison import compare_kinds, compare_recipes
 
     recall(Path(out))
-    patterns = read_patterns(pattern)
-    changes = {**(overrides or {}), **({"plan.patterns": patterns} if patterns else {})}
-    resolved = _changed(_found(listed(recipes)), changes)
+    resolved = resolve_recipes(recipes, overrides=overrides, pattern=pattern)
     folder = Path(out)
     if synthetic is None:
         return compare_recipes(Path(data), resolved, folder, seeds=seeds, report=report, observers=observers)
     sources = Sources(Path(data), Path(synthetic), folder)
     return compare_kinds(sources, resolved, seeds=seeds, report=report, observers=observers)
+
+
+def resolve_recipes(
+    recipes: str | Path | Recipe | Sequence[str | Path | Recipe],
+    *,
+    overrides: Overrides | None = None,
+    pattern: Pattern = None,
+) -> list[Recipe]:
+    """Recipes by name, wildcard, file or value, with fields that are changed in all of them, or in one.
+
+    Args:
+        recipes: What to compare.
+        overrides: Fields that are changed, those of one recipe by ``RECIPE:FIELD``.
+        pattern: Where the files of contrasts lie in the data set; it becomes ``plan.patterns``.
+
+    Raises:
+        UsageError: If a recipe, or a field or its recipe, is unknown.
+    """
+    patterns = read_patterns(pattern)
+    changes = {**(overrides or {}), **({"plan.patterns": patterns} if patterns else {})}
+    return _changed(_found(listed(recipes)), changes)
 
 
 def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:

@@ -1,4 +1,4 @@
-"""What ``voxlate info`` tells: about the installation, a model, or a volume file. Needs no torch."""
+"""What ``voxlate info`` tells of the installation, a model, a volume file, a recipe, or what recipes choose from."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from voxlate.config.recipe import recipe_names
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import formulas
 from voxlate.errors import BundleError, UsageError, VoxlateError
-from voxlate.plainyaml import Json
+from voxlate.io.paths import is_volume_path
+from voxlate.plainyaml import Json, nearest
+from voxlate.verbs.catalogues import CATALOGUES, describe_catalogue, describe_recipe
 
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
 
 def info(what: str | Path | None = None, *, model: str | Path | None = None) -> Json:
-    """Facts about the installation, a model or a volume file, as plain values, ready for JSON.
+    """Facts as plain values, ready for JSON; only methods, networks and losses need torch.
 
     Args:
-        what: A run or bundle, a volume file, or ``None`` for the installation.
+        what: A run or bundle, a volume file, a recipe by name or file, or the name of what recipes choose from
+            (``CATALOGUES``); ``None`` for the installation.
         model: A run or bundle of one source: among the findings is then whether the file is unlike what it has learned
             from.
 
     Raises:
         UsageError: If there is a model but no file to hold against it.
-        VoxlateError: If the path is neither a good bundle nor a readable volume.
+        VoxlateError: If it is nothing of the kind, or is damaged.
     """
     path = None if what is None else Path(what)
     if model is not None and (path is None or path.is_dir()):
@@ -34,7 +37,20 @@ def info(what: str | Path | None = None, *, model: str | Path | None = None) -> 
         raise UsageError("a volume file to hold against a model", came=came, where="--model", remedy="Name the file.")
     if path is None:
         return _installation()
-    return _of_folder(path) if path.is_dir() else _volume(path, None if model is None else Path(model))
+    if path.is_dir():
+        return _of_folder(path)
+    if path.suffix.casefold() in {".yaml", ".yml"} or (not path.exists() and str(what) in recipe_names()):
+        return describe_recipe(path if path.exists() else str(what))
+    if not path.exists() and str(what) in CATALOGUES:
+        return describe_catalogue(str(what))
+    if not path.exists() and not is_volume_path(path):
+        known = [*recipe_names(), *CATALOGUES]
+        raise UsageError(
+            "a model, a volume file, a recipe, or what recipes choose from",
+            came=repr(str(what)),
+            remedy=f"{nearest(str(what), known)}Name a path that is there, or one of {', '.join(known)}.",
+        )
+    return _volume(path, None if model is None else Path(model))
 
 
 def _installation() -> Json:

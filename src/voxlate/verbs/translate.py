@@ -75,7 +75,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     models = _models(Path(model), target=target, accept=accept or {})
     if not _is_data_set(Path(scan)):
         _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        return [_translate_one(_only(models, where=Path(model)), Path(scan), Path(out), overwrite=overwrite)]
+        return [_translate_one(models, Path(scan), Path(out), where=Path(model), overwrite=overwrite, report=report)]
     with laid_out(Path(scan), pattern, model=Path(model)):
         cohort = index_cohort(Path(scan))
     return translate_cohort(
@@ -95,12 +95,18 @@ def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
         raise UsageError(f"a data set for --{name}", came="one file", where=scan, remedy=remedy)
 
 
-def _translate_one(model: Model, scan: Path, out: Path, *, overwrite: bool) -> Outcome:
+def _translate_one(
+    models: Sequence[Model], scan: Path, out: Path, *, where: Path, overwrite: bool, report: ProgressReport
+) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
+    model = _only(models, where=where)
+    report("translate", 0, 1)
     case = _single_case(scan, model.bundle.recipe)
     path = _single_output(out, case.id, model.target)
-    return translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
+    outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
+    report("translate", 1, 1)
+    return outcome
 
 
 @telling_anew

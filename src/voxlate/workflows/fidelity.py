@@ -33,6 +33,7 @@ from voxlate.evaluation.fidelity.result import (
 from voxlate.evaluation.fidelity.structures import structure_errors, structures_of, write_structures
 from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.segmentation.cases import is_segmentation
+from voxlate.evaluation.verdict import judge
 from voxlate.preprocess.plan import Plan
 from voxlate.progress import ProgressReport
 from voxlate.reporting.fidelity.page import fidelity_page
@@ -197,9 +198,9 @@ def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, 
     result = FidelityResult(subject, scored.scores, summary, sentence, scored.found)
     page, figures = fidelity_page(result, training=figures_of_training(run))
     written = publish(page, out, figures=figures)
-    brief = {row.structure for row in summary.structures}
-    fields, rows = terminal_table(summary.overall, brief=brief)
-    return Result(sentence, written, fields, rows, list(subject.failed), account=subject.account)
+    fields, rows = terminal_table(summary.overall, brief={row.structure for row in summary.structures})
+    brief = " ".join(filter(None, (subject.warning, judge(summary.overall, cases=subject.cases).brief)))
+    return Result(sentence, written, fields, rows, list(subject.failed), account=subject.account, brief=brief)
 
 
 def _subject(

@@ -172,6 +172,7 @@ class Result(_Reported):
         answer: Of an ablation ``lower`` or ``higher``, the error with what was taken away; ``none`` if no difference
             could be shown; empty for what is no ablation.
         account: How many cases were scored and why the others were not; empty if all were.
+        brief: The answer in one or two sentences, for a terminal; empty where ``sentence`` is as short.
     """
 
     sentence: str
@@ -181,6 +182,7 @@ class Result(_Reported):
     failed: list[tuple[str, str]] = field(default_factory=list)
     answer: str = ""
     account: str = ""
+    brief: str = ""
 
     def words(self) -> tuple[str, ...]:
         """The answer, how many cases there were, and where the report is."""

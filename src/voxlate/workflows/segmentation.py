@@ -27,6 +27,7 @@ from voxlate.evaluation.segmentation.result import (
     summarise_classes,
 )
 from voxlate.evaluation.segmentation.scores import Classes
+from voxlate.evaluation.segmentation.verdict import judge_briefly
 from voxlate.progress import ProgressReport
 from voxlate.reporting.run.training import figures_of_training
 from voxlate.reporting.segmentation.page import segmentation_page
@@ -126,7 +127,9 @@ def draw(subject: SegmentationSubject, scored: Scored, summary: SegmentationSumm
     page, figures = segmentation_page(result, training=figures_of_training(run, labels=True))
     written = publish(page, out, figures=figures)
     fields, rows = class_table(summary.overall, main=subject.main)
-    return Result(summary.answer, written, fields, rows, list(subject.failed), account=subject.account)
+    told = judge_briefly(summary.overall, scored.scores, subject.classes, cases=subject.cases)
+    brief = " ".join(filter(None, (subject.warning, told)))
+    return Result(summary.answer, written, fields, rows, list(subject.failed), account=subject.account, brief=brief)
 
 
 def _subject(

@@ -30,6 +30,7 @@ from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, files_of, lacking
 from voxlate.errors import VoxlateError, counted, plural
+from voxlate.progress import telling
 
 _STRICT = Reading()
 _ACCEPTED = {"duplicate_image"}
@@ -113,10 +114,8 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
     found = _Found([*check_names(cohort), *_check_wanted(cohort, use)])
     found.findings += check_synthetic(cohort, source=use.files, target=use.target)
     found.findings += _check_poor(cohort, use, reading)
-    for done, case in enumerate(cohort.cases, 1):
+    for case in telling(cohort.cases, progress):
         _check_case(CaseImages(case, reading, Kept(keep)), use, labels, found)
-        if progress is not None:
-            progress(done, len(cohort))
     findings = [*found.findings, *labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))]
     findings += check_agreement(found.agreements, lambda case, contrast: cohort.case(case).paths[contrast])
     accepted = _ACCEPTED & set(reading.accept)

@@ -74,6 +74,20 @@ def judge_segmentation(summary: Summary, scores: Sequence[Score], classes: Class
     return " ".join([*sentences, judge_against_intensity(summary, region=main, cases=cases).sentence])
 
 
+def judge_briefly(summary: Summary, scores: Sequence[Score], classes: Classes, *, cases: str = "held-out") -> str:
+    """The answer for a terminal: that nothing was found, or the model against intensity alone; the rest is a table.
+
+    Args:
+        summary: As ``summarise`` gives it.
+        scores: What it was made from.
+        classes: From the name of a class to its label values.
+        cases: What the cases are.
+    """
+    main = whole(classes)
+    silent = [f"{_nothing(region, classes)} was found." for region in nothing_found(scores, classes)]
+    return " ".join([*silent[:1], judge_against_intensity(summary, region=main, cases=cases).brief])
+
+
 def judge_against_intensity(summary: Summary, *, region: str, method: str = MODEL, cases: str = "held-out") -> Verdict:
     """Whether the Dice of a method is higher than that of intensity alone.
 
@@ -84,8 +98,11 @@ def judge_against_intensity(summary: Summary, *, region: str, method: str = MODE
         cases: What the cases are.
     """
     verdict = judge(summary, method=method, metric="dice", region=region, cases=cases, rule=_RULE)
-    told = verdict.sentence.replace(" lookup", " intensity lookup").replace(f"in the {ANY_LABEL}", f"of {ANY_LABEL}")
-    return replace(verdict, sentence=told)
+
+    def named(told: str) -> str:
+        return told.replace(" lookup", " intensity lookup").replace(f"in the {ANY_LABEL}", f"of {ANY_LABEL}")
+
+    return replace(verdict, sentence=named(verdict.sentence), brief=named(verdict.brief))
 
 
 def count_lesions(scores: Sequence[Score], *, region: str, method: str = MODEL) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from voxlate.cohort import Case, Cohort, index_cohort
@@ -14,7 +15,7 @@ from voxlate.evaluation.candidates import Candidate, load_candidate
 from voxlate.evaluation.cases import Failed
 from voxlate.evaluation.sets.embedding import Embedder, load_embedder
 from voxlate.inference.model import is_model
-from voxlate.progress import ProgressReport
+from voxlate.progress import ProgressReport, telling
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,11 @@ def _translated(request: Request, folder: Path, *, report: ProgressReport) -> Se
     cases = _chosen(candidate, cohort, split=request.split)
     made: list[Case] = []
     failed: list[Failed] = []
-    for number, case in enumerate(cases, start=1):
+    for case in telling(cases, partial(report, "translate")):
         try:
             made.append(_image(case, candidate.image(case, folder), target))
         except VoxlateError as error:
             failed.append((case.id, str(error)))
-        report("translate", number, len(cases))
     if not made:
         raise CohortError(
             "at least one case that can be translated",

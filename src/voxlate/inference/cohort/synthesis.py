@@ -43,6 +43,7 @@ from voxlate.io import (
 )
 from voxlate.io.atomic import PREFIX
 from voxlate.io.lock import LOCK_NAME
+from voxlate.progress import telling
 from voxlate.shapes import ShapeModel
 from voxlate.volume import Volume
 
@@ -105,13 +106,12 @@ def synthesise_cases(
         remove_stale(folder)
         write_text(folder / _SEEN, seen)
         listed = _find_earlier(folder)
-        for number in range(1, cases + 1):
+        for number in telling(range(1, cases + 1), report):
             drawing = _Drawing(model, shapes, seed, number, folder)
             outcome = attempt(partial(_make, drawing, overwrite=overwrite), drawing.outcome("failed"))
             outcomes.append(outcome)
             listed[seed, number] = [outcome]
             write_manifest([one for place in sorted(listed) for one in listed[place]], folder)
-            report(number, cases)
     return outcomes
 
 

@@ -89,6 +89,7 @@ def translate_cohort(
         write_description(folder, cohort)
         cohort = without_poor(cohort, poor or {})
         decisions = decide(models, cohort, folder=folder, every=every, poor=poor)
+        report(0, len(decisions))
         for decision, reading in _read_ahead(decisions, folder, overwrite=overwrite):
             outcomes.append(_untouched(decision) if reading is None else _one(*reading))
             if reading is not None:

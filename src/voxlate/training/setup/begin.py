@@ -81,6 +81,7 @@ def set_up(
     run: RunFolder | None,
     check: bool = True,
     series: Series | None = None,
+    only: Collection[str] | None = None,
     report: ProgressReport,
 ) -> Setup:
     """Splits, checks, plans and resolves the recipe, or reads all of it from the run that is resumed.
@@ -92,6 +93,7 @@ def set_up(
         recipe: What is to be trained, as asked for.
         check: Whether the data set is preflighted.
         series: The runs that it is one of, whose store keeps what the preflight measured; ``None`` to keep nothing.
+        only: Ids of the cases that are looked at, for a forecast; ``None`` for all.
         run: Where all of it is kept; ``None`` to keep nothing (a dry run).
         report: Called with a stage and how much of it is done.
 
@@ -110,7 +112,7 @@ def set_up(
         _refuse_missing(cohort, split)
         known = _known(cohort, split, told=decided or {})
         return resolve(Setup(recipe, known, split, fingerprint, plan), run, report=report)
-    split = split_for(recipe, cohort)
+    cohort, split = _among(cohort, split_for(recipe, cohort), only)
     reasons = dict(decided or {})
     if check and decided is None:
         reasons = _check(cohort, recipe, split, series=series, report=report)
@@ -145,6 +147,20 @@ def _take_fingerprint(
         options = options.model_copy(update={"mask": "nonzero"})
         fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
     return fingerprint, options
+
+
+def _among(cohort: Cohort, split: dict[str, str], only: Collection[str] | None) -> tuple[Cohort, dict[str, str]]:
+    """The cases that are looked at, and their parts."""
+    if only is None:
+        return cohort, split
+    cases = tuple(case for case in cohort.cases if case.id in only)
+    return replace(cohort, cases=cases), {case.id: split[case.id] for case in cases}
+
+
+def split_for(recipe: Recipe, cohort: Cohort) -> dict[str, str]:
+    """From case id to part, as a recipe parts a cohort."""
+    parting = recipe.plan.split
+    return split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
 
 
 def new_store(setup: Setup, folder: Path) -> PreparedStore:
@@ -267,12 +283,6 @@ def preflight_for(
         keep=keep,
         progress=partial(report, "preflight"),
     )
-
-
-def split_for(recipe: Recipe, cohort: Cohort) -> dict[str, str]:
-    """From case id to part, as a recipe parts a cohort."""
-    parting = recipe.plan.split
-    return split_cohort(cohort, parting, seed=recipe.training.seed if parting.seed is None else parting.seed)
 
 
 def _refuse_faults(

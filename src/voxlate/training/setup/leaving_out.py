@@ -21,7 +21,7 @@ from voxlate.cohort.split_file import write_shares, write_split
 from voxlate.errors import CohortError, VoxlateError, WriteError
 from voxlate.io.atomic import write_text
 from voxlate.preprocess.store import PreparedStore
-from voxlate.progress import ProgressReport
+from voxlate.progress import ProgressReport, telling
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.setup import Setup
 
@@ -96,8 +96,7 @@ def prepare_usable(
     """
     reasons: dict[str, str] = {}
     cases = [*setup.cases("train"), *setup.cases("validation")]
-    progress = partial(report, "prepare")
-    for done, case in enumerate(cases, start=1):
+    for case in telling(cases, partial(report, "prepare")):
         try:
             store.prepare([case])
         except WriteError:
@@ -106,7 +105,6 @@ def prepare_usable(
             if decided:
                 raise
             reasons[case.id] = str(error)
-        progress(done, len(cases))
     if not reasons:
         return setup
     cohort, split = without(setup.cohort, setup.split, reasons)

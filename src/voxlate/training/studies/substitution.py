@@ -18,6 +18,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from voxlate.bundle.bundle import RECIPE
@@ -31,7 +32,7 @@ from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import is_model, load_model
 from voxlate.io import is_among
 from voxlate.io.atomic import write_text
-from voxlate.progress import ProgressReport
+from voxlate.progress import ProgressReport, telling
 from voxlate.training.setup.begin import load_cohort
 from voxlate.training.setup.leaving_out import tell_left_out
 from voxlate.training.studies.variants import Study
@@ -129,7 +130,7 @@ def _translated(
             remedy="Train it with the same split: give plan.split.seed in both recipes.",
         )
     cases = []
-    for number, case in enumerate(parts["train"], start=1):
+    for case in telling(parts["train"], partial(report, "translate")):
         path = target_path(sources.folder / "synthetic", case.id, model.target)
         try:
             translate_file(model, case, path)
@@ -139,7 +140,6 @@ def _translated(
             tell_left_out({_PREFIX + case.id: str(error)})
         else:
             cases.append(_beside(case, {model.target: path}))
-        report("translate", number, len(parts["train"]))
     return cases
 
 

@@ -20,6 +20,7 @@ from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
 from voxlate.training.run import RunFolder, Series
+from voxlate.training.setup.refusals import check_recipe
 from voxlate.training.setup.settling import may_come_of, settled_as
 from voxlate.training.train import train_run
 
@@ -176,6 +177,8 @@ def train_variants(
         CohortError: If the runs there were not made on one split.
         StoppedError: If a signal asked for an end.
     """
+    for recipe in study.variants.values():
+        check_recipe(recipe)
     runs = study.runs(folder)
     for number, run in enumerate(runs):
         report("runs", number, len(runs))

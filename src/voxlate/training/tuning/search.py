@@ -228,7 +228,7 @@ class _Search:
             self.report("tune", min(count_ended(self.study), self.budget.trials), self.budget.trials)
         elif self.budget.minutes is not None:
             total = round(60 * self.budget.minutes)
-            self.report("tune", min(round(self.clock.seconds), total), total)
+            self.report("search time", min(round(self.clock.seconds), total), total)
 
     def _write(self) -> Searched:
         self.written = summarise(self.study, self.recipe, self.place, seconds=self.clock.seconds)

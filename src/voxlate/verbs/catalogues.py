@@ -1,0 +1,104 @@
+"""What recipes choose from by name, and what a recipe decides: the words of ``voxlate info`` for both."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from voxlate.config.recipe import load_recipe, read_recipe, recipe_names
+from voxlate.contrast import CONTRASTS
+from voxlate.plainyaml import Json
+
+CATALOGUES = ("recipes", "contrasts", "methods", "networks", "losses", "metrics")
+"""What ``describe_catalogue`` knows."""
+_TOLD = {"name", "paper", "source", "target"}
+_CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
+"""Arguments of an entry that the program decides, not the recipe."""
+
+
+def options_of(entry: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of a catalogue's entry that a recipe decides."""
+    return {name: p for name, p in inspect.signature(entry).parameters.items() if name not in _CONTEXT}
+
+
+def first_line(entry: object) -> str:
+    """What an entry is: the first sentence of its docstring, in one line."""
+    return " ".join((inspect.getdoc(entry) or "").split("\n\n")[0].split())
+
+
+def describe_catalogue(name: str) -> Json:
+    """The entries of a catalogue as plain values: of each what it is, and the options or the like that it has.
+
+    Args:
+        name: One of ``CATALOGUES``.
+    """
+    describe = {"recipes": _recipes, "contrasts": _contrasts, "metrics": _metrics}.get(name)
+    return {"name": name, "entries": list(_functions(name) if describe is None else describe())}
+
+
+def _recipes() -> Iterator[Json]:
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        yield {"name": name, "source": list(recipe.source), "target": recipe.target, "what it is": read_recipe(name)[0]}
+
+
+def _contrasts() -> Iterator[Json]:
+    for contrast in CONTRASTS.values():
+        yield {"name": contrast.name, "title": contrast.title, "unit": contrast.unit, "aliases": list(contrast.aliases)}
+
+
+def _metrics() -> Iterator[Json]:
+    from voxlate.metrics import METRICS
+
+    for name, metric in METRICS.items():
+        yield {"name": name, "title": metric.title, "better": metric.better, "what it is": metric.meaning}
+
+
+def _functions(name: str) -> Iterator[Json]:
+    from voxlate.losses import LOSSES
+    from voxlate.methods import METHODS
+    from voxlate.networks import NETWORKS
+
+    found: dict[str, Mapping[str, Callable[..., Any]]] = {"losses": LOSSES, "methods": METHODS, "networks": NETWORKS}
+    for entry, function in found[name].items():
+        yield {"name": entry, "what it is": first_line(function), "options": list(options_of(function))}
+
+
+def describe_recipe(name: str | Path) -> Json:
+    """What a recipe does, and each of its fields with its value and whether the recipe says so itself.
+
+    Raises:
+        UsageError: If there is no such recipe, or it is not valid.
+    """
+    recipe, (words, written) = load_recipe(name), read_recipe(name)
+    given = dict(_leaves(written))
+    fields = [
+        {"field": field, "value": value, "from": "the recipe" if _is_given(field, given) else "default"}
+        for field, value in _leaves(recipe.model_dump(mode="json"))
+        if field not in _TOLD and (_is_given(field, given) or not field.startswith("search.space."))
+    ]
+    return {
+        "name": recipe.name,
+        "what it does": words,
+        "paper": recipe.paper,
+        "source": list(recipe.source),
+        "target": recipe.target,
+        "fields": fields,
+    }
+
+
+def _leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names with their values, section by section."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+def _is_given(field: str, given: Mapping[str, Any]) -> bool:
+    """Whether a field, or a section that it is in, is written, as ``loss: bce+dice`` is."""
+    parts = field.split(".")
+    return any(".".join(parts[: end + 1]) in given for end in range(len(parts)))
