@@ -20,6 +20,7 @@ def evaluate(
         list[str] | None,
         typer.Option(help="fidelity; for CT also dose. May be repeated. Or, for sets: distribution or privacy."),
     ] = None,
+    cases: Annotated[bool, typer.Option("--cases", help="Write a page of its own for every case too.")] = False,
     calibration: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
@@ -58,6 +59,7 @@ def evaluate(
             out=out,
             split=split,
             aspects=tuple(aspect or ("fidelity",)),
+            cases=cases,
             calibration=calibration,
             task=task,
             task_without=task_without,

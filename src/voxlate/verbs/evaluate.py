@@ -32,9 +32,10 @@ class _OfScans(TypedDict, total=False):
 
 
 class OfSets(_OfScans, total=False):
-    """What the aspects of whole sets of images may be told.
+    """What the aspects of whole sets of images may be told, and an evaluation image by image.
 
     Attributes:
+        cases: Image by image, whether every case gets a page of its own, ``cases/<id>.html``.
         features: The network whose features are compared: a run, a bundle or a file of weights.
         members: For ``privacy``, what tells the real images that the model has seen, if the synthetic set does not.
         contrast: Which images are meant if both sets have several.
@@ -47,6 +48,7 @@ class OfSets(_OfScans, total=False):
     contrast: str | None
     distance: float | None
     decisions: str | Path | None
+    cases: bool
 
 
 @telling_anew
@@ -82,7 +84,8 @@ def evaluate(
         task_without: A segmenter that was trained without the target, for the last of the three.
         report: Called with the number of finished cases.
         **more: ``use_imputed`` lets sources be images that a model made, and ``accept`` what readers refuse by default,
-            as for ``translate``, which the page tells; the others are for the aspects of sets, see ``OfSets``.
+            as for ``translate``, which the page tells; ``cases`` adds a page of its own for every case; the others are
+            for the aspects of sets, see ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
@@ -91,20 +94,31 @@ def evaluate(
     """
     aspects = listed(aspects)
     use_imputed, places = more.pop("use_imputed", False), (model, data, out)
+    each_case = more.pop("cases", False)
     accept = {field: value for field, value in more.pop("accept", {}).items() if value}
     scans: _OfScans = {"use_imputed": use_imputed, "accept": accept}
     if task is not None or task_without is not None:
+        _refuse_given({"cases": each_case or None}, fitting="fidelity")
         alone = aspects == ("fidelity",) and calibration is None
         return _evaluate_task(
             *places, task=task, without=task_without, split=split, alone=alone, scans=scans, report=report
         )
     if set(aspects) & set(_SET_ASPECTS):
-        _refuse_given({"use-imputed": use_imputed or None, "accept": accept or None}, fitting="fidelity")
+        given: dict[str, object] = {"use-imputed": use_imputed, "accept": accept, "cases": each_case}
+        _refuse_given({name: value or None for name, value in given.items()}, fitting="fidelity")
         return _evaluate_sets(
             *places, aspects=aspects, split=split, given=more, alone=calibration is None, report=report
         )
     _refuse_given(dict(more), fitting="distribution or privacy")
-    return _evaluate_images(*places, split=split, aspects=aspects, calibration=calibration, scans=scans, report=report)
+    return _evaluate_images(
+        *places,
+        split=split,
+        aspects=aspects,
+        calibration=calibration,
+        scans=scans,
+        each_case=each_case,
+        report=report,
+    )
 
 
 def _evaluate_images(
@@ -116,6 +130,7 @@ def _evaluate_images(
     aspects: Sequence[str],
     calibration: str | Path | None,
     scans: _OfScans,
+    each_case: bool,
     report: ProgressReport,
 ) -> Result:
     """Image by image, beside the truth."""
@@ -131,6 +146,7 @@ def _evaluate_images(
         options=FidelityOptions(
             calibration=None if calibration is None else read_calibration(calibration),
             dose="dose" in aspects,
+            each_case=each_case,
             **scans,
         ),
         report=report,

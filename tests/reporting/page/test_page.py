@@ -20,8 +20,9 @@ from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_translation
 from voxlate.reporting.fidelity.page import detail_sections, score_sections
 from voxlate.reporting.page.caveats import caveats, seen_caveats
-from voxlate.reporting.page.page import STATISTICS, Illustration, Page, Section, metric_terms
+from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.tables import answer_table, comparison_tables, score_tables, slice_tables, terminal_table
+from voxlate.reporting.page.terms import STATISTICS, metric_terms
 from voxlate.workflows.workspace import publish
 
 HOSTILE = '<script>alert(1)</script><img src="https://evil.example/x.png" onerror=a>'

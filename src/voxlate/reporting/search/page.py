@@ -7,7 +7,8 @@ from voxlate.evaluation.study.grid import varied_fields
 from voxlate.evaluation.study.search import SearchResult
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.page.page import Illustration, Page, Section, metric_terms
+from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.terms import metric_terms
 from voxlate.reporting.search.grid_plots import draw_grid
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
 from voxlate.reporting.search.tables import grid_sections, trials_table, values_table
