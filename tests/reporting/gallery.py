@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.task.pictures import _take_slice, draw_attempts
 
 Array = NDArray[Any]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,22 @@ def ball_head() -> Head:
 def gallery(head: Head, say: Say = str) -> Figures:
     """From a name to what draws the figure."""
     return {**_panels(head, say), **_labels(head, say), **_runs(head, say), **plots(say), **searches(say)}
+
+
+def figure_kinds() -> set[str]:
+    """The functions of package and benchmarks that draw a figure, told by what they say that they return."""
+    found = set()
+    for path in (*(ROOT / "src/voxlate/reporting").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            draws = isinstance(node, ast.FunctionDef) and node.name.startswith("draw_")
+            if draws and isinstance(node.returns, ast.Name) and node.returns.id == "Figure":
+                found.add(node.name)
+    return found - {"draw_sheet"}  # the scaffold of the others
+
+
+def drawn_kinds(figures: Figures) -> set[str]:
+    """The functions that draw these figures, told by the names in what calls them."""
+    return {name for draw in figures.values() for name in draw.__code__.co_names if name.startswith("draw_")}
 
 
 def _panel(head: Head, say: Say, **changes: Any) -> Panel:

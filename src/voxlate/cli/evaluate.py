@@ -9,6 +9,11 @@ import typer
 
 from voxlate.cli.options import Accept, Data, accepted, app, print_result, watching
 
+_Cases = Annotated[bool, typer.Option("--cases", help="Write a page of its own for every case, cases/ID.html.")]
+_UseImputed = Annotated[
+    bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
+]
+
 
 @app.command()
 def evaluate(
@@ -20,7 +25,7 @@ def evaluate(
         list[str] | None,
         typer.Option(help="fidelity; for CT also dose. May be repeated. Or, for sets: distribution or privacy."),
     ] = None,
-    cases: Annotated[bool, typer.Option("--cases", help="Write a page of its own for every case too.")] = False,
+    cases: _Cases = False,
     calibration: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="For CT: the scanner's relative electron densities, a CSV file hu,density."),
@@ -29,9 +34,7 @@ def evaluate(
     task_without: Annotated[
         Path | None, typer.Option(metavar="SEGMENTER", help="One that was trained without the target.")
     ] = None,
-    use_imputed: Annotated[
-        bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
-    ] = False,
+    use_imputed: _UseImputed = False,
     accept: Accept = None,
     features: Annotated[
         Path | None,

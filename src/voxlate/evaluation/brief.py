@@ -16,7 +16,7 @@ from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import after_value, better, listed, meaning, metric_title, number, short_title
 from voxlate.metrics import metrics_of
-from voxlate.regions import in_words
+from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.roles import BASELINES, MODEL
 
 _MOST_SHOWN = 24
@@ -34,6 +34,16 @@ def spread(cases: Sequence[str], most: int = _MOST_SHOWN) -> list[str]:
     return [cases[round(place * (len(cases) - 1) / (most - 1))] for place in range(most)]
 
 
+def placed(region: str) -> str:
+    """Where something is scored, as it follows the metric.
+
+    Example:
+        >>> placed("foreground"), placed("tumour core")
+        ('in the foreground', 'of tumour core')
+    """
+    return f"in the {in_words(region)}" if region in {FOREGROUND, *UNIONS} else f"of {region}"
+
+
 def judge_case(case: str, scores: Sequence[Score], *, metric: str, region: str) -> str:
     """How good the model is in one case, beside the baselines and among the other cases.
 
@@ -48,7 +58,7 @@ def judge_case(case: str, scores: Sequence[Score], *, metric: str, region: str) 
         'MAE 0.25 in the foreground. Place 1 of 1, counted from the best case.'
     """
     found = {s.method: s for s in scores if (s.case, s.metric, s.region) == (case, metric, region)}
-    mine, title, where = found.get(MODEL), metric_title(metric), f"in the {in_words(region)}"
+    mine, title, where = found.get(MODEL), metric_title(metric), placed(region)
     if mine is None or isnan(mine.value):
         return f"There is no {title} {where} of this case."
     unit, sign = after_value(mine.unit), gain(better(metric))

@@ -8,7 +8,7 @@ from math import isnan
 from urllib.parse import quote
 
 from voxlate.errors import counted
-from voxlate.evaluation.brief import spread
+from voxlate.evaluation.brief import placed, spread
 from voxlate.evaluation.scores import Score, ranked
 from voxlate.evaluation.words import arrow, better, direction, in_order, metric_title, number, short_title
 from voxlate.regions import in_words
@@ -50,7 +50,7 @@ def case_section(
     """
     order = ranked(scores, metric=metric, region=region)
     shown = [stack for stack in stacks.values() if stack is not None]
-    note = f"By {metric_title(metric)} in the {in_words(region)}, the worst case first."
+    note = f"By {metric_title(metric)} {placed(region)}, the worst case first."
     if len(shown) < len(order):
         note += f" Of {counted(len(order), 'case')} {len(shown)} are shown, equally far apart in that order."
     note += " The slider, or the arrow keys upon it, goes from slice to slice; the pictures are small and compressed."

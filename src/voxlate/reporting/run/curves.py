@@ -108,8 +108,8 @@ def draw_curves(rows: Sequence[Entry], *, best_step: int | None = None, unit: st
 
 def _draw_losses(axes: Axes, losses: list[Curve]) -> None:
     total_first = sorted(losses, key=lambda curve: curve.name not in {"loss", "generator"})
-    for curve, place in zip(total_first, (2, 1, 3, 4, 0), strict=False):
-        colour, _, dash = canvas.SERIES[place]
+    for place, curve in enumerate(total_first):
+        colour, _, dash = canvas.series({0: 2, 1: 1}.get(place, place + 1))
         width = max(1, curve.values.size // 50)
         if curve.name in {"loss", "generator"}:
             axes.plot(curve.steps, curve.values, color=colour, linewidth=0.4, alpha=0.3)

@@ -16,7 +16,7 @@ from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots, handles_of
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-_MOST = len(canvas.SERIES)
+_MOST = 5
 
 
 @canvas.styled
@@ -30,7 +30,8 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
     shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:_MOST]
     plots = Plots(len(COLUMNS), height_mm=38.0)
     for axes, metric in zip(plots.axes, COLUMNS, strict=True):
-        for setting, (colour, marker, _) in zip(shown, canvas.SERIES, strict=False):
+        for place, setting in enumerate(shown):
+            colour, marker, _ = canvas.series(place)
             _draw(axes, setting, metric, colour=colour, marker=marker)
         plots.title(axes, f"{metric_title(metric)} {arrow(metric)}")
         axes.set_xlabel("epoch")
