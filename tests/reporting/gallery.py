@@ -94,7 +94,7 @@ def _panel(head: Head, say: Say, **changes: Any) -> Panel:
 
 def _panels(head: Head, say: Say) -> Figures:
     panel = _panel(head, say)
-    own = _panel(head, say, source_windows={say("T1"): (-1.25, 2000.0)}, unit="a.u.")
+    own = _panel(head, say, source_windows={say("T1"): (-1.25, 2000.0)}, window=(-1000.0, 3000.0), unit="a.u.")
     many = _panel(head, say, sources={say(name): head.source for name in ("T1", "FLAIR", "CT")})
     worse = replace(panel, prediction=np.where(head.mask, head.prediction * 0.7, head.prediction))
     views = {"axial": worse.prediction, "sagittal": head.prediction, "coronal": worse.prediction}

@@ -220,14 +220,14 @@ SPACE = {
 }
 
 
-def _searched() -> Searched:
-    overrides = {"search": {"sampler": "tpe", "metric": "ssim", "space": SPACE}}
+def _searched(metric: str = "ssim", *, scale: float = 1.0) -> Searched:
+    overrides = {"search": {"sampler": "tpe", "metric": metric, "space": SPACE}}
     recipe = resolve_search(resolve_recipe("avula2020-t1-to-t2", overrides=overrides))
     own: dict[str, Any] = {RATE: 1e-3, WEIGHT: 1.0, BATCH: 8, SCHEDULE: "cosine"}
     trials = (
-        Trial(0, "complete", 0.80, own),
+        Trial(0, "complete", 0.80 * scale, own),
         Trial(1, "complete", 0.70, {**own, RATE: 1e-4, WEIGHT: 9.0}),
-        Trial(2, "complete", 0.91, {**own, RATE: 3e-3, SCHEDULE: "constant", BATCH: 2}),
+        Trial(2, "complete", 0.91 / scale, {**own, RATE: 3e-3, SCHEDULE: "constant", BATCH: 2}),
         Trial(3, "pruned", 0.10, {**own, RATE: 1e-5}),
         Trial(4, "complete", 0.85, {**own, WEIGHT: 5.0}),
     )
@@ -253,6 +253,8 @@ def searches(say: Say) -> Figures:
     ]
     return {
         "slices": lambda: draw_slices(found),
+        "slices_over_decades": lambda: draw_slices(_searched("mae", scale=7.0)),
+        "history_over_decades": lambda: draw_history(_searched("mae", scale=7.0)),
         "history": lambda: draw_history(found),
         "importance": lambda: draw_importance(found),
         "parallel": lambda: draw_parallel(found),

@@ -151,7 +151,7 @@ def misuses(summary: Summary, *, kind: str, metric: str, region: str, seen: int)
     return lines
 
 
-_OF_IMAGES = "Looking for lesions in the synthetic image: what the source does not show is made up or left out."
+_OF_IMAGES = "Looking for findings in the synthetic image: what the source does not show is made up or left out."
 _OF_KIND: Mapping[str, str] = {
     "label": "Measuring or following a disease without looking at the image: parts are missed and invented.",
     "ct": "Dose calculation, attenuation correction, or any other use of its numbers as densities of a patient.",

@@ -27,9 +27,14 @@ COUNTED = re.compile(r"\b(slice|step|epoch|trial)\b")
 
 def text_boxes(figure: Figure) -> list[tuple[str, Bbox]]:
     """Every text of a figure that is laid out with the box that it takes, in mm from the lower left corner."""
+    return boxes_of(figure, _drawn(figure))
+
+
+def boxes_of(figure: Figure, texts: list[Text]) -> list[tuple[str, Bbox]]:
     assert isinstance(figure.canvas, FigureCanvasAgg)
     renderer = figure.canvas.get_renderer()
-    return [(text.get_text(), in_mm(figure, text.get_window_extent(renderer))) for text in _drawn(figure)]
+    shown = [text for text in texts if text.get_visible() and text.get_text().strip()]
+    return [(text.get_text(), in_mm(figure, text.get_window_extent(renderer))) for text in shown]
 
 
 def _drawn(figure: Figure) -> list[Text]:
@@ -96,6 +101,17 @@ def test_no_text_crosses_another_or_the_edge(name: str) -> None:
         if overlap_mm(box, second) > TOUCHING_MM
     ]
     assert not crossing
+    assert not [text for text, _ in texts if "$" in text], "a formula that nobody sets"
+    plots = [(axes, in_mm(figure, axes.get_window_extent())) for axes in contents(figure)]
+    owned = [
+        (axes, *one) for axes in figure.axes for one in boxes_of(figure, _labels(axes.xaxis) + _labels(axes.yaxis))
+    ]
+    over = [
+        (text, box.extents)
+        for (owner, text, box), (axes, plot) in itertools.product(owned, plots)
+        if axes is not owner and owner.get_visible() and overlap_mm(box, plot) > TOUCHING_MM
+    ]
+    assert not over
 
 
 def legends_over(figure: Figure) -> float:

@@ -41,7 +41,7 @@ class SheetColumn:
     span: int = 1
 
 
-GREYS = SheetColumn(width_mm=_BAR + 7.0)
+GREYS = SheetColumn(width_mm=_BAR + 8.5)
 ERRORS = SheetColumn(width_mm=_BAR + 10.5)
 """Columns of colour bars with their labels."""
 

@@ -78,7 +78,7 @@ def fidelity_page(
     rest = [figure for name, figure in figures.items() if name not in {"median", "extremes"}]
     title = f"{', '.join(get_contrast(name).title for name in subject.source)} to {get_contrast(subject.target).title}"
     page = Page(
-        title=f"{title}, {subject.name}",
+        title=f"{title[:1].upper()}{title[1:]}, {subject.name}",
         verdict=result.sentence,
         sections=[
             Section("Pictures", figures=shown, folded=False),

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
-from voxlate.reporting.drawing.plots import Plots, better, count_along
+from voxlate.reporting.drawing.plots import Plots, better, count_along, scale_by_powers
 from voxlate.training.loop.journal import Entry
 
 _BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
@@ -123,10 +122,7 @@ def _log_if_wide(axes: Axes, curves: Sequence[Curve]) -> None:
     smoothed = np.concatenate([smooth(curve.values, width=max(1, curve.values.size // 50)) for curve in curves])
     if smoothed.min() <= 0 or smoothed.max() / smoothed.min() < 5:
         return
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    scale_by_powers(axes)
 
 
 def draw_ring(axes: Axes, curve: Curve, step: int | None) -> list[str]:
