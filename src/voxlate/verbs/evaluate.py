@@ -31,6 +31,16 @@ class _OfScans(TypedDict, total=False):
     accept: Mapping[str, str | Sequence[str]]
 
 
+class _OfImages(_OfScans, total=False):
+    """What is asked image by image.
+
+    Attributes:
+        each_case: Whether every case gets a page of its own.
+    """
+
+    each_case: bool
+
+
 class OfSets(_OfScans, total=False):
     """What the aspects of whole sets of images may be told, and an evaluation image by image.
 
@@ -104,21 +114,14 @@ def evaluate(
             *places, task=task, without=task_without, split=split, alone=alone, scans=scans, report=report
         )
     if set(aspects) & set(_SET_ASPECTS):
-        given: dict[str, object] = {"use-imputed": use_imputed, "accept": accept, "cases": each_case}
-        _refuse_given({name: value or None for name, value in given.items()}, fitting="fidelity")
+        given = {"use-imputed": use_imputed or None, "accept": accept or None, "cases": each_case or None}
+        _refuse_given(given, fitting="fidelity")
         return _evaluate_sets(
             *places, aspects=aspects, split=split, given=more, alone=calibration is None, report=report
         )
     _refuse_given(dict(more), fitting="distribution or privacy")
-    return _evaluate_images(
-        *places,
-        split=split,
-        aspects=aspects,
-        calibration=calibration,
-        scans=scans,
-        each_case=each_case,
-        report=report,
-    )
+    asked: _OfImages = {**scans, "each_case": each_case}
+    return _evaluate_images(*places, split=split, aspects=aspects, calibration=calibration, scans=asked, report=report)
 
 
 def _evaluate_images(
@@ -129,8 +132,7 @@ def _evaluate_images(
     split: str,
     aspects: Sequence[str],
     calibration: str | Path | None,
-    scans: _OfScans,
-    each_case: bool,
+    scans: _OfImages,
     report: ProgressReport,
 ) -> Result:
     """Image by image, beside the truth."""
@@ -146,7 +148,6 @@ def _evaluate_images(
         options=FidelityOptions(
             calibration=None if calibration is None else read_calibration(calibration),
             dose="dose" in aspects,
-            each_case=each_case,
             **scans,
         ),
         report=report,

@@ -15,12 +15,12 @@ from voxlate.reporting.drawing.panels import draw_translation
 from voxlate.reporting.fidelity.pictures import panel_of, stack_of
 from voxlate.reporting.fidelity.structures import structure_section
 from voxlate.reporting.page.cases import BACK, case_file
-from voxlate.reporting.page.page import Illustration, Page, Section, Stack
+from voxlate.reporting.page.page import Illustration, Page, Section, SliceStack
 from voxlate.reporting.page.tables import answer_table, ct_tables, means_in_words, score_tables, slice_tables
 from voxlate.reporting.page.terms import score_terms
 
 
-def stack_of_case(result: FidelityResult, case: str, *, linked: bool) -> Stack | None:
+def stack_of_case(result: FidelityResult, case: str, *, linked: bool) -> SliceStack | None:
     """The case to scroll through; ``None`` if no slices were kept of it.
 
     Args:

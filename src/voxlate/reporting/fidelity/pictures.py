@@ -24,7 +24,7 @@ from voxlate.reporting.drawing.panels import Panel, source_windows
 from voxlate.reporting.drawing.strips import Pane, Strips, cut_strips, in_error_colours, in_greys
 from voxlate.reporting.drawing.tiles import Window, error_limit, grey_window, tick_text
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice
-from voxlate.reporting.page.page import Stack
+from voxlate.reporting.page.page import SliceStack
 from voxlate.reporting.page.tables import HEADLINES
 from voxlate.roles import BASELINES, MODEL
 from voxlate.volume import Array
@@ -127,7 +127,7 @@ def _cut_strips(comparison: Comparison, labels: NDArray[np.bool_], *, labelled: 
     return cut_strips(panel.cut(), pictures, region=comparison.mask)
 
 
-def stack_of(arrays: Arrays, *, case: str, source: str, target: str, caption: str, link: str = "") -> Stack | None:
+def stack_of(arrays: Arrays, *, case: str, source: str, target: str, caption: str, link: str = "") -> SliceStack | None:
     """The case to scroll through; ``None`` if no slices were kept of it.
 
     Args:
@@ -149,7 +149,7 @@ def stack_of(arrays: Arrays, *, case: str, source: str, target: str, caption: st
         f"Truth: {title}",
         f"Error, blue \N{MINUS SIGN}{end} to brown +{end}",
     )
-    return Stack(case, caption, heads, strips, link=link)
+    return SliceStack(case, caption, heads, strips, link=link)
 
 
 def _unit(unit: str) -> str:

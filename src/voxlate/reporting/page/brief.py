@@ -9,6 +9,7 @@ from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.tables import Table
 
 SHEET = "summary.html"
+_TITLE = "Compared with the baselines"
 _FACTS = ("model", "paper", "trained on", "cases", "predictions")
 
 
@@ -30,9 +31,14 @@ def brief_page(
         title=f"{full.title}: summary",
         verdict=answer,
         sections=[
-            Section("What must not be done with it", lines=misuses, folded=False),
+            Section("What it must not be used for", lines=misuses, folded=False),
             Section("One case", figures=[picture] if picture else [], folded=False),
-            Section("In numbers", caption=caption, tables=[table], folded=False),
+            Section(
+                "In numbers",
+                caption=caption,
+                tables=[replace(table, title="Compared with the baselines")],
+                folded=False,
+            ),
         ],
         facts={name: value for name, value in full.facts.items() if name in _FACTS},
         warnings=(),

@@ -12,7 +12,7 @@ from voxlate.evaluation.brief import placed, spread
 from voxlate.evaluation.scores import Score, ranked
 from voxlate.evaluation.words import arrow, better, direction, in_order, metric_title, number, short_title
 from voxlate.regions import in_words
-from voxlate.reporting.page.page import Section, Stack
+from voxlate.reporting.page.page import Section, SliceStack
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 
 _LONGEST = 100
@@ -37,7 +37,7 @@ def case_file(case: str) -> str:
 
 
 def case_section(
-    scores: Sequence[Score], stacks: Mapping[str, Stack | None], *, metric: str, region: str, linked: bool
+    scores: Sequence[Score], stacks: Mapping[str, SliceStack | None], *, metric: str, region: str, linked: bool
 ) -> Section:
     """The section of all cases, the worst first.
 

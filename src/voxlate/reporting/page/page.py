@@ -86,7 +86,7 @@ class Illustration:
 
 
 @dataclass(frozen=True)
-class Stack:
+class SliceStack:
     """A case whose slices a reader scrolls through; without a script the slice that was chosen by rule is shown.
 
     Attributes:
@@ -140,7 +140,7 @@ class Section:
     caption: str = ""
     tables: Sequence[Table] = ()
     figures: Sequence[Illustration] = ()
-    stacks: Sequence[Stack] = ()
+    stacks: Sequence[SliceStack] = ()
     lines: Sequence[str] = ()
     folded: bool = True
 

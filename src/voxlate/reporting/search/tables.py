@@ -28,7 +28,7 @@ Lines = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Names of columns, and the lines below."""
 
 
-def grid_tables(settings: Sequence[Setting], *, varied: str, baselines: Baselines) -> dict[str, Lines]:
+def grid_tables(settings: Sequence[Setting], *, varied: str, baselines: Baselines | None = None) -> dict[str, Lines]:
     """From ``Training`` and ``Validation`` to column names and lines.
 
     Args:
@@ -39,7 +39,7 @@ def grid_tables(settings: Sequence[Setting], *, varied: str, baselines: Baseline
     fields = (varied, "epoch", *_HEADS.values())
     return {
         title: (fields, [*first, *(row for setting in settings for row in _rows(setting, prefix))])
-        for title, prefix, first in (("Training", TRAIN_PREFIX, []), ("Validation", "", _base_rows(baselines)))
+        for title, prefix, first in (("Training", TRAIN_PREFIX, []), ("Validation", "", _base_rows(baselines or {})))
     }
 
 

@@ -9,7 +9,7 @@ from voxlate.evaluation.segmentation.result import SegmentationResult
 from voxlate.evaluation.segmentation.verdict import summarise_segmentation
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.cases import BACK, case_file
-from voxlate.reporting.page.page import Illustration, Page, Section, Stack
+from voxlate.reporting.page.page import Illustration, Page, Section, SliceStack
 from voxlate.reporting.page.terms import score_terms
 from voxlate.reporting.segmentation.pictures import (
     SegmentedCase,
@@ -40,7 +40,7 @@ def finding_of_case(result: SegmentationResult, case: str) -> SegmentedCase:
     )
 
 
-def stack_of_case(result: SegmentationResult, case: str, *, linked: bool) -> Stack | None:
+def stack_of_case(result: SegmentationResult, case: str, *, linked: bool) -> SliceStack | None:
     """The case to scroll through; ``None`` if no slices were kept of it.
 
     Args:

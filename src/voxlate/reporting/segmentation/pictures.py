@@ -33,7 +33,7 @@ from voxlate.reporting.drawing.overlays import (
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.strips import Pane, Strips, cut_strips, in_greys
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, choose_slice, slices_in_words
-from voxlate.reporting.page.page import Stack
+from voxlate.reporting.page.page import SliceStack
 from voxlate.roles import MODEL
 from voxlate.volume import Array
 
@@ -206,7 +206,7 @@ def _cut_strips(finding: SegmentedCase) -> Strips:
     return cut_strips(finding.cut(), pictures, region=labelled if labelled.any() else finding.body)
 
 
-def stack_of(finding: SegmentedCase, arrays: Mapping[str, Array], *, caption: str, link: str = "") -> Stack | None:
+def stack_of(finding: SegmentedCase, arrays: Mapping[str, Array], *, caption: str, link: str = "") -> SliceStack | None:
     """The case to scroll through; ``None`` if no slices were kept of it.
 
     Args:
@@ -219,7 +219,7 @@ def stack_of(finding: SegmentedCase, arrays: Mapping[str, Array], *, caption: st
     if strips is None:
         return None
     heads = (finding.title, "True", "Found", "Where both differ")
-    return Stack(finding.case, caption, heads, strips, key={**finding.colours, **OUTCOMES}, link=link)
+    return SliceStack(finding.case, caption, heads, strips, key={**finding.colours, **OUTCOMES}, link=link)
 
 
 def _pack(labels: Array) -> NDArray[np.uint8]:
