@@ -1,15 +1,17 @@
 """Task-based validation: is the synthetic image as useful as the real one?
 
 One segmenter is applied to every case three times: to the real contrasts (arm ``real``), with the synthetic image in
-the place of the real target (``synthetic``), and without the target (``without``). What it finds is compared with the
-true label map, on that map's own voxels. So the measure of an image is what can be done with it, not what it looks like
-(Genc et al. 2022, doi:10.58530/2022/3460, name it as their ongoing work).
+the place of the real target (``synthetic``), and without the target (``without``). Beside these stands a baseline, the
+same segmenter with the image that intensity lookup makes (``lookup``). What it finds is compared with the true label
+map, on that map's own voxels. So the measure of an image is what can be done with it, not what it looks like (Genc et
+al. 2022, doi:10.58530/2022/3460, name it as their ongoing work).
 
 The synthetic image goes through a file, as ``voxlate translate`` writes it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from voxlate.cohort.admission import read_contrast, refuse
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError, counted
+from voxlate.errors import CohortError, VoxlateError, counted
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored, score_each
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
@@ -30,12 +32,15 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmentation.segmenters import Segmenter, on_grid
 from voxlate.evaluation.words import listed
-from voxlate.io import read_volume
+from voxlate.io import FileRecord, Provenance, file_digest, read_volume, write_volume
 from voxlate.preprocess.orientation import ras_grid
+from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
-from voxlate.roles import ARMS, REAL, SYNTHETIC, TRUTH, WITHOUT
-from voxlate.volume import Array, Grid
+from voxlate.roles import ARMS, LOOKUP, REAL, SYNTHETIC, TRUTH, WITHOUT
+from voxlate.volume import Array, Grid, Volume
+
+logger = logging.getLogger(__name__)
 
 _NOT_GIVEN = frozenset({"accuracy", "f1"})
 """Accuracy, since the mask is the whole image and background would decide it; F1, since it is Dice."""
@@ -135,7 +140,7 @@ class Attempt:
     Attributes:
         case_id: The case.
         truth: True label map.
-        found: From an arm to the label map that was found.
+        found: From an arm, or ``lookup``, to the label map that was found.
         images: From an arm to the image that it was found in: the real target, the synthetic one, and for ``without``
             the first image that was left.
         shown: From an arm to the contrast of that image.
@@ -169,6 +174,9 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
     made = experiment.candidate.image(case, experiment.folder)
     replaced = replace(case, paths={**case.paths, target: made})
     volumes = {REAL: segmenter.segment(case), SYNTHETIC: segmenter.segment(replaced)}
+    found = _with_lookup(experiment, case)
+    if found is not None:
+        volumes[LOOKUP] = found
     files, shown = {REAL: case.paths[target], SYNTHETIC: made}, {REAL: target, SYNTHETIC: target}
     if WITHOUT in experiment.arms:
         volumes[WITHOUT] = segmenter.segment(case, missing=target) if other is None else other.segment(case)
@@ -183,6 +191,26 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
         spacing_mm=grid.spacing_mm,
         foreground_moved=_moved(segmenter.foreground_ml(case), segmenter.foreground_ml(replaced)),
     )
+
+
+def _with_lookup(experiment: Experiment, case: Case) -> Volume | None:
+    """What the segmenter finds with the image of intensity lookup; ``None`` where it refuses that image."""
+    plan, folder = experiment.candidate.plan, experiment.folder.with_name(LOOKUP) / case.id
+    source, target = plan.source[0], plan.target
+    native = plan.model_copy(update={"spacing_mm": None})
+    prepared = prepare_case(case, native, contrasts=(source,))
+    values = experiment.candidate.lookup.apply(np.asarray(prepared.arrays[source]))
+    contrast = get_contrast(target)
+    image = restore(values, prepared, normaliser=native.normalisers[target], contrast=contrast)
+    record = FileRecord(contrast=source, name=case.paths[source].name, sha256=file_digest(case.paths[source]))
+    told = Provenance(synthetic=True, sources=(record,), target=target, unit=contrast.unit, notes=("intensity lookup",))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = write_volume(image, folder / f"{case.id}_{target}.nii.gz", provenance=told, overwrite=True)
+        return experiment.segmenter.segment(replace(case, paths={**case.paths, target: path}))
+    except (VoxlateError, OSError) as error:
+        logger.warning("case %s has no baseline: %s", case.id, error)
+        return None
 
 
 def _score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:

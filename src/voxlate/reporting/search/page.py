@@ -16,7 +16,7 @@ from voxlate.training.tuning.results import FEWEST_FOR_IMPORTANCE, Searched
 
 _FIRST = ("grid_curves", "objective")
 _VALUES = (
-    "What the baselines reach on the validation cases, the recipe's own values and those of the best trial, and the "
+    "What the baselines reach on the validation cases, the values of the best trial and the recipe's own, and the "
     "range of each field. Of label maps, intensity lookup is scored for all labels together."
 )
 _TRIALS = (

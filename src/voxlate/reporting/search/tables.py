@@ -92,7 +92,7 @@ def values_table(result: SearchResult) -> Table:
     space, own, bare = searched.recipe.search.space, searched.own or {}, [Cell("") for _ in names]
     columns = (
         *(Column(short_title(name), "baseline") for name in names),
-        *(Column(title, "") for title in ("the recipe's own", "best", "searched")),
+        *(Column(title, "") for title in ("best", "the recipe's own", "searched")),
     )
     rows = [
         Line(
@@ -101,15 +101,15 @@ def values_table(result: SearchResult) -> Table:
             "",
             (
                 *bare,
-                Cell(_plain(own.get(name))),
                 Cell(_plain(searched.best.values.get(name))),
+                Cell(_plain(own.get(name))),
                 Cell(_range_words(range_)),
             ),
         )
         for name, range_ in space.items()
     ]
     metric, own_trial = searched.recipe.search.metric, searched.own_trial
-    values = [*map(result.baseline, names), *(trial.value if trial else None for trial in (own_trial, searched.best))]
+    values = [*map(result.baseline, names), *(trial.value if trial else None for trial in (searched.best, own_trial))]
     best = _best_of(values, lower=searched.lower_is_better)
     cells = (Cell(number(value, metric=metric), best=place == best) for place, value in enumerate(values))
     below = f"{arrow(metric)} {direction(metric)}"

@@ -11,13 +11,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation.cases import TRUTH
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.words import number
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import Scores, draw_boxes, legend
 from voxlate.reporting.drawing.plots import Plots, draw_points
-from voxlate.roles import MODEL
+from voxlate.roles import MODEL, TRUTH
 
 _MOST_SIDE_BY_SIDE = 4
 """Classes whose plots of Dice and HD95 have room beside each other; of more, one stands below the other."""

@@ -8,14 +8,13 @@ import numpy as np
 
 from voxlate.cohort.labels.labelling import component_word
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation.cases import LOOKUP, TRUTH
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.segmentation.verdict import count_lesions
 from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import arrow, direction, interval_words, metric_title, number, short_title
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table, best_of, means_in_words, region_title, score_cell
-from voxlate.roles import MODEL
+from voxlate.roles import LOOKUP, MODEL, TRUTH
 
 _ANSWER = ("dice", "recall", "precision", "hd95")
 """What a reader asks of a segmentation first."""
