@@ -32,9 +32,8 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.segmentation.scores import class_regions, score_segmentation, volumes_ml
 from voxlate.evaluation.segmentation.segmenters import Segmenter, on_grid
 from voxlate.evaluation.words import listed
-from voxlate.io import FileRecord, Provenance, file_digest, read_volume, write_volume
+from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
-from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
 from voxlate.roles import ARMS, LOOKUP, REAL, SYNTHETIC, TRUTH, WITHOUT
@@ -57,12 +56,14 @@ class Experiment:
         segmenter: Applied in all arms, but for the last if there is ``other``.
         other: A segmenter that was trained without the target.
         folder: Where synthetic images are written.
+        baseline: From a case to an image in the place of the target that needs no model; ``None`` for no baseline.
     """
 
     candidate: Candidate
     segmenter: Segmenter
     other: Segmenter | None
     folder: Path
+    baseline: Callable[[Case], Path] | None = None
 
     @property
     def target(self) -> str:
@@ -174,9 +175,7 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
     made = experiment.candidate.image(case, experiment.folder)
     replaced = replace(case, paths={**case.paths, target: made})
     volumes = {REAL: segmenter.segment(case), SYNTHETIC: segmenter.segment(replaced)}
-    found = _with_lookup(experiment, case)
-    if found is not None:
-        volumes[LOOKUP] = found
+    volumes |= _with_baseline(experiment, case)
     files, shown = {REAL: case.paths[target], SYNTHETIC: made}, {REAL: target, SYNTHETIC: target}
     if WITHOUT in experiment.arms:
         volumes[WITHOUT] = segmenter.segment(case, missing=target) if other is None else other.segment(case)
@@ -193,24 +192,16 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
     )
 
 
-def _with_lookup(experiment: Experiment, case: Case) -> Volume | None:
-    """What the segmenter finds with the image of intensity lookup; ``None`` where it refuses that image."""
-    plan, folder = experiment.candidate.plan, experiment.folder.with_name(LOOKUP) / case.id
-    source, target = plan.source[0], plan.target
-    native = plan.model_copy(update={"spacing_mm": None})
-    prepared = prepare_case(case, native, contrasts=(source,))
-    values = experiment.candidate.lookup.apply(np.asarray(prepared.arrays[source]))
-    contrast = get_contrast(target)
-    image = restore(values, prepared, normaliser=native.normalisers[target], contrast=contrast)
-    record = FileRecord(contrast=source, name=case.paths[source].name, sha256=file_digest(case.paths[source]))
-    told = Provenance(synthetic=True, sources=(record,), target=target, unit=contrast.unit, notes=("intensity lookup",))
+def _with_baseline(experiment: Experiment, case: Case) -> dict[str, Volume]:
+    """What the segmenter finds with the baseline's image; nothing where there is none, or it refuses that image."""
+    if experiment.baseline is None:
+        return {}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = write_volume(image, folder / f"{case.id}_{target}.nii.gz", provenance=told, overwrite=True)
-        return experiment.segmenter.segment(replace(case, paths={**case.paths, target: path}))
-    except (VoxlateError, OSError) as error:
+        paths = {**case.paths, experiment.target: experiment.baseline(case)}
+        return {LOOKUP: experiment.segmenter.segment(replace(case, paths=paths))}
+    except VoxlateError as error:
         logger.warning("case %s has no baseline: %s", case.id, error)
-        return None
+        return {}
 
 
 def _score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:
