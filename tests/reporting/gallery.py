@@ -15,6 +15,7 @@ from tests.reporting.samples import LESION, MASK
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.drawing.planes import draw_planes
 from voxlate.reporting.drawing.views import SliceChoice
 from voxlate.reporting.fidelity.views import draw_views
 from voxlate.reporting.privacy.pictures import LabelPair, LookAlike, draw_label_pair, draw_look_alike
@@ -110,6 +111,9 @@ def _panels(head: Head, say: Say) -> Figures:
         notes=("ct: rigid registration, the foreground moved by 12.00 mm on average, at most 14.20 mm",),
     )
     return {
+        "planes": lambda: draw_planes(
+            head.truth, spacing_mm=head.spacing_mm, title=say("T2 of case_001"), unit="HU", notes=["Synthetic."]
+        ),
         "translation": lambda: draw_translation(panel, planes=("axial", "coronal", "sagittal")),
         "cases": lambda: draw_cases({"Worst": worse, "Median": own, "": panel}),
         "sources": lambda: draw_translation(many),

@@ -12,7 +12,7 @@ from voxlate.evaluation.account import of_account
 from voxlate.evaluation.brief import misuses, say_brief
 from voxlate.evaluation.fidelity.result import FidelityResult
 from voxlate.evaluation.fidelity.views import say_views, view_names
-from voxlate.evaluation.scores import Score, extremes
+from voxlate.evaluation.scores import Score, extremes, ranked
 from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import after_value, metric_title, number
 from voxlate.regions import FOREGROUND, UNIONS, in_words
@@ -119,12 +119,14 @@ def fidelity_brief(result: FidelityResult, full: Page) -> Page:
     """
     subject, summary = result.subject, result.summary.overall
     what = f"synthetic {get_contrast(subject.target).title}"
-    median = extremes(result.scores).median
-    picture = Illustration(
-        f"The median case, {median}",
-        "Source, prediction and truth in one grey window, and the error.",
-        to_png(draw_translation(_panel(result, median))),
-    )
+    order, picture = ranked(result.scores, metric="mae", region=FOREGROUND), None
+    if order:  # some case has a foreground that can be scored
+        median = order[(len(order) - 1) // 2]
+        picture = Illustration(
+            f"The median case, {median}",
+            "Source, prediction and truth in one grey window, and the error.",
+            to_png(draw_translation(_panel(result, median))),
+        )
     kind = get_contrast(subject.target).kind
     answer = say_brief(summary, what=what, cases=subject.cases, metric="mae", region=FOREGROUND)
     return brief_page(

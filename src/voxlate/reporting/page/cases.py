@@ -54,6 +54,8 @@ def case_section(
     if len(shown) < len(order):
         note += f" Of {counted(len(order), 'case')} {len(shown)} are shown, equally far apart in that order."
     note += " The slider, or the arrow keys upon it, goes from slice to slice; the pictures are small and compressed."
+    if not order:
+        return Section("Case by case")
     table = _case_table(scores, order, metric=metric, region=region, linked=linked)
     return Section("Case by case", note, "One value per case, the worst first.", [table], stacks=shown)
 
