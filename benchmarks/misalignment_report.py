@@ -16,6 +16,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.words import direction, in_order, method_title, metric_title, number, short_title
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import Style
+from voxlate.reporting.drawing.plots import Plots, handles_of
 from voxlate.roles import BASELINES
 
 Errors = Mapping[str, Mapping[float, Sequence[float]]]
@@ -110,31 +111,23 @@ def draw_misalignment(errors: Errors, *, unit: str = "", cases: int | None = Non
         UsageError: As ``kept``.
     """
     ratios = kept(errors)
-    figure = canvas.new_figure(height_mm=82.0)
-    left, right = figure.subplots(1, 2)
+    plots = Plots(2, height_mm=50.0)
+    left, right = plots.axes
     for place, loss in enumerate(in_order(errors)):
         look = _look(place if loss in BASELINES else place + 1 - sum(name in errors for name in BASELINES))
-        label = canvas.legible(method_title(loss), longest=28)
         for axes, table in ((left, errors[loss]), (right, ratios[loss])):
-            _line(axes, table, look, label)
+            _line(axes, table, look, method_title(loss))
     right.axhline(1.0, color=canvas.MUTED, linewidth=0.6, zorder=0)
     left.set_ylabel(metric_title("mae", unit=unit))
     right.set_ylabel("MAE divided by its own at shift 0")
     over = f"{cases} aligned held-out case{'s' if cases != 1 else ''}, " if cases else ""
-    for axes, title, below in (
-        (left, "Error on aligned cases", f"{over}{direction('mae')}"),
-        (right, "Relative to training on aligned pairs", f"{direction('mae')}; line: nothing lost"),
-    ):
-        axes.set_title(f"{title}\n", loc="left")
-        axes.text(0, 1.03, below, transform=axes.transAxes, color=canvas.MUTED)
+    plots.title(left, "Error on aligned cases", f"{over}{direction('mae')}")
+    plots.title(right, "Relative to training on aligned pairs", f"{direction('mae')}; line: nothing lost")
+    for axes in plots.axes:
         axes.set_xlabel("shift of the training pairs (voxels)")
         axes.set_xticks(sorted({shift for table in errors.values() for shift in table}))
-        axes.grid(visible=True)
     left.set_ylim(bottom=0)
-    handles, labels = right.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 0.01), ncols=4, handlelength=3.6)
-    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.28, top=0.86, wspace=0.2)
-    return figure
+    return plots.finish(key=handles_of(right))
 
 
 def _line(axes: Axes, table: Mapping[float, Sequence[float]], look: Style, label: str) -> None:

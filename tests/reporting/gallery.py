@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from tests.reporting.samples import LESION, MASK
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.drawing.planes import draw_planes
 from voxlate.reporting.drawing.views import SliceChoice
 from voxlate.reporting.fidelity.views import draw_views
 from voxlate.reporting.privacy.pictures import LabelPair, LookAlike, draw_label_pair, draw_look_alike
@@ -28,6 +31,7 @@ from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.task.pictures import _take_slice, draw_attempts
 
 Array = NDArray[Any]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,22 @@ def gallery(head: Head, say: Say = str) -> Figures:
     return {**_panels(head, say), **_labels(head, say), **_runs(head, say), **plots(say), **searches(say)}
 
 
+def figure_kinds() -> set[str]:
+    """The functions of package and benchmarks that draw a figure, told by what they say that they return."""
+    found = set()
+    for path in (*(ROOT / "src/voxlate/reporting").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            draws = isinstance(node, ast.FunctionDef) and node.name.startswith("draw_")
+            if draws and isinstance(node.returns, ast.Name) and node.returns.id == "Figure":
+                found.add(node.name)
+    return found - {"draw_sheet"}  # the scaffold of the others
+
+
+def drawn_kinds(figures: Figures) -> set[str]:
+    """The functions that draw these figures, told by the names in what calls them."""
+    return {name for draw in figures.values() for name in draw.__code__.co_names if name.startswith("draw_")}
+
+
 def _panel(head: Head, say: Say, **changes: Any) -> Panel:
     plain = Panel(
         case=say("case_001"),
@@ -75,7 +95,7 @@ def _panel(head: Head, say: Say, **changes: Any) -> Panel:
 
 def _panels(head: Head, say: Say) -> Figures:
     panel = _panel(head, say)
-    own = _panel(head, say, source_windows={say("T1"): (-1.25, 2000.0)}, unit="a.u.")
+    own = _panel(head, say, source_windows={say("T1"): (-1.25, 2000.0)}, window=(-1000.0, 3000.0), unit="a.u.")
     many = _panel(head, say, sources={say(name): head.source for name in ("T1", "FLAIR", "CT")})
     worse = replace(panel, prediction=np.where(head.mask, head.prediction * 0.7, head.prediction))
     views = {"axial": worse.prediction, "sagittal": head.prediction, "coronal": worse.prediction}
@@ -91,6 +111,9 @@ def _panels(head: Head, say: Say) -> Figures:
         notes=("ct: rigid registration, the foreground moved by 12.00 mm on average, at most 14.20 mm",),
     )
     return {
+        "planes": lambda: draw_planes(
+            head.truth, spacing_mm=head.spacing_mm, title=say("T2 of case_001"), unit="HU", notes=["Synthetic."]
+        ),
         "translation": lambda: draw_translation(panel, planes=("axial", "coronal", "sagittal")),
         "cases": lambda: draw_cases({"Worst": worse, "Median": own, "": panel}),
         "sources": lambda: draw_translation(many),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from misalignment_report import draw_misalignment
 
 from tests.reporting.study.variants import NAMES, SEEDS, make_runs
 from voxlate.evaluation.privacy.attack import Membership
@@ -92,16 +93,56 @@ def plots(say: Say) -> Figures:
     }
     return {
         "boxes": lambda: draw_box_plots(scores),
+        "boxes_many": lambda: draw_box_plots(
+            _scores("foreground", {"identity": 200.0, **{say(f"model {n}"): 20.0 + n for n in range(9)}})
+        ),
         "boxes_few": lambda: draw_box_plots([score for score in scores if score.case < "case_3"], metrics=("mae",)),
         "classes": lambda: draw_classes(classes, regions=regions),
         "classes_many": lambda: draw_classes(
             [s for n in range(9) for s in _scores(say(f"structure {n}"), {"model": 0.9 - n / 20}, "dice")],
             regions=[say(f"structure {n}") for n in range(9)],
         ),
+        "classes_very_many": lambda: draw_classes(
+            [
+                s
+                for n in range(24)
+                for metric, value in (("dice", 0.9 - n / 60), ("hd95", 2.0 + n))
+                for s in _scores(say(f"structure {n}"), {"model": value}, metric, cases=2)
+            ],
+            regions=[say(f"structure {n}") for n in range(24)],
+        ),
+        "misalignment": lambda: draw_misalignment(
+            {
+                name: {0: [60.0 + n, 61.0 + n], 1: [63.0 + n, 66.0], 4: [90.0, 80.0 + n]}
+                for n, name in enumerate(("identity", "lookup", *(say(f"loss {n}") for n in range(7))))
+            },
+            unit="HU",
+            cases=6,
+        ),
         "volumes": lambda: draw_volumes(classes, regions=regions),
+        "volumes_many": lambda: draw_volumes(
+            [
+                s
+                for n in range(6)
+                for s in _scores(say(f"structure {n}"), {"model": 12.0, "truth": 14.0}, "volume", unit="ml")
+            ],
+            regions=[say(f"structure {n}") for n in range(6)],
+        ),
         "volumes_one": lambda: draw_volumes(classes, regions=regions[:1]),
         "slopes": lambda: draw_slopes(dice, arms=arms, regions=regions),
+        "slopes_many": lambda: draw_slopes(
+            [
+                s
+                for n in range(7)
+                for s in _scores(say(f"structure {n}"), {"real": 0.8, "synthetic": 0.7, "without": 0.5}, "dice")
+            ],
+            arms=arms,
+            regions=[say(f"structure {n}") for n in range(7)],
+        ),
         "slopes_one": lambda: draw_slopes(dice, arms=arms, regions=regions[:1]),
+        "profile_many": lambda: draw_slice_profile(
+            {**profile, **{say(f"model {n}"): np.linspace(40, 20 + n, 40) for n in range(9)}}, unit="HU"
+        ),
         "profile": lambda: draw_slice_profile(profile, unit="HU", case=say("case_001")),
         "nearness": lambda: draw_nearness(strips),
         "attacks": lambda: draw_attacks(attacks),
@@ -179,14 +220,14 @@ SPACE = {
 }
 
 
-def _searched() -> Searched:
-    overrides = {"search": {"sampler": "tpe", "metric": "ssim", "space": SPACE}}
+def _searched(metric: str = "ssim", *, scale: float = 1.0) -> Searched:
+    overrides = {"search": {"sampler": "tpe", "metric": metric, "space": SPACE}}
     recipe = resolve_search(resolve_recipe("avula2020-t1-to-t2", overrides=overrides))
     own: dict[str, Any] = {RATE: 1e-3, WEIGHT: 1.0, BATCH: 8, SCHEDULE: "cosine"}
     trials = (
-        Trial(0, "complete", 0.80, own),
+        Trial(0, "complete", 0.80 * scale, own),
         Trial(1, "complete", 0.70, {**own, RATE: 1e-4, WEIGHT: 9.0}),
-        Trial(2, "complete", 0.91, {**own, RATE: 3e-3, SCHEDULE: "constant", BATCH: 2}),
+        Trial(2, "complete", 0.91 / scale, {**own, RATE: 3e-3, SCHEDULE: "constant", BATCH: 2}),
         Trial(3, "pruned", 0.10, {**own, RATE: 1e-5}),
         Trial(4, "complete", 0.85, {**own, WEIGHT: 5.0}),
     )
@@ -212,6 +253,8 @@ def searches(say: Say) -> Figures:
     ]
     return {
         "slices": lambda: draw_slices(found),
+        "slices_over_decades": lambda: draw_slices(_searched("mae", scale=7.0)),
+        "history_over_decades": lambda: draw_history(_searched("mae", scale=7.0)),
         "history": lambda: draw_history(found),
         "importance": lambda: draw_importance(found),
         "parallel": lambda: draw_parallel(found),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import voxlate
-from voxlate.cohort import Case
-from voxlate.errors import StoppedError
+from voxlate.cohort import Case, index_cohort
+from voxlate.errors import StoppedError, UsageError
 from voxlate.evaluation.candidates import ModelCandidate
 from voxlate.workflows import fidelity
 
@@ -28,14 +28,16 @@ def evaluated(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.Temp
     return out
 
 
-def again(trained: Path, phantom_cohort: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def again(
+    trained: Path, phantom_cohort: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *, cases: bool = False
+) -> None:
     """The same evaluation by a model that must not predict."""
 
     def predict(*_: object) -> None:
         pytest.fail("a case was predicted again")
 
     monkeypatch.setattr(ModelCandidate, "predict", predict)
-    voxlate.evaluate(trained, phantom_cohort, out=out, split="all")
+    voxlate.evaluate(trained, phantom_cohort, out=out, split="all", cases=cases)
 
 
 def test_a_page_is_drawn_again_from_what_lies_on_disk(
@@ -46,6 +48,53 @@ def test_a_page_is_drawn_again_from_what_lies_on_disk(
         path.unlink()
     again(trained, phantom_cohort, evaluated, monkeypatch)
     assert contents(evaluated) == before
+
+
+def test_every_case_has_a_page_of_its_own_that_is_gone_when_it_is_not_asked_for(
+    trained: Path, phantom_cohort: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(evaluated, out)
+    again(trained, phantom_cohort, out, monkeypatch, cases=True)
+    pages = sorted((out / "cases").iterdir())
+    ids = [case.id for case in index_cohort(phantom_cohort).cases]
+    assert [page.stem for page in pages] == sorted(ids)
+    whole = (out / "report.html").read_text(encoding="utf-8")
+    assert all(f'href="cases/{case}.html"' in whole for case in ids)
+    seen = 0
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for words in (
+            "counted from the best case",
+            "intensity lookup",
+            "identity",
+            "Lesion",
+            "Three planes",
+            "voxel size",
+        ):
+            assert words in text, words
+        assert 'href="../report.html"' in text
+        assert text.count("image/jpeg") > 1
+        assert "n = 1" in text
+        seen += "trained or chosen on this case" in text
+    assert 0 < seen < len(ids), "a case says whether the model has seen it"
+    again(trained, phantom_cohort, out, monkeypatch)
+    assert contents(out) == contents(evaluated)
+
+
+def test_one_sheet_says_what_it_must_not_be_used_for(evaluated: Path) -> None:
+    text = (evaluated / "summary.html").read_text(encoding="utf-8")
+    assert "What it must not be used for" in text
+    assert "Diagnosis" in text
+    assert text.count("<table>") == 1
+    assert text.count("<figure") == 1
+    assert 'href="summary.html"' in (evaluated / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("aspect", ["distribution", "privacy"])
+def test_pages_of_cases_belong_to_evaluations_image_by_image(aspect: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--cases"):
+        voxlate.evaluate(tmp_path, tmp_path, out=tmp_path / "out", aspects=aspect, cases=True)
 
 
 @pytest.mark.parametrize("step", ["summarise", "draw"])

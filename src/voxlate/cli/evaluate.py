@@ -85,6 +85,11 @@ _Decisions = Annotated[
     typer.Option(metavar="CSV", help="Apply what experts decided in the review page.", rich_help_panel=_PRIVACY),
 ]
 
+_Cases = Annotated[bool, typer.Option("--cases", help="Write a page of its own for every case, cases/ID.html.")]
+_UseImputed = Annotated[
+    bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
+]
+
 
 @app.command(
     **shown_by(
@@ -99,9 +104,8 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="The folder for scores, figures and the report.")],
     split: _Split = "test",
     aspect: _Aspects = None,
-    use_imputed: Annotated[
-        bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
-    ] = False,
+    cases: _Cases = False,
+    use_imputed: _UseImputed = False,
     pattern: PatternOption = None,
     accept: Accept = None,
     calibration: _Calibration = None,
@@ -125,6 +129,7 @@ def evaluate(
         data,
         split=split,
         aspects=tuple(aspect or ("fidelity",)),
+        cases=cases,
         calibration=calibration,
         task=task,
         task_without=task_without,

@@ -74,15 +74,23 @@ def extremes(
     Raises:
         UsageError: If no case has a value.
     """
+    order = ranked(scores, metric=metric, region=region, method=method)
+    if not order:
+        raise UsageError(
+            f"a case with {metric} of {method} in {region}", came="none", remedy="Choose another metric or region."
+        )
+    return Extremes(order[0], order[(len(order) - 1) // 2], order[-1])
+
+
+def ranked(scores: Iterable[Score], *, metric: str, region: str, method: str = "model") -> list[str]:
+    """The cases from the worst to the best by one metric; those without a value are left out.
+
+    Equal values are ordered by case id.
+    """
     sign = gain(find_metric(metric).better)
     found = [
         (sign * score.value, score.case)
         for score in scores
         if (score.metric, score.region, score.method) == (metric, region, method) and not math.isnan(score.value)
     ]
-    if not found:
-        raise UsageError(
-            f"a case with {metric} of {method} in {region}", came="none", remedy="Choose another metric or region."
-        )
-    order = [case for _, case in sorted(found)]
-    return Extremes(order[0], order[(len(order) - 1) // 2], order[-1])
+    return [case for _, case in sorted(found)]

@@ -29,7 +29,7 @@ def metric_title(metric: str, *, unit: str = "") -> str:
 
 def meaning(metric: str) -> str:
     """What the metric is, in words; empty if that is not known."""
-    return METRICS[metric].meaning if metric in METRICS else ""
+    return METRICS[_plain(metric)].meaning if _plain(metric) in METRICS else ""
 
 
 def better(metric: str) -> Better:

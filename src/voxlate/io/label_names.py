@@ -43,6 +43,16 @@ def names_in_json(path: Path) -> dict[int, str]:
         >>> names_in_json(Path("dataset.json"))  # doctest: +SKIP
         {1: 'anterior hippocampus', 2: 'posterior hippocampus'}
     """
+    pairs = [pair for item in _labels_in_json(path).items() if (pair := _pair(*item))]
+    return {value: name for value, name in sorted(pairs) if value > 0 and name}
+
+
+def groups_in_json(path: Path) -> list[str]:
+    """The names of groups of values under ``labels`` of a JSON file: ``{"whole tumour": [1, 2, 4]}``."""
+    return [name for name, held in _labels_in_json(path).items() if isinstance(held, list)]
+
+
+def _labels_in_json(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
             return {}
@@ -50,8 +60,7 @@ def names_in_json(path: Path) -> dict[int, str]:
     except (OSError, ValueError):
         return {}
     told = content.get("labels") if isinstance(content, dict) else None
-    pairs = [pair for item in told.items() if (pair := _pair(*item))] if isinstance(told, dict) else []
-    return {value: name for value, name in sorted(pairs) if value > 0 and name}
+    return told if isinstance(told, dict) else {}
 
 
 def _pair(key: str, held: object) -> tuple[int, str] | None:

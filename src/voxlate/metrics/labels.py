@@ -10,9 +10,21 @@ from voxlate.metrics.segmentation import accuracy, dice, iou, precision, recall,
 from voxlate.metrics.surfaces import SurfaceMetric, hd95, surface_dice
 
 LABELS: dict[str, Metric | SurfaceMetric] = {
-    "task_dice": Metric(dice, kind="task", title="Dice of the task", better="higher", decimals=3),
+    "task_dice": Metric(
+        dice,
+        kind="task",
+        title="Dice of the task",
+        better="higher",
+        decimals=3,
+        meaning="Dice of what a segmenter finds with the prediction in place of the target",
+    ),
     "task_dice_real": Metric(
-        dice, kind="task", title="Dice of the task on the true target", better="higher", decimals=3
+        dice,
+        kind="task",
+        title="Dice of the task on the true target",
+        better="higher",
+        decimals=3,
+        meaning="Dice of what the same segmenter finds with the true target",
     ),
     "dice": Metric(
         dice,

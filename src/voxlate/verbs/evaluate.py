@@ -31,12 +31,23 @@ class _OfScans(TypedDict, total=False):
     accept: Mapping[str, str | Sequence[str]]
 
 
+class _OfImages(_OfScans, total=False):
+    """What is asked image by image.
+
+    Attributes:
+        each_case: Whether every case gets a page of its own.
+    """
+
+    each_case: bool
+
+
 class OfSets(_OfScans, total=False):
-    """What the aspects of whole sets of images may be told, and where the files lie.
+    """What the aspects of whole sets of images may be told, an evaluation image by image, and where the files lie.
 
     Attributes:
         pattern: Where the files of contrasts lie in the data set, in the place of a layout; by default as the model
             was trained, if files lie so.
+        cases: Image by image, whether every case gets a page of its own, ``cases/<id>.html``.
         features: The network whose features are compared: a run, a bundle or a file of weights.
         members: For ``privacy``, what tells the real images that the model has seen, if the synthetic set does not.
         contrast: Which images are meant if both sets have several.
@@ -50,6 +61,7 @@ class OfSets(_OfScans, total=False):
     contrast: str | None
     distance: float | None
     decisions: str | Path | None
+    cases: bool
 
 
 @telling_anew
@@ -85,8 +97,8 @@ def evaluate(
         task_without: A segmenter that was trained without the target, for the last of the three.
         report: Called with the number of finished cases.
         **more: ``pattern`` says where files lie, ``use_imputed`` lets sources be images that a model made, and
-            ``accept`` what readers refuse by default, as for ``translate``, which the page tells; the others are for
-            the aspects of sets, see ``OfSets``.
+            ``accept`` what readers refuse by default, as for ``translate``, which the page tells; ``cases`` adds a
+            page of its own for every case; the others are for the aspects of sets, see ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
@@ -118,21 +130,24 @@ def _evaluate(
     **more: Unpack[OfSets],
 ) -> Result:
     """What is asked for, by its aspect."""
-    use_imputed = more.pop("use_imputed", False)
+    use_imputed, each_case = more.pop("use_imputed", False), more.pop("cases", False)
     accept = {field: value for field, value in more.pop("accept", {}).items() if value}
     scans: _OfScans = {"use_imputed": use_imputed, "accept": accept}
     if task is not None or task_without is not None:
+        _refuse_given({"cases": each_case or None}, fitting="fidelity")
         alone = tuple(aspects) == ("fidelity",) and calibration is None
         return _evaluate_task(
             *places, task=task, without=task_without, split=split, alone=alone, scans=scans, report=report
         )
     if set(aspects) & set(_SET_ASPECTS):
-        _refuse_given({"use-imputed": use_imputed or None, "accept": accept or None}, fitting="fidelity")
+        given = {"use-imputed": use_imputed or None, "accept": accept or None, "cases": each_case or None}
+        _refuse_given(given, fitting="fidelity")
         return _evaluate_sets(
             *places, aspects=aspects, split=split, given=more, alone=calibration is None, report=report
         )
     _refuse_given(dict(more), fitting="distribution or privacy")
-    return _evaluate_images(*places, split=split, aspects=aspects, calibration=calibration, scans=scans, report=report)
+    asked: _OfImages = {**scans, "each_case": each_case}
+    return _evaluate_images(*places, split=split, aspects=aspects, calibration=calibration, scans=asked, report=report)
 
 
 def _evaluate_images(
@@ -143,7 +158,7 @@ def _evaluate_images(
     split: str,
     aspects: Sequence[str],
     calibration: str | Path | None,
-    scans: _OfScans,
+    scans: _OfImages,
     report: ProgressReport,
 ) -> Result:
     """Image by image, beside the truth."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from voxlate.cohort import Case
@@ -15,6 +16,7 @@ from voxlate.cohort.labels.labelling import Labelling, labelling_of
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.evaluation.account import left_out_of, say_account
+from voxlate.evaluation.brief import notes_of_cases
 from voxlate.evaluation.candidates import Accepted, Candidate, load_candidate
 from voxlate.evaluation.cases import Scored, score_cases, score_coverage, score_every_slice, score_volumes
 from voxlate.evaluation.copied import COPIED, copied_in, is_copied_image, say_copied
@@ -36,8 +38,11 @@ from voxlate.evaluation.segmentation.cases import is_segmentation
 from voxlate.evaluation.verdict import judge
 from voxlate.preprocess.plan import Plan
 from voxlate.progress import ProgressReport
-from voxlate.reporting.fidelity.page import fidelity_page
+from voxlate.reporting.fidelity.cases import case_page
+from voxlate.reporting.fidelity.page import fidelity_brief, fidelity_page
 from voxlate.reporting.fidelity.pictures import picture_of
+from voxlate.reporting.page.brief import SHEET
+from voxlate.reporting.page.cases import case_file
 from voxlate.reporting.page.tables import terminal_table
 from voxlate.reporting.run.training import figures_of_training
 from voxlate.workflows.result import Result
@@ -58,12 +63,14 @@ class FidelityOptions:
         dose: Whether the gamma pass rates are computed too.
         use_imputed: Whether sources may be images that a model made.
         accept: What readers may accept that they refuse by default: fields of ``plan.reading`` and their values.
+        each_case: Whether every case gets a page of its own.
     """
 
     calibration: Calibration | None = None
     dose: bool = False
     use_imputed: bool = False
     accept: Accepted = field(default_factory=dict)
+    each_case: bool = False
 
     @property
     def densities(self) -> Calibration:
@@ -105,13 +112,15 @@ def evaluate_fidelity(
         )
     left_out = left_out_of(candidate, cohort, cases)
     if is_segmentation(candidate.plan):
-        return evaluate_segmentation(candidate, cases, out, path=path, left_out=left_out, report=report)
+        return evaluate_segmentation(
+            candidate, cases, out, path=path, left_out=left_out, each_case=options.each_case, report=report
+        )
     with workspace(out, what="evaluation"):
         labelling = labelling_of(cases, reading=candidate.plan.reading)
         scored = score(candidate, cases, out, labelling=labelling, options=options, report=report)
         summary = summarise(scored, out)
         subject = _subject(candidate, cases, scored, labelling=labelling, options=options, left_out=left_out)
-        return draw(subject, scored, summary, out, run=path)
+        return draw(subject, scored, summary, out, run=path, each_case=options.each_case)
 
 
 def score(
@@ -181,8 +190,10 @@ def summarise(scored: Scored, out: Path) -> FidelitySummary:
     return summary
 
 
-def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, out: Path, *, run: Path) -> Result:
-    """The third step: figures and page.
+def draw(
+    subject: TranslationSubject, scored: Scored, summary: FidelitySummary, out: Path, *, run: Path, each_case: bool
+) -> Result:
+    """The third step: figures, the page, the same on one sheet, and the pages of cases.
 
     Args:
         subject: What was evaluated.
@@ -190,14 +201,19 @@ def draw(subject: TranslationSubject, scored: Scored, summary: FidelitySummary, 
         summary: Of the second step.
         out: The evaluation's folder.
         run: Where the predictions came from; the figures of a run's training are shown too.
+        each_case: Whether every case gets a page of its own.
 
     Raises:
         WriteError: If a file could not be written.
     """
     sentence = " ".join(filter(None, (subject.warning, judge_fidelity(summary, cases=subject.cases))))
     result = FidelityResult(subject, scored.scores, summary, sentence, scored.found)
-    page, figures = fidelity_page(result, training=figures_of_training(run))
-    written = publish(page, out, figures=figures)
+    page, figures = fidelity_page(result, training=figures_of_training(run), linked=each_case)
+    others = chain(
+        [(SHEET, fidelity_brief(result, page))],
+        ((case_file(case), case_page(result, case)) for case in (scored.found if each_case else ())),
+    )
+    written = publish(page, out, figures=figures, others=others)
     fields, rows = terminal_table(summary.overall, brief={row.structure for row in summary.structures})
     brief = " ".join(filter(None, (subject.warning, judge(summary.overall, cases=subject.cases).brief)))
     return Result(sentence, written, fields, rows, list(subject.failed), account=subject.account, brief=brief)
@@ -228,6 +244,7 @@ def _subject(
         warning=say_copied(copied_in(scored), of=len(kept)),
         failed=tuple(scored.failed),
         account=say_account(scored, left_out),
+        notes=notes_of_cases(candidate, kept, scored) if options.each_case else {},
     )
 
 

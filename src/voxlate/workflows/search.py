@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voxlate.config.recipe import Recipe
+from voxlate.evaluation.study.baselines import score_baselines
 from voxlate.evaluation.study.grid import is_grid, read_settings, varied_fields, write_settings
 from voxlate.evaluation.study.search import SearchResult, judge_search
 from voxlate.progress import ProgressReport
@@ -48,19 +49,27 @@ def search_recipes(
     """
 
     def told(searched: Searched) -> None:
-        draw(summarise(searched, out), out)
+        draw(summarise(searched, out, data=data), out)
 
     searched = tune_run(
         data, recipe, out, budget=budget, storage=storage, observers=tuple(observers), found=told, report=report
     )
-    result = summarise(searched, out)
-    tables = grid_tables(result.settings, varied=varied_fields(searched)) if result.settings else {}
+    result = summarise(searched, out, data=data)
+    varied = varied_fields(searched)
+    tables = grid_tables(result.settings, varied=varied, baselines=result.baselines) if result.settings else {}
     fields, rows = trial_lines(searched)
     return Tuning(out / "best.yaml", out / "report.html", fields, rows, tables, result.remarks)
 
 
-def summarise(searched: Searched, out: Path) -> SearchResult:
-    """What the trials say together; of an experiment grid writes ``grid_training.csv`` and ``grid_validation.csv``.
+def summarise(searched: Searched, out: Path, *, data: Path) -> SearchResult:
+    """What the trials say together, beside the baselines on the same cases.
+
+    Of an experiment grid writes ``grid_training.csv`` and ``grid_validation.csv``.
+
+    Args:
+        searched: The trials.
+        out: Folder of the study.
+        data: The data set.
 
     Raises:
         WriteError: If a file could not be written.
@@ -68,7 +77,7 @@ def summarise(searched: Searched, out: Path) -> SearchResult:
     settings = read_settings(searched, out) if is_grid(searched) else []
     if settings:
         write_settings(settings, out)
-    return judge_search(searched, settings)
+    return judge_search(searched, settings, score_baselines(data, out / searched.best.run, out / "prepared"))
 
 
 def draw(result: SearchResult, out: Path) -> Path:

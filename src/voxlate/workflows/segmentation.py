@@ -7,12 +7,15 @@ evaluation that was killed goes on where it was, and a page is drawn again witho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.account import say_account
+from voxlate.evaluation.brief import notes_of_cases
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.copied import COPIED, copied_in, is_copied_map, say_copied
@@ -29,8 +32,11 @@ from voxlate.evaluation.segmentation.result import (
 from voxlate.evaluation.segmentation.scores import Classes
 from voxlate.evaluation.segmentation.verdict import judge_briefly
 from voxlate.progress import ProgressReport
+from voxlate.reporting.page.brief import SHEET
+from voxlate.reporting.page.cases import case_file
 from voxlate.reporting.run.training import figures_of_training
-from voxlate.reporting.segmentation.page import segmentation_page
+from voxlate.reporting.segmentation.cases import case_page
+from voxlate.reporting.segmentation.page import segmentation_brief, segmentation_page
 from voxlate.reporting.segmentation.pictures import picture_of
 from voxlate.reporting.segmentation.tables import class_table
 from voxlate.volume import Array
@@ -45,6 +51,7 @@ def evaluate_segmentation(
     *,
     path: Path,
     left_out: Mapping[str, str],
+    each_case: bool = False,
     report: ProgressReport,
 ) -> Result:
     """Segments and scores every case, beside intensity alone, and writes scores, summary, figures and page.
@@ -55,6 +62,7 @@ def evaluate_segmentation(
         out: Where it is written.
         path: The run, bundle or folder that the candidate was loaded from.
         left_out: From each case that is not looked at to the reason, in words that follow a count.
+        each_case: Whether every case gets a page of its own.
         report: Called with the number of scored cases.
 
     Raises:
@@ -64,8 +72,10 @@ def evaluate_segmentation(
     with workspace(out, what="evaluation"):
         scored = score(candidate, cases, out, classes=classes, report=report)
         subject = _subject(candidate, cases, scored, classes=classes, gap=gap_of_run(path), left_out=left_out)
+        if each_case:
+            subject = replace(subject, notes=notes_of_cases(candidate, cases, scored))
         summary = summarise(subject, scored, out)
-        return draw(subject, scored, summary, out, run=path)
+        return draw(subject, scored, summary, out, run=path, each_case=each_case)
 
 
 def score(
@@ -110,8 +120,10 @@ def summarise(subject: SegmentationSubject, scored: Scored, out: Path) -> Segmen
     return summary
 
 
-def draw(subject: SegmentationSubject, scored: Scored, summary: SegmentationSummary, out: Path, *, run: Path) -> Result:
-    """The third step: figures and page.
+def draw(
+    subject: SegmentationSubject, scored: Scored, summary: SegmentationSummary, out: Path, *, run: Path, each_case: bool
+) -> Result:
+    """The third step: figures, the page, the same on one sheet, and the pages of cases.
 
     Args:
         subject: What was evaluated.
@@ -119,13 +131,18 @@ def draw(subject: SegmentationSubject, scored: Scored, summary: SegmentationSumm
         summary: Of the second step.
         out: The evaluation's folder.
         run: Where the label maps came from; the figures of a run's training are shown too.
+        each_case: Whether every case gets a page of its own.
 
     Raises:
         WriteError: If a file could not be written.
     """
     result = SegmentationResult(subject, scored.scores, summary, scored.found)
-    page, figures = segmentation_page(result, training=figures_of_training(run, labels=True))
-    written = publish(page, out, figures=figures)
+    page, figures = segmentation_page(result, training=figures_of_training(run, labels=True), linked=each_case)
+    others = chain(
+        [(SHEET, segmentation_brief(result, page))],
+        ((case_file(case), case_page(result, case)) for case in (scored.found if each_case else ())),
+    )
+    written = publish(page, out, figures=figures, others=others)
     fields, rows = class_table(summary.overall, main=subject.main)
     told = judge_briefly(summary.overall, scored.scores, subject.classes, cases=subject.cases)
     brief = " ".join(filter(None, (subject.warning, told)))

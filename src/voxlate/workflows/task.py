@@ -8,6 +8,7 @@ translating or segmenting anything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from voxlate.cohort import Case
@@ -20,6 +21,7 @@ from voxlate.evaluation.files import write_scores, write_summary
 from voxlate.evaluation.segmentation.scores import whole
 from voxlate.evaluation.segmentation.segmenters import check_task, load_segmenter
 from voxlate.evaluation.task.arms import Attempt, Experiment, score_task
+from voxlate.evaluation.task.baseline import write_lookup
 from voxlate.evaluation.task.result import TaskResult, TaskSubject, TaskSummary
 from voxlate.evaluation.task.verdict import conclude_task
 from voxlate.progress import ProgressReport
@@ -48,7 +50,8 @@ def evaluate_task(
     Args:
         path: A run, a bundle, or a folder of translated images.
         data: The data set with sources, true target and true label maps.
-        out: Where it is written; synthetic images go into its folder ``synthetic``.
+        out: Where it is written; synthetic images go into its folder ``synthetic``, and
+            those of the baseline into ``lookup``.
         task: The segmenter: a run, a bundle, or the YAML file of a program.
         without: A segmenter that was trained without the target.
         split: ``test`` or ``all``.
@@ -65,7 +68,8 @@ def evaluate_task(
     other = None if without is None else load_segmenter(without, accept=accept)
     candidate, cohort = load_candidate(path, data, use_imputed=use_imputed, accept=accept)
     check_task(segmenter, candidate.plan.target, without=other)
-    experiment = Experiment(candidate, segmenter, other, out / "synthetic")
+    baseline = partial(write_lookup, candidate, out / "lookup")
+    experiment = Experiment(candidate, segmenter, other, out / "synthetic", baseline)
     cases = experiment.held_out(cohort, split=split)
     with workspace(out, what="evaluation"):
         scored = score(experiment, cases, out, report=report)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from voxlate.errors import UsageError
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
 from voxlate.io.lock import hold
+from voxlate.reporting.page.brief import SHEET
+from voxlate.reporting.page.cases import FOLDER as CASES
 from voxlate.reporting.page.page import Illustration, Page
 
 _OF_PAGES = (
@@ -16,6 +19,23 @@ _OF_PAGES = (
     *("similarity", "differences", "features", "distances", "membership"),
 )
 """Pictures that pages write into ``figures``; a run's own are never among them."""
+
+
+_BESIDE = {
+    SHEET: "the same on one sheet, to print",
+    "scores.csv": "every score, with all digits",
+    "structures.csv": "errors inside every structure, case by case",
+    "runs.csv": "every score, seed by seed",
+    "trials.csv": "every trial, with all digits",
+    "grid_training.csv": "every setting of the grid on the training cases",
+    "grid_validation.csv": "every setting of the grid on the validation cases",
+    "best.yaml": "the best recipe, which voxlate train takes",
+    "released.csv": "images that are released",
+    "review.csv": "images that are held back",
+    "review.html": "these images side by side; as confidential as the training data",
+    "summary.json": "means, intervals and tests, for programs",
+}
+"""What may lie beside a page, in the order in which it links them."""
 
 
 @contextmanager
@@ -46,10 +66,19 @@ def check_split(split: str) -> None:
         raise UsageError("the split test or all", came=repr(split), where="--split", remedy="Use one of them.")
 
 
-def publish(page: Page, out: Path, *, figures: Mapping[str, Illustration]) -> Path:
+def publish(
+    page: Page, out: Path, *, figures: Mapping[str, Illustration], others: Iterable[tuple[str, Page]] = ()
+) -> Path:
     """Writes ``report.html`` and its pictures, each also as ``figures/<name>.png``, and returns the page's path.
 
-    Pictures that only an earlier page had, such as those of regions that are no more, are removed.
+    The page links the files that lie beside it. Pictures and pages of cases that only an earlier page had, such as
+    those of regions that are no more, are removed.
+
+    Args:
+        page: What ``report.html`` says.
+        out: The folder.
+        figures: By the name of their files.
+        others: Further pages, each with its path in the folder; each is written before the next is made.
 
     Raises:
         UsageError: If an illustration is not a PNG file.
@@ -62,6 +91,15 @@ def publish(page: Page, out: Path, *, figures: Mapping[str, Illustration]) -> Pa
             stale.unlink()
     for name, illustration in figures.items():
         write_bytes(folder / f"{name}.png", illustration.png)
+    written = set()
+    for name, other in others:
+        (out / name).parent.mkdir(exist_ok=True)
+        write_text(out / name, other.html())
+        written.add(name)
+    for old in (*out.glob(SHEET), *(out / CASES).glob("*.html")):
+        if old.relative_to(out).as_posix() not in written:
+            old.unlink()
+    beside = {name: words for name, words in _BESIDE.items() if (out / name).exists()}
     path = out / "report.html"
-    write_text(path, page.html())
+    write_text(path, replace(page, files={**beside, **page.files}).html())
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -30,10 +31,10 @@ HEART = {"0": "background", "1": "left ventricle", "2": "myocardium", "4": "aort
         ({"0": "background", "1": "liver", "2": "cancer"}, STRUCTURES),  # all labels together are no lesion
         ({"0": "background", "1": "edema", "2": "non-enhancing tumor", "4": "enhancing tumour"}, LESION),
         ({"background": 0, "WMH": 1, "other pathology": 2}, LESION),
-        ({"1": "label 1", "2": "Class_2"}, LESION),  # names that say nothing
+        ({"1": "label 1", "2": "Class_2"}, STRUCTURES),  # names that say nothing
         ({"whole tumour": [1, 2, 4]}, LESION),
-        ({}, LESION),
-        (None, LESION),
+        ({}, STRUCTURES),
+        (None, STRUCTURES),
     ],
 )
 def test_names_of_a_data_set_decide(tmp_path: Path, names: dict[str, object] | None, union: str) -> None:
@@ -86,18 +87,26 @@ def test_names_that_clash_or_are_damaged(tmp_path: Path, caplog: pytest.LogCaptu
     for text in ("{", "[]", '{"labels": [1]}', '{"labels": {"x": "y", "3": true}}'):
         (tmp_path / "a.json").write_text(text)
         (tmp_path / "b.json").write_text(text)
-        assert labelling_of(cases).union == LESION
+        assert labelling_of(cases).union == STRUCTURES
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "foreground", "2": "labels", "4": "aorta"}}))
     assert list(labelling_of(cases).names.values()) == ["foreground (label 1)", "labels (label 2)", "aorta"]
 
 
 def test_one_value_needs_a_name_to_be_a_region_of_its_own(tmp_path: Path) -> None:
     one = [case("a", tmp_path, LABELS // 4)]
-    assert labelling_of(one) == Labelling({}, LESION)
+    assert labelling_of(one) == Labelling({}, STRUCTURES)
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "lesion"}}))
     assert labelling_of(one) == Labelling({}, LESION)
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "aorta"}}))
     assert labelling_of(one) == Labelling({1: "aorta"}, STRUCTURES)
+
+
+@pytest.mark.parametrize(
+    ("name", "union"), [("a_lesion", LESION), ("a_tumour_mask", LESION), ("a_seg", STRUCTURES), ("tumour", STRUCTURES)]
+)
+def test_without_names_the_files_decide_by_what_they_are_called(tmp_path: Path, name: str, union: str) -> None:
+    one = case(name, tmp_path, LABELS)
+    assert labelling_of([replace(one, id="tumour" if name == "tumour" else "a")]).union == union
 
 
 def test_words() -> None:

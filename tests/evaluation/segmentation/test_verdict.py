@@ -15,7 +15,7 @@ from voxlate.config.plan import PlanOptions
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, ReadError
 from voxlate.evaluation.candidates import _FolderCandidate
-from voxlate.evaluation.segmentation.cases import LOOKUP, Segmented, classes_of, segment_case, segment_cases
+from voxlate.evaluation.segmentation.cases import Segmented, classes_of, segment_case, segment_cases
 from voxlate.evaluation.segmentation.verdict import (
     count_lesions,
     judge_segmentation,
@@ -25,7 +25,7 @@ from voxlate.evaluation.segmentation.verdict import (
 from voxlate.io import read_volume, write_volume
 from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.plan import Plan, Scaling
-from voxlate.roles import MODEL
+from voxlate.roles import LOOKUP, MODEL
 from voxlate.volume import Volume
 
 LPS = np.diag([-1.0, -1.0, 2.0, 1.0])

@@ -103,6 +103,19 @@ def test_each_arm_gets_its_own_image(tmp_path: Path) -> None:
     np.testing.assert_array_equal(attempt.truth, blob()[::-1, ::-1])  # in RAS order
 
 
+def test_the_baseline_is_scored_beside_the_arms_and_missing_where_its_image_is_refused(tmp_path: Path) -> None:
+    image = write(tmp_path / "lookup.nii.gz", blob(1), "flair")
+    task, cohort = experiment(tmp_path, baseline=lambda _: image)
+    scores = {(s.method, s.metric): s.value for s in _score_attempt(_attempt_case(task, cohort.cases[0]), task)}
+    assert scores["lookup", "dice"] == pytest.approx(0.75)
+
+    def refused(_: Case) -> Path:
+        raise GeometryError("a grid", came="none", remedy="Look.")
+
+    task, cohort = experiment(tmp_path / "b", baseline=refused)
+    assert list(_attempt_case(task, cohort.cases[0]).found) == ["real", "synthetic", "without"]
+
+
 def test_a_second_segmenter_takes_the_arm_without(tmp_path: Path) -> None:
     lucky = Threshold(sources=("t1",), finish=lambda volume: volume.with_array(blob().astype(np.uint8)))
     task, cohort = experiment(tmp_path, other=lucky)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,32 +15,26 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from tests.reporting.gallery import ball_head, gallery
+from tests.reporting.gallery import ball_head, drawn_kinds, figure_kinds, gallery
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.lettering import fit, width_mm, wrap
 
 LONG = "{}_of_a_clinic_far_away_with_a_name_that_never_ends_2026"
 FIGURES = gallery(ball_head(), LONG.format)
 TOUCHING_MM = 0.15
+COUNTED = re.compile(r"\b(slice|step|epoch|trial)\b")
 
 
 def text_boxes(figure: Figure) -> list[tuple[str, Bbox]]:
-    """Every text that is drawn in a figure with the box that it takes, in mm from the lower left corner."""
-    found: list[tuple[str, Bbox]] = []
+    """Every text of a figure that is laid out with the box that it takes, in mm from the lower left corner."""
+    return boxes_of(figure, _drawn(figure))
 
-    @canvas.styled
-    def measured() -> Figure:
-        figure.draw_without_rendering()
-        assert isinstance(figure.canvas, FigureCanvasAgg)
-        renderer = figure.canvas.get_renderer()
-        for text in _drawn(figure):
-            box = text.get_window_extent(renderer)
-            unit = canvas.MM_PER_INCH / figure.dpi
-            found.append((text.get_text(), Bbox(np.array(box.extents).reshape(2, 2) * unit)))
-        return figure
 
-    measured()
-    return found
+def boxes_of(figure: Figure, texts: list[Text]) -> list[tuple[str, Bbox]]:
+    assert isinstance(figure.canvas, FigureCanvasAgg)
+    renderer = figure.canvas.get_renderer()
+    shown = [text for text in texts if text.get_visible() and text.get_text().strip()]
+    return [(text.get_text(), in_mm(figure, text.get_window_extent(renderer))) for text in shown]
 
 
 def _drawn(figure: Figure) -> list[Text]:
@@ -61,21 +57,104 @@ def _labels(axis: Axis) -> list[Text]:
     return [axis.label, *(one for tick in ticks if low <= tick.get_loc() <= high for one in (tick.label1, tick.label2))]
 
 
+@cache
+def drawn(name: str) -> Figure:
+    """A figure of the gallery with the longest names, laid out."""
+    figure = FIGURES[name]()
+    canvas.styled(lambda: [figure.draw_without_rendering(), figure][1])()
+    return figure
+
+
+def in_mm(figure: Figure, box: Bbox) -> Bbox:
+    return Bbox(np.array(box.extents).reshape(2, 2) * canvas.MM_PER_INCH / figure.dpi)
+
+
+def overlap_mm(one: Bbox, other: Bbox) -> float:
+    """The smaller side of what two boxes share."""
+    shared = Bbox.intersection(one, other)
+    return 0.0 if shared is None else float(min(shared.width, shared.height))
+
+
+def contents(figure: Figure) -> list[Axes]:
+    """The axes that hold more than a legend."""
+    return [axes for axes in figure.axes if axes.lines or axes.images or axes.collections or axes.patches]
+
+
+def test_every_kind_of_figure_is_in_the_gallery() -> None:
+    kinds = figure_kinds()
+    assert len(kinds) > 25
+    assert kinds <= drawn_kinds(FIGURES), "a new figure needs an entry in tests/reporting/gallery.py or plots.py"
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_crosses_another_or_the_edge(name: str) -> None:
-    figure = FIGURES[name]()
+    figure = drawn(name)
     width, height = figure.get_size_inches() * canvas.MM_PER_INCH
     texts = text_boxes(figure)
     assert len(texts) > 3
     beyond = [(text, box.extents.round(1)) for text, box in texts if box.x0 < 0 or box.y0 < 0 or box.x1 > width]
     beyond += [(text, box.extents.round(1)) for text, box in texts if box.y1 > height]
     assert not beyond, (width, height)
-    crossing = []
-    for (one, box), (other, second) in itertools.combinations(texts, 2):
-        shared = Bbox.intersection(box, second)
-        if shared is not None and min(shared.width, shared.height) > TOUCHING_MM:
-            crossing.append((one, box.extents.round(1), other, second.extents.round(1)))
+    crossing = [
+        (one, box.extents.round(1), other, second.extents.round(1))
+        for (one, box), (other, second) in itertools.combinations(texts, 2)
+        if overlap_mm(box, second) > TOUCHING_MM
+    ]
     assert not crossing
+    assert not [text for text, _ in texts if "$" in text], "a formula that nobody sets"
+    plots = [(axes, in_mm(figure, axes.get_window_extent())) for axes in contents(figure)]
+    owned = [
+        (axes, *one) for axes in figure.axes for one in boxes_of(figure, _labels(axes.xaxis) + _labels(axes.yaxis))
+    ]
+    over = [
+        (text, box.extents)
+        for (owner, text, box), (axes, plot) in itertools.product(owned, plots)
+        if axes is not owner and owner.get_visible() and overlap_mm(box, plot) > TOUCHING_MM
+    ]
+    assert not over
+
+
+def legends_over(figure: Figure) -> float:
+    """How far a legend lies over axes that hold something, over another legend or beyond the edge, in mm."""
+    legends = [*figure.legends, *(legend for axes in figure.axes if (legend := axes.get_legend()))]
+    boxes = [in_mm(figure, legend.get_window_extent()) for legend in legends]
+    plots = [in_mm(figure, axes.get_window_extent()) for axes in contents(figure)]
+    width, height = figure.get_size_inches() * canvas.MM_PER_INCH
+    beyond = [max(-box.x0, -box.y0, box.x1 - width, box.y1 - height) for box in boxes]
+    pairs = [*itertools.product(boxes, plots), *itertools.combinations(boxes, 2)]
+    return max([0.0, *beyond, *(overlap_mm(*pair) for pair in pairs)])
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_legend_lies_over_what_is_drawn(name: str) -> None:
+    assert legends_over(drawn(name)) <= TOUCHING_MM
+
+
+def test_a_legend_over_its_own_axes_is_found() -> None:
+    figure = canvas.new_figure(height_mm=40.0)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], label="a line")
+    axes.legend()
+    figure.draw_without_rendering()
+    assert legends_over(figure) > 1.0
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_plot_lies_over_another_or_the_edge(name: str) -> None:
+    figure = drawn(name)
+    width, height = figure.get_size_inches() * canvas.MM_PER_INCH
+    plots = [in_mm(figure, axes.get_window_extent()) for axes in contents(figure)]
+    assert all(box.x0 >= -0.01 and box.x1 <= width + 0.01 and box.y0 >= -0.01 and box.y1 <= height for box in plots)
+    assert max((overlap_mm(*pair) for pair in itertools.combinations(plots, 2)), default=0.0) <= TOUCHING_MM
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_is_counted_has_whole_numbers(name: str) -> None:
+    for axes in drawn(name).axes:
+        if COUNTED.search(axes.get_xlabel()) and axes.get_xscale() == "linear":
+            low, high = axes.get_xlim()
+            ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+            assert ticks == [round(tick) for tick in ticks], axes.get_xlabel()
 
 
 def test_a_text_that_is_too_long_loses_its_middle() -> None:

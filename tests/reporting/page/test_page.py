@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -15,13 +17,25 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import number, p_value
+from voxlate.evaluation.words import meaning, metric_title, number, p_value
+from voxlate.metrics import METRICS, metrics_of
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_translation
 from voxlate.reporting.fidelity.page import detail_sections, score_sections
+from voxlate.reporting.page.brief import SHEET
+from voxlate.reporting.page.cases import case_file
 from voxlate.reporting.page.caveats import caveats, seen_caveats
-from voxlate.reporting.page.page import STATISTICS, Illustration, Page, Section, metric_terms
-from voxlate.reporting.page.tables import answer_table, comparison_tables, score_tables, slice_tables, terminal_table
+from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.tables import (
+    Line,
+    Table,
+    answer_table,
+    comparison_tables,
+    score_tables,
+    slice_tables,
+    terminal_table,
+)
+from voxlate.reporting.page.terms import score_terms
 from voxlate.workflows.workspace import publish
 
 HOSTILE = '<script>alert(1)</script><img src="https://evil.example/x.png" onerror=a>'
@@ -80,7 +94,7 @@ def report(found: Summary | None = None, **changes: Any) -> Page:
         ],
         "facts": {"model": "sha256 abc"},
         "warnings": ["The cohort is simulated.", *caveats(found)],
-        "terms": {**metric_terms(["mae", "ssim"]), **STATISTICS},
+        "terms": score_terms(found),
     }
     return Page(**{**values, **changes})
 
@@ -104,6 +118,42 @@ def test_the_page_is_well_formed_and_self_contained() -> None:
     assert all(str(image["src"]).startswith("data:image/png;base64,") for image in page.every("img"))
     policy = next(meta for meta in page.every("meta") if meta.get("http-equiv"))
     assert "default-src 'none'" in str(policy["content"])
+
+
+def test_bold_marks_the_better_value_and_not_ours() -> None:
+    style = report().html().partition("<style>")[2].partition("</style>")[0]
+    bold = re.findall(r"([^{}\n]*)\{[^{}]*font-weight: (?:700|bold)", style)
+    assert [selector.strip() for selector in bold if "value" in selector or "model" in selector] == ["td.best .value"]
+    worse = [
+        Score(f"c{n}", "foreground", m, "mae", v, "HU") for n in range(6) for m, v in (("model", 9.0), ("lookup", 4.0))
+    ]
+    lines = answer_table(summarise(worse)).rows
+    assert {line.title: line.cells[0].best for line in lines} == {"intensity lookup": True, "model": False}
+
+
+@pytest.mark.parametrize("cases", [1, 6])
+def test_the_number_of_cases_is_said_once(cases: int) -> None:
+    found = summary(cases)
+    cells = [cell for table in score_tables(found) for row in table.rows for cell in row.cells]
+    assert not [line for cell in cells for line in cell.lines if "n =" in line]
+    [section] = score_sections(found)
+    assert section.caption.count(f"n = {cases}") == 1
+
+
+def test_a_mean_over_fewer_cases_says_over_how_many() -> None:
+    lacking = tuple(score for score in (Score(**vars(one)) for one in scores(6)) if score.case != "case_000")
+    extra = (Score("case_000", "foreground", "model", "mae", 30.0, "a.u."),)
+    cell = score_tables(summarise([*lacking, *extra]))[0].rows[0].cells[0]
+    assert "n = 5" in cell.lines
+
+
+def test_every_metric_is_explained_where_it_stands_and_at_the_end() -> None:
+    found = summarise([Score("a", "foreground", "model", metric, 0.5, "1") for metric in metrics_of("voxelwise", "ct")])
+    text = report(found, terms={}).html()
+    for metric in metrics_of("voxelwise", "ct"):
+        assert f'<abbr title="{html.escape(meaning(metric))}">' in text, metric
+        assert f"<dt>{html.escape(metric_title(metric))}</dt><dd>{html.escape(meaning(metric))}</dd>" in text, metric
+    assert all(meaning(metric) for metric in METRICS)
 
 
 def test_the_page_is_accessible() -> None:
@@ -180,7 +230,7 @@ def test_cells_carry_mean_interval_spread_and_number() -> None:
     assert cell.best
     low, high = (float(end) for end in cell.lines[0].split(" to "))
     assert 30 <= low < 32.5 < high <= 35
-    assert cell.lines[1] == "sd 1.87, n = 6"
+    assert cell.lines[1] == "sd 1.87"
     assert [row.cells[1].best for row in score_tables(summary())[0].rows] == [False, False, True]
 
 
@@ -255,6 +305,22 @@ def test_pictures_of_an_earlier_page_are_removed_and_others_left_alone(tmp_path:
     publish(report(), tmp_path, figures={"boxes_labels": figure})
     left = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert left == ["boxes_labels.png", "step_000000001.png"]
+
+
+def test_the_page_links_what_lies_beside_it(tmp_path: Path) -> None:
+    for name in ("scores.csv", "summary.json"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    odd = case_file("a case/50 %#1?")
+    others = [(SHEET, report()), (case_file("case_000"), report()), (odd, report())]
+    lines = (Line("odd", "", "", (), link=odd), Line("plain", "", "", (), link=case_file("case_000")))
+    linked = Section("Cases", tables=[Table("Cases", "Case", (), lines)])
+    page = publish(report(sections=[linked]), tmp_path, figures={}, others=others)
+    links = [str(link["href"]) for link in Elements(page.read_text(encoding="utf-8")).every("a")]
+    paths = [tmp_path / unquote(link) for link in links]
+    assert all(path.is_file() for path in paths)
+    assert {path.name for path in paths} >= {"scores.csv", "summary.json", SHEET, "case_000.html", Path(odd).name}
+    publish(report(), tmp_path, figures={})
+    assert [path.name for path in sorted(tmp_path.rglob("*.html"))] == ["report.html"], "none outlives its evaluation"
 
 
 def test_what_is_no_png_is_refused() -> None:

@@ -179,6 +179,26 @@ def test_pictures_come_first_and_one_table_stands_open() -> None:
     assert [cell.value for cell in table.rows[1].cells] == ["0.003", "0.001", "1e-05 to 0.1 (logarithmic)"]
 
 
+def test_baselines_stand_before_the_trials_and_are_said_to_win_where_they_do() -> None:
+    beaten, winning = (
+        judge_search(searched(), baselines={"identity": {"ssim": 0.1}, "lookup": {"ssim": ssim}})
+        for ssim in (0.6, 0.95)
+    )
+    assert not any("does not beat" in line for line in beaten.warnings)
+    assert winning.warnings[0] == "The best trial does not beat intensity lookup (0.950) on the same cases."
+    page, _ = search_page(winning)
+    [values] = page.sections[1].tables
+    assert [column.title for column in values.columns[:3]] == ["identity", "intensity lookup", "best"]
+    assert [(cell.value, cell.best) for cell in values.rows[0].cells[:3]] == [
+        ("0.100", False),
+        ("0.950", True),
+        ("0.910", False),
+    ]
+    [trials] = page.sections[-1].tables
+    assert [row.title for row in trials.rows[:3]] == ["identity", "intensity lookup", "0"]
+    assert trials.rows[1].cells[1].value == "0.950"
+
+
 def test_trials_for_a_terminal_have_a_line_each() -> None:
     fields, rows = trial_lines(searched())
     assert fields == ("trial", "state", "ssim", "learning_rate", "l1", "batch_size", "schedule", "seconds")

@@ -42,10 +42,22 @@ def test_a_finding_has_an_overlay_per_class_and_a_row_per_plane() -> None:
     assert count_colours(figure) > 10
 
 
-def test_of_many_classes_the_first_are_drawn_and_the_others_counted() -> None:
+def test_of_many_classes_all_are_drawn_in_a_colour_of_their_own() -> None:
     one = finding(classes={f"label {value}": (value,) for value in range(1, 7)})
-    assert one.shown == ["any label", "label 1", "label 2"]
-    assert any("4 further classes are not drawn" in text for text in texts(draw_findings({"best": one})))
+    assert one.shown == ["any label"]
+    assert len(set(one.colours.values())) == 6
+    figure = draw_findings({"best": one})
+    assert {"Any label", "True", "Found"} <= set(texts(figure))
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(one.classes)
+    assert not any("not drawn" in text for text in texts(figure))
+
+
+def test_nested_classes_are_painted_from_the_largest_to_the_smallest() -> None:
+    one = finding(classes={"core": (2,), "whole": (1, 2), "everything": ()})
+    areas = one.areas(np.array([[[0, 1, 2]]]))
+    assert list(areas) == [one.colours[name] for name in ("everything", "whole", "core")]
+    assert [area.sum() for area in areas.values()] == [2, 2, 1]
 
 
 def test_a_case_without_labels_is_drawn_where_something_was_found() -> None:
@@ -64,4 +76,6 @@ def test_what_is_kept_of_a_case_draws_the_same_picture() -> None:
     kept = finding_of(arrays, case="case-1", title="FLAIR", classes=CLASSES, numbers=whole.numbers)
     assert to_png(draw_finding(kept)) == to_png(draw_finding(whole))
     assert np.count_nonzero(kept.image) < np.count_nonzero(whole.image) / 2
-    assert sum(part.nbytes for part in arrays.values()) < whole.image.nbytes / 2
+    slices = {name: part for name, part in arrays.items() if not name.startswith("strips")}
+    assert sum(part.nbytes for part in slices.values()) < whole.image.nbytes / 2
+    assert sum(part.nbytes for name, part in arrays.items() if name not in slices) < 100_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.evaluation.task.samples import CASES, scores, subject
 from tests.reporting.task.test_pictures import block, taken
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.task.result import TaskResult
-from voxlate.evaluation.task.verdict import conclude_task
+from voxlate.evaluation.task.verdict import conclude_task, task_caveats
 from voxlate.reporting.page.page import Illustration
 from voxlate.reporting.task.page import task_page
 from voxlate.reporting.task.tables import arm_tables, pair_tables, task_table
@@ -70,6 +71,22 @@ def test_an_arm_is_a_row_and_the_truth_the_last() -> None:
     assert not arm_tables(result(other="another"))[0].rows[2].below
     assert [row.cells[2].value for row in table.rows] == ["7 / 0 / 14"] * 3 + ["7"]
     assert table.rows[3].cells[3].value == "12.0"
+
+
+def test_the_baseline_is_the_first_row_and_said_to_be_as_useful_where_it_is() -> None:
+    about, found = subject(), scores()
+    lookup = [replace(score, method="lookup") for score in found if score.method == "synthetic"]
+    concluded = conclude_task([*found, *lookup], about)
+    [table] = arm_tables(TaskResult(about, [*found, *lookup], concluded, {}))
+    assert [(row.title, row.below) for row in table.rows[:2]] == [
+        ("intensity lookup in place of FLAIR", "baseline"),
+        ("real FLAIR", ""),
+    ]
+    assert [row.cells[0].best for row in table.rows[:3]] == [False, True, False], "bold marks the better value"
+    assert any(
+        "not shown to be more useful than an image by intensity lookup" in one for one in task_caveats(concluded, about)
+    )
+    assert not any("intensity lookup" in one for one in task_caveats(conclude_task(found, about), about))
 
 
 def test_arms_are_compared_metric_by_metric() -> None:

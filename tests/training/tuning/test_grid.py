@@ -151,6 +151,9 @@ def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: 
     assert set(tuning.tables) == {"Training", "Validation"}
     fields, rows = tuning.tables["Validation"]
     assert fields == ("loss, source", "epoch", "loss", "Acc", "P", "R", "F1")
+    lookup, *rows = rows
+    assert lookup[:3] == ("intensity lookup (baseline)", "", "n/a")
+    assert all(0 <= float(value) <= 1 for value in lookup[3:])
     assert list(dict.fromkeys(row[0] for row in rows)) == ["bce, flair", "bce, t1c", "dice, flair", "dice, t1c"]
     assert {row[1].split()[1] for row in rows} <= {"B", "F", "BF"}
     logs = {run: read_log(run / "log.jsonl") for run in (tmp_path / "trials").iterdir()}

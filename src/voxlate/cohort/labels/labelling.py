@@ -3,8 +3,9 @@
 The names of the labels decide: those of the convention that the layout tells (``label_convention``), else those that
 ``dataset.json``, the label map's sidecar or its header give. Where every name is one of a lesion (oedema, tumour core,
 infarct, ...) the region of all labels is ``lesion``. Where one is not (left ventricle, liver) the labels are
-structures, their region is ``labels``, and nothing calls them lesions. A data set that says nothing is taken to mark
-lesions. The conventions ``lesions`` and ``structures`` say it without names.
+structures, their region is ``labels``, and nothing calls them lesions. Where there are no names, the files of the label
+maps decide by what they are called (``_lesion.nii.gz``), and those that say nothing mark structures. The conventions
+``lesions`` and ``structures`` say it without names.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.conventions import LABEL_NAMES, convention_of, count_values
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError
-from voxlate.io.label_names import names_in_json, read_label_names
+from voxlate.io.label_names import groups_in_json, names_in_json, read_label_names
+from voxlate.io.paths import volume_stem
 from voxlate.regions import LESION, STRUCTURES, UNIONS
 
 logger = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ def labelling_of(cases: Sequence[Case], contrast: str = "labels", *, reading: Re
         reading: What the reader may accept.
     """
     convention, told = convention_of(cases), names_told(cases, contrast)
-    union = _TOLD.get(convention) or _union(told.values())
+    union = _TOLD.get(convention) or _union(told.values() or _said_otherwise(cases, contrast))
     if convention in LABEL_NAMES:
         return Labelling(told, union)
     values = _values(cases, contrast, reading, tolerant=True)
@@ -147,19 +149,31 @@ def component_word(names: Iterable[str]) -> str:
         >>> [component_word(names) for names in (["oedema", "tumour core"], ["any label", "aorta"], ["label 1"])]
         ['lesion', 'part', 'part']
     """
-    saying = [name for name in names if not _SAYS_NOTHING.fullmatch(name.strip())]
-    return "lesion" if saying and _union(saying) == LESION else "part"
+    return "lesion" if _union(names) == LESION else "part"
 
 
 def _union(names: Iterable[str]) -> str:
     saying = [name for name in names if not _SAYS_NOTHING.fullmatch(name.strip())]
-    return STRUCTURES if any(not _OF_LESIONS.search(name) for name in saying) else LESION
+    return LESION if saying and all(map(_OF_LESIONS.search, saying)) else STRUCTURES
+
+
+def _said_otherwise(cases: Sequence[Case], contrast: str) -> list[str]:
+    """What groups of values are called, else the files of the label maps beside their case: ``_lesion.nii.gz``."""
+    files = [(case, case.paths[contrast]) for case in cases if contrast in case.paths]
+    groups = [
+        name for folder in _folders(path for _, path in files) for name in groups_in_json(folder / "dataset.json")
+    ]
+    return groups or [volume_stem(path).replace(case.id, "") for case, path in files]
 
 
 def _of_data_sets(paths: Sequence[Path]) -> list[dict[int, str]]:
     """What a ``dataset.json`` beside the label maps, or one folder above, says."""
-    folders = dict.fromkeys(folder for path in paths for folder in (path.parent, path.parent.parent))
-    return [names for folder in folders if (names := names_in_json(folder / "dataset.json"))]
+    return [names for folder in _folders(paths) if (names := names_in_json(folder / "dataset.json"))]
+
+
+def _folders(paths: Iterable[Path]) -> list[Path]:
+    """Where a data set's own description may lie."""
+    return list(dict.fromkeys(folder for path in paths for folder in (path.parent, path.parent.parent)))
 
 
 def _distinct(names: Mapping[int, str], *, taken: Sequence[str]) -> dict[int, str]:

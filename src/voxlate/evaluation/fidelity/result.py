@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voxlate.evaluation.cases import Scored
 from voxlate.evaluation.evidence import CaseEvidence
@@ -33,6 +33,7 @@ class TranslationSubject:
         failed: Cases that could not be scored, each with its reason.
         warning: What must be said before any number; empty if nothing.
         account: How many cases were scored and why the others were not; empty if all were.
+        notes: From a case to what a reader of its page must know.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TranslationSubject:
     failed: Sequence[tuple[str, str]]
     warning: str = ""
     account: str = ""
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,8 @@ from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import prepare_case, restore
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
-from voxlate.roles import MODEL
+from voxlate.roles import LOOKUP, MODEL, TRUTH
 from voxlate.volume import Array, Grid, Volume
-
-LOOKUP, TRUTH = "lookup", "truth"
 
 
 @dataclass(frozen=True, eq=False)

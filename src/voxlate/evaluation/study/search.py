@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from voxlate.config.search import Range
+from voxlate.evaluation.study.baselines import Baselines
 from voxlate.evaluation.study.grid import Setting, say_nothing_found
-from voxlate.evaluation.words import field_title, metric_title, number
+from voxlate.evaluation.words import field_title, listed, metric_title, number, short_title
+from voxlate.roles import BASELINES
 from voxlate.training.card import say_not_shown
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.space import Value
@@ -31,6 +34,7 @@ class SearchResult:
         sentence: The answer in words.
         warnings: What a reader must know before the numbers.
         remarks: Of these what the terminal says too: what a grid found nothing of, and what the truth does not show.
+        baselines: From ``identity`` or ``lookup`` to its metrics on the cases that chose the values.
     """
 
     searched: Searched
@@ -38,17 +42,40 @@ class SearchResult:
     sentence: str
     warnings: Sequence[str]
     remarks: tuple[str, ...]
+    baselines: Baselines = field(default_factory=dict)
+
+    def baseline(self, name: str) -> float | None:
+        """What a baseline reaches by the searched metric; ``None`` if that is not known."""
+        value = self.baselines.get(name, {}).get(self.searched.recipe.search.metric, math.nan)
+        return None if math.isnan(value) else value
 
 
-def judge_search(searched: Searched, settings: Sequence[Setting] = ()) -> SearchResult:
+def judge_search(
+    searched: Searched, settings: Sequence[Setting] = (), baselines: Baselines | None = None
+) -> SearchResult:
     """The result of a search with at least one complete trial, in words.
 
     Args:
         searched: What was found.
         settings: Of an experiment grid.
+        baselines: On the same cases.
     """
     remarks = tuple(filter(None, (say_nothing_found(settings), _say_hidden(searched))))
-    return SearchResult(searched, settings, _sentence(searched), [*_warnings(searched), *remarks], remarks)
+    result = SearchResult(searched, settings, _sentence(searched), _warnings(searched), remarks, baselines or {})
+    return replace(result, warnings=[*_beside_baselines(result), *result.warnings, *remarks])
+
+
+def _beside_baselines(result: SearchResult) -> list[str]:
+    """That the best trial is no better than what needs no training; nothing where it is."""
+    metric, value = result.searched.recipe.search.metric, result.searched.best.value
+    known = {name: found for name in BASELINES if (found := result.baseline(name)) is not None}
+    sign = -1 if result.searched.lower_is_better else 1
+    lost = [
+        f"{short_title(name)} ({number(found, metric=metric)})"
+        for name, found in known.items()
+        if value is None or sign * (value - found) <= 0
+    ]
+    return [f"The best trial does not beat {listed(lost, 'or')} on the same cases."] if lost else []
 
 
 def _sentence(searched: Searched) -> str:

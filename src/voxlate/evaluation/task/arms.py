@@ -1,15 +1,17 @@
 """Task-based validation: is the synthetic image as useful as the real one?
 
 One segmenter is applied to every case three times: to the real contrasts (arm ``real``), with the synthetic image in
-the place of the real target (``synthetic``), and without the target (``without``). What it finds is compared with the
-true label map, on that map's own voxels. So the measure of an image is what can be done with it, not what it looks like
-(Genc et al. 2022, doi:10.58530/2022/3460, name it as their ongoing work).
+the place of the real target (``synthetic``), and without the target (``without``). Beside these stands a baseline, the
+same segmenter with the image that intensity lookup makes (``lookup``). What it finds is compared with the true label
+map, on that map's own voxels. So the measure of an image is what can be done with it, not what it looks like (Genc et
+al. 2022, doi:10.58530/2022/3460, name it as their ongoing work).
 
 The synthetic image goes through a file, as ``voxlate translate`` writes it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from voxlate.cohort.admission import read_contrast, refuse
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError, counted
+from voxlate.errors import CohortError, VoxlateError, counted
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.cases import Scored, score_each
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
@@ -34,8 +36,10 @@ from voxlate.io import read_volume
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.resampling import resample
 from voxlate.progress import ProgressReport
-from voxlate.roles import ARMS, REAL, SYNTHETIC, TRUTH, WITHOUT
-from voxlate.volume import Array, Grid
+from voxlate.roles import ARMS, LOOKUP, REAL, SYNTHETIC, TRUTH, WITHOUT
+from voxlate.volume import Array, Grid, Volume
+
+logger = logging.getLogger(__name__)
 
 _NOT_GIVEN = frozenset({"accuracy", "f1"})
 """Accuracy, since the mask is the whole image and background would decide it; F1, since it is Dice."""
@@ -52,12 +56,14 @@ class Experiment:
         segmenter: Applied in all arms, but for the last if there is ``other``.
         other: A segmenter that was trained without the target.
         folder: Where synthetic images are written.
+        baseline: From a case to an image in the place of the target that needs no model; ``None`` for no baseline.
     """
 
     candidate: Candidate
     segmenter: Segmenter
     other: Segmenter | None
     folder: Path
+    baseline: Callable[[Case], Path] | None = None
 
     @property
     def target(self) -> str:
@@ -135,7 +141,7 @@ class Attempt:
     Attributes:
         case_id: The case.
         truth: True label map.
-        found: From an arm to the label map that was found.
+        found: From an arm, or ``lookup``, to the label map that was found.
         images: From an arm to the image that it was found in: the real target, the synthetic one, and for ``without``
             the first image that was left.
         shown: From an arm to the contrast of that image.
@@ -169,6 +175,7 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
     made = experiment.candidate.image(case, experiment.folder)
     replaced = replace(case, paths={**case.paths, target: made})
     volumes = {REAL: segmenter.segment(case), SYNTHETIC: segmenter.segment(replaced)}
+    volumes |= _with_baseline(experiment, case)
     files, shown = {REAL: case.paths[target], SYNTHETIC: made}, {REAL: target, SYNTHETIC: target}
     if WITHOUT in experiment.arms:
         volumes[WITHOUT] = segmenter.segment(case, missing=target) if other is None else other.segment(case)
@@ -183,6 +190,18 @@ def _attempt_case(experiment: Experiment, case: Case) -> Attempt:
         spacing_mm=grid.spacing_mm,
         foreground_moved=_moved(segmenter.foreground_ml(case), segmenter.foreground_ml(replaced)),
     )
+
+
+def _with_baseline(experiment: Experiment, case: Case) -> dict[str, Volume]:
+    """What the segmenter finds with the baseline's image; nothing where there is none, or it refuses that image."""
+    if experiment.baseline is None:
+        return {}
+    try:
+        paths = {**case.paths, experiment.target: experiment.baseline(case)}
+        return {LOOKUP: experiment.segmenter.segment(replace(case, paths=paths))}
+    except VoxlateError as error:
+        logger.warning("case %s has no baseline: %s", case.id, error)
+        return {}
 
 
 def _score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:

@@ -1,8 +1,8 @@
 """The result of a task: what was asked, what the scores of its arms say together, and all that its page shows.
 
-The arms are compared case by case: synthetic with real, without with real, synthetic with without. P values are those
-of Wilcoxon's signed-rank test, corrected after Holm over all comparisons of the page, that is over metrics, classes and
-pairs of arms together.
+The arms are compared case by case: synthetic with real, without with real, synthetic with without, and synthetic with
+the baseline, an image made by intensity lookup. P values are those of Wilcoxon's signed-rank test, corrected after Holm
+over all comparisons of the page, that is over metrics, classes and pairs of arms together.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.statistics import bootstrap_interval, compare_cases, correct, summarise
 from voxlate.evaluation.summary import Interval, Pair, Summary, without_nan
 from voxlate.plainyaml import Json
-from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
+from voxlate.roles import ARMS, LOOKUP, REAL, SYNTHETIC, WITHOUT
 
 MARGIN = 0.05
 """Dice by which the synthetic image may lose and still count as nearly as good as the real one; a convention."""
-PAIRS = ((SYNTHETIC, REAL), (WITHOUT, REAL), (SYNTHETIC, WITHOUT))
+PAIRS = ((SYNTHETIC, REAL), (WITHOUT, REAL), (SYNTHETIC, WITHOUT), (SYNTHETIC, LOOKUP))
 _COMPARED = ("dice", "hd95", "detection_f1", "volume_error")
 
 

@@ -17,7 +17,7 @@ from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Pair
 from voxlate.evaluation.task.result import MARGIN, TaskSubject, TaskSummary, summarise_task
 from voxlate.evaluation.words import number, signed
-from voxlate.roles import ARMS, REAL, SYNTHETIC, WITHOUT
+from voxlate.roles import ARMS, LOOKUP, REAL, SYNTHETIC, WITHOUT
 
 _WEAK = 0.5
 """A segmenter with a mean Dice below this on the real images is a poor judge of synthetic ones."""
@@ -103,6 +103,12 @@ def task_caveats(summary: TaskSummary, subject: TaskSubject) -> list[str]:
             f"Without {subject.target} the segmenter sees an empty image in its place, for which it may not have been "
             "trained: that arm may be worse than it need be. A segmenter that was trained without it (--task-without) "
             "is the fair comparison."
+        )
+    simple = summary.find(SYNTHETIC, LOOKUP, region=subject.region)
+    if simple is not None and simple.n and not simple.beaten:
+        found.append(
+            f"The synthetic {subject.target} is not shown to be more useful than an image by intensity lookup, which "
+            f"needs no model: mean Dice {simple.mean:.2f} against {simple.baseline_mean:.2f}."
         )
     real = summary.overall.find(method=REAL, metric="dice", region=subject.region)
     if real is not None and real.n and real.mean < _WEAK:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -92,7 +94,7 @@ def draw_boxes(
         names: What to write under a box in place of the method's name.
     """
     _draw_pairs(axes, values)
-    looks = _looks(values)
+    looks = looks_of(values)
     for place, (method, cases) in enumerate(values.items()):
         _draw_method(axes, list(cases.values()), place=place, look=looks[method], metric=metric)
     titles = [(names or {}).get(method) or method for method in values]
@@ -109,8 +111,8 @@ def _draw_pairs(axes: Axes, values: Scores) -> None:
         axes.plot(x, y, color=canvas.GREY, linewidth=0.5, alpha=0.55, zorder=1)
 
 
-def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str, str], metric: str) -> None:
-    colour, marker = look
+def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str, str, Any], metric: str) -> None:
+    colour, marker, _ = look
     middle = float(np.median(values))
     if len(values) >= _FEWEST_FOR_A_BOX:
         drawn = axes.boxplot(
@@ -135,9 +137,12 @@ def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str
     )
 
 
-def _looks(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each method: those without a place of their own keep theirs where a baseline is missing."""
+def looks_of(methods: Iterable[str]) -> dict[str, tuple[str, str, Any]]:
+    """Colour, marker and dash of each method, shared by no other: those with a place of their own always have it.
+
+    The others have the first places from that of the model on that are free, where a baseline is missing too.
+    """
     methods = list(methods)
-    others = [method for method in methods if method not in _PLACES]
-    places = _PLACES | {method: (2 + place) % len(canvas.SERIES) for place, method in enumerate(others)}
-    return {method: canvas.SERIES[places[method]][:2] for method in methods}
+    taken = {_PLACES[method] for method in methods if method in _PLACES}
+    free = (place for place in count(_PLACES["model"]) if place not in taken)
+    return {method: canvas.series(_PLACES[method] if method in _PLACES else next(free)) for method in methods}

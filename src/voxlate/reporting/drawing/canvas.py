@@ -34,6 +34,8 @@ VERMILION = "#d55e00"
 BLUE = "#0072b2"
 GREEN = "#009e73"
 _PURPLE = "#aa4c8a"
+_ORANGE = "#e69f00"
+_SKY = "#56b4e9"
 GREY = "#7a7f85"
 OUTLINE = "#f0e442"  # on black: the lesion
 
@@ -43,8 +45,22 @@ SERIES = (
     (VERMILION, "o", "solid"),
     (GREEN, "^", (0, (6, 1.5, 1, 1.5))),
     (_PURPLE, "v", (0, (2, 1))),
+    (_ORANGE, "P", (0, (8, 2))),
+    (_SKY, "X", (0, (3, 1, 1, 1, 1, 1))),
 )
 """Colour, marker and dash of the first, second, ... series: each differs from the others in all three."""
+_MARKERS = (*(marker for _, marker, _ in SERIES), "<", ">")
+
+
+def series(place: int) -> tuple[str, str, Any]:
+    """Colour, marker and dash of a series: of more than there are colours, no two share colour and marker.
+
+    Args:
+        place: From 0; beyond 62 they begin again.
+    """
+    colour, _, dash = SERIES[place % len(SERIES)]
+    return colour, _MARKERS[place % len(_MARKERS)], dash
+
 
 FONT = "DejaVu Sans"
 SMALL, TEXT, HEADING = 6.5, 7.5, 8.5

@@ -7,10 +7,13 @@ what is true, a dashed line what is found.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -21,6 +24,8 @@ from voxlate.volume import Array
 
 Picture = Array
 _OPACITY = 0.55
+_CLASSES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
+"""Of up to eight classes; of more, colours are taken from a map."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,62 @@ def draw_overlay(
     """
     tiles.draw_grey(axes, picture, window=window, size_mm=size_mm)
     inside, real = np.asarray(found) != 0, np.asarray(true) != 0
-    for mark, area in ((_HIT, inside & real), (_MISSED, real & ~inside), (_INVENTED, inside & ~real)):
+    for mark, area in zip((_HIT, _MISSED, _INVENTED), outcome_areas(inside, real).values(), strict=True):
         _fill(axes, area, mark, size_mm=size_mm)
     lines: Style = {"size_mm": size_mm, "halo": "#000000", "linewidths": 0.7}
     tiles.outline(axes, real, colour=_TRUE_LINE, **lines)
     tiles.outline(axes, inside, colour=_FOUND_LINE, linestyles=[(0, (3, 2))], **lines)
+
+
+def class_colours(count: int) -> list[str]:
+    """So many colours: those of Okabe and Ito, and for more than eight a map's, equally far apart."""
+    if count <= len(_CLASSES):
+        return list(_CLASSES[:count])
+    return [to_hex(mpl.colormaps["turbo"](place)) for place in np.linspace(0.05, 0.95, count)]
+
+
+def draw_painted(
+    axes: Axes,
+    picture: Picture,
+    *,
+    areas: Mapping[str, Picture],
+    window: tiles.Window,
+    size_mm: tuple[float, float],
+) -> None:
+    """A slice in greys with areas in colours over it.
+
+    Args:
+        axes: Where it is drawn.
+        picture: ``(rows, columns)``, as ``Cut.of`` gives it.
+        areas: From a colour to the area that has it, of the same shape; later ones lie above earlier ones.
+        window: The values that are black and white.
+        size_mm: Width and height of the slice.
+    """
+    tiles.draw_grey(axes, picture, window=window, size_mm=size_mm)
+    for colour, area in areas.items():
+        _fill(axes, np.asarray(area) != 0, _Mark("", colour, ""), size_mm=size_mm)
+
+
+def class_key(colours: Mapping[str, str]) -> list[Patch]:
+    """Handles of a legend: from the name of a class to its colour."""
+    return [
+        Patch(facecolor=colour, edgecolor=canvas.INK, linewidth=0.3, label=name) for name, colour in colours.items()
+    ]
+
+
+def outcome_areas(found: Picture, true: Picture) -> dict[str, Picture]:
+    """From the colours of hit, missed and invented to where they are.
+
+    Args:
+        found: What is not 0 was found.
+        true: The same shape; what is not 0 is true.
+    """
+    inside, real = np.asarray(found) != 0, np.asarray(true) != 0
+    return {_HIT.colour: inside & real, _MISSED.colour: real & ~inside, _INVENTED.colour: inside & ~real}
+
+
+OUTCOMES = {mark.title: mark.colour for mark in (_HIT, _MISSED, _INVENTED)}
+"""From an outcome to its colour."""
 
 
 def overlay_key(axes: Axes) -> None:

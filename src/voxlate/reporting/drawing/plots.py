@@ -12,7 +12,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from voxlate.evaluation.words import arrow, direction
@@ -248,6 +248,14 @@ class Plots:
             (handles_of(axes), span) for axes, (_, span) in zip(row, titles, strict=True) if self._words[axes].key
         )
         leaf.skip(SPACE)
+
+
+def scale_by_powers(axes: Axes) -> None:
+    """A logarithmic vertical axis with plain numbers at 1, 2 and 5 of each power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def handles_of(axes: Axes) -> list[Any]:

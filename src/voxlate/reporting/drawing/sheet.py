@@ -41,7 +41,7 @@ class SheetColumn:
     span: int = 1
 
 
-GREYS = SheetColumn(width_mm=_BAR + 7.0)
+GREYS = SheetColumn(width_mm=_BAR + 8.5)
 ERRORS = SheetColumn(width_mm=_BAR + 10.5)
 """Columns of colour bars with their labels."""
 
@@ -140,6 +140,7 @@ def draw_sheet(
     below: str = "",
     notes: Sequence[str] = (),
     key: Draw | None = None,
+    handles: Sequence[Any] = (),
     tallest_mm: float = _TALLEST,
     widest_mm: float = canvas.PAGE_WIDTH_MM,
 ) -> Figure:
@@ -152,6 +153,7 @@ def draw_sheet(
         below: Printed below the heading, smaller.
         notes: Paragraphs at the foot.
         key: Draws what marks in the pictures mean, above the notes.
+        handles: Of a legend below it, in as many columns as there is room for.
         tallest_mm: The height of a row of pictures at most.
         widest_mm: The width of a picture at most.
     """
@@ -169,6 +171,7 @@ def draw_sheet(
         leaf.skip(SPACE)
         leaf.place(leaf.inside, _KEY, key)
         leaf.skip(_KEY + SPACE)
+    leaf.keys([(handles, leaf.inside)] if handles else [])
     leaf.skip(SPACE)
     for note in notes:
         leaf.line(note, **MUTED)

@@ -9,25 +9,37 @@ from voxlate._version import __version__
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.account import of_account
+from voxlate.evaluation.brief import misuses, say_brief
 from voxlate.evaluation.fidelity.result import FidelityResult
 from voxlate.evaluation.fidelity.views import say_views, view_names
-from voxlate.evaluation.scores import Score, extremes
+from voxlate.evaluation.scores import Score, extremes, ranked
 from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import after_value, metric_title, number
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.fidelity.cases import stack_of_case
 from voxlate.reporting.fidelity.pictures import Arrays, image_of, panel_of, profiles_of
 from voxlate.reporting.fidelity.profiles import draw_slice_profile
 from voxlate.reporting.fidelity.structures import structure_section
 from voxlate.reporting.fidelity.views import draw_views
+from voxlate.reporting.page.brief import brief_page
+from voxlate.reporting.page.cases import case_section, shown_cases
 from voxlate.reporting.page.caveats import caveats, seen_caveats
-from voxlate.reporting.page.page import STATISTICS, Illustration, Page, Section, metric_terms
-from voxlate.reporting.page.tables import answer_table, comparison_tables, ct_tables, score_tables, slice_tables
+from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.tables import (
+    HEADLINES,
+    answer_table,
+    comparison_tables,
+    ct_tables,
+    means_in_words,
+    score_tables,
+    slice_tables,
+)
+from voxlate.reporting.page.terms import score_terms
 from voxlate.roles import MODEL
 
-_MEANS = "Mean over the cases, its 95 % interval, standard deviation (sd) and number of cases (n)."
 _DIFFERENCES = (
     "Mean paired difference with its 95 % interval, ratio of the means, cases in which the method is better, and the p "
     "value of the paired test."
@@ -51,13 +63,14 @@ _SLICES = (
 
 
 def fidelity_page(
-    result: FidelityResult, *, training: Mapping[str, Illustration]
+    result: FidelityResult, *, training: Mapping[str, Illustration], linked: bool = False
 ) -> tuple[Page, dict[str, Illustration]]:
     """The page, and its figures by the name of their files.
 
     Args:
         result: What was found.
         training: Figures of the run that is evaluated, if it is one.
+        linked: Whether every case has a page of its own.
     """
     subject, summary = result.subject, result.summary
     figures = {**_fidelity_figures(result), **training}
@@ -65,11 +78,12 @@ def fidelity_page(
     rest = [figure for name, figure in figures.items() if name not in {"median", "extremes"}]
     title = f"{', '.join(get_contrast(name).title for name in subject.source)} to {get_contrast(subject.target).title}"
     page = Page(
-        title=f"{title}, {subject.name}",
+        title=f"{title[:1].upper()}{title[1:]}, {subject.name}",
         verdict=result.sentence,
         sections=[
             Section("Pictures", figures=shown, folded=False),
             *score_sections(summary.overall),
+            _case_section(result, linked=linked),
             *([] if summary.views is None else [_views_section(summary.views)]),
             *(
                 [structure_section(summary.structures, cases=subject.scored, anatomical=subject.anatomical)]
@@ -96,33 +110,64 @@ def fidelity_page(
     return page, figures
 
 
+def fidelity_brief(result: FidelityResult, full: Page) -> Page:
+    """The page on one sheet: the answer in one sentence, the median case, the foreground's scores.
+
+    Args:
+        result: What was found.
+        full: Its page.
+    """
+    subject, summary = result.subject, result.summary.overall
+    what = f"synthetic {get_contrast(subject.target).title}"
+    order, picture = ranked(result.scores, metric="mae", region=FOREGROUND), None
+    if order:  # some case has a foreground that can be scored
+        median = order[(len(order) - 1) // 2]
+        picture = Illustration(
+            f"The median case, {median}",
+            "Source, prediction and truth in one grey window, and the error.",
+            to_png(draw_translation(_panel(result, median))),
+        )
+    kind = get_contrast(subject.target).kind
+    answer = say_brief(summary, what=what, cases=subject.cases, metric="mae", region=FOREGROUND)
+    return brief_page(
+        full,
+        answer=f"{subject.warning} {answer}".strip(),
+        picture=picture,
+        table=answer_table(summary, asked=[(FOREGROUND, metric) for metric in HEADLINES]),
+        caption=means_in_words(summary.n_cases),
+        misuses=misuses(summary, kind=kind, seen=subject.seen, metric="mae", region=FOREGROUND),
+    )
+
+
+def _case_section(result: FidelityResult, *, linked: bool) -> Section:
+    """Every case with its MAE, and as many of them as fit to scroll through."""
+    shown = shown_cases(result.scores, metric="mae", region=FOREGROUND)
+    stacks = {case: stack_of_case(result, case, linked=linked) for case in shown}
+    return case_section(result.scores, stacks, linked=linked, metric="mae", region=FOREGROUND)
+
+
+def _panel(result: FidelityResult, case: str) -> Panel:
+    subject, arrays = result.subject, result.evidence[case].arrays
+    return panel_of(arrays, result.scores, case=case, source=subject.source[0], target=subject.target)
+
+
 def score_sections(summary: Summary) -> list[Section]:
     """The one table that stands open."""
     table = answer_table(summary)
-    best = f"{_MEANS} BEST marks the best mean of a column."
     if not table.columns:
         return [Section("Scores", lines=["There is no score."], folded=False)]
-    return [Section("Scores", _BASELINES, best, [table], folded=False)]
+    return [Section("Scores", _BASELINES, means_in_words(summary.n_cases), [table], folded=False)]
 
 
 def detail_sections(summary: Summary) -> list[Section]:
     """The tables that fold: every score, what only CT has, the paired comparisons, slice by slice."""
-    best = f"{_MEANS} BEST marks the best mean of a column."
+    means = means_in_words(summary.n_cases)
     return [
-        Section("Every score", _BASELINES, best, score_tables(summary)),
-        Section("As CT", _CT, _MEANS, ct_tables(summary)),
+        Section("Every score", _BASELINES, means, score_tables(summary)),
+        Section("As CT", _CT, means, ct_tables(summary)),
         Section("Compared with the baselines, case by case", "", _DIFFERENCES, comparison_tables(summary)),
-        Section("Slice by slice", _SLICES, _MEANS, slice_tables(summary)),
+        Section("Slice by slice", _SLICES, means, slice_tables(summary)),
     ]
-
-
-def score_terms(summary: Summary) -> dict[str, str]:
-    """The words of these tables."""
-    tables = [*score_tables(summary), *ct_tables(summary), *slice_tables(summary)]
-    return {
-        **metric_terms(list(dict.fromkeys(column.metric for table in tables for column in table.columns))),
-        **STATISTICS,
-    }
 
 
 def _fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:
@@ -142,18 +187,13 @@ def _fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:
 
 def _case_figures(result: FidelityResult) -> dict[str, Illustration]:
     """The median case in three planes, worst to best, the views, errors slice by slice; none without any value."""
-    scores, subject = result.scores, result.subject
+    scores = result.scores
     try:
         chosen = extremes(scores)
     except UsageError:  # no case has a foreground that can be scored
         return {}
     wanted = {"worst": chosen.worst, "median": chosen.median, "best": chosen.best}
-    drawn = {
-        label: panel_of(
-            result.evidence[case].arrays, scores, case=case, source=subject.source[0], target=subject.target
-        )
-        for label, case in wanted.items()
-    }
+    drawn = {label: _panel(result, case) for label, case in wanted.items()}
     arrays = result.evidence[chosen.median].arrays
     figures = {
         "median": Illustration(

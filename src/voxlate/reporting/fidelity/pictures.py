@@ -1,4 +1,4 @@
-"""What the pictures of a case need of it: three slices of every image, not the volumes.
+"""What the pictures of a case need of it: three slices of every image and strips of a few more, not the volumes.
 
 The slices are chosen by rule while the case is scored; mask and labels are kept whole, as bits, since the rule and the
 outlines need them. From these a ``Panel`` is made whose volumes are empty but for the slices that are shown.
@@ -19,9 +19,12 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.words import after_value, number
 from voxlate.metrics import slice_errors
 from voxlate.regions import FOREGROUND
+from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.panels import Panel, source_windows
-from voxlate.reporting.drawing.tiles import Window, grey_window
-from voxlate.reporting.drawing.views import PLANES, choose_slice
+from voxlate.reporting.drawing.strips import Pane, Strips, cut_strips, in_error_colours, in_greys
+from voxlate.reporting.drawing.tiles import Window, error_limit, grey_window, tick_text
+from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice
+from voxlate.reporting.page.page import SliceStack
 from voxlate.reporting.page.tables import HEADLINES
 from voxlate.roles import BASELINES, MODEL
 from voxlate.volume import Array
@@ -61,7 +64,7 @@ def picture_of(comparison: Comparison, *, labelled: str) -> dict[str, Array]:
         if name in comparison.methods:
             errors = slice_errors(comparison.methods[name], comparison.truth, mask=comparison.mask)
             kept[f"errors {name}"] = np.asarray(errors)
-    return kept
+    return kept | _cut_strips(comparison, labels, labelled=labelled).to_arrays()
 
 
 def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str, target: str) -> Panel:
@@ -84,7 +87,7 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
         prediction=image_of(arrays, MODEL),
         truth=np.where(_bits(arrays, "hidden"), np.nan, truth) if "hidden" in arrays else truth,
         target=get_contrast(target).title,
-        unit="" if unit == NORMALISED else unit,
+        unit=_unit(unit),
         spacing_mm=(i, j, k),
         mask=mask,
         lesion=labels if labels.any() else None,
@@ -95,27 +98,62 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
     )
 
 
-def _comparison_panel(compared: Comparison, *, source: str, target: str) -> Panel:
-    """The panel of a case that was compared just now, by whatever made its ``model``; it has no numbers yet.
+def _cut_strips(comparison: Comparison, labels: NDArray[np.bool_], *, labelled: str) -> Strips:
+    """The case slice by slice: source, prediction and truth in the greys of the panel, and the error."""
+    truth = comparison.truth if comparison.hidden is None else np.where(comparison.hidden, np.nan, comparison.truth)
+    panel = Panel(
+        case=comparison.case_id,
+        sources={"": comparison.source},
+        source_windows=source_windows("", comparison.source, comparison.mask, unit=_unit(comparison.unit)),
+        prediction=comparison.methods[MODEL],
+        truth=truth,
+        target="",
+        spacing_mm=comparison.spacing_mm,
+        mask=comparison.mask,
+        lesion=labels if labels.any() else None,
+        labelled=labelled,
+    )
+    limit = error_limit([panel.greys])
+
+    def pictures(cut: Cut) -> list[Pane]:
+        region, mask, true, predicted = (cut.of(array) for array in (labels, comparison.mask, truth, panel.prediction))
+        greys = [
+            Pane(in_greys(cut.of(array), window=panel.source_windows.get(title, panel.greys)), region=region)
+            for title, array in (("", comparison.source), ("prediction", panel.compared), ("truth", truth))
+        ]
+        error = in_error_colours(predicted - true, limit=limit, mask=mask)
+        return [*greys, Pane(error, smooth=False, region=region, line=canvas.INK)]
+
+    return cut_strips(panel.cut(), pictures, region=comparison.mask)
+
+
+def stack_of(arrays: Arrays, *, case: str, source: str, target: str, caption: str, link: str = "") -> SliceStack | None:
+    """The case to scroll through; ``None`` if no slices were kept of it.
 
     Args:
-        compared: The case.
+        arrays: Of ``picture_of``.
+        case: Id of the case.
         source: Name of the first source.
         target: Name of the target.
+        caption: How good it is, in words.
+        link: Path of its own page.
     """
-    title = get_contrast(source).title
-    return Panel(
-        case=compared.case_id,
-        sources={title: compared.source},
-        source_windows=source_windows(title, compared.source, compared.mask, unit=compared.unit),
-        prediction=compared.methods[MODEL],
-        truth=compared.truth if compared.hidden is None else np.where(compared.hidden, np.nan, compared.truth),
-        target=get_contrast(target).title,
-        unit="" if compared.unit == NORMALISED else compared.unit,
-        spacing_mm=compared.spacing_mm,
-        mask=compared.mask,
-        lesion=compared.labels if compared.labels is not None and compared.labels.any() else None,
+    strips = Strips.from_arrays(arrays)
+    if strips is None:
+        return None
+    title, unit = get_contrast(target).title, after_value(_unit(str(arrays["unit"])))
+    end = f"{tick_text(error_limit([_window(arrays['window'])]))}{unit}"
+    heads = (
+        f"Source: {get_contrast(source).title}",
+        f"Prediction: {title}",
+        f"Truth: {title}",
+        f"Error, blue \N{MINUS SIGN}{end} to brown +{end}",
     )
+    return SliceStack(case, caption, heads, strips, link=link)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == NORMALISED else unit
 
 
 def image_of(arrays: Arrays, name: str) -> NDArray[np.float32]:

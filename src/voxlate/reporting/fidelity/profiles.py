@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import in_order, method_title, metric_title
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.boxes import looks_of
 from voxlate.reporting.drawing.plots import Plots, better, count_along, handles_of
 from voxlate.reporting.drawing.views import Plane
 
@@ -46,9 +47,9 @@ def draw_slice_profile(
         raise UsageError("errors per slice", came="none", remedy="Give a case with a foreground.")
     plots = Plots(1, height_mm=40.0)
     [axes] = plots.axes
-    for place, (method, values) in enumerate(lines.items()):
-        series = {"identity": 0, "lookup": 1, "model": 2}.get(method, place % len(canvas.SERIES))
-        colour, marker, dash = canvas.SERIES[series]
+    looks = looks_of(lines)
+    for method, values in lines.items():
+        colour, marker, dash = looks[method]
         axes.plot(
             np.arange(1, values.size + 1),
             values,

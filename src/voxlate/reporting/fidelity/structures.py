@@ -32,7 +32,7 @@ def structure_section(rows: Sequence[StructureRow], *, cases: int, anatomical: b
             row.structure,
             f"in {row.n} of {cases} cases, {row.voxels:,.0f} voxels in the mean",
             "model",
-            tuple(_cell(row, name, method) for name, method in _LINES),
+            tuple(_cell(row, name, method, best=_best(row)) for name, method in _LINES),
         )
         for row in rows
     ]
@@ -46,7 +46,13 @@ def structure_section(rows: Sequence[StructureRow], *, cases: int, anatomical: b
     )
 
 
-def _cell(row: StructureRow, name: str, method: str) -> Cell:
+def _best(row: StructureRow) -> str:
+    """The method with the lower MAE; empty if there is nothing to compare."""
+    found = sorted((told.mae, method) for method, told in row.methods.items())
+    return found[0][1] if len(found) > 1 and found[0][0] != found[1][0] else ""
+
+
+def _cell(row: StructureRow, name: str, method: str, *, best: str) -> Cell:
     told = row.methods.get(method)
     if told is None:
         return Cell(number(None))
@@ -54,4 +60,6 @@ def _cell(row: StructureRow, name: str, method: str) -> Cell:
     if name == "bias":
         shown, *ends = changes(value, *(interval or ()))
         return Cell(shown, (" to ".join(ends),) if ends else ())
-    return Cell(number(value, metric=name), (interval_words(interval, metric=name),) if interval else ())
+    return Cell(
+        number(value, metric=name), (interval_words(interval, metric=name),) if interval else (), method == best
+    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from voxlate.errors import counted
+from collections.abc import Mapping
+
+from voxlate.errors import counted, plural, some
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Summary
 from voxlate.metrics import metrics_of
 from voxlate.regions import in_words
 
 _FEW_CASES = 20
+_MOST_REGIONS = 4
+_COUNTED = "counted, never averaged in."
 
 
 def caveats(summary: Summary) -> list[str]:
@@ -24,14 +28,19 @@ def caveats(summary: Summary) -> list[str]:
         )
     elif n < _FEW_CASES:
         found.append(f"{n} cases are few: intervals over cases tend to be too narrow.")
-    for region, count in _lacking(summary).items():
-        if count:
-            verb = "have" if count > 1 else "has"
-            found.append(
-                f"{count} of {counted(n, 'case')} {verb} no score in the region {in_words(region)}: "
-                "counted, never averaged in."
-            )
-    return found
+    return [*found, *_say_lacking({region: count for region, count in _lacking(summary).items() if count}, n)]
+
+
+def _say_lacking(lacking: Mapping[str, int], n: int) -> list[str]:
+    """A sentence per region; of many regions one for all of them."""
+    if len(lacking) > _MOST_REGIONS:
+        named = some([f"{in_words(region)} in {count}" for region, count in lacking.items()])
+        return [f"{len(lacking)} regions have no score in some of the {counted(n, 'case')} ({named}): {_COUNTED}"]
+    return [
+        f"{count} of {counted(n, 'case')} {plural(count, 'has', 'have')} no score in the region {in_words(region)}: "
+        + _COUNTED
+        for region, count in lacking.items()
+    ]
 
 
 def _lacking(summary: Summary) -> dict[str, int]:

@@ -1,9 +1,10 @@
 """The page: one self-contained HTML file that opens with the answer, then shows pictures, then one table.
 
 Everything else stands below, in sections that fold, with a list of contents. No script, no font and no picture is
-fetched from anywhere: the style is inline, pictures are base64 PNG, and a content security policy forbids the rest. A
-page with a form has one inline script, which the policy names by its hash: it saves answers as a file, and sends none.
-Every string is escaped by the template engine, because names of cases and files come from outside.
+fetched from anywhere: the style is inline, pictures are base64 PNG and JPEG, and a content security policy forbids the
+rest. A page with slices to scroll through has an inline script that shows one at a time, and a page with a form one
+that saves answers as a file, and sends none; the policy names each by its hash. Every string is escaped by the template
+engine, because names of cases and files come from outside.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from io import BytesIO
+from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -21,18 +24,14 @@ from PIL import Image
 
 from voxlate._version import __version__
 from voxlate.errors import UsageError
-from voxlate.evaluation.words import meaning, metric_title
+from voxlate.evaluation.words import meaning
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.strips import Strips
+from voxlate.reporting.drawing.views import marks
 from voxlate.reporting.page.tables import Table
+from voxlate.reporting.page.terms import metric_terms
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-STATISTICS = {
-    "95 %": "bootstrap interval of the mean over cases; it tells nothing about kinds of cases that are not here",
-    "beaten": "better in the mean with an interval that excludes no gain; of fewer than six cases, in every one",
-    "p": "Wilcoxon's signed-rank test, paired by case, corrected after Holm over the comparisons of a metric",
-    "n/a": "not available: the region is empty in the case, or the metric is undefined; never averaged in",
-}
-"""Words of every table of scores."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,41 @@ class Illustration:
 
 
 @dataclass(frozen=True)
+class SliceStack:
+    """A case whose slices a reader scrolls through; without a script the slice that was chosen by rule is shown.
+
+    Attributes:
+        title: Name of the case.
+        caption: How to read it, as sentences.
+        heads: What stands beside each other in a slice.
+        strips: The slices.
+        key: From the name of what is painted to its colour.
+        link: Path of the case's own page, relative to this one; empty if it has none.
+    """
+
+    title: str
+    caption: str
+    heads: Sequence[str]
+    strips: Strips
+    key: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
+
+    @property
+    def slices(self) -> list[tuple[str, str]]:
+        """Of each slice its JPEG as base64, and which it is."""
+        words = (f"{self.strips.plane} slice {index + 1} of {self.strips.count}" for index in self.strips.indices)
+        return [
+            (base64.b64encode(image).decode("ascii"), told)
+            for image, told in zip(self.strips.images, words, strict=True)
+        ]
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The letters at the left and the right of each picture."""
+        return marks(self.strips.plane)
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the page: figures, tables or lines under a heading.
 
@@ -96,7 +130,8 @@ class Section:
         caption: What the numbers in the cells are, under each table's name.
         tables: One after the other.
         figures: Before the tables.
-        lines: A list, after both.
+        stacks: Cases to scroll through, after the figures.
+        lines: A list, after all of these.
         folded: Whether it is closed until a reader opens it.
     """
 
@@ -105,8 +140,21 @@ class Section:
     caption: str = ""
     tables: Sequence[Table] = ()
     figures: Sequence[Illustration] = ()
+    stacks: Sequence[SliceStack] = ()
     lines: Sequence[str] = ()
     folded: bool = True
+
+    @property
+    def filled(self) -> bool:
+        """Whether there is anything under the heading."""
+        return any((self.tables, self.figures, self.stacks, self.lines))
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics of its tables, in columns or lines, each once."""
+        columns = [column.metric for table in self.tables for column in table.columns]
+        lines = [line.metric for table in self.tables for line in table.rows]
+        return [metric for metric in dict.fromkeys([*columns, *lines]) if metric]
 
 
 @dataclass(frozen=True)
@@ -119,10 +167,12 @@ class Page:
         sections: Those that are open come first; the others fold and stand in the list of contents.
         facts: Provenance from a name to its value: model digest, recipe, cohort, split, software.
         warnings: What a reader must know before the numbers, one sentence each.
-        terms: Words of the tables, each with its meaning, for the end of the page.
+        terms: Words of the tables, each with its meaning, for the end of the page; the metrics of tables need none.
         banner: The first words, in capitals.
         footer: The last sentence.
-        form: What can be filled in; ``None`` on a page without a script.
+        form: What can be filled in; ``None`` if nothing.
+        files: From the path of a file beside the page, relative to it, to what it holds.
+        sheet: Whether it is to be printed on one sheet of paper.
     """
 
     title: str
@@ -134,6 +184,8 @@ class Page:
     banner: str = "SYNTHETIC IMAGES."
     footer: str = "Every predicted image on this page is synthetic and not for diagnostic use."
     form: Form | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    sheet: bool = False
 
     def html(self) -> str:
         """The page as HTML; the same page gives the same text.
@@ -148,24 +200,33 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        shown = [section for section in self.sections if section.tables or section.figures or section.lines]
-        template = environment.get_template("page.html.j2")
-        script = (resources.files(__package__) / "decisions.js").read_text(encoding="utf-8")
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-        return template.render(
+        shown = [section for section in self.sections if section.filled]
+        scripts = [_script("decisions.js")] if self.form else []
+        scripts += [_script("slices.js")] if any(section.stacks for section in shown) else []
+        return environment.get_template("page.html.j2").render(
             page=self,
+            terms={**metric_terms(metric for section in shown for metric in section.metrics), **self.terms},
             opening=[section for section in shown if not section.folded],
             folding=[section for section in shown if section.folded],
             embed=_embed,
+            meaning=meaning,
+            href=_href,
             version=__version__,
-            script=Markup(script),  # noqa: S704 of this package, not of a reader
-            script_hash=f"sha256-{digest}",
+            scripts=[Markup(text) for text, _ in scripts],  # noqa: S704 of this package, not of a reader
+            hashes=[digest for _, digest in scripts],
         )
 
 
-def metric_terms(metrics: Sequence[str]) -> dict[str, str]:
-    """What metrics are, in words, for the end of a page; those without a meaning are left out."""
-    return {metric_title(metric): meaning(metric) for metric in metrics if meaning(metric)}
+@cache
+def _script(name: str) -> tuple[str, str]:
+    """A script of this package, and its hash as a policy names it."""
+    text = (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return text, f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
+
+
+def _href(path: str) -> str:
+    """A relative path as a link, whatever letters the names in it have."""
+    return quote(path, safe="/", errors="surrogateescape")
 
 
 def _embed(illustration: Illustration) -> dict[str, object]:

@@ -55,12 +55,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """A method, or a metric, and its cells, one per column."""
+    """A method, a metric or a case, and its cells, one per column; the link is the path of a page about it.
+
+    Of a metric ``metric`` is its name.
+    """
 
     title: str
     below: str
     kind: str
     cells: tuple[Cell, ...]
+    link: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,7 @@ def answer_table(summary: Summary, *, asked: Sequence[tuple[str, str]] = _ASKED)
     found = {(row.method, row.region, row.metric): row for row in summary.rows}
     columns = [Column(title, f"{arrow(metric)} {direction(metric)}", metric) for (_, metric), title in first.items()]
     best = {
-        place: _best(metric, {(row.method, metric): row for row in summary.of(region=region, metric=metric)})
-        for place, (region, metric) in enumerate(first)
+        place: best_of(summary.of(region=region, metric=metric), metric) for place, (region, metric) in enumerate(first)
     }
     lines = [
         Line(
@@ -111,7 +115,8 @@ def answer_table(summary: Summary, *, asked: Sequence[tuple[str, str]] = _ASKED)
             "baseline" if method in summary.baselines else "",
             _kind(methods, place, summary.baselines),
             tuple(
-                score_cell(found.get((method, *key)), best=best[column] == method) for column, key in enumerate(first)
+                score_cell(found.get((method, *key)), of=summary.n_cases, best=best[column] == method)
+                for column, key in enumerate(first)
             ),
         )
         for place, method in enumerate(methods)
@@ -174,10 +179,13 @@ def _tables(rows: Sequence[Row], summary: Summary) -> list[Table]:
         metrics = list(dict.fromkeys(metric for _, metric in inside))
         methods = in_order(method for method, _ in inside)
         columns = [_column(metric, inside) for metric in metrics]
-        best = {metric: _best(metric, inside) for metric in metrics}
+        best = {metric: best_of(inside.values(), metric) for metric in metrics}
         lines = []
         for place, method in enumerate(methods):
-            cells = [score_cell(inside.get((method, metric)), best=best[metric] == method) for metric in metrics]
+            cells = [
+                score_cell(inside.get((method, metric)), of=summary.n_cases, best=best[metric] == method)
+                for metric in metrics
+            ]
             kind = _kind(methods, place, summary.baselines)
             below = "baseline" if method in summary.baselines else ""
             lines.append(Line(short_title(method), below, kind, tuple(cells)))
@@ -196,9 +204,9 @@ def _column(metric: str, inside: Mapping[tuple[str, str], Row]) -> Column:
     return Column(metric_title(metric, unit=unit), f"{arrow(metric)} {direction(metric)}", metric)
 
 
-def _best(metric: str, inside: Mapping[tuple[str, str], Row]) -> str | None:
-    """The method with the best mean; none if fewer than two have one, two share it, or 1 is best."""
-    found = [(row.mean, method) for (method, name), row in inside.items() if name == metric]
+def best_of(rows: Iterable[Row], metric: str) -> str | None:
+    """The method with the best mean of a metric; none if fewer than two have one, two share it, or 1 is best."""
+    found = [(row.mean, row.method) for row in rows if row.metric == metric]
     known = sorted((value, method) for value, method in found if not math.isnan(value))
     if len(known) < 2 or better(metric) == "one":
         return None
@@ -207,16 +215,31 @@ def _best(metric: str, inside: Mapping[tuple[str, str], Row]) -> str | None:
     return known[0][1] if known[0][0] != known[1][0] else None
 
 
-def score_cell(row: Row | None, *, best: bool = False) -> Cell:
-    """The mean of a row of the summary, its interval, standard deviation and number of cases."""
+def means_in_words(cases: int) -> str:
+    """What the cells of ``score_cell`` hold, for a caption: it alone says the number of cases where no cell differs."""
+    if cases == 1:
+        return "The value of the one case (n = 1), which has neither interval nor standard deviation."
+    return (
+        f"Mean over {cases} cases (n = {cases}, if a cell does not say otherwise), its 95 % interval and standard "
+        "deviation (sd). BEST, in bold, marks the best mean of a column."
+    )
+
+
+def score_cell(row: Row | None, *, of: int, best: bool = False) -> Cell:
+    """The mean of a row of the summary, its interval and standard deviation, and its cases if they are not all.
+
+    Args:
+        row: Of the summary.
+        of: How many cases the page is about.
+        best: Whether it is the best of its column.
+    """
     if row is None or not row.n:
         return Cell(number(None))
     metric = row.metric
     lines = [interval_words(row.interval, metric=metric)] if row.interval else []
-    sd = f"sd {number(row.sd, metric=metric)}, " if row.sd is not None else ""
-    lines.append(f"{sd}n = {row.n}")
-    if row.n_not_available:
-        lines.append(f"{row.n_not_available} not available")
+    lines += [f"sd {number(row.sd, metric=metric)}"] if row.sd is not None else []
+    lines += [f"n = {row.n}"] if row.n != of else []
+    lines += [f"{row.n_not_available} not available"] if row.n_not_available else []
     return Cell(number(row.mean, metric=metric), tuple(lines), best)
 
 
@@ -224,7 +247,7 @@ def _comparison_row(row: Row, baselines: Sequence[str], *, other: str) -> Line:
     metric = row.metric
     cells = [_compared(row.against.get(name), metric=metric, other=other) for name in baselines]
     below = f"{short_title(row.method)}; {direction(metric)}"
-    return Line(metric_title(metric, unit=row.unit), below, "model", tuple(cells))
+    return Line(metric_title(metric, unit=row.unit), below, "model", tuple(cells), metric=metric)
 
 
 def _compared(pair: Pair | None, *, metric: str, other: str) -> Cell:

@@ -6,9 +6,7 @@ The same of their label maps: each structure in a colour of its own, and where t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -19,6 +17,7 @@ from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
+from voxlate.reporting.drawing.overlays import class_colours
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, convention
 from voxlate.volume import Array
@@ -27,8 +26,7 @@ _NAMES = 30.0  # mm; of a key of structures
 _TALLEST = 46.0  # mm
 _WINDOW = (0.0, 1.0)
 _LIMIT = 0.5
-_STRUCTURES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
-"""Of up to eight structures; of more, colours are taken from a map."""
+_MOST_NAMES = 8
 _BACKGROUND, _SAME = "#000000", "#6d7175"
 _DIFFERENCES = ((canvas.VERMILION, "synthetic only"), ("#56b4e9", "real only"), (canvas.PAPER, "another structure"))
 _Drawing = Callable[[Cut, bool], Tile]
@@ -71,7 +69,7 @@ def draw_label_pair(pair: LabelPair) -> Figure:
     """
     values = np.union1d(pair.synthetic_map, pair.real_map)
     values = values[values != 0]
-    colours = np.array([to_rgb(_BACKGROUND), *map(to_rgb, _structure_colours(len(values)))])
+    colours = np.array([to_rgb(_BACKGROUND), *map(to_rgb, class_colours(len(values)))])
     apart = _differences(pair)
     marks = np.array([to_rgb(one) for one in (_BACKGROUND, _SAME, *(colour for colour, _ in _DIFFERENCES))])
 
@@ -79,7 +77,7 @@ def draw_label_pair(pair: LabelPair) -> Figure:
         return lambda cut, scaled: sheet.picture(cut.laid, tiles.draw_colours, palette[cut.of(array)], scaled=scaled)
 
     names = [pair.names.get(value, str(value)) for value in values.tolist()]
-    structures = _patch_key(colours[1:], names if len(names) <= len(_STRUCTURES) else [])
+    structures = _patch_key(colours[1:], names if len(names) <= _MOST_NAMES else [])
     ours, theirs = (
         np.where(one == 0, 0, np.searchsorted(values, one) + 1) for one in (pair.synthetic_map, pair.real_map)
     )
@@ -90,13 +88,6 @@ def draw_label_pair(pair: LabelPair) -> Figure:
     )
     title = f"Label maps of {pair.synthetic} and {pair.real}"
     return _draw(pair, rows, title=title, last=SheetColumn(width_mm=_NAMES))
-
-
-def _structure_colours(count: int) -> list[Any]:
-    """So many colours: those of Okabe and Ito, and for more than eight a map's, equally far apart."""
-    if count <= len(_STRUCTURES):
-        return list(_STRUCTURES[:count])
-    return [mpl.colormaps["turbo"](place) for place in np.linspace(0.05, 0.95, count)]
 
 
 def _differences(pair: LabelPair) -> NDArray[np.int64]:

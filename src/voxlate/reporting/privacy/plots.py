@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from voxlate.errors import counted
 from voxlate.evaluation.privacy.attack import Membership, roc_curve
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, draw_points, handles_of
@@ -68,7 +69,7 @@ def _draw_strip(axes: Axes, strip: Strip, rows: Sequence[str]) -> None:
         draw_points(axes, values, heights, colour=colour, marker=mark, size=size, clip_on=False)
     axes.set_xlim(0, end)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    labels = [f"{_ROWS[role][0]}\n{len(strip.distances.get(role, ()))} {strip.what}s" for role in rows]
+    labels = [f"{_ROWS[role][0]}\n{counted(len(strip.distances.get(role, ())), strip.what)}" for role in rows]
     axes.set_yticks(range(len(rows)), labels=labels)
     axes.tick_params(axis="y", length=0)
     for border in np.arange(len(rows) - 1) + 0.5:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas
-from voxlate.reporting.drawing.plots import Plots, better, count_along
+from voxlate.reporting.drawing.plots import Plots, better, count_along, scale_by_powers
 from voxlate.training.loop.journal import Entry
 
 _BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
@@ -108,8 +107,8 @@ def draw_curves(rows: Sequence[Entry], *, best_step: int | None = None, unit: st
 
 def _draw_losses(axes: Axes, losses: list[Curve]) -> None:
     total_first = sorted(losses, key=lambda curve: curve.name not in {"loss", "generator"})
-    for curve, place in zip(total_first, (2, 1, 3, 4, 0), strict=False):
-        colour, _, dash = canvas.SERIES[place]
+    for place, curve in enumerate(total_first):
+        colour, _, dash = canvas.series({0: 2, 1: 1}.get(place, place + 1))
         width = max(1, curve.values.size // 50)
         if curve.name in {"loss", "generator"}:
             axes.plot(curve.steps, curve.values, color=colour, linewidth=0.4, alpha=0.3)
@@ -123,10 +122,7 @@ def _log_if_wide(axes: Axes, curves: Sequence[Curve]) -> None:
     smoothed = np.concatenate([smooth(curve.values, width=max(1, curve.values.size // 50)) for curve in curves])
     if smoothed.min() <= 0 or smoothed.max() / smoothed.min() < 5:
         return
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    scale_by_powers(axes)
 
 
 def draw_ring(axes: Axes, curve: Curve, step: int | None) -> list[str]:

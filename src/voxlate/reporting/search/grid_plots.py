@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from voxlate.evaluation.study.grid import COLUMNS, Setting
 from voxlate.evaluation.words import arrow, metric_title
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import Style
-from voxlate.reporting.drawing.plots import Plots, handles_of
+from voxlate.reporting.drawing.plots import Plots, handles_of, scale_by_powers
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-_MOST = len(canvas.SERIES)
+_MOST = 5
 
 
 @canvas.styled
@@ -30,7 +30,8 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
     shown = sorted(settings, key=lambda one: -_or_lowest(one.metrics[one.best].get("f1")))[:_MOST]
     plots = Plots(len(COLUMNS), height_mm=38.0)
     for axes, metric in zip(plots.axes, COLUMNS, strict=True):
-        for setting, (colour, marker, _) in zip(shown, canvas.SERIES, strict=False):
+        for place, setting in enumerate(shown):
+            colour, marker, _ = canvas.series(place)
             _draw(axes, setting, metric, colour=colour, marker=marker)
         plots.title(axes, f"{metric_title(metric)} {arrow(metric)}")
         axes.set_xlabel("epoch")
@@ -38,9 +39,7 @@ def draw_grid(settings: Sequence[Setting], *, varied: str) -> Figure:
         if metric != "loss":
             axes.set_ylim(-0.03, 1.03)
         elif _spans_a_decade(shown):  # as losses of different kinds do
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            scale_by_powers(axes)
     part = f"the {_MOST} best of {len(settings)} settings" if len(settings) > _MOST else "every setting"
     told = f"{part} ({varied}); solid: validation cases, dashed: training cases, whole and without augmentation"
     return plots.finish(below=told, key=handles_of(plots.axes[0]))

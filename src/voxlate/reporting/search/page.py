@@ -7,14 +7,18 @@ from voxlate.evaluation.study.grid import varied_fields
 from voxlate.evaluation.study.search import SearchResult
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.page.page import Illustration, Page, Section, metric_terms
+from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.terms import metric_terms
 from voxlate.reporting.search.grid_plots import draw_grid
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
 from voxlate.reporting.search.tables import grid_sections, trials_table, values_table
 from voxlate.training.tuning.results import FEWEST_FOR_IMPORTANCE, Searched
 
 _FIRST = ("grid_curves", "objective")
-_VALUES = "Values of the best trial beside the recipe's own, and the range of each field."
+_VALUES = (
+    "What the baselines reach on the validation cases, the values of the best trial and the recipe's own, and the "
+    "range of each field. Of label maps, intensity lookup is scored for all labels together."
+)
 _TRIALS = (
     "Every trial that has ended. A pruned trial was ended early and shows its last value; the values of a killed one "
     "were tried again."
@@ -30,18 +34,18 @@ def search_page(result: SearchResult) -> tuple[Page, dict[str, Illustration]]:
         verdict=result.sentence,
         sections=[
             Section("Pictures", figures=[figures[name] for name in _FIRST if name in figures], folded=False),
-            Section("The values found", caption=_VALUES, tables=[values_table(searched)], folded=False),
-            *grid_sections(result.settings, varied_fields(searched)),
+            Section("The values found", caption=_VALUES, tables=[values_table(result)], folded=False),
+            *grid_sections(result.settings, varied_fields(searched), baselines=result.baselines),
             Section(
                 "Further figures",
                 f"The importance of the fields was not computed: {missing}." if missing else "",
                 figures=[figure for name, figure in figures.items() if name not in _FIRST],
             ),
-            Section("All trials", caption=_TRIALS, tables=[trials_table(searched)]),
+            Section("All trials", caption=_TRIALS, tables=[trials_table(result)]),
         ],
         facts=_facts(searched),
         warnings=result.warnings,
-        terms=metric_terms([searched.recipe.search.metric]),
+        terms=metric_terms(searched.best.metrics),
         banner="A SEARCH OVER RECIPES.",
         footer="The values were chosen on the validation cases.",
     )

@@ -26,7 +26,7 @@ from voxlate.evaluation.words import field_title, metric_title, number, with_min
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
-from voxlate.reporting.drawing.plots import Plots, better
+from voxlate.reporting.drawing.plots import Plots, better, scale_by_powers
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
 
@@ -122,7 +122,7 @@ def _fit_values(all_axes: Sequence[Axes], searched: Searched) -> None:
     low, high = float(values.min()), float(values.max())
     log = searched.lower_is_better and low > 0 and high / low > 10
     if log:
-        all_axes[0].set_yscale("log")
+        scale_by_powers(all_axes[0])
         pad = (high / low) ** 0.09
         bottom, top, inner = low / pad, high * pad, (low / pad**0.6, high * pad**0.6)
     else:

@@ -11,10 +11,13 @@ import math
 from collections.abc import Iterator, Sequence
 
 from voxlate.config.search import Range
+from voxlate.evaluation.study.baselines import Baselines
 from voxlate.evaluation.study.grid import Setting
-from voxlate.evaluation.words import arrow, direction, field_title, metric_title, number
+from voxlate.evaluation.study.search import SearchResult
+from voxlate.evaluation.words import arrow, direction, field_title, method_title, metric_title, number, short_title
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
+from voxlate.roles import BASELINES
 from voxlate.training.loop.validation import TRAIN_PREFIX
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
@@ -25,18 +28,26 @@ Lines = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Names of columns, and the lines below."""
 
 
-def grid_tables(settings: Sequence[Setting], *, varied: str) -> dict[str, Lines]:
+def grid_tables(settings: Sequence[Setting], *, varied: str, baselines: Baselines | None = None) -> dict[str, Lines]:
     """From ``Training`` and ``Validation`` to column names and lines.
 
     Args:
         settings: A line each, or two.
         varied: What they differ in, the head of their names: see ``varied_fields``.
+        baselines: The first lines, of the validation cases alone.
     """
     fields = (varied, "epoch", *_HEADS.values())
     return {
-        title: (fields, [row for setting in settings for row in _rows(setting, prefix)])
-        for title, prefix in (("Training", TRAIN_PREFIX), ("Validation", ""))
+        title: (fields, [*first, *(row for setting in settings for row in _rows(setting, prefix))])
+        for title, prefix, first in (("Training", TRAIN_PREFIX, []), ("Validation", "", _base_rows(baselines or {})))
     }
+
+
+def _base_rows(baselines: Baselines) -> list[tuple[str, ...]]:
+    return [
+        (method_title(name), "", *(number(found.get(metric), metric=metric) for metric in _HEADS))
+        for name, found in baselines.items()
+    ]
 
 
 def _rows(setting: Setting, prefix: str) -> Iterator[tuple[str, ...]]:
@@ -48,11 +59,11 @@ def _rows(setting: Setting, prefix: str) -> Iterator[tuple[str, ...]]:
         yield (setting.name, f"{setting.epochs[place]:.3g} {mark}", *values)
 
 
-def grid_sections(settings: Sequence[Setting], varied: str) -> list[Section]:
+def grid_sections(settings: Sequence[Setting], varied: str, *, baselines: Baselines) -> list[Section]:
     """Training and validation, a section each, with a line per setting and epoch; none of what is no grid."""
     sections = []
-    for title, (fields, rows) in grid_tables(settings, varied=varied).items() if settings else ():
-        columns = (Column("epoch", "B best, F final"), *(Column(name, "") for name in fields[2:]))
+    for title, (_, rows) in grid_tables(settings, varied=varied, baselines=baselines).items() if settings else ():
+        columns = (Column("epoch", "B best, F final"), *(Column(head, "", name) for name, head in _HEADS.items()))
         lines = tuple(Line(name, "", "", tuple(map(Cell, cells))) for name, *cells in rows)
         caption = (
             f"Means over whole {title.lower()} cases: Acc accuracy, P precision, R recall; of the loss lower is "
@@ -75,24 +86,41 @@ def trial_lines(searched: Searched) -> Lines:
     return fields, rows
 
 
-def values_table(searched: Searched) -> Table:
-    """The best values beside the recipe's own, and what each was searched in."""
-    space, own = searched.recipe.search.space, searched.own or {}
-    columns = (Column("best", ""), Column("the recipe's own", ""), Column("searched", ""))
+def values_table(result: SearchResult) -> Table:
+    """What the baselines reach, the best values beside the recipe's own, and what each was searched in."""
+    searched, names = result.searched, [name for name in BASELINES if name in result.baselines]
+    space, own, bare = searched.recipe.search.space, searched.own or {}, [Cell("") for _ in names]
+    columns = (
+        *(Column(short_title(name), "baseline") for name in names),
+        *(Column(title, "") for title in ("best", "the recipe's own", "searched")),
+    )
     rows = [
         Line(
             field_title(name),
             name,
             "",
-            (Cell(_plain(searched.best.values.get(name))), Cell(_plain(own.get(name))), Cell(_range_words(range_))),
+            (
+                *bare,
+                Cell(_plain(searched.best.values.get(name))),
+                Cell(_plain(own.get(name))),
+                Cell(_range_words(range_)),
+            ),
         )
         for name, range_ in space.items()
     ]
     metric, own_trial = searched.recipe.search.metric, searched.own_trial
-    values = [number(trial.value if trial else None, metric=metric) for trial in (searched.best, own_trial)]
+    values = [*map(result.baseline, names), *(trial.value if trial else None for trial in (searched.best, own_trial))]
+    best = _best_of(values, lower=searched.lower_is_better)
+    cells = (Cell(number(value, metric=metric), best=place == best) for place, value in enumerate(values))
     below = f"{arrow(metric)} {direction(metric)}"
-    result = Line(metric_title(metric), below, "model", (*map(Cell, values), Cell("")))
-    return Table("Best trial", "Field", columns, (result, *rows))
+    first = Line(metric_title(metric), below, "model", (*cells, Cell("")), metric=metric)
+    return Table("Best trial", "Field", columns, (first, *rows))
+
+
+def _best_of(values: Sequence[float | None], *, lower: bool) -> int | None:
+    """The place of the best value; none where two share it."""
+    known = sorted((value if lower else -value, place) for place, value in enumerate(values) if value is not None)
+    return known[0][1] if len(known) > 1 and known[0][0] != known[1][0] else None
 
 
 def _plain(value: object) -> str:
@@ -109,17 +137,27 @@ def _range_words(range_: Range) -> str:
     return f"{_plain(range_.low)} to {_plain(range_.high)}" + (f" ({', '.join(kind)})" if kind else "")
 
 
-def trials_table(searched: Searched) -> Table:
-    """Every trial that has ended."""
-    search = searched.recipe.search
+def trials_table(result: SearchResult) -> Table:
+    """The baselines, then every trial that has ended."""
+    searched, search = result.searched, result.searched.recipe.search
     columns = (
         Column("state", ""),
-        Column(metric_title(search.metric), f"{arrow(search.metric)} {direction(search.metric)}"),
+        Column(metric_title(search.metric), f"{arrow(search.metric)} {direction(search.metric)}", search.metric),
         *(Column(field_title(name), "") for name in search.space),
         Column("time", "minutes"),
     )
-    rows = [_trial_row(searched, trial) for trial in searched.trials]
+    bare = [Cell("") for _ in range(len(search.space) + 1)]
+    base = [
+        Line(short_title(name), "baseline", "baseline", (Cell(""), Cell(_told(result, name)), *bare))
+        for name in BASELINES
+        if name in result.baselines
+    ]
+    rows = [*base, *(_trial_row(searched, trial) for trial in searched.trials)]
     return Table("Trials", "Trial", columns, tuple(rows))
+
+
+def _told(result: SearchResult, name: str) -> str:
+    return number(result.baseline(name), metric=result.searched.recipe.search.metric)
 
 
 def _trial_row(searched: Searched, trial: Trial) -> Line:

@@ -12,10 +12,11 @@ from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
-from voxlate.reporting.page.tables import answer_table, comparison_tables, score_tables
-from voxlate.reporting.segmentation.page import BANNER, DIFFERENCES, FOOTER, TERMS, of_dice
+from voxlate.reporting.page.tables import answer_table, comparison_tables, means_in_words, score_tables
+from voxlate.reporting.segmentation.cases import BANNER, FOOTER
+from voxlate.reporting.segmentation.page import DIFFERENCES, TERMS, of_dice
 from voxlate.reporting.segmentation.pictures import draw_findings, finding_numbers, finding_of
-from voxlate.reporting.segmentation.tables import LESIONS, MEANS, SURFACES, VOXELS
+from voxlate.reporting.segmentation.tables import LESIONS, SURFACES, VOXELS
 from voxlate.reporting.study.comparison import MOST_BOXES
 from voxlate.roles import BASELINES
 
@@ -102,7 +103,7 @@ def _answer(contest: SegmentationContest) -> Section:
     asked = [*((region, "dice") for region in _regions(contest)), *((main, name) for name in (*_BOXES[1:], "hd95"))]
     note = "Intensity lookup, the baseline, labels what is as bright as what was labelled in training."
     table = answer_table(contest.result.summary.overall, asked=asked)
-    return Section("Scores", note, f"{MEANS} BEST marks the best mean of a column.", [table], folded=False)
+    return Section("Scores", note, means_in_words(contest.result.summary.overall.n_cases), [table], folded=False)
 
 
 def _score_sections(summary: Summary) -> list[Section]:
@@ -112,7 +113,7 @@ def _score_sections(summary: Summary) -> list[Section]:
         Section(
             title,
             "Over the whole image.",
-            MEANS,
+            means_in_words(summary.n_cases),
             score_tables(summary.only([row for row in summary.rows if row.metric in metrics])),
         )
         for title, metrics in groups.items()

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from voxlate._version import __version__
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.account import of_account
-from voxlate.evaluation.scores import extremes
+from voxlate.evaluation.brief import misuses, say_brief
+from voxlate.evaluation.scores import extremes, ranked
 from voxlate.evaluation.segmentation.result import SegmentationResult
 from voxlate.evaluation.segmentation.scores import class_regions
 from voxlate.evaluation.summary import Summary
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing.canvas import to_png
+from voxlate.reporting.page.brief import brief_page
+from voxlate.reporting.page.cases import case_section, shown_cases
 from voxlate.reporting.page.caveats import caveats, seen_caveats
-from voxlate.reporting.page.page import Illustration, Page, Section, metric_terms
-from voxlate.reporting.page.tables import comparison_tables
+from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.tables import comparison_tables, means_in_words
+from voxlate.reporting.page.terms import metric_terms
+from voxlate.reporting.segmentation.cases import BANNER, FOOTER, finding_of_case, stack_of_case
 from voxlate.reporting.segmentation.pictures import (
-    SegmentedCase,
     draw_finding,
     draw_findings,
-    finding_numbers,
-    finding_of,
 )
 from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.segmentation.tables import answer_section, class_sections
 
-BANNER = "LABELS FOUND BY A MODEL."
-FOOTER = "What a model found on this page is not for diagnostic use."
 DIFFERENCES = (
     "Mean paired difference with its 95 % interval, ratio of the means, cases in which the model is better, and the p "
     "value of the paired test."
@@ -40,17 +41,20 @@ TERMS = {
     "beaten": "better in the mean with an interval that excludes no gain; of few cases, in every one",
     "n/a": "not available: the class is empty in the case; never averaged in",
 }
+_MOST_ROWS = 6
+"""Of the one table on the one sheet: intensity alone, all labels together, the first classes."""
 _COMPARED = frozenset({"dice", "precision", "recall", "hd95", "volume_error", "detection_f1"})
 
 
 def segmentation_page(
-    result: SegmentationResult, *, training: Mapping[str, Illustration]
+    result: SegmentationResult, *, training: Mapping[str, Illustration], linked: bool = False
 ) -> tuple[Page, dict[str, Illustration]]:
     """The page, and its figures by the name of their files.
 
     Args:
         result: What was found.
         training: Figures of the run that is evaluated, if it is one.
+        linked: Whether every case has a page of its own.
     """
     subject, summary = result.subject, result.summary
     overall, main = summary.overall, subject.main
@@ -64,6 +68,7 @@ def segmentation_page(
         sections=[
             Section("Pictures", figures=shown, folded=False),
             answer_section(overall, result.scores, main=main),
+            _case_section(result, linked=linked),
             *class_sections(overall, result.scores, main=main),
             _against_intensity(overall, main=main),
             Section("Further figures", figures=[figure for figure in figures.values() if figure not in shown]),
@@ -89,6 +94,41 @@ def segmentation_page(
     return page, figures
 
 
+def segmentation_brief(result: SegmentationResult, full: Page) -> Page:
+    """The page on one sheet: the answer in one sentence, the median case, the scores of all labels together.
+
+    Args:
+        result: What was found.
+        full: Its page.
+    """
+    subject, overall, main = result.subject, result.summary.overall, result.subject.main
+    what = f"labels that the model finds, {get_contrast(subject.target).title},"
+    order = ranked(result.scores, metric="dice", region=main)
+    picture = None
+    if order:
+        case = order[(len(order) - 1) // 2]
+        drawn = to_png(draw_finding(finding_of_case(result, case), planes=("axial",)))
+        picture = Illustration(f"The median case, {case}", "Hit, missed and invented have a colour each.", drawn)
+    answer = say_brief(overall, what=what, cases=subject.cases, metric="dice", region=main)
+    [table] = answer_section(overall, result.scores, main=main).tables
+    return brief_page(
+        full,
+        answer=f"{subject.warning} {answer}".strip(),
+        picture=picture,
+        table=replace(table, rows=table.rows[:_MOST_ROWS]),
+        caption=means_in_words(overall.n_cases),
+        misuses=misuses(overall, kind="label", seen=subject.seen, metric="dice", region=main),
+    )
+
+
+def _case_section(result: SegmentationResult, *, linked: bool) -> Section:
+    """Every case with its Dice, and as many of them as fit to scroll through."""
+    main = result.subject.main
+    shown = shown_cases(result.scores, metric="dice", region=main)
+    stacks = {case: stack_of_case(result, case, linked=linked) for case in shown}
+    return case_section(result.scores, stacks, metric="dice", region=main, linked=linked)
+
+
 def of_dice(summary: Summary) -> Summary:
     """The rows of Dice alone: what has no Dice in a case has no other score worth a warning."""
     return summary.only(summary.of(metric="dice"))
@@ -110,7 +150,7 @@ def _figures(result: SegmentationResult) -> dict[str, Illustration]:
     except UsageError:  # nothing is labelled in any case, neither truly nor by the model
         return {}
     wanted = {"worst": chosen.worst, "median": chosen.median, "best": chosen.best}
-    findings = {label: _finding(result, case) for label, case in wanted.items()}
+    findings = {label: finding_of_case(result, case) for label, case in wanted.items()}
     figures = {
         "median": Illustration(
             "The median case",
@@ -131,16 +171,6 @@ def _figures(result: SegmentationResult) -> dict[str, Illustration]:
         to_png(draw_volumes(scores, regions=regions)),
     )
     return figures
-
-
-def _finding(result: SegmentationResult, case: str) -> SegmentedCase:
-    return finding_of(
-        result.evidence[case].arrays,
-        case=case,
-        title=get_contrast(result.subject.reference).title,
-        classes=result.subject.classes,
-        numbers=finding_numbers(result.scores, case),
-    )
 
 
 def _values(values: Sequence[int]) -> str:

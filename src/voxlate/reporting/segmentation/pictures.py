@@ -21,9 +21,19 @@ from voxlate.evaluation.segmentation.scores import Classes, class_regions, value
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.canvas import Style
-from voxlate.reporting.drawing.overlays import draw_overlay, overlay_key
+from voxlate.reporting.drawing.overlays import (
+    OUTCOMES,
+    class_colours,
+    class_key,
+    draw_overlay,
+    draw_painted,
+    outcome_areas,
+    overlay_key,
+)
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
+from voxlate.reporting.drawing.strips import Pane, Strips, cut_strips, in_greys
 from voxlate.reporting.drawing.views import PLANES, Cut, Plane, SliceChoice, choose_slice, slices_in_words
+from voxlate.reporting.page.page import SliceStack
 from voxlate.roles import MODEL
 from voxlate.volume import Array
 
@@ -71,12 +81,19 @@ class SegmentedCase:
 
     @property
     def shown(self) -> list[str]:
-        """The regions that have an overlay: all if there are few, else all labels together and the first classes."""
+        """The regions that have an overlay each: all if there are few, else all labels together."""
         regions = list(class_regions(self.classes))
-        if len(regions) <= _MOST_OVERLAYS:
-            return regions
-        main = whole(self.classes)
-        return [main, *(name for name in regions if name != main)][:_MOST_OVERLAYS]
+        return regions if len(regions) <= _MOST_OVERLAYS else [whole(self.classes)]
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """From a class to its colour where one overlay shows every class."""
+        return dict(zip(self.classes, class_colours(len(self.classes)), strict=True))
+
+    def areas(self, labels: Array) -> dict[str, Array]:
+        """From the colour of a class to where a label map has it, smaller sets of values above larger ones."""
+        order = sorted(self.classes, key=lambda name: (bool(self.classes[name]), -len(self.classes[name])))
+        return {self.colours[name]: members(labels, self.classes[name]) for name in order}
 
     def of(self, region: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """The voxels of a region, found and true."""
@@ -110,7 +127,9 @@ def picture_of(segmented: Segmented, classes: Classes) -> dict[str, Array]:
     whole_case = SegmentedCase(
         segmented.case_id, image, "", segmented.truth, found, classes, segmented.spacing_mm, numbers={}
     )
+    strips = _cut_strips(whole_case)
     return {
+        **strips.to_arrays(),
         "shape": np.array(image.shape),
         "spacing_mm": np.array(segmented.spacing_mm),
         "truth": _pack(segmented.truth),
@@ -168,6 +187,41 @@ def finding_numbers(scores: Sequence[Score], case: str, *, method: str = MODEL) 
     }
 
 
+def _cut_strips(finding: SegmentedCase) -> Strips:
+    """The case slice by slice: the image, what is true and what was found of every class, and where both differ.
+
+    Args:
+        finding: The case, its image whole.
+    """
+
+    def pictures(cut: Cut) -> list[Pane]:
+        grey = in_greys(cut.of(finding.image), window=finding.grey)
+        true, found = cut.of(finding.truth), cut.of(finding.found)
+        values = values_of(whole(finding.classes), finding.classes)
+        outcomes = outcome_areas(members(found, values), members(true, values))
+        layers = finding.areas(true), finding.areas(found), outcomes
+        return [Pane(grey), *(Pane(grey, areas=areas) for areas in layers)]
+
+    labelled = (finding.truth > 0) | (finding.found > 0)
+    return cut_strips(finding.cut(), pictures, region=labelled if labelled.any() else finding.body)
+
+
+def stack_of(finding: SegmentedCase, arrays: Mapping[str, Array], *, caption: str, link: str = "") -> SliceStack | None:
+    """The case to scroll through; ``None`` if no slices were kept of it.
+
+    Args:
+        finding: The case.
+        arrays: Of ``picture_of``.
+        caption: How good it is, in words.
+        link: Path of its own page.
+    """
+    strips = Strips.from_arrays(arrays)
+    if strips is None:
+        return None
+    heads = (finding.title, "True", "Found", "Where both differ")
+    return SliceStack(finding.case, caption, heads, strips, key={**finding.colours, **OUTCOMES}, link=link)
+
+
 def _pack(labels: Array) -> NDArray[np.uint8]:
     """A label map as compressed bytes: those of a whole cohort are in memory at once, and most voxels are 0."""
     return np.frombuffer(zlib.compress(np.rint(labels).astype(np.int32).tobytes(), level=1), np.uint8)
@@ -221,18 +275,28 @@ def _row(finding: SegmentedCase, cut: Cut, *, heading: str, numbers: bool) -> Sh
         below = finding.numbers.get(region, "") if numbers else ""
         overlaid: Style = {"found": found, "true": true, "window": window, "below": below}
         cells.append(sheet.picture(cut.laid, draw_overlay, picture, **overlaid))
+    if _paints(finding):
+        for labels in (finding.truth, finding.found):
+            areas = finding.areas(cut.of(labels))
+            cells.append(sheet.picture(cut.laid, draw_painted, picture, areas=areas, window=window))
     return SheetRow(cells, heading)
 
 
+def _paints(finding: SegmentedCase) -> bool:
+    """Whether there are too many classes for an overlay of each: then two overlays show all of them in colours."""
+    return len(finding.shown) < len(class_regions(finding.classes))
+
+
 def _draw(first: SegmentedCase, cuts: Sequence[Cut], rows: Sequence[SheetRow]) -> Figure:
-    left_out = len(class_regions(first.classes)) - len(first.shown)
-    more = f" {left_out} further class{'es are' if left_out > 1 else ' is'} not drawn." if left_out else ""
     slices = slices_in_words([(cut.choice, cut.count) for cut in cuts])
     columns = [SheetColumn(name[:1].upper() + name[1:], "found beside true") for name in first.shown]
+    if _paints(first):
+        columns += [SheetColumn("True", "every class"), SheetColumn("Found", "every class")]
     return sheet.draw_sheet(
         [SheetColumn(first.title, "image"), *columns],
         rows,
         key=overlay_key,
-        notes=[f"{slices} Numbers are of the whole volume.{more}"],
+        handles=class_key(first.colours) if _paints(first) else (),
+        notes=[f"{slices} Numbers are of the whole volume."],
         tallest_mm=_TALLEST_MM,
     )

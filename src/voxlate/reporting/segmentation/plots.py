@@ -11,16 +11,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation.cases import TRUTH
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.words import number
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import Scores, draw_boxes, legend
 from voxlate.reporting.drawing.plots import Plots, draw_points
-from voxlate.roles import MODEL
+from voxlate.roles import MODEL, TRUTH
 
 _MOST_SIDE_BY_SIDE = 4
-_MOST_VOLUMES = 4
+"""Classes whose plots of Dice and HD95 have room beside each other; of more, one stands below the other."""
+_MOST_IN_A_PLOT = 20
+_VOLUMES_BESIDE = 4
 
 
 @canvas.styled
@@ -29,24 +30,26 @@ def draw_classes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
 
     Args:
         scores: Scores of all cases; NaN is not drawn.
-        regions: The classes, from left to right.
+        regions: The classes, from left to right; of many, in several plots below each other.
 
     Raises:
         UsageError: If no value is left to draw.
     """
-    metrics = ("dice", "hd95") if len(regions) <= _MOST_SIDE_BY_SIDE else ("dice",)
-    found = [(metric, *_by_class(scores, metric, regions)) for metric in metrics]
+    count = -(-len(regions) // _MOST_IN_A_PLOT)
+    parts = [regions[place * len(regions) // count : (place + 1) * len(regions) // count] for place in range(count)]
+    found = [(metric, *_by_class(scores, metric, part)) for metric in ("dice", "hd95") for part in parts]
     found = [one for one in found if one[1]]
     if not found:
         raise UsageError("scores of classes", came="none", remedy="Evaluate the cases first.")
-    plots = Plots(len(found))
+    plots = Plots(len(found), columns=2 if len(regions) <= _MOST_SIDE_BY_SIDE else 1)
     for axes, (metric, values, unit) in zip(plots.axes, found, strict=True):
         draw_boxes(plots, axes, values, metric=metric, unit=unit)
         if metric == "dice":
             axes.set_ylim(-0.04, 1.04)
         else:
             _fit_distances(axes, [value for cases in values.values() for value in cases.values()])
-    empty = ["HD95 where either is empty: the diagonal of the image."] if "hd95" in metrics else []
+    empty = ["HD95 where either is empty: the diagonal of the image."]
+    empty *= any(metric == "hd95" for metric, _, _ in found)
     return plots.finish(notes=[legend([values for _, values, _ in found]), *empty])
 
 
@@ -56,7 +59,7 @@ def draw_volumes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
 
     Args:
         scores: With the metric ``volume`` of ``model`` and ``truth``.
-        regions: The classes; the first four are drawn.
+        regions: The classes, four in a row.
 
     Raises:
         UsageError: If there is no volume.
@@ -73,15 +76,15 @@ def draw_volumes(scores: Sequence[Score], *, regions: Sequence[str]) -> Figure:
     shown = {region: found for region, found in pairs.items() if found}
     if not shown:
         raise UsageError("volumes of cases", came="none", remedy="Evaluate the cases first.")
-    shown = dict(list(shown.items())[:_MOST_VOLUMES])
     width_mm = canvas.PAGE_WIDTH_MM if len(shown) > 1 else 80.0
-    plots = Plots(len(shown), columns=_MOST_VOLUMES, width_mm=width_mm, height_mm=None)
+    plots = Plots(len(shown), columns=_VOLUMES_BESIDE, width_mm=width_mm, height_mm=None)
     for axes, (region, found) in zip(plots.axes, shown.items(), strict=True):
         _draw_volumes(axes, found)
         offset = float(np.mean([volume - true for true, volume in found]))
         told = "on average as large" if offset == 0 else f"on average {number(offset, signed=True)} ml"
         plots.title(axes, region[:1].upper() + region[1:], told)
-    plots.axes[0].set_ylabel("volume found (ml)")
+    for axes in plots.axes[::_VOLUMES_BESIDE]:
+        axes.set_ylabel("volume found (ml)")
     return plots.finish(notes=["A point is a case; on the line both volumes are equal."])
 
 

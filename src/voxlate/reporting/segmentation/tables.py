@@ -8,21 +8,19 @@ import numpy as np
 
 from voxlate.cohort.labels.labelling import component_word
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.segmentation.cases import LOOKUP, TRUTH
 from voxlate.evaluation.segmentation.scores import VOLUME
 from voxlate.evaluation.segmentation.verdict import count_lesions
 from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import arrow, direction, interval_words, metric_title, number, short_title
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title, score_cell
-from voxlate.roles import MODEL
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, best_of, means_in_words, region_title, score_cell
+from voxlate.roles import LOOKUP, MODEL, TRUTH
 
 _ANSWER = ("dice", "recall", "precision", "hd95")
 """What a reader asks of a segmentation first."""
 VOXELS = ("dice", "iou", "precision", "recall", "f1", "accuracy")
 SURFACES = ("hd95", "surface_dice", "volume_error")
 LESIONS = ("detection_sensitivity", "detection_precision", "detection_f1")
-MEANS = "Mean over the cases, its 95 % interval, standard deviation (sd) and number of cases (n)."
 _IN_TERMINAL = (
     "dice",
     "iou",
@@ -49,7 +47,7 @@ def answer_section(summary: Summary, scores: Sequence[Score], *, main: str) -> S
     counts = [_count_column(scores, lines)]
     note = "Intensity lookup, the baseline, labels what is as bright as what was labelled in training."
     table = _table(summary, lines, _ANSWER, title="The answer in numbers", more=counts)
-    return Section("Scores", note, MEANS, [table], folded=False)
+    return Section("Scores", note, means_in_words(summary.n_cases), [table], folded=False)
 
 
 def class_sections(summary: Summary, scores: Sequence[Score], *, main: str) -> list[Section]:
@@ -62,27 +60,27 @@ def class_sections(summary: Summary, scores: Sequence[Score], *, main: str) -> l
     """
     lines = _lines(summary, main)
     volumes = [(Column("Volume (ml)", "found / true"), [_volumes(scores, *line) for line in lines])]
-    word = component_word(region for _, region in lines)
+    word, means = component_word(region for _, region in lines), means_in_words(summary.n_cases)
     return [
         Section(
             "Voxel by voxel",
             "Over the whole image: a label outside the foreground, which the model does not look at, counts as missed. "
             "Accuracy counts the background, which is most of an image, so it is high whatever the model does. "
             "Intensity lookup labels what is as bright as what was labelled in training.",
-            MEANS,
+            means,
             [_table(summary, lines, VOXELS, title="Overlap")],
         ),
         Section(
             "Surfaces and volumes",
             "Where either is empty, HD95 is the diagonal of the image.",
-            MEANS,
+            means,
             [_table(summary, lines, SURFACES, title="Distance and size", more=volumes)],
         ),
         Section(
             f"{word.capitalize()} by {word}",
             f"A {word} is a connected part of the label; one voxel in common finds it. The counts are over all cases "
             "together, the shares are means over the cases.",
-            MEANS,
+            means,
             [_table(summary, lines, LESIONS, title="Detection", more=[_count_column(scores, lines)])],
         ),
     ]
@@ -119,7 +117,11 @@ def _table(
     rows = []
     for place, (method, region) in enumerate(lines):
         found = [summary.find(method=method, metric=name, region=region) for name in metrics]
-        cells = [*(score_cell(row) for row in found), *(extra[place] for _, extra in more)]
+        scored = [
+            score_cell(row, of=summary.n_cases, best=best_of(summary.of(metric=name, region=region), name) == method)
+            for row, name in zip(found, metrics, strict=True)
+        ]
+        cells = [*scored, *(extra[place] for _, extra in more)]
         baseline = method == LOOKUP
         kind = "baseline" if baseline else "model first-model" if place and lines[place - 1][0] == LOOKUP else "model"
         below = f"{short_title(method)} (baseline)" if baseline else "model"

@@ -15,9 +15,10 @@ from voxlate.evaluation.words import MINUS
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import has_boxes
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.fidelity.page import detail_sections, score_terms
+from voxlate.reporting.fidelity.page import detail_sections
 from voxlate.reporting.page.caveats import caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.terms import score_terms
 from voxlate.reporting.study.panels import variant_panels
 from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity

@@ -11,9 +11,10 @@ from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_cases
-from voxlate.reporting.fidelity.page import detail_sections, score_sections, score_terms
+from voxlate.reporting.fidelity.page import detail_sections, score_sections
 from voxlate.reporting.page.caveats import caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.terms import score_terms
 from voxlate.reporting.study.panels import variant_panels
 from voxlate.roles import BASELINES
 

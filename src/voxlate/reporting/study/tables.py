@@ -116,7 +116,8 @@ def _compared(row: VariantDifference, summary: AblationSummary, *, named: str = 
     tested = p_value(pair.p_holm) if pair.p_holm is not None else "too few cases for a test"
     lines.append(f"better in {pair.wins} of {pair.n}; {tested}")
     title = metric_title(row.metric, unit=row.unit) + (f", {named}" if named else "")
-    return Line(title, direction(row.metric), "model", (*means, Cell(difference, tuple(lines))))
+    cells = (*means, Cell(difference, tuple(lines)))
+    return Line(title, direction(row.metric), "model", cells, metric=row.metric)
 
 
 def _by_seed(row: VariantDifference) -> tuple[Cell, ...]:

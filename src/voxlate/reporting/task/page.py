@@ -11,8 +11,9 @@ from voxlate.evaluation.task.verdict import task_caveats
 from voxlate.evaluation.words import number
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import caveats
-from voxlate.reporting.page.page import Illustration, Page, Section, metric_terms
-from voxlate.reporting.page.tables import score_tables
+from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.tables import means_in_words, score_tables
+from voxlate.reporting.page.terms import metric_terms
 from voxlate.reporting.task.pictures import draw_attempts, slice_of
 from voxlate.reporting.task.plots import draw_slopes
 from voxlate.reporting.task.tables import arm_tables, arm_titles, pair_tables
@@ -28,10 +29,6 @@ _PAIRS = (
 _SCORES = (
     "Computed over the whole image on the voxels of the true label map. Accuracy is not given: over a whole image it "
     "is decided by the background."
-)
-_MEANS = (
-    "Mean over the cases, its 95 % interval, standard deviation (sd) and number of cases (n). BEST marks the best mean "
-    "of a column."
 )
 
 
@@ -55,7 +52,7 @@ def task_page(result: TaskResult) -> tuple[Page, dict[str, Illustration]]:
             Section("The arms side by side", note, _ARMS, [first], folded=False),
             Section("The arms side by side, class by class", "", _ARMS, classes),
             Section("Arm against arm, case by case", "", _PAIRS, pair_tables(summary, target=subject.target)),
-            Section("All scores", _SCORES, _MEANS, score_tables(overall)),
+            Section("All scores", _SCORES, means_in_words(overall.n_cases), score_tables(overall)),
         ],
         facts={
             **subject.facts,

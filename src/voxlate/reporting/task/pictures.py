@@ -150,7 +150,8 @@ def picture_of(attempt: Attempt, *, segmenter: Segmenter, other: Segmenter | Non
         region: The region that is drawn.
     """
     found = {}
-    for arm, labels in attempt.found.items():
+    for arm in attempt.images:
+        labels = attempt.found[arm]
         who = other if arm == WITHOUT and other is not None else segmenter
         found[arm] = members(labels, values_of(region, who.classes))
     true = members(attempt.truth, values_of(region, segmenter.truth_classes))

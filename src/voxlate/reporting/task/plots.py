@@ -17,7 +17,7 @@ from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.plots import Plots
 
-_MOST_PLOTS = 4
+_BESIDE = 4
 
 
 @canvas.styled
@@ -29,7 +29,7 @@ def draw_slopes(
     Args:
         scores: Of all cases and arms.
         arms: From an arm to what stands under it, in order.
-        regions: At most four of them are drawn.
+        regions: From left to right, four in a row.
         metric: What is drawn.
 
     Raises:
@@ -39,13 +39,14 @@ def draw_slopes(
     drawn = {region: cases for region, cases in tables.items() if cases}
     if not drawn:
         raise UsageError("scores", came=f"none of {metric}", remedy="Score at least one case.")
-    drawn = dict(list(drawn.items())[:_MOST_PLOTS])
-    plots = Plots(len(drawn), width_mm=canvas.PAGE_WIDTH_MM if len(drawn) > 1 else 110.0, share_y=True)
+    width_mm = canvas.PAGE_WIDTH_MM if len(drawn) > 1 else 110.0
+    plots = Plots(len(drawn), columns=_BESIDE, width_mm=width_mm, share_y=True)
     for axes, (region, cases) in zip(plots.axes, drawn.items(), strict=True):
         _draw(axes, cases)
         plots.name_places(axes, list(arms.values()))
         plots.title(axes, f"{region[:1].upper()}{region[1:]}")
-    plots.axes[0].set_ylabel(f"{metric_title(metric)} ({direction(metric)})")
+    for axes in plots.axes[::_BESIDE]:
+        axes.set_ylabel(f"{metric_title(metric)} ({direction(metric)})")
     note = "Lines are cases; diamonds are means over the cases with a value in every arm, bars their 95 % intervals."
     return plots.finish(notes=[note])
 

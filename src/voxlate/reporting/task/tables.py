@@ -11,8 +11,8 @@ from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Pair, Row
 from voxlate.evaluation.task.result import PAIRS, TaskResult, TaskSummary
 from voxlate.evaluation.words import arrow, direction, interval_words, metric_title, number, p_value
-from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title
-from voxlate.roles import ARMS, SYNTHETIC, TRUTH, WITHOUT
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, best_of, region_title
+from voxlate.roles import ARMS, LOOKUP, SYNTHETIC, TRUTH, WITHOUT
 
 _SHOWN = ("dice", "hd95")
 _IN_TERMINAL = ("dice", "hd95", "recall", "precision", "detection_f1")
@@ -27,6 +27,11 @@ def arm_titles(target: str) -> dict[str, str]:
     return dict(zip(ARMS, (f"real {target}", f"synthetic {target}", f"without {target}"), strict=True))
 
 
+def _titles(target: str) -> dict[str, str]:
+    """The same with the baseline first."""
+    return {LOOKUP: f"intensity lookup in place of {target}", **arm_titles(target)}
+
+
 def arm_tables(result: TaskResult) -> list[Table]:
     """A table per region, that of all labels first: arms down, what a clinician asks for across."""
     summary, scores, subject = result.summary, result.scores, result.subject
@@ -35,13 +40,17 @@ def arm_tables(result: TaskResult) -> list[Table]:
     columns += [Column(f"{word.capitalize()}s", "found / missed / invented"), Column("Volume (ml)", "as it was found")]
     tables = []
     for region in summary.regions:
-        rows = []
-        for arm, title in arm_titles(subject.target).items():
+        rows: list[Line] = []
+        best = {name: best_of(summary.overall.of(region=region, metric=name), name) for name in _SHOWN}
+        for arm, title in _titles(subject.target).items():
             measured = [summary.overall.find(method=arm, metric=name, region=region) for name in _SHOWN]
             if measured[0] is not None:
-                cells = [_mean(row) for row in measured]
+                cells = [
+                    _mean(row, of=subject.scored, best=row is not None and best[row.metric] == arm) for row in measured
+                ]
                 cells += [_lesions(scores, arm, region), _volume(summary, arm, region)]
                 below = "an empty image in its place" if subject.filled and arm == WITHOUT else ""
+                below = "baseline" if arm == LOOKUP else below
                 rows.append(Line(title, below, "model" if arm == SYNTHETIC else "baseline", tuple(cells)))
         true = _volume(summary, TRUTH, region)
         lesions = _lesions(scores, ARMS[0], region, truth=True)
@@ -52,7 +61,7 @@ def arm_tables(result: TaskResult) -> list[Table]:
 
 def pair_tables(summary: TaskSummary, *, target: str) -> list[Table]:
     """A table per region: metrics down, pairs of arms across; none where nothing can be compared."""
-    titles = arm_titles(target)
+    titles = _titles(target)
     tables = []
     for region in summary.regions:
         found = {(row.method, row.baseline, row.metric): row for row in summary.comparisons if row.region == region}
@@ -65,6 +74,7 @@ def pair_tables(summary: TaskSummary, *, target: str) -> list[Table]:
                 direction(metric),
                 "baseline",
                 tuple(_difference(found[*pair, metric].pair, metric=metric) for pair in pairs),
+                metric=metric,
             )
             for metric in dict.fromkeys(row.metric for row in found.values())
         ]
@@ -88,11 +98,11 @@ def _title(metric: str) -> str:
     return metric_title(metric, unit="mm" if metric == "hd95" else "1")
 
 
-def _mean(row: Row | None) -> Cell:
+def _mean(row: Row | None, *, of: int, best: bool) -> Cell:
     if row is None or not row.n:
         return Cell(number(None))
     lines = [interval_words(row.interval, metric=row.metric)] if row.interval else []
-    return Cell(number(row.mean, metric=row.metric), (*lines, f"n = {row.n}"))
+    return Cell(number(row.mean, metric=row.metric), (*lines, *([f"n = {row.n}"] if row.n != of else [])), best)
 
 
 def _lesions(scores: Sequence[Score], arm: str, region: str, *, truth: bool = False) -> Cell:

@@ -15,8 +15,9 @@ same names after ``train_``: what they are better by is what the network has lea
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from voxlate.training.loop.batches import CaseStore
 from voxlate.training.loop.task import DownstreamTask
 
 Array = NDArray[np.float32]
+Predict = Callable[[list[Any], Any], Any]
 LESION_PREFIX = "lesion_"
 TRAIN_PREFIX = "train_"
 """What the names of metrics of training cases begin with."""
@@ -90,7 +92,7 @@ class Validation:
 
 
 def validate(
-    predict: CasePredictor,
+    predict: Predict,
     store: CaseStore,
     case_ids: Sequence[str],
     *,
@@ -100,7 +102,7 @@ def validate(
     """Predicts and scores every validation case.
 
     Args:
-        predict: The networks in evaluation mode.
+        predict: From the sources and the foreground of a case to its prediction ``(1, i, j, k)``.
         store: Prepared cases.
         case_ids: Which of them; at least one.
         data_range: Range of the normalised target, for PSNR and SSIM.
@@ -128,7 +130,7 @@ def validate(
             source = np.asarray(case.arrays[plan.source[0]][:])
             examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm))
     names = dict.fromkeys(name for row in rows for name in row)
-    means = {name: _mean_of_available([row[name] for row in rows if name in row]) for name in names}
+    means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
     return Validation(means, examples[0])
 
 
@@ -148,7 +150,7 @@ def _score(
     }
 
 
-def _mean_of_available(values: Sequence[float]) -> float:
+def mean_of_available(values: Sequence[float]) -> float:
     """The mean of what is available."""
     available = [value for value in values if not math.isnan(value)]
     return float(np.mean(available)) if available else math.nan
@@ -206,9 +208,7 @@ def _score_classes(
             metric: function(*pair, mask=mask, data_range=1.0)
             for metric, function in metrics_of("segmentation").items()
         }
-    row = {
-        metric: _mean_of_available([of[metric] for of in by_class.values()]) for metric in metrics_of("segmentation")
-    }
+    row = {metric: mean_of_available([of[metric] for of in by_class.values()]) for metric in metrics_of("segmentation")}
     row["loss"] = _loss(method, stitched, truth=truth, mask=mask)
     if len(by_class) > 1:
         row |= {_OF_CLASS + name: of["dice"] for name, of in by_class.items()}
@@ -226,4 +226,4 @@ def _loss(method: Trainable, stitched: Array, *, truth: Array, mask: NDArray[np.
 
 def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _mean_of_available([row[name] for row in rows]) for name in names}
+    return {name: mean_of_available([row[name] for row in rows]) for name in names}
