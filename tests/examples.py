@@ -51,6 +51,8 @@ _EXAMPLE = re.compile(
 _AFTER = re.compile(r"^<!-- after: (\S+) -->$", re.MULTILINE)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"")
 _SHELL_ONLY = re.compile(r"[$;|&<>*(){}]")
+_TOLD = "voxlate() { printf '%q ' voxlate \"$@\"; echo; }\n"
+"""Makes a script tell its calls of ``voxlate``, which then run here; nothing else in it needs what they do."""
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,6 @@ def _commands(text: str) -> Iterator[list[str]]:
         words = shlex.split(line, comments=True)
         if words:
             yield words
-
-
-def _commands_of_shell(text: str, folder: Path) -> Iterator[list[str]]:
-    """The calls of ``voxlate`` that a script makes, whose other commands are run, and need nothing of these calls."""
-    told = "voxlate() { printf '%q ' voxlate \"$@\"; echo; }\n"
-    done = subprocess.run(["bash", "-ec", told + text], cwd=folder, capture_output=True, text=True, check=True)
-    return _commands(done.stdout)
 
 
 def _run(command: list[str], folder: Path) -> tuple[int, str]:
