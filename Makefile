@@ -12,7 +12,8 @@ demo: $(INSTALLED)
 
 # Each of the two workers computes on one thread: those of a second one would wait for a core that the other worker has.
 # Tests start the program again and again, so its compiled modules are kept. A module stays on one worker, which its
-# fixtures need; those that train come first, so that no worker has a long one left when the other is done.
+# fixtures need, but for the pages of the documentation, which tests/conftest.py shares out one by one; modules that
+# train come first, so that no worker has a long one left when the other is done.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
+from tests.examples import alone
 from tests.training_tests import trains
 
 
@@ -20,6 +22,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.trains)
             training.add(item.path)
     items.sort(key=lambda item: item.path not in training)
+
+
+class _ByModuleOrPage(LoadScopeScheduling):
+    """A module stays on one worker, which its fixtures need; pages of the documentation are shared out one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if "::test_examples_run[" in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Shares out tests under ``--dist loadscope``."""
+    return _ByModuleOrPage(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +59,41 @@ SMALL = {
 """Overrides that make the first paper's recipe train in seconds."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Nothing waits for the disk, since no test pulls the plug; those of atomic files count the calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_figures() -> Iterator[None]:
+    """Figures of few dots, which no test counts; their sizes are in mm, so that they are laid out as ever."""
+    from voxlate.reporting.drawing import canvas
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canvas, "DPI", 60)
+        yield
+
+
 @pytest.fixture(scope="session")
-def phantom_cohort(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Six phantom heads of 48^3 with t1, t1c, t2, flair, labels and attributes; drawn once for all workers."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of all workers."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root if worker_id == "master" else root.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_cohort(shared_folder: Path) -> Path:
+    """Six phantom heads of 32^3 with t1, t1c, t2, flair, labels and attributes; drawn once for all workers."""
     import voxlate
 
-    root = tmp_path_factory.getbasetemp()
-    folder = (root if worker_id == "master" else root.parent) / "phantom" / "cohort"
-    folder.parent.mkdir(exist_ok=True)
-    with (folder.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        voxlate.phantom(folder, cases=6, seed=1, size=48)  # which leaves what is finished as it is
+    folder = shared_folder / "phantom" / "cohort"
+    with alone(folder.with_suffix(".lock")):
+        voxlate.phantom(folder, cases=6, seed=1, size=32)  # which leaves what is finished as it is
     return folder
 
 
@@ -67,6 +105,17 @@ def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides=SMALL)
     return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("trained") / "run")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Sums differ in their last digit with the number of threads; a program that is killed has one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

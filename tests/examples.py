@@ -8,6 +8,7 @@ comment ``<!-- after: learn/first-light.md -->`` goes on in a copy of the folder
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
 import re
@@ -16,18 +17,20 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
+
+from tests.program import run_here
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
 
 SMALLER = {
-    "--cases 12": "--cases 3 --size 40",
-    "cases=12": "cases=3, size=40",
+    "--cases 12": "--cases 3 --size 32",
+    "cases=12": "cases=3, size=32",
     "training.minutes=5": "training.steps=2",
     '"training.minutes": 5': '"training.steps": 2',
     "method.network.width=32": "method.network.width=4",
@@ -39,7 +42,7 @@ SMALLER = {
     "training.steps=1500": "training.steps=2",
     '"[16, 32, 64]"': '"[4, 8]" --set window.kind=patches --set window.size="[24, 24, 24]"',
 }
-"""What is changed in an example before it runs, so that all of them together take less than a minute."""
+"""What is changed in an example before it runs, so that it takes seconds."""
 
 _EXAMPLE = re.compile(
     r"^<!-- run(?:: exit (?P<code>\d+))? -->\n+```(?:\{code-block\} )?(?P<language>bash|python)\n(?P<text>.*?)^```$",
@@ -48,6 +51,8 @@ _EXAMPLE = re.compile(
 _AFTER = re.compile(r"^<!-- after: (\S+) -->$", re.MULTILINE)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"")
 _SHELL_ONLY = re.compile(r"[$;|&<>*(){}]")
+_TOLD = "voxlate() { printf '%q ' voxlate \"$@\"; echo; }\n"
+"""Makes a script tell its calls of ``voxlate``, which then run here; nothing else in it needs what they do."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +98,34 @@ def smaller(text: str) -> str:
 
 
 def run_page(page: Path, folder: Path) -> Path:
-    """Runs a page's examples, those of the page before it first, and returns the folder that they leave."""
+    """Runs a page's examples, those of the page before it first, and returns the folder that they leave.
+
+    What another test or worker has run in ``folder`` is not run again.
+    """
     before = page_before(page)
     place = folder / "_".join(page.relative_to(ROOT).with_suffix("").parts)
-    if place.is_dir():
-        return place
-    if before is None:
-        place.mkdir(parents=True)
-    else:
-        shutil.copytree(run_page(before, folder), place)
-    for example in examples(page):
-        run_example(example, place)
+    with alone(place.with_suffix(".lock")):
+        if place.is_dir():
+            return place
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            made = Path(name) / place.name
+            if before is None:
+                made.mkdir()
+            else:
+                shutil.copytree(run_page(before, folder), made)
+            for example in examples(page):
+                run_example(example, made)
+            made.rename(place)
     return place
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Waits until no other worker is inside with the same file."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def run_example(example: Example, folder: Path) -> None:
@@ -121,7 +142,9 @@ def run_example(example: Example, folder: Path) -> None:
             runpy.run_path(str(script), run_name="__main__")
         script.unlink()
         return
-    *first, last = list(_commands(text)) if not _SHELL_ONLY.search(_QUOTED.sub("", text)) else [["bash", "-ec", text]]
+    *first, last = (
+        _commands(text) if not _SHELL_ONLY.search(_QUOTED.sub("", text)) else _commands_of_shell(text, folder)
+    )
     for command in first:
         _check(example, command, _run(command, folder), 0)
     _check(example, last, _run(last, folder), example.exit_code)
@@ -135,26 +158,15 @@ def _commands(text: str) -> Iterator[list[str]]:
 
 
 def _run(command: list[str], folder: Path) -> tuple[int, str]:
-    """The exit code and the output of a command; ``voxlate`` runs in this process, which spares it the imports."""
-    if command[0] != "voxlate":
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        environment = {**os.environ, "PATH": path}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr
-    from voxlate.cli import main
-
-    output = io.StringIO()
-    with (
-        contextlib.chdir(folder),
-        contextlib.redirect_stdout(output),
-        contextlib.redirect_stderr(output),
-        patch.object(sys, "argv", command),
-    ):
-        try:
-            main()
-        except SystemExit as end:
-            return int(end.code or 0), output.getvalue()
-    return 0, output.getvalue()
+    """The exit code and the output of a command."""
+    if command[0] == "voxlate":
+        here = run_here(*command[1:], cwd=folder)
+        return here.returncode, here.stdout + here.stderr
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
 
 
 def _check(example: Example, command: list[str], result: tuple[int, str], wanted: int) -> None:

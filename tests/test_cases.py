@@ -15,7 +15,8 @@ import pytest
 
 _BESIDE = Path(__file__).parent.parent.parent / "shared" / "cases"
 CASES = Path(os.environ.get("VOXLATE_CASES", _BESIDE))
-SCRIPTS = sorted(path for path in CASES.glob("*/*.py") if path.name != "heads.py")
+SCRIPTS = sorted((path for path in CASES.glob("*/*.py") if path.name != "heads.py"), reverse=True)
+"""Those that take longest come first, so that no worker has one left when the other is done."""
 
 pytestmark = pytest.mark.cases
 

@@ -23,8 +23,11 @@ from voxlate.plainyaml import parse_yaml
 from voxlate.strict import StrictModel
 
 sys.path.insert(0, str(DOCS))
-RUN_PAGES = [page for page in PAGES if examples(page)]
 FIRST_LIGHT = DOCS / "learn" / "first-light.md"
+RUN_PAGES = sorted(
+    (page for page in PAGES if examples(page)), key=lambda page: (page_before(page) is not None, page != FIRST_LIGHT)
+)
+"""Those that others go on from come first, so that no worker waits for them."""
 
 
 def _name(page: Path) -> str:
@@ -32,8 +35,8 @@ def _name(page: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pages")
+def workspace(shared_folder: Path) -> Path:
+    return shared_folder / "pages"
 
 
 @pytest.mark.parametrize("page", RUN_PAGES, ids=_name)

@@ -16,12 +16,10 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
 import voxlate
@@ -36,6 +34,8 @@ from tests.compatibility.setting import (
     voxels_of,
 )
 from tests.compatibility.stored import FIXTURE, digests, environment, unpack_run, unpack_store, unpack_study
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 EXPECTED = FIXTURE / "expected"
 RUNS = tuple(COHORTS)
@@ -69,15 +69,6 @@ def assert_same(text: str, expected: str) -> None:
 def facts_of(folder: Path) -> dict[Path, tuple[int, int, bytes]]:
     """What shows that no file of a folder was written anew."""
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums differ in their last digit with the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

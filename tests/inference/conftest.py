@@ -47,15 +47,21 @@ def holes() -> dict[str, set[str]]:
     return lost
 
 
-@pytest.fixture
-def gapped(twelve: Path, holes: dict[str, set[str]], tmp_path: Path) -> Path:
-    """A copy of the twelve in which contrasts are missing."""
-    root = tmp_path / "cohort"
+@pytest.fixture(scope="session")
+def lacking(twelve: Path, holes: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the twelve in which contrasts are missing, for tests that change nothing in it."""
+    root = tmp_path_factory.mktemp("lacking") / "cohort"
     shutil.copytree(twelve, root)
     for case, names in holes.items():
         for name in names:
             (root / case / f"{case}-{SUFFIXES[name]}.nii.gz").unlink()
     return root
+
+
+@pytest.fixture
+def gapped(lacking: Path, tmp_path: Path) -> Path:
+    """A copy of them that a test may change."""
+    return shutil.copytree(lacking, tmp_path / "cohort")
 
 
 @pytest.fixture(scope="session")

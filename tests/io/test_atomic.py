@@ -116,6 +116,16 @@ def test_a_disk_full_at_any_step_keeps_the_old_files(
     assert sorted(_snapshot(tmp_path)) == sorted(old)
 
 
+def test_what_need_not_last_does_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+    for durable in (True, False):
+        with _failing_at(monkeypatch, 0) as steps, replacing(tmp_path / "a.json", durable=durable) as temporary:
+            temporary.write_bytes(b"{}")
+        counts.append((steps.count("fsync"), steps.count("rename")))
+    assert counts == [(2, 1), (0, 1)]
+    assert _snapshot(tmp_path) == {"a.json": b"{}"}
+
+
 WRITER = """
 import resource, signal, sys
 import numpy as np

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import os
-import subprocess
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +14,8 @@ import numpy as np
 import pytest
 
 import voxlate
-from tests.training.test_kill import command, start, wait_for_step
+from tests.program import run_here
+from tests.training.test_kill import command, start, wait_for_step, words
 from voxlate.bundle.bundle import read_bundle
 from voxlate.errors import UsageError
 from voxlate.inference.model import load_model
@@ -152,12 +151,12 @@ def test_a_method_that_does_not_train_has_one_view(cohort: Path, tmp_path: Path)
         voxlate.train(cohort, recipe=recipe, out=tmp_path / "run")
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_run_killed_while_the_combination_learns_equals_the_unbroken_one(cohort: Path, tmp_path: Path) -> None:
     fields = {**TINY, "training.steps": 3, "training.combination_steps": 24, "training.checkpoint_every": 4}
     file = tmp_path / "recipe.yaml"
     file.write_text(resolve_recipe("zhao-unet-25d", overrides=fields).to_yaml(), encoding="utf-8")
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command(cohort, file, tmp_path / "unbroken"), check=True, env=one_thread)
+    assert run_here(*words(cohort, file, tmp_path / "unbroken")).returncode == 0
     with start(*command(cohort, file, tmp_path / "broken")) as process:
         wait_for_step(process, tmp_path / "broken", 3)
         while not (found := list((tmp_path / "broken" / "combination").glob("*/log.jsonl"))):
@@ -166,7 +165,7 @@ def test_a_run_killed_while_the_combination_learns_equals_the_unbroken_one(cohor
         wait_for_step(process, found[0].parent, 9)
         process.kill()
     assert not (tmp_path / "broken" / "bundle" / "manifest.json").exists()
-    subprocess.run(command(cohort, file, tmp_path / "broken", "--resume"), check=True, env=one_thread)
+    assert run_here(*words(cohort, file, tmp_path / "broken", "--resume")).returncode == 0
     first, second = (
         (tmp_path / name / "bundle" / "weights.safetensors").read_bytes() for name in ("unbroken", "broken")
     )

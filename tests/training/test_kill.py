@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL
+from tests.program import run_here
 from voxlate.config.recipe import load_recipe
 from voxlate.io.lock import hold
 from voxlate.training.loop.journal import read_log
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 STEPS = 20
 
@@ -29,10 +32,12 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def words(data: Path, recipe: Path, out: Path, *extra: str) -> list[str]:
+    return ["train", str(data), "--recipe", str(recipe), "--out", str(out), *extra]
+
+
 def command(data: Path, recipe: Path, out: Path, *extra: str) -> list[str]:
-    return [
-        sys.executable, "-m", "voxlate.cli", "train", str(data), "--recipe", str(recipe), "--out", str(out), *extra
-    ]  # fmt: skip
+    return [sys.executable, "-m", "voxlate.cli", *words(data, recipe, out, *extra)]
 
 
 def start(*args: str) -> subprocess.Popen[str]:
@@ -61,7 +66,7 @@ def result(run: Path) -> tuple[bytes, list[dict[str, object]]]:
 @pytest.fixture(scope="module")
 def unbroken(phantom_cohort: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("unbroken") / "run"
-    subprocess.run(command(phantom_cohort, recipe, out), check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert run_here(*words(phantom_cohort, recipe, out)).returncode == 0
     return out
 
 
@@ -74,9 +79,7 @@ def test_killed_twice_and_resumed_equals_the_unbroken_run(
             wait_for_step(process, out, step)
             process.kill()
         assert process.returncode == -signal.SIGKILL
-    subprocess.run(
-        command(phantom_cohort, recipe, out, "--resume"), check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    assert run_here(*words(phantom_cohort, recipe, out, "--resume")).returncode == 0
     assert result(out) == result(unbroken)
     assert not [path for path in out.rglob("*") if "voxlate-tmp" in path.name]
 
@@ -93,8 +96,7 @@ def test_sigterm_ends_with_the_documented_code(phantom_cohort: Path, recipe: Pat
 
 def test_loader_processes_change_nothing(phantom_cohort: Path, recipe: Path, unbroken: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    args = command(phantom_cohort, recipe, out, "--set", "training.workers=2")
-    subprocess.run(args, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert run_here(*words(phantom_cohort, recipe, out, "--set", "training.workers=2")).returncode == 0
     assert result(out) == result(unbroken)
 
 
@@ -102,15 +104,14 @@ def test_a_second_writer_is_told_who_holds_the_run(phantom_cohort: Path, recipe:
     out = tmp_path / "run"
     out.mkdir()
     with hold(out, what="training"):
-        process = start(*command(phantom_cohort, recipe, out))
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert str(os.getpid()) in output
+        refused = run_here(*words(phantom_cohort, recipe, out))
+    assert refused.returncode == 2
+    assert str(os.getpid()) in refused.stderr
 
 
 def test_another_recipe_cannot_resume_a_run(phantom_cohort: Path, recipe: Path, unbroken: Path) -> None:
-    args = command(phantom_cohort, recipe, unbroken, "--resume", "--set", "training.learning_rate=0.5")
-    finished = subprocess.run(args, capture_output=True, text=True, check=False)
+    changed = ("--resume", "--set", "training.learning_rate=0.5")
+    finished = run_here(*words(phantom_cohort, recipe, unbroken, *changed))
     assert finished.returncode == 2
     assert "training.learning_rate" in finished.stderr.replace("\n", "")
     assert json.loads((unbroken / "bundle" / "manifest.json").read_text())["format"] == 1

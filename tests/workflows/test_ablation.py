@@ -11,15 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import voxlate
+from tests.program import run_here
 from tests.workflows.steps import check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores
 from tests.workflows.test_fidelity import contents
 from voxlate.bundle.bundle import read_bundle
@@ -43,18 +43,11 @@ TINY = {
 }
 TERM = "loss.lesion_mask"
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def tiny() -> Recipe:
     return resolve_recipe("genc2022-t1c-to-t1", overrides=TINY)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums differ in their last digit with the number of threads; the command that is killed has one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -180,10 +173,8 @@ def test_damaged_scores_are_made_again(ablated: Path, phantom_cohort: Path) -> N
 def test_killed_and_resumed_equals_the_unbroken_one(ablated: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "out"
     recipe.write_text(tiny().to_yaml())
-    command = [
-        sys.executable, "-m", "voxlate.cli", "ablate", str(phantom_cohort),
-        "--recipe", str(recipe), "--without", TERM, "--seeds", "2", "--out", str(out),
-    ]  # fmt: skip
+    words = ["ablate", phantom_cohort, "--recipe", recipe, "--without", TERM, "--seeds", "2", "--out", out]
+    command = [sys.executable, "-m", "voxlate.cli", *map(str, words)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
         log, deadline = out / "without" / "seed-0" / "log.jsonl", time.monotonic() + 120
@@ -192,9 +183,7 @@ def test_killed_and_resumed_equals_the_unbroken_one(ablated: Path, phantom_cohor
         process.kill()
     assert process.returncode == -signal.SIGKILL
     assert not (out / "scores.csv").exists()
-    finished = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**environment, "COLUMNS": "200"}
-    )
+    finished = run_here(*words)
     assert finished.returncode == 0, finished.stderr
     for name in ("scores.csv", "runs.csv", "summary.json"):
         assert (out / name).read_bytes() == (ablated / name).read_bytes(), name

@@ -28,8 +28,13 @@ def write_error(path: Path, error: OSError) -> WriteError:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffixes, that takes its place when the block ends well.
+
+    Args:
+        path: Where the file will lie.
+        durable: Whether to wait until the disk has it. What may be lost when the power fails, since its reader
+            notices and makes it anew, need not wait.
 
     Raises:
         WriteError: If anything cannot be written; the old file is untouched then.
@@ -38,12 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
         >>> with replacing(Path("scores.csv")) as temporary:  # doctest: +SKIP
         ...     temporary.write_text("case,value")
     """
-    with replacing_all([path]) as (temporary,):
+    with replacing_all([path], durable=durable) as (temporary,):
         yield temporary
 
 
 @contextmanager
-def replacing_all(paths: Sequence[Path]) -> Iterator[list[Path]]:
+def replacing_all(paths: Sequence[Path], *, durable: bool = True) -> Iterator[list[Path]]:
     """As ``replacing`` for several files: all are durable before the first is renamed, in the order given.
 
     Raises:
@@ -60,11 +65,11 @@ def replacing_all(paths: Sequence[Path]) -> Iterator[list[Path]]:
                 _check_target(place)
                 temporaries.append(stack.enter_context(_claimed(place)))
             yield temporaries
-            for temporary in temporaries:
+            for temporary in temporaries if durable else ():
                 _sync(temporary)
             for final, temporary in zip(paths, temporaries, strict=True):
                 temporary.replace(final)
-            for folder in {path.parent for path in paths}:
+            for folder in {path.parent for path in paths} if durable else ():
                 _sync(folder)
         except OSError as error:
             raise write_error(place, error) from error

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from voxlate.errors import UsageError
 from voxlate.metrics.metric import Image, Mask, Measure, Values
@@ -178,6 +177,8 @@ def _surface(inside: Mask) -> Mask:
 
 def _distances(surface: Mask, other: Mask, spacing_mm: Spacing) -> Values:
     """From each voxel of a surface to the nearest of another; 0 where they share it, so those are not searched for."""
+    from scipy.spatial import KDTree
+
     distances = np.zeros(np.count_nonzero(surface))
     apart = ~other[surface]
     if apart.any():

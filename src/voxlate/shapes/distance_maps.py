@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 from scipy.ndimage import distance_transform_edt
 
 from voxlate.cohort.labels.classes import MOST_CLASSES
@@ -119,6 +118,8 @@ class Frame:
 
     def _weights(self, axis: int, positions_mm: NDArray[np.float64]) -> NDArray[np.float32]:
         """``(positions, points)``: what each point counts at positions; cubic, and beyond the frame its edge."""
+        from scipy.interpolate import CubicSpline
+
         points = self.shape[axis]
         where = np.clip(positions_mm / self.spacing_mm + (points - 1) / 2, 0, points - 1)
         spline = CubicSpline(np.arange(points), np.eye(points), bc_type="natural")

@@ -32,7 +32,7 @@ def image(phantom_cohort: Path) -> Path:
 def few_coarse_slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures as small as the phantom's own voxels, so that VGG-19 is quick."""
     if "vgg_file" in request.fixturenames:
-        monkeypatch.setattr("voxlate.evaluation.sets.embedding._SPACING_MM", (4.0, 4.0, 4.0))
+        monkeypatch.setattr("voxlate.evaluation.sets.embedding._SPACING_MM", (6.0, 6.0, 6.0))
         monkeypatch.setattr("voxlate.evaluation.sets.embedding._MOST_SLICES", 4)
 
 

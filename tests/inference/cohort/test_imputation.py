@@ -53,6 +53,13 @@ def statuses(outcomes: list[Outcome]) -> dict[tuple[str, str], str]:
     return {(one.case, one.target): one.status for one in outcomes}
 
 
+@pytest.fixture(scope="module")
+def filled(models: Path, lacking: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Outcome]]:
+    """The folder that completes the twelve, and what became of each; not to be changed."""
+    out = tmp_path_factory.mktemp("filled") / "out"
+    return out, voxlate.translate(models, lacking, out=out)
+
+
 def test_only_what_is_missing_is_made(models: Path, gapped: Path, holes: Holes) -> None:
     before = state(gapped)
     out = gapped / "derivatives" / "voxlate"
@@ -73,11 +80,10 @@ def test_only_what_is_missing_is_made(models: Path, gapped: Path, holes: Holes) 
         assert ("T2" in row["reason"] or "T1 post" in row["reason"]) == (row["status"] == "cannot")
 
 
-def test_the_completed_cohort_is_a_data_set(models: Path, gapped: Path, holes: Holes, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    outcomes = voxlate.translate(models, gapped, out=out)
+def test_the_completed_cohort_is_a_data_set(filled: tuple[Path, list[Outcome]], lacking: Path, holes: Holes) -> None:
+    out, outcomes = filled
     done = {(one.case, one.target) for one in outcomes if one.status == "done"}
-    completed, originals = index_cohort(out / "completed.csv"), index_cohort(gapped)
+    completed, originals = index_cohort(out / "completed.csv"), index_cohort(lacking)
     assert not completed.left_out
     for row, case in zip(rows(out / "completed.csv"), completed.cases, strict=True):
         source = originals.case(case.id)
@@ -117,14 +123,16 @@ def test_a_completed_cohort_can_be_checked_and_trained_on(models: Path, gapped: 
     assert (run / "bundle" / "manifest.json").is_file()
 
 
-def test_a_rerun_skips_what_is_there_and_makes_what_is_not(models: Path, gapped: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    first = statuses(voxlate.translate(models, gapped, out=out))
+def test_a_rerun_skips_what_is_there_and_makes_what_is_not(
+    models: Path, lacking: Path, filled: tuple[Path, list[Outcome]]
+) -> None:
+    out, outcomes = filled  # which are the same again in the end
+    first = statuses(outcomes)
     kept = {path: path.read_bytes() for path in (out / "completed.csv", out / "dataset_description.json")}
     done = [key for key, status in first.items() if status == "done"]
     lost = out / done[0][0] / f"{done[0][0]}_{done[0][1]}.nii.gz"
     lost.unlink()
-    again = statuses(voxlate.translate(models, gapped, out=out))
+    again = statuses(voxlate.translate(models, lacking, out=out))
     assert again == {**first, **dict.fromkeys(done, "skipped"), done[0]: "done"}
     assert lost.is_file()
     assert {path: path.read_bytes() for path in kept} == kept
@@ -165,10 +173,10 @@ def test_two_commands_complete_one_folder(models: Path, gapped: Path, tmp_path: 
 
 
 def test_no_image_is_made_from_one_that_a_model_made(
-    models: Path, trained: Path, gapped: Path, holes: Holes, tmp_path: Path
+    trained: Path, filled: tuple[Path, list[Outcome]], holes: Holes, tmp_path: Path
 ) -> None:
-    voxlate.translate(models, gapped, out=tmp_path / "first")
-    outcomes = voxlate.translate(trained, tmp_path / "first" / "completed.csv", out=tmp_path / "second")
+    first = filled[0]
+    outcomes = voxlate.translate(trained, first / "completed.csv", out=tmp_path / "second")
     synthetic = {case for case, gone in holes.items() if {"t1", "t2"} <= gone and "t1c" not in gone}
     assert synthetic
     for one in outcomes:
@@ -176,13 +184,12 @@ def test_no_image_is_made_from_one_that_a_model_made(
         assert one.status == ("present" if "t2" not in gone else "cannot" if "t1" in gone else "done")
         assert ("a model made" in one.reason) == (one.case in synthetic)
     with pytest.raises(UsageError, match="apart from the originals"):
-        voxlate.translate(trained, tmp_path / "first" / "completed.csv", out=tmp_path / "first")
+        voxlate.translate(trained, first / "completed.csv", out=first)
 
 
-def test_no_image_that_a_model_made_is_a_truth(models: Path, gapped: Path, holes: Holes, tmp_path: Path) -> None:
+def test_no_image_that_a_model_made_is_a_truth(models: Path, filled: tuple[Path, list[Outcome]], holes: Holes) -> None:
     """Else a model would be compared with itself, and be perfect."""
-    voxlate.translate(models, gapped, out=tmp_path / "out")
-    _, cohort = load_candidate(models / "t2-to-flair", tmp_path / "out" / "completed.csv")
+    _, cohort = load_candidate(models / "t2-to-flair", filled[0] / "completed.csv")
     assert {case.id for case in cohort.cases} == {case for case, gone in holes.items() if not {"t2", "flair"} & gone}
 
 

@@ -94,7 +94,7 @@ def ask(setup: Setup, cubes: tuple[int, ...] = memory._CUBES, **overrides: Any) 
 
 
 def test_the_line_through_two_cubes_tells_the_memory_of_a_third(setup: Setup) -> None:
-    answer = ask(setup, (*memory._CUBES, 80), method__network={"name": "unet", "channels": [16, 32]})
+    answer = ask(setup, (*memory._CUBES, 80), method__network={"name": "unet", "channels": [8, 16]})
     small, large, third = answer.peaks
     assert (small[0], large[0], third[0], answer.divisor) == (32**3, 64**3, 80**3, 2)
     assert third[1] > 100 * MIB

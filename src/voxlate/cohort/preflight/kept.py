@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import replacing
 
 _CODE = ("cohort", "io")
 IN_PREPARED = "preflight"
@@ -60,7 +60,8 @@ class Kept:
             return found
         made = measure()
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(made) + "\n")
+        with replacing(path, durable=False) as temporary:  # thousands for a large cohort, which a slow disk would delay
+            temporary.write_text(json.dumps(made) + "\n", encoding="utf-8")
         return made
 
 

@@ -183,7 +183,7 @@ class _PictureEmbedder:
         """Brings the image to 1 mm and to grey values, and pools the features of the slices of all three views."""
         image, mask = self._grey(path)
         if mirrored:
-            image, mask = np.flip(image, axis=0), np.flip(mask, axis=0)
+            image, mask = np.flip(image, axis=0).copy(), np.flip(mask, axis=0).copy()
         return {VIEWS[axis]: self._view(image, mask, axis) for axis in (2, 1, 0)}
 
     def _grey(self, path: Path) -> tuple[NDArray[np.float32], _Mask]:

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from voxlate.methods.image_analogy.features import Floats, Indices, Neighbourhoods, Stack, static_features
 
@@ -62,6 +61,8 @@ class ExemplarLevel:
         neighbourhoods: Neighbourhoods,
         search: NearestNeighbourSearch,
     ) -> None:
+        from scipy.spatial import cKDTree
+
         self.source, self.target, self.neighbourhoods = source, target, neighbourhoods
         pixels = source.foreground
         static = static_features(source, coarser, index=pixels, neighbourhoods=neighbourhoods)

@@ -153,11 +153,16 @@ def new_figure(*, width_mm: float = PAGE_WIDTH_MM, height_mm: float) -> Figure:
     return figure
 
 
-def to_png(figure: Figure, *, dpi: int = DPI) -> bytes:
-    """The figure as PNG; no date, no software version, so the same figure gives the same bytes."""
+def to_png(figure: Figure, *, dpi: int | None = None) -> bytes:
+    """The figure as PNG; no date, no software version, so the same figure gives the same bytes.
+
+    Args:
+        figure: What was drawn.
+        dpi: Dots per inch; ``None`` for those of the figure.
+    """
     buffer = io.BytesIO()
     with _look():
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(buffer, format="png", dpi=dpi or "figure", metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude, median_filter, sobel
+from scipy.stats import rankdata
 
 from tests.cohort.scans import images
 from voxlate.cohort.preflight.measures.binned import Binned
-from voxlate.cohort.preflight.measures.leaks import Likeness, find_likeness
+from voxlate.cohort.preflight.measures.leaks import Likeness, _ranks, find_likeness
 from voxlate.cohort.preflight.measures.thresholded import is_given_away, lookup_dice
 from voxlate.contrast import CONTRASTS
 from voxlate.volume import Volume
@@ -132,3 +133,8 @@ def test_a_folded_source_whose_air_is_bright_is_the_source() -> None:
     air = np.abs(RNG.normal(0, 8, (48, 48, 48)))
     source = air + np.pad(T1, [((48 - edge) // 2, 48 - edge - (48 - edge) // 2) for edge in T1.shape])
     assert "grey values changed" in find_likeness(_scan(source), _scan(np.abs(source - 900))).how
+
+
+def test_ranks_are_those_of_scipy() -> None:
+    for values in (RNG.integers(0, 9, 500).astype(np.float64), RNG.standard_normal(99), np.zeros(1)):
+        np.testing.assert_array_equal(_ranks(values), rankdata(values))
