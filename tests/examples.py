@@ -142,12 +142,15 @@ def run_example(example: Example, folder: Path) -> None:
             runpy.run_path(str(script), run_name="__main__")
         script.unlink()
         return
-    *first, last = (
-        _commands(text) if not _SHELL_ONLY.search(_QUOTED.sub("", text)) else _commands_of_shell(text, folder)
-    )
-    for command in first:
-        _check(example, command, _run(command, folder), 0)
-    _check(example, last, _run(last, folder), example.exit_code)
+    if _SHELL_ONLY.search(_QUOTED.sub("", text)):
+        script = ["bash", "-ec", _TOLD + text]
+        code, told = _run(script, folder)
+        commands = list(_commands(told)) if code == 0 else []
+        _check(example, script, (code, told), 0 if commands else example.exit_code)
+    else:
+        commands = list(_commands(text))
+    for place, command in enumerate(commands, 1):
+        _check(example, command, _run(command, folder), example.exit_code if place == len(commands) else 0)
 
 
 def _commands(text: str) -> Iterator[list[str]]:

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
-from scipy.stats import rankdata
 
 from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.cohort.preflight.measures.lattice import Cube, band_passed, lay, smoothed
+from voxlate.cohort.preflight.measures.ranks import average_ranks
 from voxlate.cohort.sketch import EDGE, POINTS, UNKNOWN, Sketch
 from voxlate.config.plan import Reading
 from voxlate.errors import VoxlateError
@@ -238,7 +238,7 @@ def _correlation(one: Array, other: Array) -> float:
 def _ranked(values: Array, where: NDArray[np.bool_]) -> Cube:
     """The order of the values at some places, from -0.5 to 0.5; 0 elsewhere."""
     result = np.zeros(values.shape, dtype=np.float32)
-    order: NDArray[np.float64] = rankdata(values[where])
+    order = average_ranks(values[where])
     result[where] = (order - 0.5) / order.size - 0.5
     return result
 

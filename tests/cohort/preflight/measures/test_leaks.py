@@ -13,7 +13,8 @@ from scipy.stats import rankdata
 
 from tests.cohort.scans import images
 from voxlate.cohort.preflight.measures.binned import Binned
-from voxlate.cohort.preflight.measures.leaks import Likeness, _ranks, find_likeness
+from voxlate.cohort.preflight.measures.leaks import Likeness, find_likeness
+from voxlate.cohort.preflight.measures.ranks import average_ranks
 from voxlate.cohort.preflight.measures.thresholded import is_given_away, lookup_dice
 from voxlate.contrast import CONTRASTS
 from voxlate.volume import Volume
@@ -137,4 +138,4 @@ def test_a_folded_source_whose_air_is_bright_is_the_source() -> None:
 
 def test_ranks_are_those_of_scipy() -> None:
     for values in (RNG.integers(0, 9, 500).astype(np.float64), RNG.standard_normal(99), np.zeros(1)):
-        np.testing.assert_array_equal(_ranks(values), rankdata(values))
+        np.testing.assert_array_equal(average_ranks(values), rankdata(values))

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.cohort.preflight.measures.neighbourhood import around, correlated, fit_neighbourhood, roughness
+from voxlate.cohort.preflight.measures.ranks import average_ranks
 from voxlate.volume import Array
 
 _REMAPPED = 0.05
@@ -112,7 +113,7 @@ def find_likeness(one: Binned, other: Binned) -> Likeness:
     x, y = (scan.flat[places].astype(np.float64) for scan in (one, other))
     if x.std() == 0 or y.std() == 0:
         return Likeness()
-    remapped = min(_spread(x, _ranks(y)), _spread(y, _ranks(x)))
+    remapped = min(_spread(x, average_ranks(y)), _spread(y, average_ranks(x)))
     if remapped < _REMAPPED:
         return Likeness(remapped)
     fit = fit_neighbourhood(one, other, places, margin=margin)
@@ -150,12 +151,6 @@ def _slope(near: Array) -> _Values:
     return np.asarray(np.sqrt(np.sum(np.square(slopes), axis=0)))
 
 
-def _ranks(values: _Values) -> _Values:
-    """Ranks from 1; equal values share their mean. For ``scipy.stats`` every command would wait half a second."""
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[where])
-
-
 def _noise_in_the_flat(one: Binned, other: Binned, inner: NDArray[np.bool_]) -> float:
     places = _thinned(inner & (one.bins > 0) & (other.bins > 0), 2 * _AIR_SAMPLES)
     for scan, step in itertools.product((one, other), (1, 2)):
@@ -163,7 +158,7 @@ def _noise_in_the_flat(one: Binned, other: Binned, inner: NDArray[np.bool_]) -> 
     if places.size < _LEAST:
         return 0.0
     near = [around(scan.flat, scan, places) for scan in (one, other)]
-    steep = np.max([_ranks(_slope(voxels)) for voxels in near], axis=0)
+    steep = np.max([average_ranks(_slope(voxels)) for voxels in near], axis=0)
     flat = steep <= np.quantile(steep, _FLATTEST)
     return _correlation(*(roughness(voxels[flat]) for voxels in near))
 
