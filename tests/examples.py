@@ -32,7 +32,7 @@ SMALLER = {
     "--cases 12": "--cases 3 --size 32",
     "cases=12": "cases=3, size=32",
     "training.minutes=5": "training.steps=2",
-    '"training.minutes": 5': '"training.steps": 2',
+    ", minutes=5": ', overrides={"training.steps": 2}',
     "method.network.width=32": "method.network.width=4",
     "method.network.blocks=6": "method.network.blocks=1",
     "method.steps=10": "method.steps=1",

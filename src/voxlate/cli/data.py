@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxlate.cli.options import (
+    RECIPES,
     Data,
     Device,
     PatternOption,
@@ -86,11 +87,19 @@ def phantom(
     say(console(), f"{counted(cases, 'case')} in {out}")
 
 
-@app.command(**shown_by("voxlate check scans", "voxlate check scans --all"))
+@app.command(
+    **shown_by(
+        "voxlate check scans",
+        "voxlate check scans --recipe avula2020-t1-to-t2",
+        "voxlate check scans --manifest cases.csv",
+        choices=f"Recipes: {RECIPES}.",
+    )
+)
 def check(
     data: Data,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="What is to be trained on it: a built-in recipe, or a YAML file.")
+        str | None,
+        typer.Option("--recipe", metavar="NAME|FILE", help="Tell what matters for this recipe."),
     ] = None,
     source: Sources = None,
     target: Target = None,

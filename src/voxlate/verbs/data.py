@@ -16,7 +16,7 @@ from voxlate.verbs.calls import Pattern, laid_out
 from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
-    from voxlate.cohort import Finding
+    from voxlate.cohort import Cohort, Finding
 
 
 @dataclass(frozen=True)
@@ -116,22 +116,12 @@ def check(
         CohortError: If no case is found, and the draft is written all the same; or none has the recipe's contrasts.
         WriteError: If there is a file of the manifest's name, or it cannot be written.
     """
-    from voxlate.cohort import attribute_summaries, index_cohort
-    from voxlate.cohort.draft import write_draft
+    from voxlate.cohort import attribute_summaries
     from voxlate.cohort.preflight.checks import preflight
     from voxlate.cohort.preflight.kept import IN_PREPARED
 
     with laid_out(Path(data), pattern):
-        try:
-            cohort = index_cohort(Path(data))
-        except CohortError as error:
-            if manifest is None or not Path(data).is_dir():
-                raise
-            draft = write_draft(Path(manifest), Path(data))
-            remedy = f"Correct {draft}: call its columns by contrasts, and give it in the data set's place."
-            raise CohortError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
-    if manifest is not None:
-        write_draft(Path(manifest), Path(data), cohort)
+        cohort = _indexed(Path(data), None if manifest is None else Path(manifest))
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
     if recipe is None:
         inputs: tuple[str, ...] = listed(source) if source else ()
@@ -152,6 +142,24 @@ def check(
         left_out=[(readable(str(item.path)), readable(item.reason)) for item in cohort.left_out],
         findings=[(f.severity, f.case, f.code, readable(f.message)) for f in findings],
     )
+
+
+def _indexed(data: Path, manifest: Path | None) -> Cohort:
+    """The cohort, with a draft of its manifest, which is also written where no case is found."""
+    from voxlate.cohort import index_cohort
+    from voxlate.cohort.draft import write_draft
+
+    try:
+        cohort = index_cohort(data)
+    except CohortError as error:
+        if manifest is None or not data.is_dir():
+            raise
+        draft = write_draft(manifest, data)
+        remedy = f"Correct {draft}: call its columns by contrasts, and give it in the data set's place."
+        raise CohortError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
+    if manifest is not None:
+        write_draft(manifest, data, cohort)
+    return cohort
 
 
 def _check_for(recipe: Recipe, data: Path, keep: Path | None, report: ProgressReport) -> list[Finding]:

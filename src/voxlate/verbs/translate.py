@@ -251,14 +251,13 @@ def _single_output(out: Path, stem: str, target: str) -> Path:
     Raises:
         UsageError: If it ends like a file that no image has; a folder of such a name is taken if it exists.
     """
-    from voxlate.io import is_volume_path
     from voxlate.io.formats import WRITTEN
-    from voxlate.io.paths import header_path
+    from voxlate.io.paths import header_path, volume_suffix
 
     path = header_path(out)
     if out.is_dir():
         return out / f"{stem}_{target}.nii.gz"
-    if is_volume_path(path):
+    if volume_suffix(path) in WRITTEN and not path.name.startswith("."):
         return path
     if out.name.startswith(".") or out.name.endswith(".") or _FILE_SUFFIX.fullmatch(out.suffix):
         named = _IMAGE_SUFFIX.sub("", out.name).strip(".")

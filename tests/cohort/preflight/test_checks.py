@@ -41,7 +41,7 @@ def test_a_sound_cohort_has_no_findings(root: Path) -> None:
     assert preflight(cohort, progress=lambda done, total: seen.append((done, total))) == []
     assert preflight(cohort, source=["T1w"], target="t2") == []
     assert preflight(cohort, source=["t1", "flair"], target="seg") == []
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def _rescaled(source: NDArray[Any]) -> NDArray[Any]:

@@ -143,7 +143,7 @@ def test_one_failing_case_never_stops_the_others(tmp_path: Path) -> None:
     assert "a bug in a library" in scored.failed[1][1]
     assert list(scored.found) == ["case-1", "case-3"]
     assert {score.case for score in scored.scores} == {"case-1", "case-3"}
-    assert progress == [1, 2, 3, 4]
+    assert progress == [0, 1, 2, 3, 4]
 
 
 def test_a_case_that_cannot_be_shown_has_no_scores(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def _labels(axis: Axis) -> list[Text]:
 @cache
 def drawn(name: str) -> Figure:
     """A figure of the gallery with the longest names, laid out."""
-    figure = FIGURES[name]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canvas, "DPI", 200)  # letters are rounded to dots: at the resolution that users see
+        figure = FIGURES[name]()
     canvas.styled(lambda: [figure.draw_without_rendering(), figure][1])()
     return figure
 

@@ -40,7 +40,7 @@ _IDENTITY = {"sub", "ses", "run", "ce", "part"}
 
 
 @dataclass(frozen=True)
-class _Scan:
+class _Named:
     """An image that BIDS names.
 
     Attributes:
@@ -62,11 +62,11 @@ def place_bids(root: Path, images: Sequence[Path]) -> list[Found]:
     """Where each image of a raw data set belongs, and the label maps of its derivatives."""
     ignored = _ignored_by(root)
     items: list[Found] = []
-    scans: dict[tuple[str, str], list[_Scan]] = {}
+    scans: dict[tuple[str, str], list[_Named]] = {}
     for path in [*images, *_labels_of_derivatives(root)]:
         relative = path.relative_to(root).as_posix()
         found = LeftOut(path, "named in .bidsignore", "ignored") if ignored(relative) else _place(path, relative)
-        if isinstance(found, _Scan):
+        if isinstance(found, _Named):
             scans.setdefault((found.file.case, found.file.contrast), []).append(found)
         else:
             items.append(found)
@@ -75,7 +75,7 @@ def place_bids(root: Path, images: Sequence[Path]) -> list[Found]:
     return items
 
 
-def _place(path: Path, relative: str) -> _Scan | LeftOut:
+def _place(path: Path, relative: str) -> _Named | LeftOut:
     found = _PATH.fullmatch(relative)
     if found is None:
         return LeftOut(path, "does not lie as BIDS says: sub-*/[ses-*/]<type>/sub-*_<suffix>")
@@ -94,10 +94,10 @@ def _place(path: Path, relative: str) -> _Scan | LeftOut:
     case = "_".join(filter(None, (found["subject"], session)))
     special = sum(entity not in _IDENTITY for entity in entities) if contrast.kind != "label" else 0
     run = entities.get("run", "0")
-    return _Scan(RecognisedFile(path, case, name, found["subject"]), (special, int(run) if run.isdigit() else 0))
+    return _Named(RecognisedFile(path, case, name, found["subject"]), (special, int(run) if run.isdigit() else 0))
 
 
-def _choose(scans: Sequence[_Scan]) -> list[Found]:
+def _choose(scans: Sequence[_Named]) -> list[Found]:
     """Of several images of one contrast in a session the one that the rule takes, and the others with the reason."""
     lowest = min(scan.rank for scan in scans)
     best = [scan.file for scan in scans if scan.rank == lowest]

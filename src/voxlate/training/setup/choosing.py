@@ -9,6 +9,7 @@ from pathlib import Path
 from voxlate.cohort import contrast_counts, index_cohort
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.errors import VoxlateError
 
 logger = logging.getLogger(__name__)
 _MOST = 4
@@ -18,16 +19,17 @@ _MOST = 4
 def take_only_choice(recipe: Recipe, data: Path) -> Recipe:
     """The recipe with the image contrast that the data set has, where there is one, and labels on the other side.
 
-    It stays as it is where a case has all that it asks for, or there is a choice.
+    It stays as it is where a case has all that it asks for, there is a choice, or the data set cannot be read.
 
     Args:
         recipe: One whose contrasts nobody has named.
         data: The data set.
 
-    Raises:
-        VoxlateError: If the data set cannot be indexed.
     """
-    cohort = index_cohort(data, patterns=recipe.plan.patterns)
+    try:
+        cohort = index_cohort(data, patterns=recipe.plan.patterns)
+    except VoxlateError:  # the training says so, behind what is refused before
+        return recipe
     names = (recipe.plan.reference_for(recipe.source), *recipe.source, recipe.target)
     if cohort.with_contrasts(*names, derive=recipe.plan.derive).cases:
         return recipe
