@@ -81,7 +81,7 @@ def test_a_rerun_completes_and_changes_nothing(cohort: Path, tmp_path: Path) -> 
     assert {key: value for key, value in after.items() if key in before and key != "participants.tsv"} == {
         key: value for key, value in before.items() if key != "participants.tsv"
     }
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    assert calls == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_a_half_written_case_is_drawn_again(cohort: Path, tmp_path: Path) -> None:

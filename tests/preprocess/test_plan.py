@@ -70,7 +70,7 @@ def test_what_the_fingerprint_says(tmp_path: Path) -> None:
         options=PlanOptions(),
         progress=lambda done, of: seen.append((done, of)),
     )
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert (fingerprint.cases, fingerprint.reference, fingerprint.shape) == (3, "t1", SHAPE)
     assert fingerprint.skull_stripped
     assert fingerprint.one_grid

@@ -65,7 +65,7 @@ def test_what_is_stored_is_what_was_prepared(ready: Ready) -> None:
     seen = []
     store = PreparedStore(folder, plan, NAMES)
     store.prepare(cases, progress=lambda done, of: seen.append((done, of)))
-    assert seen == [(1, 2), (2, 2)]
+    assert seen == [(0, 2), (1, 2), (2, 2)]
     for case in cases:
         assert case.id in store
         assert_equal_cases(store[case.id], prepare_case(case, plan, contrasts=NAMES))
