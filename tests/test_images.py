@@ -141,7 +141,7 @@ def test_a_result_shows_the_figures_beside_its_page(tmp_path: Path) -> None:
 
 def test_a_call_without_a_recipe_says_what_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    asked = _asked_for(None, {"source": ["t1", "flair"], "target": "t2", "minutes": 5})
+    asked = _asked_for(None, {"source": ["t1", "flair"], "target": "t2", "minutes": 5}, tmp_path)
     assert (asked.name, asked.source, asked.target, asked.training.minutes) == (
         "t1-flair-to-t2",
         ("t1", "flair"),
@@ -149,11 +149,13 @@ def test_a_call_without_a_recipe_says_what_is_learned(tmp_path: Path, monkeypatc
         5,
     )
     kinds = {"t2": "fcn", "ct": "unet", "labels": "residual_encoder_unet"}
-    assert {t: _asked_for(None, {"source": "t1", "target": t}).value_of("method.network.name") for t in kinds} == kinds
-    named = _asked_for("zhao-unet-3d", {"source": "t1", "overrides": {"training.steps": 3}})
+    for target, network in kinds.items():
+        found = _asked_for(None, {"source": "t1", "target": target}, tmp_path)
+        assert found.value_of("method.network.name") == network
+    named = _asked_for("zhao-unet-3d", {"source": "t1", "overrides": {"training.steps": 3}}, tmp_path)
     assert (named.source, named.training.steps, named.name) == (("t1",), 3, "zhao-unet-3d")
     with pytest.raises(UsageError, match="no recipe and no target"):
-        _asked_for(None, {"source": "t1"})
+        _asked_for(None, {"source": "t1"}, tmp_path)
     first = _new_run(asked)
     first.mkdir(parents=True)
     assert [first, _new_run(asked)] == [Path("runs/t1-flair-to-t2"), Path("runs/t1-flair-to-t2-2")]
