@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +22,10 @@ from voxlate.cli.options import (
     Steps,
     app,
     budget,
+    carry_out,
     overrides,
-    print_expectation,
     print_result,
     shown_by,
-    watching,
 )
 
 _ADVICE = "`--minutes 30` gives each run half an hour."
@@ -70,17 +70,17 @@ def ablate(
     changed = {**limits, **overrides(settings)}
     resolved = verbs.resolve_recipe(recipe, overrides=changed, pattern=pattern, data=data)
     changes = {**verbs.switched_off(without or ()), **overrides(change)}
-    with watching(quiet=quiet, device=device) as watch:
-        if dry_run:
-            variants = [(resolved, seeds), (resolved.with_overrides({**changes, "name": "without"}), seeds)]
-            expected = forecast_runs(data, variants, report=watch.stage)
-        else:
-            result = verbs.ablate(
-                data, recipe=resolved, changes=changes, out=out, seeds=seeds, report=watch.stage, observers=(watch,)
-            )
-    if dry_run:
-        print_expectation(expected, advice=_ADVICE)
-    else:
+    variants = [(resolved, seeds), (resolved.with_overrides({**changes, "name": "without"}), seeds)]
+    work = partial(verbs.ablate, data, recipe=resolved, changes=changes, out=out, seeds=seeds)
+    result = carry_out(
+        lambda watch: work(report=watch.stage, observers=(watch,)),
+        lambda watch: forecast_runs(data, variants, report=watch.stage),
+        dry_run=dry_run,
+        quiet=quiet,
+        device=device,
+        advice=_ADVICE,
+    )
+    if result is not None:
         print_result("With and without", result)
 
 
@@ -127,21 +127,15 @@ def compare(
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
     resolved = resolve_recipes(recipes, overrides={**limits, **overrides(settings)}, pattern=pattern)
-    with watching(quiet=quiet, device=device) as watch:
-        if dry_run:
-            kinds = 1 if synthetic is None else _KINDS
-            expected = forecast_runs(data, [(one, kinds * seeds) for one in resolved], report=watch.stage)
-        else:
-            result = verbs.compare(
-                data,
-                recipes=resolved,
-                out=out,
-                seeds=seeds,
-                synthetic=synthetic,
-                report=watch.stage,
-                observers=(watch,),
-            )
-    if dry_run:
-        print_expectation(expected, advice=_ADVICE)
-    else:
+    runs = seeds if synthetic is None else _KINDS * seeds
+    work = partial(verbs.compare, data, recipes=resolved, out=out, seeds=seeds, synthetic=synthetic)
+    result = carry_out(
+        lambda watch: work(report=watch.stage, observers=(watch,)),
+        lambda watch: forecast_runs(data, [(one, runs) for one in resolved], report=watch.stage),
+        dry_run=dry_run,
+        quiet=quiet,
+        device=device,
+        advice=_ADVICE,
+    )
+    if result is not None:
         print_result("Recipes" if synthetic is None else "Trained on", result)

@@ -17,11 +17,10 @@ from voxlate.cli.options import (
     Quiet,
     accepted,
     app,
+    carry_out,
     foretold,
-    print_expectation,
     print_result,
     shown_by,
-    watching,
 )
 
 _CT, _TASK = "For a CT", "By what a segmenter finds"
@@ -142,12 +141,8 @@ def evaluate(
         distance=distance,
         decisions=decisions,
     )
-    with watching(quiet=quiet, device=device) as watch:
-        if dry_run:
-            expected = foretold(work, watch)
-        else:
-            result = work(out=out, report=watch.stage)
-    if dry_run:
-        print_expectation(expected)
-    else:
+    result = carry_out(
+        lambda watch: work(out=out, report=watch.stage), foretold(work), dry_run=dry_run, quiet=quiet, device=device
+    )
+    if result is not None:
         print_result("Scores", result)

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -28,6 +28,7 @@ def _recipes(beginning: str) -> list[str]:
     return [name for name in recipe_names() if name.startswith(beginning)]
 
 
+_Outcome = TypeVar("_Outcome")
 _in_use: list[Console] = []
 RECIPES = "{recipes}"
 """Stands in an epilogue for the names of the recipes that come with Voxlate."""
@@ -253,18 +254,40 @@ def print_result(title: str, result: Any) -> None:  # noqa: ANN401
         raise typer.Exit(1)
 
 
-def foretold(work: Callable[..., object], watch: Watch) -> Expected:
+def carry_out(
+    work: Callable[[Watch], _Outcome],
+    foretell: Callable[[Watch], Expected],
+    *,
+    dry_run: bool,
+    quiet: bool,
+    device: str | None,
+    advice: str = "",
+) -> _Outcome | None:
+    """What the work comes to; of a dry run nothing, but what it would take is printed.
+
+    Args:
+        work: What the command does, which tells a watch how far it is.
+        foretell: What it would take.
+        dry_run: Whether only that is asked.
+        quiet: As for ``watching``.
+        device: As for ``watching``.
+        advice: What to do about it where that is long.
+    """
+    from voxlate.cli.output import print_expected
+
+    with watching(quiet=quiet, device=device) as watch:
+        if not dry_run:
+            return work(watch)
+        expected = foretell(watch)
+    print_expected(console(), expected.rows, expected, advice=advice)
+    return None
+
+
+def foretold(work: Callable[..., object]) -> Callable[[Watch], Expected]:
     """What a verb would take that is called with where to write and with who is told how far it is."""
     from voxlate.verbs.dry_runs import forecast_work
 
-    return forecast_work(lambda folder, report: work(out=folder, report=report), report=watch.stage)
-
-
-def print_expectation(expected: Expected, *, advice: str = "") -> None:
-    """What a command would take, and what to do about it where that is long."""
-    from voxlate.cli.output import print_expected
-
-    print_expected(console(), expected.rows, expected, advice=advice)
+    return lambda watch: forecast_work(lambda folder, report: work(out=folder, report=report), report=watch.stage)
 
 
 def print_json(values: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,9 @@ from voxlate.cli.options import (
     Target,
     app,
     budget,
+    carry_out,
     console,
     overrides,
-    print_expectation,
     shown_by,
     watching,
 )
@@ -151,21 +152,14 @@ def tune(
     searched = verbs.searched_with(sampler=sampler, grid=grid or ())
     changes = {**searched, **budget(steps=steps, epochs=epochs), **overrides(settings)}
     resolved = verbs.resolve_recipe(recipe, overrides=changes, pattern=pattern, data=data)
-    with watching(quiet=quiet, device=device) as watch:
-        if dry_run:
-            expected = forecast_tuning(data, resolved, trials=trials, minutes=minutes, report=watch.stage)
-        else:
-            result = verbs.tune(
-                data,
-                recipe=resolved,
-                trials=trials,
-                minutes=minutes,
-                storage=storage,
-                out=out,
-                report=watch.stage,
-                observers=(watch,),
-            )
-    if dry_run:
-        print_expectation(expected, advice="`--minutes 60` ends the search after an hour, `--steps 1000` each trial.")
-    else:
+    work = partial(verbs.tune, data, recipe=resolved, trials=trials, minutes=minutes, storage=storage, out=out)
+    result = carry_out(
+        lambda watch: work(report=watch.stage, observers=(watch,)),
+        lambda watch: forecast_tuning(data, resolved, trials=trials, minutes=minutes, report=watch.stage),
+        dry_run=dry_run,
+        quiet=quiet,
+        device=device,
+        advice="`--minutes 60` ends the search after an hour, `--steps 1000` each trial.",
+    )
+    if result is not None:
         print_tuning(console(), result)

@@ -18,10 +18,10 @@ from voxlate.cli.options import (
     Target,
     accepted,
     app,
+    carry_out,
     console,
     errors,
     foretold,
-    print_expectation,
     shown_by,
     watching,
 )
@@ -94,14 +94,10 @@ def synthesize(
     from voxlate import verbs
 
     work = partial(verbs.synthesize, model, cases=cases, seed=seed, overwrite=overwrite)
-    with watching(quiet=quiet, device=device) as watch:
-        if dry_run:
-            expected = foretold(work, watch)
-        else:
-            outcomes = work(out=out, report=watch.stage)
-    if dry_run:
-        print_expectation(expected)
-    else:
+    outcomes = carry_out(
+        lambda watch: work(out=out, report=watch.stage), foretold(work), dry_run=dry_run, quiet=quiet, device=device
+    )
+    if outcomes is not None:
         _tell(outcomes, "synthesised", out)
 
 

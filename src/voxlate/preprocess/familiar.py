@@ -154,7 +154,7 @@ def check_familiar(image: Appearance, familiar: Familiar, *, name: str, case: st
     found, reached = [], familiar.alike
     alike = _alike(image.picture, mean.picture)
     if alike < max(_NOT_ALIKE, _SHARE_OF_ALIKE * min(reached, default=0.0)):
-        theirs = f"theirs is {min(reached):.2f} to {max(reached):.2f}" if reached else "and 1 is the same"
+        theirs = f"theirs is {min(reached):.2f} to {max(reached):.2f}" if reached else "1 is the same"
         found.append(f"what is bright and dark in it lies elsewhere (likeness {alike:.2f}; {theirs})")
     apart = _apart(image, mean)
     if apart > max(_APART, _TIMES_APART * max(familiar.apart, default=0.0)):

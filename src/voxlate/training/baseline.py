@@ -1,43 +1,47 @@
-"""Intensity lookup on the cases that chose a run's weights, so that its score never stands alone."""
+"""Intensity lookup on the cases that chose a run's weights, so that a model's score never stands alone.
+
+It is scored as a run's validations are, in normalised values. It tells no classes apart: of label maps it is scored for
+all labels together.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.methods.baselines import Lookup
 from voxlate.metrics import metrics_of
 from voxlate.preprocess.store import PreparedStore
-from voxlate.training.setup.setup import Setup
+from voxlate.training.loop.validation import mean_of_available, validate
 
 
-def score_lookup(setup: Setup, store: PreparedStore, lookup: Lookup, cases: Sequence[Case]) -> dict[str, float]:
-    """The mean MAE of the lookup, or its Dice of whatever is labelled, over prepared cases that have a value.
+def score_lookup(store: PreparedStore, lookup: Lookup, cases: Sequence[str]) -> dict[str, float]:
+    """The validation metrics of the lookup; none without a case.
 
     Args:
-        setup: What is trained.
         store: Holds the cases.
         lookup: Fitted on the training cases.
-        cases: Which cases.
-
-    Returns:
-        ``mae``, normalised like the run's own, or ``dice``; nothing if no case has a value.
+        cases: Ids of the cases.
     """
-    names = (setup.recipe.source[0], setup.recipe.target)
-    is_label = get_contrast(names[1]).kind == "label"
-    name = "dice" if is_label else "mae"
-    metric = metrics_of("segmentation" if is_label else "voxelwise")[name]
-    values = []
-    for case in cases:
-        prepared = store[case.id]
-        source, truth = (np.asarray(prepared.arrays[one][:]) for one in names)
-        pair = (lookup.apply(source), truth)
-        data_range = 1.0 if is_label else setup.plan.normalisers[names[1]].data_range
-        marked = (pair[0] > lookup.best_share(), truth > 0) if is_label else pair
-        values.append(metric(*marked, mask=prepared.shown(names[1]), data_range=data_range))
-    known = [value for value in values if not math.isnan(value)]
-    return {name: float(np.mean(known))} if known else {}
+    if not cases:
+        return {}
+    target = store.plan.target
+    if get_contrast(target).kind == "label":
+        return _score_labels(store, lookup, cases)
+    data_range = store.plan.normalisers[target].data_range
+    return validate(
+        lambda sources, _: lookup.apply(np.asarray(sources[0][:]))[None], store, cases, data_range=data_range
+    ).metrics
+
+
+def _score_labels(store: PreparedStore, lookup: Lookup, cases: Sequence[str]) -> dict[str, float]:
+    """What is labelled by intensity alone, all labels together."""
+    rows = []
+    for case in (store[case] for case in cases):
+        share = lookup.apply(np.asarray(case.arrays[store.plan.source[0]][:]))
+        truth = np.asarray(case.arrays[store.plan.target][:]) > 0
+        pair, mask = (share > lookup.best_share(), truth), case.shown(store.plan.target)
+        rows.append({name: one(*pair, mask=mask, data_range=1.0) for name, one in metrics_of("segmentation").items()})
+    return {name: mean_of_available([row[name] for row in rows]) for name in metrics_of("segmentation")}

@@ -246,7 +246,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     if left_out := read_left_out(run):
         scores["left_out"] = left_out
     lookup = Lookup.fit(_pairs(setup, store))
-    scores["lookup"] = score_lookup(setup, store, lookup, setup.validation_cases)
+    scores["lookup"] = score_lookup(store, lookup, [case.id for case in setup.validation_cases])
     seen = {part: setup.cases(part) for part in ("train", "validation")}
     if hidden := _hidden(setup, store, [case for cases in seen.values() for case in cases]):
         scores["not_shown"] = hidden

@@ -1,7 +1,6 @@
 """The baselines of a search: what needs no training, on the validation cases that chose the values.
 
 They are scored as a run's validations are, in normalised values, so that they stand beside the trials in one table.
-Intensity lookup tells no classes apart: of label maps it is scored for all labels together.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from voxlate.cohort.split_file import read_split
 from voxlate.config.recipe import load_recipe
 from voxlate.contrast import get_contrast
 from voxlate.methods.baselines import Lookup
-from voxlate.metrics import metrics_of
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.store import PreparedStore
-from voxlate.training.loop.validation import mean_of_available, validate
+from voxlate.training.baseline import score_lookup
+from voxlate.training.loop.validation import validate
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import load_cohort
 from voxlate.volume import Array
@@ -47,16 +46,12 @@ def score_baselines(data: Path, folder: Path, prepared: Path) -> Baselines:
     cases = next((found for found in parts.values() if found), [])
     store = PreparedStore(prepared, plan, (*plan.source, plan.target), optional=("labels",))
     store.prepare(cases)
-    lookup, ids = Lookup.from_arrays(read_bundle(run.bundle).lookup()), [case.id for case in cases]
-    if get_contrast(plan.target).kind == "label":
-        return {"lookup": _score_labels(store, ids, lookup)}
+    ids = [case.id for case in cases]
+    found = {"lookup": score_lookup(store, Lookup.from_arrays(read_bundle(run.bundle).lookup()), ids)}
+    if not ids or "label" in {get_contrast(name).kind for name in (plan.source[0], plan.target)}:
+        return found
     data_range = plan.normalisers[plan.target].data_range
-    found = {"identity": _first, "lookup": lambda sources, _: lookup.apply(_first(sources, _)[0])[None]}
-    if get_contrast(plan.source[0]).kind == "label":
-        del found["identity"]
-    return {
-        name: validate(predict, store, ids, data_range=data_range).metrics for name, predict in found.items() if ids
-    }
+    return {"identity": validate(_first, store, ids, data_range=data_range).metrics} | found
 
 
 _PARTS = ("validation", "train")
@@ -65,14 +60,3 @@ _PARTS = ("validation", "train")
 def _first(sources: list[Array], _: Array) -> Array:
     """The first source as a prediction ``(1, i, j, k)``."""
     return np.asarray(sources[0][:])[None]
-
-
-def _score_labels(store: PreparedStore, cases: list[str], lookup: Lookup) -> dict[str, float]:
-    """What is labelled by intensity alone, all labels together."""
-    rows = []
-    for case in (store[case] for case in cases):
-        share = lookup.apply(np.asarray(case.arrays[store.plan.source[0]][:]))
-        truth = np.asarray(case.arrays[store.plan.target][:]) > 0
-        pair, mask = (share > lookup.best_share(), truth), case.shown(store.plan.target)
-        rows.append({name: one(*pair, mask=mask, data_range=1.0) for name, one in metrics_of("segmentation").items()})
-    return {name: mean_of_available([row[name] for row in rows]) for name in metrics_of("segmentation")}

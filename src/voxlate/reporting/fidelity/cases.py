@@ -14,8 +14,8 @@ from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_translation
 from voxlate.reporting.fidelity.pictures import panel_of, stack_of
 from voxlate.reporting.fidelity.structures import structure_section
-from voxlate.reporting.page.cases import BACK, case_file
-from voxlate.reporting.page.page import Illustration, Page, Section, SliceStack
+from voxlate.reporting.page.cases import BACK, case_file, grid_facts, pictures
+from voxlate.reporting.page.page import Page, Section, SliceStack
 from voxlate.reporting.page.tables import answer_table, ct_tables, means_in_words, score_tables, slice_tables
 from voxlate.reporting.page.terms import score_terms
 
@@ -57,12 +57,7 @@ def case_page(result: FidelityResult, case: str) -> Page:
         title=f"{case}: {sources} to {get_contrast(subject.target).title}, {subject.name}",
         verdict=judge_case(case, result.scores, metric="mae", region=FOREGROUND),
         sections=[
-            Section(
-                "Pictures",
-                figures=[Illustration("Three planes", "One grey window, and the error; slices by rule.", drawn)],
-                stacks=[] if stack is None else [stack],
-                folded=False,
-            ),
+            pictures("One grey window, and the error; slices by rule.", drawn, stack),
             Section("Scores", caption=means, tables=[answer_table(summary)], folded=False),
             *([structure_section(errors, cases=1, anatomical=subject.anatomical)] if errors else []),
             Section("Every score, region by region", caption=means, tables=score_tables(summary)),
@@ -71,8 +66,7 @@ def case_page(result: FidelityResult, case: str) -> Page:
         ],
         facts={
             **subject.facts,
-            "grid": " x ".join(str(int(size)) for size in evidence.arrays["shape"]),
-            "voxel size": f"{' x '.join(f'{float(step):.3g}' for step in evidence.arrays['spacing_mm'])} mm",
+            **grid_facts(evidence.arrays),
             "values": subject.values,
             "software": f"voxlate {__version__}",
         },

@@ -12,8 +12,9 @@ from voxlate.evaluation.brief import placed, spread
 from voxlate.evaluation.scores import Score, ranked
 from voxlate.evaluation.words import arrow, better, direction, in_order, metric_title, number, short_title
 from voxlate.regions import in_words
-from voxlate.reporting.page.page import Section, SliceStack
+from voxlate.reporting.page.page import Illustration, Section, SliceStack
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
+from voxlate.volume import Array
 
 _LONGEST = 100
 FOLDER = "cases"
@@ -34,6 +35,26 @@ def case_file(case: str) -> str:
         digest = hashlib.sha256(case.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         readable = f"{readable[:_LONGEST].strip('. ')}-{digest}"
     return f"{FOLDER}/{readable}.html"
+
+
+def pictures(caption: str, drawn: bytes, stack: SliceStack | None) -> Section:
+    """The section with what is drawn of a case in three planes, and its slices if they were kept.
+
+    Args:
+        caption: What the drawing shows.
+        drawn: The drawing, as PNG.
+        stack: The slices to scroll through.
+    """
+    stacks = [] if stack is None else [stack]
+    return Section("Pictures", figures=[Illustration("Three planes", caption, drawn)], stacks=stacks, folded=False)
+
+
+def grid_facts(arrays: Mapping[str, Array]) -> dict[str, str]:
+    """What a page of a case says of the grid, from the ``shape`` and ``spacing_mm`` that are kept of it."""
+    return {
+        "grid": " x ".join(str(int(size)) for size in arrays["shape"]),
+        "voxel size": f"{' x '.join(f'{float(step):.3g}' for step in arrays['spacing_mm'])} mm",
+    }
 
 
 def case_section(

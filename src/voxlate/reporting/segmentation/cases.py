@@ -8,8 +8,8 @@ from voxlate.evaluation.brief import judge_case
 from voxlate.evaluation.segmentation.result import SegmentationResult
 from voxlate.evaluation.segmentation.verdict import summarise_segmentation
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.page.cases import BACK, case_file
-from voxlate.reporting.page.page import Illustration, Page, Section, SliceStack
+from voxlate.reporting.page.cases import BACK, case_file, grid_facts, pictures
+from voxlate.reporting.page.page import Page, SliceStack
 from voxlate.reporting.page.terms import score_terms
 from voxlate.reporting.segmentation.pictures import (
     SegmentedCase,
@@ -72,19 +72,13 @@ def case_page(result: SegmentationResult, case: str) -> Page:
         title=f"{case}: {get_contrast(subject.target).title} in {sources}, {subject.name}",
         verdict=judge_case(case, result.scores, metric="dice", region=subject.main),
         sections=[
-            Section(
-                "Pictures",
-                figures=[Illustration("Three planes", "Hit, missed and invented have a colour and a pattern.", drawn)],
-                stacks=[] if stack is None else [stack],
-                folded=False,
-            ),
+            pictures("Hit, missed and invented have a colour and a pattern.", drawn, stack),
             answer_section(summary, scores, main=subject.main),
             *class_sections(summary, scores, main=subject.main),
         ],
         facts={
             **subject.facts,
-            "grid": " x ".join(str(int(size)) for size in arrays["shape"]),
-            "voxel size": f"{' x '.join(f'{float(step):.3g}' for step in arrays['spacing_mm'])} mm",
+            **grid_facts(arrays),
             "software": f"voxlate {__version__}",
         },
         warnings=subject.notes.get(case, ()),
