@@ -13,9 +13,7 @@ import pytest
 import voxlate
 from voxlate.contrast import get_contrast
 from voxlate.errors import GeometryError, UsageError
-from voxlate.evaluation.words import Number, interval_words, number
-from voxlate.reporting.run.live import Live, live
-from voxlate.training.loop.validation import Validation
+from voxlate.evaluation.words import interval_words, number
 from voxlate.verbs.train import _asked_for, _new_run
 from voxlate.workflows.result import Result, Tabled
 
@@ -159,45 +157,3 @@ def test_a_call_without_a_recipe_says_what_is_learned(tmp_path: Path, monkeypatc
     first = _new_run(asked)
     first.mkdir(parents=True)
     assert [first, _new_run(asked)] == [Path("runs/t1-flair-to-t2"), Path("runs/t1-flair-to-t2-2")]
-
-
-def test_progress_is_shown_where_somebody_looks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]
-    assert live(wanted=False) is None
-    assert live(wanted=None) is None, "standard error is no terminal here"
-    lines = live(wanted=True)
-    assert lines is not None
-    lines("prepare", 1, 2)
-    lines("prepare", 2, 2)
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split()[0] for line in said] == ["prepare"]
-    assert "100 %" in said[0]
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    on_terminal = live(wanted=None)
-    assert on_terminal is not None
-    on_terminal("prepare", 2, 2)
-    assert "\x1b[2Kprepare" in capsys.readouterr().err
-
-
-def test_a_notebook_shows_loss_and_validation_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[tuple[str, str]] = []
-
-    class Handle:
-        def display(self, data: dict[str, str], *, raw: bool) -> None:
-            shown.append(("display", data["text/plain"]))
-
-        def update(self, data: dict[str, str], *, raw: bool) -> None:
-            shown.append(("update", data["text/plain"]))
-
-    ipython, display, shell = ModuleType("IPython"), ModuleType("IPython.display"), type("Shell", (), {"kernel": 1})
-    ipython.get_ipython = shell  # type: ignore[attr-defined]
-    display.DisplayHandle = Handle  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "IPython.display", display)
-    watch = live(wanted=None)
-    assert isinstance(watch, Live)
-    watch("prepare", 3, 3)
-    watch.validated(10, Validation({"mae": 0.25}, None))  # type: ignore[arg-type]
-    watch.stepped(20, 1.0, {"loss": 0.5})
-    assert [how for how, _ in shown] == ["display", "update"]
-    assert shown[-1][1].splitlines()[-1].endswith("step 20, loss 0.5000, validation MAE 0.2500 at step 10")
-    assert isinstance(number(1.0), Number)

@@ -3,140 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from tests.screen import WIDTH, Clock, Screen, of
 from voxlate.cli import main
 from voxlate.cli.options import _with_names, app, errors
 from voxlate.cli.output import print_check, print_scores
-from voxlate.cli.watching import Bars, Lines
 from voxlate.config.recipe import recipe_names
 from voxlate.errors import UsageError
 from voxlate.phantoms import PROTOCOLS
-from voxlate.training.loop.validation import Validation
+from voxlate.progress.watching import Bars
 from voxlate.verbs import resolve_recipe
 from voxlate.verbs.data import Checked
 from voxlate.workflows.result import Result
 
-WIDTH = 80
 TIMES = re.compile(r"\d+:\d\d:\d\d +(\d+:\d\d:\d\d|-:--:--) left$")
 LITTLE = ("--steps", "2", "--set", "training.batch_size=2", "--set", "method.network.widths=[4,8]")
-
-
-class Screen(io.StringIO):
-    """A terminal: keeps what a person sees of what is written, lines that were rewritten as they are at the end."""
-
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def lines(self) -> list[str]:
-        lines, row, column = [""], 0, 0
-        for sign in re.findall(r"\x1b\[\??[\d;]*[A-Za-z]|[^\x1b]", self.getvalue()):
-            if sign.endswith("A") and sign.startswith("\x1b"):
-                row -= int(sign[2:-1] or 1)
-            elif sign.endswith("K") and sign.startswith("\x1b"):
-                lines[row] = ""
-            elif sign == "\n":
-                row, column = row + 1, 0
-                lines += [""] * (row + 1 - len(lines))
-            elif sign == "\r":
-                column = 0
-            elif not sign.startswith("\x1b"):
-                lines[row] = lines[row][:column].ljust(column) + sign + lines[row][column + 1 :]
-                column += 1
-        return [line.rstrip() for line in lines]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def of(width: int = WIDTH, file: io.StringIO | None = None) -> Console:
-    return Console(file=file or Screen(), force_terminal=True, width=width, height=40, legacy_windows=False)
-
-
-def seen(bars: Bars, width: int = WIDTH) -> list[str]:
-    screen = Screen()
-    of(width, screen).print(bars)
-    return [line for line in screen.lines if line]
-
-
-def validation(**metrics: float) -> Any:
-    return Validation(metrics, example=None)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_bar_stands_from_the_first_moment_and_times_never_vanish(width: int) -> None:
-    clock = Clock()
-    bars = Bars(of(width), clock=clock)
-    clock.now = 4
-    [line] = seen(bars, width)
-    assert line.startswith("loading")
-    assert line.endswith("0:00:04 -:--:-- left")
-    bars.stage("preflight", 0, 6)
-    [line] = seen(bars, width)
-    assert "0/6 cases 0:00:00 -:--:-- left" in line, "before the first case is done"
-    clock.now = 34
-    bars.stage("preflight", 3, 6)
-    clock.now = 44
-    [line] = seen(bars, width)
-    assert "3/6 cases 0:00:40 0:00:20 left" in line, "what is left is counted down between two reports"
-    bars.stage("preflight", 6, 6)
-    bars.stage("labelled parts compared by shape", 1, 12345)
-    lines = seen(bars, width)
-    assert len(lines) == 2
-    assert all(TIMES.search(line) and len(line) <= width for line in lines)
-
-
-def test_a_training_that_goes_on_tells_what_is_left_from_its_own_steps() -> None:
-    clock = Clock()
-    bars = Bars(of(), clock=clock)
-    bars.stage("train", 0, 1)
-    clock.now = 10
-    bars.stepped(501, 0.501, {"loss": 0.5})
-    clock.now = 20
-    bars.stepped(511, 0.511, {"loss": 0.25})
-    bars.validated(511, validation(mae=0.125, lesion_mae=1.0))
-    line, note = seen(bars)
-    assert "51 % 0:00:20 0:08:09 left" in line
-    assert note.strip() == "step 511, loss 0.2500, validation MAE 0.1250 at step 511"
-    bars.stage("prepare", 0, 2)
-    assert "0:00:00 left" in seen(bars)[0], "one that patience has ended is over when the next stage begins"
-    bars.stage("train", 0, 1)
-    assert " 0 % 0:00:00 -:--:-- left" in seen(bars)[0], "another run begins anew"
-
-
-def test_warnings_stand_above_the_bars_and_no_bar_stands_twice() -> None:
-    screen = Screen()
-    told = "the learning rate goes from 0.001 at step 10 back up to 0.01, and what was learned may get worse first"
-    with Bars(of(file=screen)) as bars:
-        for done in range(4):
-            bars.stage("preflight", done, 3)
-            bars._live.console.print(f"WARNING: {told} ({done})", highlight=False)
-            bars._live.refresh()
-        bars.stage("prepare", 2, 2)
-    lines = screen.lines
-    assert [line.split()[0] for line in lines if TIMES.search(line)] == ["preflight", "prepare"]
-    said = " ".join(lines[: next(at for at, line in enumerate(lines) if TIMES.search(line))])
-    assert [f"{told} ({done})" in said for done in range(4)] == [True] * 4
-    assert max(map(len, lines)) <= WIDTH
 
 
 def test_what_is_logged_meanwhile_goes_to_the_console_of_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,29 +49,13 @@ def test_what_is_logged_meanwhile_goes_to_the_console_of_the_bars(monkeypatch: p
     assert errors().file is screen
 
 
-def test_where_there_is_no_terminal_a_line_stands_per_stage_minute_and_validation() -> None:
-    file = io.StringIO()
-    with Lines(Console(file=file, width=WIDTH), every_s=0.1) as lines:
-        lines.stage("preflight", 0, 2)
-        lines.stage("preflight", 2, 2)
-        lines.stepped(100, 0.25, {"loss": 0.5})
-        lines.validated(100, validation(dice=0.75))
-        lines.stepped(101, 0.2525, {"loss": 0.25})
-        time.sleep(0.15)
-    first, second, *rest = file.getvalue().splitlines()
-    assert first == "preflight: 2/2 cases, 0:00:00"
-    assert second.endswith("left, step 100, loss 0.5000, validation Dice 0.7500 at step 100")
-    assert ["step 101, loss 0.2500" in line for line in rest] == [True], "by and by"
-    assert "\x1b" not in file.getvalue()
-
-
+FIELDS = ("region", "metric", "method", "mean", "95 % interval", "unit", "n")
 ROWS = [
     (region, metric, method, "12.5", interval, unit, "8")
     for metric, unit in (("MAE", "1"), ("PSNR", "dB"))
     for region in ("foreground", "tumour core without enhancement")
     for method, interval in (("identity", ""), ("lookup", "11.25 to 13.75"), ("a model with a long name", "9.5 to 10"))
 ]
-FIELDS = ("region", "metric", "method", "mean", "95 % interval", "unit", "n")
 
 
 @pytest.mark.parametrize("width", [50, 80])

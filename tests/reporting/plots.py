@@ -53,12 +53,42 @@ def _scores(
 
 
 def plots(say: Say) -> Figures:
+    return {
+        **_methods(say),
+        **_classes(say),
+        **_arms(say),
+        **_profiles(say),
+        **_copies(),
+        **_sets(say),
+        **_study(say),
+    }
+
+
+def _methods(say: Say) -> Figures:
     methods = {"identity": 200.0, "lookup": 60.0, say("model"): 30.0, say("other model"): 35.0}
     scores = [
         *_scores("foreground", methods),
         *_scores("foreground", {name: 20 + 200 / value for name, value in methods.items()}, "psnr", unit="dB"),
         *_scores("foreground", {name: 0.7 - value / 400 for name, value in methods.items()}, "ssim", unit="1"),
     ]
+    return {
+        "boxes": lambda: draw_box_plots(scores),
+        "boxes_many": lambda: draw_box_plots(
+            _scores("foreground", {"identity": 200.0, **{say(f"model {n}"): 20.0 + n for n in range(9)}})
+        ),
+        "boxes_few": lambda: draw_box_plots([score for score in scores if score.case < "case_3"], metrics=("mae",)),
+        "misalignment": lambda: draw_misalignment(
+            {
+                name: {0: [60.0 + n, 61.0 + n], 1: [63.0 + n, 66.0], 4: [90.0, 80.0 + n]}
+                for n, name in enumerate(("identity", "lookup", *(say(f"loss {n}") for n in range(7))))
+            },
+            unit="HU",
+            cases=6,
+        ),
+    }
+
+
+def _classes(say: Say) -> Figures:
     regions = [say(name) for name in ("whole tumour", "tumour core", "enhancing tumour", "oedema")]
     classes = [
         score
@@ -69,34 +99,7 @@ def plots(say: Say) -> Figures:
             *_scores(region, {"model": 12.0, "truth": 14.0}, "volume", unit="ml"),
         )
     ]
-    arms = {"real": "real in-phase", "synthetic": "synthetic in-phase", "without": "without in-phase"}
-    dice = [
-        score
-        for region in regions[:3]
-        for score in _scores(region, {"real": 0.8, "synthetic": 0.7, "without": 0.5}, "dice")
-    ]
-    rng = np.random.default_rng(2)
-    roles = {
-        "synthetic": rng.uniform(0.5, 1.9, 60),
-        "held-out": rng.uniform(0.8, 2.2, 20),
-        "member": rng.uniform(0.7, 2, 40),
-    }
-    strips = [Strip(name, {r: list(v) for r, v in roles.items()}, 0.82, what) for name, what in SPACES]
-    attacks = [
-        Attack(name, rng.normal(0.2, 1, 40), rng.normal(0, 1, 20), Membership(0.55, (0.41, 0.68), 40, 20))
-        for name, _ in SPACES
-    ]
-    profile = {
-        "identity": np.linspace(90, 120, 40),
-        "lookup": np.linspace(60, 50, 40),
-        say("model"): np.linspace(40, 20, 40),
-    }
     return {
-        "boxes": lambda: draw_box_plots(scores),
-        "boxes_many": lambda: draw_box_plots(
-            _scores("foreground", {"identity": 200.0, **{say(f"model {n}"): 20.0 + n for n in range(9)}})
-        ),
-        "boxes_few": lambda: draw_box_plots([score for score in scores if score.case < "case_3"], metrics=("mae",)),
         "classes": lambda: draw_classes(classes, regions=regions),
         "classes_many": lambda: draw_classes(
             [s for n in range(9) for s in _scores(say(f"structure {n}"), {"model": 0.9 - n / 20}, "dice")],
@@ -111,14 +114,6 @@ def plots(say: Say) -> Figures:
             ],
             regions=[say(f"structure {n}") for n in range(24)],
         ),
-        "misalignment": lambda: draw_misalignment(
-            {
-                name: {0: [60.0 + n, 61.0 + n], 1: [63.0 + n, 66.0], 4: [90.0, 80.0 + n]}
-                for n, name in enumerate(("identity", "lookup", *(say(f"loss {n}") for n in range(7))))
-            },
-            unit="HU",
-            cases=6,
-        ),
         "volumes": lambda: draw_volumes(classes, regions=regions),
         "volumes_many": lambda: draw_volumes(
             [
@@ -129,6 +124,18 @@ def plots(say: Say) -> Figures:
             regions=[say(f"structure {n}") for n in range(6)],
         ),
         "volumes_one": lambda: draw_volumes(classes, regions=regions[:1]),
+    }
+
+
+def _arms(say: Say) -> Figures:
+    regions = [say(name) for name in ("whole tumour", "tumour core", "enhancing tumour", "oedema")]
+    arms = {"real": "real in-phase", "synthetic": "synthetic in-phase", "without": "without in-phase"}
+    dice = [
+        score
+        for region in regions[:3]
+        for score in _scores(region, {"real": 0.8, "synthetic": 0.7, "without": 0.5}, "dice")
+    ]
+    return {
         "slopes": lambda: draw_slopes(dice, arms=arms, regions=regions),
         "slopes_many": lambda: draw_slopes(
             [
@@ -140,14 +147,38 @@ def plots(say: Say) -> Figures:
             regions=[say(f"structure {n}") for n in range(7)],
         ),
         "slopes_one": lambda: draw_slopes(dice, arms=arms, regions=regions[:1]),
+    }
+
+
+def _profiles(say: Say) -> Figures:
+    profile = {
+        "identity": np.linspace(90, 120, 40),
+        "lookup": np.linspace(60, 50, 40),
+        say("model"): np.linspace(40, 20, 40),
+    }
+    return {
         "profile_many": lambda: draw_slice_profile(
             {**profile, **{say(f"model {n}"): np.linspace(40, 20 + n, 40) for n in range(9)}}, unit="HU"
         ),
         "profile": lambda: draw_slice_profile(profile, unit="HU", case=say("case_001")),
+    }
+
+
+def _copies() -> Figures:
+    rng = np.random.default_rng(2)
+    roles = {
+        "synthetic": rng.uniform(0.5, 1.9, 60),
+        "held-out": rng.uniform(0.8, 2.2, 20),
+        "member": rng.uniform(0.7, 2, 40),
+    }
+    strips = [Strip(name, {r: list(v) for r, v in roles.items()}, 0.82, what) for name, what in SPACES]
+    attacks = [
+        Attack(name, rng.normal(0.2, 1, 40), rng.normal(0, 1, 20), Membership(0.55, (0.41, 0.68), 40, 20))
+        for name, _ in SPACES
+    ]
+    return {
         "nearness": lambda: draw_nearness(strips),
         "attacks": lambda: draw_attacks(attacks),
-        **_sets(say),
-        **_study(say),
     }
 
 

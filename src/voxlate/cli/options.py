@@ -18,7 +18,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from voxlate.cli.watching import Watch
+    from voxlate.progress.watching import Watch
     from voxlate.verbs.dry_runs import Expected
 
 
@@ -201,7 +201,7 @@ def watching(*, quiet: bool = False, device: str | None = None) -> Iterator[Watc
     Raises:
         UsageError: If there is no such device.
     """
-    from voxlate.cli.watching import Bars, Lines, Silence
+    from voxlate.progress.watching import Bars, Lines, Silence
 
     console = errors()
     is_screen = console.is_terminal and not console.is_dumb_terminal

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -150,7 +151,6 @@ def train(
     Example:
         >>> run = train("cohort", source="t1", target="t2", minutes=5)  # doctest: +SKIP
     """
-    from voxlate.reporting.run.live import live
     from voxlate.training.run import RunFolder
     from voxlate.training.train import train_run
 
@@ -158,18 +158,29 @@ def train(
         asked["pattern"] = patterns_kept(Path(out))
     resolved = _asked_for(recipe, asked, Path(data))
     folder = _new_run(resolved) if out is None else Path(out)
-    watched = report is not silent or bool(observers)
-    shown = live(wanted=asked.get("progress", False if watched else None))
-    if shown is not None:
-        report, observers = shown if report is silent else report, (*observers, shown)
-    if folds is not None:
-        return _train_folds(
-            Path(data), resolved, folder, folds=folds, resume=resume, report=report, observers=observers
-        )
-    run = RunFolder(folder)
-    train_run(Path(data), resolved, folder, resume=resume, observers=watch_run(run, resolved, observers), report=report)
-    draw_run(run, resolved, data=Path(data), prepared=folder / "prepared")
+    with _watched(asked.get("progress"), report, observers) as (told, seeing):
+        if folds is not None:
+            return _train_folds(Path(data), resolved, folder, folds=folds, resume=resume, report=told, observers=seeing)
+        run = RunFolder(folder)
+        train_run(Path(data), resolved, folder, resume=resume, observers=watch_run(run, resolved, seeing), report=told)
+        draw_run(run, resolved, data=Path(data), prepared=folder / "prepared")
     return folder
+
+
+@contextmanager
+def _watched(
+    wanted: bool | None, report: ProgressReport, observers: Sequence[Observer]
+) -> Iterator[tuple[ProgressReport, Sequence[Observer]]]:
+    """Who is told how far a training is: those who are given, and whoever looks at a terminal or a notebook."""
+    from voxlate.progress.watching import watch_here
+
+    given = report is not silent or bool(observers)
+    watch = watch_here(wanted=False if wanted is None and given else wanted)
+    if watch is None:
+        yield report, observers
+        return
+    with watch:
+        yield watch.stage if report is silent else report, (*observers, watch)
 
 
 def _asked_for(recipe: str | Path | Recipe | None, asked: Asked, data: Path) -> Recipe:

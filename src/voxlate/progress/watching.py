@@ -1,26 +1,25 @@
-"""What is shown while a verb works: on a terminal a bar per stage, elsewhere a plain line per minute and validation.
+"""What is shown while a verb works: a bar per stage on a terminal and in a notebook, elsewhere plain lines.
 
-A line on a terminal names the stage, how much of it is done, the time that it has taken and the time that is left, and
+A bar's line names the stage, how much of it is done, the time that it has taken and the time that is left, and
 none of these gives way to another. What is printed meanwhile, such as warnings, stands above the bars.
 """
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Any, Protocol, Self
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
-
-if TYPE_CHECKING:
-    from voxlate.training.loop.validation import Validation
 
 _TRAIN = "train"
 _UNITS = {
@@ -49,6 +48,15 @@ _REFRESHED_PER_SECOND = 4
 _LINE_EVERY_S = 60.0
 _TIMES = "-:--:--"
 _NARROWEST_BAR, _NAMES_WIDE = 4, 12
+_CELL_WIDE = 80
+
+
+class Validated(Protocol):
+    """What a validation came to."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """From a metric's name to its mean."""
 
 
 class Watch(Protocol):
@@ -68,7 +76,7 @@ class Watch(Protocol):
     def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
         """A training step is done, and so much of the budget."""
 
-    def validated(self, step: int, validation: Validation) -> None:
+    def validated(self, step: int, validation: Validated) -> None:
         """A validation is done."""
 
 
@@ -142,7 +150,7 @@ class _Stages:
         if not 0 < stage.first < fraction:  # a run that goes on has not done in this time what it begins with
             stage.measure(fraction, stage.told)
 
-    def validated(self, step: int, validation: Validation) -> None:
+    def validated(self, step: int, validation: Validated) -> None:
         scores = validation.metrics
         found = [f"{title} {scores[name]:.4f}" for name, title in _SCORES.items() if name in scores]
         self.score = f", validation {found[0]} at step {step:,}" if found else ""
@@ -160,22 +168,11 @@ class _Stages:
         return _Span("working" if ends else "loading", since, first=0, since=since, told=since, done=0, of=1)
 
 
-class Bars:
-    """A bar per stage at the foot of a terminal."""
+class _Rows:
+    """A bar per stage."""
 
-    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._stages, self._over = _Stages(clock), False
-        self._live = Live(self, console=console, refresh_per_second=_REFRESHED_PER_SECOND)
-
-    def __enter__(self) -> Self:
-        self._live.start(refresh=True)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over = True
-        self._live.stop()
 
     def stage(self, name: str, done: int, of: int) -> None:
         """Shows that ``done`` of ``of`` pieces of a stage are finished."""
@@ -185,7 +182,7 @@ class Bars:
         """Shows the share of the budget and the loss."""
         self._stages.stepped(step, fraction, logs)
 
-    def validated(self, step: int, validation: Validation) -> None:
+    def validated(self, step: int, validation: Validated) -> None:
         """Shows the newest score."""
         self._stages.validated(step, validation)
 
@@ -201,6 +198,79 @@ class Bars:
             yield _row(set_cell_size(stage.name, names), stage, times, options)
             if stage.name == _TRAIN and self._stages.note:
                 yield Text(" " * (names + 1) + self._stages.note, overflow="ellipsis", no_wrap=True)
+
+
+class Bars(_Rows):
+    """A bar per stage at the foot of a terminal."""
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(clock)
+        self._live = Live(self, console=console, refresh_per_second=_REFRESHED_PER_SECOND)
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over = True
+        self._live.stop()
+
+
+class _Cell(_Rows):
+    """A bar per stage in the output of a notebook's cell, drawn anew a few times per second."""
+
+    def __init__(self, display: Any) -> None:  # noqa: ANN401  IPython need not be there
+        super().__init__(time.monotonic)
+        self._handle, self._drawn = display.DisplayHandle(), -1.0
+
+    def __enter__(self) -> Self:
+        self._draw(self._handle.display)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over = True
+        self._draw(self._handle.update)
+
+    def stage(self, name: str, done: int, of: int) -> None:
+        super().stage(name, done, of)
+        self._draw_in_time()
+
+    def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
+        super().stepped(step, fraction, logs)
+        self._draw_in_time()
+
+    def _draw_in_time(self) -> None:
+        if time.monotonic() - self._drawn > 1 / _REFRESHED_PER_SECOND:
+            self._draw(self._handle.update)
+
+    def _draw(self, show: Callable[..., object]) -> None:
+        paper = Console(file=io.StringIO(), width=_CELL_WIDE, legacy_windows=False)
+        with paper.capture() as drawn:
+            paper.print(self)
+        show({"text/plain": drawn.get()}, raw=True)
+        self._drawn = time.monotonic()
+
+
+def watch_here(*, wanted: bool | None) -> Watch | None:
+    """What shows to whoever calls from Python how far a call is; ``None`` for nothing.
+
+    Args:
+        wanted: Whether to show it; ``None``: in a notebook and on a terminal. Where there is neither, what is wanted
+            comes as plain lines on standard error.
+    """
+    if wanted is False:
+        return None
+    ipython, display = sys.modules.get("IPython"), sys.modules.get("IPython.display")
+    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
+        return _Cell(display)
+    console = Console(stderr=True)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return Bars(console)
+    return Lines(console) if wanted else None
 
 
 def _row(name: str, stage: _Span, times: str, options: ConsoleOptions) -> Text:
@@ -252,7 +322,7 @@ class Lines:
         self._newest = _TRAIN
         self._stages.stepped(step, fraction, logs)
 
-    def validated(self, step: int, validation: Validation) -> None:
+    def validated(self, step: int, validation: Validated) -> None:
         """Prints a line with the score."""
         self._stages.validated(step, validation)
         self._print(self._stages.tell(_TRAIN, *self._trained()))
@@ -294,7 +364,7 @@ class Silence:
     def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
         """Tells nobody."""
 
-    def validated(self, step: int, validation: Validation) -> None:
+    def validated(self, step: int, validation: Validated) -> None:
         """Tells nobody."""
 
 
