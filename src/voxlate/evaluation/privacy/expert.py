@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,11 +19,26 @@ from voxlate.errors import ReadError, UsageError
 from voxlate.evaluation.privacy.verdict import ExpertDecision, ReleaseDecision
 from voxlate.io import file_digest
 
-COLUMNS = ("case", "decision", "note", "expert", "decided_at", "sha256", "beside")
-"""Of the file; lists are parted by spaces."""
 _DECISIONS = ("release", "withhold", "unsure")
 _WHERE = "--decisions"
 _REMEDY = "Save the decisions in review.html again, and change nothing but decision and note by hand."
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the file, as text; lists are parted by spaces."""
+
+    case: str
+    decision: str
+    note: str
+    expert: str
+    decided_at: str
+    sha256: str
+    beside: str
+
+
+COLUMNS = tuple(field.name for field in fields(_Row))
+"""Of the file."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +85,8 @@ def read_decisions(path: Path) -> tuple[ExpertDecision, ...]:
     if not rows or not set(COLUMNS) <= set(rows[0]):
         came = ", ".join(rows[0]) if rows else "no rows"
         raise ReadError(f"the columns {', '.join(COLUMNS)}", came=came, where=path, remedy=_REMEDY)
-    cells = [{name: (row[name] or "").strip() for name in COLUMNS} for row in rows]
-    found = [_decision(row, path) for row in cells if row["decision"]]
+    texts = [_Row(*((row[name] or "").strip() for name in COLUMNS)) for row in rows]
+    found = [_decision(row, path) for row in texts if row.decision]
     cases = [one.case for one in found]
     twice = sorted({case for case in cases if cases.count(case) > 1})
     if twice:
@@ -80,31 +95,27 @@ def read_decisions(path: Path) -> tuple[ExpertDecision, ...]:
     return tuple(found)
 
 
-def _decision(row: Mapping[str, str], path: Path) -> ExpertDecision:
-    lacking = [name for name in ("case", "expert", "decided_at", "sha256", "beside") if not row[name]]
+def _decision(row: _Row, path: Path) -> ExpertDecision:
+    lacking = [name for name in ("case", "expert", "decided_at", "sha256", "beside") if not getattr(row, name)]
     if lacking:
-        came = f"a row of {row['case'] or 'no case'} without {' and '.join(lacking)}"
+        came = f"a row of {row.case or 'no case'} without {' and '.join(lacking)}"
         raise ReadError("who decided, when, and on which files", came=came, where=path, remedy=_REMEDY)
-    if row["decision"] not in _DECISIONS:
-        came = f"{row['decision']!r} for {row['case']}"
+    if row.decision not in _DECISIONS:
+        came = f"{row.decision!r} for {row.case}"
         raise ReadError(f"one of {', '.join(_DECISIONS)}", came=came, where=path, remedy=_REMEDY)
     try:
-        datetime.fromisoformat(row["decided_at"])
+        datetime.fromisoformat(row.decided_at)
     except ValueError as error:
-        came = f"{row['decided_at']!r} for {row['case']}"
+        came = f"{row.decided_at!r} for {row.case}"
         raise ReadError("a time as in 2031-05-17T09:30:00Z", came=came, where=path, remedy=_REMEDY) from error
     return ExpertDecision(
-        case=row["case"],
-        decision="release"
-        if row["decision"] == "release"
-        else "withhold"
-        if row["decision"] == "withhold"
-        else "unsure",
-        note=row["note"],
-        expert=row["expert"],
-        decided_at=row["decided_at"],
-        sha256=tuple(row["sha256"].split()),
-        beside=tuple(row["beside"].split()),
+        case=row.case,
+        decision="release" if row.decision == "release" else "withhold" if row.decision == "withhold" else "unsure",
+        note=row.note,
+        expert=row.expert,
+        decided_at=row.decided_at,
+        sha256=tuple(row.sha256.split()),
+        beside=tuple(row.beside.split()),
     )
 
 
