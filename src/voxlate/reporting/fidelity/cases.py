@@ -11,10 +11,11 @@ from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing.canvas import to_png
+from voxlate.reporting.drawing.kept import KeptGrid
 from voxlate.reporting.drawing.panels import draw_translation
 from voxlate.reporting.fidelity.pictures import panel_of, stack_of
 from voxlate.reporting.fidelity.structures import structure_section
-from voxlate.reporting.page.cases import BACK, case_file, grid_facts, pictures
+from voxlate.reporting.page.cases import BACK, case_file, pictures
 from voxlate.reporting.page.page import Page, Section, SliceStack
 from voxlate.reporting.page.tables import answer_table, ct_tables, means_in_words, score_tables, slice_tables
 from voxlate.reporting.page.terms import score_terms
@@ -66,7 +67,7 @@ def case_page(result: FidelityResult, case: str) -> Page:
         ],
         facts={
             **subject.facts,
-            **grid_facts(evidence.arrays),
+            **KeptGrid.from_arrays(evidence.arrays).facts(),
             "values": subject.values,
             "software": f"voxlate {__version__}",
         },

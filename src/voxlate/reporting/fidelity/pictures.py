@@ -20,9 +20,10 @@ from voxlate.evaluation.words import after_value, number
 from voxlate.metrics import slice_errors
 from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.kept import KeptGrid, window_of
 from voxlate.reporting.drawing.panels import Panel, source_windows
 from voxlate.reporting.drawing.strips import Pane, Strips, cut_strips, in_error_colours, in_greys
-from voxlate.reporting.drawing.tiles import Window, error_limit, grey_window, tick_text
+from voxlate.reporting.drawing.tiles import error_limit, grey_window, tick_text
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice
 from voxlate.reporting.page.page import SliceStack
 from voxlate.reporting.page.tables import HEADLINES
@@ -47,11 +48,9 @@ def picture_of(comparison: Comparison, *, labelled: str) -> dict[str, Array]:
     kept: dict[str, Array] = {
         "mask": np.packbits(comparison.mask),
         "labels": np.packbits(labels),
-        "shape": np.array((i, j, k)),
-        "spacing_mm": np.array(comparison.spacing_mm),
+        **KeptGrid((i, j, k), comparison.spacing_mm, grey_window(comparison.truth, comparison.mask)).to_arrays(),
         "unit": np.array(comparison.unit),
         "labelled": np.array(labelled),
-        "window": np.array(grey_window(comparison.truth, comparison.mask)),
         "source_window": np.array(grey_window(comparison.source, comparison.mask)),
     }
     if comparison.hidden is not None:
@@ -78,7 +77,7 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
         target: Name of the target.
     """
     unit, title = str(arrays["unit"]), get_contrast(source).title
-    i, j, k = (float(value) for value in arrays["spacing_mm"])
+    grid = KeptGrid.from_arrays(arrays)
     mask, labels = _bits(arrays, "mask"), _bits(arrays, "labels")
     truth = image_of(arrays, "truth")
     return Panel(
@@ -88,12 +87,12 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
         truth=np.where(_bits(arrays, "hidden"), np.nan, truth) if "hidden" in arrays else truth,
         target=get_contrast(target).title,
         unit=_unit(unit),
-        spacing_mm=(i, j, k),
+        spacing_mm=grid.spacing_mm,
         mask=mask,
         lesion=labels if labels.any() else None,
         labelled=str(arrays["labelled"]),
-        window=_window(arrays["window"]),
-        source_windows={} if unit == NORMALISED else {title: _window(arrays["source_window"])},
+        window=grid.window,
+        source_windows={} if unit == NORMALISED else {title: window_of(arrays["source_window"])},
         numbers=_numbers(case, scores),
     )
 
@@ -142,7 +141,7 @@ def stack_of(arrays: Arrays, *, case: str, source: str, target: str, caption: st
     if strips is None:
         return None
     title, unit = get_contrast(target).title, after_value(_unit(str(arrays["unit"])))
-    end = f"{tick_text(error_limit([_window(arrays['window'])]))}{unit}"
+    end = f"{tick_text(error_limit([KeptGrid.from_arrays(arrays).window]))}{unit}"
     heads = (
         f"Source: {get_contrast(source).title}",
         f"Prediction: {title}",
@@ -180,13 +179,8 @@ def profiles_of(arrays: Arrays) -> dict[str, Array]:
 
 
 def _bits(arrays: Arrays, name: str) -> NDArray[np.bool_]:
-    i, j, k = (int(size) for size in arrays["shape"])
+    i, j, k = KeptGrid.from_arrays(arrays).shape
     return np.unpackbits(arrays[name], count=i * j * k).reshape(i, j, k).astype(np.bool_)
-
-
-def _window(ends: Array) -> Window:
-    low, high = (float(end) for end in ends)
-    return low, high
 
 
 def _numbers(case: str, scores: Sequence[Score]) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from voxlate.evaluation.words import arrow, better, direction, in_order, metric_
 from voxlate.regions import in_words
 from voxlate.reporting.page.page import Illustration, Section, SliceStack
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
-from voxlate.volume import Array
 
 _LONGEST = 100
 FOLDER = "cases"
@@ -47,14 +46,6 @@ def pictures(caption: str, drawn: bytes, stack: SliceStack | None) -> Section:
     """
     stacks = [] if stack is None else [stack]
     return Section("Pictures", figures=[Illustration("Three planes", caption, drawn)], stacks=stacks, folded=False)
-
-
-def grid_facts(arrays: Mapping[str, Array]) -> dict[str, str]:
-    """What a page of a case says of the grid, from the ``shape`` and ``spacing_mm`` that are kept of it."""
-    return {
-        "grid": " x ".join(str(int(size)) for size in arrays["shape"]),
-        "voxel size": f"{' x '.join(f'{float(step):.3g}' for step in arrays['spacing_mm'])} mm",
-    }
 
 
 def case_section(

@@ -8,7 +8,8 @@ from voxlate.evaluation.brief import judge_case
 from voxlate.evaluation.segmentation.result import SegmentationResult
 from voxlate.evaluation.segmentation.verdict import summarise_segmentation
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.page.cases import BACK, case_file, grid_facts, pictures
+from voxlate.reporting.drawing.kept import KeptGrid
+from voxlate.reporting.page.cases import BACK, case_file, pictures
 from voxlate.reporting.page.page import Page, SliceStack
 from voxlate.reporting.page.terms import score_terms
 from voxlate.reporting.segmentation.pictures import (
@@ -78,7 +79,7 @@ def case_page(result: SegmentationResult, case: str) -> Page:
         ],
         facts={
             **subject.facts,
-            **grid_facts(arrays),
+            **KeptGrid.from_arrays(arrays).facts(),
             "software": f"voxlate {__version__}",
         },
         warnings=subject.notes.get(case, ()),

@@ -21,6 +21,7 @@ from voxlate.evaluation.segmentation.scores import Classes, class_regions, value
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.canvas import Style
+from voxlate.reporting.drawing.kept import KeptGrid
 from voxlate.reporting.drawing.overlays import (
     OUTCOMES,
     class_colours,
@@ -124,18 +125,17 @@ def picture_of(segmented: Segmented, classes: Classes) -> dict[str, Array]:
         classes: From the name of a class to its label values.
     """
     image, found = segmented.image, segmented.found[MODEL]
+    i, j, k = image.shape
     whole_case = SegmentedCase(
         segmented.case_id, image, "", segmented.truth, found, classes, segmented.spacing_mm, numbers={}
     )
     strips = _cut_strips(whole_case)
     return {
         **strips.to_arrays(),
-        "shape": np.array(image.shape),
-        "spacing_mm": np.array(segmented.spacing_mm),
+        **KeptGrid((i, j, k), segmented.spacing_mm, whole_case.grey).to_arrays(),
         "truth": _pack(segmented.truth),
         "found": _pack(found),
         "inside": _pack(whole_case.body),
-        "window": np.array(whole_case.grey),
         **{plane: np.take(image, whole_case.choose(plane).index, axis) for plane, axis in PLANES.items()},
     }
 
@@ -152,21 +152,19 @@ def finding_of(
         classes: From the name of a class to its label values.
         numbers: From a region to the text under its overlay.
     """
-    i, j, k = (int(size) for size in arrays["shape"])
-    across, along, up = (float(size) for size in arrays["spacing_mm"])
-    low, high = (float(end) for end in arrays["window"])
-    truth, found, inside = (_unpack(arrays[name], (i, j, k)) for name in ("truth", "found", "inside"))
+    grid = KeptGrid.from_arrays(arrays)
+    truth, found, inside = (_unpack(arrays[name], grid.shape) for name in ("truth", "found", "inside"))
     finding = SegmentedCase(
         case=case,
-        image=np.zeros((i, j, k), np.float32),
+        image=np.zeros(grid.shape, np.float32),
         title=title,
         truth=truth,
         found=found,
         classes=classes,
-        spacing_mm=(across, along, up),
+        spacing_mm=grid.spacing_mm,
         numbers=numbers,
         inside=inside > 0,
-        window=(low, high),
+        window=grid.window,
     )
     for plane, axis in PLANES.items():
         np.moveaxis(finding.image, axis, 0)[finding.choose(plane).index] = arrays[plane]
