@@ -187,7 +187,7 @@ def _water_and_fat(spins: Spins, protocol: Protocol) -> tuple[Array, float]:
     train = protocol.sequence in {"spin_echo", "inversion_recovery"}
     fat_t2 = table.FAT_T2_SPIN_ECHO_TRAIN_MS if train else fat.t2_ms
     lipid = mr_signal(protocol, proton_density=1.0, t1_ms=fat.t1_ms, t2_ms=fat_t2, t2star_ms=fat.t2star_ms)
-    return water, float(lipid)
+    return water, float(lipid) * protocol.fat_kept
 
 
 def render(spins: Spins, protocol: Protocol, *, motion: RigidMotion | None = None) -> Field:

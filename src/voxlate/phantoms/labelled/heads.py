@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.errors import UsageError
 from voxlate.phantoms.labelled.table import LOOKS, LabelTable
 from voxlate.phantoms.physics.tissues import Tissue
 from voxlate.phantoms.solids import Noise
@@ -25,6 +26,7 @@ _SPECK_VOXELS = 12
 BRAIN_TISSUES: frozenset[str] = frozenset(
     {
         *("grey_matter", "white_matter", "caudate", "putamen", "pallidum", "thalamus", "choroid_plexus", "brainstem"),
+        "cerebellar_cortex",
         *("leukoaraiosis", "ms_lesion", "ms_lesion_active"),
         *("oedema", "necrosis", "enhancing_tumour", "non_enhancing_tumour"),
     }
@@ -89,23 +91,17 @@ def head_map(labels: Volume, table: LabelTable, rng: np.random.Generator) -> Hea
 
 
 def _cropped(labels: Volume) -> tuple[NDArray[np.int64], NDArray[np.uint16], Affine]:
-    from voxlate.errors import UsageError
-
     box = extent(labels.array)
-    whole = np.rint(labels.array).astype(np.int32) if labels.array.dtype.kind == "f" else labels.array
-    if box is None or (whole is not labels.array and np.abs(whole - labels.array).max() > 0.01) or whole.min() < 0:
+    inside = labels.array if box is None else labels.array[box]
+    rounded = np.rint(inside).astype(np.int32) if inside.dtype.kind == "f" else inside
+    if box is None or rounded.min() < 0 or (rounded is not inside and np.abs(rounded - inside).max() > 0.01):
         came = "zeros alone" if box is None else f"values from {labels.array.min():g} to {labels.array.max():g}"
         raise UsageError(
             "a label map with whole numbers from 0 on", came=came, remedy="Give a segmentation, not an image."
         )
-    margin = 3
-    slices = tuple(
-        slice(max(part.start - margin, 0), min(part.stop + margin, n))
-        for part, n in zip(box, whole.shape, strict=True)
-    )
-    part = np.ascontiguousarray(whole[slices])
+    part = np.ascontiguousarray(rounded)
     affine = np.array(labels.affine)
-    affine[:3, 3] = (labels.affine @ np.array([*(each.start for each in slices), 1.0]))[:3]
+    affine[:3, 3] = (labels.affine @ np.array([*(each.start for each in box), 1.0]))[:3]
     present = np.flatnonzero(np.bincount(part.ravel(), minlength=1))
     back = np.zeros(int(present[-1]) + 1, dtype=np.uint16)
     back[present] = np.arange(present.size)

@@ -25,6 +25,7 @@ _POWERS: dict[str, float] = {
     "vitreous": 0.02,
     "necrosis": 0.10,
     "white_matter": 0.38,
+    "brainstem": 0.38,
     "grey_matter": 0.30,
     "muscle": 0.48,
     "vessel": 0.42,

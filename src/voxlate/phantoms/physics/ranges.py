@@ -52,7 +52,7 @@ def _t1(rng: np.random.Generator) -> dict[str, Any]:
         return {
             "sequence": "mprage",
             "repetition_ms": float(rng.uniform(1650, 2500)),
-            "inversion_ms": float(rng.uniform(850, 1150)),
+            "inversion_ms": float(rng.uniform(800, 1150)),
             "echo_ms": float(rng.uniform(2, 5)),
             "flip_deg": float(rng.uniform(7, 12)),
             "echo_spacing_ms": float(rng.uniform(6, 9)),
@@ -83,6 +83,7 @@ def _t2(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "repetition_ms": float(rng.uniform(3000, 7000)),
         "echo_ms": float(rng.uniform(75, 125)),
+        "fat_kept": _fat(rng),
         "flow_void": float(rng.uniform(0.05, 0.35)),
         "slice_thickness": 1.0,
     }
@@ -104,10 +105,16 @@ def _flair(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "repetition_ms": repetition,
         "inversion_ms": float(null * rng.uniform(0.93, 1.06)),
-        "echo_ms": float(rng.uniform(80, 150)),
+        "echo_ms": float(rng.uniform(80, 145)),
+        "fat_kept": _fat(rng),
         "flow_void": float(rng.uniform(0.05, 0.35)),
         "slice_thickness": 1.0,
     }
+
+
+def _fat(rng: np.random.Generator) -> float:
+    """How much of the fat's signal its saturation leaves; half of the scans have none."""
+    return 1.0 if rng.uniform() < 0.5 else float(rng.uniform(0.05, 0.4))
 
 
 def _ct(rng: np.random.Generator) -> dict[str, Any]:
