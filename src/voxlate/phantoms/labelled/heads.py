@@ -1,4 +1,4 @@
-"""From a label map to the tissues of a head on the map's own grid: what one number holds is told apart by where it lies.
+"""From a label map to the tissues of a head on its own grid: what one number holds is told apart by where it lies.
 
 Zeros inside the head are air: sinuses, mastoid cells, ear canals, throat. Specks of them are holes of the map and take
 the tissue beside them, and specks of tissue in the air around the head are dropped. The outermost layer of the scalp is
@@ -181,9 +181,9 @@ class _Parts:
         soft = self.where("mixed_soft")
         if not soft.any():
             return
-        planes = np.abs(self.noise(soft, float(self.rng.uniform(14, 22)), tall=2.0))
+        planes = np.abs(self.noise(soft, float(self.rng.uniform(22, 36)), tall=2.5))
         lumps = self.noise(soft, 30.0)
-        fat = (planes < self.rng.uniform(0.12, 0.28)) | (lumps > self.rng.uniform(0.9, 1.5))
+        fat = ((planes < self.rng.uniform(0.06, 0.15)) & (lumps > -0.4)) | (lumps > self.rng.uniform(1.0, 1.6))
         place = np.zeros(soft.shape, dtype=np.bool_)
         place[soft] = fat
         orbit = soft & _grown(self.where("vitreous"), self.reach(9.0)) if "vitreous" in self.names else ~soft & soft

@@ -30,7 +30,8 @@ _LABELS: dict[str, int] = {
 }
 """Labels of lesions: tumours as in BraTS 2023, plaques and leukoaraiosis 4."""
 _HOSTS = frozenset({"white_matter", "brainstem", "thalamus", "leukoaraiosis", "ms_lesion"})
-_VENTRICLES = (4, 43, 5, 44)
+VENTRICLES = (4, 43, 5, 44, 14, 15, 72)
+"""FreeSurfer's numbers of the fluid inside the brain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,7 @@ def _plant_plaques(head: HeadMap, severity: Field, white: NDArray[np.intp], rng:
     from scipy.spatial import cKDTree
 
     places = _world(head, rng.choice(white, size=min(6000, white.size), replace=False))
-    fluid = np.flatnonzero(np.isin(head.values, _VENTRICLES)[head.labels])
+    fluid = np.flatnonzero(np.isin(head.values, VENTRICLES)[head.labels])
     cortex = np.flatnonzero(head.tissues == head.number("grey_matter"))
     distances = []
     for others in (fluid, cortex):

@@ -19,7 +19,7 @@ from pydantic import Field as Bounded
 from voxlate.contrast import get_contrast
 from voxlate.phantoms.anatomy import TissueMap
 from voxlate.phantoms.labelled.heads import BRAIN_TISSUES, HeadMap, head_map
-from voxlate.phantoms.labelled.plants import Illness, Lesions, plant
+from voxlate.phantoms.labelled.plants import VENTRICLES, Illness, Lesions, plant
 from voxlate.phantoms.labelled.table import LabelTable, head_table
 from voxlate.phantoms.labelled.warp import draw_warp, laid_out
 from voxlate.phantoms.physics.acquisition import draw_coil
@@ -110,7 +110,9 @@ def render_labels(
     head, grid, factor = _shaped(labels, rngs, options=options, table=table)
     lesions = plant(head, rngs["lesions"], illness=_illness(rngs["lesions"], options))
     brain = _brain(head, rngs["person"])
-    tissue_map = _tissue_map(head, brain, grid, factor=factor, options=options)
+    tissue_map = _tissue_map(
+        head, brain, grid, factor=factor, options=options, texture=_texture(rngs["person"], options)
+    )
     spins = _enriched(draw_spins(tissue_map, rngs["spins"]), tissue_map, lesions, rngs["tissue"], options=options)
     scans = _scans(spins, tissue_map, names, rngs, options=options)
     drawn = _thinned(lesions.mask(head), factor)
@@ -194,29 +196,32 @@ def _thinned(array: NDArray[np.generic], factor: int) -> NDArray[np.generic]:
 
 def _brain(head: HeadMap, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Brain mask on the lattice, fluid of the sulci included as tightly as some tool does."""
-    from scipy.ndimage import uniform_filter
+    from scipy.ndimage import label, uniform_filter
 
     brain = np.isin(head.tissues, head.numbers(BRAIN_TISSUES))
-    reach = max(int(round(5.0 / head.affine[0, 0])), 1)
+    reach = max(round(5.0 / head.affine[0, 0]), 1)
     around = uniform_filter(brain.astype(np.float32), 2 * (reach // 2) + 1, mode="constant")
     soft = np.isin(head.tissues, [tissue_id(name) for name in ("csf", "dura", "vessel")])
-    return np.asarray(brain | (soft & (around > rng.uniform(0.1, 0.45))))
+    brain |= soft & (around > rng.uniform(0.1, 0.45))
+    brain |= np.isin(head.values, VENTRICLES)[head.labels]
+    parts, _ = label(np.pad(~brain, 1, constant_values=True))
+    return np.asarray(parts != parts[0, 0, 0])[1:-1, 1:-1, 1:-1]
 
 
 def _tissue_map(
-    head: HeadMap, brain: NDArray[np.bool_], grid: Grid, *, factor: int, options: RenderOptions
+    head: HeadMap, brain: NDArray[np.bool_], grid: Grid, *, factor: int, options: RenderOptions, texture: float
 ) -> TissueMap:
     table = tuple(
-        replace(
-            tissue,
-            spread=tissue.spread * options.spread,
-            texture=tissue.texture * options.texture,
-            texture_hu=tissue.texture_hu * options.texture,
-        )
+        replace(tissue, spread=tissue.spread * options.spread, texture=tissue.texture * texture)
         for tissue in head.materials
     )
     found = TissueMap(head.tissues, grid, factor, table=table)
     return replace(found, brain=_thinned(brain, factor) if brain.any() else None)
+
+
+def _texture(rng: np.random.Generator, options: RenderOptions) -> float:
+    """By how much this person's tissues vary within, against the table."""
+    return options.texture * float(rng.uniform(0.7, 2.2))
 
 
 def _enriched(
@@ -303,10 +308,12 @@ def _scans(
     return scans
 
 
-def _sliced_protocol(
-    protocol: Protocol, rng: np.random.Generator, grid: Grid, *, options: RenderOptions
-) -> Protocol:
-    thick, thickness, axis = rng.uniform() < options.thick_slices, rng.uniform(2, 7), int(rng.choice(3, p=[0.2, 0.2, 0.6]))
+def _sliced_protocol(protocol: Protocol, rng: np.random.Generator, grid: Grid, *, options: RenderOptions) -> Protocol:
+    thick, thickness, axis = (
+        rng.uniform() < options.thick_slices,
+        rng.uniform(2, 7),
+        int(rng.choice(3, p=[0.2, 0.2, 0.6])),
+    )
     step = int(min(round(thickness / grid.spacing_mm[axis]), 8, grid.shape[axis] // 4))
     if not thick or step < 2:
         return protocol

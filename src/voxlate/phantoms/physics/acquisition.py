@@ -16,6 +16,7 @@ from voxlate.phantoms.physics.protocols import Protocol
 from voxlate.phantoms.solids import Field
 from voxlate.volume import Array, Grid
 
+
 def point_spread(image: Field, protocol: Protocol) -> Field:
     """The image blurred by the scan's point spread: in-plane resolution, and the slice profile.
 
