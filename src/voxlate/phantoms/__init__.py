@@ -1,8 +1,8 @@
 """The phantom: physics that draws a cohort with lesions and a known truth."""
 
+from voxlate.phantoms.acquisitions import bids_fields
 from voxlate.phantoms.anatomy import TissueMap, from_labels
 from voxlate.phantoms.cohort import make_cohort
-from voxlate.phantoms.acquisitions import bids_fields
 from voxlate.phantoms.labelled.rendering import LABEL_CONTRASTS, RenderOptions, render_labels
 from voxlate.phantoms.labelled.table import LabelTable, head_table, read_table
 from voxlate.phantoms.labelled.writing import LabelMaps, make_label_cohort

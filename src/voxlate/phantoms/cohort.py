@@ -153,13 +153,13 @@ def _in_parallel(
     return [rows[index] for index in range(cases)]
 
 
-def contrast_names(contrasts: str | Sequence[str]) -> tuple[str, ...]:
+def contrast_names(contrasts: Sequence[str]) -> tuple[str, ...]:
     """Canonical names of contrasts that can be acquired.
 
     Raises:
         UsageError: If there is none, or one cannot be.
     """
-    names = tuple(dict.fromkeys(get_contrast(name).name for name in listed(contrasts)))
+    names = tuple(dict.fromkeys(get_contrast(name).name for name in contrasts))
     for name in names:
         protocol_for(name)
     if not names:

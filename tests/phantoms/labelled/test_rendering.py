@@ -60,7 +60,9 @@ def test_contrasts_have_the_order_of_real_scans(case: SimulatedCase) -> None:
 def test_ct_numbers_are_those_of_tissues(case: SimulatedCase) -> None:
     assert case.scans["ct"].image.min() < -990
     assert 24 < level(case, "ct", "white_matter") < level(case, "ct", "grey_matter") < 42
-    assert level(case, "ct", "csf") < level(case, "ct", "white_matter")
+    assert case.anatomy is not None
+    ventricles = np.isin(case.anatomy, (4, 43))
+    assert 3 < np.percentile(case.scans["ct"].image[ventricles], 20) < 20
     assert level(case, "ct", "cortical_bone") > 600
 
 
@@ -108,7 +110,7 @@ def test_lesions_lie_in_the_brain_and_are_bright_in_flair(illness: str) -> None:
     assert case.brain[ill].all()
     bright = case.lesions if illness == "ms" else np.where(case.lesions == 2, 2, 0)
     white = level(case, "flair", "white_matter")
-    assert np.median(case.scans["flair"].image[bright > 0]) > 1.1 * white
+    assert np.median(case.scans["flair"].image[bright > 0]) > 1.05 * white
 
 
 def test_thick_slices_keep_their_grid_or_come_back() -> None:

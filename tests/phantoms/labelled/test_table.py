@@ -30,10 +30,10 @@ def test_an_unknown_label_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a.csv", "label,tissue,mirror,t1_ms,t2_ms,t2star_ms,proton_density,hu\n7001,white_matter,7002,,,,,\n"
-         "7003,jelly,,900,60,30,0.8,20\n"),
-        ("a.yaml", "7001: {tissue: white_matter, mirror: 7002}\n"
-         "7003: {tissue: jelly, t1_ms: 900, t2_ms: 60, t2star_ms: 30, proton_density: 0.8, hu: 20}\n"),
+        ("a.csv", ("label,tissue,mirror,t1_ms,t2_ms,t2star_ms,proton_density,hu\n7001,white_matter,7002,,,,,\n"
+         "7003,jelly,,900,60,30,0.8,20\n")),
+        ("a.yaml", ("7001: {tissue: white_matter, mirror: 7002}\n"
+         "7003: {tissue: jelly, t1_ms: 900, t2_ms: 60, t2star_ms: 30, proton_density: 0.8, hu: 20}\n")),
     ],
 )  # fmt: skip
 def test_a_file_adds_labels_and_tissues(tmp_path: Path, name: str, text: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from voxlate.phantoms.solids import Field, Noise
 from voxlate.phantoms.spins import Spins, draw_spins
 from voxlate.plainyaml import listed
 from voxlate.strict import StrictModel
-from voxlate.volume import Grid, Volume
+from voxlate.volume import Array, Grid, Volume
 
 LABEL_CONTRASTS: tuple[str, ...] = ("t1", "t1c", "t2", "flair", "pd", "ct")
 _MARGIN_MM = 4.0
@@ -188,7 +188,7 @@ def _lattice(grid: Grid, factor: int) -> Grid:
     return Grid((i, j, k), affine)
 
 
-def _thinned(array: NDArray[np.generic], factor: int) -> NDArray[np.generic]:
+def _thinned(array: Array, factor: int) -> Array:
     """The tissue voxel next to the middle of each image voxel."""
     middle = slice(factor // 2, None, factor)
     return np.ascontiguousarray(array[middle, middle, middle])
@@ -234,7 +234,7 @@ def _enriched(
     step = float(tissue_map.grid.spacing_mm[0]) / tissue_map.factor
     width, depth = float(rng.uniform(0.5, 1.3)), float(rng.uniform(0.2, 0.7))
     both = np.isin(tissue_map.tissues, (grey, white))
-    change: dict[str, Field] = {}
+    change: dict[str, Any] = {}
     shares = [
         gaussian_filter(mask.astype(np.float32), width / step, truncate=2.5)
         for mask in (tissue_map.tissues == white, both)

@@ -164,7 +164,8 @@ def read_table(path: str | Path) -> LabelTable:
     """
     path, base = Path(path), head_table()
     rows = _yaml_rows(path) if path.suffix.lower() in {".yaml", ".yml"} else _csv_rows(path)
-    tissues, mirrored, own = dict(base.tissues), dict(base.mirrored), {}
+    tissues, mirrored = dict(base.tissues), dict(base.mirrored)
+    own: dict[str, Tissue] = {}
     for label, row in rows:
         values = {name: value for name, value in row.items() if value not in ("", None)}
         name, mirror = str(values.pop("tissue", "")), values.pop("mirror", None)
@@ -219,7 +220,7 @@ def _csv_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     if not rows or not {"label", "tissue"} <= set(rows[0]):
         remedy = "Write label,tissue into the first line, and a line such as 2,white_matter for each label."
         raise UsageError("the columns label and tissue", came="none of them", where=path, remedy=remedy)
-    named = {"tissue", "label"}
+    named = {"tissue", "label", "mirror"}
     plain = [
         {key: value if key in named or not value else number(value) for key, value in row.items() if key}
         for row in rows

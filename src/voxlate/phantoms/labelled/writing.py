@@ -15,6 +15,7 @@ from voxlate.phantoms.cohort import check_counts, contrast_names, identity, writ
 from voxlate.phantoms.labelled.rendering import LABEL_CONTRASTS, RenderOptions, render_labels
 from voxlate.phantoms.labelled.table import head_table, read_table
 from voxlate.phantoms.scans import SimulatedCase
+from voxlate.plainyaml import listed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,7 @@ class LabelMaps:
 
     folder: Path
     table: Path | None = None
-    options: RenderOptions = RenderOptions()
+    options: RenderOptions = dataclasses.field(default_factory=RenderOptions)
 
 
 def make_label_cohort(
@@ -66,7 +67,7 @@ def make_label_cohort(
         UsageError: If an argument cannot be used, a label has no tissue, or the folder holds something else.
     """
     maps, known = _maps(Path(labels)), read_table(table) if table else head_table()
-    names, settings = contrast_names(contrasts or LABEL_CONTRASTS), options or RenderOptions()
+    names, settings = contrast_names(listed(contrasts or LABEL_CONTRASTS)), options or RenderOptions()
     check_counts(cases=cases, size=settings.size or 16, seed=seed)
     about = identity(
         seed=seed,

@@ -130,7 +130,7 @@ def draw_motion(rng: np.random.Generator, *, distance_mm: float, rotation_deg: f
     return RigidMotion((x, y, z), (a, b, c), (float(centre[0]), float(centre[1]), float(centre[2])))
 
 
-def sliced(image: Field, protocol: Protocol) -> Field:
+def sliced(image: Array, protocol: Protocol) -> Array:
     """Every ``slice_step``-th plane along ``slice_axis``, the first half a step from the edge."""
     first = (protocol.slice_step - 1) // 2
     index = np.arange(first, image.shape[protocol.slice_axis], protocol.slice_step)
