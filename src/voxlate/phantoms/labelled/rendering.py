@@ -102,7 +102,8 @@ def render_labels(
     Example:
         >>> case = render_labels(Volume(array, affine), seed=1, contrasts=("t1", "flair"))  # doctest: +SKIP
     """
-    names = tuple(dict.fromkeys(get_contrast(name).name for name in listed(contrasts)))
+    asked: tuple[str, ...] = listed(contrasts)
+    names = tuple(dict.fromkeys(get_contrast(name).name for name in asked))
     for name in names:
         protocol_for(name)
     options, table = options or RenderOptions(), table or head_table()
