@@ -30,11 +30,11 @@ def test_a_cohort_is_written_with_its_acquisitions(maps: Path, tmp_path: Path) -
     voxlate.phantom(out, cases=2, seed=1, anatomy="labels", labels=asked, contrasts=["t1", "flair"])
     cohort = index_cohort(out)
     assert len(cohort.cases) == 2
-    assert all({"t1", "flair", "labels"} <= case.images.keys() for case in cohort.cases)
-    rows = list(csv.DictReader((out / "acquisitions.tsv").open(encoding="utf-8"), delimiter="\t"))
+    assert all({"t1", "flair", "labels"} <= case.paths.keys() for case in cohort.cases)
+    rows = list(csv.DictReader((out / "acquisitions.tsv").read_text(encoding="utf-8").splitlines(), delimiter="\t"))
     assert sorted(row["contrast"] for row in rows) == ["flair", "flair", "t1", "t1"]
     assert all(0 < float(row["EchoTime"]) < 0.2 for row in rows)
-    people = list(csv.DictReader((out / "participants.tsv").open(encoding="utf-8"), delimiter="\t"))
+    people = list(csv.DictReader((out / "participants.tsv").read_text(encoding="utf-8").splitlines(), delimiter="\t"))
     assert {person["map"] for person in people} == {"map_0.nii.gz", "map_1.nii.gz"}
     truth = out / "derivatives" / "truth" / "Phantom-00001-000" / "Phantom-00001-000-anatomy.nii.gz"
     assert set(np.unique(read_volume(truth).array)) <= {0, 2, 3, 4, 24, 41, 42, 43, 511, 515}
