@@ -25,6 +25,7 @@ from voxlate.cli.options import (
 from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
+    from voxlate.phantoms import LabelMaps
     from voxlate.verbs.data import Checked
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -49,16 +50,21 @@ def demo(
     **shown_by(
         "voxlate phantom cohort --cases 12 --seed 20",
         "voxlate phantom chests --cases 12 --seed 20 --anatomy thorax \\\n    --contrast ct --contrast in_phase",
+        "voxlate phantom heads --cases 20 --seed 1 --anatomy labels --labels label_maps",
         choices="Contrasts: t1, t1c, t2, flair, pd, in_phase, out_phase, ct, and of a thorax also pet. "
-        "Without --contrast a head has t1, t1c, t2, flair, and a thorax ct, pet.",
+        "Without --contrast a head has t1, t1c, t2, flair, a thorax ct, pet, "
+        "and heads from label maps t1, t1c, t2, flair, pd, ct.",
     )
 )
 def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the cohort to.")],
     cases: Annotated[int, typer.Option(help="How many persons are simulated.", min=1)],
     seed: Annotated[int, typer.Option(help="A number; the same one gives the same bytes.", min=0)],
-    anatomy: Annotated[str, typer.Option(metavar="head|thorax", help="What is simulated.")] = "head",
-    size: Annotated[int, typer.Option(help="How many voxels an image has along each axis.", min=32, max=512)] = 96,
+    anatomy: Annotated[str, typer.Option(metavar="head|thorax|labels", help="What is simulated.")] = "head",
+    size: Annotated[
+        int | None,
+        typer.Option(help="Voxels along each axis; 96, or with label maps the whole head.", min=32, max=512),
+    ] = None,
     contrast: Annotated[
         list[str] | None,
         typer.Option(metavar="CONTRAST", help="A contrast to render; those that can be are below. May be repeated."),
@@ -66,6 +72,15 @@ def phantom(
     misalignment_mm: Annotated[
         float, typer.Option(help="By how much the other contrasts are shifted against the first.", min=0)
     ] = 0.0,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="With --anatomy labels: label maps that heads are rendered from."),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A CSV or YAML file: the tissues of further labels.")
+    ] = None,
+    spacing: Annotated[float | None, typer.Option(help="Edge of a voxel in mm.", min=0.3, max=10)] = None,
+    native: Annotated[bool, typer.Option("--native", help="Thick slices keep their own grid.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a cohort with lesions and known truth."""
@@ -82,9 +97,17 @@ def phantom(
             size=size,
             contrasts=contrast,
             misalignment_mm=misalignment_mm,
+            labels=None if labels is None else _label_maps(labels, table, spacing, native=native),
             report=watch.stage,
         )
     say(console(), f"{counted(cases, 'case')} in {out}")
+
+
+def _label_maps(folder: Path, table: Path | None, spacing: float | None, *, native: bool) -> LabelMaps:
+    from voxlate.phantoms import LabelMaps as Maps
+    from voxlate.phantoms import RenderOptions
+
+    return Maps(folder, table, RenderOptions(spacing_mm=spacing, native=native))
 
 
 @app.command(

@@ -17,7 +17,7 @@ from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
 from voxlate.phantoms.head.head import HeadShape, build_head, draw_head
 from voxlate.phantoms.head.lesions import CYCLE, GLIOMAS, Glioma, draw_glioma
-from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
+from voxlate.phantoms.physics.tissues import TISSUES, Tissue, tissue_id
 from voxlate.phantoms.physics.uptake import Levels, draw_levels
 from voxlate.phantoms.thorax.heart import HEART_LABELS
 from voxlate.phantoms.thorax.thorax import (
@@ -62,6 +62,7 @@ class TissueMap:
         factor: Tissue voxels along each axis of an image voxel.
         brain: Brain mask on the image grid, fluid of the sulci included; ``None`` if the anatomy has none.
         levels: CT numbers and uptake of this person, where they are not those of the tissue table.
+        table: The tissues that the numbers stand for, the first being air.
     """
 
     tissues: NDArray[np.uint8]
@@ -69,6 +70,7 @@ class TissueMap:
     factor: int
     brain: NDArray[np.bool_] | None = None
     levels: Levels = field(default_factory=Levels)
+    table: tuple[Tissue, ...] = tuple(TISSUES.values())
 
     def __post_init__(self) -> None:
         expected = tuple(n * self.factor for n in self.grid.shape)
@@ -81,6 +83,8 @@ class TissueMap:
 
     def labels(self) -> NDArray[np.uint8]:
         """The tissue that fills most of each image voxel, ``(i, j, k)``; among equals the lower number."""
+        if self.factor == 1:
+            return self.tissues
         present = [int(number) for number in np.unique(self.tissues)]
         best = np.zeros(self.grid.shape, dtype=np.uint16)
         labels = np.zeros(self.grid.shape, dtype=np.uint8)

@@ -2,6 +2,7 @@
 
     OUT/Phantom-00001-000/Phantom-00001-000-t1n.nii.gz    t1n t1c t2w t2f pd in_phase out_phase ct, and seg
     OUT/participants.tsv                                  age, subtype, grade, enhancement, lesion volume
+    OUT/acquisitions.tsv                                  a row per image: times, angle, field, agent (BIDS)
     OUT/phantom.json                                      what drew the cohort: seed, options, version
     OUT/derivatives/truth/tissues.tsv                     numbers and names of tissues
     OUT/derivatives/truth/Phantom-00001-000/...           tissues, brain mask, noise-free signals, movement, protocols
@@ -9,7 +10,8 @@
 Names are BraTS's of 2023 and so are the labels of ``seg`` of a head: 1 tumour core that does not enhance, 2 oedema, 3
 enhancing tumour. A thorax has ``ct`` and ``pet``, the structures of the heart by MM-WHS in ``seg`` (the column
 ``label_convention`` says so), and its lesions in the truth. The same seed and options give the same bytes, whatever
-the number of workers; a rerun draws the missing cases.
+the number of workers; a rerun draws the missing cases. Heads rendered from label maps have the map's numbers in the
+truth (``anatomy``) and no noise-free signals.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from voxlate._version import __version__
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import UsageError
 from voxlate.io import Provenance, hold, write_text, write_volume
+from voxlate.phantoms.acquisitions import acquisition_table, case_name
 from voxlate.phantoms.anatomy import anatomy_for
 from voxlate.phantoms.physics.protocols import protocol_for
-from voxlate.phantoms.physics.tissues import TISSUES, tissue_id
+from voxlate.phantoms.physics.tissues import TISSUES
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
 from voxlate.plainyaml import Json, listed
 from voxlate.volume import Array, Grid, Volume
@@ -41,16 +44,6 @@ _NOTE = "Simulated by Voxlate's phantom; shows no person."
 
 _STREAM_VERSION = 2
 """Goes up when the same seed draws another cohort."""
-
-
-def _case_name(index: int) -> str:
-    """The name of case ``index``, counted from 0.
-
-    Example:
-        >>> _case_name(0)
-        'Phantom-00001-000'
-    """
-    return f"Phantom-{index + 1:05d}-000"
 
 
 def make_cohort(
@@ -90,22 +83,54 @@ def make_cohort(
     """
     root = Path(out)
     settings = options or PhantomOptions()
-    names = _contrast_names(anatomy_for(anatomy).contrasts if contrasts is None else listed(contrasts))
+    names = contrast_names(anatomy_for(anatomy).contrasts if contrasts is None else listed(contrasts))
     anatomy_for(anatomy, names)
-    _check_counts(cases=cases, size=size, seed=seed)
-    recipe = _identity(seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
+    check_counts(cases=cases, size=size, seed=seed)
+    recipe = identity(seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
+    draw = partial(_simulated, seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
+    return write_cohort(root, recipe, draw, cases=cases, tissues=tuple(TISSUES), workers=workers, progress=progress)
+
+
+def _simulated(index: int, **how: Any) -> SimulatedCase:  # noqa: ANN401
+    return simulate_case(index=index, **how)
+
+
+def write_cohort(
+    root: Path,
+    recipe: str,
+    draw: Callable[[int], SimulatedCase],
+    *,
+    cases: int,
+    tissues: Sequence[str],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> Path:
+    """Draws the cases that are missing and writes them, then the tables.
+
+    Args:
+        root: The cohort's folder.
+        recipe: What makes this cohort, from ``identity``.
+        draw: From a case's index to the case.
+        cases: How many there are.
+        tissues: Names of the tissues in the order of their numbers.
+        workers: Cases drawn at a time.
+        progress: Called with the number of finished cases and of all.
+
+    Raises:
+        UsageError: If the folder holds something else.
+    """
     _claim(root, recipe)
     with hold(root, what="drawing a phantom cohort"):
         truth = root / "derivatives" / "truth"
         truth.mkdir(parents=True, exist_ok=True)
-        write_text(truth / "tissues.tsv", _tissue_table())
+        write_text(truth / "tissues.tsv", _tissue_table(tissues))
 
-        def draw(index: int) -> dict[str, str]:
-            drawn = partial(simulate_case, seed=seed, index=index, size=size, anatomy=anatomy, contrasts=names)
-            return _finished(root, index) or _write_case(root, index, drawn(options=settings))
+        def finish(index: int) -> dict[str, str]:
+            return _finished(root, index) or _write_case(root, index, draw(index))
 
-        rows = _in_parallel(draw, cases, workers=workers, progress=progress)
+        rows = _in_parallel(finish, cases, workers=workers, progress=progress)
         write_text(root / "participants.tsv", _participants(rows))
+        write_text(root / "acquisitions.tsv", acquisition_table(root, cases))
     return root
 
 
@@ -128,7 +153,12 @@ def _in_parallel(
     return [rows[index] for index in range(cases)]
 
 
-def _contrast_names(contrasts: Sequence[str]) -> tuple[str, ...]:
+def contrast_names(contrasts: Sequence[str]) -> tuple[str, ...]:
+    """Canonical names of contrasts that can be acquired.
+
+    Raises:
+        UsageError: If there is none, or one cannot be.
+    """
     names = tuple(dict.fromkeys(get_contrast(name).name for name in contrasts))
     for name in names:
         protocol_for(name)
@@ -137,7 +167,12 @@ def _contrast_names(contrasts: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _check_counts(*, cases: int, size: int, seed: int) -> None:
+def check_counts(*, cases: int, size: int, seed: int) -> None:
+    """Refuses counts that make no cohort.
+
+    Raises:
+        UsageError: If one of them is too small.
+    """
     if cases < 1 or size < 16 or seed < 0:
         raise UsageError(
             "at least one case, 16 voxels and a seed of 0 or more",
@@ -146,7 +181,8 @@ def _check_counts(*, cases: int, size: int, seed: int) -> None:
         )
 
 
-def _identity(**values: Any) -> str:  # noqa: ANN401
+def identity(**values: Any) -> str:  # noqa: ANN401
+    """What makes a cohort, as JSON; ``options`` is a model, ``contrasts`` a sequence."""
     values["options"] = values["options"].model_dump(mode="json")
     values["contrasts"] = list(values["contrasts"])
     about = {
@@ -182,24 +218,27 @@ def _without_version(text: str) -> Json:
 
 def _finished(root: Path, index: int) -> dict[str, str] | None:
     """The attributes of a case that is already there; they are written last."""
-    path = root / "derivatives" / "truth" / _case_name(index) / "attributes.json"
+    path = root / "derivatives" / "truth" / case_name(index) / "attributes.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _write_case(root: Path, index: int, case: SimulatedCase) -> dict[str, str]:
-    name = _case_name(index)
+    name = case_name(index)
     scans, truth = root / name, root / "derivatives" / "truth" / name
     scans.mkdir(exist_ok=True)
     truth.mkdir(parents=True, exist_ok=True)
     for contrast, scan in case.scans.items():
         suffix = _SUFFIXES.get(contrast, contrast)
-        _save(scan.image, case.grid, contrast, scans / f"{name}-{suffix}.nii.gz")
-        _save(scan.noise_free, case.grid, contrast, truth / f"{name}-{suffix}-noise_free.nii.gz")
+        _save(scan.image, scan.grid or case.grid, contrast, scans / f"{name}-{suffix}.nii.gz")
+        if case.anatomy is None:
+            _save(scan.noise_free, case.grid, contrast, truth / f"{name}-{suffix}-noise_free.nii.gz")
     _save(case.labels, case.grid, "labels", scans / f"{name}-seg.nii.gz")
     if case.labels is not case.lesions:
         _save(case.lesions, case.grid, "labels", truth / f"{name}-lesions.nii.gz")
     if case.levels.hu or case.levels.suv:
         write_text(truth / "levels.json", _json({"hu": dict(case.levels.hu), "suv": dict(case.levels.suv)}))
+    if case.anatomy is not None:
+        _save(case.anatomy, case.grid, "labels", truth / f"{name}-anatomy.nii.gz")
     _save(case.tissues, case.grid, "labels", truth / f"{name}-tissues.nii.gz")
     if case.brain is not None:
         _save(case.brain.astype(np.uint8), case.grid, "mask", truth / f"{name}-brain.nii.gz")
@@ -238,8 +277,8 @@ def _json(values: object) -> str:
     return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
-def _tissue_table() -> str:
-    return "index\tname\n" + "".join(f"{tissue_id(name)}\t{name}\n" for name in TISSUES)
+def _tissue_table(names: Sequence[str]) -> str:
+    return "index\tname\n" + "".join(f"{number}\t{name}\n" for number, name in enumerate(names))
 
 
 def _participants(rows: Sequence[dict[str, str]]) -> str:

@@ -20,11 +20,14 @@ from voxlate.phantoms.anatomy import TissueMap, anatomy_for
 from voxlate.phantoms.physics.acquisition import (
     CoilField,
     RigidMotion,
+    between_slices,
     digitise,
     draw_coil,
     draw_motion,
     gaussian,
+    ghosted,
     rician,
+    sliced,
 )
 from voxlate.phantoms.physics.emission import emission_image
 from voxlate.phantoms.physics.protocols import ECHO_OF, PROTOCOLS, Protocol, protocol_for, vary_protocol
@@ -85,6 +88,7 @@ class Scan:
         sigma: Standard deviation of the noise per channel in stored units; 0 for PET, whose noise goes with uptake.
         coil: The coil field; ``None`` for CT and PET.
         motion: Where the person lies against the reference scan.
+        grid: The grid of the image where it is not the case's.
     """
 
     image: NDArray[np.int16] | NDArray[np.float32]
@@ -94,6 +98,22 @@ class Scan:
     sigma: float
     coil: CoilField | None
     motion: RigidMotion
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True)
+class Imperfection:
+    """How a scan differs from the usual one.
+
+    Attributes:
+        protocol: Sequence, timing and slices.
+        ghost_voxels: How far the person jumped while k-space was filled; 0 for not at all.
+        native: Whether thick slices keep their own grid.
+    """
+
+    protocol: Protocol
+    ghost_voxels: float = 0.0
+    native: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +129,7 @@ class SimulatedCase:
         scans: By contrast.
         attributes: Age, subtype, grade, enhancement and the like.
         levels: CT numbers and uptake of this person where they are not those of the tissue table.
+        anatomy: The numbers of the label map that it was rendered from, if there is one.
     """
 
     grid: Grid
@@ -119,6 +140,7 @@ class SimulatedCase:
     scans: Mapping[str, Scan]
     attributes: Mapping[str, str] = field(default_factory=dict)
     levels: Levels = field(default_factory=Levels)
+    anatomy: NDArray[np.int32] | None = None
 
 
 def _streams(seed: int, index: int) -> dict[str, np.random.Generator]:
@@ -205,6 +227,7 @@ def acquire(
     white_matter: NDArray[np.bool_] | None = None,
     brain: NDArray[np.bool_] | None = None,
     reference: bool = True,
+    imperfection: Imperfection | None = None,
 ) -> Scan:
     """One scan of a person.
 
@@ -217,16 +240,17 @@ def acquire(
         white_matter: Where signal-to-noise and gain are set; without it, where there is signal.
         brain: Brain mask, for skull stripping.
         reference: Whether this scan defines the position.
+        imperfection: A protocol in the place of the contrast's usual one, and what goes wrong.
     """
-    protocol = vary_protocol(protocol_for(contrast), rng)
+    protocol = imperfection.protocol if imperfection else vary_protocol(protocol_for(contrast), rng)
     motion = _motion(contrast, options, rng=rng, grid=spins.grid)
     motion = RigidMotion() if reference else motion
     clean = render(spins, protocol, motion=motion)
     if protocol.sequence == "ct":
         sigma = options.noise * protocol.noise_hu
-        image = gaussian(clean, sigma=sigma, rng=rng)
+        image = gaussian(sliced(clean, protocol), sigma=sigma, rng=rng)
         scan = Scan(digitise(image), clean, protocol, 1.0, sigma, None, motion)
-        return _stripped(scan, brain, background=-1000) if options.skull_strip else scan
+        return _finished(scan, brain, spins.grid, options=options, native=bool(imperfection and imperfection.native))
     if protocol.sequence == "pet":
         counts = protocol.counts_per_ml / options.noise**2 if options.noise else 0.0
         clean, emission = emission_image(
@@ -243,9 +267,13 @@ def acquire(
     clean *= np.float32(gain)
     own = draw_coil(rng, strength=0.15 * options.bias)
     total = CoilField(tuple(a + b for a, b in zip(coil.coefficients, own.coefficients, strict=True)))
-    image = rician(clean * total.on(spins.grid.shape), sigma=sigma, rng=rng)
+    received = sliced(clean * total.on(spins.grid.shape), protocol)
+    if imperfection and imperfection.ghost_voxels:
+        phase = (protocol.slice_axis + int(rng.integers(1, 3))) % 3
+        received = ghosted(received, rng, shift_voxels=imperfection.ghost_voxels, axis=phase)
+    image = rician(received, sigma=sigma, rng=rng)
     scan = Scan(digitise(image), clean, protocol, gain, sigma, total, motion)
-    return _stripped(scan, brain, background=0) if options.skull_strip else scan
+    return _finished(scan, brain, spins.grid, options=options, native=bool(imperfection and imperfection.native))
 
 
 def _acquire_echo(
@@ -294,6 +322,31 @@ def _motion(contrast: str, options: PhantomOptions, *, rng: np.random.Generator,
     if isinstance(shift, tuple):
         return RigidMotion(shift, drawn.rotation_deg, drawn.centre_mm)
     return drawn
+
+
+def _finished(
+    scan: Scan, brain: NDArray[np.bool_] | None, grid: Grid, *, options: PhantomOptions, native: bool
+) -> Scan:
+    """The scan stripped if it is to be, its thick slices back on the case's grid or with a grid of their own."""
+    background, protocol = -1000 if scan.protocol.sequence == "ct" else 0, scan.protocol
+    if protocol.slice_step == 1:
+        return _stripped(scan, brain, background=background) if options.skull_strip else scan
+    if not native:
+        planes = grid.shape[protocol.slice_axis]
+        image = digitise(between_slices(scan.image.astype(np.float32), protocol, planes=planes))
+        scan = replace(scan, image=image)
+        return _stripped(scan, brain, background=background) if options.skull_strip else scan
+    steps, first = np.ones(4), np.array([0.0, 0, 0, 1])
+    steps[protocol.slice_axis] = protocol.slice_step
+    first[protocol.slice_axis] = (protocol.slice_step - 1) // 2
+    affine = grid.affine @ np.diag(steps)
+    affine[:3, 3] = (grid.affine @ first)[:3]
+    i, j, k = scan.image.shape
+    scan = replace(scan, grid=Grid((i, j, k), affine))
+    if brain is None or not options.skull_strip:
+        return scan
+    inside = sliced(brain, protocol)
+    return replace(scan, image=np.where(inside, scan.image, np.int16(background)).astype(np.int16))
 
 
 def _stripped(scan: Scan, brain: NDArray[np.bool_] | None, *, background: int) -> Scan:

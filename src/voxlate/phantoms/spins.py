@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from voxlate.phantoms.anatomy import TissueMap
 from voxlate.phantoms.physics import tissues as table
 from voxlate.phantoms.physics.acquisition import RigidMotion, point_spread
 from voxlate.phantoms.physics.equations import dixon, shortened
+from voxlate.phantoms.physics.field import field_factors
 from voxlate.phantoms.physics.protocols import Protocol, mr_signal
 from voxlate.phantoms.solids import Field, refine
 from voxlate.volume import Array, Grid
@@ -41,6 +43,7 @@ class Spins:
         proton_density: Relative to cerebrospinal fluid.
         hu: CT number.
         suv: Uptake in PET.
+        table: The tissues that the numbers stand for.
     """
 
     grid: Grid
@@ -54,15 +57,20 @@ class Spins:
     proton_density: Field
     hu: Field
     suv: Field
+    table: tuple[table.Tissue, ...] = tuple(table.TISSUES.values())
 
     def of(self, attribute: str) -> Field:
         """A property of the tissue table for every tissue voxel."""
-        return np.asarray(_column(attribute)[self.tissue])
+        return np.asarray(_column(attribute, self.table)[self.tissue])
 
     def average(self, values: Array, *, motion: RigidMotion | None = None) -> Field:
         """Mean over each image voxel, air counted as zero, ``(i, j, k)``; of the moved person, if there is a motion."""
         if motion is not None and motion.moves:
             return self._average_moved(values, motion)
+        if self.factor == 1:
+            alone = np.zeros(int(np.prod(self.grid.shape)), dtype=np.float32)
+            alone[self.voxel] = values
+            return alone.reshape(self.grid.shape)
         total = np.bincount(self.voxel, weights=values, minlength=int(np.prod(self.grid.shape)))
         return np.asarray((total / self.factor**3).reshape(self.grid.shape), dtype=np.float32)
 
@@ -84,30 +92,32 @@ def draw_spins(tissue_map: TissueMap, rng: np.random.Generator) -> Spins:
     where = np.flatnonzero(tissue_map.tissues)
     tissue = tissue_map.tissues.ravel()[where]
     coarse, middle, fine = (_texture(tissue_map, rng, size)[where] for size in (2.2, 1.4, 0.8))
-    person = _person(rng)
+    column = partial(_column, tissues=tissue_map.table)
+    person = _person(rng, column("spread"))
     levels = tissue_map.levels
-    texture = _column("texture")[tissue]
+    texture = column("texture")[tissue]
     water = texture * (0.8 * coarse + 0.45 * fine)
     t2_factor = person["t2_ms"][tissue] * (1 + 0.7 * water + 0.5 * texture * middle)
     density = (1 + (person["proton_density"] - 1) / 3)[tissue] * (1 + 0.3 * water)
-    hu = _leveled(_column("hu"), levels.hu) + 3 * _column("texture_hu") * (person["hu"] - 1)
+    hu = _leveled(column("hu"), levels.hu) + 3 * column("texture_hu") * (person["hu"] - 1)
     return Spins(
         grid=tissue_map.grid,
         factor=tissue_map.factor,
         place=where,
         voxel=_image_voxels(where, tissue_map),
         tissue=tissue,
-        t1_ms=np.maximum((_column("t1_ms") * person["t1_ms"])[tissue] * (1 + water), 1).astype(np.float32),
-        t2_ms=(_column("t2_ms")[tissue] * t2_factor).astype(np.float32),
-        t2star_ms=(_column("t2star_ms")[tissue] * t2_factor).astype(np.float32),
-        proton_density=(_column("proton_density")[tissue] * density).astype(np.float32),
-        hu=(hu[tissue] + _column("texture_hu")[tissue] * 0.7 * (middle + fine)).astype(np.float32),
+        t1_ms=np.maximum((column("t1_ms") * person["t1_ms"])[tissue] * (1 + water), 1).astype(np.float32),
+        t2_ms=(column("t2_ms")[tissue] * t2_factor).astype(np.float32),
+        t2star_ms=(column("t2star_ms")[tissue] * t2_factor).astype(np.float32),
+        proton_density=(column("proton_density")[tissue] * density).astype(np.float32),
+        hu=(hu[tissue] + column("texture_hu")[tissue] * 0.7 * (middle + fine)).astype(np.float32),
         suv=_leveled(0 * hu, levels.suv)[tissue] * np.maximum(1 + _TEXTURE_SUV * coarse, 0).astype(np.float32),
+        table=tissue_map.table,
     )
 
 
-def _column(attribute: str) -> Field:
-    return np.array([getattr(t, attribute) for t in table.TISSUES.values()], dtype=np.float32)
+def _column(attribute: str, tissues: tuple[table.Tissue, ...]) -> Field:
+    return np.array([getattr(t, attribute) for t in tissues], dtype=np.float32)
 
 
 def _leveled(column: Field, levels: Mapping[str, float]) -> Field:
@@ -118,10 +128,9 @@ def _leveled(column: Field, levels: Mapping[str, float]) -> Field:
     return result
 
 
-def _person(rng: np.random.Generator) -> dict[str, Field]:
+def _person(rng: np.random.Generator, spread: Field) -> dict[str, Field]:
     """Factors of each tissue between people, by property."""
     names, first = ("t1_ms", "t2_ms", "proton_density", "hu"), table.FIRST_TISSUES
-    spread = _column("spread")
     parts = [[_between_people(rng, piece) for _ in names] for piece in (spread[:first], spread[first:])]
     return {name: np.concatenate(pieces) for name, *pieces in zip(names, *parts, strict=True)}
 
@@ -142,6 +151,8 @@ def _texture(tissue_map: TissueMap, rng: np.random.Generator, size_voxels: float
 
 def _image_voxels(where: NDArray[np.intp], tissue_map: TissueMap) -> NDArray[np.intp]:
     factor = tissue_map.factor
+    if factor == 1:
+        return where
     _, ny, nz = tissue_map.tissues.shape
     plane, k = np.divmod(where, nz)
     i, j = np.divmod(plane, ny)
@@ -149,9 +160,21 @@ def _image_voxels(where: NDArray[np.intp], tissue_map: TissueMap) -> NDArray[np.
     return np.asarray((i // factor * mj + j // factor) * mk + k // factor)
 
 
+def _at_field(spins: Spins, *, field_t: float) -> tuple[Field, Field, Field]:
+    """T1, T2 and T2* of the water at a field strength."""
+    factors = partial(field_factors, [tissue.name for tissue in spins.table], field_t=field_t)
+    return (
+        spins.t1_ms * factors("t1")[spins.tissue],
+        spins.t2_ms * factors("t2")[spins.tissue],
+        spins.t2star_ms * factors("t2star")[spins.tissue],
+    )
+
+
 def _water_and_fat(spins: Spins, protocol: Protocol) -> tuple[Array, float]:
     """Signed signal of the water of every tissue voxel, and that of pure fat per unit of proton density."""
     t1, t2, t2star, fat = spins.t1_ms, spins.t2_ms, spins.t2star_ms, table.FAT
+    if protocol.field_t != 3.0:
+        t1, t2, t2star = _at_field(spins, field_t=protocol.field_t)
     if protocol.contrast_agent:
         uptake = spins.of("uptake_mmol")
         t1 = shortened(t1, relaxivity=table.R1_RELAXIVITY, concentration_mmol=uptake).astype(np.float32)
@@ -164,7 +187,7 @@ def _water_and_fat(spins: Spins, protocol: Protocol) -> tuple[Array, float]:
     train = protocol.sequence in {"spin_echo", "inversion_recovery"}
     fat_t2 = table.FAT_T2_SPIN_ECHO_TRAIN_MS if train else fat.t2_ms
     lipid = mr_signal(protocol, proton_density=1.0, t1_ms=fat.t1_ms, t2_ms=fat_t2, t2star_ms=fat.t2star_ms)
-    return water, float(lipid)
+    return water, float(lipid) * protocol.fat_kept
 
 
 def render(spins: Spins, protocol: Protocol, *, motion: RigidMotion | None = None) -> Field:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
-from voxlate.errors import CohortError, readable
+from voxlate.errors import CohortError, UsageError, readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out
@@ -17,6 +17,7 @@ from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
     from voxlate.cohort import Cohort, Finding
+    from voxlate.phantoms import LabelMaps
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,10 @@ def phantom(
     cases: int,
     seed: int,
     anatomy: str = "head",
-    size: int = 96,
+    size: int | None = None,
     contrasts: str | Sequence[str] | None = None,
     misalignment_mm: float = 0.0,
+    labels: str | Path | LabelMaps | None = None,
     report: ProgressReport = silent,
 ) -> Path:
     """Simulates a cohort with lesions and known truth; the same seed gives the same bytes.
@@ -67,20 +69,39 @@ def phantom(
         out: Folder to write to.
         cases: Number of subjects.
         seed: Seeds everything.
-        anatomy: Which body region: ``head`` or ``thorax``.
-        size: Voxels along each axis.
-        contrasts: What is rendered; if not given, t1, t1c, t2 and flair of a head, ct and pet of a thorax.
+        anatomy: ``head``, ``thorax``, or ``labels`` for whole heads rendered from label maps at random protocols.
+        size: Voxels along each axis; if not given, 96, and with ``labels`` as many as hold the whole head.
+        contrasts: What is rendered; if not given, t1, t1c, t2 and flair of a head, ct and pet of a thorax; with
+            ``labels`` also pd and ct.
         misalignment_mm: Size of a known shift between the first contrast and the others.
+        labels: With ``labels``, a folder of label maps, or ``voxlate.phantoms.LabelMaps`` to say more.
         report: Called with the number of finished cases.
     """
-    from voxlate.phantoms import PhantomOptions, make_cohort
+    from voxlate.phantoms import LabelMaps as Maps
+    from voxlate.phantoms import PhantomOptions, make_cohort, make_label_cohort
 
+    if (anatomy == "labels") != (labels is not None):
+        remedy = "Give both, or neither: label maps are what the heads are rendered from."
+        raise UsageError("the anatomy labels together with label maps", came=anatomy, remedy=remedy)
+    if labels is not None:
+        maps = Maps(Path(labels)) if isinstance(labels, str | Path) else labels
+        rendering = maps.options if size is None else maps.options.model_copy(update={"size": size})
+        return make_label_cohort(
+            Path(out),
+            labels=maps.folder,
+            table=maps.table,
+            cases=cases,
+            seed=seed,
+            contrasts=contrasts or None,
+            options=rendering,
+            progress=partial(report, "phantom"),
+        )
     return make_cohort(
         Path(out),
         cases=cases,
         seed=seed,
         anatomy=anatomy,
-        size=size,
+        size=size or 96,
         contrasts=listed(contrasts) if contrasts else None,
         options=PhantomOptions(misalignment_mm=misalignment_mm),
         progress=partial(report, "phantom"),

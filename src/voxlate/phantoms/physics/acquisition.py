@@ -16,19 +16,19 @@ from voxlate.phantoms.physics.protocols import Protocol
 from voxlate.phantoms.solids import Field
 from voxlate.volume import Array, Grid
 
-_IN_PLANE_SIGMA = 0.3
-"""Standard deviation in voxels of the blur that k-space truncation adds to the voxel's own extent."""
-
 
 def point_spread(image: Field, protocol: Protocol) -> Field:
-    """The image blurred by the scan's point spread: in-plane resolution, and the slice profile along k.
+    """The image blurred by the scan's point spread: in-plane resolution, and the slice profile.
+
+    ``Protocol.blur`` is what the truncation of k-space adds to the voxel's own extent.
 
     A box profile of ``t`` voxels has ``(t^2 - 1) / 12`` more variance than the voxel that the image already averages.
     """
     profile = (protocol.slice_thickness**2 - 1) / 12
     result = image
-    for axis, variance in enumerate((_IN_PLANE_SIGMA**2, _IN_PLANE_SIGMA**2, _IN_PLANE_SIGMA**2 / 2 + profile)):
-        result = _blur(result, axis=axis, variance=variance)
+    for axis in range(3):
+        across = axis == protocol.slice_axis
+        result = _blur(result, axis=axis, variance=protocol.blur**2 / 2 + profile if across else protocol.blur**2)
     return result
 
 
@@ -128,6 +128,45 @@ def draw_motion(rng: np.random.Generator, *, distance_mm: float, rotation_deg: f
     a, b, c = (float(angle) for angle in rotation_deg * rng.uniform(-1, 1, size=3))
     centre = grid.corners_mm().mean(axis=0)
     return RigidMotion((x, y, z), (a, b, c), (float(centre[0]), float(centre[1]), float(centre[2])))
+
+
+def sliced(image: Array, protocol: Protocol) -> Array:
+    """Every ``slice_step``-th plane along ``slice_axis``, the first half a step from the edge."""
+    first = (protocol.slice_step - 1) // 2
+    index = np.arange(first, image.shape[protocol.slice_axis], protocol.slice_step)
+    return np.take(image, index, axis=protocol.slice_axis)
+
+
+def between_slices(slices: Field, protocol: Protocol, *, planes: int) -> Field:
+    """Thick slices back on a grid of ``planes`` planes, linear between them and constant beyond the last."""
+    first, count = (protocol.slice_step - 1) // 2, slices.shape[protocol.slice_axis]
+    place = np.clip((np.arange(planes) - first) / protocol.slice_step, 0, count - 1)
+    below = np.minimum(place.astype(np.int64), max(count - 2, 0))
+    weights = (place - below).astype(np.float32).reshape([-1 if a == protocol.slice_axis else 1 for a in range(3)])
+    low = np.take(slices, below, axis=protocol.slice_axis)
+    high = np.take(slices, np.minimum(below + 1, count - 1), axis=protocol.slice_axis)
+    return np.asarray(low + weights * (high - low), dtype=np.float32)
+
+
+def ghosted(image: Field, rng: np.random.Generator, *, shift_voxels: float, axis: int) -> Field:
+    """The magnitude of a scan whose object jumps along the phase axis while k-space is filled.
+
+    A part of the lines is measured at a shifted position, which a phase ramp says (Zaitsev et al., J Magn Reson Imaging
+    42:887 (2015), doi 10.1002/jmri.24850); the centre of k-space is measured at rest.
+    """
+    from scipy import fft
+
+    length = image.shape[axis]
+    frequency = np.fft.fftfreq(length)
+    shift = np.zeros(length)
+    for _ in range(int(rng.integers(1, 4))):
+        low, width = rng.uniform(0.04, 0.45), rng.uniform(0.02, 0.10)
+        side = rng.choice([-1.0, 1.0])
+        hit = (side * frequency > low) & (side * frequency < low + width)
+        shift[hit] = shift_voxels * rng.uniform(0.4, 1.0) * rng.choice([-1.0, 1.0])
+    ramp = np.exp(-2j * np.pi * frequency * shift).astype(np.complex64)
+    lines = fft.fft(image, axis=axis) * ramp.reshape([-1 if a == axis else 1 for a in range(3)])
+    return np.asarray(np.abs(fft.ifft(lines, axis=axis)), dtype=np.float32)
 
 
 def rician(signal: Field, *, sigma: float, rng: np.random.Generator) -> Field:

@@ -15,7 +15,7 @@ from pydantic import Field
 from voxlate.config.catalogue import pick
 from voxlate.phantoms.physics import equations as signals
 from voxlate.phantoms.physics.equations import Signal, Value
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 
 Sequence = Literal["mprage", "spoiled_gradient_echo", "spin_echo", "inversion_recovery", "ct", "pet"]
 
@@ -26,7 +26,10 @@ class Protocol(StrictModel):
     ``slice_thickness`` is the width of the slice profile in voxels along k, ``snr`` the signal-to-noise ratio of white
     matter (MR), ``noise_hu`` the noise of a CT number, ``flow_void`` the part of its signal that flowing blood keeps.
     ``fat_phase_deg`` turns fat against water (Dixon). ``resolution_mm`` is the full width at half maximum of a PET
-    scan, ``counts_per_ml`` its counts per SUV and millilitre.
+    scan, ``counts_per_ml`` its counts per SUV and millilitre. Of thick slices ``slice_axis`` is the array axis that
+    they are stacked along and ``slice_step`` how many voxels lie between them; ``blur`` is the standard deviation in
+    voxels of the in-plane blur, ``field_t`` the field strength, ``fat_kept`` the part of its signal that fat keeps
+    under its saturation.
     """
 
     sequence: Sequence
@@ -44,6 +47,11 @@ class Protocol(StrictModel):
     noise_hu: float = Field(0.0, ge=0)
     resolution_mm: float = Field(0.0, ge=0)
     counts_per_ml: float = Field(0.0, ge=0)
+    field_t: float = later(3.0, description="Field strength in tesla.")
+    blur: float = later(0.3, description="Standard deviation in voxels of the blur within the plane.")
+    fat_kept: float = later(1.0, description="Part of the signal of fat that its saturation leaves.")
+    slice_axis: int = later(2, description="Array axis along which slices are stacked.")
+    slice_step: int = later(1, description="Voxels from one slice to the next.")
 
 
 _MPRAGE = Protocol(
