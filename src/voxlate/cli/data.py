@@ -25,7 +25,7 @@ from voxlate.cli.options import (
 from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
-    from voxlate.phantoms import LabelMaps
+    from voxlate.phantoms import HeadMaps
     from voxlate.verbs.data import Checked
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -103,8 +103,8 @@ def phantom(
     say(console(), f"{counted(cases, 'case')} in {out}")
 
 
-def _label_maps(folder: Path, table: Path | None, spacing: float | None, *, native: bool) -> LabelMaps:
-    from voxlate.phantoms import LabelMaps as Maps
+def _label_maps(folder: Path, table: Path | None, spacing: float | None, *, native: bool) -> HeadMaps:
+    from voxlate.phantoms import HeadMaps as Maps
     from voxlate.phantoms import RenderOptions
 
     return Maps(folder, table, RenderOptions(spacing_mm=spacing, native=native))

@@ -5,7 +5,7 @@ from voxlate.phantoms.anatomy import TissueMap, from_labels
 from voxlate.phantoms.cohort import make_cohort
 from voxlate.phantoms.labelled.rendering import LABEL_CONTRASTS, RenderOptions, render_labels
 from voxlate.phantoms.labelled.table import LabelTable, head_table, read_table
-from voxlate.phantoms.labelled.writing import LabelMaps, make_label_cohort
+from voxlate.phantoms.labelled.writing import HeadMaps, make_label_cohort
 from voxlate.phantoms.physics.protocols import PROTOCOLS, Protocol
 from voxlate.phantoms.physics.tissues import TISSUES, Tissue, tissue_id
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, acquire, simulate_case
@@ -17,7 +17,7 @@ __all__ = [
     "LABEL_CONTRASTS",
     "PROTOCOLS",
     "TISSUES",
-    "LabelMaps",
+    "HeadMaps",
     "LabelTable",
     "PhantomOptions",
     "Protocol",

@@ -1,7 +1,7 @@
 """The table of acquisitions: a row per image, with the names and units of BIDS, for whoever conditions on them.
 
 ``RepetitionTime``, ``EchoTime`` and ``InversionTime`` are in s, ``FlipAngle`` in degrees, ``MagneticFieldStrength`` in
-T, ``SliceThickness`` in voxels' lengths along the slice axis; ``n/a`` is what a scan does not have.
+T; ``n/a`` is what a scan does not have.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ _COLUMNS: tuple[str, ...] = (
     "FlipAngle",
     "MagneticFieldStrength",
     "ContrastBolusIngredient",
-    "SliceThickness",
 )
 
 
@@ -58,7 +57,6 @@ def bids_fields(protocol: Protocol) -> dict[str, str | float | None]:
         "FlipAngle": protocol.flip_deg if is_mr else None,
         "MagneticFieldStrength": protocol.field_t if is_mr else None,
         "ContrastBolusIngredient": "GADOLINIUM" if protocol.contrast_agent else None,
-        "SliceThickness": protocol.slice_thickness,
     }
 
 

@@ -17,7 +17,7 @@ from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
     from voxlate.cohort import Cohort, Finding
-    from voxlate.phantoms import LabelMaps
+    from voxlate.phantoms import HeadMaps
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def phantom(
     size: int | None = None,
     contrasts: str | Sequence[str] | None = None,
     misalignment_mm: float = 0.0,
-    labels: str | Path | LabelMaps | None = None,
+    labels: str | Path | HeadMaps | None = None,
     report: ProgressReport = silent,
 ) -> Path:
     """Simulates a cohort with lesions and known truth; the same seed gives the same bytes.
@@ -74,10 +74,10 @@ def phantom(
         contrasts: What is rendered; if not given, t1, t1c, t2 and flair of a head, ct and pet of a thorax; with
             ``labels`` also pd and ct.
         misalignment_mm: Size of a known shift between the first contrast and the others.
-        labels: With ``labels``, a folder of label maps, or ``voxlate.phantoms.LabelMaps`` to say more.
+        labels: With ``labels``, a folder of label maps, or ``voxlate.phantoms.HeadMaps`` to say more.
         report: Called with the number of finished cases.
     """
-    from voxlate.phantoms import LabelMaps as Maps
+    from voxlate.phantoms import HeadMaps as Maps
     from voxlate.phantoms import PhantomOptions, make_cohort, make_label_cohort
 
     if (anatomy == "labels") != (labels is not None):

@@ -13,7 +13,7 @@ from tests.phantoms.labelled.test_rendering import ball
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.io import read_volume, write_volume
-from voxlate.phantoms import LabelMaps, RenderOptions
+from voxlate.phantoms import HeadMaps, RenderOptions
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_cohort_is_written_with_its_acquisitions(maps: Path, tmp_path: Path) -> None:
     out = tmp_path / "heads"
-    asked = LabelMaps(maps, options=RenderOptions(spacing_mm=7.0))
+    asked = HeadMaps(maps, options=RenderOptions(spacing_mm=7.0))
     voxlate.phantom(out, cases=2, seed=1, anatomy="labels", labels=asked, contrasts=["t1", "flair"])
     cohort = index_cohort(out)
     assert len(cohort.cases) == 2

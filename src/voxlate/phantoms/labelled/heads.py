@@ -79,7 +79,7 @@ def head_map(labels: Volume, table: LabelTable, rng: np.random.Generator) -> Hea
     lookup = np.array([order[LOOKS.get(name, name) if name not in table.own else name] for name in names], np.uint8)
     index = _without_specks(index, air=names.index("air") if "air" in names else None)
     found = HeadMap(index, lookup[index], values, materials, affine)
-    parts = _Parts(found, names, labels.spacing_mm, rng)
+    parts = _HeadParts(found, names, labels.spacing_mm, rng)
     if _OUTSIDE_BRAIN.isdisjoint(names):
         parts.fill_with_fluid()
     else:
@@ -140,7 +140,7 @@ def _grown(mask: NDArray[np.bool_], voxels: tuple[int, int, int]) -> NDArray[np.
     return result.view(np.bool_)
 
 
-class _Parts:
+class _HeadParts:
     """Tells apart, in place, what one number of the map holds."""
 
     def __init__(

@@ -7,12 +7,12 @@ these were read off the maps by where they lie and what they touch.
 
 Values of the tissues that heads need beyond ``voxlate.phantoms.physics.tissues``, at 3 T:
 
-- W96: Whittall et al., Magn Reson Med 37:34 (1997), doi 10.1002/mrm.1910370107, water content and T2 of brain.
+- W97: Whittall et al., Magn Reson Med 37:34 (1997), doi 10.1002/mrm.1910370107, water content and T2 of brain.
 - G05: Gelman et al. 1999 and 2001 and Wansapura et al. 1999, as in ``voxlate.phantoms.physics.tissues``; within the
   range of these the values of grey and white matter were chosen such that the contrast of real scans comes out.
 - S05: Stanisz et al., Magn Reson Med 54:507 (2005), doi 10.1002/mrm.20605, spinal cord and optic nerve.
-- S95: Stevenson et al., Magn Reson Imaging 18:765 (2000), doi 10.1016/S0730-725X(00)00173-0, T1 of MS lesions, and
-  Hasan et al., NMR Biomed 25:1245 (2012), doi 10.1002/nbm.2793, T2 of normal and ill white matter.
+- M89: Miller et al., Magn Reson Med 11:331 (1989): T1 and T2 of plaques are longer than those of white matter and vary
+  much; the values were chosen such that the contrast of real plaques comes out.
 - B20, K16: as in ``voxlate.phantoms.physics.tissues``.
 """
 
@@ -34,15 +34,15 @@ from voxlate.plainyaml import nearest, number, read_yaml
 
 # fmt: off
 _MORE: tuple[Tissue, ...] = (
-    Tissue("grey_matter", 1400, 97, 60, 0.80, 38, 0, 0.012, spread=0.035, texture=0.035, sources="W96 S05 G05 K16"),
-    Tissue("white_matter", 815, 79, 53, 0.70, 28, 0, 0.006, spread=0.035, texture=0.03, sources="W96 S05 G05 K16"),
+    Tissue("grey_matter", 1400, 97, 60, 0.80, 38, 0, 0.012, spread=0.035, texture=0.035, sources="W97 S05 G05 K16"),
+    Tissue("white_matter", 815, 79, 53, 0.70, 28, 0, 0.006, spread=0.035, texture=0.03, sources="W97 S05 G05 K16"),
     Tissue("cerebellar_cortex", 1270, 93, 55, 0.785, 38, 0, 0.012, texture=0.06, sources="G05 K16"),
     Tissue("brainstem", 900, 80, 50, 0.71, 31, 0, 0.006, spread=0.015, texture=0.04, sources="S05 K16"),
     Tissue("spinal_cord", 993, 78, 45, 0.72, 33, 0, 0.008, spread=0.02, texture=0.04, sources="S05"),
     Tissue("optic_nerve", 1083, 78, 45, 0.72, 33, 0, 0.008, texture=0.03, sources="S05"),
-    Tissue("ms_lesion", 1450, 150, 100, 0.82, 24, 0, 0.010, spread=0.05, texture=0.08, sources="S95"),
-    Tissue("ms_lesion_active", 1400, 145, 95, 0.82, 26, 0, 0.14, spread=0.05, texture=0.08, sources="S95 B20"),
-    Tissue("leukoaraiosis", 1180, 118, 75, 0.77, 25, 0, 0.008, spread=0.05, texture=0.08, sources="S95"),
+    Tissue("ms_lesion", 1450, 150, 100, 0.82, 24, 0, 0.010, spread=0.05, texture=0.08, sources="M89"),
+    Tissue("ms_lesion_active", 1400, 145, 95, 0.82, 26, 0, 0.14, spread=0.05, texture=0.08, sources="M89 B20"),
+    Tissue("leukoaraiosis", 1180, 118, 75, 0.77, 25, 0, 0.008, spread=0.05, texture=0.08, sources="M89"),
 )
 # fmt: on
 

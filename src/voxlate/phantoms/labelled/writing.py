@@ -19,7 +19,7 @@ from voxlate.plainyaml import listed
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelMaps:
+class HeadMaps:
     """Label maps, what their numbers stand for beside the shipped table, and what may vary.
 
     Attributes:
