@@ -92,10 +92,11 @@ def coarse_figures() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def measured_once() -> Iterator[None]:
+def measured_once() -> Iterator[Callable[..., Any]]:
     """What the preflight measures of the same files, by the key that it keeps measurements by, is measured once.
 
     Many tests train on one cohort, and each would look at all of it again. A folder that keeps them is filled as ever.
+    Gives the method that measures, for tests of what is kept.
     """
     from voxlate.cohort.preflight.kept import Json, Kept
 
@@ -112,7 +113,15 @@ def measured_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Kept, "recall", recall_here)
-        yield
+        yield recall
+
+
+@pytest.fixture
+def measured_anew(measured_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known of files but what a folder keeps."""
+    from voxlate.cohort.preflight.kept import Kept
+
+    monkeypatch.setattr(Kept, "recall", measured_once)
 
 
 @pytest.fixture(scope="session")
