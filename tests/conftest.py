@@ -160,7 +160,7 @@ def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import voxlate
     from voxlate.verbs import resolve_recipe
 
-    recipe = resolve_recipe("avula2020-t1-to-t2", overrides=SMALL)
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "training.figure_every": 6})
     return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("trained") / "run")
 
 
