@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,18 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.examples import alone
 from tests.training_tests import trains
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """What is imported and collected stays: nobody looks for garbage in it, now or later."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,7 +67,6 @@ SMALL = {
     "training.steps": 12,
     "training.batch_size": 2,
     "training.validate_every": 6,
-    "training.figure_every": 6,
     "training.checkpoint_every": 4,
     "training.precision": "fp32",
 }
@@ -77,6 +91,39 @@ def coarse_figures() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def measured_once() -> Iterator[Callable[..., Any]]:
+    """What the preflight measures of the same files, by the key that it keeps measurements by, is measured once.
+
+    Many tests train on one cohort, and each would look at all of it again. A folder that keeps them is filled as ever.
+    Gives the method that measures, for tests of what is kept.
+    """
+    from voxlate.cohort.preflight.kept import Json, Kept
+
+    measured: dict[tuple[str, ...], str] = {}
+    recall = Kept.recall
+
+    def recall_here(kept: Kept, what: str, of: Sequence[str], measure: Callable[[], Json]) -> Json:
+        def once() -> Json:
+            if (what, *of) not in measured:
+                measured[what, *of] = json.dumps(measure())
+            return dict(json.loads(measured[what, *of]))
+
+        return recall(kept, what, of, once)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kept, "recall", recall_here)
+        yield recall
+
+
+@pytest.fixture
+def measured_anew(measured_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known of files but what a folder keeps."""
+    from voxlate.cohort.preflight.kept import Kept
+
+    monkeypatch.setattr(Kept, "recall", measured_once)
+
+
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder of all workers."""
@@ -87,14 +134,24 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
 
 
 @pytest.fixture(scope="session")
-def phantom_cohort(shared_folder: Path) -> Path:
-    """Six phantom heads of 32^3 with t1, t1c, t2, flair, labels and attributes; drawn once for all workers."""
+def drawn_once(shared_folder: Path) -> Callable[..., Path]:
+    """Draws phantoms, once for all tests and workers that ask for the same ones; who changes them takes a copy."""
     import voxlate
 
-    folder = shared_folder / "phantom" / "cohort"
-    with alone(folder.with_suffix(".lock")):
-        voxlate.phantom(folder, cases=6, seed=1, size=32)  # which leaves what is finished as it is
-    return folder
+    def draw(**options: Any) -> Path:
+        name = "-".join(re.sub(r"\W+", "_", f"{key}_{value}") for key, value in sorted(options.items()))
+        folder = shared_folder / "phantom" / name / "cohort"
+        with alone(folder.with_suffix(".lock")):
+            voxlate.phantom(folder, **options)  # which leaves what is finished as it is
+        return folder
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def phantom_cohort(drawn_once: Callable[..., Path]) -> Path:
+    """Six phantom heads of 32^3 with t1, t1c, t2, flair, labels and attributes."""
+    return drawn_once(cases=6, seed=1, size=32)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +160,7 @@ def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     import voxlate
     from voxlate.verbs import resolve_recipe
 
-    recipe = resolve_recipe("avula2020-t1-to-t2", overrides=SMALL)
+    recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "training.figure_every": 6})
     return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("trained") / "run")
 
 

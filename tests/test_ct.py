@@ -25,7 +25,7 @@ Scores = dict[tuple[str, str, str], tuple[float, str]]
 @pytest.fixture(scope="module")
 def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("heads") / "cohort"
-    voxlate.phantom(folder, cases=4, seed=1, size=40, contrasts=("t1", "ct"))
+    voxlate.phantom(folder, cases=4, seed=1, size=32, contrasts=("t1", "ct"))
     return folder
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,10 +39,8 @@ VIEWS = ("axial", "sagittal", "coronal")
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("views") / "cohort"
-    voxlate.phantom(folder, cases=4, seed=2, size=32, contrasts=["in_phase", "out_phase", "ct"])
-    return folder
+def cohort(drawn_once: Callable[..., Path]) -> Path:
+    return drawn_once(cases=4, seed=2, size=32, contrasts=["in_phase", "out_phase", "ct"])
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,8 @@ CHANNELS = ("in_phase", "out_phase", "fat", "water")
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dixon") / "cohort"
-    voxlate.phantom(folder, cases=4, seed=2, size=32, contrasts=["in_phase", "out_phase", "ct"])
-    return folder
+def cohort(drawn_once: Callable[..., Path]) -> Path:
+    return drawn_once(cases=4, seed=2, size=32, contrasts=["in_phase", "out_phase", "ct"])
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ The model is trained for a moment, so it labels nothing: what the guard is there
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,8 @@ REGIONS = {"whole tumour": [1, 2, 3], "tumour core": [1, 3], "enhancing tumour":
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("segmentation") / "cohort"
-    voxlate.phantom(folder, cases=4, seed=3, size=32, contrasts=["t1c", "flair"])
-    return folder
+def cohort(drawn_once: Callable[..., Path]) -> Path:
+    return drawn_once(cases=4, seed=3, size=32, contrasts=["t1c", "flair"])
 
 
 @pytest.fixture(scope="module")

@@ -240,10 +240,12 @@ def _beaten(gains: Values, *, seed: int, confidence: float) -> bool:
 
 
 def _signed_rank(difference: Values) -> float | None:
-    from scipy.stats import wilcoxon
-
     unequal = difference[difference != 0]
-    return float(wilcoxon(unequal).pvalue) if len(unequal) >= FEWEST_TO_TEST else None
+    if len(unequal) < FEWEST_TO_TEST:
+        return None
+    from scipy.stats import wilcoxon  # half a second, for which few cases need not wait
+
+    return float(wilcoxon(unequal).pvalue)
 
 
 def correct(pairs: Sequence[Pair]) -> list[Pair]:

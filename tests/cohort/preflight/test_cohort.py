@@ -13,7 +13,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 
 from tests.cohort.scans import images, tissue, write, write_case
 from voxlate.cohort import Finding, index_cohort, preflight
-from voxlate.cohort.preflight import look
+from voxlate.cohort.preflight import checks, look
 
 CASES = 5
 SHAPE = (36, 34, 32)
@@ -125,6 +125,7 @@ def test_a_label_that_is_the_image_binarised_is_an_error(tmp_path: Path) -> None
     assert ("error", "copied_contrast", "b") in unknown
 
 
+@pytest.mark.usefixtures("measured_anew")
 def test_what_was_measured_is_not_measured_again(
     root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +143,9 @@ def test_what_was_measured_is_not_measured_again(
         return whole(path, **options)
 
     monkeypatch.setattr(look, "read_volume", reading)
-    assert preflight(index_cohort(root), keep=keep) == first
+    with monkeypatch.context() as patch:
+        patch.setattr(checks, "find_subjects", lambda *_: pytest.fail("people are looked for again"))
+        assert preflight(index_cohort(root), keep=keep) == first
     assert not read
     trained = _found(root, keep=keep)
     assert not read, "a training that uses what was checked measures nothing again"

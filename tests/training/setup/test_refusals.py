@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import optuna
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import voxlate
 from tests.conftest import SMALL
@@ -41,6 +44,21 @@ def test_no_recipe_of_ours_is_refused_but_with_another_metric(name: str) -> None
     check_recipe(recipe)
     with pytest.raises(UsageError, match=r"training\.monitor"):
         check_recipe(recipe.with_overrides({"training.monitor": "task_dice"}))
+
+
+class _Undrawn(TorchDispatchMode):
+    """Draws no normal number; of tensors without values, too, torch would load its compiler for that."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert func is not torch.ops.aten.normal_.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_recipe_is_looked_at_without_drawing_a_weight() -> None:
+    with _Undrawn():
+        check_recipe(load_recipe("avula2020-t1-to-t2"))
+    with pytest.raises(AssertionError), _Undrawn():
+        torch.empty(3, device="meta").normal_()
 
 
 def _train(folder: Path, name: str, overrides: Overrides) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,8 @@ from voxlate.training.studies.folds import train_folds
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("folds") / "cohort"
-    voxlate.phantom(folder, cases=5, seed=3, size=32, contrasts=["t1c", "flair"])
-    return folder
+def cohort(drawn_once: Callable[..., Path]) -> Path:
+    return drawn_once(cases=5, seed=3, size=32, contrasts=["t1c", "flair"])
 
 
 def make(**overrides: Any) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,8 @@ RECIPE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("grid") / "cohort"
-    voxlate.phantom(folder, cases=4, seed=3, size=32, contrasts=["t1c", "flair"])
-    return folder
+def cohort(drawn_once: Callable[..., Path]) -> Path:
+    return drawn_once(cases=4, seed=3, size=32, contrasts=["t1c", "flair"])
 
 
 def make(*grid: str) -> Recipe:

@@ -7,7 +7,7 @@ measured may be kept in a folder, by content. What is looked for stands in ``vox
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from voxlate.cohort.admission import weigh
@@ -114,12 +114,14 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
     found = _Found([*check_names(cohort), *_check_wanted(cohort, use)])
     found.findings += check_synthetic(cohort, source=use.files, target=use.target)
     found.findings += _check_poor(cohort, use, reading)
+    kept = Kept(keep)
     for case in telling(cohort.cases, progress):
-        _check_case(CaseImages(case, reading, Kept(keep)), use, labels, found)
+        _check_case(CaseImages(case, reading, kept), use, labels, found)
     findings = [*found.findings, *labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))]
     findings += check_agreement(found.agreements, lambda case, contrast: cohort.case(case).paths[contrast])
     accepted = _ACCEPTED & set(reading.accept)
-    findings += weigh(_check_duplicates(cohort, _find_twins(cohort, found.signatures), split), accept=accepted)
+    twins = _find_twins(cohort, found.signatures, kept, reading)
+    findings += weigh(_check_duplicates(cohort, twins, split), accept=accepted)
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(weigh_masks(findings, cohort, mask=mask, split=split))
@@ -170,11 +172,15 @@ def _check_case(images: CaseImages, use: _Use, labels: LabelReview, found: _Foun
     found.findings += check_derived(images, use.derive, source=use.source, target=use.target)
 
 
-def _find_twins(cohort: Cohort, signatures: Sequence[Signature]) -> list[Duplicate]:
+def _find_twins(cohort: Cohort, signatures: Sequence[Signature], kept: Kept, reading: Reading) -> list[Duplicate]:
     """One image in two cases, as it is or changed; of the latter one contrast of a pair of cases is enough."""
+    subjects = {case.id: fold(case.subject) for case in cohort.cases}
+    of = [reading.model_dump_json()]
+    of += [part for one in signatures for part in (one.case, subjects[one.case], one.contrast, one.digest)]
+    values = kept.recall("twins", of, lambda: {"pairs": [asdict(pair) for pair in find_subjects(signatures, subjects)]})
     found = find_duplicates(signatures)
     known = {(pair.one, pair.other) for pair in found}
-    changed = find_subjects(signatures, {case.id: fold(case.subject) for case in cohort.cases})
+    changed = [Duplicate(**pair) for pair in values["pairs"]]
     return [*found, *(pair for pair in changed if (pair.one, pair.other) not in known)]
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import members
@@ -138,10 +140,25 @@ def check_label_maps(setup: Setup) -> None:
         )
 
 
+class _Unfilled(TorchFunctionMode):
+    """Draws no normal numbers for tensors without values: torch would load its compiler for that, a second's work."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        if func is torch.Tensor.normal_ and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
 def _rehearsed(recipe: Recipe) -> object:
     """The recipe's method, without values where it can be built so, which takes no time."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             return rehearse_learner(recipe)
     except RuntimeError:  # spectral normalisation looks at values
         with torch.random.fork_rng(devices=[]):
