@@ -5,8 +5,8 @@ lesions up to 100; the activity of the same scan is thousands of Bq/ml (Boellaar
 doi 10.1007/s00259-014-2961-x). The highest value does not decide: the 99.5th percentile of what is above zero does.
 
 Activity in kBq/ml is two to five times the SUV. It is told in trunks alone: the SUV of a whole body is 1 on average,
-since what was injected is spread in it, and a trunk's no more than about 1.2. A head has 3 to 5, and is not told from one
-in kBq/ml. The body is what lies above Otsu's threshold of the logarithms; a head is narrower than a trunk.
+since what was injected is spread in it, and a trunk's no more than about 1.2. A head has 3 to 5: one in kBq/ml is not
+told. The body is what lies above Otsu's threshold of the logarithms; a head is narrower than a trunk.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ Visits of one person who is called by one name are left alone.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -242,18 +243,21 @@ def _laid_over(fixed: Cube, moving: Cube, *, least: float) -> float:
     index = np.argwhere(fixed != 0)
     index = index[:: max(1, len(index) // _PLACES)]
     values = fixed[tuple(index.T)].astype(np.float64)
+    squares, ones = values**2, np.ones(len(index))
     middle = (_EDGE - 1) / 2
     places = index - middle
+    there = np.empty(len(index))
 
     def score(by: _Vector) -> float:
-        moved = np.exp(by[6]) * places @ _rotation(by[3:6]).T + middle + by[:3]
-        there = ndimage.map_coordinates(moving, moved.T, order=1)
-        both = there != 0
-        if np.count_nonzero(both) < _OVERLAP * len(index):
+        moved = (np.exp(by[6]) * _rotation(by[3:6])) @ places.T + (middle + by[:3])[:, None]
+        ndimage.map_coordinates(moving, moved, order=1, output=there)
+        both = (there != 0).astype(np.float64)
+        count = float(both @ ones)
+        if count < _OVERLAP * len(index):
             return -1.0
-        x, y = values[both] - values[both].mean(), there[both] - there[both].mean()
-        length = float(np.sqrt((x @ x) * (y @ y)))
-        return float(x @ y) / length if length > 0 else -1.0
+        x, y = float(values @ both), float(there @ ones)
+        square = (float(squares @ both) - x * x / count) * (float(there @ there) - y * y / count)
+        return (float(values @ there) - x * y / count) / math.sqrt(square) if square > 0 else -1.0
 
     here = np.zeros(7)
     here[:3] = _shift_between(fixed, moving)
@@ -283,8 +287,11 @@ def _shift_between(fixed: Cube, moving: Cube) -> _Vector:
 
 
 def _rotation(degrees: _Vector) -> _Vector:
-    (a, b, c), (d, e, f) = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    x = np.array([[1, 0, 0], [0, a, -d], [0, d, a]])
-    y = np.array([[b, 0, e], [0, 1, 0], [-e, 0, b]])
-    z = np.array([[c, -f, 0], [f, c, 0], [0, 0, 1]])
-    return np.asarray(x @ y @ z)
+    (a, b, c), (d, e, f) = (tuple(map(of, np.radians(degrees).tolist())) for of in (math.cos, math.sin))
+    return np.array(
+        [
+            [b * c, -b * f, e],
+            [a * f + d * e * c, a * c - d * e * f, -d * b],
+            [d * f - a * e * c, d * c + a * e * f, a * b],
+        ]
+    )

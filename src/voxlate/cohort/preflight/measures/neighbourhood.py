@@ -135,13 +135,13 @@ def _hinges(feature: _Values) -> list[_Values]:
 
 def _solved(parts: list[_Values], y: _Values, fitted: NDArray[np.bool_]) -> _Values:
     """The least-squares prediction everywhere from the rows that are fitted."""
-    table = np.stack([np.ones(y.size), *parts], axis=1)
-    table[:, 1:] -= table[:, 1:].mean(axis=0)
-    table[:, 1:] /= table[:, 1:].std(axis=0) + 1e-12
-    rows = table[fitted]
-    square = rows.T @ rows
-    square[np.diag_indices_from(square)] += _RIDGE * len(rows)
-    return np.asarray(table @ np.linalg.solve(square, rows.T @ y[fitted]))
+    table = np.stack([np.ones(y.size), *parts])
+    table[1:] -= table[1:].mean(axis=1, keepdims=True)
+    table[1:] /= table[1:].std(axis=1, keepdims=True) + 1e-12
+    known = np.ascontiguousarray(table[:, fitted])
+    square = known @ known.T
+    square[np.diag_indices_from(square)] += _RIDGE * known.shape[1]
+    return np.asarray(np.linalg.solve(square, known @ y[fitted]) @ table)
 
 
 def _rings(scan: Binned, step: int, margin: list[int]) -> list[NDArray[np.intp]]:
