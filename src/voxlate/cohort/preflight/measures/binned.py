@@ -86,12 +86,8 @@ class Binned:
     @cached_property
     def places(self) -> NDArray[np.intp]:
         """Where ``flat`` is foreground, every n-th of at most 60,000 voxels."""
-        return self.filled[:: max(1, self.filled.size // _SAMPLES)]
-
-    @cached_property
-    def filled(self) -> NDArray[np.intp]:
-        """Where ``flat`` is foreground."""
-        return np.flatnonzero(self.shown.ravel(order="F"))
+        index = np.flatnonzero(self.shown.ravel(order="F"))
+        return index[:: max(1, index.size // _SAMPLES)]
 
     def on(self, grid: Grid) -> Binned:
         """The image at the places of a grid, by the nearest voxel; itself if it lies there."""

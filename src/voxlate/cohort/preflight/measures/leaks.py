@@ -104,13 +104,11 @@ def find_likeness(one: Binned, other: Binned) -> Likeness:
     margin = [_margin(edge) for edge in one.grid.shape]
     inner = np.zeros(one.bins.shape, dtype=bool, order="F")
     inner[tuple(slice(by, edge - by) for by, edge in zip(margin, one.grid.shape, strict=True))] = True
-    mine = one.filled
-    shared = mine[other.shown.ravel(order="F")[mine]]
-    both = shared[inner.ravel(order="F")[shared]]
-    if shared.size >= _LEAST_SHARED * mine.size:
-        places = _every(both, _SAMPLES)
-    else:  # grey values folded make the air bright
-        places = _every(mine[inner.ravel(order="F")[mine]], _SAMPLES)
+    shown = one.shown & other.shown
+    both = np.flatnonzero((shown & inner).ravel(order="F"))
+    places = _every(both, _SAMPLES)
+    if np.count_nonzero(shown) < _LEAST_SHARED * np.count_nonzero(one.shown):  # grey values folded make the air bright
+        places = _every(np.flatnonzero((one.shown & inner).ravel(order="F")), _SAMPLES)
     if places.size < _LEAST:
         return Likeness()
     x, y = (scan.flat[places].astype(np.float64) for scan in (one, other))

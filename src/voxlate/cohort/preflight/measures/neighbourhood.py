@@ -74,7 +74,7 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
     def left(prediction: _Values) -> float:
         return float(min(1.0, np.std(y[~fitted] - prediction[~fitted]) / max(float(y[~fitted].std()), 1e-12)))
 
-    linear = [one.flat[places[:, None] + ring].mean(axis=1) for step in _STEPS for ring in _rings(one, step, margin)]
+    linear = [one.flat.take(places[:, None] + ring).mean(axis=1) for step in _STEPS for ring in _rings(one, step, margin)]
     lines = [_line(x[fitted], y[fitted]), _means(x[fitted], y[fitted])]
     straight, pointwise = (left(np.interp(x, *line)) for line in lines)
     if not min(margin):
@@ -163,7 +163,7 @@ def _strides(scan: Binned) -> tuple[int, int, int]:
 def around(values: Array, scan: Binned, places: NDArray[np.intp], *, step: int = 1) -> Array:
     """The 27 voxels round each place, ``(places, 3, 3, 3)``."""
     ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ _strides(scan)
-    return np.asarray(values[places[:, None] + ways]).reshape(-1, 3, 3, 3)
+    return np.asarray(values.take(places[:, None] + ways)).reshape(-1, 3, 3, 3)
 
 
 def roughness(near: Array) -> _Values:
