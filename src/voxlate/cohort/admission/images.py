@@ -21,7 +21,7 @@ _MOST, _MANY, _HARDLY_ANY = 100, 20, 5
 _HIGHEST = 255
 _FLAT, _SURELY_FLAT = 0.5, 0.85
 _SMALL = 0.05
-_SAMPLES = 60_000
+_FEW_SAMPLES, _SAMPLES = 3_000, 60_000
 
 
 def check_intensities(
@@ -59,7 +59,8 @@ def check_intensities(
 
 def _judge_patches(array: Array) -> Severity | None:
     """Whether an image is a label map: for certain, perhaps, or not."""
-    if _values(array.ravel(order="K")[:: max(1, array.size // _SAMPLES)]) is None:
+    flat = array.ravel(order="K")
+    if any(_values(flat[:: max(1, array.size // most)]) is None for most in (_FEW_SAMPLES, _SAMPLES)):
         return None
     values = _values(array)
     if values is None:
