@@ -53,8 +53,9 @@ def best_mirroring(image: Binned, labels: Binned) -> Pose | None:
 
 def _borders(labels: NDArray[np.generic]) -> tuple[_Places, _Places, _Places]:
     """Places in a label and two voxels off in another one, ``(n, 3)`` each, and the number of their pair."""
-    index = np.argwhere(labels)
-    index = index[:: max(1, len(index) // _MOST_VOXELS)]
+    labelled = np.flatnonzero(labels.ravel(order="F"))
+    labelled = labelled[:: max(1, labelled.size // _MOST_VOXELS)]
+    index = np.stack(np.unravel_index(labelled, labels.shape, order="F"), axis=1)
     found = []
     for axis, step in itertools.product(range(3), (-_STEP, _STEP)):
         beside = index + step * (np.arange(3) == axis)
