@@ -131,7 +131,8 @@ class Binned:
             unsigned = np.dtype(f"u{array.dtype.itemsize}")
             every = np.arange(np.iinfo(unsigned).max + 1, dtype=unsigned).view(array.dtype)
             found = _stepped(every, low, high)[self.flat.view(unsigned)].reshape(array.shape, order="F")
-            return np.multiply(found, self.shown, out=result)
+            np.multiply(found, self.shown, out=result)
+            return result
         np.copyto(result, _stepped(array, low, high), where=self.shown)
         return result
 

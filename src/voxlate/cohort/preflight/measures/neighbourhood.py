@@ -164,8 +164,8 @@ def _strides(scan: Binned) -> tuple[int, int, int]:
 
 def around(values: Array, scan: Binned, places: NDArray[np.intp], *, step: int = 1) -> Array:
     """The 27 voxels round each place, ``(places, 3, 3, 3)``."""
-    ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ _strides(scan)
-    return np.asarray(values.take(places[:, None] + ways)).reshape(-1, 3, 3, 3)
+    ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ np.array(_strides(scan), dtype=np.intp)
+    return np.asarray(values.take(places[:, None] + ways.astype(np.intp))).reshape(-1, 3, 3, 3)
 
 
 def roughness(near: Array) -> _Values:
