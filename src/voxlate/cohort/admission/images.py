@@ -59,8 +59,8 @@ def check_intensities(
 
 def _judge_patches(array: Array) -> Severity | None:
     """Whether an image is a label map: for certain, perhaps, or not."""
-    flat = array.ravel(order="K")
-    if any(_values(flat[:: max(1, array.size // most)]) is None for most in (_FEW_SAMPLES, _SAMPLES)):
+    every = array.ravel(order="K")
+    if any(_values(every[:: max(1, array.size // most)]) is None for most in (_FEW_SAMPLES, _SAMPLES)):
         return None
     values = _values(array)
     if values is None:
