@@ -36,7 +36,7 @@
 | `unknown_label` | warning | a label map with a value that its convention (BraTS, MM-WHS) does not know |
 | `empty_labels` | warning | a label map without a label: metrics of it are not available |
 | `misaligned` | warning | mutual information is clearly higher at a shifted or turned position |
-| `mirrored` | warning | mutual information is clearly higher when one image is mirrored |
+| `mirrored` | warning | an image, or the borders of labels, fit clearly better when mirrored |
 | `unrelated` | warning | two images share next to no information at any shift: another subject's file? |
 | `unlike_others` | warning | two images agree far less, or are far more alike, than those of the other cases |
 | `not_covered` | warning | an image does not show all of the patient that another one of the case shows |

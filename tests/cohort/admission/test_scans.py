@@ -17,8 +17,9 @@ Array = NDArray[np.float64]
 BODIES = {"head": head_ct, "chest": chest_ct}
 
 
-def _found(array: Array, contrast: str = "ct") -> dict[str, str]:
-    found = check_scan(np.asarray(array), CONTRASTS[contrast], case="a", path=Path("a.nii"))
+def _found(array: Array, contrast: str = "ct", *, spacing_mm: float | None = None) -> dict[str, str]:
+    spacing = (spacing_mm,) * 3 if spacing_mm else None
+    found = check_scan(np.asarray(array), CONTRASTS[contrast], case="a", path=Path("a.nii"), spacing_mm=spacing)
     return {finding.code: finding.severity for finding in found}
 
 
@@ -87,6 +88,24 @@ def test_air_that_lies_a_little_beside_its_place_is_warned_of(wrong: str) -> Non
     assert told in finding.message
 
 
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("off", [-100, -40, -24, 24, 40, 100])
+def test_fat_muscle_and_air_tell_an_offset_in_a_chest_too(body: str, off: int) -> None:
+    assert _found(BODIES[body]() + off) == {"not_hounsfield": "warning"}
+
+
+@pytest.mark.parametrize("off", [-100, 100])
+def test_fat_and_muscle_tell_an_offset_without_air_outside(off: int) -> None:
+    assert _found(_middle(chest_ct(), 0.75)) == {}
+    assert "not_hounsfield" in _found(_middle(chest_ct(), 0.75) + off)
+
+
+def test_air_that_was_replaced_tells_no_offset() -> None:
+    """Air alone lies at -1024 where a scanner cuts there; fat and muscle lie where they should."""
+    chest = chest_ct()
+    assert _found(np.where(chest < -950, chest - 24, chest)) == {}
+
+
 RIGHT: dict[str, Callable[[Array], Array]] = {
     "as it is": lambda ct: ct,
     "cut at -1024": lambda ct: np.maximum(ct, -1024),
@@ -96,7 +115,7 @@ RIGHT: dict[str, Callable[[Array], Array]] = {
     "noisy": lambda ct: ct + np.random.default_rng(1).normal(0, 60, SHAPE),
     "a bright voxel": lambda ct: _one(ct, 30_000),
     "a dark voxel": lambda ct: _one(ct, -32_768),
-    "a calibration of 40 HU": lambda ct: ct + 40,
+    "a calibration of 10 HU": lambda ct: ct + 10,
     "no air": lambda ct: _middle(ct, 0.5),
     "as whole numbers": lambda ct: np.rint(ct).astype(np.int16),
 }
@@ -199,6 +218,13 @@ def _uptake() -> Array:
 )
 def test_uptake_is_in_suv(pet: Array, expected: dict[str, str]) -> None:
     assert _found(pet, "pet") == expected
+
+
+@pytest.mark.parametrize("factor", [2.5, 3.5, 5])
+def test_activity_of_a_trunk_in_kilobecquerel_is_warned_of(factor: float) -> None:
+    assert _found(_uptake(), "pet", spacing_mm=12) == {}
+    assert _found(_uptake() * factor, "pet", spacing_mm=12) == {"not_suv": "warning"}
+    assert _found(_uptake() * factor, "pet", spacing_mm=6) == {}  # a head: its brain takes up as much
 
 
 def test_numbers_of_any_type_are_judged() -> None:

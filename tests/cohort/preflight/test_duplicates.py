@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tests.cohort.scans import images
 from voxlate.cohort.preflight.copies import Signature, find_duplicates, thumbnail
 from voxlate.cohort.preflight.measures.binned import Binned
+from voxlate.cohort.preflight.subjects import _never_reached
 from voxlate.volume import Volume
 
 SCAN = images(0)["t1"]
@@ -83,3 +84,19 @@ def test_pairs_within_a_contrast_are_found_once() -> None:
     ]
     found = [(pair.one, pair.other, pair.exact) for pair in find_duplicates(signatures)]
     assert found == [("a", "b", False), ("e", "f", True)]
+
+
+def test_different_heads_of_one_outline_and_little_texture_are_no_duplicates() -> None:
+    """As of one template, skull-stripped, and even."""
+    inside = images(0)["t1"] > 0
+    heads = [np.where(inside, 500 + 0.01 * images(seed)["t1"], 0) for seed in (1, 2)]
+    copies = [heads[0], 3 * heads[0] - 7, heads[1]]
+    signatures = [Signature(str(n), "t1", str(n), thumbnail(_scan(array, np.eye(4)))) for n, array in enumerate(copies)]
+    assert [(pair.one, pair.other) for pair in find_duplicates(signatures)] == [("0", "1")]
+
+
+def test_a_tail_of_alike_heads_lifts_what_makes_two_of_them_one_person() -> None:
+    """Correlations of pairs of fifteen simulated heads in thick slices; the most alike of all 105 pairs had 0.878."""
+    drawn = [0.8, 0.8, 0.81, *[0.82] * 6, 0.83, 0.83, 0.84, 0.85, 0.86, 0.86, 0.88]
+    assert 0.88 < _never_reached(drawn, 4.0, few=0.93) < 0.95
+    assert _never_reached([0.3, 0.4, 0.45, 0.5, 0.5, 0.5, 0.55, 0.6], 4.0, few=0.93) < 0.85

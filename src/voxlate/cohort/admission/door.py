@@ -41,11 +41,12 @@ def admit(volume: Volume, *, case: str, path: Path, convention: str = "") -> lis
     if volume.contrast is None:
         raise ValueError(f"an image that is admitted as something, not {path} without a contrast")
     contrast = volume.contrast
-    found = check_name(contrast, case=case, path=path)
+    found = list(check_name(contrast, case=case, path=path))
     if contrast.kind == "label":
         return [*found, *check_labels(volume, contrast, case=case, path=path, convention=convention)]
     array = without_made_up(volume).array
-    return [*found, *check_intensities(array, contrast, case=case, path=path)]
+    found += check_intensities(array, contrast, case=case, path=path, spacing_mm=volume.spacing_mm)
+    return found
 
 
 def without_made_up(volume: Volume) -> Volume:

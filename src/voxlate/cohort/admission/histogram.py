@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from voxlate.cohort.foreground import otsu_threshold
 from voxlate.volume import Array
 
-_SAMPLES = 400_000
+_SAMPLES = 200_000
 _COMMON, _ALONE = 0.01, 5.0
 _RARE = 0.005
 _CUT = (0.1, 99.9)

@@ -10,7 +10,8 @@ lies within 8 % of it, where a brain in HU is spread by its noise alone.
 What is certain is an error: peaks of air and tissue as far apart as in HU, but at another place (an intercept), or half
 or twice as far (a slope); a range of a few units or of 8 bits; nothing below zero and no soft tissue. What is only
 likely is a warning, such as air that is all around a body and lies 60 to 130 HU beside its place. An image without
-air, of a field of view inside the body or stripped, has its tissue alone to be judged by.
+air, of a field of view inside the body or stripped, has its tissue alone to be judged by. Where fat and muscle show as
+two peaks (``anchors``), these tell a smaller offset, in a chest too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxlate.cohort.admission.anchors import offset_of
 from voxlate.cohort.admission.histogram import Histogram, Peak
 from voxlate.cohort.finding import Severity
 
@@ -72,7 +74,13 @@ def judge_hounsfield(seen: Histogram) -> Judgement | None:
             return displaced
     if seen.share(-np.inf, _BELOW_ZERO) < _FEW:
         return _without_air(seen)
-    return _unlikely(seen, air)
+    return _unlikely(seen, air) or _moved(seen)
+
+
+def _moved(seen: Histogram) -> Judgement | None:
+    """An offset that fat and muscle show, and the air outside where there is some."""
+    found = offset_of(seen)
+    return Judgement("warning", f"{found.told}, so they may be off by about {found.hu:.0f}") if found else None
 
 
 def _is_attenuation(seen: Histogram) -> bool:
@@ -182,7 +190,7 @@ def _without_air(seen: Histogram) -> Judgement | None:
     if soft > 0.5 and brain and _may_be_bone(seen, bright):
         return None
     if _DARK < place < _BRIGHT and (soft > 0.75 or np.subtract(*np.percentile(seen.values, (95, 5))) < _NARROW):
-        return Judgement("warning", f"{told}: brain, an organ cut out, or an MR image?")
+        return Judgement("warning", f"{told}: brain, an organ cut out, or an MR image, perhaps")
     unit = "Cormack's unit (air 0, brain about 2600)" if seen.parts()[1].place > _CORMACK else "the intercept was lost"
     return Judgement("error", f"{told}, which is no soft tissue: an MR image, or {unit}")
 

@@ -7,7 +7,7 @@ is certain, and so is an image of five values or fewer, or one that shows someth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,12 @@ _MOST, _MANY, _HARDLY_ANY = 100, 20, 5
 _HIGHEST = 255
 _FLAT, _SURELY_FLAT = 0.5, 0.85
 _SMALL = 0.05
-_SAMPLES = 60_000
+_FEW_SAMPLES, _SAMPLES = 3_000, 60_000
 
 
-def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path) -> Iterator[Finding]:
+def check_intensities(
+    array: Array, contrast: Contrast, *, case: str, path: Path, spacing_mm: Sequence[float] | None = None
+) -> Iterator[Finding]:
     """The findings of one image.
 
     Args:
@@ -32,6 +34,7 @@ def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path
         contrast: What the image shows.
         case: Id of the case.
         path: The file, for the message.
+        spacing_mm: Between voxels, where that is known.
     """
     low, high = float(array.min()), float(array.max())
     if low == high:
@@ -51,12 +54,13 @@ def check_intensities(array: Array, contrast: Contrast, *, case: str, path: Path
         )
         yield Finding(judged, "mask_as_image", case, message)
     else:
-        yield from check_scan(array, contrast, case=case, path=path)
+        yield from check_scan(array, contrast, case=case, path=path, spacing_mm=spacing_mm)
 
 
 def _judge_patches(array: Array) -> Severity | None:
     """Whether an image is a label map: for certain, perhaps, or not."""
-    if _values(array.ravel(order="K")[:: max(1, array.size // _SAMPLES)]) is None:
+    every = array.ravel(order="K")
+    if any(_values(every[:: max(1, array.size // most)]) is None for most in (_FEW_SAMPLES, _SAMPLES)):
         return None
     values = _values(array)
     if values is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from voxlate.cohort.admission.histogram import Histogram, take_histogram
@@ -24,7 +24,9 @@ _AIR_BELOW_HU = -200.0
 _CT_PADDING = (-1000.0, -1024.0, -2000.0, -2048.0, -3024.0)
 
 
-def check_scan(array: Array, contrast: Contrast, *, case: str, path: Path) -> Iterator[Finding]:
+def check_scan(
+    array: Array, contrast: Contrast, *, case: str, path: Path, spacing_mm: Sequence[float] | None = None
+) -> Iterator[Finding]:
     """The findings about the values of a CT, MR or PET image that is not constant.
 
     Args:
@@ -32,6 +34,7 @@ def check_scan(array: Array, contrast: Contrast, *, case: str, path: Path) -> It
         contrast: What the image is taken for.
         case: Id of the case.
         path: The file, for the message.
+        spacing_mm: Between voxels, where that is known.
     """
     seen = take_histogram(array)
     if contrast.kind == "ct":
@@ -50,7 +53,7 @@ def check_scan(array: Array, contrast: Contrast, *, case: str, path: Path) -> It
     elif judged := _judge_signal(seen):
         yield _finding(seen, judged, "ct_values", f"what {contrast.title} shows", case=case, path=path)
     elif contrast.kind == "pet":
-        judged = judge_uptake(seen)
+        judged = judge_uptake(seen, array, spacing_mm=spacing_mm)
         if judged is not None:
             yield _finding(seen, judged, "not_suv", "SUV (the body has about 1)", case=case, path=path)
 

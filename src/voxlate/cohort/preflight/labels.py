@@ -19,6 +19,9 @@ from voxlate.cohort.foreground import onto_grid
 from voxlate.cohort.labels.classes import MOST_CLASSES
 from voxlate.cohort.labels.conventions import count_values
 from voxlate.cohort.preflight.look import CaseImages
+from voxlate.cohort.preflight.measures.borders import best_mirroring
+from voxlate.cohort.preflight.measures.pose import Pose
+from voxlate.cohort.preflight.mirrored import Borders, check_mirrored
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import counted, some
 
@@ -54,6 +57,7 @@ class LabelReview:
     accept: tuple[str, ...] = ()
     _facts: list[_Facts] = field(default_factory=list)
     _small: set[str] = field(default_factory=set)
+    _borders: list[Borders] = field(default_factory=list)
 
     def look(self, images: CaseImages, told: Sequence[Finding]) -> list[Finding]:
         """The findings about a case's label maps beside its images, as kept or as made now.
@@ -71,6 +75,8 @@ class LabelReview:
         for name in maps if scans else ():
             mine = _check_place(images, name, scans)
             found += mine if self.needs(name) else [soften(one) for one in mine]
+            if name == _LABELS and not mine:
+                self._borders += _borders_of(images, name, scans)
         if MASK in maps:
             for name in (name for name in scans if self.needs(name)):
                 pair = images.only((MASK, name))
@@ -100,6 +106,7 @@ class LabelReview:
             *(list(_check_single_values(labels)) or _check_multiples(labels)),
             *_check_numbers(labels),
             *_check_rounding(self._facts),
+            *check_mirrored(self._borders),
         ]
         found += self._once(_check_small(cohort, [one for one in self._facts if one.contrast == MASK]))
         if labels and not any(one.volume_ml for one in labels) and (target == _LABELS or not wanted):
@@ -171,6 +178,27 @@ def _check_place(images: CaseImages, name: str, scans: Sequence[str]) -> list[Fi
         return check_place(labels, image, case=images.case, grids=grids)
 
     return pair.recall("place", asked, check)
+
+
+def _borders_of(images: CaseImages, name: str, scans: Sequence[str]) -> Iterator[Borders]:
+    """How the labels agree with the image on their grid in which they show best; nothing without one."""
+    grid, paths = images.looks[name].grid, images.case.paths
+    found = []
+    for scan in (scan for scan in scans if same_grid(grid, images.looks[scan].grid)):
+        pose = _mirroring(images, scan, name)
+        if pose is not None:
+            found.append(Borders(images.case.id, paths[name], paths[scan], grid, pose))
+    if found:
+        yield max(found, key=lambda one: max(one.pose.given, one.pose.best))
+
+
+def _mirroring(images: CaseImages, scan: str, labels: str) -> Pose | None:
+    def measure() -> dict[str, object]:
+        pose = None if images.looks[scan].constant else best_mirroring(images[scan], images[labels])
+        return {"pose": None if pose is None else [pose.mirrored, pose.given, pose.best]}
+
+    kept = images.kept.recall("mirroring", images.key((scan, labels)), measure)["pose"]
+    return None if kept is None else Pose(tuple(kept[0]), 0.0, kept[1], kept[2], (0, 0, 0))
 
 
 def _check_masked(images: CaseImages, name: str) -> Iterator[Finding]:

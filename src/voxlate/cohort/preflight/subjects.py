@@ -6,11 +6,12 @@ wide (its radius of gyration); a second one is as large in all cases, and a thir
 Likely pairs are those whose cubes correlate best: the first in any of 48 ways to turn and mirror it, the second at any
 shift (by Fourier transform), the third where it is. The likeliest are laid over each other: moved, turned and scaled
 until the correlation is as high as it gets. It may be one image above 0.83 where it is also four robust standard
-deviations (of ``artanh``) above the median of 16 pairs drawn at random and laid over each other as they are; it is one
-for certain where it is six above the same pairs turned and mirrored as they fit best. Different people have 0.76 at
-most (hippocampi of 35 voxels), heads 0.65, but simulated ones, made by one rule, up to 0.95. With too few pairs to draw
-from it is 0.93 and 0.97. Where more pairs than cases would be one image the cohort is alike, and only what is certain
-is told. After twelve that are not, the others are taken not to be either.
+deviations (of ``artanh``; of the upper half where that is wider) above the median of 16 pairs drawn at random and laid
+over each other as they are; it is one for certain where it is six above the same pairs turned and mirrored as they fit
+best. Different people have 0.76 at most (hippocampi of 35 voxels), heads 0.65, but simulated ones, made by one rule, up
+to 0.95. With too few pairs to draw from it is 0.93 and 0.97. Where more pairs than cases would be one image the cohort
+is alike, and only what is certain is told. After twelve that are not, or 36 where many are alike, the others are taken
+not to be either.
 
 Visits of one person who is called by one name are left alone.
 """
@@ -18,6 +19,7 @@ Visits of one person who is called by one name are left alone.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,7 +37,8 @@ _DRAWN = 16
 _LEAST_DRAWN = 10
 _FAR, _FARTHER = 4.0, 6.0
 _LIKELY = 0.35
-_MISSES = 12
+_MISSES, _MISSES_ALIKE, _SEVERAL = 12, 36, 6
+_OUT_OF_REACH = 0.15
 _MOST_TRIED = 400
 _MOST_SHIFTED = 400
 _EDGE = 24
@@ -96,26 +99,10 @@ def _pairs(
     ]
     names = [signature.case for signature, _ in frames]
     who = [subjects[name] for name in names]
-    known, misses, found = set(known), 0, []
-    every = _likely(cubes)
-    for tried, likely in enumerate(every):
-        one, other = names[likely.one], names[likely.other]
-        if misses >= _MISSES or tried >= _MOST_TRIED:
-            break
-        if one == other or subjects[one] == subjects[other] or (one, other) in known:
-            continue
-        score = _score(cubes, likely)
-        misses = 0 if score > _SAME else misses + 1
-        if score > _SAME:
-            found.append((one, other, score))
+    found, bars = _tried(cubes, names, who, known=set(known))
     if not found:
         return []
-    best = {(likely.one, likely.other): likely for likely in every}
-    apart = [pair for pair in itertools.combinations(range(len(who)), 2) if who[pair[0]] != who[pair[1]]]
-    drawn = [_Likely(0.0, one, other, frame=1) for one, other in _drawn(apart)]
-    least = _never_reached([_score(cubes, pair) for pair in drawn], _FAR, few=_SAME_OF_FEW)
-    turned = [best.get((pair.one, pair.other), pair) for pair in drawn]
-    certain = _never_reached([_score(cubes, pair) for pair in turned], _FARTHER, few=_CERTAIN_OF_FEW)
+    least, certain = bars
     if sum(score > least for _, _, score in found) > len(frames):  # more than if each were there three times
         least = max(least, certain)
     return [
@@ -125,9 +112,47 @@ def _pairs(
     ]
 
 
-def _score(cubes: list[list[Cube]], likely: _Likely) -> float:
-    """The correlation of a likely pair, laid over each other."""
-    return _laid_over(cubes[likely.frame][likely.one], _turned(cubes[likely.frame][likely.other], likely.way))
+def _tried(
+    cubes: list[list[Cube]], names: Sequence[str], who: Sequence[str], *, known: set[tuple[str, str]]
+) -> tuple[list[tuple[str, str, float]], tuple[float, float]]:
+    """Pairs that may be one image, the likeliest tried first, and what other pairs of the cohort do not reach.
+
+    Where several may be, the cohort may be alike: from then on a pair counts as one that is not if others reach it.
+    """
+    every, found, misses = _likely(cubes), [], 0
+    bars: tuple[float, float] | None = None
+    for tried, likely in enumerate(every):
+        one, other = names[likely.one], names[likely.other]
+        if misses >= (_MISSES if bars is None else _MISSES_ALIKE) or tried >= _MOST_TRIED:
+            break
+        if who[likely.one] == who[likely.other] or (one, other) in known:
+            continue
+        score = _score(cubes, likely, least=_SAME)
+        if score > _SAME:
+            found.append((one, other, score))
+        if bars is None and len(found) >= _SEVERAL:
+            bars, misses = _bars(cubes, who, every), 0
+        else:
+            misses = 0 if score > (_SAME if bars is None else bars[0]) else misses + 1
+    return found, bars or (_bars(cubes, who, every) if found else (_SAME, _SAME))
+
+
+def _bars(cubes: list[list[Cube]], who: Sequence[str], every: Sequence[_Likely]) -> tuple[float, float]:
+    """What pairs of different people do not reach as they are, and turned as they fit best."""
+    best = {(likely.one, likely.other): likely for likely in every}
+    apart = [pair for pair in itertools.combinations(range(len(who)), 2) if who[pair[0]] != who[pair[1]]]
+    drawn = [_Likely(0.0, one, other, frame=1) for one, other in _drawn(apart)]
+    turned = [best.get((pair.one, pair.other), pair) for pair in drawn]
+    return (
+        _never_reached([_score(cubes, pair) for pair in drawn], _FAR, few=_SAME_OF_FEW),
+        _never_reached([_score(cubes, pair) for pair in turned], _FARTHER, few=_CERTAIN_OF_FEW),
+    )
+
+
+def _score(cubes: list[list[Cube]], likely: _Likely, *, least: float = -1.0) -> float:
+    """The correlation of a likely pair, laid over each other; less exactly where it is far below ``least``."""
+    moving = _turned(cubes[likely.frame][likely.other], likely.way)
+    return _laid_over(cubes[likely.frame][likely.one], moving, least=least)
 
 
 def _drawn(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -142,8 +167,9 @@ def _never_reached(scores: Sequence[float], far: float, *, few: float) -> float:
     if not scores:
         return few
     values = np.arctanh(np.clip(scores, -0.99, 0.99))
-    spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
-    return max(_SAME, float(np.tanh(np.median(values) + far * spread)))
+    middle, upper = np.quantile(values, (0.5, 0.75))
+    spread = 1.4826 * max(float(np.median(np.abs(values - middle))), float(upper - middle))  # alike pairs have a tail
+    return max(_SAME, float(np.tanh(middle + far * spread)))
 
 
 def _cube(portrait: Portrait | None, centre: _Vector, half_mm: float) -> Cube:
@@ -214,23 +240,26 @@ def _best_shifted(cubes: Cube, rows: NDArray[np.intp], columns: NDArray[np.intp]
     return result
 
 
-def _laid_over(fixed: Cube, moving: Cube) -> float:
+def _laid_over(fixed: Cube, moving: Cube, *, least: float) -> float:
     """The correlation where both show something, once one is moved, turned and scaled until it is highest."""
     index = np.argwhere(fixed != 0)
     index = index[:: max(1, len(index) // _PLACES)]
     values = fixed[tuple(index.T)].astype(np.float64)
+    squares, ones = values**2, np.ones(len(index))
     middle = (_EDGE - 1) / 2
     places = index - middle
+    there = np.empty(len(index))
 
     def score(by: _Vector) -> float:
-        moved = np.exp(by[6]) * places @ _rotation(by[3:6]).T + middle + by[:3]
-        there = ndimage.map_coordinates(moving, moved.T, order=1)
-        both = there != 0
-        if np.count_nonzero(both) < _OVERLAP * len(index):
+        moved = (np.exp(by[6]) * _rotation(by[3:6])) @ places.T + (middle + by[:3])[:, None]
+        ndimage.map_coordinates(moving, moved, order=1, output=there)
+        both = (there != 0).astype(np.float64)
+        count = float(both @ ones)
+        if count < _OVERLAP * len(index):
             return -1.0
-        x, y = values[both] - values[both].mean(), there[both] - there[both].mean()
-        length = float(np.sqrt((x @ x) * (y @ y)))
-        return float(x @ y) / length if length > 0 else -1.0
+        x, y = float(values @ both), float(there @ ones)
+        square = (float(squares @ both) - x * x / count) * (float(there @ there) - y * y / count)
+        return (float(values @ there) - x * y / count) / math.sqrt(square) if square > 0 else -1.0
 
     here = np.zeros(7)
     here[:3] = _shift_between(fixed, moving)
@@ -246,6 +275,8 @@ def _laid_over(fixed: Cube, moving: Cube) -> float:
                     here, best = tried, value
             if best == before:
                 break
+        if best < least - _OUT_OF_REACH:  # finer steps gain less
+            break
     return best
 
 
@@ -258,8 +289,11 @@ def _shift_between(fixed: Cube, moving: Cube) -> _Vector:
 
 
 def _rotation(degrees: _Vector) -> _Vector:
-    (a, b, c), (d, e, f) = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    x = np.array([[1, 0, 0], [0, a, -d], [0, d, a]])
-    y = np.array([[b, 0, e], [0, 1, 0], [-e, 0, b]])
-    z = np.array([[c, -f, 0], [f, c, 0], [0, 0, 1]])
-    return np.asarray(x @ y @ z)
+    (a, b, c), (d, e, f) = (tuple(map(of, np.radians(degrees).tolist())) for of in (math.cos, math.sin))
+    return np.array(
+        [
+            [b * c, -b * f, e],
+            [a * f + d * e * c, a * c - d * e * f, -d * b],
+            [d * f - a * e * c, d * c + a * e * f, a * b],
+        ]
+    )

@@ -50,11 +50,12 @@ def without(cohort: Cohort, split: Mapping[str, str], reasons: Mapping[str, str]
     emptied = set(split.values()) - set(kept.values())
     if emptied or len(reasons) > max(1, _MOST * len(cohort)):
         case, reason = next(iter(reasons.items()))
+        parts = " and ".join(sorted(emptied))
         raise CohortError(
-            "a data set of which most can be prepared",
+            f"cases for {parts} that can be used" if emptied else "a data set of which most cases can be used",
             came=f"{len(reasons)} of {len(cohort)} cases that cannot be; {case}: {reason}",
             where=cohort.root,
-            remedy="Repair or remove these cases; `voxlate check` lists everything.",
+            remedy="Repair or remove these cases, or choose another split; `voxlate check` lists everything.",
         )
     return replace(cohort, cases=tuple(case for case in cohort.cases if case.id not in reasons)), kept
 

@@ -122,3 +122,11 @@ def test_no_shift_beyond_the_reach_is_proposed(by: int) -> None:
     coarse = np.diag([4.0, 4.0, 4.0, 1.0])
     found = _shift(_volume("t1", affine=coarse), _volume("t2", shift=(by, 0, 0), affine=coarse))
     assert max(map(abs, found.voxels)) <= 4
+
+
+def test_one_voxel_must_gain_more_than_a_part_of_one_would() -> None:
+    """Two scans of one head, 0.3 mm apart by their brains, gained 1.12 times by a voxel of 0.9 mm; a whole one 1.2."""
+    one, two = (Shift(by, (0.0, 0.9, 0.0), 0.242, 0.271) for by in ((0, 1, 0), (0, 1, 1)))
+    assert not one.is_misaligned
+    assert two.is_misaligned
+    assert replace(one, best=0.29).is_misaligned

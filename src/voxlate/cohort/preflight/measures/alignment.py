@@ -28,7 +28,7 @@ from voxlate.cohort.preflight.measures.binned import BINS, Binned, Bins, block_s
 from voxlate.volume import Grid
 
 _REACH_MM = 16.0
-_MARGIN = 1.10
+_MARGIN, _MARGIN_OF_ONE = 1.10, 1.15
 _UNRELATED = 0.015
 _LEAST_GAIN = 0.005
 _LEAST_OVERLAP = 0.2
@@ -62,8 +62,9 @@ class Shift:
 
     @property
     def is_misaligned(self) -> bool:
-        """Whether the shifted position is better by a clear margin."""
-        return self.best > _MARGIN * self.given and self.best - self.given > _LEAST_GAIN and any(self.voxels)
+        """Whether the shifted position is better by a clear margin; by more for one voxel, as a part of one gains."""
+        margin = _MARGIN_OF_ONE if np.abs(self.voxels).sum() == 1 else _MARGIN
+        return self.best > margin * self.given and self.best - self.given > _LEAST_GAIN and any(self.voxels)
 
     @property
     def is_unrelated(self) -> bool:

@@ -127,12 +127,23 @@ class Binned:
             np.copyto(result, 1 + np.searchsorted(known[1:], array, side="right"), where=self.shown, casting="unsafe")
             return result
         low, high = self.limits
-        scaled = np.subtract(array, np.float32(low), dtype=np.float32, order="K")
-        scaled *= np.float32(_STEPS / (high - low) if high > low else 0.0)
-        np.clip(scaled, 0, _STEPS - 1, out=scaled)
-        scaled += 1
-        np.copyto(result, scaled, where=self.shown, casting="unsafe")
+        if array.dtype.kind in "iu" and array.dtype.itemsize <= 2:  # a table of all values is shorter than the image
+            unsigned = np.dtype(f"u{array.dtype.itemsize}")
+            every = np.arange(np.iinfo(unsigned).max + 1, dtype=unsigned).view(array.dtype)
+            found = _stepped(every, low, high)[self.flat.view(unsigned)].reshape(array.shape, order="F")
+            np.multiply(found, self.shown, out=result)
+            return result
+        np.copyto(result, _stepped(array, low, high), where=self.shown)
         return result
+
+
+def _stepped(values: Array, low: float, high: float) -> Bins:
+    """Values between two limits in steps 1 to 255."""
+    scaled = np.subtract(values, np.float32(low), dtype=np.float32, order="K")
+    scaled *= np.float32(_STEPS / (high - low) if high > low else 0.0)
+    np.clip(scaled, 0, _STEPS - 1, out=scaled)
+    scaled += 1
+    return scaled.astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -167,11 +178,14 @@ class Portrait:
 def block_sums(array: NDArray[np.bool_] | Bins, factor: list[int]) -> NDArray[np.uint32]:
     """Sums over blocks of so many voxels along each axis; what does not fill a block is left out."""
     sums: NDArray[Any] = array.astype(np.uint8, copy=False)
+    exact = np.uint16 if 255 * np.prod(factor) < 2**16 else np.uint32
     for axis in (2, 1, 0):  # the slowest axis first: whole planes are added
         by = factor[axis]
+        if by == 1:
+            continue
         length = sums.shape[axis] // by * by
         parts = [sums[(slice(None),) * axis + (slice(first, length, by),)] for first in range(by)]
-        sums = parts[0].astype(np.uint32)
+        sums = parts[0].astype(exact)
         for part in parts[1:]:
             sums += part
-    return sums
+    return sums.astype(np.uint32, copy=False)

@@ -42,7 +42,7 @@ _NEARLY, _NOISE_NEARLY = 0.12, 0.15
 _NOISE_COARSE, _COARSE_MM = 0.5, 3.0
 _AIR = 0.06
 _SIGMAS = 6.0
-_SAMPLES = 6_000
+_SAMPLES = 5_000
 _AIR_SAMPLES = 12_000
 _LEAST = 500
 _LEAST_SHARED = 0.2
@@ -104,10 +104,11 @@ def find_likeness(one: Binned, other: Binned) -> Likeness:
     margin = [_margin(edge) for edge in one.grid.shape]
     inner = np.zeros(one.bins.shape, dtype=bool, order="F")
     inner[tuple(slice(by, edge - by) for by, edge in zip(margin, one.grid.shape, strict=True))] = True
-    shown = (one.bins > 0) & (other.bins > 0)
-    if np.count_nonzero(shown) < _LEAST_SHARED * np.count_nonzero(one.bins):  # grey values folded make the air bright
-        shown = one.bins > 0
-    places = _thinned(shown & inner, _SAMPLES)
+    shown = one.shown & other.shown
+    both = np.flatnonzero((shown & inner).ravel(order="F"))
+    places = _every(both, _SAMPLES)
+    if np.count_nonzero(shown) < _LEAST_SHARED * np.count_nonzero(one.shown):  # grey values folded make the air bright
+        places = _every(np.flatnonzero((one.shown & inner).ravel(order="F")), _SAMPLES)
     if places.size < _LEAST:
         return Likeness()
     x, y = (scan.flat[places].astype(np.float64) for scan in (one, other))
@@ -120,7 +121,7 @@ def find_likeness(one: Binned, other: Binned) -> Likeness:
     found = Likeness(remapped, fit.straight, fit.pointwise, fit.local, fit.white, fit.follows)
     if not min(margin):
         return found
-    noise, air = _noise_in_the_flat(one, other, inner), _noise_in_the_air(one, other, inner)
+    noise, air = _noise_in_the_flat(one, other, both), _noise_in_the_air(one, other, inner)
     return replace(found, noise=noise, air=air, coarse=min(one.grid.spacing_mm) > _COARSE_MM)
 
 
@@ -129,10 +130,9 @@ def _margin(edge: int) -> int:
     return 6 if edge >= 32 else 4 if edge >= 16 else 0
 
 
-def _thinned(where: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
-    """Every n-th of the places that are true, about as many as asked for."""
-    index = np.flatnonzero(where.ravel(order="F"))
-    return index[:: max(1, index.size // most)]
+def _every(places: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Every n-th of the places, about as many as asked for."""
+    return places[:: max(1, places.size // most)]
 
 
 def _spread(x: _Values, ranks: _Values) -> float:
@@ -151,8 +151,8 @@ def _slope(near: Array) -> _Values:
     return np.asarray(np.sqrt(np.sum(np.square(slopes), axis=0)))
 
 
-def _noise_in_the_flat(one: Binned, other: Binned, inner: NDArray[np.bool_]) -> float:
-    places = _thinned(inner & (one.bins > 0) & (other.bins > 0), 2 * _AIR_SAMPLES)
+def _noise_in_the_flat(one: Binned, other: Binned, both: NDArray[np.intp]) -> float:
+    places = _every(both, 2 * _AIR_SAMPLES)
     for scan, step in itertools.product((one, other), (1, 2)):
         places = places[around(scan.bins.ravel(order="F"), scan, places, step=step).all(axis=(1, 2, 3))]
     if places.size < _LEAST:
@@ -164,7 +164,8 @@ def _noise_in_the_flat(one: Binned, other: Binned, inner: NDArray[np.bool_]) -> 
 
 
 def _noise_in_the_air(one: Binned, other: Binned, inner: NDArray[np.bool_]) -> float:
-    places = _thinned(inner & (one.bins == 0) & (other.bins == 0), _AIR_SAMPLES)
+    dark = inner & ~(one.shown | other.shown)
+    places = _every(np.flatnonzero(dark.ravel(order="F")), _AIR_SAMPLES)
     for scan in (one, other):
         for step in (1, 2, 4):
             places = places[~around(scan.bins.ravel(order="F"), scan, places, step=step).any(axis=(1, 2, 3))]

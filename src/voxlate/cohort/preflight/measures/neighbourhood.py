@@ -74,7 +74,9 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
     def left(prediction: _Values) -> float:
         return float(min(1.0, np.std(y[~fitted] - prediction[~fitted]) / max(float(y[~fitted].std()), 1e-12)))
 
-    linear = [one.flat[places[:, None] + ring].mean(axis=1) for step in _STEPS for ring in _rings(one, step, margin)]
+    linear = [
+        one.flat.take(places[:, None] + ring).mean(axis=1) for step in _STEPS for ring in _rings(one, step, margin)
+    ]
     lines = [_line(x[fitted], y[fitted]), _means(x[fitted], y[fitted])]
     straight, pointwise = (left(np.interp(x, *line)) for line in lines)
     if not min(margin):
@@ -135,13 +137,13 @@ def _hinges(feature: _Values) -> list[_Values]:
 
 def _solved(parts: list[_Values], y: _Values, fitted: NDArray[np.bool_]) -> _Values:
     """The least-squares prediction everywhere from the rows that are fitted."""
-    table = np.stack([np.ones(y.size), *parts], axis=1)
-    table[:, 1:] -= table[:, 1:].mean(axis=0)
-    table[:, 1:] /= table[:, 1:].std(axis=0) + 1e-12
-    rows = table[fitted]
-    square = rows.T @ rows
-    square[np.diag_indices_from(square)] += _RIDGE * len(rows)
-    return np.asarray(table @ np.linalg.solve(square, rows.T @ y[fitted]))
+    table = np.stack([np.ones(y.size), *parts])
+    table[1:] -= table[1:].mean(axis=1, keepdims=True)
+    table[1:] /= table[1:].std(axis=1, keepdims=True) + 1e-12
+    known = np.ascontiguousarray(table[:, fitted])
+    square = known @ known.T
+    square[np.diag_indices_from(square)] += _RIDGE * known.shape[1]
+    return np.asarray(np.linalg.solve(square, known @ y[fitted]) @ table)
 
 
 def _rings(scan: Binned, step: int, margin: list[int]) -> list[NDArray[np.intp]]:
@@ -162,8 +164,8 @@ def _strides(scan: Binned) -> tuple[int, int, int]:
 
 def around(values: Array, scan: Binned, places: NDArray[np.intp], *, step: int = 1) -> Array:
     """The 27 voxels round each place, ``(places, 3, 3, 3)``."""
-    ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ _strides(scan)
-    return np.asarray(values[places[:, None] + ways]).reshape(-1, 3, 3, 3)
+    ways = np.array(list(itertools.product((-step, 0, step), repeat=3))) @ np.array(_strides(scan), dtype=np.intp)
+    return np.asarray(values.take(places[:, None] + ways.astype(np.intp))).reshape(-1, 3, 3, 3)
 
 
 def roughness(near: Array) -> _Values:
