@@ -9,7 +9,7 @@ import pytest
 
 from voxlate.io import read_volume
 from voxlate.phantoms import RenderOptions, SimulatedCase, bids_fields, render_labels, tissue_id
-from voxlate.phantoms.labelled.table import HEAD_TISSUES
+from voxlate.phantoms.labelled.table import _HEAD_TISSUES
 from voxlate.volume import Volume
 
 REAL = Path("../shared/data/head_label_maps")
@@ -46,7 +46,7 @@ def case() -> SimulatedCase:
 
 
 def level(case: SimulatedCase, contrast: str, tissue: str) -> float:
-    number = list(HEAD_TISSUES).index(tissue)
+    number = list(_HEAD_TISSUES).index(tissue)
     return float(np.median(case.scans[contrast].image[case.tissues == number]))
 
 

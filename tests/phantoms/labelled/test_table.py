@@ -9,13 +9,13 @@ import pytest
 
 from voxlate.errors import UsageError
 from voxlate.phantoms import head_table, read_table, render_labels
-from voxlate.phantoms.labelled.table import HEAD_TISSUES, LOOKS
+from voxlate.phantoms.labelled.table import _HEAD_TISSUES, LOOKS
 from voxlate.volume import Volume
 
 
 def test_every_label_has_a_tissue_and_every_pair_the_same_on_both_sides() -> None:
     table = head_table()
-    assert set(table.tissues.values()) <= HEAD_TISSUES.keys() | LOOKS.keys()
+    assert set(table.tissues.values()) <= _HEAD_TISSUES.keys() | LOOKS.keys()
     for label, other in table.mirrored.items():
         assert table.mirrored[other] == label
         assert table.tissues.get(label) == table.tissues.get(other)

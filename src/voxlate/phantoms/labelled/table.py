@@ -46,7 +46,7 @@ _MORE: tuple[Tissue, ...] = (
 )
 # fmt: on
 
-HEAD_TISSUES: dict[str, Tissue] = {**TISSUES, **{tissue.name: tissue for tissue in _MORE}}
+_HEAD_TISSUES: dict[str, Tissue] = {**TISSUES, **{tissue.name: tissue for tissue in _MORE}}
 """The tissues of the phantom and those that label maps of heads need beside them, by name."""
 
 _SHIPPED: dict[str, tuple[int, ...]] = {
@@ -113,7 +113,7 @@ class LabelTable:
 
     def materials(self) -> dict[str, Tissue]:
         """Every tissue by name, the user's own ones in the place of those with the same name."""
-        return {**HEAD_TISSUES, **self.own}
+        return {**_HEAD_TISSUES, **self.own}
 
     def names_of(self, values: NDArray[np.integer[Any]], *, where: object = "") -> list[str]:
         """The name that the table gives to each number.
@@ -169,7 +169,7 @@ def read_table(path: str | Path) -> LabelTable:
     for label, row in rows:
         values = {name: value for name, value in row.items() if value not in ("", None)}
         name, mirror = str(values.pop("tissue", "")), values.pop("mirror", None)
-        if values or name not in {**HEAD_TISSUES, **LOOKS, **own}:
+        if values or name not in {**_HEAD_TISSUES, **LOOKS, **own}:
             own[name] = _own_tissue(name, values, where=f"{path}, label {label}")
         tissues[label] = name
         if mirror is not None:
@@ -182,11 +182,11 @@ def read_table(path: str | Path) -> LabelTable:
 def _own_tissue(name: str, values: Mapping[str, Any], *, where: str) -> Tissue:
     fields = {each.name for each in dataclasses.fields(Tissue)} - {"name", "sources"}
     wrong = [key for key in values if key not in fields or not isinstance(values[key], int | float)]
-    known = HEAD_TISSUES.get(name)
+    known = _HEAD_TISSUES.get(name)
     missing = [key for key in ("t1_ms", "t2_ms", "t2star_ms", "proton_density", "hu") if key not in values]
     if not name or wrong or (known is None and missing):
         came = f"the values {some(wrong)}" if wrong else f"{name!r} without {some(missing)}" if name else "no tissue"
-        remedy = f"{nearest(name, HEAD_TISSUES)}Use one of {', '.join(HEAD_TISSUES)}, or give these numbers."
+        remedy = f"{nearest(name, _HEAD_TISSUES)}Use one of {', '.join(_HEAD_TISSUES)}, or give these numbers."
         raise UsageError("a tissue that is known, or its values as numbers", came=came, where=where, remedy=remedy)
     if known is not None:
         return dataclasses.replace(known, **values)
