@@ -203,7 +203,7 @@ def test_whatever_is_settled_has_a_reason(cohort: Path, run: RunFolder) -> None:
     setup = set_up(cohort, asked, run=None, check=False, report=lambda *_: None)
     fields = [field for settled in setup.settled for field in settled.values]
     assert fields == ["method.classes", "window.kind", "window.size", "method.network.channels", "method.network.blocks"]
-    assert setup.recipe.method.options["network"]["blocks"] == [1, 2, 2]
+    assert setup.recipe.method.options["network"]["blocks"] == [1, 2, 2, 2]
     assert setup.why("method.classes").startswith("regions: 3 in the label maps of ")
     assert "levels for a shortest side of" in setup.why("method.network.channels")
     changes = {field: value for settled in setup.settled for field, value in settled.values.items()}

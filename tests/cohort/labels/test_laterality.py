@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voxlate.cohort.labels.laterality import exchanged, named_sides
+from voxlate.cohort.labels.laterality import exchanged, named_sides, of_one_hand
 
 PAIR = {"one": (1,), "other": (2,)}
 
@@ -49,3 +49,35 @@ def test_most_maps_decide() -> None:
     sides, apart = boxes(slice(4, 9), slice(19, 24)), boxes(slice(4, 9), slice(19, 24), behind=9)
     assert exchanged([sides, sides, apart], PAIR) == ("one", "other")
     assert exchanged([sides, apart, apart], PAIR) is None
+
+
+def shapes(*, sides: tuple[int, ...], seed: int = 0) -> list[np.ndarray]:
+    """Bent bars of differing size and place, bent to one side or to the other."""
+    rng, maps = np.random.default_rng(seed), []
+    for side in sides:
+        labels = np.zeros((40, 40, 10), dtype=np.uint8)
+        i, j, length = rng.integers(8, 14), rng.integers(2, 10), rng.integers(16, 22)
+        labels[i : i + 5, j : j + length, 3:7] = 1
+        labels[i : i + 14, j : j + 5, 3:7] = 2
+        maps.append(labels[::side])
+    return maps
+
+
+def test_cases_of_one_hand_are_told_from_those_of_both_by_how_they_overlap() -> None:
+    found = of_one_hand(shapes(sides=(1,) * 6))
+    assert found is not None
+    same, mirrored = found
+    assert 0.3 < mirrored < 0.85 * same < same < 1
+    assert of_one_hand(shapes(sides=(1, -1) * 4)) is None
+
+
+def test_lesions_anywhere_and_too_few_cases_are_of_no_hand() -> None:
+    rng = np.random.default_rng(3)
+    blobs = [np.zeros((30, 30, 30), dtype=np.uint8) for _ in range(8)]
+    for labels in blobs:
+        for _ in range(3):
+            i, j, k = rng.integers(2, 22, size=3)
+            labels[i : i + 6, j : j + 6, k : k + 6] = 1
+    assert of_one_hand(blobs) is None
+    assert of_one_hand(shapes(sides=(1, 1))) is None
+    assert of_one_hand([np.zeros((4, 4, 4))] * 5) is None

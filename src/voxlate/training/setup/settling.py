@@ -10,7 +10,7 @@
   side of a sample to 4 voxels or just above, 6 at most; features double from 32 up to 320 in 3-D and 512 in 2-D, as
   nnU-Net plans them (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). Without an accelerator they begin at 16;
 - ``method.network.blocks``: ``auto`` becomes 1, 3, 4, 6, 6, ... per level, or without an accelerator 1, 2, 2, ...;
-- ``training.augmentation.flip`` of a segmentation becomes 0 where two classes are a left and a right one, see
+- ``training.augmentation.flip`` of a segmentation becomes 0 where a mirror makes of label maps what none is, see
   ``voxlate.cohort.labels.laterality``, and ``window.mirror`` false where no sample is flipped;
 - ``window.kind``: any other ``auto`` becomes what a forecast of memory allows, see ``voxlate.training.setup.memory``;
 - ``method.features.network``: of the bundle that style transfer takes its features from, see ``name_network``;
@@ -32,7 +32,7 @@ from functools import partial
 from typing import Any
 
 from voxlate.cohort.labels.classes import group_labels
-from voxlate.cohort.labels.laterality import exchanged, named_sides
+from voxlate.cohort.labels.laterality import exchanged, named_sides, of_one_hand
 from voxlate.config.conditions import Conditions
 from voxlate.config.frozen_networks import SECTIONS, frozen_networks
 from voxlate.config.recipe import Recipe
@@ -274,16 +274,20 @@ def _flip_open(recipe: Recipe) -> bool:
 
 
 def _flip(setup: Setup) -> Settled | None:
-    """No mirrored samples where a class is the left or the right one of two."""
-    classes, cases = setup.recipe.classes, setup.cases("train")[:_LOOKED_AT]
-    if len(classes) < 2:  # noqa: PLR2004  (two to exchange)
-        return None
+    """No mirrored samples where a mirror makes of label maps what none of them is."""
+    classes, reading = setup.recipe.classes, setup.plan.reading
     told = named_sides(classes)
     if told:
         return Settled({_FLIP: 0.0}, f"{told[0]} says a side, and a mirror would make it the other")
-    maps = (read_contrast(case, setup.recipe.target, reading=setup.plan.reading) for case in cases)
-    pair = exchanged([to_ras(volume.array, volume.affine) for volume in maps], classes)
-    return None if pair is None else Settled({_FLIP: 0.0}, f"a mirror exchanges {' and '.join(pair)}")
+    cases = setup.cases("train")[:_LOOKED_AT]
+    volumes = [read_contrast(case, setup.recipe.target, reading=reading) for case in cases]
+    maps = [to_ras(volume.array, volume.affine) for volume in volumes]
+    if pair := exchanged(maps, classes):
+        return Settled({_FLIP: 0.0}, f"a mirror exchanges {' and '.join(pair)}")
+    if overlap := of_one_hand(maps):
+        of = "the labels of two cases, centroid on centroid, overlap with a Dice of {:.2f}, and of {:.2f} if one is mirrored"
+        return Settled({_FLIP: 0.0}, of.format(*overlap))
+    return None
 
 
 def _mirror_open(recipe: Recipe) -> bool:
