@@ -172,7 +172,12 @@ def test_an_automatic_window_is_small_patches_where_nothing_speeds_up_large_ones
 
 @pytest.mark.parametrize(
     ("shape", "patch"),
-    [((35, 50, 36), [32, 48, 32]), ((240, 240, 155), [32, 32, 40]), ((512, 512, 20), [48, 56, 16]), ((7, 9, 3), [8] * 3)],
+    [
+        ((35, 50, 36), [32, 48, 32]),
+        ((240, 240, 155), [32, 32, 40]),
+        ((512, 512, 20), [48, 56, 16]),
+        ((7, 9, 3), [8] * 3),
+    ],
 )
 def test_patches_have_the_proportions_of_the_volume(shape: tuple[int, ...], patch: list[int]) -> None:
     assert _patch_for(shape) == patch
@@ -202,7 +207,9 @@ def test_whatever_is_settled_has_a_reason(cohort: Path, run: RunFolder) -> None:
     asked = make(method__network=network, window={"kind": "auto"})
     setup = set_up(cohort, asked, run=None, check=False, report=lambda *_: None)
     fields = [field for settled in setup.settled for field in settled.values]
-    assert fields == ["method.classes", "window.kind", "window.size", "method.network.channels", "method.network.blocks"]
+    assert fields == [
+        "method.classes", "window.kind", "window.size", "method.network.channels", "method.network.blocks"
+    ]  # fmt: skip
     assert setup.recipe.method.options["network"]["blocks"] == [1, 2, 2, 2]
     assert setup.why("method.classes").startswith("regions: 3 in the label maps of ")
     assert "levels for a shortest side of" in setup.why("method.network.channels")
@@ -211,7 +218,15 @@ def test_whatever_is_settled_has_a_reason(cohort: Path, run: RunFolder) -> None:
     assert may_come_of(asked, setup.recipe)
     assert not may_come_of(asked.with_overrides({"training.seed": 9}), setup.recipe)
     again = set_up(cohort, make(), run=run, report=lambda *_: None)
-    assert again.why("method.classes") == "as settled when the run began"
+    assert again.why("method.classes").startswith("regions: 3 in the label maps of ")
+    assert f"Settled: method.classes = {again.why('method.classes')}" in (run.bundle / "MODEL_CARD.md").read_text()
+    run.reasons.rename(run.folder / "hidden")  # as in a run from before they were kept
+    try:
+        older = set_up(cohort, make(), run=run, report=lambda *_: None)
+    finally:
+        (run.folder / "hidden").rename(run.reasons)
+    assert older.recipe == again.recipe
+    assert older.why("method.classes") == "as settled when the run began"
     assert again.recipe == read_bundle(run.bundle).recipe
 
 

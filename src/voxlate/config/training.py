@@ -29,7 +29,10 @@ class Augmentation(StrictModel):
     brightness: float = Field(0.0, ge=0, le=1, description="Probability that the source is made brighter or darker.")
     contrast: float = Field(0.0, ge=0, le=1, description="Probability that the source's contrast is raised or lowered.")
     low_resolution: float = Field(
-        0.0, ge=0, le=1, description="Probability that the source is sampled with voxels up to twice as large, and back."
+        0.0,
+        ge=0,
+        le=1,
+        description="Probability that the source is sampled with voxels up to twice as large, and back.",
     )
 
 
@@ -44,12 +47,14 @@ class Training(StrictModel):
     samples_per_case: int = Field(1, ge=1, description="Samples drawn from each case of a step.")
     label_share: float = Field(0.0, ge=0, le=1, description="Share of samples that are placed around a labelled voxel.")
     optimiser: Literal["adam", "adamw", "sgd"] = Field(
-        "adam", description="Adam, Adam with decoupled weight decay, or gradient descent with Nesterov's momentum of 0.99."
+        "adam",
+        description="Adam, Adam with decoupled weight decay, or gradient descent with Nesterov's momentum of 0.99.",
     )
     learning_rate: float = Field(1e-3, gt=0, description="Step size at the start of the schedule.")
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of the optimiser.")
     schedule: Literal["constant", "linear", "cosine", "polynomial"] = Field(
-        "cosine", description="How the learning rate goes from its start over the budget; `polynomial`: to the power 0.9."
+        "cosine",
+        description="How the learning rate goes from its start over the budget; `polynomial`: to the power 0.9.",
     )
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises from near zero.")
     gradient_clip: float | None = Field(1.0, gt=0, description="Largest norm of the gradient; `null`: no limit.")

@@ -50,9 +50,7 @@ class Degraded:
     coarser: float | None = None
 
 
-def draw_degradation(
-    options: Augmentation, *, dims: int, chances: dict[str, float], seeds: dict[str, int]
-) -> Degraded:
+def draw_degradation(options: Augmentation, *, dims: int, chances: dict[str, float], seeds: dict[str, int]) -> Degraded:
     """Draws what is done to the values of one sample.
 
     Args:
@@ -150,7 +148,9 @@ def _with_coarser(drawn: Degraded, source: Sample) -> Sample:
     few = [max(2, round(n / drawn.coarser)) if n > 1 else 1 for n in source.shape[1:]]
     result = np.empty_like(source)
     for channel, into in zip(source, result, strict=True):
-        picked = channel[np.ix_(*(np.rint(np.linspace(0, n - 1, m)).astype(int) for n, m in zip(into.shape, few, strict=True)))]
+        picked = channel[
+            np.ix_(*(np.rint(np.linspace(0, n - 1, m)).astype(int) for n, m in zip(into.shape, few, strict=True)))
+        ]
         zoom(picked, [n / m for n, m in zip(into.shape, few, strict=True)], order=1, output=into)
     return result
 

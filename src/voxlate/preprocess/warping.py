@@ -1,7 +1,8 @@
 """Warping: where the voxels of a sample are read when it is turned, scaled and deformed, and what is read there.
 
-A voxel ``x`` of the result is read at ``c + A (x - c) + u(x)``, with ``c`` the middle, ``A`` a rotation times a scale and
-``u`` a smooth field through displacements on a coarse grid of points. Beyond the edge of what was cut the edge goes on.
+A voxel ``x`` of the result is read at ``c + A (x - c) + u(x)``, with ``c`` the middle, ``A`` a rotation times a scale
+and ``u`` a smooth field through displacements on a coarse grid of points. Beyond the edge of what was cut the edge goes
+on.
 
 A label map that is to be learned is read as the value with the largest share of the voxels around a place, which leaves
 smoother outlines than the nearest voxel does; one of many values by the nearest voxel, which costs the same for any
@@ -99,7 +100,7 @@ def nearest(sample: Array, where: Places) -> Array:
 
 
 def prevailing(labels: Array, where: Places) -> Array:
-    """The label values ``(c, *inner)`` of a label map ``(c, *shape)`` with the largest share; the lower of equal ones."""
+    """The label values ``(c, *inner)`` with the largest share, of a map ``(c, *shape)``; the lower of equal ones."""
     values = np.unique(labels)
     if len(values) > _MOST_SHARING:
         return nearest(labels, where)

@@ -98,17 +98,32 @@ def resolve(asked: Setup, run: RunFolder | None, *, report: ProgressReport) -> S
     named = name_network(asked.recipe)
     setup = asked if named is None else asked.with_settled(named)
     if run is not None and run.settled.is_file():
-        values = json.loads(run.settled.read_text(encoding="utf-8"))
-        setup = setup.with_settled(Settled(values, "as settled when the run began"))
+        for one in _decided(run):
+            setup = setup.with_settled(one)
     else:
-        values = {}
+        decided = []
         for left in _LEFT_OPEN:
             found = left.settle(setup) if left.is_open(setup.recipe) else None
             if found is not None:
-                setup, values = setup.with_settled(found), {**values, **found.values}
-        if run is not None and values:
-            write_text(run.settled, json.dumps(values, indent=1) + "\n")
+                setup, decided = setup.with_settled(found), [*decided, found]
+        if run is not None and decided:
+            _keep(decided, run)
     return _with_window(setup, run, report) if setup.recipe.window.kind == _AUTO else setup
+
+
+def _keep(decided: Sequence[Settled], run: RunFolder) -> None:
+    values = {field: value for one in decided for field, value in one.values.items()}
+    reasons = [{"fields": list(one.values), "reason": one.reason} for one in decided]
+    write_text(run.reasons, json.dumps(reasons, indent=1) + "\n")
+    write_text(run.settled, json.dumps(values, indent=1) + "\n")
+
+
+def _decided(run: RunFolder) -> list[Settled]:
+    """What a run settled when it began; in runs from before reasons were kept, all at once."""
+    values = json.loads(run.settled.read_text(encoding="utf-8"))
+    told = json.loads(run.reasons.read_text(encoding="utf-8")) if run.reasons.is_file() else []
+    decided = [Settled({field: values.pop(field) for field in one["fields"]}, one["reason"]) for one in told]
+    return [*decided, Settled(values, "as settled when the run began")] if values else decided
 
 
 def without_words(recipe: Recipe) -> Recipe:
@@ -208,7 +223,9 @@ def _patches(setup: Setup) -> Settled | None:
     most = setup.recipe.window.size or shape
     size = _patch_for([min(pair) for pair in zip(shape, most, strict=True)])
     whole = " x ".join(map(str, shape))
-    reason = f"the median volume has {whole} voxels; without an accelerator many small samples teach more than a few large"
+    reason = (
+        f"the median volume has {whole} voxels; without an accelerator many small samples teach more than a few large"
+    )
     return Settled({"window.kind": "patches", "window.size": size}, reason)
 
 
@@ -285,8 +302,9 @@ def _flip(setup: Setup) -> Settled | None:
     if pair := exchanged(maps, classes):
         return Settled({_FLIP: 0.0}, f"a mirror exchanges {' and '.join(pair)}")
     if overlap := of_one_hand(maps):
-        of = "the labels of two cases, centroid on centroid, overlap with a Dice of {:.2f}, and of {:.2f} if one is mirrored"
-        return Settled({_FLIP: 0.0}, of.format(*overlap))
+        same, mirrored = overlap
+        told = f"the labels of two cases overlap with a Dice of {same:.2f}, and of {mirrored:.2f} if one is mirrored"
+        return Settled({_FLIP: 0.0}, told)
     return None
 
 
