@@ -18,7 +18,7 @@ The order is that of an image on its way through a scanner (``degradation``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class Drawn:
     flip_axis: int | None = None
     displacements: NDArray[np.float64] | None = None
     matrix: NDArray[np.float64] | None = None
-    values: Degraded = Degraded()
+    values: Degraded = field(default_factory=Degraded)
 
     def margin(self, shape: Sequence[int]) -> tuple[int, ...]:
         """By how much a sample must be cut larger at each end, so that the corners of the result lie in it."""

@@ -49,10 +49,9 @@ def model_card(
         )
     )
     cases = scores["training_cases"]
-    made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in (imputed or {}).items())
-    guessed = f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
+    guessed = _say_imputed(imputed or {})
     own = "".join(f"\n- Needs the plugin {one}. No code is in this bundle: name the plugin to load it" for one in needs)
-    chose = "".join(f"\n- Settled: {fields} = {words}" for fields, words in (settled or {}).items())
+    left_open = "".join(f"\n- Settled: {fields} = {words}" for fields, words in (settled or {}).items())
     hidden = scores.get("not_shown")
     partly = f"\n- Neither learned nor scored: {say_not_shown(target.name, hidden)}" if hidden else ""
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
@@ -62,7 +61,7 @@ def model_card(
 **Not for diagnostic use.** {said.banner}
 
 - Paper: {recipe.paper or "none"}
-- Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}{chose}
+- Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}{left_open}
 - Trained on: {cases} cases, {spacing}, seed {recipe.training.seed}{guessed}{partly}
 - Software: Voxlate {__version__}{own}
 
@@ -77,6 +76,11 @@ On {scores["cases"]} {unseen}; step {scores["step"]}; {said.where}.
 The model knows what its training cases show: the same contrasts, the same body region, the same kind of scanner.
 {said.limits}
 """
+
+
+def _say_imputed(imputed: Mapping[str, int]) -> str:
+    made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in imputed.items())
+    return f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
 
 
 def say_not_shown(target: str, hidden: Mapping[str, float]) -> str:

@@ -61,7 +61,7 @@ def of_one_hand(maps: Sequence[Array]) -> tuple[float, float] | None:
     """
     clouds = [np.argwhere(labels > 0) for labels in maps]
     clouds = [cloud - cloud.mean(axis=0) for cloud in clouds if len(cloud)]
-    if len(clouds) < 3:  # noqa: PLR2004  (two cases are not enough to tell)
+    if len(clouds) < 3:  # two cases are not enough to tell
         return None
     sets, turned = ([_voxels(cloud * sign) for cloud in clouds] for sign in ((1, 1, 1), (-1, 1, 1)))
     alike = np.array([[_dice(one, other) for other in sets] for one in sets])
@@ -85,7 +85,7 @@ def _exchanges(labels: Array, classes: Classes) -> Mapping[tuple[str, str], bool
     """Of each two classes that are there, apart from one another, whether the mirror exchanges them."""
     shown = {name: members(labels, values) for name, values in classes.items()}
     shown = {name: where for name, where in shown.items() if where.any()}
-    mirrored = {name: where for name, where in zip(shown, _mirrored(list(shown.values())), strict=True)}
+    mirrored = dict(zip(shown, _mirrored(list(shown.values())), strict=True))
     names = list(shown)
     pairs = [(one, other) for n, one in enumerate(names) for other in names[n + 1 :]]
     return {(one, other): _is_exchange(shown, mirrored, one, other) for one, other in pairs}
