@@ -172,6 +172,18 @@ class Window:
         size = [1 if limit is None else limit for limit in self._limits(self.options.size)]
         return _box([centre - n // 2 for centre, n in zip(voxel, size, strict=True)], size)
 
+    def sample_shape(self, box: Box) -> tuple[int, ...]:
+        """The spatial shape of the sample of a box."""
+        return tuple(n for axis, n in enumerate(box.size) if axis != self.axis)
+
+    def grown(self, box: Box, margin: Sequence[int]) -> Box:
+        """The box with so many voxels more at each end of a sample's spatial axes; it may reach beyond the array."""
+        more = list(margin)
+        if self.axis is not None:
+            more.insert(self.axis, 0)
+        start = [first - n for first, n in zip(box.start, more, strict=True)]
+        return _box(start, [size + 2 * n for size, n in zip(box.size, more, strict=True)])
+
     def cut(self, array: Sliceable, box: Box) -> Array:
         """A source sample: ``(c (2 k + 1), *spatial)`` from an array ``(c, i, j, k)``, or ``(i, j, k)``.
 

@@ -24,7 +24,7 @@ from voxlate.training.loop.batches import _labelled_voxels, training_samples
 from voxlate.training.loop.journal import read_log
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.begin import prepare, set_up
-from voxlate.training.setup.settling import _levels_for, may_come_of, without_words
+from voxlate.training.setup.settling import _levels_for, _patch_for, may_come_of, without_words
 from voxlate.training.train import train_run
 from voxlate.volume import Volume
 
@@ -170,12 +170,47 @@ def test_an_automatic_window_is_small_patches_where_nothing_speeds_up_large_ones
     assert not setup.why("window"), "no memory was measured"
 
 
+@pytest.mark.parametrize(
+    ("shape", "patch"),
+    [
+        ((35, 50, 36), [32, 48, 32]),
+        ((240, 240, 155), [32, 32, 40]),
+        ((512, 512, 20), [48, 56, 16]),
+        ((7, 9, 3), [8] * 3),
+    ],
+)
+def test_patches_have_the_proportions_of_the_volume(shape: tuple[int, ...], patch: list[int]) -> None:
+    assert _patch_for(shape) == patch
+
+
+def test_samples_are_not_mirrored_where_a_mirror_exchanges_classes(cohort: Path, tmp_path: Path) -> None:
+    """The phantom's T1 with a label map of two boxes, one on each side."""
+    for case in index_cohort(cohort).cases:
+        folder = tmp_path / case.id
+        folder.mkdir()
+        (folder / case.paths["flair"].name).symlink_to(case.paths["flair"])
+        image = read_volume(case.paths["flair"])
+        sides = np.zeros(image.array.shape, dtype=np.uint8)
+        sides[6:12, 10:20, 10:20], sides[20:26, 10:20, 10:20] = 1, 2
+        write_volume(Volume(sides, image.affine), folder / case.paths["labels"].name)
+    asked = make(source=["flair"], method__classes="each", window__mirror=True)
+    setup = set_up(tmp_path, asked, run=None, check=False, report=lambda *_: None)
+    assert setup.recipe.training.augmentation.flip == 0
+    assert not setup.recipe.window.mirror
+    assert setup.why("training.augmentation.flip").startswith("a mirror exchanges ")
+    assert setup.why("window.mirror") == "no sample was mirrored in training"
+    assert may_come_of(asked, setup.recipe)
+
+
 def test_whatever_is_settled_has_a_reason(cohort: Path, run: RunFolder) -> None:
-    network = {"name": "residual_encoder_unet", "channels": "auto"}
+    network = {"name": "residual_encoder_unet", "channels": "auto", "blocks": "auto"}
     asked = make(method__network=network, window={"kind": "auto"})
     setup = set_up(cohort, asked, run=None, check=False, report=lambda *_: None)
     fields = [field for settled in setup.settled for field in settled.values]
-    assert fields == ["method.classes", "window.kind", "window.size", "method.network.channels"]
+    assert fields == [
+        "method.classes", "window.kind", "window.size", "method.network.channels", "method.network.blocks"
+    ]  # fmt: skip
+    assert setup.recipe.method.options["network"]["blocks"] == [1, 2, 2, 2]
     assert setup.why("method.classes").startswith("regions: 3 in the label maps of ")
     assert "levels for a shortest side of" in setup.why("method.network.channels")
     changes = {field: value for settled in setup.settled for field, value in settled.values.items()}
@@ -183,7 +218,15 @@ def test_whatever_is_settled_has_a_reason(cohort: Path, run: RunFolder) -> None:
     assert may_come_of(asked, setup.recipe)
     assert not may_come_of(asked.with_overrides({"training.seed": 9}), setup.recipe)
     again = set_up(cohort, make(), run=run, report=lambda *_: None)
-    assert again.why("method.classes") == "as settled when the run began"
+    assert again.why("method.classes").startswith("regions: 3 in the label maps of ")
+    assert f"Settled: method.classes = {again.why('method.classes')}" in (run.bundle / "MODEL_CARD.md").read_text()
+    run.reasons.rename(run.folder / "hidden")  # as in a run from before they were kept
+    try:
+        older = set_up(cohort, make(), run=run, report=lambda *_: None)
+    finally:
+        (run.folder / "hidden").rename(run.reasons)
+    assert older.recipe == again.recipe
+    assert older.why("method.classes") == "as settled when the run began"
     assert again.recipe == read_bundle(run.bundle).recipe
 
 

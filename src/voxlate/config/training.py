@@ -18,9 +18,22 @@ class Augmentation(StrictModel):
         3.0, ge=0, description="Standard deviation of the displacements on the coarse grid, in voxels."
     )
     elastic_points: int = Field(3, ge=2, le=16, description="Points of the coarse grid along each axis.")
+    rotation: float = Field(0.0, ge=0, le=1, description="Probability of a rotation about the middle.")
+    rotation_degrees: float = Field(30.0, ge=0, le=180, description="Largest angle about each axis.")
+    scaling: float = Field(0.0, ge=0, le=1, description="Probability of a scaling, along each axis by its own factor.")
+    scaling_percent: float = Field(30.0, ge=0, le=100, description="Largest scaling, up or down.")
     bias: float = Field(0.0, ge=0, le=1, description="Probability of a smooth multiplicative bias field on the source.")
     noise: float = Field(0.0, ge=0, le=1, description="Probability of added Gaussian noise on the source.")
     gamma: float = Field(0.0, ge=0, le=1, description="Probability of a gamma curve on the source.")
+    blur: float = Field(0.0, ge=0, le=1, description="Probability of a Gaussian blur of the source.")
+    brightness: float = Field(0.0, ge=0, le=1, description="Probability that the source is made brighter or darker.")
+    contrast: float = Field(0.0, ge=0, le=1, description="Probability that the source's contrast is raised or lowered.")
+    low_resolution: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Probability that the source is sampled with voxels up to twice as large, and back.",
+    )
 
 
 class Training(StrictModel):
@@ -33,11 +46,15 @@ class Training(StrictModel):
     batch_size: int = Field(8, ge=1, description="Cases per step.")
     samples_per_case: int = Field(1, ge=1, description="Samples drawn from each case of a step.")
     label_share: float = Field(0.0, ge=0, le=1, description="Share of samples that are placed around a labelled voxel.")
-    optimiser: Literal["adam", "adamw"] = Field("adam", description="Adam, or Adam with decoupled weight decay.")
+    optimiser: Literal["adam", "adamw", "sgd"] = Field(
+        "adam",
+        description="Adam, Adam with decoupled weight decay, or gradient descent with Nesterov's momentum of 0.99.",
+    )
     learning_rate: float = Field(1e-3, gt=0, description="Step size at the start of the schedule.")
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of the optimiser.")
-    schedule: Literal["constant", "linear", "cosine"] = Field(
-        "cosine", description="How the learning rate goes from its start over the budget."
+    schedule: Literal["constant", "linear", "cosine", "polynomial"] = Field(
+        "cosine",
+        description="How the learning rate goes from its start over the budget; `polynomial`: to the power 0.9.",
     )
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises from near zero.")
     gradient_clip: float | None = Field(1.0, gt=0, description="Largest norm of the gradient; `null`: no limit.")

@@ -12,7 +12,9 @@ both::
 
 The pairs come lazily: an adversarial method computes the generator's loss only after the discriminator has stepped.
 
-The optimisers that a recipe can name: Adam (Kingma & Ba 2015, arXiv:1412.6980) and AdamW (arXiv:1711.05101).
+The optimisers that a recipe can name: Adam (Kingma & Ba 2015, arXiv:1412.6980), AdamW (arXiv:1711.05101), and gradient
+descent with Nesterov's momentum (Sutskever et al. 2013), as nnU-Net trains (Isensee et al. 2021,
+doi:10.1038/s41592-020-01008-z).
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
 from voxlate.methods.encoder import LabelEncoder
 from voxlate.networks.blocks import Head
+
+_MOMENTUM = 0.99
 
 
 @dataclass(frozen=True)
@@ -252,5 +256,14 @@ def make_optimiser(
         training: Kind, learning rate and weight decay.
         betas: Decay of the first and second moment; adversarial methods lower the first.
     """
+    if training.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=training.learning_rate,
+            momentum=_MOMENTUM,
+            nesterov=True,
+            weight_decay=training.weight_decay,
+            fused=True,
+        )
     kind = torch.optim.AdamW if training.optimiser == "adamw" else torch.optim.Adam
     return kind(parameters, lr=training.learning_rate, weight_decay=training.weight_decay, betas=betas, fused=True)

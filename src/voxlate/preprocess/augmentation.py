@@ -1,34 +1,37 @@
 """Augmentation: random changes of training samples, drawn apart from being applied.
 
 - flip: left and right, the only symmetry that patients nearly have.
+- rotation and scaling: about the middle, each axis with an angle and a scale of its own.
 - elastic: Gaussian displacements on a coarse grid of points, joined by a smooth (cubic spline) field, as for the U-Net
-  (Ronneberger et al. 2015, arXiv:1505.04597); the same field moves source, target and mask.
+  (Ronneberger et al. 2015, arXiv:1505.04597); the same places move source, target and mask (``warping``).
+- blur: the source through a Gaussian of 0.5-1 voxels.
 - bias: the source times ``exp(b)``, with ``b`` a Legendre polynomial of third order with a standard deviation of
   0.1-0.3.
+- brightness and contrast: the source, less its minimum or its mean, times 0.75-1.25.
 - gamma: the source between its own minimum and maximum, raised to a power of 0.7-1.4.
+- low resolution: the source in voxels 1-2 times as large, and back.
 - noise: Gaussian, added to the source, a standard deviation of 0.01-0.05 of its range.
 
-The ranges of bias, gamma and noise are our choice: what 1.5-3 T scanners show. Bias and gamma act relative to the
-sample's minimum, so that they do the same whatever the normaliser is.
+The order is that of an image on its way through a scanner (``degradation``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.config.training import Augmentation
+from voxlate.preprocess.degradation import Degraded, degrade, draw_degradation
+from voxlate.preprocess.warping import Places, Sample, interpolated, nearest, places, prevailing, reach, rotation
 from voxlate.volume import Array
 
-Sample = NDArray[np.float32]
-_BIAS_ORDER = 3
-_BIAS_SD = (0.1, 0.3)
-_GAMMA = (0.7, 1.4)
-_NOISE_SD = (0.01, 0.05)
+_CHANCES = ("flip", "elastic", "bias", "gamma", "noise")
+_SEEDS = ("elastic", "bias", "gamma", "noise")
+_LATER = ("rotation", "scaling", "blur", "brightness", "contrast", "low_resolution")
+"""What came later is drawn later: what was drawn before is the same with it and without it."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,18 @@ class Drawn:
     Attributes:
         flip_axis: Spatial axis to be flipped.
         displacements: ``(dims, points, ...)`` in voxels, on the coarse grid.
-        bias: Coefficients of the Legendre polynomials, ``(4, 4[, 4])``, and none for the constant.
-        gamma: Exponent.
-        noise_sd: As a share of the range of the source.
-        noise_seed: Draws the noise.
+        matrix: ``(dims, dims)``, from a voxel of the result, seen from the middle, to where it is read.
+        values: What is done to the values of the source.
     """
 
     flip_axis: int | None = None
     displacements: NDArray[np.float64] | None = None
-    bias: NDArray[np.float64] | None = None
-    gamma: float | None = None
-    noise_sd: float | None = None
-    noise_seed: int = 0
+    matrix: NDArray[np.float64] | None = None
+    values: Degraded = field(default_factory=Degraded)
+
+    def margin(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """By how much a sample must be cut larger at each end, so that the corners of the result lie in it."""
+        return reach(self.matrix, shape)
 
 
 def draw_augmentation(options: Augmentation, *, dims: int, flip_axis: int | None, rng: np.random.Generator) -> Drawn:
@@ -62,17 +65,17 @@ def draw_augmentation(options: Augmentation, *, dims: int, flip_axis: int | None
         rng: The only source of chance.
     """
     # Every chance is drawn in a fixed order, so that switching one off does not change the others.
-    flip, elastic, bias, gamma, noise = rng.random(5)
-    seeds = [int(seed) for seed in rng.integers(0, 2**63, size=4)]
+    chances = dict(zip(_CHANCES, rng.random(len(_CHANCES)).tolist(), strict=True))
+    seeds = dict(zip(_SEEDS, rng.integers(0, 2**63, size=len(_SEEDS)).tolist(), strict=True))
+    chances |= dict(zip(_LATER, rng.random(len(_LATER)).tolist(), strict=True))
+    seeds |= dict(zip(_LATER, rng.integers(0, 2**63, size=len(_LATER)).tolist(), strict=True))
     return Drawn(
-        flip_axis=flip_axis if flip < options.flip else None,
-        displacements=_draw_displacements(options, dims, seeds[0]) if elastic < options.elastic else None,
-        bias=_draw_bias(dims, seeds[1]) if bias < options.bias else None,
-        gamma=float(np.exp(np.random.default_rng(seeds[2]).uniform(*np.log(_GAMMA))))
-        if gamma < options.gamma
+        flip_axis=flip_axis if chances["flip"] < options.flip else None,
+        displacements=_draw_displacements(options, dims, seeds["elastic"])
+        if chances["elastic"] < options.elastic
         else None,
-        noise_sd=float(np.random.default_rng(seeds[3]).uniform(*_NOISE_SD)) if noise < options.noise else None,
-        noise_seed=seeds[3],
+        matrix=_draw_matrix(options, dims, chances=chances, seeds=seeds),
+        values=draw_degradation(options, dims=dims, chances=chances, seeds=seeds),
     )
 
 
@@ -84,6 +87,7 @@ def apply_augmentation(
     *,
     source_labels: bool | Sequence[bool] = False,
     target_labels: bool = False,
+    margin: Sequence[int] | None = None,
 ) -> tuple[Sample, Sample, Sample]:
     """Applies what was drawn; the arrays given are not changed.
 
@@ -94,32 +98,23 @@ def apply_augmentation(
         mask: ``(m, *spatial)``, 0 or 1, or a label map: moved by the nearest voxel.
         source_labels: Whether the source, or which of its channels, is a label map: moved by the nearest voxel,
             intensities left alone.
-        target_labels: The target is a label map: moved by the nearest voxel.
+        target_labels: The target is a label map: the value that prevails around a place is taken.
+        margin: What is cut off at each end of the spatial axes, which only places outside the result are read from;
+            ``None`` for nothing.
 
     Returns:
-        Source, target and mask, float32 in C order.
+        Source, target and mask, float32 in C order, smaller by the margin.
     """
     are_labels = np.broadcast_to(np.asarray(source_labels, dtype=np.bool_), source.shape[0])
-    images, maps, goal, inside = _moved(
-        drawn, source[~are_labels], source[are_labels], target, mask, nearest=(False, True, target_labels, True)
-    )
+    readers = (interpolated, nearest, prevailing if target_labels else interpolated, nearest)
+    parts = (source[~are_labels], source[are_labels], target, mask)
+    images, maps, goal, inside = _moved(drawn, parts, readers=readers, margin=margin or (0,) * (source.ndim - 1))
     if images.size:
-        images = _with_noise(drawn, _with_gamma(drawn, _with_bias(drawn, images)))
+        images = degrade(drawn.values, images)
     changed = np.empty((source.shape[0], *goal.shape[1:]), dtype=np.float32)
     changed[~are_labels], changed[are_labels] = images, maps
     goal, inside = (np.ascontiguousarray(array, dtype=np.float32) for array in (goal, inside))
     return changed, goal, inside
-
-
-def displacement_field(displacements: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """The smooth field ``(dims, *shape)`` in voxels through displacements ``(dims, points, ...)``.
-
-    The outermost points lie on the outermost voxels.
-    """
-    field = displacements
-    for axis, (count, points) in enumerate(zip(shape, displacements.shape[1:], strict=True), start=1):
-        field = np.moveaxis(np.tensordot(_spline_matrix(count, points), field, axes=(1, axis)), 0, axis)
-    return field
 
 
 def _draw_displacements(options: Augmentation, dims: int, seed: int) -> NDArray[np.float64]:
@@ -127,96 +122,30 @@ def _draw_displacements(options: Augmentation, dims: int, seed: int) -> NDArray[
     return np.random.default_rng(seed).normal(0.0, options.elastic_sd_voxels, shape)
 
 
-def _draw_bias(dims: int, seed: int) -> NDArray[np.float64]:
-    rng = np.random.default_rng(seed)
-    orders = np.indices((_BIAS_ORDER + 1,) * dims).sum(axis=0)
-    drawn = rng.normal(size=orders.shape) / (1.0 + orders)
-    drawn[(orders == 0) | (orders > _BIAS_ORDER)] = 0.0
-    # The variance of a Legendre polynomial of order n over its interval is 1 / (2 n + 1).
-    n = np.indices(orders.shape)
-    variance = float((drawn**2 / np.prod(2 * n + 1, axis=0)).sum())
-    return np.asarray(drawn * rng.uniform(*_BIAS_SD) / np.sqrt(variance))
+def _draw_matrix(
+    options: Augmentation, dims: int, *, chances: dict[str, float], seeds: dict[str, int]
+) -> NDArray[np.float64] | None:
+    matrix = np.eye(dims)
+    if chances["rotation"] < options.rotation:
+        most = np.deg2rad(options.rotation_degrees)
+        angles = np.random.default_rng(seeds["rotation"]).uniform(-most, most, size=1 if dims == 2 else dims)
+        matrix = rotation(angles.tolist())
+    if chances["scaling"] < options.scaling:
+        most = np.log1p(options.scaling_percent / 100)
+        matrix = matrix @ np.diag(np.exp(np.random.default_rng(seeds["scaling"]).uniform(-most, most, size=dims)))
+    return None if np.array_equal(matrix, np.eye(dims)) else matrix
 
 
-def _moved(drawn: Drawn, *samples: Sample, nearest: tuple[bool, ...]) -> list[Array]:
-    """Samples after the elastic deformation and the flip."""
-    moved: list[Array] = list(samples)
-    if drawn.displacements is not None:
-        where = _positions(drawn.displacements, samples[0].shape[1:])
-        whole = _nearest_index(where, samples[0].shape[1:])
-        moved = [
-            _pick(sample, whole) if by_nearest else _interpolated(sample, where)
-            for sample, by_nearest in zip(samples, nearest, strict=True)
-        ]
+def _moved(
+    drawn: Drawn, parts: Sequence[Sample], *, readers: Sequence[Callable[[Array, Places], Array]], margin: Sequence[int]
+) -> list[Array]:
+    """Samples after they are turned, scaled, deformed and flipped, without their margin."""
+    inner = tuple(slice(more, n - more) for n, more in zip(parts[0].shape[1:], margin, strict=True))
+    if drawn.displacements is None and drawn.matrix is None:
+        moved: list[Array] = [part[:, *inner] for part in parts]
+    else:
+        where = places(drawn.displacements, drawn.matrix, shape=parts[0].shape[1:], margin=margin)
+        moved = [read(part, where) for part, read in zip(parts, readers, strict=True)]
     if drawn.flip_axis is not None:
-        moved = [np.flip(sample, 1 + drawn.flip_axis) for sample in moved]
+        moved = [np.flip(part, 1 + drawn.flip_axis) for part in moved]
     return moved
-
-
-def _positions(displacements: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Where each voxel is read, held inside the sample: beyond its edge the edge goes on."""
-    where = displacement_field(displacements, shape).astype(np.float32)
-    for axis, count in enumerate(shape):
-        line = np.arange(count, dtype=np.float32)
-        where[axis] += line.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-        np.clip(where[axis], 0, count - 1, out=where[axis])
-    return where
-
-
-def _nearest_index(where: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.asarray(np.ravel_multi_index(tuple(np.rint(where).astype(np.int64)), shape), dtype=np.int64)
-
-
-def _pick(sample: Sample, index: NDArray[np.int64]) -> Sample:
-    return sample.reshape(sample.shape[0], index.size)[:, index.ravel()].reshape(sample.shape)
-
-
-def _interpolated(sample: Sample, where: NDArray[np.float32]) -> Sample:
-    from scipy.ndimage import map_coordinates
-
-    result = np.empty(sample.shape, dtype=np.float32)
-    for channel, into in zip(sample, result, strict=True):
-        map_coordinates(channel, where, order=1, mode="nearest", output=into)
-    return result
-
-
-def _with_bias(drawn: Drawn, source: Sample) -> Sample:
-    if drawn.bias is None:
-        return source
-    field = drawn.bias
-    for axis, count in enumerate(source.shape[1:]):
-        basis = np.polynomial.legendre.legvander(np.linspace(-1, 1, count), _BIAS_ORDER)
-        field = np.moveaxis(np.tensordot(basis, field, axes=(1, axis)), 0, axis)
-    low = _ends(source)[0]
-    return np.asarray(low + (source - low) * np.exp(field).astype(np.float32), dtype=np.float32)
-
-
-def _with_gamma(drawn: Drawn, source: Sample) -> Sample:
-    if drawn.gamma is None:
-        return source
-    low, span = _ends(source)
-    return np.asarray(low + span * ((source - low) / span) ** np.float32(drawn.gamma), dtype=np.float32)
-
-
-def _with_noise(drawn: Drawn, source: Sample) -> Sample:
-    if drawn.noise_sd is None:
-        return source
-    noise = np.random.default_rng(drawn.noise_seed).standard_normal(source.shape, dtype=np.float32)
-    return np.asarray(source + np.float32(drawn.noise_sd) * _ends(source)[1] * noise, dtype=np.float32)
-
-
-def _ends(source: Sample) -> tuple[Sample, Sample]:
-    """Minimum and range of each channel, shaped to broadcast; the range of a constant channel counts as 1."""
-    axes = tuple(range(1, source.ndim))
-    low = source.min(axis=axes, keepdims=True)
-    span = source.max(axis=axes, keepdims=True) - low
-    return low, np.where(span > 0, span, np.float32(1.0))
-
-
-@lru_cache(maxsize=64)
-def _spline_matrix(count: int, points: int) -> NDArray[np.float64]:
-    """``(count, points)``: values of the natural cubic spline through unit values at the points."""
-    from scipy.interpolate import CubicSpline
-
-    spline = CubicSpline(np.linspace(0, max(count - 1, 1), points), np.eye(points), bc_type="natural")
-    return np.asarray(spline(np.arange(count)))

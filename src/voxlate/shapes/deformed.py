@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import map_coordinates
 
-from voxlate.preprocess.augmentation import displacement_field
+from voxlate.preprocess.warping import displacement_field
 from voxlate.shapes.arrays import check_names, refusal, take
 from voxlate.shapes.distance_maps import DOMAIN, Domain, domain_from, survey
 from voxlate.shapes.interface import ShapeFamily, State

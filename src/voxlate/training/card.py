@@ -22,6 +22,7 @@ def model_card(
     scores: Json,
     *,
     imputed: Mapping[str, int] | None = None,
+    settled: Mapping[str, str] | None = None,
     needs: Sequence[str] = (),
 ) -> str:
     """Markdown that says what the model does, what it was trained on, how good it is and what it is not for.
@@ -32,6 +33,7 @@ def model_card(
         scores: ``step``, ``part``, ``cases`` and ``metrics`` of the chosen weights, ``training_cases``, and
             ``not_shown`` where targets do not show all of the foreground.
         imputed: From a contrast to how many of the training cases have an image of it that a model made.
+        settled: From fields that the recipe left open to what they became and why.
         needs: The plugins that it cannot be loaded without, in words.
     """
     sources = ", ".join(get_contrast(name).title for name in recipe.source)
@@ -47,9 +49,9 @@ def model_card(
         )
     )
     cases = scores["training_cases"]
-    made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in (imputed or {}).items())
-    guessed = f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
+    guessed = _say_imputed(imputed or {})
     own = "".join(f"\n- Needs the plugin {one}. No code is in this bundle: name the plugin to load it" for one in needs)
+    left_open = "".join(f"\n- Settled: {fields} = {words}" for fields, words in (settled or {}).items())
     hidden = scores.get("not_shown")
     partly = f"\n- Neither learned nor scored: {say_not_shown(target.name, hidden)}" if hidden else ""
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
@@ -59,7 +61,7 @@ def model_card(
 **Not for diagnostic use.** {said.banner}
 
 - Paper: {recipe.paper or "none"}
-- Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}
+- Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}{left_open}
 - Trained on: {cases} cases, {spacing}, seed {recipe.training.seed}{guessed}{partly}
 - Software: Voxlate {__version__}{own}
 
@@ -74,6 +76,11 @@ On {scores["cases"]} {unseen}; step {scores["step"]}; {said.where}.
 The model knows what its training cases show: the same contrasts, the same body region, the same kind of scanner.
 {said.limits}
 """
+
+
+def _say_imputed(imputed: Mapping[str, int]) -> str:
+    made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in imputed.items())
+    return f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
 
 
 def say_not_shown(target: str, hidden: Mapping[str, float]) -> str:

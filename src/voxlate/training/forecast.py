@@ -52,7 +52,7 @@ class Forecast:
         cases: Number of cases to train on, to validate on and left for testing.
         shares: How attributes are spread over these parts, under ``SHARE_FIELDS``.
         networks: What is trained, in words: from a part to its size.
-        window: What an ``auto`` window becomes and why; empty if the recipe says what it is.
+        settled: What the recipe leaves open: from its fields to what they become and why.
         steps: Steps that the budget allows, per fold.
         seconds: Wall time: checks, preparation and validations included, figures not.
         memory_bytes: Peak resident memory of the process.
@@ -65,7 +65,7 @@ class Forecast:
     cases: tuple[int, int, int]
     shares: list[tuple[str, ...]]
     networks: Mapping[str, str]
-    window: str
+    settled: Mapping[str, str]
     steps: int
     seconds: float
     memory_bytes: int
@@ -79,7 +79,7 @@ class Forecast:
             *([("folds", f"{self.folds}; time and disk are those of all")] if self.folds else []),
             ("cases (train, validation, test)", ", ".join(map(str, self.cases))),
             *self.networks.items(),
-            *([("window", self.window)] if self.window else []),
+            *self.settled.items(),
             ("steps", f"{self.steps:,}"),
             ("time", duration(self.seconds)),
             ("peak memory", f"{self.memory_bytes / 2**30:.2f} GiB"),
@@ -136,7 +136,7 @@ def forecast_run(
         cases=(train, validation, test),
         shares=share_cells(split_table(whole.split, whole.cohort)),
         networks=probe.networks,
-        window=setup.why("window"),
+        settled=setup.settled_words,
         steps=steps,
         seconds=settled_s + (train + validation) * probe.prepare_s + runs * (trained_s + probe.combination_s),
         memory_bytes=_peak_memory(),

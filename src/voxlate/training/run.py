@@ -60,6 +60,11 @@ class RunFolder:
         return self.folder / "settled.json"
 
     @property
+    def reasons(self) -> Path:
+        """Why: the dotted fields that were settled together, and the reason in words."""
+        return self.folder / "settled_reasons.json"
+
+    @property
     def log(self) -> Path:
         """One JSON line per step or validation."""
         return self.folder / "log.jsonl"
@@ -134,7 +139,7 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
         elif not (resume and run.log.is_file() and not _differences(read_recipe(run), recipe)):
             # Ended before it had anything to keep, in the preflight say: nothing of it may outlive its recipe.
             of_data = (run.split, run.fingerprint, run.plan, run.seen, run.left_out)
-            for decided in (*of_data, run.window, run.settled, run.log):
+            for decided in (*of_data, run.window, run.settled, run.reasons, run.log):
                 decided.unlink(missing_ok=True)
         write_text(run.recipe, recipe.to_yaml())
         yield run

@@ -265,6 +265,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
             setup.fingerprint,
             scores,
             imputed=_imputed(setup),
+            settled=setup.settled_words,
             needs=[plugin.words() for plugin in needed_by(setup.recipe)],
         ),
     )

@@ -109,12 +109,14 @@ class TrainingSamples:
 
     def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> _Sample:
         box = self._place(case, window, rng)
-        source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
-        target = window.cut_centre(case.arrays[self.recipe.target], box)
-        mask = window.cut_centre(case.mask, box).astype(np.float32)
         drawn = draw_augmentation(
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )
+        margin = drawn.margin(window.sample_shape(box))
+        box = window.grown(box, margin)
+        source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
+        target = window.cut_centre(case.arrays[self.recipe.target], box)
+        mask = window.cut_centre(case.mask, box).astype(np.float32)
         # What moves with the mask, voxel by nearest voxel.
         if self.partial:
             mask = np.concatenate([mask, cut_hidden(case, self.recipe.target, window, box)])
@@ -122,7 +124,9 @@ class TrainingSamples:
             mask = np.concatenate([mask, _labels(case, window, box)])
         *sources, goal = (is_label(name) for name in (*self.recipe.source, self.recipe.target))
         each = np.repeat(sources, len(source) // len(sources)).tolist()  # neighbouring slices are channels, too
-        source, target, mask = apply_augmentation(drawn, source, target, mask, source_labels=each, target_labels=goal)
+        source, target, mask = apply_augmentation(
+            drawn, source, target, mask, source_labels=each, target_labels=goal, margin=margin
+        )
         mask, *more = np.split(mask, len(mask))
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
         if self.partial:

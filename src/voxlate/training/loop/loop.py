@@ -29,6 +29,8 @@ from voxlate.training.run import RunFolder
 
 logger = logging.getLogger(__name__)
 _SKIPS_IN_A_ROW = 10
+_POWER = 0.9
+"""Of the polynomial schedule, nnU-Net's (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z)."""
 _JUMP = 2.0
 """Factor by which the learning rate may rise at a resumption without a word."""
 
@@ -217,7 +219,12 @@ def _set_learning_rate(state: RunState, job: Job) -> float:
 def _scale(progress: Progress, job: Job) -> float:
     """The learning rate of the next step over that of the recipe."""
     training, fraction = job.training, job.fraction(progress)
-    factor = {"constant": 1.0, "linear": 1 - fraction, "cosine": 0.5 * (1 + math.cos(math.pi * fraction))}
+    factor = {
+        "constant": 1.0,
+        "linear": 1 - fraction,
+        "cosine": 0.5 * (1 + math.cos(math.pi * fraction)),
+        "polynomial": (1 - fraction) ** _POWER,
+    }
     warm = min(1.0, (progress.step + 1) / training.warmup_steps) if training.warmup_steps else 1.0
     return factor[training.schedule] * warm
 

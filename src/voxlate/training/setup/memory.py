@@ -145,7 +145,9 @@ def measure_window(setup: Setup) -> WindowDecision:
 
 
 def may_become(asked: WindowOptions, found: WindowOptions) -> bool:
-    """Whether a window is the one asked for, or what an ``auto`` one can become."""
+    """Whether a window is the one asked for, or what an ``auto`` one, or one that mirrors, can become."""
+    if asked.mirror and not found.mirror:
+        asked = asked.model_copy(update={"mirror": False})
     if asked.kind == "auto" and found.kind in ("volume", "patches"):
         return asked.model_copy(update={"kind": found.kind, "size": found.size}) == found
     return asked == found

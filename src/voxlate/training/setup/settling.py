@@ -3,11 +3,15 @@
 - ``method.classes``: ``binary``, ``each`` or ``regions`` become names with their label values;
 - ``conditions.structures`` of a source ``labels``: ``each``, ``binary``, or names that the data set's convention knows,
   become names with their label values; without the section they are those of ``each``;
-- ``window.kind``: ``auto`` of a segmentation becomes patches of at most 32 voxels a side where there is no accelerator:
-  whole volumes may fit into memory, but in the same time many small samples teach more than a few large ones;
+- ``window.kind``: ``auto`` of a segmentation becomes patches of about 32 x 32 x 32 voxels where there is no
+  accelerator, in the proportions of the median volume, and no larger than it: in the same time many small samples teach
+  more than a few large ones, and one that is continued beyond the image teaches less still;
 - ``method.network.channels``: ``auto`` becomes a number of features per level. As many levels as halve the shortest
   side of a sample to 4 voxels or just above, 6 at most; features double from 32 up to 320 in 3-D and 512 in 2-D, as
   nnU-Net plans them (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z). Without an accelerator they begin at 16;
+- ``method.network.blocks``: ``auto`` becomes 1, 3, 4, 6, 6, ... per level, or without an accelerator 1, 2, 2, ...;
+- ``training.augmentation.flip`` of a segmentation becomes 0 where a mirror makes of label maps what none is, see
+  ``voxlate.cohort.labels.laterality``, and ``window.mirror`` false where no sample is flipped;
 - ``window.kind``: any other ``auto`` becomes what a forecast of memory allows, see ``voxlate.training.setup.memory``;
 - ``method.features.network``: of the bundle that style transfer takes its features from, see ``name_network``;
 - ``sha256`` beside the path of a frozen network becomes its digest, so that a run knows it again wherever it lies.
@@ -22,12 +26,13 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from voxlate.cohort.labels.classes import group_labels
+from voxlate.cohort.labels.laterality import exchanged, named_sides, of_one_hand
 from voxlate.config.conditions import Conditions
 from voxlate.config.frozen_networks import SECTIONS, frozen_networks
 from voxlate.config.recipe import Recipe
@@ -35,6 +40,8 @@ from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
 from voxlate.methods.build import method_class
 from voxlate.methods.encoder import LABELS
+from voxlate.preprocess.images import read_contrast
+from voxlate.preprocess.orientation import to_ras
 from voxlate.progress import ProgressReport
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.frozen import name_network, network_digest
@@ -47,8 +54,13 @@ _COARSEST = 4
 """Voxels along the shortest side of the coarsest level."""
 _MOST_LEVELS = 6
 _WIDEST = {2: 512, 3: 320}
+_BLOCKS, _USUAL = "method.network.blocks", (1, 3, 4, 6)
+_FLIP, _LOOKED_AT = "training.augmentation.flip", 8
 _BASE, _BASE_WITHOUT_ACCELERATOR = 32, 16
-_PATCH_WITHOUT_ACCELERATOR = 32
+_PATCH_WITHOUT_ACCELERATOR = 50_000
+"""Most voxels of a patch without an accelerator; 32 x 32 x 48 is just below."""
+_PATCH_STEP = 8
+"""Sides of patches are multiples of it, which networks of four levels need."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +98,32 @@ def resolve(asked: Setup, run: RunFolder | None, *, report: ProgressReport) -> S
     named = name_network(asked.recipe)
     setup = asked if named is None else asked.with_settled(named)
     if run is not None and run.settled.is_file():
-        values = json.loads(run.settled.read_text(encoding="utf-8"))
-        setup = setup.with_settled(Settled(values, "as settled when the run began"))
+        for one in _decided(run):
+            setup = setup.with_settled(one)
     else:
-        values = {}
+        decided = []
         for left in _LEFT_OPEN:
             found = left.settle(setup) if left.is_open(setup.recipe) else None
             if found is not None:
-                setup, values = setup.with_settled(found), {**values, **found.values}
-        if run is not None and values:
-            write_text(run.settled, json.dumps(values, indent=1) + "\n")
+                setup, decided = setup.with_settled(found), [*decided, found]
+        if run is not None and decided:
+            _keep(decided, run)
     return _with_window(setup, run, report) if setup.recipe.window.kind == _AUTO else setup
+
+
+def _keep(decided: Sequence[Settled], run: RunFolder) -> None:
+    values = {field: value for one in decided for field, value in one.values.items()}
+    reasons = [{"fields": list(one.values), "reason": one.reason} for one in decided]
+    write_text(run.reasons, json.dumps(reasons, indent=1) + "\n")
+    write_text(run.settled, json.dumps(values, indent=1) + "\n")
+
+
+def _decided(run: RunFolder) -> list[Settled]:
+    """What a run settled when it began; in runs from before reasons were kept, all at once."""
+    values = json.loads(run.settled.read_text(encoding="utf-8"))
+    told = json.loads(run.reasons.read_text(encoding="utf-8")) if run.reasons.is_file() else []
+    decided = [Settled({field: values.pop(field) for field in one["fields"]}, one["reason"]) for one in told]
+    return [*decided, Settled(values, "as settled when the run began")] if values else decided
 
 
 def without_words(recipe: Recipe) -> Recipe:
@@ -192,10 +219,35 @@ def _window_open(recipe: Recipe) -> bool:
 def _patches(setup: Setup) -> Settled | None:
     if setup.device.type != "cpu":
         return None
-    side = _PATCH_WITHOUT_ACCELERATOR
-    size = [min(wanted, side) for wanted in setup.recipe.window.size or (side,) * 3]
-    reason = "without an accelerator many small samples teach more in the same time than a few large ones"
+    shape = _median_shape(setup)
+    most = setup.recipe.window.size or shape
+    size = _patch_for([min(pair) for pair in zip(shape, most, strict=True)])
+    whole = " x ".join(map(str, shape))
+    reason = (
+        f"the median volume has {whole} voxels; without an accelerator many small samples teach more than a few large"
+    )
     return Settled({"window.kind": "patches", "window.size": size}, reason)
+
+
+def _median_shape(setup: Setup) -> list[int]:
+    """Voxels of the median volume along i, j, k, on the plan's grid."""
+    own = setup.fingerprint.spacing_mm
+    spacing = setup.plan.spacing_mm or own
+    return [round(n * mm / step) for n, mm, step in zip(setup.fingerprint.shape, own, spacing, strict=True)]
+
+
+def _patch_for(shape: Sequence[int]) -> list[int]:
+    """A patch for volumes of a shape: multiples of a step nearest to it, the longest sides shortened first.
+
+    Example:
+        >>> _patch_for([35, 50, 36]), _patch_for([240, 240, 155]), _patch_for([256, 256, 20])
+        ([32, 48, 32], [40, 32, 32], [48, 48, 16])
+    """
+    size = [max(_PATCH_STEP, round(n / _PATCH_STEP) * _PATCH_STEP) for n in shape]
+    while math.prod(size) > _PATCH_WITHOUT_ACCELERATOR:
+        longest = size.index(max(size))
+        size[longest] -= _PATCH_STEP
+    return size
 
 
 def _levels_open(recipe: Recipe) -> bool:
@@ -221,6 +273,49 @@ def _levels(setup: Setup) -> Settled:
     return Settled({"method.network.channels": channels}, reason + beside)
 
 
+def _blocks_open(recipe: Recipe) -> bool:
+    network = recipe.method.options.get("network")
+    return isinstance(network, Mapping) and network.get("blocks") == _AUTO
+
+
+def _blocks(setup: Setup) -> Settled:
+    depth = len(setup.recipe.method.options["network"]["channels"])
+    if setup.device.type != "cpu":
+        return Settled({_BLOCKS: [_USUAL[min(n, len(_USUAL) - 1)] for n in range(depth)]}, "those of nnU-Net's presets")
+    reason = "without an accelerator more steps of a shallower network: a step takes a third less time per voxel"
+    return Settled({_BLOCKS: [1, *[2] * (depth - 1)]}, reason)
+
+
+def _flip_open(recipe: Recipe) -> bool:
+    return recipe.training.augmentation.flip > 0 and method_class(recipe).segments
+
+
+def _flip(setup: Setup) -> Settled | None:
+    """No mirrored samples where a mirror makes of label maps what none of them is."""
+    classes, reading = setup.recipe.classes, setup.plan.reading
+    told = named_sides(classes)
+    if told:
+        return Settled({_FLIP: 0.0}, f"{told[0]} says a side, and a mirror would make it the other")
+    cases = setup.cases("train")[:_LOOKED_AT]
+    volumes = [read_contrast(case, setup.recipe.target, reading=reading) for case in cases]
+    maps = [to_ras(volume.array, volume.affine) for volume in volumes]
+    if pair := exchanged(maps, classes):
+        return Settled({_FLIP: 0.0}, f"a mirror exchanges {' and '.join(pair)}")
+    if overlap := of_one_hand(maps):
+        same, mirrored = overlap
+        told = f"the labels of two cases overlap with a Dice of {same:.2f}, and of {mirrored:.2f} if one is mirrored"
+        return Settled({_FLIP: 0.0}, told)
+    return None
+
+
+def _mirror_open(recipe: Recipe) -> bool:
+    return recipe.window.mirror and recipe.training.augmentation.flip == 0 and method_class(recipe).segments
+
+
+def _mirror(_setup: Setup) -> Settled:
+    return Settled({"window.mirror": False}, "no sample was mirrored in training")
+
+
 def _network_open(section: str, recipe: Recipe) -> bool:
     return any(one.section == section and one.sha256 is None for one in frozen_networks(recipe))
 
@@ -240,6 +335,9 @@ _LEFT_OPEN = (
         _levels,  # which depends on the window
         stand_in=[_BASE_WITHOUT_ACCELERATOR, 2 * _BASE_WITHOUT_ACCELERATOR],
     ),
+    _LeftOpen(_BLOCKS, _blocks_open, _blocks, stand_in=2),  # which depend on the levels
+    _LeftOpen(_FLIP, _flip_open, _flip),
+    _LeftOpen("window", _mirror_open, _mirror),
     *(
         _LeftOpen(f"{section}.sha256", partial(_network_open, section), partial(_network, section))
         for section in SECTIONS

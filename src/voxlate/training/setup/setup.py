@@ -27,6 +27,13 @@ class Settled:
     values: Mapping[str, Any]
     reason: str
 
+    @property
+    def words(self) -> str:
+        """The values, where they are short, and the reason."""
+        plain = [value for value in self.values.values() if not isinstance(value, Mapping)]
+        told = ", ".join(str(value) for value in plain)
+        return f"{told}; {self.reason}" if told else self.reason
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -66,6 +73,11 @@ class Setup:
     def why(self, field: str) -> str:
         """Why a dotted field of the recipe is what it is; empty if the recipe said so itself."""
         return next((one.reason for one in self.settled if field in one.values), "")
+
+    @property
+    def settled_words(self) -> dict[str, str]:
+        """From what was settled together, as dotted fields, to what it became and why."""
+        return {", ".join(one.values): one.words for one in self.settled}
 
     def of_view(self, name: str) -> Setup:
         """The same for one view of several; with an empty name, for the only one."""
