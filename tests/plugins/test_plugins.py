@@ -20,7 +20,7 @@ from voxlate.config.catalogue import pick
 from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.evaluation.evidence import question_of
-from voxlate.losses import LOSSES
+from voxlate.losses import LOSSES, WeightedLoss, of_images
 from voxlate.methods.build import rehearse_learner
 from voxlate.metrics import METRICS, metrics_of
 from voxlate.networks import NETWORKS
@@ -55,6 +55,22 @@ def test_a_file_adds_to_the_catalogues(plugin: Path) -> None:
     write_plugin(plugin, name="other")
     voxlate.load_plugin(plugin)
     assert ("other" in NETWORKS, "tiny" in NETWORKS) == (True, False), "a changed file replaces its own"
+
+
+def test_a_loss_says_itself_that_it_compares_segmentations(tmp_path: Path) -> None:
+    body = "(prediction.sigmoid() - target).square().mul(mask).sum() / mask.sum().clamp(min=1)"
+    (tmp_path / "brier.py").write_text(
+        "def brier(*, dims, data_range):\n"
+        f"    return lambda prediction, target, mask, *, labels=None: {body}\n\n\n"
+        'brier.segments = True\nLOSSES = {"brier": brier}\n'
+    )
+    voxlate.load_plugin(tmp_path / "brier.py")
+    learner = rehearse_learner(resolve_recipe("segment-default", overrides={"method.classes": "binary", "loss": {"brier": 1}}))
+    assert learner.segments
+    with pytest.raises(UsageError, match=r"Of segmentations are .*brier.*keep these or the others"):
+        WeightedLoss({"brier": 1, "l1": 1}, dims=2, data_range=1.0)
+    with pytest.raises(UsageError, match="losses of images"):
+        of_images({"brier": 1}, dims=2, data_range=1.0)
 
 
 def test_a_module_adds_to_the_catalogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
