@@ -22,6 +22,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.evidence import question_of
 from voxlate.losses import LOSSES, WeightedLoss, of_images
 from voxlate.methods.build import rehearse_learner
+from voxlate.methods.segmentation import segmentation
 from voxlate.metrics import METRICS, metrics_of
 from voxlate.networks import NETWORKS
 from voxlate.plugins import recall, record, trust
@@ -65,8 +66,9 @@ def test_a_loss_says_itself_that_it_compares_segmentations(tmp_path: Path) -> No
         'brier.segments = True\nLOSSES = {"brier": brier}\n'
     )
     voxlate.load_plugin(tmp_path / "brier.py")
-    learner = rehearse_learner(resolve_recipe("segment-default", overrides={"method.classes": "binary", "loss": {"brier": 1}}))
-    assert learner.segments
+    network = Choice.model_validate({"name": "unet", "channels": [2, 4]})
+    context = {"dims": 2, "source_channels": 1, "target_channels": 1, "data_range": 1.0}
+    assert segmentation(loss={"brier": 1}, network=network, **context).segments
     with pytest.raises(UsageError, match=r"Of segmentations are .*brier.*keep these or the others"):
         WeightedLoss({"brier": 1, "l1": 1}, dims=2, data_range=1.0)
     with pytest.raises(UsageError, match="losses of images"):
