@@ -26,7 +26,7 @@ SAID = [
     _ids("S{:02d}_ses{:02d}", 1, 2),
     _ids("p{}_visit{}", 1, 2),
     _ids("p{}_visit_{}", "a", "b"),
-    _ids("p{:02d}_slice{:03d}", *range(30)),
+    _ids("p{:02d}_slice{:03d}", 14, 15),
     _ids("p{}-sl-{}", 7, 8),
     _ids("p{} timepoint {}", 1, 2),
     _ids("p{}_{}", "baseline", "followup"),
