@@ -49,9 +49,9 @@ def lay(way: str, folder: Path, *, cases: int = 12, size: int = 56) -> None:
     import voxlate
 
     names = ["t1", "t2"] if way != "flat" else ["t1", "t2", "flair"]
-    if way == "notebook":
-        voxlate.phantom(folder / "cohort", cases=cases, seed=1, size=size, contrasts=names)
-        voxlate.phantom(folder / "new", cases=1, seed=2, size=size, contrasts=names)
+    if way == "notebook":  # of the size that docs/learn/notebook.ipynb takes, or nearly
+        voxlate.phantom(folder / "cohort", cases=10, seed=1, size=48, contrasts=names)
+        voxlate.phantom(folder / "new", cases=1, seed=2, size=48, contrasts=names)
         return
     drawn = voxlate.phantom(folder / "drawn", cases=cases, seed=1, size=size, contrasts=names)
     for path in sorted(drawn.glob("Phantom-*/*.nii.gz")):
