@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOPED := $(VENV)/.developed
 DOCUMENTED := $(VENV)/.documented
 
 .PHONY: demo test quick cases slow coverage lint docs audit clean
@@ -24,16 +25,16 @@ quick: $(DOCUMENTED)
 	$(PYTEST) $(PARALLEL) -m 'not slow and not gpu and not cases and not trains' --durations 10
 
 # Faults as scripts, each of which runs the program several times and judges it.
-cases: $(INSTALLED)
+cases: $(DEVELOPED)
 	$(PYTEST) -n 2 -m cases --durations 5 tests/test_cases.py
 
-slow: $(INSTALLED)
+slow: $(DEVELOPED)
 	$(PYTEST) -m slow
 
 coverage: $(DOCUMENTED)
 	$(PYTEST) $(PARALLEL) --cov --cov-report term:skip-covered --cov-report html
 
-lint: $(INSTALLED)
+lint: $(DEVELOPED)
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
@@ -43,20 +44,34 @@ lint: $(INSTALLED)
 docs: $(DOCUMENTED)
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
 
-audit: $(INSTALLED)
+audit: $(DEVELOPED)
 	$(BIN)/pip-audit --skip-editable
 
 clean:
 	rm -rf $(VENV) build docs/_build demo htmlcov .coverage
 
 # torch comes first and alone, so that the pinned build is the one that everything else finds installed.
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+define PREPARE
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Voxlate needs Python 3.11 or later as $(PYTHON); say where it is: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+	{ echo "$(PYTHON) cannot make a virtual environment in $(VENV). On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+$(PIP) torch
+endef
+
 $(INSTALLED): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PREPARE)
+	$(PIP) --editable .
 	touch $@
 
+# With what tests and checks need; the program is installed by the same call, so that nothing is installed twice.
+$(DEVELOPED): pyproject.toml constraints.txt
+	$(PREPARE)
+	$(PIP) --editable '.[dev]'
+	touch $(INSTALLED) $@
+
 # The tests build the tables of the documentation too.
-$(DOCUMENTED): $(INSTALLED)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+$(DOCUMENTED): $(DEVELOPED)
+	$(PIP) --editable '.[docs]'
 	touch $@

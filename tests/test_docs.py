@@ -102,6 +102,11 @@ def _recipe_models() -> dict[str, type[BaseModel]]:
     return {model.__name__: model for model in models if model not in {BaseModel, StrictModel}}
 
 
+def test_every_recipe_is_recommended_for_something() -> None:
+    page = (DOCS / "look-up" / "which-recipe.md").read_text(encoding="utf-8")
+    assert [name for name in config.recipe_names() if f"`{name}`" not in page] == []
+
+
 def test_command_line_page_shows_every_command() -> None:
     page = (DOCS / "look-up" / "command-line.md").read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]

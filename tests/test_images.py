@@ -111,6 +111,7 @@ def test_a_table_goes_to_pandas_with_all_digits(monkeypatch: pytest.MonkeyPatch,
     rows = [
         ("foreground", number(0.123456789), interval_words((0.1000001, 0.2)), "6"),
         ("lesion", "", "", "0"),
+        ("labels", number(136.47, metric="mae"), "", "6"),
     ]
     found = Result("It is so.", tmp_path / "report.html", ("region", "mean", "95 % interval", "n"), rows)
     monkeypatch.setitem(sys.modules, "pandas", None)
@@ -121,7 +122,8 @@ def test_a_table_goes_to_pandas_with_all_digits(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setitem(sys.modules, "pandas", stand_in)
     columns = found.to_pandas()
     assert list(columns) == ["region", "mean", "95 % interval, low", "95 % interval, high", "n"]
-    assert (columns["mean"][0], columns["95 % interval, low"][0], columns["n"]) == (0.123456789, 0.1000001, [6, 0])
+    assert (columns["mean"][0], columns["95 % interval, low"][0], columns["n"]) == (0.123456789, 0.1000001, [6, 0, 6])
+    assert (rows[2][1], columns["mean"][2]) == ("136", 136.47), "what looks like a whole number is none"
     assert np.isnan([columns["mean"][1], columns["95 % interval, high"][1]]).all()
     assert "<p>It is so.</p>" in found._repr_html_()
     assert isinstance(found, Tabled)

@@ -49,6 +49,7 @@ def test_every_cell_runs_and_shows_something(tmp_path: Path, monkeypatch: pytest
     assert isinstance(names["t2"], Volume)
     assert names["t2"].is_synthetic
     assert names["run"] == Path("runs/t1-to-t2")
+    assert repr(names["model"]) == "Model(t1 to t2, runs/t1-to-t2/bundle)"
     recipe = load_model(names["run"]).bundle.recipe
     assert recipe.method.name == resolve_recipe("avula2020-t1-to-t2").method.name
     assert {path.name for path in names["result"].out.iterdir()} >= {"report.html", "figures"}
@@ -59,7 +60,8 @@ def test_the_notebook_is_kept_without_outputs_and_the_page_shows_its_lines() -> 
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert [cell for cell in code if cell["outputs"] or cell["execution_count"] is not None] == []
     assert not re.search(r"/(home|root|work|content)/", NOTEBOOK.read_text(encoding="utf-8"))
-    page = NOTEBOOK.with_suffix(".md").read_text(encoding="utf-8")
-    [lines] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    pages = [NOTEBOOK.with_name(name).read_text(encoding="utf-8") for name in ("notebook.md", "three-ways.md")]
+    [lines], [same] = (re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL) for page in pages)
+    assert lines == same
     assert lines.strip() in [cell.strip() for cell in _cells()]
     assert len(lines.strip().splitlines()) - lines.count("\n\n") == 5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 
 import typer
 
@@ -56,6 +58,30 @@ def test_commands_are_those_of_the_makefile() -> None:
     targets = re.findall(r"make (\w+)", TEXT)
     assert {"demo", "test"} <= set(targets)
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+
+
+def _make(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "-C", ROOT, *words], capture_output=True, text=True, check=False)
+
+
+def test_the_demo_installs_no_development_tools_and_the_checks_install_once(tmp_path: Path) -> None:
+    venv = f"VENV={tmp_path / 'venv'}"
+    demo, lint = _make("-n", "demo", venv).stdout, _make("-n", "lint", venv).stdout
+    assert ("--editable ." in demo, "[dev]" in demo, "mypy" in demo) == (True, False, False)
+    assert (lint.count("--editable"), lint.count("[dev]")) == (1, 1)
+
+
+def test_what_lacks_for_an_environment_is_named(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ]\n')  # new enough, and without venv
+    python.chmod(0o755)
+    asked = f"VENV={tmp_path / 'venv'}"
+    assert "sudo apt install python3-venv" in _make("demo", asked, f"PYTHON={python}").stderr
+    assert "Voxlate needs Python 3.11 or later as false" in _make("demo", asked, "PYTHON=false").stderr
+
+
+def test_own_data_come_early() -> None:
+    assert "voxlate check scans" in "".join(TEXT.splitlines(keepends=True)[:40])
 
 
 def test_example_has_about_ten_lines() -> None:

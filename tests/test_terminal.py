@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import DOCS
 from tests.screen import WIDTH, Clock, Screen, of
 from voxlate.cli import main
 from voxlate.cli.options import _with_names, app, errors
@@ -25,6 +26,7 @@ from voxlate.verbs import resolve_recipe
 from voxlate.verbs.data import Checked
 from voxlate.workflows.result import Result
 
+sys.path.insert(0, str(DOCS))
 TIMES = re.compile(r"\d+:\d\d:\d\d +(\d+:\d\d:\d\d|-:--:--) left$")
 LITTLE = ("--steps", "2", "--set", "training.batch_size=2", "--set", "method.network.widths=[4,8]")
 
@@ -114,19 +116,23 @@ Run = Callable[..., tuple[list[str], list[str]]]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("terminal")
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Iterator[Run]:
     """Runs commands in one folder, on a terminal of 80 columns: what stands on standard output and error at the end."""
-    folder = tmp_path_factory.mktemp("terminal")
     with pytest.MonkeyPatch.context() as patched:
         for name, value in {"COLUMNS": WIDTH, "LINES": 40, "FORCE_COLOR": 1, "TERM": "xterm"}.items():
             patched.setenv(name, str(value))
         patched.delenv("NO_COLOR", raising=False)
 
-        def go(*words: object, code: int = 0) -> tuple[list[str], list[str]]:
+        def go(*words: object, code: int = 0, within: Path = folder) -> tuple[list[str], list[str]]:
             output, said = Screen(), Screen()
             patched.setattr(sys, "argv", ["voxlate", *map(str, words)])
             with (
-                contextlib.chdir(folder),
+                contextlib.chdir(within),
                 contextlib.redirect_stdout(output),
                 contextlib.redirect_stderr(said),
                 pytest.raises(SystemExit) as end,
@@ -140,29 +146,62 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield go
 
 
+def follow(way: str, run: Run, folder: Path) -> list[tuple[list[str], list[str]]]:
+    """Runs the commands of a way of the documentation, a little training in the place of minutes."""
+    from record_screens import lay, steps, words
+
+    lay(way, folder, cases=4, size=32)
+    found = []
+    for _, command, shown in steps(way):
+        given = words(command)
+        assert given.pop(0) == "voxlate"
+        if "--minutes" in given:
+            at = given.index("--minutes")
+            given[at : at + 2] = LITTLE
+        output, said = run(*given, within=folder)
+        lines = shown.splitlines()
+        assert max(map(len, lines)) <= WIDTH
+        assert _landmarks(lines) == _landmarks([*said, *output]), f"run python docs/record_screens.py: {command}"
+        found.append((output, said))
+    return found
+
+
+def _landmarks(lines: list[str]) -> list[str]:
+    """The bars of a screen and what it names at its end."""
+    return [line.split()[0] for line in lines if TIMES.search(line) or re.match(r"(Model|Figure|Next|Report): ", line)]
+
+
 @pytest.fixture(scope="module")
-def learned(run: Run) -> tuple[list[str], list[str]]:
-    run("phantom", "data", "--cases", 4, "--seed", 1, "--size", 32, "--contrast", "t1", "--contrast", "t2")
-    return run("train", "data", "--recipe", "avula2020-t1-to-t2", "--out", "run", *LITTLE)
+def bids(run: Run, folder: Path) -> list[tuple[list[str], list[str]]]:
+    return follow("bids", run, folder)
+
+
+@pytest.fixture(scope="module")
+def learned(bids: list[tuple[list[str], list[str]]]) -> tuple[list[str], list[str]]:
+    return bids[1]
+
+
+def test_the_screens_of_the_documentation_are_those_of_its_commands(bids: Any, run: Run, folder: Path) -> None:
+    assert len(bids) == len(follow("flat", run, folder / "flat")) == 3
 
 
 def test_a_training_ends_with_its_score_beside_the_lookup_its_figure_and_what_to_do_next(
-    learned: tuple[list[str], list[str]], run: Run
+    bids: list[tuple[list[str], list[str]]],
 ) -> None:
-    output, said = learned
+    (checked, _), (output, said), (scores, measured) = bids
+    assert checked[0] == "4 cases (bids): 0 errors, 0 warnings"
     told = " ".join(output)
     assert re.match(r"Normalised MAE on 1 validation case: \d\.\d+ at step 2; intensity lookup reaches 0\.\d+\.", told)
     assert output[-3:] == [
         "Model: run/bundle",
         "Figure: run/figures/progression.png",
-        "Next: voxlate evaluate run data --out run-evaluation",
+        "Next: voxlate evaluate run scans --out run-evaluation",
     ]
     bars = [line.split()[0] for line in said if TIMES.search(line)]
     assert bars == ["preflight", "fingerprint", "prepare", "train"]
     assert any("4/4 cases" in line for line in said)
 
-    scores, said = run("evaluate", "run", "data", "--out", "run-evaluation")
-    assert [line.split()[0] for line in said if TIMES.search(line)] == ["evaluate"]
+    assert [line.split()[0] for line in measured if TIMES.search(line)] == ["evaluate"]
     head = next(line for line in scores if "identity" in line)
     assert [word for word in head.split() if word.isalpha()] == ["metric", "region", "identity", "lookup", "model"]
     answer = " ".join(scores[[line.startswith("The model") for line in scores].index(True) : -1])
@@ -170,19 +209,19 @@ def test_a_training_ends_with_its_score_beside_the_lookup_its_figure_and_what_to
 
 
 def test_one_volume_has_a_bar_too(learned: Any, run: Run) -> None:
-    output, said = run("translate", "run", "data/Phantom-00001-000/Phantom-00001-000-t1n.nii.gz", "--out", "one.nii.gz")
+    output, said = run("translate", "run", "scans/sub-01/anat/sub-01_T1w.nii.gz", "--out", "one.nii.gz")
     assert "translate" in said[-1]
     assert "1/1 images" in said[-1]
     assert TIMES.search(said[-1])
     assert output == ["1 translated, 0 finished before, 0 failed: one.nii.gz"]
-    _, said = run("translate", "run", "data", "--out", "all", "--quiet", "--device", "cpu")
+    _, said = run("translate", "run", "scans", "--out", "all", "--quiet", "--device", "cpu")
     assert said == []
 
 
 def test_dry_runs_leave_nothing_and_tell_what_to_expect(
     learned: Any, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = ("data", "--out", "dry", "--dry-run", "--device", "cpu")
+    data = ("scans", "--out", "dry", "--dry-run", "--device", "cpu")
     output, _ = run("evaluate", "run", *data)
     assert any(re.search(r"time .* min \d+ s", line) for line in output)
     monkeypatch.setattr("voxlate.training.forecast._SHARE_OF_LOOKING", 1e-6)

@@ -31,3 +31,21 @@ def test_a_long_list_is_cut_and_several_findings_of_a_case_are_counted() -> None
     assert shown.message == (
         "a is misaligned. The same in 10 more cases, 12 findings more: b, c, d, e, f, g, h, i ... (all with --json)."
     )
+
+
+def test_a_sentence_names_its_case_once() -> None:
+    said = [
+        Finding("warning", "x", case, message).sentence
+        for case, message in [
+            ("scan_T1", "/data/scan_T1.nii.gz: unlike the others."),
+            ("p1", "/data/p2_T1.nii.gz: unlike the others."),
+            ("1", "1.5 T: another field strength."),
+            ("", "No case has labels."),
+        ]
+    ]
+    assert said == [
+        "/data/scan_T1.nii.gz: unlike the others.",
+        "p1: /data/p2_T1.nii.gz: unlike the others.",
+        "1: 1.5 T: another field strength.",
+        "No case has labels.",
+    ]

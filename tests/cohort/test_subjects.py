@@ -26,6 +26,8 @@ SAID = [
     _ids("S{:02d}_ses{:02d}", 1, 2),
     _ids("p{}_visit{}", 1, 2),
     _ids("p{}_visit_{}", "a", "b"),
+    _ids("p{:02d}_slice{:03d}", 14, 15),
+    _ids("p{}-sl-{}", 7, 8),
     _ids("p{} timepoint {}", 1, 2),
     _ids("p{}_{}", "baseline", "followup"),
     _ids("p{}-{}", "pre-op", "post-op"),
@@ -107,6 +109,16 @@ def test_no_split_parts_the_visits_of_a_person(tmp_path: Path) -> None:
     assert (told.severity, told.code) == ("info", "visits")
     assert "subject" in told.message
     assert "OAS1_0000_MR1, OAS1_0000_MR2" in told.message
+
+
+@pytest.mark.parametrize(("form", "severity"), [("p{}_slice{:02d}", "info"), ("p{}_{:03d}", "warning")])
+def test_slices_of_one_person_stay_together_or_are_told(form: str, severity: str, tmp_path: Path) -> None:
+    touch(*(tmp_path / name / f"{case}.png" for case in _ids(form, *range(20), persons=3) for name in ("T1", "T2")))
+    cohort = index_cohort(tmp_path)
+    assert len({case.subject for case in cohort.cases}) == (3 if severity == "info" else 60)
+    (told,) = check_names(cohort)
+    assert (told.severity, told.code) == (severity, "visits")
+    assert severity == "info" or "as slices of one person do" in told.message
 
 
 def test_likely_visits_are_a_warning_until_the_subjects_are_declared(tmp_path: Path) -> None:

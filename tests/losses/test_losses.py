@@ -13,7 +13,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from voxlate.errors import UsageError
-from voxlate.losses import LOSSES, SEGMENTING, Loss, WeightedLoss
+from voxlate.losses import LOSSES, Loss, WeightedLoss, segmenting
 from voxlate.losses.features import FeatureLoss
 from voxlate.networks import NETWORKS
 from voxlate.networks.frozen.activations import Activations
@@ -53,12 +53,12 @@ def images(
 def samples(name: str, dims: int, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
     """What the loss compares: images, or logits with maps of 0 and 1."""
     prediction, target, mask = images(dims, **options)
-    return (4 * prediction - 2, (target > 0.6).float(), mask) if name in SEGMENTING else (prediction, target, mask)
+    return (4 * prediction - 2, (target > 0.6).float(), mask) if name in segmenting() else (prediction, target, mask)
 
 
 def perfection(name: str, target: Tensor) -> Tensor:
     """The prediction of nothing but the target."""
-    return 40 * target - 20 if name in SEGMENTING else target.clone()
+    return 40 * target - 20 if name in segmenting() else target.clone()
 
 
 @every_loss
@@ -105,7 +105,7 @@ def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["l1", "l2", "euclidean", "huber", "dead_zone_huber", "features", "pooled", *sorted(SEGMENTING)]
+    "name", ["l1", "l2", "euclidean", "huber", "dead_zone_huber", "features", "pooled", *sorted(segmenting())]
 )
 def test_what_the_mask_leaves_out_has_no_influence_not_even_nan(name: str) -> None:
     prediction, target, mask = samples(name, 2)
@@ -260,7 +260,7 @@ def test_weighted_loss_refuses_a_section_it_cannot_use(section: dict[str, Any], 
 
 @pytest.mark.parametrize("segmenting", [False, True])
 def test_weighted_loss_computes_in_float32_under_autocast(segmenting: bool) -> None:
-    names = [name for name in LOSSES if (name in SEGMENTING) == segmenting]
+    names = [name for name in LOSSES if (name in segmenting()) == segmenting]
     prediction, target, mask = samples(names[0], 2, size=40)
     loss = WeightedLoss({name: {"weight": 1.0, **NEEDED.get(name, {})} for name in names}, dims=2, data_range=1.0)
     assert loss.segmenting == segmenting

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from voxlate.errors import UsageError
-from voxlate.losses import LOSSES, SEGMENTING, WeightedLoss
+from voxlate.losses import LOSSES, WeightedLoss, segmenting
 from voxlate.methods import METHODS
 
-every_loss = pytest.mark.parametrize("name", sorted(SEGMENTING))
+every_loss = pytest.mark.parametrize("name", sorted(segmenting()))
 both_dims = pytest.mark.parametrize("dims", [2, 3])
 OVERLAPS = ["dice", "iou"]
 

@@ -20,8 +20,9 @@ from voxlate.config.catalogue import pick
 from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.evaluation.evidence import question_of
-from voxlate.losses import LOSSES
+from voxlate.losses import LOSSES, WeightedLoss, of_images
 from voxlate.methods.build import rehearse_learner
+from voxlate.methods.segmentation import segmentation
 from voxlate.metrics import METRICS, metrics_of
 from voxlate.networks import NETWORKS
 from voxlate.plugins import recall, record, trust
@@ -55,6 +56,23 @@ def test_a_file_adds_to_the_catalogues(plugin: Path) -> None:
     write_plugin(plugin, name="other")
     voxlate.load_plugin(plugin)
     assert ("other" in NETWORKS, "tiny" in NETWORKS) == (True, False), "a changed file replaces its own"
+
+
+def test_a_loss_says_itself_that_it_compares_segmentations(tmp_path: Path) -> None:
+    body = "(prediction.sigmoid() - target).square().mul(mask).sum() / mask.sum().clamp(min=1)"
+    (tmp_path / "brier.py").write_text(
+        "def brier(*, dims, data_range):\n"
+        f"    return lambda prediction, target, mask, *, labels=None: {body}\n\n\n"
+        'brier.segments = True\nLOSSES = {"brier": brier}\n'
+    )
+    voxlate.load_plugin(tmp_path / "brier.py")
+    network = Choice.model_validate({"name": "unet", "channels": [2, 4]})
+    context = {"dims": 2, "source_channels": 1, "target_channels": 1, "data_range": 1.0}
+    assert segmentation(loss={"brier": 1}, network=network, **context).segments
+    with pytest.raises(UsageError, match=r"Of segmentations are .*brier.*keep these or the others"):
+        WeightedLoss({"brier": 1, "l1": 1}, dims=2, data_range=1.0)
+    with pytest.raises(UsageError, match="losses of images"):
+        of_images({"brier": 1}, dims=2, data_range=1.0)
 
 
 def test_a_module_adds_to_the_catalogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

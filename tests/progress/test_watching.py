@@ -139,6 +139,8 @@ def test_a_notebook_shows_loss_and_validation_in_one_place(monkeypatch: pytest.M
     display.DisplayHandle = Handle  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *_: pytest.fail("an output beside the bars"))
     watch = watch_here(wanted=None)
     assert watch is not None
     with watch:
@@ -148,6 +150,6 @@ def test_a_notebook_shows_loss_and_validation_in_one_place(monkeypatch: pytest.M
     assert shown[0][0] == "display"
     assert {how for how, _ in shown[1:]} == {"update"}
     assert shown[0][1].startswith("loading")
-    prepared, _, note = shown[-1][1].splitlines()
+    prepared, _, note = re.sub(r"\x1b\[[\d;]*m", "", shown[-1][1]).splitlines()
     assert prepared.startswith("prepare ")
     assert note.strip() == "step 20, loss 0.5000, validation MAE 0.2500 at step 10"

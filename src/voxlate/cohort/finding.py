@@ -70,10 +70,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from voxlate.cohort.case import natural_key
 from voxlate.errors import some
+from voxlate.io.paths import is_volume_path
 
 Severity = Literal["error", "warning", "info"]
 _ORDER: tuple[Severity, ...] = ("error", "warning", "info")
@@ -97,6 +99,13 @@ class Finding:
     code: str
     case: str
     message: str
+
+    @property
+    def sentence(self) -> str:
+        """The message behind the name of its case, unless it begins with a file that is called like the case."""
+        file = Path(self.message.partition(": ")[0])
+        named = not self.case or (is_volume_path(file) and file.name.startswith(self.case))
+        return self.message if named else f"{self.case}: {self.message}"
 
 
 def soften(finding: Finding) -> Finding:

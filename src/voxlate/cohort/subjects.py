@@ -1,9 +1,9 @@
 """Whose scan a case is, read from its id.
 
 Said plainly: ``sub-01_ses-2`` and ``p1_visit2`` are of ``sub-01`` and ``p1``, wherever a word for a visit, or an
-acquisition of one, stands at an end of the id; ids of ADNI and OASIS say it by their form. A letter with a number
-(``OAS1_0001_MR2``, ``p01_V1``, ``p01_M12``) or a date is one only where the rest names a person: with a digit in it,
-beside other persons, and with no more visits than a study has.
+acquisition of one, stands at an end of the id, and so are slices, ``p1_slice14``; ids of ADNI and OASIS say it by their
+form. A letter with a number (``OAS1_0001_MR2``, ``p01_V1``, ``p01_M12``) or a date is one only where the rest names a
+person: with a digit in it, beside other persons, and with no more visits than a study has.
 
 Only likely: several groups of ids that differ at their end alone, by few different ends (``p1_1 p1_2 p2_1 p2_2``,
 ``0800 0801 0810 0811``). They stay apart, and the preflight tells.
@@ -19,7 +19,8 @@ _BIDS = re.compile(r"(sub-[^_\-\s]+)[_\-]ses-[^_\-\s]+", re.IGNORECASE)
 _BY_FORM = re.compile(r"(\d{3}_S_\d{4}|OAS3\d{4}(?=_MR))(?=[_\-. ])", re.IGNORECASE)
 _GAP = r"[_\-. ]"
 _NUMBERED = (
-    r"(?:sess?|session|visit|vis|time[_\-. ]?point|tp|follow[_\-. ]?up|fup?|weeks?|wk|months?|mth|years?|yr|run)"
+    r"(?:sess?|session|visit|vis|time[_\-. ]?point|tp|follow[_\-. ]?up|fup?|weeks?|wk|months?|mth|years?|yr|run"
+    r"|slices?|slc|sl|frame)"
     rf"(?:{_GAP}?(?:[mv]?\d{{1,4}}|[a-d]))"
 )
 _NAMED = (
@@ -80,6 +81,21 @@ def likely_visits(ids: Iterable[str]) -> list[list[str]]:
     return next(
         (found for pattern in (_ENDS, _LETTERS, _FRONTS) if (found := _few_ends(known, pattern))), _few_digits(known)
     )
+
+
+def likely_slices(ids: Iterable[str]) -> list[list[str]]:
+    """Groups of ids of pictures that differ in the number at their end alone, as slices of one person do.
+
+    Example:
+        >>> likely_slices(["p1_014", "p1_015", "p2_014", "p2_015"])
+        [['p1_014', 'p1_015'], ['p2_014', 'p2_015']]
+        >>> likely_slices(["image_001", "image_002", "image_003"])
+        []
+    """
+    ends = {case: found for case in ids if (found := _ENDS.fullmatch(case)) and found["end"].isdigit()}
+    groups = _groups({case: found["person"] for case, found in ends.items()})
+    several = [cases for person, cases in groups.items() if len(cases) > 1 and not _NO_PERSON.fullmatch(person)]
+    return several if len(several) > 1 else []
 
 
 def _said(case: str) -> str:

@@ -41,6 +41,25 @@ class Extremes:
     median: str
     best: str
 
+    @property
+    def distinct(self) -> dict[str, str]:
+        """From a label to its case, each case once: of two cases there is no median beside the worst."""
+        if self.worst == self.best:
+            return {"case": self.median}
+        middle = {} if self.median == self.worst else {"median": self.median}
+        return {"worst": self.worst, **middle, "best": self.best}
+
+    @property
+    def title(self) -> str:
+        """Of a picture of them all: ``Worst, median and best case``."""
+        *first, last = self.distinct
+        return f"{', '.join(first)} and {last} case".capitalize() if first else "The case"
+
+    @property
+    def middle(self) -> str:
+        """What the median is called: the only case, or the worse of two, is no median."""
+        return {1: "only case", 2: "worse of the two cases"}.get(len(self.distinct), "median case")
+
 
 def find_metric(name: str) -> Measure:
     """The metric of that name; neither one of a task nor one of sets, which are no scores of a case.

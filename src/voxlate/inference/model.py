@@ -64,6 +64,10 @@ class Model:
     accepted: str = ""
     turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        """What it makes of what, and where it lies."""
+        return f"Model({', '.join(self.bundle.recipe.source)} to {self.target}, {self.bundle.folder})"
+
     @property
     def target(self) -> str:
         """The contrast that comes out."""

@@ -7,8 +7,8 @@ label maps, that gives a scalar: a mean inside the mask, 0 and without NaN where
 what a recipe asks for. To add a loss, write it in a file here and list it in ``catalogue.py``.
 """
 
-from voxlate.losses.catalogue import LOSSES, SEGMENTING
+from voxlate.losses.catalogue import LOSSES, segmenting
 from voxlate.losses.pixelwise import Loss
 from voxlate.losses.weighted import WeightedLoss, of_images
 
-__all__ = ["LOSSES", "SEGMENTING", "Loss", "WeightedLoss", "of_images"]
+__all__ = ["LOSSES", "Loss", "WeightedLoss", "of_images", "segmenting"]

@@ -35,5 +35,10 @@ LOSSES: dict[str, Callable[..., Loss]] = {**_IMAGES, "pooled": pooling(_IMAGES),
 LABELLED = frozenset({"lesion_mask"})
 """Those that need label maps."""
 
-SEGMENTING = frozenset(_SEGMENTATIONS)
-"""Those that compare logits with maps of 0 and 1; all others compare images."""
+
+def segmenting() -> frozenset[str]:
+    """Those that compare logits with maps of 0 and 1; all others compare images.
+
+    A plugin's loss says so by an attribute ``segments``, as a network says its ``divisor``.
+    """
+    return frozenset(_SEGMENTATIONS) | {name for name, entry in LOSSES.items() if getattr(entry, "segments", False)}

@@ -11,7 +11,7 @@ from torch import Tensor
 from voxlate.config.catalogue import build, pick
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.errors import UsageError
-from voxlate.losses.catalogue import LABELLED, LOSSES, SEGMENTING
+from voxlate.losses.catalogue import LABELLED, LOSSES, segmenting
 from voxlate.losses.pixelwise import Loss
 from voxlate.losses.pooled import PooledLoss
 
@@ -53,18 +53,18 @@ class WeightedLoss:
                 where="loss",
                 remedy=f"Give weights to some of {', '.join(LOSSES)}.",
             )
-        if self.segmenting and not SEGMENTING.issuperset(self.weights):
+        if self.segmenting and not segmenting().issuperset(self.weights):
             raise UsageError(
                 "losses of one kind, of images or of segmentations",
                 came=", ".join(self.weights),
                 where="loss",
-                remedy=f"Of segmentations are {', '.join(sorted(SEGMENTING))}; keep these or the others.",
+                remedy=f"Of segmentations are {', '.join(sorted(segmenting()))}; keep these or the others.",
             )
 
     @property
     def segmenting(self) -> bool:
         """Whether the terms compare logits with maps of 0 and 1, and not images."""
-        return not SEGMENTING.isdisjoint(self.weights)
+        return not segmenting().isdisjoint(self.weights)
 
     @property
     def uses_labels(self) -> bool:

@@ -33,7 +33,7 @@ from voxlate.cohort.labels.classes import ANY_LABEL
 from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.errors import UsageError
-from voxlate.losses import SEGMENTING, WeightedLoss
+from voxlate.losses import WeightedLoss, segmenting
 from voxlate.methods.encoder import class_maps
 from voxlate.methods.interface import Batch
 from voxlate.methods.regression import Regression
@@ -82,7 +82,7 @@ def segmentation(
     weighted = WeightedLoss(loss, dims=dims, data_range=1.0)
     if not weighted.segmenting:
         raise UsageError(
-            f"losses of segmentations ({', '.join(sorted(SEGMENTING))})",
+            f"losses of segmentations ({', '.join(sorted(segmenting()))})",
             came=", ".join(weighted.weights),
             where="loss",
             remedy="Set loss to {bce: 1, dice: 1}, say.",

@@ -248,7 +248,10 @@ class _Cell(_Rows):
             self._draw(self._handle.update)
 
     def _draw(self, show: Callable[..., object]) -> None:
-        paper = Console(file=io.StringIO(), width=_CELL_WIDE, legacy_windows=False)
+        # Left to itself, in a notebook Rich shows what is only to be caught here: an empty output each time.
+        paper = Console(
+            file=io.StringIO(), width=_CELL_WIDE, force_terminal=True, force_jupyter=False, color_system="standard"
+        )
         with paper.capture() as drawn:
             paper.print(self)
         show({"text/plain": drawn.get()}, raw=True)

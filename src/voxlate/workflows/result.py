@@ -59,7 +59,9 @@ def _columns(name: str, cells: Sequence[str]) -> dict[str, list[object]]:
     if filled and all(isinstance(cell, Ends) for cell in filled):
         return {f"{name}, {end}": [getattr(cell, end, math.nan) for cell in cells] for end in ("low", "high")}
     if filled and all(isinstance(cell, Number) or cell.isdecimal() for cell in filled):
-        return {name: [int(cell) if cell.isdecimal() else float(cell or math.nan) for cell in cells]}
+        return {
+            name: [float(cell or math.nan) if isinstance(cell, Number) or not cell else int(cell) for cell in cells]
+        }
     return {name: list(cells)}
 
 

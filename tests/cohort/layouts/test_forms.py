@@ -139,6 +139,14 @@ def test_every_form_gives_the_same_cohort(
     assert [finding for finding in check_names(cohort) if finding.severity != "info"] == []
 
 
+def test_the_folder_above_a_data_set_is_told_from_it(scans: dict[tuple[str, str], Path], tmp_path: Path) -> None:
+    _lay(tmp_path / "raw" / "Dataset001_Heads", scans, _nnunet)
+    with pytest.raises(CohortError, match=r"Give the folder that imagesTr lies in: .*Dataset001_Heads\."):
+        index_cohort(tmp_path / "raw")
+    with pytest.raises(CohortError, match=r"there is none that says what the channels 0, 1, 2, 3 show"):
+        index_cohort(_lay(tmp_path / "bare", scans, lambda p, name: _nnunet(p, name) if name != "labels" else None))
+
+
 _LETTERS = {"t1": "A", "t1c": "B", "t2": "C", "flair": "D", "labels": "E"}
 
 

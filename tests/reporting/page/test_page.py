@@ -30,6 +30,7 @@ from voxlate.reporting.page.tables import (
     Line,
     Table,
     answer_table,
+    best_place,
     comparison_tables,
     score_tables,
     slice_tables,
@@ -129,6 +130,14 @@ def test_bold_marks_the_better_value_and_not_ours() -> None:
     ]
     lines = answer_table(summarise(worse)).rows
     assert {line.title: line.cells[0].best for line in lines} == {"intensity lookup": True, "model": False}
+
+
+@pytest.mark.parametrize(("other", "marked"), [(4.0001, None), (4.01, 0), (3.99, 1), (None, None), (math.nan, None)])
+def test_the_best_is_marked_where_it_is_seen_to_be_better(other: float | None, marked: int | None) -> None:
+    assert best_place([4.0, other], metric="mae", lower=True) == marked
+    higher = best_place([4.0, other], metric="psnr", lower=False)
+    assert higher is None, "PSNR is printed with one decimal"
+    assert best_place([4.0, 4.2, None], metric="psnr", lower=False) == 1
 
 
 @pytest.mark.parametrize("cases", [1, 6])

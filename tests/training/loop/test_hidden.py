@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.preprocess.samples import head, painted
 from voxlate.config.recipe import Recipe, load_recipe
-from voxlate.losses import LOSSES, SEGMENTING
+from voxlate.losses import LOSSES, segmenting
 from voxlate.methods.adversarial import adversarial
 from voxlate.methods.interface import Batch, Trainable
 from voxlate.methods.regression import regression
@@ -151,7 +151,7 @@ def _batch() -> Batch:
     return Batch(source=source, target=target, mask=mask * (1 - hidden), labels=labels, hidden=hidden)
 
 
-@pytest.mark.parametrize("name", sorted(set(LOSSES) - SEGMENTING - {"features"}))
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - segmenting() - {"features"}))
 def test_no_loss_has_a_gradient_where_the_target_shows_nothing(name: str) -> None:
     batch = _batch()
     prediction = batch.source.clone().requires_grad_()
@@ -164,7 +164,7 @@ def test_no_loss_has_a_gradient_where_the_target_shows_nothing(name: str) -> Non
     assert prediction.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("name", sorted(SEGMENTING))
+@pytest.mark.parametrize("name", sorted(segmenting()))
 def test_no_loss_of_a_segmentation_has_a_gradient_there(name: str) -> None:
     batch = _batch()
     logits = batch.source.clone().requires_grad_()

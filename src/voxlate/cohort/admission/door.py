@@ -98,7 +98,7 @@ def tell(findings: Iterable[Finding]) -> None:
         _TOLD.clear()
     _TOLD.update(new)
     for finding in gather(new.values(), every="`voxlate check --all`"):
-        logger.warning("%s", f"{finding.case}: {finding.message}" if finding.case else finding.message)
+        logger.warning("%s", finding.sentence)
 
 
 def forget_told() -> None:

@@ -178,6 +178,9 @@ def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
     images = [item.path for item in left_out if is_volume_path(item.path) or is_picture_path(item.path)]
     if not images and any(item.code == "dicom" for item in left_out):
         return "Convert it first: dcm2niix -z y -f %p_%s -o OUT/<case> <folder of the series>."
+    inner = next((path.parent.parent for path in images if path.parent.name == "imagesTr"), root)
+    if inner != root:
+        return f"Give the folder that imagesTr lies in: {inner}."
     return (
         f"Say where the files of a contrast lie, as --pattern t1='{_guess_pattern(root, images)}'; or lay the data out "
         "as one folder per case with <contrast> or <case>_<contrast> files, as one folder per contrast with <case> "

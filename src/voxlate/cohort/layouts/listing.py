@@ -20,7 +20,7 @@ from voxlate.io.formats.foreign import foreign, is_archive, is_dicom
 _METADATA = {
     "participants.tsv", "participants.json", "cases.csv", "manifest.csv", "dataset.json", "dataset_description.json",
     "seen.json", "phantom.json", "acquisitions.tsv", "split.csv", "completed.csv", "name_mapping.csv", ".bidsignore",
-    "sessions.tsv",
+    "sessions.tsv", "README", "README.md", "CHANGES",
 }  # fmt: skip
 _TEMPORARY = re.compile(r"(^~|~$|^\.voxlate-partial-|\.tmp\b|\.part(ial)?$|\.crdownload$|\.swp$)", re.IGNORECASE)
 _VOXELS_OF_HEADER = {".img": (".hdr",), ".raw": (".mhd", ".nhdr"), ".zraw": (".mhd",), ".gz": (".mhd", ".nhdr")}

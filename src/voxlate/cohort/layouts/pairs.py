@@ -122,6 +122,8 @@ def _contrasts(found: Iterable[int], names: Mapping[int, str], path: Path) -> tu
     called = ", ".join(f"{number} ({names.get(number, 'not named')!r})" for number in unclear or strange)
     if not unclear:
         problem = f"no contrast is known by the name of channel {called}, which is taken for {_UNTOLD}"
+    elif not names:
+        problem = f"there is none that says what the channels {', '.join(map(str, numbers))} show"
     else:
         problem = f"the channels {called} cannot be told apart by the name of a known contrast and are left out"
     remedy = f"write one for each channel under channel_names; known are {', '.join(CONTRASTS)} and their aliases"

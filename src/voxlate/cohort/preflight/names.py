@@ -10,8 +10,9 @@ from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.labelling import CONVENTIONS
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.layouts.challenges.brats import names_labels_unclearly
-from voxlate.cohort.subjects import likely_visits
+from voxlate.cohort.subjects import likely_slices, likely_visits
 from voxlate.errors import plural, readable, some
+from voxlate.io import is_picture_path
 
 _ONE_BY_ONE = {"duplicate_contrast", "missing_file", "unmatched_rows", "unknown_column", "unknown_channels", "dicom"}
 _IMAGES = {
@@ -70,10 +71,12 @@ def _names(items: Sequence[LeftOut]) -> str:
 def _check_subjects(cases: Sequence[Case]) -> Iterator[Finding]:
     """What ids say of the subjects that neither a table nor the layout names."""
     open_ids = [case.id for case in cases if not case.told and fold(case.subject) == fold(case.id)]
-    groups = likely_visits(open_ids)
+    pictures = any(is_picture_path(path) for case in cases for path in case.paths.values())
+    groups = likely_slices(open_ids) if pictures else likely_visits(open_ids)
     if groups:
+        what = "slices" if pictures else "visits"
         message = (
-            f"ids that differ at their end alone, as visits of one person do: {_listed(groups)}. Each counts as a "
+            f"ids that differ at their end alone, as {what} of one person do: {_listed(groups)}. Each counts as a "
             "subject of its own, and they may fall into different parts. If they are of one person, write cases.csv "
             "with the columns case and subject; if not, write each case's own id under subject."
         )

@@ -119,13 +119,13 @@ def fidelity_brief(result: FidelityResult, full: Page) -> Page:
     """
     subject, summary = result.subject, result.summary.overall
     what = f"synthetic {get_contrast(subject.target).title}"
-    order, picture = ranked(result.scores, metric="mae", region=FOREGROUND), None
-    if order:  # some case has a foreground that can be scored
-        median = order[(len(order) - 1) // 2]
+    picture = None
+    if ranked(result.scores, metric="mae", region=FOREGROUND):  # some case has a foreground that can be scored
+        chosen = extremes(result.scores)
         picture = Illustration(
-            f"The median case, {median}",
+            f"The {chosen.middle}, {chosen.median}",
             "Source, prediction and truth in one grey window, and the error.",
-            to_png(draw_translation(_panel(result, median))),
+            to_png(draw_translation(_panel(result, chosen.median))),
         )
     kind = get_contrast(subject.target).kind
     answer = say_brief(summary, what=what, cases=subject.cases, metric="mae", region=FOREGROUND)
@@ -192,28 +192,27 @@ def _case_figures(result: FidelityResult) -> dict[str, Illustration]:
         chosen = extremes(scores)
     except UsageError:  # no case has a foreground that can be scored
         return {}
-    wanted = {"worst": chosen.worst, "median": chosen.median, "best": chosen.best}
-    drawn = {label: _panel(result, case) for label, case in wanted.items()}
-    arrays = result.evidence[chosen.median].arrays
+    drawn = {label: _panel(result, case) for label, case in chosen.distinct.items()}
+    median, arrays = _panel(result, chosen.median), result.evidence[chosen.median].arrays
     figures = {
         "median": Illustration(
-            "The median case",
+            f"The {chosen.middle}",
             "Source, prediction and truth in one grey window, and the error. The slices were chosen by rule.",
-            to_png(draw_translation(drawn["median"], planes=("axial", "coronal", "sagittal"))),
+            to_png(draw_translation(median, planes=("axial", "coronal", "sagittal"))),
         )
     }
-    if len(set(wanted.values())) > 1:
+    if len(drawn) > 1:
         figures["extremes"] = Illustration(
-            "Worst, median and best case",
+            chosen.title,
             "By the MAE in the foreground, on one error scale.",
             to_png(draw_cases(drawn)),
         )
     if view_names(scores):
-        figures["views"] = _views(drawn["median"], arrays, scores)
+        figures["views"] = _views(median, arrays, scores)
     figures["slices"] = Illustration(
         "Error slice by slice",
-        "The mean absolute error of every axial slice of the median case, inside the foreground.",
-        to_png(draw_slice_profile(profiles_of(arrays), unit=drawn["median"].unit, case=chosen.median)),
+        f"The mean absolute error of every axial slice of the {chosen.middle}, inside the foreground.",
+        to_png(draw_slice_profile(profiles_of(arrays), unit=median.unit, case=chosen.median)),
     )
     return figures
 

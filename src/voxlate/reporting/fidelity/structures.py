@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from voxlate.evaluation.fidelity.structures import StructureRow, say_structures
 from voxlate.evaluation.words import MINUS, after_value, changes, interval_words, number, short_title
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Line, Table
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, best_place
 from voxlate.roles import MODEL
 
 _LINES = (("mae", "lookup"), ("mae", MODEL), ("bias", "lookup"), ("bias", MODEL))
@@ -48,8 +48,8 @@ def structure_section(rows: Sequence[StructureRow], *, cases: int, anatomical: b
 
 def _best(row: StructureRow) -> str:
     """The method with the lower MAE; empty if there is nothing to compare."""
-    found = sorted((told.mae, method) for method, told in row.methods.items())
-    return found[0][1] if len(found) > 1 and found[0][0] != found[1][0] else ""
+    place = best_place([told.mae for told in row.methods.values()], metric="mae", lower=True)
+    return "" if place is None else list(row.methods)[place]
 
 
 def _cell(row: StructureRow, name: str, method: str, *, best: str) -> Cell:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from math import isnan
 from urllib.parse import quote
 
 from voxlate.errors import counted
@@ -13,7 +12,7 @@ from voxlate.evaluation.scores import Score, ranked
 from voxlate.evaluation.words import arrow, better, direction, in_order, metric_title, number, short_title
 from voxlate.regions import in_words
 from voxlate.reporting.page.page import Illustration, Section, SliceStack
-from voxlate.reporting.page.tables import Cell, Column, Line, Table
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, best_place
 
 _LONGEST = 100
 FOLDER = "cases"
@@ -86,16 +85,7 @@ def _case_table(scores: Sequence[Score], order: Sequence[str], *, metric: str, r
     lines = []
     for case in order:
         found = [values.get((case, method)) for method in methods]
-        best = _best(found, higher=better(metric) == "higher")
+        best = best_place(found, metric=metric, lower=better(metric) == "lower")
         cells = tuple(Cell(number(value, metric=metric), best=place == best) for place, value in enumerate(found))
         lines.append(Line(case, "", "", cells, case_file(case) if linked else ""))
     return Table(f"{metric_title(metric, unit=unit)}, {in_words(region)}", "Case", columns, tuple(lines))
-
-
-def _best(values: Sequence[float | None], *, higher: bool) -> int | None:
-    """The place of the best value; none if there is nothing to compare, or two share it."""
-    known = sorted(
-        ((value, place) for place, value in enumerate(values) if value is not None and not isnan(value)),
-        reverse=higher,
-    )
-    return known[0][1] if len(known) > 1 and known[0][0] != known[1][0] else None

@@ -205,14 +205,26 @@ def _column(metric: str, inside: Mapping[tuple[str, str], Row]) -> Column:
 
 
 def best_of(rows: Iterable[Row], metric: str) -> str | None:
-    """The method with the best mean of a metric; none if fewer than two have one, two share it, or 1 is best."""
-    found = [(row.mean, row.method) for row in rows if row.metric == metric]
-    known = sorted((value, method) for value, method in found if not math.isnan(value))
-    if len(known) < 2 or better(metric) == "one":
+    """The method with the best mean of a metric; none if fewer than two have one, two print alike, or 1 is best."""
+    found = [row for row in rows if row.metric == metric]
+    if better(metric) == "one":
         return None
-    if better(metric) == "higher":
-        known.reverse()
-    return known[0][1] if known[0][0] != known[1][0] else None
+    place = best_place([row.mean for row in found], metric=metric, lower=better(metric) == "lower")
+    return None if place is None else found[place].method
+
+
+def best_place(values: Sequence[float | None], *, metric: str, lower: bool) -> int | None:
+    """Where the best of some values stands; none if there is nothing to compare, or another is printed alike.
+
+    Args:
+        values: Of one metric; ``None`` or not a number where there is none.
+        metric: Which knows with how many digits they are printed.
+        lower: Whether less is better.
+    """
+    known = [(value if lower else -value, place) for place, value in enumerate(values) if value is not None]
+    places = [place for key, place in sorted(known) if not math.isnan(key)]
+    printed = [number(values[place], metric=metric) for place in places[:2]]
+    return places[0] if len(set(map(str, printed))) == 2 else None
 
 
 def means_in_words(cases: int) -> str:

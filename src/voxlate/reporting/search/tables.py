@@ -16,7 +16,7 @@ from voxlate.evaluation.study.grid import Setting
 from voxlate.evaluation.study.search import SearchResult
 from voxlate.evaluation.words import arrow, direction, field_title, method_title, metric_title, number, short_title
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import Cell, Column, Line, Table
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, best_place
 from voxlate.roles import BASELINES
 from voxlate.training.loop.validation import TRAIN_PREFIX
 from voxlate.training.tuning.results import Searched
@@ -110,17 +110,11 @@ def values_table(result: SearchResult) -> Table:
     ]
     metric, own_trial = searched.recipe.search.metric, searched.own_trial
     values = [*map(result.baseline, names), *(trial.value if trial else None for trial in (searched.best, own_trial))]
-    best = _best_of(values, lower=searched.lower_is_better)
+    best = best_place(values, metric=metric, lower=searched.lower_is_better)
     cells = (Cell(number(value, metric=metric), best=place == best) for place, value in enumerate(values))
     below = f"{arrow(metric)} {direction(metric)}"
     first = Line(metric_title(metric), below, "model", (*cells, Cell("")), metric=metric)
     return Table("Best trial", "Field", columns, (first, *rows))
-
-
-def _best_of(values: Sequence[float | None], *, lower: bool) -> int | None:
-    """The place of the best value; none where two share it."""
-    known = sorted((value if lower else -value, place) for place, value in enumerate(values) if value is not None)
-    return known[0][1] if len(known) > 1 and known[0][0] != known[1][0] else None
 
 
 def _plain(value: object) -> str:

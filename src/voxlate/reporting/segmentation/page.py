@@ -103,12 +103,12 @@ def segmentation_brief(result: SegmentationResult, full: Page) -> Page:
     """
     subject, overall, main = result.subject, result.summary.overall, result.subject.main
     what = f"labels that the model finds, {get_contrast(subject.target).title},"
-    order = ranked(result.scores, metric="dice", region=main)
     picture = None
-    if order:
-        case = order[(len(order) - 1) // 2]
-        drawn = to_png(draw_finding(finding_of_case(result, case), planes=("axial",)))
-        picture = Illustration(f"The median case, {case}", "Hit, missed and invented have a colour each.", drawn)
+    if ranked(result.scores, metric="dice", region=main):
+        chosen = extremes(result.scores, metric="dice", region=main)
+        drawn = to_png(draw_finding(finding_of_case(result, chosen.median), planes=("axial",)))
+        title = f"The {chosen.middle}, {chosen.median}"
+        picture = Illustration(title, "Hit, missed and invented have a colour each.", drawn)
     answer = say_brief(overall, what=what, cases=subject.cases, metric="dice", region=main)
     [table] = answer_section(overall, result.scores, main=main).tables
     return brief_page(
@@ -149,19 +149,17 @@ def _figures(result: SegmentationResult) -> dict[str, Illustration]:
         chosen = extremes(scores, metric="dice", region=subject.main)
     except UsageError:  # nothing is labelled in any case, neither truly nor by the model
         return {}
-    wanted = {"worst": chosen.worst, "median": chosen.median, "best": chosen.best}
-    findings = {label: finding_of_case(result, case) for label, case in wanted.items()}
+    findings = {label: finding_of_case(result, case) for label, case in chosen.distinct.items()}
+    median = finding_of_case(result, chosen.median)
     figures = {
         "median": Illustration(
-            "The median case",
+            f"The {chosen.middle}",
             f"By Dice in {subject.main}. Hit, missed and invented have a colour and a pattern each; slices by rule.",
-            to_png(draw_finding(findings["median"], heading=f"median: {chosen.median}")),
+            to_png(draw_finding(median, heading=f"{chosen.middle}: {chosen.median}")),
         )
     }
-    if len(set(wanted.values())) > 1:
-        figures["extremes"] = Illustration(
-            "Worst, median and best case", f"By Dice in {subject.main}.", to_png(draw_findings(findings))
-        )
+    if len(findings) > 1:
+        figures["extremes"] = Illustration(chosen.title, f"By Dice in {subject.main}.", to_png(draw_findings(findings)))
     figures["classes"] = Illustration(
         "All cases, class by class", "Every point is a case.", to_png(draw_classes(scores, regions=regions))
     )

@@ -312,7 +312,7 @@ def _told(errors: Sequence[Finding]) -> str:
     """How many errors there are: three in full, the first of each code before others, and how many more of each."""
     firsts = {error.code: error for error in reversed(errors)}.values()
     ranked = sorted(errors, key=lambda error: not any(error is first for first in firsts))
-    told = [f"{e.case}: {e.message}" if e.case else e.message for e in ranked[:_MOST_TOLD]]
+    told = [finding.sentence for finding in ranked[:_MOST_TOLD]]
     more = Counter(error.code for error in ranked[_MOST_TOLD:])
     rest = [", ".join(f"{count} more of {code}" for code, count in more.items())] if more else []
     number = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
