@@ -1,0 +1,88 @@
+"""Which points a search tries: none twice, and pruned ones teach the sampler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tests.training.tuning.pretence import RATE, pretend, search, searching
+from voxlate.training.tuning import trial_run
+from voxlate.training.tuning.sampling import _whole_value, is_exhausted, make_sampler
+from voxlate.training.tuning.space import resolve_search
+from voxlate.training.tuning.trials import suggest
+
+BEST = 1e-3
+
+
+def curve(values: Mapping[str, Any], step: int) -> float:
+    """The SSIM of a pretended trial so far: fast learners are ahead first, and slow ones in the end."""
+    rate = math.log10(values[RATE])
+    weight = math.log10(values["loss.ssim"])
+    end = 0.9 - 0.03 * (rate - math.log10(BEST)) ** 2 - 0.05 * (weight - 1) ** 2
+    return end * (1 - math.exp(-step * 10 ** ((rate + 4) / 3) / 5))
+
+
+def learning() -> Any:
+    """A context in which a trial has the validations of ``curve``, and may be pruned after a quarter of its budget."""
+
+    def value(_self: object, trial: optuna.Trial, values: Mapping[str, Any], *, tick: Callable[[], None]) -> float:
+        tick()
+        for step in range(1, 9):
+            trial.report(curve(values, step), step)
+            if 2 <= step < 8 and trial.should_prune():
+                raise optuna.TrialPruned
+        trial.set_user_attr("metrics", {"ssim": curve(values, 8)})
+        return curve(values, 8)
+
+    return patch.object(trial_run.TrialRun, "value", value)
+
+
+def test_twenty_five_trials_try_twenty_five_points(phantom_cohort: Path, tmp_path: Path) -> None:
+    """With a sampler that does not learn from pruned trials, some are one point and the rest crowd around it."""
+    space = {RATE: {"low": 1e-5, "high": 1e-1, "log": True}, "loss.ssim": {"low": 0.1, "high": 100, "log": True}}
+    recipe = searching(sampler="gp", metric="ssim", space=space)
+    with learning():
+        found = search(phantom_cohort, tmp_path, recipe=recipe, trials=25)
+    points = {tuple(f"{value:.3g}" for value in trial.values.values()) for trial in found.trials}
+    assert len(found.trials) == len(points) == 25
+    assert 3 <= found.count("pruned") <= 15
+    assert (found.best.value or 0) > 0.88
+
+
+@pytest.mark.parametrize("sampler", ["gp", "tpe", "random"])
+def test_a_small_space_is_tried_whole_and_no_point_twice(sampler: str) -> None:
+    space = {RATE: {"values": [1e-3, 1e-4, 1e-5]}, "training.batch_size": {"low": 1, "high": 4, "integer": True}}
+    recipe = resolve_search(searching(sampler=sampler, metric="ssim", space=space))
+    study = optuna.create_study(direction="maximize")
+    for number in range(12):
+        assert not is_exhausted(study, recipe.search)
+        study.sampler = make_sampler(recipe, study, number=number, worker="local")
+        trial = study.ask()
+        values = suggest(trial, recipe.search)
+        trial.report(values[RATE], 1)
+        if number % 3:
+            study.tell(trial, values[RATE])
+        else:
+            study.tell(trial, state=TrialState.PRUNED)
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 12
+    assert is_exhausted(study, recipe.search)
+
+
+def test_a_pruned_trial_is_seen_at_the_value_it_would_have_come_to() -> None:
+    study = optuna.create_study(direction="maximize")
+    study.ask().report(0.35, 2)
+    study.tell(0, state=TrialState.PRUNED)
+    for place, (early, end) in enumerate([(0.4, 0.6), (0.5, 0.8), (0.6, 0.9), (0.2, 0.6)], start=1):
+        study.ask().report(early, 2)
+        study.tell(place, end)
+    pruned, *complete = study.trials
+    search_ = searching(sampler="gp", metric="ssim", direction="maximise").search
+    assert _whole_value(pruned, complete, search_) == pytest.approx(0.65), "0.35, and 0.3 that others still gained"
+    assert _whole_value(pruned, [], search_) == 0.35
