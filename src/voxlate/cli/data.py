@@ -134,6 +134,9 @@ def check(
     keep: Annotated[
         Path | None, typer.Option("--keep", help="The folder of the run to come, which keeps what was measured.")
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw some cases with all their contrasts into this file.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every case, file and finding.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -144,7 +147,7 @@ def check(
 
     with watching(quiet=quiet) as watch:
         run = partial(verbs.check, data, recipe=recipe, source=source, target=target)
-        result = run(pattern=pattern, manifest=manifest, keep=keep, report=watch.stage)
+        result = run(pattern=pattern, manifest=manifest, keep=keep, figure=figure, report=watch.stage)
     if as_json:
         print_json(_as_values(result))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
@@ -164,7 +163,16 @@ def _networks(what: str | Path | None, figure: Path | None) -> Json:
 
         write_bytes(figure, to_png(draw_networks(outlines, name=recipe.name)))
     tables = {
-        name: [{**asdict(layer), "size": " x ".join(map(str, layer.size))} for layer in outline.layers]
+        name: [
+            {
+                "layers": layer.times,
+                "kind": layer.kind.replace(" x ", "x"),
+                "channels": f"{layer.inputs} to {layer.channels}",
+                "size": "x".join(map(str, layer.size)),
+                "parameters": f"{layer.parameters:,}",
+            }
+            for layer in outline.layers
+        ]
         for name, outline in outlines.items()
     }
     return {
