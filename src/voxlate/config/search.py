@@ -26,7 +26,9 @@ def written(value: Any) -> Any:  # noqa: ANN401
 class Range(StrictModel):
     """What tuning may try for one recipe field: a list of ``values``, or an interval."""
 
-    values: tuple[int | float | str | bool, ...] | None = Field(None, min_length=1, description="Values to try; lists may be among them, `[[8, 16], [8, 16, 32]]`.")
+    values: tuple[int | float | str | bool, ...] | None = Field(
+        None, min_length=1, description="Values to try; lists may be among them, `[[8, 16], [8, 16, 32]]`."
+    )
     low: float | None = Field(None, description="Lower end of an interval.")
     high: float | None = Field(None, description="Upper end of an interval.")
     log: bool = Field(False, description="Sample the interval on a logarithmic scale.")

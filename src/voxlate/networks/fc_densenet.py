@@ -72,7 +72,9 @@ def fc_densenet(
     channels, joined, down = width, [], []
     for count in layers[:-1]:
         joined.append(channels + count * growth)
-        down.append(nn.ModuleList([block(channels, count), nn.Sequential(*layer(joined[-1], joined[-1], 1), Pooling())]))
+        down.append(
+            nn.ModuleList([block(channels, count), nn.Sequential(*layer(joined[-1], joined[-1], 1), Pooling())])
+        )
         channels = joined[-1]
     deepest, added, up = block(channels, layers[-1]), layers[-1] * growth, []
     for count, skipped in reversed(list(zip(layers[:-1], joined, strict=True))):

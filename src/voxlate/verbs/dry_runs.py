@@ -11,7 +11,6 @@ from voxlate.config.recipe import Recipe
 from voxlate.errors import counted
 from voxlate.progress import ProgressReport, silent
 
-
 _FREE = ("loss", "training.learning_rate")
 """Fields that make a training no longer: settings of a grid that differ in them alone are forecast together."""
 

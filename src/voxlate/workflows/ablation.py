@@ -83,7 +83,9 @@ def ablate_recipe(
 def _read_other(folder: Path) -> tuple[str, list[Score]]:
     """What another ablation translates, in words, and its scores."""
     scores = read_scores(folder / "scores.csv")
-    told = json.loads((folder / "summary.json").read_text(encoding="utf-8")) if (folder / "summary.json").is_file() else {}
+    told = (
+        json.loads((folder / "summary.json").read_text(encoding="utf-8")) if (folder / "summary.json").is_file() else {}
+    )
     return str(told.get("task", folder.name)), scores
 
 

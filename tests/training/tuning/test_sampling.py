@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.training.tuning.pretence import RATE, pretend, search, searching
+from tests.training.tuning.pretence import RATE, search, searching
 from voxlate.training.tuning import trial_run
 from voxlate.training.tuning.sampling import _whole_value, is_exhausted, make_sampler
 from voxlate.training.tuning.space import resolve_search

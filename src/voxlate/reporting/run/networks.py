@@ -19,7 +19,11 @@ from voxlate.reporting.drawing.plots import Plots
 
 _LOOKS: dict[str, Style] = {
     "convolution": {"facecolor": "#d6e6f2", "edgecolor": canvas.BLUE},
-    "convolution with a stride: halves the resolution": {"facecolor": "#fbe3c5", "edgecolor": "#b06a00", "hatch": "////"},
+    "convolution with a stride: halves the resolution": {
+        "facecolor": "#fbe3c5",
+        "edgecolor": "#b06a00",
+        "hatch": "////",
+    },
     "transposed convolution: doubles the resolution": {
         "facecolor": "#d3efe5",
         "edgecolor": canvas.GREEN,
@@ -44,7 +48,9 @@ def draw_networks(outlines: Mapping[str, Outline], *, name: str) -> Figure:
         sample = " x ".join(map(str, outline.sample))
         plots.title(axes, f"{title[:1].upper()}{title[1:]}: {outline.parameters:,} parameters", f"a sample of {sample}")
     shown = {_look(layer) for outline in outlines.values() for layer in outline.layers}
-    key = [Rectangle((0, 0), 1, 1, label=label, linewidth=0.8, **look) for label, look in _LOOKS.items() if label in shown]
+    key = [
+        Rectangle((0, 0), 1, 1, label=label, linewidth=0.8, **look) for label, look in _LOOKS.items() if label in shown
+    ]
     note = (
         "Above a box: channels of its maps; n x: so many layers alike. In it: size of the kernel, and its dilation. "
         "Below: side of the maps. An arrow: an earlier layer's maps go in too."

@@ -15,7 +15,7 @@ from voxlate.evaluation.words import MINUS
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import has_boxes
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.fidelity.page import detail_sections
+from voxlate.reporting.fidelity.page import detail_sections, slice_section
 from voxlate.reporting.page.caveats import caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.terms import score_terms
@@ -47,6 +47,7 @@ def ablation_page(result: AblationResult) -> tuple[Page, dict[str, Illustration]
             answer_section(summary),
             *difference_sections(summary),
             *detail_sections(overall),
+            slice_section(overall),
         ],
         facts={
             "recipe": recipe.name,

@@ -26,7 +26,7 @@ from voxlate.regions import in_words
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import draw_boxes, gather, legend
 from voxlate.reporting.drawing.leaf import SPACE, Leaf, Span
-from voxlate.reporting.drawing.plots import Plots, better, draw_points
+from voxlate.reporting.drawing.plots import Plots, draw_points
 from voxlate.training.studies.variants import WITH, WITHOUT
 
 _REGIONS = {"foreground": "Foreground", "lesion": "Lesion", "labels": "Labelled structures"}
@@ -128,24 +128,24 @@ def draw_tasks(
         found, unit = gathered[region, task]
         values = {method: found[method] for method in names if method in found}
         title = f"{task}, {in_words(region)}: {metric_title(metric, unit=unit)}"
-        draw_boxes(plots, axes, values, metric=metric, unit=unit, title=title, names=names)
-        plots.title(axes, title, "\n".join([better(metric), *_with_without(tasks[task], region, metric=metric)]))
+        told = _with_without(tasks[task], region, metric=metric)
+        draw_boxes(plots, axes, values, metric=metric, unit=unit, title=title, told=told, names=names)
         drawn.append(values)
     note = "Intervals over the cases, each with the mean over the seeds; p of the signed-rank test, not corrected."
     return plots.finish(heading=heading, notes=[f"{legend(drawn)} {note}"])
 
 
-def _with_without(scores: Sequence[Score], region: str, *, metric: str) -> list[str]:
+def _with_without(scores: Sequence[Score], region: str, *, metric: str) -> str:
     """What the change was good for in a region, in a line."""
     asked = [score for score in scores if (score.region, score.metric) == (region, metric)]
     row = summarise(asked, baselines=(WITHOUT,)).find(method=WITH, metric=metric, region=region) if asked else None
     pair = None if row is None else row.against.get(WITHOUT)
     if pair is None:
-        return []
+        return ""
     difference, *ends = changes(pair.difference, *(pair.interval or ()), most=4)
     around = f" ({' to '.join(ends)})" if ends else ""
     tested = "" if pair.p is None else f", {p_value(pair.p)}"
-    return [f"with {MINUS} without {difference}{around}, better in {pair.wins} of {pair.n}{tested}"]
+    return f"with {MINUS} without {difference}{around}{tested}"
 
 
 def _write_tests(leaf: Leaf, tables: Sequence[tuple[Span, Sequence[PairedTest]]]) -> None:
