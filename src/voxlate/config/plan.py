@@ -111,7 +111,7 @@ class PlanOptions(StrictModel):
     )
     resize: Resizing | None = later(
         None,
-        description="Voxels along right, front, head that whole scans are resized to, `[null, null, 96]`; `null`: none.",
+        description="Voxels along right, front, head that scans are resized to, `[null, null, 96]`; `null`: none.",
     )
     reference: str | None = Field(
         None, description="Contrast that gives the grid; `null`: the first source, or its first operand."

@@ -1,4 +1,4 @@
-"""The outline of what is trained: every network's convolutions in the order in which they run, with sizes and parameters.
+"""The outline of what is trained: the convolutions of every network as they run, with sizes and parameters.
 
 Nothing is computed for it: the networks run once on a sample that has a shape and no values.
 """

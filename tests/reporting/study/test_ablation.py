@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from tests.reporting.samples import LESION, MASK, count_colours, panel
 from tests.reporting.study.variants import NAMES, SEEDS, make_runs
-from tests.reporting.test_plots import texts
 from voxlate.errors import UsageError
 from voxlate.evaluation import Score, summarise
 from voxlate.evaluation.evidence import CaseEvidence
@@ -242,9 +241,8 @@ def test_two_tasks_stand_beside_each_other() -> None:
     names = {"identity": "source", "without": "prediction, without", "with": "prediction, with"}
     figure = draw_tasks({"T1c to T1": one, "T2 to FLAIR": other}, names=names)
     titles = [axes.get_title("left").replace("\n", " ") for axes in figure.axes]
-    assert titles == [
-        f"{task}, {where}: SSIM" for where in ("foreground", "lesion") for task in ("T1c to T1", "T2 to FLAIR")
-    ]
+    tasks = ("T1c to T1", "T2 to FLAIR")
+    assert titles == [f"{task}, {where}: SSIM" for where in ("foreground", "lesion") for task in tasks]
     assert sum("without" in text and "p " in text for text in texts(figure)) == 4
     page, figures = ablation_page(replace(result(make_runs()), beside=("T2 to FLAIR", other)))
     assert "tasks" in figures

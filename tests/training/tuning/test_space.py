@@ -9,7 +9,7 @@ import pytest
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.training.tuning.space import _DEFAULT_SPACE, default_space, own_values, resolve_search
-from voxlate.verbs import resolve_recipe
+from voxlate.verbs import resolve_recipe, searched_with
 
 
 def recipe(**overrides: Any) -> Recipe:

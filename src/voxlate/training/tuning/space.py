@@ -85,7 +85,7 @@ def own_values(recipe: Recipe) -> dict[str, Value] | None:
 
 
 def _short(field: str, value: Any) -> Any:  # noqa: ANN401
-    """The short form of a value that has one: of sources, of losses that all have the weight 1, of a size, of a list."""
+    """The short form of a value that has one: of sources, of losses of the weight 1, of a size, of a list."""
     if field == "source":
         return "+".join(value)
     if field == "loss" and all(_weight(term) == 1 for term in value.values()):
