@@ -74,6 +74,16 @@ def test_a_small_space_is_tried_whole_and_no_point_twice(sampler: str) -> None:
     assert is_exhausted(study, recipe.search)
 
 
+def test_a_point_that_another_worker_is_at_is_left_to_it() -> None:
+    recipe = resolve_search(searching(sampler="tpe", metric="ssim", space={RATE: {"values": [1e-3, 1e-4]}}))
+    study = optuna.create_study(direction="maximize")
+    drawn = []
+    for number in range(2):
+        study.sampler = make_sampler(recipe, study, number=number, worker=str(number))
+        drawn.append(suggest(study.ask(), recipe.search)[RATE])  # and none of them has ended
+    assert sorted(drawn) == [1e-4, 1e-3]
+
+
 def test_a_pruned_trial_is_seen_at_the_value_it_would_have_come_to() -> None:
     study = optuna.create_study(direction="maximize")
     study.ask().report(0.35, 2)
