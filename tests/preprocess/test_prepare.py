@@ -118,7 +118,8 @@ def test_another_spacing_goes_and_comes_back(tmp_path: Path) -> None:
 def test_whole_scans_are_resized_to_a_number_of_voxels(tmp_path: Path) -> None:
     """As Kathane & Vhora bring 155 slices to 96, whatever of them is cropped afterwards."""
     big = head((40, 44, 36))
-    case = make_case(tmp_path, {"t1": (big, affine_of()), "t2": (big, affine_of())})
+    image = (np.arange(big.size, dtype=np.float32).reshape(big.shape) + 100) * (big > 0)
+    case = make_case(tmp_path, {"t1": (image, affine_of()), "t2": (image * 3, affine_of())})
     plan = plan_of(case, resize=[None, None, 12], crop_margin_mm=100)
     prepared = prepare_case(case, plan)
     assert prepared.grid.shape[2] == 12

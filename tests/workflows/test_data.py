@@ -11,7 +11,7 @@ from tests.reporting.samples import LESION, MASK
 from tests.reporting.test_plots import texts
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
-from voxlate.reporting.drawing.mosaic import CaseImages, draw_mosaic
+from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
 from voxlate.workflows.data import publish_mosaic
 
 
@@ -22,8 +22,8 @@ def test_four_cases_with_all_their_contrasts(phantom_cohort: Path, tmp_path: Pat
 
 def test_what_a_case_lacks_is_an_empty_place() -> None:
     image = np.where(MASK, 500.0, 0.0)
-    whole = CaseImages("one", {"T1": image, "T2": image}, LESION.astype(int), (1.0, 1.0, 1.0), "lesion")
-    lacking = CaseImages("two", {"T1": image}, None, (1.0, 1.0, 1.0), "lesion")
+    whole = MosaicCase("one", {"T1": image, "T2": image}, LESION.astype(int), (1.0, 1.0, 1.0), "lesion")
+    lacking = MosaicCase("two", {"T1": image}, None, (1.0, 1.0, 1.0), "lesion")
     figure = draw_mosaic([whole, lacking], heading="2 of 9 cases")
     told = texts(figure)
     assert {"one", "two", "T1", "T2", "2 of 9 cases"} <= set(told)

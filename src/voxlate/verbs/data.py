@@ -139,7 +139,6 @@ def check(
         CohortError: If no case is found, and the draft is written all the same; or none has the recipe's contrasts.
         WriteError: If there is a file of the manifest's name, or it or the figure cannot be written.
     """
-    from voxlate.cohort import attribute_summaries
     from voxlate.cohort.preflight.checks import preflight
     from voxlate.cohort.preflight.kept import IN_PREPARED
 
@@ -157,6 +156,12 @@ def check(
         findings = _check_for(
             resolve_recipe(recipe, source=source, target=target, pattern=pattern, data=data), Path(data), folder, report
         )
+    return _checked(cohort, findings)
+
+
+def _checked(cohort: Cohort, findings: Sequence[Finding]) -> Checked:
+    from voxlate.cohort import attribute_summaries
+
     attributes = attribute_summaries(cohort)
     return Checked(
         layout=cohort.layout,

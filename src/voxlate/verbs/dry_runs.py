@@ -131,6 +131,10 @@ def _settings(recipe: Recipe) -> list[tuple[Recipe, int]]:
         costs = tuple((name, value) for name, value in point.items() if not name.startswith(_FREE))
         counts[costs] = counts.get(costs, 0) + 1
     return [
-        (recipe.with_overrides({**dict(costs), "name": ", ".join(str(v) for _, v in costs) or recipe.name}), count)
+        (recipe.with_overrides(dict(costs)).model_copy(update={"name": _named(costs) or recipe.name}), count)
         for costs, count in counts.items()
     ]
+
+
+def _named(values: Sequence[tuple[str, object]]) -> str:
+    return ", ".join(str(value) for _, value in values)

@@ -17,7 +17,7 @@ from voxlate.preprocess.images import read_contrast
 from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.drawing.mosaic import CaseImages, draw_mosaic
+from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
 from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def publish_mosaic(cohort: Cohort, file: Path) -> None:
     write_bytes(file, to_png(draw_mosaic(shown, heading=heading)))
 
 
-def _images(case: Case) -> CaseImages | None:
+def _images(case: Case) -> MosaicCase | None:
     """All images of a case on the grid of its first; one that cannot be read is named in the log and left out."""
     volumes = {}
     for name in case.paths:
@@ -61,7 +61,7 @@ def _images(case: Case) -> CaseImages | None:
         array, own = to_ras(volume.array, volume.affine), ras_grid(volume.grid)
         return resample(array, own, grid, nearest=kind == "label", fill=BACKGROUND[kind])
 
-    return CaseImages(
+    return MosaicCase(
         case.id,
         {get_contrast(name).title: on_grid(name) for name in images},
         on_grid("labels") if "labels" in volumes else None,

@@ -151,7 +151,7 @@ def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: 
     fields, rows = tuning.tables["Validation"]
     assert fields == ("loss, source", "epoch", "loss", "Acc", "P", "R", "F1")
     lookup, *rows = rows
-    assert lookup[:3] == ("intensity lookup (baseline)", "", "n/a")
+    assert lookup[:3] == ("lookup (baseline)", "", "n/a")
     assert all(0 <= float(value) <= 1 for value in lookup[3:])
     assert list(dict.fromkeys(row[0] for row in rows)) == ["bce, flair", "bce, t1c", "dice, flair", "dice, t1c"]
     assert {row[1] for row in rows} <= {"1", "1 B", "2 F", "2 BF"}, (

@@ -101,9 +101,10 @@ def test_a_list_can_be_one_of_the_values() -> None:
     field = "method.network.widths"
     grid = searched_with(sampler=None, grid=[f"{field}=[8, 16],[8, 16, 32],[32, 64, 128, 256]", "loss=l1,ssim+l1"])
     declared = recipe(search__space={field: {"values": [[8, 16], [8, 16, 32], [32, 64, 128, 256]]}}).search.space
+    own = recipe(search__space={field: declared[field]}, method__network__widths=[32, 64, 128, 256])
     assert grid["search.space"][field] == {"values": [[8, 16], [8, 16, 32], [32, 64, 128, 256]]}
     assert declared[field].values == ("[8, 16]", "[8, 16, 32]", "[32, 64, 128, 256]")
-    assert own_values(resolve_search(recipe(search__space={field: declared[field]}))) == {field: "[32, 64, 128, 256]"}
+    assert own_values(resolve_search(own)) == {field: "[32, 64, 128, 256]"}
     assert recipe().with_overrides({field: "[8, 16]"}).value_of(field) == [8, 16]
     with pytest.raises(UsageError, match="valid recipe"):
         resolve_search(recipe(search__space={field: {"values": [[8], [8, 16]]}}))

@@ -15,7 +15,7 @@ from voxlate.volume import Array
 
 
 @dataclass(frozen=True, eq=False)
-class CaseImages:
+class MosaicCase:
     """The images of one case on one grid.
 
     Attributes:
@@ -34,7 +34,7 @@ class CaseImages:
 
 
 @canvas.styled
-def draw_mosaic(cases: Sequence[CaseImages], *, heading: str) -> Figure:
+def draw_mosaic(cases: Sequence[MosaicCase], *, heading: str) -> Figure:
     """Every image in a grey window of its own, in the axial slice with the largest labels.
 
     Args:

@@ -21,7 +21,6 @@ from voxlate.evaluation.words import (
     arrow,
     direction,
     field_title,
-    method_title,
     metric_title,
     number,
     short_title,
@@ -61,7 +60,7 @@ def grid_tables(settings: Sequence[Setting], *, varied: str, baselines: Baseline
 
 def _base_rows(baselines: Baselines, columns: Sequence[str]) -> list[tuple[str, ...]]:
     return [
-        (method_title(name), "", *(_four(found.get(metric, math.nan)) for metric in columns))
+        (f"{name} (baseline)", "", *(_four(found.get(metric, math.nan)) for metric in columns))
         for name, found in baselines.items()
     ]
 
