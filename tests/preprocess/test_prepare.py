@@ -121,9 +121,12 @@ def test_whole_scans_are_resized_to_a_number_of_voxels(tmp_path: Path) -> None:
     image = (np.arange(big.size, dtype=np.float32).reshape(big.shape) + 100) * (big > 0)
     case = make_case(tmp_path, {"t1": (image, affine_of()), "t2": (image * 3, affine_of())})
     plan = plan_of(case, resize=[None, None, 12], crop_margin_mm=100)
-    prepared = prepare_case(case, plan)
+    prepared = prepare_case(case, plan, contrasts=["t1"])
     assert prepared.grid.shape[2] == 12
-    assert prepared.grid.shape[:2] == prepare_case(case, plan_of(case, crop_margin_mm=100)).grid.shape[:2]
+    assert (
+        prepared.grid.shape[:2]
+        == prepare_case(case, plan_of(case, crop_margin_mm=100), contrasts=["t1"]).grid.shape[:2]
+    )
     assert plan.spacing_for((240, 240, 155), (1.0, 1.0, 1.0)) == pytest.approx((1, 1, 155 / 12))
 
 

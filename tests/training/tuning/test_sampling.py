@@ -41,21 +41,22 @@ def try_one(study: optuna.Study, recipe: Recipe) -> None:
     study.tell(trial, curve(values, 8))
 
 
-def test_twenty_five_trials_try_twenty_five_points() -> None:
+@pytest.mark.parametrize("trials", [14, pytest.param(25, marks=pytest.mark.slow)])
+def test_every_trial_tries_a_point_of_its_own_and_the_best_is_found(trials: int) -> None:
     """With a sampler that does not learn from pruned trials, some are one point and the rest crowd around it."""
     space = {RATE: {"low": 1e-5, "high": 1e-1, "log": True}, "loss.ssim": {"low": 0.1, "high": 100, "log": True}}
     recipe = resolve_search(searching(sampler="gp", metric="ssim", space=space))
     study = optuna.create_study(direction="maximize", pruner=_make_pruner(recipe))
-    for _ in range(25):
+    for _ in range(trials):
         try_one(study, recipe)
     points = {tuple(f"{value:.3g}" for value in trial.params.values()) for trial in study.trials}
     pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
-    assert len(points) == 25
-    assert 3 <= len(pruned) <= 18
+    assert len(points) == trials
+    assert 2 <= len(pruned) <= trials // 2 + 5
     assert study.best_value > 0.86
 
 
-@pytest.mark.parametrize("sampler", ["gp", "tpe", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_a_small_space_is_tried_whole_and_no_point_twice(sampler: str) -> None:
     space = {RATE: {"values": [1e-3, 1e-4, 1e-5]}, "training.batch_size": {"low": 1, "high": 3, "integer": True}}
     recipe = resolve_search(searching(sampler=sampler, metric="ssim", space=space))

@@ -27,7 +27,7 @@ from voxlate.training.tuning.space import Value
 STARTUP_TRIALS = 5
 """Trials drawn at random before a sampler models anything, and trials to finish before one is pruned."""
 
-_PROPOSALS, _DRAWS = 5, 500
+_PROPOSALS, _DRAWS = 3, 500
 _SAME = 1e-3
 """Part of an interval within which two values are one."""
 _MOST_POINTS = 10_000
