@@ -103,6 +103,12 @@ class _DenseBlock(nn.Module):
         return features
 
 
+def _pair(parts: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The two parts of one resolution."""
+    first, second = parts.children()
+    return first, second
+
+
 class FCDenseNet(nn.Module):
     """A fully convolutional DenseNet from its parts; see ``fc_densenet``.
 
@@ -123,12 +129,13 @@ class FCDenseNet(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """``(b, in_channels, *s)`` to ``(b, out_channels, *s)`` float32; sizes are multiples of ``divisor``."""
-        features, skips = self.first(source), []
-        for block, smaller in self.down:
+        features: Tensor = self.first(source)
+        skips: list[Tensor] = []
+        for block, smaller in map(_pair, self.down):
             skips.append(block(features))
             features = smaller(skips[-1])
         before, features = features.shape[1], self.deepest(features)
-        for rise, block in self.up:
+        for rise, block in map(_pair, self.up):
             joined = torch.cat([skips.pop(), rise(features[:, before:])], dim=1)
             before, features = joined.shape[1], block(joined)
         prediction: Tensor = self.head(features)
