@@ -335,6 +335,11 @@ def test_the_forecast_of_a_search_or_a_study_is_that_of_its_runs(monkeypatch: py
     found = forecast_runs("data", [(recipe, 2), (recipe, 3)])
     assert (found.seconds, asked[2:]) == (3000, [10, 10]), "they share the time that is measured"
     assert found.notes[0] == "A note."
+    widths = {"values": [[8, 16], [8, 16, 32]]}
+    space = {"search.space": {"training.learning_rate": {"values": [0.1, 0.01]}, "method.network.widths": widths}}
+    found = forecast_tuning("data", recipe.with_overrides(space))
+    assert [name for name, _ in found.rows] == ["[8, 16]", "[8, 16, 32]", "time"], "each network of a grid is measured"
+    assert (found.seconds, found.rows[0][1]) == (4 * 600, "2 runs of 100 steps, 10 min 0 s each")
     with pytest.raises(UsageError, match="--trials"):
         forecast_tuning("data", resolve_recipe("zhao-unet-2d"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,13 +32,13 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def parse_listed(text: str) -> tuple[str, list[Any]]:
-    """A dotted field and its values from ``a.b=v1,v2``; each value is YAML.
+    """A dotted field and its values from ``a.b=v1,v2``; each value is YAML, a list in brackets too: ``[8, 16],[8]``.
 
     Raises:
         UsageError: If there is no ``=`` or an empty value.
     """
     field, equals, values = text.partition("=")
-    parts = [part.strip() for part in values.split(",")]
+    parts = [part.strip() for part in re.split(r",(?![^\[]*\])", values)]  # at no comma inside brackets
     if not equals or not field or not all(parts):
         raise UsageError("a.b=v1,v2", came=repr(text), where="--grid", remedy="Name a recipe field and its values.")
     parsed = [parse_yaml(part, where=f"--grid {field}") for part in parts]

@@ -46,6 +46,14 @@ def test_what_the_cohort_is_like_is_not_poor(tmp_path: Path, spacings: list[tupl
     assert _found(tmp_path) == {}
 
 
+def test_slices_of_another_orientation_than_most_are_poor(tmp_path: Path) -> None:
+    axial, sagittal, cubes = (1.0, 1.0, 3.0), (3.0, 1.0, 1.0), (1.0, 1.0, 1.0)
+    _cohort(tmp_path / "mixed", [axial, axial, sagittal, axial, cubes])
+    assert _found(tmp_path / "mixed") == {("case2", "t2"): "sagittal slices, where 3 of 5 scans have axial ones"}
+    _cohort(tmp_path / "halves", [axial, axial, sagittal, sagittal])
+    assert _found(tmp_path / "halves") == {}
+
+
 def test_the_preflight_tells_the_rule_for_the_record(tmp_path: Path) -> None:
     _cohort(tmp_path, [FINE, FINE, THICK])
     (found,) = [one for one in preflight(index_cohort(tmp_path)) if one.code == "poor_scan"]

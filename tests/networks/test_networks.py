@@ -17,6 +17,7 @@ from voxlate.networks.blocks import upsample
 
 SMALL: dict[str, dict[str, Any]] = {
     "fcn": {"widths": [4, 8, 8], "score_channels": 4},
+    "fc_densenet": {"width": 8, "growth": 4, "layers": [1, 1, 2]},
     "unet": {"channels": [4, 8, 8]},
     "resnet": {"width": 8, "blocks": 2, "downsamplings": 1},
     "pix2pix_unet": {"width": 8, "levels": 3, "dropout": 0.0},

@@ -115,6 +115,21 @@ def test_another_spacing_goes_and_comes_back(tmp_path: Path) -> None:
     assert (labels.array == big).mean() > 0.9
 
 
+def test_whole_scans_are_resized_to_a_number_of_voxels(tmp_path: Path) -> None:
+    """As Kathane & Vhora bring 155 slices to 96, whatever of them is cropped afterwards."""
+    big = head((40, 44, 36))
+    image = (np.arange(big.size, dtype=np.float32).reshape(big.shape) + 100) * (big > 0)
+    case = make_case(tmp_path, {"t1": (image, affine_of()), "t2": (image * 3, affine_of())})
+    plan = plan_of(case, resize=[None, None, 12], crop_margin_mm=100)
+    prepared = prepare_case(case, plan, contrasts=["t1"])
+    assert prepared.grid.shape[2] == 12
+    assert (
+        prepared.grid.shape[:2]
+        == prepare_case(case, plan_of(case, crop_margin_mm=100), contrasts=["t1"]).grid.shape[:2]
+    )
+    assert plan.spacing_for((240, 240, 155), (1.0, 1.0, 1.0)) == pytest.approx((1, 1, 155 / 12))
+
+
 def other_grid(tmp_path: Path, *, shift: Any = 0.0) -> tuple[Case, NDArray[Any]]:
     """T1 on one grid, T2 of the same head on a finer one in another axis order."""
     affine = affine_of(spacing=(2.0, 2.0, 2.0))

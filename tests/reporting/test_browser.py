@@ -24,7 +24,7 @@ from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_translation
-from voxlate.reporting.fidelity.page import detail_sections, score_sections
+from voxlate.reporting.fidelity.page import detail_sections, score_sections, slice_section
 from voxlate.reporting.page.brief import SHEET, brief_page
 from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.tables import answer_table, means_in_words
@@ -113,7 +113,7 @@ def wide_page(*figures: Illustration) -> str:
     more = [Score(**{**vars(score), "metric": metric}) for score in kept for metric in metrics_of("voxelwise")]
     found = summarise(more)
     pictures = Section("Pictures", figures=figures, folded=False)
-    sections = [pictures, *score_sections(found), *detail_sections(found)]
+    sections = [pictures, *score_sections(found), *detail_sections(found), slice_section(found)]
     return Page("T1 to T2", "It works on 7 % of the cases.", sections).html()
 
 

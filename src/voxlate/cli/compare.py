@@ -53,6 +53,9 @@ def ablate(
         list[str] | None, typer.Option(metavar="A.B=VALUE", help="Change this recipe field instead. May be repeated.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Train each variant so many times, with seeds in a row.", min=1)] = 3,
+    beside: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw another ablation's similarity beside this one's.")
+    ] = None,
     pattern: PatternOption = None,
     settings: Settings = None,
     dry_run: DryRun = False,
@@ -71,7 +74,7 @@ def ablate(
     resolved = verbs.resolve_recipe(recipe, overrides=changed, pattern=pattern, data=data)
     changes = {**verbs.switched_off(without or ()), **overrides(change)}
     variants = [(resolved, seeds), (resolved.with_overrides({**changes, "name": "without"}), seeds)]
-    work = partial(verbs.ablate, data, recipe=resolved, changes=changes, out=out, seeds=seeds)
+    work = partial(verbs.ablate, data, recipe=resolved, changes=changes, out=out, seeds=seeds, beside=beside)
     result = carry_out(
         lambda watch: work(report=watch.stage, observers=(watch,)),
         lambda watch: forecast_runs(data, variants, report=watch.stage),

@@ -134,6 +134,9 @@ def check(
     keep: Annotated[
         Path | None, typer.Option("--keep", help="The folder of the run to come, which keeps what was measured.")
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw some cases with all their contrasts into this file.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every case, file and finding.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -144,7 +147,7 @@ def check(
 
     with watching(quiet=quiet) as watch:
         run = partial(verbs.check, data, recipe=recipe, source=source, target=target)
-        result = run(pattern=pattern, manifest=manifest, keep=keep, report=watch.stage)
+        result = run(pattern=pattern, manifest=manifest, keep=keep, figure=figure, report=watch.stage)
     if as_json:
         print_json(_as_values(result))
     else:
@@ -159,6 +162,7 @@ def check(
     **shown_by(
         "voxlate info",
         "voxlate info avula2020-t1-to-t2",
+        "voxlate info genc2022-t2-to-flair --network --figure networks.png",
         "voxlate info networks",
         "voxlate info run",
         "voxlate info scan.nii.gz",
@@ -177,13 +181,17 @@ def info(
         Path | None,
         typer.Option("--model", help="Say whether the file is unlike the training scans of this model."),
     ] = None,
+    network: Annotated[
+        bool, typer.Option("--network", help="Tell the layers, sizes and parameters of a recipe's or model's networks.")
+    ] = False,
+    figure: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw these networks into this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Describe the installation, a model, a volume file, a recipe, or what recipes choose from."""
     from voxlate import verbs
     from voxlate.cli.output import print_facts
 
-    facts = verbs.info(what, model=model)
+    facts = verbs.info(what, model=model, network=network, figure=figure)
     if as_json:
         print_json(facts)
     else:

@@ -16,6 +16,11 @@ from voxlate.strict import StrictModel, later
 _Millimetres = Annotated[float, Field(gt=0, le=100)]
 
 
+Resizing = tuple[
+    Annotated[int, Field(ge=1)] | None, Annotated[int, Field(ge=1)] | None, Annotated[int, Field(ge=1)] | None
+]
+
+
 class Reading(StrictModel):
     """What a reader may accept that it refuses by default; what it accepted is recorded."""
 
@@ -103,6 +108,10 @@ class PlanOptions(StrictModel):
     spacing_mm: tuple[_Millimetres, _Millimetres, _Millimetres] | None = Field(
         None,
         description="Voxel spacing in mm of the prepared arrays along right, front, head; `null`: from the cohort.",
+    )
+    resize: Resizing | None = later(
+        None,
+        description="Voxels along right, front, head that scans are resized to, `[null, null, 96]`; `null`: none.",
     )
     reference: str | None = Field(
         None, description="Contrast that gives the grid; `null`: the first source, or its first operand."

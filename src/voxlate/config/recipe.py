@@ -127,11 +127,23 @@ class Recipe(StrictModel):
         return place
 
     def with_overrides(self, overrides: Overrides) -> Recipe:
-        """The recipe with dotted fields replaced, checked anew: ``{"training.learning_rate": 1e-4}``."""
+        """The recipe with dotted fields replaced, checked anew: ``{"training.learning_rate": 1e-4}``.
+
+        A text in brackets, ``"[8, 16]"``, is a list; a loss in its short form keeps the options it has here.
+        """
         values = self.model_dump(mode="json")
         for dotted, value in overrides.items():
-            _assign(values, dotted, value)
+            _assign(values, dotted, self._meant(dotted, value) if isinstance(value, str) else value)
         return parse_recipe(values, where=f"recipe {self.name} with overrides")
+
+    def _meant(self, dotted: str, text: str) -> Any:  # noqa: ANN401
+        if text.startswith("["):
+            return parse_yaml(text, where=dotted)
+        names = text.split("+") if dotted == "loss" else []
+        if not self.loss.keys() & set(names):
+            return text
+        kept = {name: own for name in names if isinstance(own := self.loss.get(name), Mapping)}
+        return {name: {**kept[name], "weight": 1.0} if name in kept else 1.0 for name in names}
 
     def to_yaml(self) -> str:
         """The recipe as resolved, every default written out."""

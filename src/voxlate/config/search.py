@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,14 +13,31 @@ from voxlate.plainyaml import number
 from voxlate.strict import StrictModel
 
 
+def written(value: Any) -> Any:  # noqa: ANN401
+    """A value as a search keeps it: a list, the widths of a network say, as text, which ``with_overrides`` reads again.
+
+    Example:
+        >>> written([8, 16]), written(0.1)
+        ('[8, 16]', 0.1)
+    """
+    return json.dumps(value) if isinstance(value, list | tuple) else value
+
+
 class Range(StrictModel):
     """What tuning may try for one recipe field: a list of ``values``, or an interval."""
 
-    values: tuple[int | float | str | bool, ...] | None = Field(None, min_length=1, description="Values to try.")
+    values: tuple[int | float | str | bool, ...] | None = Field(
+        None, min_length=1, description="Values to try; lists may be among them, `[[8, 16], [8, 16, 32]]`."
+    )
     low: float | None = Field(None, description="Lower end of an interval.")
     high: float | None = Field(None, description="Upper end of an interval.")
     log: bool = Field(False, description="Sample the interval on a logarithmic scale.")
     integer: bool = Field(False, description="Only whole numbers.")
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _lists_as_text(cls, values: Any) -> Any:  # noqa: ANN401
+        return [written(value) for value in values] if isinstance(values, list | tuple) else values
 
     @field_validator("values")
     @classmethod

@@ -37,7 +37,7 @@ def plan_for(case: Case, plan: Plan, bundle: Bundle) -> tuple[Plan, tuple[str, .
         return plan, ()
     trained = bundle.fingerprint.spacing_mm
     own = ras_grid(read_case_grid(case, plan.reference, reading=plan.reading)).spacing_mm
-    wanted = _wanted(own, trained, _looks_along(bundle.recipe.window))
+    wanted = _wanted(own, trained, _looks_along(bundle.recipe.window, plan))
     if wanted == own:
         return plan, ()
     differs = f"its spacing of {_words(own)} mm is not that of the training scans, {_words(trained)} mm"
@@ -46,11 +46,11 @@ def plan_for(case: Case, plan: Plan, bundle: Bundle) -> tuple[Plan, tuple[str, .
     return plan.model_copy(update={"spacing_mm": wanted}), (f"{differs}, so it was resampled",)
 
 
-def _looks_along(window: WindowOptions) -> tuple[bool, bool, bool]:
-    """Along which of the RAS axes a window shows more than one voxel."""
-    if window.kind != "slices" or window.neighbours or isinstance(window.axis, tuple):
-        return True, True, True
-    first, second, third = (axis != window.axis for axis in range(3))
+def _looks_along(window: WindowOptions, plan: Plan) -> tuple[bool, bool, bool]:
+    """Along which of the RAS axes a window shows more than one voxel, of a size that follows from the scan's."""
+    flat = window.kind == "slices" and not window.neighbours and not isinstance(window.axis, tuple)
+    resized = plan.resize or (None, None, None)
+    first, second, third = (not (flat and axis == window.axis) and resized[axis] is None for axis in range(3))
     return first, second, third
 
 

@@ -40,7 +40,7 @@ from voxlate.losses.adversarial import (
     patches_seen,
 )
 from voxlate.methods.hardware import channels_last
-from voxlate.methods.interface import Batch, NetworkMethod, count_parameters, make_optimiser
+from voxlate.methods.interface import Batch, NetworkMethod, make_optimiser
 from voxlate.networks import DISCRIMINATORS, NETWORKS
 
 
@@ -147,12 +147,12 @@ class Adversarial(NetworkMethod):
 
     def describe(self) -> dict[str, str]:
         """Sizes of both networks, and how much of the image one judgement of the discriminator sees."""
-        judge = self.discriminator or self._opponent.build()
-        return {
-            "generator": f"{count_parameters(self.network):,} parameters",
-            "discriminator": f"{count_parameters(judge):,} parameters",
-            "discriminator's receptive field": f"{judge.receptive_field} voxels along each axis",
-        }
+        field = self.trained_networks()["discriminator"].receptive_field
+        return {**super().describe(), "discriminator's receptive field": f"{field} voxels along each axis"}
+
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """The generator, and the discriminator, which sees the source beside the target."""
+        return {"generator": self.network, "discriminator": self.discriminator or self._opponent.build()}
 
     def optimisers(self, training: Training) -> list[Optimizer]:
         """The discriminator's optimiser and the generator's, in the order in which they step.

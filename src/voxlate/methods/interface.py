@@ -163,7 +163,11 @@ class Trainable(nn.Module, Method, ABC):
 
     def describe(self) -> dict[str, str]:
         """What is trained, in words: from a part to its size."""
-        return {"network": f"{count_parameters(self):,} parameters"}
+        return {name: f"{count_parameters(network):,} parameters" for name, network in self.trained_networks().items()}
+
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """What is trained, by name; each takes a sample ``(b, c, *s)``."""
+        return {"network": self}
 
     @abstractmethod
     def optimisers(self, training: Training) -> list[Optimizer]:

@@ -87,3 +87,8 @@ class MultiView(Trainable):
     def describe(self) -> dict[str, str]:
         """The parts of every view."""
         return {f"{name} {part}": size for name, view in self.parts.items() for part, size in view.describe().items()}
+
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """The parts of every view."""
+        views = {name: view.trained_networks() for name, view in self.parts.items()}
+        return {f"{name} {part}": network for name, parts in views.items() for part, network in parts.items()}

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from torch import nn
 
 from voxlate.networks.dilated_unet3d import dilated_unet3d
+from voxlate.networks.fc_densenet import fc_densenet
 from voxlate.networks.fcn import fcn
 from voxlate.networks.patchgan import PatchGAN, patchgan
 from voxlate.networks.pix2pix_unet import pix2pix_unet
@@ -29,6 +30,7 @@ from voxlate.networks.vnet import vnet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "fcn": fcn,
+    "fc_densenet": fc_densenet,
     "unet": unet,
     "resnet": resnet,
     "pix2pix_unet": pix2pix_unet,

@@ -198,6 +198,16 @@ def transposed(
     return layer
 
 
+def doubling(dims: Dims, inputs: int, outputs: int, *, kind: Upsampling, bias: bool = True) -> list[nn.Module]:
+    """Doubles every spatial size: interpolation before a 3 x 3 (x 3) convolution, or a transposed one of that size.
+
+    Both have as many parameters; the second draws checkerboards.
+    """
+    if kind == "transposed":
+        return [transposed(dims, inputs, outputs, size=3, output_padding=1, bias=bias)]
+    return [Interpolation(), convolution(dims, inputs, outputs, bias=bias)]
+
+
 class Residual(nn.Module):
     """Layers whose input is added to their output (He et al. 2016, arXiv:1512.03385).
 

@@ -27,14 +27,13 @@ from torch.nn import functional
 from voxlate.networks.blocks import (
     Dims,
     Head,
-    Interpolation,
     Normalisation,
     Residual,
     Upsampling,
     convolution,
+    doubling,
     normalisation,
     quieten,
-    transposed,
 )
 
 Padding = Literal["reflect", "zeros"]
@@ -79,7 +78,7 @@ def resnet(  # noqa: PLR0913  (the paper's choices, each an option of a recipe)
     for _ in range(blocks):
         parts.append(_block(dims, widths[-1], blocks=blocks, normalise=normalise, padding=padding, dropout=dropout))
     for fine, coarse in reversed(list(pairwise(widths))):
-        parts += [*_upsampling(dims, coarse, fine, kind=upsample, bias=bias), *after(fine)]
+        parts += [*doubling(dims, coarse, fine, kind=upsample, bias=bias), *after(fine)]
     *border, last = _padded(dims, width, out_channels, size=7, padding=padding, bias=True)
     parts += [*border, Head(dims, width, out_channels, linear=last)]
     return ResNet(parts, divisor=2**downsamplings)
@@ -104,12 +103,6 @@ def _block(
         quieten(second[-2], among=blocks)
     drop = [nn.Dropout(dropout)] if dropout > 0 else []
     return Residual(*first, nn.ReLU(inplace=True), *drop, *second)
-
-
-def _upsampling(dims: Dims, inputs: int, outputs: int, *, kind: Upsampling, bias: bool) -> list[nn.Module]:
-    if kind == "transposed":
-        return [transposed(dims, inputs, outputs, size=3, output_padding=1, bias=bias)]
-    return [Interpolation(), convolution(dims, inputs, outputs, bias=bias)]
 
 
 class _Reflection(nn.Module):

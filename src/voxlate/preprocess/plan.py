@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from voxlate.cohort.case import Case
-from voxlate.config.plan import PlanOptions, Reading
+from voxlate.config.plan import PlanOptions, Reading, Resizing
 from voxlate.config.recipe import describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivations, files_of, formulas
@@ -57,6 +57,8 @@ class Plan(StrictModel):
     Attributes:
         orientation: Axes of the arrays.
         spacing_mm: Spacing of the arrays along RAS; ``None``: each case's own.
+        resize: Voxels along RAS that a whole scan is resized to before it is cropped; ``None`` along an axis, or for
+            all: by the spacing.
         reference: The contrast that gives the grid.
         derive: How sources are computed that a case has no file of.
         grids: What is done with contrasts on other grids, or out of alignment.
@@ -71,6 +73,7 @@ class Plan(StrictModel):
 
     orientation: Literal["RAS"] = "RAS"
     spacing_mm: tuple[float, float, float] | None = None
+    resize: Resizing | None = later(None, description="voxels along RAS that a whole scan is resized to")
     reference: str
     derive: Derivations = Field(default_factory=dict)
     grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
@@ -92,6 +95,16 @@ class Plan(StrictModel):
         if self.spacing_mm is not None and min(self.spacing_mm) <= 0:
             raise ValueError("spacing_mm must be positive")
         return self
+
+    def spacing_for(self, shape: Sequence[int], spacing_mm: Sequence[float]) -> tuple[float, float, float]:
+        """The spacing of the arrays in mm that a scan of a shape and a spacing is brought to."""
+        wanted = self.spacing_mm or spacing_mm
+        counts = self.resize or (None, None, None)
+        i, j, k = (
+            step if count is None else n * own / count
+            for n, own, step, count in zip(shape, spacing_mm, wanted, counts, strict=True)
+        )
+        return i, j, k
 
     def files(self, case: Case) -> dict[str, Path]:
         """From a contrast to its file: all that a translation of the case is made from.
@@ -159,6 +172,7 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
     names = dict.fromkeys((*sources, wanted))
     return Plan(
         spacing_mm=options.spacing_mm or (fingerprint.spacing_mm if fingerprint.spacing_varies else None),
+        resize=options.resize,
         reference=reference,
         derive={name: derivation for name, derivation in options.derive.items() if name in needed},
         grids=options.grids,

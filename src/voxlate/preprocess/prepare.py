@@ -192,10 +192,10 @@ def _frame(case: Case, plan: Plan) -> tuple[_Frame, list[str]]:
     notes = [how]
     own = ras_grid(volume.grid)
     block = _block(mask, own, plan.crop_margin_mm)
-    grid = block
-    if plan.spacing_mm is not None and not np.allclose(plan.spacing_mm, own.spacing_mm, rtol=0, atol=1e-4):
-        grid = spacing_grid(block, plan.spacing_mm)
-        notes.append(f"resampled from {_words(own.spacing_mm)} mm to {_words(plan.spacing_mm)} mm")
+    grid, wanted = block, plan.spacing_for(own.shape, own.spacing_mm)
+    if not np.allclose(wanted, own.spacing_mm, rtol=0, atol=1e-4):
+        grid = spacing_grid(block, wanted)
+        notes.append(f"resampled from {_words(own.spacing_mm)} mm to {_words(wanted)} mm")
     tissue = tissue_of(mask, volume)
     cropped = np.ascontiguousarray(resample(mask, own, grid, nearest=True, fill=False))
     shown = cropped if tissue is mask else resample(tissue, own, grid, nearest=True, fill=False)

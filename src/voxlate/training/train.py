@@ -140,6 +140,7 @@ def make_job(
     samples = training_samples(
         store, [case.id for case in cases], setup.recipe, divisor=method.divisor, labelled=labelled
     )
+    _tell_padding(setup, store, cases)
     if hidden := _hidden(setup, store, cases):
         logger.warning(
             "%s: what is not shown is neither learned nor scored", say_not_shown(setup.recipe.target, hidden)
@@ -212,6 +213,19 @@ def validate_method(
         result = validate(predict, store, chosen, data_range=data_range, task=task)
     method.train()
     return result
+
+
+def _tell_padding(setup: Setup, store: PreparedStore, cases: Sequence[Case]) -> None:
+    """Says so where a sample is larger than any case, so that a part of each holds nothing but a border continued."""
+    size = setup.recipe.window.size or ()
+    largest = np.max([store[case.id].grid.shape for case in cases], axis=0)
+    if setup.recipe.window.kind == "patches" and any(np.array(size) > largest):
+        logger.warning(
+            "patches of %s voxels are larger than every training case, of which the largest has %s: what is beyond it "
+            "is padding, and costs as much time; a smaller window.size costs less",
+            " x ".join(map(str, size)),
+            " x ".join(map(str, largest)),
+        )
 
 
 def _best(setup: Setup, run: RunFolder) -> State:

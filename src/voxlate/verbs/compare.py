@@ -27,6 +27,7 @@ def ablate(
     changes: Overrides,
     out: str | Path,
     seeds: int = 3,
+    beside: str | Path | None = None,
     report: ProgressReport = silent,
     observers: Sequence[Observer] = (),
 ) -> Result:
@@ -40,6 +41,7 @@ def ablate(
         changes: What is taken away in ``without``: ``{"loss.lesion_mask": 0}``.
         out: Gets a run per variant and seed, scores, figures and the page.
         seeds: How many seeds: that of the recipe and those that follow it.
+        beside: Folder of another ablation, whose similarity is drawn beside this one's.
         report: Called with a stage and how much of it is done.
         observers: Who watches training.
 
@@ -60,6 +62,7 @@ def ablate(
         Path(out),
         changes=changes,
         seeds=seeds,
+        beside=None if beside is None else Path(beside),
         report=report,
         observers=observers,
     )

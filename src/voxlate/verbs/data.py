@@ -117,6 +117,7 @@ def check(
     pattern: Pattern = None,
     manifest: str | Path | None = None,
     keep: str | Path | None = None,
+    figure: str | Path | None = None,
     report: ProgressReport = silent,
 ) -> Checked:
     """Indexes a data set and preflights it.
@@ -130,19 +131,23 @@ def check(
         manifest: A new CSV file, which becomes a draft of the data set's manifest, to correct and to use in its place.
         keep: Folder of a run to come; what was measured is kept in it, and neither a second check nor the training
             measures the same files again.
+        figure: A PNG file, into which some cases are drawn with all their contrasts.
         report: Called with the number of finished cases.
 
     Raises:
         UsageError: If the recipe or a contrast is unknown.
         CohortError: If no case is found, and the draft is written all the same; or none has the recipe's contrasts.
-        WriteError: If there is a file of the manifest's name, or it cannot be written.
+        WriteError: If there is a file of the manifest's name, or it or the figure cannot be written.
     """
-    from voxlate.cohort import attribute_summaries
     from voxlate.cohort.preflight.checks import preflight
     from voxlate.cohort.preflight.kept import IN_PREPARED
 
     with laid_out(Path(data), pattern):
         cohort = _indexed(Path(data), None if manifest is None else Path(manifest))
+    if figure is not None:
+        from voxlate.workflows.data import publish_mosaic
+
+        publish_mosaic(cohort, Path(figure))
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
     if recipe is None:
         inputs: tuple[str, ...] = listed(source) if source else ()
@@ -151,6 +156,12 @@ def check(
         findings = _check_for(
             resolve_recipe(recipe, source=source, target=target, pattern=pattern, data=data), Path(data), folder, report
         )
+    return _checked(cohort, findings)
+
+
+def _checked(cohort: Cohort, findings: Sequence[Finding]) -> Checked:
+    from voxlate.cohort import attribute_summaries
+
     attributes = attribute_summaries(cohort)
     return Checked(
         layout=cohort.layout,

@@ -11,6 +11,9 @@ from voxlate.config.recipe import Recipe
 from voxlate.errors import counted
 from voxlate.progress import ProgressReport, silent
 
+_FREE = ("loss", "training.learning_rate")
+"""Fields that make a training no longer: settings of a grid that differ in them alone are forecast together."""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -96,6 +99,8 @@ def forecast_tuning(
 ) -> Expected:
     """What a search takes, if no trial is ended early and all cost what the recipe as it is costs.
 
+    Of a grid that is tried whole, a setting of each network, window, batch and source is measured.
+
     Args:
         data: The data set.
         recipe: What is searched from.
@@ -112,4 +117,24 @@ def forecast_tuning(
     resolved = resolve_search(recipe)
     wanted = grid_size(recipe) if trials is None and minutes is None else trials
     Budget(trials=wanted, minutes=minutes)
+    if trials is None and wanted is not None:
+        return forecast_runs(data, _settings(resolved), minutes=minutes, report=report)
     return forecast_runs(data, [(resolved, wanted)], minutes=minutes, report=report)
+
+
+def _settings(recipe: Recipe) -> list[tuple[Recipe, int]]:
+    """Of the settings of a grid that cost alike the first, named by what it differs in, and how many they are."""
+    from voxlate.training.tuning.sampling import points_of
+
+    counts: dict[tuple[tuple[str, object], ...], int] = {}
+    for point in points_of(recipe.search):
+        costs = tuple((name, value) for name, value in point.items() if not name.startswith(_FREE))
+        counts[costs] = counts.get(costs, 0) + 1
+    return [
+        (recipe.with_overrides(dict(costs)).model_copy(update={"name": _named(costs) or recipe.name}), count)
+        for costs, count in counts.items()
+    ]
+
+
+def _named(values: Sequence[tuple[str, object]]) -> str:
+    return ", ".join(str(value) for _, value in values)

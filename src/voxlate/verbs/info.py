@@ -18,7 +18,13 @@ from voxlate.verbs.catalogues import CATALOGUES, describe_catalogue, describe_re
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
 
-def info(what: str | Path | None = None, *, model: str | Path | None = None) -> Json:
+def info(
+    what: str | Path | None = None,
+    *,
+    model: str | Path | None = None,
+    network: bool = False,
+    figure: str | Path | None = None,
+) -> Json:
     """Facts as plain values, ready for JSON; only methods, networks and losses need torch.
 
     Args:
@@ -26,15 +32,20 @@ def info(what: str | Path | None = None, *, model: str | Path | None = None) -> 
             (``CATALOGUES``); ``None`` for the installation.
         model: A run or bundle of one source: among the findings is then whether the file is unlike what it has learned
             from.
+        network: Of a recipe, a run or a bundle: the layers of the networks that it trains, with sizes and parameters.
+        figure: A PNG file that they are drawn into; asks for them too.
 
     Raises:
-        UsageError: If there is a model but no file to hold against it.
+        UsageError: If there is a model but no file to hold against it, or networks are asked of what has none.
+        WriteError: If the figure could not be written.
         VoxlateError: If it is nothing of the kind, or is damaged.
     """
     path = None if what is None else Path(what)
     if model is not None and (path is None or path.is_dir()):
         came = "no file" if path is None else "a folder"
         raise UsageError("a volume file to hold against a model", came=came, where="--model", remedy="Name the file.")
+    if network or figure is not None:
+        return _networks(what, None if figure is None else Path(figure))
     if path is None:
         return _installation()
     if path.is_dir():
@@ -120,6 +131,57 @@ def _model(path: Path) -> Json:
         "familiar": {name: one.told() for name, one in bundle.fingerprint.familiar.items()},
         "scores": dict(bundle.scores),
         **({"members": [member.digest for member in read_members(path)]} if is_ensemble(path) else {}),
+    }
+
+
+def _networks(what: str | Path | None, figure: Path | None) -> Json:
+    from voxlate.config.recipe import load_recipe
+    from voxlate.methods.build import rehearse_learner
+    from voxlate.methods.interface import Trainable
+    from voxlate.methods.outline import outline_networks
+    from voxlate.training.setup.settling import without_words
+
+    if what is None:
+        came, remedy = "none", "Name one: `voxlate info recipes` lists them."
+        raise UsageError("a recipe or a model whose networks are told", came=came, remedy=remedy)
+    if Path(what).is_dir():
+        from voxlate.bundle.ensemble import read_model
+
+        recipe = read_model(Path(what)).recipe
+    else:
+        recipe = load_recipe(what)
+    settled = without_words(recipe)
+    method = rehearse_learner(settled)
+    if not isinstance(method, Trainable):
+        came = f"the method {recipe.method.name}, which trains none"
+        raise UsageError("a recipe that trains networks", came=came, where=what, remedy="Name another.")
+    outlines = outline_networks(method, size=settled.window.size)
+    if figure is not None:
+        from voxlate.io.atomic import write_bytes
+        from voxlate.reporting.drawing.canvas import to_png
+        from voxlate.reporting.run.networks import draw_networks
+
+        write_bytes(figure, to_png(draw_networks(outlines, name=recipe.name)))
+    tables = {
+        name: [
+            {
+                "layers": layer.times,
+                "kind": layer.kind.replace(" x ", "x"),
+                "channels": f"{layer.inputs} to {layer.channels}",
+                "size": "x".join(map(str, layer.size)),
+                "parameters": f"{layer.parameters:,}",
+            }
+            for layer in outline.layers
+        ]
+        for name, outline in outlines.items()
+    }
+    return {
+        "name": recipe.name,
+        "paper": recipe.paper,
+        "parameters": {name: f"{outline.parameters:,}" for name, outline in outlines.items()},
+        "sample": " x ".join(map(str, next(iter(outlines.values())).sample)),
+        "left open": "the sizes of what the recipe calls auto follow from the data set" if settled != recipe else "",
+        **tables,
     }
 
 

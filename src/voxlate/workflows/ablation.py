@@ -7,13 +7,14 @@ or predicting anything.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from voxlate.config.recipe import Overrides, Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
-from voxlate.evaluation.files import write_summary
+from voxlate.evaluation.files import read_scores, write_summary
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.study.ablation import (
     AblationResult,
@@ -22,6 +23,7 @@ from voxlate.evaluation.study.ablation import (
     case_of,
     mean_scores,
     summarise_ablation,
+    task_title,
 )
 from voxlate.evaluation.study.runs import ScoredStudy, picture_case
 from voxlate.progress import ProgressReport
@@ -41,6 +43,7 @@ def ablate_recipe(
     *,
     changes: Overrides,
     seeds: int,
+    beside: Path | None,
     report: ProgressReport,
     observers: Sequence[Observer],
 ) -> Result:
@@ -52,10 +55,12 @@ def ablate_recipe(
         out: Where it is written.
         changes: What is taken away.
         seeds: How many seeds: that of the recipe and those that follow it.
+        beside: Folder of another ablation, whose similarity is drawn beside this one's; ``None`` for none.
         report: Called with a stage and how much of it is done.
         observers: Who watches training.
 
     Raises:
+        ReadError: If the other ablation has no scores, or they are damaged.
         UsageError: If the target is a label map, nothing is changed, or the images that are scored would be others.
         CohortError: If the data set is refused, or no case is held out.
         LockedError: If another process works there.
@@ -67,11 +72,21 @@ def ablate_recipe(
             where=f"recipe {recipe.name}",
             remedy="Write the changed recipe into a file of its own and use `voxlate compare`.",
         )
+    other = None if beside is None else _read_other(beside)
     study = ablation(recipe, changes, seeds=seeds)
     with workspace(out, what="ablation"):
         scored, scores = score(data, study, out, report=report, observers=observers)
         summary = summarise(scored, scores, out, changes=changes)
-        return draw(scored, scores, summary, out)
+        return draw(scored, scores, summary, out, beside=other)
+
+
+def _read_other(folder: Path) -> tuple[str, list[Score]]:
+    """What another ablation translates, in words, and its scores."""
+    scores = read_scores(folder / "scores.csv")
+    told = (
+        json.loads((folder / "summary.json").read_text(encoding="utf-8")) if (folder / "summary.json").is_file() else {}
+    )
+    return str(told.get("task", folder.name)), scores
 
 
 def score(
@@ -95,11 +110,18 @@ def summarise(study: ScoredStudy, scores: Sequence[Score], out: Path, *, changes
         WriteError: If the file could not be written.
     """
     summary = summarise_ablation(study, scores, changes=changes)
-    write_summary(summary.to_json(), out / "summary.json")
+    write_summary({"task": task_title(study.shown[WITH].recipe), **summary.to_json()}, out / "summary.json")
     return summary
 
 
-def draw(study: ScoredStudy, scores: Sequence[Score], summary: AblationSummary, out: Path) -> Result:
+def draw(
+    study: ScoredStudy,
+    scores: Sequence[Score],
+    summary: AblationSummary,
+    out: Path,
+    *,
+    beside: tuple[str, Sequence[Score]] | None = None,
+) -> Result:
     """The third step: figures and page; the case that is shown is predicted once and then kept.
 
     Raises:
@@ -115,6 +137,7 @@ def draw(study: ScoredStudy, scores: Sequence[Score], summary: AblationSummary, 
         pictures=picture_case(study, case, show=show_translation(scores)),
         shown={variant: study.scores_of(variant) for variant in study.variants},
         failed=study.failed,
+        beside=beside,
     )
     page, figures = ablation_page(result)
     verdict = summary.verdict

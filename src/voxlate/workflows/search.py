@@ -11,7 +11,7 @@ from pathlib import Path
 
 from voxlate.config.recipe import Recipe
 from voxlate.evaluation.study.baselines import score_baselines
-from voxlate.evaluation.study.grid import is_grid, read_settings, varied_fields, write_settings
+from voxlate.evaluation.study.grid import read_settings, varied_fields, write_settings
 from voxlate.evaluation.study.search import SearchResult, judge_search
 from voxlate.progress import ProgressReport
 from voxlate.reporting.search.page import search_page
@@ -64,7 +64,7 @@ def search_recipes(
 def summarise(searched: Searched, out: Path, *, data: Path) -> SearchResult:
     """What the trials say together, beside the baselines on the same cases.
 
-    Of an experiment grid writes ``grid_training.csv`` and ``grid_validation.csv``.
+    Of a grid writes ``grid_training.csv`` and ``grid_validation.csv``.
 
     Args:
         searched: The trials.
@@ -74,7 +74,7 @@ def summarise(searched: Searched, out: Path, *, data: Path) -> SearchResult:
     Raises:
         WriteError: If a file could not be written.
     """
-    settings = read_settings(searched, out) if is_grid(searched) else []
+    settings = read_settings(searched, out) if searched.recipe.search.sampler == "grid" else []
     if settings:
         write_settings(settings, out)
     return judge_search(searched, settings, score_baselines(data, out / searched.best.run, out / "prepared"))

@@ -16,7 +16,7 @@ from voxlate.reporting.page.page import Illustration, Page
 
 _OF_PAGES = (
     *("boxes_*", "median", "extremes", "worst", "case", "views", "slices", "classes", "volumes", "dice"),
-    *("similarity", "differences", "features", "distances", "membership"),
+    *("similarity", "tasks", "differences", "features", "distances", "membership"),
 )
 """Pictures that pages write into ``figures``; a run's own are never among them."""
 

@@ -14,6 +14,7 @@ def log(*, ahead: float) -> list[dict[str, Any]]:
     for step in (10, 20, 30):
         metrics = {"loss": 1 / step, "dice": 0.5, "recall": 0.5, "precision": 0.5, "accuracy": 0.99}
         metrics |= {"train_loss": 0.5 / step, "train_dice": 0.5 + ahead, "train_recall": 0.6, "train_precision": 0.6}
+        metrics["train_accuracy"] = 0.995
         rows.append({"step": step, "validation": metrics})
     return rows
 

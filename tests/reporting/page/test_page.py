@@ -21,7 +21,7 @@ from voxlate.evaluation.words import meaning, metric_title, number, p_value
 from voxlate.metrics import METRICS, metrics_of
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_translation
-from voxlate.reporting.fidelity.page import detail_sections, score_sections
+from voxlate.reporting.fidelity.page import detail_sections, score_sections, slice_section
 from voxlate.reporting.page.brief import SHEET
 from voxlate.reporting.page.cases import case_file
 from voxlate.reporting.page.caveats import caveats, seen_caveats
@@ -92,6 +92,7 @@ def report(found: Summary | None = None, **changes: Any) -> Page:
             Section("Pictures", figures=[Illustration("One case", "How to read it.", picture())], folded=False),
             *score_sections(found),
             *detail_sections(found),
+            slice_section(found),
         ],
         "facts": {"model": "sha256 abc"},
         "warnings": ["The cohort is simulated.", *caveats(found)],
@@ -209,7 +210,7 @@ def test_hostile_names_are_escaped_everywhere() -> None:
     illustration = Illustration(HOSTILE, HOSTILE, picture(), alt=f'"{HOSTILE}')
     shown = Section(HOSTILE, HOSTILE, HOSTILE, figures=[illustration], lines=[HOSTILE])
     found = summarise(odd)
-    sections = [shown, *score_sections(found), *detail_sections(found)]
+    sections = [shown, *score_sections(found), *detail_sections(found), slice_section(found)]
     assert_harmless(report(sections=sections, facts={HOSTILE: HOSTILE}, warnings=[HOSTILE], terms={HOSTILE: HOSTILE}))
 
 

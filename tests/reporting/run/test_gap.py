@@ -13,7 +13,13 @@ from voxlate.reporting.run.gap import draw_gap
 
 def test_the_gap_is_drawn_and_a_large_one_is_said() -> None:
     figure = draw_gap(log(ahead=0.3), best_step=20)
-    assert [axes.get_title("left").strip() for axes in figure.axes] == ["Loss", "Dice", "Recall", "Precision"]
+    assert [axes.get_title("left").strip() for axes in figure.axes] == [
+        "Loss",
+        "Accuracy",
+        "Dice",
+        "Recall",
+        "Precision",
+    ]
     for axes in figure.axes:
         validation, training = axes.lines[:2]
         assert validation.get_linestyle() == "-"

@@ -24,7 +24,7 @@ from voxlate.evaluation.words import changes
 from voxlate.reporting.fidelity.pictures import picture_of
 from voxlate.reporting.study.ablation import ablation_page
 from voxlate.reporting.study.pictures import draw_contrasted
-from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity
+from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity, draw_tasks
 from voxlate.reporting.study.tables import FIELDS, answer_section, difference_rows, difference_sections
 from voxlate.verbs import resolve_recipe
 
@@ -233,3 +233,17 @@ def test_a_page_without_any_value_says_so_and_draws_nothing() -> None:
     page, figures = ablation_page(replace(result(empty), pictures={}))
     assert not figures
     assert "Nothing can be said" in page.html()
+
+
+def test_two_tasks_stand_beside_each_other() -> None:
+    """Figure 5 of Genc et al.: a column per task, a row per region, the source drawn once."""
+    one, other = (mean_over_seeds(make_runs()[::-1]) for _ in range(2))
+    names = {"identity": "source", "without": "prediction, without", "with": "prediction, with"}
+    figure = draw_tasks({"T1c to T1": one, "T2 to FLAIR": other}, names=names)
+    titles = [axes.get_title("left").replace("\n", " ") for axes in figure.axes]
+    tasks = ("T1c to T1", "T2 to FLAIR")
+    assert titles == [f"{task}, {where}: SSIM" for where in ("foreground", "lesion") for task in tasks]
+    assert sum("without" in text and "p " in text for text in texts(figure)) == 4
+    page, figures = ablation_page(replace(result(make_runs()), beside=("T2 to FLAIR", other)))
+    assert "tasks" in figures
+    assert "T2 to FLAIR" in page.html()

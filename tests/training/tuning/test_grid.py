@@ -151,10 +151,13 @@ def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: 
     fields, rows = tuning.tables["Validation"]
     assert fields == ("loss, source", "epoch", "loss", "Acc", "P", "R", "F1")
     lookup, *rows = rows
-    assert lookup[:3] == ("intensity lookup (baseline)", "", "n/a")
+    assert lookup[:3] == ("lookup (baseline)", "", "n/a")
     assert all(0 <= float(value) <= 1 for value in lookup[3:])
     assert list(dict.fromkeys(row[0] for row in rows)) == ["bce, flair", "bce, t1c", "dice, flair", "dice, t1c"]
-    assert {row[1].split()[1] for row in rows} <= {"B", "F", "BF"}
+    assert {row[1] for row in rows} <= {"1", "1 B", "2 F", "2 BF"}, (
+        "every epoch of a run with few, best and final marked"
+    )
+    assert all(re.fullmatch(r"\d\.\d{4}|n/a", cell) for row in rows for cell in row[2:]), "four digits"
     logs = {run: read_log(run / "log.jsonl") for run in (tmp_path / "trials").iterdir()}
     validations = [row["validation"]["train_loss"] for log in logs.values() for row in log if "validation" in row]
     with (tmp_path / "grid_training.csv").open() as file:

@@ -9,7 +9,7 @@ import pytest
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.training.tuning.space import _DEFAULT_SPACE, default_space, own_values, resolve_search
-from voxlate.verbs import resolve_recipe
+from voxlate.verbs import resolve_recipe, searched_with
 
 
 def recipe(**overrides: Any) -> Recipe:
@@ -94,6 +94,26 @@ def test_a_task_metric_needs_a_task_and_the_ceiling_is_no_metric() -> None:
         with pytest.raises(UsageError, match=r"search\.task"):
             resolve_search(recipe(search__metric=metric))
     assert resolve_search(recipe(search__metric="task_dice", search__task="seg")).search.direction == "maximise"
+
+
+def test_a_list_can_be_one_of_the_values() -> None:
+    """Depth and widths of a network, in YAML and on the command line."""
+    field = "method.network.widths"
+    grid = searched_with(sampler=None, grid=[f"{field}=[8, 16],[8, 16, 32],[32, 64, 128, 256]", "loss=l1,ssim+l1"])
+    declared = recipe(search__space={field: {"values": [[8, 16], [8, 16, 32], [32, 64, 128, 256]]}}).search.space
+    own = recipe(search__space={field: declared[field]}, method__network__widths=[32, 64, 128, 256])
+    assert grid["search.space"][field] == {"values": [[8, 16], [8, 16, 32], [32, 64, 128, 256]]}
+    assert declared[field].values == ("[8, 16]", "[8, 16, 32]", "[32, 64, 128, 256]")
+    assert own_values(resolve_search(own)) == {field: "[32, 64, 128, 256]"}
+    assert recipe().with_overrides({field: "[8, 16]"}).value_of(field) == [8, 16]
+    with pytest.raises(UsageError, match="valid recipe"):
+        resolve_search(recipe(search__space={field: {"values": [[8], [8, 16]]}}))
+
+
+def test_a_loss_in_its_short_form_keeps_the_options_that_the_recipe_gives_it() -> None:
+    found = resolve_recipe("kathane2022-dilated").with_overrides({"loss": "bce+focal"})
+    assert found.loss == {"bce": 1.0, "focal": {"weight": 1.0, "alpha": None}}
+    assert (own_values(resolve_search(resolve_recipe("kathane2022-dilated"))) or {})["loss"] == "focal"
 
 
 def test_a_grid_of_intervals_is_refused() -> None:

@@ -14,8 +14,9 @@ import pytest
 from voxlate.config.recipe import Recipe
 from voxlate.errors import TrainingError, UsageError
 from voxlate.training.tuning.identity import _completed, _flat_recipe
+from voxlate.training.tuning.sampling import make_sampler
 from voxlate.training.tuning.space import resolve_search
-from voxlate.training.tuning.study import Place, _make_pruner, find_place, make_sampler, open_study, pruner_name
+from voxlate.training.tuning.study import Place, _make_pruner, find_place, open_study, pruner_name
 from voxlate.training.tuning.trials import suggest
 from voxlate.verbs import resolve_recipe
 
@@ -79,7 +80,8 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(
 
 
 def first_draws(recipe: Recipe, number: int, worker: str = "local") -> dict[str, Any]:
-    study = optuna.create_study(sampler=make_sampler(recipe, number=number, worker=worker))
+    study = optuna.create_study()
+    study.sampler = make_sampler(recipe, study, number=number, worker=worker)
     return suggest(study.ask(), recipe.search)
 
 
@@ -98,7 +100,7 @@ def test_samplers_that_model_come_nearer_than_chance(sampler: str, trials: int) 
     study = optuna.create_study()
     decades = []
     for number in range(trials):
-        study.sampler = make_sampler(recipe, number=number, worker="local")
+        study.sampler = make_sampler(recipe, study, number=number, worker="local")
         trial = study.ask()
         rate = float(suggest(trial, recipe.search)["training.learning_rate"])
         decades.append(abs(math.log10(rate / 3e-4)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voxlate.config.recipe import Overrides, Recipe
+from voxlate.contrast import get_contrast
 from voxlate.evaluation.cases import Failed
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.scores import Score
@@ -73,6 +74,7 @@ class AblationResult:
         pictures: What its picture needs, by variant.
         shown: The scores of the runs that the pictures are made of, by variant.
         failed: Cases that could not be scored, each with its reason.
+        beside: Of another ablation what it translates, in words, and its scores; ``None`` for none.
     """
 
     recipe: Recipe
@@ -83,6 +85,17 @@ class AblationResult:
     pictures: Mapping[str, CaseEvidence]
     shown: Mapping[str, Sequence[Score]]
     failed: Sequence[Failed] = ()
+    beside: tuple[str, Sequence[Score]] | None = None
+
+    @property
+    def task(self) -> str:
+        """What it translates, in words."""
+        return task_title(self.recipe)
+
+
+def task_title(recipe: Recipe) -> str:
+    """What a recipe translates, in words: ``T2 to FLAIR``."""
+    return f"{', '.join(get_contrast(name).title for name in recipe.source)} to {get_contrast(recipe.target).title}"
 
 
 def mean_scores(study: ScoredStudy) -> list[Score]:

@@ -1,7 +1,8 @@
-"""The experiment grid of a segmentation: what every setting reached in training and validation.
+"""The experiment grid: what every setting reached in training and validation, epoch by epoch.
 
-They are read from the logs of the trials' runs, whose validations score whole cases of both kinds. A setting that finds
-nothing can have a high accuracy, which is said in words.
+They are read from the logs of the trials' runs. Validations of a segmentation score whole cases of both kinds, and a
+setting that finds nothing can have a high accuracy, which is said in words. Those of images score validation cases;
+their training loss is the mean over the steps since the validation before.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ from voxlate.config.recipe import Recipe
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.words import field_title, number
 from voxlate.io.atomic import write_text
-from voxlate.methods.build import method_class
 from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import TRAIN_PREFIX, validation_metric
 from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
 
-COLUMNS = ("loss", "accuracy", "precision", "recall", "f1")
-"""Metrics of the grid."""
+_OF_LABELS = ("loss", "accuracy", "precision", "recall", "f1")
+_OF_IMAGES = ("loss", "mae", "psnr", "ssim")
 _HIGH_ACCURACY = 0.9
 Metrics = Mapping[str, float]
 
@@ -36,7 +36,7 @@ class Setting:
     Attributes:
         name: Its values in short: ``focal, flair``.
         epochs: Of each validation.
-        metrics: Of each validation: those of ``COLUMNS``, and the same of training cases behind ``train_``.
+        metrics: Of each validation: those of ``columns``, and what is known of training cases behind ``train_``.
         best: Which validation chose the weights.
     """
 
@@ -46,15 +46,22 @@ class Setting:
     best: int
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The metrics of the grid: of label maps, or of images."""
+        return _OF_LABELS if "recall" in self.metrics[self.best] else _OF_IMAGES
+
+    @property
     def found_nothing(self) -> bool:
         """Whether the chosen weights call nearly every voxel right and find no labelled one."""
         chosen = self.metrics[self.best]
-        return chosen["recall"] == 0 and chosen["accuracy"] > _HIGH_ACCURACY
+        return chosen.get("recall") == 0 and chosen["accuracy"] > _HIGH_ACCURACY
 
 
-def is_grid(searched: Searched) -> bool:
-    """Whether the tables can be made: a grid of a segmentation."""
-    return method_class(searched.recipe).segments and searched.recipe.search.sampler == "grid"
+def columns_known(settings: Sequence[Setting], prefix: str) -> list[str]:
+    """The metrics that some validation of the settings has, of validation cases or, behind ``train_``, of training."""
+    columns = settings[0].columns if settings else ()
+    known = [metrics for setting in settings for metrics in setting.metrics]
+    return [name for name in columns if any(not math.isnan(one.get(prefix + name, math.nan)) for one in known)]
 
 
 def read_settings(searched: Searched, folder: Path) -> list[Setting]:
@@ -78,11 +85,12 @@ def write_settings(settings: Sequence[Setting], folder: Path) -> None:
     for name, prefix in (("training", TRAIN_PREFIX), ("validation", "")):
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(("setting", "epoch", "best", "final", *COLUMNS))
+        columns = columns_known(settings, prefix)
+        writer.writerow(("setting", "epoch", "best", "final", *columns))
         for setting in settings:
             for place, (epoch, metrics) in enumerate(zip(setting.epochs, setting.metrics, strict=True)):
                 marks = (int(place == setting.best), int(place == len(setting.epochs) - 1))
-                values = [metrics.get(prefix + metric, math.nan) for metric in COLUMNS]
+                values = [metrics.get(prefix + metric, math.nan) for metric in columns]
                 told = ["" if math.isnan(value) else repr(value) for value in values]
                 writer.writerow((setting.name, f"{epoch:g}", *marks, *told))
         write_text(folder / f"grid_{name}.csv", buffer.getvalue())
@@ -102,13 +110,21 @@ def say_nothing_found(settings: Sequence[Setting]) -> str:
 
 def _read(searched: Searched, trial: Trial, folder: Path) -> Setting | None:
     recipe = searched.recipe.with_overrides(dict(trial.values))
-    rows = [row for row in read_log(folder / trial.run / "log.jsonl") if "validation" in row]
-    if not rows:  # another worker's, in a folder of its own
+    found: list[Metrics] = []
+    epochs: list[float] = []
+    losses: list[float] = []  # since the validation before
+    for row in read_log(folder / trial.run / "log.jsonl"):
+        if "validation" not in row:
+            losses.append(_value(row.get("generator", row.get("loss"))))  # with its opponent's it would say nothing
+            continue
+        trained = {TRAIN_PREFIX + "loss": sum(losses) / len(losses)} if losses else {}
+        found.append({**trained, **{name: _value(value) for name, value in row["validation"].items()}})
+        epochs.append(row["step"] / recipe.training.steps_per_epoch)
+        losses = []
+    if not found:  # another worker's, in a folder of its own
         return None
-    found = tuple({name: _value(value) for name, value in row["validation"].items()} for row in rows)
     name = ", ".join(str(value) for value in trial.values.values())
-    epochs = tuple(row["step"] / recipe.training.steps_per_epoch for row in rows)
-    return Setting(name, epochs, found, _best(found, recipe))
+    return Setting(name, tuple(epochs), tuple(found), _best(found, recipe))
 
 
 def _value(value: float | None) -> float:

@@ -80,6 +80,7 @@ def draw_boxes(
     metric: str,
     unit: str,
     title: str = "",
+    told: str = "",
     names: Mapping[str, str] | None = None,
 ) -> None:
     """One metric: a box per method, in the order given, every case a point, thin lines between the same cases.
@@ -91,6 +92,7 @@ def draw_boxes(
         metric: Decides how numbers are written, and which direction is better.
         unit: Unit of the values.
         title: Heading; by default the metric's.
+        told: A line below it, after which direction is better.
         names: What to write under a box in place of the method's name.
     """
     _draw_pairs(axes, values)
@@ -99,7 +101,7 @@ def draw_boxes(
         _draw_method(axes, list(cases.values()), place=place, look=looks[method], metric=metric)
     titles = [(names or {}).get(method) or method for method in values]
     plots.name_places(axes, titles, [f"n = {len(cases)}" for cases in values.values()])
-    plots.title(axes, title or metric_title(metric, unit=unit), better(metric))
+    plots.title(axes, title or metric_title(metric, unit=unit), "\n".join(filter(None, (better(metric), told))))
     axes.margins(y=0.12)
 
 

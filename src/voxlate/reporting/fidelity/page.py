@@ -83,6 +83,7 @@ def fidelity_page(
         sections=[
             Section("Pictures", figures=shown, folded=False),
             *score_sections(summary.overall),
+            slice_section(summary.overall),
             _case_section(result, linked=linked),
             *([] if summary.views is None else [_views_section(summary.views)]),
             *(
@@ -160,14 +161,18 @@ def score_sections(summary: Summary) -> list[Section]:
 
 
 def detail_sections(summary: Summary) -> list[Section]:
-    """The tables that fold: every score, what only CT has, the paired comparisons, slice by slice."""
+    """The tables that fold: every score, what only CT has, the paired comparisons."""
     means = means_in_words(summary.n_cases)
     return [
         Section("Every score", _BASELINES, means, score_tables(summary)),
         Section("As CT", _CT, means, ct_tables(summary)),
         Section("Compared with the baselines, case by case", "", _DIFFERENCES, comparison_tables(summary)),
-        Section("Slice by slice", _SLICES, means, slice_tables(summary)),
     ]
+
+
+def slice_section(summary: Summary) -> Section:
+    """Table 1 of Avula et al., which folds."""
+    return Section("Slice by slice", _SLICES, means_in_words(summary.n_cases), slice_tables(summary))
 
 
 def _fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:

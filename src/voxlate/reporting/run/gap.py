@@ -22,12 +22,12 @@ from voxlate.reporting.run.curves import Curve, draw_ring, read_curves
 from voxlate.training.loop.journal import Entry
 from voxlate.training.loop.validation import TRAIN_PREFIX
 
-_SHOWN = ("loss", "dice", "recall", "precision")
+_SHOWN = ("loss", "accuracy", "dice", "recall", "precision")
 
 
 @canvas.styled
 def draw_gap(rows: Sequence[Entry], *, best_step: int | None = None) -> Figure:
-    """Loss, Dice, recall and precision over the steps: validation cases solid, training cases dashed.
+    """Loss, accuracy, Dice, recall and precision over the steps: validation cases solid, training cases dashed.
 
     Args:
         rows: The log of a run, in order.

@@ -10,18 +10,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.segmentation.gap import gap_in_words
-from voxlate.evaluation.words import number
+from voxlate.evaluation.words import metric_title, number
 from voxlate.io.atomic import write_bytes
 from voxlate.methods.build import method_class
+from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_translation
-from voxlate.reporting.drawing.views import PLANES, SliceChoice, choose_slice
+from voxlate.reporting.drawing.views import SliceChoice, choose_slice
 from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game, has_game
 from voxlate.reporting.run.gap import draw_gap
@@ -31,6 +34,9 @@ from voxlate.training.loop.journal import Entry, read_log
 from voxlate.training.loop.validation import Example, Validation, validation_metric
 
 logger = logging.getLogger(__name__)
+
+_NUMBERS = ("mae", "psnr", "ssim")
+"""Metrics under the picture of the moment."""
 
 
 class FigureDrawer:
@@ -56,17 +62,19 @@ class FigureDrawer:
         if example.classes:
             self._segmented(step, validation)
             return
-        panel = self._panel(example, validation.metrics)
+        choice = choose_slice("axial", shape=_triple(example.truth.shape), mask=example.mask, **_labelled(example))
+        shown = _score_slice(example, choice)
+        panel = self._panel(example, {"the slice shown": shown, "all validation cases": validation.metrics})
         heading = f"Step {step}: {example.case_id}"
         write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_translation(panel, heading=heading)))
-        self._keep(step, example, validation.metrics["mae"])
+        self._keep(step, example, choice, mae=shown["mae"])
 
     def _is_due(self, step: int) -> bool:
-        shares = self._recipe.training.figure_at
+        """At the figures that the recipe asks for, and at the end of the budget."""
+        shares, (before, after) = self._recipe.training.figure_at, self._spent or (-1.0, 0.0)
         if shares:
-            before, after = self._spent or (-1.0, 0.0)
-            return any(before < share <= after for share in shares)
-        due = step >= self._next
+            return after >= 1 or any(before < share <= after for share in shares)
+        due = step >= self._next or after >= 1
         self._next = (step // self._every + 1) * self._every if due else self._next
         return due
 
@@ -101,9 +109,13 @@ class FigureDrawer:
         if moments:
             write_bytes(self._file("progression.png"), to_png(draw_moments(moments)))
 
-    def _panel(self, example: Example, metrics: Mapping[str, float]) -> Panel:
+    def _panel(self, example: Example, scores: Mapping[str, Mapping[str, float]]) -> Panel:
         recipe = self._recipe
-        values = ", ".join(f"{name.upper()} {number(metrics[name])}" for name in ("mae", "psnr", "ssim"))
+        numbers = [
+            f"{which[:1].upper()}{which[1:]}, foreground, normalised intensity: "
+            + ", ".join(f"{metric_title(name)} {number(metrics[name], metric=name)}" for name in _NUMBERS)
+            for which, metrics in scores.items()
+        ]
         return Panel(
             case=example.case_id,
             sources={get_contrast(recipe.source[0]).title: example.source},
@@ -112,14 +124,13 @@ class FigureDrawer:
             target=get_contrast(recipe.target).title,
             spacing_mm=example.spacing_mm,
             mask=example.mask,
-            numbers=(f"mean of the validation cases, foreground, normalised intensity: {values}",),
+            numbers=tuple(numbers),
+            **_labelled(example),
         )
 
-    def _keep(self, step: int, example: Example, mae: float) -> None:
-        choice = choose_slice("axial", shape=_triple(example.truth.shape), mask=example.mask)
-        where = [slice(None)] * 3
-        where[PLANES["axial"]] = slice(choice.index, choice.index + 1)
-        prediction, truth, mask = (array[tuple(where)] for array in (example.prediction, example.truth, example.mask))
+    def _keep(self, step: int, example: Example, choice: SliceChoice, *, mae: float) -> None:
+        where = (slice(None), slice(None), slice(choice.index, choice.index + 1))
+        prediction, truth, mask = (array[where] for array in (example.prediction, example.truth, example.mask))
         kept = KeptSlice(
             step, mae, example.case_id, example.spacing_mm, choice.rule, prediction=prediction, truth=truth, mask=mask
         )
@@ -154,6 +165,22 @@ def _best_step(rows: Sequence[Entry], recipe: Recipe) -> int | None:
         return None
     best = min if validation_metric(name).better == "lower" else max
     return int(best(available)[1])
+
+
+def _labelled(example: Example) -> dict[str, Any]:
+    """The labels of an example, which decide its slice, as ``choose_slice`` and ``Panel`` take them."""
+    return {} if example.labels is None else {"lesion": example.labels > 0, "labelled": "labels"}
+
+
+def _score_slice(example: Example, choice: SliceChoice) -> dict[str, float]:
+    """The metrics of one axial slice, inside the foreground."""
+    mask = np.zeros_like(example.mask)
+    mask[..., choice.index] = example.mask[..., choice.index]
+    known = metrics_of("voxelwise")
+    return {
+        name: known[name](example.prediction, example.truth, mask=mask, data_range=example.data_range)
+        for name in _NUMBERS
+    }
 
 
 def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -31,7 +31,7 @@ class Snapshot:
     Attributes:
         step: Optimiser steps done.
         prediction: ``(i, j, k)`` in RAS order, or one slice with a single voxel along its axis.
-        mae: Mean absolute error on the validation cases at that step, in the unit of the figure.
+        mae: Mean absolute error in the foreground of the slice, in the unit of the figure.
     """
 
     step: int
@@ -45,7 +45,7 @@ class KeptSlice:
 
     Attributes:
         step: Optimiser steps done.
-        mae: Mean over the validation cases, normalised.
+        mae: In the foreground of the slice, normalised.
         case: Id of the case.
         spacing_mm: Of the volume, along i, j, k.
         rule: Why this slice.
@@ -168,7 +168,7 @@ def draw_progression(
     note = (
         f"Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {unit or 'normalised'}), below it "
     )
-    note += f"the MAE on the validation cases. Display: {convention([choice.plane])}."
+    note += f"the slice's MAE. Display: {convention([choice.plane])}."
     return sheet.draw_sheet(
         [*(SheetColumn(steps_in_words(frame.step)) for frame in shown), SheetColumn("truth")],
         [SheetRow(greys), SheetRow([*errors, sheet.error_scale(limit)])],

@@ -60,7 +60,7 @@ def _figures(result: SearchResult) -> dict[str, Illustration]:
         figures["grid_curves"] = Illustration(
             "The experiment grid",
             "What every setting reached, epoch by epoch. The gap between the lines is what was learned by heart.",
-            to_png(draw_grid(result.settings, varied=varied_fields(searched))),
+            to_png(draw_grid(result.settings, varied=varied_fields(searched), chosen_by=searched.recipe.search.metric)),
         )
     figures["objective"] = Illustration(
         f"{metric} against every searched field",

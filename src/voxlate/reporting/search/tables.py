@@ -1,8 +1,9 @@
 """Tables of a search: the best values beside the recipe's own, every trial, and those of an experiment grid.
 
-The tables of a grid are those of Kathane & Vhora (IE643 project report 2022): loss, accuracy, precision, recall and F1
-of the training cases and of the validation cases, at the best epoch (``B``, by the metric that chooses the weights) and
-at the final one (``F``).
+The tables of a grid are those of Kathane & Vhora (IE643 project report 2022), in four digits as there: loss, accuracy,
+precision, recall and F1 of the training cases and of the validation cases, at every epoch of a run with few, else at
+the best one (``B``, by the metric that chooses the weights) and at the final one (``F``). Of images they hold the
+training loss, and MAE, PSNR and SSIM of the validation cases.
 """
 
 from __future__ import annotations
@@ -12,9 +13,19 @@ from collections.abc import Iterator, Sequence
 
 from voxlate.config.search import Range
 from voxlate.evaluation.study.baselines import Baselines
-from voxlate.evaluation.study.grid import Setting
+from voxlate.evaluation.study.grid import Setting, columns_known
 from voxlate.evaluation.study.search import SearchResult
-from voxlate.evaluation.words import arrow, direction, field_title, method_title, metric_title, number, short_title
+from voxlate.evaluation.words import (
+    NOT_AVAILABLE,
+    Number,
+    arrow,
+    direction,
+    field_title,
+    metric_title,
+    number,
+    short_title,
+    with_minus,
+)
 from voxlate.reporting.page.page import Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table, best_place
 from voxlate.roles import BASELINES
@@ -23,7 +34,9 @@ from voxlate.training.tuning.results import Searched
 from voxlate.training.tuning.trials import Trial
 
 _HEADS = {"loss": "loss", "accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1"}
-"""Heads of a grid's metrics."""
+"""Heads of a grid's metrics; the others have their title."""
+_FEW_EPOCHS = 5
+"""So many validations of a run have a line each."""
 Lines = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Names of columns, and the lines below."""
 
@@ -36,37 +49,46 @@ def grid_tables(settings: Sequence[Setting], *, varied: str, baselines: Baseline
         varied: What they differ in, the head of their names: see ``varied_fields``.
         baselines: The first lines, of the validation cases alone.
     """
-    fields = (varied, "epoch", *_HEADS.values())
-    return {
-        title: (fields, [*first, *(row for setting in settings for row in _rows(setting, prefix))])
-        for title, prefix, first in (("Training", TRAIN_PREFIX, []), ("Validation", "", _base_rows(baselines or {})))
-    }
+    tables = {}
+    for title, prefix in (("Training", TRAIN_PREFIX), ("Validation", "")):
+        columns = columns_known(settings, prefix)
+        first = [] if prefix else _base_rows(baselines or {}, columns)
+        rows = [*first, *(row for setting in settings for row in _rows(setting, prefix, columns))]
+        tables[title] = ((varied, "epoch", *(_HEADS.get(name) or metric_title(name) for name in columns)), rows)
+    return tables
 
 
-def _base_rows(baselines: Baselines) -> list[tuple[str, ...]]:
+def _base_rows(baselines: Baselines, columns: Sequence[str]) -> list[tuple[str, ...]]:
     return [
-        (method_title(name), "", *(number(found.get(metric), metric=metric) for metric in _HEADS))
+        (f"{name} (baseline)", "", *(_four(found.get(metric, math.nan)) for metric in columns))
         for name, found in baselines.items()
     ]
 
 
-def _rows(setting: Setting, prefix: str) -> Iterator[tuple[str, ...]]:
+def _rows(setting: Setting, prefix: str, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     last = len(setting.epochs) - 1
-    for place in dict.fromkeys((setting.best, last)):
+    few = len(setting.epochs) <= _FEW_EPOCHS
+    for place in range(last + 1) if few else dict.fromkeys((setting.best, last)):
         mark = "B" * (place == setting.best) + "F" * (place == last)
-        metrics = setting.metrics[place]
-        values = [number(metrics.get(prefix + metric, math.nan), metric=metric) for metric in _HEADS]
-        yield (setting.name, f"{setting.epochs[place]:.3g} {mark}", *values)
+        values = [_four(setting.metrics[place].get(prefix + metric, math.nan)) for metric in columns]
+        yield (setting.name, f"{setting.epochs[place]:.3g} {mark}".strip(), *values)
+
+
+def _four(value: float) -> Number:
+    """A number with four decimals."""
+    return Number(NOT_AVAILABLE if math.isnan(value) else with_minus(f"{value:.4f}"), value)
 
 
 def grid_sections(settings: Sequence[Setting], varied: str, *, baselines: Baselines) -> list[Section]:
     """Training and validation, a section each, with a line per setting and epoch; none of what is no grid."""
     sections = []
-    for title, (_, rows) in grid_tables(settings, varied=varied, baselines=baselines).items() if settings else ():
-        columns = (Column("epoch", "B best, F final"), *(Column(head, "", name) for name, head in _HEADS.items()))
+    for title, (heads, rows) in grid_tables(settings, varied=varied, baselines=baselines).items() if settings else ():
+        names = columns_known(settings, TRAIN_PREFIX if title == "Training" else "")
+        metrics = (Column(head, "", name) for head, name in zip(heads[2:], names, strict=True))
+        columns = (Column("epoch", "B best, F final"), *metrics)
         lines = tuple(Line(name, "", "", tuple(map(Cell, cells))) for name, *cells in rows)
         caption = (
-            f"Means over whole {title.lower()} cases: Acc accuracy, P precision, R recall; of the loss lower is "
+            f"Means over whole {title.lower()} cases: Acc accuracy, P precision, R recall; of loss and MAE lower is "
             "better, of the others higher. Losses of different kinds are not comparable."
         )
         table = Table(title, varied, columns, lines)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from voxlate._version import __version__
-from voxlate.contrast import get_contrast
+from voxlate.evaluation.scores import Score
 from voxlate.evaluation.study.ablation import AblationResult
 from voxlate.evaluation.study.paired import WORDS, VariantDifference
 from voxlate.evaluation.study.verdict import is_removal, words_of
@@ -15,16 +15,18 @@ from voxlate.evaluation.words import MINUS
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import has_boxes
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.fidelity.page import detail_sections
+from voxlate.reporting.fidelity.page import detail_sections, slice_section
 from voxlate.reporting.page.caveats import caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.terms import score_terms
 from voxlate.reporting.study.panels import variant_panels
 from voxlate.reporting.study.pictures import draw_contrasted
-from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity
+from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity, draw_tasks
 from voxlate.reporting.study.tables import answer_section, difference_sections
 from voxlate.training.studies.variants import WITH, WITHOUT
 
+_NAMES = {"identity": "source", WITHOUT: "prediction,\nwithout", WITH: "prediction,\nwith"}
+"""What stands under the boxes of similarities."""
 _TERMS = {
     "seeds and cases": "the interval holds for other seeds and other cases of the same kind: "
     + WORDS["crossed_interval"],
@@ -37,15 +39,15 @@ def ablation_page(result: AblationResult) -> tuple[Page, dict[str, Illustration]
     """The page, and its figures by the name of their files."""
     recipe, summary, overall = result.recipe, result.summary, result.summary.overall
     figures = _figures(result)
-    title = f"{', '.join(get_contrast(name).title for name in recipe.source)} to {get_contrast(recipe.target).title}"
     page = Page(
-        title=f"{title}, {recipe.name}: {_topic(summary.changes)}",
+        title=f"{result.task}, {recipe.name}: {_topic(summary.changes)}",
         verdict=summary.verdict.sentence,
         sections=[
             Section("Pictures", figures=list(figures.values()), folded=False),
             answer_section(summary),
             *difference_sections(summary),
             *detail_sections(overall),
+            slice_section(overall),
         ],
         facts={
             "recipe": recipe.name,
@@ -77,6 +79,8 @@ def _figures(result: AblationResult) -> dict[str, Illustration]:
     figures = {"case": _case(result)} if result.pictures else {}
     if any(has_boxes(result.scores, region=place, metrics=["ssim"]) for place in (FOREGROUND, *UNIONS)):
         figures["similarity"] = _similarity(result, heading=heading)
+    if result.beside is not None:
+        figures["tasks"] = _both_tasks(result, *result.beside)
     if summary.asked is not None:
         figures["differences"] = Illustration(
             f"The error in the {in_words(region)}, and the difference that each seed gives",
@@ -117,7 +121,7 @@ def _similarity(result: AblationResult, *, heading: str) -> Illustration:
     drawn = draw_similarity(
         result.scores,
         {place: list(_tests(result, place)) for place in (FOREGROUND, *UNIONS)},
-        names={"identity": "source", WITHOUT: "prediction,\nwithout", WITH: "prediction,\nwith"},
+        names=_NAMES,
         heading=heading,
     )
     return Illustration(
@@ -125,6 +129,16 @@ def _similarity(result: AblationResult, *, heading: str) -> Illustration:
         "Figure 5 of Genc et al. 2022, paired by case; predictions are means over the seeds. SSIM in a region is the "
         "mean of the SSIM map there.",
         to_png(drawn),
+    )
+
+
+def _both_tasks(result: AblationResult, title: str, scores: Sequence[Score]) -> Illustration:
+    """The similarity of this ablation and of another, beside each other."""
+    return Illustration(
+        f"Similarity with the target: {result.task}, and {title}",
+        "Figure 5 of Genc et al. 2022: both tasks, the whole foreground and the labels. Predictions are means over the "
+        "seeds.",
+        to_png(draw_tasks({result.task: result.scores, title: scores}, names=_NAMES)),
     )
 
 

@@ -11,7 +11,7 @@ from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_cases
-from voxlate.reporting.fidelity.page import detail_sections, score_sections
+from voxlate.reporting.fidelity.page import detail_sections, score_sections, slice_section
 from voxlate.reporting.page.caveats import caveats
 from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.terms import score_terms
@@ -37,6 +37,7 @@ def comparison_page(result: ContestResult) -> tuple[Page, dict[str, Illustration
             *score_sections(overall),
             Section("Further figures", figures=rest),
             *detail_sections(overall),
+            slice_section(overall),
         ],
         facts={
             **{

@@ -2,8 +2,8 @@
 
 The first is Figure 5 of Genc et al. 2022 (doi:10.58530/2022/3460). The paper draws eight plots: the SSIM of source and
 target beside that of prediction and target, over the whole brain and inside the lesion, without and with the
-lesion-mask loss, for two tasks. Here one task is one figure of two plots: the source, which is the same without and
-with, is drawn once, and every case is joined by a thin line.
+lesion-mask loss, for two tasks. Here one task is one figure of two plots, and ``draw_tasks`` puts two beside each
+other: the source, which is the same without and with, is drawn once, and every case is joined by a thin line.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from matplotlib.figure import Figure
 
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
+from voxlate.evaluation.statistics import summarise
 from voxlate.evaluation.study.paired import VariantDifference
 from voxlate.evaluation.summary import Interval, Pair
 from voxlate.evaluation.words import MINUS, changes, direction, metric_title, p_value
+from voxlate.regions import in_words
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.boxes import draw_boxes, gather, legend
 from voxlate.reporting.drawing.leaf import SPACE, Leaf, Span
 from voxlate.reporting.drawing.plots import Plots, draw_points
+from voxlate.training.studies.variants import WITH, WITHOUT
 
 _REGIONS = {"foreground": "Foreground", "lesion": "Lesion", "labels": "Labelled structures"}
 _COLUMNS = (0.0, 0.25, 0.76, 0.88, 1.0)  # where those of the table under a plot begin, as shares of its width
@@ -94,6 +97,55 @@ def draw_similarity(
         under=lambda leaf, spans: _write_tests(leaf, list(zip(spans, shown, strict=True))),
         notes=[legend([values for _, values, _ in drawn.values()]), *[over] * crossed],
     )
+
+
+@canvas.styled
+def draw_tasks(
+    tasks: Mapping[str, Sequence[Score]], *, names: Mapping[str, str], metric: str = "ssim", heading: str = ""
+) -> Figure:
+    """Source against target beside prediction against target: a column per task, a row per region.
+
+    Args:
+        tasks: From a title, ``T2 to FLAIR``, to the scores of an ablation, means over its seeds.
+        names: From a method to what stands under its box, in the order of the boxes; other methods are not drawn.
+        metric: What is drawn.
+        heading: Printed above.
+
+    Raises:
+        UsageError: If no value is left to draw.
+    """
+    gathered = {
+        (region, task): gather(scores, region=region, metric=metric)
+        for region in _REGIONS
+        for task, scores in tasks.items()
+    }
+    rows = [region for region in _REGIONS if any(set(names) & set(gathered[region, task][0]) for task in tasks)]
+    if not rows:
+        raise UsageError("scores", came=f"none of {metric}", remedy="Evaluate the runs first.")
+    plots, drawn = Plots(len(rows) * len(tasks), columns=len(tasks), height_mm=40.0), []
+    places = [(region, task) for region in rows for task in tasks]
+    for axes, (region, task) in zip(plots.axes, places, strict=True):
+        found, unit = gathered[region, task]
+        values = {method: found[method] for method in names if method in found}
+        title = f"{task}, {in_words(region)}: {metric_title(metric, unit=unit)}"
+        told = _with_without(tasks[task], region, metric=metric)
+        draw_boxes(plots, axes, values, metric=metric, unit=unit, title=title, told=told, names=names)
+        drawn.append(values)
+    note = "Intervals over the cases, each with the mean over the seeds; p of the signed-rank test, not corrected."
+    return plots.finish(heading=heading, notes=[f"{legend(drawn)} {note}"])
+
+
+def _with_without(scores: Sequence[Score], region: str, *, metric: str) -> str:
+    """What the change was good for in a region, in a line."""
+    asked = [score for score in scores if (score.region, score.metric) == (region, metric)]
+    row = summarise(asked, baselines=(WITHOUT,)).find(method=WITH, metric=metric, region=region) if asked else None
+    pair = None if row is None else row.against.get(WITHOUT)
+    if pair is None:
+        return ""
+    difference, *ends = changes(pair.difference, *(pair.interval or ()), most=4)
+    around = f" ({' to '.join(ends)})" if ends else ""
+    tested = "" if pair.p is None else f", {p_value(pair.p)}"
+    return f"with {MINUS} without {difference}{around}{tested}"
 
 
 def _write_tests(leaf: Leaf, tables: Sequence[tuple[Span, Sequence[PairedTest]]]) -> None:

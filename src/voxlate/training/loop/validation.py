@@ -72,6 +72,8 @@ class Example:
         mask: The foreground.
         spacing_mm: Voxel size along i, j, k.
         classes: Of label maps, from the name of a class to its label values; no value stands for every one above 0.
+        labels: The label map of a case that has one beside its images.
+        data_range: Range of the normalised target.
     """
 
     case_id: str
@@ -81,6 +83,8 @@ class Example:
     mask: NDArray[np.bool_]
     spacing_mm: tuple[float, float, float]
     classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    labels: Array | None = None
+    data_range: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,9 @@ def validate(
             rows[-1] |= task.score(case, prediction)
         if not examples:
             source = np.asarray(case.arrays[plan.source[0]][:])
-            examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm))
+            labels = np.asarray(case.arrays["labels"][:]) if "labels" in case.arrays else None
+            told = {"labels": labels, "data_range": data_range}
+            examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm, **told))
     names = dict.fromkeys(name for row in rows for name in row)
     means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
     return Validation(means, examples[0])

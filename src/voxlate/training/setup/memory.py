@@ -224,8 +224,9 @@ def _largest_volume(fingerprint: Fingerprint, plan: Plan) -> Triple:
     own = fingerprint.spacing_mm
     extents = fingerprint.foreground_mm or [n * mm for n, mm in zip(fingerprint.shape, own, strict=True)]
     # Resampling moves the edges of the foreground to the voxels of another lattice.
-    spare = 0 if plan.spacing_mm is None else 1
-    i, j, k = (round(mm / step) + spare for mm, step in zip(extents, plan.spacing_mm or own, strict=True))
+    spare = 0 if plan.spacing_mm is None and plan.resize is None else 1
+    spacing = plan.spacing_for(fingerprint.shape, own)
+    i, j, k = (round(mm / step) + spare for mm, step in zip(extents, spacing, strict=True))
     return i, j, k
 
 

@@ -257,7 +257,7 @@ def _levels_open(recipe: Recipe) -> bool:
 
 def _levels(setup: Setup) -> Settled:
     window = setup.recipe.window
-    spacing = setup.plan.spacing_mm or setup.fingerprint.spacing_mm
+    spacing = setup.plan.spacing_for(setup.fingerprint.shape, setup.fingerprint.spacing_mm)
     extent_mm = setup.fingerprint.foreground_mm or (math.inf,) * 3
     sides = [math.ceil(mm / step) for mm, step in zip(extent_mm, spacing, strict=True)]
     if window.kind == "slices":

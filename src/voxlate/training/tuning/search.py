@@ -27,8 +27,9 @@ from voxlate.progress import ProgressReport, silent
 from voxlate.training.loop.loop import Observer
 from voxlate.training.tuning.identity import check_cohort, check_identity, load_candidates
 from voxlate.training.tuning.results import Searched, summarise, write_results
+from voxlate.training.tuning.sampling import is_exhausted, make_sampler
 from voxlate.training.tuning.space import resolve_search
-from voxlate.training.tuning.study import Place, find_place, make_sampler, open_study
+from voxlate.training.tuning.study import Place, find_place, open_study
 from voxlate.training.tuning.trial_run import TrialRun
 from voxlate.training.tuning.trials import (
     any_complete,
@@ -155,15 +156,18 @@ class _Search:
             return True
         if count_ended(self.study) >= self.budget.wanted:
             return True
-        of_a_grid = self.recipe.search.sampler == "grid"
-        return of_a_grid and not count_waiting(self.study) and not running(self.study)
+        return self._all_begun() and not running(self.study)
+
+    def _all_begun(self) -> bool:
+        """Whether there is no further point, of a grid or of other values that can be counted."""
+        if self.recipe.search.sampler == "grid":
+            return not count_waiting(self.study)
+        return is_exhausted(self.study, self.recipe.search)
 
     def _others_are_at_the_rest(self) -> bool:
         """Whether nothing is left to begin unless another worker dies."""
         busy = len(running(self.study))
-        if self.recipe.search.sampler == "grid" and busy and not count_waiting(self.study):
-            return True
-        return busy > 0 and count_ended(self.study) + busy >= self.budget.wanted
+        return busy > 0 and (self._all_begun() or count_ended(self.study) + busy >= self.budget.wanted)
 
     def _wait(self) -> None:
         time.sleep(_POLL_S)
@@ -173,7 +177,7 @@ class _Search:
 
     def _try_one(self) -> None:
         number = len(self.study.get_trials(deepcopy=False))
-        self.study.sampler = make_sampler(self.recipe, number=number, worker=self.place.worker)
+        self.study.sampler = make_sampler(self.recipe, self.study, number=number, worker=self.place.worker)
         try:
             self.study.optimize(
                 self._objective,
@@ -190,10 +194,10 @@ class _Search:
 
     def _objective(self, trial: optuna.Trial) -> float:
         trial.set_user_attr("worker", self.place.worker)
+        values = suggest(trial, self.recipe.search)
         if self.place.shared and is_superfluous(self.study, trial.number, wanted=self.budget.wanted):
             trial.set_user_attr("withdrawn", True)
             raise _SuperfluousError
-        values = suggest(trial, self.recipe.search)
         try:
             return self.runs.value(trial, values, tick=self.clock.tick)
         except (TrainingError, MemoryError, torch.OutOfMemoryError) as error:

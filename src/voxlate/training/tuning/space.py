@@ -8,12 +8,13 @@ size 2, samples 2 and 4, learning rates 4.87e-5 and 1.49e-4, L1 90 and 119, mask
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from voxlate.config.catalogue import build
 from voxlate.config.recipe import Recipe
-from voxlate.config.search import Range
+from voxlate.config.search import Range, written
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
@@ -84,12 +85,16 @@ def own_values(recipe: Recipe) -> dict[str, Value] | None:
 
 
 def _short(field: str, value: Any) -> Any:  # noqa: ANN401
-    """The short form of a value that has one: of sources, of losses that all have the weight 1, of a size."""
+    """The short form of a value that has one: of sources, of losses of the weight 1, of a size, of a list."""
     if field == "source":
         return "+".join(value)
-    if field == "loss" and all(weight == 1 for weight in value.values()):
+    if field == "loss" and all(_weight(term) == 1 for term in value.values()):
         return "+".join(value)
-    return "x".join(map(str, value)) if field == "window.size" and value else value
+    return "x".join(map(str, value)) if field == "window.size" and value else written(value)
+
+
+def _weight(term: Any) -> float:  # noqa: ANN401
+    return float(term.get("weight", math.nan) if isinstance(term, Mapping) else term)
 
 
 def _check_field(recipe: Recipe, field: str) -> None:

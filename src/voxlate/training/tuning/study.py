@@ -1,4 +1,4 @@
-"""The study: where a search's trials lie, and the sampler and pruner that decide on them. All of it is Optuna's.
+"""The study: where a search's trials lie, and the pruner that decides on them. All of it is Optuna's.
 
 SQLite in the search's folder by default, or any database that SQLAlchemy knows, which several workers (processes on
 one machine or many, each with a folder of its own) may share. There a running trial sends heartbeats, so that the
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -25,15 +24,13 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from voxlate.config.recipe import Recipe
 from voxlate.errors import TrainingError, UsageError
 from voxlate.io.atomic import write_text
+from voxlate.training.tuning.sampling import STARTUP_TRIALS
 
 logger = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 30
 _GRACE_S = 180
 """A worker of a shared study that has sent no heartbeat for so long is taken for dead."""
-
-_STARTUP_TRIALS = 5
-"""Trials drawn at random before a sampler models anything, and trials to finish before one is pruned."""
 
 PRUNE_FROM = 0.25
 """Part of its budget that every trial gets before the median may end it."""
@@ -209,22 +206,6 @@ def _reason(error: BaseException, place: Place) -> str:
     return line.replace(place.url.password, "***") if place.url.password else line
 
 
-def make_sampler(recipe: Recipe, *, number: int, worker: str) -> optuna.samplers.BaseSampler:
-    """The recipe's sampler for the next trial, seeded by (seed, trial, worker).
-
-    A sampler of its own for every trial lets a search that was killed go on as if it had not been: one seeded once
-    would draw again, after every start, what it drew at the first.
-    """
-    entropy = [recipe.training.seed, number, *worker.encode()]
-    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-    if recipe.search.sampler == "tpe":
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
-    if recipe.search.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=_STARTUP_TRIALS, warn_independent_sampling=False)
-    # The points of a grid are queued, since Optuna's grid sampler cannot try one again.
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
 def pruner_name(recipe: Recipe) -> str:
     """The pruner that ``auto`` stands for: the median, but none for a grid, of which every point is wanted."""
     if recipe.search.pruner != "auto":
@@ -236,7 +217,7 @@ def _make_pruner(recipe: Recipe) -> optuna.pruners.BasePruner:
     """The recipe's pruner; it compares validations at the same step."""
     name, training = pruner_name(recipe), recipe.training
     if name == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS)
+        return optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS)
     if name == "hyperband":
         epochs = training.epochs * training.steps_per_epoch if training.epochs else None
         budgets = [steps for steps in (epochs, training.steps) if steps]

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import product
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from voxlate.config.recipe import Recipe
 from voxlate.config.search import Range, Search
+from voxlate.training.tuning.sampling import points_of, values_of
 from voxlate.training.tuning.space import Value, own_values
 
 logger = logging.getLogger(__name__)
@@ -77,18 +77,13 @@ def _read(trial: FrozenTrial, worker: str) -> Trial:
         number=trial.number,
         state=states.get(trial.state, ended),
         value=trial.value,
-        values=_planned(trial),
+        values=values_of(trial),
         seconds=trial.duration.total_seconds() if trial.duration else None,
         run=run if not run or notes.get("worker") == worker else f"{notes.get('worker')}:{run}",
         metrics=notes.get("metrics", {}),
         reason=str(notes.get("reason", "")),
         not_shown=notes.get("not_shown", {}),
     )
-
-
-def _planned(trial: FrozenTrial) -> dict[str, Value]:
-    """The values of a trial: those it was queued with, and those that were drawn for it."""
-    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
 def suggest(trial: optuna.Trial, search: Search) -> dict[str, Value]:
@@ -133,13 +128,13 @@ def running(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def is_superfluous(study: optuna.Study, number: int, *, wanted: float) -> bool:
-    """Whether other workers, faster by a moment, are at the queued values of a trial or at the last one wanted."""
+    """Whether other workers, faster by a moment, are at the values of a trial or at the last one wanted."""
     before = [other for other in running(study) if other.number < number]
     if count_ended(study) + len(before) >= wanted:
         return True
-    fixed = study.get_trials(deepcopy=False)[number].system_attrs.get("fixed_params")
+    own = values_of(study.get_trials(deepcopy=False)[number])
     ended = study.get_trials(deepcopy=False, states=_ENDED)
-    return fixed is not None and any(_planned(other) == fixed for other in (*before, *ended))
+    return any(values_of(other) == own for other in (*before, *ended))
 
 
 def close_killed(study: optuna.Study, *, worker: str, shared: bool) -> None:
@@ -155,7 +150,7 @@ def close_killed(study: optuna.Study, *, worker: str, shared: bool) -> None:
 
 def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queues the values of a trial that was killed, unless they were killed too often."""
-    values, attempt = _planned(trial), _attempt(trial)
+    values, attempt = values_of(trial), _attempt(trial)
     if not values:
         return
     if attempt >= _MOST_ATTEMPTS:
@@ -174,9 +169,9 @@ def queue_first(study: optuna.Study, recipe: Recipe) -> None:
     own = own_values(recipe)
     points: list[dict[str, Value]] = [] if own is None else [own]
     if recipe.search.sampler == "grid":
-        points += [point for point in _grid_points(recipe.search) if point != own]
+        points += [point for point in points_of(recipe.search) if point != own]
     known = [
-        _planned(trial)
+        values_of(trial)
         for trial in study.get_trials(deepcopy=False)
         if trial.state != TrialState.FAIL or _attempt(trial) >= _MOST_ATTEMPTS
     ]
@@ -189,10 +184,4 @@ def grid_size(recipe: Recipe) -> int | None:
     """Number of points of the recipe's grid; ``None`` if it searches in another way, or declares no lists of values."""
     search = recipe.search
     listed = bool(search.space) and all(range_.values for range_ in search.space.values())
-    return len(_grid_points(search)) if search.sampler == "grid" and listed else None
-
-
-def _grid_points(search: Search) -> list[dict[str, Value]]:
-    """Every combination of the listed values, the last field varying fastest."""
-    listed: Sequence[Sequence[Any]] = [range_.values or () for range_ in search.space.values()]
-    return [dict(zip(search.space, values, strict=True)) for values in product(*listed)]
+    return len(points_of(search)) if search.sampler == "grid" and listed else None

@@ -1,0 +1,115 @@
+"""The networks of a recipe, drawn: a box per layer, as high as its maps and as wide as their number.
+
+Figure 1 of Genc et al. 2022, with the sizes and the parameters written to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from voxlate.methods.outline import Outline, OutlinedLayer
+from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.canvas import Style
+from voxlate.reporting.drawing.plots import Plots
+
+_LOOKS: dict[str, Style] = {
+    "convolution": {"facecolor": "#d6e6f2", "edgecolor": canvas.BLUE},
+    "convolution with a stride: halves the resolution": {
+        "facecolor": "#fbe3c5",
+        "edgecolor": "#b06a00",
+        "hatch": "////",
+    },
+    "transposed convolution: doubles the resolution": {
+        "facecolor": "#d3efe5",
+        "edgecolor": canvas.GREEN,
+        "hatch": "....",
+    },
+}
+_HEIGHT_MM, _GAP, _LEAST = 40.0, 0.35, 0.75
+
+
+@canvas.styled
+def draw_networks(outlines: Mapping[str, Outline], *, name: str) -> Figure:
+    """A row per network, from source to prediction.
+
+    Args:
+        outlines: From the name of a network to its outline.
+        name: Of the recipe, for the heading.
+    """
+    plots = Plots(len(outlines), columns=1, height_mm=_HEIGHT_MM)
+    widest = max(_right(outline) for outline in outlines.values())
+    for axes, (title, outline) in zip(plots.axes, outlines.items(), strict=True):
+        _draw(axes, outline, widest=widest)
+        sample = " x ".join(map(str, outline.sample))
+        plots.title(axes, f"{title[:1].upper()}{title[1:]}: {outline.parameters:,} parameters", f"a sample of {sample}")
+    shown = {_look(layer) for outline in outlines.values() for layer in outline.layers}
+    key = [
+        Rectangle((0, 0), 1, 1, label=label, linewidth=0.8, **look) for label, look in _LOOKS.items() if label in shown
+    ]
+    note = (
+        "Above a box: channels of its maps; n x: so many layers alike. In it: size of the kernel, and its dilation. "
+        "Below: side of the maps. An arrow: an earlier layer's maps go in too."
+    )
+    return plots.finish(heading=f"Networks of {name}", key=key, notes=[note])
+
+
+def _draw(axes: Axes, outline: Outline, *, widest: float) -> None:
+    left, middles, side = 0.0, [], outline.sample[0]
+    for layer in outline.layers:
+        width, height = _width(layer), 0.16 + 0.84 * math.sqrt(layer.size[0] / side)
+        axes.add_patch(Rectangle((left, (1 - height) / 2), width, height, linewidth=0.8, **_LOOKS[_look(layer)]))
+        middles.append(left + width / 2)
+        _write(axes, layer, middles[-1])
+        left += width + _GAP
+    joins = list(_joins(outline))
+    for place, (start, end) in enumerate(sorted(joins, key=lambda pair: pair[1] - pair[0])):
+        low = -0.24 - 0.09 * place
+        line = [(middles[start], -0.17), (middles[start], low), (middles[end], low), (middles[end], -0.17)]
+        axes.plot(*zip(*line, strict=True), color=canvas.MUTED, linewidth=0.8)
+        axes.plot(middles[end], -0.17, marker="^", markersize=3, color=canvas.MUTED)
+    axes.set_xlim(-_GAP, widest)
+    axes.set_ylim(-0.2 - 0.09 * len(joins), 1.32)
+    axes.set_axis_off()
+
+
+def _write(axes: Axes, layer: OutlinedLayer, middle: float) -> None:
+    """Channels above, side below, size and dilation of the kernel inside."""
+    above = f"{layer.times} x\n{layer.channels}" if layer.times > 1 else str(layer.channels)
+    small: Style = {"fontsize": canvas.SMALL, "ha": "center"}
+    ground: Style = {"bbox": {"facecolor": canvas.PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.4}}
+    kernel = layer.kind.partition("convolution ")[2].partition(",")[0].split(" x ")[0]
+    dilation = layer.kind.partition("dilation ")[2]
+    axes.text(middle, 1.04, above, va="bottom", **small)
+    axes.text(middle, -0.04, str(layer.size[0]), va="top", color=canvas.MUTED, **small)
+    axes.text(middle, 0.5, f"{kernel}\nof {dilation}" if dilation else kernel, va="center", **small, **ground)
+
+
+def _joins(outline: Outline) -> Iterator[tuple[int, int]]:
+    """Pairs of layers of which the second sees the first's maps beside those of the layer before it."""
+    for end, layer in enumerate(outline.layers[1:], start=1):
+        more = layer.inputs - outline.layers[end - 1].channels
+        like = [at for at in range(end - 1) if outline.layers[at].channels == more]
+        near = [at for at in like if outline.layers[at].size in {layer.size, outline.layers[end - 1].size}]
+        if more > 0 and near:
+            yield near[-1], end
+
+
+def _right(outline: Outline) -> float:
+    return sum(_width(layer) + _GAP for layer in outline.layers)
+
+
+def _width(layer: OutlinedLayer) -> float:
+    """By the number of channels, with room for a number."""
+    return _LEAST + 0.06 * math.sqrt(layer.channels) + 0.25 * math.log2(layer.times)
+
+
+def _look(layer: OutlinedLayer) -> str:
+    plain, halving, doubling = _LOOKS
+    if layer.kind.startswith("transposed"):
+        return doubling
+    return halving if "stride" in layer.kind else plain

@@ -1,0 +1,136 @@
+"""The recipes' values against their papers', and the page that sets them beside each other."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+import typer
+
+from tests.examples import DOCS
+from voxlate.cli import app
+from voxlate.config.recipe import load_recipe, recipe_names
+
+PAGE = (DOCS / "understand" / "papers.md").read_text(encoding="utf-8")
+GENC = {
+    "plan.split.stratify": ["subtype", "grade", "enhancement"],
+    "window.axis": 2,
+    "method.name": "adversarial",
+    "method.network.name": "resnet",
+    "method.discriminator.name": "patchgan",
+    "training.steps": 5000,
+    "training.batch_size": 2,
+    "training.monitor": "ssim",
+    "search.metric": "ssim",
+    "search.sampler": "gp",
+}
+T1, FLAIR = (
+    {"training.learning_rate": 0.000149, "training.samples_per_case": 4, "loss.l1": 90.24},
+    {
+        "training.learning_rate": 0.0000487,
+        "training.samples_per_case": 2,
+        "loss.l1": 118.74,
+    },
+)
+KATHANE = {
+    "plan.resize": [None, None, 96],
+    "plan.split.fractions": [0.803, 0.0985, 0.0985],
+    "window.size": [144, 144, 96],
+    "loss.focal": {"weight": 1.0, "alpha": None},
+    "training.epochs": 5,
+    "training.epoch_samples": 220,
+    "training.batch_size": 1,
+    "training.learning_rate": 0.0001,
+    "training.monitor": "f1",
+    "training.augmentation.flip": 0.0,
+}
+PAPERS: dict[str, dict[str, Any]] = {
+    "avula2020-t1-to-t2": {
+        "source": ["t1"],
+        "target": "t2",
+        "window.axis": 2,
+        "method.network.name": "fcn",
+        "training.epochs": 500,
+        "training.epoch_samples": 1000,
+    },
+    "genc2022-t1c-to-t1": {**GENC, **T1, "loss.lesion_mask": 124.85},
+    "genc2022-t1c-to-t1-without-mask": {**GENC, **T1, "loss.lesion_mask": 0},
+    "genc2022-t2-to-flair": {**GENC, **FLAIR, "loss.lesion_mask": 151.04},
+    "genc2022-t2-to-flair-without-mask": {**GENC, **FLAIR, "loss.lesion_mask": 0},
+    "zhao-unet-25d": {
+        "source": ["in_phase", "out_phase", "fat", "water"],
+        "window.axis": [2, 0, 1],
+        "loss.l1": 1,
+        "training.augmentation.elastic_sd_voxels": 10,
+        "training.augmentation.elastic_points": 3,
+    },
+    "kathane2022-dilated": {**KATHANE, "source": ["flair"], "method.network.name": "dilated_unet3d"},
+    "kathane2022-residual": {**KATHANE, "source": ["t1c"], "method.network.name": "residual_unet3d"},
+    "kathane2022-simple": {
+        "plan.resize": [None, None, 96],
+        "window.size": [96, 96, 96],
+        "loss": {"bce": 1.0},
+        "training.epochs": 100,
+        "training.batch_size": 8,
+        "training.learning_rate": 0.000001,
+    },
+    "habijan2022-labels-to-ct": {
+        "method.network.levels": 7,
+        "method.network.normalise": "batch",
+        "method.discriminator.layers": 3,
+        "method.objective": "least_squares",
+        "training.steps": 100000,
+        "training.augmentation.flip": 0,
+        "training.keep": "last",
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "field"), [(name, field) for name, values in PAPERS.items() for field in values])
+def test_values_are_the_papers(name: str, field: str) -> None:
+    assert load_recipe(name).value_of(field) == PAPERS[name][field]
+
+
+@pytest.mark.parametrize(
+    ("name", "cases"),
+    [
+        ("genc2022-t2-to-flair", (265, 67, 84)),
+        ("kathane2022-dilated", (220, 27, 27)),
+        ("kathane2022-simple", (176, 44, 54)),
+    ],
+)
+def test_splits_are_the_papers(name: str, cases: tuple[int, ...]) -> None:
+    fractions = load_recipe(name).plan.split.fractions
+    assert tuple(round(sum(cases) * share) for share in fractions) == cases
+
+
+def test_a_search_tries_what_the_papers_varied() -> None:
+    space = load_recipe("kathane2022-dilated").search.space
+    assert space["source"].values == ("flair", "t1c", "t1", "t2")
+    assert space["training.batch_size"].values == (1, 2, 3, 4)
+    assert space["window.size"].values == ("96x96x96", "144x144x96")
+    assert len(load_recipe("genc2022-t1c-to-t1").search.space) == 5
+    assert len(load_recipe("avula2020-t1-to-t2").search.space["training.learning_rate"].values or ()) == 5
+
+
+def test_every_command_of_the_page_can_be_typed() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    found = re.findall(r"`(voxlate [^`]+)`", PAGE)
+    typed = [call for call in found if len(call.split()) > 2]
+    assert len(typed) > 25
+    for call in typed:
+        _, name, *arguments = shlex.split(call)
+        with commands[name].make_context(name, arguments) as context:
+            recipes = context.params.get("recipe") or context.params.get("recipes") or ()
+        named = [recipes] if isinstance(recipes, str) else recipes
+        assert all("*" in one or one in recipe_names() for one in named), call
+
+
+def test_every_recipe_of_a_paper_stands_in_the_page() -> None:
+    families = {name.partition("-")[0] for name in PAPERS}
+    assert all(
+        name in PAGE or f"{name.partition('-')[0]}-*" in PAGE or name.endswith("-without-mask") for name in PAPERS
+    )
+    assert {name.partition("-")[0] for name in recipe_names() if re.search(r"\d{4}|zhao", name)} == families
