@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +29,7 @@ from voxlate.io.atomic import write_bytes, write_text
 from voxlate.plainyaml import Json, parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
+from voxlate.question import Question, arrays_for
 from voxlate.strict import StrictModel, later
 from voxlate.tensorfile import read_tensors
 from voxlate.volume import Array
@@ -85,6 +86,7 @@ class Bundle:
         digest: SHA-256 of the manifest: the identity of the model.
         seen_voxels: Digests of the voxels of those images; empty in bundles from before they were kept.
         sketches: Of those images, by which they are known when they were changed; the same holds.
+        question: What a bundle of several targets was asked; ``None`` for any other.
     """
 
     folder: Path
@@ -96,6 +98,7 @@ class Bundle:
     digest: str
     seen_voxels: frozenset[str] = frozenset()
     sketches: tuple[Sketch, ...] = ()
+    question: Question | None = None
 
     @property
     def trained_on(self) -> int:
@@ -128,7 +131,15 @@ class Bundle:
         """The table of the intensity-lookup baseline that was fitted on the training cases."""
         from safetensors.numpy import load_file
 
-        return read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
+        arrays = read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
+        return arrays if self.question is None else arrays_for(self.question.pair, arrays)
+
+    def asked(self, question: Question) -> Bundle:
+        """A bundle of several targets as that of one question: with its sources and target, and with its scores."""
+        recipe, plan = self.recipe.asked(question), self.plan.asked(question)
+        found = self.scores.get("questions", {}).get(question.key)
+        scores = self.scores if found is None else {**self.scores, "metrics": found}
+        return replace(self, recipe=recipe, plan=plan, scores=scores, question=question)
 
     def shapes(self) -> ShapeModel:
         """The model that draws new label maps.

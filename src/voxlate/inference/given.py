@@ -33,7 +33,7 @@ def given_case(scan: Image | Mapping[str, Image], bundle: Bundle) -> Case:
     """
     plan = bundle.plan
     wanted = files_of(bundle.recipe.source, plan.derive)
-    named = _by_name(scan) if isinstance(scan, Mapping) else {_only(wanted): scan}
+    named = _by_name(scan) if isinstance(scan, Mapping) else {_named(scan, bundle) or _only(wanted): scan}
     held: dict[str, Volume] = {}
     for name, image in named.items():
         contrast = get_contrast(name)
@@ -59,6 +59,12 @@ def given_case(scan: Image | Mapping[str, Image], bundle: Bundle) -> Case:
             )
         held[name] = volume
     return Case(_CASE, _CASE, paths={name: Path(name) for name in held}, held=held)
+
+
+def _named(scan: Image, bundle: Bundle) -> str:
+    """What an image says that it shows, where a model takes any of its sources; empty if it does not say so."""
+    shown = scan.contrast if isinstance(scan, Volume) and bundle.recipe.targets else None
+    return shown.name if shown is not None and shown.name in bundle.recipe.all_contrasts else ""
 
 
 def is_of_model(volume: Volume) -> bool:

@@ -40,6 +40,7 @@ from voxlate.methods.interface import Trainable
 from voxlate.plugins import recall
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
+from voxlate.question import answer_with
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
@@ -68,6 +69,40 @@ class Model:
     def target(self) -> str:
         """The contrast that comes out."""
         return self.bundle.recipe.target
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The contrasts that can come out: the target, or each of several, for one of which it is to be asked."""
+        return self.bundle.recipe.wanted
+
+    def asked(self, having: Container[str], target: str | None = None) -> Model:
+        """The model of one target, from whatever sources there are; itself, if it is one.
+
+        Args:
+            having: The contrasts that there are.
+            target: The one that is wanted; ``None`` where only one is possible.
+
+        Raises:
+            UsageError: If it does not give that target, several are possible, or there is no source for it.
+        """
+        recipe = self.bundle.recipe
+        if not recipe.targets:
+            _check_target(target, (self.target,), where=self.name)
+            return self
+        possible = [name for name in recipe.wanted if answer_with(having, recipe.source, name)]
+        lacking = [name for name in possible if name not in having]
+        wanted = target or (lacking[0] if len(lacking) == 1 else None)
+        _check_target(wanted, possible if target else lacking or possible, where=self.name)
+        question = answer_with(having, recipe.source, str(wanted))
+        if question is None:
+            raise UsageError(
+                f"one of the sources {', '.join(name for name in recipe.source if name != wanted)}",
+                came="none",
+                where=self.name,
+                remedy="Add a scan of one of them.",
+            )
+        predict = self.predict.asked(question, recipe)
+        return replace(self, bundle=self.bundle.asked(question), predict=predict)
 
     @property
     def digest(self) -> str:
@@ -152,7 +187,7 @@ class Model:
         found = check_numbers(labels, structures, case=case.id, where=case.paths[LABELS])
         return refuse(found, accept=self.bundle.plan.reading.accept)
 
-    def translate(self, scan: Image | Mapping[str, Image] | PreparedCase) -> Volume:
+    def translate(self, scan: Image | Mapping[str, Image] | PreparedCase, *, target: str | None = None) -> Volume:
         """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels.
 
         What comes out is marked as synthetic, in memory and in every file that is written of it, and its ``notes`` say
@@ -161,20 +196,25 @@ class Model:
         Args:
             scan: The source in memory: a ``Volume``, an array ``(i, j, k)`` with its affine to RAS+ mm as a pair, an
                 image of nibabel or SimpleITK, or a path; of a model with several sources one of them by each name,
-                ``{"t1": ..., "flair": ...}``. A prepared case gives a volume without mark and notes, for whoever
-                writes them.
+                ``{"t1": ..., "flair": ...}``; of one that takes any of its sources those that there are. A
+                prepared case gives a volume without mark and notes, for whoever writes them.
+            target: The contrast that is wanted, of a model that gives several.
 
         Raises:
-            UsageError: If this is not what the model starts from.
+            UsageError: If this is not what the model starts from, or several targets are possible and none is named.
             ReadError: If an image is refused.
 
         Example:
             >>> load_model("run").translate({"t1": (array, affine)}).plot()  # doctest: +SKIP
         """
         if isinstance(scan, PreparedCase):
-            return self.restore(self.predictions(scan)[MODEL], scan)
+            model = self.asked(scan.arrays, target)
+            return model.restore(model.predictions(scan)[MODEL], scan)
         forget_told()
         case = given_case(scan, self.bundle)
+        return self.asked(case.paths, target)._translate_given(case)
+
+    def _translate_given(self, case: Case) -> Volume:
         told = self.provenance(case, imputed=frozenset(name for name, one in case.held.items() if is_of_model(one)))
         prepared = self.prepare(case)
         seen = ("The model was trained or chosen on this image.",) if self.has_seen(case) else ()
@@ -220,6 +260,19 @@ class Model:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""
         target = self.bundle.recipe.target
         return restore(array, prepared, normaliser=self.bundle.plan.normalisers[target], contrast=get_contrast(target))
+
+
+def _check_target(wanted: str | None, possible: Sequence[str], *, where: str) -> None:
+    """Refuses a target that a model does not give, or that is not named where several are possible."""
+    if wanted in possible or (wanted is None and len(possible) == 1):
+        return
+    named = ", ".join(possible)
+    raise UsageError(
+        f"the target that is wanted, one of {named}" if len(possible) > 1 else f"the target {named}",
+        came="none" if wanted is None else repr(wanted),
+        where=where,
+        remedy=f"Say which: --target {possible[0]}, or target={possible[0]!r}." if possible else "Add a scan.",
+    )
 
 
 def _record(case: Case, name: str, *, imputed: bool) -> FileRecord:

@@ -13,6 +13,7 @@ from voxlate.errors import counted
 from voxlate.methods.build import method_class
 from voxlate.plainyaml import Json
 from voxlate.preprocess.fingerprint import Fingerprint
+from voxlate.question import Question
 from voxlate.training.loop.validation import LESION_PREFIX, TRAIN_PREFIX
 
 
@@ -36,6 +37,9 @@ def model_card(
     """
     sources = ", ".join(get_contrast(name).title for name in recipe.source)
     target = get_contrast(recipe.target)
+    goal = ", ".join(get_contrast(name).title for name in recipe.wanted)
+    sources = f"any of {sources}" if recipe.targets else sources
+    goal = f"any of {goal}" if recipe.targets else goal
     computed = formulas(recipe.source, recipe.plan.derive)
     derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in computed.items())
     chosen = ", which chose these weights" if _validation_chose(recipe) else ""
@@ -54,7 +58,7 @@ def model_card(
     partly = f"\n- Neither learned nor scored: {say_not_shown(target.name, hidden)}" if hidden else ""
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
-    return f"""# {recipe.name}: {sources} to {target.title}
+    return f"""# {recipe.name}: {sources} to {goal}
 
 **Not for diagnostic use.** {said.banner}
 
@@ -107,6 +111,7 @@ class _Said:
 def _translation(scores: Json) -> _Said:
     metrics: Json = scores["metrics"]
     rows = [f"| {_title(name)} | {_number(value)} |" for name, value in metrics.items()]
+    rows += _by_question(scores)
     inside = "inside the foreground" + (", or inside the labels" if any(map(_is_in_labels, metrics)) else "")
     return _Said(
         banner="Images made with this model are synthetic.",
@@ -117,6 +122,16 @@ def _translation(scores: Json) -> _Said:
         "your own data,\nagainst the identity and intensity-lookup baselines, before you rely on a number that comes "
         "from it.",
     )
+
+
+def _by_question(scores: Json) -> list[str]:
+    """A second table, where there are several questions: each with the error beside that of the lookup."""
+    found: Json = scores.get("questions", {})
+    rows = [
+        f"| {Question.of_key(key).words} | {_number(row['mae'])} | {_number(scores['lookups'][key]['mae'])} |"
+        for key, row in found.items()
+    ]
+    return ["", "| question | MAE | MAE of the lookup |", "|---|---|---|", *rows] if rows else []
 
 
 def _segmentation(recipe: Recipe, scores: Json) -> _Said:

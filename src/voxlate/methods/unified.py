@@ -1,0 +1,90 @@
+"""Unified: one network that gives any target from whatever sources there are.
+
+The question (``voxlate.question``) is told to it with the images, see ``voxlate.networks.conditional``. In training each
+sample asks a question of its own (``voxlate.training.loop.asking``), so that one network learns from all pairs, and
+from cases that have only some of the contrasts.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from voxlate.config.catalogue import build
+from voxlate.config.choice import Choice, LossTerms
+from voxlate.losses import of_images
+from voxlate.methods.interface import Translator
+from voxlate.methods.regression import Regression
+from voxlate.networks import NETWORKS
+from voxlate.networks.conditional import Conditional
+
+_NETWORK = Choice.model_validate({"name": "unet", "channels": (24, 48, 96, 160, 224), "normalise": "instance"})
+
+
+def unified(
+    *,
+    dims: Literal[2, 3],
+    source_channels: int,
+    target_channels: int,
+    loss: LossTerms,
+    data_range: float,
+    network: Choice = _NETWORK,
+) -> Unified:
+    """A network that is told which sources there are and which target is wanted.
+
+    Args:
+        dims: Number of spatial axes of a sample.
+        source_channels: Channels of the sources, all of them.
+        target_channels: How many contrasts can be wanted; one of them comes out.
+        loss: The recipe's loss section; see ``WeightedLoss``.
+        data_range: Range of the normalised target values.
+        network: An entry of ``NETWORKS`` that is built of layers, with its options.
+    """
+    inner = build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=1)
+    told = Conditional(inner, channels=source_channels, targets=target_channels)
+    return Unified(told, loss=of_images(loss, dims=dims, data_range=data_range))
+
+
+class Unified(Regression):
+    """A network that is told a question; see ``unified``."""
+
+    asked: ClassVar[bool] = True
+    network: Conditional
+
+    def ask(self, numbers: Tensor) -> Translator:
+        """What answers one question.
+
+        Args:
+            numbers: ``(numbers,)``, see ``voxlate.question.numbers_of``.
+        """
+        return Asked(self, numbers)
+
+
+class Asked(Translator):
+    """A method that has been asked one question: its sources come in, its target goes out.
+
+    Args:
+        method: Who is asked.
+        numbers: The question.
+    """
+
+    def __init__(self, method: Unified, numbers: Tensor) -> None:
+        self.method, self.numbers = method, numbers
+        self.divisor = method.divisor
+        self._there = numbers[: method.network.channels] > 0
+
+    @torch.no_grad()
+    def predict(self, source: Tensor) -> Tensor:
+        """The target ``(b, 1, *s)`` float32 of the channels ``(b, c, *s)`` of those sources that are there."""
+        network = self.method.network
+        images = source.new_zeros(len(source), network.channels, *source.shape[2:])
+        images = images.contiguous(memory_format=torch.channels_last if source.ndim == 4 else torch.channels_last_3d)
+        images[:, self._there.to(source.device)] = source
+        was_training = network.training
+        network.eval()
+        try:
+            return network.answer(images, self.numbers.to(source.device).expand(len(source), -1)).float()
+        finally:
+            network.train(was_training)

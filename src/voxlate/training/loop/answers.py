@@ -1,0 +1,104 @@
+"""Validation of a method that is asked questions: whole held-out volumes, each question of a fixed list.
+
+While training, each validation case is asked for every contrast that it has from a single other one, which takes turns
+from case to case, and from all others together; the metrics are the means over all of these. What is shipped is asked
+the main questions of every case, and told question by question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from voxlate.errors import UsageError
+from voxlate.preprocess.prepare import PreparedCase
+from voxlate.question import Question, answer_with, main_questions
+from voxlate.training.loop.batches import CaseStore
+from voxlate.training.loop.validation import (
+    LESION_PREFIX,
+    Example,
+    Predict,
+    Validation,
+    mean_of_available,
+    score_inside,
+)
+
+Answering = Callable[[Question], Predict]
+
+
+def few_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[str], *, turn: int) -> list[Question]:
+    """What a validation case is asked while training: for each target one source, and all that there are.
+
+    Args:
+        case: The case.
+        sources: All sources of the recipe.
+        targets: All targets of the recipe.
+        turn: Number of the case, which decides the single sources.
+    """
+    found: list[Question] = []
+    for number, target in enumerate(name for name in targets if name in case.arrays):
+        every = answer_with(case.arrays, sources, target)
+        if every is not None:
+            single = every.sources[(turn + number) % len(every.sources)]
+            found += dict.fromkeys([Question((single,), target), every])
+    return found
+
+
+def case_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[str]) -> list[Question]:
+    """The main questions that a case can be asked."""
+    there = [name for name in sources if name in case.arrays]
+    return main_questions(there, [name for name in targets if name in case.arrays])
+
+
+def validate_answers(
+    answering: Answering, store: CaseStore, asked: Sequence[tuple[str, Sequence[Question]]]
+) -> tuple[Validation, dict[str, dict[str, float]]]:
+    """Predicts and scores what is asked of some cases.
+
+    Args:
+        answering: From a question to what predicts a case.
+        store: Prepared cases.
+        asked: From the id of a case to its questions; at least one in all.
+
+    Raises:
+        UsageError: If nothing is asked.
+
+    Returns:
+        The means over everything asked, with the first question of the recipe's source and target as the example if it
+        was asked; and the means of each question by its key.
+    """
+    plan = store.plan
+    first = Question(plan.source[:1], plan.target)
+    rows: dict[str, list[dict[str, float]]] = {}
+    example: Example | None = None
+    shown = False
+    for case_id, wanted in asked:
+        case = store[case_id]
+        for question in wanted:
+            sources = [case.arrays[name] for name in question.sources]
+            predicted = answering(question)(sources, np.asarray(case.mask[:]))[0]
+            mask = case.shown(question.target)
+            truth = np.where(mask, np.asarray(case.arrays[question.target][:]), np.float32(0))
+            prediction = np.where(mask, predicted, np.float32(0))
+            hidden = np.asarray(case.mask[:]) & ~mask if question.target in case.valid else None
+            data_range = plan.normalisers[question.target].data_range
+            row = score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden)
+            if "labels" in case.arrays:
+                lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
+                inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
+                row |= {LESION_PREFIX + name: value for name, value in inside.items()}
+            rows.setdefault(question.key, []).append(row)
+            if example is None or (question == first and not shown):
+                source, shown = np.asarray(sources[0][:]), question == first
+                example = Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm)
+    by_question = {key: _means(found) for key, found in rows.items()}
+    every = _means([row for found in rows.values() for row in found])
+    if example is None:
+        raise UsageError("a question for a validation case", came="none", remedy="Change plan.split, or add cases.")
+    return Validation(every, example), by_question
+
+
+def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
