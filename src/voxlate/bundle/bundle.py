@@ -135,10 +135,15 @@ class Bundle:
         return arrays if self.question is None else arrays_for(self.question.pair, arrays)
 
     def asked(self, question: Question) -> Bundle:
-        """A bundle of several targets as that of one question: with its sources and target, and with its scores."""
+        """A bundle of several targets as that of one question: with its sources and target, and with its scores.
+
+        A question that was not scored has the best scores of those with some of its sources.
+        """
         recipe, plan = self.recipe.asked(question), self.plan.asked(question)
-        found = self.scores.get("questions", {}).get(question.key)
-        scores = self.scores if found is None else {**self.scores, "metrics": found}
+        known = {Question.of_key(key): row for key, row in self.scores.get("questions", {}).items()}
+        within = [one for one in known if one.target == question.target and set(one.sources) <= set(question.sources)]
+        closest = min(within, key=lambda one: (one != question, known[one]["mae"]), default=None)
+        scores = self.scores if closest is None else {**self.scores, "metrics": known[closest]}
         return replace(self, recipe=recipe, plan=plan, scores=scores, question=question)
 
     def shapes(self) -> ShapeModel:

@@ -126,6 +126,22 @@ class Model:
         names = (plan.reference, *self.bundle.recipe.source, *mask)
         return frozenset(lacking(names, plan.derive, having))
 
+    def can_make(self, target: str, having: Container[str]) -> bool:
+        """Whether a case with these contrasts has what the model needs for a target that it gives."""
+        recipe = self.bundle.recipe
+        if recipe.targets:
+            return answer_with(having, recipe.source, target) is not None
+        return not self.lacks(having)
+
+    @property
+    def error(self) -> float | None:
+        """The mean absolute error of the validation in the target's unit; ``None`` where there is none.
+
+        It ranks models for one target. Models that were validated on other cases are ranked by it all the same.
+        """
+        value = self.bundle.scores.get("metrics", {}).get("mae")
+        return None if value is None else float(value) * self.bundle.plan.normalisers[self.target].inverse.scale
+
     def unseen(self, cases: Sequence[Case]) -> list[Case]:
         """The cases of whose source images neither training nor the choice of weights has seen any."""
         return [case for case in cases if not self.has_seen(case)]

@@ -9,7 +9,7 @@ With ``d = prediction - target`` and the sums over the ``n`` voxels of the mask 
 - ``dead_zone_huber``: the hinge-like Huber loss of Zhao's slides, ``sum z(d) / n`` with ``alpha`` for ``delta``: as
   ``h``, but 0 for ``|d| < dead_zone`` (0.01 on the slides). As written there it jumps at the dead zone, from 0 to
   ``dead_zone^2 / 2``: differences within it are left as they are, and those beyond are pulled towards 0 as by ``huber``
-- ``gradient``: ``sum over axes a of sum |d(x + e_a) - d(x)| / (axes n)``, over the pairs of neighbours of which both lie
+- ``gradient``: the mean over the axes ``a`` of the mean of ``|d(x + e_a) - d(x)|``, over neighbours of which both lie
   in the mask: edges must be as steep as they are (Mathieu, Couprie & LeCun 2016, arXiv:1511.05440, compare sizes)
 - ``euclidean``: ``sqrt(sum d^2 / n)`` of each sample, averaged over the samples. It is the Euclidean distance between
   two images that Avula et al. train with, divided by ``sqrt(n)``: so its size, and with it the weight it gets beside

@@ -1,8 +1,8 @@
 """Unified: one network that gives any target from whatever sources there are.
 
-The question (``voxlate.question``) is told to it with the images, see ``voxlate.networks.conditional``. In training each
-sample asks a question of its own (``voxlate.training.loop.asking``), so that one network learns from all pairs, and
-from cases that have only some of the contrasts.
+The question (``voxlate.question``) is told to it with the images, see ``voxlate.networks.conditional``. In training
+each sample asks a question of its own (``voxlate.training.loop.asking``), so that one network learns from all pairs,
+and from cases that have only some of the contrasts.
 """
 
 from __future__ import annotations

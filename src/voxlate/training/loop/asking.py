@@ -1,9 +1,10 @@
 """Which question a training sample asks of a method that knows several sources and targets.
 
 The target is drawn among the contrasts of the case, the more often the fewer cases have it. Of the other contrasts so
-many are kept as sources, from one to all of them with equal probability, that a single one is seen as often as every one
-together; where contrasts are dropped one by one with probability 1/2, of seven a single one would be seen in a sixteenth.
-Which ones are kept is drawn with the same weights, so that what few cases have is not lost among what all have.
+many are kept as sources, from one to all of them with equal probability, that a single one is seen as often as every
+one together; where contrasts are dropped one by one with probability 1/2, of seven a single one would be seen in a
+sixteenth. Which ones are kept is drawn with the same weights, so that what few cases have is not lost among what all
+have.
 """
 
 from __future__ import annotations
