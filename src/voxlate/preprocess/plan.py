@@ -114,8 +114,10 @@ class Plan(StrictModel):
         """From a contrast to its file: all that a translation of the case is made from.
 
         Args:
-            case: Must have what its sources are read or computed from.
+            case: Must have what its sources are read or computed from; of several targets, what it has counts.
         """
+        if self.targets:
+            return {name: case.paths[name] for name in self.normalisers if name in case.paths}
         names = files_of((*self.source, self.reference), self.derive, case.paths)
         return {name: case.paths[name] for name in names}
 

@@ -335,7 +335,7 @@ def _read_seen(run: RunFolder) -> frozenset[str]:
 def _files(setup: Setup, case: Case) -> list[Path]:
     """What training has seen of a case: what its sources are made from, and the target."""
     if setup.recipe.targets:
-        return [case.paths[name] for name in setup.recipe.all_contrasts if name in case.paths]
+        return list(setup.plan.files(case).values())
     return [*setup.plan.files(case).values(), case.paths[setup.plan.target]]
 
 
