@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "regression": {"network": UNET},
     "adversarial": {"network": UNET, "discriminator": {"name": "patchgan", "layers": 1, "width": 8}, "weight": 0.01},
     "segmentation": {"network": UNET},
+    "unified": {"network": UNET},
     "style_transfer": {"steps": 2, "features": {"width": 4}},
 }
 LOSS: dict[str, float] = {"l1": 1.0, "ssim": 0.1}
