@@ -103,7 +103,8 @@ def evaluate(
         **more: ``pattern`` says where files lie, ``use_imputed`` lets sources be images that a model made, and
             ``accept`` what readers refuse by default, as for ``translate``, which the page tells; ``cases`` adds a
             page of its own for every case; ``beside`` names models of one question each that are scored beside a
-            model of several targets, of which the page is a matrix; the others are for the aspects of sets, see ``OfSets``.
+            model of several targets, of which the page is a matrix; the others are for the aspects of sets, see
+            ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another

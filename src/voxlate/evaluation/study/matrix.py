@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxlate.cohort import Case
-from voxlate.contrast import get_contrast
+from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.inference.model import Model
 from voxlate.methods.baselines import Lookup
@@ -134,14 +134,17 @@ def say_answers(means: Mapping[Question, Mapping[str, float]]) -> str:
     return told
 
 
-def rows_by_sources(means: Mapping[Question, Mapping[str, float]]) -> dict[tuple[str, ...], dict[str, Question]]:
-    """From sources to the question of each target: the lines of the matrix, those of few sources first."""
-    found: dict[tuple[str, ...], dict[str, Question]] = {}
-    for question in sorted(means, key=lambda one: len(one.sources)):
-        found.setdefault(question.sources, {})[question.target] = question
+def rows_by_sources(means: Mapping[Question, Mapping[str, float]]) -> dict[str, dict[str, Question]]:
+    """From sources in words to the question of each target: the lines of the matrix, those of few sources first."""
+    order = [name for name in CONTRASTS if any(name in (*one.sources, one.target) for one in means)]
+    found: dict[str, dict[str, Question]] = {}
+    for question in sorted(means, key=lambda one: (len(one.sources), [order.index(name) for name in one.sources])):
+        every = len(question.sources) > 1 and set(question.sources) == set(order) - {question.target}
+        line = "all others" if every else " + ".join(map(short_title, question.sources))
+        found.setdefault(line, {})[question.target] = question
     return found
 
 
-def titles(names: Sequence[str]) -> str:
-    """The titles of some contrasts in one text."""
-    return " + ".join(get_contrast(name).title for name in names)
+def short_title(name: str) -> str:
+    """The title of a contrast, or its name in capitals where that is shorter."""
+    return min(get_contrast(name).title, name.upper(), key=len)

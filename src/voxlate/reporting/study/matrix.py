@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from voxlate._version import __version__
-from voxlate.contrast import get_contrast
-from voxlate.evaluation.study.matrix import DEDICATED, METRICS_OF_ANSWERS, rows_by_sources, titles
+from voxlate.contrast import CONTRASTS
+from voxlate.evaluation.study.matrix import DEDICATED, METRICS_OF_ANSWERS, rows_by_sources, short_title
 from voxlate.evaluation.words import arrow, direction, metric_title, number
 from voxlate.question import Question
 from voxlate.reporting.drawing import canvas
@@ -26,7 +26,7 @@ _HEADS = {
     "lookup": "Lookup from the first source",
     "identity": "First source as it is",
 }
-_LINE_MM, _ABOVE_MM = 8.0, 24.0
+_LINE_MM, _ABOVE_MM, _BELOW_MM = 8.0, 8.0, 12.0
 
 
 @canvas.styled
@@ -37,11 +37,14 @@ def draw_matrix(means: Means) -> Figure:
         means: From a question to the mean error of each method.
     """
     lines = rows_by_sources(means)
-    targets = list(dict.fromkeys(question.target for question in means))
+    targets = [name for name in CONTRASTS if any(name == question.target for question in means)]
     methods = [method for method in _HEADS if any(method in row for row in means.values())]
-    figure = canvas.new_figure(height_mm=_ABOVE_MM + _LINE_MM * len(lines) + 8)
+    height_mm = _ABOVE_MM + _LINE_MM * len(lines) + _BELOW_MM
+    figure = canvas.new_figure(height_mm=height_mm)
     panels = figure.subplots(1, len(methods), squeeze=False)[0]
-    figure.subplots_adjust(left=0.2, right=0.98, top=0.86, bottom=0.1, wspace=0.12)
+    figure.subplots_adjust(
+        left=0.14, right=0.99, top=1 - _ABOVE_MM / height_mm, bottom=_BELOW_MM / height_mm, wspace=0.08
+    )
     highest = max(row[MODEL] for row in means.values()) * 1.5
     for place, (axes, method) in enumerate(zip(panels, methods, strict=True)):
         values = np.full((len(lines), len(targets)), math.nan)
@@ -54,16 +57,14 @@ def draw_matrix(means: Means) -> Figure:
             ink = canvas.PAPER if value > 0.55 * highest else canvas.INK
             axes.text(column, line, f"{value:.3f}", ha="center", va="center", color=ink, fontsize=canvas.SMALL)
         axes.set_title(_HEADS[method], fontsize=canvas.TEXT)
-        axes.set_xticks(range(len(targets)), [get_contrast(name).title for name in targets], rotation=30, ha="right")
-        axes.set_yticks(range(len(lines)), [_short(names) for names in lines] if place == 0 else [""] * len(lines))
+        axes.set_xticks(range(len(targets)), [short_title(name) for name in targets])
+        axes.set_yticks(
+            range(len(lines)), [canvas.legible(line) for line in lines] if place == 0 else [""] * len(lines)
+        )
         axes.tick_params(length=0)
         axes.set_xlabel("target")
     panels[0].set_ylabel("sources")
     return figure
-
-
-def _short(names: Sequence[str]) -> str:
-    return canvas.legible("\n+ ".join([titles(names[:2]), titles(names[2:])]) if len(names) > 2 else titles(names))
 
 
 def matrix_page(
