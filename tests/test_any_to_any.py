@@ -1,4 +1,4 @@
-"""A model of several targets from end to end: cases with gaps, any sources, any target, and the matrix of its errors."""
+"""A model of several targets from end to end: cases with gaps, any sources, any target, the matrix of its errors."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ def test_target_that_is_missing_alone_need_not_be_named(model: Model, gappy: Pat
 
 def test_several_possible_targets_are_named_in_the_refusal(model: Model, gappy: Path) -> None:
     volume = read_volume(scan(gappy, "Phantom-00004-000", "t1n"))
-    with pytest.raises(UsageError, match="one of t2, flair.*--target t2"):
+    with pytest.raises(UsageError, match=r"one of t2, flair.*--target t2"):
         model.translate({"t1": volume})
-    with pytest.raises(UsageError, match="t2, flair.*'pd'"):
+    with pytest.raises(UsageError, match=r"t2, flair.*'pd'"):
         model.translate({"t1": volume}, target="pd")
 
 
