@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.acquisition import Acquisition, acquisition_numbers
 from voxlate.contrast import get_contrast
 
 ANY = "any"
@@ -89,18 +90,37 @@ def answer_with(having: Container[str], sources: Sequence[str], target: str) -> 
     return Question(there, target) if there else None
 
 
-def numbers_of(question: Question, sources: Sequence[str], targets: Sequence[str], *, each: int) -> NDArray[np.float32]:
+Acquisitions = Mapping[str, Acquisition]
+"""From a contrast of a case to how it was acquired, as far as it is known."""
+
+
+def numbers_of(
+    question: Question,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    *,
+    each: int,
+    acquired: Acquisitions | None = None,
+) -> NDArray[np.float32]:
     """A question as a network is told it: ``(sources * each + targets,)`` of zeros and ones.
+
+    Where acquisitions count, the numbers of that of each source and of the wanted target follow.
 
     Args:
         question: What is asked.
         sources: All sources of the model.
         targets: All targets of the model.
         each: Channels of a source.
+        acquired: How the contrasts of the case were acquired; ``None`` where that does not count.
     """
     there = np.repeat([name in question.sources for name in sources], each)
     wanted = [name == question.target for name in targets]
-    return np.concatenate([there, wanted]).astype(np.float32)
+    numbers = np.concatenate([there, wanted]).astype(np.float32)
+    if acquired is None:
+        return numbers
+    known = [acquired.get(name) if name in question.sources else None for name in sources]
+    told = [acquisition_numbers(one) for one in (*known, acquired.get(question.target))]
+    return np.concatenate([numbers, *told])
 
 
 def arrays_for(question: Question, arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:

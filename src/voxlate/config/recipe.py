@@ -140,6 +140,11 @@ class Recipe(StrictModel):
         """Whatever goes in or comes out, each once."""
         return tuple(dict.fromkeys((*self.source, *self.wanted)))
 
+    @property
+    def by_acquisition(self) -> bool:
+        """Whether the method is told how images were acquired."""
+        return bool(self.targets) and self.method.options.get("acquisition") is True
+
     def asked(self, question: Question) -> Recipe:
         """How a recipe of several targets looks to who is asked one question: with its sources and one target."""
         return self.model_copy(update={"source": question.sources, "target": question.target, "targets": ()})

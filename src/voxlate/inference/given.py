@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from voxlate.acquisition import read_acquisition
 from voxlate.bundle.bundle import Bundle
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
+from voxlate.io import sidecar_path
 from voxlate.io.exchange import Image, take_image
 from voxlate.volume import Volume
 
@@ -65,6 +67,30 @@ def _named(scan: Image, bundle: Bundle) -> str:
     """What an image says that it shows, where a model takes any of its sources; empty if it does not say so."""
     shown = scan.contrast if isinstance(scan, Volume) and bundle.recipe.targets else None
     return shown.name if shown is not None and shown.name in bundle.recipe.all_contrasts else ""
+
+
+def case_acquisitions(case: Case) -> dict[str, dict[str, float]]:
+    """How the images of a case were acquired, as far as the JSON files beside them and its attributes tell."""
+    return {
+        name: read_acquisition(sidecar_path(path), case.attributes, contrast=name) for name, path in case.paths.items()
+    }
+
+
+def check_target(wanted: str | None, possible: Sequence[str], *, where: str) -> None:
+    """Refuses a target that a model does not give, or that is not named where several are possible.
+
+    Raises:
+        UsageError: If it does not, or is not.
+    """
+    if wanted in possible or (wanted is None and len(possible) == 1):
+        return
+    named = ", ".join(possible)
+    raise UsageError(
+        f"the target that is wanted, one of {named}" if len(possible) > 1 else f"the target {named}",
+        came="none" if wanted is None else repr(wanted),
+        where=where,
+        remedy=f"Say which: --target {possible[0]}, or target={possible[0]!r}." if possible else "Add a scan.",
+    )
 
 
 def is_of_model(volume: Volume) -> bool:

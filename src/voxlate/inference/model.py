@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from voxlate.acquisition import Acquisition, check_acquisition
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
 from voxlate.cohort import Case
@@ -21,12 +22,12 @@ from voxlate.cohort.admission import forget_told, refuse
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.cohort.recognition import is_sketched, shows_sketched
 from voxlate.config.plan import Reading
-from voxlate.config.recipe import describe
+from voxlate.config.recipe import Recipe, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
 from voxlate.errors import UsageError, readable
 from voxlate.inference.familiarity import unfamiliar
-from voxlate.inference.given import given_case, is_of_model
+from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
 from voxlate.inference.spacing import plan_for
 from voxlate.io import file_digest, voxel_digest
@@ -56,6 +57,8 @@ class Model:
         predict: Maps normalised sources to the normalised target.
         name: What lists call it: the recipe's name, or that of its folder among several.
         accepted: What readers accept beside what the bundle says, in words; empty if nothing.
+        several: The recipe of a model of several targets that was asked for one of them.
+        wanted: How its target is to be acquired, as far as that is stated.
         turn: Held while the networks compute, which use all cores and much memory; images are read meanwhile.
     """
 
@@ -63,6 +66,8 @@ class Model:
     predict: CasePredictor
     name: str
     accepted: str = ""
+    several: Recipe | None = None
+    wanted: Acquisition = field(default_factory=dict)
     turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     @property
@@ -74,6 +79,20 @@ class Model:
     def targets(self) -> tuple[str, ...]:
         """The contrasts that can come out: the target, or each of several, for one of which it is to be asked."""
         return self.bundle.recipe.wanted
+
+    def wanting(self, acquisition: Mapping[str, float]) -> Model:
+        """The same model, whose targets are to look as if they were acquired so.
+
+        Args:
+            acquisition: By the names of BIDS: ``{"EchoTime": 0.09}``; times in s, angles in degrees, the field in T.
+
+        Raises:
+            UsageError: If a field is unknown, or the model was not told of acquisitions.
+        """
+        if acquisition and not (self.several or self.bundle.recipe).by_acquisition:
+            remedy = "Train one with --set method.acquisition=true."
+            raise UsageError("a model that was told how images are acquired", came=self.name, remedy=remedy)
+        return replace(self, wanted=check_acquisition(acquisition))
 
     def asked(self, having: Container[str], target: str | None = None) -> Model:
         """The model of one target, from whatever sources there are; itself, if it is one.
@@ -87,12 +106,12 @@ class Model:
         """
         recipe = self.bundle.recipe
         if not recipe.targets:
-            _check_target(target, (self.target,), where=self.name)
+            check_target(target, (self.target,), where=self.name)
             return self
         possible = [name for name in recipe.wanted if answer_with(having, recipe.source, name)]
         lacking = [name for name in possible if name not in having]
         wanted = target or (lacking[0] if len(lacking) == 1 else None)
-        _check_target(wanted, possible if target else lacking or possible, where=self.name)
+        check_target(wanted, possible if target else lacking or possible, where=self.name)
         question = answer_with(having, recipe.source, str(wanted))
         if question is None:
             raise UsageError(
@@ -102,7 +121,7 @@ class Model:
                 remedy="Add a scan of one of them.",
             )
         predict = self.predict.asked(question, recipe)
-        return replace(self, bundle=self.bundle.asked(question), predict=predict)
+        return replace(self, bundle=self.bundle.asked(question), predict=predict, several=recipe)
 
     @property
     def digest(self) -> str:
@@ -187,7 +206,8 @@ class Model:
             logger.warning("%s: %s", case.id, note)
         prepared = prepare_case(case, plan, contrasts=recipe.source)
         told = (*self._numbering(prepared, case), *refuse(unfamiliar(case, prepared, self.bundle.fingerprint.familiar)))
-        return replace(prepared, notes=(*notes, *told, *prepared.notes))
+        acquired = case_acquisitions(case) if self.several is not None and self.several.by_acquisition else {}
+        return replace(prepared, notes=(*notes, *told, *prepared.notes), acquired=acquired)
 
     def _numbering(self, prepared: PreparedCase, case: Case) -> tuple[str, ...]:
         """What is to be said of label values that the model was not taught.
@@ -269,26 +289,17 @@ class Model:
     def predictions(self, prepared: PreparedCase) -> dict[str, NDArray[np.float32]]:
         """As ``CasePredictor.predictions``, on the prepared grid ``(i, j, k)``, in normalised values."""
         sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
+        predict = self.predict
+        if self.several is not None and self.several.by_acquisition and self.bundle.question is not None:
+            known = {**prepared.acquired, **({self.target: self.wanted} if self.wanted else {})}
+            predict = predict.asked(self.bundle.question, self.several, known)
         with self.turn:
-            return self.predict.predictions(sources, prepared.mask)
+            return predict.predictions(sources, prepared.mask)
 
     def restore(self, array: NDArray[np.float32], prepared: PreparedCase) -> Volume:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""
         target = self.bundle.recipe.target
         return restore(array, prepared, normaliser=self.bundle.plan.normalisers[target], contrast=get_contrast(target))
-
-
-def _check_target(wanted: str | None, possible: Sequence[str], *, where: str) -> None:
-    """Refuses a target that a model does not give, or that is not named where several are possible."""
-    if wanted in possible or (wanted is None and len(possible) == 1):
-        return
-    named = ", ".join(possible)
-    raise UsageError(
-        f"the target that is wanted, one of {named}" if len(possible) > 1 else f"the target {named}",
-        came="none" if wanted is None else repr(wanted),
-        where=where,
-        remedy=f"Say which: --target {possible[0]}, or target={possible[0]!r}." if possible else "Add a scan.",
-    )
 
 
 def _record(case: Case, name: str, *, imputed: bool) -> FileRecord:

@@ -104,6 +104,7 @@ def _build(recipe: Recipe, data_range: float, options: WindowOptions) -> Transla
         target_channels=len(recipe.wanted),
         loss=recipe.loss,
         data_range=data_range,
+        **({"sources": len(recipe.source)} if recipe.targets and recipe.method.name == "unified" else {}),
     )
     if method.asked != bool(recipe.targets):
         raise UsageError(

@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 
+from voxlate.acquisition import COUNT
 from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.losses import of_images
@@ -30,7 +32,9 @@ def unified(
     target_channels: int,
     loss: LossTerms,
     data_range: float,
+    sources: PositiveInt = 1,
     network: Choice = _NETWORK,
+    acquisition: bool = False,
 ) -> Unified:
     """A network that is told which sources there are and which target is wanted.
 
@@ -40,10 +44,13 @@ def unified(
         target_channels: How many contrasts can be wanted; one of them comes out.
         loss: The recipe's loss section; see ``WeightedLoss``.
         data_range: Range of the normalised target values.
+        sources: How many sources there are; the recipe tells.
         network: An entry of ``NETWORKS`` that is built of layers, with its options.
+        acquisition: Whether it is told how the sources were acquired, and how the target is to be, as far as known.
     """
     inner = build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=1)
-    told = Conditional(inner, channels=source_channels, targets=target_channels)
+    more = COUNT * (sources + 1) if acquisition else 0
+    told = Conditional(inner, channels=source_channels, targets=target_channels, more=more)
     return Unified(told, loss=of_images(loss, dims=dims, data_range=data_range))
 
 
@@ -74,6 +81,10 @@ class Asked(Translator):
         self.method, self.numbers = method, numbers
         self.divisor = method.divisor
         self._there = numbers[: method.network.channels] > 0
+
+    def ask(self, numbers: Tensor) -> Translator:
+        """The same method, asked something else."""
+        return self.method.ask(numbers)
 
     @torch.no_grad()
     def predict(self, source: Tensor) -> Tensor:

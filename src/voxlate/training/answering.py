@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import CasePredictor, predictor
 from voxlate.methods.baselines import Lookup
 from voxlate.methods.build import build_learner
@@ -28,7 +29,7 @@ def validate_few(setup: Setup, store: PreparedStore, case_ids: Sequence[str], pr
         (case_id, few_questions(store[case_id], recipe.source, recipe.wanted, turn=turn))
         for turn, case_id in enumerate(case_ids)
     ]
-    return validate_answers(partial(predict.asked, recipe=recipe), store, asked)[0]
+    return validate_answers(partial(_answering, setup, predict), store, asked)[0]
 
 
 def score_questions(setup: Setup, store: PreparedStore, weights: State, tables: Mapping[str, Array]) -> Json:
@@ -46,12 +47,17 @@ def score_questions(setup: Setup, store: PreparedStore, weights: State, tables: 
     placed = channels_last(method.to(setup.device).eval())
     predict = predictor(recipe, placed, device=setup.device, precision=setup.precision)
     asked = [(case.id, case_questions(store[case.id], recipe.source, recipe.wanted)) for case in setup.validation_cases]
-    _, model = validate_answers(partial(predict.asked, recipe=recipe), store, asked)
+    _, model = validate_answers(partial(_answering, setup, predict), store, asked)
     every, looked_up = validate_answers(partial(_looking_up, tables), store, asked)
     return {"questions": model, "lookup": every.metrics, "lookups": looked_up}
 
 
-def _looking_up(tables: Mapping[str, Array], question: Question) -> Predict:
+def _answering(setup: Setup, predict: CasePredictor, question: Question, case_id: str) -> Predict:
+    acquired = case_acquisitions(setup.cohort.case(case_id)) if setup.recipe.by_acquisition else None
+    return predict.asked(question, setup.recipe, acquired)
+
+
+def _looking_up(tables: Mapping[str, Array], question: Question, _case_id: str) -> Predict:
     lookup = Lookup.from_arrays(arrays_for(question.pair, tables))
     return lambda sources, _: lookup.apply(np.asarray(sources[0][:]))[None]
 

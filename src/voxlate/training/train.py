@@ -19,6 +19,7 @@ from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, TrainingError, VoxlateError, counted, some
+from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import predictor
 from voxlate.io import file_digest, voxel_digest
 from voxlate.io.atomic import write_text
@@ -140,7 +141,12 @@ def make_job(
     if labelled:
         count_labelled(cases)
     samples = training_samples(
-        store, [case.id for case in cases], setup.recipe, divisor=method.divisor, labelled=labelled
+        store,
+        [case.id for case in cases],
+        setup.recipe,
+        divisor=method.divisor,
+        labelled=labelled,
+        acquired={case.id: case_acquisitions(case) for case in cases} if setup.recipe.by_acquisition else None,
     )
     if hidden := _hidden(setup, store, cases):
         logger.warning(

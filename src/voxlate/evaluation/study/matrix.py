@@ -7,13 +7,14 @@ one of the questions alone. Each is scored on the values that it is trained for,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from voxlate.cohort import Case
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import VoxlateError
+from voxlate.inference.given import case_acquisitions
 from voxlate.inference.model import Model
 from voxlate.methods.baselines import Lookup
 from voxlate.metrics import metrics_of
@@ -93,7 +94,8 @@ def _of_case(model: Model, dedicated: Sequence[Model], case: Case) -> list[Answe
 
 
 def _with_truth(case: Case, model: Model, question: Question) -> PreparedCase:
-    return prepare_case(case, model.bundle.plan, contrasts=(*question.sources, question.target))
+    prepared = prepare_case(case, model.bundle.plan, contrasts=(*question.sources, question.target))
+    return replace(prepared, acquired=case_acquisitions(case))
 
 
 def _score(prediction: Array, prepared: PreparedCase, model: Model, *, question: Question, method: str) -> list[Answer]:

@@ -24,7 +24,8 @@ from voxlate.training.loop.validation import (
     score_inside,
 )
 
-Answering = Callable[[Question], Predict]
+Answering = Callable[[Question, str], Predict]
+"""From a question and the id of a case to what answers it."""
 
 
 def few_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[str], *, turn: int) -> list[Question]:
@@ -57,7 +58,7 @@ def validate_answers(
     """Predicts and scores what is asked of some cases.
 
     Args:
-        answering: From a question to what predicts a case.
+        answering: From a question and a case to what predicts it.
         store: Prepared cases.
         asked: From the id of a case to its questions; at least one in all.
 
@@ -77,7 +78,7 @@ def validate_answers(
         case = store[case_id]
         for question in wanted:
             sources = [case.arrays[name] for name in question.sources]
-            predicted = answering(question)(sources, np.asarray(case.mask[:]))[0]
+            predicted = answering(question, case_id)(sources, np.asarray(case.mask[:]))[0]
             mask = case.shown(question.target)
             truth = np.where(mask, np.asarray(case.arrays[question.target][:]), np.float32(0))
             prediction = np.where(mask, predicted, np.float32(0))

@@ -10,12 +10,16 @@ have.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from voxlate.question import Question
+from voxlate.question import Acquisitions, Question, numbers_of
+
+_UNTOLD = 0.2
+"""How often a sample is told nothing of an acquisition that is known."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,23 @@ class Asking:
         sources: All sources of the recipe.
         targets: All targets of the recipe.
         weights: From a contrast to how much it weighs in the draw: one over the number of cases that have it.
+        acquired: From a case to how its contrasts were acquired; ``None`` where that does not count.
     """
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     weights: dict[str, float]
+    acquired: Mapping[str, Acquisitions] | None = None
+
+    def numbers(self, question: Question, case_id: str, rng: np.random.Generator, *, each: int) -> NDArray[np.float32]:
+        """A question as the network is told it; of an acquisition it is told nothing every so often.
+
+        So it learns what to do where nothing is known.
+        """
+        if self.acquired is None:
+            return numbers_of(question, self.sources, self.targets, each=each)
+        known = {name: one for name, one in self.acquired[case_id].items() if rng.random() >= _UNTOLD}
+        return numbers_of(question, self.sources, self.targets, each=each, acquired=known)
 
     def draw(self, having: Iterable[str], rng: np.random.Generator) -> Question:
         """A question that a case with these contrasts can be asked."""
@@ -46,14 +62,21 @@ class Asking:
         return [self.weights[name] / total for name in names]
 
 
-def asking(sources: Sequence[str], targets: Sequence[str], cases: Iterable[Iterable[str]]) -> Asking:
+def asking(
+    sources: Sequence[str],
+    targets: Sequence[str],
+    cases: Iterable[Iterable[str]],
+    *,
+    acquired: Mapping[str, Acquisitions] | None = None,
+) -> Asking:
     """How questions are drawn for a cohort.
 
     Args:
         sources: All sources of the recipe.
         targets: All targets of the recipe.
         cases: The contrasts of each training case.
+        acquired: From a case to how its contrasts were acquired; ``None`` where that does not count.
     """
     counts = Counter(name for names in cases for name in set(names))
     names = dict.fromkeys((*sources, *targets))
-    return Asking(tuple(sources), tuple(targets), {name: 1 / max(1, counts[name]) for name in names})
+    return Asking(tuple(sources), tuple(targets), {name: 1 / max(1, counts[name]) for name in names}, acquired)

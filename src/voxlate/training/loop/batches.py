@@ -32,7 +32,7 @@ from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentatio
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
-from voxlate.question import Question, numbers_of
+from voxlate.question import Acquisitions, Question
 from voxlate.training.loop.asking import Asking, asking
 from voxlate.training.loop.loaders import loaded_ahead
 from voxlate.windows import Box, Sliceable, Window, bounding_box
@@ -131,7 +131,8 @@ class TrainingSamples:
         mask, *more = np.split(mask, len(mask))
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
         if self.asking is not None:
-            seen = _with_question(seen, question, self.asking)
+            numbers = self.asking.numbers(question, case.case_id, rng, each=len(seen) // len(question.sources))
+            seen = _with_question(seen, numbers, channels=len(seen) // len(question.sources) * len(self.recipe.source))
         if self.partial:
             mask = mask * (1 - more[0])
         return (seen, target, mask, *more)
@@ -162,19 +163,17 @@ class TrainingSamples:
         return box
 
 
-def _with_question(images: NDArray[np.float32], question: Question, asking: Asking) -> NDArray[np.float32]:
+def _with_question(images: NDArray[np.float32], numbers: NDArray[np.float32], *, channels: int) -> NDArray[np.float32]:
     """The channels of every source, those that are not there empty, and behind them the question, a channel a number.
 
     Args:
         images: ``(c, *s)``, the sources of the question, in order.
-        question: What is asked.
-        asking: All sources and targets.
+        numbers: The question; its first ``channels`` numbers say which channels are there.
+        channels: Of all sources.
     """
-    each = len(images) // len(question.sources)
-    numbers = numbers_of(question, asking.sources, asking.targets, each=each)
-    every = np.zeros((len(asking.sources) * each + len(numbers), *images.shape[1:]), dtype=np.float32)
-    every[: len(asking.sources) * each][numbers[: len(asking.sources) * each] > 0] = images
-    every[len(asking.sources) * each :] = numbers.reshape(-1, *[1] * (images.ndim - 1))
+    every = np.zeros((channels + len(numbers), *images.shape[1:]), dtype=np.float32)
+    every[:channels][numbers[:channels] > 0] = images
+    every[channels:] = numbers.reshape(-1, *[1] * (images.ndim - 1))
     return every
 
 
@@ -205,9 +204,17 @@ def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]
 
 
 def training_samples(
-    store: CaseStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int, labelled: bool = False
+    store: CaseStore,
+    case_ids: Sequence[str],
+    recipe: Recipe,
+    *,
+    divisor: int,
+    labelled: bool = False,
+    acquired: Mapping[str, Acquisitions] | None = None,
 ) -> TrainingSamples:
     """The batches of a run, with label maps if its losses use them, or its samples are placed by them.
+
+    Where the method is told how images were acquired, ``acquired`` says so for each case.
 
     Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
     samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
@@ -226,7 +233,7 @@ def training_samples(
             case_id: _labelled_voxels(_shown_labels(store[case_id], name, recipe), seed=case_id) for case_id in case_ids
         }
     cases = [store[case_id].arrays for case_id in case_ids]
-    questions = asking(recipe.source, recipe.wanted, cases) if several else None
+    questions = asking(recipe.source, recipe.wanted, cases, acquired=acquired) if several else None
     return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around, partial, questions)
 
 
