@@ -128,7 +128,18 @@ class Bundle:
             ) from error
 
     def lookup(self) -> dict[str, Array]:
-        """The table of the intensity-lookup baseline that was fitted on the training cases."""
+        """The table of the intensity-lookup baseline that was fitted on the training cases.
+
+        Raises:
+            UsageError: If there is one for each of several questions, and none was asked.
+        """
+        if self.recipe.targets:
+            raise UsageError(
+                "a model of one target",
+                came=f"one of {', '.join(self.recipe.wanted)}",
+                where=self.recipe.name,
+                remedy="`voxlate evaluate MODEL DATA` scores every question; this is for models of one.",
+            )
         from safetensors.numpy import load_file
 
         arrays = read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)

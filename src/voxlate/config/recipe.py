@@ -141,6 +141,11 @@ class Recipe(StrictModel):
         return tuple(dict.fromkeys((*self.source, *self.wanted)))
 
     @property
+    def goal(self) -> str:
+        """What comes out, for lists: the target, or ``any of`` several."""
+        return f"any of {', '.join(self.wanted)}" if self.targets else self.target
+
+    @property
     def by_acquisition(self) -> bool:
         """Whether the method is told how images were acquired."""
         return bool(self.targets) and self.method.options.get("acquisition") is True
