@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 import voxlate
 from voxlate.bundle.bundle import read_bundle
 from voxlate.config.recipe import Recipe
+from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, StoppedError, UsageError
 from voxlate.inference.model import Model, load_model
 from voxlate.io import read_provenance, read_volume
@@ -98,7 +100,10 @@ def test_model_takes_whatever_there_is_and_gives_what_is_asked(model: Model, gap
     assert not np.array_equal(alone.array, both.array)
     given = model.translate({"t1": first, "t2": second, "flair": first}, target="flair")
     assert np.array_equal(given.array, both.array), "what is asked for is no source"
-    assert np.array_equal(model.translate(first, target="flair").array, alone.array), "the volume says that it is T1"
+    told = replace(first, contrast=get_contrast("t1"))
+    assert np.array_equal(model.translate(told, target="flair").array, alone.array), "the volume says that it is T1"
+    with pytest.raises(UsageError, match="does not say what it shows"):
+        model.translate(first, target="flair")
 
 
 def test_target_that_is_missing_alone_need_not_be_named(model: Model, gappy: Path) -> None:

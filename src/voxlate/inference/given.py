@@ -35,7 +35,11 @@ def given_case(scan: Image | Mapping[str, Image], bundle: Bundle) -> Case:
     """
     plan = bundle.plan
     wanted = files_of(bundle.recipe.source, plan.derive)
-    named = _by_name(scan) if isinstance(scan, Mapping) else {_named(scan, bundle) or _only(wanted): scan}
+    named = (
+        _by_name(scan)
+        if isinstance(scan, Mapping)
+        else {_only(wanted) if not bundle.recipe.targets else _shown_by(scan, wanted): scan}
+    )
     held: dict[str, Volume] = {}
     for name, image in named.items():
         contrast = get_contrast(name)
@@ -63,10 +67,17 @@ def given_case(scan: Image | Mapping[str, Image], bundle: Bundle) -> Case:
     return Case(_CASE, _CASE, paths={name: Path(name) for name in held}, held=held)
 
 
-def _named(scan: Image, bundle: Bundle) -> str:
-    """What an image says that it shows, where a model takes any of its sources; empty if it does not say so."""
-    shown = scan.contrast if isinstance(scan, Volume) and bundle.recipe.targets else None
-    return shown.name if shown is not None and shown.name in bundle.recipe.all_contrasts else ""
+def _shown_by(scan: Image, wanted: Sequence[str]) -> str:
+    """What an image says that it shows, where a model takes any of its sources."""
+    shown = scan.contrast if isinstance(scan, Volume) else None
+    if shown is not None and shown.name in wanted:
+        return shown.name
+    raise UsageError(
+        f"images by their names, of {', '.join(wanted)}",
+        came="one that does not say what it shows" if shown is None else f"one of {shown.title}",
+        where="scan",
+        remedy=f"Give {{{wanted[0]!r}: ...}}, if it shows that.",
+    )
 
 
 def case_acquisitions(case: Case) -> dict[str, dict[str, float]]:
