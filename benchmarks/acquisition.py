@@ -26,11 +26,11 @@ from voxlate.methods.interface import Batch
 from voxlate.methods.unified import Unified, unified
 from voxlate.phantoms import PROTOCOLS, Spins, TissueMap, draw_spins, render
 from voxlate.phantoms.physics.protocols import Protocol
-from voxlate.question import Question, numbers_of
+from voxlate.question import Query, numbers_of
 from voxlate.volume import Grid
 
 SOURCE, TARGET = "t1", "t2"
-QUESTION = Question((SOURCE,), TARGET)
+QUESTION = Query((SOURCE,), TARGET)
 RANGE_MS, KEPT_MS = (30.0, 160.0), (80.0, 110.0)
 TESTED_MS = (85.0, 95.0, 105.0)
 SLICES = 12

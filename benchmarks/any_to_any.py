@@ -27,7 +27,7 @@ from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.progress import silent
-from voxlate.question import Question, main_questions
+from voxlate.question import Query, main_questions
 from voxlate.training.loop.loop import fit
 from voxlate.training.loop.state import RunState
 from voxlate.training.run import RunFolder
@@ -73,7 +73,7 @@ def recipe_of(source: list[str], target: str, *, steps: int, options: argparse.N
     return parse_recipe(values, where="benchmark")
 
 
-def train(setup: Setup, kept: dict[str, PreparedCase]) -> Callable[[Question], CasePredictor]:
+def train(setup: Setup, kept: dict[str, PreparedCase]) -> Callable[[Query], CasePredictor]:
     """From a question to what answers it, after the recipe's steps."""
     method = build_trainable(setup)
     store = Kept(setup.plan, kept)
@@ -85,7 +85,7 @@ def train(setup: Setup, kept: dict[str, PreparedCase]) -> Callable[[Question], C
     return lambda question: predict.asked(question, setup.recipe) if setup.recipe.targets else predict
 
 
-def error(predict: CasePredictor, case: PreparedCase, question: Question) -> float:
+def error(predict: CasePredictor, case: PreparedCase, question: Query) -> float:
     """Mean absolute error of an answer inside the foreground, normalised."""
     mask = np.asarray(case.mask)
     found = predict([case.arrays[name] for name in question.sources], mask)[0]
@@ -129,7 +129,7 @@ def main() -> None:
         )
     done = 0
     for row in rows:
-        question = Question.of_key(row["question"])
+        question = Query.of_key(row["question"])
         if len(question.sources) == 1 and done < options.pairs:
             done += 1
             recipe = recipe_of(list(question.sources), question.target, steps=options.steps, options=options)

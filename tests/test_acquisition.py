@@ -15,7 +15,7 @@ from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.inference.predict import Predictor
 from voxlate.methods.build import rehearse_learner
-from voxlate.question import Question, numbers_of
+from voxlate.question import Query, numbers_of
 from voxlate.training.loop.asking import asking
 
 
@@ -54,7 +54,7 @@ def test_acquisition_that_nobody_can_mean_is_refused() -> None:
 
 def test_question_tells_the_acquisitions_of_its_sources_and_of_what_is_wanted() -> None:
     acquired = {"t1": {"FlipAngle": 9.0}, "t2": {"EchoTime": 0.03}, "flair": {"FlipAngle": 90.0}}
-    numbers = numbers_of(Question(("t2",), "flair"), ["t1", "t2"], ["flair"], each=1, acquired=acquired)
+    numbers = numbers_of(Query(("t2",), "flair"), ["t1", "t2"], ["flair"], each=1, acquired=acquired)
     absent, source, wanted = np.split(numbers[3:], 3)
     assert not absent.any(), "of a source that is not there nothing is told"
     assert source.tolist() == acquisition_numbers(acquired["t2"]).tolist()
@@ -73,7 +73,7 @@ def test_answer_follows_the_acquisition_that_is_wanted() -> None:
     assert method.learns == "steps"
     [translator] = method.parts.values()
     predict = Predictor(translator, recipe().window, torch.device("cpu"))
-    question, volume = Question(("t1",), "t2"), np.random.default_rng(0).random((8, 8, 8), dtype=np.float32)
+    question, volume = Query(("t1",), "t2"), np.random.default_rng(0).random((8, 8, 8), dtype=np.float32)
     answers = [
         predict.asked(question, recipe(), {"t2": {"EchoTime": echo}})([volume], volume > -1) for echo in (0.03, 0.12)
     ]
@@ -89,8 +89,8 @@ def test_samples_are_sometimes_told_nothing_of_what_is_known() -> None:
     drawn = asking(
         ("t1", "t2"), ("t2",), [("t1", "t2")], acquired={"a": {"t1": {"FlipAngle": 9.0}, "t2": {"EchoTime": 0.1}}}
     )
-    rows = [drawn.numbers(Question(("t1",), "t2"), "a", rng, each=1) for _ in range(300)]
+    rows = [drawn.numbers(Query(("t1",), "t2"), "a", rng, each=1) for _ in range(300)]
     known = np.mean([row[3 + 7] for row in rows])
     assert 0.7 < known < 0.9
-    plain = replace(drawn, acquired=None).numbers(Question(("t1",), "t2"), "a", rng, each=1)
+    plain = replace(drawn, acquired=None).numbers(Query(("t1",), "t2"), "a", rng, each=1)
     assert len(plain) == 3

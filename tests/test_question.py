@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxlate.question import Question, answer_with, arrays_for, main_questions, numbers_of, questions
+from voxlate.question import Query, answer_with, arrays_for, main_questions, numbers_of, questions
 
 FOUR = ("t1", "t1c", "t2", "flair")
 
@@ -24,23 +24,23 @@ def test_main_questions_are_the_pairs_and_all_others_together() -> None:
 
 
 def test_key_and_words_say_what_is_asked() -> None:
-    question = Question(("t1", "t2"), "flair")
-    assert Question.of_key(question.key) == question
+    question = Query(("t1", "t2"), "flair")
+    assert Query.of_key(question.key) == question
     assert question.words == "T1 + T2 to FLAIR"
-    assert question.pair == Question(("t1",), "flair")
+    assert question.pair == Query(("t1",), "flair")
 
 
 def test_question_is_of_all_that_a_case_has_besides_the_target() -> None:
-    assert answer_with({"t2", "t1", "flair", "labels"}, FOUR, "flair") == Question(("t1", "t2"), "flair")
+    assert answer_with({"t2", "t1", "flair", "labels"}, FOUR, "flair") == Query(("t1", "t2"), "flair")
     assert answer_with({"flair"}, FOUR, "flair") is None
 
 
 def test_numbers_say_what_is_there_channel_by_channel_and_what_is_wanted() -> None:
-    found = numbers_of(Question(("t2",), "ct"), ["t1", "t2"], ["t1", "ct"], each=3)
+    found = numbers_of(Query(("t2",), "ct"), ["t1", "t2"], ["t1", "ct"], each=3)
     assert found.tolist() == [0, 0, 0, 1, 1, 1, 0, 1]
     assert found.dtype == np.float32
 
 
 def test_arrays_are_kept_by_question() -> None:
     kept = {"t1>t2/a": np.ones(1), "t1>t2c/a": np.zeros(1), "t2>t1/a": np.zeros(1)}
-    assert arrays_for(Question(("t1",), "t2"), kept) == {"a": np.ones(1)}
+    assert arrays_for(Query(("t1",), "t2"), kept) == {"a": np.ones(1)}

@@ -22,7 +22,7 @@ ANY = "any"
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """Some sources, and the target that is wanted of them.
 
     Attributes:
@@ -30,7 +30,7 @@ class Question:
         target: Canonical name, none of the sources.
 
     Example:
-        >>> Question(("t1", "t2"), "flair").key
+        >>> Query(("t1", "t2"), "flair").key
         't1+t2>flair'
     """
 
@@ -43,12 +43,12 @@ class Question:
         return f"{'+'.join(self.sources)}>{self.target}"
 
     @property
-    def pair(self) -> Question:
+    def pair(self) -> Query:
         """From its first source alone, which is what the baselines see."""
-        return Question(self.sources[:1], self.target)
+        return Query(self.sources[:1], self.target)
 
     @classmethod
-    def of_key(cls, key: str) -> Question:
+    def of_key(cls, key: str) -> Query:
         """The question that a key stands for."""
         sources, _, target = key.partition(">")
         return cls(tuple(sources.split("+")), target)
@@ -59,7 +59,7 @@ class Question:
         return f"{' + '.join(get_contrast(name).title for name in self.sources)} to {get_contrast(self.target).title}"
 
 
-def questions(sources: Sequence[str], targets: Iterable[str]) -> list[Question]:
+def questions(sources: Sequence[str], targets: Iterable[str]) -> list[Query]:
     """Every question, by target, and those with few sources first.
 
     Example:
@@ -67,7 +67,7 @@ def questions(sources: Sequence[str], targets: Iterable[str]) -> list[Question]:
         ['t2>t1', 't1>pd', 't2>pd', 't1+t2>pd']
     """
     return [
-        Question(subset, target)
+        Query(subset, target)
         for target in targets
         for size in range(1, len(sources) + 1)
         for subset in combinations(sources, size)
@@ -75,7 +75,7 @@ def questions(sources: Sequence[str], targets: Iterable[str]) -> list[Question]:
     ]
 
 
-def main_questions(sources: Sequence[str], targets: Iterable[str]) -> list[Question]:
+def main_questions(sources: Sequence[str], targets: Iterable[str]) -> list[Query]:
     """Those with a single source, and for each target the one with all other sources."""
     return [
         one
@@ -84,10 +84,10 @@ def main_questions(sources: Sequence[str], targets: Iterable[str]) -> list[Quest
     ]
 
 
-def answer_with(having: Container[str], sources: Sequence[str], target: str) -> Question | None:
+def answer_with(having: Container[str], sources: Sequence[str], target: str) -> Query | None:
     """The question of a target from all that a case has; ``None`` if it has no source but the target."""
     there = tuple(name for name in sources if name in having and name != target)
-    return Question(there, target) if there else None
+    return Query(there, target) if there else None
 
 
 Acquisitions = Mapping[str, Acquisition]
@@ -95,7 +95,7 @@ Acquisitions = Mapping[str, Acquisition]
 
 
 def numbers_of(
-    question: Question,
+    question: Query,
     sources: Sequence[str],
     targets: Sequence[str],
     *,
@@ -123,7 +123,7 @@ def numbers_of(
     return np.concatenate([numbers, *told])
 
 
-def arrays_for(question: Question, arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+def arrays_for(question: Query, arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
     """Those that are kept for a question, under names that begin with its key and ``/``."""
     start = f"{question.key}/"
     return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}

@@ -29,7 +29,7 @@ from voxlate.io.atomic import write_bytes, write_text
 from voxlate.plainyaml import Json, parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
-from voxlate.question import Question, arrays_for
+from voxlate.question import Query, arrays_for
 from voxlate.strict import StrictModel, later
 from voxlate.tensorfile import read_tensors
 from voxlate.volume import Array
@@ -98,7 +98,7 @@ class Bundle:
     digest: str
     seen_voxels: frozenset[str] = frozenset()
     sketches: tuple[Sketch, ...] = ()
-    question: Question | None = None
+    question: Query | None = None
 
     @property
     def trained_on(self) -> int:
@@ -145,13 +145,13 @@ class Bundle:
         arrays = read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
         return arrays if self.question is None else arrays_for(self.question.pair, arrays)
 
-    def asked(self, question: Question) -> Bundle:
+    def asked(self, question: Query) -> Bundle:
         """A bundle of several targets as that of one question: with its sources and target, and with its scores.
 
         A question that was not scored has the best scores of those with some of its sources.
         """
         recipe, plan = self.recipe.asked(question), self.plan.asked(question)
-        known = {Question.of_key(key): row for key, row in self.scores.get("questions", {}).items()}
+        known = {Query.of_key(key): row for key, row in self.scores.get("questions", {}).items()}
         within = [one for one in known if one.target == question.target and set(one.sources) <= set(question.sources)]
         closest = min(within, key=lambda one: (one != question, known[one]["mae"]), default=None)
         scores = self.scores if closest is None else {**self.scores, "metrics": known[closest]}

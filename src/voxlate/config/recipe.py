@@ -29,7 +29,7 @@ from voxlate.contrast import DERIVED, Declared, declare, declared_among, get_con
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
 from voxlate.plainyaml import nearest, parse_yaml, parted, read_yaml
-from voxlate.question import ANY, Question
+from voxlate.question import ANY, Query
 from voxlate.strict import StrictModel, later
 
 Overrides = Mapping[str, Any]
@@ -150,7 +150,7 @@ class Recipe(StrictModel):
         """Whether the method is told how images were acquired."""
         return bool(self.targets) and self.method.options.get("acquisition") is True
 
-    def asked(self, question: Question) -> Recipe:
+    def asked(self, question: Query) -> Recipe:
         """How a recipe of several targets looks to who is asked one question: with its sources and one target."""
         return self.model_copy(update={"source": question.sources, "target": question.target, "targets": ()})
 

@@ -24,7 +24,7 @@ from voxlate.methods.hardware import Precision, computing_in, memory_format
 from voxlate.methods.interface import Method, NetworkMethod, Translator
 from voxlate.networks.combination import WeightedMean
 from voxlate.preprocess.intensity import fill_outside
-from voxlate.question import Acquisitions, Question, numbers_of
+from voxlate.question import Acquisitions, Query, numbers_of
 from voxlate.roles import MODEL
 from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
@@ -64,7 +64,7 @@ class CasePredictor(ABC):
         """What each of several views predicts, ``(i, j, k)``, and last, as ``model``, the target."""
         return {MODEL: self(sources, mask)[0]}
 
-    def asked(self, question: Question, recipe: Recipe, acquired: Acquisitions | None = None) -> CasePredictor:
+    def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> CasePredictor:
         """What answers a question of a recipe with several; itself, unless overridden."""
         return self
 
@@ -94,7 +94,7 @@ class Predictor(CasePredictor):
     tile: tuple[int, ...] | None = None
     fill: bool = False
 
-    def asked(self, question: Question, recipe: Recipe, acquired: Acquisitions | None = None) -> Predictor:
+    def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> Predictor:
         """The same for one question: its sources come in."""
         told = (acquired or {}) if recipe.by_acquisition else None
         each = 2 * recipe.window.neighbours + 1
@@ -221,7 +221,7 @@ class EnsemblePredictor(CasePredictor):
             total = found.copy() if total is None else np.add(total, found, out=total)
         return np.float32(1 / len(self.members)) * np.asarray(total)
 
-    def asked(self, question: Question, recipe: Recipe, acquired: Acquisitions | None = None) -> EnsemblePredictor:
+    def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> EnsemblePredictor:
         """Each member for one question."""
         return EnsemblePredictor(tuple(member.asked(question, recipe, acquired) for member in self.members))
 

@@ -89,7 +89,7 @@ class Unified(Adversarial):
         Args:
             numbers: ``(numbers,)``, see ``voxlate.question.numbers_of``.
         """
-        return Asked(self, numbers)
+        return _Answering(self, numbers)
 
     def describe(self) -> dict[str, str]:
         """The size of the network, and of its opponent's if there is one."""
@@ -117,7 +117,7 @@ class Unified(Adversarial):
         yield self._optimisers[0], total, {name: float(value) for name, value in parts.items()}
 
 
-class Asked(Translator):
+class _Answering(Translator):
     """A method that has been asked one question: its sources come in, its target goes out.
 
     Args:

@@ -59,7 +59,7 @@ class Conditional(nn.Module):
         self.divisor = int(cast("int", network.divisor))
         self.embed = nn.Sequential(nn.Linear(self.numbers, _WIDTH), nn.SiLU(), nn.Linear(_WIDTH, _WIDTH), nn.SiLU())
         for layer in layers:
-            layer[_NORMALISATION] = _Film(layer[_NORMALISATION], width(layer))
+            layer[_NORMALISATION] = _Film(layer[_NORMALISATION], _width(layer))
         self.network = network
 
     def forward(self, source: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class Conditional(nn.Module):
         return question
 
 
-def width(layer: Layer) -> int:
+def _width(layer: Layer) -> int:
     """Channels of what a layer gives."""
     return int(cast("int", layer[0].out_channels))
 

@@ -21,7 +21,7 @@ from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
 from voxlate.preprocess.intensity import DEFAULT_KINDS, PHYSICAL_SCALES, NormaliserKind, Scaling
 from voxlate.preprocess.masking import MaskRule, choose_rule, rule_for
-from voxlate.question import Question
+from voxlate.question import Query
 from voxlate.strict import StrictModel, later
 
 __all__ = ["Normaliser", "Plan", "Scaling", "make_plan"]
@@ -96,7 +96,7 @@ class Plan(StrictModel):
             raise ValueError("spacing_mm must be positive")
         return self
 
-    def asked(self, question: Question) -> Plan:
+    def asked(self, question: Query) -> Plan:
         """The plan of one question: its first source gives the grid and the foreground, unless the reference is one."""
         reference = self.reference if self.reference in question.sources else question.sources[0]
         changed = {"source": question.sources, "target": question.target, "targets": (), "reference": reference}

@@ -14,7 +14,7 @@ from voxlate.methods.build import build_learner
 from voxlate.methods.hardware import channels_last
 from voxlate.plainyaml import Json
 from voxlate.preprocess.store import PreparedStore
-from voxlate.question import Question, arrays_for, questions
+from voxlate.question import Query, arrays_for, questions
 from voxlate.training.loop.answers import case_questions, few_questions, validate_answers
 from voxlate.training.loop.checkpoints import State
 from voxlate.training.loop.validation import Predict, Validation
@@ -52,12 +52,12 @@ def score_questions(setup: Setup, store: PreparedStore, weights: State, tables: 
     return {"questions": model, "lookup": every.metrics, "lookups": looked_up}
 
 
-def _answering(setup: Setup, predict: CasePredictor, question: Question, case_id: str) -> Predict:
+def _answering(setup: Setup, predict: CasePredictor, question: Query, case_id: str) -> Predict:
     acquired = case_acquisitions(setup.cohort.case(case_id)) if setup.recipe.by_acquisition else None
     return predict.asked(question, setup.recipe, acquired)
 
 
-def _looking_up(tables: Mapping[str, Array], question: Question, _case_id: str) -> Predict:
+def _looking_up(tables: Mapping[str, Array], question: Query, _case_id: str) -> Predict:
     lookup = Lookup.from_arrays(arrays_for(question.pair, tables))
     return lambda sources, _: lookup.apply(np.asarray(sources[0][:]))[None]
 
@@ -72,7 +72,7 @@ def fit_tables(setup: Setup, store: PreparedStore) -> dict[str, Array]:
     return found
 
 
-def _pairs(setup: Setup, store: PreparedStore, question: Question) -> Iterator[tuple[Array, Array, Array]]:
+def _pairs(setup: Setup, store: PreparedStore, question: Query) -> Iterator[tuple[Array, Array, Array]]:
     names = (question.sources[0], question.target)
     for case in (store[case.id] for case in setup.cases("train")):
         if all(name in case.arrays for name in names):

@@ -13,7 +13,7 @@ from voxlate.errors import counted
 from voxlate.methods.build import method_class
 from voxlate.plainyaml import Json
 from voxlate.preprocess.fingerprint import Fingerprint
-from voxlate.question import Question
+from voxlate.question import Query
 from voxlate.training.loop.validation import LESION_PREFIX, TRAIN_PREFIX
 
 
@@ -35,11 +35,7 @@ def model_card(
         imputed: From a contrast to how many of the training cases have an image of it that a model made.
         needs: The plugins that it cannot be loaded without, in words.
     """
-    sources = ", ".join(get_contrast(name).title for name in recipe.source)
     target = get_contrast(recipe.target)
-    goal = ", ".join(get_contrast(name).title for name in recipe.wanted)
-    sources = f"any of {sources}" if recipe.targets else sources
-    goal = f"any of {goal}" if recipe.targets else goal
     computed = formulas(recipe.source, recipe.plan.derive)
     derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in computed.items())
     chosen = ", which chose these weights" if _validation_chose(recipe) else ""
@@ -58,7 +54,7 @@ def model_card(
     partly = f"\n- Neither learned nor scored: {say_not_shown(target.name, hidden)}" if hidden else ""
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
-    return f"""# {recipe.name}: {sources} to {goal}
+    return f"""# {recipe.name}: {_mapping(recipe)}
 
 **Not for diagnostic use.** {said.banner}
 
@@ -78,6 +74,15 @@ On {scores["cases"]} {unseen}; step {scores["step"]}; {said.where}.
 The model knows what its training cases show: the same contrasts, the same body region, the same kind of scanner.
 {said.limits}
 """
+
+
+def _mapping(recipe: Recipe) -> str:
+    """From what to what, in words."""
+    any_of = "any of " if recipe.targets else ""
+    sources, targets = (
+        any_of + ", ".join(get_contrast(name).title for name in names) for names in (recipe.source, recipe.wanted)
+    )
+    return f"{sources} to {targets}"
 
 
 def say_not_shown(target: str, hidden: Mapping[str, float]) -> str:
@@ -128,7 +133,7 @@ def _by_question(scores: Json) -> list[str]:
     """A second table, where there are several questions: each with the error beside that of the lookup."""
     found: Json = scores.get("questions", {})
     rows = [
-        f"| {Question.of_key(key).words} | {_number(row['mae'])} | {_number(scores['lookups'][key]['mae'])} |"
+        f"| {Query.of_key(key).words} | {_number(row['mae'])} | {_number(scores['lookups'][key]['mae'])} |"
         for key, row in found.items()
     ]
     return ["", "| question | MAE | MAE of the lookup |", "|---|---|---|", *rows] if rows else []

@@ -77,22 +77,25 @@ def translate(  # noqa: PLR0913  (the options of the command)
     models, wanted = _models(Path(model), target=target, accept=accept or {})
     if not _is_data_set(Path(scan)):
         _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        one = _only(models, where=Path(model))
-        case = _single_case(Path(scan), one.bundle.recipe, shows=shows)
-        return [_translate_one(one.asked(case.paths, wanted), case, Path(out), overwrite=overwrite, report=report)]
+        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=Path(model))
+        return [_translate_one(one, case, Path(out), overwrite=overwrite, report=report)]
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=Path(model)):
         cohort = index_cohort(Path(scan))
+    poor, told = _poor(replace, cohort) if replace else None, partial(report, "translate")
+    place = _folder(Path(out))
     return translate_cohort(
-        models,
-        cohort,
-        _folder(Path(out)),
-        target=wanted,
-        every=every,
-        poor=_poor(replace, cohort) if replace else None,
-        overwrite=overwrite,
-        report=partial(report, "translate"),
+        models, cohort, place, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
     )
+
+
+def _asked_of_file(
+    models: Sequence[Model], scan: Path, wanted: str | None, *, shows: str | None, where: Path
+) -> tuple[Model, Case]:
+    """The one model, for the one target, and the case of a single file."""
+    one = _only(models, where=where)
+    case = _single_case(scan, one.bundle.recipe, shows=shows)
+    return one.asked(case.paths, wanted), case
 
 
 def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from voxlate.cohort import index_cohort
+from voxlate.cohort import Case, index_cohort
 from voxlate.cohort.synthetic import scans_only
 from voxlate.errors import CohortError, counted
 from voxlate.evaluation.files import write_summary
@@ -41,13 +41,37 @@ def evaluate_matrix(
         CohortError: If no case is left, or none could be scored.
         BundleError: If a model is refused.
     """
+    cases = _cases(model, data, split=split)
+    dedicated = [one for path in beside for one in load_models(path) if not one.bundle.recipe.targets]
+    with workspace(out, what="evaluation"):
+        answers, failed = score_answers(model, dedicated, cases, report=report)
+        if not answers:
+            case, reason = failed[0]
+            raise CohortError("a case that can be scored", came=f"{case}: {reason}", where=data, remedy="Look at it.")
+        _write(answers, out / "matrix.csv")
+        by_metric = {metric: means_of(answers, metric) for metric in METRICS_OF_ANSWERS}
+        sentence, scored = say_answers(by_metric["mae"]), len(cases) - len(failed)
+        errors = {query.key: row for query, row in by_metric["mae"].items()}
+        write_summary({"answer": sentence, "cases": scored, "questions": errors}, out / "summary.json")
+        facts = {
+            "model": model.name,
+            "model digest": model.digest,
+            "trained on": counted(model.bundle.trained_on, "case"),
+            "cases": f"{scored} of {data.name}, {split}",
+        }
+        seen = [] if split == "test" else ["Cases that the model was trained on may be among those that are scored."]
+        warnings = [*seen, *(f"{case} could not be used: {reason}" for case, reason in failed)]
+        page, figures = matrix_page(by_metric, verdict=sentence, facts=facts, warnings=warnings)
+        return Result(sentence, publish(page, out, figures=figures), _FIELDS, _rows(by_metric), failed)
+
+
+def _cases(model: Model, data: Path, *, split: str) -> list[Case]:
+    """The cases of which some contrast can be asked from another, all or those that the model has not seen."""
     check_split(split)
-    recipe = model.bundle.recipe
-    cohort = scans_only(index_cohort(data))
     fitting = [
         case
-        for case in cohort.cases
-        if any(model.can_make(name, case.paths) for name in recipe.wanted if name in case.paths)
+        for case in scans_only(index_cohort(data)).cases
+        if any(model.can_make(name, case.paths) for name in model.targets if name in case.paths)
     ]
     cases = fitting if split == "all" else model.unseen(fitting)
     if not cases:
@@ -57,33 +81,7 @@ def evaluate_matrix(
             where=data,
             remedy="Add cases, or look at all of them with --split all (which says nothing about new cases).",
         )
-    dedicated = [one for path in beside for one in load_models(path) if not one.bundle.recipe.targets]
-    with workspace(out, what="evaluation"):
-        answers, failed = score_answers(model, dedicated, cases, report=report)
-        if not answers:
-            case, reason = failed[0]
-            raise CohortError("a case that can be scored", came=f"{case}: {reason}", where=data, remedy="Look at it.")
-        _write(answers, out / "matrix.csv")
-        by_metric = {metric: means_of(answers, metric) for metric in METRICS_OF_ANSWERS}
-        sentence = say_answers(by_metric["mae"])
-        write_summary(
-            {
-                "answer": sentence,
-                "cases": len(cases) - len(failed),
-                "questions": {question.key: row for question, row in by_metric["mae"].items()},
-            },
-            out / "summary.json",
-        )
-        facts = {
-            "model": model.name,
-            "model digest": model.digest,
-            "trained on": counted(model.bundle.trained_on, "case"),
-            "cases": f"{len(cases) - len(failed)} of {data.name}, {split}",
-        }
-        seen = [] if split == "test" else ["Cases that the model was trained on may be among those that are scored."]
-        warnings = [*seen, *(f"{case} could not be used: {reason}" for case, reason in failed)]
-        page, figures = matrix_page(by_metric, verdict=sentence, facts=facts, warnings=warnings)
-        return Result(sentence, publish(page, out, figures=figures), _FIELDS, _rows(by_metric), failed)
+    return cases
 
 
 def _rows(by_metric: Mapping[str, Means]) -> list[tuple[str, ...]]:

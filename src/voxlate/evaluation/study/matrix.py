@@ -20,7 +20,7 @@ from voxlate.methods.baselines import Lookup
 from voxlate.metrics import metrics_of
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.progress import ProgressReport
-from voxlate.question import Question, main_questions
+from voxlate.question import Query, main_questions
 from voxlate.roles import MODEL
 from voxlate.volume import Array
 
@@ -42,7 +42,7 @@ class Answer:
     """
 
     case: str
-    question: Question
+    question: Query
     method: str
     metric: str
     value: float
@@ -93,12 +93,12 @@ def _of_case(model: Model, dedicated: Sequence[Model], case: Case) -> list[Answe
     return found
 
 
-def _with_truth(case: Case, model: Model, question: Question) -> PreparedCase:
+def _with_truth(case: Case, model: Model, question: Query) -> PreparedCase:
     prepared = prepare_case(case, model.bundle.plan, contrasts=(*question.sources, question.target))
     return replace(prepared, acquired=case_acquisitions(case))
 
 
-def _score(prediction: Array, prepared: PreparedCase, model: Model, *, question: Question, method: str) -> list[Answer]:
+def _score(prediction: Array, prepared: PreparedCase, model: Model, *, question: Query, method: str) -> list[Answer]:
     mask = prepared.shown(question.target)
     truth = np.where(mask, np.asarray(prepared.arrays[question.target]), np.float32(0))
     data_range = model.bundle.plan.normalisers[question.target].data_range
@@ -110,9 +110,9 @@ def _score(prediction: Array, prepared: PreparedCase, model: Model, *, question:
     ]
 
 
-def means_of(answers: Sequence[Answer], metric: str) -> dict[Question, dict[str, float]]:
+def means_of(answers: Sequence[Answer], metric: str) -> dict[Query, dict[str, float]]:
     """From a question to the mean over the cases of each method."""
-    rows: dict[Question, dict[str, list[float]]] = {}
+    rows: dict[Query, dict[str, list[float]]] = {}
     for one in answers:
         if one.metric == metric:
             rows.setdefault(one.question, {}).setdefault(one.method, []).append(one.value)
@@ -122,7 +122,7 @@ def means_of(answers: Sequence[Answer], metric: str) -> dict[Question, dict[str,
     }
 
 
-def say_answers(means: Mapping[Question, Mapping[str, float]]) -> str:
+def say_answers(means: Mapping[Query, Mapping[str, float]]) -> str:
     """In how many questions the model's error is below both baselines', and how it compares with dedicated models."""
     better = [question.words for question, row in means.items() if row[MODEL] < min(row["identity"], row["lookup"])]
     told = f"The model's error is below that of identity and lookup in {len(better)} of {len(means)} questions."
@@ -136,10 +136,10 @@ def say_answers(means: Mapping[Question, Mapping[str, float]]) -> str:
     return told
 
 
-def rows_by_sources(means: Mapping[Question, Mapping[str, float]]) -> dict[str, dict[str, Question]]:
+def rows_by_sources(means: Mapping[Query, Mapping[str, float]]) -> dict[str, dict[str, Query]]:
     """From sources in words to the question of each target: the lines of the matrix, those of few sources first."""
     order = [name for name in CONTRASTS if any(name in (*one.sources, one.target) for one in means)]
-    found: dict[str, dict[str, Question]] = {}
+    found: dict[str, dict[str, Query]] = {}
     for question in sorted(means, key=lambda one: (len(one.sources), [order.index(name) for name in one.sources])):
         every = len(question.sources) > 1 and set(question.sources) == set(order) - {question.target}
         line = "all others" if every else " + ".join(map(short_title, question.sources))

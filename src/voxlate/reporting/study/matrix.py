@@ -12,14 +12,14 @@ from voxlate._version import __version__
 from voxlate.contrast import CONTRASTS
 from voxlate.evaluation.study.matrix import DEDICATED, METRICS_OF_ANSWERS, rows_by_sources, short_title
 from voxlate.evaluation.words import arrow, direction, metric_title, number
-from voxlate.question import Question
+from voxlate.question import Query
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 from voxlate.roles import MODEL
 
-Means = Mapping[Question, Mapping[str, float]]
+Means = Mapping[Query, Mapping[str, float]]
 _HEADS = {
     MODEL: "This model",
     DEDICATED: "Dedicated models",
@@ -30,7 +30,7 @@ _LINE_MM, _ABOVE_MM, _BELOW_MM = 8.0, 8.0, 12.0
 
 
 @canvas.styled
-def draw_matrix(means: Means) -> Figure:
+def _draw_matrix(means: Means) -> Figure:
     """Mean absolute error of each question, a panel for each method that answered any.
 
     Args:
@@ -83,7 +83,7 @@ def matrix_page(
             "Mean absolute error from each set of sources to each target",
             "In units of the target's range, in the foreground, mean over the cases. Darker is worse; all panels have "
             "one scale. Identity and lookup see the first source alone.",
-            to_png(draw_matrix(by_metric["mae"])),
+            to_png(_draw_matrix(by_metric["mae"])),
         )
     }
     page = Page(

@@ -13,7 +13,7 @@ import numpy as np
 
 from voxlate.errors import UsageError
 from voxlate.preprocess.prepare import PreparedCase
-from voxlate.question import Question, answer_with, main_questions
+from voxlate.question import Query, answer_with, main_questions
 from voxlate.training.loop.batches import CaseStore
 from voxlate.training.loop.validation import (
     LESION_PREFIX,
@@ -24,11 +24,11 @@ from voxlate.training.loop.validation import (
     score_inside,
 )
 
-Answering = Callable[[Question, str], Predict]
+Answering = Callable[[Query, str], Predict]
 """From a question and the id of a case to what answers it."""
 
 
-def few_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[str], *, turn: int) -> list[Question]:
+def few_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[str], *, turn: int) -> list[Query]:
     """What a validation case is asked while training: for each target one source, and all that there are.
 
     Args:
@@ -37,23 +37,23 @@ def few_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[
         targets: All targets of the recipe.
         turn: Number of the case, which decides the single sources.
     """
-    found: list[Question] = []
+    found: list[Query] = []
     for number, target in enumerate(name for name in targets if name in case.arrays):
         every = answer_with(case.arrays, sources, target)
         if every is not None:
             single = every.sources[(turn + number) % len(every.sources)]
-            found += dict.fromkeys([Question((single,), target), every])
+            found += dict.fromkeys([Query((single,), target), every])
     return found
 
 
-def case_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[str]) -> list[Question]:
+def case_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence[str]) -> list[Query]:
     """The main questions that a case can be asked."""
     there = [name for name in sources if name in case.arrays]
     return main_questions(there, [name for name in targets if name in case.arrays])
 
 
 def validate_answers(
-    answering: Answering, store: CaseStore, asked: Sequence[tuple[str, Sequence[Question]]]
+    answering: Answering, store: CaseStore, asked: Sequence[tuple[str, Sequence[Query]]]
 ) -> tuple[Validation, dict[str, dict[str, float]]]:
     """Predicts and scores what is asked of some cases.
 
@@ -70,7 +70,7 @@ def validate_answers(
         was asked; and the means of each question by its key.
     """
     plan = store.plan
-    first = Question(plan.source[:1], plan.target)
+    first = Query(plan.source[:1], plan.target)
     rows: dict[str, list[dict[str, float]]] = {}
     example: Example | None = None
     shown = False

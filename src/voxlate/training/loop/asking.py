@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.question import Acquisitions, Question, numbers_of
+from voxlate.question import Acquisitions, Query, numbers_of
 
 _UNTOLD = 0.2
 """How often a sample is told nothing of an acquisition that is known."""
@@ -38,7 +38,7 @@ class Asking:
     weights: dict[str, float]
     acquired: Mapping[str, Acquisitions] | None = None
 
-    def numbers(self, question: Question, case_id: str, rng: np.random.Generator, *, each: int) -> NDArray[np.float32]:
+    def numbers(self, question: Query, case_id: str, rng: np.random.Generator, *, each: int) -> NDArray[np.float32]:
         """A question as the network is told it; of an acquisition it is told nothing every so often.
 
         So it learns what to do where nothing is known.
@@ -48,14 +48,14 @@ class Asking:
         known = {name: one for name, one in self.acquired[case_id].items() if rng.random() >= _UNTOLD}
         return numbers_of(question, self.sources, self.targets, each=each, acquired=known)
 
-    def draw(self, having: Iterable[str], rng: np.random.Generator) -> Question:
+    def draw(self, having: Iterable[str], rng: np.random.Generator) -> Query:
         """A question that a case with these contrasts can be asked."""
         there = set(having)
         targets = [name for name in self.targets if name in there and there & set(self.sources) - {name}]
         target = str(rng.choice(targets, p=self._shares(targets)))
         known = [name for name in self.sources if name in there and name != target]
         kept = rng.choice(known, size=int(rng.integers(1, len(known) + 1)), replace=False, p=self._shares(known))
-        return Question(tuple(name for name in known if name in kept), target)
+        return Query(tuple(name for name in known if name in kept), target)
 
     def _shares(self, names: Sequence[str]) -> list[float]:
         total = sum(self.weights[name] for name in names)

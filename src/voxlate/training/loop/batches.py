@@ -32,7 +32,7 @@ from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentatio
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
-from voxlate.question import Acquisitions, Question
+from voxlate.question import Acquisitions, Query
 from voxlate.training.loop.asking import Asking, asking
 from voxlate.training.loop.loaders import loaded_ahead
 from voxlate.windows import Box, Sliceable, Window, bounding_box
@@ -137,9 +137,9 @@ class TrainingSamples:
             mask = mask * (1 - more[0])
         return (seen, target, mask, *more)
 
-    def _question(self, case: PreparedCase, rng: np.random.Generator) -> Question:
+    def _question(self, case: PreparedCase, rng: np.random.Generator) -> Query:
         if self.asking is None:
-            return Question(self.recipe.source, self.recipe.target)
+            return Query(self.recipe.source, self.recipe.target)
         return self.asking.draw(case.arrays, rng)
 
     def _place(self, case: PreparedCase, target: str, window: Window, rng: np.random.Generator) -> Box:
