@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from voxlate.acquisition import read_acquisition
 from voxlate.bundle.bundle import Bundle
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
@@ -14,6 +13,7 @@ from voxlate.derivation import files_of
 from voxlate.errors import UsageError
 from voxlate.io import sidecar_path
 from voxlate.io.exchange import Image, take_image
+from voxlate.question.acquisition import read_acquisition
 from voxlate.volume import Volume
 
 _CASE = "given"

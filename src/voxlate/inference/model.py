@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from voxlate.acquisition import Acquisition, check_acquisition
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
 from voxlate.cohort import Case
@@ -42,6 +41,7 @@ from voxlate.plugins import recall
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.question import answer_with
+from voxlate.question.acquisition import Acquisition, check_acquisition
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
 

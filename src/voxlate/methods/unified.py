@@ -15,7 +15,6 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.optim import Optimizer
 
-from voxlate.acquisition import COUNT
 from voxlate.config.catalogue import build, pick
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.config.training import Training
@@ -26,6 +25,7 @@ from voxlate.methods.adversarial import Adversarial, Game, Opponent
 from voxlate.methods.interface import Batch, NetworkMethod, Translator, make_optimiser
 from voxlate.networks import DISCRIMINATORS, NETWORKS
 from voxlate.networks.conditional import Conditional
+from voxlate.question.acquisition import COUNT
 
 _BETA = 0.5
 """Decay of Adam's first moment in the adversarial game, that of pix2pix."""

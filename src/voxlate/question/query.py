@@ -14,8 +14,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.acquisition import Acquisition, acquisition_numbers
 from voxlate.contrast import get_contrast
+from voxlate.question.acquisition import Acquisition, acquisition_numbers
 
 ANY = "any"
 """In a recipe, the target of a model that gives every one of its sources."""

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from voxlate.acquisition import AGENT, COUNT, acquisition_numbers, check_acquisition, read_acquisition
 from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.inference.predict import Predictor
 from voxlate.methods.build import rehearse_learner
 from voxlate.question import Query, numbers_of
+from voxlate.question.acquisition import COUNT, acquisition_numbers, check_acquisition, read_acquisition
 from voxlate.training.loop.asking import asking
+
+AGENT = "ContrastBolusIngredient"
 
 
 def test_header_tells_and_the_table_of_the_data_set_goes_before_it(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 
-AGENT = "ContrastBolusIngredient"
+_AGENT = "ContrastBolusIngredient"
 _TYPICAL = {"RepetitionTime": 1.0, "EchoTime": 0.03, "InversionTime": 1.0}
 """Times in s around which their logarithms lie."""
 _LARGEST = {"FlipAngle": 90.0, "MagneticFieldStrength": 3.0}
-FIELDS = (*_TYPICAL, *_LARGEST, AGENT)
+_FIELDS = (*_TYPICAL, *_LARGEST, _AGENT)
 """What a network may be told."""
-COUNT = 2 * len(FIELDS)
+COUNT = 2 * len(_FIELDS)
 """Numbers of an acquisition."""
 Acquisition = Mapping[str, float]
 """From some of the fields to their values; the agent is 1 where one was given, else 0."""
@@ -37,7 +37,7 @@ def acquisition_numbers(known: Acquisition | None) -> NDArray[np.float32]:
         [0.10000000149011612, 1.0]
     """
     numbers = []
-    for name in FIELDS:
+    for name in _FIELDS:
         value = (known or {}).get(name)
         numbers += [0.0, 0.0] if value is None else [_scaled(name, value), 1.0]
     return np.array(numbers, dtype=np.float32)
@@ -56,9 +56,9 @@ def check_acquisition(given: Mapping[str, float]) -> dict[str, float]:
         UsageError: If a field is unknown, or a value is no number of at least 0.
     """
     for name, value in given.items():
-        if name not in FIELDS or isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        if name not in _FIELDS or isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise UsageError(
-                f"some of {', '.join(FIELDS)}, each with a number",
+                f"some of {', '.join(_FIELDS)}, each with a number",
                 came=f"{name}={value!r}",
                 where="acquisition",
                 remedy="Times are in s, the angle in degrees, the field in T; the agent is 0 or 1.",
@@ -79,15 +79,15 @@ def read_acquisition(path: Path, attributes: Mapping[str, str], *, contrast: str
     except (OSError, ValueError):
         header = {}
     told = header if isinstance(header, dict) else {}
-    stated = {name: attributes[f"{contrast}_{name}"] for name in FIELDS if f"{contrast}_{name}" in attributes}
-    found = {name: _value(name, value) for name, value in {**told, **stated}.items() if name in FIELDS}
+    stated = {name: attributes[f"{contrast}_{name}"] for name in _FIELDS if f"{contrast}_{name}" in attributes}
+    found = {name: _value(name, value) for name, value in {**told, **stated}.items() if name in _FIELDS}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def _value(name: str, value: object) -> float | None:
     """A value that a header or a table states; ``None`` for what is no number, or below 0."""
     text = str(value).strip()
-    if name == AGENT and not text.replace(".", "", 1).isdecimal():
+    if name == _AGENT and not text.replace(".", "", 1).isdecimal():
         return float(text.casefold() not in {"", "none", "no", "n/a", "false", "null"})
     try:
         number = float(text)
