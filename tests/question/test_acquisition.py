@@ -39,6 +39,21 @@ def test_what_a_header_does_not_say_is_unknown(tmp_path: Path, text: str) -> Non
     assert read_acquisition(tmp_path / "none.json", {}, contrast="t1") == {}
 
 
+def test_table_of_the_data_set_tells_what_no_header_does(tmp_path: Path) -> None:
+    folder = tmp_path / "case-1"
+    folder.mkdir()
+    (tmp_path / "acquisitions.tsv").write_text(
+        "participant_id\tcontrast\tEchoTime\tFlipAngle\tContrastBolusIngredient\n"
+        "case-1\tt1\t0.003\tn/a\tn/a\n"
+        "case-1\tt1c\t0.003\t9\tGADOLINIUM\n"
+    )
+    assert read_acquisition(folder / "x.json", {}, contrast="t1", case="case-1") == {"EchoTime": 0.003, AGENT: 0.0}
+    (folder / "x.json").write_text('{"EchoTime": 0.004}')
+    found = read_acquisition(folder / "x.json", {}, contrast="t1c", case="case-1")
+    assert found == {"EchoTime": 0.004, "FlipAngle": 9.0, AGENT: 1.0}
+    assert read_acquisition(tmp_path / "case-1" / "y.json", {}, contrast="t1", case="case-2") == {}
+
+
 def test_numbers_say_what_is_known_and_are_of_the_order_of_one() -> None:
     assert acquisition_numbers(None).tolist() == [0.0] * COUNT
     numbers = acquisition_numbers({"RepetitionTime": 1.0, "EchoTime": 0.12, "MagneticFieldStrength": 1.5, AGENT: 0})

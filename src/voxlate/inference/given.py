@@ -83,7 +83,7 @@ def _shown_by(scan: Image, wanted: Sequence[str]) -> str:
 def case_acquisitions(case: Case) -> dict[str, dict[str, float]]:
     """How the images of a case were acquired, as far as the JSON files beside them and its attributes tell."""
     return {
-        name: read_acquisition(sidecar_path(path), case.attributes, contrast=name)
+        name: read_acquisition(sidecar_path(path), case.attributes, contrast=name, case=case.id)
         for name, path in case.paths.items()
         if name not in case.held
     }

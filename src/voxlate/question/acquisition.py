@@ -1,15 +1,18 @@
 """How an image was acquired, as far as it is known, and the numbers that a network is told of it.
 
 Names and units are those of BIDS: times in s, angle in degrees, field in T. They stand in the JSON file beside an
-image, or in a table of the data set, in columns such as ``t2_EchoTime``. What is not known is told as not known: each
-value has a second number beside it, 1 where it is known.
+image, in a table of the data set in columns such as ``t2_EchoTime``, or in its ``acquisitions.tsv``, a row per image
+with ``participant_id`` and ``contrast``, as the phantom writes it. What is not known is told as not known: each value
+has a second number beside it, 1 where it is known.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ _TYPICAL = {"RepetitionTime": 1.0, "EchoTime": 0.03, "InversionTime": 1.0}
 _LARGEST = {"FlipAngle": 90.0, "MagneticFieldStrength": 3.0}
 _FIELDS = (*_TYPICAL, *_LARGEST, _AGENT)
 """What a network may be told."""
+_TABLE, _UP = "acquisitions.tsv", 4
 COUNT = 2 * len(_FIELDS)
 """Numbers of an acquisition."""
 Acquisition = Mapping[str, float]
@@ -66,13 +70,14 @@ def check_acquisition(given: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in given.items()}
 
 
-def read_acquisition(path: Path, attributes: Mapping[str, str], *, contrast: str) -> dict[str, float]:
-    """What is known of an image: from its JSON file, and before that from the attributes of its case.
+def read_acquisition(path: Path, attributes: Mapping[str, str], *, contrast: str, case: str = "") -> dict[str, float]:
+    """What is known of an image: from the attributes of its case, else its JSON file, else the data set's table.
 
     Args:
         path: The JSON file beside the image; it need not be there.
         attributes: Of the case; those named ``<contrast>_<field>`` count.
         contrast: What the image shows.
+        case: Whose row counts in a table ``acquisitions.tsv`` in a folder that the image lies in.
     """
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
@@ -80,8 +85,21 @@ def read_acquisition(path: Path, attributes: Mapping[str, str], *, contrast: str
         header = {}
     told = header if isinstance(header, dict) else {}
     stated = {name: attributes[f"{contrast}_{name}"] for name in _FIELDS if f"{contrast}_{name}" in attributes}
-    found = {name: _value(name, value) for name, value in {**told, **stated}.items() if name in _FIELDS}
+    tables = [_rows(folder / _TABLE) for folder in path.parents[:_UP]]
+    row = next((table[case, contrast] for table in tables if (case, contrast) in table), {})
+    found = {name: _value(name, value) for name, value in {**row, **told, **stated}.items() if name in _FIELDS}
     return {name: value for name, value in found.items() if value is not None}
+
+
+@cache
+def _rows(path: Path) -> Mapping[tuple[str, str], Mapping[str, str]]:
+    """The rows of a table by case and contrast; none if it is not there or cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    except (OSError, ValueError, csv.Error):
+        return {}
+    return {(str(row.get("participant_id")), str(row.get("contrast"))): row for row in rows}
 
 
 def _value(name: str, value: object) -> float | None:
