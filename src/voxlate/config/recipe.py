@@ -141,6 +141,11 @@ class Recipe(StrictModel):
         return tuple(dict.fromkeys((*self.source, *self.wanted)))
 
     @property
+    def example(self) -> Query:
+        """What figures of a training show: the target from the first source besides it."""
+        return Query(tuple(name for name in self.source if name != self.target)[:1] or self.source[:1], self.target)
+
+    @property
     def goal(self) -> str:
         """What comes out, for lists: the target, or ``any of`` several."""
         return f"any of {', '.join(self.wanted)}" if self.targets else self.target

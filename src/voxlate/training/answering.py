@@ -29,7 +29,11 @@ def validate_few(setup: Setup, store: PreparedStore, case_ids: Sequence[str], pr
         (case_id, few_questions(store[case_id], recipe.source, recipe.wanted, turn=turn))
         for turn, case_id in enumerate(case_ids)
     ]
-    return validate_answers(partial(_answering, setup, predict), store, asked)[0]
+    shown = recipe.example
+    having = [names for case_id, names in asked if {*shown.sources, shown.target} <= set(store[case_id].arrays)]
+    if having and not any(shown in queries for queries in having):
+        having[0].append(shown)
+    return validate_answers(partial(_answering, setup, predict), store, asked, shown=shown)[0]
 
 
 def score_questions(setup: Setup, store: PreparedStore, weights: State, tables: Mapping[str, Array]) -> Json:
@@ -47,8 +51,9 @@ def score_questions(setup: Setup, store: PreparedStore, weights: State, tables: 
     placed = channels_last(method.to(setup.device).eval())
     predict = predictor(recipe, placed, device=setup.device, precision=setup.precision)
     asked = [(case.id, case_questions(store[case.id], recipe.source, recipe.wanted)) for case in setup.validation_cases]
-    _, model = validate_answers(partial(_answering, setup, predict), store, asked)
-    every, looked_up = validate_answers(partial(_looking_up, tables), store, asked)
+    answering, shown = partial(_answering, setup, predict), recipe.example
+    _, model = validate_answers(answering, store, asked, shown=shown)
+    every, looked_up = validate_answers(partial(_looking_up, tables), store, asked, shown=shown)
     return {"questions": model, "lookup": every.metrics, "lookups": looked_up}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.preprocess.prepare import PreparedCase
@@ -53,7 +54,7 @@ def case_questions(case: PreparedCase, sources: Sequence[str], targets: Sequence
 
 
 def validate_answers(
-    answering: Answering, store: CaseStore, asked: Sequence[tuple[str, Sequence[Query]]]
+    answering: Answering, store: CaseStore, asked: Sequence[tuple[str, Sequence[Query]]], *, shown: Query
 ) -> tuple[Validation, dict[str, dict[str, float]]]:
     """Predicts and scores what is asked of some cases.
 
@@ -61,43 +62,47 @@ def validate_answers(
         answering: From a question and a case to what predicts it.
         store: Prepared cases.
         asked: From the id of a case to its questions; at least one in all.
+        shown: The question whose first answer is the example, for figures; if nobody is asked it, any answer is.
 
     Raises:
         UsageError: If nothing is asked.
 
     Returns:
-        The means over everything asked, with the first question of the recipe's source and target as the example if it
-        was asked; and the means of each question by its key.
+        The means over everything asked, with the example; and the means of each question by its key.
     """
-    plan = store.plan
-    first = Query(plan.source[:1], plan.target)
     rows: dict[str, list[dict[str, float]]] = {}
-    example: Example | None = None
-    shown = False
+    examples: dict[Query, Example] = {}
     for case_id, wanted in asked:
         case = store[case_id]
-        for question in wanted:
-            sources = [case.arrays[name] for name in question.sources]
-            predicted = answering(question, case_id)(sources, np.asarray(case.mask[:]))[0]
-            mask = case.shown(question.target)
-            truth = np.where(mask, np.asarray(case.arrays[question.target][:]), np.float32(0))
-            prediction = np.where(mask, predicted, np.float32(0))
-            hidden = np.asarray(case.mask[:]) & ~mask if question.target in case.valid else None
-            data_range = plan.normalisers[question.target].data_range
-            row = score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden)
-            if "labels" in case.arrays:
-                lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
-                inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
-                row |= {LESION_PREFIX + name: value for name, value in inside.items()}
-            rows.setdefault(question.key, []).append(row)
-            if example is None or (question == first and not shown):
-                source, shown = np.asarray(sources[0][:]), question == first
-                example = Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm)
-    by_question = {key: _means(found) for key, found in rows.items()}
-    every = _means([row for found in rows.values() for row in found])
-    if example is None:
+        for query in wanted:
+            predicted = answering(query, case_id)([case.arrays[name] for name in query.sources], case.mask)[0]
+            data_range = store.plan.normalisers[query.target].data_range
+            row, example = _scored(case, query, np.asarray(predicted), data_range=data_range)
+            rows.setdefault(query.key, []).append(row)
+            if not examples or query == shown:
+                examples.setdefault(query, example)
+    if not examples:
         raise UsageError("a question for a validation case", came="none", remedy="Change plan.split, or add cases.")
-    return Validation(every, example), by_question
+    every = _means([row for found in rows.values() for row in found])
+    example = examples.get(shown, next(iter(examples.values())))
+    return Validation(every, example), {key: _means(found) for key, found in rows.items()}
+
+
+def _scored(
+    case: PreparedCase, query: Query, predicted: NDArray[np.float32], *, data_range: float
+) -> tuple[dict[str, float], Example]:
+    """The metrics of an answer in the foreground, and in the labels as ``lesion_...``, and what figures show of it."""
+    mask = case.shown(query.target)
+    truth = np.where(mask, np.asarray(case.arrays[query.target][:]), np.float32(0))
+    prediction = np.where(mask, predicted, np.float32(0))
+    hidden = np.asarray(case.mask[:]) & ~mask if query.target in case.valid else None
+    row = score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden)
+    if "labels" in case.arrays:
+        lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
+        inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
+        row |= {LESION_PREFIX + name: value for name, value in inside.items()}
+    source = np.asarray(case.arrays[query.sources[0]][:])
+    return row, Example(case.case_id, source, prediction, truth, mask, case.grid.spacing_mm)
 
 
 def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
