@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ import torch
 
 import voxlate
 from voxlate.bundle.bundle import read_bundle
+from voxlate.cohort import index_cohort
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError, StoppedError, UsageError
+from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import Model, load_model
 from voxlate.io import read_provenance, read_volume
-from voxlate.training.loop.checkpoints import load_latest
+from voxlate.preprocess.plan import Plan
+from voxlate.preprocess.prepare import PreparedCase, prepare_case
+from voxlate.training.loop.batches import training_samples
 from voxlate.verbs import resolve_recipe
 
 SMALL = {
@@ -172,28 +176,36 @@ def test_matrix_of_errors_stands_beside_baselines_and_dedicated_models(
         voxlate.evaluate(trained, gappy, out=tmp_path / "other", beside=[run])
 
 
-def test_resumed_run_equals_the_unbroken_one(
-    run: Path, gappy: Path, recipe: Recipe, tmp_path: Path, one_thread: None
-) -> None:
-    class Stop:
-        def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:
-            if step == 4:
-                raise KeyboardInterrupt
+def test_batches_follow_from_seed_and_step_and_say_what_they_ask(run: Path, gappy: Path, recipe: Recipe) -> None:
+    """So that a resumed run asks what the unbroken one would have asked."""
+    plan = read_bundle(run).plan
+    cases = {
+        case.id: prepare_case(case, plan.of(case), contrasts=[name for name in recipe.source if name in case.paths])
+        for case in index_cohort(gappy).cases[:3]
+    }
+    whole, again = (training_samples(_Kept(plan, cases), list(cases), recipe, divisor=2) for _ in range(2))
+    asked = set()
+    for step in range(12):
+        batch = whole[step]
+        assert torch.equal(batch.source, again[step].source)
+        assert torch.equal(batch.target, again[step].target)
+        images, there, wanted = batch.source.split(3, dim=1)
+        assert not (wanted.amax((2, 3)) * there.amax((2, 3))).any(), "what is wanted is no source"
+        assert (wanted.sum(1) == 1).all()
+        assert not images[there == 0].any()
+        asked |= {tuple(numbers) for numbers in batch.source[:, 3:, 0, 0].tolist()}
+    assert len(asked) > 4
 
-        def validated(self, step: int, validation: object) -> None:
-            pass
 
-    from voxlate.training.train import train_run
+@dataclass(frozen=True)
+class _Kept:
+    """Prepared cases in memory."""
 
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    train_run(gappy, recipe, whole, check=False)
-    with pytest.raises((KeyboardInterrupt, StoppedError)):
-        train_run(gappy, recipe, broken, check=False, observers=(Stop(),))
-    train_run(gappy, recipe, broken, resume=True, check=False)
-    first, second = (load_latest(folder / "checkpoints") for folder in (whole, broken))
-    assert first is not None
-    assert second is not None
-    assert all(torch.equal(value, second["method"][name]) for name, value in first["method"].items())
+    plan: Plan
+    cases: Mapping[str, PreparedCase]
+
+    def __getitem__(self, case_id: str) -> PreparedCase:
+        return self.cases[case_id]
 
 
 def test_target_option_makes_a_model_of_one_target_from_any_sources() -> None:
@@ -204,7 +216,7 @@ def test_target_option_makes_a_model_of_one_target_from_any_sources() -> None:
 
 def test_contrast_that_no_case_has_is_refused(gappy: Path, recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="none with pd"):
-        voxlate.train(gappy, recipe=recipe.with_overrides({"source": ["t1", "pd"]}), out=tmp_path / "run")
+        voxlate.train(gappy, recipe=recipe.with_overrides({"source": ["t1", "t2", "pd"]}), out=tmp_path / "run")
 
 
 def test_recipe_of_one_target_is_written_as_ever() -> None:

@@ -53,21 +53,23 @@ def _scaled(name: str, value: float) -> float:
     return value / _LARGEST.get(name, 1.0)
 
 
-def check_acquisition(given: Mapping[str, float]) -> dict[str, float]:
+def check_acquisition(given: Mapping[str, object]) -> dict[str, float]:
     """An acquisition that somebody states.
 
     Raises:
         UsageError: If a field is unknown, or a value is no number of at least 0.
     """
+    checked = {}
     for name, value in given.items():
-        if name not in _FIELDS or isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        if name not in _FIELDS or not isinstance(value, int | float) or not value >= 0:
             raise UsageError(
                 f"some of {', '.join(_FIELDS)}, each with a number",
                 came=f"{name}={value!r}",
                 where="acquisition",
                 remedy="Times are in s, the angle in degrees, the field in T; the agent is 0 or 1.",
             )
-    return {name: float(value) for name, value in given.items()}
+        checked[name] = float(value)
+    return checked
 
 
 def read_acquisition(path: Path, attributes: Mapping[str, str], *, contrast: str, case: str = "") -> dict[str, float]:
