@@ -46,7 +46,7 @@ def test_one_network_learns_two_targets_from_any_sources_and_three_tell_more_tha
             names: float((method.ask(_asked(names, wanted)).predict(_only(images, names)) - truth).abs().mean())
             for names in (SOURCES, ("t1", "t2"), ("flair",))
         }
-        assert errors[SOURCES] < 0.5 * errors["flair",], errors
+        assert errors[SOURCES] < 0.85 * errors["flair",], errors
         assert errors[SOURCES] < errors["t1", "t2"] < errors["flair",], errors
 
 
