@@ -36,11 +36,9 @@ class _OfImages(_OfScans, total=False):
 
     Attributes:
         each_case: Whether every case gets a page of its own.
-        beside: Models of one question each that stand beside a model of several targets.
     """
 
     each_case: bool
-    beside: Sequence[str | Path]
 
 
 class OfSets(_OfScans, total=False):
@@ -139,7 +137,7 @@ def _evaluate(
     use_imputed, each_case = more.pop("use_imputed", False), more.pop("cases", False)
     accept = {field: value for field, value in more.pop("accept", {}).items() if value}
     scans: _OfScans = {"use_imputed": use_imputed, "accept": accept}
-    beside = more.pop("beside", None) or ()
+    beside = [Path(one) for one in more.pop("beside", None) or ()]
     if task is not None or task_without is not None:
         _refuse_given({"cases": each_case or None}, fitting="fidelity")
         alone = tuple(aspects) == ("fidelity",) and calibration is None
@@ -153,8 +151,10 @@ def _evaluate(
             *places, aspects=aspects, split=split, given=more, alone=calibration is None, report=report
         )
     _refuse_given(dict(more), fitting="distribution or privacy")
-    asked: _OfImages = {**scans, "each_case": each_case, "beside": beside}
-    return _evaluate_images(*places, split=split, aspects=aspects, calibration=calibration, scans=asked, report=report)
+    asked: _OfImages = {**scans, "each_case": each_case}
+    return _evaluate_images(
+        *places, split=split, aspects=aspects, calibration=calibration, beside=beside, scans=asked, report=report
+    )
 
 
 def _evaluate_images(
@@ -165,6 +165,7 @@ def _evaluate_images(
     split: str,
     aspects: Sequence[str],
     calibration: str | Path | None,
+    beside: Sequence[Path],
     scans: _OfImages,
     report: ProgressReport,
 ) -> Result:
@@ -176,7 +177,6 @@ def _evaluate_images(
     from voxlate.workflows.matrix import evaluate_matrix
 
     _check_aspects(aspects)
-    beside = [Path(one) for one in scans.pop("beside", ())]
     if is_model(Path(model)) and read_model(Path(model)).recipe.targets:
         several = load_model(Path(model)).accepting(scans.get("accept", {}))
         return evaluate_matrix(several, Path(data), Path(out), split=split, beside=beside, report=report)
