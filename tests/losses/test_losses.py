@@ -105,7 +105,8 @@ def test_sample_with_an_empty_mask_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["l1", "l2", "euclidean", "huber", "dead_zone_huber", "features", "pooled", *sorted(segmenting())]
+    "name",
+    ["l1", "l2", "gradient", "euclidean", "huber", "dead_zone_huber", "features", "pooled", *sorted(segmenting())],
 )
 def test_what_the_mask_leaves_out_has_no_influence_not_even_nan(name: str) -> None:
     prediction, target, mask = samples(name, 2)
@@ -137,6 +138,19 @@ def test_pixelwise_losses_are_their_formulas(dims: int) -> None:
         for name in expected
     }
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@both_dims
+def test_gradient_is_the_mean_over_axes_of_the_differences_of_neighbours(dims: int) -> None:
+    prediction, target, mask = images(dims)
+    d, inside = (prediction - target).double().numpy(), mask.numpy() > 0
+    means = []
+    for axis in range(2, 2 + dims):
+        both = np.take(inside, range(1, d.shape[axis]), axis) & np.take(inside, range(d.shape[axis] - 1), axis)
+        means.append(np.abs(np.diff(d, axis=axis))[both].mean())
+    found = float(LOSSES["gradient"](dims=dims, data_range=1.0)(prediction, target, mask))
+    assert found == pytest.approx(np.mean(means), rel=1e-5)
+    assert float(LOSSES["gradient"](dims=dims, data_range=1.0)(target + 3.0, target, mask)) < 1e-5, "of a shift nothing"
 
 
 def test_dead_zone_huber_is_the_formula_of_the_slides_at_every_difference() -> None:

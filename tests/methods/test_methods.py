@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "regression": {"network": UNET},
     "adversarial": {"network": UNET, "discriminator": {"name": "patchgan", "layers": 1, "width": 8}, "weight": 0.01},
     "segmentation": {"network": UNET},
+    "unified": {"network": UNET},
     "style_transfer": {"steps": 2, "features": {"width": 4}},
 }
 LOSS: dict[str, float] = {"l1": 1.0, "ssim": 0.1}
@@ -249,6 +250,22 @@ def test_a_method_with_two_optimisers_is_stepped_in_turn() -> None:
     method = Pair()
     history = train(method, toy(2), steps=1)
     assert history == pytest.approx([1.0, 1.0 - 2 * TRAINING.learning_rate])
+
+
+def test_unified_method_may_play_against_a_discriminator_that_sees_the_question() -> None:
+    method = make("unified", 2, discriminator={"name": "patchgan", "layers": 1, "width": 8})
+    assert isinstance(method, Trainable)
+    batch = toy(2)
+    asked = Batch(torch.cat([batch.source, torch.ones(2, 2, 16, 16)], dim=1), batch.target, batch.mask)
+    optimisers = method.train().optimisers(TRAINING)
+    assert len(optimisers) == 2
+    parts = [set(found) for _, _, found in method.training_losses(asked)]
+    assert "discriminator" in parts[0]
+    assert {"l1", "adversarial"} <= parts[1]
+    assert not any(name.startswith("discriminator") for name in method.shipped_state())
+    alone = make("unified", 2)
+    assert isinstance(alone, Trainable)
+    assert len(alone.optimisers(TRAINING)) == 1
 
 
 def test_batch_moves_with_its_labels() -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +29,7 @@ from voxlate.io.atomic import write_bytes, write_text
 from voxlate.plainyaml import Json, parse_yaml
 from voxlate.preprocess.fingerprint import Fingerprint
 from voxlate.preprocess.plan import Plan
+from voxlate.question import Query, arrays_for
 from voxlate.strict import StrictModel, later
 from voxlate.tensorfile import read_tensors
 from voxlate.volume import Array
@@ -85,6 +86,7 @@ class Bundle:
         digest: SHA-256 of the manifest: the identity of the model.
         seen_voxels: Digests of the voxels of those images; empty in bundles from before they were kept.
         sketches: Of those images, by which they are known when they were changed; the same holds.
+        question: What a bundle of several targets was asked; ``None`` for any other.
     """
 
     folder: Path
@@ -96,6 +98,7 @@ class Bundle:
     digest: str
     seen_voxels: frozenset[str] = frozenset()
     sketches: tuple[Sketch, ...] = ()
+    question: Query | None = None
 
     @property
     def trained_on(self) -> int:
@@ -125,10 +128,34 @@ class Bundle:
             ) from error
 
     def lookup(self) -> dict[str, Array]:
-        """The table of the intensity-lookup baseline that was fitted on the training cases."""
+        """The table of the intensity-lookup baseline that was fitted on the training cases.
+
+        Raises:
+            UsageError: If there is one for each of several questions, and none was asked.
+        """
+        if self.recipe.targets:
+            raise UsageError(
+                "a model of one target",
+                came=f"one of {', '.join(self.recipe.wanted)}",
+                where=self.recipe.name,
+                remedy="`voxlate evaluate MODEL DATA` scores every question; this is for models of one.",
+            )
         from safetensors.numpy import load_file
 
-        return read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
+        arrays = read_tensors(self.folder / "lookup.safetensors", load_file, remedy=_REMEDY)
+        return arrays if self.question is None else arrays_for(self.question.pair, arrays)
+
+    def asked(self, question: Query) -> Bundle:
+        """A bundle of several targets as that of one question: with its sources and target, and with its scores.
+
+        A question that was not scored has the best scores of those with some of its sources.
+        """
+        recipe, plan = self.recipe.asked(question), self.plan.asked(question)
+        known = {Query.of_key(key): row for key, row in self.scores.get("questions", {}).items()}
+        within = [one for one in known if one.target == question.target and set(one.sources) <= set(question.sources)]
+        closest = min(within, key=lambda one: (one != question, known[one]["mae"]), default=None)
+        scores = self.scores if closest is None else {**self.scores, "metrics": known[closest]}
+        return replace(self, recipe=recipe, plan=plan, scores=scores, question=question)
 
     def shapes(self) -> ShapeModel:
         """The model that draws new label maps.

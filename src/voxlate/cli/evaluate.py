@@ -89,6 +89,11 @@ _UseImputed = Annotated[
     bool, typer.Option("--use-imputed", help="Let sources be images that a model made; the truth never is.")
 ]
 
+_Beside = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="MODEL", help="Score a model of one question beside one of several targets. Repeatable."),
+]
+
 
 @app.command(
     **shown_by(
@@ -104,6 +109,7 @@ def evaluate(
     split: _Split = "test",
     aspect: _Aspects = None,
     cases: _Cases = False,
+    beside: _Beside = None,
     use_imputed: _UseImputed = False,
     pattern: PatternOption = None,
     accept: Accept = None,
@@ -129,6 +135,7 @@ def evaluate(
         split=split,
         aspects=tuple(aspect or ("fidelity",)),
         cases=cases,
+        beside=beside or (),
         calibration=calibration,
         task=task,
         task_without=task_without,

@@ -43,6 +43,10 @@ def translate(
     scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
     out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for a data set.")],
     target: Target = None,
+    shows: Annotated[
+        str | None,
+        typer.Option("--as", metavar="CONTRAST", help="What the one file shows, if its name does not say so."),
+    ] = None,
     pattern: PatternOption = None,
     accept: Accept = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
@@ -67,6 +71,7 @@ def translate(
             scan,
             out=out,
             target=target,
+            shows=shows,
             pattern=pattern,
             accept={**accepted(accept), **({"imputed": "sources"} if use_imputed else {})},
             every=every,

@@ -29,6 +29,7 @@ from voxlate.contrast import DERIVED, Declared, declare, declared_among, get_con
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
 from voxlate.plainyaml import nearest, parse_yaml, parted, read_yaml
+from voxlate.question import ANY, Query
 from voxlate.strict import StrictModel, later
 
 Overrides = Mapping[str, Any]
@@ -48,7 +49,12 @@ class Recipe(StrictModel):
     source: tuple[str, ...] = Field(
         description="Contrasts that go in, names or aliases; the first one is what the baselines see."
     )
-    target: str = Field(description="Contrast that comes out.")
+    target: str = Field(
+        description="Contrast that comes out; with the method `unified` also several, or `any` for all of the sources."
+    )
+    targets: tuple[str, ...] = later(
+        (), description="What `target` becomes where it names several: with `unified`, each from any sources there are."
+    )
     conditions: Conditions | None = Field(
         None, description="How a source `labels` becomes channels; `null`: as if it were empty, each value one-hot."
     )
@@ -79,10 +85,11 @@ class Recipe(StrictModel):
             fixed["loss"] = dict.fromkeys(parted(fixed["loss"], "+"), 1.0)
         if isinstance(fixed.get("source"), list | tuple):
             fixed["source"] = [get_contrast(str(name)).name for name in fixed["source"]]
+        fixed = _with_targets(fixed)
         if isinstance(fixed.get("target"), str):
             fixed["target"] = get_contrast(fixed["target"]).name
         # So that whoever gets the recipe, a bundle's say, needs neither the manifest nor the file that declared them.
-        used = declared_among([fixed.get(name) for name in ("source", "target", "plan")])
+        used = declared_among([fixed.get(name) for name in ("source", "target", "targets", "plan")])
         if used:
             fixed["contrasts"] = {**(fixed.get("contrasts") or {}), **used}
         return fixed
@@ -103,10 +110,54 @@ class Recipe(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _any_of_images(self) -> Self:
+        if not self.targets:
+            return self
+        labels = [name for name in self.all_contrasts if get_contrast(name).kind == "label"]
+        if labels or self.plan.derive or self.window.views:
+            came = ", ".join(labels) or ("plan.derive" if self.plan.derive else "several views")
+            raise ValueError(f"any target from any sources is for images as they are, in one view, not for {came}")
+        alone = [name for name in self.wanted if set(self.source) <= {name}]
+        if alone:
+            raise ValueError(f"there is no source beside the target {', '.join(alone)}")
+        return self
+
+    @model_validator(mode="after")
     def _shapes_are_of_the_source(self) -> Self:
         if self.shapes and [get_contrast(name).kind for name in files_of(self.source, self.plan.derive)] != ["label"]:
             raise ValueError(f"shapes needs a label map as the only source, not {', '.join(self.source)}")
         return self
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The contrasts that can come out: the target, or each of several."""
+        if not self.targets:
+            return (self.target,)
+        return self.source if self.targets == (ANY,) else self.targets
+
+    @property
+    def all_contrasts(self) -> tuple[str, ...]:
+        """Whatever goes in or comes out, each once."""
+        return tuple(dict.fromkeys((*self.source, *self.wanted)))
+
+    @property
+    def example(self) -> Query:
+        """What figures of a training show: the target from the first source besides it."""
+        return Query(tuple(name for name in self.source if name != self.target)[:1] or self.source[:1], self.target)
+
+    @property
+    def goal(self) -> str:
+        """What comes out, for lists: the target, or ``any of`` several."""
+        return f"any of {', '.join(self.wanted)}" if self.targets else self.target
+
+    @property
+    def by_acquisition(self) -> bool:
+        """Whether the method is told how images were acquired."""
+        return bool(self.targets) and self.method.options.get("acquisition") is True
+
+    def asked(self, question: Query) -> Recipe:
+        """How a recipe of several targets looks to who is asked one question: with its sources and one target."""
+        return self.model_copy(update={"source": question.sources, "target": question.target, "targets": ()})
 
     @property
     def classes(self) -> dict[str, tuple[int, ...]]:
@@ -132,6 +183,8 @@ class Recipe(StrictModel):
         A text in brackets, ``"[8, 16]"``, is a list; a loss in its short form keeps the options it has here.
         """
         values = self.model_dump(mode="json")
+        if self.targets and "target" in overrides and "targets" not in overrides:
+            overrides = {**overrides, "targets": (), "target": _as_list(overrides["target"])}
         for dotted, value in overrides.items():
             _assign(values, dotted, self._meant(dotted, value) if isinstance(value, str) else value)
         return parse_recipe(values, where=f"recipe {self.name} with overrides")
@@ -148,6 +201,25 @@ class Recipe(StrictModel):
     def to_yaml(self) -> str:
         """The recipe as resolved, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _as_list(target: Any) -> list[Any]:  # noqa: ANN401
+    return list(target) if isinstance(target, list | tuple) else [target]
+
+
+def _with_targets(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a recipe with several targets as ``targets``, of which ``target`` is the first, or stays one."""
+    target, targets = values.get("target"), values.get("targets") or ()
+    if target == ANY or isinstance(target, list | tuple):
+        targets = _as_list(target)
+    if not isinstance(targets, list | tuple) or not targets:
+        return values
+    named = [ANY] if list(targets) == [ANY] else [get_contrast(str(name)).name for name in targets]
+    sources = list(values.get("source") or [])
+    wanted = sources if named == [ANY] else named
+    others = [name for name in wanted if name not in sources[:1]]
+    first = target if isinstance(target, str) and target in wanted else next(iter([*others, *wanted]), target)
+    return {**values, "targets": named, "target": first}
 
 
 def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: ANN401

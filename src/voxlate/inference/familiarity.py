@@ -26,6 +26,7 @@ def unfamiliar(case: Case, prepared: PreparedCase, familiar: Mapping[str, Famili
     return [
         finding
         for name, known in familiar.items()
+        if name in prepared.arrays
         for finding in check_familiar(
             appearance(np.asarray(prepared.arrays[name][:]), prepared.shown(name)),
             known,

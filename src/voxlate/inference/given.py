@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
+from voxlate.io import sidecar_path
 from voxlate.io.exchange import Image, take_image
+from voxlate.question.acquisition import read_acquisition
 from voxlate.volume import Volume
 
 _CASE = "given"
@@ -33,7 +35,11 @@ def given_case(scan: Image | Mapping[str, Image], bundle: Bundle) -> Case:
     """
     plan = bundle.plan
     wanted = files_of(bundle.recipe.source, plan.derive)
-    named = _by_name(scan) if isinstance(scan, Mapping) else {_only(wanted): scan}
+    named = (
+        _by_name(scan)
+        if isinstance(scan, Mapping)
+        else {_only(wanted) if not bundle.recipe.targets else _shown_by(scan, wanted): scan}
+    )
     held: dict[str, Volume] = {}
     for name, image in named.items():
         contrast = get_contrast(name)
@@ -59,6 +65,45 @@ def given_case(scan: Image | Mapping[str, Image], bundle: Bundle) -> Case:
             )
         held[name] = volume
     return Case(_CASE, _CASE, paths={name: Path(name) for name in held}, held=held)
+
+
+def _shown_by(scan: Image, wanted: Sequence[str]) -> str:
+    """What an image says that it shows, where a model takes any of its sources."""
+    shown = scan.contrast if isinstance(scan, Volume) else None
+    if shown is not None and shown.name in wanted:
+        return shown.name
+    raise UsageError(
+        f"images by their names, of {', '.join(wanted)}",
+        came="one that does not say what it shows" if shown is None else f"one of {shown.title}",
+        where="scan",
+        remedy=f"Give {{{wanted[0]!r}: ...}}, if it shows that.",
+    )
+
+
+def case_acquisitions(case: Case) -> dict[str, dict[str, float]]:
+    """How the images of a case were acquired, as far as the JSON files beside them and its attributes tell."""
+    return {
+        name: read_acquisition(sidecar_path(path), case.attributes, contrast=name, case=case.id)
+        for name, path in case.paths.items()
+        if name not in case.held
+    }
+
+
+def check_target(wanted: str | None, possible: Sequence[str], *, where: str) -> None:
+    """Refuses a target that a model does not give, or that is not named where several are possible.
+
+    Raises:
+        UsageError: If it does not, or is not.
+    """
+    if wanted in possible or (wanted is None and len(possible) == 1):
+        return
+    named = ", ".join(possible)
+    raise UsageError(
+        f"the target that is wanted, one of {named}" if len(possible) > 1 else f"the target {named}",
+        came="none" if wanted is None else repr(wanted),
+        where=where,
+        remedy=f"Say which: --target {possible[0]}, or target={possible[0]!r}." if possible else "Add a scan.",
+    )
 
 
 def is_of_model(volume: Volume) -> bool:

@@ -21,12 +21,12 @@ from voxlate.cohort.admission import forget_told, refuse
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.cohort.recognition import is_sketched, shows_sketched
 from voxlate.config.plan import Reading
-from voxlate.config.recipe import describe
+from voxlate.config.recipe import Recipe, describe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
 from voxlate.errors import UsageError, readable
 from voxlate.inference.familiarity import unfamiliar
-from voxlate.inference.given import given_case, is_of_model
+from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
 from voxlate.inference.spacing import plan_for
 from voxlate.io import file_digest, voxel_digest
@@ -40,6 +40,8 @@ from voxlate.methods.interface import Trainable
 from voxlate.plugins import recall
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
+from voxlate.question import answer_with
+from voxlate.question.acquisition import Acquisition, check_acquisition
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
@@ -55,6 +57,8 @@ class Model:
         predict: Maps normalised sources to the normalised target.
         name: What lists call it: the recipe's name, or that of its folder among several.
         accepted: What readers accept beside what the bundle says, in words; empty if nothing.
+        several: The recipe of a model of several targets that was asked for one of them.
+        wanted: How its target is to be acquired, as far as that is stated.
         turn: Held while the networks compute, which use all cores and much memory; images are read meanwhile.
     """
 
@@ -62,6 +66,8 @@ class Model:
     predict: CasePredictor
     name: str
     accepted: str = ""
+    several: Recipe | None = None
+    wanted: Acquisition = field(default_factory=dict)
     turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     def __repr__(self) -> str:
@@ -72,6 +78,54 @@ class Model:
     def target(self) -> str:
         """The contrast that comes out."""
         return self.bundle.recipe.target
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The contrasts that can come out: the target, or each of several, for one of which it is to be asked."""
+        return self.bundle.recipe.wanted
+
+    def wanting(self, acquisition: Mapping[str, float]) -> Model:
+        """The same model, whose targets are to look as if they were acquired so.
+
+        Args:
+            acquisition: By the names of BIDS: ``{"EchoTime": 0.09}``; times in s, angles in degrees, the field in T.
+
+        Raises:
+            UsageError: If a field is unknown, or the model was not told of acquisitions.
+        """
+        if acquisition and not (self.several or self.bundle.recipe).by_acquisition:
+            remedy = "Train one with --set method.acquisition=true."
+            raise UsageError("a model that was told how images are acquired", came=self.name, remedy=remedy)
+        return replace(self, wanted=check_acquisition(acquisition))
+
+    def asked(self, having: Container[str], target: str | None = None) -> Model:
+        """The model of one target, from whatever sources there are; itself, if it is one.
+
+        Args:
+            having: The contrasts that there are.
+            target: The one that is wanted; ``None`` where only one is possible.
+
+        Raises:
+            UsageError: If it does not give that target, several are possible, or there is no source for it.
+        """
+        recipe = self.bundle.recipe
+        if not recipe.targets:
+            check_target(target, (self.target,), where=self.name)
+            return self
+        possible = [name for name in recipe.wanted if answer_with(having, recipe.source, name)]
+        lacking = [name for name in possible if name not in having]
+        wanted = target or (lacking[0] if len(lacking) == 1 else None)
+        check_target(wanted, possible if target else lacking or possible, where=self.name)
+        question = answer_with(having, recipe.source, str(wanted))
+        if question is None:
+            raise UsageError(
+                f"one of the sources {', '.join(name for name in recipe.source if name != wanted)}",
+                came="none",
+                where=self.name,
+                remedy="Add a scan of one of them.",
+            )
+        predict = self.predict.asked(question, recipe)
+        return replace(self, bundle=self.bundle.asked(question), predict=predict, several=recipe)
 
     @property
     def digest(self) -> str:
@@ -94,6 +148,22 @@ class Model:
         mask = ["mask"] if plan.mask.kind == "file" and plan.mask.otherwise is None else []
         names = (plan.reference, *self.bundle.recipe.source, *mask)
         return frozenset(lacking(names, plan.derive, having))
+
+    def can_make(self, target: str, having: Container[str]) -> bool:
+        """Whether a case with these contrasts has what the model needs for a target that it gives."""
+        recipe = self.bundle.recipe
+        if recipe.targets:
+            return answer_with(having, recipe.source, target) is not None
+        return not self.lacks(having)
+
+    @property
+    def error(self) -> float | None:
+        """The mean absolute error of the validation in the target's unit; ``None`` where there is none.
+
+        It ranks models for one target. Models that were validated on other cases are ranked by it all the same.
+        """
+        value = self.bundle.scores.get("metrics", {}).get("mae")
+        return None if value is None else float(value) * self.bundle.plan.normalisers[self.target].inverse.scale
 
     def unseen(self, cases: Sequence[Case]) -> list[Case]:
         """The cases of whose source images neither training nor the choice of weights has seen any."""
@@ -140,7 +210,8 @@ class Model:
             logger.warning("%s: %s", case.id, note)
         prepared = prepare_case(case, plan, contrasts=recipe.source)
         told = (*self._numbering(prepared, case), *refuse(unfamiliar(case, prepared, self.bundle.fingerprint.familiar)))
-        return replace(prepared, notes=(*notes, *told, *prepared.notes))
+        acquired = case_acquisitions(case) if self.several is not None and self.several.by_acquisition else {}
+        return replace(prepared, notes=(*notes, *told, *prepared.notes), acquired=acquired)
 
     def _numbering(self, prepared: PreparedCase, case: Case) -> tuple[str, ...]:
         """What is to be said of label values that the model was not taught.
@@ -156,7 +227,7 @@ class Model:
         found = check_numbers(labels, structures, case=case.id, where=case.paths[LABELS])
         return refuse(found, accept=self.bundle.plan.reading.accept)
 
-    def translate(self, scan: Image | Mapping[str, Image] | PreparedCase) -> Volume:
+    def translate(self, scan: Image | Mapping[str, Image] | PreparedCase, *, target: str | None = None) -> Volume:
         """The target on the source's grid, in the target's unit: float32, or int16 for CT, or labels.
 
         What comes out is marked as synthetic, in memory and in every file that is written of it, and its ``notes`` say
@@ -165,20 +236,25 @@ class Model:
         Args:
             scan: The source in memory: a ``Volume``, an array ``(i, j, k)`` with its affine to RAS+ mm as a pair, an
                 image of nibabel or SimpleITK, or a path; of a model with several sources one of them by each name,
-                ``{"t1": ..., "flair": ...}``. A prepared case gives a volume without mark and notes, for whoever
-                writes them.
+                ``{"t1": ..., "flair": ...}``; of one that takes any of its sources those that there are. A
+                prepared case gives a volume without mark and notes, for whoever writes them.
+            target: The contrast that is wanted, of a model that gives several.
 
         Raises:
-            UsageError: If this is not what the model starts from.
+            UsageError: If this is not what the model starts from, or several targets are possible and none is named.
             ReadError: If an image is refused.
 
         Example:
             >>> load_model("run").translate({"t1": (array, affine)}).plot()  # doctest: +SKIP
         """
         if isinstance(scan, PreparedCase):
-            return self.restore(self.predictions(scan)[MODEL], scan)
+            model = self.asked(scan.arrays, target)
+            return model.restore(model.predictions(scan)[MODEL], scan)
         forget_told()
         case = given_case(scan, self.bundle)
+        return self.asked(case.paths, target)._translate_given(case)
+
+    def _translate_given(self, case: Case) -> Volume:
         told = self.provenance(case, imputed=frozenset(name for name, one in case.held.items() if is_of_model(one)))
         prepared = self.prepare(case)
         seen = ("The model was trained or chosen on this image.",) if self.has_seen(case) else ()
@@ -217,8 +293,12 @@ class Model:
     def predictions(self, prepared: PreparedCase) -> dict[str, NDArray[np.float32]]:
         """As ``CasePredictor.predictions``, on the prepared grid ``(i, j, k)``, in normalised values."""
         sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
+        predict = self.predict
+        if self.several is not None and self.several.by_acquisition and self.bundle.question is not None:
+            known = {**prepared.acquired, **({self.target: self.wanted} if self.wanted else {})}
+            predict = predict.asked(self.bundle.question, self.several, known)
         with self.turn:
-            return self.predict.predictions(sources, prepared.mask)
+            return predict.predictions(sources, prepared.mask)
 
     def restore(self, array: NDArray[np.float32], prepared: PreparedCase) -> Volume:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""

@@ -24,6 +24,7 @@ from voxlate.methods.hardware import Precision, computing_in, memory_format
 from voxlate.methods.interface import Method, NetworkMethod, Translator
 from voxlate.networks.combination import WeightedMean
 from voxlate.preprocess.intensity import fill_outside
+from voxlate.question import Acquisitions, Query, numbers_of
 from voxlate.roles import MODEL
 from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
@@ -63,6 +64,10 @@ class CasePredictor(ABC):
         """What each of several views predicts, ``(i, j, k)``, and last, as ``model``, the target."""
         return {MODEL: self(sources, mask)[0]}
 
+    def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> CasePredictor:
+        """What answers a question of a recipe with several; itself, unless overridden."""
+        return self
+
     @property
     def weights(self) -> dict[str, float]:
         """How much each of several views counts, where they are weighed; else empty."""
@@ -88,6 +93,13 @@ class Predictor(CasePredictor):
     precision: Precision = "fp32"
     tile: tuple[int, ...] | None = None
     fill: bool = False
+
+    def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> Predictor:
+        """The same for one question: its sources come in."""
+        told = (acquired or {}) if recipe.by_acquisition else None
+        each = 2 * recipe.window.neighbours + 1
+        numbers = numbers_of(question, recipe.source, recipe.wanted, each=each, acquired=told)
+        return replace(self, translator=self.translator.ask(torch.from_numpy(numbers)))
 
     def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
         """As the translator decodes."""
@@ -208,6 +220,10 @@ class EnsemblePredictor(CasePredictor):
             found = member.stitched(sources, mask)
             total = found.copy() if total is None else np.add(total, found, out=total)
         return np.float32(1 / len(self.members)) * np.asarray(total)
+
+    def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> EnsemblePredictor:
+        """Each member for one question."""
+        return EnsemblePredictor(tuple(member.asked(question, recipe, acquired) for member in self.members))
 
     def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
         """As each of the members, which are alike."""

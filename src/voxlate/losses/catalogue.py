@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from voxlate.losses.features import features
 from voxlate.losses.lesion import lesion_mask
-from voxlate.losses.pixelwise import Loss, dead_zone_huber, euclidean, huber, l1, l2
+from voxlate.losses.pixelwise import Loss, dead_zone_huber, euclidean, gradient, huber, l1, l2
 from voxlate.losses.pooled import pooling
 from voxlate.losses.segmentation import bce, border_bce, dice, focal, iou
 from voxlate.losses.ssim import ssim
@@ -14,6 +14,7 @@ from voxlate.losses.ssim import ssim
 _IMAGES: dict[str, Callable[..., Loss]] = {
     "l1": l1,
     "l2": l2,
+    "gradient": gradient,
     "euclidean": euclidean,
     "huber": huber,
     "dead_zone_huber": dead_zone_huber,

@@ -9,6 +9,8 @@ With ``d = prediction - target`` and the sums over the ``n`` voxels of the mask 
 - ``dead_zone_huber``: the hinge-like Huber loss of Zhao's slides, ``sum z(d) / n`` with ``alpha`` for ``delta``: as
   ``h``, but 0 for ``|d| < dead_zone`` (0.01 on the slides). As written there it jumps at the dead zone, from 0 to
   ``dead_zone^2 / 2``: differences within it are left as they are, and those beyond are pulled towards 0 as by ``huber``
+- ``gradient``: the mean over the axes ``a`` of the mean of ``|d(x + e_a) - d(x)|``, over neighbours of which both lie
+  in the mask: edges must be as steep as they are (Mathieu, Couprie & LeCun 2016, arXiv:1511.05440, compare sizes)
 - ``euclidean``: ``sqrt(sum d^2 / n)`` of each sample, averaged over the samples. It is the Euclidean distance between
   two images that Avula et al. train with, divided by ``sqrt(n)``: so its size, and with it the weight it gets beside
   the other terms, does not depend on how large the image or its foreground is.
@@ -46,6 +48,20 @@ def l1(*, dims: int, data_range: float) -> Loss:  # every entry of LOSSES takes 
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
         return masked_mean(difference_inside(prediction, target, mask).abs(), mask)
+
+    return loss
+
+
+def gradient(*, dims: int, data_range: float) -> Loss:
+    """Mean absolute error of the differences between neighbouring voxels inside the mask."""
+
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        difference, inside = difference_inside(prediction, target, mask), (mask != 0).float()
+        means = []
+        for axis in range(2, 2 + dims):
+            pairs = inside.narrow(axis, 1, mask.shape[axis] - 1) * inside.narrow(axis, 0, mask.shape[axis] - 1)
+            means.append(masked_mean(torch.diff(difference, dim=axis).abs() * pairs, pairs))
+        return torch.stack(means).mean()
 
     return loss
 

@@ -16,11 +16,13 @@ from voxlate.methods.interface import Batch, Method, NetworkMethod, Trainable, T
 from voxlate.methods.regression import regression
 from voxlate.methods.segmentation import segmentation
 from voxlate.methods.style_transfer.method import style_transfer
+from voxlate.methods.unified import unified
 
 METHODS: dict[str, Callable[..., Translator]] = {
     "regression": regression,
     "adversarial": adversarial,
     "segmentation": segmentation,
+    "unified": unified,
     "image_analogy": image_analogy,
     "style_transfer": style_transfer,
     "identity": identity,

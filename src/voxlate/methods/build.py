@@ -101,10 +101,18 @@ def _build(recipe: Recipe, data_range: float, options: WindowOptions) -> Transla
         what="method",
         dims=window.dims,
         source_channels=encoder.channels if encoder else window.input_channels(len(recipe.source)),
-        target_channels=1,
+        target_channels=len(recipe.wanted),
         loss=recipe.loss,
         data_range=data_range,
+        **({"sources": len(recipe.source)} if recipe.targets and recipe.method.name == "unified" else {}),
     )
+    if method.asked != bool(recipe.targets):
+        raise UsageError(
+            "several targets for the method unified, and one for any other",
+            came=f"{len(recipe.wanted)} for {recipe.method.name}",
+            where="target",
+            remedy="Write target: any, or another method.",
+        )
     if encoder is not None:
         if not method.networks:
             raise UsageError(

@@ -85,12 +85,14 @@ class Method:
 
     Attributes:
         learns: From what: the ``steps`` of optimisers, ``exemplars`` that it keeps, or ``nothing``.
+        asked: Whether it gives any of several targets from whatever sources there are, as it is asked.
         segments: Whether it gives a probability per class, of which ``decode`` makes a label map, and not an image.
         divisor: Spatial sizes of a sample must be multiples of it.
         classes: From the name of each class to its label values, none for every one above 0; empty unless it segments.
     """
 
     learns: ClassVar[Literal["steps", "exemplars", "nothing"]] = "nothing"
+    asked: ClassVar[bool] = False
     segments: ClassVar[bool] = False
     divisor: int = 1
     classes: Mapping[str, tuple[int, ...]] = {}
@@ -130,6 +132,10 @@ class Translator(Method, ABC):
     @abstractmethod
     def predict(self, source: Tensor) -> Tensor:
         """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``, in normalised values, without gradients."""
+
+    def ask(self, numbers: Tensor) -> Translator:
+        """What answers a question, see ``voxlate.question``; itself, unless it can be asked several."""
+        return self
 
     def begin_case(self) -> None:
         """Told before the first sample of a case."""

@@ -127,6 +127,7 @@ class _SeenCase:
     foreground_share: float
     foreground_mm: NDArray[np.float64]
     one_grid: bool
+    grid: Grid
 
 
 def take_fingerprint(
@@ -134,6 +135,7 @@ def take_fingerprint(
     contrasts: Sequence[str],
     *,
     options: PlanOptions,
+    some: bool = False,
     progress: Progress | None = None,
 ) -> Fingerprint:
     """Reads every case once.
@@ -143,10 +145,11 @@ def take_fingerprint(
         contrasts: Sources and target; the first is the reference unless the options name another. One that
             ``options.derive`` computes is computed from images as they lie, without registration.
         options: From the recipe.
+        some: Whether a case may lack contrasts; the first that it has then stands for the reference.
         progress: Called with how many cases are done, and of how many.
 
     Raises:
-        CohortError: If there is no case.
+        CohortError: If there is no case, or none has one of the contrasts.
         ReadError: If an image cannot be read, or a case has no foreground.
     """
     names = [get_contrast(name).name for name in dict.fromkeys(contrasts)]
@@ -155,14 +158,21 @@ def take_fingerprint(
     reference = options.reference_for(names)
     with_masks = all("mask" in case.paths for case in cases)
     every = telling(cases, progress)
-    seen = [_look(case, names, reference, options=options, masked=with_masks) for case in every]
-    spacings = np.array([case.images[reference].grid.spacing_mm for case in seen])
+    seen = []
+    for case in every:
+        there = [name for name in names if name in case.paths] if some else names
+        first = there[0] if some and reference not in case.paths else reference
+        seen.append(_look(case, there, first, options=options, masked=with_masks))
+    spacings = np.array([case.grid.spacing_mm for case in seen])
+    if lacking := [name for name in names if not any(name in case.images for case in seen)]:
+        remedy = "Leave it out of source and target, or add cases that have it."
+        raise CohortError("a training case with each contrast", came=f"none with {', '.join(lacking)}", remedy=remedy)
     return Fingerprint(
         cases=len(seen),
         reference=reference,
         spacing_mm=_triple(np.median(spacings, axis=0)),
         spacing_varies=bool(np.ptp(spacings, axis=0).max() > _SPACING_TOLERANCE_MM),
-        shape=_median_shape([case.images[reference].grid.shape for case in seen]),
+        shape=_median_shape([case.grid.shape for case in seen]),
         skull_stripped=all(case.stripped for case in seen),
         mask_files=with_masks,
         foreground_share=float(np.median([case.foreground_share for case in seen])),
@@ -172,7 +182,10 @@ def take_fingerprint(
             (image.labels_inside for case in seen for image in case.images.values() if image.labels_inside is not None),
             default=None,
         ),
-        contrasts={name: _summarise(get_contrast(name), [case.images[name] for case in seen]) for name in names},
+        contrasts={
+            name: _summarise(get_contrast(name), [case.images[name] for case in seen if name in case.images])
+            for name in names
+        },
     )
 
 
@@ -201,7 +214,7 @@ def _look(case: Case, names: Sequence[str], reference: str, *, options: PlanOpti
         where = f"case {case.id}: {name}"
         images[name] = _describe(volume, mask, grid, tissue=tissue, options=options, where=where)
     size = [part.stop - part.start for part in extent(mask) or ()]  # a foreground that is empty was refused above
-    return _SeenCase(images, stripped, float(mask.mean()), np.multiply(size, grid.spacing_mm), one_grid)
+    return _SeenCase(images, stripped, float(mask.mean()), np.multiply(size, grid.spacing_mm), one_grid, grid)
 
 
 def _describe(volume: Volume, mask: Mask, grid: Grid, *, tissue: Mask, options: PlanOptions, where: object) -> _Seen:

@@ -68,6 +68,16 @@ def choose_rule(asked: str, reference: Contrast, *, stripped: bool, has_file: bo
     return MaskRule(kind=image, contrast=reference.name)
 
 
+def rule_for(rule: MaskRule, contrast: Contrast) -> MaskRule:
+    """The same rule where another contrast than the one it was chosen for gives the foreground."""
+    kind = rule.otherwise if rule.kind == "file" else rule.kind
+    if kind in {"otsu", "body"}:
+        kind = image_rule(contrast, stripped=False)
+    if rule.kind == "file":
+        return rule.model_copy(update={"otherwise": kind})
+    return rule.model_copy(update={"kind": kind, "contrast": contrast.name})
+
+
 def image_rule(contrast: Contrast, *, stripped: bool) -> MaskKind:
     """The rule that suits an image of this contrast."""
     if stripped or contrast.kind == "label":

@@ -20,7 +20,8 @@ from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_yaml
 from voxlate.preprocess.fingerprint import ContrastFingerprint, Fingerprint
 from voxlate.preprocess.intensity import DEFAULT_KINDS, PHYSICAL_SCALES, NormaliserKind, Scaling
-from voxlate.preprocess.masking import MaskRule, choose_rule
+from voxlate.preprocess.masking import MaskRule, choose_rule, rule_for
+from voxlate.question import Query
 from voxlate.strict import StrictModel, later
 
 __all__ = ["Normaliser", "Plan", "Scaling", "make_plan"]
@@ -69,6 +70,7 @@ class Plan(StrictModel):
         reading: What readers may accept.
         source: What goes in.
         target: What comes out.
+        targets: Of a model that is asked for one of several, all of them; then cases need not have every contrast.
     """
 
     orientation: Literal["RAS"] = "RAS"
@@ -84,10 +86,11 @@ class Plan(StrictModel):
     reading: Reading = Reading()
     source: tuple[str, ...]
     target: str
+    targets: tuple[str, ...] = later((), description="The contrasts that can come out, where they are several.")
 
     @model_validator(mode="after")
     def _contrasts_fit(self) -> Self:
-        lacking = [name for name in (*self.source, self.target) if name not in self.normalisers]
+        lacking = [name for name in (*self.source, self.target, *self.targets) if name not in self.normalisers]
         if lacking:
             raise ValueError(f"normalisers must name {', '.join(lacking)}")
         if self.reference not in files_of(self.source, self.derive):
@@ -106,12 +109,28 @@ class Plan(StrictModel):
         )
         return i, j, k
 
+    def asked(self, question: Query) -> Plan:
+        """The plan of one question: its first source gives the grid and the foreground, unless the reference is one."""
+        reference = self.reference if self.reference in question.sources else question.sources[0]
+        changed = {"source": question.sources, "target": question.target, "targets": (), "reference": reference}
+        return self.model_copy(update={**changed, "mask": rule_for(self.mask, get_contrast(reference))})
+
+    def of(self, case: Case) -> Plan:
+        """The plan for a case that need not have every contrast: what it has gives the grid and the foreground."""
+        if not self.targets or self.reference in case.paths:
+            return self
+        there = [name for name in (*self.source, *self.targets) if name in case.paths]
+        reference = there[0] if there else self.reference
+        return self.model_copy(update={"reference": reference, "mask": rule_for(self.mask, get_contrast(reference))})
+
     def files(self, case: Case) -> dict[str, Path]:
         """From a contrast to its file: all that a translation of the case is made from.
 
         Args:
-            case: Must have what its sources are read or computed from.
+            case: Must have what its sources are read or computed from; of several targets, what it has counts.
         """
+        if self.targets:
+            return {name: case.paths[name] for name in self.normalisers if name in case.paths}
         names = files_of((*self.source, self.reference), self.derive, case.paths)
         return {name: case.paths[name] for name in names}
 
@@ -138,7 +157,14 @@ class Plan(StrictModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequence[str], target: str) -> Plan:
+def make_plan(
+    fingerprint: Fingerprint,
+    options: PlanOptions,
+    *,
+    source: Sequence[str],
+    target: str,
+    targets: Sequence[str] = (),
+) -> Plan:
     """The plan of a cohort; what the options leave open is decided from the fingerprint.
 
     The spacing stays each case's own where all have the same, else it is the median of the reference's spacings.
@@ -148,6 +174,7 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
         options: Overrides, from a recipe.
         source: Contrasts that go in.
         target: The contrast that comes out.
+        targets: Those that can come out, where they are several.
 
     Raises:
         UsageError: If the reference is not a source, or a contrast is not in the fingerprint.
@@ -162,14 +189,14 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
             where="plan.reference",
             remedy="Only a source exists when a new scan is translated; name one of them.",
         )
-    unknown = sorted({*sources, wanted} - set(fingerprint.contrasts))
+    unknown = sorted({*sources, wanted, *targets} - set(fingerprint.contrasts))
     if unknown:
         raise UsageError(
             "a fingerprint of every contrast", came=f"none of {', '.join(unknown)}", remedy="Take the fingerprint anew."
         )
     kinds = {get_contrast(name).name: kind for name, kind in options.normalise.items()}
     needed = formulas(sources, options.derive)
-    names = dict.fromkeys((*sources, wanted))
+    names = dict.fromkeys((*sources, wanted, *targets))
     return Plan(
         spacing_mm=options.spacing_mm or (fingerprint.spacing_mm if fingerprint.spacing_varies else None),
         resize=options.resize,
@@ -185,6 +212,7 @@ def make_plan(fingerprint: Fingerprint, options: PlanOptions, *, source: Sequenc
         reading=options.reading,
         source=sources,
         target=wanted,
+        targets=tuple(targets),
     )
 
 

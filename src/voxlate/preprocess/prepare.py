@@ -27,6 +27,7 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Normaliser, Plan
 from voxlate.preprocess.registration.registration import register
 from voxlate.preprocess.resampling import covers, crop_grid, resample, same_lattice, spacing_grid
+from voxlate.question import Acquisitions
 from voxlate.volume import Array, Grid, Volume, extent
 from voxlate.windows import Sliceable
 
@@ -52,6 +53,7 @@ class PreparedCase:
             from the store, which keeps them as files.
         valid: By contrast that does not show all of the foreground: ``(i, j, k)`` booleans, where it shows something.
             Elsewhere its array is background.
+        acquired: How the images were acquired, where a model is told so.
     """
 
     case_id: str
@@ -64,6 +66,7 @@ class PreparedCase:
     notes: tuple[str, ...]
     transforms: Mapping[str, Transform] = field(default_factory=dict)
     valid: Mapping[str, Sliceable] = field(default_factory=dict)
+    acquired: Acquisitions = field(default_factory=dict)
 
     def shown(self, *names: str) -> Mask:
         """The part of the foreground that all of some contrasts show, ``(i, j, k)``; an unknown one shows all."""

@@ -265,14 +265,16 @@ class PreparedStore:
 
     def _prepared(self, case: Case) -> PreparedCase:
         """The case with what is optional, or without where that is refused: nothing that is learned depends on it."""
-        there = tuple(name for name in self.optional if name in case.paths and name not in self.contrasts)
+        plan, there = self.plan.of(case), tuple(name for name in self.optional if name in case.paths)
+        needed = (*self.contrasts, *(name for name in there if name in plan.normalisers))
+        extra = tuple(name for name in there if name not in needed)
         try:
-            return prepare_case(case, self.plan, contrasts=(*self.contrasts, *there))
+            return prepare_case(case, plan, contrasts=(*needed, *extra))
         except ReadError as error:
-            if not there:
+            if not extra:
                 raise
-            prepared = prepare_case(case, self.plan, contrasts=self.contrasts)
-            logger.warning("case %s goes without its %s: %s", case.id, ", ".join(there), error)
+            prepared = prepare_case(case, plan, contrasts=needed)
+            logger.warning("case %s goes without its %s: %s", case.id, ", ".join(extra), error)
             return prepared
 
     def _read(self, case_id: str) -> tuple[_CaseRecord | None, str | None]:

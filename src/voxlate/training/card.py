@@ -13,6 +13,7 @@ from voxlate.errors import counted
 from voxlate.methods.build import method_class
 from voxlate.plainyaml import Json
 from voxlate.preprocess.fingerprint import Fingerprint
+from voxlate.question import Query
 from voxlate.training.loop.validation import LESION_PREFIX, TRAIN_PREFIX
 
 
@@ -36,7 +37,6 @@ def model_card(
         settled: From fields that the recipe left open to what they became and why.
         needs: The plugins that it cannot be loaded without, in words.
     """
-    sources = ", ".join(get_contrast(name).title for name in recipe.source)
     target = get_contrast(recipe.target)
     computed = formulas(recipe.source, recipe.plan.derive)
     derived = "".join(f"\n- Where there is no file of it, {name} = {formula}" for name, formula in computed.items())
@@ -56,7 +56,7 @@ def model_card(
     partly = f"\n- Neither learned nor scored: {say_not_shown(target.name, hidden)}" if hidden else ""
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
-    return f"""# {recipe.name}: {sources} to {target.title}
+    return f"""# {recipe.name}: {_mapping(recipe)}
 
 **Not for diagnostic use.** {said.banner}
 
@@ -81,6 +81,15 @@ The model knows what its training cases show: the same contrasts, the same body 
 def _say_imputed(imputed: Mapping[str, int]) -> str:
     made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in imputed.items())
     return f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
+
+
+def _mapping(recipe: Recipe) -> str:
+    """From what to what, in words."""
+    any_of = "any of " if recipe.targets else ""
+    sources, targets = (
+        any_of + ", ".join(get_contrast(name).title for name in names) for names in (recipe.source, recipe.wanted)
+    )
+    return f"{sources} to {targets}"
 
 
 def say_not_shown(target: str, hidden: Mapping[str, float]) -> str:
@@ -114,6 +123,7 @@ class _Said:
 def _translation(scores: Json) -> _Said:
     metrics: Json = scores["metrics"]
     rows = [f"| {_title(name)} | {_number(value)} |" for name, value in metrics.items()]
+    rows += _by_question(scores)
     inside = "inside the foreground" + (", or inside the labels" if any(map(_is_in_labels, metrics)) else "")
     return _Said(
         banner="Images made with this model are synthetic.",
@@ -124,6 +134,16 @@ def _translation(scores: Json) -> _Said:
         "your own data,\nagainst the identity and intensity-lookup baselines, before you rely on a number that comes "
         "from it.",
     )
+
+
+def _by_question(scores: Json) -> list[str]:
+    """A second table, where there are several questions: each with the error beside that of the lookup."""
+    found: Json = scores.get("questions", {})
+    rows = [
+        f"| {Query.of_key(key).words} | {_number(row['mae'])} | {_number(scores['lookups'][key]['mae'])} |"
+        for key, row in found.items()
+    ]
+    return ["", "| question | MAE | MAE of the lookup |", "|---|---|---|", *rows] if rows else []
 
 
 def _segmentation(recipe: Recipe, scores: Json) -> _Said:

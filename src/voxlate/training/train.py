@@ -19,6 +19,7 @@ from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, TrainingError, VoxlateError, counted, some
+from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import predictor
 from voxlate.io import file_digest, voxel_digest
 from voxlate.io.atomic import write_text
@@ -31,6 +32,7 @@ from voxlate.plugins import needed_by, recall, record
 from voxlate.preprocess.familiar import Familiar, appearance, get_familiar
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
+from voxlate.training.answering import fit_tables, score_questions, validate_few
 from voxlate.training.baseline import score_lookup
 from voxlate.training.card import model_card, say_not_shown
 from voxlate.training.combining import combine_views
@@ -60,6 +62,7 @@ from voxlate.training.setup.refusals import (
 )
 from voxlate.training.setup.setup import Setup
 from voxlate.training.setup.shapes import check_shapes, fit_shapes
+from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +141,12 @@ def make_job(
     if labelled:
         count_labelled(cases)
     samples = training_samples(
-        store, [case.id for case in cases], setup.recipe, divisor=method.divisor, labelled=labelled
+        store,
+        [case.id for case in cases],
+        setup.recipe,
+        divisor=method.divisor,
+        labelled=labelled,
+        acquired={case.id: case_acquisitions(case) for case in cases} if setup.recipe.by_acquisition else None,
     )
     _tell_padding(setup, store, cases)
     if hidden := _hidden(setup, store, cases):
@@ -208,6 +216,8 @@ def validate_method(
     if method.learns == "steps" and method.segments:
         ahead = [case.id for case in training if case.id not in chosen]
         result = validate_segmentation(predict, method, store, validation=chosen, training=ahead)
+    elif setup.recipe.targets:
+        result = validate_few(setup, store, chosen, predict)
     else:
         data_range = setup.plan.normalisers[setup.plan.target].data_range
         result = validate(predict, store, chosen, data_range=data_range, task=task)
@@ -259,8 +269,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     }
     if left_out := read_left_out(run):
         scores["left_out"] = left_out
-    lookup = Lookup.fit(_pairs(setup, store))
-    scores["lookup"] = score_lookup(store, lookup, [case.id for case in setup.validation_cases])
+    lookup = _add_baseline(setup, store, scores, best=best)
     seen = {part: setup.cases(part) for part in ("train", "validation")}
     if hidden := _hidden(setup, store, [case for cases in seen.values() for case in cases]):
         scores["not_shown"] = hidden
@@ -273,7 +282,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
         sketches={case.id: _sketches(setup, case) for cases in seen.values() for case in cases},
         weights=best["method"],
-        lookup=lookup.to_arrays(),
+        lookup=lookup,
         card=model_card(
             setup.recipe,
             setup.fingerprint,
@@ -288,6 +297,17 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     else:
         _add_shapes(setup, contents, run)
     logger.info("bundle written to %s", run.bundle)
+
+
+def _add_baseline(setup: Setup, store: PreparedStore, scores: Json, *, best: State) -> dict[str, Array]:
+    """The fitted lookup; its scores join those of the model, and for several targets those of each question."""
+    if setup.recipe.targets:
+        tables = fit_tables(setup, store)
+        scores |= score_questions(setup, store, best["method"], tables)
+        return tables
+    lookup = Lookup.fit(_pairs(setup, store))
+    scores["lookup"] = score_lookup(store, lookup, [case.id for case in setup.validation_cases])
+    return lookup.to_arrays()
 
 
 def _add_shapes(setup: Setup, contents: Contents, run: RunFolder) -> None:
@@ -335,6 +355,8 @@ def _read_seen(run: RunFolder) -> frozenset[str]:
 
 def _files(setup: Setup, case: Case) -> list[Path]:
     """What training has seen of a case: what its sources are made from, and the target."""
+    if setup.recipe.targets:
+        return list(setup.plan.files(case).values())
     return [*setup.plan.files(case).values(), case.paths[setup.plan.target]]
 
 
@@ -352,7 +374,7 @@ def _sketches(setup: Setup, case: Case) -> tuple[str, ...]:
 
 def _imputed(setup: Setup) -> dict[str, int]:
     """From a contrast to how many training cases have one that a model made."""
-    names = (*setup.recipe.source, setup.recipe.target)
+    names = setup.recipe.all_contrasts
     made = {name: [case for case in setup.cases("train") if _is_imputed(case, name)] for name in names}
     return {name: len(cases) for name, cases in made.items() if cases}
 
@@ -366,7 +388,9 @@ def _familiar(setup: Setup, store: PreparedStore) -> dict[str, Familiar]:
     names = [name for name in setup.recipe.source if get_contrast(name).kind != "label"]
     cases = [store[case.id] for case in setup.cases("train")]
     return {
-        name: get_familiar([appearance(np.asarray(case.arrays[name][:]), case.shown(name)) for case in cases])
+        name: get_familiar(
+            [appearance(np.asarray(case.arrays[name][:]), case.shown(name)) for case in cases if name in case.arrays]
+        )
         for name in names
     }
 

@@ -14,7 +14,16 @@ from voxlate.plainyaml import Json
 CATALOGUES = ("recipes", "contrasts", "methods", "networks", "losses", "metrics")
 """What ``describe_catalogue`` knows."""
 _TOLD = {"name", "paper", "source", "target"}
-_CONTEXT = {"dims", "in_channels", "out_channels", "source_channels", "target_channels", "loss", "data_range"}
+_CONTEXT = {
+    "dims",
+    "in_channels",
+    "out_channels",
+    "source_channels",
+    "target_channels",
+    "sources",
+    "loss",
+    "data_range",
+}
 """Arguments of an entry that the program decides, not the recipe."""
 
 
@@ -41,7 +50,7 @@ def describe_catalogue(name: str) -> Json:
 def _recipes() -> Iterator[Json]:
     for name in recipe_names():
         recipe = load_recipe(name)
-        yield {"name": name, "source": list(recipe.source), "target": recipe.target, "what it is": read_recipe(name)[0]}
+        yield {"name": name, "source": list(recipe.source), "target": recipe.goal, "what it is": read_recipe(name)[0]}
 
 
 def _contrasts() -> Iterator[Json]:
@@ -84,7 +93,7 @@ def describe_recipe(name: str | Path) -> Json:
         "what it does": words,
         "paper": recipe.paper,
         "source": list(recipe.source),
-        "target": recipe.target,
+        "target": recipe.goal,
         "fields": fields,
     }
 

@@ -48,6 +48,7 @@ class OfSets(_OfScans, total=False):
         pattern: Where the files of contrasts lie in the data set, in the place of a layout; by default as the model
             was trained, if files lie so.
         cases: Image by image, whether every case gets a page of its own, ``cases/<id>.html``.
+        beside: Of a model of several targets, models of one question each that are scored beside it.
         features: The network whose features are compared: a run, a bundle or a file of weights.
         members: For ``privacy``, what tells the real images that the model has seen, if the synthetic set does not.
         contrast: Which images are meant if both sets have several.
@@ -56,6 +57,7 @@ class OfSets(_OfScans, total=False):
     """
 
     pattern: Pattern
+    beside: Sequence[str | Path] | None
     features: str | Path | None
     members: str | Path | None
     contrast: str | None
@@ -98,7 +100,9 @@ def evaluate(
         report: Called with the number of finished cases.
         **more: ``pattern`` says where files lie, ``use_imputed`` lets sources be images that a model made, and
             ``accept`` what readers refuse by default, as for ``translate``, which the page tells; ``cases`` adds a
-            page of its own for every case; the others are for the aspects of sets, see ``OfSets``.
+            page of its own for every case; ``beside`` names models of one question each that are scored beside a
+            model of several targets, of which the page is a matrix; the others are for the aspects of sets, see
+            ``OfSets``.
 
     Raises:
         UsageError: If an aspect or split is unknown, no case is left, a calibration or the dose is given for another
@@ -133,6 +137,7 @@ def _evaluate(
     use_imputed, each_case = more.pop("use_imputed", False), more.pop("cases", False)
     accept = {field: value for field, value in more.pop("accept", {}).items() if value}
     scans: _OfScans = {"use_imputed": use_imputed, "accept": accept}
+    beside = [Path(one) for one in more.pop("beside", None) or ()]
     if task is not None or task_without is not None:
         _refuse_given({"cases": each_case or None}, fitting="fidelity")
         alone = tuple(aspects) == ("fidelity",) and calibration is None
@@ -147,7 +152,9 @@ def _evaluate(
         )
     _refuse_given(dict(more), fitting="distribution or privacy")
     asked: _OfImages = {**scans, "each_case": each_case}
-    return _evaluate_images(*places, split=split, aspects=aspects, calibration=calibration, scans=asked, report=report)
+    return _evaluate_images(
+        *places, split=split, aspects=aspects, calibration=calibration, beside=beside, scans=asked, report=report
+    )
 
 
 def _evaluate_images(
@@ -158,14 +165,22 @@ def _evaluate_images(
     split: str,
     aspects: Sequence[str],
     calibration: str | Path | None,
+    beside: Sequence[Path],
     scans: _OfImages,
     report: ProgressReport,
 ) -> Result:
     """Image by image, beside the truth."""
+    from voxlate.bundle.ensemble import read_model
     from voxlate.evaluation.ct.density import read_calibration
+    from voxlate.inference.model import is_model, load_model
     from voxlate.workflows.fidelity import FidelityOptions, evaluate_fidelity
+    from voxlate.workflows.matrix import evaluate_matrix
 
     _check_aspects(aspects)
+    if is_model(Path(model)) and read_model(Path(model)).recipe.targets:
+        several = load_model(Path(model)).accepting(scans.get("accept", {}))
+        return evaluate_matrix(several, Path(data), Path(out), split=split, beside=beside, report=report)
+    _refuse_given({"beside": beside or None}, fitting="a model of several targets")
     return evaluate_fidelity(
         Path(model),
         Path(data),

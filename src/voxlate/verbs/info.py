@@ -124,7 +124,7 @@ def _model(path: Path) -> Json:
         "digest": bundle.digest,
         "source": list(bundle.recipe.source),
         "derived": formulas(bundle.plan.source, bundle.plan.derive),
-        "target": bundle.recipe.target,
+        "target": bundle.recipe.goal,
         "method": bundle.recipe.method.model_dump(),
         "window": bundle.recipe.window.in_words,
         "trained_on_cases": bundle.trained_on,

@@ -33,6 +33,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     *,
     out: str | Path,
     target: str | None = None,
+    shows: str | None = None,
     pattern: Pattern = None,
     accept: Mapping[str, str | Sequence[str]] | None = None,
     every: bool = False,
@@ -50,6 +51,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
+        shows: The contrast of a single file, where its name does not say so and the model takes several.
         pattern: Where a data set's files lie, in the place of a layout; by default as in the model's training.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
             ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
@@ -72,21 +74,28 @@ def translate(  # noqa: PLR0913  (the options of the command)
     from voxlate.cohort import index_cohort
     from voxlate.inference.cohort.translate import translate_cohort
 
-    models = _models(Path(model), target=target, accept=accept or {})
+    models, wanted = _models(Path(model), target=target, accept=accept or {})
     if not _is_data_set(Path(scan)):
         _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        return [_translate_one(models, Path(scan), Path(out), where=Path(model), overwrite=overwrite, report=report)]
+        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=Path(model))
+        return [_translate_one(one, case, Path(out), overwrite=overwrite, report=report)]
+    _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=Path(model)):
         cohort = index_cohort(Path(scan))
+    poor, told = _poor(replace, cohort) if replace else None, partial(report, "translate")
+    place = _folder(Path(out))
     return translate_cohort(
-        models,
-        cohort,
-        _folder(Path(out)),
-        every=every,
-        poor=_poor(replace, cohort) if replace else None,
-        overwrite=overwrite,
-        report=partial(report, "translate"),
+        models, cohort, place, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
     )
+
+
+def _asked_of_file(
+    models: Sequence[Model], scan: Path, wanted: str | None, *, shows: str | None, where: Path
+) -> tuple[Model, Case]:
+    """The one model, for the one target, and the case of a single file."""
+    one = _only(models, where=where)
+    case = _single_case(scan, one.bundle.recipe, shows=shows)
+    return one.asked(case.paths, wanted), case
 
 
 def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
@@ -95,14 +104,16 @@ def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
         raise UsageError(f"a data set for --{name}", came="one file", where=scan, remedy=remedy)
 
 
-def _translate_one(
-    models: Sequence[Model], scan: Path, out: Path, *, where: Path, overwrite: bool, report: ProgressReport
-) -> Outcome:
+def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
+    if shows is not None:
+        remedy = "Leave it out, or give one file; a data set says what its files show."
+        raise UsageError("one file for --as", came="a data set", where=scan, remedy=remedy)
+
+
+def _translate_one(model: Model, case: Case, out: Path, *, overwrite: bool, report: ProgressReport) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
-    model = _only(models, where=where)
     report("translate", 0, 1)
-    case = _single_case(scan, model.bundle.recipe)
     path = _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
     report("translate", 1, 1)
@@ -149,17 +160,20 @@ def synthesize(
     )
 
 
-def _models(path: Path, *, target: str | None, accept: Mapping[str, str | Sequence[str]]) -> list[Model]:
+def _models(
+    path: Path, *, target: str | None, accept: Mapping[str, str | Sequence[str]]
+) -> tuple[list[Model], str | None]:
+    """The models that make a target, and its canonical name."""
     from voxlate.contrast import get_contrast
     from voxlate.inference.model import load_models
 
     models = load_models(path)
     wanted = get_contrast(target).name if target else None
-    fitting = [model.accepting(accept) for model in models if wanted in {None, model.target}]
+    fitting = [model.accepting(accept) for model in models if wanted in {None, *model.targets}]
     if not fitting:
-        targets = " or ".join(sorted({model.target for model in models}))
+        targets = " or ".join(sorted({name for model in models for name in model.targets}))
         raise UsageError(f"the target {targets}", came=repr(target), where=path, remedy="Use a model trained for it.")
-    return fitting
+    return fitting, wanted
 
 
 def _only(models: Sequence[Model], *, where: Path) -> Model:
@@ -177,7 +191,7 @@ def _is_data_set(path: Path) -> bool:
     return path.is_dir() or (path.is_file() and path.suffix.casefold() in {".csv", ".tsv"})
 
 
-def _single_case(path: Path, recipe: Recipe) -> Case:
+def _single_case(path: Path, recipe: Recipe, *, shows: str | None) -> Case:
     from voxlate.cohort import Case
     from voxlate.derivation import files_of
     from voxlate.io import is_picture_path, is_volume_path, volume_stem
@@ -192,6 +206,8 @@ def _single_case(path: Path, recipe: Recipe) -> Case:
             remedy="Convert it first; dcm2niix makes NIfTI of DICOM.",
         )
     wanted = files_of(recipe.source, recipe.plan.derive)
+    if recipe.targets or shows is not None:
+        wanted = (_shown_by(path, wanted, shows=shows),)
     if len(wanted) != 1:
         raise UsageError(
             f"{len(wanted)} contrasts: {', '.join(wanted)}",
@@ -201,6 +217,27 @@ def _single_case(path: Path, recipe: Recipe) -> Case:
         )
     name = readable(volume_stem(path))
     return Case(id=name, subject=name, paths={wanted[0]: path}, attributes={})
+
+
+def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None) -> str:
+    """Which source of a model a file shows: as is said, or as its name says.
+
+    Raises:
+        UsageError: If neither says so, or it is no source.
+    """
+    from voxlate.cohort.layouts.naming import contrast_in
+    from voxlate.contrast import get_contrast
+    from voxlate.io import volume_stem
+
+    found = get_contrast(shows) if shows is not None else contrast_in(volume_stem(path))
+    if found is not None and found.name in sources:
+        return found.name
+    raise UsageError(
+        f"a scan of {', '.join(sources)}",
+        came="a file whose name tells no contrast" if found is None else f"one of {found.title}",
+        where=path,
+        remedy=f"Say what it shows: --as {sources[0]}, say.",
+    )
 
 
 def _imputed(case: Case, model: Model) -> frozenset[str]:

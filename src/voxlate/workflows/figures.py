@@ -46,10 +46,12 @@ def publish_alignment(data: Path, run: RunFolder, *, prepared: Path) -> Path | N
     split = read_split(run.split)
     cases = {part: [c for c in load_cohort(data, recipe).cases if split.get(c.id) == part] for part in split.values()}
     case = (cases.get("validation") or cases["train"])[0]
+    plan = plan.of(case)
     moved = [name for name in (plan.target, *plan.source) if _is_registered(name, case, plan)]
     if not moved:
         return None
-    store = PreparedStore(prepared, plan, (*plan.source, plan.target), optional=("labels",))
+    names = [name for name in (*plan.source, plan.target) if name in case.paths or not plan.targets]
+    store = PreparedStore(prepared, plan, names, optional=("labels",))
     store.prepare([case])
     path = run.figures / "alignment.png"
     write_bytes(path, to_png(draw_alignment(_aligned(case, plan, store, name=moved[0]))))

@@ -16,7 +16,7 @@ from voxlate.reporting.page.page import Illustration, Page
 
 _OF_PAGES = (
     *("boxes_*", "median", "extremes", "worst", "case", "views", "slices", "classes", "volumes", "dice"),
-    *("similarity", "tasks", "differences", "features", "distances", "membership"),
+    *("similarity", "tasks", "differences", "features", "distances", "membership", "matrix"),
 )
 """Pictures that pages write into ``figures``; a run's own are never among them."""
 
@@ -24,6 +24,7 @@ _OF_PAGES = (
 _BESIDE = {
     SHEET: "the same on one sheet, to print",
     "scores.csv": "every score, with all digits",
+    "matrix.csv": "every score of every question, with all digits",
     "structures.csv": "errors inside every structure, case by case",
     "runs.csv": "every score, seed by seed",
     "trials.csv": "every trial, with all digits",

@@ -5,8 +5,8 @@ there is nothing to impute and every case is translated, unless only poor scans 
 
 Sources are scans only, unless a model's ``reading.imputed`` lets it start from what a model made: then also from what
 another makes now, as in the chain from T1 to T2 to FLAIR. Of several models that could make an image the one with the
-fewest such sources does it, then the one with the most sources, then the first by name; scores of models with different
-targets, regions or validation cases say nothing about which is better.
+fewest such sources does it, then the one with the lowest validation error, then the one with the most sources, then the
+first by name. A model that takes any sources takes all scans that there are, and is judged by its error with those.
 """
 
 from __future__ import annotations
@@ -76,6 +76,17 @@ class _Maker:
     model: Model
     paths: Mapping[str, Path]
 
+    @classmethod
+    def of(cls, model: Model, holding: _Holding, target: str, planned: Mapping[str, Path]) -> _Maker | None:
+        """A model that makes a target, if the case has what it needs for it."""
+        if target not in model.targets:
+            return None
+        usable = holding.usable(model, planned)
+        for having in (holding.real, usable):  # from scans alone, where any source will do
+            if model.can_make(target, having):
+                return cls(model.asked(having, target), usable)
+        return None
+
     def imputed(self, holding: _Holding) -> frozenset[str]:
         """The contrasts that it needs and of which the case has no scan."""
         needed = self.model.bundle.plan.files(replace(holding.case, paths=self.paths))
@@ -83,7 +94,13 @@ class _Maker:
 
 
 def decide(
-    models: Sequence[Model], cohort: Cohort, *, folder: Path = Path(), every: bool = False, poor: Poor | None = None
+    models: Sequence[Model],
+    cohort: Cohort,
+    *,
+    folder: Path = Path(),
+    target: str | None = None,
+    every: bool = False,
+    poor: Poor | None = None,
 ) -> list[Decision]:
     """A decision for every case and every target that a model makes, in the cohort's order.
 
@@ -91,11 +108,13 @@ def decide(
         models: At least one.
         cohort: The cases.
         folder: Where the images will lie, from which a chain goes on.
+        target: The only contrast that is wanted; ``None`` for all that the models make.
         every: Whether cases that have a target are translated too, whatever the others lack.
         poor: Scans that are counted as missing, which the cohort is without; for the reasons. If given, even empty,
             cases that have a target are left alone.
     """
-    targets = [name for name in CONTRASTS if any(model.target == name for model in models)]
+    made = {name for model in models for name in model.targets} if target is None else {target}
+    targets = [name for name in CONTRASTS if name in made]
     holdings = [_hold(case, cohort, poor or {}) for case in cohort.cases]
     if len(models) > 1:
         _tell_unmade(targets, holdings)
@@ -151,14 +170,18 @@ def _decide(
     if target in holding.ambiguous and leave:
         reason = f"two files claim to be its {get_contrast(target).title}; keep one"
         return Decision(case, target, status="cannot", reason=reason)
-    able = [
-        maker
-        for maker in (_Maker(model, holding.usable(model, planned)) for model in models if model.target == target)
-        if not maker.model.lacks(maker.paths)
-    ]
+    able = [maker for model in models if (maker := _Maker.of(model, holding, target, planned))]
     if not able:
         return Decision(case, target, has_target=has_target, status="cannot", reason=_reason(models, holding, target))
-    maker = min(able, key=lambda one: (len(one.imputed(holding)), *_preference(one.model)))
+    comparable = all(one.model.error is not None for one in able)
+    maker = min(
+        able,
+        key=lambda one: (
+            len(one.imputed(holding)),
+            one.model.error if comparable and one.model.error is not None else 0.0,
+            *_preference(one.model),
+        ),
+    )
     imputed = maker.imputed(holding)
     return Decision(
         replace(case, paths=maker.paths),
@@ -177,16 +200,21 @@ def _preference(model: Model) -> tuple[int, str]:
 
 def _reason(models: Sequence[Model], holding: _Holding, target: str) -> str:
     """What the case lacks for each model that makes the target."""
-    makers = sorted((model for model in models if model.target == target), key=_preference)
-    lacks = [f"{' and '.join(_missing(model, holding))} for {model.name}" for model in makers]
+    makers = sorted((model for model in models if target in model.targets), key=_preference)
+    lacks = [f"{_joined(model, _missing(model, holding, target))} for {model.name}" for model in makers]
     return f"lacks {'; '.join(lacks)}"
 
 
-def _missing(model: Model, holding: _Holding) -> list[str]:
+def _joined(model: Model, missing: Sequence[str]) -> str:
+    return f"all of {', '.join(missing)}" if model.bundle.recipe.targets else " and ".join(missing)
+
+
+def _missing(model: Model, holding: _Holding, target: str) -> list[str]:
     words = []
-    for name in (name for name in CONTRASTS if name in model.lacks(holding.real)):
+    needed = set(model.bundle.recipe.source) - {target} if model.bundle.recipe.targets else model.lacks(holding.real)
+    for name in (name for name in CONTRASTS if name in needed):
         why = " (two files)" if name in holding.ambiguous else ""
-        made = name in holding.case.paths
+        made = name in holding.case.paths and name not in holding.real
         why = " (there is only one that a model made; --use-imputed lets it be a source)" if made else why
         why = f" (declared poor: {holding.poor[name]})" if name in holding.poor else why
         words.append(f"{get_contrast(name).title}{why}")

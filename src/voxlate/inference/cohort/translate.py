@@ -56,6 +56,7 @@ def translate_cohort(
     cohort: Cohort,
     folder: Path,
     *,
+    target: str | None = None,
     every: bool = False,
     poor: Poor | None = None,
     overwrite: bool = False,
@@ -71,6 +72,7 @@ def translate_cohort(
         models: At least one.
         cohort: The data set.
         folder: Where the output goes.
+        target: The only contrast that is wanted; ``None`` for all that the models make.
         every: Whether cases that have the target are translated although others lack it.
         poor: Scans that are counted as missing, so that they are made anew; their files stay. If given, even empty,
             only they and what is missing are made.
@@ -88,7 +90,7 @@ def translate_cohort(
         remove_stale(folder)
         write_description(folder, cohort)
         cohort = without_poor(cohort, poor or {})
-        decisions = decide(models, cohort, folder=folder, every=every, poor=poor)
+        decisions = decide(models, cohort, folder=folder, target=target, every=every, poor=poor)
         report(0, len(decisions))
         for decision, reading in _read_ahead(decisions, folder, overwrite=overwrite):
             outcomes.append(_untouched(decision) if reading is None else _one(*reading))

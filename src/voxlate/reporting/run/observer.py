@@ -94,7 +94,7 @@ class FigureDrawer:
             write_bytes(self._file("progression.png"), to_png(self._strip(kept)))
 
     def _segmented(self, step: int, validation: Validation) -> None:
-        moment = moment_of(validation, step=step, title=get_contrast(self._recipe.source[0]).title)
+        moment = moment_of(validation, step=step, title=get_contrast(self._recipe.example.sources[0]).title)
         write_bytes(self._file(f"step_{step:09d}.png"), to_png(draw_moment(moment)))
         moment.keep(self._file(f"frames/step_{step:09d}.npz"))
 
@@ -118,7 +118,7 @@ class FigureDrawer:
         ]
         return Panel(
             case=example.case_id,
-            sources={get_contrast(recipe.source[0]).title: example.source},
+            sources={get_contrast(recipe.example.sources[0]).title: example.source},
             prediction=example.prediction,
             truth=example.truth,
             target=get_contrast(recipe.target).title,

@@ -32,6 +32,8 @@ from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentatio
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
+from voxlate.question import Acquisitions, Query
+from voxlate.training.loop.asking import Asking, asking
 from voxlate.training.loop.loaders import loaded_ahead
 from voxlate.windows import Box, Sliceable, Window, bounding_box
 
@@ -68,6 +70,7 @@ class TrainingSamples:
         labelled: Whether samples carry label maps.
         labels: From each training case to some of its labelled voxels, for samples that are placed around one.
         partial: Whether samples say where their target shows nothing; not needed where every target shows all.
+        asking: What draws the question of a sample where there are several; ``None`` for a recipe with one target.
     """
 
     store: CaseStore
@@ -78,6 +81,7 @@ class TrainingSamples:
     labelled: bool = False
     labels: Mapping[str, LabelledVoxels] = field(default_factory=dict)
     partial: bool = False
+    asking: Asking | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -108,39 +112,48 @@ class TrainingSamples:
         return self._draw(self.store[case_ids[order[place]]], window, rng)
 
     def _draw(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> _Sample:
-        box = self._place(case, window, rng)
+        question = self._question(case, rng)
+        box = self._place(case, question.target, window, rng)
         drawn = draw_augmentation(
             self.recipe.training.augmentation, dims=window.dims, flip_axis=window.lateral_axis, rng=rng
         )
         margin = drawn.margin(window.sample_shape(box))
         box = window.grown(box, margin)
-        source = np.concatenate([window.cut(case.arrays[name], box) for name in self.recipe.source])
-        target = window.cut_centre(case.arrays[self.recipe.target], box)
+        source = np.concatenate([window.cut(case.arrays[name], box) for name in question.sources])
+        target = window.cut_centre(case.arrays[question.target], box)
         mask = window.cut_centre(case.mask, box).astype(np.float32)
         # What moves with the mask, voxel by nearest voxel.
         if self.partial:
-            mask = np.concatenate([mask, cut_hidden(case, self.recipe.target, window, box)])
+            mask = np.concatenate([mask, cut_hidden(case, question.target, window, box)])
         if self.labelled:
             mask = np.concatenate([mask, _labels(case, window, box)])
-        *sources, goal = (is_label(name) for name in (*self.recipe.source, self.recipe.target))
+        *sources, goal = (is_label(name) for name in (*question.sources, question.target))
         each = np.repeat(sources, len(source) // len(sources)).tolist()  # neighbouring slices are channels, too
         source, target, mask = apply_augmentation(
             drawn, source, target, mask, source_labels=each, target_labels=goal, margin=margin
         )
         mask, *more = np.split(mask, len(mask))
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
+        if self.asking is not None:
+            numbers = self.asking.numbers(question, case.case_id, rng, each=len(seen) // len(question.sources))
+            seen = _with_question(seen, numbers, channels=len(seen) // len(question.sources) * len(self.recipe.source))
         if self.partial:
             mask = mask * (1 - more[0])
         return (seen, target, mask, *more)
 
-    def _place(self, case: PreparedCase, window: Window, rng: np.random.Generator) -> Box:
+    def _question(self, case: PreparedCase, rng: np.random.Generator) -> Query:
+        if self.asking is None:
+            return Query(self.recipe.source, self.recipe.target)
+        return self.asking.draw(case.arrays, rng)
+
+    def _place(self, case: PreparedCase, target: str, window: Window, rng: np.random.Generator) -> Box:
         """Where a sample lies: where the target shows some of the foreground."""
-        for _ in range(_ATTEMPTS if self.recipe.target in case.valid else 1):
+        for _ in range(_ATTEMPTS if target in case.valid else 1):
             within = self._within(case, window, rng)
             box = window.draw(case.grid.shape, within=within, rng=rng, divisor=self.divisor)
-            if self.recipe.target not in case.valid or _counts(case, self.recipe.target, window, box):
+            if target not in case.valid or _counts(case, target, window, box):
                 return box
-        shown = np.argwhere(case.shown(self.recipe.target))
+        shown = np.argwhere(case.shown(target))
         around = window.around(shown[int(rng.integers(len(shown)))])
         return window.draw(case.grid.shape, within=around, rng=rng, divisor=self.divisor)
 
@@ -152,6 +165,20 @@ class TrainingSamples:
         if window.options.place == "centre" and box is not None:
             return window.around([start + size // 2 for start, size in zip(box.start, box.size, strict=True)])
         return box
+
+
+def _with_question(images: NDArray[np.float32], numbers: NDArray[np.float32], *, channels: int) -> NDArray[np.float32]:
+    """The channels of every source, those that are not there empty, and behind them the question, a channel a number.
+
+    Args:
+        images: ``(c, *s)``, the sources of the question, in order.
+        numbers: The question; its first ``channels`` numbers say which channels are there.
+        channels: Of all sources.
+    """
+    every = np.zeros((channels + len(numbers), *images.shape[1:]), dtype=np.float32)
+    every[:channels][numbers[:channels] > 0] = images
+    every[channels:] = numbers.reshape(-1, *[1] * (images.ndim - 1))
+    return every
 
 
 def cut_hidden(case: PreparedCase, target: str, window: Window, box: Box) -> NDArray[np.float32]:
@@ -181,15 +208,25 @@ def _labels(case: PreparedCase, window: Window, box: Box) -> NDArray[np.float32]
 
 
 def training_samples(
-    store: CaseStore, case_ids: Sequence[str], recipe: Recipe, *, divisor: int, labelled: bool = False
+    store: CaseStore,
+    case_ids: Sequence[str],
+    recipe: Recipe,
+    *,
+    divisor: int,
+    labelled: bool = False,
+    acquired: Mapping[str, Acquisitions] | None = None,
 ) -> TrainingSamples:
     """The batches of a run, with label maps if its losses use them, or its samples are placed by them.
+
+    Where the method is told how images were acquired, ``acquired`` says so for each case.
 
     Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
     samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
     """
-    partial = any(recipe.target in store[case_id].valid for case_id in case_ids)
-    boxes = {case_id: bounding_box(store[case_id].shown(recipe.target)) for case_id in case_ids}
+    several = bool(recipe.targets)
+    seen = () if several else (recipe.target,)  # of several, each shows other parts of the foreground
+    partial = any(name in store[case_id].valid for case_id in case_ids for name in recipe.wanted)
+    boxes = {case_id: bounding_box(store[case_id].shown(*seen)) for case_id in case_ids}
     largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
     views = recipe.window.views.values() or [recipe.window]
     windows = tuple(_sized(Window(options), largest) for options in views)
@@ -199,13 +236,15 @@ def training_samples(
         around = {
             case_id: _labelled_voxels(_shown_labels(store[case_id], name, recipe), seed=case_id) for case_id in case_ids
         }
-    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around, partial)
+    cases = [store[case_id].arrays for case_id in case_ids]
+    questions = asking(recipe.source, recipe.wanted, cases, acquired=acquired) if several else None
+    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around, partial, questions)
 
 
 def _shown_labels(case: PreparedCase, name: str, recipe: Recipe) -> Sliceable | None:
     """A case's label map, if it has one, with what its target does not show unlabelled."""
     labels = case.arrays.get(name)
-    if labels is None or recipe.target not in case.valid:
+    if labels is None or recipe.targets or recipe.target not in case.valid:
         return labels
     return np.where(np.asarray(case.valid[recipe.target][:]), np.asarray(labels[:]), 0)
 

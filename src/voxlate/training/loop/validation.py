@@ -123,10 +123,10 @@ def validate(
         truth = np.where(mask, np.asarray(case.arrays[plan.target][:]), np.float32(0))
         prediction = np.where(mask, predicted, np.float32(0))
         hidden = np.asarray(case.mask[:]) & ~mask if plan.target in case.valid else None
-        rows.append(_score(prediction, truth, mask, data_range=data_range, hidden=hidden))
+        rows.append(score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden))
         if "labels" in case.arrays:
             lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
-            inside = _score(prediction, truth, lesion, data_range=data_range, hidden=hidden)
+            inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
             rows[-1] |= {LESION_PREFIX + name: value for name, value in inside.items()}
         if task is not None:
             rows[-1] |= task.score(case, prediction)
@@ -140,7 +140,7 @@ def validate(
     return Validation(means, examples[0])
 
 
-def _score(
+def score_inside(
     prediction: Array,
     truth: Array,
     mask: NDArray[np.bool_],
@@ -148,6 +148,15 @@ def _score(
     data_range: float,
     hidden: NDArray[np.bool_] | None,
 ) -> dict[str, float]:
+    """The metrics of images of a prediction ``(i, j, k)``.
+
+    Args:
+        prediction: Normalised, 0 outside the foreground that the target shows.
+        truth: Likewise.
+        mask: Where they are compared.
+        data_range: Of the normalised target.
+        hidden: The foreground that the target does not show; ``None`` where it shows all.
+    """
     # Metrics of single voxels need no more than the mask; those of windows must not reach what is hidden.
     apart = mask if hidden is None else apart_from(hidden, mask)
     return {

@@ -13,6 +13,7 @@ import torch
 
 from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
 from voxlate.cohort.admission import tell
+from voxlate.cohort.admission.labels import MASK
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.enhancement import with_enhancement
 from voxlate.cohort.preflight.checks import preflight
@@ -27,6 +28,7 @@ from voxlate.errors import CohortError, UsageError, some
 from voxlate.io.atomic import write_text
 from voxlate.losses.catalogue import LABELLED
 from voxlate.methods.build import build_learner
+from voxlate.methods.encoder import LABELS
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last
 from voxlate.methods.interface import Trainable
@@ -36,6 +38,7 @@ from voxlate.preprocess.plan import Plan, make_plan
 from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
+from voxlate.question import answer_with
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.run import RunFolder, Series
 from voxlate.training.setup.choosing import options_to_type
@@ -60,6 +63,8 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
     plan = recipe.plan
     cohort = index_cohort(data, patterns=plan.patterns)
     derive = plan.derive
+    if recipe.targets:
+        return _with_some(cohort, recipe)
     names = (plan.reference_for(recipe.source), *recipe.source, recipe.target)
     complete = cohort.with_contrasts(*names, derive=derive)
     if not complete.cases:
@@ -72,6 +77,29 @@ def load_cohort(data: Path, recipe: Recipe) -> Cohort:
             remedy=options_to_type(recipe, contrast_counts(cohort)),
         )
     return with_enhancement(complete, plan.split.stratify, reading=plan.reading)
+
+
+def _with_some(cohort: Cohort, recipe: Recipe) -> Cohort:
+    """The cases from which a model of several targets can learn: a source and, besides it, a target.
+
+    Raises:
+        CohortError: If there is none.
+    """
+    known = {*recipe.all_contrasts, MASK, LABELS}
+    cases = tuple(
+        replace(case, paths={name: path for name, path in case.paths.items() if name in known})
+        for case in cohort.cases
+        if any(answer_with(case.paths, recipe.source, name) for name in recipe.wanted if name in case.paths)
+    )
+    if cases:
+        return with_enhancement(replace(cohort, cases=cases), recipe.plan.split.stratify, reading=recipe.plan.reading)
+    there = ", ".join(f"{name} ({cases})" for name, cases in contrast_counts(cohort).items())
+    raise CohortError(
+        f"at least one case with two of {', '.join(recipe.all_contrasts)}",
+        came=f"none; the contrasts, and how many cases have each: {there or 'none'}",
+        where=cohort.root,
+        remedy="Name what there is with --source, or look at what was matched with `voxlate check`.",
+    )
 
 
 def set_up(
@@ -125,7 +153,8 @@ def set_up(
     if not training:
         raise CohortError("training cases", came="none", where=data, remedy="Change plan.split, or add cases.")
     fingerprint, options = _take_fingerprint(training, recipe, report=report)
-    plan = make_plan(fingerprint, options, source=recipe.source, target=recipe.target)
+    several = recipe.wanted if recipe.targets else ()
+    plan = make_plan(fingerprint, options, source=recipe.source, target=recipe.target, targets=several)
     if run is not None:
         write_split(split, cohort, run.split)
         write_shares(split, cohort, run.shares)
@@ -138,14 +167,15 @@ def _take_fingerprint(
     training: Sequence[Case], recipe: Recipe, *, report: ProgressReport
 ) -> tuple[Fingerprint, PlanOptions]:
     """Statistics of the training cases, and the options that they were taken with: all is foreground if labels ask."""
-    contrasts, options = (*recipe.source, recipe.target), recipe.plan
+    contrasts, options = (*recipe.source, *recipe.wanted), recipe.plan
+    look = partial(take_fingerprint, training, contrasts, some=bool(recipe.targets))
     progress = partial(report, "fingerprint")
-    fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+    fingerprint = look(options=options, progress=progress)
     inside = fingerprint.labels_inside
     if options.mask == "auto" and inside is not None and inside < _ENOUGH_INSIDE:
         logger.warning("the foreground leaves out %.2g %% of a case's labels: all is taken", 100 * (1 - inside))
         options = options.model_copy(update={"mask": "nonzero"})
-        fingerprint = take_fingerprint(training, contrasts, options=options, progress=progress)
+        fingerprint = look(options=options, progress=progress)
     return fingerprint, options
 
 
@@ -165,7 +195,9 @@ def split_for(recipe: Recipe, cohort: Cohort) -> dict[str, str]:
 
 def new_store(setup: Setup, folder: Path) -> PreparedStore:
     """A store of every contrast that the recipe needs, and of the label map of the cases that have one."""
-    return PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=("labels",))
+    if setup.recipe.targets:
+        return PreparedStore(folder, setup.plan, (), optional=(*setup.recipe.all_contrasts, LABELS))
+    return PreparedStore(folder, setup.plan, (*setup.recipe.source, setup.recipe.target), optional=(LABELS,))
 
 
 def prepare(setup: Setup, cases: Sequence[Case], folder: Path, *, report: ProgressReport) -> PreparedStore:
@@ -272,8 +304,8 @@ def preflight_for(
     """
     return preflight(
         cohort,
-        source=recipe.source,
-        target=recipe.target,
+        source=() if recipe.targets else recipe.source,  # where any may be anything, every pair is looked at
+        target=None if recipe.targets else recipe.target,
         split=split,
         reading=recipe.plan.reading,
         derive=recipe.plan.derive,

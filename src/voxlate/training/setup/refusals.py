@@ -43,6 +43,7 @@ def check_recipe(recipe: Recipe) -> None:
         BundleError: If a frozen network that the recipe names is not there, or is another one.
     """
     _check_metric(recipe)
+    _check_questions(recipe)
     check_networks(recipe)
     named = name_network(recipe)
     candidate = without_words(recipe if named is None else recipe.with_overrides(named.values))
@@ -183,6 +184,17 @@ def _check_metric(recipe: Recipe) -> None:
             came="none",
             where=f"training.monitor {name}",
             remedy="Name a model from the target to labels as search.task.",
+        )
+
+
+def _check_questions(recipe: Recipe) -> None:
+    """Refuses what needs one target where there are several."""
+    if recipe.targets and recipe.search.task is not None:
+        raise UsageError(
+            "one target for a downstream task",
+            came=", ".join(recipe.wanted),
+            where="search.task",
+            remedy="Train with --target, or without the task.",
         )
 
 

@@ -1,0 +1,149 @@
+"""Unified: one network that gives any target from whatever sources there are.
+
+The question (``voxlate.question``) is told to it with the images, see ``voxlate.networks.conditional``. In training
+each sample asks a question of its own (``voxlate.training.loop.asking``), so that one network learns from all pairs,
+and from cases that have only some of the contrasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, cast
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+from torch.optim import Optimizer
+
+from voxlate.config.catalogue import build, pick
+from voxlate.config.choice import Choice, LossTerms
+from voxlate.config.training import Training
+from voxlate.errors import UsageError
+from voxlate.losses import WeightedLoss, of_images
+from voxlate.losses.adversarial import Objective
+from voxlate.methods.adversarial import Adversarial, Game, Opponent
+from voxlate.methods.interface import Batch, NetworkMethod, Translator, make_optimiser
+from voxlate.networks import DISCRIMINATORS, NETWORKS
+from voxlate.networks.conditional import Conditional
+from voxlate.question.acquisition import COUNT
+
+_BETA = 0.5
+"""Decay of Adam's first moment in the adversarial game, that of pix2pix."""
+_NETWORK = Choice.model_validate({"name": "unet", "channels": (24, 48, 96, 160, 224), "normalise": "instance"})
+
+
+def unified(  # noqa: PLR0913  (the choices of a recipe)
+    *,
+    dims: Literal[2, 3],
+    source_channels: int,
+    target_channels: int,
+    loss: LossTerms,
+    data_range: float,
+    sources: PositiveInt = 1,
+    network: Choice = _NETWORK,
+    acquisition: bool = False,
+    discriminator: Choice | None = None,
+    objective: Objective = "least_squares",
+    weight: Annotated[float, Field(ge=0)] = 0.01,
+) -> Unified:
+    """A network that is told which sources there are and which target is wanted.
+
+    Args:
+        dims: Number of spatial axes of a sample.
+        source_channels: Channels of the sources, all of them.
+        target_channels: How many contrasts can be wanted; one of them comes out.
+        loss: The recipe's loss section; see ``WeightedLoss``.
+        data_range: Range of the normalised target values.
+        sources: How many sources there are; the recipe tells.
+        network: An entry of ``NETWORKS`` that is built of layers, with its options.
+        acquisition: Whether it is told how the sources were acquired, and how the target is to be, as far as known.
+        discriminator: An entry of ``DISCRIMINATORS``, which sees images and question; none: regression alone.
+        objective: The adversarial game, see ``voxlate.losses.adversarial``.
+        weight: Weight of the adversarial term beside those of the loss section.
+    """
+    inner = build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=1)
+    more = COUNT * (sources + 1) if acquisition else 0
+    told = Conditional(inner, channels=source_channels, targets=target_channels, more=more)
+    opponent = None
+    if discriminator is not None:
+        pick(DISCRIMINATORS, discriminator.name, what="discriminator")
+        seed = int(torch.randint(2**31, ()))
+        opponent = Opponent(discriminator, dims, source_channels + told.numbers + 1, seed)
+    game = Game(objective, weight, 1.0, _BETA, "none", 1.0)
+    return Unified(told, loss=of_images(loss, dims=dims, data_range=data_range), opponent=opponent, game=game)
+
+
+class Unified(Adversarial):
+    """A network that is told a question; see ``unified``. Without an opponent it learns by regression."""
+
+    asked: ClassVar[bool] = True
+    network: Conditional
+
+    def __init__(self, network: Conditional, *, loss: WeightedLoss, opponent: Opponent | None, game: Game) -> None:
+        super().__init__(network, loss=loss, opponent=cast("Opponent", opponent), game=game)
+        self._alone = opponent is None
+
+    def ask(self, numbers: Tensor) -> Translator:
+        """What answers one question.
+
+        Args:
+            numbers: ``(numbers,)``, see ``voxlate.question.numbers_of``.
+        """
+        return _Answering(self, numbers)
+
+    def describe(self) -> dict[str, str]:
+        """The size of the network, and of its opponent's if there is one."""
+        return NetworkMethod.describe(self) if self._alone else super().describe()
+
+    def optimisers(self, training: Training) -> list[Optimizer]:
+        """The network's optimiser, or before it the discriminator's."""
+        if not self._alone:
+            return super().optimisers(training)
+        self._optimisers = [make_optimiser(self.network.parameters(), training)]
+        return self._optimisers
+
+    def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
+        """The weighted loss of a batch, or those of both sides of the game.
+
+        Raises:
+            UsageError: If ``optimisers`` has not been called.
+        """
+        if not self._alone:
+            yield from super().training_losses(batch)
+            return
+        if not self._optimisers:
+            raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
+        total, parts = self.loss(batch.seen(self(batch.source)), batch.target, batch.mask, batch.labels)
+        yield self._optimisers[0], total, {name: float(value) for name, value in parts.items()}
+
+
+class _Answering(Translator):
+    """A method that has been asked one question: its sources come in, its target goes out.
+
+    Args:
+        method: Who is asked.
+        numbers: The question.
+    """
+
+    def __init__(self, method: Unified, numbers: Tensor) -> None:
+        self.method, self.numbers = method, numbers
+        self.divisor = method.divisor
+        self._there = numbers[: method.network.channels] > 0
+
+    def ask(self, numbers: Tensor) -> Translator:
+        """The same method, asked something else."""
+        return self.method.ask(numbers)
+
+    @torch.no_grad()
+    def predict(self, source: Tensor) -> Tensor:
+        """The target ``(b, 1, *s)`` float32 of the channels ``(b, c, *s)`` of those sources that are there."""
+        network = self.method.network
+        images = source.new_zeros(len(source), network.channels, *source.shape[2:])
+        images = images.contiguous(memory_format=torch.channels_last if source.ndim == 4 else torch.channels_last_3d)
+        images[:, self._there.to(source.device)] = source
+        was_training = network.training
+        network.eval()
+        try:
+            return network.answer(images, self.numbers.to(source.device).expand(len(source), -1)).float()
+        finally:
+            network.train(was_training)
