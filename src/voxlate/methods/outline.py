@@ -72,7 +72,8 @@ def _outline(network: nn.Module, size: tuple[int, ...] | None) -> Outline:
 
     def note(module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:  # noqa: ANN401
         channels, *voxels = output.shape[1:]
-        shown = OutlinedLayer(_kind(module), 1, module.in_channels, channels, tuple(voxels), count_parameters(module))
+        taken = int(str(module.in_channels))
+        shown = OutlinedLayer(_kind(module), 1, taken, channels, tuple(voxels), count_parameters(module))
         found.append(shown)
 
     convolutions = [module for module in network.modules() if isinstance(module, _CONVOLUTIONS)]

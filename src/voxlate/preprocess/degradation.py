@@ -129,7 +129,8 @@ def _with_contrast(drawn: Degraded, source: Sample) -> Sample:
         return source
     mean = source.mean(axis=tuple(range(1, source.ndim)), keepdims=True)
     low, span = _ends(source)
-    return np.clip(mean + (source - mean) * np.float32(drawn.contrast), low, low + span)
+    spread: Sample = np.clip(mean + (source - mean) * np.float32(drawn.contrast), low, low + span)
+    return spread
 
 
 def _with_gamma(drawn: Degraded, source: Sample) -> Sample:

@@ -219,7 +219,7 @@ def _set_learning_rate(state: RunState, job: Job) -> float:
 def _scale(progress: Progress, job: Job) -> float:
     """The learning rate of the next step over that of the recipe."""
     training, fraction = job.training, job.fraction(progress)
-    factor = {
+    factor: dict[str, float] = {
         "constant": 1.0,
         "linear": 1 - fraction,
         "cosine": 0.5 * (1 + math.cos(math.pi * fraction)),

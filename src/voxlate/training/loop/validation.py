@@ -14,6 +14,7 @@ same names after ``train_``: what they are better by is what the network has lea
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,8 +134,8 @@ def validate(
         if not examples:
             source = np.asarray(case.arrays[plan.source[0]][:])
             labels = np.asarray(case.arrays["labels"][:]) if "labels" in case.arrays else None
-            told = {"labels": labels, "data_range": data_range}
-            examples.append(Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm, **told))
+            shown = Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm, labels=labels)
+            examples.append(dataclasses.replace(shown, data_range=data_range))
     names = dict.fromkeys(name for row in rows for name in row)
     means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
     return Validation(means, examples[0])

@@ -101,7 +101,7 @@ def resolve(asked: Setup, run: RunFolder | None, *, report: ProgressReport) -> S
         for one in _decided(run):
             setup = setup.with_settled(one)
     else:
-        decided = []
+        decided: list[Settled] = []
         for left in _LEFT_OPEN:
             found = left.settle(setup) if left.is_open(setup.recipe) else None
             if found is not None:
@@ -303,8 +303,8 @@ def _flip(setup: Setup) -> Settled | None:
         return Settled({_FLIP: 0.0}, f"a mirror exchanges {' and '.join(pair)}")
     if overlap := of_one_hand(maps):
         same, mirrored = overlap
-        told = f"the labels of two cases overlap with a Dice of {same:.2f}, and of {mirrored:.2f} if one is mirrored"
-        return Settled({_FLIP: 0.0}, told)
+        reason = f"the labels of two cases overlap with a Dice of {same:.2f}, and of {mirrored:.2f} if one is mirrored"
+        return Settled({_FLIP: 0.0}, reason)
     return None
 
 

@@ -75,8 +75,9 @@ class _NextPoint(optuna.samplers.BaseSampler):
 
     def _proposals(self, trials: Sequence[FrozenTrial], space: dict[str, BaseDistribution]) -> Iterator[dict[str, Any]]:
         """Of the sampler, then by chance, then whatever there is."""
-        direction = "minimize" if self._search.direction == "minimise" else "maximize"
-        model = optuna.create_study(direction=direction, sampler=self._model())
+        model = optuna.create_study(
+            direction="minimize" if self._search.direction == "minimise" else "maximize", sampler=self._model()
+        )
         model.add_trials(_lessons(trials, self._search))
         for _ in range(_PROPOSALS):
             yield model.ask(space).params
@@ -155,16 +156,19 @@ def _distribution(range_: Range) -> BaseDistribution:
     return FloatDistribution(low, high, log=range_.log)
 
 
+def _trial(like: FrozenTrial, *, state: TrialState = TrialState.COMPLETE, value: float | None = None) -> FrozenTrial:
+    return create_trial(state=state, value=value, params=like.params, distributions=like.distributions)
+
+
 def _lessons(trials: Sequence[FrozenTrial], search: Search) -> list[FrozenTrial]:
     """What a model learns from: complete trials, those under way, and pruned ones as it can see them."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     lessons = []
     for trial in trials:
-        whole = {"params": trial.params, "distributions": trial.distributions}
         if trial.state == TrialState.RUNNING and trial.params.keys() == search.space.keys():
-            lessons.append(create_trial(state=TrialState.RUNNING, **whole))
+            lessons.append(_trial(trial, state=TrialState.RUNNING))
         elif trial.state == TrialState.PRUNED and search.sampler == "gp" and trial.intermediate_values:
-            lessons.append(create_trial(value=_whole_value(trial, complete, search), **whole))
+            lessons.append(_trial(trial, value=_whole_value(trial, complete, search)))
         elif trial.state in {TrialState.COMPLETE, TrialState.PRUNED}:
             lessons.append(trial)
     return lessons
