@@ -263,7 +263,7 @@ def test_the_phantom_names_what_it_can_render() -> None:
     choices = commands["phantom"].epilog.split("Contrasts: ")[1].split(".")[0]
     named = [name for name in re.findall(r"\w+", choices) if name in PROTOCOLS]
     assert named == list(PROTOCOLS)
-    assert [p.metavar for p in commands["phantom"].params if p.name == "anatomy"] == ["head|thorax"]
+    assert [p.metavar for p in commands["phantom"].params if p.name == "anatomy"] == ["head|thorax|labels"]
     assert _with_names("{recipes}") == ", ".join(recipe_names())
 
 

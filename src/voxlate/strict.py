@@ -23,9 +23,9 @@ class StrictModel(BaseModel):
         return {**value, **{name: (value[name],) for name in texts if isinstance(value.get(name), str)}}
 
 
-def later(default: object, *, description: str) -> Any:  # noqa: ANN401
+def later(default: object, *, description: str, ge: float | None = None, le: float | None = None) -> Any:  # noqa: ANN401
     """A field that has come since files of its model were written: at its default it is left out of what is written.
 
     So the digests that runs, stores and trials are known by stay what they were for whoever does not use it.
     """
-    return Field(default, description=description, exclude_if=lambda value: value == default)
+    return Field(default, ge=ge, le=le, description=description, exclude_if=lambda value: value == default)

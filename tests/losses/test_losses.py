@@ -272,12 +272,12 @@ def test_weighted_loss_refuses_a_section_it_cannot_use(section: dict[str, Any], 
         WeightedLoss(section, dims=2, data_range=1.0)
 
 
-@pytest.mark.parametrize("segmenting", [False, True])
-def test_weighted_loss_computes_in_float32_under_autocast(segmenting: bool) -> None:
-    names = [name for name in LOSSES if (name in segmenting()) == segmenting]
+@pytest.mark.parametrize("of_labels", [False, True])
+def test_weighted_loss_computes_in_float32_under_autocast(of_labels: bool) -> None:
+    names = [name for name in LOSSES if (name in segmenting()) == of_labels]
     prediction, target, mask = samples(names[0], 2, size=40)
     loss = WeightedLoss({name: {"weight": 1.0, **NEEDED.get(name, {})} for name in names}, dims=2, data_range=1.0)
-    assert loss.segmenting == segmenting
+    assert loss.segmenting == of_labels
     for term in loss.terms.values():
         ready(term, 2)
     expected, _ = loss(prediction, target, mask, mask)

@@ -16,7 +16,7 @@ from voxlate.evaluation.privacy.attack import Membership
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.sets.distances import FLOOR, SYNTHETIC, Sample
 from voxlate.evaluation.sets.verdict import SetRow
-from voxlate.evaluation.study.grid import COLUMNS, Setting
+from voxlate.evaluation.study.grid import _OF_LABELS, Setting
 from voxlate.evaluation.study.paired import compare_variants, differences
 from voxlate.evaluation.study.runs import mean_over_seeds
 from voxlate.metrics import metrics_of
@@ -275,7 +275,7 @@ def searches(say: Say) -> Figures:
             name,
             epochs,
             tuple(
-                {f"{part}{metric}": 0.1 + epoch / (10 + n) for part in ("", "train_") for metric in COLUMNS}
+                {f"{part}{metric}": 0.1 + epoch / (10 + n) for part in ("", "train_") for metric in _OF_LABELS}
                 for epoch in epochs
             ),
             5,

@@ -166,7 +166,7 @@ def test_the_strip_shows_steps_errors_and_the_truth() -> None:
     assert len([axes for axes in figure.axes if axes.images]) == 4 + 4 + 1
     text = texts(figure)
     assert {"step 0", "step 300", "truth", "MAE 0.250"} <= set(text)
-    assert any("patient's left (L) is on the right" in line for line in text)
+    assert "patient's left (L) is on the right" in " ".join(" ".join(text).split())
     windows = {axes.images[0].get_clim() for axes in figure.axes if axes.images}
     assert windows == {(0.0, 1.0), (-0.25, 0.25)}
     again = draw_progression(

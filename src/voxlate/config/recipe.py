@@ -193,7 +193,7 @@ class Recipe(StrictModel):
         if text.startswith("["):
             return parse_yaml(text, where=dotted)
         names = text.split("+") if dotted == "loss" else []
-        if not self.loss.keys() & set(names):
+        if not self.loss.keys() & set(names) or len(set(names)) < len(names) or not all(names):
             return text
         kept = {name: own for name in names if isinstance(own := self.loss.get(name), Mapping)}
         return {name: {**kept[name], "weight": 1.0} if name in kept else 1.0 for name in names}

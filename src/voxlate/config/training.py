@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 
 
 class Augmentation(StrictModel):
@@ -18,17 +18,17 @@ class Augmentation(StrictModel):
         3.0, ge=0, description="Standard deviation of the displacements on the coarse grid, in voxels."
     )
     elastic_points: int = Field(3, ge=2, le=16, description="Points of the coarse grid along each axis.")
-    rotation: float = Field(0.0, ge=0, le=1, description="Probability of a rotation about the middle.")
-    rotation_degrees: float = Field(30.0, ge=0, le=180, description="Largest angle about each axis.")
-    scaling: float = Field(0.0, ge=0, le=1, description="Probability of a scaling, along each axis by its own factor.")
-    scaling_percent: float = Field(30.0, ge=0, le=100, description="Largest scaling, up or down.")
+    rotation: float = later(0.0, ge=0, le=1, description="Probability of a rotation about the middle.")
+    rotation_degrees: float = later(30.0, ge=0, le=180, description="Largest angle about each axis.")
+    scaling: float = later(0.0, ge=0, le=1, description="Probability of a scaling, along each axis by its own factor.")
+    scaling_percent: float = later(30.0, ge=0, le=100, description="Largest scaling, up or down.")
     bias: float = Field(0.0, ge=0, le=1, description="Probability of a smooth multiplicative bias field on the source.")
     noise: float = Field(0.0, ge=0, le=1, description="Probability of added Gaussian noise on the source.")
     gamma: float = Field(0.0, ge=0, le=1, description="Probability of a gamma curve on the source.")
-    blur: float = Field(0.0, ge=0, le=1, description="Probability of a Gaussian blur of the source.")
-    brightness: float = Field(0.0, ge=0, le=1, description="Probability that the source is made brighter or darker.")
-    contrast: float = Field(0.0, ge=0, le=1, description="Probability that the source's contrast is raised or lowered.")
-    low_resolution: float = Field(
+    blur: float = later(0.0, ge=0, le=1, description="Probability of a Gaussian blur of the source.")
+    brightness: float = later(0.0, ge=0, le=1, description="Probability that the source is made brighter or darker.")
+    contrast: float = later(0.0, ge=0, le=1, description="Probability that the source's contrast is raised or lowered.")
+    low_resolution: float = later(
         0.0,
         ge=0,
         le=1,

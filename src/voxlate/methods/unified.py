@@ -1,6 +1,6 @@
 """Unified: one network that gives any target from whatever sources there are.
 
-The question (``voxlate.question``) is told to it with the images, see ``voxlate.networks.conditional``. In training
+The question (``voxlate.question``) is told to it with the images, see ``voxlate.methods.conditional``. In training
 each sample asks a question of its own (``voxlate.training.loop.asking``), so that one network learns from all pairs,
 and from cases that have only some of the contrasts.
 """
@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, cast
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config.catalogue import build, pick
@@ -22,9 +22,9 @@ from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
 from voxlate.losses.adversarial import Objective
 from voxlate.methods.adversarial import Adversarial, Game, Opponent
-from voxlate.methods.interface import Batch, NetworkMethod, Translator, make_optimiser
+from voxlate.methods.conditional import Conditional
+from voxlate.methods.interface import Batch, Translator, make_optimiser
 from voxlate.networks import DISCRIMINATORS, NETWORKS
-from voxlate.networks.conditional import Conditional
 from voxlate.question.acquisition import COUNT
 
 _BETA = 0.5
@@ -91,9 +91,9 @@ class Unified(Adversarial):
         """
         return _Answering(self, numbers)
 
-    def describe(self) -> dict[str, str]:
-        """The size of the network, and of its opponent's if there is one."""
-        return NetworkMethod.describe(self) if self._alone else super().describe()
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """The network, and its opponent if there is one."""
+        return {"network": self.network} if self._alone else super().trained_networks()
 
     def optimisers(self, training: Training) -> list[Optimizer]:
         """The network's optimiser, or before it the discriminator's."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -14,15 +13,12 @@ import numpy as np
 
 from voxlate.bundle.bundle import Contents, write_bundle
 from voxlate.cohort import Case
-from voxlate.cohort.recognition import file_sketch
 from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
-from voxlate.errors import CohortError, TrainingError, VoxlateError, counted, some
+from voxlate.errors import TrainingError, VoxlateError
 from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import predictor
-from voxlate.io import file_digest, voxel_digest
-from voxlate.io.atomic import write_text
 from voxlate.methods.baselines import Lookup
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
@@ -49,6 +45,7 @@ from voxlate.training.loop.validation import (
     validation_metric,
 )
 from voxlate.training.run import RunFolder, Series, open_run, take_over
+from voxlate.training.seen import note_seen, read_seen, refuse_changed, sketches_of, voxels_of
 from voxlate.training.setup.begin import build_method, new_store, set_up
 from voxlate.training.setup.exemplars import choose_exemplars
 from voxlate.training.setup.leaving_out import prepare_usable, read_left_out
@@ -104,14 +101,14 @@ def train_run(
         setup = set_up(data, recipe, run=run, check=check, series=series, report=report)
         check_shapes(setup)
         check_label_maps(setup)
-        _refuse_changed(setup, run)
+        refuse_changed(setup, run)
         method = build_method(setup)
         try_loss(method, dims=setup.recipe.window.dims)
         store = new_store(setup, series.prepared)
         setup = prepare_usable(setup, store, run, decided=series.after is not None, report=report)
         check_monitor(setup, store)
         check_labelled(setup, store, method)
-        _note_seen(setup, run)
+        note_seen(setup, run)
         if method.learns == "exemplars":
             _keep_exemplars(setup, store, run, method=method, observers=observers)
         else:
@@ -278,9 +275,9 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         plan=setup.plan,
         fingerprint=setup.fingerprint.model_copy(update={"familiar": _familiar(setup, store)}),
         scores=scores,
-        seen=_read_seen(run),
-        seen_cases={part: {case.id: _voxels(setup, case) for case in cases} for part, cases in seen.items() if cases},
-        sketches={case.id: _sketches(setup, case) for cases in seen.values() for case in cases},
+        seen=read_seen(run),
+        seen_cases={part: {case.id: voxels_of(setup, case) for case in cases} for part, cases in seen.items() if cases},
+        sketches={case.id: sketches_of(setup, case) for cases in seen.values() for case in cases},
         weights=best["method"],
         lookup=lookup,
         card=model_card(
@@ -319,57 +316,6 @@ def _add_shapes(setup: Setup, contents: Contents, run: RunFolder) -> None:
         remedy = f"{error.remedy} The model is kept in {run.bundle}; --resume goes on with the shapes."
         raise TrainingError(error.expected, came=error.came, where=error.where or "shapes", remedy=remedy) from error
     write_bundle(replace(contents, shapes=shapes), run.bundle)
-
-
-def _refuse_changed(setup: Setup, run: RunFolder) -> None:
-    """Refuses to go on with a run whose images are others now: what it has learned would be of neither.
-
-    Raises:
-        CohortError: If a file of a training or validation case is none that the run has seen.
-    """
-    seen = _read_seen(run)
-    if not (run.has_learned and seen):
-        return
-    cases = [case for part in ("train", "validation") for case in setup.cases(part)]
-    changed = [(case.id, path) for case in cases for path in _files(setup, case) if file_digest(path) not in seen]
-    if changed:
-        named = some(list(dict.fromkeys(case for case, _ in changed)))
-        raise CohortError(
-            "the images that this run has trained on so far",
-            came=f"{counted(len(changed), 'file')} changed since, of {named}; the first is {changed[0][1].name}",
-            where=setup.cohort.root,
-            remedy="Put them back as they were, or start another run in another folder.",
-        )
-
-
-def _note_seen(setup: Setup, run: RunFolder) -> None:
-    """Keeps what training is about to see, beside what it has seen: a file that changes later was seen all the same."""
-    cases = [case for part in ("train", "validation") for case in setup.cases(part)]
-    digests = {file_digest(path) for case in cases for path in _files(setup, case)}
-    write_text(run.seen, json.dumps(sorted(digests | _read_seen(run)), indent=1) + "\n")
-
-
-def _read_seen(run: RunFolder) -> frozenset[str]:
-    return frozenset(json.loads(run.seen.read_text(encoding="utf-8")) if run.seen.is_file() else ())
-
-
-def _files(setup: Setup, case: Case) -> list[Path]:
-    """What training has seen of a case: what its sources are made from, and the target."""
-    if setup.recipe.targets:
-        return list(setup.plan.files(case).values())
-    return [*setup.plan.files(case).values(), case.paths[setup.plan.target]]
-
-
-def _voxels(setup: Setup, case: Case) -> tuple[str, ...]:
-    """By what the same images are known in other files."""
-    digests = (voxel_digest(path, reading=setup.plan.reading) for path in _files(setup, case))
-    return tuple(sorted({digest for digest in digests if digest is not None}))
-
-
-def _sketches(setup: Setup, case: Case) -> tuple[str, ...]:
-    """By what the same images are known when they were changed."""
-    found = (file_sketch(path, reading=setup.plan.reading) for path in _files(setup, case))
-    return tuple(sorted({sketch for sketch in found if sketch is not None}))
 
 
 def _imputed(setup: Setup) -> dict[str, int]:

@@ -145,7 +145,7 @@ def check(
     with laid_out(Path(data), pattern):
         cohort = _indexed(Path(data), None if manifest is None else Path(manifest))
     if figure is not None:
-        from voxlate.workflows.data import publish_mosaic
+        from voxlate.workflows.pictures import publish_mosaic
 
         publish_mosaic(cohort, Path(figure))
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None

@@ -24,6 +24,7 @@ SMALL = {
     "residual_unet3d": {"channels": (4, 8, 8)},
     "dilated_unet3d": {"channels": (4, 8, 8)},
     "spade": {"width": 4, "levels": 2},
+    "fc_densenet": {"width": 8, "growth": 4, "layers": [1, 1, 2]},
 }
 
 

@@ -37,7 +37,7 @@ def test_slice_profile_adds_the_variance_of_its_width(thickness: float) -> None:
     profile = acquisition.point_spread(point, protocol).sum(axis=(0, 1))
     place = np.arange(65) - 32
     assert profile.sum() == pytest.approx(1.0, abs=1e-4)
-    expected = (thickness**2 - 1) / 12 + acquisition._IN_PLANE_SIGMA**2 / 2
+    expected = (thickness**2 - 1) / 12 + protocol.blur**2 / 2
     assert (profile * place**2).sum() == pytest.approx(expected, rel=0.03)
 
 

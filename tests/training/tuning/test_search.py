@@ -91,7 +91,7 @@ def test_a_bad_trial_is_stopped_resumed_and_pruned(
     phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Own values, 1e-3, are complete; then 1e-8, worse at every step, is stopped by a signal, and ended early."""
-    monkeypatch.setattr(studies, "_STARTUP_TRIALS", 1)
+    monkeypatch.setattr(studies, "STARTUP_TRIALS", 1)
     monkeypatch.setattr(trial_run, "PRUNE_FROM", 0.5)
     space = {RATE: {"values": [1e-8, 1e-3]}}
     overrides = {

@@ -12,7 +12,7 @@ from tests.reporting.test_plots import texts
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
-from voxlate.workflows.data import publish_mosaic
+from voxlate.workflows.pictures import publish_mosaic
 
 
 def test_four_cases_with_all_their_contrasts(phantom_cohort: Path, tmp_path: Path) -> None:

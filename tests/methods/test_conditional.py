@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from voxlate.errors import UsageError
+from voxlate.methods.conditional import Conditional
 from voxlate.networks import NETWORKS
-from voxlate.networks.conditional import Conditional
 
 CHANNELS, TARGETS = 3, 2
 both_dims = pytest.mark.parametrize("dims", [2, 3])
