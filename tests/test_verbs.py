@@ -142,6 +142,13 @@ def test_a_text_is_one_item_of_a_list(trained: Path, phantom_cohort: Path, tmp_p
         voxlate.compare(phantom_cohort, recipes="nowhere.yaml", out=tmp_path / "compared")
 
 
+def test_an_argument_that_a_verb_does_not_take_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"got minuts\. Did you mean minutes\?.*overrides"):
+        voxlate.train(tmp_path, source="t1", target="t2", minuts=1)  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match="got splitt"):
+        voxlate.evaluate(tmp_path, tmp_path, out=tmp_path / "out", splitt="all")  # type: ignore[call-arg]
+
+
 def test_nothing_unseen_is_an_error(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     with (trained / "split.csv").open() as file:
         seen = [row["case"] for row in csv.DictReader(file) if row["part"] == "train"]

@@ -37,7 +37,7 @@ def test_the_network_of_56_layers_has_56_convolutions() -> None:
 
 def test_a_layer_sees_all_before_it_and_adds_its_growth() -> None:
     network = fc_densenet(dims=2, in_channels=1, out_channels=1, width=6, growth=3, layers=(3, 2))
-    block = network.down[0][0]
+    block = network.encoder[0]
     assert [layer[2].in_channels for layer in block.layers] == [6, 9, 12]
     features = torch.randn(1, 6, 8, 8)
     assert torch.equal(block(features)[:, :6], features)

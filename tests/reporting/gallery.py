@@ -14,6 +14,7 @@ from tests.reporting.plots import Figures, Say, plots, searches
 from tests.reporting.samples import LESION, MASK
 from voxlate.evaluation.task.arms import Attempt
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
+from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
 from voxlate.reporting.drawing.planes import draw_planes
 from voxlate.reporting.drawing.views import SliceChoice
@@ -120,6 +121,19 @@ def _panels(head: Head, say: Say) -> Figures:
         "contrasted": lambda: draw_contrasted({say("without"): worse, say("with"): panel}),
         "views": lambda: draw_views(panel, views, numbers=dict.fromkeys(views, "MAE 12.3 HU in the foreground")),
         "alignment": lambda: draw_alignment(aligned),
+        "mosaic": lambda: draw_mosaic(
+            [
+                MosaicCase(
+                    say("case_001"),
+                    {say("T1"): head.source, say("T2"): head.truth},
+                    head.labels,
+                    (2, 2, 3),
+                    say("lesion"),
+                ),
+                MosaicCase(say("case_002"), {say("T1"): head.source}, None, (2, 2, 3), say("lesion")),
+            ],
+            heading="2 of 9 cases",
+        ),
         "look_alike": lambda: draw_look_alike(_look_alike(head, say)),
     }
 

@@ -19,15 +19,17 @@ from voxlate.evaluation.sets.verdict import SetRow
 from voxlate.evaluation.study.grid import _OF_LABELS, Setting
 from voxlate.evaluation.study.paired import compare_variants, differences
 from voxlate.evaluation.study.runs import mean_over_seeds
+from voxlate.methods.outline import Outline, OutlinedLayer
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing.boxes import draw_box_plots
 from voxlate.reporting.fidelity.profiles import draw_slice_profile
 from voxlate.reporting.privacy.plots import Attack, Strip, draw_attacks, draw_nearness
+from voxlate.reporting.run.networks import draw_networks
 from voxlate.reporting.search.grid_plots import draw_grid
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
 from voxlate.reporting.segmentation.plots import draw_classes, draw_volumes
 from voxlate.reporting.sets.plots import draw_distances, draw_features
-from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity
+from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity, draw_tasks
 from voxlate.reporting.task.plots import draw_slopes
 from voxlate.training.tuning.results import Importance, Searched
 from voxlate.training.tuning.space import own_values, resolve_search
@@ -61,6 +63,7 @@ def plots(say: Say) -> Figures:
         **_copies(),
         **_sets(say),
         **_study(say),
+        **_networks(say),
     }
 
 
@@ -238,6 +241,9 @@ def _study(say: Say) -> Figures:
     heading = f"With: the recipe as it stands. Without: {say('loss.lesion_mask')}=0. Seeds: 0, 1, 2."
     return {
         "similarity": lambda: draw_similarity(scores, tests, names=NAMES, heading=heading),
+        "tasks": lambda: draw_tasks(
+            {say("T1c to T1"): scores, say("T2 to FLAIR"): scores}, names=NAMES, heading=heading
+        ),
         "differences": lambda: draw_differences(scores, compared["mae", "lesion"], values, heading=heading),
     }
 
@@ -266,6 +272,12 @@ def _searched(metric: str = "ssim", *, scale: float = 1.0) -> Searched:
     return Searched(recipe, trials, own_values(recipe), importance, storage="study.db", pruner="median", seconds=600.0)
 
 
+def _networks(say: Say) -> Figures:
+    wide = [OutlinedLayer(f"convolution {n} x {n}", n, 8, 8 * n, (256 // n, 256 // n), 800) for n in range(1, 8)]
+    outline = Outline((256, 256), tuple(wide), 123_456_789)
+    return {"networks": lambda: draw_networks({say("generator"): outline, "judge": outline}, name=say("a recipe"))}
+
+
 def searches(say: Say) -> Figures:
     found = _searched()
     names = [say(f"focal, flair, rate {n}") for n in range(7)]
@@ -289,6 +301,6 @@ def searches(say: Say) -> Figures:
         "history": lambda: draw_history(found),
         "importance": lambda: draw_importance(found),
         "parallel": lambda: draw_parallel(found),
-        "grid": lambda: draw_grid(settings, varied=f"{say('loss')} and source"),
-        "grid_few": lambda: draw_grid(settings[:2], varied="loss and source"),
+        "grid": lambda: draw_grid(settings, varied=f"{say('loss')} and source", chosen_by="f1"),
+        "grid_few": lambda: draw_grid(settings[:2], varied="loss and source", chosen_by="f1"),
     }

@@ -147,8 +147,10 @@ class Adversarial(NetworkMethod):
 
     def describe(self) -> dict[str, str]:
         """Sizes of both networks, and how much of the image one judgement of the discriminator sees."""
-        field = self.trained_networks()["discriminator"].receptive_field
-        return {**super().describe(), "discriminator's receptive field": f"{field} voxels along each axis"}
+        told, opponent = super().describe(), self.trained_networks().get("discriminator")
+        if opponent is not None:
+            told["discriminator's receptive field"] = f"{opponent.receptive_field} voxels along each axis"
+        return told
 
     def trained_networks(self) -> dict[str, nn.Module]:
         """The generator, and the discriminator, which sees the source beside the target."""

@@ -69,20 +69,20 @@ def fc_densenet(
     def block(inputs: int, count: int) -> _DenseBlock:
         return _DenseBlock([nn.Sequential(*layer(inputs + place * growth, growth, 3)) for place in range(count)])
 
-    channels, joined, down = width, [], []
+    channels, joined, encoder, smaller = width, [], [], []
     for count in layers[:-1]:
         joined.append(channels + count * growth)
-        down.append(
-            nn.ModuleList([block(channels, count), nn.Sequential(*layer(joined[-1], joined[-1], 1), Pooling())])
-        )
+        encoder.append(block(channels, count))
+        smaller.append(nn.Sequential(*layer(joined[-1], joined[-1], 1), Pooling()))
         channels = joined[-1]
-    deepest, added, up = block(channels, layers[-1]), layers[-1] * growth, []
+    encoder.append(block(channels, layers[-1]))
+    added, up = layers[-1] * growth, []
     for count, skipped in reversed(list(zip(layers[:-1], joined, strict=True))):
         rise = nn.Sequential(*doubling(dims, added, added, kind=upsample, bias=normalise == "none"))
         up.append(nn.ModuleList([rise, block(skipped + added, count)]))
         channels, added = skipped + added + count * growth, count * growth
     first = convolution(dims, in_channels, width, bias=normalise == "none")
-    return FCDenseNet(first, down, deepest=deepest, up=up, head=Head(dims, channels, out_channels))
+    return FCDenseNet(first, encoder, smaller=smaller, up=up, head=Head(dims, channels, out_channels))
 
 
 class _DenseBlock(nn.Module):
@@ -117,24 +117,30 @@ class FCDenseNet(nn.Module):
     """
 
     def __init__(
-        self, first: nn.Module, down: list[nn.ModuleList], *, deepest: _DenseBlock, up: list[nn.ModuleList], head: Head
+        self,
+        first: nn.Module,
+        encoder: list[_DenseBlock],
+        *,
+        smaller: list[nn.Sequential],
+        up: list[nn.ModuleList],
+        head: Head,
     ) -> None:
         super().__init__()
         self.first = first
-        self.down = nn.ModuleList(down)
-        self.deepest = deepest
+        self.encoder = nn.ModuleList(encoder)
+        self.smaller = nn.ModuleList(smaller)
         self.up = nn.ModuleList(up)
         self.head = head
-        self.divisor = 2 ** len(down)
+        self.divisor = 2 ** len(smaller)
 
     def forward(self, source: Tensor) -> Tensor:
         """``(b, in_channels, *s)`` to ``(b, out_channels, *s)`` float32; sizes are multiples of ``divisor``."""
         features: Tensor = self.first(source)
         skips: list[Tensor] = []
-        for block, smaller in map(_pair, self.down):
+        for block, smaller in zip(self.encoder[:-1], self.smaller, strict=True):
             skips.append(block(features))
             features = smaller(skips[-1])
-        before, features = features.shape[1], self.deepest(features)
+        before, features = features.shape[1], self.encoder[-1](features)
         for rise, block in map(_pair, self.up):
             joined = torch.cat([skips.pop(), rise(features[:, before:])], dim=1)
             before, features = joined.shape[1], block(joined)

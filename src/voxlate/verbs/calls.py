@@ -9,8 +9,8 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from voxlate.errors import VoxlateError
-from voxlate.plainyaml import listed
+from voxlate.errors import UsageError, VoxlateError
+from voxlate.plainyaml import listed, nearest
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,24 @@ def telling_anew(verb: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         return verb(*args, **kwargs)
 
     return call
+
+
+def check_arguments(verb: str, given: Mapping[str, object], known: type) -> None:
+    """Refuses what a verb was given and does not take.
+
+    Args:
+        verb: Its name.
+        given: By the names that the call used.
+        known: The ``TypedDict`` of what it takes beside its named arguments.
+
+    Raises:
+        UsageError: If there is such an argument.
+    """
+    unknown = [name for name in given if name not in known.__annotations__]
+    if unknown:
+        hint = "A field of the recipe goes into overrides, {'training.steps': 100}."
+        remedy = f"{nearest(unknown[0], known.__annotations__)}{hint}"
+        raise UsageError(f"arguments that {verb} takes", came=", ".join(unknown), remedy=remedy)
 
 
 Pattern = Mapping[str, str] | str | Sequence[str] | None

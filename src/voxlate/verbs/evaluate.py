@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import Pattern, laid_out, telling_anew
+from voxlate.verbs.calls import Pattern, check_arguments, laid_out, telling_anew
 
 if TYPE_CHECKING:
     from voxlate.workflows.result import Result
@@ -109,6 +109,7 @@ def evaluate(
             target, or the dose without pymedphys; if a segmenter does not fit.
         ReadError: If the calibration cannot be used.
     """
+    check_arguments("evaluate", more, OfSets)
     with laid_out(Path(data), more.pop("pattern", None), model=Path(model)):
         return _evaluate(
             (model, data, out),

@@ -14,7 +14,7 @@ from voxlate.contrast import Kind, get_contrast
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import Pattern, patterns_kept, read_patterns, telling_anew
+from voxlate.verbs.calls import Pattern, check_arguments, patterns_kept, read_patterns, telling_anew
 from voxlate.workflows.runs import draw_run, watch_run
 
 logger = logging.getLogger(__name__)
@@ -154,6 +154,7 @@ def train(
     from voxlate.training.run import RunFolder
     from voxlate.training.train import train_run
 
+    check_arguments("train", asked, Asked)
     if resume and out is not None and not asked.get("pattern"):
         asked["pattern"] = patterns_kept(Path(out))
     resolved = _asked_for(recipe, asked, Path(data))

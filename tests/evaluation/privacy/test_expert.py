@@ -56,6 +56,11 @@ def test_another_file_is_no_list_of_decisions(tmp_path: Path) -> None:
         read_decisions(_file(tmp_path, "a,b", head="case,reason"))
 
 
+def test_a_column_that_stands_twice_says_two_things(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="each once"):
+        read_decisions(_file(tmp_path, f"{ROW},withhold", head=f"{HEAD},decision"))
+
+
 @pytest.mark.parametrize(
     ("case", "decision", "released"),
     [("copy", "release", True), ("copy", "withhold", False), ("new", "withhold", False), ("new", "unsure", False)],

@@ -41,6 +41,7 @@ def test_a_file_adds_labels_and_tissues(tmp_path: Path, name: str, text: str) ->
     table = read_table(tmp_path / name)
     assert table.tissues[7001] == "white_matter"
     assert table.mirrored[7001] == 7002
+    assert table.tissues[7002] == "white_matter"
     assert table.materials()["jelly"].t1_ms == 900
     assert table.unsided == {7003}
     assert table.tissues[41] == "white_matter"
@@ -53,4 +54,22 @@ def test_a_file_adds_labels_and_tissues(tmp_path: Path, name: str, text: str) ->
 def test_an_entry_that_cannot_be_used_is_refused(tmp_path: Path, row: str) -> None:
     (tmp_path / "a.csv").write_text(f"label,tissue,t1_ms\n{row}\n", encoding="utf-8")
     with pytest.raises(UsageError, match="label"):
+        read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("rows", "came"),
+    [
+        (["5,white_matter,,nan"], "t1_ms"),
+        (["5,white_matter,,-1000"], "t1_ms"),
+        (["5,white_matter,,0"], "t1_ms"),
+        (["5,white_matter,,800", "6,white_matter,,3000"], "two"),
+        (["900,fat,,", "900,muscle,,"], "900 twice"),
+        (["900,fat,901,", "902,fat,901,"], "900 and 902|902 and 900|901"),
+        (["900,fat,2,"], "900"),
+    ],
+)
+def test_what_would_be_wrong_without_a_word_is_refused(tmp_path: Path, rows: list[str], came: str) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(["label,tissue,mirror,t1_ms", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=came):
         read_table(tmp_path / "a.csv")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -19,7 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.errors import WriteError
 from voxlate.io.atomic import replacing
+
+logger = logging.getLogger(__name__)
 
 _CODE = ("cohort", "io")
 IN_PREPARED = "preflight"
@@ -45,8 +49,7 @@ class Kept:
             of: Everything that it depends on, as text.
             measure: Takes it.
 
-        Raises:
-            WriteError: If it cannot be kept.
+        What cannot be kept, on a full disk say, is measured again next time, and the log says so once.
         """
         if self._folder is None:
             return measure()
@@ -59,9 +62,13 @@ class Kept:
         if isinstance(found, dict):
             return found
         made = measure()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, durable=False) as temporary:  # thousands for a large cohort, which a slow disk would delay
-            temporary.write_text(json.dumps(made) + "\n", encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path, durable=False) as temporary:  # thousands for a large cohort: no waiting for the disk
+                temporary.write_text(json.dumps(made) + "\n", encoding="utf-8")
+        except (OSError, WriteError) as error:
+            logger.warning("what the preflight measures cannot be kept, and is measured again next time: %s", error)
+            self._folder = None
         return made
 
 

@@ -79,12 +79,13 @@ def read_decisions(path: Path) -> tuple[ExpertDecision, ...]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, strict=True))
+            table = csv.DictReader(file, strict=True)
+            rows, columns = list(table), table.fieldnames or ()
     except (OSError, ValueError, csv.Error) as error:
         raise ReadError("a CSV file of decisions", came=str(error), where=path, remedy=_REMEDY) from error
-    if not rows or not set(COLUMNS) <= set(rows[0]):
-        came = ", ".join(rows[0]) if rows else "no rows"
-        raise ReadError(f"the columns {', '.join(COLUMNS)}", came=came, where=path, remedy=_REMEDY)
+    if not rows or not set(COLUMNS) <= set(columns) or len(set(columns)) < len(columns):
+        came = ", ".join(columns) if rows else "no rows"
+        raise ReadError(f"the columns {', '.join(COLUMNS)}, each once", came=came, where=path, remedy=_REMEDY)
     texts = [_Row(*((row[name] or "").strip() for name in COLUMNS)) for row in rows]
     found = [_decision(row, path) for row in texts if row.decision]
     cases = [one.case for one in found]

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,13 @@ _MORE: tuple[Tissue, ...] = (
 
 _HEAD_TISSUES: dict[str, Tissue] = {**TISSUES, **{tissue.name: tissue for tissue in _MORE}}
 """The tissues of the phantom and those that label maps of heads need beside them, by name."""
+
+_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("t1_ms", "t2_ms", "t2star_ms"), (0.01, 20_000.0)),
+    **dict.fromkeys(("proton_density", "fat_fraction"), (0.0, 1.5)),
+    "hu": (-1100.0, 30_000.0),
+}
+"""The smallest and the largest value that a tissue can have."""
 
 _SHIPPED: dict[str, tuple[int, ...]] = {
     "air": (0,),
@@ -155,7 +163,7 @@ def head_table() -> LabelTable:
 def read_table(path: str | Path) -> LabelTable:
     """The shipped table with the entries of a file in it.
 
-    A CSV file has the columns ``label`` and ``tissue``, and where wanted ``mirror`` (the number of the other side) and
+    A CSV file has the columns ``label`` and ``tissue``, and where wanted ``mirror`` (the number of the other side, which needs no row) and
     the attributes of ``Tissue`` (``t1_ms``, ``t2_ms``, ``t2star_ms``, ``proton_density``, ``hu``, ...). A YAML file has
     for each label the name of a tissue or a mapping of the same. A tissue that is not known needs the five named ones.
 
@@ -166,31 +174,65 @@ def read_table(path: str | Path) -> LabelTable:
     rows = _yaml_rows(path) if path.suffix.lower() in {".yaml", ".yml"} else _csv_rows(path)
     tissues, mirrored = dict(base.tissues), dict(base.mirrored)
     own: dict[str, Tissue] = {}
+    told: dict[int, int] = {}
+    _refuse_twice([label for label, _ in rows], where=path)
     for label, row in rows:
         values = {name: value for name, value in row.items() if value not in ("", None)}
         name, mirror = str(values.pop("tissue", "")), values.pop("mirror", None)
         if values or name not in {**_HEAD_TISSUES, **LOOKS, **own}:
-            own[name] = _own_tissue(name, values, where=f"{path}, label {label}")
+            tissue = _own_tissue(name, values, where=f"{path}, label {label}")
+            if own.setdefault(name, tissue) != tissue:
+                remedy = "Give a tissue with other values a name of its own."
+                raise UsageError(f"one set of values for {name}", came="two", where=path, remedy=remedy)
         tissues[label] = name
         if mirror is not None:
             other = _whole(mirror, where=path)
-            mirrored |= {label: other, other: label}
+            before = (told.setdefault(label, other), told.setdefault(other, label))
+            if before != (other, label):
+                remedy = "Name the same two labels in both rows."
+                raise UsageError(
+                    f"one other side of {label}", came=f"{before[0]} and {other}", where=path, remedy=remedy
+                )
+    _check_sides(told, base, where=path)
+    for label, other in list(told.items()):  # who has no row of its own is as the side that names it
+        if label in tissues:
+            tissues.setdefault(other, tissues[label])
+    mirrored |= told
     unsided = frozenset(label for label, _ in rows) - base.tissues.keys() - mirrored.keys()
     return LabelTable(tissues, mirrored, own, unsided)
 
 
 def _own_tissue(name: str, values: Mapping[str, Any], *, where: str) -> Tissue:
     fields = {each.name for each in dataclasses.fields(Tissue)} - {"name", "sources"}
-    wrong = [key for key in values if key not in fields or not isinstance(values[key], int | float)]
+    wrong = [key for key in values if key not in fields or not _is_number(key, values[key])]
     known = _HEAD_TISSUES.get(name)
     missing = [key for key in ("t1_ms", "t2_ms", "t2star_ms", "proton_density", "hu") if key not in values]
     if not name or wrong or (known is None and missing):
         came = f"the values {some(wrong)}" if wrong else f"{name!r} without {some(missing)}" if name else "no tissue"
         remedy = f"{nearest(name, _HEAD_TISSUES)}Use one of {', '.join(_HEAD_TISSUES)}, or give these numbers."
         raise UsageError("a tissue that is known, or its values as numbers", came=came, where=where, remedy=remedy)
-    if known is not None:
-        return dataclasses.replace(known, **values)
-    return Tissue(name, **values)
+    return Tissue(name, **values) if known is None else dataclasses.replace(known, **values)
+
+
+def _check_sides(told: Mapping[int, int], base: LabelTable, *, where: Path) -> None:
+    """Refuses another side of a shipped label, if that which it had is left without one."""
+    for label, other in told.items():
+        taken = base.mirrored.get(label, other)
+        if taken != other and taken not in told:
+            remedy = f"Say in a row of {taken} what lies on its other side now."
+            raise UsageError(f"{taken} as the other side of {label}", came=str(other), where=where, remedy=remedy)
+
+
+def _refuse_twice(labels: Sequence[int], *, where: Path) -> None:
+    twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    if twice:
+        raise UsageError("one row for each label", came=f"{twice[0]} twice", where=where, remedy="Leave one of them.")
+
+
+def _is_number(key: str, value: object) -> bool:
+    """Whether a value is a number that a tissue can have; whether it flows is said by true and false."""
+    low, high = _RANGES.get(key, (-math.inf, math.inf))
+    return isinstance(value, bool) == (key == "flowing") and isinstance(value, int | float) and low <= value <= high
 
 
 def _whole(value: object, *, where: object) -> int:

@@ -244,11 +244,11 @@ def build_trainable(setup: Setup) -> Trainable:
 def _known(cohort: Cohort, split: Mapping[str, str], *, told: Collection[str]) -> Cohort:
     """The cases that the split knows; others are counted, unless a run of the series has told them."""
     known = tuple(case for case in cohort.cases if case.id in split)
-    unknown = sum(case.id not in split and case.id not in told for case in cohort.cases)
+    unknown = [case.id for case in cohort.cases if case.id not in split and case.id not in told]
     if unknown:
         logger.warning(
-            "not in the run's split, which is older or has left them out, and so left out here: %d of %d cases",
-            unknown,
+            "not in the run's split, which is older or has left them out, and so left out here: %s, of %d cases",
+            some(unknown),
             len(cohort.cases),
         )
     return replace(cohort, cases=known)
