@@ -77,11 +77,19 @@ PAPERS: dict[str, dict[str, Any]] = {
         "training.learning_rate": 0.000001,
     },
     "habijan2022-labels-to-ct": {
+        "conditions.encoding": "ordinal",
+        "plan.resize": [256, 256, None],
         "method.network.levels": 7,
         "method.network.normalise": "batch",
+        "method.network.smooth": True,
         "method.discriminator.layers": 3,
+        "method.discriminator.last_stride": 2,
         "method.objective": "least_squares",
+        "method.beta1": 0.5,
+        "loss.l1": 100,
         "training.steps": 100000,
+        "training.batch_size": 8,
+        "training.learning_rate": 0.00013,
         "training.augmentation.flip": 0,
         "training.keep": "last",
     },
@@ -104,6 +112,12 @@ def test_values_are_the_papers(name: str, field: str) -> None:
 def test_splits_are_the_papers(name: str, cases: tuple[int, ...]) -> None:
     fractions = load_recipe(name).plan.split.fractions
     assert tuple(round(sum(cases) * share) for share in fractions) == cases
+
+
+def test_the_discriminator_learns_at_the_rate_of_the_papers_code() -> None:
+    recipe = load_recipe("habijan2022-labels-to-ct")
+    rate = recipe.training.learning_rate * recipe.method.options["discriminator_rate"]
+    assert rate == pytest.approx(0.00015, rel=1e-4)
 
 
 def test_a_search_tries_what_the_papers_varied() -> None:
