@@ -65,9 +65,7 @@ def test_ct_is_drawn_in_hounsfield_units_on_air_and_labels_in_colours(tmp_path: 
     drawer = FigureDrawer(tmp_path, load_recipe("habijan2022-labels-to-ct"))
     drawer.stepped(10, 1.0, {})
     plain = validation(0.2)
-    example = replace(
-        plain.example, source=820 * LESION.astype(np.float32), unit="HU", scale=1000.0, outside=-1024.0
-    )
+    example = replace(plain.example, source=820 * LESION.astype(np.float32), unit="HU", scale=1000.0, outside=-1024.0)
     drawer.validated(10, replace(plain, example=example))
     kept = KeptSlice.load(tmp_path / "frames" / "step_000000010.npz")
     assert kept.truth[kept.mask].max() == pytest.approx(500)
