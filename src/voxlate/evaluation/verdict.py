@@ -3,7 +3,8 @@
 Six or more cases: a method beats a baseline if the interval of the mean paired difference lies on the better side of
 zero. Fewer: it must be better in every case, and the sentence says that this is no test. Where a baseline is better
 inside the labelled structures, that comes second, whatever the foreground says: of an image that is made of labels, it
-is what was asked for. A victory in the foreground names the other regions in which the mean is worse than a baseline's: a lesion is too small to show in the whole.
+is what was asked for. A victory in the foreground names the other regions in which the mean is worse than a
+baseline's: a lesion is too small to show in the whole.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Gatys, Ecker & Bethge 2016, doi:10.1109/CVPR.2016.265. Pixels are changed until the features of one layer are those of
 the slice and the Gram matrices of several layers those of the exemplar targets
-(``voxlate.methods.style_transfer.synthesis``). Nothing is trained but, if asked for, what sees these features. The descent starts from the slice itself or, within
-a volume, from the slice plus what the descent changed in the slice before, ``content + (previous result - previous
-content)``: neighbours then end in the same of the many minima, and the volume does not flicker.
+(``voxlate.methods.style_transfer.synthesis``). Nothing is trained but, if asked for, what sees these features. The
+descent starts from the slice itself or, within a volume, from the slice plus what the descent changed in the slice
+before, ``content + (previous result - previous content)``: neighbours then end in the same of the many minima, and the
+volume does not flicker.
 
 Intensities: the content is the source, its range in the exemplars brought linearly to that of the targets; at last the
 result gets the histogram of the exemplar targets by rank (``voxlate.methods.style_transfer.histogram``). So every value
