@@ -21,6 +21,7 @@ is normalised, so that it fails in training where a single sample meets it as a 
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Annotated
 
@@ -78,13 +79,7 @@ def pix2pix_unet(  # noqa: PLR0913  (the choices of a recipe)
     Raises:
         UsageError: If the bounds are not in ascending order.
     """
-    if bounds and not bounds[0] < bounds[1]:
-        raise UsageError(
-            "bounds in ascending order",
-            came=f"{bounds[0]:g} and {bounds[1]:g}",
-            where="pix2pix_unet",
-            remedy="Give the least value of the normalised target first.",
-        )
+    _check(bounds)
     widths = [width * min(2**level, _WIDEST) for level in range(levels)]
     bias = normalise == "none"
 
@@ -93,12 +88,7 @@ def pix2pix_unet(  # noqa: PLR0913  (the choices of a recipe)
         convolve = convolution(dims, inputs, outputs, size=4, stride=2, padding=1, bias=kind == "none")
         return nn.Sequential(convolve, normalisation(kind, dims, outputs), nn.LeakyReLU(_SLOPE, inplace=True))
 
-    def double(inputs: int, outputs: int, *, bias: bool) -> list[nn.Module]:
-        if upsample == "transposed":
-            layers: list[nn.Module] = [transposed(dims, inputs, outputs, size=4, bias=bias or smooth)]
-        else:
-            layers = [Interpolation(), convolution(dims, inputs, outputs, bias=bias or smooth)]
-        return [*layers, *_same(dims, outputs, bias=bias)] if smooth else layers
+    double = partial(_doubling, dims, upsample=upsample, smooth=smooth)
 
     def rectifier(*, inplace: bool) -> nn.Module:
         return nn.LeakyReLU(up_slope, inplace=inplace) if up_slope else nn.ReLU(inplace=inplace)
@@ -123,6 +113,26 @@ def pix2pix_unet(  # noqa: PLR0913  (the choices of a recipe)
         head=nn.Sequential(rectifier(inplace=True), *between, Head(dims, 2 * width, out_channels, linear=last)),
         bounds=bounds,
     )
+
+
+def _check(bounds: tuple[float, float] | None) -> None:
+    if bounds and not bounds[0] < bounds[1]:
+        raise UsageError(
+            "bounds in ascending order",
+            came=f"{bounds[0]:g} and {bounds[1]:g}",
+            where="pix2pix_unet",
+            remedy="Give the least value of the normalised target first.",
+        )
+
+
+def _doubling(
+    dims: Dims, inputs: int, outputs: int, *, upsample: Upsampling, smooth: bool, bias: bool
+) -> list[nn.Module]:
+    if upsample == "transposed":
+        layers: list[nn.Module] = [transposed(dims, inputs, outputs, size=4, bias=bias or smooth)]
+    else:
+        layers = [Interpolation(), convolution(dims, inputs, outputs, bias=bias or smooth)]
+    return [*layers, *_same(dims, outputs, bias=bias)] if smooth else layers
 
 
 def _same(dims: Dims, channels: int, *, bias: bool) -> list[nn.Module]:

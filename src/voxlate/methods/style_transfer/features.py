@@ -39,7 +39,7 @@ class StyleFeatures(StrictModel):
         None, description="the first 8 or more digits that it must have"
     )
     width: int = Field(64, ge=1, le=64, description="channels of VGG's first block")
-    steps: int = later(300, description="of teaching, for `trained`", ge=1)
+    steps: Annotated[int, Field(ge=1)] = later(300, description="of teaching, for `trained`")
     network: Choice | None = Field(None, description="the bundle's network, filled in by training")
 
     @model_validator(mode="after")

@@ -71,8 +71,9 @@ def _readout(features: Tensor) -> nn.Module:
 def _error(found: Tensor, goal: Tensor, mask: Tensor, *, divisor: int) -> Tensor:
     """The mean absolute error of predictions ``(2 b, 2, h', w')`` inside the mask, each pair having been seen twice."""
     filled = [n for size in reversed(goal.shape[2:]) for n in (0, -size % divisor)]  # as the network does
+    height, width = found.shape[2:]
     goal, inside = (
-        functional.adaptive_avg_pool2d(functional.pad(values, filled), found.shape[2:]).repeat_interleave(2, 0)
+        functional.adaptive_avg_pool2d(functional.pad(values, filled), (height, width)).repeat_interleave(2, 0)
         for values in (goal * mask, mask)
     )
     return ((found - goal / inside.clamp(min=1e-6)).abs() * inside).sum() / (2 * inside.sum()).clamp(min=1)

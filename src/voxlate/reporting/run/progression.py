@@ -22,6 +22,7 @@ from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
 from voxlate.volume import Array
 
+_NOTE = "Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {}), below it the slice's MAE. Display: {}."
 _WIDEST_TILE, _WIDEST_OF_ONE = 34.0, 68.0  # mm
 
 
@@ -173,10 +174,6 @@ def draw_progression(
         for text, picture in zip(below, pictures, strict=False)
     ]
     name = f"{target} of {case}" if target and case else target or case
-    note = (
-        f"Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {unit or 'normalised'}), below it "
-    )
-    note += f"the slice's MAE. Display: {convention([choice.plane])}."
     columns = [*(SheetColumn(steps_in_words(frame.step)) for frame in shown), SheetColumn("truth")]
     rows: list[list[Tile | None]] = [[*greys], [*errors, sheet.error_scale(limit)]]
     if condition is not None:
@@ -186,6 +183,6 @@ def draw_progression(
         columns,
         [SheetRow(row) for row in rows],
         heading="Prediction over training time" + (f": {name}" if name else ""),
-        notes=[note],
+        notes=[_NOTE.format(unit or "normalised", convention([choice.plane]))],
         widest_mm=widest_tile(shown),
     )
