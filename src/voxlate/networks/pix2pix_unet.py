@@ -83,11 +83,7 @@ def pix2pix_unet(  # noqa: PLR0913  (the choices of a recipe)
     widths = [width * min(2**level, _WIDEST) for level in range(levels)]
     bias = normalise == "none"
 
-    def down(inputs: int, outputs: int, *, plain: bool) -> nn.Sequential:
-        kind: Normalisation = "none" if plain else normalise
-        convolve = convolution(dims, inputs, outputs, size=4, stride=2, padding=1, bias=kind == "none")
-        return nn.Sequential(convolve, normalisation(kind, dims, outputs), nn.LeakyReLU(_SLOPE, inplace=True))
-
+    down = partial(_halving, dims, normalise=normalise)
     double = partial(_doubling, dims, upsample=upsample, smooth=smooth)
 
     def rectifier(*, inplace: bool) -> nn.Module:
@@ -123,6 +119,12 @@ def _check(bounds: tuple[float, float] | None) -> None:
             where="pix2pix_unet",
             remedy="Give the least value of the normalised target first.",
         )
+
+
+def _halving(dims: Dims, inputs: int, outputs: int, *, normalise: Normalisation, plain: bool) -> nn.Sequential:
+    kind: Normalisation = "none" if plain else normalise
+    convolve = convolution(dims, inputs, outputs, size=4, stride=2, padding=1, bias=kind == "none")
+    return nn.Sequential(convolve, normalisation(kind, dims, outputs), nn.LeakyReLU(_SLOPE, inplace=True))
 
 
 def _doubling(

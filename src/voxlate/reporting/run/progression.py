@@ -22,7 +22,10 @@ from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
 from voxlate.volume import Array
 
-_NOTE = "Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {}), below it the slice's MAE. Display: {}."
+_NOTE = (
+    "Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {}), below it the slice's MAE. "
+    "Display: {}."
+)
 _WIDEST_TILE, _WIDEST_OF_ONE = 34.0, 68.0  # mm
 
 
