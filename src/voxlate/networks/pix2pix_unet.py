@@ -82,12 +82,9 @@ def pix2pix_unet(  # noqa: PLR0913  (the choices of a recipe)
     _check(bounds)
     widths = [width * min(2**level, _WIDEST) for level in range(levels)]
     bias = normalise == "none"
-
     down = partial(_halving, dims, normalise=normalise)
     double = partial(_doubling, dims, upsample=upsample, smooth=smooth)
-
-    def rectifier(*, inplace: bool) -> nn.Module:
-        return nn.LeakyReLU(up_slope, inplace=inplace) if up_slope else nn.ReLU(inplace=inplace)
+    rectifier = partial(_rectifier, up_slope)
 
     def up(level: int) -> nn.Sequential:
         inner = levels - 1 - level
@@ -119,6 +116,10 @@ def _check(bounds: tuple[float, float] | None) -> None:
             where="pix2pix_unet",
             remedy="Give the least value of the normalised target first.",
         )
+
+
+def _rectifier(slope: float, *, inplace: bool) -> nn.Module:
+    return nn.LeakyReLU(slope, inplace=inplace) if slope else nn.ReLU(inplace=inplace)
 
 
 def _halving(dims: Dims, inputs: int, outputs: int, *, normalise: Normalisation, plain: bool) -> nn.Sequential:
