@@ -9,7 +9,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from voxlate.errors import UsageError
 from voxlate.losses import LOSSES
 from voxlate.losses.border import border_weights
 
@@ -147,5 +146,3 @@ def test_softmax_is_the_papers_energy_with_the_background_as_a_class() -> None:
     loss = LOSSES["border_softmax"](dims=2, data_range=1.0)
     expected = -(weights * np.log(picked)).sum() / float(mask.sum())
     assert float(loss(logits, target, mask.float())) == pytest.approx(expected, rel=1e-4)
-    with pytest.raises(UsageError, match="apart"):
-        loss(logits, torch.ones_like(target), mask.float())

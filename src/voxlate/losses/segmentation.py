@@ -12,7 +12,7 @@ over the mask:
 - ``iou``: ``1 - (sum p y + s) / (sum p + sum y - sum p y + s)`` (Rahman & Wang 2016, doi:10.1007/978-3-319-50835-1_22)
 - ``border_softmax``: mean of ``-w log p_k`` of the class ``k`` that a voxel has, with U-Net's weight map ``w`` over the
   components of all classes together and ``p = softmax`` over the classes and the background, whose logit is 0: so
-  ``z > 0`` means more likely than background, as for the other losses. Classes must not overlap
+  ``z > 0`` means more likely than background, as for the other losses. Of classes that overlap either counts as right
 - ``border_bce``: mean of the cross entropy times U-Net's weight map; see ``voxlate.losses.border``
 
 Classes may overlap. Each has a value ``L_c`` of its own and the loss is ``sum_c w_c L_c / sum_c w_c`` with the
@@ -198,19 +198,13 @@ def border_softmax(
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
         logits, truth = _inside(prediction, mask), _inside(target, mask)
-        share = truth.sum(1, keepdim=True)
-        if bool((share > 1).any()):
-            raise UsageError(
-                "classes apart from each other",
-                came="classes that overlap",
-                where="loss.border_softmax",
-                remedy="Use border_bce, or name classes that exclude one another.",
-            )
-        sides = zip((share[:, 0] > 0.5).cpu().numpy(), (mask[:, 0] != 0).cpu().numpy(), strict=True)
+        labelled = truth.amax(1, keepdim=True)
+        sides = zip((labelled[:, 0] > 0.5).cpu().numpy(), (mask[:, 0] != 0).cpu().numpy(), strict=True)
         maps = [border_weights(*pair, w0=w0, sigma_voxels=sigma_voxels, balance=balance) for pair in sides]
         weights = torch.from_numpy(np.array(maps)).to(logits.device)[:, None]
-        chances = functional.log_softmax(torch.cat([torch.zeros_like(share), logits], 1), dim=1)
-        values = -weights * (torch.cat([1 - share, truth], 1) * chances).sum(1, keepdim=True)
+        every = torch.cat([torch.zeros_like(labelled), logits], 1)
+        right = torch.cat([1 - labelled, truth], 1) > 0.5
+        values = weights * (every.logsumexp(1, True) - every.masked_fill(~right, -torch.inf).logsumexp(1, True))
         return _mean(values, mask, values.new_ones(1))
 
     return loss
