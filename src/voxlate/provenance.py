@@ -55,6 +55,7 @@ class Provenance(StrictModel):
         drawn: How it was drawn, if it was made from nothing.
         target: Contrast shown.
         unit: Unit of the values.
+        labels: Of a label map, from a value to its name, where names are known.
         scaling: ``offset`` and ``scale`` of ``normalised = (value - offset) / scale``, as used.
         notes: What was accepted, converted, resampled or filled on the way.
         software: Always ``voxlate``.
@@ -69,6 +70,7 @@ class Provenance(StrictModel):
     drawn: DrawRecord | None = None
     target: str
     unit: str
+    labels: dict[str, str] = later({}, description="Of a label map, from a value to its name.")
     scaling: dict[str, float] | None = None
     notes: tuple[str, ...] = ()
     software: Literal["voxlate"] = "voxlate"

@@ -66,6 +66,12 @@ PAPERS: dict[str, dict[str, Any]] = {
         "training.augmentation.elastic_sd_voxels": 10,
         "training.augmentation.elastic_points": 3,
     },
+    "zhao-multi-view": {
+        "window.axis": [2, 0, 1],
+        "loss.pooled.of": "dead_zone_huber",
+        "loss.pooled.kernel": 2,
+    },
+    "zhao-style-transfer": {"method.layers.content": "block2_conv2", "method.features.kind": "trained"},
     "kathane2022-dilated": {**KATHANE, "source": ["flair"], "method.network.name": "dilated_unet3d"},
     "kathane2022-residual": {**KATHANE, "source": ["t1c"], "method.network.name": "residual_unet3d"},
     "kathane2022-simple": {
@@ -77,20 +83,43 @@ PAPERS: dict[str, dict[str, Any]] = {
         "training.learning_rate": 0.000001,
     },
     "habijan2022-labels-to-ct": {
+        "conditions.encoding": "ordinal",
+        "plan.resize": [256, 256, None],
         "method.network.levels": 7,
         "method.network.normalise": "batch",
+        "method.network.smooth": True,
         "method.discriminator.layers": 3,
+        "method.discriminator.last_stride": 2,
         "method.objective": "least_squares",
+        "method.beta1": 0.5,
+        "loss.l1": 100,
         "training.steps": 100000,
+        "training.batch_size": 8,
+        "training.learning_rate": 0.00013,
         "training.augmentation.flip": 0,
         "training.keep": "last",
     },
 }
 
 
-@pytest.mark.parametrize(("name", "field"), [(name, field) for name, values in PAPERS.items() for field in values])
+CITED: dict[str, dict[str, Any]] = {
+    # of the U-Net's paper, which the slides show
+    "segment-overlap-tiles": {
+        "window.margin": (572 - 388) // 2,
+        "window.padding": "mirror",
+        "method.network.channels": [64, 128, 256, 512, 1024],
+        "loss.border_softmax.w0": 10,
+        "loss.border_softmax.sigma_voxels": 5,
+        "training.batch_size": 1,
+        "training.optimiser": "sgd",
+    },
+}
+VALUES = {**PAPERS, **CITED}
+
+
+@pytest.mark.parametrize(("name", "field"), [(name, field) for name, values in VALUES.items() for field in values])
 def test_values_are_the_papers(name: str, field: str) -> None:
-    assert load_recipe(name).value_of(field) == PAPERS[name][field]
+    assert load_recipe(name).value_of(field) == VALUES[name][field]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +133,12 @@ def test_values_are_the_papers(name: str, field: str) -> None:
 def test_splits_are_the_papers(name: str, cases: tuple[int, ...]) -> None:
     fractions = load_recipe(name).plan.split.fractions
     assert tuple(round(sum(cases) * share) for share in fractions) == cases
+
+
+def test_the_discriminator_learns_at_the_rate_of_the_papers_code() -> None:
+    recipe = load_recipe("habijan2022-labels-to-ct")
+    rate = recipe.training.learning_rate * recipe.method.options["discriminator_rate"]
+    assert rate == pytest.approx(0.00015, rel=1e-4)
 
 
 def test_a_search_tries_what_the_papers_varied() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.evaluation.test_statistics import table
 from voxlate.evaluation import RULE, judge, summarise
+from voxlate.evaluation.brief import say_brief
 
 
 def _values(n: int, *, ratio: float) -> dict[str, list[float]]:
@@ -144,6 +145,28 @@ def test_a_victory_names_the_regions_that_lose() -> None:
     assert re.search(r"But it loses elsewhere: in lesion its MAE is \d\d\.\d % higher than lookup's", sentence)
     assert "; in bone its MAE" in sentence
     assert "brain" not in sentence
+
+
+@pytest.mark.parametrize("ratio", [0.6, 1.2])
+def test_what_holds_inside_the_structures_comes_second(ratio: float) -> None:
+    scores = [
+        replace(score, region=region)
+        for region, of in (("foreground", ratio), ("labels", 1.3), ("aorta", 1.4))
+        for score in table(_values(12, ratio=of))
+    ]
+    summary = summarise(scores)
+    result = judge(summary)
+    second = re.search(
+        r"\. Inside the labelled structures lookup is better: MAE (\S+) against (\S+)\.", result.sentence
+    )
+    assert second is not None
+    assert float(second[1]) < float(second[2])
+    assert second[0][2:] in result.brief
+    assert "in labelled structures its MAE" not in result.sentence, "once is enough"
+    assert ("in aorta its MAE" in result.sentence) == (ratio < 1)
+    brief = say_brief(summary, what="synthetic CT", cases="held-out", metric="mae", region="foreground")
+    assert ("Inside the labelled structures lookup is better" in brief) == (ratio < 1)
+    assert "Inside" not in _of_regions(foreground=ratio, labels=0.9)
 
 
 def test_no_more_than_three_are_named() -> None:

@@ -131,3 +131,18 @@ def test_loss_is_the_cross_entropy_with_the_map_of_each_sample_and_class(shape: 
     loss = LOSSES["border_bce"](dims=len(shape), data_range=1.0)
     expected = (maps * plain).sum() / (2 * float(mask.sum()))
     assert float(loss(logits, target, mask.float())) == pytest.approx(expected, rel=1e-4)
+
+
+def test_softmax_is_the_papers_energy_with_the_background_as_a_class() -> None:
+    """Equation 1 of the U-Net paper by another way: softmax and picking, voxel by voxel."""
+    one = boxes((24, 20), count=3, seed=2)
+    two = boxes((24, 20), count=3, seed=3) & ~one
+    target = torch.from_numpy(np.stack([one, two])[None]).float()
+    logits = torch.randn(1, 2, 24, 20, generator=torch.Generator().manual_seed(0))
+    mask = torch.rand(1, 1, 24, 20, generator=torch.Generator().manual_seed(1)) > 0.2
+    chances = torch.softmax(torch.cat([torch.zeros(1, 1, 24, 20), logits], 1), 1)[0].numpy()
+    picked = np.choose(one + 2 * two, chances)
+    weights = by_hand(one | two, mask[0, 0].numpy(), w0=10.0, sigma_voxels=5.0, balance=True)
+    loss = LOSSES["border_softmax"](dims=2, data_range=1.0)
+    expected = -(weights * np.log(picked)).sum() / float(mask.sum())
+    assert float(loss(logits, target, mask.float())) == pytest.approx(expected, rel=1e-4)

@@ -112,6 +112,13 @@ def test_receptive_field_is_where_the_gradient_of_one_logit_reaches(dims: int, l
         assert reached.max() - reached.min() + 1 == expected == network.receptive_field
 
 
+def test_four_strided_layers_score_every_16_pixels_of_which_each_sees_94() -> None:
+    network = make(layers=3, last_stride=2, normalise="none")
+    assert [layer.stride[0] for layer in network.modules() if isinstance(layer, nn.Conv2d)] == [2, 2, 2, 2, 1]
+    assert network.receptive_field == 94
+    assert network(torch.randn(1, 2, 64, 48)).shape == (1, 1, 64 // 16 - 1, 48 // 16 - 1), "and none beyond the border"
+
+
 def test_receptive_field_counts_dilation_and_stride() -> None:
     chain = nn.Sequential(nn.Conv2d(1, 1, 3, stride=2), nn.ReLU(), nn.Conv2d(1, 1, 3, dilation=2), nn.Conv2d(1, 1, 1))
     assert _receptive_field(chain) == 3 + 2 * 4

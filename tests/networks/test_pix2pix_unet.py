@@ -86,3 +86,35 @@ def test_too_few_levels_are_refused_in_a_recipe() -> None:
     choice = Choice.model_validate({"name": "pix2pix_unet", "levels": 1})
     with pytest.raises(UsageError, match="levels"):
         build(NETWORKS, choice, what="network", dims=2, in_channels=1, out_channels=1)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("upsample", ["transposed", "interpolate"])
+def test_a_smoothed_way_up_ends_in_a_convolution_of_stride_one(dims: int, upsample: str) -> None:
+    network = make(dims=dims, levels=3, smooth=True, upsample=upsample).eval()
+    for level in [*network.decoder, network.head]:
+        found = [part for part in level.modules() if isinstance(part, nn.Conv2d | nn.Conv3d)]
+        assert (found[-1].kernel_size, found[-1].stride) == ((4,) * dims, (1,) * dims)
+        assert found[-1].in_channels == found[-1].out_channels
+    source = torch.randn(1, 1, *[8] * dims)
+    assert network(source).shape == source.shape
+
+
+def test_smoothing_adds_a_convolution_for_each_level_and_nothing_to_networks_from_before() -> None:
+    plain, smooth = (make(smooth=smooth) for smooth in (False, True))
+    assert {"decoder.0.1.weight", "decoder.0.2.weight", "head.1.linear.weight"} <= set(plain.state_dict())
+    more = sum(value.numel() for value in smooth.parameters()) - sum(value.numel() for value in plain.parameters())
+    widths = [4 * 4, 4 * 2, 4]
+    squares = sum(16 * width**2 for width in widths)
+    offsets = sum(widths)  # of the doublings, which no normalisation follows any more
+    assert more == squares + offsets + 16 + 1
+
+
+def test_bounds_hold_whatever_goes_in() -> None:
+    network = make(bounds=(-1.0, 3.0)).eval()
+    with torch.no_grad():
+        network.head[-1].linear.weight.mul_(1e3)  # type: ignore[union-attr,operator]
+    found = network(10 * torch.randn(1, 1, 16, 16))
+    assert -1 <= found.min() < 0 < found.max() <= 3
+    with pytest.raises(UsageError, match="ascending order"):
+        make(bounds=(1.0, 0.0))

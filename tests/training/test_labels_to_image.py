@@ -14,10 +14,12 @@ import pytest
 import voxlate
 from voxlate.bundle.bundle import read_bundle
 from voxlate.cli import app
+from voxlate.cohort import index_cohort
 from voxlate.config.recipe import load_recipe, parse_recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.io import file_digest, read_volume, write_volume
+from voxlate.io.label_names import read_label_names
 from voxlate.training.loop.journal import read_log
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
@@ -27,8 +29,10 @@ SHORT: dict[str, Any] = {
     "method.network.width": 8,
     "method.discriminator.width": 8,
     "method.discriminator.layers": 1,
+    "plan.resize": [None, None, None],
+    "method.network.bounds": None,  # hardly trained, a sigmoid is in the middle of its range, which is no CT
     "training.steps": 8,
-    "training.samples_per_case": 2,
+    "training.batch_size": 2,
     "training.validate_every": 8,
     "plan.split.seed": 0,
     "shapes": {"name": "statistical", "points": 16},
@@ -62,6 +66,8 @@ def test_recipe_is_the_papers() -> None:
     method = load_recipe("habijan2022-labels-to-ct").method.options
     network = method["network"]
     assert (network["name"], network["levels"], network["dropout"]) == ("pix2pix_unet", 7, 0)
+    assert network["smooth"]
+    assert network["bounds"] == [-1.024, 3.071]
     assert method["objective"] == "least_squares"
     assert method["network"]["normalise"] == method["discriminator"]["normalise"] == "batch"
 
@@ -177,6 +183,22 @@ def test_real_synthetic_and_both_share_what_they_are_tested_on(run: Path, thorac
     assert all(case.startswith("synthetic-") for case in training["synthetic"])
     again = voxlate.compare(thoraces, recipes=[recipe], synthetic=run, out=tmp_path / "study")
     assert again.rows[1][:3] == result.rows[1][:3]
+
+
+def test_drawn_cases_have_the_names_that_the_real_ones_have(run: Path, thoraces: Path, tmp_path: Path) -> None:
+    """Else the classes of the real and of the synthetic cases are told apart when all are trained."""
+    voxlate.synthesize(run, cases=3, seed=1, out=tmp_path / "made")
+    cases = index_cohort(tmp_path / "made").cases
+    assert {case.attributes["label_convention"] for case in cases} == {"mmwhs"}
+    assert read_label_names(cases[0].paths["labels"])[820] == "aorta"
+    each = {**TINY, "method": {**TINY["method"], "classes": "each"}, "training": {**TINY["training"], "steps": 2}}
+    result = voxlate.compare(
+        thoraces, recipes=[parse_recipe(each, where="test")], synthetic=tmp_path / "made", out=tmp_path / "study"
+    )
+    assert [row[0] for row in result.rows] == ["intensity lookup", "real", "synthetic", "both"]
+    for kind in ("real", "synthetic", "both"):
+        classes = read_bundle(tmp_path / "study" / kind / "seed-0").recipe.method.options["classes"]
+        assert classes["aorta"] == [820]
 
 
 def test_a_model_that_has_seen_the_test_cases_is_refused(run: Path, thoraces: Path, tmp_path: Path) -> None:

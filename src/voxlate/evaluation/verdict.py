@@ -1,8 +1,10 @@
 """The verdict: how good a method is compared with what, in one sentence that the numbers carry.
 
 Six or more cases: a method beats a baseline if the interval of the mean paired difference lies on the better side of
-zero. Fewer: it must be better in every case, and the sentence says that this is no test. A victory in the foreground
-names the regions in which the mean is worse than a baseline's: a lesion is too small to show in the whole.
+zero. Fewer: it must be better in every case, and the sentence says that this is no test. Where a baseline is better
+inside the labelled structures, that comes second, whatever the foreground says: of an image that is made of labels, it
+is what was asked for. A victory in the foreground names the other regions in which the mean is worse than a
+baseline's: a lesion is too small to show in the whole.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
 from voxlate.evaluation.summary import Interval, Pair, Row, Summary
 from voxlate.evaluation.words import after_value, listed, number
 from voxlate.metrics import metrics_of
-from voxlate.regions import FOREGROUND, WHOLE_SLICES, in_words
+from voxlate.regions import FOREGROUND, STRUCTURES, WHOLE_SLICES, in_words
 
 _LOSSES_NAMED = 3
 
@@ -27,7 +29,7 @@ class Verdict:
     Attributes:
         sentence: One or a few sentences in plain words.
         beats: Whether the method beats every baseline that was scored, and at least one was.
-        brief: The first two of them, for a terminal; the page has the others.
+        brief: The first two of them and what holds inside the structures, for a terminal; the page has the others.
     """
 
     sentence: str
@@ -73,6 +75,8 @@ def judge(
     evidence = _evidence(row, pair, confidence=summary.confidence)
     relation = f"its {row.title} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
     sentences = [f"{subject} on {counted(pair.n, f'{cases} case', spelled=True)}: {relation} ({evidence})."]
+    inside = say_inside(summary, method=method, metric=metric)
+    sentences += [inside] if inside else []
     if pair.n < FEWEST_TO_TEST:
         sentences.append(f"Fewer than {FEWEST_TO_TEST} cases are too few for a test.")
     if missing:
@@ -81,7 +85,27 @@ def judge(
         sentences.append(rule)
     elif region == FOREGROUND:
         sentences += _losses(summary, method=method, metric=metric)
-    return Verdict(" ".join(sentences), beats=not lost and not missing, brief=" ".join(sentences[:2]))
+    return Verdict(" ".join(sentences), beats=not lost and not missing, brief=" ".join(sentences[: 3 if inside else 2]))
+
+
+def say_inside(summary: Summary, *, method: str, metric: str) -> str:
+    """That a baseline has the better mean inside the labelled structures; empty if none has, or there are none.
+
+    Args:
+        summary: Of all cases.
+        method: Who is judged.
+        metric: By which.
+    """
+    row = summary.find(method=method, metric=metric, region=STRUCTURES)
+    known = {} if row is None else {name: pair for name, pair in row.against.items() if pair.n > 0}
+    if row is None or not known:
+        return ""
+    name = _strongest(row, list(known))
+    pair = known[name]
+    if gain(row.better) * pair.difference >= 0:
+        return ""
+    values = f"{row.title} {pair.baseline_mean:.4g} against {pair.mean:.4g}{after_value(row.unit)}"
+    return f"Inside the {in_words(STRUCTURES)} {name} is better: {values}."
 
 
 def say_hidden(summary: Summary) -> str:
@@ -98,7 +122,7 @@ def _losses(summary: Summary, *, method: str, metric: str) -> list[str]:
     worse: list[tuple[float, Row, str]] = []
     for row in summary.of(method=method, metric=metric):
         known = {name: pair for name, pair in row.against.items() if pair.n > 0}
-        if row.region in {FOREGROUND, WHOLE_SLICES} or not known:
+        if row.region in {FOREGROUND, WHOLE_SLICES, STRUCTURES} or not known:
             continue
         name = _strongest(row, list(known))
         pair = known[name]

@@ -8,7 +8,7 @@ from voxlate.losses.features import features
 from voxlate.losses.lesion import lesion_mask
 from voxlate.losses.pixelwise import Loss, dead_zone_huber, euclidean, gradient, huber, l1, l2
 from voxlate.losses.pooled import pooling
-from voxlate.losses.segmentation import bce, border_bce, dice, focal, iou
+from voxlate.losses.segmentation import bce, border_bce, border_softmax, dice, focal, iou
 from voxlate.losses.ssim import ssim
 
 _IMAGES: dict[str, Callable[..., Loss]] = {
@@ -29,6 +29,7 @@ _SEGMENTATIONS: dict[str, Callable[..., Loss]] = {
     "dice": dice,
     "iou": iou,
     "border_bce": border_bce,
+    "border_softmax": border_softmax,
 }
 
 LOSSES: dict[str, Callable[..., Loss]] = {**_IMAGES, "pooled": pooling(_IMAGES), **_SEGMENTATIONS}

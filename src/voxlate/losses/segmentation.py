@@ -10,6 +10,9 @@ over the mask:
 - ``dice``: ``1 - (2 sum p y + s) / (sum p + sum y + s)``, ``s`` being ``smoothing`` (Milletari et al. 2016,
   arXiv:1606.04797; with plain sums as in nnU-Net, Isensee et al. 2021, doi:10.1038/s41592-020-01008-z)
 - ``iou``: ``1 - (sum p y + s) / (sum p + sum y - sum p y + s)`` (Rahman & Wang 2016, doi:10.1007/978-3-319-50835-1_22)
+- ``border_softmax``: mean of ``-w log p_k`` of the class ``k`` that a voxel has, with U-Net's weight map ``w`` over the
+  components of all classes together and ``p = softmax`` over the classes and the background, whose logit is 0: so
+  ``z > 0`` means more likely than background, as for the other losses. Of classes that overlap either counts as right
 - ``border_bce``: mean of the cross entropy times U-Net's weight map; see ``voxlate.losses.border``
 
 Classes may overlap. Each has a value ``L_c`` of its own and the loss is ``sum_c w_c L_c / sum_c w_c`` with the
@@ -171,6 +174,38 @@ def border_bce(
         weights = torch.from_numpy(np.array(maps)).to(logits.device)
         values = weights * _cross_entropy(logits, truth, 1.0)
         return _mean(values, mask, _per_class("border_bce", class_weights, logits))
+
+    return loss
+
+
+def border_softmax(
+    *,
+    dims: int,
+    data_range: float,
+    w0: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0,
+    sigma_voxels: Positive = 5.0,
+    balance: bool = True,
+) -> Loss:
+    """Softmax cross entropy over classes and background with U-Net's border weight map: that paper's own loss.
+
+    Args:
+        dims: Number of spatial axes.
+        data_range: Not used.
+        w0: Height of the border term.
+        sigma_voxels: Its width in voxels.
+        balance: Whether labelled voxels and others weigh the same in sum, in each sample.
+    """
+
+    def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+        logits, truth = _inside(prediction, mask), _inside(target, mask)
+        labelled = truth.amax(1, keepdim=True)
+        sides = zip((labelled[:, 0] > 0.5).cpu().numpy(), (mask[:, 0] != 0).cpu().numpy(), strict=True)
+        maps = [border_weights(*pair, w0=w0, sigma_voxels=sigma_voxels, balance=balance) for pair in sides]
+        weights = torch.from_numpy(np.array(maps)).to(logits.device)[:, None]
+        every = torch.cat([torch.zeros_like(labelled), logits], 1)
+        right = torch.cat([1 - labelled, truth], 1) > 0.5
+        values = weights * (every.logsumexp(1, True) - every.masked_fill(~right, -torch.inf).logsumexp(1, True))
+        return _mean(values, mask, values.new_ones(1))
 
     return loss
 

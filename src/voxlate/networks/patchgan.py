@@ -41,6 +41,7 @@ def patchgan(
     layers: PositiveInt = 3,
     normalise: Literal["batch", "instance", "none"] = "instance",
     spectral: bool = False,
+    last_stride: Literal[1, 2] = 1,
 ) -> PatchGAN:
     """A patch discriminator from ``(b, in_channels, *s)`` to float32 logits ``(b, 1, *s')``.
 
@@ -52,11 +53,13 @@ def patchgan(
         normalise: Normalisation of these convolutions.
         spectral: Whether every convolution is divided by its largest singular value (Miyato et al. 2018,
             arXiv:1802.05957), which bounds how fast the score changes.
+        last_stride: Stride of the convolution before the last. With 2 all but the last halve the resolution: of three
+            layers there is a score for every 16 x 16 pixels, and each sees 94 x 94.
     """
     widths = [width * 2**layer for layer in range(layers + 1)]
     parts = {"initial_conv": _layer(dims, in_channels, width, stride=2, normalise="none")}
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
-        stride = 1 if number == layers - 1 else 2
+        stride = last_stride if number == layers - 1 else 2
         parts[str(number)] = _layer(dims, inputs, outputs, stride=stride, normalise=normalise)
     parts["final_conv"] = nn.Sequential(OrderedDict(conv=_convolution(dims, widths[-1], 1, stride=1)))
     chain = nn.Sequential(OrderedDict(parts))

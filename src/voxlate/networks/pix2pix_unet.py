@@ -12,12 +12,16 @@ tangent, because a target need not lie between -1 and 1; and dropout, its only n
 image has one translation. Transposed convolutions are kept, since a size of 4 at a stride of 2 overlaps evenly, which
 Odena et al. 2016 (doi:10.23915/distill.00003) found to draw fewer checkerboards; ``upsample="interpolate"`` has none.
 
+With ``smooth`` each doubling is followed by a convolution of size 4 and stride 1, and the network ends in one, as in
+Habijan & Galic 2022 (arXiv:2205.09842), against blocky images; with ``bounds`` it ends in a sigmoid, as theirs does.
+
 MONAI's ``UNet`` is not it: it refuses kernels of an even size, and its innermost convolution keeps the resolution and
 is normalised, so that it fails in training where a single sample meets it as a single pixel.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Annotated
 
@@ -25,6 +29,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from voxlate.errors import UsageError
 from voxlate.networks.blocks import (
     Dims,
     Head,
@@ -41,7 +46,7 @@ _SLOPE = 0.2
 _DROPPED = 3
 
 
-def pix2pix_unet(
+def pix2pix_unet(  # noqa: PLR0913  (the choices of a recipe)
     *,
     dims: Dims,
     in_channels: PositiveInt,
@@ -52,6 +57,8 @@ def pix2pix_unet(
     upsample: Upsampling = "transposed",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     up_slope: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    smooth: bool = False,
+    bounds: tuple[float, float] | None = None,
 ) -> Pix2PixUNet:
     """The U-Net of pix2pix with a linear last layer.
 
@@ -66,22 +73,18 @@ def pix2pix_unet(
             of size 3, which has 9/16 of its parameters (27/64 in 3-D).
         dropout: Probability that a value is dropped in the three innermost levels of the way up.
         up_slope: Slope of the rectifiers of the way up below 0; those of the way down have 0.2.
+        smooth: Whether a convolution of size 4 and stride 1 follows each doubling of the resolution.
+        bounds: Least and largest value of the output, which a sigmoid then lies between; ``None`` for a linear one.
+
+    Raises:
+        UsageError: If the bounds are not in ascending order.
     """
+    _check(bounds)
     widths = [width * min(2**level, _WIDEST) for level in range(levels)]
     bias = normalise == "none"
-
-    def down(inputs: int, outputs: int, *, plain: bool) -> nn.Sequential:
-        kind: Normalisation = "none" if plain else normalise
-        convolve = convolution(dims, inputs, outputs, size=4, stride=2, padding=1, bias=kind == "none")
-        return nn.Sequential(convolve, normalisation(kind, dims, outputs), nn.LeakyReLU(_SLOPE, inplace=True))
-
-    def double(inputs: int, outputs: int, *, bias: bool) -> list[nn.Module]:
-        if upsample == "transposed":
-            return [transposed(dims, inputs, outputs, size=4, bias=bias)]
-        return [Interpolation(), convolution(dims, inputs, outputs, bias=bias)]
-
-    def rectifier(*, inplace: bool) -> nn.Module:
-        return nn.LeakyReLU(up_slope, inplace=inplace) if up_slope else nn.ReLU(inplace=inplace)
+    down = partial(_halving, dims, normalise=normalise)
+    double = partial(_doubling, dims, upsample=upsample, smooth=smooth)
+    rectifier = partial(_rectifier, up_slope)
 
     def up(level: int) -> nn.Sequential:
         inner = levels - 1 - level
@@ -93,13 +96,53 @@ def pix2pix_unet(
         )
 
     *between, last = double(2 * width, out_channels, bias=True)
+    if smooth:
+        between, last = [], nn.Sequential(*between, last)
     return Pix2PixUNet(
         encoder=[
             down(a, b, plain=level in {0, levels - 1}) for level, (a, b) in enumerate(pairwise((in_channels, *widths)))
         ],
         decoder=[up(level) for level in reversed(range(1, levels))],
         head=nn.Sequential(rectifier(inplace=True), *between, Head(dims, 2 * width, out_channels, linear=last)),
+        bounds=bounds,
     )
+
+
+def _check(bounds: tuple[float, float] | None) -> None:
+    if bounds and not bounds[0] < bounds[1]:
+        raise UsageError(
+            "bounds in ascending order",
+            came=f"{bounds[0]:g} and {bounds[1]:g}",
+            where="pix2pix_unet",
+            remedy="Give the least value of the normalised target first.",
+        )
+
+
+def _rectifier(slope: float, *, inplace: bool) -> nn.Module:
+    return nn.LeakyReLU(slope, inplace=inplace) if slope else nn.ReLU(inplace=inplace)
+
+
+def _halving(dims: Dims, inputs: int, outputs: int, *, normalise: Normalisation, plain: bool) -> nn.Sequential:
+    kind: Normalisation = "none" if plain else normalise
+    convolve = convolution(dims, inputs, outputs, size=4, stride=2, padding=1, bias=kind == "none")
+    return nn.Sequential(convolve, normalisation(kind, dims, outputs), nn.LeakyReLU(_SLOPE, inplace=True))
+
+
+def _doubling(
+    dims: Dims, inputs: int, outputs: int, *, upsample: Upsampling, smooth: bool, bias: bool
+) -> list[nn.Module]:
+    if upsample == "transposed":
+        layers: list[nn.Module] = [transposed(dims, inputs, outputs, size=4, bias=bias or smooth)]
+    else:
+        layers = [Interpolation(), convolution(dims, inputs, outputs, bias=bias or smooth)]
+    return [*layers, *_same(dims, outputs, bias=bias)] if smooth else layers
+
+
+def _same(dims: Dims, channels: int, *, bias: bool) -> list[nn.Module]:
+    """A convolution of size 4 that keeps the spatial shape: its border is a voxel wider at the end, as in Keras."""
+    border = (1, 2) * dims
+    pad = nn.ZeroPad2d(border) if dims == 2 else nn.ZeroPad3d(border)  # type: ignore[arg-type]  # two for each axis
+    return [pad, convolution(dims, channels, channels, size=4, padding=0, bias=bias)]
 
 
 class Pix2PixUNet(nn.Module):
@@ -112,8 +155,16 @@ class Pix2PixUNet(nn.Module):
         divisor: Spatial sizes of an input must be multiples of it.
     """
 
-    def __init__(self, *, encoder: list[nn.Sequential], decoder: list[nn.Sequential], head: nn.Sequential) -> None:
+    def __init__(
+        self,
+        *,
+        encoder: list[nn.Sequential],
+        decoder: list[nn.Sequential],
+        head: nn.Sequential,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
         super().__init__()
+        self._bounds = bounds
         self.encoder = nn.ModuleList(encoder)
         self.decoder = nn.ModuleList(decoder)
         self.head = head
@@ -130,4 +181,7 @@ class Pix2PixUNet(nn.Module):
         for level in self.decoder:
             features = torch.cat([skips.pop(), level(features)], dim=1)
         prediction: Tensor = self.head(features)
-        return prediction
+        if self._bounds is None:
+            return prediction
+        low, high = self._bounds
+        return low + (high - low) * torch.sigmoid(prediction)

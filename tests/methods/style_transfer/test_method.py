@@ -15,6 +15,7 @@ from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
 from voxlate.methods.style_transfer.features import StyleFeatures, StyleLayers, build_body
+from voxlate.methods.style_transfer.learning import teach
 from voxlate.methods.style_transfer.method import StyleTransfer, noise_like
 from voxlate.methods.style_transfer.reconstruction import reconstruct
 from voxlate.methods.style_transfer.synthesis import Wanted, Weights
@@ -236,3 +237,25 @@ def test_reconstructions_cover_each_layer_and_growing_sets(method: StyleTransfer
     assert all(0 <= one.distance < 0.5 for one in found.contents.values())
     shallow, content = next(iter(found.contents.values())).image[found.mask], found.content[found.mask]
     assert abs(shallow - content).mean() < 0.1 * (found.window[1] - found.window[0])
+
+
+def test_a_network_that_the_exemplars_teach_tells_what_they_show_and_travels_with_them() -> None:
+    taught = make(features={"kind": "trained", "width": 4, "steps": 20})
+    drawn = {name: value.clone() for name, value in taught.body.state_dict().items()}
+    taught.fit(exemplars())
+    assert not any(torch.equal(value, drawn[name]) for name, value in taught.body.state_dict().items())
+    assert not any(value.requires_grad for value in taught.parameters())
+    again = make(features={"kind": "trained", "width": 4, "steps": 20})
+    again.fit(exemplars())
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in taught.state_dict().items())
+    other = make(features={"kind": "trained", "width": 4, "steps": 20})
+    other.load_state_dict(load(save(taught.shipped_state())))
+    assert torch.equal(other.predict(stack(1)[0]), taught.predict(stack(1)[0]))
+
+
+def test_teaching_lowers_the_error_of_what_is_read_from_the_features() -> None:
+    fitted = make(features={"width": 4})
+    fitted.fit(exemplars())
+    pairs = torch.cat([fitted.content_of(fitted.exemplar_source), fitted.exemplar_target], 1)
+    errors = teach(fitted.painter(), pairs, fitted.exemplar_mask, steps=60, seed=0)
+    assert sum(errors[-10:]) < 0.7 * sum(errors[:10])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,28 @@ def test_the_slice_shows_the_lesion_and_the_numbers_are_its_own(tmp_path: Path, 
     assert "The slice shown, foreground" in told
     assert "All validation cases" in told
     assert "MAE 0.0123" in told
+
+
+def test_ct_is_drawn_in_hounsfield_units_on_air_and_labels_in_colours(tmp_path: Path, figures: list[Figure]) -> None:
+    drawer = FigureDrawer(tmp_path, load_recipe("habijan2022-labels-to-ct"))
+    drawer.stepped(10, 1.0, {})
+    plain = validation(0.2)
+    example = replace(plain.example, source=820 * LESION.astype(np.float32), unit="HU", scale=1000.0, outside=-1024.0)
+    drawer.validated(10, replace(plain, example=example))
+    kept = KeptSlice.load(tmp_path / "frames" / "step_000000010.npz")
+    assert kept.truth[kept.mask].max() == pytest.approx(500)
+    assert kept.truth[~kept.mask].max() == -1024
+    assert kept.condition is not None
+    assert set(np.unique(kept.condition)) == {0, 820}
+    told = " ".join(texts(figures[0]))
+    assert "MAE 12.3 HU" in told, "of all validation cases"
+    assert f"MAE {kept.mae:.3g} HU" in told
+    assert "a colour for each label" in told
+    (tmp_path / "log.jsonl").write_text("")
+    drawer.finish(tmp_path / "log.jsonl")
+    assert "condition" in texts(figures[-1])
+    coloured = [image for axes in figures[-1].axes for image in axes.images if np.ndim(image.get_array()) == 3]
+    assert len(coloured) == 1
 
 
 def test_the_last_state_is_drawn_whatever_the_interval(tmp_path: Path, figures: list[Figure]) -> None:

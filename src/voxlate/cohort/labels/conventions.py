@@ -8,7 +8,7 @@ Sources: BraTS as in ``voxlate.cohort.layouts.brats``; ``brats2024``, adult glio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -43,6 +43,17 @@ def convention_of(cases: Sequence[Case]) -> str:
     """The one convention that all cases tell, or an empty string."""
     found = {case.attributes.get("label_convention", "") for case in cases}
     return found.pop() if len(found) == 1 else ""
+
+
+def convention_with(names: Mapping[int, str]) -> str:
+    """The first convention that calls all these values so, or an empty string.
+
+    Example:
+        >>> convention_with({820: "aorta"}), convention_with({820: "liver"})
+        ('mmwhs', '')
+    """
+    fitting = (name for name, known in LABEL_NAMES.items() if names and names.items() <= known.items())
+    return next(fitting, "")
 
 
 def strays(labels: Array, convention: str) -> dict[int, int]:

@@ -74,6 +74,11 @@ class Comparison:
         return hidden / (hidden + int(np.count_nonzero(self.mask))) if hidden else 0.0
 
     @property
+    def of_labels(self) -> bool:
+        """Whether the source is a label map, which has no identity."""
+        return "identity" not in self.methods
+
+    @property
     def in_hounsfield(self) -> bool:
         """Whether truth and predictions are CT numbers."""
         return self.unit == CONTRASTS["ct"].unit

@@ -2,10 +2,12 @@
 
     <out>/synthetic-00001-s7/synthetic-00001-s7_labels.nii.gz    and its sidecar: model, shape model, seed, number
     <out>/synthetic-00001-s7/synthetic-00001-s7_ct.nii.gz        and its sidecar, which names the label map
+    <out>/cases.csv                                              the cases' label convention, where there is one
     <out>/manifest.csv                                           a line per case of all calls: status, seconds, reason
     <out>/seen.json                                              SHA-256 of the images that the model has seen,
                                                                  of their files and of their voxels
 
+The names of the labels stand in the sidecars of the label maps, so that the cases can be used beside the real ones.
 Case ``n`` of a seed is the same however many are asked for. Both images are marked synthetic. What the model has seen
 is listed so that a privacy audit can tell the images that it was trained on from others; so a model that has seen other
 images is refused in a folder with cases.
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from voxlate.cohort import Case
+from voxlate.cohort.labels.conventions import convention_with
+from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import TrainingError, UsageError, VoxlateError, WriteError
 from voxlate.inference.cohort.derivatives import MANIFEST, target_path, write_manifest
@@ -111,8 +115,23 @@ def synthesise_cases(
             outcome = attempt(partial(_make, drawing, overwrite=overwrite), drawing.outcome("failed"))
             outcomes.append(outcome)
             listed[seed, number] = [outcome]
-            write_manifest([one for place in sorted(listed) for one in listed[place]], folder)
+            every = [one for place in sorted(listed) for one in listed[place]]
+            write_manifest(every, folder)
+            _write_convention(convention_with(_label_names(model.bundle.recipe)), every, folder)
     return outcomes
+
+
+def _label_names(recipe: Recipe) -> dict[int, str]:
+    """From a label's value to its name, of those that are a structure alone."""
+    told = recipe.conditions.structures if recipe.conditions is not None else {}
+    pairs = told.items() if isinstance(told, Mapping) else ()
+    return {values[0]: name for name, values in pairs if len(values) == 1}
+
+
+def _write_convention(convention: str, outcomes: Sequence[Outcome], folder: Path) -> None:
+    if convention:
+        lines = [f"{case},{convention}\n" for case in dict.fromkeys(one.case for one in outcomes)]
+        write_text(folder / "cases.csv", "".join(["case,label_convention\n", *lines]))
 
 
 @dataclass(frozen=True)
@@ -143,6 +162,7 @@ class _Drawing:
             drawn=DrawRecord(shapes=recipe.shapes.name if recipe.shapes else "", seed=self.seed, number=self.number),
             target=self.contrast,
             unit="",
+            labels={str(value): name for value, name in _label_names(recipe).items()},
         )
 
     def draw(self) -> Volume:

@@ -22,27 +22,30 @@ from voxlate.errors import UsageError
 from voxlate.networks import NETWORKS
 from voxlate.networks.frozen.activations import Activations, default_layers
 from voxlate.networks.frozen.vgg import VGG19, layer_name
-from voxlate.strict import StrictModel
+from voxlate.strict import StrictModel, later
 
 _CONTENT = "block2_conv2"
 _STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 
 
 class StyleFeatures(StrictModel):
-    """A frozen network: VGG-19 with random weights or those of a file, or the network of a bundle."""
+    """A frozen network: VGG-19 with random weights, taught by the exemplars, or of a file; or that of a bundle."""
 
-    kind: Literal["random", "vgg19", "bundle"] = Field("random", description="random weights, a file, or a bundle")
+    kind: Literal["random", "trained", "vgg19", "bundle"] = Field(
+        "random", description="random weights, those that the exemplars teach, a file, or a bundle"
+    )
     path: str | None = Field(None, description="the file of weights, the run or the bundle")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8,64}$")] | None = Field(
         None, description="the first 8 or more digits that it must have"
     )
     width: int = Field(64, ge=1, le=64, description="channels of VGG's first block")
+    steps: Annotated[int, Field(ge=1)] = later(300, description="of teaching, for `trained`")
     network: Choice | None = Field(None, description="the bundle's network, filled in by training")
 
     @model_validator(mode="after")
     def _names_what_it_needs(self) -> Self:
-        if (self.kind == "random") != (self.path is None):
-            raise ValueError("give a path for kind vgg19 and bundle, and none for random")
+        if (self.kind in {"random", "trained"}) != (self.path is None):
+            raise ValueError("give a path for kind vgg19 and bundle, and none for random and trained")
         return self
 
 

@@ -2,9 +2,10 @@
 
 Gatys, Ecker & Bethge 2016, doi:10.1109/CVPR.2016.265. Pixels are changed until the features of one layer are those of
 the slice and the Gram matrices of several layers those of the exemplar targets
-(``voxlate.methods.style_transfer.synthesis``). Nothing is trained. The descent starts from the slice itself or, within
-a volume, from the slice plus what the descent changed in the slice before, ``content + (previous result - previous
-content)``: neighbours then end in the same of the many minima, and the volume does not flicker.
+(``voxlate.methods.style_transfer.synthesis``). Nothing is trained but, if asked for, what sees these features. The
+descent starts from the slice itself or, within a volume, from the slice plus what the descent changed in the slice
+before, ``content + (previous result - previous content)``: neighbours then end in the same of the many minima, and the
+volume does not flicker.
 
 Intensities: the content is the source, its range in the exemplars brought linearly to that of the targets; at last the
 result gets the histogram of the exemplar targets by rank (``voxlate.methods.style_transfer.histogram``). So every value
@@ -29,6 +30,7 @@ from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.interface import Batch
 from voxlate.methods.style_transfer.features import Body, StyleFeatures, StyleLayers, build_body, draw_weights
 from voxlate.methods.style_transfer.histogram import match_histogram
+from voxlate.methods.style_transfer.learning import teach
 from voxlate.methods.style_transfer.synthesis import Descent, Painter, Wanted, Weights
 from voxlate.networks.frozen.feature_network import FeatureNetwork, Pictures
 from voxlate.networks.frozen.pretrained import IMAGENET
@@ -82,7 +84,7 @@ def style_transfer(  # noqa: PLR0913  (the choices of a recipe)
         raise UsageError("slices", came="volumes", where="window.kind", remedy="Set window.kind to slices.")
     check_channel(channel, source_channels, where="method.style_transfer.channel")
     body = build_body(features, layers)
-    if features.kind == "random":
+    if features.path is None:
         draw_weights(body, seed=seed)
     task = Stylisation(features, weights, optimiser, steps, start, seed)
     return StyleTransfer(body, task=task, wanted=exemplars, channel=channel, target_channels=target_channels)
@@ -146,7 +148,7 @@ class StyleTransfer(Exemplary):
         self.task = task
         self._channel = channel
         self._target_channels = target_channels
-        self._seeing = task.random
+        self._seeing = task.features.path is None
         self._case: _Case | None = None
 
     def attach(self, weights: Mapping[str, Tensor]) -> None:
@@ -162,9 +164,13 @@ class StyleTransfer(Exemplary):
         self._seeing = True
 
     def fit(self, exemplars: Batch) -> None:
-        """As ``Exemplary.fit``."""
+        """As ``Exemplary.fit``; teaches the frozen network, if it is to be taught."""
         super().fit(exemplars)
         self._case = None
+        if self.task.features.kind == "trained":
+            pairs = torch.cat([self.content_of(self.exemplar_source), self.exemplar_target[:, :1]], 1)
+            with torch.inference_mode(False), torch.enable_grad():
+                teach(self.painter(), pairs, self.exemplar_mask, steps=self.task.features.steps, seed=self.task.seed)
 
     def shipped_state(self) -> dict[str, Tensor]:
         """Exemplars, and the network unless its weights follow from the seed."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -82,6 +82,21 @@ def class_colours(count: int) -> list[str]:
     if count <= len(_CLASSES):
         return list(_CLASSES[:count])
     return [to_hex(mpl.colormaps["turbo"](place)) for place in np.linspace(0.05, 0.95, count)]
+
+
+def paint_labels(picture: Picture, values: Array) -> Picture:
+    """A slice of a label map in colours: black where it is 0, and one for each value that the whole map has.
+
+    Args:
+        picture: ``(rows, columns)``.
+        values: Of the whole map, ascending; 0 may be among them.
+
+    Returns:
+        ``(rows, columns, 3)``, 0 to 1.
+    """
+    labels = values[values != 0]
+    colours = np.array([to_rgb("#000000"), *map(to_rgb, class_colours(len(labels)))])
+    return colours[np.where(picture == 0, 0, np.searchsorted(labels, picture) + 1)]
 
 
 def draw_painted(

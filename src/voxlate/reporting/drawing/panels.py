@@ -17,6 +17,7 @@ from voxlate.errors import UsageError
 from voxlate.regions import LESION, in_words
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.canvas import Style
+from voxlate.reporting.drawing.overlays import paint_labels
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, Plane, SliceChoice, choose_slice, slices_in_words
 from voxlate.volume import Array
@@ -41,6 +42,7 @@ class Panel:
         labelled: What these labels mark, ``lesion`` or ``labels``, see ``voxlate.cohort.labels.labelling``.
         window: Grey window of prediction and truth; by default the truth's range inside the mask.
         source_windows: Grey windows of the sources that have another unit or scale; the others share the one window.
+        painted: Titles of the sources that are label maps, which have colours.
         numbers: What is printed under the pictures, one line each, with metric, region and unit.
 
     Raises:
@@ -59,6 +61,7 @@ class Panel:
     labelled: str = LESION
     window: tiles.Window | None = None
     source_windows: Mapping[str, tiles.Window] = field(default_factory=dict)
+    painted: frozenset[str] = frozenset()
     numbers: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -98,16 +101,17 @@ class Panel:
     def grey_cells(self, pictures: Mapping[str, Array], cut: Cut, *, scaled: bool = True) -> list[Tile]:
         """A slice of each, in the grey window of a source of that title or else in the common one."""
         outlined = None if self.lesion is None else cut.of(self.lesion)
-        return [
-            sheet.picture(
-                cut.laid,
-                tiles.draw_grey,
-                cut.of(array),
-                window=self.source_windows.get(title, self.greys),
-                outlined=outlined,
-                scaled=scaled and place == 0,
+
+        def cell(title: str, array: Array, *, scaled: bool) -> Tile:
+            if title in self.painted:
+                return label_cell(cut, array, scaled=scaled)
+            window = self.source_windows.get(title, self.greys)
+            return sheet.picture(
+                cut.laid, tiles.draw_grey, cut.of(array), window=window, outlined=outlined, scaled=scaled
             )
-            for place, (title, array) in enumerate(pictures.items())
+
+        return [
+            cell(title, array, scaled=scaled and place == 0) for place, (title, array) in enumerate(pictures.items())
         ]
 
     def error_cell(self, cut: Cut, *, limit: float) -> Tile:
@@ -121,6 +125,12 @@ class Panel:
     def error_unit(self) -> str:
         """The unit of the error in words."""
         return "normalised" if self.unit in {"", "1"} else self.unit
+
+
+def label_cell(cut: Cut, labels: Array, *, scaled: bool = False) -> Tile:
+    """A slice of a label map ``(i, j, k)``, a colour for each value."""
+    colours = paint_labels(cut.of(labels), np.unique(labels))
+    return sheet.picture(cut.laid, tiles.draw_colours, colours, scaled=scaled)
 
 
 def source_windows(title: str, source: Array, mask: Array | None, *, unit: str) -> dict[str, tiles.Window]:
@@ -191,6 +201,7 @@ def _columns(panel: Panel) -> list[SheetColumn]:
     for name in panel.sources:
         own = panel.source_windows.get(name)
         greys = "grey: " + " to ".join(map(tiles.tick_text, own)) if own else "same grey window"
+        greys = "a colour for each label" if name in panel.painted else greys
         columns.append(SheetColumn(f"Source: {name}", greys))
     columns += [
         SheetColumn(f"Prediction: {panel.target}", "synthetic"),

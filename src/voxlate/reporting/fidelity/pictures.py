@@ -21,6 +21,7 @@ from voxlate.metrics import slice_errors
 from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.kept import KeptGrid, window_of
+from voxlate.reporting.drawing.overlays import paint_labels
 from voxlate.reporting.drawing.panels import Panel, source_windows
 from voxlate.reporting.drawing.strips import Pane, Strips, cut_strips, in_error_colours, in_greys
 from voxlate.reporting.drawing.tiles import error_limit, grey_window, tick_text
@@ -93,6 +94,7 @@ def panel_of(arrays: Arrays, scores: Sequence[Score], *, case: str, source: str,
         labelled=str(arrays["labelled"]),
         window=grid.window,
         source_windows={} if unit == NORMALISED else {title: window_of(arrays["source_window"])},
+        painted=frozenset({title} if get_contrast(source).kind == "label" else ()),
         numbers=_numbers(case, scores),
     )
 
@@ -113,6 +115,7 @@ def _cut_strips(comparison: Comparison, labels: NDArray[np.bool_], *, labelled: 
         labelled=labelled,
     )
     limit = error_limit([panel.greys])
+    labelling = np.unique(comparison.source) if comparison.of_labels else np.empty(0)
 
     def pictures(cut: Cut) -> list[Pane]:
         region, mask, true, predicted = (cut.of(array) for array in (labels, comparison.mask, truth, panel.prediction))
@@ -120,6 +123,9 @@ def _cut_strips(comparison: Comparison, labels: NDArray[np.bool_], *, labelled: 
             Pane(in_greys(cut.of(array), window=panel.source_windows.get(title, panel.greys)), region=region)
             for title, array in (("", comparison.source), ("prediction", panel.compared), ("truth", truth))
         ]
+        if comparison.of_labels:
+            painted = np.rint(255 * paint_labels(cut.of(comparison.source), labelling))
+            greys[0] = Pane(painted.astype(np.uint8), smooth=False)
         error = in_error_colours(predicted - true, limit=limit, mask=mask)
         return [*greys, Pane(error, smooth=False, region=region, line=canvas.INK)]
 

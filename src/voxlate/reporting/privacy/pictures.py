@@ -17,7 +17,7 @@ from voxlate.evaluation.privacy.pairs import LabelPair, LookAlike
 from voxlate.reporting.drawing import canvas, sheet, tiles
 from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
-from voxlate.reporting.drawing.overlays import class_colours
+from voxlate.reporting.drawing.overlays import class_colours, paint_labels
 from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, convention
 from voxlate.volume import Array
@@ -69,22 +69,24 @@ def draw_label_pair(pair: LabelPair) -> Figure:
     """
     values = np.union1d(pair.synthetic_map, pair.real_map)
     values = values[values != 0]
-    colours = np.array([to_rgb(_BACKGROUND), *map(to_rgb, class_colours(len(values)))])
+    colours = np.array([*map(to_rgb, class_colours(len(values)))])
     apart = _differences(pair)
     marks = np.array([to_rgb(one) for one in (_BACKGROUND, _SAME, *(colour for colour, _ in _DIFFERENCES))])
 
-    def painted(array: Array, palette: NDArray[np.float64]) -> _Drawing:
-        return lambda cut, scaled: sheet.picture(cut.laid, tiles.draw_colours, palette[cut.of(array)], scaled=scaled)
+    def painted(array: Array) -> _Drawing:
+        return lambda cut, scaled: sheet.picture(
+            cut.laid, tiles.draw_colours, paint_labels(cut.of(array), values), scaled=scaled
+        )
+
+    def marked(cut: Cut, scaled: bool) -> Tile:
+        return sheet.picture(cut.laid, tiles.draw_colours, marks[cut.of(apart)], scaled=scaled)
 
     names = [pair.names.get(value, str(value)) for value in values.tolist()]
-    structures = _patch_key(colours[1:], names if len(names) <= _MOST_NAMES else [])
-    ours, theirs = (
-        np.where(one == 0, 0, np.searchsorted(values, one) + 1) for one in (pair.synthetic_map, pair.real_map)
-    )
+    structures = _patch_key(colours, names if len(names) <= _MOST_NAMES else [])
     rows = (
-        (f"Synthetic map: {pair.synthetic}", painted(ours, colours), structures),
-        (f"Real map: {pair.real}", painted(theirs, colours), structures),
-        ("Difference", painted(apart, marks), _patch_key(marks[1:], ["the same", *(name for _, name in _DIFFERENCES)])),
+        (f"Synthetic map: {pair.synthetic}", painted(pair.synthetic_map), structures),
+        (f"Real map: {pair.real}", painted(pair.real_map), structures),
+        ("Difference", marked, _patch_key(marks[1:], ["the same", *(name for _, name in _DIFFERENCES)])),
     )
     title = f"Label maps of {pair.synthetic} and {pair.real}"
     return _draw(pair, rows, title=title, last=SheetColumn(width_mm=_NAMES))

@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.segmentation.gap import gap_in_words
-from voxlate.evaluation.words import metric_title, number
+from voxlate.evaluation.words import after_value, metric_title, number
 from voxlate.io.atomic import write_bytes
 from voxlate.methods.build import method_class
 from voxlate.metrics import metrics_of
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.drawing.panels import Panel, draw_translation
+from voxlate.reporting.drawing.panels import Panel, draw_translation, source_windows
 from voxlate.reporting.drawing.views import SliceChoice, choose_slice
 from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game, has_game
@@ -110,17 +110,20 @@ class FigureDrawer:
             write_bytes(self._file("progression.png"), to_png(draw_moments(moments)))
 
     def _panel(self, example: Example, scores: Mapping[str, Mapping[str, float]]) -> Panel:
-        recipe = self._recipe
+        recipe, source = self._recipe, get_contrast(self._recipe.example.sources[0])
         numbers = [
-            f"{which[:1].upper()}{which[1:]}, foreground, normalised intensity: "
-            + ", ".join(f"{metric_title(name)} {number(metrics[name], metric=name)}" for name in _NUMBERS)
+            f"{which[:1].upper()}{which[1:]}, foreground{'' if example.unit else ', normalised intensity'}: "
+            + ", ".join(_written(name, metrics[name], example) for name in _NUMBERS)
             for which, metrics in scores.items()
         ]
         return Panel(
             case=example.case_id,
-            sources={get_contrast(recipe.example.sources[0]).title: example.source},
-            prediction=example.prediction,
-            truth=example.truth,
+            sources={source.title: example.source},
+            source_windows=source_windows(source.title, example.source, example.mask, unit=example.unit),
+            painted=frozenset({source.title} if source.kind == "label" else ()),
+            prediction=example.in_unit(example.prediction),
+            truth=example.in_unit(example.truth),
+            unit=example.unit,
             target=get_contrast(recipe.target).title,
             spacing_mm=example.spacing_mm,
             mask=example.mask,
@@ -130,22 +133,34 @@ class FigureDrawer:
 
     def _keep(self, step: int, example: Example, choice: SliceChoice, *, mae: float) -> None:
         where = (slice(None), slice(None), slice(choice.index, choice.index + 1))
-        prediction, truth, mask = (array[where] for array in (example.prediction, example.truth, example.mask))
+        condition = get_contrast(self._recipe.example.sources[0]).kind == "label"
         kept = KeptSlice(
-            step, mae, example.case_id, example.spacing_mm, choice.rule, prediction=prediction, truth=truth, mask=mask
+            step,
+            mae * example.scale,
+            example.case_id,
+            example.spacing_mm,
+            choice.rule,
+            prediction=example.in_unit(example.prediction)[where],
+            truth=example.in_unit(example.truth)[where],
+            mask=example.mask[where],
+            unit=example.unit,
+            condition=example.source[where] if condition else None,
         )
         kept.keep(self._file(f"frames/step_{step:09d}.npz"))
 
     def _strip(self, kept: list[KeptSlice]) -> Figure:
         last = kept[-1]
+        alike = [one for one in kept if (one.prediction.shape, one.unit) == (last.truth.shape, last.unit)]
         return draw_progression(
-            [Snapshot(one.step, one.prediction, one.mae) for one in kept if one.prediction.shape == last.truth.shape],
+            [Snapshot(one.step, one.prediction, one.mae) for one in alike],
             truth=last.truth,
             choice=SliceChoice("axial", 0, last.rule),
             spacing_mm=last.spacing_mm,
             target=get_contrast(self._recipe.target).title,
             mask=last.mask,
             case=last.case,
+            unit=last.unit,
+            condition=last.condition,
         )
 
     def _file(self, name: str) -> Path:
@@ -181,6 +196,12 @@ def _score_slice(example: Example, choice: SliceChoice) -> dict[str, float]:
         name: known[name](example.prediction, example.truth, mask=mask, data_range=example.data_range)
         for name in _NUMBERS
     }
+
+
+def _written(metric: str, value: float, example: Example) -> str:
+    """A metric's title and value; an absolute error in the unit of the target."""
+    scale, unit = (example.scale, after_value(example.unit)) if metric == "mae" else (1.0, "")
+    return f"{metric_title(metric)} {number(value * scale, metric=metric)}{unit}"
 
 
 def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:

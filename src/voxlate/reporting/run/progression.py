@@ -17,10 +17,15 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.words import number
 from voxlate.io.atomic import replacing
 from voxlate.reporting.drawing import canvas, sheet, tiles
-from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
+from voxlate.reporting.drawing.panels import label_cell
+from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow, Tile
 from voxlate.reporting.drawing.views import Cut, SliceChoice, convention
 from voxlate.volume import Array
 
+_NOTE = (
+    "Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {}), below it the slice's MAE. "
+    "Display: {}."
+)
 _WIDEST_TILE, _WIDEST_OF_ONE = 34.0, 68.0  # mm
 
 
@@ -45,13 +50,15 @@ class KeptSlice:
 
     Attributes:
         step: Optimiser steps done.
-        mae: In the foreground of the slice, normalised.
+        mae: In the foreground of the slice, in ``unit``.
         case: Id of the case.
         spacing_mm: Of the volume, along i, j, k.
         rule: Why this slice.
         prediction: ``(i, j, 1)`` in RAS order, like ``truth`` and ``mask``.
         truth: The true target.
         mask: The foreground.
+        unit: Of the target; empty for normalised values.
+        condition: The label map that the image is made of, if it is made of one.
     """
 
     step: int
@@ -62,6 +69,8 @@ class KeptSlice:
     prediction: Array
     truth: Array
     mask: Array
+    unit: str = ""
+    condition: Array | None = None
 
     def keep(self, path: Path) -> None:
         """Writes the slice, whole or not at all.
@@ -70,7 +79,8 @@ class KeptSlice:
             WriteError: If it could not be written.
         """
         with replacing(path) as temporary:
-            np.savez_compressed(temporary, **{part.name: getattr(self, part.name) for part in fields(self)})
+            values = {part.name: getattr(self, part.name) for part in fields(self)}
+            np.savez_compressed(temporary, **{name: value for name, value in values.items() if value is not None})
 
     @classmethod
     def load(cls, path: Path) -> KeptSlice:
@@ -132,6 +142,7 @@ def draw_progression(
     target: str = "",
     mask: Array | None = None,
     case: str = "",
+    condition: Array | None = None,
 ) -> Figure:
     """The same slice at several steps (upper row), its error (lower row), and the truth at the end.
 
@@ -144,6 +155,7 @@ def draw_progression(
         target: Title of the target.
         mask: Foreground like the truth; the error is shown inside it.
         case: Name of the case.
+        condition: The label map that the image is made of, like the truth; drawn before the predictions.
 
     Raises:
         UsageError: If there is no frame, or a frame has another shape than the truth.
@@ -165,14 +177,15 @@ def draw_progression(
         for text, picture in zip(below, pictures, strict=False)
     ]
     name = f"{target} of {case}" if target and case else target or case
-    note = (
-        f"Upper row: prediction. Lower row: error (prediction \N{MINUS SIGN} truth, {unit or 'normalised'}), below it "
-    )
-    note += f"the slice's MAE. Display: {convention([choice.plane])}."
+    columns = [*(SheetColumn(steps_in_words(frame.step)) for frame in shown), SheetColumn("truth")]
+    rows: list[list[Tile | None]] = [[*greys], [*errors, sheet.error_scale(limit)]]
+    if condition is not None:
+        columns = [SheetColumn("condition"), *columns]
+        rows = [[first, *row] for first, row in zip((label_cell(cut, condition), None), rows, strict=True)]
     return sheet.draw_sheet(
-        [*(SheetColumn(steps_in_words(frame.step)) for frame in shown), SheetColumn("truth")],
-        [SheetRow(greys), SheetRow([*errors, sheet.error_scale(limit)])],
+        columns,
+        [SheetRow(row) for row in rows],
         heading="Prediction over training time" + (f": {name}" if name else ""),
-        notes=[note],
+        notes=[_NOTE.format(unit or "normalised", convention([choice.plane]))],
         widest_mm=widest_tile(shown),
     )

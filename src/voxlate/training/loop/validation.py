@@ -27,12 +27,15 @@ from numpy.typing import NDArray
 from voxlate.cohort.labels.classes import members
 from voxlate.config.catalogue import pick
 from voxlate.config.recipe import Recipe
+from voxlate.contrast import BACKGROUND, get_contrast
 from voxlate.inference.predict import CasePredictor
 from voxlate.methods.build import method_class
 from voxlate.methods.encoder import class_maps
 from voxlate.methods.interface import Trainable
 from voxlate.metrics import Metric, metrics_of
 from voxlate.metrics.structural_similarity import apart_from
+from voxlate.preprocess.intensity import PHYSICAL_SCALES
+from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.training.loop.batches import CaseStore
 from voxlate.training.loop.task import DownstreamTask
@@ -75,6 +78,9 @@ class Example:
         classes: Of label maps, from the name of a class to its label values; no value stands for every one above 0.
         labels: The label map of a case that has one beside its images.
         data_range: Range of the normalised target.
+        unit: Of the target where its values are physical; empty where they are normalised scan by scan.
+        scale: What a normalised value is multiplied with to have that unit.
+        outside: Value of the background in that unit.
     """
 
     case_id: str
@@ -86,6 +92,13 @@ class Example:
     classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     labels: Array | None = None
     data_range: float = 1.0
+    unit: str = ""
+    scale: float = 1.0
+    outside: float = 0.0
+
+    def in_unit(self, image: Array) -> Array:
+        """An image of the target in its unit, background outside the foreground, as an evaluation shows it."""
+        return np.where(self.mask, image * np.float32(self.scale), np.float32(self.outside))
 
 
 @dataclass(frozen=True)
@@ -135,10 +148,19 @@ def validate(
             source = np.asarray(case.arrays[plan.source[0]][:])
             labels = np.asarray(case.arrays["labels"][:]) if "labels" in case.arrays else None
             shown = Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm, labels=labels)
-            examples.append(dataclasses.replace(shown, data_range=data_range))
+            examples.append(dataclasses.replace(shown, data_range=data_range, **_physical(plan)))
     names = dict.fromkeys(name for row in rows for name in row)
     means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
     return Validation(means, examples[0])
+
+
+def _physical(plan: Plan) -> dict[str, Any]:
+    """Unit, scale and background of a target whose values are physical, as ``Example`` takes them."""
+    contrast, normaliser = get_contrast(plan.target), plan.normalisers[plan.target]
+    if normaliser.kind not in PHYSICAL_SCALES:
+        return {}
+    scale = PHYSICAL_SCALES[normaliser.kind]
+    return {"unit": contrast.unit, "scale": scale, "outside": BACKGROUND[contrast.kind]}
 
 
 def score_inside(
