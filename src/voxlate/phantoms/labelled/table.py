@@ -163,9 +163,10 @@ def head_table() -> LabelTable:
 def read_table(path: str | Path) -> LabelTable:
     """The shipped table with the entries of a file in it.
 
-    A CSV file has the columns ``label`` and ``tissue``, and where wanted ``mirror`` (the number of the other side, which needs no row) and
-    the attributes of ``Tissue`` (``t1_ms``, ``t2_ms``, ``t2star_ms``, ``proton_density``, ``hu``, ...). A YAML file has
-    for each label the name of a tissue or a mapping of the same. A tissue that is not known needs the five named ones.
+    A CSV file has the columns ``label`` and ``tissue``, and where wanted ``mirror`` (the number of the other side,
+    which needs no row) and the attributes of ``Tissue`` (``t1_ms``, ``t2_ms``, ``t2star_ms``, ``proton_density``,
+    ``hu``, ...). A YAML file has for each label the name of a tissue or a mapping of the same. A tissue that is not
+    known needs the five named ones.
 
     Raises:
         UsageError: If the file cannot be read as that, or an entry cannot be used.
