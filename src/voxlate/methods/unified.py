@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, cast
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from voxlate.config.catalogue import build, pick
@@ -94,6 +94,10 @@ class Unified(Adversarial):
     def describe(self) -> dict[str, str]:
         """The size of the network, and of its opponent's if there is one."""
         return NetworkMethod.describe(self) if self._alone else super().describe()
+
+    def trained_networks(self) -> dict[str, nn.Module]:
+        """The network, and its opponent if there is one."""
+        return NetworkMethod.trained_networks(self) if self._alone else super().trained_networks()
 
     def optimisers(self, training: Training) -> list[Optimizer]:
         """The network's optimiser, or before it the discriminator's."""
