@@ -18,7 +18,6 @@ import csv
 import json
 import logging
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from voxlate.training.train import train_run
 CONTRASTS = ("t1", "t1c", "t2", "flair", "pd")
 RENDERED = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "pd": "pd", "seg": "seg"}
 OPEN_MS = {"t1": "T1", "t1c": "T1POST", "t2": "T2", "flair": "FLAIR", "seg": "GOLD_STANDARD"}
+VALIDATION = "validation"
 LAST_MAP = 15
 """The label maps after this one are kept for measuring."""
 
@@ -44,14 +44,13 @@ def main() -> None:
     work = options.work
     work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    heads = render(work, options)
-    table, real = list_cases(work, heads, options)
+    render(work, options)
+    table, real = list_cases(work, options)
     recipe = load_recipe(Path(__file__).parent / "recipe.yaml").with_overrides(
         {
             "training.minutes": options.minutes,
             "training.seed": options.seed,
-            "training.repeat": {"real-*": max(1, round((options.heads - 1) / real))} if real else {},
-            "plan.split.validation": [_id(options.heads)],
+            "training.repeat": {"real-*": max(1, round(options.heads / real))} if real else {},
         }
     )
     run = work / "run"
@@ -61,31 +60,33 @@ def main() -> None:
     _note(work, options, hours=(time.monotonic() - began) / 3600)
 
 
-def render(work: Path, options: argparse.Namespace) -> Path:
-    """The folder of rendered heads, which is completed."""
+def render(work: Path, options: argparse.Namespace) -> None:
+    """Completes the rendered heads, and one that is small, so that it validates quickly."""
     maps = work / "maps"
     maps.mkdir(exist_ok=True)
     for path in sorted((options.data / "head_label_maps").glob("training_seg_*.nii.gz")):
         place = maps / path.name
         if int(path.name.split("_")[2].split(".")[0]) <= LAST_MAP and not place.exists():
             place.symlink_to(path.resolve())
-    heads = work / "heads"
-    make_label_cohort(
-        heads,
-        labels=maps,
-        cases=options.heads,
-        seed=options.seed,
-        contrasts=CONTRASTS,
-        options=RenderOptions(spacing_mm=1.0, skull_strip=0.5),
-        workers=options.workers,
-        progress=lambda done, of: _tell("render", done, of),
-    )
-    return heads
+    heads = RenderOptions(spacing_mm=1.0, skull_strip=0.5)
+    small = heads.model_copy(update={"size": 96})
+    for name, cases, settings in (("heads", options.heads, heads), (VALIDATION, 1, small)):
+        make_label_cohort(
+            work / name,
+            labels=maps,
+            cases=cases,
+            seed=options.seed + (name == VALIDATION),
+            contrasts=CONTRASTS,
+            options=settings,
+            workers=options.workers,
+            progress=lambda done, of: _tell("render", done, of),
+        )
 
 
-def list_cases(work: Path, heads: Path, options: argparse.Namespace) -> tuple[Path, int]:
+def list_cases(work: Path, options: argparse.Namespace) -> tuple[Path, int]:
     """A table of all cases, and how many of them are real."""
-    rows = [_rendered(heads, _id(number)) for number in range(1, options.heads + 1)]
+    rows = [_rendered(work / "heads", number) for number in range(1, options.heads + 1)]
+    rows.append({**_rendered(work / VALIDATION, 1), "case": VALIDATION})
     real = [row for row in _real(options.data) if row["case"].removeprefix("real-") not in options.leave_out]
     path = work / "cohort.csv"
     with path.open("w", newline="") as file:
@@ -95,11 +96,8 @@ def list_cases(work: Path, heads: Path, options: argparse.Namespace) -> tuple[Pa
     return path, 0 if options.no_real else len(real)
 
 
-def _id(number: int) -> str:
-    return f"Phantom-{number:05d}-000"
-
-
-def _rendered(heads: Path, case: str) -> dict[str, str]:
+def _rendered(heads: Path, number: int) -> dict[str, str]:
+    case = f"Phantom-{number:05d}-000"
     files = {name: (heads / case / f"{case}-{suffix}.nii.gz").resolve() for name, suffix in RENDERED.items()}
     return {"case": case, **{name: str(path) for name, path in files.items()}}
 
@@ -128,7 +126,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder with head_label_maps and open_ms")
     parser.add_argument("--work", type=Path, required=True, help="where everything is kept")
-    parser.add_argument("--heads", type=int, default=120, help="rendered heads, the last of which validates")
+    parser.add_argument("--heads", type=int, default=120, help="rendered heads to learn from")
     parser.add_argument("--minutes", type=float, default=180, help="of training")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="heads rendered at a time")

@@ -33,8 +33,8 @@ def default_model() -> Path:
     if has_default_model():
         return _FOLDER
     raise UsageError(
-        "a model, as none comes with this installation",
-        came="none",
+        "a model",
+        came="none named, and none comes with this installation",
         remedy="Name a run or a bundle: `voxlate translate MODEL INPUT --out PATH`; `voxlate train` makes one, and "
         "`make default-model` the one for heads.",
     )

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
+from voxlate.bundle.shipping import default_model
 from voxlate.cohort import Case
 from voxlate.cohort.admission import forget_told, refuse
 from voxlate.cohort.labels.classes import check_numbers
@@ -342,20 +343,20 @@ def say_accepted(accept: Mapping[str, str | Sequence[str]]) -> str:
     return ", ".join((*fields, *sorted(set(accept.get("accept", ())))))
 
 
-def load_model(path: str | Path, *, device: torch.device | None = None) -> Model:
+def load_model(path: str | Path | None = None, *, device: torch.device | None = None) -> Model:
     """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode, computing in float32.
 
     Args:
-        path: A run, a bundle or an ensemble. Plugins that a run has recorded are loaded; those of a bundle are to be
+        path: A run, a bundle or an ensemble; ``None`` for the model that comes with Voxlate. Plugins that a run has recorded are loaded; those of a bundle are to be
             named, by ``voxlate.load_plugin``.
         device: Where it computes; without one the CUDA device, where there is one, or the processor.
 
     Raises:
         BundleError: If a bundle is refused, or its weights do not fit its recipe.
-        UsageError: If it needs a plugin that is not there.
+        UsageError: If it needs a plugin that is not there, or no model comes with this installation.
     """
     device = device or pick_device()
-    folder = Path(path)
+    folder = default_model() if path is None else Path(path)
     recall(folder)
     if is_ensemble(folder):
         members = read_members(folder)

@@ -18,7 +18,7 @@ from pydantic import Field
 from voxlate.contrast import Kind
 from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
-from voxlate.volume import Array
+from voxlate.volume import Array, extent
 
 NormaliserKind = Literal["percentile", "brain", "zscore", "hounsfield", "suv", "none"]
 DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
@@ -30,6 +30,7 @@ DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
 _LOW_PERCENT, _HIGH_PERCENT = 0.5, 99.5
 _CORE_MM, _CROWN_MM, _COARSE_MM = 25.0, 110.0, 3.0
 _ROUNDS = 3
+_LEAST_MM, _MOST_MM = 40.0, 300.0
 HOUNSFIELD_SCALE = 1000.0
 SUV_SCALE = 5.0
 PHYSICAL_SCALES: dict[NormaliserKind, float] = {"hounsfield": HOUNSFIELD_SCALE, "suv": SUV_SCALE}
@@ -145,8 +146,9 @@ def brain_scaling(
         where: The image, for the refusal.
 
     Raises:
-        ReadError: If the core is no brighter than what lies around it.
+        ReadError: If the foreground is not of a head's size, or its core no brighter than what lies around it.
     """
+    _check_head(inside, spacing_mm, where=where)
     core, around = array[_core(inside, spacing_mm)], array[~inside]
     quarter = float(np.percentile(core, 25))
     air = float(np.median(around)) if around.size else quarter
@@ -157,6 +159,18 @@ def brain_scaling(
         remedy = "Look at the image; for anything but a head choose another plan.normalise."
         raise ReadError("a brain that is brighter than air", came="none", where=where, remedy=remedy)
     return Scaling(offset=air, scale=scale)
+
+
+def _check_head(inside: NDArray[np.bool_], spacing_mm: tuple[float, float, float], *, where: object) -> None:
+    box = extent(inside) or ()
+    sizes = [(part.stop - part.start) * step for part, step in zip(box, spacing_mm, strict=False)]
+    if not sizes or min(sizes) < _LEAST_MM or max(sizes[:2]) > _MOST_MM:
+        raise ReadError(
+            f"a head, {_LEAST_MM:g} to {_MOST_MM:g} mm along each axis",
+            came=f"an image that shows {' x '.join(f'{size:.0f}' for size in sizes)} mm",
+            where=where,
+            remedy="Give the whole volume of a head; for another part of the body use a model trained on it.",
+        )
 
 
 def _middle(values: Array) -> float:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @telling_anew
 def translate(  # noqa: PLR0913  (the options of the command)
-    model: str | Path,
+    model: str | Path | None,
     scan: str | Path,
     *,
     out: str | Path,
@@ -39,6 +39,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     every: bool = False,
     replace: Sequence[str | Path] = (),
     overwrite: bool = False,
+    picture: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume file, or fills the gaps of a data set.
@@ -47,7 +48,8 @@ def translate(  # noqa: PLR0913  (the options of the command)
     unless ``replace`` is given.
 
     Args:
-        model: A run or a bundle; for a data set also a folder of several.
+        model: A run or a bundle; for a data set also a folder of several; ``None`` for the model that comes with
+            Voxlate, if one does.
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
@@ -60,6 +62,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         replace: Scans of the data set that are counted as missing, so that they are made anew: ``poor`` for those that
             ``check`` calls so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
         overwrite: Replace files that are there.
+        picture: Of a volume file, draw source and result into a PNG file beside what is written.
         report: Called with the number of finished images.
 
     Returns:
@@ -74,19 +77,57 @@ def translate(  # noqa: PLR0913  (the options of the command)
     from voxlate.cohort import index_cohort
     from voxlate.inference.cohort.translate import translate_cohort
 
-    models, wanted = _models(Path(model), target=target, accept=accept or {})
+    place = _place_of(model, Path(scan))
+    models, wanted = _models(place, target=target, accept=accept or {})
     if not _is_data_set(Path(scan)):
         _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=Path(model))
-        return [_translate_one(one, case, Path(out), overwrite=overwrite, report=report)]
+        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=place)
+        outcome = _translate_one(one, case, Path(out), overwrite=overwrite, report=report)
+        if picture and outcome.status == "done":
+            _draw(outcome, case)
+        return [outcome]
     _refuse_for_data_set(shows, scan)
-    with laid_out(Path(scan), pattern, model=Path(model)):
+    with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
     poor, told = _poor(replace, cohort) if replace else None, partial(report, "translate")
-    place = _folder(Path(out))
+    folder = _folder(Path(out))
     return translate_cohort(
-        models, cohort, place, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
+        models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
     )
+
+
+def _place_of(model: str | Path | None, scan: Path) -> Path:
+    """Where the model lies, that which comes with the program where none is named.
+
+    Raises:
+        UsageError: If none is named, and none comes with it or what is to be translated is a model.
+    """
+    from voxlate.bundle.shipping import default_model
+    from voxlate.inference.model import is_model
+
+    if model is not None:
+        return Path(model)
+    if is_model(scan):
+        remedy = "Name after it what it is to translate."
+        raise UsageError("a volume file or a data set", came="a model alone", where=scan, remedy=remedy)
+    return default_model()
+
+
+def _draw(outcome: Outcome, case: Case) -> None:
+    """Draws source and result of a single file into a PNG file of its name."""
+    from voxlate.contrast import get_contrast
+    from voxlate.io import read_volume
+    from voxlate.io.atomic import write_bytes
+    from voxlate.io.paths import volume_stem
+    from voxlate.reporting.drawing.canvas import to_png
+    from voxlate.workflows.pictures import draw_translated
+
+    if outcome.path is None:
+        return
+    ((name, source),) = list(case.paths.items())[:1]
+    volumes = read_volume(source, contrast=get_contrast(name)), read_volume(outcome.path)
+    figure = draw_translated(*volumes, target=get_contrast(outcome.target))
+    write_bytes(outcome.path.parent / f"{volume_stem(outcome.path)}.png", to_png(figure))
 
 
 def _asked_of_file(
