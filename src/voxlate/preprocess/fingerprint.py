@@ -75,7 +75,9 @@ class ContrastFingerprint(StrictModel):
     zscore: Scaling
     medians: tuple[float, float]
     background: float | None = later(None, description="median over the cases of a constant background other than 0")
-    brain: Scaling | None = later(None, description="median over the cases of the scaling by the brain, where asked for")
+    brain: Scaling | None = later(
+        None, description="median over the cases of the scaling by the brain, where asked for"
+    )
 
 
 class Fingerprint(StrictModel):

@@ -84,7 +84,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=place)
         outcome = _translate_one(one, case, Path(out), overwrite=overwrite, report=report)
         if picture and outcome.status == "done":
-            _draw(outcome, case)
+            _draw(outcome, case, overwrite=overwrite)
         return [outcome]
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
@@ -113,8 +113,8 @@ def _place_of(model: str | Path | None, scan: Path) -> Path:
     return default_model()
 
 
-def _draw(outcome: Outcome, case: Case) -> None:
-    """Draws source and result of a single file into a PNG file of its name."""
+def _draw(outcome: Outcome, case: Case, *, overwrite: bool) -> None:
+    """Draws source and result of a single file into a PNG file of its name; no scan is ever replaced by it."""
     from voxlate.contrast import get_contrast
     from voxlate.io import read_volume
     from voxlate.io.atomic import write_bytes
@@ -125,9 +125,13 @@ def _draw(outcome: Outcome, case: Case) -> None:
     if outcome.path is None:
         return
     ((name, source),) = list(case.paths.items())[:1]
+    place = outcome.path.parent / f"{volume_stem(outcome.path)}.png"
+    if place.exists() and (not overwrite or place.samefile(source)):
+        logger.warning("no picture is drawn: %s is there; --overwrite replaces one", place)
+        return
     volumes = read_volume(source, contrast=get_contrast(name)), read_volume(outcome.path)
     figure = draw_translated(*volumes, target=get_contrast(outcome.target))
-    write_bytes(outcome.path.parent / f"{volume_stem(outcome.path)}.png", to_png(figure))
+    write_bytes(place, to_png(figure))
 
 
 def _asked_of_file(

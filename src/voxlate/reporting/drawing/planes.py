@@ -70,7 +70,8 @@ def _drawn(
 ) -> Figure:
     bright = [_bright(row.image) for row in rows]
     i, j, k = rows[0].image.shape
-    choices = [choose_slice(plane, shape=(i, j, k), mask=bright[0][1]) for plane in PLANES]
+    flat = [plane for plane, axis in PLANES.items() if (i, j, k)[axis] == 1]  # of one slice, that alone is a picture
+    choices = [choose_slice(plane, shape=(i, j, k), mask=bright[0][1]) for plane in flat[:1] or PLANES]
     cuts = [Cut.take(choice, shape=(i, j, k), spacing_mm=spacing_mm) for choice in choices]
     drawn = []
     for row, (finite, mask) in zip(rows, bright, strict=True):
@@ -83,9 +84,7 @@ def _drawn(
         ]
         drawn.append(SheetRow([*pictures, sheet.grey_scale(window, row.unit)], row.heading))
     words = slices_in_words([(cut.choice, cut.count) for cut in cuts])
-    return sheet.draw_sheet(
-        [*(SheetColumn() for _ in cuts), sheet.GREYS], drawn, heading=title, notes=(*notes, words)
-    )
+    return sheet.draw_sheet([*(SheetColumn() for _ in cuts), sheet.GREYS], drawn, heading=title, notes=(*notes, words))
 
 
 def _bright(image: Array) -> tuple[Array, Array | None]:
