@@ -1,4 +1,4 @@
-"""The model that comes with the program: shipped in half precision, taken where none is named, drawn beside its file."""
+"""The model that comes with the program: shipped in half precision, taken where none is named, drawn."""
 
 from __future__ import annotations
 

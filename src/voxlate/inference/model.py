@@ -347,8 +347,8 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
     """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode, computing in float32.
 
     Args:
-        path: A run, a bundle or an ensemble; ``None`` for the model that comes with Voxlate. Plugins that a run has recorded are loaded; those of a bundle are to be
-            named, by ``voxlate.load_plugin``.
+        path: A run, a bundle or an ensemble; ``None`` for the model that comes with Voxlate. Plugins that a run has
+            recorded are loaded; those of a bundle are to be named, by ``voxlate.load_plugin``.
         device: Where it computes; without one the CUDA device, where there is one, or the processor.
 
     Raises:

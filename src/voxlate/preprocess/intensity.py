@@ -3,8 +3,9 @@
 Percentile: offset and scale from the 0.5th and 99.5th percentile inside the mask (those become 0 and 1). Z-score: mean
 and standard deviation inside the mask. Hounsfield: ``HU / 1000``, the same for every scan, since CT numbers are
 physical. SUV: ``SUV / 5``, likewise: a lesion's uptake must not depend on what else a scan shows. Brain: air becomes 0
-and the median of the brain's core 1/2, so that a head has the same values with its skull and without, and ventricles are
-not as dark as the air around them. None: as they are, for labels. Nothing is clipped, so every scaling has an exact inverse.
+and the median of the brain's core 1/2, so that a head has the same values with its skull and without, and ventricles
+are not as dark as the air around them. None: as they are, for labels. Nothing is clipped, so every scaling has an exact
+inverse.
 """
 
 from __future__ import annotations

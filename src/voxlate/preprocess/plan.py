@@ -38,9 +38,9 @@ class Normaliser(StrictModel):
         inverse: The scaling that a prediction is brought back with, since a case to be translated has no target of its
             own: the median of the training cases.
         unit: Unit of the values.
-        data_range: Range of the normalised values, for PSNR and SSIM: 1 for percentile, as for zscore for brain, 4.095 for hounsfield
-            (-1024 to 3071 HU), 4 for suv (0 to 20 SUV), the cohort's 99.5th less its 0.5th percentile for zscore, the
-            largest label for none.
+        data_range: Range of the normalised values, for PSNR and SSIM: 1 for percentile, 4.095 for hounsfield
+            (-1024 to 3071 HU), 4 for suv (0 to 20 SUV), the cohort's 99.5th less its 0.5th percentile for zscore and
+            brain, the largest label for none.
     """
 
     kind: NormaliserKind

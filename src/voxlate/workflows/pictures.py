@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.contrast import Contrast
+from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.reporting.drawing.planes import Planes, draw_planes, draw_rows
 from voxlate.volume import Volume
 
