@@ -21,8 +21,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from shipping import ship
+
 from voxlate.bundle.bundle import read_bundle
-from voxlate.bundle.shipping import ship
 from voxlate.config.recipe import load_recipe
 from voxlate.io.atomic import write_text
 from voxlate.phantoms.labelled.rendering import RenderOptions

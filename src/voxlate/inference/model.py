@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
-from voxlate.bundle.shipping import default_model
+from voxlate.bundle.shipped import default_model
 from voxlate.cohort import Case
 from voxlate.cohort.admission import forget_told, refuse
 from voxlate.cohort.labels.classes import check_numbers

@@ -80,7 +80,7 @@ def _installation() -> Json:
 def _default_model() -> str:
     """The model that `voxlate translate` takes where none is named."""
     from voxlate.bundle.bundle import read_bundle
-    from voxlate.bundle.shipping import default_model, has_default_model
+    from voxlate.bundle.shipped import default_model, has_default_model
 
     if not has_default_model():
         return "none; name one, or make it with `make default-model`"

@@ -82,10 +82,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     if not _is_data_set(Path(scan)):
         _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
         one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=place)
-        outcome = _translate_one(one, case, Path(out), overwrite=overwrite, report=report)
-        if picture and outcome.status == "done":
-            _draw(outcome, case, overwrite=overwrite)
-        return [outcome]
+        return [_translate_one(one, case, Path(out), overwrite=overwrite, picture=picture, report=report)]
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
@@ -102,7 +99,7 @@ def _place_of(model: str | Path | None, scan: Path) -> Path:
     Raises:
         UsageError: If none is named, and none comes with it or what is to be translated is a model.
     """
-    from voxlate.bundle.shipping import default_model
+    from voxlate.bundle.shipped import default_model
     from voxlate.inference.model import is_model
 
     if model is not None:
@@ -155,12 +152,16 @@ def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
         raise UsageError("one file for --as", came="a data set", where=scan, remedy=remedy)
 
 
-def _translate_one(model: Model, case: Case, out: Path, *, overwrite: bool, report: ProgressReport) -> Outcome:
+def _translate_one(
+    model: Model, case: Case, out: Path, *, overwrite: bool, picture: bool, report: ProgressReport
+) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
     report("translate", 0, 1)
     path = _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
+    if picture and outcome.status == "done":
+        _draw(outcome, case, overwrite=overwrite)
     report("translate", 1, 1)
     return outcome
 

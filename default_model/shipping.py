@@ -1,51 +1,24 @@
-"""The model that comes with the program, and how a trained one becomes it.
-
-It lies in the package, in half precision so that it is small, and is read as any bundle is; its weights become those of
-a network in single precision. Nothing is ever downloaded.
-"""
+"""How a trained model becomes the one that comes with the program."""
 
 from __future__ import annotations
 
 import json
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from voxlate.bundle.bundle import MANIFEST, Bundle, Contents, write_bundle
-from voxlate.errors import BundleError, UsageError, WriteError
+from voxlate.errors import BundleError, WriteError
 
-_LIMIT_BYTES = 16_000_000
-_FOLDER = Path(str(resources.files("voxlate"))) / "models" / "head"
-
-
-def has_default_model() -> bool:
-    """Whether a model comes with this installation."""
-    return (_FOLDER / MANIFEST).is_file()
+LIMIT_BYTES = 16_000_000
 
 
-def default_model() -> Path:
-    """The folder of the model that comes with the program.
-
-    Raises:
-        UsageError: If none does.
-    """
-    if has_default_model():
-        return _FOLDER
-    raise UsageError(
-        "a model",
-        came="none named, and none comes with this installation",
-        remedy="Name a run or a bundle: `voxlate translate MODEL INPUT --out PATH`; `voxlate train` makes one, and "
-        "`make default-model` the one for heads.",
-    )
-
-
-def ship(bundle: Bundle, folder: Path = _FOLDER) -> Path:
+def ship(bundle: Bundle, folder: Path) -> Path:
     """Writes a bundle as it is shipped: in half precision, at most 16 MB.
 
     Args:
         bundle: Of one model.
-        folder: Where to; by default where the package looks for it.
+        folder: Where to; the package looks for it in ``src/voxlate/models/head``.
 
     Raises:
         BundleError: If a weight is not finite, or too large for half precision.
@@ -73,7 +46,7 @@ def ship(bundle: Bundle, folder: Path = _FOLDER) -> Path:
     )
     written = write_bundle(contents, folder)
     size = sum(path.stat().st_size for path in written.iterdir())
-    if size > _LIMIT_BYTES:
+    if size > LIMIT_BYTES:
         came = f"{size / 1e6:.1f} MB"
         raise WriteError("a model of at most 16 MB", came=came, where=folder, remedy="Train a smaller network.")
     return written

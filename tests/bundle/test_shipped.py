@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shipping
 import torch
+from shipping import ship
 
 import voxlate
 from tests.program import run_here
-from voxlate.bundle import shipping
+from voxlate.bundle import shipped as place
 from voxlate.bundle.bundle import read_bundle
-from voxlate.bundle.shipping import default_model, ship
+from voxlate.bundle.shipped import default_model
 from voxlate.errors import ReadError, UsageError, WriteError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
@@ -45,13 +47,13 @@ def run(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shipped(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A model where the program looks for the one that comes with it."""
     folder = ship(read_bundle(run), tmp_path / "shipped")
-    monkeypatch.setattr(shipping, "_FOLDER", folder)
+    monkeypatch.setattr(place, "_FOLDER", folder)
     return folder
 
 
 @pytest.fixture
 def nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipping, "_FOLDER", tmp_path / "nothing")
+    monkeypatch.setattr(place, "_FOLDER", tmp_path / "nothing")
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_what_was_seen_is_shipped_too(shipped: Path, run: Path) -> None:
 
 
 def test_a_model_that_is_too_large_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipping, "_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(shipping, "LIMIT_BYTES", 1000)
     with pytest.raises(WriteError, match="at most"):
         ship(read_bundle(run), tmp_path / "large")
 
@@ -111,7 +113,9 @@ def test_a_target_that_it_lacks_is_refused(shipped: Path, scan: Path, tmp_path: 
 @pytest.mark.parametrize("cut", [(slice(None), slice(None), slice(20, 21)), (slice(16, 22),) * 3])
 def test_what_is_no_head_is_refused(shipped: Path, scan: Path, tmp_path: Path, cut: tuple[slice, ...]) -> None:
     whole, piece = read_volume(scan), tmp_path / "knee_T1w.nii.gz"
-    write_volume(Volume(whole.array[cut], whole.affine), piece, provenance=Provenance(synthetic=False))
+    write_volume(
+        Volume(whole.array[cut], whole.affine), piece, provenance=Provenance(synthetic=True, target="t1", unit="1")
+    )
     with pytest.raises(ReadError, match=r"a head.*mm.*whole volume"):
         voxlate.translate(None, piece, target="t2", out=tmp_path / "t2.nii.gz")
 
@@ -122,7 +126,7 @@ def test_several_images_in_a_file_are_refused(shipped: Path, scan: Path, tmp_pat
     image = nib.nifti1.load(scan)
     path = tmp_path / "series_T1w.nii.gz"
     nib.nifti1.Nifti1Image(np.stack([np.asarray(image.dataobj)] * 2, axis=-1), image.affine).to_filename(path)
-    with pytest.raises(ReadError, match="volume"):
+    with pytest.raises(ReadError, match="one 3-D image"):
         voxlate.translate(None, path, target="t2", out=tmp_path / "t2.nii.gz")
 
 
