@@ -44,12 +44,10 @@ def translate(  # noqa: PLR0913  (the options of the command)
 ) -> list[Outcome]:
     """Translates a volume file, or fills the gaps of a data set.
 
-    If some case of a data set lacks the target, those that have it are left alone; if none does, all are translated,
-    unless ``replace`` is given.
+    Of a data set those cases that have the target are left alone if some lack it, or ``replace`` is given.
 
     Args:
-        model: A run or a bundle; for a data set also a folder of several; ``None`` for the model that comes with
-            Voxlate, if one does.
+        model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
@@ -59,10 +57,10 @@ def translate(  # noqa: PLR0913  (the options of the command)
             ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
             records it. ``{"imputed": "sources"}`` lets images that a model made be sources; sidecars tell which.
         every: Translate every case of the data set, also those that have the target.
-        replace: Scans of the data set that are counted as missing, so that they are made anew: ``poor`` for those that
-            ``check`` calls so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
+        replace: Scans of the data set that count as missing and are made anew: ``poor`` for those that ``check`` calls
+            so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
         overwrite: Replace files that are there.
-        picture: Of a volume file, draw source and result into a PNG file beside what is written.
+        picture: Draw source and result of a file beside it, as PNG.
         report: Called with the number of finished images.
 
     Returns:
@@ -70,8 +68,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Raises:
         UsageError: If the model cannot do what is asked, a table of ``replace`` does not exist, the output would lie
-            among the originals or has a suffix that no image has, or the input was made by a model and that is not
-            accepted.
+            among the originals or is named like no image, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
     from voxlate.cohort import index_cohort
@@ -86,10 +83,9 @@ def translate(  # noqa: PLR0913  (the options of the command)
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
-    poor, told = _poor(replace, cohort) if replace else None, partial(report, "translate")
-    folder = _folder(Path(out))
+    poor, told = (_poor(replace, cohort) if replace else None), partial(report, "translate")
     return translate_cohort(
-        models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
+        models, cohort, _folder(Path(out)), target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
     )
 
 
