@@ -1,4 +1,4 @@
-# make demo | test | quick | cases | lint | docs | coverage: each creates the virtual environment it needs.
+# make demo | default-model | test | quick | cases | lint | docs | coverage: each creates the virtual environment it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,10 +6,16 @@ INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 DOCUMENTED := $(VENV)/.documented
 
-.PHONY: demo test quick cases slow coverage lint docs audit clean
+.PHONY: demo default-model test quick cases slow coverage lint docs audit clean
 
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
+
+# The model that `voxlate translate` takes where none is named: hours, and the same command again goes on.
+DATA ?= ../shared/data
+WORK ?= default-model
+default-model: $(INSTALLED)
+	$(BIN)/python default_model/make.py --data $(DATA) --work $(WORK) --ship src/voxlate/models/head $(OPTIONS)
 
 # Each of the two workers computes on one thread: those of a second one would wait for a core that the other worker has.
 # Tests start the program again and again, so its compiled modules are kept. A module stays on one worker, which its

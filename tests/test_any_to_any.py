@@ -197,6 +197,18 @@ def test_batches_follow_from_seed_and_step_and_say_what_they_ask(run: Path, gapp
     assert len(asked) > 4
 
 
+def test_cases_come_as_often_as_the_recipe_says(run: Path, gappy: Path, recipe: Recipe) -> None:
+    plan = read_bundle(run).plan
+    kept = {
+        case.id: prepare_case(case, plan.of(case), contrasts=[name for name in recipe.source if name in case.paths])
+        for case in index_cohort(gappy).cases[:3]
+    }
+    often = recipe.with_overrides({"training.repeat": {"*-00002-*": 4}})
+    samples = training_samples(_Kept(plan, kept), list(kept), often, divisor=2)
+    assert [samples.turns.count(case) for case in kept] == [1, 4, 1]
+    assert training_samples(_Kept(plan, kept), list(kept), recipe, divisor=2).turns == tuple(kept)
+
+
 @dataclass(frozen=True)
 class _Kept:
     """Prepared cases in memory."""

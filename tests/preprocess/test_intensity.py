@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from tests.preprocess.samples import head, painted
 from voxlate.errors import ReadError
-from voxlate.preprocess.intensity import OUTSIDE, Scaling, correct_bias, fill_outside, scaling_of, take_statistics
+from voxlate.preprocess.intensity import (
+    OUTSIDE,
+    Scaling,
+    brain_scaling,
+    correct_bias,
+    fill_outside,
+    scaling_of,
+    take_statistics,
+)
 
 VALUES = np.random.default_rng(3).gamma(4.0, 60.0, 20_000).astype(np.float32) - 30
 
@@ -80,3 +88,36 @@ def test_the_background_of_a_source_has_a_value_of_its_own() -> None:
     assert np.array_equal(filled[:, mask[0]], source[:, mask[0]])
     assert (filled[:, ~mask[0]] == OUTSIDE).all()
     assert source.min() > OUTSIDE
+
+
+def test_a_head_has_the_same_scale_with_its_skull_and_without() -> None:
+    labels = head((64, 72, 64))
+    whole = painted(labels, (20.0, 900.0, 300.0, 420.0), noise=5.0)
+    stripped = np.where(labels > 1, whole, 0)
+    scales = [
+        brain_scaling(image, inside, spacing_mm=(3.0, 3.0, 3.0), where="x")
+        for image, inside in ((whole, labels > 0), (stripped, labels > 1), (3 * whole + 7, labels > 0))
+    ]
+    assert scales[0].offset == pytest.approx(20, abs=1)
+    assert scales[1].offset == 0
+    brain = [float(scale.apply(np.array([300.0]))[0]) for scale in scales[:2]]  # the more frequent of the two tissues
+    assert brain == pytest.approx([0.5, 0.5], abs=0.03)
+    assert scales[2].offset == pytest.approx(3 * scales[0].offset + 7, rel=1e-3)
+    assert scales[2].scale == pytest.approx(3 * scales[0].scale, rel=1e-3)
+
+
+def test_large_ventricles_do_not_change_the_scale_of_the_brain() -> None:
+    labels = head((64, 72, 64))
+    whole = painted(labels, (0.0, 900.0, 300.0, 420.0), noise=5.0)
+    ill = whole.copy()
+    ill[24:40, 26:46, 24:40] = 40.0
+    first, second = (brain_scaling(one, labels > 0, spacing_mm=(3.0,) * 3, where="x").scale for one in (whole, ill))
+    assert second == pytest.approx(first, rel=0.05)
+
+
+def test_what_is_no_head_has_no_scale_of_its_brain() -> None:
+    inside = head((20, 20, 20)) > 0
+    with pytest.raises(ReadError, match=r"knee\.nii.*40 to 300 mm"):
+        brain_scaling(np.ones(inside.shape), inside, spacing_mm=(1.0, 1.0, 1.0), where="knee.nii")
+    with pytest.raises(ReadError, match="brighter than air"):
+        brain_scaling(np.ones(inside.shape), inside, spacing_mm=(8.0, 8.0, 8.0), where="flat.nii")

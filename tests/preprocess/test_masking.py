@@ -103,3 +103,4 @@ def test_the_rule_suits_the_reference(contrast: str, stripped: bool, rule: str) 
     with_file = choose_rule("auto", get_contrast(contrast), stripped=stripped, has_file=True)
     assert (with_file.kind, with_file.otherwise) == ("file", rule)
     assert choose_rule("file", get_contrast(contrast), stripped=stripped, has_file=False).otherwise is None
+    assert choose_rule("each", get_contrast(contrast), stripped=stripped, has_file=True).kind == "each"

@@ -32,16 +32,22 @@ if TYPE_CHECKING:
 
 @app.command(
     **shown_by(
+        "voxlate translate scan_T1.nii.gz --target t2 --out scan_T2.nii.gz",
         "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
         "voxlate translate run cohort --out translated",
     )
 )
 def translate(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A run or a bundle; for a data set also a folder of several.")
+        Path,
+        typer.Argument(
+            metavar="MODEL|INPUT",
+            help="A run or a bundle; for a data set also a folder of several. Without one, INPUT alone: the model that "
+            "comes with Voxlate is used.",
+        ),
     ],
-    scan: Annotated[Path, typer.Argument(metavar="INPUT", help="A volume file or a data set.")],
     out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for a data set.")],
+    scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file or a data set.")] = None,
     target: Target = None,
     shows: Annotated[
         str | None,
@@ -58,6 +64,9 @@ def translate(
         typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    picture: Annotated[
+        bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
+    ] = True,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -65,10 +74,11 @@ def translate(
     from voxlate import verbs
     from voxlate.cli.output import print_outcomes
 
+    named, given = (None, model) if scan is None else (model, scan)
     with watching(quiet=quiet, device=device) as watch:
         outcomes = verbs.translate(
-            model,
-            scan,
+            named,
+            given,
             out=out,
             target=target,
             shows=shows,
@@ -77,9 +87,10 @@ def translate(
             every=every,
             replace=replace or (),
             overwrite=overwrite,
+            picture=picture,
             report=watch.stage,
         )
-    if scan.suffix.casefold() in {".csv", ".tsv"} or scan.is_dir():
+    if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():
         print_outcomes(console(), outcomes)
     _tell(outcomes, "translated", out)
 

@@ -121,13 +121,13 @@ class PlanOptions(StrictModel):
         "resample",
         description="What happens to a contrast on another grid: refuse the case, resample, or register it first.",
     )
-    mask: Literal["auto", "nonzero", "otsu", "whole", "file"] = Field(
-        "auto", description="How the foreground is found."
+    mask: Literal["auto", "each", "nonzero", "otsu", "whole", "file"] = Field(
+        "auto", description="How the foreground is found; `each`: for each case by itself whether it is skull-stripped."
     )
     crop_margin_mm: float = Field(
         8.0, ge=0, description="How far the prepared arrays reach beyond the foreground, in mm."
     )
-    normalise: dict[str, Literal["percentile", "zscore", "hounsfield", "suv", "none"]] = Field(
+    normalise: dict[str, Literal["percentile", "brain", "zscore", "hounsfield", "suv", "none"]] = Field(
         {}, description="From a contrast to its normalisation; those not named get the one of their kind."
     )
     bias_correction: bool = Field(False, description="N4 bias correction of MR contrasts before normalisation.")
@@ -151,6 +151,10 @@ class PlanOptions(StrictModel):
             except UsageError as error:
                 raise ValueError(str(error)) from error
         return value
+
+    def normaliser_of(self, name: str) -> str | None:
+        """The normalisation that is asked for a contrast, by its canonical name; ``None``: that of its kind."""
+        return {get_contrast(one).name: kind for one, kind in self.normalise.items()}.get(name)
 
     def reference_for(self, source: Sequence[str]) -> str:
         """The contrast whose grid the others are brought to: the named one, or the first that sources are made from.

@@ -45,6 +45,9 @@ class Training(StrictModel):
     epoch_samples: int = Field(1000, ge=1, description="Samples drawn per epoch.")
     batch_size: int = Field(8, ge=1, description="Cases per step.")
     samples_per_case: int = Field(1, ge=1, description="Samples drawn from each case of a step.")
+    repeat: dict[str, Annotated[int, Field(ge=1, le=1000)]] = later(
+        {}, description="How often cases come for once of the others, by patterns of their ids: `{'real-*': 20}`."
+    )
     label_share: float = Field(0.0, ge=0, le=1, description="Share of samples that are placed around a labelled voxel.")
     optimiser: Literal["adam", "adamw", "sgd"] = Field(
         "adam",

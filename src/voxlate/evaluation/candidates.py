@@ -21,10 +21,11 @@ from voxlate.derivation import files_of, lacking
 from voxlate.errors import CohortError, UsageError, counted, plural, some
 from voxlate.evaluation.fitting import fit_to
 from voxlate.evaluation.words import listed
+from voxlate.inference.accepting import accepted_reading, say_accepted
 from voxlate.inference.cohort.derivatives import MANIFEST as TABLE
 from voxlate.inference.cohort.derivatives import read_seen, target_path
 from voxlate.inference.cohort.translate import translate_file
-from voxlate.inference.model import Model, accepted_reading, load_model, say_accepted
+from voxlate.inference.model import Model, load_model
 from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
 from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.plan import Plan, Scaling

@@ -12,19 +12,19 @@ from threading import Lock
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
+from voxlate.bundle.shipped import default_model
 from voxlate.cohort import Case
 from voxlate.cohort.admission import forget_told, refuse
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.cohort.recognition import is_sketched, shows_sketched
-from voxlate.config.plan import Reading
-from voxlate.config.recipe import Recipe, describe
+from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
 from voxlate.errors import UsageError, readable
+from voxlate.inference.accepting import accepted_reading
 from voxlate.inference.familiarity import unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
@@ -313,49 +313,20 @@ def _record(case: Case, name: str, *, imputed: bool) -> FileRecord:
     return FileRecord(contrast=name, name=readable(path.name), sha256=file_digest(path), imputed=imputed)
 
 
-def accepted_reading(reading: Reading, accept: Mapping[str, str | Sequence[str]]) -> Reading:
-    """The rules of readers with others in their place; codes of findings join those that are accepted already.
-
-    Raises:
-        UsageError: If a field or value is unknown.
-    """
-    codes = (*reading.accept, *accept.get("accept", ()))
-    try:
-        return Reading.model_validate({**reading.model_dump(), **accept, "accept": codes})
-    except ValidationError as error:
-        raise UsageError(
-            f"a field of plan.reading ({', '.join(Reading.model_fields)}) and its value",
-            came=describe(error),
-            where="--accept",
-            remedy="Give on_shear=resample, say, or the code of a finding, not_hounsfield say.",
-        ) from error
-
-
-def say_accepted(accept: Mapping[str, str | Sequence[str]]) -> str:
-    """What is accepted as the command line takes it; empty if nothing is.
-
-    Example:
-        >>> say_accepted({"on_shear": "resample", "accept": ["not_hounsfield"]})
-        'on_shear=resample, not_hounsfield'
-    """
-    fields = (f"{name}={value}" for name, value in sorted(accept.items()) if name != "accept")
-    return ", ".join((*fields, *sorted(set(accept.get("accept", ())))))
-
-
-def load_model(path: str | Path, *, device: torch.device | None = None) -> Model:
+def load_model(path: str | Path | None = None, *, device: torch.device | None = None) -> Model:
     """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode, computing in float32.
 
     Args:
-        path: A run, a bundle or an ensemble. Plugins that a run has recorded are loaded; those of a bundle are to be
-            named, by ``voxlate.load_plugin``.
+        path: A run, a bundle or an ensemble; ``None`` for the model that comes with Voxlate. Plugins that a run has
+            recorded are loaded; those of a bundle are to be named, by ``voxlate.load_plugin``.
         device: Where it computes; without one the CUDA device, where there is one, or the processor.
 
     Raises:
         BundleError: If a bundle is refused, or its weights do not fit its recipe.
-        UsageError: If it needs a plugin that is not there.
+        UsageError: If it needs a plugin that is not there, or no model comes with this installation.
     """
     device = device or pick_device()
-    folder = Path(path)
+    folder = default_model() if path is None else Path(path)
     recall(folder)
     if is_ensemble(folder):
         members = read_members(folder)

@@ -20,7 +20,14 @@ from voxlate.derivation import compute, files_of
 from voxlate.errors import CohortError
 from voxlate.preprocess.familiar import Familiar
 from voxlate.preprocess.images import BACKGROUND, read_contrast, read_foreground, tissue_of
-from voxlate.preprocess.intensity import Scaling, Statistics, correct_bias, scaling_of, take_statistics
+from voxlate.preprocess.intensity import (
+    Scaling,
+    Statistics,
+    brain_scaling,
+    correct_bias,
+    scaling_of,
+    take_statistics,
+)
 from voxlate.preprocess.masking import (
     Mask,
     check_foreground,
@@ -68,6 +75,9 @@ class ContrastFingerprint(StrictModel):
     zscore: Scaling
     medians: tuple[float, float]
     background: float | None = later(None, description="median over the cases of a constant background other than 0")
+    brain: Scaling | None = later(
+        None, description="median over the cases of the scaling by the brain, where asked for"
+    )
 
 
 class Fingerprint(StrictModel):
@@ -116,6 +126,7 @@ class _Seen:
     zscore: Scaling
     labels_inside: float | None = None
     background: float | None = None
+    brain: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +250,8 @@ def _describe(volume: Volume, mask: Mask, grid: Grid, *, tissue: Mask, options: 
     if kind != "label":
         percentile = scaling_of(found, "percentile", where=where)
         zscore = scaling_of(found, "zscore", where=where)
+    by_brain = volume.contrast is not None and options.normaliser_of(volume.contrast.name) == "brain"
+    brain = brain_scaling(array, inside, spacing_mm=own.spacing_mm, where=where) if by_brain else None
     return _Seen(
         axis_codes(volume.affine),
         own,
@@ -247,6 +260,7 @@ def _describe(volume: Volume, mask: Mask, grid: Grid, *, tissue: Mask, options: 
         zscore=zscore,
         labels_inside=labels_inside,
         background=background,
+        brain=brain,
     )
 
 
@@ -279,6 +293,7 @@ def _summarise(contrast: Contrast, images: Sequence[_Seen]) -> ContrastFingerpri
         zscore=_median_scaling([image.zscore for image in images]),
         medians=(min(row.median for row in rows), max(row.median for row in rows)),
         background=_background(contrast, images),
+        brain=_median_scaling(brains) if (brains := [one.brain for one in images if one.brain is not None]) else None,
     )
 
 

@@ -7,10 +7,11 @@ import numpy as np
 from voxlate.cohort.admission import read_case_grid, read_contrast, refuse
 from voxlate.cohort.admission.places import check_place
 from voxlate.cohort.case import Case
+from voxlate.cohort.foreground import constant_background
 from voxlate.config.plan import Reading
 from voxlate.contrast import BACKGROUND, get_contrast
 from voxlate.errors import VoxlateError
-from voxlate.preprocess.masking import Mask, MaskKind, MaskRule, check_foreground, find_foreground
+from voxlate.preprocess.masking import Mask, MaskKind, MaskRule, check_foreground, find_foreground, image_rule
 from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
 from voxlate.volume import Grid, Volume
@@ -42,10 +43,12 @@ def read_foreground(case: Case, reference: Volume, rule: MaskRule, *, reading: R
         array = resample(drawn.array, drawn.grid, grid, nearest=True)
     else:
         array = to_ras(reference.array, reference.affine)
+    if kind == "each" and reference.contrast is not None:
+        kind = image_rule(reference.contrast, stripped=constant_background(array) is not None)
     mask = find_foreground(array, kind, spacing_mm=grid.spacing_mm)
     where = case.paths["mask"] if kind == "file" else case.paths.get(rule.contrast, case.id)
     check_foreground(mask, where=where)
-    fallback = "; the case has no mask file" if kind != rule.kind else ""
+    fallback = "; the case has no mask file" if rule.kind == "file" != kind else ""
     return mask, "; ".join((f"foreground by the rule {kind}{fallback}", *placed))
 
 

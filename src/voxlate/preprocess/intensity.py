@@ -2,8 +2,10 @@
 
 Percentile: offset and scale from the 0.5th and 99.5th percentile inside the mask (those become 0 and 1). Z-score: mean
 and standard deviation inside the mask. Hounsfield: ``HU / 1000``, the same for every scan, since CT numbers are
-physical. SUV: ``SUV / 5``, likewise: a lesion's uptake must not depend on what else a scan shows. None: as they are,
-for labels. Nothing is clipped, so every scaling has an exact inverse.
+physical. SUV: ``SUV / 5``, likewise: a lesion's uptake must not depend on what else a scan shows. Brain: air becomes 0
+and the median of the brain's core 1/2, so that a head has the same values with its skull and without, and ventricles
+are not as dark as the air around them. None: as they are, for labels. Nothing is clipped, so every scaling has an exact
+inverse.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from pydantic import Field
 from voxlate.contrast import Kind
 from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
-from voxlate.volume import Array
+from voxlate.volume import Array, extent
 
-NormaliserKind = Literal["percentile", "zscore", "hounsfield", "suv", "none"]
+NormaliserKind = Literal["percentile", "brain", "zscore", "hounsfield", "suv", "none"]
 DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
     "mr": "percentile",
     "pet": "suv",
@@ -27,6 +29,9 @@ DEFAULT_KINDS: dict[Kind, NormaliserKind] = {
     "label": "none",
 }
 _LOW_PERCENT, _HIGH_PERCENT = 0.5, 99.5
+_CORE_MM, _CROWN_MM, _COARSE_MM = 25.0, 110.0, 3.0
+_ROUNDS = 3
+_LEAST_MM, _MOST_MM = 40.0, 300.0
 HOUNSFIELD_SCALE = 1000.0
 SUV_SCALE = 5.0
 PHYSICAL_SCALES: dict[NormaliserKind, float] = {"hounsfield": HOUNSFIELD_SCALE, "suv": SUV_SCALE}
@@ -124,6 +129,72 @@ def scaling_of(statistics: Statistics, kind: NormaliserKind, *, where: object) -
         # Nearly all one value, as in sparse uptake: the whole range is all there is.
         return Scaling(offset=statistics.minimum, scale=statistics.maximum - statistics.minimum)
     return Scaling(offset=statistics.low, scale=statistics.high - statistics.low)
+
+
+def brain_scaling(
+    array: Array, inside: NDArray[np.bool_], *, spacing_mm: tuple[float, float, float], where: object
+) -> Scaling:
+    """The scaling of a head by its brain: air becomes 0, the median of the brain's core 1/2.
+
+    The core is what lies more than 25 mm from the surface of the foreground in the upper 110 mm of the head: nearly all
+    of it is brain, with the skull as without. A head that is nowhere so thick is taken from half its depth on. Fluid
+    does not count, since ventricles differ: the median is that of what is near it.
+
+    Args:
+        array: ``(i, j, k)`` in RAS+ order, with some of what lies around the head.
+        inside: The foreground, same shape.
+        spacing_mm: Of the array.
+        where: The image, for the refusal.
+
+    Raises:
+        ReadError: If the foreground is not of a head's size, or its core no brighter than what lies around it.
+    """
+    _check_head(inside, spacing_mm, where=where)
+    core, around = array[_core(inside, spacing_mm)], array[~inside]
+    quarter = float(np.percentile(core, 25))
+    air = float(np.median(around)) if around.size else quarter
+    if air >= quarter:  # values that were shifted: nothing tells what air would be
+        air = float(np.percentile(array[inside], _LOW_PERCENT))
+    scale = 2 * _middle(core - np.float32(air))
+    if not scale > 0:
+        remedy = "Look at the image; for anything but a head choose another plan.normalise."
+        raise ReadError("a brain that is brighter than air", came="none", where=where, remedy=remedy)
+    return Scaling(offset=air, scale=scale)
+
+
+def _check_head(inside: NDArray[np.bool_], spacing_mm: tuple[float, float, float], *, where: object) -> None:
+    box = extent(inside) or ()
+    sizes = [(part.stop - part.start) * step for part, step in zip(box, spacing_mm, strict=False)]
+    if not sizes or min(sizes) < _LEAST_MM or max(sizes[:2]) > _MOST_MM:
+        raise ReadError(
+            f"a head, {_LEAST_MM:g} to {_MOST_MM:g} mm along each axis",
+            came=f"an image that shows {' x '.join(f'{size:.0f}' for size in sizes)} mm",
+            where=where,
+            remedy="Give the whole volume of a head; for another part of the body use a model trained on it.",
+        )
+
+
+def _middle(values: Array) -> float:
+    """The median of the values that lie within half of it."""
+    found = float(np.median(values))
+    for _ in range(_ROUNDS):
+        near = values[np.abs(values - found) <= found / 2]
+        found = float(np.median(near)) if near.size else found
+    return found
+
+
+def _core(inside: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """The part of the foreground that lies deep in the upper head."""
+    from scipy.ndimage import distance_transform_edt
+
+    i, j, k = (max(1, round(_COARSE_MM / step)) for step in spacing_mm)
+    coarse = inside[::i, ::j, ::k]
+    depth = distance_transform_edt(coarse, sampling=[n * step for n, step in zip((i, j, k), spacing_mm, strict=True)])
+    top = int(np.flatnonzero(coarse.any(axis=(0, 1)))[-1]) if coarse.any() else 0
+    depth[:, :, : max(0, top - round(_CROWN_MM / (k * spacing_mm[2])))] = 0
+    core = np.zeros(inside.shape, dtype=np.bool_)
+    core[::i, ::j, ::k] = depth > min(_CORE_MM, float(depth.max()) / 2)
+    return core if core.any() else inside
 
 
 def correct_bias(

@@ -3,6 +3,8 @@
 - ``file``: the case's ``mask`` contrast.
 - ``nonzero``: what differs from the constant background of a skull-stripped or zero-padded image, whatever that
   constant is; values below it count (interpolation leaves some in a stripped brain); enclosed holes are filled.
+- ``each``: ``nonzero`` for an image of constant background, else the rule of its contrast; for whole and
+  skull-stripped heads together.
 - ``otsu``: for an image whose background is noise: threshold after Otsu (1979, doi:10.1109/TSMC.1979.4310076), the
   majority of each voxel's neighbours, closed, the largest component, holes filled slice by slice.
 - ``whole``: every voxel; for a label map that an image is made from, since labels do not tell where the patient ends.
@@ -25,7 +27,7 @@ from voxlate.errors import ReadError
 from voxlate.strict import StrictModel
 from voxlate.volume import Array, extent
 
-MaskKind = Literal["file", "nonzero", "otsu", "body", "whole"]
+MaskKind = Literal["file", "each", "nonzero", "otsu", "body", "whole"]
 Mask = NDArray[np.bool_]
 _AIR_BELOW_HU = -400.0
 _CLOSING_MM = 6.0
@@ -52,7 +54,7 @@ def choose_rule(asked: str, reference: Contrast, *, stripped: bool, has_file: bo
     """The rule for a cohort.
 
     Args:
-        asked: ``auto``, ``nonzero``, ``otsu``, ``whole`` or ``file``.
+        asked: ``auto``, ``each``, ``nonzero``, ``otsu``, ``whole`` or ``file``.
         reference: The contrast that an image rule is applied to.
         stripped: Whether every reference image has a constant background.
         has_file: Whether every case has a mask file.
@@ -60,8 +62,8 @@ def choose_rule(asked: str, reference: Contrast, *, stripped: bool, has_file: bo
     if asked == "file":
         return MaskRule(kind="file", contrast="mask")
     if asked != "auto":
-        kind: MaskKind = "otsu" if asked == "otsu" else "whole" if asked == "whole" else "nonzero"
-        return MaskRule(kind=kind, contrast=reference.name)
+        kinds: dict[str, MaskKind] = {"each": "each", "otsu": "otsu", "whole": "whole"}
+        return MaskRule(kind=kinds.get(asked, "nonzero"), contrast=reference.name)
     image: MaskKind = "whole" if reference.kind == "label" else image_rule(reference, stripped=stripped)
     if has_file:
         return MaskRule(kind="file", contrast="mask", otherwise=image)

@@ -39,8 +39,8 @@ class Normaliser(StrictModel):
             own: the median of the training cases.
         unit: Unit of the values.
         data_range: Range of the normalised values, for PSNR and SSIM: 1 for percentile, 4.095 for hounsfield
-            (-1024 to 3071 HU), 4 for suv (0 to 20 SUV), the cohort's 99.5th less its 0.5th percentile for zscore, the
-            largest label for none.
+            (-1024 to 3071 HU), 4 for suv (0 to 20 SUV), the cohort's 99.5th less its 0.5th percentile for zscore and
+            brain, the largest label for none.
     """
 
     kind: NormaliserKind
@@ -223,6 +223,9 @@ def _normaliser(name: str, asked: NormaliserKind | None, seen: ContrastFingerpri
         inverse, data_range = Scaling(scale=PHYSICAL_SCALES[kind]), _PHYSICAL_RANGES[kind] / PHYSICAL_SCALES[kind]
     elif kind == "none":
         inverse, data_range = Scaling(), max(1.0, seen.maximum - seen.minimum)
+    elif kind == "brain" and seen.brain is not None:
+        inverse = seen.brain
+        data_range = seen.percentile.scale / seen.brain.scale
     elif kind == "zscore":
         inverse = seen.zscore
         data_range = seen.percentile.scale / seen.zscore.scale

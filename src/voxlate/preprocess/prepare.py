@@ -21,7 +21,14 @@ from voxlate.derivation import compute, files_of
 from voxlate.errors import GeometryError, WriteError
 from voxlate.io.transforms import Transform
 from voxlate.preprocess.images import BACKGROUND, place_labels, read_contrast, read_foreground, tissue_of
-from voxlate.preprocess.intensity import PHYSICAL_SCALES, Scaling, correct_bias, scaling_of, take_statistics
+from voxlate.preprocess.intensity import (
+    PHYSICAL_SCALES,
+    Scaling,
+    brain_scaling,
+    correct_bias,
+    scaling_of,
+    take_statistics,
+)
 from voxlate.preprocess.masking import Mask
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Normaliser, Plan
@@ -287,6 +294,8 @@ def _normalise(
     scaling = Scaling()
     if kind in PHYSICAL_SCALES:
         scaling = Scaling(scale=PHYSICAL_SCALES[kind])
+    elif kind == "brain":
+        scaling = brain_scaling(array, image.inside, spacing_mm=frame.grid.spacing_mm, where=where)
     elif kind != "none":
         scaling = scaling_of(take_statistics(array[image.inside]), kind, where=where)
     return scaling.apply(array), scaling, notes

@@ -71,9 +71,21 @@ def _installation() -> Json:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in _SHOWN},
+        "default_model": _default_model(),
         "recipes": recipe_names(),
         "contrasts": sorted(CONTRASTS),
     }
+
+
+def _default_model() -> str:
+    """The model that `voxlate translate` takes where none is named."""
+    from voxlate.bundle.bundle import read_bundle
+    from voxlate.bundle.shipped import default_model, has_default_model
+
+    if not has_default_model():
+        return "none; name one, or make it with `make default-model`"
+    bundle = read_bundle(default_model())
+    return f"{bundle.recipe.name}: {bundle.recipe.goal} from any of {', '.join(bundle.recipe.source)}"
 
 
 def _version(package: str) -> str | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @telling_anew
 def translate(  # noqa: PLR0913  (the options of the command)
-    model: str | Path,
+    model: str | Path | None,
     scan: str | Path,
     *,
     out: str | Path,
@@ -39,15 +39,15 @@ def translate(  # noqa: PLR0913  (the options of the command)
     every: bool = False,
     replace: Sequence[str | Path] = (),
     overwrite: bool = False,
+    picture: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume file, or fills the gaps of a data set.
 
-    If some case of a data set lacks the target, those that have it are left alone; if none does, all are translated,
-    unless ``replace`` is given.
+    Of a data set those cases that have the target are left alone if some lack it, or ``replace`` is given.
 
     Args:
-        model: A run or a bundle; for a data set also a folder of several.
+        model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
         scan: A volume file, or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
@@ -57,9 +57,10 @@ def translate(  # noqa: PLR0913  (the options of the command)
             ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
             records it. ``{"imputed": "sources"}`` lets images that a model made be sources; sidecars tell which.
         every: Translate every case of the data set, also those that have the target.
-        replace: Scans of the data set that are counted as missing, so that they are made anew: ``poor`` for those that
-            ``check`` calls so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
+        replace: Scans of the data set that count as missing and are made anew: ``poor`` for those that ``check`` calls
+            so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
         overwrite: Replace files that are there.
+        picture: Draw source and result of a file beside it, as PNG.
         report: Called with the number of finished images.
 
     Returns:
@@ -67,26 +68,63 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Raises:
         UsageError: If the model cannot do what is asked, a table of ``replace`` does not exist, the output would lie
-            among the originals or has a suffix that no image has, or the input was made by a model and that is not
-            accepted.
+            among the originals or is named like no image, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
     from voxlate.cohort import index_cohort
     from voxlate.inference.cohort.translate import translate_cohort
 
-    models, wanted = _models(Path(model), target=target, accept=accept or {})
+    place = _place_of(model, Path(scan))
+    models, wanted = _models(place, target=target, accept=accept or {})
     if not _is_data_set(Path(scan)):
         _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=Path(model))
-        return [_translate_one(one, case, Path(out), overwrite=overwrite, report=report)]
+        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=place)
+        return [_translate_one(one, case, Path(out), overwrite=overwrite, picture=picture, report=report)]
     _refuse_for_data_set(shows, scan)
-    with laid_out(Path(scan), pattern, model=Path(model)):
+    with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
-    poor, told = _poor(replace, cohort) if replace else None, partial(report, "translate")
-    place = _folder(Path(out))
+    poor, told = (_poor(replace, cohort) if replace else None), partial(report, "translate")
     return translate_cohort(
-        models, cohort, place, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
+        models, cohort, _folder(Path(out)), target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
     )
+
+
+def _place_of(model: str | Path | None, scan: Path) -> Path:
+    """Where the model lies, that which comes with the program where none is named.
+
+    Raises:
+        UsageError: If none is named, and none comes with it or what is to be translated is a model.
+    """
+    from voxlate.bundle.shipped import default_model
+    from voxlate.inference.model import is_model
+
+    if model is not None:
+        return Path(model)
+    if is_model(scan):
+        remedy = "Name after it what it is to translate."
+        raise UsageError("a volume file or a data set", came="a model alone", where=scan, remedy=remedy)
+    return default_model()
+
+
+def _draw(outcome: Outcome, case: Case, *, overwrite: bool) -> None:
+    """Draws source and result of a single file into a PNG file of its name; no scan is ever replaced by it."""
+    from voxlate.contrast import get_contrast
+    from voxlate.io import read_volume
+    from voxlate.io.atomic import write_bytes
+    from voxlate.io.paths import volume_stem
+    from voxlate.reporting.drawing.canvas import to_png
+    from voxlate.workflows.pictures import draw_translated
+
+    if outcome.path is None:
+        return
+    ((name, source),) = list(case.paths.items())[:1]
+    place = outcome.path.parent / f"{volume_stem(outcome.path)}.png"
+    if place.exists() and (not overwrite or place.samefile(source)):
+        logger.warning("no picture is drawn: %s is there; --overwrite replaces one", place)
+        return
+    volumes = read_volume(source, contrast=get_contrast(name)), read_volume(outcome.path)
+    figure = draw_translated(*volumes, target=get_contrast(outcome.target))
+    write_bytes(place, to_png(figure))
 
 
 def _asked_of_file(
@@ -110,12 +148,16 @@ def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
         raise UsageError("one file for --as", came="a data set", where=scan, remedy=remedy)
 
 
-def _translate_one(model: Model, case: Case, out: Path, *, overwrite: bool, report: ProgressReport) -> Outcome:
+def _translate_one(
+    model: Model, case: Case, out: Path, *, overwrite: bool, picture: bool, report: ProgressReport
+) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
     report("translate", 0, 1)
     path = _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
+    if picture and outcome.status == "done":
+        _draw(outcome, case, overwrite=overwrite)
     report("translate", 1, 1)
     return outcome
 

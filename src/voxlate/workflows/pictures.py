@@ -1,4 +1,4 @@
-"""Pictures of what is there before anything is trained: one volume, and a data set by cases that are chosen by rule."""
+"""Pictures of images as they are: one volume, a translation beside its source, and some cases of a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from voxlate.cohort import Case, Cohort
 from voxlate.cohort.labels.labelling import labelling_of
 from voxlate.config.plan import Reading
-from voxlate.contrast import BACKGROUND, get_contrast
+from voxlate.contrast import BACKGROUND, Contrast, get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.io.atomic import write_bytes
 from voxlate.preprocess.images import read_contrast
@@ -19,7 +19,7 @@ from voxlate.preprocess.orientation import ras_grid, to_ras
 from voxlate.preprocess.resampling import resample
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
-from voxlate.reporting.drawing.planes import draw_planes
+from voxlate.reporting.drawing.planes import Planes, draw_planes, draw_rows
 from voxlate.volume import Array, Volume
 
 logger = logging.getLogger(__name__)
@@ -84,4 +84,18 @@ def draw_volume(volume: Volume, *, title: str, window: tuple[float, float] | Non
         unit=contrast.unit if contrast is not None else "",
         window=window,
         notes=(f"{', '.join(volume.facts()).rstrip('.')}.",),
+    )
+
+
+def draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figure:
+    """A source and what a model made of it, each in the three planes; on one grid."""
+    shown = source.contrast.title if source.contrast is not None else "scan"
+    unit = source.contrast.unit if source.contrast is not None else ""
+    spacing = ras_grid(source.grid).spacing_mm
+    return draw_rows(
+        [
+            Planes(to_ras(source.array, source.affine), f"Source: {shown}", unit),
+            Planes(to_ras(result.array, result.affine), f"Prediction: {target.title}{_MARK}", target.unit),
+        ],
+        spacing_mm=spacing,
     )

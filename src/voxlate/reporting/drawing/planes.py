@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,21 +34,61 @@ def draw_planes(
         window: The values that are black and white; ``None``: the 0.5th and 99.5th percentile.
         notes: Paragraphs below the picture, the first of them in words what the picture is.
     """
+    return _drawn([Planes(image, "", unit, window)], spacing_mm=spacing_mm, title=title, notes=notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """A volume to be drawn in three planes.
+
+    Attributes:
+        image: ``(i, j, k)`` in RAS order; what is not finite is hatched.
+        heading: Above its row.
+        unit: Of the values.
+        window: The values that are black and white; ``None``: the 0.5th and 99.5th percentile.
+    """
+
+    image: Array
+    heading: str
+    unit: str = ""
+    window: tiles.Window | None = None
+
+
+@canvas.styled
+def draw_rows(rows: Sequence[Planes], *, spacing_mm: tuple[float, float, float]) -> Figure:
+    """Volumes of one grid below each other, in the same slices, which the first decides, each in its own grey window.
+
+    Args:
+        rows: The volumes.
+        spacing_mm: Voxel size along i, j, k.
+    """
+    return _drawn(rows, spacing_mm=spacing_mm)
+
+
+def _drawn(
+    rows: Sequence[Planes], *, spacing_mm: tuple[float, float, float], title: str = "", notes: Sequence[str] = ()
+) -> Figure:
+    bright = [_bright(row.image) for row in rows]
+    i, j, k = rows[0].image.shape
+    flat = [plane for plane, axis in PLANES.items() if (i, j, k)[axis] == 1]  # of one slice, that alone is a picture
+    choices = [choose_slice(plane, shape=(i, j, k), mask=bright[0][1]) for plane in flat[:1] or PLANES]
+    cuts = [Cut.take(choice, shape=(i, j, k), spacing_mm=spacing_mm) for choice in choices]
+    drawn = []
+    for row, (finite, mask) in zip(rows, bright, strict=True):
+        window = row.window or tiles.grey_window(finite, mask)
+        pictures = [
+            sheet.picture(
+                cut.laid, tiles.draw_grey, cut.of(row.image), window=window, scaled=True, above=cut.choice.plane
+            )
+            for cut in cuts
+        ]
+        drawn.append(SheetRow([*pictures, sheet.grey_scale(window, row.unit)], row.heading))
+    words = slices_in_words([(cut.choice, cut.count) for cut in cuts])
+    return sheet.draw_sheet([*(SheetColumn() for _ in cuts), sheet.GREYS], drawn, heading=title, notes=(*notes, words))
+
+
+def _bright(image: Array) -> tuple[Array, Array | None]:
+    """The image without what is not finite, and where it shows something."""
     inside = np.isfinite(image)
     finite = image if inside.all() else np.where(inside, image, image[inside].min() if inside.any() else 0)
-    mask = tiles.bright(finite) if finite.min() < finite.max() else None
-    i, j, k = image.shape
-    choices = [choose_slice(plane, shape=(i, j, k), mask=mask) for plane in PLANES]
-    cuts = [Cut.take(choice, shape=image.shape, spacing_mm=spacing_mm) for choice in choices]
-    window = window or tiles.grey_window(finite, mask)
-    pictures = [
-        sheet.picture(cut.laid, tiles.draw_grey, cut.of(image), window=window, scaled=True, above=cut.choice.plane)
-        for cut in cuts
-    ]
-    words = slices_in_words([(cut.choice, cut.count) for cut in cuts])
-    return sheet.draw_sheet(
-        [*(SheetColumn() for _ in cuts), sheet.GREYS],
-        [SheetRow([*pictures, sheet.grey_scale(window, unit)])],
-        heading=title,
-        notes=(*notes, words),
-    )
+    return finite, tiles.bright(finite) if finite.min() < finite.max() else None

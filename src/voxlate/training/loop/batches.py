@@ -19,6 +19,7 @@ import itertools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 import numpy as np
@@ -71,6 +72,7 @@ class TrainingSamples:
         labels: From each training case to some of its labelled voxels, for samples that are placed around one.
         partial: Whether samples say where their target shows nothing; not needed where every target shows all.
         asking: What draws the question of a sample where there are several; ``None`` for a recipe with one target.
+        turns: The training cases as often as each comes in a round.
     """
 
     store: CaseStore
@@ -82,6 +84,7 @@ class TrainingSamples:
     labels: Mapping[str, LabelledVoxels] = field(default_factory=dict)
     partial: bool = False
     asking: Asking | None = None
+    turns: tuple[str, ...] = ()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -105,7 +108,7 @@ class TrainingSamples:
     def _sample(self, epoch: int, index: int, *, window: Window) -> _Sample:
         training = self.recipe.training
         turn = index // training.samples_per_case
-        case_ids = list(self.boxes)
+        case_ids = self.turns
         round_, place = divmod(turn, len(case_ids))
         order = np.random.default_rng([training.seed, _ORDER, epoch, round_]).permutation(len(case_ids))
         rng = np.random.default_rng([training.seed, _SAMPLE, epoch, index])
@@ -238,7 +241,13 @@ def training_samples(
         }
     cases = [store[case_id].arrays for case_id in case_ids]
     questions = asking(recipe.source, recipe.wanted, cases, acquired=acquired) if several else None
-    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around, partial, questions)
+    turns = tuple(case_id for case_id in case_ids for _ in range(_times(case_id, recipe.training.repeat)))
+    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around, partial, questions, turns)
+
+
+def _times(case_id: str, repeat: Mapping[str, int]) -> int:
+    """How often a case comes in a round: as the first pattern says that fits its id, else once."""
+    return next((times for pattern, times in repeat.items() if fnmatchcase(case_id, pattern)), 1)
 
 
 def _shown_labels(case: PreparedCase, name: str, recipe: Recipe) -> Sliceable | None:
