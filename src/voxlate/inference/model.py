@@ -24,7 +24,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
 from voxlate.errors import UsageError, readable
-from voxlate.inference.accepting import accepted_reading
+from voxlate.inference.accepting import accepted_reading, say_accepted
 from voxlate.inference.familiarity import unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
 from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
