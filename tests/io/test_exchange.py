@@ -109,6 +109,6 @@ def test_a_picture_shows_three_planes_and_the_mark() -> None:
     assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("array", [np.zeros((5, 4, 1)), np.full((4, 4, 4), np.nan)])
-def test_a_volume_that_shows_nothing_has_a_picture_too(array: np.ndarray) -> None:
-    assert len(Volume(array, np.eye(4)).plot().axes) == 4
+@pytest.mark.parametrize(("array", "planes"), [(np.zeros((5, 4, 1)), 1), (np.full((4, 4, 4), np.nan), 3)])
+def test_a_volume_that_shows_nothing_has_a_picture_too(array: np.ndarray, planes: int) -> None:
+    assert len(Volume(array, np.eye(4)).plot().axes) == planes + 1, "and the scale of its greys"

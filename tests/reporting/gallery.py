@@ -16,7 +16,7 @@ from voxlate.evaluation.task.arms import Attempt
 from voxlate.methods.style_transfer.reconstruction import Reconstruction, Reconstructions
 from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
-from voxlate.reporting.drawing.planes import draw_planes
+from voxlate.reporting.drawing.planes import Planes, draw_planes, draw_rows
 from voxlate.reporting.drawing.views import SliceChoice
 from voxlate.reporting.fidelity.views import draw_views
 from voxlate.reporting.privacy.pictures import LabelPair, LookAlike, draw_label_pair, draw_look_alike
@@ -114,6 +114,10 @@ def _panels(head: Head, say: Say) -> Figures:
     return {
         "planes": lambda: draw_planes(
             head.truth, spacing_mm=head.spacing_mm, title=say("T2 of case_001"), unit="HU", notes=["Synthetic."]
+        ),
+        "rows": lambda: draw_rows(
+            [Planes(head.source, f"Source: {say('T1')}", "a.u."), Planes(head.truth, f"Prediction: {say('T2')}", "HU")],
+            spacing_mm=head.spacing_mm,
         ),
         "translation": lambda: draw_translation(panel, planes=("axial", "coronal", "sagittal")),
         "cases": lambda: draw_cases({"Worst": worse, "Median": own, "": panel}),

@@ -9,15 +9,19 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from voxlate.bundle.bundle import MANIFEST
 from voxlate.errors import UsageError
 
 _FOLDER = Path(str(resources.files("voxlate"))) / "models" / "head"
 
 
+def shipped_recipe() -> Path:
+    """Where the recipe of the model lies, if one comes with this installation."""
+    return _FOLDER / "recipe.yaml"
+
+
 def has_default_model() -> bool:
     """Whether a model comes with this installation."""
-    return (_FOLDER / MANIFEST).is_file()
+    return shipped_recipe().is_file()
 
 
 def default_model() -> Path:

@@ -79,13 +79,13 @@ def _installation() -> Json:
 
 def _default_model() -> str:
     """The model that `voxlate translate` takes where none is named."""
-    from voxlate.bundle.bundle import read_bundle
-    from voxlate.bundle.shipped import default_model, has_default_model
+    from voxlate.bundle.shipped import has_default_model, shipped_recipe
+    from voxlate.config.recipe import load_recipe
 
     if not has_default_model():
         return "none; name one, or make it with `make default-model`"
-    bundle = read_bundle(default_model())
-    return f"{bundle.recipe.name}: {bundle.recipe.goal} from any of {', '.join(bundle.recipe.source)}"
+    recipe = load_recipe(shipped_recipe())
+    return f"{recipe.name}: {recipe.goal} from any of {', '.join(recipe.source)}"
 
 
 def _version(package: str) -> str | None:
