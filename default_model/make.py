@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from scans import list_patients
 from shipping import ship
 
 from voxlate.bundle.bundle import read_bundle
@@ -31,8 +32,7 @@ from voxlate.phantoms.labelled.writing import make_label_cohort
 from voxlate.training.train import train_run
 
 CONTRASTS = ("t1", "t1c", "t2", "flair", "pd")
-RENDERED = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "pd": "pd", "seg": "seg"}
-OPEN_MS = {"t1": "T1", "t1c": "T1POST", "t2": "T2", "flair": "FLAIR", "seg": "GOLD_STANDARD"}
+RENDERED = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "pd": "pd", "labels": "seg"}
 VALIDATION = "validation"
 LAST_MAP = 15
 """The label maps after this one are kept for measuring."""
@@ -88,27 +88,24 @@ def list_cases(work: Path, options: argparse.Namespace) -> tuple[Path, int]:
     """A table of all cases, and how many of them are real."""
     rows = [_rendered(work / "heads", number) for number in range(1, options.heads + 1)]
     rows.append({**_rendered(work / VALIDATION, 1), "case": VALIDATION})
-    real = [row for row in _real(options.data) if row["case"].removeprefix("real-") not in options.leave_out]
+    patients = {} if options.no_real else list_patients(options.data)
+    real = [
+        {"case": f"real-{name}", **{contrast: str(path) for contrast, path in files.items()}}
+        for name, files in patients.items()
+        if name not in options.leave_out
+    ]
     path = work / "cohort.csv"
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["case", *CONTRASTS, "seg"], lineterminator="\n")
+        writer = csv.DictWriter(file, ["case", *CONTRASTS, "labels"], lineterminator="\n")
         writer.writeheader()
-        writer.writerows([*rows, *([] if options.no_real else real)])
-    return path, 0 if options.no_real else len(real)
+        writer.writerows([*rows, *real])
+    return path, len(real)
 
 
 def _rendered(heads: Path, number: int) -> dict[str, str]:
     case = f"Phantom-{number:05d}-000"
     files = {name: (heads / case / f"{case}-{suffix}.nii.gz").resolve() for name, suffix in RENDERED.items()}
     return {"case": case, **{name: str(path) for name, path in files.items()}}
-
-
-def _real(data: Path) -> list[dict[str, str]]:
-    found = []
-    for folder in sorted((data / "open_ms").glob("patient*")):
-        files = {name: (folder / f"{stem}.nii.gz").resolve() for name, stem in OPEN_MS.items()}
-        found.append({"case": f"real-{folder.name}", **{name: str(path) for name, path in files.items()}})
-    return found
 
 
 def _note(work: Path, options: argparse.Namespace, *, hours: float) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scans import list_patients
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
@@ -27,7 +28,6 @@ from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_translation
 from voxlate.roles import MODEL
 
-FILES = {"t1": "T1", "t1c": "T1POST", "t2": "T2", "flair": "FLAIR", "labels": "GOLD_STANDARD"}
 QUESTIONS = ("t1>t2", "t1>flair", "t2>flair", "t1c>t1", "t1+t2>flair")
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
     model, names = load_model(options.model), ("t1", "t1c", "t2", "flair", "labels")
-    cases = [_case(folder) for folder in sorted((options.data / "open_ms").glob("patient*"))]
+    cases = [Case(name, name, files) for name, files in list_patients(options.data).items()]
     prepared = {case.id: prepare_case(case, model.bundle.plan, contrasts=names) for case in cases}
     rows = []
     for case in cases:
@@ -54,10 +54,6 @@ def main() -> None:
         print("  ".join(f"{value:<22}" if key == "case" else f"{value:<14}" for key, value in row.items()))
     won = [row for row in rows if float(row["model"]) < min(float(row["identity"]), float(row["lookup"]))]
     print(f"below both baselines in {len(won)} of {len(rows)}")
-
-
-def _case(folder: Path) -> Case:
-    return Case(folder.name, folder.name, {name: folder / f"{stem}.nii.gz" for name, stem in FILES.items()})
 
 
 def _scored(

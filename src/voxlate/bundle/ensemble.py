@@ -5,9 +5,7 @@ It is a folder with ``ensemble.json``, which names the members and their digests
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +18,7 @@ from pydantic import ValidationError
 from voxlate.bundle.bundle import Bundle, read_bundle
 from voxlate.config.recipe import Recipe, describe
 from voxlate.errors import BundleError
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows, write_text
 from voxlate.strict import StrictModel
 
 ENSEMBLE = "ensemble.json"
@@ -110,13 +108,11 @@ def write_cross_validation(folder: Path, members: Sequence[Bundle]) -> str:
     Returns:
         The monitored metric over the folds, in a sentence.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("fold", "cases", "metric", "value"))
+    rows: list[tuple[object, ...]] = [("fold", "cases", "metric", "value")]
     for fold, member in enumerate(members):
         for name, value in member.scores["metrics"].items():
-            writer.writerow((fold, member.scores["cases"], name, "" if value is None else repr(value)))
-    write_text(folder / "cross_validation.csv", buffer.getvalue())
+            rows.append((fold, member.scores["cases"], name, "" if value is None else repr(value)))
+    write_rows(folder / "cross_validation.csv", rows)
     monitor = members[0].recipe.training.monitor
     known = _over_folds(members, monitor)
     if not known:

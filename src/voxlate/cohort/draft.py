@@ -7,8 +7,6 @@ words and cases. Each word has a column that begins with ``?``, whose images sta
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +17,8 @@ from voxlate.cohort.layouts.listing import list_folder
 from voxlate.cohort.layouts.manifest import UNTOLD
 from voxlate.contrast import CONTRASTS
 from voxlate.errors import WriteError, readable
-from voxlate.io import is_volume_path, volume_stem, write_text
+from voxlate.io import is_volume_path, volume_stem
+from voxlate.io.atomic import write_rows
 
 _Guess = Callable[[tuple[str, ...], str], tuple[str, str]]
 
@@ -48,11 +47,8 @@ def write_draft(path: Path, root: Path, cohort: Cohort | None = None) -> Path:
         if file not in placed and file.is_file():
             row.setdefault(f"{UNTOLD}{word}", _relative(file, path))
     columns = sorted({name for row in rows.values() for name in row}, key=_rank)
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows[case_id] for case_id in sorted(rows, key=natural_key))
-    write_text(path, text.getvalue())
+    order = sorted(rows, key=natural_key)
+    write_rows(path, [columns, *([rows[case_id].get(name, "") for name in columns] for case_id in order)])
     return path
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from voxlate.cohort.case import Case, Cohort, natural_key
 from voxlate.cohort.layouts.attributes import fold, read_rows
 from voxlate.cohort.splits import PARTS, UNKNOWN, Split
 from voxlate.errors import CohortError
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows
 
 _COLUMNS = ("case", "subject", "part")
 
@@ -96,9 +94,7 @@ def share_cells(rows: Sequence[ShareRow]) -> list[tuple[str, ...]]:
 
 def write_shares(split: Split, cohort: Cohort, path: Path) -> None:
     """Writes the shares of every attribute's values in the parts as CSV, whole or not at all."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([SHARE_FIELDS, *share_cells(split_table(split, cohort))])
-    write_text(path, text.getvalue())
+    write_rows(path, [SHARE_FIELDS, *share_cells(split_table(split, cohort))])
 
 
 def write_split(split: Split, cohort: Cohort, path: Path) -> None:
@@ -108,14 +104,12 @@ def write_split(split: Split, cohort: Cohort, path: Path) -> None:
         WriteError: If the file cannot be written.
     """
     names = sorted({name for case in cohort.cases for name in case.attributes if name.casefold() not in _COLUMNS})
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([*_COLUMNS, *names])
+    rows = [[*_COLUMNS, *names]]
     for case in cohort.cases:
         if case.id in split:
             cells = [case.attributes.get(name, "") for name in names]
-            table.writerow([case.id, case.subject, split[case.id], *cells])
-    write_text(path, text.getvalue())
+            rows.append([case.id, case.subject, split[case.id], *cells])
+    write_rows(path, rows)
 
 
 def read_split(path: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from voxlate.errors import ReadError
 from voxlate.evaluation.scores import Score
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows, write_text
 from voxlate.plainyaml import Json
 
 _COLUMNS = tuple(field.name for field in fields(Score))
@@ -78,9 +77,7 @@ def _line(score: Score) -> list[str]:
 
 
 def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> Path:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *lines])
-    write_text(Path(path), text.getvalue())
+    write_rows(Path(path), [columns, *lines])
     return Path(path)
 
 

@@ -7,8 +7,10 @@ no one: its process was killed, and the next writer in that folder, or ``remove_
 
 from __future__ import annotations
 
+import csv
 import errno
 import fcntl
+import io
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -92,6 +94,17 @@ def write_text(path: Path, text: str) -> None:
         WriteError: If it cannot be written; the old file is untouched then.
     """
     write_bytes(path, readable(text).encode())
+
+
+def write_rows(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Writes rows of cells as CSV in UTF-8, the names of the columns first, whole or not at all.
+
+    Raises:
+        WriteError: If the file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def fill(path: Path, pieces: Iterable[bytes | memoryview]) -> None:

@@ -165,13 +165,7 @@ def border_bce(
 
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
         logits, truth = _inside(prediction, mask), _inside(target, mask)
-        counted = (mask != 0).cpu().numpy()
-        classes = (truth > 0.5).cpu().numpy()
-        maps = [
-            [border_weights(one, place[0], w0=w0, sigma_voxels=sigma_voxels, balance=balance) for one in sample]
-            for sample, place in zip(classes, counted, strict=True)
-        ]
-        weights = torch.from_numpy(np.array(maps)).to(logits.device)
+        weights = _border_maps(truth, mask, w0=w0, sigma_voxels=sigma_voxels, balance=balance)
         values = weights * _cross_entropy(logits, truth, 1.0)
         return _mean(values, mask, _per_class("border_bce", class_weights, logits))
 
@@ -199,15 +193,22 @@ def border_softmax(
     def loss(prediction: Tensor, target: Tensor, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
         logits, truth = _inside(prediction, mask), _inside(target, mask)
         labelled = truth.amax(1, keepdim=True)
-        sides = zip((labelled[:, 0] > 0.5).cpu().numpy(), (mask[:, 0] != 0).cpu().numpy(), strict=True)
-        maps = [border_weights(*pair, w0=w0, sigma_voxels=sigma_voxels, balance=balance) for pair in sides]
-        weights = torch.from_numpy(np.array(maps)).to(logits.device)[:, None]
+        weights = _border_maps(labelled, mask, w0=w0, sigma_voxels=sigma_voxels, balance=balance)
         every = torch.cat([torch.zeros_like(labelled), logits], 1)
         right = torch.cat([1 - labelled, truth], 1) > 0.5
         values = weights * (every.logsumexp(1, True) - every.masked_fill(~right, -torch.inf).logsumexp(1, True))
         return _mean(values, mask, values.new_ones(1))
 
     return loss
+
+
+def _border_maps(truth: Tensor, mask: Tensor, *, w0: float, sigma_voxels: float, balance: bool) -> Tensor:
+    """U-Net's weights ``(b, c, *s)`` of every map of a truth ``(b, c, *s)`` inside the mask ``(b, 1, *s)``."""
+    maps = [
+        [border_weights(one, place[0], w0=w0, sigma_voxels=sigma_voxels, balance=balance) for one in sample]
+        for sample, place in zip((truth > 0.5).cpu().numpy(), (mask != 0).cpu().numpy(), strict=True)
+    ]
+    return torch.from_numpy(np.array(maps)).to(truth.device)
 
 
 def _inside(values: Tensor, mask: Tensor) -> Tensor:

@@ -80,13 +80,12 @@ def adversarial(  # noqa: PLR0913  (the choices of a recipe)
         add_channel: Source channel that the generator's output is added to, so that it learns the difference; for
             contrasts that are alike in most places.
     """
-    pick(DISCRIMINATORS, discriminator.name, what="discriminator")
-    seed = int(torch.randint(2**31, ()))
+    opponent = Opponent.drawn(discriminator, dims=dims, channels=source_channels + target_channels)
     game = Game(objective, weight, discriminator_rate, beta1, penalty, penalty_weight)
     method = Adversarial(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
         loss=of_images(loss, dims=dims, data_range=data_range),
-        opponent=Opponent(discriminator, dims, source_channels + target_channels, seed),
+        opponent=opponent,
         game=game,
     )
     method.learn_difference(add_channel, channels=source_channels)
@@ -114,6 +113,16 @@ class Opponent:
     channels: int
     seed: int
 
+    @classmethod
+    def drawn(cls, choice: Choice, *, dims: Literal[2, 3], channels: int) -> Opponent:
+        """One of a known kind, with a seed of its own.
+
+        Raises:
+            UsageError: If there is no discriminator of that name.
+        """
+        pick(DISCRIMINATORS, choice.name, what="discriminator")
+        return cls(choice, dims, channels, int(torch.randint(2**31, ())))
+
     def build(self) -> nn.Module:
         """The network with weights that the seed decides, whenever it is built, channels-last."""
         with torch.random.fork_rng(devices=[]):
@@ -125,13 +134,13 @@ class Opponent:
 
 
 class Adversarial(NetworkMethod):
-    """A generator and what it is trained against; see ``adversarial``.
+    """A generator and what it is trained against; see ``adversarial``. Without an opponent it learns by regression.
 
     Attributes:
-        discriminator: From the first call of ``optimisers`` on.
+        discriminator: From the first call of ``optimisers`` on, if there is an opponent.
     """
 
-    def __init__(self, network: nn.Module, *, loss: WeightedLoss, opponent: Opponent, game: Game) -> None:
+    def __init__(self, network: nn.Module, *, loss: WeightedLoss, opponent: Opponent | None, game: Game) -> None:
         super().__init__()
         self.network = network
         self.loss = loss
@@ -153,15 +162,20 @@ class Adversarial(NetworkMethod):
         return told
 
     def trained_networks(self) -> dict[str, nn.Module]:
-        """The generator, and the discriminator, which sees the source beside the target."""
+        """The generator, and the discriminator, which sees the source beside the target; or the network alone."""
+        if self._opponent is None:
+            return {"network": self.network}
         return {"generator": self.network, "discriminator": self.discriminator or self._opponent.build()}
 
     def optimisers(self, training: Training) -> list[Optimizer]:
-        """The discriminator's optimiser and the generator's, in the order in which they step.
+        """The discriminator's optimiser, if there is one, and the generator's, in the order in which they step.
 
         Raises:
-            UsageError: If a network normalises by the batch and a step sees a single sample.
+            UsageError: If a network in a game normalises by the batch and a step sees a single sample.
         """
+        if self._opponent is None:
+            self._optimisers = [make_optimiser(self.network.parameters(), training)]
+            return self._optimisers
         self.discriminator = self._opponent.build().to(next(self.network.parameters()).device)
         if training.step_samples == 1:
             _refuse_batch_normalisation(self)
@@ -174,14 +188,17 @@ class Adversarial(NetworkMethod):
         return self._optimisers
 
     def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
-        """The discriminator's loss, then the generator's.
+        """The discriminator's loss, if there is one, then the generator's.
 
         Raises:
             UsageError: If ``optimisers`` has not been called.
         """
-        if self.discriminator is None:
+        if not self._optimisers:
             raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
         prediction: Tensor = self(batch.source)
+        if self.discriminator is None:
+            yield self._optimisers[0], *self.compared(batch, prediction)
+            return
         batch = replace(batch, source=self.seen(batch.source))
         yield self._optimisers[0], *self._discriminate(self.discriminator, batch, prediction.detach())
         yield self._optimisers[1], *self._generate(self.discriminator, batch, prediction)
@@ -211,10 +228,10 @@ class Adversarial(NetworkMethod):
         judge.requires_grad_(True)
         seen = patches_seen(batch.mask, logits)
         adversarial_term = generator_loss(self._game.objective, logits, seen=seen)
-        compared, parts = self.loss(batch.seen(prediction), batch.target, batch.mask, batch.labels)
+        compared, parts = self.compared(batch, prediction)
         total = self._game.weight * adversarial_term + compared
         return total, {
-            **{name: float(value) for name, value in parts.items()},
+            **parts,
             "adversarial": float(adversarial_term.detach()),
             "generator": float(total.detach()),
             "fooled": judged_real(self._game.objective, logits, seen=seen),

@@ -240,6 +240,11 @@ class NetworkMethod(Trainable, Translator):
         for last in [part for part in self.network.modules() if isinstance(part, Head)]:
             last.linear.weight.data.zero_()  # type: ignore[operator]  # a convolution
 
+    def compared(self, batch: Batch, prediction: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The weighted loss of a prediction, and each of its terms, where the target of the batch shows something."""
+        total, parts = self.loss(batch.seen(prediction), batch.target, batch.mask, batch.labels)
+        return total, {name: float(value) for name, value in parts.items()}
+
     @torch.no_grad()
     def predict(self, source: Tensor) -> Tensor:
         """As ``Translator.predict``: the network in evaluation mode, whatever mode it is in.

@@ -72,9 +72,7 @@ class Regression(NetworkMethod):
         Raises:
             UsageError: If ``optimisers`` has not been called.
         """
-        optimiser = self._begun()
-        total, parts = self.loss(batch.seen(self(batch.source)), batch.target, batch.mask, batch.labels)
-        yield optimiser, total, {name: float(value) for name, value in parts.items()}
+        yield self._begun(), *self.compared(batch, self(batch.source))
 
     def _begun(self) -> Optimizer:
         """The optimiser, which must have been asked for."""

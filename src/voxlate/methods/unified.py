@@ -7,24 +7,20 @@ and from cases that have only some of the contrasts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from voxlate.config.catalogue import build, pick
+from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice, LossTerms
-from voxlate.config.training import Training
-from voxlate.errors import UsageError
-from voxlate.losses import WeightedLoss, of_images
+from voxlate.losses import of_images
 from voxlate.losses.adversarial import Objective
 from voxlate.methods.adversarial import Adversarial, Game, Opponent
 from voxlate.methods.conditional import Conditional
-from voxlate.methods.interface import Batch, Translator, make_optimiser
-from voxlate.networks import DISCRIMINATORS, NETWORKS
+from voxlate.methods.interface import Translator
+from voxlate.networks import NETWORKS
 from voxlate.question.acquisition import COUNT
 
 _BETA = 0.5
@@ -64,24 +60,17 @@ def unified(  # noqa: PLR0913  (the choices of a recipe)
     inner = build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=1)
     more = COUNT * (sources + 1) if acquisition else 0
     told = Conditional(inner, channels=source_channels, targets=target_channels, more=more)
-    opponent = None
-    if discriminator is not None:
-        pick(DISCRIMINATORS, discriminator.name, what="discriminator")
-        seed = int(torch.randint(2**31, ()))
-        opponent = Opponent(discriminator, dims, source_channels + told.numbers + 1, seed)
+    channels = source_channels + told.numbers + 1
+    opponent = None if discriminator is None else Opponent.drawn(discriminator, dims=dims, channels=channels)
     game = Game(objective, weight, 1.0, _BETA, "none", 1.0)
     return Unified(told, loss=of_images(loss, dims=dims, data_range=data_range), opponent=opponent, game=game)
 
 
 class Unified(Adversarial):
-    """A network that is told a question; see ``unified``. Without an opponent it learns by regression."""
+    """A network that is told a question; see ``unified``."""
 
     asked: ClassVar[bool] = True
     network: Conditional
-
-    def __init__(self, network: Conditional, *, loss: WeightedLoss, opponent: Opponent | None, game: Game) -> None:
-        super().__init__(network, loss=loss, opponent=cast("Opponent", opponent), game=game)
-        self._alone = opponent is None
 
     def ask(self, numbers: Tensor) -> Translator:
         """What answers one question.
@@ -90,31 +79,6 @@ class Unified(Adversarial):
             numbers: ``(numbers,)``, see ``voxlate.question.numbers_of``.
         """
         return _Answering(self, numbers)
-
-    def trained_networks(self) -> dict[str, nn.Module]:
-        """The network, and its opponent if there is one."""
-        return {"network": self.network} if self._alone else super().trained_networks()
-
-    def optimisers(self, training: Training) -> list[Optimizer]:
-        """The network's optimiser, or before it the discriminator's."""
-        if not self._alone:
-            return super().optimisers(training)
-        self._optimisers = [make_optimiser(self.network.parameters(), training)]
-        return self._optimisers
-
-    def training_losses(self, batch: Batch) -> Iterator[tuple[Optimizer, Tensor, dict[str, float]]]:
-        """The weighted loss of a batch, or those of both sides of the game.
-
-        Raises:
-            UsageError: If ``optimisers`` has not been called.
-        """
-        if not self._alone:
-            yield from super().training_losses(batch)
-            return
-        if not self._optimisers:
-            raise UsageError("optimisers", came="none yet", remedy="Call optimisers(training) before the first step.")
-        total, parts = self.loss(batch.seen(self(batch.source)), batch.target, batch.mask, batch.labels)
-        yield self._optimisers[0], total, {name: float(value) for name, value in parts.items()}
 
 
 class _Answering(Translator):

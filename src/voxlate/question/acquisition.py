@@ -12,7 +12,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -87,15 +87,19 @@ def read_acquisition(path: Path, attributes: Mapping[str, str], *, contrast: str
         header = {}
     told = header if isinstance(header, dict) else {}
     stated = {name: attributes[f"{contrast}_{name}"] for name in _FIELDS if f"{contrast}_{name}" in attributes}
-    tables = [_rows(folder / _TABLE) for folder in path.parents[:_UP]]
+    tables = [_rows(table, table.stat().st_mtime_ns) for table in _tables(path)]
     row = next((table[case, contrast] for table in tables if (case, contrast) in table), {})
     found = {name: _value(name, value) for name, value in {**row, **told, **stated}.items() if name in _FIELDS}
     return {name: value for name, value in found.items() if value is not None}
 
 
-@cache
-def _rows(path: Path) -> Mapping[tuple[str, str], Mapping[str, str]]:
-    """The rows of a table by case and contrast; none if it is not there or cannot be read."""
+def _tables(path: Path) -> list[Path]:
+    return [table for table in (folder / _TABLE for folder in path.parents[:_UP]) if table.is_file()]
+
+
+@lru_cache(maxsize=8)
+def _rows(path: Path, _changed_ns: int) -> Mapping[tuple[str, str], Mapping[str, str]]:
+    """The rows of a table by case and contrast, read anew when it has changed; none if it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))

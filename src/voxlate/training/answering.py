@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from voxlate.methods.hardware import channels_last
 from voxlate.plainyaml import Json
 from voxlate.preprocess.store import PreparedStore
 from voxlate.question import Query, arrays_for, questions
+from voxlate.training.baseline import training_pairs
 from voxlate.training.loop.answers import case_questions, few_questions, validate_answers
 from voxlate.training.loop.checkpoints import State
 from voxlate.training.loop.validation import Predict, Validation
@@ -70,16 +71,10 @@ def _looking_up(tables: Mapping[str, Array], question: Query, _case_id: str) -> 
 def fit_tables(setup: Setup, store: PreparedStore) -> dict[str, Array]:
     """The arrays of a lookup for every ordered pair of contrasts that some training case has, by ``t1>t2/...``."""
     found: dict[str, Array] = {}
+    cases = [case.id for case in setup.cases("train")]
     for question in questions(setup.recipe.source, setup.recipe.wanted):
-        if len(question.sources) == 1 and any(True for _ in _pairs(setup, store, question)):
-            table = Lookup.fit(_pairs(setup, store, question)).to_arrays()
-            found |= {f"{question.key}/{name}": array for name, array in table.items()}
+        names = {*question.sources, question.target}
+        if len(question.sources) == 1 and any(names <= store[case].arrays.keys() for case in cases):
+            pairs = training_pairs(store, cases, source=question.sources[0], target=question.target)
+            found |= {f"{question.key}/{name}": array for name, array in Lookup.fit(pairs).to_arrays().items()}
     return found
-
-
-def _pairs(setup: Setup, store: PreparedStore, question: Query) -> Iterator[tuple[Array, Array, Array]]:
-    names = (question.sources[0], question.target)
-    for case in (store[case.id] for case in setup.cases("train")):
-        if all(name in case.arrays for name in names):
-            source, target = (np.asarray(case.arrays[name][:]) for name in names)
-            yield source, target, case.shown(*names)

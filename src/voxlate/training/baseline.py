@@ -6,15 +6,37 @@ all labels together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.contrast import get_contrast
 from voxlate.methods.baselines import Lookup
 from voxlate.metrics import metrics_of
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.loop.validation import mean_of_available, validate
+from voxlate.volume import Array
+
+
+def training_pairs(
+    store: PreparedStore, cases: Iterable[str], *, source: str, target: str
+) -> Iterator[tuple[Array, Array, NDArray[np.bool_]]]:
+    """What a lookup is fitted on: source, target and mask of each case that has both.
+
+    Of a label map the lookup is told whether a voxel is labelled.
+
+    Args:
+        store: Holds the cases.
+        cases: Their ids.
+        source: A contrast.
+        target: Another one.
+    """
+    is_label = get_contrast(target).kind == "label"
+    for case in (store[case] for case in cases):
+        if source in case.arrays and target in case.arrays:
+            image, truth = (np.asarray(case.arrays[name][:]) for name in (source, target))
+            yield image, np.minimum(truth, 1) if is_label else truth, case.shown(source, target)
 
 
 def score_lookup(store: PreparedStore, lookup: Lookup, cases: Sequence[str]) -> dict[str, float]:

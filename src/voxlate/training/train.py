@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from voxlate.preprocess.familiar import Familiar, appearance, get_familiar
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport, silent
 from voxlate.training.answering import fit_tables, score_questions, validate_few
-from voxlate.training.baseline import score_lookup
+from voxlate.training.baseline import score_lookup, training_pairs
 from voxlate.training.card import model_card, say_not_shown
 from voxlate.training.combining import combine_views
 from voxlate.training.loop.batches import stream, training_samples
@@ -302,7 +302,8 @@ def _add_baseline(setup: Setup, store: PreparedStore, scores: Json, *, best: Sta
         tables = fit_tables(setup, store)
         scores |= score_questions(setup, store, best["method"], tables)
         return tables
-    lookup = Lookup.fit(_pairs(setup, store))
+    cases = [case.id for case in setup.cases("train")]
+    lookup = Lookup.fit(training_pairs(store, cases, source=setup.recipe.source[0], target=setup.recipe.target))
     scores["lookup"] = score_lookup(store, lookup, [case.id for case in setup.validation_cases])
     return lookup.to_arrays()
 
@@ -339,13 +340,3 @@ def _familiar(setup: Setup, store: PreparedStore) -> dict[str, Familiar]:
         )
         for name in names
     }
-
-
-def _pairs(setup: Setup, store: PreparedStore) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Source, target and mask of each training case, for the lookup baseline; of a label map whether it is labelled."""
-    is_label = get_contrast(setup.recipe.target).kind == "label"
-    for case in setup.cases("train"):
-        prepared = store[case.id]
-        names = (setup.recipe.source[0], setup.recipe.target)
-        source, target = (np.asarray(prepared.arrays[name][:]) for name in names)
-        yield source, np.minimum(target, 1) if is_label else target, prepared.shown(*names)

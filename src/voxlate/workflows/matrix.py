@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from voxlate.evaluation.files import write_summary
 from voxlate.evaluation.study.matrix import METRICS_OF_ANSWERS, Answer, means_of, say_answers, score_answers
 from voxlate.evaluation.words import number
 from voxlate.inference.model import Model, load_models
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows
 from voxlate.progress import ProgressReport
 from voxlate.reporting.study.matrix import Means, matrix_page
 from voxlate.workflows.result import Result
@@ -97,12 +95,8 @@ def _rows(by_metric: Mapping[str, Means]) -> list[tuple[str, ...]]:
 
 
 def _write(answers: Sequence[Answer], path: Path) -> None:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("case", "sources", "target", "method", "metric", "value"))
-    for one in answers:
-        question = one.question
-        writer.writerow(
-            (one.case, "+".join(question.sources), question.target, one.method, one.metric, repr(one.value))
-        )
-    write_text(path, buffer.getvalue())
+    lines = (
+        (one.case, "+".join(one.question.sources), one.question.target, one.method, one.metric, repr(one.value))
+        for one in answers
+    )
+    write_rows(path, [("case", "sources", "target", "method", "metric", "value"), *lines])

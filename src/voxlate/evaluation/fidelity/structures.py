@@ -11,8 +11,6 @@ structure that a case does not have has no row: neither error is 0 there.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -26,7 +24,7 @@ from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
 from voxlate.evaluation.words import after_value, number
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows
 from voxlate.plainyaml import Json
 from voxlate.roles import MODEL
 
@@ -143,9 +141,7 @@ def write_structures(errors: Iterable[StructureError], path: Path) -> Path:
     Raises:
         WriteError: If the file could not be written; an old one is untouched then.
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *map(astuple, errors)])
-    write_text(path, text.getvalue())
+    write_rows(path, [_COLUMNS, *map(astuple, errors)])
     return path
 
 

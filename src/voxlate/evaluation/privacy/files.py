@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voxlate.evaluation.privacy.audit import Audit
 from voxlate.evaluation.privacy.verdict import ReleaseDecision
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows
 
 _COLUMNS = ("case", "role", "space", "rank", "neighbour", "distance", "relative_distance", "mirrored", "held_back")
 _JUDGED = ("decision", "expert", "decided_at", "sha256")
@@ -30,7 +28,7 @@ def write_distances(audit: Audit, path: Path) -> None:
             for rank, one in enumerate(question.neighbours, 1):
                 values = repr(one.distance), repr(space.threshold.relative(one.distance)), str(one.mirrored).lower()
                 lines.append((question.case, question.role, space.space, str(rank), one.case, *values, held))
-    _write(lines, path)
+    write_rows(path, lines)
 
 
 def write_decisions(decided: Sequence[ReleaseDecision], audit: Audit, path: Path, *, files: Mapping[str, str]) -> None:
@@ -68,15 +66,9 @@ def write_decisions(decided: Sequence[ReleaseDecision], audit: Audit, path: Path
                 *(_judgement(decision) if judged else ()),
             )
         )
-    _write(lines, path)
+    write_rows(path, lines)
 
 
 def _judgement(decision: ReleaseDecision) -> tuple[str, ...]:
     one = decision.expert
     return ("",) * len(_JUDGED) if one is None else (one.decision, one.expert, one.decided_at, " ".join(one.sha256))
-
-
-def _write(lines: Sequence[Sequence[str]], path: Path) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    write_text(path, text.getvalue())

@@ -7,8 +7,6 @@ their training loss is the mean over the steps since the validation before.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 from voxlate.config.recipe import Recipe
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.words import field_title, number
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows
 from voxlate.training.loop.journal import read_log
 from voxlate.training.loop.validation import TRAIN_PREFIX, validation_metric
 from voxlate.training.tuning.results import Searched
@@ -83,17 +81,15 @@ def varied_fields(searched: Searched) -> str:
 def write_settings(settings: Sequence[Setting], folder: Path) -> None:
     """Writes ``grid_training.csv`` and ``grid_validation.csv``, with all digits, a line per validation."""
     for name, prefix in (("training", TRAIN_PREFIX), ("validation", "")):
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
         columns = columns_known(settings, prefix)
-        writer.writerow(("setting", "epoch", "best", "final", *columns))
+        rows: list[tuple[object, ...]] = [("setting", "epoch", "best", "final", *columns)]
         for setting in settings:
             for place, (epoch, metrics) in enumerate(zip(setting.epochs, setting.metrics, strict=True)):
                 marks = (int(place == setting.best), int(place == len(setting.epochs) - 1))
                 values = [metrics.get(prefix + metric, math.nan) for metric in columns]
                 told = ["" if math.isnan(value) else repr(value) for value in values]
-                writer.writerow((setting.name, f"{epoch:g}", *marks, *told))
-        write_text(folder / f"grid_{name}.csv", buffer.getvalue())
+                rows.append((setting.name, f"{epoch:g}", *marks, *told))
+        write_rows(folder / f"grid_{name}.csv", rows)
 
 
 def say_nothing_found(settings: Sequence[Setting]) -> str:

@@ -7,10 +7,9 @@ bids-specification.readthedocs.io): its description names the data set that it w
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.errors import ReadError, UsageError, readable
 from voxlate.inference.cohort.outcome import Outcome
 from voxlate.io import FileRecord, file_digest, is_volume_path, read_provenance, write_text
+from voxlate.io.atomic import write_rows
 
 MANIFEST = "manifest.csv"
 _COMPLETED = "completed.csv"
@@ -90,7 +90,7 @@ def write_manifest(outcomes: Sequence[Outcome], folder: Path) -> None:
     The column ``imputed`` lists the sources that a model made; ``seen`` says whether the model was trained or chosen on
     the case, in which its image is no example of what it can do.
     """
-    _write_table(folder / MANIFEST, _MANIFEST_FIELDS, map(_manifest_row, outcomes))
+    write_rows(folder / MANIFEST, [_MANIFEST_FIELDS, *map(_manifest_row, outcomes)])
 
 
 def read_seen(folder: Path) -> dict[tuple[str, str], bool]:
@@ -136,7 +136,8 @@ def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path) -
         )
         for case, found in ((case, paths[case.id]) for case in cohort.cases)
     ]
-    _write_table(folder / _COMPLETED, ("case", "subject", *contrasts, *attributes.values(), _IMPUTED), rows)
+    columns = ("case", "subject", *contrasts, *attributes.values(), _IMPUTED)
+    write_rows(folder / _COMPLETED, [columns, *rows])
 
 
 def _complete(case: Case, outcomes: Sequence[Outcome], folder: Path) -> dict[str, Path]:
@@ -205,11 +206,3 @@ def _relative(path: Path, folder: Path) -> str:
     """The path from a folder, in forward slashes; links in the folders' own paths are followed, as a reader would."""
     real = path.parent.resolve() / path.name
     return readable(Path(os.path.relpath(real, folder.resolve())).as_posix())
-
-
-def _write_table(path: Path, fields: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(fields)
-    writer.writerows(rows)
-    write_text(path, buffer.getvalue())

@@ -10,20 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.question import Query, answer_with, main_questions
 from voxlate.training.loop.batches import CaseStore
-from voxlate.training.loop.validation import (
-    LESION_PREFIX,
-    Example,
-    Predict,
-    Validation,
-    mean_of_available,
-    score_inside,
-)
+from voxlate.training.loop.validation import Example, Predict, Validation, mean_metrics, score_case
 
 Answering = Callable[[Query, str], Predict]
 """From a question and the id of a case to what answers it."""
@@ -77,34 +69,12 @@ def validate_answers(
         for query in wanted:
             predicted = answering(query, case_id)([case.arrays[name] for name in query.sources], case.mask)[0]
             data_range = store.plan.normalisers[query.target].data_range
-            row, example = _scored(case, query, np.asarray(predicted), data_range=data_range)
-            rows.setdefault(query.key, []).append(row)
-            if not examples or query == shown:
-                examples.setdefault(query, example)
+            scored = score_case(case, np.asarray(predicted), target=query.target, data_range=data_range)
+            rows.setdefault(query.key, []).append(scored.metrics)
+            if not examples or (query == shown and query not in examples):
+                examples[query] = scored.example(store.plan, query.sources[0])
     if not examples:
         raise UsageError("a question for a validation case", came="none", remedy="Change plan.split, or add cases.")
-    every = _means([row for found in rows.values() for row in found])
+    every = mean_metrics([row for found in rows.values() for row in found])
     example = examples.get(shown, next(iter(examples.values())))
-    return Validation(every, example), {key: _means(found) for key, found in rows.items()}
-
-
-def _scored(
-    case: PreparedCase, query: Query, predicted: NDArray[np.float32], *, data_range: float
-) -> tuple[dict[str, float], Example]:
-    """The metrics of an answer in the foreground, and in the labels as ``lesion_...``, and what figures show of it."""
-    mask = case.shown(query.target)
-    truth = np.where(mask, np.asarray(case.arrays[query.target][:]), np.float32(0))
-    prediction = np.where(mask, predicted, np.float32(0))
-    hidden = np.asarray(case.mask[:]) & ~mask if query.target in case.valid else None
-    row = score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden)
-    if "labels" in case.arrays:
-        lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
-        inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
-        row |= {LESION_PREFIX + name: value for name, value in inside.items()}
-    source = np.asarray(case.arrays[query.sources[0]][:])
-    return row, Example(case.case_id, source, prediction, truth, mask, case.grid.spacing_mm)
-
-
-def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
+    return Validation(every, example), {key: mean_metrics(found) for key, found in rows.items()}

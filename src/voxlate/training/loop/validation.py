@@ -109,6 +109,65 @@ class Validation:
     example: Example
 
 
+@dataclass(frozen=True, eq=False)
+class ScoredCase:
+    """A prediction of an image beside its truth, both 0 where nothing counts.
+
+    Attributes:
+        case: The case.
+        target: What was predicted.
+        prediction: ``(i, j, k)``.
+        truth: ``(i, j, k)``.
+        mask: Where it counts.
+        data_range: Range of the normalised target.
+        metrics: In the mask, and in the labels as ``lesion_...`` of a case that has some.
+    """
+
+    case: PreparedCase
+    target: str
+    prediction: Array
+    truth: Array
+    mask: NDArray[np.bool_]
+    data_range: float
+    metrics: dict[str, float]
+
+    def example(self, plan: Plan, source: str) -> Example:
+        """It as figures show it, beside a source."""
+        case = self.case
+        labels = np.asarray(case.arrays["labels"][:]) if "labels" in case.arrays else None
+        images = np.asarray(case.arrays[source][:]), self.prediction, self.truth, self.mask
+        shown = Example(case.case_id, *images, case.grid.spacing_mm, labels=labels)
+        return dataclasses.replace(shown, data_range=self.data_range, **_physical(plan, self.target))
+
+
+def score_case(case: PreparedCase, predicted: Array, *, target: str, data_range: float) -> ScoredCase:
+    """Scores a prediction of an image.
+
+    Args:
+        case: The case, with its truth.
+        predicted: ``(i, j, k)``, normalised.
+        target: What it is a prediction of.
+        data_range: Range of the normalised target, for PSNR and SSIM.
+    """
+    mask = case.shown(target)
+    # Windows of SSIM reach over the edge of the foreground, beyond which a network may predict what it likes.
+    truth = np.where(mask, np.asarray(case.arrays[target][:]), np.float32(0))
+    prediction = np.where(mask, predicted, np.float32(0))
+    hidden = np.asarray(case.mask[:]) & ~mask if target in case.valid else None
+    metrics = score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden)
+    if "labels" in case.arrays:
+        lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
+        inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
+        metrics |= {LESION_PREFIX + name: value for name, value in inside.items()}
+    return ScoredCase(case, target, prediction, truth, mask, data_range, metrics)
+
+
+def mean_metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of every metric over the cases that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
+
+
 def validate(
     predict: Predict,
     store: CaseStore,
@@ -132,31 +191,16 @@ def validate(
     for case_id in case_ids:
         case = store[case_id]
         predicted = predict([case.arrays[name] for name in plan.source], np.asarray(case.mask[:]))[0]
-        mask = case.shown(plan.target)
-        # Windows of SSIM reach over the edge of the foreground, beyond which a network may predict what it likes.
-        truth = np.where(mask, np.asarray(case.arrays[plan.target][:]), np.float32(0))
-        prediction = np.where(mask, predicted, np.float32(0))
-        hidden = np.asarray(case.mask[:]) & ~mask if plan.target in case.valid else None
-        rows.append(score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden))
-        if "labels" in case.arrays:
-            lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
-            inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
-            rows[-1] |= {LESION_PREFIX + name: value for name, value in inside.items()}
-        if task is not None:
-            rows[-1] |= task.score(case, prediction)
+        scored = score_case(case, predicted, target=plan.target, data_range=data_range)
+        rows.append(scored.metrics if task is None else scored.metrics | task.score(case, scored.prediction))
         if not examples:
-            source = np.asarray(case.arrays[plan.source[0]][:])
-            labels = np.asarray(case.arrays["labels"][:]) if "labels" in case.arrays else None
-            shown = Example(case_id, source, prediction, truth, mask, case.grid.spacing_mm, labels=labels)
-            examples.append(dataclasses.replace(shown, data_range=data_range, **_physical(plan)))
-    names = dict.fromkeys(name for row in rows for name in row)
-    means = {name: mean_of_available([row[name] for row in rows if name in row]) for name in names}
-    return Validation(means, examples[0])
+            examples.append(scored.example(plan, plan.source[0]))
+    return Validation(mean_metrics(rows), examples[0])
 
 
-def _physical(plan: Plan) -> dict[str, Any]:
+def _physical(plan: Plan, target: str) -> dict[str, Any]:
     """Unit, scale and background of a target whose values are physical, as ``Example`` takes them."""
-    contrast, normaliser = get_contrast(plan.target), plan.normalisers[plan.target]
+    contrast, normaliser = get_contrast(target), plan.normalisers[target]
     if normaliser.kind not in PHYSICAL_SCALES:
         return {}
     scale = PHYSICAL_SCALES[normaliser.kind]

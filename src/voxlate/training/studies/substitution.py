@@ -12,8 +12,6 @@ belongs to a case of another part is left out, since it would show what is held 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -31,7 +29,7 @@ from voxlate.inference.cohort.derivatives import target_path
 from voxlate.inference.cohort.translate import translate_file
 from voxlate.inference.model import is_model, load_model
 from voxlate.io import is_among
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows
 from voxlate.progress import ProgressReport, telling
 from voxlate.training.setup.begin import load_cohort
 from voxlate.training.setup.leaving_out import tell_left_out
@@ -191,11 +189,9 @@ def _write_table(cases: Sequence[Case], recipe: Recipe, path: Path) -> Path:
     names = dict.fromkeys((*_needed(recipe), "labels", "mask"))
     columns = [name for name in names if any(name in case.paths for case in cases)]
     attributes = sorted({key for case in cases for key in case.attributes} - {"case", "subject", *columns})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case", "subject", *columns, *attributes])
+    rows = [["case", "subject", *columns, *attributes]]
     for case in cases:
         files = [str(case.paths[name].resolve()) if name in case.paths else "" for name in columns]
-        writer.writerow([case.id, case.subject, *files, *(case.attributes.get(key, "") for key in attributes)])
-    write_text(path, text.getvalue())
+        rows.append([case.id, case.subject, *files, *(case.attributes.get(key, "") for key in attributes)])
+    write_rows(path, rows)
     return path

@@ -7,8 +7,6 @@ of it, is found by computing it again with the values of the metric dealt out at
 
 from __future__ import annotations
 
-import csv
-import io
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import TrainingError
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_rows, write_text
 from voxlate.training.tuning.space import Value, own_values
 from voxlate.training.tuning.study import Place, pruner_name
 from voxlate.training.tuning.trials import Trial, read_trials
@@ -127,14 +125,12 @@ def write_results(searched: Searched, folder: Path) -> None:
         TrainingError: If no trial was completed.
     """
     search = searched.recipe.search
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("trial", "state", search.metric, *search.space, "duration_s", "run", "reason"))
+    rows: list[tuple[object, ...]] = [("trial", "state", search.metric, *search.space, "duration_s", "run", "reason")]
     for trial in searched.trials:
         values = [trial.values.get(name, "") for name in search.space]
         value, seconds = ("" if x is None else f"{x:.6g}" for x in (trial.value, trial.seconds))
-        writer.writerow((trial.number, trial.state, value, *values, seconds, trial.run, trial.reason))
-    write_text(folder / "trials.csv", buffer.getvalue())
+        rows.append((trial.number, trial.state, value, *values, seconds, trial.run, trial.reason))
+    write_rows(folder / "trials.csv", rows)
     write_text(folder / "best.yaml", searched.recipe.with_overrides(searched.best.values).to_yaml())
 
 
