@@ -47,6 +47,12 @@ def test_a_u_shape_joins_what_has_the_same_size_and_a_sample_can_be_halved() -> 
     assert count_colours(draw_networks({"network": outline}, name="kathane")) > 20
 
 
+def test_scores_of_a_convolutional_network_come_from_each_resolution_and_are_added() -> None:
+    [outline] = outline_networks(learner("avula2020-t1-to-t2"), size=(16, 16)).values()
+    sees = [sorted(layer.sees) for layer in outline.layers]
+    assert sees == [[], [0], [1], [2], [3], [2], [4, 5], [1], [6, 7], [0], [8, 9], [10]]
+
+
 def test_every_view_of_several_has_its_network() -> None:
     method = learner("zhao-unet-25d", **{"method.network.channels": [4, 8]})
     assert list(outline_networks(method, size=(8, 8))) == ["axial network", "sagittal network", "coronal network"]

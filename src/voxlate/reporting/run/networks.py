@@ -6,7 +6,7 @@ Figure 1 of Genc et al. 2022, with the sizes and the parameters written to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -53,7 +53,7 @@ def draw_networks(outlines: Mapping[str, Outline], *, name: str) -> Figure:
     ]
     note = (
         "Above a box: channels of its maps; n x: so many layers alike. In it: size of the kernel, and its dilation. "
-        "Below: side of the maps. An arrow: an earlier layer's maps go in too."
+        "Below: side of the maps. A filled arrow: an earlier layer's maps go in, too; an empty one: they alone."
     )
     return plots.finish(heading=f"Networks of {name}", key=key, notes=[note])
 
@@ -66,14 +66,15 @@ def _draw(axes: Axes, outline: Outline, *, widest: float) -> None:
         middles.append(left + width / 2)
         _write(axes, layer, middles[-1])
         left += width + _GAP
-    joins = list(_joins(outline))
-    for place, (start, end) in enumerate(sorted(joins, key=lambda pair: pair[1] - pair[0])):
-        low = -0.24 - 0.09 * place
+    levels = _levels(_joins(outline))
+    for (start, end), level in levels.items():
+        low, alone = -0.24 - 0.09 * level, end - 1 not in outline.layers[end].sees
         line = [(middles[start], -0.17), (middles[start], low), (middles[end], low), (middles[end], -0.17)]
         axes.plot(*zip(*line, strict=True), color=canvas.MUTED, linewidth=0.8)
-        axes.plot(middles[end], -0.17, marker="^", markersize=3, color=canvas.MUTED)
+        head = canvas.PAPER if alone else canvas.MUTED
+        axes.plot(middles[end], -0.17, marker="^", markersize=3.5, color=canvas.MUTED, markerfacecolor=head)
     axes.set_xlim(-_GAP, widest)
-    axes.set_ylim(-0.2 - 0.09 * len(joins), 1.32)
+    axes.set_ylim(-0.29 - 0.09 * max(levels.values(), default=-1), 1.32)
     axes.set_axis_off()
 
 
@@ -89,14 +90,18 @@ def _write(axes: Axes, layer: OutlinedLayer, middle: float) -> None:
     axes.text(middle, 0.5, f"{kernel}\nof {dilation}" if dilation else kernel, va="center", **small, **ground)
 
 
-def _joins(outline: Outline) -> Iterator[tuple[int, int]]:
-    """Pairs of layers of which the second sees the first's maps beside those of the layer before it."""
-    for end, layer in enumerate(outline.layers[1:], start=1):
-        more = layer.inputs - outline.layers[end - 1].channels
-        like = [at for at in range(end - 1) if outline.layers[at].channels == more]
-        near = [at for at in like if outline.layers[at].size in {layer.size, outline.layers[end - 1].size}]
-        if more > 0 and near:
-            yield near[-1], end
+def _joins(outline: Outline) -> list[tuple[int, int]]:
+    """Pairs of layers of which the second sees the first's maps, and does not merely follow it."""
+    return [(start, end) for end, layer in enumerate(outline.layers) for start in layer.sees if start < end - 1]
+
+
+def _levels(joins: list[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """How far down each pair's line runs: short ones first, and side by side where they do not overlap."""
+    found: dict[tuple[int, int], int] = {}
+    for start, end in sorted(joins, key=lambda pair: (pair[1] - pair[0], pair)):
+        taken = {level for (other, last), level in found.items() if other < end and start < last}
+        found[start, end] = next(level for level in range(len(joins)) if level not in taken)
+    return found
 
 
 def _right(outline: Outline) -> float:
