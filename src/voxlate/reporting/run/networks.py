@@ -41,10 +41,15 @@ def draw_networks(outlines: Mapping[str, Outline], *, name: str) -> Figure:
         outlines: From the name of a network to its outline.
         name: Of the recipe, for the heading.
     """
-    plots = Plots(len(outlines), columns=1, height_mm=_HEIGHT_MM)
+    levels = [_levels(_joins(outline)) for outline in outlines.values()]
+    deepest = max(level for each in levels for level in (-1, *each.values()))
+    low = -0.29 - 0.09 * deepest
+    plots = Plots(len(outlines), columns=1, height_mm=_HEIGHT_MM * (_TOP - low) / _TOP)  # letters keep their distances
     widest = max(_right(outline) for outline in outlines.values())
-    for axes, (title, outline) in zip(plots.axes, outlines.items(), strict=True):
-        _draw(axes, outline, widest=widest)
+    for axes, (title, outline), joined in zip(plots.axes, outlines.items(), levels, strict=True):
+        _draw(axes, outline, joined)
+        axes.set_xlim(-_GAP, widest)
+        axes.set_ylim(low, _TOP)
         sample = " x ".join(map(str, outline.sample))
         plots.title(axes, f"{title[:1].upper()}{title[1:]}: {outline.parameters:,} parameters", f"a sample of {sample}")
     shown = {_look(layer) for outline in outlines.values() for layer in outline.layers}
@@ -58,7 +63,7 @@ def draw_networks(outlines: Mapping[str, Outline], *, name: str) -> Figure:
     return plots.finish(heading=f"Networks of {name}", key=key, notes=[note])
 
 
-def _draw(axes: Axes, outline: Outline, *, widest: float) -> None:
+def _draw(axes: Axes, outline: Outline, levels: Mapping[tuple[int, int], int]) -> None:
     left, middles, side = 0.0, [], outline.sample[0]
     for layer in outline.layers:
         width, height = _width(layer), 0.16 + 0.84 * math.sqrt(layer.size[0] / side)
@@ -66,15 +71,12 @@ def _draw(axes: Axes, outline: Outline, *, widest: float) -> None:
         middles.append(left + width / 2)
         _write(axes, layer, middles[-1])
         left += width + _GAP
-    levels = _levels(_joins(outline))
     for (start, end), level in levels.items():
         low, alone = -0.24 - 0.09 * level, end - 1 not in outline.layers[end].sees
         line = [(middles[start], -0.17), (middles[start], low), (middles[end], low), (middles[end], -0.17)]
         axes.plot(*zip(*line, strict=True), color=canvas.MUTED, linewidth=0.8)
         head = canvas.PAPER if alone else canvas.MUTED
         axes.plot(middles[end], -0.17, marker="^", markersize=3.5, color=canvas.MUTED, markerfacecolor=head)
-    axes.set_xlim(-_GAP, widest)
-    axes.set_ylim(-0.29 - 0.09 * max(levels.values(), default=-1), 1.32)
     axes.set_axis_off()
 
 
