@@ -30,7 +30,7 @@ _LOOKS: dict[str, Style] = {
         "hatch": "....",
     },
 }
-_HEIGHT_MM, _GAP, _LEAST = 40.0, 0.35, 0.75
+_HEIGHT_MM, _GAP, _LEAST, _TOP = 40.0, 0.35, 0.75, 1.32
 
 
 @canvas.styled
