@@ -154,10 +154,10 @@ def score_case(case: PreparedCase, predicted: Array, *, target: str, data_range:
     truth = np.where(mask, np.asarray(case.arrays[target][:]), np.float32(0))
     prediction = np.where(mask, predicted, np.float32(0))
     hidden = np.asarray(case.mask[:]) & ~mask if target in case.valid else None
-    metrics = score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden)
+    metrics = _score_inside(prediction, truth, mask, data_range=data_range, hidden=hidden)
     if "labels" in case.arrays:
         lesion = mask & (np.asarray(case.arrays["labels"][:]) > 0)
-        inside = score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
+        inside = _score_inside(prediction, truth, lesion, data_range=data_range, hidden=hidden)
         metrics |= {LESION_PREFIX + name: value for name, value in inside.items()}
     return ScoredCase(case, target, prediction, truth, mask, data_range, metrics)
 
@@ -207,7 +207,7 @@ def _physical(plan: Plan, target: str) -> dict[str, Any]:
     return {"unit": contrast.unit, "scale": scale, "outside": BACKGROUND[contrast.kind]}
 
 
-def score_inside(
+def _score_inside(
     prediction: Array,
     truth: Array,
     mask: NDArray[np.bool_],
