@@ -3,6 +3,12 @@
     python default_model/make.py --data ../shared/data --work default-model --minutes 180
     python default_model/make.py --data ../shared/data --work held-out --leave-out patient26 --minutes 180
 
+A model that learns from renderings first, and then from real scans too, is made by two calls, the second with
+``--start`` and the first one's run:
+
+    python default_model/make.py --data ../shared/data --work rendered --no-real --minutes 60
+    python default_model/make.py --data ../shared/data --work both --start rendered/run --minutes 45
+
 Each step goes on from where it was interrupted, so the same command is typed again. A larger ``--heads`` or
 ``--minutes`` continues too, as long as no training has begun with fewer heads. What was done, with the seed and the
 hours, stands in ``WORK/made.json``. ``--ship`` writes the model in half precision, at most 16 MB, to where the package
@@ -51,6 +57,7 @@ def main() -> None:
         {
             "training.minutes": options.minutes,
             "training.seed": options.seed,
+            "training.start": options.start and str(options.start),
             "training.repeat": {"real-*": max(1, round(options.heads / real))} if real else {},
         }
     )
@@ -130,6 +137,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="heads rendered at a time")
     parser.add_argument("--leave-out", action="append", default=[], metavar="PATIENT", help="a real case to measure on")
     parser.add_argument("--no-real", action="store_true", help="renderings alone")
+    parser.add_argument("--start", type=Path, metavar="RUN", help="go on from the weights of another, on these scans")
     parser.add_argument("--ship", type=Path, metavar="FOLDER", help="write the model in half precision there")
     return parser.parse_args()
 

@@ -48,6 +48,9 @@ class Training(StrictModel):
     repeat: dict[str, Annotated[int, Field(ge=1, le=1000)]] = later(
         {}, description="How often cases come for once of the others, by patterns of their ids: `{'real-*': 20}`."
     )
+    start: str | None = later(
+        None, description="A run or bundle of the same network, from whose weights training starts; `null`: none."
+    )
     label_share: float = Field(0.0, ge=0, le=1, description="Share of samples that are placed around a labelled voxel.")
     optimiser: Literal["adam", "adamw", "sgd"] = Field(
         "adam",

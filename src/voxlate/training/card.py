@@ -24,6 +24,7 @@ def model_card(
     *,
     imputed: Mapping[str, int] | None = None,
     settled: Mapping[str, str] | None = None,
+    start: str = "",
     needs: Sequence[str] = (),
 ) -> str:
     """Markdown that says what the model does, what it was trained on, how good it is and what it is not for.
@@ -35,6 +36,7 @@ def model_card(
             ``not_shown`` where targets do not show all of the foreground.
         imputed: From a contrast to how many of the training cases have an image of it that a model made.
         settled: From fields that the recipe left open to what they became and why.
+        start: The model that training has started from, if any.
         needs: The plugins that it cannot be loaded without, in words.
     """
     target = get_contrast(recipe.target)
@@ -48,12 +50,10 @@ def model_card(
             "THE TRAINING CASES THEMSELVES: none was left for validation, so these numbers say nothing about new cases"
         )
     )
-    cases = scores["training_cases"]
-    guessed = _say_imputed(imputed or {})
+    guessed = _say_imputed(imputed or {}) + _say_start(start)
     own = "".join(f"\n- Needs the plugin {one}. No code is in this bundle: name the plugin to load it" for one in needs)
     left_open = "".join(f"\n- Settled: {fields} = {words}" for fields, words in (settled or {}).items())
-    hidden = scores.get("not_shown")
-    partly = f"\n- Neither learned nor scored: {say_not_shown(target.name, hidden)}" if hidden else ""
+    partly = _say_partly(target.name, scores.get("not_shown"))
     spacing = f"{'median ' if fingerprint.spacing_varies else ''}spacing {_triple(fingerprint.spacing_mm)} mm"
     said = _segmentation(recipe, scores) if target.kind == "label" else _translation(scores)
     return f"""# {recipe.name}: {_mapping(recipe)}
@@ -62,7 +62,7 @@ def model_card(
 
 - Paper: {recipe.paper or "none"}
 - Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}{left_open}
-- Trained on: {cases} cases, {spacing}, seed {recipe.training.seed}{guessed}{partly}
+- Trained on: {scores["training_cases"]} cases, {spacing}, seed {recipe.training.seed}{guessed}{partly}
 - Software: Voxlate {__version__}{own}
 
 ## Validation
@@ -81,6 +81,14 @@ The model knows what its training cases show: the same contrasts, the same body 
 def _say_imputed(imputed: Mapping[str, int]) -> str:
     made = ", ".join(f"{get_contrast(name).title} of {count}" for name, count in imputed.items())
     return f"\n- A model made, and no scanner took, of the training cases: {made}" if made else ""
+
+
+def _say_start(start: str) -> str:
+    return f"\n- Started from: {start}; what that model has seen, this one has seen too" if start else ""
+
+
+def _say_partly(target: str, hidden: Mapping[str, float] | None) -> str:
+    return f"\n- Neither learned nor scored: {say_not_shown(target, hidden)}" if hidden else ""
 
 
 def _mapping(recipe: Recipe) -> str:

@@ -15,7 +15,7 @@ from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.plainyaml import read_yaml
 
-_BUDGET = {"epochs", "steps", "minutes"}
+_MAY_CHANGE = {"epochs", "steps", "minutes", "start"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ class RunFolder:
     def seen(self) -> Path:
         """SHA-256 of the images that training or model choice has seen, in this call or an earlier one."""
         return self.folder / "seen.json"
+
+    @property
+    def start(self) -> Path:
+        """The model that it has started from, if any."""
+        return self.folder / "start.json"
 
     @property
     def left_out(self) -> Path:
@@ -138,7 +143,7 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
             _check_same(run, recipe, resume=resume)
         elif not (resume and run.log.is_file() and not _differences(read_recipe(run), recipe)):
             # Ended before it had anything to keep, in the preflight say: nothing of it may outlive its recipe.
-            of_data = (run.split, run.fingerprint, run.plan, run.seen, run.left_out)
+            of_data = (run.split, run.fingerprint, run.plan, run.seen, run.start, run.left_out)
             for decided in (*of_data, run.window, run.settled, run.reasons, run.log):
                 decided.unlink(missing_ok=True)
         write_text(run.recipe, recipe.to_yaml())
@@ -181,13 +186,14 @@ def _check_same(run: RunFolder, recipe: Recipe, *, resume: bool) -> None:
 def _differences(old: Recipe, new: Recipe) -> list[str]:
     """Names of the sections, and of the training fields, in which two recipes differ.
 
-    The budget may, and where a frozen network lies: what it is, the run knows by its digest.
+    The budget may, and where a frozen network lies: what it is, the run knows by its digest. The model that the run has
+    started from is not needed again.
     """
     old, new = without_places(old), without_places(new)
     sections = [name for name in Recipe.model_fields if name != "training" and getattr(old, name) != getattr(new, name)]
     training = [
         f"training.{name}"
         for name in type(old.training).model_fields
-        if name not in _BUDGET and getattr(old.training, name) != getattr(new.training, name)
+        if name not in _MAY_CHANGE and getattr(old.training, name) != getattr(new.training, name)
     ]
     return sections + training

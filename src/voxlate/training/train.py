@@ -59,6 +59,7 @@ from voxlate.training.setup.refusals import (
 )
 from voxlate.training.setup.setup import Setup
 from voxlate.training.setup.shapes import check_shapes, fit_shapes
+from voxlate.training.setup.starting import read_start, take_start
 from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def train_run(
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
     recall(folder)
-    check_recipe(recipe)
+    check_recipe(recipe, begun=RunFolder(folder).has_learned)
     with open_run(folder, recipe, resume=resume) as run:
         record(folder, recipe)
         series = series or Series(folder / "prepared")
@@ -114,6 +115,7 @@ def train_run(
         else:
             for name, size in method.describe().items():
                 logger.info("%s: %s", name, size)
+            take_start(method, recipe, run)
             job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
             report("train", 0, 1)
             fit(RunState(method, setup.recipe.training), run, job)
@@ -270,14 +272,17 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     seen = {part: setup.cases(part) for part in ("train", "validation")}
     if hidden := _hidden(setup, store, [case for cases in seen.values() for case in cases]):
         scores["not_shown"] = hidden
+    start = read_start(run)
     contents = Contents(
         recipe=setup.recipe,
         plan=setup.plan,
         fingerprint=setup.fingerprint.model_copy(update={"familiar": _familiar(setup, store)}),
         scores=scores,
-        seen=read_seen(run),
-        seen_cases={part: {case.id: voxels_of(setup, case) for case in cases} for part, cases in seen.items() if cases},
-        sketches={case.id: sketches_of(setup, case) for cases in seen.values() for case in cases},
+        seen=read_seen(run) | frozenset(() if start is None else start.seen),
+        seen_cases={part: {case.id: voxels_of(setup, case) for case in cases} for part, cases in seen.items() if cases}
+        | ({} if start is None else {"start": {start.name: start.voxels}}),
+        sketches={case.id: sketches_of(setup, case) for cases in seen.values() for case in cases}
+        | ({} if start is None else {f"start: {start.name}": start.sketches}),
         weights=best["method"],
         lookup=lookup,
         card=model_card(
@@ -286,6 +291,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
             scores,
             imputed=_imputed(setup),
             settled=setup.settled_words,
+            start="" if start is None else start.words,
             needs=[plugin.words() for plugin in needed_by(setup.recipe)],
         ),
     )

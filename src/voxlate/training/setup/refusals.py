@@ -29,22 +29,29 @@ from voxlate.training.loop.validation import LESION_PREFIX, metrics_given, valid
 from voxlate.training.setup.frozen import check_networks, name_network
 from voxlate.training.setup.settling import without_words
 from voxlate.training.setup.setup import Setup
+from voxlate.training.setup.starting import start_of
 
 logger = logging.getLogger(__name__)
 _SIDE = 8
 """Voxels along each axis of the sample on which a loss is tried."""
 
 
-def check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe, *, begun: bool = False) -> None:
     """Refuses what no data set could make right: names, options, class weights, the monitored metric, frozen networks.
+
+    Args:
+        recipe: What is to be trained.
+        begun: Whether it has learned something already, so that the model to start from is not needed again.
 
     Raises:
         UsageError: If the method, network or loss, or an option of one, or the metric is unknown or does not fit.
-        BundleError: If a frozen network that the recipe names is not there, or is another one.
+        BundleError: If a frozen network that the recipe names, or the model to start from, is not there or is refused.
     """
     _check_metric(recipe)
     _check_questions(recipe)
     check_networks(recipe)
+    if not begun:
+        start_of(recipe)
     named = name_network(recipe)
     candidate = without_words(recipe if named is None else recipe.with_overrides(named.values))
     method = _rehearsed(candidate)
