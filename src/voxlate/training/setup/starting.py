@@ -17,10 +17,10 @@ from voxlate.strict import StrictModel
 from voxlate.training.run import RunFolder
 
 logger = logging.getLogger(__name__)
-FIELD = "training.start"
+_FIELD = "training.start"
 
 
-class Start(StrictModel):
+class StartedFrom(StrictModel):
     """The model that a run has started from: what is left to say of it when it lies there no more.
 
     Attributes:
@@ -57,15 +57,15 @@ def start_of(recipe: Recipe) -> Bundle | None:
         raise UsageError(
             f"a model of the method {recipe.method.name}",
             came=f"one of {bundle.recipe.method.name}",
-            where=f"{FIELD} {bundle.folder}",
+            where=f"{_FIELD} {bundle.folder}",
             remedy="Name a model of this method, or train with its method.",
         )
     return bundle
 
 
-def read_start(run: RunFolder) -> Start | None:
+def read_start(run: RunFolder) -> StartedFrom | None:
     """The model that a run has started from."""
-    return Start.model_validate_json(run.start.read_text(encoding="utf-8")) if run.start.is_file() else None
+    return StartedFrom.model_validate_json(run.start.read_text(encoding="utf-8")) if run.start.is_file() else None
 
 
 def take_start(method: Trainable, recipe: Recipe, run: RunFolder) -> None:
@@ -82,7 +82,7 @@ def take_start(method: Trainable, recipe: Recipe, run: RunFolder) -> None:
     weights = bundle.weights()
     _check_fit(method.shipped_state(), weights, bundle)
     method.load_state_dict({**method.state_dict(), **weights})
-    start = Start(
+    start = StartedFrom(
         name=bundle.recipe.name,
         digest=bundle.digest,
         seen=tuple(sorted(bundle.seen)),
@@ -100,7 +100,7 @@ def _check_fit(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Ten
         raise BundleError(
             f"weights of the network that is trained, {len(shapes)} tensors",
             came=f"{len(there)}, of which {len(odd)} are missing, too many or of another shape: {some(odd)}",
-            where=f"{FIELD} {bundle.folder}",
+            where=f"{_FIELD} {bundle.folder}",
             remedy="Train the same network on as many sources and classes: take method, window and source from its "
             "recipe.yaml.",
         )
