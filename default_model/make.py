@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scans import list_patients
+from scans import list_patients, register_studies
 from shipping import ship
 
 from voxlate.bundle.bundle import read_bundle
@@ -64,7 +64,7 @@ def main() -> None:
     run = work / "run"
     train_run(table, recipe, run, resume=True, check=False, report=_tell)
     if options.ship:
-        ship(read_bundle(run), options.ship)
+        ship(read_bundle(run), options.ship, dict(options.measured))
     _note(work, options, hours=(time.monotonic() - began) / 3600)
 
 
@@ -96,6 +96,8 @@ def list_cases(work: Path, options: argparse.Namespace) -> tuple[Path, int]:
     rows = [_rendered(work / "heads", number) for number in range(1, options.heads + 1)]
     rows.append({**_rendered(work / VALIDATION, 1), "case": VALIDATION})
     patients = {} if options.no_real else list_patients(options.data)
+    if options.studies:
+        patients |= register_studies(options.data, work / "studies")
     real = [
         {"case": f"real-{name}", **{contrast: str(path) for contrast, path in files.items()}}
         for name, files in patients.items()
@@ -127,6 +129,11 @@ def _tell(stage: str, done: int, of: int) -> None:
     logging.info("%s: %d of %d", stage, done, of)
 
 
+def _named(text: str) -> tuple[str, Path]:
+    words, _, path = text.rpartition("=")
+    return words, Path(path)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder with head_label_maps and open_ms")
@@ -137,7 +144,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="heads rendered at a time")
     parser.add_argument("--leave-out", action="append", default=[], metavar="PATIENT", help="a real case to measure on")
     parser.add_argument("--no-real", action="store_true", help="renderings alone")
+    parser.add_argument("--studies", action="store_true", help="learn from the scans of open_ms_raw too")
     parser.add_argument("--start", type=Path, metavar="RUN", help="go on from the weights of another, on these scans")
+    parser.add_argument(
+        "--measured", action="append", default=[], type=_named, metavar="WORDS=CSV", help="what measure.py wrote"
+    )
     parser.add_argument("--ship", type=Path, metavar="FOLDER", help="write the model in half precision there")
     return parser.parse_args()
 

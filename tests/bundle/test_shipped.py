@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shipping
 import torch
-from shipping import ship
+from shipping import say_measured, ship
 
 import voxlate
 from tests.program import run_here
@@ -77,6 +77,17 @@ def test_what_was_seen_is_shipped_too(shipped: Path, run: Path) -> None:
     small, full = read_bundle(shipped), read_bundle(run)
     assert (small.seen, small.seen_voxels) == (full.seen, full.seen_voxels)
     assert len(small.sketches) == len(full.sketches) > 0
+
+
+def test_the_card_says_how_good_it_is_on_real_scans_and_where_it_fails(tmp_path: Path) -> None:
+    head, tables = "case,question,region,identity,lookup,model\n", {}
+    for name, good in (("renderings", "0.3"), ("both", "0.1")):
+        tables[name] = tmp_path / f"{name}.csv"
+        tables[name].write_text(f"{head}a,t1>t2,foreground,0.2,0.15,{good}\na,t1>flair,lesion,0.2,0.15,0.16\n")
+    card = say_measured(tables)
+    assert "| a | T1 to T2 | foreground | 0.2 | 0.15 | 0.3 | 0.1 |" in card
+    assert "no better than a baseline in 1 of them: a, T1 to FLAIR, lesion." in card
+    assert say_measured({}) == ""
 
 
 def test_a_model_that_is_too_large_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
