@@ -52,13 +52,13 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     render(work, options)
-    table, real = list_cases(work, options)
+    table, repeat = list_cases(work, options)
     recipe = load_recipe(Path(__file__).parent / "recipe.yaml").with_overrides(
         {
             "training.minutes": options.minutes,
             "training.seed": options.seed,
             "training.start": options.start and str(options.start),
-            "training.repeat": {"real-*": max(1, round(options.heads / real))} if real else {},
+            "training.repeat": repeat,
         }
     )
     run = work / "run"
@@ -91,30 +91,34 @@ def render(work: Path, options: argparse.Namespace) -> None:
         )
 
 
-def list_cases(work: Path, options: argparse.Namespace) -> tuple[Path, int]:
-    """A table of all cases, and how many of them are real."""
+def list_cases(work: Path, options: argparse.Namespace) -> tuple[Path, dict[str, int]]:
+    """A table of all cases, and how often the real ones come, so that they are as many as the rendered ones."""
     rows = [_rendered(work / "heads", number) for number in range(1, options.heads + 1)]
     rows.append({**_rendered(work / VALIDATION, 1), "case": VALIDATION})
-    patients = {} if options.no_real else list_patients(options.data)
+    real = {} if options.no_real else {"patient-*": list_patients(options.data)}
     if options.studies:
-        patients |= register_studies(options.data, work / "studies")
-    real = [
-        {"case": f"real-{name}", **{contrast: str(path) for contrast, path in files.items()}}
-        for name, files in patients.items()
-        if name not in options.leave_out
-    ]
+        real["study-*"] = register_studies(options.data, work / "studies")
+    repeat = {}
+    for pattern, cases in real.items():
+        learned = {name: files for name, files in cases.items() if name not in options.leave_out}
+        rows += [{"case": pattern.replace("*", name), **_texts(files)} for name, files in learned.items()]
+        repeat[pattern] = max(1, round(options.heads / len(real) / max(1, len(learned))))
     path = work / "cohort.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["case", *CONTRASTS, "labels"], lineterminator="\n")
         writer.writeheader()
-        writer.writerows([*rows, *real])
-    return path, len(real)
+        writer.writerows(rows)
+    return path, repeat
+
+
+def _texts(files: dict[str, Path]) -> dict[str, str]:
+    return {name: str(path) for name, path in files.items()}
 
 
 def _rendered(heads: Path, number: int) -> dict[str, str]:
     case = f"Phantom-{number:05d}-000"
     files = {name: (heads / case / f"{case}-{suffix}.nii.gz").resolve() for name, suffix in RENDERED.items()}
-    return {"case": case, **{name: str(path) for name, path in files.items()}}
+    return {"case": case, **_texts(files)}
 
 
 def _note(work: Path, options: argparse.Namespace, *, hours: float) -> None:
