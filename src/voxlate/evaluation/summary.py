@@ -167,7 +167,7 @@ class Summary:
         return cls(**{**known, "rows": tuple(map(Row.from_json, known["rows"]))})
 
 
-def without_nan(value: Any) -> Any:  # noqa: ANN401  (whatever JSON can hold)
+def without_nan(value: object) -> Any:  # noqa: ANN401  (whatever JSON can hold)
     """A value for JSON, with ``None`` in the place of every NaN."""
     if isinstance(value, dict):
         return {name: without_nan(part) for name, part in value.items()}
@@ -190,7 +190,7 @@ def _fields(cls: type, values: Json) -> Json:
     return {name: _read(name, values[name]) for name in names}
 
 
-def _read(name: str, value: Any) -> Any:  # noqa: ANN401
+def _read(name: str, value: object) -> object:
     if value is None and name in _MEANS:
         return nan
     return tuple(value) if isinstance(value, list) else value

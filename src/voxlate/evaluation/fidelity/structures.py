@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from voxlate.cohort.labels.labelling import Labelling
-from voxlate.evaluation.cases import Scored
+from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
@@ -130,9 +130,9 @@ def structure_errors(comparison: Comparison, labelling: Labelling) -> list[Struc
     return found
 
 
-def structures_of(scored: Scored) -> list[StructureError]:
-    """The errors that were kept of every case."""
-    return [StructureError(**row) for one in scored.found.values() for row in one.more["structures"]]
+def structures_of(found: Iterable[CaseEvidence]) -> list[StructureError]:
+    """The errors that were kept of these cases."""
+    return [StructureError(**row) for one in found for row in one.more["structures"]]
 
 
 def write_structures(errors: Iterable[StructureError], path: Path) -> Path:
