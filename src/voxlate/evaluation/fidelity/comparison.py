@@ -69,12 +69,6 @@ class Comparison:
     hidden: NDArray[np.bool_] | None = None
 
     @property
-    def share_hidden(self) -> float:
-        """The share of the foreground that the truth does not show, 0 to 1."""
-        hidden = 0 if self.hidden is None else int(np.count_nonzero(self.hidden))
-        return hidden / (hidden + int(np.count_nonzero(self.mask))) if hidden else 0.0
-
-    @property
     def of_labels(self) -> bool:
         """Whether the source is a label map, which has no identity."""
         return IDENTITY not in self.methods

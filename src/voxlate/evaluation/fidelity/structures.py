@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
@@ -97,12 +96,6 @@ class StructureRow:
         """Plain values for JSON."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, values: Json) -> Self:
-        """The row of a JSON object."""
-        methods = {name: StructureMeans(*map(_interval, means.values())) for name, means in values["methods"].items()}
-        return cls(**{**values, "methods": methods})
-
 
 def structure_errors(comparison: Comparison, labelling: Labelling) -> list[StructureError]:
     """The errors of model and lookup in every named structure that the case has.
@@ -170,10 +163,6 @@ def summarise_structures(errors: Sequence[StructureError], *, seed: int = 0) -> 
         mean = float(np.mean(list(voxels.values())))
         rows.append(StructureRow(structure, mine[0].unit, len(voxels), mean, methods))
     return rows
-
-
-def _interval(value: Any) -> Any:  # noqa: ANN401
-    return tuple(value) if isinstance(value, list) else value
 
 
 def say_structures(rows: Sequence[StructureRow]) -> str:

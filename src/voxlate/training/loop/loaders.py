@@ -25,6 +25,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import numpy as np
 import torch
@@ -163,7 +164,7 @@ def _unpacked(pieces: list[bytearray]) -> Batch:
     told = json.loads(pieces[0])
     if "kind" in told:
         raise _error(**told)
-    values: dict[str, object] = told["plain"]
+    values: dict[str, Any] = told["plain"]
     for content, (name, shape, kind) in zip(pieces[1:], told["forms"], strict=True):
         values[name] = torch.from_numpy(np.frombuffer(content, dtype=kind).reshape(shape))
     return Batch(**values)
