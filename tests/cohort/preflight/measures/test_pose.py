@@ -49,7 +49,7 @@ def test_aligned_contrasts_are_as_they_should(other: str, tmp_path: Path) -> Non
     position = locate(T1, _scan(SCANS[other], other))
     assert position.pose is None
     assert not position.copied
-    kept = [Kept(tmp_path).recall_as(Position, "position", (), lambda: position) for _ in range(2)]
+    kept = [Kept(tmp_path).recall_as(Position, "position", (other,), lambda: position) for _ in range(2)]
     assert kept == [position, position], "as it was measured, and as it was read again"
 
 
