@@ -93,8 +93,9 @@ def score(
             "two images or two label maps", came=came, where="score", remedy="Say contrast= if it is not so."
         )
     arrays, spacing_mm = _on_one_grid(one, true, *masks)
-    inside, how = _foreground(arrays[1], shown, spacing_mm)
-    if mask is not None:
+    if mask is None:
+        inside, how = _foreground(arrays[1], shown, spacing_mm)
+    else:
         inside, how = np.not_equal(arrays[2], 0), "the given mask"
     if not inside.any():
         raise UsageError("a mask with voxels", came="an empty one", where="mask", remedy="Give another mask.")
