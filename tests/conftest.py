@@ -98,7 +98,8 @@ def measured_once() -> Iterator[Callable[..., Any]]:
     Many tests train on one cohort, and each would look at all of it again. A folder that keeps them is filled as ever.
     Gives the method that measures, for tests of what is kept.
     """
-    from voxlate.cohort.preflight.kept import Json, Kept
+    from voxlate.cohort.preflight.kept import Kept
+    from voxlate.plainyaml import Json
 
     measured: dict[tuple[str, ...], str] = {}
     recall = Kept.recall

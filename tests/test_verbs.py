@@ -45,8 +45,8 @@ def test_a_run_holds_what_the_contract_says(trained: Path) -> None:
     assert (trained / "figures" / "progression.png").is_file()
     assert (trained / "figures" / "curves.png").is_file()
     log = read_log(trained / "log.jsonl")
-    assert [entry["step"] for entry in log if "loss" in entry] == list(range(1, 13))
-    assert [entry["step"] for entry in log if "validation" in entry] == [6, 12]
+    assert [entry.step for entry in log if "loss" in entry.numbers] == list(range(1, 13))
+    assert [entry.step for entry in log if entry.validation] == [6, 12]
 
 
 def test_an_evaluation_holds_what_the_contract_says(evaluated: Path) -> None:
@@ -270,7 +270,7 @@ def test_tensorboard_gets_losses_and_metrics(phantom_cohort: Path, tmp_path: Pat
     run = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
     events = EventAccumulator(str(run / "tensorboard")).Reload()
     assert {"training/loss", "training/ssim", "validation/mae"} <= set(events.Tags()["scalars"])
-    logged = [entry["loss"] for entry in read_log(run / "log.jsonl") if "loss" in entry]
+    logged = [entry.numbers["loss"] for entry in read_log(run / "log.jsonl") if "loss" in entry.numbers]
     assert [event.value for event in events.Scalars("training/loss")] == pytest.approx(logged)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -199,7 +199,7 @@ def find_declaring(text: str, *, where: object) -> Contrast | None:
     return find_contrast(name)
 
 
-def declared_among(values: Any) -> dict[str, Declared]:  # noqa: ANN401
+def declared_among(values: object) -> dict[str, Declared]:
     """The declared contrasts, without those of the catalogue, that plain values name anywhere.
 
     Args:
@@ -266,7 +266,7 @@ def _declarable(text: str) -> str:
     return "_".join(re.findall(r"[a-z0-9]+", text.lower())) or "name"
 
 
-def _texts(values: Any) -> Iterator[str]:  # noqa: ANN401
+def _texts(values: object) -> Iterator[str]:
     if isinstance(values, str):
         yield values
     elif isinstance(values, Mapping):

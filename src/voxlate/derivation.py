@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class Derivation(BaseModel):
 
     @field_validator("of", mode="before")
     @classmethod
-    def _canonical_operands(cls, value: Any) -> Any:  # noqa: ANN401
+    def _canonical_operands(cls, value: object) -> object:
         return tuple(_canonical(str(name)) for name in value) if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
@@ -215,7 +215,7 @@ def _canonical(name: str) -> str:
     return contrast.name
 
 
-def _canonical_keys(value: Any) -> Any:  # noqa: ANN401
+def _canonical_keys(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     names = {str(key): _canonical(str(key)) for key in value}

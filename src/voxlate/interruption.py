@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
+_Handler = Callable[[int, FrameType | None], object] | int | None
 _CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -84,10 +84,10 @@ def held_signals() -> Iterator[StopRequest]:
 
 
 @contextmanager
-def _catching(catch: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, Any]]:
+def _catching(catch: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, _Handler]]:
     """Sets the handler, and yields those that it stands in for until the block ends; in the main thread only."""
     is_main = threading.current_thread() is threading.main_thread()
-    before: dict[int, Any] = {number: signal.signal(number, catch) for number in (_CAUGHT if is_main else ())}
+    before: dict[int, _Handler] = {number: signal.signal(number, catch) for number in (_CAUGHT if is_main else ())}
     try:
         yield before
     finally:

@@ -18,7 +18,7 @@ _Item = TypeVar("_Item")
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def parse_setting(text: str) -> tuple[str, Any]:
+def parse_setting(text: str) -> tuple[str, object]:
     """A dotted field and its value from ``a.b=value``; the value is YAML (``1e-3``, ``true``, ``[a, b]``).
 
     Raises:
@@ -31,7 +31,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     return field, number(parsed) if isinstance(parsed, str) else parsed
 
 
-def parse_listed(text: str) -> tuple[str, list[Any]]:
+def parse_listed(text: str) -> tuple[str, list[object]]:
     """A dotted field and its values from ``a.b=v1,v2``; each value is YAML, a list in brackets too: ``[8, 16],[8]``.
 
     Raises:
@@ -56,7 +56,7 @@ def number(text: str) -> float | str:
 class _PlainLoader(yaml.SafeLoader):
     """Safe YAML without a key twice, and without aliases, which can make a small file expand without bound."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
         lines: dict[Hashable, int] = {}
         for key, _ in node.value:
             found = self.construct_object(key, deep=True)
@@ -73,7 +73,7 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def parse_yaml(text: str, *, where: object) -> Any:  # noqa: ANN401
+def parse_yaml(text: str, *, where: object) -> object:
     """Plain values from YAML without aliases.
 
     Raises:
@@ -87,7 +87,7 @@ def parse_yaml(text: str, *, where: object) -> Any:  # noqa: ANN401
         ) from error
 
 
-def read_yaml(path: Path) -> Any:  # noqa: ANN401
+def read_yaml(path: Path) -> object:
     """Plain values from a YAML file in UTF-8.
 
     Raises:

@@ -6,6 +6,6 @@ MODEL = "model"
 """What tables call the prediction of the model itself, beside those of baselines and views."""
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
-LOOKUP = BASELINES[1]
+IDENTITY, LOOKUP = BASELINES
 REAL, SYNTHETIC, WITHOUT, TRUTH = "real", "synthetic", "without", "truth"
 ARMS = (REAL, SYNTHETIC, WITHOUT)

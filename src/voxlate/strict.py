@@ -15,7 +15,7 @@ class StrictModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _text_alone(cls, value: Any) -> Any:  # noqa: ANN401
+    def _text_alone(cls, value: object) -> object:
         """A text in the place of a list of texts is a list of one, never one of letters."""
         if not isinstance(value, Mapping):
             return value

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from voxlate.errors import ReadError, UsageError
+from voxlate.errors import UsageError
 from voxlate.evaluation import RULE, Score, bootstrap_interval, extremes, summarise
 from voxlate.evaluation.statistics import _holm
 from voxlate.evaluation.summary import Row, Summary
@@ -130,20 +130,13 @@ def test_what_is_not_available_is_counted_and_never_averaged(twelve: dict[str, l
     assert row.against["lookup"].n == 9
     assert row.against["lookup"].mean == pytest.approx(np.mean(twelve["model"][3:]))
     assert row.against["lookup"].baseline_mean == pytest.approx(np.mean(twelve["lookup"][3:]))
-    assert Summary.from_json(json.loads(json.dumps(summary.to_json(), allow_nan=False))) == summary
+    assert json.loads(json.dumps(summary.to_json(), allow_nan=False)) == summary.to_json()
 
 
 def test_a_case_without_a_row_is_not_available() -> None:
     scores = [*table({"model": [1.0, 2.0, 3.0]}), Score("case00", "label 2", "model", "mae", 1.0, "1")]
     row = next(row for row in summarise(scores).rows if row.region == "label 2")
     assert (row.n, row.n_not_available, row.sd, row.interval) == (1, 2, None, None)
-
-
-def test_a_summary_without_a_field_is_refused(twelve: dict[str, list[float]]) -> None:
-    told = summarise(table(twelve)).to_json()
-    del told["rows"][0]["median"]
-    with pytest.raises(ReadError, match="none with median"):
-        Summary.from_json(told)
 
 
 def test_nothing_available_is_null() -> None:
@@ -158,7 +151,6 @@ def test_nothing_available_is_null() -> None:
     told = json.loads(json.dumps(summary.to_json(), allow_nan=False))
     assert [told["rows"][1][name] for name in ("n", "mean", "median", "interval")] == [0, None, None, None]
     assert told["rows"][1]["against"]["lookup"]["difference"] is None
-    assert Summary.from_json(told).to_json() == told
     assert summarise([]).rows == ()
 
 

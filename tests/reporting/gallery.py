@@ -30,6 +30,7 @@ from voxlate.reporting.run.reconstructions import draw_reconstructions
 from voxlate.reporting.segmentation.pictures import SegmentedCase, draw_finding, draw_findings
 from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.task.pictures import _take_slice, draw_attempts
+from voxlate.training.loop.journal import Entry
 
 Array = NDArray[Any]
 ROOT = Path(__file__).parents[2]
@@ -230,32 +231,32 @@ def _runs(head: Head, say: Say) -> Figures:
     }
 
 
-def _log() -> list[dict[str, Any]]:
+def _log() -> list[Entry]:
     rng = np.random.default_rng(0)
-    rows: list[dict[str, Any]] = []
+    rows: list[Entry] = []
     for step in range(1, 101):
         loss = float(np.exp(-step / 20) * rng.uniform(0.7, 1.3))
-        rows.append({"step": step, "loss": loss, "l1": loss / 2, "a_long_name_of_a_loss_term": loss / 3})
+        rows.append(Entry(step, {"loss": loss, "l1": loss / 2, "a_long_name_of_a_loss_term": loss / 3}))
         if step % 10 == 0:
-            rows.append({"step": step, "validation": {"mae": 100 * loss + 12, "psnr": 20 + step / 50, "ssim": 0.7}})
+            rows.append(Entry(step, validation={"mae": 100 * loss + 12, "psnr": 20 + step / 50, "ssim": 0.7}))
     return rows
 
 
-def _segmentation_log() -> list[dict[str, Any]]:
+def _segmentation_log() -> list[Entry]:
     return [
-        {
-            "step": step,
-            "validation": {
+        Entry(
+            step,
+            validation={
                 **dict.fromkeys(("dice", "recall", "precision"), 0.4 + step / 400),
                 **{f"train_{name}": 0.5 + step / 250 for name in ("dice", "recall", "precision")},
                 "loss": 1 / step,
                 "train_loss": 0.5 / step,
             },
-        }
+        )
         for step in range(10, 110, 10)
     ]
 
 
-def _game_log() -> list[dict[str, Any]]:
+def _game_log() -> list[Entry]:
     fixed = {"generator": 11.4, "discriminator": 0.6, "adversarial": 0.8, "accuracy_real": 0.7, "accuracy_fake": 0.6}
-    return [{"step": step, **fixed, "fooled": 0.4 + step / 300} for step in range(1, 41)]
+    return [Entry(step, {**fixed, "fooled": 0.4 + step / 300}) for step in range(1, 41)]

@@ -16,6 +16,7 @@ from voxlate.reporting.drawing.views import SliceChoice
 from voxlate.reporting.fidelity.profiles import draw_slice_profile
 from voxlate.reporting.run.curves import draw_curves, read_curves, smooth
 from voxlate.reporting.run.progression import Snapshot, choose_frames, draw_progression
+from voxlate.training.loop.journal import Entry
 
 
 def texts(figure: Figure) -> list[str]:
@@ -28,18 +29,18 @@ def is_drawn(figure: Figure) -> bool:
     return count_colours(figure) > 10
 
 
-def log_rows() -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
+def log_rows() -> list[Entry]:
+    rows: list[Entry] = []
     for step in range(1, 101):
         loss = math.exp(-step / 20)
-        rows.append({"step": step, "loss": loss, "l1": loss / 2, "learning_rate": 1e-3, "data_s": 0.1, "step_s": 0.2})
+        rows.append(Entry(step, {"loss": loss, "l1": loss / 2, "learning_rate": 1e-3, "data_s": 0.1, "step_s": 0.2}))
         if step % 50 == 0:
-            rows.append({"step": step, "validation": {"mae": loss, "psnr": 20.0 + step / 50, "ssim": None}})
+            rows.append(Entry(step, validation={"mae": loss, "psnr": 20.0 + step / 50, "ssim": math.nan}))
     return rows
 
 
 def test_the_log_is_parted_into_losses_and_metrics() -> None:
-    losses, metrics = read_curves([*log_rows(), {"step": 101, "loss": None, "l1": math.nan}])
+    losses, metrics = read_curves([*log_rows(), Entry(101, {"loss": math.nan, "l1": math.nan})])
     assert [curve.name for curve in losses] == ["loss", "l1"]
     assert {curve.name: curve.steps.tolist() for curve in metrics} == {"mae": [50, 100], "psnr": [50, 100]}
     assert losses[0].values.size == 100
@@ -61,8 +62,8 @@ def test_curves_use_a_log_axis_where_the_loss_spans_it_and_name_directions() -> 
     assert is_drawn(figure)
 
 
-@pytest.mark.parametrize("rows", [log_rows()[:1], log_rows()[50:51], [{"step": 1, "loss": -2.0}]])
-def test_short_logs_are_drawn(rows: list[dict[str, object]]) -> None:
+@pytest.mark.parametrize("rows", [log_rows()[:1], log_rows()[50:51], [Entry(1, {"loss": -2.0})]])
+def test_short_logs_are_drawn(rows: list[Entry]) -> None:
     assert is_drawn(draw_curves(rows))
 
 
@@ -136,7 +137,7 @@ def test_a_profile_without_a_value_is_refused() -> None:
 
 @pytest.mark.parametrize("count", [2, 4, 16, 155])
 def test_slices_and_steps_are_counted_in_whole_numbers(count: int) -> None:
-    rows = [{"step": step, "loss": 1 / step} for step in range(1, count + 1)]
+    rows = [Entry(step, {"loss": 1 / step}) for step in range(1, count + 1)]
     for figure in (draw_slice_profile({"model": np.linspace(1, 2, count)}), draw_curves(rows, best_step=None)):
         ticks = figure.axes[0].get_xticks()
         assert len(ticks) > 1

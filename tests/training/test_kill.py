@@ -14,9 +14,10 @@ import pytest
 
 from tests.conftest import SMALL
 from tests.program import run_here
+from tests.training.toys import story
 from voxlate.config.recipe import load_recipe
 from voxlate.io.lock import hold
-from voxlate.training.loop.journal import read_log
+from voxlate.training.loop.journal import Entry, read_log
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -49,18 +50,15 @@ def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
     """Returns as soon as the run's log has reached a step."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        if any(entry["step"] >= step for entry in read_log(out / "log.jsonl")):
+        if any(entry.step >= step for entry in read_log(out / "log.jsonl")):
             return
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
         time.sleep(0.01)
     pytest.fail("the run did not get there")
 
 
-def result(run: Path) -> tuple[bytes, list[dict[str, object]]]:
-    story = [
-        {key: value for key, value in entry.items() if not key.endswith("_s")} for entry in read_log(run / "log.jsonl")
-    ]
-    return (run / "bundle" / "weights.safetensors").read_bytes(), story
+def result(run: Path) -> tuple[bytes, list[Entry]]:
+    return (run / "bundle" / "weights.safetensors").read_bytes(), story(run)
 
 
 @pytest.fixture(scope="module")

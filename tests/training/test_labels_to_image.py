@@ -102,7 +102,7 @@ def test_figures_are_drawn_at_the_papers_shares_of_the_run(run: Path) -> None:
     drawn = sorted(path.name for path in (run / "figures").glob("step_*.png"))
     assert drawn == [f"step_{step:09d}.png" for step in (0, 1, 2, 4, 6, 8)]
     assert {"game.png", "progression.png"} <= {path.name for path in (run / "figures").iterdir()}
-    validated = [row["step"] for row in read_log(run / "log.jsonl") if "validation" in row]
+    validated = [row.step for row in read_log(run / "log.jsonl") if row.validation]
     assert validated == [0, 1, 2, 4, 6, 8]
 
 

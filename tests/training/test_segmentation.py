@@ -77,7 +77,7 @@ def test_the_bundle_holds_the_classes_that_the_data_set_has(run: RunFolder) -> N
 
 
 def test_validation_scores_both_sides_of_the_gap(run: RunFolder) -> None:
-    rows = [row["validation"] for row in read_log(run.log) if "validation" in row]
+    rows = [row.validation for row in read_log(run.log) if row.validation]
     assert len(rows) == 2
     for row in rows:
         names = {*metrics_of("segmentation"), "loss", "dice of tumour core"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,8 +13,17 @@ from torch import Tensor
 
 from voxlate.config.training import Training
 from voxlate.methods.interface import Batch, Trainable
+from voxlate.training.loop.journal import Entry, read_log
 from voxlate.training.loop.loop import Job, Observer
 from voxlate.training.loop.validation import Example, Validation
+
+
+def story(folder: Path) -> list[Entry]:
+    """The log without its times."""
+    return [
+        replace(entry, numbers={name: value for name, value in entry.numbers.items() if not name.endswith("_s")})
+        for entry in read_log(folder / "log.jsonl")
+    ]
 
 
 class Toy(Trainable):

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
@@ -304,7 +304,7 @@ def _read_limited(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _yaml(path: Path) -> Any:  # noqa: ANN401
+def _yaml(path: Path) -> object:
     try:
         return parse_yaml(_read_limited(path).decode(), where=path)
     except (UsageError, UnicodeDecodeError) as error:

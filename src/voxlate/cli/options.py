@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from voxlate.progress.watching import Watch
     from voxlate.verbs.dry_runs import Expected
+    from voxlate.workflows.result import Result
 
 
 def _recipes(beginning: str) -> list[str]:
@@ -173,7 +174,7 @@ def _with_names(text: str) -> str:
     return text.replace(RECIPES, ", ".join(_recipes(""))) if RECIPES in text else text
 
 
-def overrides(settings: list[str] | None) -> dict[str, Any]:
+def overrides(settings: list[str] | None) -> dict[str, object]:
     """The recipe fields that ``--set`` gives, by dotted name."""
     from voxlate.plainyaml import parse_setting
 
@@ -244,7 +245,7 @@ class LogToTerminal(logging.Handler):
             self.handleError(record)
 
 
-def print_result(title: str, result: Any) -> None:  # noqa: ANN401
+def print_result(title: str, result: Result) -> None:
     """The table, the answer and the page of an evaluation or study; exits with 1 if a case could not be scored."""
     from voxlate.cli.output import print_scores, say
 
@@ -290,7 +291,7 @@ def foretold(work: Callable[..., object]) -> Callable[[Watch], Expected]:
     return lambda watch: forecast_work(lambda folder, report: work(out=folder, report=report), report=watch.stage)
 
 
-def print_json(values: Mapping[str, Any]) -> None:
+def print_json(values: Mapping[str, object]) -> None:
     """Values as JSON on standard output."""
     sys.stdout.write(json.dumps(values, indent=1) + "\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -16,6 +16,7 @@ from voxlate.errors import counted
 if TYPE_CHECKING:
     from voxlate.cohort.finding import Severity
     from voxlate.inference.cohort.outcome import Outcome
+    from voxlate.plainyaml import Json
     from voxlate.training.forecast import Forecast
     from voxlate.verbs.data import Checked
     from voxlate.verbs.dry_runs import Expected
@@ -142,7 +143,7 @@ def print_run(console: Console, run: Path, data: Path) -> None:
     say(console, f"Next: {shlex.join(words)}")
 
 
-def _score(scores: Mapping[str, Any]) -> str:
+def _score(scores: Json) -> str:
     """The score of the chosen weights, and what intensity alone reaches where that can be compared."""
     name = "dice" if "dice" in scores["metrics"] else "mae"
     title, many = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,13 +28,14 @@ def offer_plugins(app: typer.Typer) -> None:
             command.callback = _taking(command.callback)
 
 
-def _taking(function: Callable[..., Any]) -> Callable[..., Any]:
+def _taking(function: Callable[..., object]) -> Callable[..., object]:
     @wraps(function)
-    def command(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the command takes
+    def command(*args: object, **kwargs: object) -> object:
         from voxlate.plugins import load_named, load_plugin
 
         load_named()
-        for what in kwargs.pop(_NAME, None) or ():
+        named = kwargs.pop(_NAME, None)
+        for what in named if isinstance(named, Sequence) else ():
             load_plugin(what)
         return function(*args, **kwargs)
 

@@ -15,7 +15,6 @@ beside them the image shows something in most of it. A stripped brain tapers off
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +114,7 @@ def _missing_slices(array: Array, axis: int, constant: _Mask, *, foreground: _Ma
     return missing
 
 
-def _along(values: NDArray[Any], axis: int) -> NDArray[Any]:
+def _along(values: Array, axis: int) -> Array:
     """A value per slice, in the shape that lays it on a volume."""
     return values.reshape([-1 if other == axis else 1 for other in range(3)])
 

@@ -66,7 +66,7 @@ def load_entry(point: metadata.EntryPoint) -> Any:  # noqa: ANN401  whatever it 
         raise UsageError("an entry point that can be loaded", came=came, where=point.value, remedy=remedy) from error
 
 
-def build(catalogue: Mapping[str, Callable[..., T]], choice: Choice, *, what: str, **context: Any) -> T:  # noqa: ANN401
+def build(catalogue: Mapping[str, Callable[..., T]], choice: Choice, *, what: str, **context: object) -> T:
     """Calls the entry that a recipe chose, with its options checked and the caller's context added.
 
     Args:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-LossTerms = dict[str, float | dict[str, Any]]
+from voxlate.plainyaml import Json
+
+LossTerms = dict[str, float | Json]
 """The section ``loss`` of a recipe: from a term to its weight, or to its weight and options."""
 
 
@@ -18,10 +18,10 @@ class Choice(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401
+    def _name_alone(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Json:
         """The options without the name."""
         return dict(self.model_extra or {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, NonNegativeInt, field_validator
 
@@ -29,14 +29,14 @@ class Conditions(StrictModel):
 
     @field_validator("structures", mode="before")
     @classmethod
-    def _names_as_text(cls, value: Any) -> Any:  # noqa: ANN401
+    def _names_as_text(cls, value: object) -> object:
         if isinstance(value, str) and value not in {"each", "binary"}:
             return [part.strip() for part in value.split("+")]
         return value
 
     @field_validator("structures")
     @classmethod
-    def _some(cls, value: Any) -> Any:  # noqa: ANN401
+    def _some(cls, value: object) -> object:
         if not value:
             raise ValueError("structures must name at least one")
         return value

@@ -6,11 +6,10 @@ network elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from voxlate.config.recipe import Recipe
+from voxlate.plainyaml import Json
 
 _PLACES = (("loss.features", "network"), ("loss.pooled.of", "network"), ("method.features", "path"))
 SECTIONS = tuple(section for section, _ in _PLACES)
@@ -50,11 +49,11 @@ def without_places(recipe: Recipe) -> Recipe:
     return recipe.with_overrides({network.field: "elsewhere" for network in frozen_networks(recipe)})
 
 
-def _options(recipe: Recipe, section: str) -> Mapping[str, Any]:
+def _options(recipe: Recipe, section: str) -> Json:
     found = recipe.value_of(section)
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _counts(recipe: Recipe, section: str) -> bool:
     weight = recipe.value_of(".".join([*section.split(".")[:2], "weight"]))
-    return section.startswith("method") or weight is None or float(weight) > 0
+    return section.startswith("method") or not isinstance(weight, int | float) or weight > 0

@@ -32,7 +32,7 @@ from voxlate.plainyaml import nearest, parse_yaml, parted, read_yaml
 from voxlate.question import ANY, Query
 from voxlate.strict import StrictModel, later
 
-Overrides = Mapping[str, Any]
+Overrides = Mapping[str, object]
 """Recipe fields that are changed, by dotted name: ``{"training.steps": 100}``."""
 
 
@@ -73,7 +73,7 @@ class Recipe(StrictModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _canonical_contrasts(cls, value: Any) -> Any:  # noqa: ANN401
+    def _canonical_contrasts(cls, value: object) -> object:
         if not isinstance(value, Mapping):
             return value
         fixed = dict(value)
@@ -86,12 +86,13 @@ class Recipe(StrictModel):
         if isinstance(fixed.get("source"), list | tuple):
             fixed["source"] = [get_contrast(str(name)).name for name in fixed["source"]]
         fixed = _with_targets(fixed)
-        if isinstance(fixed.get("target"), str):
-            fixed["target"] = get_contrast(fixed["target"]).name
+        if isinstance(target := fixed.get("target"), str):
+            fixed["target"] = get_contrast(target).name
         # So that whoever gets the recipe, a bundle's say, needs neither the manifest nor the file that declared them.
         used = declared_among([fixed.get(name) for name in ("source", "target", "targets", "plan")])
-        if used:
-            fixed["contrasts"] = {**(fixed.get("contrasts") or {}), **used}
+        own = fixed.get("contrasts") or {}
+        if used and isinstance(own, Mapping):
+            fixed["contrasts"] = {**own, **used}
         return fixed
 
     @model_validator(mode="after")
@@ -172,7 +173,7 @@ class Recipe(StrictModel):
 
     def value_of(self, dotted: str) -> Any:  # noqa: ANN401
         """The plain value of a dotted field, ``training.learning_rate``; ``None`` if there is none."""
-        place: Any = self.model_dump(mode="json")
+        place: object = self.model_dump(mode="json")
         for key in dotted.split("."):
             place = place.get(key) if isinstance(place, Mapping) else None
         return place
@@ -189,7 +190,7 @@ class Recipe(StrictModel):
             _assign(values, dotted, self._meant(dotted, value) if isinstance(value, str) else value)
         return parse_recipe(values, where=f"recipe {self.name} with overrides")
 
-    def _meant(self, dotted: str, text: str) -> Any:  # noqa: ANN401
+    def _meant(self, dotted: str, text: str) -> object:
         if text.startswith("["):
             return parse_yaml(text, where=dotted)
         names = text.split("+") if dotted == "loss" else []
@@ -203,11 +204,11 @@ class Recipe(StrictModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
 
 
-def _as_list(target: Any) -> list[Any]:  # noqa: ANN401
+def _as_list(target: object) -> list[object]:
     return list(target) if isinstance(target, list | tuple) else [target]
 
 
-def _with_targets(values: dict[str, Any]) -> dict[str, Any]:
+def _with_targets(values: dict[str, object]) -> dict[str, object]:
     """The values of a recipe with several targets as ``targets``, of which ``target`` is the first, or stays one."""
     target, targets = values.get("target"), values.get("targets") or ()
     if target == ANY or isinstance(target, list | tuple):
@@ -215,14 +216,15 @@ def _with_targets(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(targets, list | tuple) or not targets:
         return values
     named = [ANY] if list(targets) == [ANY] else [get_contrast(str(name)).name for name in targets]
-    sources = list(values.get("source") or [])
+    given = values.get("source")
+    sources = list(given) if isinstance(given, list | tuple) else []
     wanted = sources if named == [ANY] else named
     others = [name for name in wanted if name not in sources[:1]]
     first = target if isinstance(target, str) and target in wanted else next(iter([*others, *wanted]), target)
     return {**values, "targets": named, "target": first}
 
 
-def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: ANN401
+def _assign(values: dict[str, object], dotted: str, value: object) -> None:
     *parents, last = dotted.split(".")
     place = values
     for key in parents:
@@ -235,7 +237,7 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: A
     place[last] = deepcopy(value)
 
 
-def parse_recipe(values: Any, *, where: object) -> Recipe:  # noqa: ANN401
+def parse_recipe(values: object, *, where: object) -> Recipe:
     """A checked recipe from plain values.
 
     Raises:
@@ -252,7 +254,7 @@ def _meant(error: ValidationError) -> str:
     """The field that an unknown one is nearest to, in its section or in another, or the word of a choice."""
     for item in error.errors():
         *parents, name = map(str, item["loc"] or ("",))  # of the whole there is no place
-        section: Any = Recipe
+        section: object = Recipe
         for parent in parents:
             field = getattr(section, "model_fields", {}).get(parent)
             section = None if field is None else field.annotation
@@ -287,7 +289,7 @@ def load_recipe(name: str | Path) -> Recipe:
     return parse_recipe(read_recipe(name)[1], where=name)
 
 
-def read_recipe(name: str | Path) -> tuple[str, Any]:
+def read_recipe(name: str | Path) -> tuple[str, object]:
     """What a recipe says of itself before its first field, and its values as they are written, not checked.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from voxlate.plainyaml import number
 from voxlate.strict import StrictModel
 
 
-def written(value: Any) -> Any:  # noqa: ANN401
+def written(value: object) -> object:
     """A value as a search keeps it: a list, the widths of a network say, as text, which ``with_overrides`` reads again.
 
     Example:
@@ -36,7 +36,7 @@ class Range(StrictModel):
 
     @field_validator("values", mode="before")
     @classmethod
-    def _lists_as_text(cls, values: Any) -> Any:  # noqa: ANN401
+    def _lists_as_text(cls, values: object) -> object:
         return [written(value) for value in values] if isinstance(values, list | tuple) else values
 
     @field_validator("values")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -51,7 +51,7 @@ class WindowOptions(StrictModel):
 
     @field_validator("size", mode="before")
     @classmethod
-    def _size_as_text(cls, value: Any) -> Any:  # noqa: ANN401
+    def _size_as_text(cls, value: object) -> object:
         return parted(value, "x") if isinstance(value, str) else value
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from voxlate.evaluation.fidelity.comparison import Comparison, compare
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of, tissue_regions
+from voxlate.metrics.metric import Mask
 from voxlate.progress import ProgressReport, telling
 from voxlate.regions import FOREGROUND, LESION
 from voxlate.roles import TRUTH
@@ -216,11 +217,21 @@ def score_masked_images(comparison: Comparison) -> list[Score]:
     return scores
 
 
-def _common(comparison: Comparison, method: str) -> dict[str, Any]:
-    return {
-        "mask": comparison.mask,
-        "data_range": comparison.data_range,
-        "unit": comparison.unit,
-        "case": comparison.case_id,
-        "method": method,
-    }
+class _Common(TypedDict):
+    """What every score of a method in a case is told."""
+
+    mask: Mask
+    data_range: float
+    unit: str
+    case: str
+    method: str
+
+
+def _common(comparison: Comparison, method: str) -> _Common:
+    return _Common(
+        mask=comparison.mask,
+        data_range=comparison.data_range,
+        unit=comparison.unit,
+        case=comparison.case_id,
+        method=method,
+    )

@@ -1,24 +1,21 @@
 """The summary: what the scores of all cases say together, as ``summary.json`` keeps it.
 
 A ``Summary`` has a ``Row`` per method, region and metric, and a row has a ``Pair`` for each baseline that the method is
-compared with. A mean over no case is NaN, which JSON keeps as ``null``. ``to_json`` and ``from_json`` are each other's
-inverse.
+compared with. A mean over no case is NaN, which JSON keeps as ``null``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from math import isnan, nan
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, replace
+from math import isnan
+from typing import Any
 
-from voxlate.errors import ReadError
 from voxlate.metrics.metric import Better
 from voxlate.plainyaml import Json
 
 Interval = tuple[float, float]
 """Lower and upper end."""
-_MEANS = frozenset({"mean", "baseline_mean", "difference", "median"})
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,6 @@ class Pair:
     p: float | None
     p_holm: float | None
     beaten: bool
-
-    @classmethod
-    def from_json(cls, values: Json) -> Self:
-        """The pair of a JSON object.
-
-        Raises:
-            ReadError: If a field is missing.
-        """
-        return cls(**_fields(cls, values))
 
 
 @dataclass(frozen=True)
@@ -96,16 +84,6 @@ class Row:
     median: float
     interval: Interval | None
     against: Mapping[str, Pair] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, values: Json) -> Self:
-        """The row of a JSON object.
-
-        Raises:
-            ReadError: If a field is missing.
-        """
-        known = _fields(cls, values)
-        return cls(**{**known, "against": {name: Pair.from_json(pair) for name, pair in known["against"].items()}})
 
 
 @dataclass(frozen=True)
@@ -156,41 +134,11 @@ class Summary:
         values: Json = without_nan(asdict(self))
         return values
 
-    @classmethod
-    def from_json(cls, values: Json) -> Self:
-        """The summary of a JSON object; fields that it does not know belong to the question that was asked.
 
-        Raises:
-            ReadError: If a field is missing.
-        """
-        known = _fields(cls, values)
-        return cls(**{**known, "rows": tuple(map(Row.from_json, known["rows"]))})
-
-
-def without_nan(value: Any) -> Any:  # noqa: ANN401  (whatever JSON can hold)
+def without_nan(value: object) -> Any:  # noqa: ANN401  (whatever JSON can hold)
     """A value for JSON, with ``None`` in the place of every NaN."""
     if isinstance(value, dict):
         return {name: without_nan(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [without_nan(part) for part in value]
     return None if isinstance(value, float) and isnan(value) else value
-
-
-def _fields(cls: type, values: Json) -> Json:
-    """The values of a dataclass's fields, with lists as tuples."""
-    names = [part.name for part in fields(cls)]
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise ReadError(
-            f"a summary with {', '.join(names)}",
-            came=f"none with {', '.join(missing)}",
-            where="summary.json",
-            remedy="Evaluate again.",
-        )
-    return {name: _read(name, values[name]) for name in names}
-
-
-def _read(name: str, value: Any) -> Any:  # noqa: ANN401
-    if value is None and name in _MEANS:
-        return nan
-    return tuple(value) if isinstance(value, list) else value

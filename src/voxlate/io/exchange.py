@@ -21,7 +21,7 @@ from voxlate.io.reading import read_maker, read_volume, take_volume
 from voxlate.provenance import Maker, ModelRecord, Provenance, maker_in
 from voxlate.volume import AFFINE_TOLERANCE_MM, Array, Grid, Volume
 
-Image: TypeAlias = Any
+Image: TypeAlias = object
 """An image in whatever form: a path, a ``Volume``, an array with its affine as a pair, nibabel's or SimpleITK's."""
 _DEFAULT_READING = Reading()
 _MARK = "Voxlate"
@@ -142,7 +142,7 @@ def _of_sitk(image: Any, contrast: Contrast | None, reading: Reading) -> Volume:
     return replace(volume, provenance=_marked(stated, contrast))
 
 
-def _affine(affine: Any) -> Array:  # noqa: ANN401
+def _affine(affine: object) -> Array:
     try:
         found = np.asarray(affine, np.float64)
     except (TypeError, ValueError):

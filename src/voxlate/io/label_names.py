@@ -12,7 +12,6 @@ import html
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 from nibabel.filebasedimages import ImageFileError
@@ -52,11 +51,11 @@ def groups_in_json(path: Path) -> list[str]:
     return [name for name, held in _labels_in_json(path).items() if isinstance(held, list)]
 
 
-def _labels_in_json(path: Path) -> dict[str, Any]:
+def _labels_in_json(path: Path) -> dict[str, object]:
     try:
         if not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
             return {}
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: object = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return {}
     told = content.get("labels") if isinstance(content, dict) else None

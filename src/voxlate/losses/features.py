@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -103,7 +103,7 @@ class FeatureLoss:
             samples = mask.flatten(1).any(1).sum().clamp(min=1)
             return torch.stack(distances).sum() / samples
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> FeatureLoss:
+    def __deepcopy__(self, memo: dict[int, object]) -> FeatureLoss:
         """Itself: the network is shared, never copied."""
         return self
 

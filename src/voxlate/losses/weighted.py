@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -116,7 +115,7 @@ def of_images(section: LossTerms, *, dims: int, data_range: float) -> WeightedLo
     return loss
 
 
-def _parse(name: str, value: float | dict[str, Any]) -> tuple[float, Choice]:
+def _parse(name: str, value: float | dict[str, object]) -> tuple[float, Choice]:
     options = dict(value) if isinstance(value, Mapping) else {"weight": value}
     weight = options.pop("weight", None)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from voxlate.config.choice import LossTerms
 from voxlate.errors import CohortError, UsageError
 from voxlate.methods.interface import Translator
 from voxlate.volume import Array
+from voxlate.windows import Sliceable
 
 
 def identity(
@@ -130,7 +131,7 @@ class Lookup(Translator):
     counts: _Table = field(default_factory=_empty)
 
     @classmethod
-    def fit(cls, pairs: Iterable[tuple[Any, Any, Any]]) -> Self:
+    def fit(cls, pairs: Iterable[tuple[Sliceable, Sliceable, Sliceable]]) -> Self:
         """A table from training cases: (source, target, mask), arrays of one shape, each read once.
 
         Raises:

@@ -7,7 +7,7 @@ cases, the method keeps them as buffers, and the bundle holds them like the weig
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -62,9 +62,9 @@ class Exemplary(nn.Module, Translator):
         if self.exemplar_source.numel() == 0:
             raise UsageError("exemplars", came="none", remedy="Call fit(exemplars) first.")
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:  # noqa: ANN401  (torch's signature)
+    def load_state_dict(self, state_dict: Mapping[str, object], strict: bool = True, assign: bool = False) -> object:
         """As torch's, with as many exemplars of any size as the state holds."""
         for name in _KEPT:
-            if name in state_dict:
-                setattr(self, name, torch.empty_like(state_dict[name]))
+            if isinstance(kept := state_dict.get(name), Tensor):
+                setattr(self, name, torch.empty_like(kept))
         return super().load_state_dict(state_dict, strict=strict, assign=assign)

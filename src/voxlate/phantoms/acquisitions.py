@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from voxlate.phantoms.physics.protocols import Protocol
+from voxlate.plainyaml import Json
 
 _COLUMNS: tuple[str, ...] = (
     "participant_id",
@@ -65,7 +65,7 @@ def acquisition_table(root: Path, cases: int) -> str:
     rows = ["\t".join(_COLUMNS)]
     for name in map(case_name, range(cases)):
         path = root / "derivatives" / "truth" / name / "acquisition.json"
-        scans: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        scans: Mapping[str, Json] = json.loads(path.read_text(encoding="utf-8"))
         for contrast, scan in scans.items():
             values = bids_fields(Protocol(**scan["protocol"])).values()
             told = [

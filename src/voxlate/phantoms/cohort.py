@@ -19,9 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -35,6 +33,7 @@ from voxlate.phantoms.physics.protocols import protocol_for
 from voxlate.phantoms.physics.tissues import TISSUES
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
 from voxlate.plainyaml import Json, listed
+from voxlate.strict import StrictModel
 from voxlate.volume import Array, Grid, Volume
 
 _SUFFIXES: dict[str, str] = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "labels": "seg"}
@@ -87,12 +86,11 @@ def make_cohort(
     anatomy_for(anatomy, names)
     check_counts(cases=cases, size=size, seed=seed)
     recipe = identity(seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
-    draw = partial(_simulated, seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
+
+    def draw(index: int) -> SimulatedCase:
+        return simulate_case(index=index, seed=seed, size=size, anatomy=anatomy, contrasts=names, options=settings)
+
     return write_cohort(root, recipe, draw, cases=cases, tissues=tuple(TISSUES), workers=workers, progress=progress)
-
-
-def _simulated(index: int, **how: Any) -> SimulatedCase:  # noqa: ANN401
-    return simulate_case(index=index, **how)
 
 
 def write_cohort(
@@ -181,17 +179,15 @@ def check_counts(*, cases: int, size: int, seed: int) -> None:
         )
 
 
-def identity(**values: Any) -> str:  # noqa: ANN401
-    """What makes a cohort, as JSON; ``options`` is a model, ``contrasts`` a sequence."""
-    values["options"] = values["options"].model_dump(mode="json")
-    values["contrasts"] = list(values["contrasts"])
+def identity(*, contrasts: Sequence[str], options: StrictModel, **values: object) -> str:
+    """What makes a cohort, as JSON."""
     about = {
         "description": "Simulated scans drawn by Voxlate's phantom; no patient. Not for diagnostic use.",
         "software": "voxlate",
         "stream_version": _STREAM_VERSION,
         "synthetic": True,
     }
-    return _json({**about, **values})
+    return _json({**about, "contrasts": list(contrasts), "options": options.model_dump(mode="json"), **values})
 
 
 def _claim(root: Path, recipe: str) -> None:

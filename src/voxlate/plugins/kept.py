@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -93,7 +92,7 @@ def _read(path: Path) -> _Record:
         raise UsageError("a record of plugins", came=came, where=path, remedy="Remove it, and name them.") from error
 
 
-def _words(value: Any) -> Iterator[str]:  # noqa: ANN401
+def _words(value: object) -> Iterator[str]:
     """Every text in plain values, keys too."""
     if isinstance(value, str):
         yield value

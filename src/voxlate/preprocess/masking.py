@@ -16,7 +16,8 @@ Arrays are in RAS+ order, so that ``k`` is the axis of the body.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +177,7 @@ def _filled(mask: Mask, *, in_plane: bool) -> Mask:
     return ~outside[labels]
 
 
-def _in_box(mask: Mask, change: Any) -> Mask:  # noqa: ANN401
+def _in_box(mask: Mask, change: Callable[[Mask], Mask]) -> Mask:
     """Applies a change to the mask's bounding box with a rim of one voxel; what lies outside stays empty."""
     box = extent(mask)
     if box is None:

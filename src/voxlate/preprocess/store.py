@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import DTypeLike
 from pydantic import Field, ValidationError
 
 from voxlate import derivation
@@ -44,6 +45,7 @@ from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.progress import telling
 from voxlate.strict import StrictModel, later
 from voxlate.volume import Array, Grid
+from voxlate.windows import Sliceable
 
 logger = logging.getLogger(__name__)
 _CHUNKS = (96, 96, 32)
@@ -99,7 +101,7 @@ class _StoredArray:
         self.path = path
         self.shape = shape
         self.dtype = np.dtype(dtype)
-        self._opened: Any = None
+        self._opened: Sliceable | None = None
 
     def __getitem__(self, key: Any, /) -> Array:  # noqa: ANN401
         if self._opened is None:
@@ -109,10 +111,10 @@ class _StoredArray:
             return np.asarray(np.asarray(self._opened[:], dtype=self.dtype)[key])
         return np.asarray(self._opened[key], dtype=self.dtype)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: ANN401
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.asarray(self[:], dtype=dtype)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_opened": None}
 
     @property
@@ -184,7 +186,7 @@ class PreparedStore:
     def __contains__(self, case_id: object) -> bool:
         return isinstance(case_id, str) and (self._case_folder(case_id) / "case.json").is_file()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_open": OrderedDict(self._open)}
 
     def _keep(self, record: _CaseRecord) -> PreparedCase:
@@ -359,13 +361,15 @@ def _write_transform(path: Path, transform: Transform) -> _FileRecord:
     return _FileRecord(name=path.name, sha256=_file_sha256(path) or "")
 
 
-def _open(path: Path) -> Any:  # noqa: ANN401
+def _open(path: Path) -> Sliceable:
     import blosc2
 
     if readable(str(path)) != str(path):  # blosc2 opens no path that is no UTF-8
-        return blosc2.ndarray_from_cframe(path.read_bytes())
+        whole: Sliceable = blosc2.ndarray_from_cframe(path.read_bytes())
+        return whole
     # One thread: slices are small, and loader processes are the parallelism.
-    return blosc2.open(str(path), mode="r", mmap_mode="r", dparams={"nthreads": 1})
+    opened: Sliceable = blosc2.open(str(path), mode="r", mmap_mode="r", dparams={"nthreads": 1})
+    return opened
 
 
 def _file_sha256(path: Path) -> str | None:
@@ -376,7 +380,7 @@ def _file_sha256(path: Path) -> str | None:
         return None
 
 
-def _digest(values: Any) -> str:  # noqa: ANN401
+def _digest(values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

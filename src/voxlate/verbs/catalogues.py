@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from voxlate.config.recipe import load_recipe, read_recipe, recipe_names
 from voxlate.contrast import CONTRASTS
@@ -27,7 +26,7 @@ _CONTEXT = {
 """Arguments of an entry that the program decides, not the recipe."""
 
 
-def options_of(entry: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+def options_of(entry: Callable[..., object]) -> dict[str, inspect.Parameter]:
     """The parameters of a catalogue's entry that a recipe decides."""
     return {name: p for name, p in inspect.signature(entry).parameters.items() if name not in _CONTEXT}
 
@@ -70,7 +69,7 @@ def _functions(name: str) -> Iterator[Json]:
     from voxlate.methods import METHODS
     from voxlate.networks import NETWORKS
 
-    found: dict[str, Mapping[str, Callable[..., Any]]] = {"losses": LOSSES, "methods": METHODS, "networks": NETWORKS}
+    found: dict[str, Mapping[str, Callable[..., object]]] = {"losses": LOSSES, "methods": METHODS, "networks": NETWORKS}
     for entry, function in found[name].items():
         yield {"name": entry, "what it is": first_line(function), "options": list(options_of(function))}
 
@@ -82,7 +81,7 @@ def describe_recipe(name: str | Path) -> Json:
         UsageError: If there is no such recipe, or it is not valid.
     """
     recipe, (words, written) = load_recipe(name), read_recipe(name)
-    given = dict(_leaves(written))
+    given = dict(_leaves(written)) if isinstance(written, Mapping) else {}
     fields = [
         {"field": field, "value": value, "from": "the recipe" if _is_given(field, given) else "default"}
         for field, value in _leaves(recipe.model_dump(mode="json"))
@@ -98,7 +97,7 @@ def describe_recipe(name: str | Path) -> Json:
     }
 
 
-def _leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(values: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
     """Dotted names with their values, section by section."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
@@ -107,7 +106,7 @@ def _leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, 
             yield f"{before}{name}", value
 
 
-def _is_given(field: str, given: Mapping[str, Any]) -> bool:
+def _is_given(field: str, given: Mapping[str, object]) -> bool:
     """Whether a field, or a section that it is in, is written, as ``loss: bce+dice`` is."""
     parts = field.split(".")
     return any(".".join(parts[: end + 1]) in given for end in range(len(parts)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Overrides
 from voxlate.progress import ProgressReport, silent
@@ -21,7 +21,7 @@ _DEMO_CASES = 24
 _DEMO_SEED = 20
 _DEMO_RECIPE = "avula2020-t1-to-t2"
 # The paper's recipe, shortened to minutes: 15 cases to train on, 3 to choose by, 6 to test on.
-_DEMO_OVERRIDES: dict[str, Any] = {
+_DEMO_OVERRIDES: dict[str, object] = {
     "plan.split.fractions": [0.625, 0.125, 0.25],
     "training.epochs": None,
     "training.steps": 700,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from voxlate.config.plan import Reading
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voxlate.contrast import Contrast
     from voxlate.evaluation.scores import Score
     from voxlate.metrics.metric import Mask
-    from voxlate.volume import Volume
+    from voxlate.volume import Array, Volume
     from voxlate.workflows.result import Scores
 
 _READING = Reading()
@@ -21,7 +21,7 @@ _MASK = "mask"
 _PLACES = "the prediction", "the mask"
 
 
-def read(image: Any, *, contrast: str | None = None, reading: Reading = _READING) -> Volume:  # noqa: ANN401
+def read(image: object, *, contrast: str | None = None, reading: Reading = _READING) -> Volume:
     """A volume from a file, or from an image in memory.
 
     Args:
@@ -51,10 +51,10 @@ def read(image: Any, *, contrast: str | None = None, reading: Reading = _READING
 
 
 def score(
-    prediction: Any,  # noqa: ANN401
-    truth: Any,  # noqa: ANN401
+    prediction: object,
+    truth: object,
     *,
-    mask: Any = None,  # noqa: ANN401
+    mask: object = None,
     contrast: str | None = None,
     data_range: float | None = None,
 ) -> Scores:
@@ -93,7 +93,10 @@ def score(
             "two images or two label maps", came=came, where="score", remedy="Say contrast= if it is not so."
         )
     arrays, spacing_mm = _on_one_grid(one, true, *masks)
-    inside, how = (arrays[2] != 0, "the given mask") if mask is not None else _foreground(arrays[1], shown, spacing_mm)
+    if mask is None:
+        inside, how = _foreground(arrays[1], shown, spacing_mm)
+    else:
+        inside, how = np.not_equal(arrays[2], 0), "the given mask"
     if not inside.any():
         raise UsageError("a mask with voxels", came="an empty one", where="mask", remedy="Give another mask.")
     if shown.kind == "label":
@@ -105,7 +108,7 @@ def score(
     return Scores.of(found, counted=how, data_range=width)
 
 
-def _taken(images: Sequence[Any], contrasts: Sequence[str | None]) -> list[Volume]:
+def _taken(images: Sequence[object], contrasts: Sequence[str | None]) -> list[Volume]:
     """The volumes; a plain array has the affine of the first that is none."""
     import numpy as np
 
@@ -116,7 +119,7 @@ def _taken(images: Sequence[Any], contrasts: Sequence[str | None]) -> list[Volum
     return [found.get(n) or read((image, affine), contrast=contrasts[n]) for n, image in enumerate(images)]
 
 
-def _on_one_grid(one: Volume, true: Volume, *others: Volume) -> tuple[list[Any], tuple[float, float, float]]:
+def _on_one_grid(one: Volume, true: Volume, *others: Volume) -> tuple[list[Array], tuple[float, float, float]]:
     """The arrays in RAS order, the prediction's first, and their spacing."""
     from voxlate.errors import GeometryError
     from voxlate.preprocess.orientation import ras_grid, to_ras
@@ -133,7 +136,7 @@ def _on_one_grid(one: Volume, true: Volume, *others: Volume) -> tuple[list[Any],
     return [to_ras(volume.array, volume.affine) for volume in (one, true, *others)], wanted.spacing_mm
 
 
-def _foreground(truth: Any, contrast: Contrast, spacing_mm: tuple[float, float, float]) -> tuple[Mask, str]:  # noqa: ANN401
+def _foreground(truth: Array, contrast: Contrast, spacing_mm: tuple[float, float, float]) -> tuple[Mask, str]:
     from voxlate.cohort.foreground import constant_background
     from voxlate.preprocess.masking import find_foreground, image_rule
 
@@ -143,7 +146,7 @@ def _foreground(truth: Any, contrast: Contrast, spacing_mm: tuple[float, float, 
     return find_foreground(truth, rule, spacing_mm=spacing_mm), f"the truth's foreground by the rule {rule}"
 
 
-def _of_images(one: Any, true: Any, *, mask: Mask, data_range: float, contrast: Contrast) -> Iterator[Score]:  # noqa: ANN401
+def _of_images(one: Array, true: Array, *, mask: Mask, data_range: float, contrast: Contrast) -> Iterator[Score]:
     from voxlate.evaluation.fidelity.regions import score_case
     from voxlate.evaluation.scores import Score
     from voxlate.metrics import metrics_of
@@ -157,7 +160,7 @@ def _of_images(one: Any, true: Any, *, mask: Mask, data_range: float, contrast: 
             yield Score("", "mask", "prediction", name, value, metric.unit(unit))
 
 
-def _of_labels(one: Any, true: Any, *, mask: Mask, spacing_mm: tuple[float, float, float]) -> Iterator[Score]:  # noqa: ANN401
+def _of_labels(one: Array, true: Array, *, mask: Mask, spacing_mm: tuple[float, float, float]) -> Iterator[Score]:
     """Of every label that the truth or the prediction has, and of all of them."""
     from voxlate.cohort.labels.conventions import count_values
     from voxlate.evaluation.segmentation.scores import score_segmentation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
@@ -65,7 +65,7 @@ def tune(
     )
 
 
-def searched_with(*, sampler: str | None, grid: str | Sequence[str]) -> dict[str, Any]:
+def searched_with(*, sampler: str | None, grid: str | Sequence[str]) -> dict[str, object]:
     """The recipe fields that ``--sampler`` and ``--grid`` stand for.
 
     Args:
@@ -75,7 +75,7 @@ def searched_with(*, sampler: str | None, grid: str | Sequence[str]) -> dict[str
     Raises:
         UsageError: If there is no value, or a field is named twice.
     """
-    changes: dict[str, Any] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
+    changes: dict[str, object] = {"search.sampler": sampler or "grid"} if sampler or grid else {}
     if grid:
         texts: tuple[str, ...] = listed(grid)
         pairs = [parse_listed(text) for text in texts]

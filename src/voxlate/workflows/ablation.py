@@ -139,8 +139,8 @@ def draw(
         failed=study.failed,
         beside=beside,
     )
-    page, figures = ablation_page(result)
+    page = ablation_page(result)
     verdict = summary.verdict
     rows = difference_rows(summary.comparisons)
-    written = publish(page, out, figures=figures)
+    written = publish(page, out)
     return Result(verdict.sentence, written, FIELDS, rows, list(study.failed), answer=verdict.answer)

@@ -134,8 +134,8 @@ def _tell_translations(study: ScoredStudy, out: Path) -> Result:
     write_summary(summary.to_json(), out / "summary.json")
     case = median_case(scores, metric="mae", region=FOREGROUND, method=study.variants[0])
     result = _result(study, scores, summary, case=case, show=show_translation(scores))
-    page, figures = comparison_page(result)
-    written = publish(page, out, figures=figures)
+    page = comparison_page(result)
+    written = publish(page, out)
     fields, rows = leaderboard(summary.overall, seconds=summary.seconds)
     return Result(summary.answer, written, fields, rows, list(study.failed))
 
@@ -151,8 +151,8 @@ def _tell_segmentations(study: ScoredStudy, out: Path, *, substitutes: bool) -> 
     write_summary(summary.to_json(), out / "summary.json")
     case = median_case(scores, metric="dice", region=whole(classes), method=study.variants[0])
     result = _result(study, scores, summary, case=case, show=partial(_show_labels, classes=classes))
-    page, figures = segmentations_page(SegmentationContest(result, classes, model.plan.reference, substitutes))
-    written = publish(page, out, figures=figures)
+    page = segmentations_page(SegmentationContest(result, classes, model.plan.reference, substitutes))
+    written = publish(page, out)
     fields, rows = segmentation_leaderboard(summary.overall, classes, seconds=summary.seconds)
     return Result(summary.answer, written, fields, rows, list(study.failed))
 

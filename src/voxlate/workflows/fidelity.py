@@ -170,7 +170,7 @@ def score(
     evidence = Evidence(out / EVIDENCE, asked)
     evidence.drop_others(cases)
     scored = score_cases(candidate, cases, score=measure, report=report, evidence=evidence)
-    structures = structures_of(scored)
+    structures = structures_of(scored.found.values())
     if structures:
         write_structures(structures, out / "structures.csv")
     else:
@@ -208,12 +208,12 @@ def draw(
     """
     sentence = " ".join(filter(None, (subject.warning, judge_fidelity(summary, cases=subject.cases))))
     result = FidelityResult(subject, scored.scores, summary, sentence, scored.found)
-    page, figures = fidelity_page(result, training=figures_of_training(run), linked=each_case)
+    page = fidelity_page(result, training=figures_of_training(run), linked=each_case)
     others = chain(
         [(SHEET, fidelity_brief(result, page))],
         ((case_file(case), case_page(result, case)) for case in (scored.found if each_case else ())),
     )
-    written = publish(page, out, figures=figures, others=others)
+    written = publish(page, out, others=others)
     fields, rows = terminal_table(summary.overall, brief={row.structure for row in summary.structures})
     brief = " ".join(filter(None, (subject.warning, judge(summary.overall, cases=subject.cases).brief)))
     return Result(sentence, written, fields, rows, list(subject.failed), account=subject.account, brief=brief)

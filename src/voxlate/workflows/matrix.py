@@ -59,8 +59,8 @@ def evaluate_matrix(
         }
         seen = [] if split == "test" else ["Cases that the model was trained on may be among those that are scored."]
         warnings = [*seen, *(f"{case} could not be used: {reason}" for case, reason in failed)]
-        page, figures = matrix_page(by_metric, verdict=sentence, facts=facts, warnings=warnings)
-        return Result(sentence, publish(page, out, figures=figures), _FIELDS, _rows(by_metric), failed)
+        page = matrix_page(by_metric, verdict=sentence, facts=facts, warnings=warnings)
+        return Result(sentence, publish(page, out), _FIELDS, _rows(by_metric), failed)
 
 
 def _cases(model: Model, data: Path, *, split: str) -> list[Case]:

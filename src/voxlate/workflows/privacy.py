@@ -226,8 +226,8 @@ def draw(result: PrivacyResult, inputs: AuditInputs, out: Path) -> Path:
         VoxlateError: If an image of a pair cannot be read any more.
         WriteError: If a file could not be written.
     """
-    page, figures = privacy_page(result)
-    path = publish(page, out, figures=figures)
+    page = privacy_page(result)
+    path = publish(page, out)
     cases = [
         case
         for ids in (result.summary.review, result.summary.released)

@@ -86,5 +86,5 @@ def draw(result: SearchResult, out: Path) -> Path:
     Raises:
         WriteError: If a file could not be written.
     """
-    page, figures = search_page(result)
-    return publish(page, out, figures=figures)
+    page = search_page(result)
+    return publish(page, out)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from voxlate.cohort import Case
 from voxlate.contrast import get_contrast
@@ -105,7 +104,7 @@ def score(
     return scored
 
 
-def _tell(segmented: Segmented) -> Mapping[str, Any]:
+def _tell(segmented: Segmented) -> Mapping[str, object]:
     return {COPIED: is_copied_map(segmented)}
 
 
@@ -137,12 +136,12 @@ def draw(
         WriteError: If a file could not be written.
     """
     result = SegmentationResult(subject, scored.scores, summary, scored.found)
-    page, figures = segmentation_page(result, training=figures_of_training(run, labels=True), linked=each_case)
+    page = segmentation_page(result, training=figures_of_training(run, labels=True), linked=each_case)
     others = chain(
         [(SHEET, segmentation_brief(result, page))],
         ((case_file(case), case_page(result, case)) for case in (scored.found if each_case else ())),
     )
-    written = publish(page, out, figures=figures, others=others)
+    written = publish(page, out, others=others)
     fields, rows = class_table(summary.overall, main=subject.main)
     told = judge_briefly(summary.overall, scored.scores, subject.classes, cases=subject.cases)
     brief = " ".join(filter(None, (subject.warning, told)))

@@ -149,5 +149,5 @@ def draw(summary: SetSummary, compared: ComparedSets, sets: Sets, out: Path) -> 
         caveats=set_caveats(summary, images=images),
         failed=compared.failed,
     )
-    page, figures = set_page(result)
-    return Result(summary.answer, publish(page, out, figures=figures), FIELDS, set_rows(summary), compared.failed)
+    page = set_page(result)
+    return Result(summary.answer, publish(page, out), FIELDS, set_rows(summary), compared.failed)

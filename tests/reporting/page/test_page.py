@@ -298,21 +298,23 @@ def test_many_cases_need_no_caveat() -> None:
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
-    figure = Illustration("One case", "", picture())
+    figure = Illustration("One case", "", picture(), file="case")
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
-    pages = [publish(report(), folder, figures={"case": figure}) for folder in folders]
+    pages = [publish(report(sections=[Section("Pictures", figures=[figure])]), folder) for folder in folders]
     assert pages[0].read_bytes() == pages[1].read_bytes()
     names = [path.relative_to(tmp_path / "a").as_posix() for path in sorted((tmp_path / "a").rglob("*.*"))]
     assert names == ["figures/case.png", "report.html"]
 
 
 def test_pictures_of_an_earlier_page_are_removed_and_others_left_alone(tmp_path: Path) -> None:
-    figure = Illustration("One case", "", picture())
-    publish(report(), tmp_path, figures={"boxes_lesion": figure, "extremes": figure})
-    (tmp_path / "figures" / "step_000000001.png").write_bytes(figure.png)
-    publish(report(), tmp_path, figures={"boxes_labels": figure})
+    lesion, extremes, labels = (
+        Illustration("One case", "", picture(), file=name) for name in ("boxes_lesion", "extremes", "boxes_labels")
+    )
+    publish(report(sections=[Section("Pictures", figures=[lesion, extremes])]), tmp_path)
+    (tmp_path / "figures" / "step_000000001.png").write_bytes(lesion.png)
+    publish(report(sections=[Section("Pictures", figures=[labels])]), tmp_path)
     left = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert left == ["boxes_labels.png", "step_000000001.png"]
 
@@ -324,12 +326,12 @@ def test_the_page_links_what_lies_beside_it(tmp_path: Path) -> None:
     others = [(SHEET, report()), (case_file("case_000"), report()), (odd, report())]
     lines = (Line("odd", "", "", (), link=odd), Line("plain", "", "", (), link=case_file("case_000")))
     linked = Section("Cases", tables=[Table("Cases", "Case", (), lines)])
-    page = publish(report(sections=[linked]), tmp_path, figures={}, others=others)
+    page = publish(report(sections=[linked]), tmp_path, others=others)
     links = [str(link["href"]) for link in Elements(page.read_text(encoding="utf-8")).every("a")]
     paths = [tmp_path / unquote(link) for link in links]
     assert all(path.is_file() for path in paths)
     assert {path.name for path in paths} >= {"scores.csv", "summary.json", SHEET, "case_000.html", Path(odd).name}
-    publish(report(), tmp_path, figures={})
+    publish(report(), tmp_path)
     assert [path.name for path in sorted(tmp_path.rglob("*.html"))] == ["report.html"], "none outlives its evaluation"
 
 

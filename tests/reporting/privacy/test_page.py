@@ -36,9 +36,9 @@ def _pair(name: str, *, labelled: bool) -> tuple[LookAlike, LabelPair | None]:
 
 def test_the_report_opens_with_answer_limits_figures_and_one_table() -> None:
     found = result()
-    page, figures = privacy_page(found)
+    page = privacy_page(found)
     assert "script" not in page.html()
-    assert list(figures) == ["distances", "membership"]
+    assert list(page.figures) == ["distances", "membership"]
     text = _text(page.html())
     order = [
         "Do synthetic T1 images show patients of the training data? made and cohort",
@@ -57,7 +57,7 @@ def test_the_report_opens_with_answer_limits_figures_and_one_table() -> None:
 
 def test_tables_say_what_each_space_holds_back() -> None:
     found = result()
-    _, spaces, nearest = privacy_page(found)[0].sections
+    _, spaces, nearest = privacy_page(found).sections
     pixel, label = spaces.tables[0].rows
     assert [cell.value for cell in pixel.cells] == ["0.800", "0.400", "1 of 4", "1 of 2", "0.57"]
     assert pixel.cells[3].lines == ("10 to 90 %",)
@@ -72,7 +72,7 @@ def test_tables_say_what_each_space_holds_back() -> None:
 def test_without_an_attack_there_is_no_curve() -> None:
     found = result()
     alone = replace(found.audit, spaces={"label": found.audit.spaces["label"]})
-    assert list(privacy_page(replace(found, audit=alone))[1]) == ["distances"]
+    assert list(privacy_page(replace(found, audit=alone)).figures) == ["distances"]
 
 
 @pytest.mark.parametrize(("labelled", "pictures"), [(False, 3), (True, 6)])

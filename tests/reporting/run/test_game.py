@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from voxlate.errors import UsageError
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.run.curves import draw_curves
 from voxlate.reporting.run.game import draw_game, has_game
+from voxlate.training.loop.journal import Entry
 
 
-def log(steps: int = 40) -> list[dict[str, Any]]:
+def log(steps: int = 40) -> list[Entry]:
     return [
-        {
-            "step": step,
-            "loss": 12.0,
-            "generator": 11.4,
-            "l1": 0.1,
-            "discriminator": 0.6,
-            "adversarial": 0.8,
-            "accuracy_real": 0.7,
-            "accuracy_fake": 0.6,
-            "fooled": 0.4,
-            "learning_rate": 1e-4,
-        }
+        Entry(
+            step,
+            {
+                "loss": 12.0,
+                "generator": 11.4,
+                "l1": 0.1,
+                "discriminator": 0.6,
+                "adversarial": 0.8,
+                "accuracy_real": 0.7,
+                "accuracy_fake": 0.6,
+                "fooled": 0.4,
+                "learning_rate": 1e-4,
+            },
+        )
         for step in range(1, steps + 1)
     ]
 
@@ -50,7 +51,7 @@ def test_coin_is_marked_for_the_objective_that_has_one() -> None:
 
 
 def test_log_without_a_game_is_refused() -> None:
-    rows = [{"step": 1, "loss": 0.3}]
+    rows = [Entry(1, {"loss": 0.3})]
     assert not has_game(rows)
     with pytest.raises(UsageError, match="adversarial"):
         draw_game(rows)

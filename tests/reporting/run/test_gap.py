@@ -9,6 +9,7 @@ from tests.reporting.samples import count_colours
 from tests.reporting.test_plots import texts
 from voxlate.errors import UsageError
 from voxlate.reporting.run.gap import draw_gap
+from voxlate.training.loop.journal import Entry
 
 
 def test_the_gap_is_drawn_and_a_large_one_is_said() -> None:
@@ -30,7 +31,7 @@ def test_the_gap_is_drawn_and_a_large_one_is_said() -> None:
 
 
 def test_a_log_without_training_cases_has_no_gap() -> None:
-    rows = [{"step": 5, "validation": {"dice": 0.4, "loss": 1.0}}]
+    rows = [Entry(5, validation={"dice": 0.4, "loss": 1.0})]
     assert count_colours(draw_gap(rows, best_step=5)) > 5
     with pytest.raises(UsageError, match="validation"):
-        draw_gap([{"step": 1, "loss": 1.0}])
+        draw_gap([Entry(1, {"loss": 1.0})])

@@ -170,7 +170,7 @@ def test_the_report_is_one_page_with_its_figures(tmp_path: Path) -> None:
 
 
 def test_pictures_come_first_and_one_table_stands_open() -> None:
-    page, _ = search_page(judge_search(searched()))
+    page = search_page(judge_search(searched()))
     opening = [section for section in page.sections if not section.folded]
     assert [section.title for section in opening] == ["Pictures", "The values found"]
     assert [figure.title for figure in opening[0].figures] == ["SSIM against every searched field"]
@@ -186,7 +186,7 @@ def test_baselines_stand_before_the_trials_and_are_said_to_win_where_they_do() -
     )
     assert not any("does not beat" in line for line in beaten.warnings)
     assert winning.warnings[0] == "The best trial does not beat intensity lookup (0.950) on the same cases."
-    page, _ = search_page(winning)
+    page = search_page(winning)
     [values] = page.sections[1].tables
     assert [column.title for column in values.columns[:3]] == ["identity", "intensity lookup", "best"]
     assert [(cell.value, cell.best) for cell in values.rows[0].cells[:3]] == [
@@ -214,7 +214,7 @@ def test_importance_that_is_not_known_is_said_and_not_drawn(tmp_path: Path) -> N
 
 
 def test_hostile_names_are_escaped() -> None:
-    text = search_page(judge_search(searched((*TRIALS, replace(trial(7, None, "failed"), reason=HOSTILE)))))[0].html()
+    text = search_page(judge_search(searched((*TRIALS, replace(trial(7, None, "failed"), reason=HOSTILE))))).html()
     assert not list(Elements(text).every("script"))
     assert "&lt;script&gt;" in text
 

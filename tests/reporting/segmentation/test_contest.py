@@ -51,8 +51,8 @@ def contest() -> SegmentationContest:
 
 
 def test_the_page_opens_with_the_case_by_every_recipe_and_one_table(contest: SegmentationContest) -> None:
-    page, figures = segmentations_page(contest)
-    assert list(figures) == ["case", "boxes_tumour", "boxes_core"]
+    page = segmentations_page(contest)
+    assert list(page.figures) == ["case", "boxes_tumour", "boxes_core"]
     assert [section.title for section in page.sections if not section.folded] == ["Pictures", "Scores"]
     [table] = next(section for section in page.sections if section.title == "Scores").tables
     assert [column.title for column in table.columns][:3] == ["Dice, tumour", "Dice, core", "recall, tumour"]

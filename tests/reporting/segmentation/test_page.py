@@ -38,8 +38,8 @@ def text_of(page: str) -> str:
 @pytest.fixture(scope="module")
 def shown() -> tuple[str, dict[str, Illustration]]:
     about = {"seen": 1, "gap": "The gap is large.", "failed": (("case-9", "a fault"),)}
-    page, figures = segmentation_page(result(**about), training={})
-    return page.html(), figures
+    page = segmentation_page(result(**about), training=[])
+    return page.html(), page.figures
 
 
 def test_pictures_come_first_then_one_table_and_the_rest_folds(shown: tuple[str, dict[str, Illustration]]) -> None:
@@ -67,22 +67,22 @@ def test_the_page_opens_with_the_answer_and_with_what_must_be_read_first(
 
 
 def test_the_median_case_is_the_one_of_dice() -> None:
-    _, figures = segmentation_page(result(), training={})
+    figures = segmentation_page(result(), training=[]).figures
     assert "By Dice in whole tumour." in figures["median"].caption
 
 
 def test_where_nothing_is_labelled_there_is_no_picture() -> None:
     nothing = [Score(f"case-{n}", "whole tumour", "model", "dice", float("nan"), "1") for n in range(3)]
-    page, figures = segmentation_page(result(of=nothing), training={})
-    assert not figures
+    page = segmentation_page(result(of=nothing), training=[])
+    assert not page.figures
     assert "Nothing can be said about the model" in page.html()
 
 
 def test_figures_of_the_training_are_shown_below() -> None:
-    _, figures = segmentation_page(result(), training={})
-    picture = Illustration("Training", "Curves.", figures["median"].png)
-    page, more = segmentation_page(result(), training={"curves": picture})
-    assert list(more)[-1] == "curves"
+    figures = segmentation_page(result(), training=[]).figures
+    picture = Illustration("Training", "Curves.", figures["median"].png, file="curves")
+    page = segmentation_page(result(), training=[picture])
+    assert list(page.figures)[-1] == "curves"
     assert "Curves." in page.html().partition("<details>")[2]
 
 

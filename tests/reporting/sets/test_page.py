@@ -51,8 +51,8 @@ def _result() -> SetResult:
 
 
 def test_the_page_opens_with_answer_caveats_and_figures_and_the_rest_folds() -> None:
-    page, figures = set_page(_result())
-    assert list(figures) == ["features", "distances"]
+    page = set_page(_result())
+    assert list(page.figures) == ["features", "distances"]
     text = html.unescape(re.sub(r"<[^>]+>", " ", page.html()))
     order = [
         "How alike are synthetic and real T2?",
@@ -75,7 +75,7 @@ def test_the_page_opens_with_answer_caveats_and_figures_and_the_rest_folds() -> 
 
 
 def test_the_floor_stands_first_and_the_network_beside_every_value() -> None:
-    page, _ = set_page(_result())
+    page = set_page(_result())
     [section] = [section for section in page.sections if section.tables]
     assert [table.title for table in section.tables] == ["Axial", "3-D"]
     for table in section.tables:

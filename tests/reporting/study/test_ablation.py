@@ -187,8 +187,8 @@ def test_one_table_stands_open_and_tells_the_region_in_each_line() -> None:
 
 def test_the_page_opens_with_the_answer_the_case_and_one_table() -> None:
     made = result(make_runs())
-    page, figures = ablation_page(made)
-    assert list(figures) == ["case", "similarity", "differences"]
+    page = ablation_page(made)
+    assert list(page.figures) == ["case", "similarity", "differences"]
     assert [section.title for section in page.sections if not section.folded] == ["Pictures", "With and without"]
     assert page.title == "T1 post-contrast to T1, genc2022-t1c-to-t1: with and without loss.lesion_mask"
     assert page.facts["without"] == "loss.lesion_mask=0"
@@ -204,8 +204,8 @@ def test_the_page_opens_with_the_answer_the_case_and_one_table() -> None:
 def test_a_budget_in_minutes_is_warned_of() -> None:
     made = result(make_runs())
     timed = made.recipe.with_overrides({"training.minutes": 3.0})
-    assert any("The budget is a time" in line for line in ablation_page(replace(made, recipe=timed))[0].warnings)
-    assert not any("The budget is a time" in line for line in ablation_page(made)[0].warnings)
+    assert any("The budget is a time" in line for line in ablation_page(replace(made, recipe=timed)).warnings)
+    assert not any("The budget is a time" in line for line in ablation_page(made).warnings)
 
 
 def test_differences_have_the_decimals_that_the_largest_needs() -> None:
@@ -230,8 +230,8 @@ def _of(region: str, scores: tuple[Score, ...]) -> list[Score]:
 
 def test_a_page_without_any_value_says_so_and_draws_nothing() -> None:
     empty = [replace(run, scores=tuple(replace(one, value=math.nan) for one in run.scores)) for run in make_runs()]
-    page, figures = ablation_page(replace(result(empty), pictures={}))
-    assert not figures
+    page = ablation_page(replace(result(empty), pictures={}))
+    assert not page.figures
     assert "Nothing can be said" in page.html()
 
 
@@ -244,6 +244,6 @@ def test_two_tasks_stand_beside_each_other() -> None:
     tasks = ("T1c to T1", "T2 to FLAIR")
     assert titles == [f"{task}, {where}: SSIM" for where in ("foreground", "lesion") for task in tasks]
     assert sum("without" in text and "p " in text for text in texts(figure)) == 4
-    page, figures = ablation_page(replace(result(make_runs()), beside=("T2 to FLAIR", other)))
-    assert "tasks" in figures
+    page = ablation_page(replace(result(make_runs()), beside=("T2 to FLAIR", other)))
+    assert "tasks" in page.figures
     assert "T2 to FLAIR" in page.html()

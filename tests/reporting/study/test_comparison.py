@@ -31,8 +31,8 @@ def result(*, pictured: bool = True) -> ContestResult:
 
 
 def test_the_page_opens_with_the_case_by_every_recipe_and_one_table() -> None:
-    page, figures = comparison_page(result())
-    assert list(figures) == ["case", "boxes_foreground", "boxes_lesion"]
+    page = comparison_page(result())
+    assert list(page.figures) == ["case", "boxes_foreground", "boxes_lesion"]
     assert [section.title for section in page.sections if not section.folded] == ["Pictures", "Scores"]
     assert page.title == "2 recipes for T2"
     assert page.facts["fcn"] == "regression, from t1; 1.5 s per volume"
@@ -50,24 +50,22 @@ def test_the_page_opens_with_the_case_by_every_recipe_and_one_table() -> None:
 
 
 def test_a_page_without_a_case_to_show_has_no_picture_of_it() -> None:
-    _, figures = comparison_page(result(pictured=False))
+    figures = comparison_page(result(pictured=False)).figures
     assert list(figures) == ["boxes_foreground", "boxes_lesion"]
 
 
 def test_a_page_without_any_value_says_so_and_draws_nothing() -> None:
     made = result(pictured=False)
     scores = [replace(score, value=math.nan) for score in made.scores]
-    page, figures = comparison_page(
-        replace(made, scores=scores, summary=summarise_contest(scores, NAMES, seconds={}), case="")
-    )
-    assert not figures
+    page = comparison_page(replace(made, scores=scores, summary=summarise_contest(scores, NAMES, seconds={}), case=""))
+    assert not page.figures
     assert "Nothing can be said" in page.html()
 
 
 def test_too_many_recipes_for_box_plots_have_none() -> None:
     made = result()
     many = {f"recipe-{number}": made.recipes["fcn"] for number in range(7)}
-    _, figures = comparison_page(replace(made, recipes={**made.recipes, **many}, pictures={}))
+    figures = comparison_page(replace(made, recipes={**made.recipes, **many}, pictures={})).figures
     assert not figures
 
 

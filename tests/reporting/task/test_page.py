@@ -29,8 +29,8 @@ def result(**changes: Any) -> TaskResult:
 
 @pytest.fixture(scope="module")
 def shown() -> tuple[str, dict[str, Illustration]]:
-    page, figures = task_page(result(failed=(("case-9", "a license is missing"),)))
-    return page.html(), figures
+    page = task_page(result(failed=(("case-9", "a license is missing"),)))
+    return page.html(), page.figures
 
 
 def text_of(page: str) -> str:
@@ -60,7 +60,7 @@ def test_the_page_opens_with_the_answer_and_what_must_be_read_first(
 
 
 def test_the_cases_that_lose_most_are_shown() -> None:
-    _, figures = task_page(result())
+    figures = task_page(result()).figures
     assert figures["worst"].title == "The 3 cases in which the synthetic FLAIR loses most"
 
 

@@ -23,7 +23,7 @@ def test_what_is_not_available_is_null_in_validations_too(tmp_path: Path) -> Non
     rewind_log(log, step=2)
     lines = [json.loads(line, parse_constant=_refuse) for line in log.read_text().splitlines()]
     assert lines == [{"step": 1, "loss": None}, {"step": 2, "validation": {"mae": 0.5, "lesion_mae": None}}]
-    assert math.isnan(read_log(log)[1]["validation"]["lesion_mae"])
+    assert math.isnan(read_log(log)[1].validation["lesion_mae"])
 
 
 def test_an_older_log_with_nan_becomes_json(tmp_path: Path) -> None:

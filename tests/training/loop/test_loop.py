@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.training.toys import Toy, make_job, score
+from tests.training.toys import Toy, make_job, score, story
 from voxlate.config.training import Training
 from voxlate.errors import StoppedError, TrainingError
 from voxlate.training.loop import loop
@@ -50,14 +50,6 @@ def run_toy(folder: Path, job: Job, method: Toy | None = None) -> RunState:
 
 def weights(state: RunState) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in state.chosen.parameters()])
-
-
-def story(folder: Path) -> list[dict[str, object]]:
-    """The log without its times."""
-    return [
-        {key: value for key, value in entry.items() if not key.endswith("_s")}
-        for entry in read_log(folder / "log.jsonl")
-    ]
 
 
 @pytest.mark.parametrize("killed_at", [1, 3, 4, 5, 13, 19])
@@ -201,9 +193,7 @@ def test_only_damaged_checkpoints_are_an_error(tmp_path: Path) -> None:
 
 def test_the_best_checkpoint_has_the_best_metric(tmp_path: Path) -> None:
     run_toy(tmp_path, make_job())
-    values = {
-        entry["step"]: entry["validation"]["mae"] for entry in read_log(tmp_path / "log.jsonl") if "validation" in entry
-    }
+    values = {entry.step: entry.validation["mae"] for entry in read_log(tmp_path / "log.jsonl") if entry.validation}
     best = load_checkpoint(tmp_path / "checkpoints" / BEST)
     assert best is not None
     assert best["step"] == min(values, key=lambda step: values[step])

@@ -159,7 +159,7 @@ def test_a_grid_gives_the_two_tables_of_its_validations(cohort: Path, tmp_path: 
     )
     assert all(re.fullmatch(r"\d\.\d{4}|n/a", cell) for row in rows for cell in row[2:]), "four digits"
     logs = {run: read_log(run / "log.jsonl") for run in (tmp_path / "trials").iterdir()}
-    validations = [row["validation"]["train_loss"] for log in logs.values() for row in log if "validation" in row]
+    validations = [row.validation["train_loss"] for log in logs.values() for row in log if row.validation]
     with (tmp_path / "grid_training.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert sorted(float(line["loss"]) for line in lines) == sorted(validations)

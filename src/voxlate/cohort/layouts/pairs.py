@@ -18,7 +18,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from voxlate.cohort.case import LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
@@ -26,6 +25,7 @@ from voxlate.contrast import CONTRASTS, find_contrast
 from voxlate.errors import CohortError
 from voxlate.io import volume_stem
 from voxlate.io.formats.foreign import stand_in
+from voxlate.plainyaml import Json
 
 _FOLDERS = {"images": "labels", "imagesTr": "labelsTr"}
 _DESCRIPTION = "dataset.json"
@@ -137,7 +137,7 @@ def _channel_names(path: Path) -> dict[int, str]:
     if found := stand_in(path):
         raise CohortError("dataset.json of a data set", came=found.what, where=path, remedy=found.remedy)
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: Json = json.loads(path.read_text(encoding="utf-8-sig"))
         names = content.get("channel_names") or content.get("modality") or {}
         return {
             int(number): str(name)

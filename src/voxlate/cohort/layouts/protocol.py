@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from voxlate.contrast import find_contrast
 from voxlate.io import volume_stem
+from voxlate.plainyaml import Json
 
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
 _NO_CONTRAST = re.compile(
@@ -58,7 +59,7 @@ class _Guess(NamedTuple):
     reason: str
 
 
-def read_sidecar(image: Path) -> dict[str, Any]:
+def read_sidecar(image: Path) -> Json:
     """What the JSON file beside an image says of its scan; empty if there is none, or it speaks of something else."""
     path = image.with_name(f"{volume_stem(image)}.json")
     try:
@@ -69,12 +70,12 @@ def read_sidecar(image: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) and said & values.keys() else {}
 
 
-def had_agent(header: Mapping[str, Any]) -> bool:
+def had_agent(header: Json) -> bool:
     """Whether a header names a contrast agent."""
     return any(str(header.get(name) or "").strip() for name in ("ContrastBolusAgent", "ContrastBolusIngredient"))
 
 
-def guess_contrast(header: Mapping[str, Any]) -> _Guess:
+def guess_contrast(header: Json) -> _Guess:
     """The contrast of a scan, and the reason.
 
     Args:
@@ -120,7 +121,7 @@ def _by_words(texts: Sequence[str]) -> _Guess | None:
     return None
 
 
-def _by_time(header: Mapping[str, Any]) -> _Guess:
+def _by_time(header: Json) -> _Guess:
     echo, repetition, inversion, flip = (
         float(value) if isinstance(value := header.get(name), int | float) else 0.0
         for name in ("EchoTime", "RepetitionTime", "InversionTime", "FlipAngle")
@@ -137,7 +138,7 @@ def _by_time(header: Mapping[str, Any]) -> _Guess:
     return _Guess("", "neither its words nor its times tell a contrast")
 
 
-def _agreed(by_word: _Guess | None, by_time: _Guess, header: Mapping[str, Any]) -> _Guess:
+def _agreed(by_word: _Guess | None, by_time: _Guess, header: Json) -> _Guess:
     if by_word is None or (by_word.contrast, by_time.contrast) == ("t2", "flair"):
         return by_time
     echo = header.get("EchoTime")
@@ -147,5 +148,5 @@ def _agreed(by_word: _Guess | None, by_time: _Guess, header: Mapping[str, Any]) 
     return by_word
 
 
-def _has_agent(header: Mapping[str, Any], text: str) -> bool:
+def _has_agent(header: Json, text: str) -> bool:
     return had_agent(header) or (bool(_AGENT.search(text)) and not _NO_AGENT.search(text))

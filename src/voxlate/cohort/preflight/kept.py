@@ -13,22 +13,30 @@ import json
 import logging
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from voxlate.errors import WriteError
 from voxlate.io.atomic import replacing
+from voxlate.plainyaml import Json
+from voxlate.volume import Array
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 logger = logging.getLogger(__name__)
 
 _CODE = ("cohort", "io")
 IN_PREPARED = "preflight"
 """The folder's name in that of the prepared store."""
-Json = dict[str, Any]
+
+
+_Value = TypeVar("_Value", bound="DataclassInstance")
 
 
 class Kept:
@@ -71,15 +79,23 @@ class Kept:
             self._folder = None
         return made
 
+    def recall_as(self, kind: type[_Value], what: str, of: Sequence[str], measure: Callable[[], _Value]) -> _Value:
+        """The same of a measurement that is a dataclass of that kind."""
+        reader: TypeAdapter[_Value] = _reader(kind)
+        return reader.validate_python(self.recall(what, of, lambda: asdict(measure())))
 
-def packed(array: NDArray[Any]) -> Json:
+
+_reader = cache(TypeAdapter)
+
+
+def packed(array: Array) -> Json:
     """An array as JSON."""
     plain = np.ascontiguousarray(array)
     data = base64.b64encode(zlib.compress(plain.tobytes(), 1)).decode("ascii")
     return {"shape": list(array.shape), "type": plain.dtype.str, "data": data}
 
 
-def unpacked(values: Json) -> NDArray[Any]:
+def unpacked(values: Json) -> Array:
     """The array of ``packed``."""
     data = zlib.decompress(base64.b64decode(values["data"]))
     return np.frombuffer(data, dtype=np.dtype(values["type"])).reshape(values["shape"])

@@ -14,12 +14,13 @@ from voxlate.cohort.admission import admit, weigh
 from voxlate.cohort.case import Case
 from voxlate.cohort.finding import Finding, soften
 from voxlate.cohort.preflight.copies import Signature, thumbnail
-from voxlate.cohort.preflight.kept import Json, Kept, packed, unpacked
+from voxlate.cohort.preflight.kept import Kept, packed, unpacked
 from voxlate.cohort.preflight.measures.binned import Binned, Portrait
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.io import file_digest, read_volume
 from voxlate.io.provenance import sidecar_path
+from voxlate.plainyaml import Json
 from voxlate.volume import Grid
 
 

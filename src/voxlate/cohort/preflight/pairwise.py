@@ -19,11 +19,7 @@ from voxlate.cohort.preflight.measures.comparison import (
     Position,
     Relation,
     locate,
-    position_from_json,
-    position_to_json,
     relate,
-    relation_from_json,
-    relation_to_json,
 )
 from voxlate.cohort.preflight.measures.thresholded import is_given_away
 from voxlate.contrast import CONTRASTS, get_contrast
@@ -86,17 +82,13 @@ def _pairs_of(images: CaseImages, source: Sequence[str], target: str | None) -> 
 
 
 def _relation(images: CaseImages, pair: _Pair) -> Relation:
-    def measure() -> dict[str, object]:
-        return relation_to_json(relate(images[pair[0]], images[pair[1]]))
-
-    return relation_from_json(images.kept.recall("relation", images.key(pair), measure))
+    key, first, second = images.key(pair), *pair
+    return images.kept.recall_as(Relation, "relation", key, lambda: relate(images[first], images[second]))
 
 
 def _position(images: CaseImages, pair: _Pair) -> Position:
-    def measure() -> dict[str, object]:
-        return position_to_json(locate(images[pair[0]], images[pair[1]]))
-
-    return position_from_json(images.kept.recall("position", images.key(pair), measure))
+    key, first, second = images.key(pair), *pair
+    return images.kept.recall_as(Position, "position", key, lambda: locate(images[first], images[second]))
 
 
 def _check_grids(case: Case, grids: Mapping[str, Grid], *, registers: bool) -> Iterator[Finding]:

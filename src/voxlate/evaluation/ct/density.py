@@ -24,7 +24,6 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +79,7 @@ class Calibration:
                 remedy="Correct the calibration.",
             )
 
-    def apply(self, hu: Array | np.floating[Any]) -> NDArray[np.float64]:
+    def apply(self, hu: Array | np.floating) -> NDArray[np.float64]:
         """Densities of CT numbers, any shape, float64; NaN stays NaN."""
         return np.asarray(np.interp(np.asarray(hu, dtype=np.float64), self.hu, self.density))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,7 +174,7 @@ def _may_pass(reference: Dose, evaluated: Dose, *, criterion: _Criterion, spacin
     return np.asarray(np.abs(evaluated - reference) <= bound * (1 + 1e-6))
 
 
-def _at_least_two(axes: list[Any], dose: Dose, spacing_mm: Spacing) -> tuple[tuple[Any, ...], Dose]:
+def _at_least_two(axes: list[Dose], dose: Dose, spacing_mm: Spacing) -> tuple[tuple[Dose, ...], Dose]:
     """Axes and dose with an axis of one voxel made constant over two, as interpolation needs."""
     copies = tuple(2 if size == 1 else 1 for size in dose.shape)
     longer = [

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from voxlate.cohort import Case
 from voxlate.cohort.foreground import constant_background
 from voxlate.cohort.labels.labelling import tell_left_out
-from voxlate.contrast import CONTRASTS, get_contrast
+from voxlate.contrast import get_contrast
 from voxlate.errors import ReadError
 from voxlate.methods.baselines import Lookup
 from voxlate.metrics.hounsfield import LOWEST_HU
@@ -33,6 +33,7 @@ from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Plan, Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.preprocess.resampling import resample
+from voxlate.roles import IDENTITY
 from voxlate.volume import Array, Volume
 
 NORMALISED = "1"
@@ -68,20 +69,14 @@ class Comparison:
     hidden: NDArray[np.bool_] | None = None
 
     @property
-    def share_hidden(self) -> float:
-        """The share of the foreground that the truth does not show, 0 to 1."""
-        hidden = 0 if self.hidden is None else int(np.count_nonzero(self.hidden))
-        return hidden / (hidden + int(np.count_nonzero(self.mask))) if hidden else 0.0
-
-    @property
     def of_labels(self) -> bool:
         """Whether the source is a label map, which has no identity."""
-        return "identity" not in self.methods
+        return IDENTITY not in self.methods
 
     @property
     def in_hounsfield(self) -> bool:
         """Whether truth and predictions are CT numbers."""
-        return self.unit == CONTRASTS["ct"].unit
+        return self.unit == get_contrast("ct").unit
 
 
 def compare(case: Case, plan: Plan, predicted: Mapping[str, Volume], *, scaling: Scaling, lookup: Lookup) -> Comparison:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from voxlate.contrast import CONTRASTS
+from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of, whole_slices
@@ -122,7 +122,7 @@ def score_whole(
     has SynthRAD's multi-scale SSIM among its own metrics, and no other one.
     """
     metrics = dict(metrics_of("continuity", "appearance"))
-    if unit == CONTRASTS["ct"].unit:
+    if unit == get_contrast("ct").unit:
         del metrics["ms_ssim"]
     return [
         Score(

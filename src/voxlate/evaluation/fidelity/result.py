@@ -96,7 +96,7 @@ def summarise_fidelity(scored: Scored) -> FidelitySummary:
     """What the scores and the errors inside structures say together."""
     scores = scored.scores
     views = compare_views(scores) if view_names(scores) else None
-    return FidelitySummary(summarise(scores), summarise_structures(structures_of(scored)), views)
+    return FidelitySummary(summarise(scores), summarise_structures(structures_of(scored.found.values())), views)
 
 
 def judge_fidelity(summary: FidelitySummary, *, cases: str) -> str:

@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
 from voxlate.cohort.labels.labelling import Labelling
-from voxlate.evaluation.cases import Scored
+from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.fidelity.comparison import Comparison
 from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
@@ -97,12 +96,6 @@ class StructureRow:
         """Plain values for JSON."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, values: Json) -> Self:
-        """The row of a JSON object."""
-        methods = {name: StructureMeans(*map(_interval, means.values())) for name, means in values["methods"].items()}
-        return cls(**{**values, "methods": methods})
-
 
 def structure_errors(comparison: Comparison, labelling: Labelling) -> list[StructureError]:
     """The errors of model and lookup in every named structure that the case has.
@@ -130,9 +123,9 @@ def structure_errors(comparison: Comparison, labelling: Labelling) -> list[Struc
     return found
 
 
-def structures_of(scored: Scored) -> list[StructureError]:
-    """The errors that were kept of every case."""
-    return [StructureError(**row) for one in scored.found.values() for row in one.more["structures"]]
+def structures_of(found: Iterable[CaseEvidence]) -> list[StructureError]:
+    """The errors that were kept of these cases."""
+    return [StructureError(**row) for one in found for row in one.more["structures"]]
 
 
 def write_structures(errors: Iterable[StructureError], path: Path) -> Path:
@@ -170,10 +163,6 @@ def summarise_structures(errors: Sequence[StructureError], *, seed: int = 0) -> 
         mean = float(np.mean(list(voxels.values())))
         rows.append(StructureRow(structure, mine[0].unit, len(voxels), mean, methods))
     return rows
-
-
-def _interval(value: Any) -> Any:  # noqa: ANN401
-    return tuple(value) if isinstance(value, list) else value
 
 
 def say_structures(rows: Sequence[StructureRow]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,17 +120,15 @@ def _reach(labels: Volume, grid: Grid) -> NDArray[np.bool_]:
 def _score_segmented(segmented: Segmented, classes: Classes) -> list[Score]:
     """Every metric of every class, of intensity alone in the region of all labels, and the volumes in ml."""
     region = whole(classes)
-    common: dict[str, Any] = {
-        "mask": np.ones(segmented.truth.shape, np.bool_) if segmented.reach is None else segmented.reach,
-        "spacing_mm": segmented.spacing_mm,
-        "case": segmented.case_id,
-    }
+    mask = np.ones(segmented.truth.shape, np.bool_) if segmented.reach is None else segmented.reach
+    score = partial(score_segmentation, mask=mask, spacing_mm=segmented.spacing_mm, case=segmented.case_id)
+    volumes = partial(volumes_ml, mask=mask, spacing_mm=segmented.spacing_mm, case=segmented.case_id)
     scores: list[Score] = []
     for method, found in segmented.found.items():
         scored = {region: values_of(region, classes)} if method == LOOKUP else classes
-        scores += score_segmentation(found, segmented.truth, classes=scored, method=method, **common)
-        scores += volumes_ml(found, classes=scored, method=method, **common)
-    return scores + volumes_ml(segmented.truth, classes=classes, method=TRUTH, **common)
+        scores += score(found, segmented.truth, classes=scored, method=method)
+        scores += volumes(found, classes=scored, method=method)
+    return scores + volumes(segmented.truth, classes=classes, method=TRUTH)
 
 
 def segment_cases(
@@ -140,7 +138,7 @@ def segment_cases(
     classes: Classes,
     report: ProgressReport,
     show: Callable[[Segmented], Mapping[str, Array]] = lambda _: {},
-    tell: Callable[[Segmented], Mapping[str, Any]] = lambda _: {},
+    tell: Callable[[Segmented], Mapping[str, object]] = lambda _: {},
     evidence: Evidence | None = None,
 ) -> Scored:
     """Segments and scores every case; one that is refused does not stop the others.

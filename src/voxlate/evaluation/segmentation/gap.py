@@ -5,7 +5,8 @@ Both are scored alike, whole volumes without augmentation, so their Dice can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from math import isfinite, nan
 from pathlib import Path
 
 from voxlate.evaluation.words import number
@@ -23,9 +24,10 @@ def gap_in_words(rows: Sequence[Entry], *, step: int | None) -> str:
         rows: The log of a run.
         step: The step whose weights were kept.
     """
-    kept = dict(_validations(rows)).get(step, {}) if step is not None else {}
-    ahead, validation = kept.get(f"{TRAIN_PREFIX}dice"), kept.get("dice")
-    if ahead is None or validation is None or not ahead - validation > _LARGE:
+    validations = {row.step: row.validation for row in rows if row.validation is not None}
+    kept = validations.get(step, {}) if step is not None else {}
+    ahead, validation = kept.get(f"{TRAIN_PREFIX}dice", nan), kept.get("dice", nan)
+    if not ahead - validation > _LARGE:
         return ""
     values = " and ".join(number(value, metric="dice") for value in (ahead, validation))
     return (
@@ -38,10 +40,6 @@ def gap_in_words(rows: Sequence[Entry], *, step: int | None) -> str:
 def gap_of_run(path: Path) -> str:
     """The same of a run on disk, at the step of the best Dice; empty for anything else."""
     rows = read_log(path / "log.jsonl")
-    scored = [(dice, -step) for step, metrics in _validations(rows) if (dice := metrics.get("dice")) is not None]
+    found = [(row.validation.get("dice", nan), -row.step) for row in rows if row.validation is not None]
+    scored = [one for one in found if isfinite(one[0])]
     return gap_in_words(rows, step=-max(scored)[1]) if scored else ""
-
-
-def _validations(rows: Sequence[Entry]) -> Iterable[tuple[int, Mapping[str, float | None]]]:
-    """The step and the metrics of every validation."""
-    return ((int(row["step"]), row["validation"]) for row in rows if isinstance(row.get("validation"), Mapping))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from voxlate.config.recipe import Overrides, Recipe
 from voxlate.contrast import get_contrast
@@ -47,7 +46,7 @@ class AblationSummary:
         row = self.find(metric=METRIC, region=self.verdict.region)
         return row if row is not None and row.pair.n else None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values for JSON."""
         return {
             "verdict": self.verdict.sentence,

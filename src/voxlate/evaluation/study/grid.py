@@ -110,21 +110,18 @@ def _read(searched: Searched, trial: Trial, folder: Path) -> Setting | None:
     epochs: list[float] = []
     losses: list[float] = []  # since the validation before
     for row in read_log(folder / trial.run / "log.jsonl"):
-        if "validation" not in row:
-            losses.append(_value(row.get("generator", row.get("loss"))))  # with its opponent's it would say nothing
+        if row.validation is None:
+            # With its opponent's it would say nothing.
+            losses.append(row.numbers.get("generator", row.numbers.get("loss", math.nan)))
             continue
         trained = {TRAIN_PREFIX + "loss": sum(losses) / len(losses)} if losses else {}
-        found.append({**trained, **{name: _value(value) for name, value in row["validation"].items()}})
-        epochs.append(row["step"] / recipe.training.steps_per_epoch)
+        found.append({**trained, **row.validation})
+        epochs.append(row.step / recipe.training.steps_per_epoch)
         losses = []
     if not found:  # another worker's, in a folder of its own
         return None
     name = ", ".join(str(value) for value in trial.values.values())
     return Setting(name, tuple(epochs), tuple(found), _best(found, recipe))
-
-
-def _value(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def _best(found: Sequence[Metrics], recipe: Recipe) -> int:

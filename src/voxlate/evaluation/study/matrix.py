@@ -21,7 +21,7 @@ from voxlate.metrics import metrics_of
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.progress import ProgressReport
 from voxlate.question import Query, main_questions
-from voxlate.roles import MODEL
+from voxlate.roles import BASELINES, MODEL
 from voxlate.volume import Array
 
 DEDICATED = "dedicated"
@@ -124,7 +124,7 @@ def means_of(answers: Sequence[Answer], metric: str) -> dict[Query, dict[str, fl
 
 def say_answers(means: Mapping[Query, Mapping[str, float]]) -> str:
     """In how many questions the model's error is below both baselines', and how it compares with dedicated models."""
-    better = [question.words for question, row in means.items() if row[MODEL] < min(row["identity"], row["lookup"])]
+    better = [question.words for question, row in means.items() if row[MODEL] < min(row[name] for name in BASELINES)]
     told = f"The model's error is below that of identity and lookup in {len(better)} of {len(means)} questions."
     pairs = [(row[MODEL], row[DEDICATED]) for row in means.values() if DEDICATED in row]
     if pairs:

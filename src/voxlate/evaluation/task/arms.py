@@ -14,8 +14,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -208,18 +208,16 @@ def _score_attempt(attempt: Attempt, experiment: Experiment) -> list[Score]:
     """Scores of every arm and class over the whole image, and volumes of the arms and of the truth."""
     segmenter, other = experiment.segmenter, experiment.other
     everywhere = np.ones(attempt.truth.shape, dtype=np.bool_)
-    common: dict[str, Any] = {"mask": everywhere, "spacing_mm": attempt.spacing_mm, "case": attempt.case_id}
+    score = partial(score_segmentation, mask=everywhere, spacing_mm=attempt.spacing_mm, case=attempt.case_id)
+    volumes = partial(volumes_ml, mask=everywhere, spacing_mm=attempt.spacing_mm, case=attempt.case_id)
     scores: list[Score] = []
     for arm, found in attempt.found.items():
         classes = other.classes if arm == WITHOUT and other is not None else segmenter.classes
-        arguments = {**common, "classes": classes, "method": arm}
-        true_values = segmenter.truth_classes
-        measured = score_segmentation(found, attempt.truth, truth_classes=true_values, **arguments)
-        scores += [score for score in measured if score.metric not in _NOT_GIVEN]
-        scores += volumes_ml(found, **arguments)
+        measured = score(found, attempt.truth, truth_classes=segmenter.truth_classes, classes=classes, method=arm)
+        scores += [one for one in measured if one.metric not in _NOT_GIVEN]
+        scores += volumes(found, classes=classes, method=arm)
     regions = tuple(class_regions(segmenter.classes))
-    true = volumes_ml(attempt.truth, classes=segmenter.truth_classes, method=TRUTH, regions=regions, **common)
-    return scores + true
+    return scores + volumes(attempt.truth, classes=segmenter.truth_classes, method=TRUTH, regions=regions)
 
 
 def score_task(

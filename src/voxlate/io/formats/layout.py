@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,7 +63,7 @@ class Layout:
     header: Path
     data: Path
     sizes: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: np.dtype
     encoding: Encoding
     placement: HeaderGeometry
     file_offset: int = 0

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxlate.errors import ReadError
 from voxlate.io.formats.layout import HeaderGeometry, Layout, Part, Picture, voxel_bytes, zlibbed
@@ -108,7 +109,7 @@ def _true(fields: Mapping[str, str], key: str) -> bool:
     return fields.get(key, "False").lower() in {"true", "1", "t", "yes"}
 
 
-def _voxel_dtype(fields: Mapping[str, str], path: Path) -> np.dtype[Any]:
+def _voxel_dtype(fields: Mapping[str, str], path: Path) -> np.dtype:
     name, channels = _need(fields, "ElementType", path), fields.get("ElementNumberOfChannels", "1")
     if name not in _TYPES or channels.strip() != "1":
         remedy = "Convert the image to one real number per voxel."
@@ -194,5 +195,5 @@ def _header(picture: Picture, data: str, *, packed: int | None) -> bytes:
     return "".join(f"{key} = {value}\n" for key, value in fields.items()).encode("utf-8", "surrogateescape")
 
 
-def _text(values: np.ndarray[Any, np.dtype[np.float64]]) -> str:
+def _text(values: NDArray[np.float64]) -> str:
     return " ".join(repr(float(value) + 0.0) for value in values.reshape(-1))

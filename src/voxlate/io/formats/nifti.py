@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ _FIELDS: dict[str, tuple[tuple[str, int], tuple[str, int]]] = {
 }
 
 
-def _header_dtype(version: int) -> np.dtype[Any]:
+def _header_dtype(version: int) -> np.dtype:
     columns = {name: where[version - 1] for name, where in _FIELDS.items()}
     return np.dtype(
         {
@@ -142,7 +142,7 @@ def _sizes(header: np.void, path: Path) -> tuple[int, ...]:
     return tuple(int(n) for n in header["dim"][1 : axes + 1])
 
 
-def _voxel_dtype(header: np.void, path: Path) -> np.dtype[Any]:
+def _voxel_dtype(header: np.void, path: Path) -> np.dtype:
     code, bits = int(header["datatype"]), int(header["bitpix"])
     if code not in _TYPES:
         came = f"{_REFUSED_TYPES.get(code, 'unknown')} (code {code})"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -116,7 +116,7 @@ def _skip(fields: Mapping[str, str], path: Path) -> int:
     return skip
 
 
-def _voxel_dtype(fields: Mapping[str, str], path: Path) -> np.dtype[Any]:
+def _voxel_dtype(fields: Mapping[str, str], path: Path) -> np.dtype:
     name = " ".join(_need(fields, "type", path).split())
     if name not in _DTYPES:
         remedy = "Convert the image to one real number per voxel."

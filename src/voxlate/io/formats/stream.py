@@ -12,18 +12,22 @@ import bz2
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from voxlate.errors import ReadError
 
+if TYPE_CHECKING:
+    from isal.igzip_lib import IgzipDecompressor
+
 Encoding = Literal["raw", "gzip", "zlib", "bzip2", "picture"]
+_Decoder: TypeAlias = "bz2.BZ2Decompressor | IgzipDecompressor"
 _INPUT_BYTES = 2**18
 _OUTPUT_BYTES = 2**20
 _MEMBER_MAGIC: dict[str, bytes] = {"gzip": b"\x1f\x8b", "bzip2": b"BZh"}
 DAMAGED = "The file is damaged or incomplete; copy or export it again."
 
 
-def _decoder(encoding: Encoding) -> Any:  # noqa: ANN401
+def _decoder(encoding: Encoding) -> _Decoder:
     if encoding == "bzip2":
         return bz2.BZ2Decompressor()
     from isal import igzip_lib
@@ -51,7 +55,7 @@ class ByteStream:
         self._file = file
         self._encoding = encoding
         self._where = where
-        self._decoder: Any = None if encoding == "raw" else _decoder(encoding)
+        self._decoder = None if encoding == "raw" else _decoder(encoding)
         self._pending = b""
 
     def read(self, size: int) -> bytes:
@@ -98,26 +102,26 @@ class ByteStream:
         if self._decoder is None:
             return self._file.read(limit)
         try:
-            return self._inflate(limit)
+            return self._inflate(self._decoder, limit)
         except _errors() as error:
             expected = f"a sound {self._encoding} stream"
             raise ReadError(expected, came=f"an error ({error})", where=self._where, remedy=DAMAGED) from error
 
-    def _inflate(self, limit: int) -> bytes:
+    def _inflate(self, decoder: _Decoder, limit: int) -> bytes:
         while True:
-            if self._decoder.eof and not self._next_member():
+            if decoder.eof and not self._next_member(decoder):
                 return b""
             piece = b""
-            if self._decoder.needs_input:
+            if decoder.needs_input:
                 piece = self._pending or self._file.read(_INPUT_BYTES)
                 self._pending = b""
                 if not piece:
                     raise EOFError("it stops before its end")
-            if data := self._decoder.decompress(piece, limit):
+            if data := decoder.decompress(piece, limit):
                 return bytes(data)
 
-    def _next_member(self) -> bool:
-        rest = self._decoder.unused_data + self._file.read(_INPUT_BYTES)
+    def _next_member(self, decoder: _Decoder) -> bool:
+        rest = decoder.unused_data + self._file.read(_INPUT_BYTES)
         if not rest:
             return False
         magic = _MEMBER_MAGIC.get(self._encoding)

@@ -21,7 +21,8 @@ What differs from the paper:
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -126,10 +127,10 @@ class ImageAnalogy(Exemplary):
         super().fit(exemplars)
         self._ready = []
 
-    def load_state_dict(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  (torch's signature)
+    def load_state_dict(self, state_dict: Mapping[str, object], strict: bool = True, assign: bool = False) -> object:
         """As ``Exemplary.load_state_dict``; the search structures are built when they are first needed."""
         self._ready = []
-        return super().load_state_dict(*args, **options)
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
     def predict(self, source: Tensor) -> Tensor:
         """The target ``(b, t, h, w)`` float32 of slices ``(b, c, h, w)``; ``OUTSIDE`` where all channels are that.

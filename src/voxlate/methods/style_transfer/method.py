@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -177,7 +177,7 @@ class StyleTransfer(Exemplary):
         state = self.state_dict()
         return {name: value for name, value in state.items() if not (self.task.random and name.startswith(_BODY))}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:  # noqa: ANN401  (torch's signature)
+    def load_state_dict(self, state_dict: Mapping[str, object], strict: bool = True, assign: bool = False) -> object:
         """As torch's, from ``shipped_state`` too."""
         if self.task.random:
             state_dict = {f"{_BODY}{name}": value for name, value in self.body.state_dict().items()} | dict(state_dict)

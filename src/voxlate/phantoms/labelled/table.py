@@ -24,14 +24,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError, some
 from voxlate.phantoms.physics.tissues import TISSUES, Tissue
-from voxlate.plainyaml import nearest, number, read_yaml
+from voxlate.plainyaml import Json, nearest, number, read_yaml
 
 # fmt: off
 _MORE: tuple[Tissue, ...] = (
@@ -123,7 +122,7 @@ class LabelTable:
         """Every tissue by name, the user's own ones in the place of those with the same name."""
         return {**_HEAD_TISSUES, **self.own}
 
-    def names_of(self, values: NDArray[np.integer[Any]], *, where: object = "") -> list[str]:
+    def names_of(self, values: NDArray[np.integer], *, where: object = "") -> list[str]:
         """The name that the table gives to each number.
 
         Raises:
@@ -139,7 +138,7 @@ class LabelTable:
             )
         return [self.tissues[int(value)] for value in values]
 
-    def swaps(self, values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    def swaps(self, values: NDArray[np.integer]) -> NDArray[np.int64]:
         """For each number that of the other side, itself if it lies in the middle."""
         return np.array([self.mirrored.get(int(value), int(value)) for value in values], dtype=np.int64)
 
@@ -203,7 +202,7 @@ def read_table(path: str | Path) -> LabelTable:
     return LabelTable(tissues, mirrored, own, unsided)
 
 
-def _own_tissue(name: str, values: Mapping[str, Any], *, where: str) -> Tissue:
+def _own_tissue(name: str, values: Json, *, where: str) -> Tissue:
     fields = {each.name for each in dataclasses.fields(Tissue)} - {"name", "sources"}
     wrong = [key for key in values if key not in fields or not _is_number(key, values[key])]
     known = _HEAD_TISSUES.get(name)
@@ -244,7 +243,7 @@ def _whole(value: object, *, where: object) -> int:
         raise UsageError("a whole number as label", came=repr(value), where=where, remedy=remedy) from error
 
 
-def _yaml_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+def _yaml_rows(path: Path) -> list[tuple[int, Json]]:
     values = read_yaml(path)
     if not isinstance(values, Mapping):
         remedy = "Write lines such as 2: white_matter."
@@ -253,7 +252,7 @@ def _yaml_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return [(_whole(key, where=path), dict(row)) for key, row in rows.items()]
 
 
-def _csv_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+def _csv_rows(path: Path) -> list[tuple[int, Json]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))

@@ -13,13 +13,13 @@ Young, J Comput Assist Tomogr 9:659 (1985) (inversion recovery); Hajnal et al., 
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Signal: TypeAlias = "NDArray[np.floating[Any]]"
-Value: TypeAlias = "float | NDArray[np.floating[Any]]"
+Signal: TypeAlias = "NDArray[np.floating]"
+Value: TypeAlias = "float | NDArray[np.floating]"
 
 
 def spoiled_gradient_echo(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -38,7 +37,7 @@ def draw_protocol(contrast: str, rng: np.random.Generator, *, field_t: float) ->
     """
     usual = protocol_for(contrast)
     draw = _DRAWN.get(contrast)
-    values: dict[str, Any] = draw(rng) if draw else {}
+    values: dict[str, object] = draw(rng) if draw else {}
     if usual.sequence != "ct":
         values["field_t"] = field_t
         values["snr"] = float(np.exp(rng.uniform(math.log(14), math.log(60))))
@@ -46,7 +45,7 @@ def draw_protocol(contrast: str, rng: np.random.Generator, *, field_t: float) ->
     return usual.model_copy(update=values)
 
 
-def _t1(rng: np.random.Generator) -> dict[str, Any]:
+def _t1(rng: np.random.Generator) -> dict[str, object]:
     kind = rng.choice(["mprage", "spoiled_gradient_echo", "spin_echo"], p=[0.5, 0.25, 0.25])
     if kind == "mprage":
         return {
@@ -76,10 +75,10 @@ def _t1(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-_UNPREPARED: dict[str, Any] = {"inversion_ms": 0.0, "echo_spacing_ms": 0.0, "pulses": 0}
+_UNPREPARED: dict[str, object] = {"inversion_ms": 0.0, "echo_spacing_ms": 0.0, "pulses": 0}
 
 
-def _t2(rng: np.random.Generator) -> dict[str, Any]:
+def _t2(rng: np.random.Generator) -> dict[str, object]:
     return {
         "repetition_ms": float(rng.uniform(3000, 7000)),
         "echo_ms": float(rng.uniform(75, 125)),
@@ -89,7 +88,7 @@ def _t2(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _pd(rng: np.random.Generator) -> dict[str, Any]:
+def _pd(rng: np.random.Generator) -> dict[str, object]:
     return {
         "repetition_ms": float(rng.uniform(2200, 6000)),
         "echo_ms": float(rng.uniform(8, 35)),
@@ -98,7 +97,7 @@ def _pd(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _flair(rng: np.random.Generator) -> dict[str, Any]:
+def _flair(rng: np.random.Generator) -> dict[str, object]:
     repetition = float(rng.uniform(6000, 11000))
     fluid = TISSUES["csf"].t1_ms
     null = fluid * math.log(2 / (1 + math.exp(-repetition / fluid)))
@@ -117,11 +116,11 @@ def _fat(rng: np.random.Generator) -> float:
     return 1.0 if rng.uniform() < 0.5 else float(rng.uniform(0.05, 0.4))
 
 
-def _ct(rng: np.random.Generator) -> dict[str, Any]:
+def _ct(rng: np.random.Generator) -> dict[str, object]:
     return {"noise_hu": float(rng.uniform(2, 14))}
 
 
-_DRAWN: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
+_DRAWN: dict[str, Callable[[np.random.Generator], dict[str, object]]] = {
     "t1": _t1,
     "t1c": _t1,
     "t2": _t2,

@@ -30,7 +30,7 @@ Sources, by key in the table:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from voxlate.config.catalogue import pick
 
@@ -78,14 +78,18 @@ class Tissue:
 
 
 _BLOOD = (1932, 150, 45, 0.85)
-_FLOW: dict[str, Any] = {
-    "uptake_mmol": 0.55,
-    "flowing": True,
-    "spread": 0.05,
-    "texture": 0.05,
-    "texture_hu": 5,
-    "sources": "S05 R05 B10",
-}
+
+
+class _Flow(TypedDict):
+    uptake_mmol: float
+    flowing: bool
+    spread: float
+    texture: float
+    texture_hu: float
+    sources: str
+
+
+_FLOW = _Flow(uptake_mmol=0.55, flowing=True, spread=0.05, texture=0.05, texture_hu=5, sources="S05 R05 B10")
 
 # fmt: off
 _TABLE: tuple[Tissue, ...] = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -113,7 +112,7 @@ def _draw_pairs(axes: Axes, values: Scores) -> None:
         axes.plot(x, y, color=canvas.GREY, linewidth=0.5, alpha=0.55, zorder=1)
 
 
-def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str, str, Any], metric: str) -> None:
+def _draw_method(axes: Axes, values: list[float], *, place: int, look: canvas.Look, metric: str) -> None:
     colour, marker, _ = look
     middle = float(np.median(values))
     if len(values) >= _FEWEST_FOR_A_BOX:
@@ -139,7 +138,7 @@ def _draw_method(axes: Axes, values: list[float], *, place: int, look: tuple[str
     )
 
 
-def looks_of(methods: Iterable[str]) -> dict[str, tuple[str, str, Any]]:
+def looks_of(methods: Iterable[str]) -> dict[str, canvas.Look]:
     """Colour, marker and dash of each method, shared by no other: those with a place of their own always have it.
 
     The others have the first places from that of the model on that are free, where a baseline is missing too.

@@ -39,7 +39,9 @@ _SKY = "#56b4e9"
 GREY = "#7a7f85"
 OUTLINE = "#f0e442"  # on black: the lesion
 
-SERIES = (
+Look = tuple[str, str, str | tuple[int, tuple[float, ...]]]
+"""Colour, marker and dash of a series."""
+SERIES: tuple[Look, ...] = (
     (GREY, "s", (0, (1, 1.2))),
     (BLUE, "D", (0, (4, 1.6))),
     (VERMILION, "o", "solid"),
@@ -52,7 +54,7 @@ SERIES = (
 _MARKERS = (*(marker for _, marker, _ in SERIES), "<", ">")
 
 
-def series(place: int) -> tuple[str, str, Any]:
+def series(place: int) -> Look:
     """Colour, marker and dash of a series: of more than there are colours, no two share colour and marker.
 
     Args:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,7 +19,17 @@ from voxlate.reporting.drawing.lettering import LEADING, fit, line_mm, width_mm,
 EDGE, SPACE = 1.5, 1.0  # mm
 MOST_LINES = 2
 """Of a title or a name; what is longer loses its middle."""
-MUTED: Style = {"size": canvas.SMALL, "colour": canvas.MUTED}
+
+
+class Letters(TypedDict, total=False):
+    """How a text is written: size in points, weight and colour."""
+
+    size: float
+    bold: bool
+    colour: str
+
+
+MUTED: Letters = {"size": canvas.SMALL, "colour": canvas.MUTED}
 Draw = Callable[[Axes], object]
 _Texts = Sequence[tuple[str, "Span"]]
 
@@ -54,9 +65,9 @@ class Leaf:
         """Goes down by so many mm."""
         self._top += height
 
-    def line(self, text: str, **style: Any) -> None:  # noqa: ANN401
+    def line(self, text: str, *, most: int | None = None, **style: Unpack[Letters]) -> None:
         """A text over the whole width, in the style of ``write``."""
-        self.write([(text, self.inside)], **style)
+        self.write([(text, self.inside)], most=most, **style)
 
     def write(
         self,
@@ -110,7 +121,7 @@ class Leaf:
 
         self._parts.append(part)
 
-    def keys(self, legends: Iterable[tuple[Sequence[Any], Span]]) -> None:
+    def keys(self, legends: Iterable[tuple[Sequence[Artist], Span]]) -> None:
         """Legends beside each other, each in as many columns as its width has room for; then goes down by the tallest.
 
         Args:
@@ -125,7 +136,7 @@ class Leaf:
             self._parts.append(partial(self._draw_key, handles=handles, columns=columns, at=(span.left, top)))
         self.skip(tallest)
 
-    def _draw_key(self, figure: Figure, *, handles: Sequence[Any], columns: int, at: tuple[float, float]) -> None:
+    def _draw_key(self, figure: Figure, *, handles: Sequence[Artist], columns: int, at: tuple[float, float]) -> None:
         anchor = at[0] / self.width_mm, 1 - at[1] / (figure.get_figheight() * canvas.MM_PER_INCH)
         figure.legend(handles=handles, loc="upper left", bbox_to_anchor=anchor, ncols=columns, **_KEY_STYLE)
 
@@ -151,7 +162,7 @@ _KEY_STYLE: Style = {
 }
 
 
-def _key_columns(handles: Sequence[Any], room_mm: float) -> int:
+def _key_columns(handles: Sequence[Artist], room_mm: float) -> int:
     """In how many columns a legend fits into that width; matplotlib fills one column after the other."""
     widths = np.array([width_mm(str(handle.get_label()), size=canvas.SMALL) + _HANDLE_MM for handle in handles])
     tried = range(len(handles), 0, -1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -34,41 +33,45 @@ def width_mm(text: str, *, size: float = canvas.TEXT, bold: bool = False) -> flo
     return float(width) * MM_PER_POINT
 
 
-def fit(text: str, room_mm: float, **style: Any) -> str:  # noqa: ANN401
+def fit(text: str, room_mm: float, *, size: float = canvas.TEXT, bold: bool = False) -> str:
     """The text on one line of at most that width: of a text too long, the middle is left out.
 
     Args:
         text: What is written; what the font cannot show becomes ``?``.
         room_mm: The width that it has.
-        **style: ``size`` in points and ``bold``, as for ``width_mm``.
+        size: Of the letters, in points.
+        bold: Whether they are.
     """
     shown = canvas.legible(text, longest=400)
     kept = len(shown)
     short = shown
-    while kept > 2 and (wide := width_mm(short, **style)) > room_mm:
+    while kept > 2 and (wide := width_mm(short, size=size, bold=bold)) > room_mm:
         kept = max(2, min(kept - 1, int(kept * room_mm / wide)))
         head = (kept + 1) // 2
         short = f"{shown[:head]}…{shown[len(shown) - (kept - head) :]}"
     return short
 
 
-def wrap(text: str, room_mm: float, *, most: int | None = None, **style: Any) -> list[str]:  # noqa: ANN401
+def wrap(
+    text: str, room_mm: float, *, most: int | None = None, size: float = canvas.TEXT, bold: bool = False
+) -> list[str]:
     """The text in lines of at most that width, parted between words; a word too long loses its middle.
 
     Args:
         text: What is written; what the font cannot show becomes ``?``.
         room_mm: The width of a line.
         most: So many lines at most: the last one is shortened.
-        **style: ``size`` in points and ``bold``, as for ``width_mm``.
+        size: Of the letters, in points.
+        bold: Whether they are.
     """
     words = [canvas.legible(word, longest=400) for word in text.split(" ") if word]
     lines: list[str] = []
     for place, word in enumerate(words):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and width_mm(longer, **style) <= room_mm:
+        if lines and width_mm(longer, size=size, bold=bold) <= room_mm:
             lines[-1] = longer
         elif most is not None and len(lines) == most:
-            return [*lines[:-1], fit(" ".join([lines[-1], *words[place:]]), room_mm, **style)]
+            return [*lines[:-1], fit(" ".join([lines[-1], *words[place:]]), room_mm, size=size, bold=bold)]
         else:
-            lines.append(fit(word, room_mm, **style))
+            lines.append(fit(word, room_mm, size=size, bold=bold))
     return lines

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
@@ -47,7 +48,7 @@ class _Words:
     """What is written around one of the axes, before it is wrapped to their width."""
 
     title: str = ""
-    below: Any = None  # the text artist
+    below: Annotation | None = None
     told: str = ""
     names: Sequence[str] = ()
     counts: Sequence[str] = ()
@@ -143,7 +144,7 @@ class Plots:
         *,
         heading: str = "",
         below: str = "",
-        key: Sequence[Any] = (),
+        key: Sequence[Artist] = (),
         notes: Sequence[str] = (),
         strong: str = "",
         under: _Under | None = None,
@@ -258,13 +259,13 @@ def scale_by_powers(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def handles_of(axes: Axes) -> list[Any]:
+def handles_of(axes: Axes) -> list[Artist]:
     """What a legend of these axes shows."""
     return list(axes.get_legend_handles_labels()[0])
 
 
 def draw_points(
-    axes: Axes, x: ArrayLike, y: ArrayLike, *, colour: str, marker: str = "o", size: float = 3.4, **style: Any  # noqa: ANN401
+    axes: Axes, x: ArrayLike, y: ArrayLike, *, colour: str, marker: str = "o", size: float = 3.4, **style: object
 ) -> None:  # fmt: skip
     """Cases as points with a light rim, so that those upon each other can be told apart.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -92,7 +92,7 @@ def picture(
     over: Draw | None = None,
     above: str = "",
     below: str = "",
-    **settings: Any,  # noqa: ANN401
+    **settings: object,
 ) -> Tile:
     """A slice with its sides marked.
 
@@ -140,7 +140,7 @@ def draw_sheet(
     below: str = "",
     notes: Sequence[str] = (),
     key: Draw | None = None,
-    handles: Sequence[Any] = (),
+    handles: Sequence[Artist] = (),
     tallest_mm: float = _TALLEST,
     widest_mm: float = canvas.PAGE_WIDTH_MM,
 ) -> Figure:

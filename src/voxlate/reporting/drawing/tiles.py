@@ -6,13 +6,13 @@ A tile's axes are in mm, so anisotropic voxels have their true shape on the page
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -78,7 +78,18 @@ def place(figure: Figure, left: float, top: float, *, width: float, height: floa
     return axes
 
 
-def _show(axes: Axes, picture: Picture, *, size_mm: tuple[float, float], ground: str, **style: Any) -> None:  # noqa: ANN401
+class _Colouring(TypedDict, total=False):
+    """How the values of a picture become colours."""
+
+    cmap: str | Colormap
+    vmin: float
+    vmax: float
+    interpolation: str
+
+
+def _show(
+    axes: Axes, picture: Picture, *, size_mm: tuple[float, float], ground: str, **style: Unpack[_Colouring]
+) -> None:
     """A picture of that size in the middle of the axes, not stretched; what it leaves free has the ground's colour."""
     axes.set_facecolor(ground)
     axes.imshow(picture, extent=(0, size_mm[0], 0, size_mm[1]), aspect="auto", **style)
@@ -112,7 +123,7 @@ def draw_error(
 ) -> None:
     """A signed error inside the mask, symmetric about zero; the part outside the mask is plain grey."""
     inside = np.isfinite(error) if mask is None else np.isfinite(error) & (np.asarray(mask) != 0)
-    scale: Style = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+    scale: _Colouring = {"cmap": canvas.ERROR_COLOURS, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
     _show(axes, np.ma.masked_array(error, ~inside), size_mm=size_mm, ground=_UNSCORED, **scale)
 
 
@@ -123,7 +134,9 @@ def edges_mm(shape: tuple[int, ...], size_mm: tuple[float, float]) -> tuple[Pict
     return x, (rows - np.arange(-1, rows + 1) - 0.5) * size_mm[1] / rows
 
 
-def outline(axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour: str, halo: str, **style: Any) -> None:  # noqa: ANN401
+def outline(
+    axes: Axes, region: Picture, *, size_mm: tuple[float, float], colour: str, halo: str, **style: object
+) -> None:
     """The border of a region as a thin line with a halo that keeps it visible on any ground; contours' style."""
     if not np.any(region):
         return
@@ -143,11 +156,11 @@ def mark(axes: Axes, plane: Plane, *, dark: bool = False, scaled: bool = False) 
         _caption(axes, plane, x=0.975, y=0.03, ha="right", va="bottom")
 
 
-def _caption(axes: Axes, text: str, *, x: float, y: float, dark: bool = False, **style: Any) -> None:  # noqa: ANN401
+def _caption(axes: Axes, text: str, *, x: float, y: float, dark: bool = False, **more: object) -> None:
     """Small text in a picture, at fractions of its width and height, with a halo that keeps it legible."""
     ink, halo = (canvas.INK, canvas.PAPER) if dark else (canvas.PAPER, "#000000")
     effects = [withStroke(linewidth=1.2, foreground=halo)]
-    style = {"fontsize": canvas.SMALL, **style}
+    style: Style = {"fontsize": canvas.SMALL, **more}
     axes.text(x, y, text, transform=axes.transAxes, color=ink, path_effects=effects, **style)
 
 

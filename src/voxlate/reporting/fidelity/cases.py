@@ -6,7 +6,7 @@ from voxlate._version import __version__
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.brief import judge_case
 from voxlate.evaluation.fidelity.result import FidelityResult
-from voxlate.evaluation.fidelity.structures import StructureError, summarise_structures
+from voxlate.evaluation.fidelity.structures import structures_of, summarise_structures
 from voxlate.evaluation.scores import Score
 from voxlate.evaluation.statistics import summarise
 from voxlate.regions import FOREGROUND
@@ -51,7 +51,7 @@ def case_page(result: FidelityResult, case: str) -> Page:
     summary, stack = summarise(scores), stack_of_case(result, case, linked=False)
     panel = panel_of(evidence.arrays, scores, case=case, source=subject.source[0], target=subject.target)
     drawn = to_png(draw_translation(panel, planes=("axial", "coronal", "sagittal")))
-    errors = summarise_structures([StructureError(**row) for row in evidence.more["structures"]])
+    errors = summarise_structures(structures_of([evidence]))
     means = means_in_words(1)
     sources = ", ".join(get_contrast(name).title for name in subject.source)
     return Page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from voxlate._version import __version__
@@ -27,7 +27,7 @@ from voxlate.reporting.fidelity.views import draw_views
 from voxlate.reporting.page.brief import brief_page
 from voxlate.reporting.page.cases import case_section, shown_cases
 from voxlate.reporting.page.caveats import caveats, seen_caveats
-from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.page import Illustration, Page, Section, open_with
 from voxlate.reporting.page.tables import (
     HEADLINES,
     answer_table,
@@ -62,10 +62,8 @@ _SLICES = (
 )
 
 
-def fidelity_page(
-    result: FidelityResult, *, training: Mapping[str, Illustration], linked: bool = False
-) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files.
+def fidelity_page(result: FidelityResult, *, training: Sequence[Illustration], linked: bool = False) -> Page:
+    """The page.
 
     Args:
         result: What was found.
@@ -73,15 +71,13 @@ def fidelity_page(
         linked: Whether every case has a page of its own.
     """
     subject, summary = result.subject, result.summary
-    figures = {**_fidelity_figures(result), **training}
-    shown = [figures[name] for name in ("median", "extremes") if name in figures]
-    rest = [figure for name, figure in figures.items() if name not in {"median", "extremes"}]
+    pictures, further = open_with([*_fidelity_figures(result), *training], "median", "extremes")
     title = f"{', '.join(get_contrast(name).title for name in subject.source)} to {get_contrast(subject.target).title}"
-    page = Page(
+    return Page(
         title=f"{title[:1].upper()}{title[1:]}, {subject.name}",
         verdict=result.sentence,
         sections=[
-            Section("Pictures", figures=shown, folded=False),
+            pictures,
             *score_sections(summary.overall),
             slice_section(summary.overall),
             _case_section(result, linked=linked),
@@ -91,7 +87,7 @@ def fidelity_page(
                 if summary.structures
                 else []
             ),
-            Section("Further figures", figures=rest),
+            further,
             *detail_sections(summary.overall),
         ],
         facts={
@@ -108,7 +104,6 @@ def fidelity_page(
         ],
         terms=score_terms(summary.overall),
     )
-    return page, figures
 
 
 def fidelity_brief(result: FidelityResult, full: Page) -> Page:
@@ -175,51 +170,54 @@ def slice_section(summary: Summary) -> Section:
     return Section("Slice by slice", _SLICES, means_in_words(summary.n_cases), slice_tables(summary))
 
 
-def _fidelity_figures(result: FidelityResult) -> dict[str, Illustration]:
+def _fidelity_figures(result: FidelityResult) -> list[Illustration]:
     """The cases and the box plots, of what has a value."""
     scores = result.scores
     regions = dict.fromkeys(score.region for score in scores if score.metric == "mae")
     shown = (FOREGROUND, *(name for name in regions if name in UNIONS))
-    boxes = {
-        f"boxes_{region}": Illustration(
-            f"All cases: {in_words(region)}", "Every point is a case.", to_png(draw_box_plots(scores, region=region))
+    boxes = [
+        Illustration(
+            f"All cases: {in_words(region)}",
+            "Every point is a case.",
+            to_png(draw_box_plots(scores, region=region)),
+            file=f"boxes_{region}",
         )
         for region in shown
         if has_boxes(scores, region=region)
-    }
-    return {**_case_figures(result), **boxes}
+    ]
+    return [*_case_figures(result), *boxes]
 
 
-def _case_figures(result: FidelityResult) -> dict[str, Illustration]:
+def _case_figures(result: FidelityResult) -> Iterator[Illustration]:
     """The median case in three planes, worst to best, the views, errors slice by slice; none without any value."""
     scores = result.scores
     try:
         chosen = extremes(scores)
     except UsageError:  # no case has a foreground that can be scored
-        return {}
+        return
     drawn = {label: _panel(result, case) for label, case in chosen.distinct.items()}
     median, arrays = _panel(result, chosen.median), result.evidence[chosen.median].arrays
-    figures = {
-        "median": Illustration(
-            f"The {chosen.middle}",
-            "Source, prediction and truth in one grey window, and the error. The slices were chosen by rule.",
-            to_png(draw_translation(median, planes=("axial", "coronal", "sagittal"))),
-        )
-    }
+    yield Illustration(
+        f"The {chosen.middle}",
+        "Source, prediction and truth in one grey window, and the error. The slices were chosen by rule.",
+        to_png(draw_translation(median, planes=("axial", "coronal", "sagittal"))),
+        file="median",
+    )
     if len(drawn) > 1:
-        figures["extremes"] = Illustration(
+        yield Illustration(
             chosen.title,
             "By the MAE in the foreground, on one error scale.",
             to_png(draw_cases(drawn)),
+            file="extremes",
         )
     if view_names(scores):
-        figures["views"] = _views(median, arrays, scores)
-    figures["slices"] = Illustration(
+        yield _views(median, arrays, scores)
+    yield Illustration(
         "Error slice by slice",
         f"The mean absolute error of every axial slice of the {chosen.middle}, inside the foreground.",
         to_png(draw_slice_profile(profiles_of(arrays), unit=median.unit, case=chosen.median)),
+        file="slices",
     )
-    return figures
 
 
 def _views_section(views: Summary) -> Section:
@@ -248,4 +246,5 @@ def _views(panel: Panel, arrays: Arrays, scores: Sequence[Score]) -> Illustratio
         "What is put together from slices shows its seams in the other two planes. The stitching score says how much "
         "more the error jumps along one axis than along the others.",
         to_png(draw_views(replace(panel, numbers=()), predictions, numbers=numbers)),
+        file="views",
     )

@@ -7,7 +7,6 @@ outlines need them. From these a ``Panel`` is made whose volumes are empty but f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,7 +172,7 @@ def image_of(arrays: Arrays, name: str) -> NDArray[np.float32]:
     volume = np.zeros((i, j, k), np.float32)
     for plane, axis in PLANES.items():
         choice = choose_slice(plane, shape=(i, j, k), mask=mask, lesion=labels, labelled=str(arrays["labelled"]))
-        where: list[Any] = [slice(None)] * 3
+        where: list[slice | int] = [slice(None)] * 3
         where[axis] = choice.index
         volume[tuple(where)] = arrays[f"{name} {plane}"]
     return volume

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -76,6 +76,7 @@ class Illustration:
         png: The picture.
         alt: The picture in words for those who do not see it; by default title and caption.
         ask: What is asked under it, on a page with a form.
+        file: Name of its file in ``figures``, without a suffix; empty for one that stands on the page alone.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Illustration:
     png: bytes
     alt: str = ""
     ask: Ask | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,14 @@ class Section:
         return [metric for metric in dict.fromkeys([*columns, *lines]) if metric]
 
 
+def open_with(drawn: Iterable[Illustration], *files: str) -> tuple[Section, Section]:
+    """A section of the figures of these files, which stands open, and one of all others, which folds."""
+    figures = list(drawn)
+    shown = [figure for figure in figures if figure.file in files]
+    rest = [figure for figure in figures if figure.file not in files]
+    return Section("Pictures", figures=shown, folded=False), Section("Further figures", figures=rest)
+
+
 @dataclass(frozen=True)
 class Page:
     """What a page says, from top to bottom.
@@ -186,6 +196,11 @@ class Page:
     form: Form | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     sheet: bool = False
+
+    @property
+    def figures(self) -> dict[str, Illustration]:
+        """Those that have a file of their own, by its name."""
+        return {figure.file: figure for section in self.sections for figure in section.figures if figure.file}
 
     def html(self) -> str:
         """The page as HTML; the same page gives the same text.

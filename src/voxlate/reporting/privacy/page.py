@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -30,19 +30,18 @@ _FORM = Form(
 )
 
 
-def privacy_page(result: PrivacyResult) -> tuple[Page, dict[str, Illustration]]:
-    """The report, and its figures by the name of their files.
+def privacy_page(result: PrivacyResult) -> Page:
+    """The report.
 
     Args:
         result: What was found.
     """
     audit, (synthetic, real) = result.audit, result.names
-    figures = _figures(audit)
-    page = Page(
+    return Page(
         title=f"Do synthetic {audit.contrast.title} images show patients of the training data? {synthetic} and {real}",
         verdict=result.summary.answer,
         sections=[
-            Section("Pictures", figures=list(figures.values()), folded=False),
+            Section("Pictures", figures=list(_figures(audit)), folded=False),
             space_section(audit),
             nearest_section(audit),
         ],
@@ -50,7 +49,6 @@ def privacy_page(result: PrivacyResult) -> tuple[Page, dict[str, Illustration]]:
         warnings=result.caveats,
         terms=TERMS,
     )
-    return page, figures
 
 
 def review_page(
@@ -94,25 +92,24 @@ def review_page(
     )
 
 
-def _figures(audit: Audit) -> dict[str, Illustration]:
+def _figures(audit: Audit) -> Iterator[Illustration]:
     """Distances to the nearest training image, and the attack on membership if there was one."""
-    found = {
-        "distances": Illustration(
-            "Distances to the nearest training image",
-            "A mark is an image. What lies in the shaded part is held back. Held-out real images there are false "
-            "alarms; training images are asked for their nearest other one.",
-            to_png(draw_nearness(_strips(audit))),
-        )
-    }
+    yield Illustration(
+        "Distances to the nearest training image",
+        "A mark is an image. What lies in the shaded part is held back. Held-out real images there are false "
+        "alarms; training images are asked for their nearest other one.",
+        to_png(draw_nearness(_strips(audit))),
+        file="distances",
+    )
     attacks = _attacks(audit)
     if attacks:
-        found["membership"] = Illustration(
+        yield Illustration(
             "Membership inference",
             "Real images in the order of their distance to the nearest synthetic one: along the diagonal, members "
             "cannot be told from others.",
             to_png(draw_attacks(attacks)),
+            file="membership",
         )
-    return found
 
 
 def _strips(audit: Audit) -> list[Strip]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from voxlate.reporting.drawing import canvas
 from voxlate.reporting.drawing.plots import Plots, better, count_along, scale_by_powers
 from voxlate.training.loop.journal import Entry
 
-_BOOKKEEPING = frozenset({"step", "learning_rate", "data_s", "step_s", "gradient_norm", "validation"})
+_BOOKKEEPING = frozenset({"learning_rate", "data_s", "step_s", "gradient_norm"})
 _GAME = frozenset({"discriminator", "adversarial", "accuracy_real", "accuracy_fake", "fooled", "penalty"})
 """What an adversarial pair logs beside the generator's loss and its terms; ``reporting.game`` draws it."""
 _SHOWN = ("mae", "psnr", "ssim")
@@ -40,18 +40,17 @@ class Curve:
 
 
 def read_curves(rows: Iterable[Entry]) -> tuple[list[Curve], list[Curve]]:
-    """The training losses and the validation metrics of a run's log (``log.jsonl``, one mapping per line).
+    """The training losses and the validation metrics of a run's log (``log.jsonl``).
 
-    A row with ``validation`` holds metrics; in every other row, all numbers but the bookkeeping are losses.
+    All numbers of a step but the bookkeeping are losses.
     """
     losses: dict[str, list[tuple[float, float]]] = {}
     metrics: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        validation = row.get("validation")
-        kind, values = (metrics, validation) if isinstance(validation, Mapping) else (losses, row)
+        kind, values = (losses, row.numbers) if row.validation is None else (metrics, row.validation)
         for name, value in values.items():
-            if name not in _BOOKKEEPING and isinstance(value, int | float) and math.isfinite(value):
-                kind.setdefault(name, []).append((float(row["step"]), float(value)))
+            if name not in _BOOKKEEPING and math.isfinite(value):
+                kind.setdefault(name, []).append((float(row.step), float(value)))
     return [_curve(*item) for item in losses.items()], [_curve(*item) for item in metrics.items()]
 
 

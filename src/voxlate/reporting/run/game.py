@@ -29,7 +29,7 @@ _COIN = math.log(2)
 
 def has_game(rows: Sequence[Entry]) -> bool:
     """Whether a run's log is one of an adversarial pair."""
-    return any("discriminator" in row for row in rows)
+    return any("discriminator" in row.numbers for row in rows)
 
 
 @canvas.styled
@@ -37,7 +37,7 @@ def draw_game(rows: Sequence[Entry], *, objective: str = "vanilla") -> Figure:
     """Adversarial losses of both networks on the left, the discriminator's accuracies on the right.
 
     Args:
-        rows: The log of a run, in order, one mapping per line.
+        rows: The log of a run, in order.
         objective: The game; the loss of a discriminator that tosses a coin is marked for ``vanilla``.
 
     Raises:

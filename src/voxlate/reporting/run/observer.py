@@ -172,14 +172,14 @@ class FigureDrawer:
 def _best_step(rows: Sequence[Entry], recipe: Recipe) -> int | None:
     """The step whose weights were kept: the last one validated, or the best by the metric that the recipe monitors."""
     name = recipe.training.monitor
-    values = [(row["validation"].get(name), row["step"]) for row in rows if "validation" in row]
+    values = [(row.validation.get(name), row.step) for row in rows if row.validation is not None]
     if recipe.training.keep == "last" and values:
-        return int(values[-1][1])
+        return values[-1][1]
     available = [(value, step) for value, step in values if value is not None]
     if not available:
         return None
     best = min if validation_metric(name).better == "lower" else max
-    return int(best(available)[1])
+    return best(available)[1]
 
 
 def _labelled(example: Example) -> dict[str, Any]:

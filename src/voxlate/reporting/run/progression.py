@@ -170,10 +170,9 @@ def draw_progression(
     true, inside = cut.of(truth).astype(np.float64), None if mask is None else cut.of(mask)
     pictures = [*(cut.of(frame.prediction) for frame in shown), true]
     greys = [sheet.picture(cut.laid, tiles.draw_grey, picture, window=window) for picture in pictures]
-    settings: dict[str, Any] = {"limit": limit, "mask": inside, "dark": True}
     below = [f"MAE {number(frame.mae)}{f' {unit}' if unit else ''}" for frame in shown]
     errors = [
-        sheet.picture(cut.laid, tiles.draw_error, picture - true, below=text, **settings)
+        sheet.picture(cut.laid, tiles.draw_error, picture - true, below=text, limit=limit, mask=inside, dark=True)
         for text, picture in zip(below, pictures, strict=False)
     ]
     name = f"{target} of {case}" if target and case else target or case

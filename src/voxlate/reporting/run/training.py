@@ -20,7 +20,7 @@ _OF_LABELS = {
 }
 
 
-def figures_of_training(path: Path, *, labels: bool = False) -> dict[str, Illustration]:
+def figures_of_training(path: Path, *, labels: bool = False) -> list[Illustration]:
     """The strip, the curves and the adversarial game that a run has drawn, if a run is evaluated.
 
     Args:
@@ -29,5 +29,4 @@ def figures_of_training(path: Path, *, labels: bool = False) -> dict[str, Illust
     """
     told = {**_OF_TRAINING, **_OF_LABELS} if labels else _OF_TRAINING
     files = {name: path / "figures" / f"{name}.png" for name in told}
-    there = {name: file for name, file in files.items() if file.is_file()}
-    return {name: Illustration(*told[name], file.read_bytes()) for name, file in there.items()}
+    return [Illustration(*told[name], path.read_bytes(), file=name) for name, path in files.items() if path.is_file()]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from voxlate._version import __version__
 from voxlate.evaluation.study.grid import varied_fields
 from voxlate.evaluation.study.search import SearchResult
 from voxlate.evaluation.words import metric_title, number
 from voxlate.reporting.drawing.canvas import to_png
-from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.page import Illustration, Page, Section, open_with
 from voxlate.reporting.page.terms import metric_terms
 from voxlate.reporting.search.grid_plots import draw_grid
 from voxlate.reporting.search.plots import draw_history, draw_importance, draw_parallel, draw_slices
 from voxlate.reporting.search.tables import grid_sections, trials_table, values_table
 from voxlate.training.tuning.results import FEWEST_FOR_IMPORTANCE, Searched
 
-_FIRST = ("grid_curves", "objective")
 _VALUES = (
     "What the baselines reach on the validation cases, the values of the best trial and the recipe's own, and the "
     "range of each field. Of label maps, intensity lookup is scored for all labels together."
@@ -25,22 +27,19 @@ _TRIALS = (
 )
 
 
-def search_page(result: SearchResult) -> tuple[Page, dict[str, Illustration]]:
-    """The page of a search with at least one complete trial, and its figures by the name of their files."""
-    searched, figures = result.searched, _figures(result)
+def search_page(result: SearchResult) -> Page:
+    """The page of a search with at least one complete trial."""
+    searched = result.searched
+    pictures, further = open_with(_figures(result), "grid_curves", "objective")
     missing = searched.importance.missing
-    page = Page(
+    return Page(
         title=f"Search: {searched.recipe.name}",
         verdict=result.sentence,
         sections=[
-            Section("Pictures", figures=[figures[name] for name in _FIRST if name in figures], folded=False),
+            pictures,
             Section("The values found", caption=_VALUES, tables=[values_table(result)], folded=False),
             *grid_sections(result.settings, varied_fields(searched), baselines=result.baselines),
-            Section(
-                "Further figures",
-                f"The importance of the fields was not computed: {missing}." if missing else "",
-                figures=[figure for name, figure in figures.items() if name not in _FIRST],
-            ),
+            replace(further, note=f"The importance of the fields was not computed: {missing}." if missing else ""),
             Section("All trials", caption=_TRIALS, tables=[trials_table(result)]),
         ],
         facts=_facts(searched),
@@ -49,44 +48,47 @@ def search_page(result: SearchResult) -> tuple[Page, dict[str, Illustration]]:
         banner="A SEARCH OVER RECIPES.",
         footer="The values were chosen on the validation cases.",
     )
-    return page, figures
 
 
-def _figures(result: SearchResult) -> dict[str, Illustration]:
+def _figures(result: SearchResult) -> Iterator[Illustration]:
     """The grid's curves if it is one, the metric against every field, the history, the importance, and all at once."""
-    searched, figures = result.searched, {}
+    searched = result.searched
     metric = metric_title(searched.recipe.search.metric)
     if result.settings:
-        figures["grid_curves"] = Illustration(
+        yield Illustration(
             "The experiment grid",
             "What every setting reached, epoch by epoch. The gap between the lines is what was learned by heart.",
             to_png(draw_grid(result.settings, varied=varied_fields(searched), chosen_by=searched.recipe.search.metric)),
+            file="grid_curves",
         )
-    figures["objective"] = Illustration(
+    yield Illustration(
         f"{metric} against every searched field",
         "One plot per field, all with the same trials: those of the best values lie where the plots are best. "
         "A pruned trial was ended early and stands at its last value.",
         to_png(draw_slices(searched)),
+        file="objective",
     )
-    figures["history"] = Illustration(
+    yield Illustration(
         "History of the search",
         "Every trial in the order in which it was begun; the line is the best complete trial so far.",
         to_png(draw_history(searched)),
+        file="history",
     )
     if searched.importance.shares:
-        figures["importance"] = Illustration(
+        yield Illustration(
             "Importance of the searched fields",
-            "How differently a field's values are distributed over the best quarter of the complete trials and over "
-            "all of them (PED-ANOVA; Watanabe, Bansal and Hutter 2023). The black tick is what random numbers exceed "
-            "in one of twenty cases: a bar that does not pass it shows nothing.",
+            "How differently a field's values are distributed over the best quarter of the complete trials and "
+            "over all of them (PED-ANOVA; Watanabe, Bansal and Hutter 2023). The black tick is what random numbers "
+            "exceed in one of twenty cases: a bar that does not pass it shows nothing.",
             to_png(draw_importance(searched)),
+            file="importance",
         )
-    figures["parallel"] = Illustration(
+    yield Illustration(
         "All complete trials at once",
         f"A line is a trial; it crosses each axis at the value it had. On the last axis is its {metric}.",
         to_png(draw_parallel(searched)),
+        file="parallel",
     )
-    return figures
 
 
 def _facts(searched: Searched) -> dict[str, object]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,6 +27,7 @@ from voxlate.reporting.drawing.canvas import Style
 from voxlate.reporting.drawing.lettering import fit
 from voxlate.reporting.drawing.plots import Plots, better, scale_by_powers
 from voxlate.training.tuning.results import Searched
+from voxlate.training.tuning.space import Value
 from voxlate.training.tuning.trials import Trial
 
 _COLUMNS = 3
@@ -80,7 +80,7 @@ def _mark(axes: Axes, x: float, value: float | None, look: str) -> None:
     )
 
 
-def _position(value: Any, range_: Range) -> float:  # noqa: ANN401
+def _position(value: Value, range_: Range) -> float:
     """Where a value stands: itself in an interval, its place among listed ones."""
     return float(value) if range_.values is None else float(range_.values.index(value))
 
@@ -106,7 +106,7 @@ def _scale_across(plots: Plots, axes: Axes, range_: Range) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=range_.integer))
 
 
-def _label(value: Any) -> str:  # noqa: ANN401
+def _label(value: object) -> str:
     """A value as a tick: short, ``1e−4`` rather than ``0.0001``."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return fit(str(value), _LONGEST_VALUE, size=canvas.SMALL)
@@ -260,7 +260,7 @@ def draw_parallel(searched: Searched) -> Figure:
     return plots.finish(heading=_heading(searched), notes=[note])
 
 
-def _height(value: Any, range_: Range) -> float:  # noqa: ANN401
+def _height(value: Value | None, range_: Range) -> float:
     if value is None:
         return math.nan
     if range_.values is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from voxlate._version import __version__
 from voxlate.cohort.labels.labelling import component_word
 from voxlate.contrast import get_contrast
@@ -11,7 +13,7 @@ from voxlate.evaluation.summary import Summary
 from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.caveats import caveats
-from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.page import Illustration, Page, Section, open_with
 from voxlate.reporting.page.tables import answer_table, comparison_tables, means_in_words, score_tables
 from voxlate.reporting.segmentation.cases import BANNER, FOOTER
 from voxlate.reporting.segmentation.page import DIFFERENCES, TERMS, of_dice
@@ -23,24 +25,22 @@ from voxlate.roles import BASELINES
 _BOXES = ("dice", "recall", "precision")
 
 
-def segmentations_page(contest: SegmentationContest) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files."""
+def segmentations_page(contest: SegmentationContest) -> Page:
+    """The page."""
     result, summary = contest.result, contest.result.summary
     recipes, overall = result.recipes, summary.overall
-    figures = _figures(contest)
-    shown = [figure for name, figure in figures.items() if name == "case"]
-    rest = [figure for name, figure in figures.items() if name != "case"]
+    pictures, further = open_with(_figures(contest), "case")
     target = get_contrast(next(iter(recipes.values())).target).title
     against = "Compared with intensity alone, case by case"
-    page = Page(
+    return Page(
         title="Real, synthetic, both: what a segmenter learns from synthetic images"
         if contest.substitutes
         else f"{len(recipes)} recipes for {target}",
         verdict=summary.verdict,
         sections=[
-            Section("Pictures", figures=shown, folded=False),
+            pictures,
             _answer(contest),
-            Section("Further figures", figures=rest),
+            further,
             *_score_sections(overall),
             Section(against, caption=DIFFERENCES, tables=comparison_tables(of_dice(overall))),
         ],
@@ -59,13 +59,11 @@ def segmentations_page(contest: SegmentationContest) -> tuple[Page, dict[str, Il
         banner=BANNER,
         footer=FOOTER,
     )
-    return page, figures
 
 
-def _figures(contest: SegmentationContest) -> dict[str, Illustration]:
+def _figures(contest: SegmentationContest) -> Iterator[Illustration]:
     """The same case by every recipe, and the scores of all cases in box plots."""
     result, main = contest.result, whole(contest.classes)
-    figures: dict[str, Illustration] = {}
     if result.pictures:
         first = next(iter(result.recipes))
         findings = {
@@ -78,17 +76,17 @@ def _figures(contest: SegmentationContest) -> dict[str, Illustration]:
             )
             for name in result.recipes
         }
-        figures["case"] = Illustration(
+        yield Illustration(
             f"The same case by every recipe: {result.case}",
             f"The median case by the Dice of {first} in {main}.",
             to_png(draw_findings(findings)),
+            file="case",
         )
     for region in _regions(contest):
         here = [s for s in result.scores if s.region == region and s.method in {*BASELINES, *result.recipes}]
         if has_boxes(here, region=region, metrics=_BOXES) and len(result.recipes) < MOST_BOXES:
             picture = to_png(draw_box_plots(here, region=region, metrics=_BOXES))
-            figures[f"boxes_{region}"] = Illustration(f"All cases: {region}", "Every point is a case.", picture)
-    return figures
+            yield Illustration(f"All cases: {region}", "Every point is a case.", picture, file=f"boxes_{region}")
 
 
 def _regions(contest: SegmentationContest) -> list[str]:

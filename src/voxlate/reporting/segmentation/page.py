@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from voxlate._version import __version__
@@ -19,7 +19,7 @@ from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.page.brief import brief_page
 from voxlate.reporting.page.cases import case_section, shown_cases
 from voxlate.reporting.page.caveats import caveats, seen_caveats
-from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.page import Illustration, Page, Section, open_with
 from voxlate.reporting.page.tables import comparison_tables, means_in_words
 from voxlate.reporting.page.terms import metric_terms
 from voxlate.reporting.segmentation.cases import BANNER, FOOTER, finding_of_case, stack_of_case
@@ -46,10 +46,8 @@ _MOST_ROWS = 6
 _COMPARED = frozenset({"dice", "precision", "recall", "hd95", "volume_error", "detection_f1"})
 
 
-def segmentation_page(
-    result: SegmentationResult, *, training: Mapping[str, Illustration], linked: bool = False
-) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files.
+def segmentation_page(result: SegmentationResult, *, training: Sequence[Illustration], linked: bool = False) -> Page:
+    """The page.
 
     Args:
         result: What was found.
@@ -58,20 +56,19 @@ def segmentation_page(
     """
     subject, summary = result.subject, result.summary
     overall, main = summary.overall, subject.main
-    figures = {**_figures(result), **training}
-    shown = [figures[name] for name in ("median", "extremes") if name in figures]
+    pictures, further = open_with([*_figures(result), *training], "median", "extremes")
     sources = ", ".join(get_contrast(name).title for name in subject.source)
     title = f"{get_contrast(subject.target).title} in {sources}"
-    page = Page(
+    return Page(
         title=f"{title[:1].upper()}{title[1:]}, {subject.name}",
         verdict=summary.answer,
         sections=[
-            Section("Pictures", figures=shown, folded=False),
+            pictures,
             answer_section(overall, result.scores, main=main),
             _case_section(result, linked=linked),
             *class_sections(overall, result.scores, main=main),
             _against_intensity(overall, main=main),
-            Section("Further figures", figures=[figure for figure in figures.values() if figure not in shown]),
+            further,
         ],
         facts={
             **subject.facts,
@@ -91,7 +88,6 @@ def segmentation_page(
         banner=BANNER,
         footer=FOOTER,
     )
-    return page, figures
 
 
 def segmentation_brief(result: SegmentationResult, full: Page) -> Page:
@@ -141,34 +137,38 @@ def _against_intensity(summary: Summary, *, main: str) -> Section:
     return Section(title, caption=DIFFERENCES, tables=comparison_tables(against))
 
 
-def _figures(result: SegmentationResult) -> dict[str, Illustration]:
+def _figures(result: SegmentationResult) -> Iterator[Illustration]:
     """The median case in three planes, worst to best, class by class, and volumes; none where nothing is labelled."""
     subject, scores = result.subject, result.scores
     regions = list(class_regions(subject.classes))
     try:
         chosen = extremes(scores, metric="dice", region=subject.main)
     except UsageError:  # nothing is labelled in any case, neither truly nor by the model
-        return {}
+        return
     findings = {label: finding_of_case(result, case) for label, case in chosen.distinct.items()}
     median = finding_of_case(result, chosen.median)
-    figures = {
-        "median": Illustration(
-            f"The {chosen.middle}",
-            f"By Dice in {subject.main}. Hit, missed and invented have a colour and a pattern each; slices by rule.",
-            to_png(draw_finding(median, heading=f"{chosen.middle}: {chosen.median}")),
-        )
-    }
-    if len(findings) > 1:
-        figures["extremes"] = Illustration(chosen.title, f"By Dice in {subject.main}.", to_png(draw_findings(findings)))
-    figures["classes"] = Illustration(
-        "All cases, class by class", "Every point is a case.", to_png(draw_classes(scores, regions=regions))
+    yield Illustration(
+        f"The {chosen.middle}",
+        f"By Dice in {subject.main}. Hit, missed and invented have a colour and a pattern each; slices by rule.",
+        to_png(draw_finding(median, heading=f"{chosen.middle}: {chosen.median}")),
+        file="median",
     )
-    figures["volumes"] = Illustration(
+    if len(findings) > 1:
+        yield Illustration(
+            chosen.title, f"By Dice in {subject.main}.", to_png(draw_findings(findings)), file="extremes"
+        )
+    yield Illustration(
+        "All cases, class by class",
+        "Every point is a case.",
+        to_png(draw_classes(scores, regions=regions)),
+        file="classes",
+    )
+    yield Illustration(
         "Volume found and true volume",
         "A point below the line is a case in which too little was found.",
         to_png(draw_volumes(scores, regions=regions)),
+        file="volumes",
     )
-    return figures
 
 
 def _values(values: Sequence[int]) -> str:

@@ -26,19 +26,18 @@ _TERMS = {
 }
 
 
-def set_page(result: SetResult) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files.
+def set_page(result: SetResult) -> Page:
+    """The page.
 
     Args:
         result: What was found.
     """
     summary = result.summary
-    figures = _figures(result)
-    page = Page(
+    return Page(
         title=f"How alike are synthetic and real {result.target}?",
         verdict=summary.answer,
         sections=[
-            Section("Pictures", figures=list(figures.values()), folded=False),
+            Section("Pictures", figures=_figures(result), folded=False),
             Section(
                 "The sets side by side",
                 f"Features by {summary.features}. {_READING}",
@@ -62,25 +61,26 @@ def set_page(result: SetResult) -> tuple[Page, dict[str, Illustration]]:
         ],
         terms=_glossary(),
     )
-    return page, figures
 
 
-def _figures(result: SetResult) -> dict[str, Illustration]:
+def _figures(result: SetResult) -> list[Illustration]:
     """The features of both sets in two dimensions, and every distance beside the floor."""
     features = result.summary.features
-    return {
-        "features": Illustration(
+    return [
+        Illustration(
             "Features of every slice or volume",
             "By the first two principal components of the real features. Where the two clouds lie apart, the sets "
             "differ; where they overlap, they may still differ in other components.",
             to_png(draw_features(result.synthetic, result.real, target=result.target, features=features)),
+            file="features",
         ),
-        "distances": Illustration(
+        Illustration(
             "Distances beside the floor",
             "The hatched bar compares two halves of the real set: as near as two sets of real images come.",
             to_png(draw_distances(result.summary.rows, features=features)),
+            file="distances",
         ),
-    }
+    ]
 
 
 def set_rows(summary: SetSummary) -> list[tuple[str, ...]]:

@@ -23,6 +23,7 @@ from voxlate.reporting.study.panels import variant_panels
 from voxlate.reporting.study.pictures import draw_contrasted
 from voxlate.reporting.study.plots import PairedTest, draw_differences, draw_similarity, draw_tasks
 from voxlate.reporting.study.tables import answer_section, difference_sections
+from voxlate.roles import IDENTITY
 from voxlate.training.studies.variants import WITH, WITHOUT
 
 _NAMES = {"identity": "source", WITHOUT: "prediction,\nwithout", WITH: "prediction,\nwith"}
@@ -35,15 +36,14 @@ _TERMS = {
 }
 
 
-def ablation_page(result: AblationResult) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files."""
+def ablation_page(result: AblationResult) -> Page:
+    """The page."""
     recipe, summary, overall = result.recipe, result.summary, result.summary.overall
-    figures = _figures(result)
-    page = Page(
+    return Page(
         title=f"{result.task}, {recipe.name}: {_topic(summary.changes)}",
         verdict=summary.verdict.sentence,
         sections=[
-            Section("Pictures", figures=list(figures.values()), folded=False),
+            Section("Pictures", figures=list(_figures(result)), folded=False),
             answer_section(summary),
             *difference_sections(summary),
             *detail_sections(overall),
@@ -66,28 +66,28 @@ def ablation_page(result: AblationResult) -> tuple[Page, dict[str, Illustration]
         ],
         terms={**score_terms(overall), **_TERMS},
     )
-    return page, figures
 
 
-def _figures(result: AblationResult) -> dict[str, Illustration]:
+def _figures(result: AblationResult) -> Iterator[Illustration]:
     """The median case without and with, the similarity before and after, and the difference that each seed gives."""
     summary = result.summary
     region, seeds = summary.verdict.region, summary.seeds
     heading = (
         f"With: the recipe as it stands. Without: {words_of(summary.changes)}. Seeds: {', '.join(map(str, seeds))}."
     )
-    figures = {"case": _case(result)} if result.pictures else {}
+    if result.pictures:
+        yield _case(result)
     if any(has_boxes(result.scores, region=place, metrics=["ssim"]) for place in (FOREGROUND, *UNIONS)):
-        figures["similarity"] = _similarity(result, heading=heading)
+        yield _similarity(result, heading=heading)
     if result.beside is not None:
-        figures["tasks"] = _both_tasks(result, *result.beside)
+        yield _both_tasks(result, *result.beside)
     if summary.asked is not None:
-        figures["differences"] = Illustration(
+        yield Illustration(
             f"The error in the {in_words(region)}, and the difference that each seed gives",
             "Every point is a case.",
             _differences(result, summary.asked, heading=heading),
+            file="differences",
         )
-    return figures
 
 
 def _of_the_budget(result: AblationResult) -> list[str]:
@@ -113,6 +113,7 @@ def _case(result: AblationResult) -> Illustration:
         f"By the MAE in the {in_words(summary.verdict.region)} with, of the runs of seed {summary.seeds[0]}; without "
         "and with on one error scale.",
         to_png(draw_contrasted(panels)),
+        file="case",
     )
 
 
@@ -129,6 +130,7 @@ def _similarity(result: AblationResult, *, heading: str) -> Illustration:
         "Figure 5 of Genc et al. 2022, paired by case; predictions are means over the seeds. SSIM in a region is the "
         "mean of the SSIM map there.",
         to_png(drawn),
+        file="similarity",
     )
 
 
@@ -139,6 +141,7 @@ def _both_tasks(result: AblationResult, title: str, scores: Sequence[Score]) -> 
         "Figure 5 of Genc et al. 2022: both tasks, the whole foreground and the labels. Predictions are means over the "
         "seeds.",
         to_png(draw_tasks({result.task: result.scores, title: scores}, names=_NAMES)),
+        file="tasks",
     )
 
 
@@ -146,8 +149,8 @@ def _tests(result: AblationResult, region: str) -> Iterator[PairedTest]:
     """The lines under a plot of SSIM: with and without against the source, and with against without."""
     for variant in (WITHOUT, WITH):
         row = result.summary.overall.find(method=variant, metric="ssim", region=region)
-        if row is not None and "identity" in row.against:
-            yield PairedTest(f"{variant} {MINUS} source", row.against["identity"])
+        if row is not None and IDENTITY in row.against:
+            yield PairedTest(f"{variant} {MINUS} source", row.against[IDENTITY])
     compared = result.summary.find(metric="ssim", region=region)
     if compared is not None:
         yield PairedTest(f"with {MINUS} without", compared.pair, compared.crossed_interval)

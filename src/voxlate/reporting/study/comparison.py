@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import nan
 
 from voxlate._version import __version__
@@ -13,7 +14,7 @@ from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import draw_cases
 from voxlate.reporting.fidelity.page import detail_sections, score_sections, slice_section
 from voxlate.reporting.page.caveats import caveats
-from voxlate.reporting.page.page import Illustration, Page, Section
+from voxlate.reporting.page.page import Illustration, Page, open_with
 from voxlate.reporting.page.terms import score_terms
 from voxlate.reporting.study.panels import variant_panels
 from voxlate.roles import BASELINES
@@ -22,20 +23,18 @@ MOST_BOXES = 8
 """More methods than these find no room side by side."""
 
 
-def comparison_page(result: ContestResult) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files."""
+def comparison_page(result: ContestResult) -> Page:
+    """The page."""
     summary, overall = result.summary, result.summary.overall
-    figures = _figures(result)
-    shown = [figure for name, figure in figures.items() if name == "case"]
-    rest = [figure for name, figure in figures.items() if name != "case"]
+    pictures, further = open_with(_figures(result), "case")
     target = next(iter(result.recipes.values())).target
-    page = Page(
+    return Page(
         title=f"{len(result.recipes)} recipes for {get_contrast(target).title}",
         verdict=summary.verdict,
         sections=[
-            Section("Pictures", figures=shown, folded=False),
+            pictures,
             *score_sections(overall),
-            Section("Further figures", figures=rest),
+            further,
             *detail_sections(overall),
             slice_section(overall),
         ],
@@ -56,25 +55,23 @@ def comparison_page(result: ContestResult) -> tuple[Page, dict[str, Illustration
         ],
         terms=score_terms(overall),
     )
-    return page, figures
 
 
-def _figures(result: ContestResult) -> dict[str, Illustration]:
+def _figures(result: ContestResult) -> Iterator[Illustration]:
     """The same case by every recipe, and the scores of all cases in box plots."""
-    figures: dict[str, Illustration] = {}
     if result.pictures:
         first = next(iter(result.recipes))
         panels = variant_panels(result.pictures, result.shown, case=result.case, recipes=result.recipes)
-        figures["case"] = Illustration(
+        yield Illustration(
             f"The same case by every recipe: {result.case}",
             f"The median case by the MAE of {first}; one grey window, one error scale.",
             to_png(draw_cases(panels)),
+            file="case",
         )
     whole = [score for score in result.scores if score.method in {*BASELINES, *result.recipes}]  # no single views
     for region in (FOREGROUND, *UNIONS):
         if has_boxes(whole, region=region) and len(result.recipes) + len(BASELINES) <= MOST_BOXES:
             picture = to_png(draw_box_plots(whole, region=region))
-            figures[f"boxes_{region}"] = Illustration(
-                f"All cases: {in_words(region)}", "Every point is a case.", picture
+            yield Illustration(
+                f"All cases: {in_words(region)}", "Every point is a case.", picture, file=f"boxes_{region}"
             )
-    return figures

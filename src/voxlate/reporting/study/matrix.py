@@ -69,8 +69,8 @@ def _draw_matrix(means: Means) -> Figure:
 
 def matrix_page(
     by_metric: Mapping[str, Means], *, verdict: str, facts: Mapping[str, object], warnings: Sequence[str]
-) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files.
+) -> Page:
+    """The page.
 
     Args:
         by_metric: From a metric to the means of each question.
@@ -78,25 +78,25 @@ def matrix_page(
         facts: Where it comes from.
         warnings: What is to be known before the numbers.
     """
-    figures = {
-        "matrix": Illustration(
+    figures = [
+        Illustration(
             "Mean absolute error from each set of sources to each target",
             "In units of the target's range, in the foreground, mean over the cases. Darker is worse; all panels have "
             "one scale. Identity and lookup see the first source alone.",
             to_png(_draw_matrix(by_metric["mae"])),
+            file="matrix",
         )
-    }
-    page = Page(
+    ]
+    return Page(
         title="Any contrast from any others",
         verdict=verdict,
         sections=[
-            Section("The matrix", figures=list(figures.values()), folded=False),
+            Section("The matrix", figures=figures, folded=False),
             Section("Every question", tables=[_table(by_metric)], folded=False),
         ],
         facts={**facts, "software": f"voxlate {__version__}"},
         warnings=list(warnings),
     )
-    return page, figures
 
 
 def _table(by_metric: Mapping[str, Means]) -> Table:
@@ -104,9 +104,9 @@ def _table(by_metric: Mapping[str, Means]) -> Table:
         Column(metric_title(metric), f"{arrow(metric)} {direction(metric)}", metric) for metric in METRICS_OF_ANSWERS
     )
     lines = []
-    for question in by_metric["mae"]:
+    for question, found in by_metric["mae"].items():
         for method in reversed(_HEADS):
-            if method in by_metric["mae"][question]:
+            if method in found:
                 cells = (number(by_metric[metric][question][method], metric=metric) for metric in METRICS_OF_ANSWERS)
                 kind = "model" if method in {MODEL, DEDICATED} else "baseline"
                 lines.append(Line(question.words, _HEADS[method], kind, tuple(Cell(cell) for cell in cells)))

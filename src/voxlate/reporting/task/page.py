@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from voxlate._version import __version__
@@ -32,23 +34,22 @@ _SCORES = (
 )
 
 
-def task_page(result: TaskResult) -> tuple[Page, dict[str, Illustration]]:
-    """The page, and its figures by the name of their files.
+def task_page(result: TaskResult) -> Page:
+    """The page.
 
     Args:
         result: What was found.
     """
     subject, summary = result.subject, result.summary
     overall = summary.overall
-    figures = _figures(result)
     note = " ".join(f"{arm}: {text}." for arm, text in summary.arms.items())
     first, *classes = arm_tables(result)
-    page = Page(
+    return Page(
         title=f"Is the synthetic {subject.target} as useful as the real one? {subject.name}, judged by "
         f"{subject.segmenter}",
         verdict=summary.answer,
         sections=[
-            Section("Pictures", figures=list(figures.values()), folded=False),
+            Section("Pictures", figures=list(_figures(result)), folded=False),
             Section("The arms side by side", note, _ARMS, [first], folded=False),
             Section("The arms side by side, class by class", "", _ARMS, classes),
             Section("Arm against arm, case by case", "", _PAIRS, pair_tables(summary, target=subject.target)),
@@ -74,10 +75,9 @@ def task_page(result: TaskResult) -> tuple[Page, dict[str, Illustration]]:
         },
         footer=_FOOTER,
     )
-    return page, figures
 
 
-def _figures(result: TaskResult) -> dict[str, Illustration]:
+def _figures(result: TaskResult) -> Iterator[Illustration]:
     """The cases in which the synthetic image loses most, and every case from arm to arm."""
     subject, scores = result.subject, result.scores
     dice = {(s.case, s.method): s.value for s in scores if (s.region, s.metric) == (subject.region, "dice")}
@@ -88,25 +88,22 @@ def _figures(result: TaskResult) -> dict[str, Illustration]:
     numbers = {
         case: {arm: f"Dice {number(dice.get((case, arm)), metric='dice')}" for arm in subject.arms} for case in worst
     }
-    figures = {
-        "worst": Illustration(
-            f"The {len(worst)} cases in which the synthetic {subject.target} loses most"
-            if len(worst) > 1
-            else "A case",
-            f"By Dice in {subject.region}, against the real {subject.target}. Hit, missed and invented have a colour "
-            "and a pattern each.",
-            to_png(draw_attempts(rows, numbers=numbers)),
-        )
-    }
+    yield Illustration(
+        f"The {len(worst)} cases in which the synthetic {subject.target} loses most" if len(worst) > 1 else "A case",
+        f"By Dice in {subject.region}, against the real {subject.target}. Hit, missed and invented have a colour "
+        "and a pattern each.",
+        to_png(draw_attempts(rows, numbers=numbers)),
+        file="worst",
+    )
     if finite:
         names = {arm: title for arm, title in arm_titles(subject.target).items() if arm in subject.arms}
         regions = list(dict.fromkeys((subject.region, *(score.region for score in scores))))
-        figures["dice"] = Illustration(
+        yield Illustration(
             "Every case, from arm to arm",
             "A line that falls from real to synthetic is a case for which the synthetic image is less useful.",
             to_png(draw_slopes(scores, arms=names, regions=regions)),
+            file="dice",
         )
-    return figures
 
 
 def _loss(loss: float) -> str:

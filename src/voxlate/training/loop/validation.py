@@ -18,7 +18,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -198,7 +198,13 @@ def validate(
     return Validation(mean_metrics(rows), examples[0])
 
 
-def _physical(plan: Plan, target: str) -> dict[str, Any]:
+class _Physical(TypedDict, total=False):
+    unit: str
+    scale: float
+    outside: float
+
+
+def _physical(plan: Plan, target: str) -> _Physical:
     """Unit, scale and background of a target whose values are physical, as ``Example`` takes them."""
     contrast, normaliser = get_contrast(target), plan.normalisers[target]
     if normaliser.kind not in PHYSICAL_SCALES:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -195,7 +194,7 @@ def name_network(recipe: Recipe) -> Settled | None:
         BundleError: If the bundle is refused.
         UsageError: If it holds no network.
     """
-    features: Any = recipe.method.options.get("features")
+    features: object = recipe.method.options.get("features")
     if recipe.method.name != "style_transfer" or not isinstance(features, dict) or features.get("kind") != "bundle":
         return None
     path = str(features.get("path"))
@@ -240,7 +239,7 @@ def attach_style(method: Exemplary, setup: Setup) -> None:
         ) from error
 
 
-def _default_network(method: Choice) -> dict[str, Any] | None:
+def _default_network(method: Choice) -> dict[str, object] | None:
     """The network of a method whose recipe names none; ``None`` if it has no networks."""
     found = inspect.signature(pick(METHODS, method.name, what="method")).parameters.get("network")
     default = None if found is None else found.default

@@ -29,7 +29,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from voxlate.cohort.labels.classes import group_labels
 from voxlate.cohort.labels.laterality import exchanged, named_sides, of_one_hand
@@ -77,7 +76,7 @@ class _LeftOpen:
     field: str
     is_open: Callable[[Recipe], bool]
     settle: Callable[[Setup], Settled | None]
-    stand_in: Any = None
+    stand_in: object = None
 
 
 def resolve(asked: Setup, run: RunFolder | None, *, report: ProgressReport) -> Setup:
@@ -179,13 +178,13 @@ def _classes_open(recipe: Recipe) -> bool:
     return method_class(recipe).segments and isinstance(_grouping(recipe), str)
 
 
-def _grouping(recipe: Recipe) -> Any:  # noqa: ANN401
+def _grouping(recipe: Recipe) -> object:
     """The word, or what else stands in its place, of a recipe that segments."""
     return recipe.method.options.get("classes", "binary")
 
 
 def _classes(setup: Setup) -> Settled:
-    word, cases = _grouping(setup.recipe), setup.cohort.cases
+    word, cases = str(_grouping(setup.recipe)), setup.cohort.cases
     classes = group_labels(word, cases, setup.recipe.target, reading=setup.plan.reading)
     return Settled({"method.classes": classes}, f"{word}: {len(classes)} in the label maps of {len(cases)} cases")
 

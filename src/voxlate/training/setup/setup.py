@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
@@ -24,7 +23,7 @@ class Settled:
         reason: In words, for the dry run and the card.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     reason: str
 
     @property

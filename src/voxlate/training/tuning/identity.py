@@ -15,7 +15,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import optuna
 
@@ -109,7 +108,7 @@ def _flat_recipe(recipe: Recipe) -> Json:
     return flat
 
 
-def _flatten(value: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+def _flatten(value: object, name: str) -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _flatten(inner, f"{name}.{key}" if name else str(key))

@@ -43,8 +43,8 @@ class TrialWatch:
         """Keeps how much of the budget is spent; at the first step, reports what an earlier process had validated."""
         if self._fraction is None:
             for entry in read_log(self._log):
-                if "validation" in entry and entry["step"] < step:
-                    self._report(entry["step"], entry["validation"].get(self._metric))
+                if entry.validation is not None and entry.step < step:
+                    self._report(entry.step, entry.validation.get(self._metric))
         self._fraction = fraction
         self._tick()
 

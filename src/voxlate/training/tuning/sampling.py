@@ -13,7 +13,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from statistics import median
-from typing import Any
 
 import numpy as np
 import optuna
@@ -53,15 +52,15 @@ class _NextPoint(optuna.samplers.BaseSampler):
         self._seed = seed
         self._chance = optuna.samplers.RandomSampler(seed=seed)
 
-    def infer_relative_search_space(self, _study: Any, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ANN401
+    def infer_relative_search_space(self, _study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {} if "fixed_params" in trial.system_attrs else _distributions(self._search)
 
     def sample_relative(
         self,
-        _study: Any,  # noqa: ANN401
+        _study: optuna.Study,
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
-    ) -> dict[str, Any]:
+    ) -> dict[str, Value]:
         if not search_space:
             return {}
         trials = [other for other in self._study.get_trials(deepcopy=False) if other.number != trial.number]
@@ -70,10 +69,15 @@ class _NextPoint(optuna.samplers.BaseSampler):
         first = next(proposals)
         return next((point for point in (first, *proposals) if not self._is_among(point, tried)), first)
 
-    def sample_independent(self, study: optuna.Study, trial: FrozenTrial, param_name: str, distribution: Any) -> Any:  # noqa: ANN401
-        return self._chance.sample_independent(study, trial, param_name, distribution)
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Value:
+        value: Value = self._chance.sample_independent(study, trial, param_name, param_distribution)
+        return value
 
-    def _proposals(self, trials: Sequence[FrozenTrial], space: dict[str, BaseDistribution]) -> Iterator[dict[str, Any]]:
+    def _proposals(
+        self, trials: Sequence[FrozenTrial], space: dict[str, BaseDistribution]
+    ) -> Iterator[dict[str, Value]]:
         """Of the sampler, then by chance, then whatever there is."""
         model = optuna.create_study(
             direction="minimize" if self._search.direction == "minimise" else "maximize", sampler=self._model()
@@ -91,11 +95,12 @@ class _NextPoint(optuna.samplers.BaseSampler):
         if self._search.sampler == "tpe":
             return optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=STARTUP_TRIALS)
         if self._search.sampler == "gp":
-            startup: dict[str, Any] = {"n_startup_trials": STARTUP_TRIALS, "warn_independent_sampling": False}
-            return optuna.samplers.GPSampler(seed=self._seed, **startup)
+            return optuna.samplers.GPSampler(
+                seed=self._seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False
+            )
         return self._chance
 
-    def _is_among(self, point: Mapping[str, Any], tried: Sequence[Mapping[str, Any]]) -> bool:
+    def _is_among(self, point: Mapping[str, Value], tried: Sequence[Mapping[str, Value]]) -> bool:
         space = self._search.space
         return any(
             all(name in other and _is_same(point[name], other[name], range_) for name, range_ in space.items())
@@ -103,10 +108,10 @@ class _NextPoint(optuna.samplers.BaseSampler):
         )
 
 
-def _is_same(value: Any, other: Any, range_: Range) -> bool:  # noqa: ANN401
+def _is_same(value: Value, other: Value, range_: Range) -> bool:
     if range_.values is not None or range_.integer:
         return bool(value == other)
-    return math.isclose(range_.height(value), range_.height(other), abs_tol=_SAME, rel_tol=0)
+    return math.isclose(range_.height(float(value)), range_.height(float(other)), abs_tol=_SAME, rel_tol=0)
 
 
 def values_of(trial: FrozenTrial) -> dict[str, Value]:

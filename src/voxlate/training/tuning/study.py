@@ -91,7 +91,7 @@ def _worker(folder: Path) -> str:
 
 @contextmanager
 def open_study(
-    place: Place, recipe: Recipe, *, on_stale: Callable[[optuna.Study, Any], None]
+    place: Place, recipe: Recipe, *, on_stale: Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 ) -> Iterator[optuna.Study]:
     """The recipe's study, created if it is not there; its connections are closed when the block ends.
 
@@ -123,7 +123,7 @@ def open_study(
 
 
 def _open_storage(
-    place: Place, on_stale: Callable[[optuna.Study, Any], None], *, attempts: int = 3
+    place: Place, on_stale: Callable[[optuna.Study, optuna.trial.FrozenTrial], None], *, attempts: int = 3
 ) -> optuna.storages.RDBStorage:
     url = place.url.render_as_string(hide_password=False)
     heartbeat: dict[str, Any] = {
@@ -147,7 +147,7 @@ def _open_storage(
         return _open_storage(place, on_stale, attempts=attempts - 1)
 
 
-def _engine_options(place: Place) -> dict[str, Any]:
+def _engine_options(place: Place) -> dict[str, object]:
     if place.url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": 60}}
     return {"pool_pre_ping": True}  # a server may close a connection that idles through a long trial

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from tests.cohort.scans import images
+from voxlate.cohort.preflight.kept import Kept
 from voxlate.cohort.preflight.measures.binned import Binned
-from voxlate.cohort.preflight.measures.comparison import locate, position_from_json, position_to_json
+from voxlate.cohort.preflight.measures.comparison import Position, locate
 from voxlate.cohort.preflight.measures.pose import find_pose
 from voxlate.contrast import CONTRASTS
 from voxlate.volume import Volume
@@ -43,11 +45,12 @@ def test_a_turned_target_is_found(degrees: float) -> None:
 
 
 @pytest.mark.parametrize("other", ["t1c", "t2", "flair"])
-def test_aligned_contrasts_are_as_they_should(other: str) -> None:
+def test_aligned_contrasts_are_as_they_should(other: str, tmp_path: Path) -> None:
     position = locate(T1, _scan(SCANS[other], other))
     assert position.pose is None
     assert not position.copied
-    assert position_from_json(position_to_json(position)) == position
+    kept = [Kept(tmp_path).recall_as(Position, "position", (other,), lambda: position) for _ in range(2)]
+    assert kept == [position, position], "as it was measured, and as it was read again"
 
 
 def test_a_mirrored_copy_is_called_a_copy() -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +176,7 @@ class Portrait:
 
 def block_sums(array: NDArray[np.bool_] | Bins, factor: list[int]) -> NDArray[np.uint32]:
     """Sums over blocks of so many voxels along each axis; what does not fill a block is left out."""
-    sums: NDArray[Any] = array.astype(np.uint8, copy=False)
+    sums: Array = array.astype(np.uint8, copy=False)
     exact = np.uint16 if 255 * np.prod(factor) < 2**16 else np.uint32
     for axis in (2, 1, 0):  # the slowest axis first: whole planes are added
         by = factor[axis]

@@ -6,8 +6,7 @@ mean is said by ``voxlate.cohort.preflight.pairwise``.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,36 +157,3 @@ def _moved_back(moving: Binned, shift: Shift) -> Binned:
     affine = np.array(moving.volume.affine)
     affine[:3, 3] -= shift.millimetres
     return Binned(replace(moving.volume, affine=affine))
-
-
-def relation_to_json(relation: Relation) -> dict[str, Any]:
-    """As plain values."""
-    return asdict(relation)
-
-
-def relation_from_json(values: dict[str, Any]) -> Relation:
-    """The relation of ``relation_to_json``."""
-    return Relation(values["copied"], Likeness(**values["likeness"]), values["dice"])
-
-
-def position_to_json(position: Position) -> dict[str, Any]:
-    """As plain values."""
-    return asdict(position)
-
-
-def position_from_json(values: dict[str, Any]) -> Position:
-    """The position of ``position_to_json``."""
-    shift = values["shift"]
-    return Position(
-        Shift(tuple(shift["voxels"]), tuple(shift["millimetres"]), shift["given"], shift["best"]) if shift else None,
-        _pose_from_json(values["pose"]),
-        values["copied"],
-        _pose_from_json(values["turn"]),
-    )
-
-
-def _pose_from_json(values: dict[str, Any] | None) -> Pose | None:
-    if values is None:
-        return None
-    lists = {name: tuple(values[name]) for name in ("mirrored", "step", "angles")}
-    return Pose(**{**values, **lists})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from voxlate.volume import Array
 
-def average_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+
+def average_ranks(values: Array) -> NDArray[np.float64]:
     """Ranks from 1 of values ``(n,)`` that are numbers; equal values share their mean.
 
     Example:
