@@ -66,7 +66,8 @@ def print_check(console: Console, result: Checked, *, every: bool = False, root:
     say(console, f"{counted(len(result.rows), 'case')} ({result.layout}): {_counts(result)}")
     if result.findings:
         found = result.findings if every else _gathered(result.findings)
-        print_table(console, "Findings", ("severity", "case", "code", "finding"), found, keys=4)
+        told = [(*rest, message.replace(f"{root}/", "")) for *rest, message in found]
+        print_table(console, "Findings", ("severity", "case", "code", "finding"), told, keys=4)
     shown = result.rows if every else result.rows[:_MOST_ROWS]
     wide = [max(map(cell_len, column)) for column in zip(result.fields, *shown, strict=True)]
     kept = _fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
