@@ -174,7 +174,7 @@ def test_a_victory_names_the_metrics_in_which_a_baseline_is_better(similarity: f
     found = {"identity": [0.2] * 12, "lookup": [0.6] * 12, "model": [similarity] * 12}
     summary = summarise([*table(_values(12, ratio=error)), *table(found, metric="ssim")])
     result, brief = judge(summary), say_brief(summary, what="T2", cases="held-out", metric="mae", region="foreground")
-    told = "But it loses there in SSIM (0.500 against 0.600 of lookup)."
+    told = ", but it loses in SSIM (0.500 against 0.600 of lookup)."
     assert [told in text for text in (result.sentence, result.brief, brief)] == [similarity < 0.6 and error < 1] * 3
 
 

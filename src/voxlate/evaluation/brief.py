@@ -124,8 +124,8 @@ def say_brief(summary: Summary, *, what: str, cases: str, metric: str, region: s
     if pair.beaten:
         inside = say_inside(summary, method=MODEL, metric=metric)
         other = say_other_metrics(summary, method=MODEL, metric=metric, region=region)
-        found = f"{told}, better than the {value} of {short_title(simple)}, which needs no model."
-        return " ".join(filter(None, (found, other, inside)))
+        found = f"{told}, better than the {value} of {short_title(simple)}, which needs no model{other}."
+        return f"{found} {inside}".strip()
     return f"{told}, and does not beat the {value} of {short_title(simple)}, which needs no model: do not rely on it."
 
 

@@ -74,10 +74,9 @@ def judge(
     subject = f"The {method} {outcome} in {row.title}"
     others = ", the better of them" if not lost and len(against) > 1 else ""
     evidence = _evidence(row, pair, confidence=summary.confidence)
-    relation = f"its {row.title} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
-    sentences = [f"{subject} on {counted(pair.n, f'{cases} case', spelled=True)}: {relation} ({evidence})."]
     other = "" if lost else say_other_metrics(summary, method=method, metric=metric, region=region)
-    sentences += [other] if other else []
+    relation = f"its {row.title} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
+    sentences = [f"{subject} on {counted(pair.n, f'{cases} case', spelled=True)}: {relation} ({evidence}){other}."]
     inside = say_inside(summary, method=method, metric=metric)
     sentences += [inside] if inside else []
     if pair.n < FEWEST_TO_TEST:
@@ -88,7 +87,7 @@ def judge(
         sentences.append(rule)
     elif region == FOREGROUND:
         sentences += _losses(summary, method=method, metric=metric)
-    return Verdict(" ".join(sentences), beats=not lost and not missing, brief=" ".join(sentences[: 2 + bool(inside) + bool(other)]))
+    return Verdict(" ".join(sentences), beats=not lost and not missing, brief=" ".join(sentences[: 3 if inside else 2]))
 
 
 def say_inside(summary: Summary, *, method: str, metric: str) -> str:
@@ -112,7 +111,7 @@ def say_inside(summary: Summary, *, method: str, metric: str) -> str:
 
 
 def say_other_metrics(summary: Summary, *, method: str, metric: str, region: str) -> str:
-    """That a baseline has the better mean in another metric of images there; empty if none has.
+    """The end of a sentence of victory: in which other metrics of images a baseline has the better mean there.
 
     Args:
         summary: Of all cases.
@@ -130,7 +129,7 @@ def say_other_metrics(summary: Summary, *, method: str, metric: str, region: str
         if gain(row.better) * pair.difference < 0:
             values = f"{number(pair.mean, metric=row.metric)} against {number(pair.baseline_mean, metric=row.metric)}"
             lost.append(f"{row.title} ({values}{after_value(row.unit)} of {name})")
-    return f"But it loses there in {listed(lost)}." if lost else ""
+    return f", but it loses in {listed(lost)}" if lost else ""
 
 
 def say_hidden(summary: Summary) -> str:
