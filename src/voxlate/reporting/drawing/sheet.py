@@ -53,12 +53,14 @@ class Tile:
     Attributes:
         draw: Draws it into axes without a frame.
         size_mm: True width and height of a picture; ``None`` for what takes the room there is.
+        above: Written above it.
         below: Written below it.
         bar: For a colour bar, the height in mm that it leaves free above itself.
     """
 
     draw: Draw
     size_mm: tuple[float, float] | None = None
+    above: str = ""
     below: str = ""
     bar: float | None = None
 
@@ -88,6 +90,7 @@ def picture(
     dark: bool = False,
     scaled: bool = False,
     over: Draw | None = None,
+    above: str = "",
     below: str = "",
     **settings: object,
 ) -> Tile:
@@ -101,6 +104,7 @@ def picture(
         dark: Whether letters and lines are dark, as upon an error.
         scaled: Whether a scale bar and the plane's name are in it.
         over: Draws more upon it.
+        above: Written above it.
         below: Written below it.
         **settings: What else ``draw`` gets: the grey window, or the limit of the error and its mask.
     """
@@ -114,7 +118,7 @@ def picture(
             over(axes)
         tiles.mark(axes, laid.plane, dark=dark, scaled=scaled)
 
-    return Tile(drawn, laid.size_mm, below)
+    return Tile(drawn, laid.size_mm, above, below)
 
 
 def grey_scale(window: tiles.Window, unit: str = "") -> Tile:
@@ -213,6 +217,7 @@ def _draw_row(leaf: Leaf, row: SheetRow, places: Sequence[Span], scale: float) -
     leaf.skip(SPACE / 2 if row.heading else 0.0)
     leaf.line(row.heading, bold=True, most=MOST_LINES)
     cells = [(cell, span) for cell, span in zip(row.cells, places, strict=True) if cell is not None]
+    leaf.write(((cell.above, span) for cell, span in cells), most=MOST_LINES)
     for cell, span in cells:
         if cell.bar is None:
             leaf.place(span, height, cell.draw)
