@@ -18,7 +18,7 @@ from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
 from voxlate.cohort.layouts.attributes import AttributeTable, IdMatch
 from voxlate.cohort.subjects import subjects_of
 from voxlate.contrast import find_contrast
-from voxlate.errors import CohortError, readable
+from voxlate.errors import CohortError, counted, readable
 from voxlate.io import is_picture_path, is_volume_path, volume_stem
 
 _SAFE = " !#$&'()+,;=@[]{}~^`"
@@ -166,7 +166,7 @@ def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortErro
     reasons = "; ".join(f"{item.path.name}: {reason}" for reason, item in list(by_reason.items())[:3])
     return CohortError(
         f"at least one case in the layout {layout!r}",
-        came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",
+        came=f"{counted(len(left_out), 'file')} without a place ({reasons})" if left_out else "no file",
         where=root,
         remedy=_how_to_lay_out(root, left_out),
     )
