@@ -30,7 +30,13 @@ def test_a_clear_win_names_the_margin_the_interval_and_the_number_of_cases() -> 
     assert result.beats
     percent = 100 * (1 - np.mean(values["model"]) / np.mean(values["lookup"]))
     assert f"{percent:.1f} % lower than lookup's, the better of them" in result.sentence
-    for part in ("The model beats identity and lookup in MAE on", "12 held-out cases", "95 % interval", "12 of 12", "p = 0.00098"):
+    for part in (
+        "The model beats identity and lookup in MAE on",
+        "12 held-out cases",
+        "95 % interval",
+        "12 of 12",
+        "p = 0.00098",
+    ):
         assert part in result.sentence
     assert RULE not in result.sentence
 

@@ -46,7 +46,6 @@ from voxlate.roles import MODEL
 from voxlate.volume import Volume
 
 
-
 @dataclass(frozen=True)
 class Model:
     """A checked bundle and its predictor; several threads may use it at once.

@@ -108,7 +108,9 @@ def test_the_best_segmentation_is_named_with_how_many_beat_intensity() -> None:
     runs = scored(("small", "large"), metric="dice", unit="1", regions=("tumour",))
     scores = mean_over_seeds(runs)
     said = segmentations(scores, ["small", "large"])
-    assert said.startswith("Of 2 recipes large has the highest Dice of tumour. large beats intensity lookup in Dice on 2")
+    assert said.startswith(
+        "Of 2 recipes large has the highest Dice of tumour. large beats intensity lookup in Dice on 2"
+    )
     assert said.endswith("2 of 2 recipes beat intensity lookup.")
     assert segmentations(scores, ["other"]).startswith("Nothing can be said: no held-out case")
 

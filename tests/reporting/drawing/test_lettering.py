@@ -206,7 +206,9 @@ def test_a_width_is_the_drawn_one_at_every_resolution(dpi: int) -> None:
 
 def test_texts_beside_each_other_stand_on_one_line() -> None:
     leaf = Leaf()
-    leaf.write((text, Span(40.0 * place, 40.0)) for place, text in enumerate(("T1", "T1 post-contrast", "sagittal", "a")))
+    leaf.write(
+        (text, Span(40.0 * place, 40.0)) for place, text in enumerate(("T1", "T1 post-contrast", "sagittal", "a"))
+    )
     texts = _drawn(leaf.onto())
     assert len({(text.get_position()[1], text.get_va()) for text in texts}) == 1
     assert texts[0].get_va() == "baseline"
