@@ -51,7 +51,7 @@ def test_every_cell_runs_and_shows_something(tmp_path: Path, monkeypatch: pytest
     assert names["run"] == Path("runs/t1-to-t2")
     assert repr(names["model"]) == "Model(t1 to t2, runs/t1-to-t2/bundle)"
     recipe = load_model(names["run"]).bundle.recipe
-    assert recipe.name == resolve_recipe("zhao-unet-2d").name
+    assert recipe.loss == resolve_recipe("zhao-unet-2d").loss
     assert {path.name for path in names["result"].out.iterdir()} >= {"report.html", "figures"}
 
 
