@@ -8,6 +8,7 @@ what the commands print has changed, from the root of the repository; it takes a
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import pty
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import termios
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -53,14 +55,22 @@ def lay(way: str, folder: Path, *, cases: int = 12, size: int = 56) -> None:
         voxlate.phantom(folder / "cohort", cases=10, seed=1, size=48, contrasts=names)
         voxlate.phantom(folder / "new", cases=1, seed=2, size=48, contrasts=names)
         return
-    drawn = voxlate.phantom(folder / "drawn", cases=cases, seed=1, size=size, contrasts=names)
-    for path in sorted(drawn.glob("Phantom-*/*.nii.gz")):
+    for path in sorted(_heads(cases, size).glob("Phantom-*/*.nii.gz")):
         number, kind = path.parent.name.split("-")[1][-2:], path.name.removesuffix(".nii.gz").rsplit("-", 1)[1]
-        if kind in CONTRASTS:
+        if CONTRASTS.get(kind, "").lower() in names:
             place = folder / "scans" / PLACES[way](number, CONTRASTS[kind])
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
-    shutil.rmtree(drawn)
+
+
+@cache
+def _heads(cases: int, size: int) -> Path:
+    """Simulated heads, drawn once for all ways that lay them."""
+    import voxlate
+
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    return voxlate.phantom(folder / "heads", cases=cases, seed=1, size=size, contrasts=["t1", "t2", "flair"])
 
 
 PLACES: dict[str, Callable[[str, str], str]] = {

@@ -17,7 +17,7 @@ NOTEBOOK = Path(__file__).parent.parent / "docs" / "learn" / "notebook.ipynb"
 SMALL = {
     "cases=10, seed=1, size=64": "cases=4, seed=1, size=24",
     "size=64": "size=24",
-    "minutes=5": 'overrides={"training.steps": 2, "training.batch_size": 2, "method.network.widths": [4, 8]}',
+    "minutes=5": 'overrides={"training.steps": 2, "training.batch_size": 2, "method.network.channels": [4, 8]}',
 }
 
 
@@ -51,7 +51,7 @@ def test_every_cell_runs_and_shows_something(tmp_path: Path, monkeypatch: pytest
     assert names["run"] == Path("runs/t1-to-t2")
     assert repr(names["model"]) == "Model(t1 to t2, runs/t1-to-t2/bundle)"
     recipe = load_model(names["run"]).bundle.recipe
-    assert recipe.method.name == resolve_recipe("avula2020-t1-to-t2").method.name
+    assert recipe.loss == resolve_recipe("zhao-unet-2d").loss
     assert {path.name for path in names["result"].out.iterdir()} >= {"report.html", "figures"}
 
 

@@ -28,7 +28,8 @@ from voxlate.workflows.result import Result
 
 sys.path.insert(0, str(DOCS))
 TIMES = re.compile(r"\d+:\d\d:\d\d +(\d+:\d\d:\d\d|-:--:--) left$")
-LITTLE = ("--steps", "2", "--set", "training.batch_size=2", "--set", "method.network.widths=[4,8]")
+NETWORK = "method.network={name: fcn, widths: [4, 8]}"
+LITTLE = ("--steps", "2", "--set", "training.batch_size=2", "--set", NETWORK)
 
 
 def test_what_is_logged_meanwhile_goes_to_the_console_of_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:

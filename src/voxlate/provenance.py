@@ -58,6 +58,7 @@ class Provenance(StrictModel):
         labels: Of a label map, from a value to its name, where names are known.
         scaling: ``offset`` and ``scale`` of ``normalised = (value - offset) / scale``, as used.
         notes: What was accepted, converted, resampled or filled on the way.
+        warned: What a warning was given of, to be looked at before the image is used.
         software: Always ``voxlate``.
         software_version: Its version.
         warning: Always "not for diagnostic use".
@@ -73,6 +74,7 @@ class Provenance(StrictModel):
     labels: dict[str, str] = later({}, description="Of a label map, from a value to its name.")
     scaling: dict[str, float] | None = None
     notes: tuple[str, ...] = ()
+    warned: tuple[str, ...] = later((), description="What a warning was given of.")
     software: Literal["voxlate"] = "voxlate"
     software_version: str = Field(default=__version__)
     warning: Literal["not for diagnostic use"] = "not for diagnostic use"

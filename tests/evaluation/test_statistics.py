@@ -224,10 +224,11 @@ def test_extremes_follow_the_better_direction() -> None:
     assert (found.worst, found.median, found.best) == ("case01", "case04", "case03")
     one = extremes(table({"model": [1.0]}))
     assert one.worst == one.median == one.best == "case00"
-    assert (one.distinct, one.middle) == ({"case": "case00"}, "only case")
+    assert (one.distinct, one.beside, one.middle) == ({"case": "case00"}, {}, "only case")
     two = extremes(table({"model": [1.0, 2.0]}))
-    assert two.distinct == {"worst": "case01", "best": "case00"}, "no case is drawn twice"
-    assert (two.title, two.middle) == ("Worst and best case", "worse of the two cases")
+    assert two.distinct == {"worst": "case01", "best": "case00"}
+    assert (two.median, two.beside) == ("case01", {"better": "case00"}), "no case is drawn twice"
+    assert (two.title, two.middle) == ("The better of the two cases", "worse of the two cases")
     assert (found.title, found.middle) == ("Worst, median and best case", "median case")
     with pytest.raises(UsageError, match="got none"):
         extremes(table({"model": [math.nan]}))

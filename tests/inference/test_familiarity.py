@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,20 @@ def test_a_head_upside_down_and_a_t2_named_t1_are_told_in_the_sidecar(
     assert "upside down" in caplog.text
     t2 = Case("b", "b", {"t1": held_out.paths["t2"]})
     assert any("lies elsewhere" in note for note in load_model(trained).prepare(t2).notes)
+
+
+def test_the_table_of_a_data_set_keeps_what_was_said_of_each_case(
+    trained: Path, held_out: Case, upside_down: Path, tmp_path: Path
+) -> None:
+    for name, path in (("a", upside_down), ("b", held_out.paths["t1"])):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        shutil.copyfile(path, tmp_path / "scans" / name / "t1.nii.gz")
+    for status in ("done", "skipped"):
+        one, two = voxlate.translate(trained, tmp_path / "scans", out=tmp_path / "made")
+        assert (one.status, two.status, two.warnings) == (status, status, ())
+        assert "upside down" in " ".join(one.warnings)
+        with (tmp_path / "made" / "manifest.csv").open(encoding="utf-8", newline="") as file:
+            assert [row["warnings"] for row in csv.DictReader(file)] == [" ".join(one.warnings), ""]
 
 
 def test_info_holds_a_file_against_a_model(trained: Path, held_out: Case, upside_down: Path) -> None:

@@ -28,7 +28,7 @@ _FIGURES = ("progression.png", "curves.png")
 """Of those that a run has the first is named."""
 _LONG_S = 3600.0
 """A forecast above proposes a budget."""
-_OUTCOME = ("case", "target", "status", "model", "reason")
+_OUTCOME = ("case", "target", "status", "model", "reason", "warnings")
 _PARTS = {"validation": "validation", "train": "training"}
 
 
@@ -66,7 +66,8 @@ def print_check(console: Console, result: Checked, *, every: bool = False, root:
     say(console, f"{counted(len(result.rows), 'case')} ({result.layout}): {_counts(result)}")
     if result.findings:
         found = result.findings if every else _gathered(result.findings)
-        print_table(console, "Findings", ("severity", "case", "code", "finding"), found, keys=4)
+        told = [(*rest, message.replace(f"{root}/", "")) for *rest, message in found]
+        print_table(console, "Findings", ("severity", "case", "code", "finding"), told, keys=4)
     shown = result.rows if every else result.rows[:_MOST_ROWS]
     wide = [max(map(cell_len, column)) for column in zip(result.fields, *shown, strict=True)]
     kept = _fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
@@ -118,14 +119,14 @@ def print_tuning(console: Console, result: Tuning) -> None:
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Prints what became of every image of a data set: those that failed, then the first of the others, and the sum."""
+    """Prints what became of every image of a data set, those that failed and those warned of first, and the sum."""
     from voxlate.inference.cohort.outcome import sum_up
 
-    ordered = sorted(outcomes, key=lambda one: not one.is_bad)
+    ordered = sorted(outcomes, key=lambda one: (not one.is_bad, not one.warnings))
     shown = ordered[: max(_MOST_ROWS, sum(one.is_bad for one in outcomes))]
-    rows = [[one.case, one.target, one.status, one.model, one.reason] for one in shown]
-    told = 5 if any(one.reason for one in shown) else 4
-    print_table(console, "Images", _OUTCOME[:told], [row[:told] for row in rows])
+    rows = [(one.case, one.target, one.status, one.model, one.reason, str(len(one.warnings) or "")) for one in shown]
+    told = [at for at in range(len(_OUTCOME)) if at < 4 or any(row[at] for row in rows)]
+    print_table(console, "Images", [_OUTCOME[at] for at in told], [[row[at] for at in told] for row in rows])
     if len(shown) < len(ordered):
         say(console, f"And {counted(len(ordered) - len(shown), 'more image')}, in the folder's table.")
     say(console, *sum_up(outcomes))

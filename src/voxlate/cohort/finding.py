@@ -20,6 +20,7 @@
 | `not_suv` | error, warning | a PET image with uptake too high for SUV (Bq/ml), negative, or scaled to 1 |
 | `ct_values` | error, warning | an MR or PET image that is a CT; a warning where its padding alone says so |
 | `unlike_training` | warning | a source unlike those that a model was trained on, or one that fits them better turned |
+| `other_spacing` | warning | a scan whose voxels are not as large as those that a model was trained on |
 | `other_contrast` | warning | a file that by its name shows another contrast than it is taken for |
 | `labels_not_integer` | error, warning | a label map with values between the integers, or with a smoothed edge |
 | `labels_are_an_image` | error, warning | a label map with the values of an image (CT, MR) |

@@ -14,7 +14,7 @@ from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.scores import Score, gain, ranked
 from voxlate.evaluation.statistics import FEWEST_TO_TEST
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.verdict import say_inside
+from voxlate.evaluation.verdict import say_inside, say_other_metrics
 from voxlate.evaluation.words import after_value, better, listed, meaning, metric_title, number, short_title
 from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, UNIONS, in_words
@@ -123,7 +123,8 @@ def say_brief(summary: Summary, *, what: str, cases: str, metric: str, region: s
     value = f"{number(pair.baseline_mean, metric=metric)}{unit}"
     if pair.beaten:
         inside = say_inside(summary, method=MODEL, metric=metric)
-        found = f"{told}, better than the {value} of {short_title(simple)}, which needs no model."
+        other = say_other_metrics(summary, method=MODEL, metric=metric, region=region)
+        found = f"{told}, better than the {value} of {short_title(simple)}, which needs no model{other}."
         return f"{found} {inside}".strip()
     return f"{told}, and does not beat the {value} of {short_title(simple)}, which needs no model: do not rely on it."
 

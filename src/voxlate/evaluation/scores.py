@@ -50,10 +50,15 @@ class Extremes:
         return {"worst": self.worst, **middle, "best": self.best}
 
     @property
+    def beside(self) -> dict[str, str]:
+        """What is drawn beside the case in the middle: all to compare, of two the better alone, of one nothing."""
+        return {0: {}, 1: {"better": self.best}}.get(len(self.distinct) - 1, self.distinct)
+
+    @property
     def title(self) -> str:
-        """Of a picture of them all: ``Worst, median and best case``."""
-        *first, last = self.distinct
-        return f"{', '.join(first)} and {last} case".capitalize() if first else "The case"
+        """Of a picture of ``beside``: ``Worst, median and best case``."""
+        *first, last = self.beside
+        return f"{', '.join(first)} and {last} case".capitalize() if first else "The better of the two cases"
 
     @property
     def middle(self) -> str:

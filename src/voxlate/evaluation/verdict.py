@@ -3,8 +3,8 @@
 Six or more cases: a method beats a baseline if the interval of the mean paired difference lies on the better side of
 zero. Fewer: it must be better in every case, and the sentence says that this is no test. Where a baseline is better
 inside the labelled structures, that comes second, whatever the foreground says: of an image that is made of labels, it
-is what was asked for. A victory in the foreground names the other regions in which the mean is worse than a
-baseline's: a lesion is too small to show in the whole.
+is what was asked for. A victory says by which metric, names the other metrics by which the mean is worse than a
+baseline's, and, in the foreground, the other regions: a lesion is too small to show in the whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from voxlate.errors import counted, plural
 from voxlate.evaluation.scores import gain
 from voxlate.evaluation.statistics import FEWEST_TO_TEST, RULE
 from voxlate.evaluation.summary import Interval, Pair, Row, Summary
-from voxlate.evaluation.words import after_value, listed, number
+from voxlate.evaluation.words import HEADLINES, after_value, listed, number
 from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, STRUCTURES, WHOLE_SLICES, in_words
 
@@ -58,7 +58,7 @@ def judge(
 
     Example:
         >>> judge(summarise(scores)).sentence  # doctest: +SKIP
-        'The model beats identity and lookup on 12 held-out cases: its MAE in the foreground is 41.0 % lower than ...'
+        'The model beats identity and lookup in MAE on 12 held-out cases: its MAE in the foreground is 41.0 % lower ...'
     """
     row = summary.find(method=method, metric=metric, region=region)
     against = {} if row is None else {name: pair for name, pair in row.against.items() if pair.n > 0}
@@ -70,11 +70,13 @@ def judge(
     missing = [name for name in row.against if name not in against]
     name = _strongest(row, lost or list(against))
     pair = against[name]
-    subject = f"The {method} does not beat {listed(lost, 'or')}" if lost else f"The {method} beats {listed([*against])}"
+    outcome = f"does not beat {listed(lost, 'or')}" if lost else f"beats {listed([*against])}"
+    subject = f"The {method} {outcome} in {row.title}"
     others = ", the better of them" if not lost and len(against) > 1 else ""
     evidence = _evidence(row, pair, confidence=summary.confidence)
+    other = "" if lost else say_other_metrics(summary, method=method, metric=metric, region=region)
     relation = f"its {row.title} in the {in_words(region)} is {_margin(row, pair)} {name}'s{others}"
-    sentences = [f"{subject} on {counted(pair.n, f'{cases} case', spelled=True)}: {relation} ({evidence})."]
+    sentences = [f"{subject} on {counted(pair.n, f'{cases} case', spelled=True)}: {relation} ({evidence}){other}."]
     inside = say_inside(summary, method=method, metric=metric)
     sentences += [inside] if inside else []
     if pair.n < FEWEST_TO_TEST:
@@ -106,6 +108,28 @@ def say_inside(summary: Summary, *, method: str, metric: str) -> str:
         return ""
     values = f"{row.title} {pair.baseline_mean:.4g} against {pair.mean:.4g}{after_value(row.unit)}"
     return f"Inside the {in_words(STRUCTURES)} {name} is better: {values}."
+
+
+def say_other_metrics(summary: Summary, *, method: str, metric: str, region: str) -> str:
+    """The end of a sentence of victory: in which other metrics of images a baseline has the better mean there.
+
+    Args:
+        summary: Of all cases.
+        method: Who is judged.
+        metric: By which.
+        region: Where.
+    """
+    lost = []
+    for row in summary.of(method=method, region=region):
+        known = {name: pair for name, pair in row.against.items() if pair.n > 0}
+        if row.metric == metric or row.metric not in (*HEADLINES, *metrics_of("continuity")) or not known:
+            continue
+        name = _strongest(row, list(known))
+        pair = known[name]
+        if gain(row.better) * pair.difference < 0:
+            values = f"{number(pair.mean, metric=row.metric)} against {number(pair.baseline_mean, metric=row.metric)}"
+            lost.append(f"{row.title} ({values}{after_value(row.unit)} of {name})")
+    return f", but it loses in {listed(lost)}" if lost else ""
 
 
 def say_hidden(summary: Summary) -> str:

@@ -12,6 +12,8 @@ from voxlate.roles import BASELINES
 _IN_LABELS = "lesion_"  # how validations call a metric inside every label, whatever it marks,
 _OF_TRAINING, _OF_CLASS = "train_", " of "  # of training cases, and of one class
 _METHODS = {"lookup": "intensity lookup"}
+HEADLINES = ("mae", "psnr", "ssim")
+"""What a reader asks of a translation first."""
 NOT_AVAILABLE = "n/a"
 MINUS = "\N{MINUS SIGN}"
 _TERMS = {"l1": "L1", "l2": "L2", "ssim": "SSIM"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,8 @@ from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
 from voxlate.bundle.ensemble import is_ensemble, joined, read_members
 from voxlate.bundle.shipped import default_model
 from voxlate.cohort import Case
-from voxlate.cohort.admission import forget_told, refuse
+from voxlate.cohort.admission import forget_told, refuse, tell
+from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.cohort.recognition import is_sketched, shows_sketched
 from voxlate.config.recipe import Recipe
@@ -44,8 +44,6 @@ from voxlate.question import answer_with
 from voxlate.question.acquisition import Acquisition, check_acquisition
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -206,8 +204,7 @@ class Model:
         """
         recipe = self.bundle.recipe
         plan, notes = plan_for(case, self.bundle.plan, self.bundle)
-        for note in notes:
-            logger.warning("%s: %s", case.id, note)
+        tell(Finding("warning", "other_spacing", case.id, note) for note in notes)
         prepared = prepare_case(case, plan, contrasts=recipe.source)
         told = (*self._numbering(prepared, case), *refuse(unfamiliar(case, prepared, self.bundle.fingerprint.familiar)))
         acquired = case_acquisitions(case) if self.several is not None and self.several.by_acquisition else {}

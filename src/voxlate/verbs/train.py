@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from voxlate.training.run import RunFolder
 
 _DEFAULTS: dict[Kind, str] = {
-    "mr": "avula2020-t1-to-t2",
+    "mr": "zhao-unet-2d",
     "ct": "zhao-unet-2d",
     "pet": "zhao-unet-2d",
     "label": "segment-default",
@@ -131,9 +131,8 @@ def train(
 
     Args:
         data: A data set.
-        recipe: A recipe by name, file or value. ``None``: by the target's kind, ``avula2020-t1-to-t2`` for MR,
-            ``zhao-unet-2d`` for CT and PET, ``segment-default`` for a label map; then ``source`` and ``target`` say
-            what is learned.
+        recipe: A recipe by name, file or value. ``None``: by the target's kind, ``segment-default`` for a label
+            map and ``zhao-unet-2d`` for anything else; then ``source`` and ``target`` say what is learned.
         out: The run's folder; of several folds that of the ensemble, which is used like a run. ``None``: a new one in
             ``runs``, named after what is learned.
         resume: Go on with what is there.

@@ -42,7 +42,8 @@ def publish_mosaic(cohort: Cohort, file: Path) -> None:
     places = np.linspace(0, len(cohort.cases) - 1, min(_MOST, len(cohort.cases))).round().astype(int)
     cases = [cohort.cases[place] for place in places]
     shown = [images for images in map(_images, cases) if images is not None]
-    heading = f"{len(shown)} of {len(cohort.cases)} cases: the first, the last, and evenly spread between"
+    some = f"{len(shown)} of {len(cohort.cases)} cases: the first, the last, and evenly spread between"
+    heading = some if len(cases) < len(cohort.cases) else f"All {len(cases)} cases" if len(cases) > 1 else ""
     write_bytes(file, to_png(draw_mosaic(shown, heading=heading)))
 
 

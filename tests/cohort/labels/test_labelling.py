@@ -109,6 +109,15 @@ def test_without_names_the_files_decide_by_what_they_are_called(tmp_path: Path, 
     assert labelling_of([replace(one, id="tumour" if name == "tumour" else "a")]).union == union
 
 
+def test_where_files_say_nothing_the_folders_above_them_do(tmp_path: Path) -> None:
+    for home, union in (("open_ms", LESION), ("Glioma study", LESION), ("msd_hippocampus", STRUCTURES)):
+        folder = tmp_path / home / "patient19"
+        folder.mkdir(parents=True)
+        for name in ("GOLD_STANDARD", "patient19_seg", "hippocampus"):
+            one = replace(case(name, folder, LABELS), id="patient19")
+            assert labelling_of([one]).union == (STRUCTURES if name == "hippocampus" else union), (home, name)
+
+
 def test_words() -> None:
     assert (in_words(STRUCTURES), in_words(LESION), in_words("aorta")) == ("labelled structures", "lesion", "aorta")
     assert union_in(["foreground", "labels"]) == "labels"

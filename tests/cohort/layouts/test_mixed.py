@@ -150,15 +150,17 @@ def test_parts_of_dixon_beside_each_other_bear_their_short_names_out(tmp_path: P
 @pytest.mark.parametrize(
     ("form", "pattern"),
     [
-        ("trainA/p{n}.nii.gz", "trainA/{case}.nii.gz"),
-        ("p{n}/nii/x_A.nii.gz", "{case}/nii/x_A.nii.gz"),
-        ("training_seg_{n}.nii.gz", "training_seg_{case}.nii.gz"),
-        ("p{n}_0000.nii.gz", "{case}_0000.nii.gz"),
+        ("trainA/p{n}.nii.gz", "t1=trainA/{case}.nii.gz"),
+        ("p{n}/nii/x_A.nii.gz", "t1={case}/nii/x_A.nii.gz"),
+        ("training_seg_{n}.nii.gz", "labels=training_seg_{case}.nii.gz"),
+        ("FLAIR_p{n}.nii.gz", "flair=FLAIR_{case}.nii.gz"),
+        ("p{n}_0000.nii.gz", "t1={case}_0000.nii.gz"),
     ],
 )
 def test_a_refusal_names_a_pattern_to_type(tmp_path: Path, form: str, pattern: str) -> None:
     touch(*(tmp_path / form.format(n=n) for n in (1, 2, 3)))
     with pytest.raises(CohortError) as refused:
         index_cohort(tmp_path)
-    assert f"--pattern t1='{pattern}'" in refused.value.remedy
-    assert len(index_cohort(tmp_path, patterns={"t1": pattern})) == 3
+    contrast, _, path = pattern.partition("=")
+    assert f"--pattern {contrast}='{path}'" in refused.value.remedy
+    assert len(index_cohort(tmp_path, patterns={contrast: path})) == 3

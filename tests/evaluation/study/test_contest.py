@@ -93,7 +93,7 @@ def test_the_case_that_is_shown_is_the_median_one_or_none() -> None:
 def test_the_best_recipe_is_named_with_how_many_beat_the_baselines() -> None:
     scores = mean_over_seeds(study(("fcn", "unet")).scored)
     said = summarise_contest(scores, ["fcn", "unet"], seconds={}).verdict
-    assert said.startswith("Of 2 recipes fcn has the lowest MAE. fcn does not beat lookup on 3 held-out cases:")
+    assert said.startswith("Of 2 recipes fcn has the lowest MAE. fcn does not beat lookup in MAE on 3 held-out cases:")
     assert said.endswith("0 of 2 recipes beat every baseline.")
     nothing = summarise_contest(scores, ["other"], seconds={}).verdict
     assert nothing == "Nothing can be said: no held-out case could be scored."
@@ -108,7 +108,9 @@ def test_the_best_segmentation_is_named_with_how_many_beat_intensity() -> None:
     runs = scored(("small", "large"), metric="dice", unit="1", regions=("tumour",))
     scores = mean_over_seeds(runs)
     said = segmentations(scores, ["small", "large"])
-    assert said.startswith("Of 2 recipes large has the highest Dice of tumour. large beats intensity lookup on 2")
+    assert said.startswith(
+        "Of 2 recipes large has the highest Dice of tumour. large beats intensity lookup in Dice on 2"
+    )
     assert said.endswith("2 of 2 recipes beat intensity lookup.")
     assert segmentations(scores, ["other"]).startswith("Nothing can be said: no held-out case")
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tests.reporting.gallery import ball_head, drawn_kinds, figure_kinds, gallery
 from voxlate.reporting.drawing import canvas
+from voxlate.reporting.drawing.leaf import Leaf, Span
 from voxlate.reporting.drawing.lettering import fit, width_mm, wrap
 
 LONG = "{}_of_a_clinic_far_away_with_a_name_that_never_ends_2026"
@@ -201,3 +202,13 @@ def test_a_width_is_the_drawn_one_at_every_resolution(dpi: int) -> None:
         return figure
 
     assert draw().texts
+
+
+def test_texts_beside_each_other_stand_on_one_line() -> None:
+    leaf = Leaf()
+    leaf.write(
+        (text, Span(40.0 * place, 40.0)) for place, text in enumerate(("T1", "T1 post-contrast", "sagittal", "a"))
+    )
+    texts = _drawn(leaf.onto())
+    assert len({(text.get_position()[1], text.get_va()) for text in texts}) == 1
+    assert texts[0].get_va() == "baseline"

@@ -60,7 +60,7 @@ def test_the_page_opens_with_the_answer_and_with_what_must_be_read_first(
     text = text_of(shown[0])
     assert "LABELS FOUND BY A MODEL" in text
     assert "Labels in FLAIR, T1 post-contrast, segment-default" in text
-    assert "The model does not beat intensity lookup on 3 held-out cases" in text
+    assert "The model does not beat intensity lookup in Dice on 3 held-out cases" in text
     for warning in ("The gap is large.", "was trained or chosen on 1 of the 3 cases", "case-9 could not be scored"):
         assert warning in text
     assert "whole tumour: label 1, 2; tumour core: label 2" in text

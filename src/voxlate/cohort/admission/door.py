@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _FINAL = frozenset({"constant_image", "empty_mask"})
 """Codes that nobody can accept: there is nothing to compute."""
 _MOST_TOLD = 10_000
-_TOLD: set[Finding | tuple[str, str, str]] = set()
+_TOLD: dict[Finding | tuple[str, str, str], Finding] = {}
 """What has been told in this call of a verb, which reads many an image more than once."""
 
 
@@ -99,6 +99,15 @@ def tell(findings: Iterable[Finding]) -> None:
     _TOLD.update(new)
     for finding in gather(new.values(), every="`voxlate check --all`"):
         logger.warning("%s", finding.sentence)
+
+
+def told_of(case: str) -> tuple[str, ...]:
+    """The warnings about a case in this call, as its results note them.
+
+    Args:
+        case: Its id.
+    """
+    return tuple(_note(finding) for finding in list(_TOLD.values()) if finding.case == case)
 
 
 def forget_told() -> None:

@@ -4,8 +4,9 @@ The names of the labels decide: those of the convention that the layout tells (`
 ``dataset.json``, the label map's sidecar or its header give. Where every name is one of a lesion (oedema, tumour core,
 infarct, ...) the region of all labels is ``lesion``. Where one is not (left ventricle, liver) the labels are
 structures, their region is ``labels``, and nothing calls them lesions. Where there are no names, the files of the label
-maps decide by what they are called (``_lesion.nii.gz``), and those that say nothing mark structures. The conventions
-``lesions`` and ``structures`` say it without names.
+maps decide by what they are called (``_lesion.nii.gz``); where these say nothing either (``GOLD_STANDARD.nii.gz``), the
+two folders above them do (``open_ms``), and what nothing says marks structures. The conventions ``lesions`` and
+``structures`` say it without names.
 """
 
 from __future__ import annotations
@@ -35,11 +36,15 @@ CONVENTIONS = (*LABEL_NAMES, *_TOLD)
 """What the attribute ``label_convention`` may be."""
 _OF_LESIONS = re.compile(
     r"tumou?r|lesion|o?edema|necro|cancer|carcinoma|metasta|glio|mening|melanom|sarcom|lymphom|neoplas|malign|nodul"
-    r"|infarct|stroke|ischa?em|penumbra|ha?emorrhag|ha?ematom|bleed|hyperintens|\bwmh\b|plaque|\bms\b|\bgtv|\bcyst|patholog"
-    r"|abnormal|enhanc|infect|consolidat|ground.?glass",
+    r"|infarct|stroke|ischa?em|penumbra|ha?emorrhag|ha?ematom|bleed|hyperintens|plaque|patholog|abnormal|enhanc|infect"
+    r"|consolidat|ground.?glass|(?<![a-z])((wmh|ms)(?![a-z])|gtv|cyst)",
     re.IGNORECASE,
 )
-_SAYS_NOTHING = re.compile(r"(any )?(label|class|region|segment|value|roi|foreground|mask)s?[\W_]*\d*", re.IGNORECASE)
+_SAYS_NOTHING = re.compile(
+    r"((any|gold|ground|standard|truth|gt|consensus|manual|rater|seg|segmentation|label|class|region|segment|value|roi"
+    r"|foreground|mask)s?[\W_\d]*)*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -153,17 +158,25 @@ def component_word(names: Iterable[str]) -> str:
 
 
 def _union(names: Iterable[str]) -> str:
-    saying = [name for name in names if not _SAYS_NOTHING.fullmatch(name.strip())]
+    saying = [name for name in names if not _says_nothing(name)]
     return LESION if saying and all(map(_OF_LESIONS.search, saying)) else STRUCTURES
 
 
+def _says_nothing(name: str) -> bool:
+    return _SAYS_NOTHING.fullmatch(name.strip(" _-.")) is not None
+
+
 def _said_otherwise(cases: Sequence[Case], contrast: str) -> list[str]:
-    """What groups of values are called, else the files of the label maps beside their case: ``_lesion.nii.gz``."""
+    """What groups of values are called, else the files of the label maps beside their case, else their folders."""
     files = [(case, case.paths[contrast]) for case in cases if contrast in case.paths]
     groups = [
         name for folder in _folders(path for _, path in files) for name in groups_in_json(folder / "dataset.json")
     ]
-    return groups or [volume_stem(path).replace(case.id, "") for case, path in files]
+    names = [volume_stem(path).replace(case.id, "") for case, path in files]
+    if groups or not all(map(_says_nothing, names)):
+        return groups or names
+    folders = {folder.name for folder in _folders(path for _, path in files)} - {case.id for case in cases}
+    return [name for name in folders if _OF_LESIONS.search(name)]
 
 
 def _of_data_sets(paths: Sequence[Path]) -> list[dict[int, str]]:

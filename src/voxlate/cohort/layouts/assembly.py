@@ -17,7 +17,8 @@ from urllib.parse import quote
 from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
 from voxlate.cohort.layouts.attributes import AttributeTable, IdMatch
 from voxlate.cohort.subjects import subjects_of
-from voxlate.errors import CohortError, readable
+from voxlate.contrast import find_contrast
+from voxlate.errors import CohortError, counted, readable
 from voxlate.io import is_picture_path, is_volume_path, volume_stem
 
 _SAFE = " !#$&'()+,;=@[]{}~^`"
@@ -165,7 +166,7 @@ def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortErro
     reasons = "; ".join(f"{item.path.name}: {reason}" for reason, item in list(by_reason.items())[:3])
     return CohortError(
         f"at least one case in the layout {layout!r}",
-        came=f"{len(left_out)} files that fit none ({reasons})" if left_out else "no file",
+        came=f"{counted(len(left_out), 'file')} without a place ({reasons})" if left_out else "no file",
         where=root,
         remedy=_how_to_lay_out(root, left_out),
     )
@@ -182,7 +183,7 @@ def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
     if inner != root:
         return f"Give the folder that imagesTr lies in: {inner}."
     return (
-        f"Say where the files of a contrast lie, as --pattern t1='{_guess_pattern(root, images)}'; or lay the data out "
+        f"Say where the files of a contrast lie, as --pattern {_guess_pattern(root, images)}; or lay the data out "
         "as one folder per case with <contrast> or <case>_<contrast> files, as one folder per contrast with <case> "
         "files, or in one folder as <case>_<contrast> files; or give a CSV with the column case and one of paths for "
         "each contrast, which `voxlate check DATA --manifest cases.csv` begins for you."
@@ -190,21 +191,29 @@ def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
 
 
 def _guess_pattern(root: Path, images: Sequence[Path]) -> str:
-    """A pattern that the first image might have, for a message.
+    """A pattern for a message: that of the first image whose path has a word for a contrast, or of the first at all.
 
     The case is the first folder where files without numbers in their names are called alike in several; else the end of
     the name where there are more ends than beginnings, or the beginning, or the whole name.
     """
     if not images:
-        return "{case}/T1.nii.gz"
-    first = images[0].relative_to(root)
+        return "t1='{case}/T1.nii.gz'"
+    told = ((path, _contrast_within(path.relative_to(root))) for path in images)
+    image, contrast = next(((path, found) for path, found in told if found), (images[0], "t1"))
+    first = image.relative_to(root)
     stem = volume_stem(first)
     alike = sum(path.name == first.name for path in images) > 1
     if len(first.parts) > 1 and alike and not re.search(r"\d", stem):
-        return "/".join(["{case}", *first.parts[1:]])
-    parts = [volume_stem(path).rpartition("_") for path in images if path.parent == images[0].parent]
+        return f"{contrast}='{'/'.join(['{case}', *first.parts[1:]])}'"
+    parts = [volume_stem(path).rpartition("_") for path in images if path.parent == image.parent]
     front, separator, last = stem.rpartition("_")
     at_end = len({end for _, _, end in parts}) > len({begin for begin, _, _ in parts}) and bool(front)
     name = f"{front}{separator}{{case}}" if at_end else f"{{case}}_{last}" if front else "{case}"
     folder = "".join(f"{part}/" for part in first.parts[:-1])
-    return f"{folder}{name}{first.name[len(stem) :]}"
+    return f"{contrast}='{folder}{name}{first.name[len(stem) :]}'"
+
+
+def _contrast_within(path: Path) -> str:
+    """The contrast that a word of a path stands for, wherever it is; empty without one."""
+    words = re.split(r"[_\-. ]+", " ".join([*path.parts[:-1], volume_stem(path)]))
+    return next((found.name for word in words if (found := find_contrast(word))), "")

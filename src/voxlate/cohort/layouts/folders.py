@@ -48,7 +48,8 @@ def place_in_folders(root: Path, images: Sequence[Path]) -> list[Found]:
         if folder:
             folders.setdefault(folder, []).append(path)
         else:
-            items.append(LeftOut(path, _IN_ROOT))
+            stem = volume_stem(path)
+            items.append(LeftOut(path, _IN_ROOT if contrast_in(stem) else f"lies in the root, and {why_not(stem)}"))
     for folder, case in _cases_of(folders).items():
         if case:
             items += _place_folder(case, folders[folder], within=folder[-1])

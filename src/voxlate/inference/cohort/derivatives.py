@@ -25,7 +25,7 @@ from voxlate.io.atomic import write_rows
 MANIFEST = "manifest.csv"
 _COMPLETED = "completed.csv"
 _DESCRIPTION = "dataset_description.json"
-_MANIFEST_FIELDS = ("case", "status", "seconds", "reason", "target", "model", "sources", "imputed", "seen")
+_MANIFEST_FIELDS = ("case", "status", "seconds", "reason", "target", "model", "sources", "imputed", "seen", "warnings")
 _SEEN = {True: "yes", False: "no", None: ""}
 _BIDS_VERSION = "1.10.0"
 _IMPUTED = "imputed"
@@ -88,7 +88,7 @@ def write_manifest(outcomes: Sequence[Outcome], folder: Path) -> None:
     """Writes ``manifest.csv``: a line per case and target, in the order given.
 
     The column ``imputed`` lists the sources that a model made; ``seen`` says whether the model was trained or chosen on
-    the case, in which its image is no example of what it can do.
+    the case, in which its image is no example of what it can do. ``warnings`` holds what was said of the case.
     """
     write_rows(folder / MANIFEST, [_MANIFEST_FIELDS, *map(_manifest_row, outcomes)])
 
@@ -114,6 +114,7 @@ def _manifest_row(outcome: Outcome) -> tuple[str, ...]:
         " ".join(outcome.sources),
         " ".join(outcome.imputed),
         _SEEN[outcome.seen],
+        " ".join(outcome.warnings),
     )
 
 

@@ -37,6 +37,7 @@ class Outcome:
         imputed: Contrasts among the sources that a model made.
         seen: Whether the model was trained or chosen on the case; ``None`` where nothing is made.
         path: The image that was made, now or before; ``None`` where none was.
+        warnings: What was said of the case, to be looked at before its image is used.
     """
 
     case: str
@@ -50,6 +51,7 @@ class Outcome:
     imputed: tuple[str, ...] = ()
     seen: bool | None = None
     path: Path | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_made(self) -> bool:

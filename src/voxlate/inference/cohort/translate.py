@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
+from voxlate.cohort.admission import told_of
 from voxlate.cohort.poor import Poor, without_poor
 from voxlate.inference.cohort.derivatives import (
     check_place,
@@ -20,7 +21,7 @@ from voxlate.inference.cohort.derivatives import (
 from voxlate.inference.cohort.imputation import Decision, decide
 from voxlate.inference.cohort.outcome import Outcome, attempt, is_finished
 from voxlate.inference.model import Model
-from voxlate.io import write_volume
+from voxlate.io import read_provenance, write_volume
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.io.provenance import Provenance
@@ -132,7 +133,8 @@ class _Work:
     def write(self, provenance: Provenance, prepared: PreparedCase) -> None:
         volume = self.model.translate(prepared)
         why = (self.reason,) if self.reason else ()
-        complete = provenance.model_copy(update={"notes": (*provenance.notes, *why, *prepared.notes)})
+        notes, warned = (*provenance.notes, *why, *prepared.notes), told_of(self.case.id)
+        complete = provenance.model_copy(update={"notes": notes, "warned": warned})
         write_volume(volume, self.path, provenance=complete, overwrite=True)
 
     def outcome(self, read: _Reading | None = None) -> Outcome:
@@ -148,7 +150,14 @@ class _Work:
             imputed=tuple(name for name in self.case.paths if name in self.imputed),
             seen=None if read is None else read.seen,
             path=None if read is None else self.path,
+            warnings=_warned(self.path) if finished else told_of(self.case.id),
         )
+
+
+def _warned(path: Path) -> tuple[str, ...]:
+    """The warnings that were given when an image was made."""
+    told = read_provenance(path)
+    return told.warned if told is not None else ()
 
 
 def _read_ahead(

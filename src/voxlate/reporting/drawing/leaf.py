@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from voxlate.reporting.drawing import canvas, tiles
 from voxlate.reporting.drawing.canvas import Style
-from voxlate.reporting.drawing.lettering import LEADING, fit, line_mm, width_mm, wrap
+from voxlate.reporting.drawing.lettering import ASCENT, MM_PER_POINT, fit, line_mm, width_mm, wrap
 
 EDGE, SPACE = 1.5, 1.0  # mm
 MOST_LINES = 2
@@ -91,17 +91,18 @@ class Leaf:
         for text, span in texts:
             lines = wrap(text, span.width, size=size, bold=bold, most=most)
             longest = max(longest, len(lines))
-            if lines:
-                style = {"size": size, "weight": "bold" if bold else "normal", "color": colour}
-                self._write("\n".join(lines), span.left, style)
+            style: Style = {"size": size, "weight": "bold" if bold else "normal", "color": colour}
+            for number, line in enumerate(lines):
+                self._write(line, (span.left, self._top + number * line_mm(size)), style)
         self.skip(longest * line_mm(size) + (SPACE / 2 if longest else 0.0))
 
-    def _write(self, text: str, left: float, style: Style) -> None:
-        top = self._top
+    def _write(self, line: str, at: tuple[float, float], style: Style) -> None:
+        """A line placed by its baseline, since how high letters rise depends on which they are."""
+        base = at[1] + ASCENT * style["size"] * MM_PER_POINT
 
         def part(figure: Figure) -> None:
             across, down = figure.get_size_inches() * canvas.MM_PER_INCH
-            figure.text(left / across, 1 - top / down, text, va="top", linespacing=LEADING, **style)
+            figure.text(at[0] / across, 1 - base / down, line, va="baseline", **style)
 
         self._parts.append(part)
 

@@ -12,6 +12,8 @@ from voxlate.reporting.drawing import canvas
 MM_PER_POINT = canvas.MM_PER_INCH / 72
 LEADING = 1.3
 """Height of a line as a multiple of the size of its letters, in matplotlib's measure too."""
+ASCENT = 0.76
+"""How far the tallest letters rise above their line, as a multiple of their size."""
 
 
 def line_mm(size: float) -> float:

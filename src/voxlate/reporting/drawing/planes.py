@@ -77,10 +77,7 @@ def _drawn(
     for row, (finite, mask) in zip(rows, bright, strict=True):
         window = row.window or tiles.grey_window(finite, mask)
         pictures = [
-            sheet.picture(
-                cut.laid, tiles.draw_grey, cut.of(row.image), window=window, scaled=True, above=cut.choice.plane
-            )
-            for cut in cuts
+            sheet.picture(cut.laid, tiles.draw_grey, cut.of(row.image), window=window, scaled=True) for cut in cuts
         ]
         drawn.append(SheetRow([*pictures, sheet.grey_scale(window, row.unit)], row.heading))
     words = slices_in_words([(cut.choice, cut.count) for cut in cuts])

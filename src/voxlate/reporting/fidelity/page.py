@@ -14,11 +14,12 @@ from voxlate.evaluation.fidelity.result import FidelityResult
 from voxlate.evaluation.fidelity.views import say_views, view_names
 from voxlate.evaluation.scores import Score, extremes, ranked
 from voxlate.evaluation.summary import Summary
-from voxlate.evaluation.words import after_value, metric_title, number
+from voxlate.evaluation.words import HEADLINES, after_value, metric_title, number
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.boxes import draw_box_plots, has_boxes
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.panels import Panel, draw_cases, draw_translation
+from voxlate.reporting.drawing.tiles import error_limit
 from voxlate.reporting.fidelity.cases import stack_of_case
 from voxlate.reporting.fidelity.pictures import Arrays, image_of, panel_of, profiles_of
 from voxlate.reporting.fidelity.profiles import draw_slice_profile
@@ -29,7 +30,6 @@ from voxlate.reporting.page.cases import case_section, shown_cases
 from voxlate.reporting.page.caveats import caveats, seen_caveats
 from voxlate.reporting.page.page import Illustration, Page, Section, open_with
 from voxlate.reporting.page.tables import (
-    HEADLINES,
     answer_table,
     comparison_tables,
     ct_tables,
@@ -195,19 +195,20 @@ def _case_figures(result: FidelityResult) -> Iterator[Illustration]:
         chosen = extremes(scores)
     except UsageError:  # no case has a foreground that can be scored
         return
-    drawn = {label: _panel(result, case) for label, case in chosen.distinct.items()}
+    drawn = {label: _panel(result, case) for label, case in chosen.beside.items()}
     median, arrays = _panel(result, chosen.median), result.evidence[chosen.median].arrays
+    limit = error_limit([panel.greys for panel in (median, *drawn.values())])
     yield Illustration(
         f"The {chosen.middle}",
         "Source, prediction and truth in one grey window, and the error. The slices were chosen by rule.",
-        to_png(draw_translation(median, planes=("axial", "coronal", "sagittal"))),
+        to_png(draw_translation(median, planes=("axial", "coronal", "sagittal"), limit=limit)),
         file="median",
     )
-    if len(drawn) > 1:
+    if drawn:
         yield Illustration(
             chosen.title,
             "By the MAE in the foreground, on one error scale.",
-            to_png(draw_cases(drawn)),
+            to_png(draw_cases(drawn, limit=limit)),
             file="extremes",
         )
     if view_names(scores):

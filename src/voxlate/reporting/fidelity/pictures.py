@@ -15,7 +15,7 @@ from voxlate.config.window import VIEWS
 from voxlate.contrast import get_contrast
 from voxlate.evaluation.fidelity.comparison import NORMALISED, Comparison
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.words import after_value, number
+from voxlate.evaluation.words import HEADLINES, after_value, number
 from voxlate.metrics import slice_errors
 from voxlate.regions import FOREGROUND
 from voxlate.reporting.drawing import canvas
@@ -26,7 +26,6 @@ from voxlate.reporting.drawing.strips import Pane, Strips, cut_strips, in_error_
 from voxlate.reporting.drawing.tiles import error_limit, grey_window, tick_text
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice
 from voxlate.reporting.page.page import SliceStack
-from voxlate.reporting.page.tables import HEADLINES
 from voxlate.roles import BASELINES, MODEL
 from voxlate.volume import Array
 

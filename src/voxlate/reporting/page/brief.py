@@ -36,7 +36,7 @@ def brief_page(
             Section(
                 "In numbers",
                 caption=caption,
-                tables=[replace(table, title="Compared with the baselines")],
+                tables=[replace(table, title=_TITLE)],
                 folded=False,
             ),
         ],

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from voxlate.evaluation.summary import Pair, Row, Summary
 from voxlate.evaluation.words import (
+    HEADLINES,
     arrow,
     better,
     direction,
@@ -28,8 +29,6 @@ from voxlate.metrics.hounsfield import TISSUES
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 
 _MOST_COLUMNS = 6
-HEADLINES = ("mae", "psnr", "ssim")
-"""What a reader asks of a translation first."""
 _ASKED = tuple((region, metric) for region in (FOREGROUND, *UNIONS) for metric in HEADLINES)
 """The same of the foreground and of what is labelled."""
 _OF_CT = metrics_of("ct", "path", "dose").keys()

@@ -145,7 +145,7 @@ def _figures(result: SegmentationResult) -> Iterator[Illustration]:
         chosen = extremes(scores, metric="dice", region=subject.main)
     except UsageError:  # nothing is labelled in any case, neither truly nor by the model
         return
-    findings = {label: finding_of_case(result, case) for label, case in chosen.distinct.items()}
+    findings = {label: finding_of_case(result, case) for label, case in chosen.beside.items()}
     median = finding_of_case(result, chosen.median)
     yield Illustration(
         f"The {chosen.middle}",
@@ -153,7 +153,7 @@ def _figures(result: SegmentationResult) -> Iterator[Illustration]:
         to_png(draw_finding(median, heading=f"{chosen.middle}: {chosen.median}")),
         file="median",
     )
-    if len(findings) > 1:
+    if findings:
         yield Illustration(
             chosen.title, f"By Dice in {subject.main}.", to_png(draw_findings(findings)), file="extremes"
         )

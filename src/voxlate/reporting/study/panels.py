@@ -8,11 +8,10 @@ from dataclasses import replace
 from voxlate.config.recipe import Recipe
 from voxlate.evaluation.evidence import CaseEvidence
 from voxlate.evaluation.scores import Score
-from voxlate.evaluation.words import after_value, metric_title, number
+from voxlate.evaluation.words import HEADLINES, after_value, metric_title, number
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.drawing.panels import Panel
 from voxlate.reporting.fidelity.pictures import panel_of
-from voxlate.reporting.page.tables import HEADLINES
 from voxlate.roles import MODEL
 
 

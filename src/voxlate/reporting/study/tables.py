@@ -10,6 +10,7 @@ from voxlate.evaluation.study.ablation import AblationSummary
 from voxlate.evaluation.study.paired import VariantDifference
 from voxlate.evaluation.summary import Summary
 from voxlate.evaluation.words import (
+    HEADLINES,
     MINUS,
     changes,
     direction,
@@ -23,7 +24,7 @@ from voxlate.evaluation.words import (
 from voxlate.metrics import metrics_of
 from voxlate.regions import FOREGROUND, UNIONS, in_words
 from voxlate.reporting.page.page import Section
-from voxlate.reporting.page.tables import HEADLINES, Cell, Column, Line, Table, region_title
+from voxlate.reporting.page.tables import Cell, Column, Line, Table, region_title
 from voxlate.training.studies.variants import WITH, WITHOUT
 
 _SHOWN_REGIONS = (FOREGROUND, *UNIONS)
