@@ -164,6 +164,7 @@ def test_what_was_learned_is_kept_when_the_shapes_fail(
             "method": {"name": "regression", "network": {"name": "unet", "channels": [4, 8]}},
             "loss": {"l1": 1.0},
             "window": {"kind": "slices", "axis": 2},
+            "plan.resize": None,
             "plan.split.fractions": [0.5, 0.25, 0.25],
             "shapes": {"name": "statistical", "points": 16},
             **{name: value for name, value in SMALL.items() if name.startswith("training")},
