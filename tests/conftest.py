@@ -91,6 +91,14 @@ def coarse_figures() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def coarse_reconstructions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few iterations for what a network of style transfer keeps: a hundred for each of its pictures take seconds."""
+    from voxlate.methods.style_transfer.reconstruction import reconstruct
+
+    monkeypatch.setitem(reconstruct.__kwdefaults__, "steps", 3)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def measured_once() -> Iterator[Callable[..., Any]]:
     """What the preflight measures of the same files, by the key that it keeps measurements by, is measured once.

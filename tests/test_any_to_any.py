@@ -24,6 +24,7 @@ from voxlate.io import read_provenance, read_volume
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.training.loop.batches import training_samples
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 SMALL = {
@@ -60,7 +61,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def run(gappy: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return voxlate.train(gappy, recipe=recipe, out=tmp_path_factory.mktemp("any") / "run")
+    return train_run(gappy, recipe, tmp_path_factory.mktemp("any") / "run").folder
 
 
 @pytest.fixture(scope="module")

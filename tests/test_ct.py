@@ -17,6 +17,7 @@ from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.evaluation.ct.density import MASS_DENSITY
 from voxlate.io import read_volume
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 Scores = dict[tuple[str, str, str], tuple[float, str]]
@@ -32,7 +33,7 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "target": "ct", "training.steps": 6})
-    return voxlate.train(heads, recipe=recipe, out=tmp_path_factory.mktemp("ct") / "run")
+    return train_run(heads, recipe, tmp_path_factory.mktemp("ct") / "run").folder
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ def workspace(shared_folder: Path) -> Path:
     return shared_folder / "pages"
 
 
+@pytest.mark.usefixtures("coarse_reconstructions")
 @pytest.mark.parametrize("page", RUN_PAGES, ids=_name)
 def test_examples_run(page: Path, workspace: Path, tmp_path: Path) -> None:
     with plugins_apart(tmp_path):

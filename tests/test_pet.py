@@ -13,6 +13,7 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import index_cohort
 from voxlate.io import read_provenance, read_volume
 from voxlate.phantoms import PhantomOptions, make_cohort
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 TINY = {
@@ -38,7 +39,7 @@ def chests(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(chests: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = resolve_recipe("ct-to-pet", overrides=TINY)
-    return voxlate.train(chests, recipe=recipe, out=tmp_path_factory.mktemp("pet") / "run")
+    return train_run(chests, recipe, tmp_path_factory.mktemp("pet") / "run").folder
 
 
 def test_uptake_is_normalised_by_one_scale_for_all_scans(run: Path) -> None:

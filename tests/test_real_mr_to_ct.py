@@ -133,6 +133,7 @@ def test_a_unet_of_patches_from_two_contrasts(averages: Path, real_data: Path, t
         source=["t1", "pd"],
         **{
             "method.network.channels": [4, 8],
+            "window.kind": "patches",
             "window.size": [32, 32, 32],
             "window.overlap": 0.25,
             "training.batch_size": 1,
@@ -152,11 +153,13 @@ def test_an_image_analogy(averages: Path, tmp_path: Path) -> None:
     assert found["model", "foreground", "mae"] < found["identity", "foreground", "mae"]
 
 
+@pytest.mark.usefixtures("coarse_reconstructions")
 def test_a_style_transfer(averages: Path, tmp_path: Path) -> None:
     small = {
         "method.steps": 3,
         "method.exemplars": 2,
         "method.features.width": 4,
+        "method.features.steps": 10,
         "training.steps": 1,
     }
     run = train(averages, tmp_path / "run", recipe="zhao-style-transfer", source=["t1"], **small)

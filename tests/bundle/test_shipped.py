@@ -20,6 +20,7 @@ from voxlate.errors import ReadError, UsageError, WriteError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.io.provenance import Provenance
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
 
@@ -40,7 +41,7 @@ TINY = {
 @pytest.fixture(scope="module")
 def run(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = resolve_recipe("any-to-any", overrides=TINY)
-    return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("head") / "run")
+    return train_run(phantom_cohort, recipe, tmp_path_factory.mktemp("head") / "run").folder
 
 
 @pytest.fixture

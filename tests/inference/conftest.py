@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import voxlate
 from tests.conftest import SMALL
 from voxlate.cohort import Case, index_cohort
 from voxlate.io import read_volume, write_volume
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 CONTRASTS = ("t1", "t1c", "t2", "flair")
@@ -70,7 +70,7 @@ def models(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("models")
     for name, (source, target) in PAIRS.items():
         recipe = resolve_recipe("avula2020-t1-to-t2", source=[source], target=target, overrides=SMALL)
-        voxlate.train(phantom_cohort, recipe=recipe, out=folder / name)
+        train_run(phantom_cohort, recipe, folder / name)
     return folder
 
 

@@ -22,6 +22,7 @@ from voxlate.errors import UsageError
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume
 from voxlate.training.combining import _ViewStore
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {
@@ -46,7 +47,7 @@ def cohort(drawn_once: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="module")
 def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = resolve_recipe("zhao-unet-25d", overrides=TINY)
-    return voxlate.train(cohort, recipe=recipe, out=tmp_path_factory.mktemp("run") / "run")
+    return train_run(cohort, recipe, tmp_path_factory.mktemp("run") / "run").folder
 
 
 def test_the_recipe_states_what_the_slides_say() -> None:
@@ -98,7 +99,7 @@ def test_evaluation_compares_the_views_and_says_whether_the_combination_is_bette
 @pytest.mark.parametrize("combine", ["mean", "weights"])
 def test_other_combinations_train_and_say_what_each_view_counts(cohort: Path, tmp_path: Path, combine: str) -> None:
     recipe = resolve_recipe("zhao-unet-25d", overrides={**TINY, "window.combine": combine})
-    model = load_model(voxlate.train(cohort, recipe=recipe, out=tmp_path / "run"))
+    model = load_model(train_run(cohort, recipe, tmp_path / "run").folder)
     assert tuple(model.predict.weights) == VIEWS
     assert sum(model.predict.weights.values()) == pytest.approx(1.0)
     if combine == "mean":
@@ -118,7 +119,7 @@ def test_the_game_can_be_played_in_every_view(cohort: Path, tmp_path: Path) -> N
         "training.steps": 3,
         "training.validate_every": 3,
     }
-    bundle = read_bundle(voxlate.train(cohort, recipe=resolve_recipe("zhao-unet-25d", overrides=changes), out=tmp_path))
+    bundle = read_bundle(train_run(cohort, resolve_recipe("zhao-unet-25d", overrides=changes), tmp_path).folder)
     names = set(bundle.weights())
     assert all(any(name.startswith(f"views.{view}.network.") for name in names) for view in VIEWS)
     assert not any("discriminator" in name for name in names)
@@ -130,7 +131,7 @@ def test_a_combination_that_is_no_better_than_the_mean_is_not_kept(
     monkeypatch.setattr("voxlate.training.combining._RATES", {"network": 1000.0})
     with caplog.at_level(logging.WARNING):
         recipe = resolve_recipe("zhao-unet-25d", overrides=TINY)
-        bundle = read_bundle(voxlate.train(cohort, recipe=recipe, out=tmp_path / "run"))
+        bundle = read_bundle(train_run(cohort, recipe, tmp_path / "run").folder)
     assert "the mean is kept" in caplog.text
     assert not bundle.weights()["combination.network.head.linear.weight"].any()
 

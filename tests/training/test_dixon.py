@@ -16,6 +16,7 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.config.recipe import load_recipe
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_provenance, read_volume
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {
@@ -40,7 +41,7 @@ def cohort(drawn_once: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="module")
 def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = resolve_recipe("zhao-unet-2d", overrides=TINY)
-    return voxlate.train(cohort, recipe=recipe, out=tmp_path_factory.mktemp("zhao") / "run")
+    return train_run(cohort, recipe, tmp_path_factory.mktemp("zhao") / "run").folder
 
 
 def _scans(cohort: Path, place: Path, case: str = "Phantom-00001-000") -> Path:
@@ -62,11 +63,9 @@ def test_recipes_state_what_the_slides_give(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["zhao-unet-3d", "zhao-vnet-3d"])
 def test_networks_in_three_dimensions_train(cohort: Path, tmp_path: Path, name: str) -> None:
-    kind = {"zhao-vnet-3d": "patches"}.get(name, "auto")  # measured once
-    recipe = resolve_recipe(name, overrides={**TINY, **THREE_D, "window.kind": kind, "training.batch_size": 1})
-    bundle = read_bundle(voxlate.train(cohort, recipe=recipe, out=tmp_path / "run"))
+    recipe = resolve_recipe(name, overrides={**TINY, **THREE_D, "window.kind": "patches", "training.batch_size": 1})
+    bundle = read_bundle(train_run(cohort, recipe, tmp_path / "run").folder)
     assert np.isfinite(bundle.scores["metrics"]["mae"])
-    assert bundle.recipe.window.kind == {"auto": "volume"}.get(kind, kind)
 
 
 def test_the_bundle_says_what_it_computes(run: Path) -> None:
@@ -131,7 +130,7 @@ def test_evaluation_of_model_and_of_images_beside_the_baselines(cohort: Path, ru
 
 def test_other_sources_use_what_they_need_of_the_declaration(cohort: Path, tmp_path: Path) -> None:
     recipe = resolve_recipe("zhao-unet-2d", source=["fat"], overrides={**TINY, "training.steps": 1})
-    bundle = read_bundle(voxlate.train(cohort, recipe=recipe, out=tmp_path / "run"))
+    bundle = read_bundle(train_run(cohort, recipe, tmp_path / "run").folder)
     assert (bundle.plan.source, bundle.plan.reference) == (("fat",), "in_phase")
     assert set(bundle.fingerprint.contrasts) == {"fat", "ct"}
     with pytest.raises(UsageError, match="the target fat is computed"):

@@ -21,6 +21,7 @@ from voxlate.errors import UsageError
 from voxlate.preprocess.store import PreparedStore
 from voxlate.training.loop.checkpoints import load_latest
 from voxlate.training.loop.validation import validate
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {
@@ -92,9 +93,9 @@ def test_run_logs_both_networks_draws_their_game_and_ships_the_generator(run: Pa
 
 def test_resumed_pair_equals_the_unbroken_one(run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     half = resolve_recipe(TASKS[0], overrides={**TINY, "training.steps": 3})
-    voxlate.train(phantom_cohort, recipe=half, out=tmp_path / "run")
+    train_run(phantom_cohort, half, tmp_path / "run")
     whole = resolve_recipe(TASKS[0], overrides=TINY)
-    voxlate.train(phantom_cohort, recipe=whole, out=tmp_path / "run", resume=True)
+    train_run(phantom_cohort, whole, tmp_path / "run", resume=True)
     unbroken, resumed = (load_latest(folder / "checkpoints") for folder in (run, tmp_path / "run"))
     assert unbroken is not None
     assert resumed is not None
@@ -118,7 +119,7 @@ def test_cases_without_label_map_are_counted_and_a_cohort_without_any_is_refused
     )
     recipe = recipe.with_overrides({"plan.split.train": [known, labels[1].parent.name], "plan.split.stratify": []})
     with caplog.at_level(logging.WARNING):
-        voxlate.train(data, recipe=recipe, out=tmp_path / "run")
+        train_run(data, recipe, tmp_path / "run")
     assert "1 of 2 training cases have no label map" in caplog.text
     labels[0].unlink()
     with pytest.raises(UsageError, match="label maps of training cases"):

@@ -21,6 +21,7 @@ from voxlate.errors import CohortError, ReadError, UsageError
 from voxlate.io import file_digest, read_volume, write_volume
 from voxlate.io.label_names import read_label_names
 from voxlate.training.loop.journal import read_log
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
 
@@ -90,7 +91,7 @@ def test_structures_are_settled_by_the_names_of_the_convention(run: Path) -> Non
 def test_one_structure_alone_is_one_field(thoraces: Path, tmp_path: Path) -> None:
     changes = {**SHORT, "training.steps": 1, "training.figure_at": [], "conditions.structures": "aorta"}
     recipe = resolve_recipe("habijan2022-labels-to-ct", overrides=changes)
-    found = read_bundle(voxlate.train(thoraces, recipe=recipe, out=tmp_path / "run")).recipe.conditions
+    found = read_bundle(train_run(thoraces, recipe, tmp_path / "run").folder).recipe.conditions
     assert found is not None
     assert found.structures == {"aorta": (820,)}
     unknown = resolve_recipe("habijan2022-labels-to-ct", overrides={**changes, "conditions.structures": "liver"})

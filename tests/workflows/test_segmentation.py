@@ -92,7 +92,10 @@ def test_label_maps_on_disk_are_judged_by_every_value(run: Path, cohort: Path, t
     assert "any label" in found.sentence
 
 
-def test_recipes_for_labels_are_compared_by_what_they_find(cohort: Path, tmp_path: Path) -> None:
+def test_recipes_for_labels_are_compared_by_what_they_find(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxlate.training.setup.settling._levels_for", lambda *_args, **_kwargs: [4, 8])
     few = {"plan.split.fractions": [0.5, 0.25, 0.25], "training.steps": 1, "training.validate_every": 1}
     network = {"name": "unet", "channels": "auto"}
     one, other = (

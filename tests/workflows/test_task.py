@@ -24,6 +24,7 @@ from voxlate.evaluation.segmentation.segmenters import _BundleSegmenter, load_se
 from voxlate.io import file_digest, read_provenance
 from voxlate.preprocess.prepare import prepare_case
 from voxlate.roles import MODEL
+from voxlate.training.train import train_run
 from voxlate.verbs import evaluate
 from voxlate.workflows import task as workflow
 from voxlate.workflows.result import Result
@@ -67,7 +68,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def segmenter(cohort: Path, folder: Path, source: list[str]) -> Path:
-    return voxlate.train(cohort, recipe=parse_recipe({**SEGMENTATION, "source": source}, where="a test"), out=folder)
+    return train_run(cohort, parse_recipe({**SEGMENTATION, "source": source}, where="a test"), folder).folder
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from voxlate.cohort.labels.labelling import labelling_of
 from voxlate.cohort.preflight.names import check_names
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume, write_volume
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
 
@@ -138,7 +139,7 @@ def test_names_until_2015_are_indexed_as_they_lie_and_trained_on(phantom_cohort:
     assert index_cohort(root / "HGG").cases[0].id == first.id
     assert LABEL_NAMES["brats2015"][4] == "enhancing tumour"
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "training.steps": 2})
-    run = voxlate.train(root, recipe=recipe, out=tmp_path / "run")
+    run = train_run(root, recipe, tmp_path / "run").folder
     result = voxlate.evaluate(run, root, out=tmp_path / "evaluation")
     assert {"necrosis", "oedema"} <= {row[0] for row in result.rows}
 

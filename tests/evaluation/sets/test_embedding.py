@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-import voxlate
 from tests.conftest import SMALL
 from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import Case, index_cohort
@@ -18,6 +17,7 @@ from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.networks.frozen import pretrained
 from voxlate.networks.frozen.vgg import LAYERS, VGG19
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
 
@@ -128,7 +128,7 @@ def test_a_network_of_volumes_gives_one_row(phantom_cohort: Path, image: Path, t
         "method.network": {"name": "unet", "channels": [4, 8]},
     }
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**_TINY, **changes})
-    run = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
+    run = train_run(phantom_cohort, recipe, tmp_path / "run").folder
     embedder = load_embedder(run, "t1")
     found = embedder.embed(image)
     assert (embedder.dims, list(found)) == (3, ["3-D"])

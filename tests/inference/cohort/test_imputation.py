@@ -22,6 +22,7 @@ from voxlate.inference.cohort.imputation import decide
 from voxlate.inference.cohort.outcome import Outcome
 from voxlate.inference.model import Model, load_model, load_models
 from voxlate.io import file_digest, read_provenance, read_volume, sidecar_path
+from voxlate.training.train import train_run
 from voxlate.verbs import check, resolve_recipe
 
 Holes = dict[str, set[str]]
@@ -119,7 +120,7 @@ def test_a_completed_cohort_can_be_checked_and_trained_on(models: Path, gapped: 
     recipe = resolve_recipe(
         "avula2020-t1-to-t2", source=["t2"], target="flair", overrides={**SMALL, "training.steps": 1}
     )
-    run = voxlate.train(out / "completed.csv", recipe=recipe, out=tmp_path / "run")
+    run = train_run(out / "completed.csv", recipe, tmp_path / "run").folder
     assert (run / "bundle" / "manifest.json").is_file()
 
 

@@ -21,6 +21,7 @@ from voxlate.cohort import index_cohort
 from voxlate.errors import BundleError, LockedError, UsageError
 from voxlate.inference.cohort.synthesis import _case_name, _Drawing
 from voxlate.io import file_digest, hold, read_provenance, read_volume
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 LABELS_TO_T1: dict[str, Any] = {
@@ -37,7 +38,7 @@ LABELS_TO_T1: dict[str, Any] = {
 def drawing(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose bundle draws label maps."""
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides=LABELS_TO_T1)
-    return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("drawing") / "run")
+    return train_run(phantom_cohort, recipe, tmp_path_factory.mktemp("drawing") / "run").folder
 
 
 @pytest.fixture(scope="module")
@@ -263,9 +264,7 @@ def test_changed_shapes_are_refused(bundle: Path) -> None:
 def test_a_resumed_run_ships_the_same_shapes(drawing: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     run = shutil.copytree(drawing, tmp_path / "run")
     shutil.rmtree(run / "bundle")
-    voxlate.train(
-        phantom_cohort, recipe=resolve_recipe("avula2020-t1-to-t2", overrides=LABELS_TO_T1), out=run, resume=True
-    )
+    train_run(phantom_cohort, resolve_recipe("avula2020-t1-to-t2", overrides=LABELS_TO_T1), run, resume=True)
     assert read_bundle(run).digest == read_bundle(drawing).digest
 
 

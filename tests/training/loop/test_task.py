@@ -17,6 +17,7 @@ from voxlate.errors import UsageError
 from voxlate.inference.model import Model, load_model
 from voxlate.preprocess.prepare import prepare_case
 from voxlate.training.loop.task import DownstreamTask
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 SHORT = {**SMALL, "training.steps": 2}
@@ -27,7 +28,7 @@ def segmenter(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A model from T2 to labels that has hardly learned."""
     overrides = {**SHORT, "loss": {"l1": 1.0}, "plan.reference": "t2"}
     recipe = resolve_recipe("avula2020-t1-to-t2", source=["t2"], target="labels", overrides=overrides)
-    return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("segmenter") / "run")
+    return train_run(phantom_cohort, recipe, tmp_path_factory.mktemp("segmenter") / "run").folder
 
 
 def brightest(model: Model) -> Model:
@@ -51,7 +52,7 @@ def test_the_task_is_applied_to_prediction_and_truth(phantom_cohort: Path, segme
 def test_a_run_reports_the_task(phantom_cohort: Path, segmenter: Path, tmp_path: Path) -> None:
     overrides = {**SHORT, "search.task": str(segmenter), "training.monitor": "task_dice"}
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides=overrides)
-    run = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
+    run = train_run(phantom_cohort, recipe, tmp_path / "run").folder
     metrics = json.loads((run / "bundle" / "scores.json").read_text())["metrics"]
     assert 0 <= metrics["task_dice"] <= 1
     assert 0 <= metrics["task_dice_real"] <= 1

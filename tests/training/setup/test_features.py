@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import voxlate
 from tests.conftest import SMALL
 from tests.networks.frozen.test_vgg import reference
 from voxlate.bundle.bundle import MANIFEST, read_bundle
@@ -28,6 +27,7 @@ from voxlate.training.loop.state import RunState
 from voxlate.training.setup.begin import build_trainable, set_up
 from voxlate.training.setup.frozen import attach_features
 from voxlate.training.setup.setup import Setup
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 Make = Callable[..., Setup]
@@ -79,7 +79,7 @@ def test_a_run_with_features_of_a_bundle_learns_and_ships_its_own_network_only(
     digest = read_bundle(trained).digest
     options = {"kind": "bundle", "sha256": digest, "layers": ["stages.0", "stages.1"]}
     setup = make(trained, options, training__steps=40, training__learning_rate=3e-3, **UNDISTURBED)
-    run = voxlate.train(phantom_cohort, recipe=setup.recipe, out=tmp_path / "whole")
+    run = train_run(phantom_cohort, setup.recipe, tmp_path / "whole").folder
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     distances = [line["features"] for line in lines if "features" in line]
     assert len(distances) == 40
@@ -94,10 +94,10 @@ def test_a_run_with_features_goes_on_as_if_it_had_not_stopped(
     make: Make, trained: Path, phantom_cohort: Path, tmp_path: Path
 ) -> None:
     recipe = make(trained, training__steps=6, training__schedule="constant", **UNDISTURBED).recipe
-    whole = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "whole")
+    whole = train_run(phantom_cohort, recipe, tmp_path / "whole").folder
     shorter = recipe.with_overrides({"training.steps": 4})
-    voxlate.train(phantom_cohort, recipe=shorter, out=tmp_path / "parts")
-    parts = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "parts", resume=True)
+    train_run(phantom_cohort, shorter, tmp_path / "parts")
+    parts = train_run(phantom_cohort, recipe, tmp_path / "parts", resume=True).folder
     first, second = (load_latest(run / "checkpoints") for run in (whole, parts))
     assert first is not None
     assert second is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -54,9 +55,11 @@ FIELDS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cohort(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three of the phantoms."""
     folder = tmp_path_factory.mktemp("memory") / "cohort"
-    voxlate.phantom(folder, cases=3, seed=3, size=32, contrasts=["t1", "t2"])
+    for case in sorted(phantom_cohort.glob("Phantom-*"))[:3]:
+        shutil.copytree(case, folder / case.name)
     return folder
 
 

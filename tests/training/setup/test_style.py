@@ -20,6 +20,7 @@ from voxlate.inference.model import load_model
 from voxlate.io import read_volume
 from voxlate.methods.style_transfer.method import StyleTransfer
 from voxlate.training.setup.begin import build_method, set_up
+from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 WIDTH = 4
@@ -48,6 +49,7 @@ def method_of(run: Path) -> StyleTransfer:
     return method
 
 
+@pytest.mark.usefixtures("coarse_reconstructions")
 def test_a_run_keeps_exemplars_and_figures_and_translates_hounsfield_units(cohort: Path, tmp_path: Path) -> None:
     run = voxlate.train(cohort, recipe=recipe_with(width=WIDTH), out=tmp_path / "run")
     assert (run / "figures" / "reconstructions.png").stat().st_size > 10_000
@@ -73,7 +75,7 @@ def test_weights_of_vgg_travel_in_the_bundle(cohort: Path, tmp_path: Path) -> No
     state = {f"features.{name}": tensor for name, tensor in reference(narrower=64 // WIDTH).state_dict().items()}
     torch.save(state, tmp_path / "vgg.pth")
     recipe = recipe_with(kind="vgg19", path=str(tmp_path / "vgg.pth"), width=WIDTH)
-    run = voxlate.train(cohort, recipe=recipe, out=tmp_path / "run")
+    run = train_run(cohort, recipe, tmp_path / "run").folder
     (tmp_path / "vgg.pth").unlink()
     weights = method_of(run).body.network.state_dict()
     assert torch.equal(weights["convolutions.block1_conv1.weight"], state["features.0.weight"])
@@ -90,13 +92,13 @@ def from_ct(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     overrides = {**SMALL, "source": ["ct"], "target": "in_phase", "window.axis": 0, "training.steps": 2}
     overrides["plan.split.fractions"] = TINY["plan.split.fractions"]
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides=overrides)
-    return voxlate.train(cohort, recipe=recipe, out=tmp_path_factory.mktemp("from-ct") / "run")
+    return train_run(cohort, recipe, tmp_path_factory.mktemp("from-ct") / "run").folder
 
 
 def test_the_network_of_a_bundle_travels_in_the_bundle(cohort: Path, from_ct: Path, tmp_path: Path) -> None:
     there = tmp_path / "from-ct"
     shutil.copytree(from_ct, there)
-    run = voxlate.train(cohort, recipe=recipe_with(kind="bundle", path=str(there)), out=tmp_path / "run")
+    run = train_run(cohort, recipe_with(kind="bundle", path=str(there)), tmp_path / "run").folder
     shutil.rmtree(there)
     method, own = method_of(run), read_bundle(from_ct).weights()
     found = method.body.network.network.state_dict()

@@ -44,7 +44,9 @@ def make(**overrides: Any) -> Recipe:
 
 @pytest.fixture(scope="module")
 def ensemble(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return voxlate.train(cohort, recipe=make(), out=tmp_path_factory.mktemp("ensemble") / "folds", folds=2)
+    folder = tmp_path_factory.mktemp("ensemble") / "folds"
+    train_folds(cohort, make(), folder, folds=2)
+    return folder
 
 
 def many(subjects: int) -> Cohort:

@@ -31,7 +31,7 @@ RECIPE: dict[str, Any] = {
     "target": "labels",
     "plan": {"mask": "nonzero"},
     "window": {"kind": "patches", "size": "16x16x16", "overlap": 0},
-    "method": {"name": "segmentation", "classes": "each", "network": {"name": "unet", "channels": "auto"}},
+    "method": {"name": "segmentation", "classes": "each", "network": {"name": "unet", "channels": [4, 8]}},
     "loss": "bce+dice",
     "training": {"epochs": 2, "epoch_samples": 2, "batch_size": 2, "monitor": "f1", "validate_every": 1},
     "search": {"metric": "f1"},

@@ -158,9 +158,12 @@ class _Unfilled(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
-        if func is torch.Tensor.normal_ and args[0].is_meta:
-            return args[0]
-        return func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        if func is torch.Tensor.normal_ or func is torch.nn.init.normal_:
+            tensor = named["tensor"] if "tensor" in named else args[0]
+            if isinstance(tensor, torch.Tensor) and tensor.is_meta:
+                return tensor
+        return func(*args, **named)
 
 
 def _rehearsed(recipe: Recipe) -> object:
