@@ -26,6 +26,7 @@ _IMAGES = {
     "archive": ("is an archive", "are archives"),
 }
 """From a code to what is said of one such image, and of several: images that are left out are a warning, never less."""
+_REMEDIES = {"unmatched": " Say where such files lie with --pattern, or draft a table of all with --manifest."}
 _BIDS = re.compile(r"sub-[^_\-\s]+[_\-]ses-", re.IGNORECASE)  # everybody's way to say it needs no telling
 _GROUPS = 3
 
@@ -53,7 +54,7 @@ def _check_left_out(left_out: Sequence[LeftOut]) -> Iterator[Finding]:
                 if len(items) == 1
                 else f"{len(items)} images or folders {many} and were"
             )
-            message = f"{what} left out: {_names(items)}. The first: {items[0].reason}."
+            message = f"{what} left out: {_names(items)}. The first: {items[0].reason}.{_REMEDIES.get(code, '')}"
             yield Finding("warning", code, "", readable(message))
     told = {*_ONE_BY_ONE, *_IMAGES, "unpaired", "ignored"}
     others = [item for item in left_out if item.code not in told]
