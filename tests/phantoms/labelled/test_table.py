@@ -27,14 +27,6 @@ def test_an_unknown_label_is_refused_by_name() -> None:
         render_labels(labels, seed=1)
 
 
-def test_an_image_in_the_place_of_labels_is_refused_by_one_of_its_values() -> None:
-    image = Volume(np.random.default_rng(0).normal(7, 0.3, (6, 6, 6)), np.eye(4))
-    with pytest.raises(UsageError, match="216 values, .* of them between whole numbers, such as .*This is an image"):
-        render_labels(image, seed=1)
-    rounded = np.array([2.0001, 41.0])
-    assert head_table().names_of(rounded) == head_table().names_of(np.array([2, 41]))
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [

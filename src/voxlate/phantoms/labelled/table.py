@@ -50,9 +50,6 @@ _MORE: tuple[Tissue, ...] = (
 _HEAD_TISSUES: dict[str, Tissue] = {**TISSUES, **{tissue.name: tissue for tissue in _MORE}}
 """The tissues of the phantom and those that label maps of heads need beside them, by name."""
 
-_ROUNDED = 1e-3
-"""How far beside a whole number a label may lie by rounding."""
-
 _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("t1_ms", "t2_ms", "t2star_ms"), (0.01, 20_000.0)),
     **dict.fromkeys(("proton_density", "fat_fraction"), (0.0, 1.5)),
@@ -126,21 +123,12 @@ class LabelTable:
         """Every tissue by name, the user's own ones in the place of those with the same name."""
         return {**_HEAD_TISSUES, **self.own}
 
-    def names_of(self, values: NDArray[Any], *, where: object = "") -> list[str]:
+    def names_of(self, values: NDArray[np.integer[Any]], *, where: object = "") -> list[str]:
         """The name that the table gives to each number.
 
         Raises:
-            UsageError: If it does not know one, or one is no whole number.
+            UsageError: If it does not know one.
         """
-        broken = [float(value) for value in values if abs(value - np.rint(value)) > _ROUNDED]
-        if broken:
-            raise UsageError(
-                "whole numbers in a label map",
-                came=f"{len(values)} values, {len(broken)} of them between whole numbers, such as {broken[0]:.6g}",
-                where=where,
-                remedy="This is an image, or was interpolated: give label maps, resampled by the nearest neighbour.",
-            )
-        values = np.rint(values)
         unknown = [int(value) for value in values if int(value) not in self.tissues]
         if unknown:
             raise UsageError(

@@ -28,7 +28,7 @@ _PERCENTILES = (0.5, 99.5)
 _PORTRAIT_EDGE = 48
 _STEPS = 255
 _LEAST_VOXELS = 200
-_BIN_OF_STEP = np.concatenate([[0], 1 + np.arange(_STEPS) * BINS // _STEPS]).astype(np.uint8)
+_BIN_OF_STEP = bytes([0, *(1 + step * BINS // _STEPS for step in range(_STEPS))])
 
 Bins = NDArray[np.uint8]
 
@@ -74,7 +74,8 @@ class Binned:
         """The foreground's values in bins 1 to 32, ``(i, j, k)``; 0 elsewhere."""
         if self.kind == "label":
             return np.minimum(self.steps, BINS)
-        return _BIN_OF_STEP.take(self.steps.ravel(order="F")).reshape(self.steps.shape, order="F")
+        flat = self.steps.tobytes(order="F").translate(_BIN_OF_STEP)  # twice as fast as an array of places
+        return np.frombuffer(flat, dtype=np.uint8).reshape(self.steps.shape, order="F")
 
     @cached_property
     def limits(self) -> tuple[float, float]:
