@@ -197,7 +197,9 @@ class Recipe(StrictModel):
         A text in brackets, ``"[8, 16]"``, is a list; a loss in its short form keeps the options it has here.
         """
         values = self.model_dump(mode="json")
-        meant = {name: self._meant(name, value) if isinstance(value, str) else value for name, value in overrides.items()}
+        meant = {
+            name: self._meant(name, value) if isinstance(value, str) else value for name, value in overrides.items()
+        }
         if self.targets and "target" in meant and "targets" not in meant:
             meant |= {"targets": (), "target": _as_list(meant["target"])}
         for dotted, value in meant.items():

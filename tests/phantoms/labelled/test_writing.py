@@ -45,9 +45,9 @@ def test_a_cohort_is_written_with_its_acquisitions(maps: Path, tmp_path: Path) -
 
 
 def test_what_does_not_fit_is_refused(maps: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="got head.*Add --anatomy labels"):
+    with pytest.raises(UsageError, match=r"got head.*Add --anatomy labels"):
         voxlate.phantom(tmp_path / "a", cases=1, seed=1, labels=maps)
-    with pytest.raises(UsageError, match="label maps for the anatomy labels, got none.*--labels"):
+    with pytest.raises(UsageError, match=r"label maps for the anatomy labels, got none.*--labels"):
         voxlate.phantom(tmp_path / "a", cases=1, seed=1, anatomy="labels")
     with pytest.raises(UsageError, match="folder of label maps"):
         voxlate.phantom(tmp_path / "b", cases=1, seed=1, anatomy="labels", labels=tmp_path)

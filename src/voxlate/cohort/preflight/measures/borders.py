@@ -73,7 +73,9 @@ def _borders(labels: NDArray[np.generic]) -> tuple[_Places, _Places, _Places]:
 
 def _mirrored(places: _Places, way: tuple[int, ...], shape: tuple[int, ...]) -> _Places:
     """Where places ``(3, n)`` lie, first axis fastest, once these axes are the other way round."""
-    i, j, k = (edge - 1 - along if axis in way else along for axis, (along, edge) in enumerate(zip(places, shape, strict=True)))
+    i, j, k = (
+        edge - 1 - along if axis in way else along for axis, (along, edge) in enumerate(zip(places, shape, strict=True))
+    )
     return np.asarray(i + shape[0] * (j + shape[1] * k))
 
 
