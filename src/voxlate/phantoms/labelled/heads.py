@@ -111,9 +111,9 @@ def refuse_image(array: Array, *, where: object = "") -> None:
 
 
 def _cropped(labels: Volume) -> tuple[NDArray[np.int64], NDArray[np.uint16], Affine]:
-    box = extent(labels.array)
-    inside = labels.array if box is None else labels.array[box]
-    refuse_image(inside)
+    refuse_image(labels.array)
+    box = extent(labels.array) or (slice(0, None),) * 3
+    inside = labels.array[box]
     part = np.ascontiguousarray(np.rint(inside).astype(np.int32) if inside.dtype.kind == "f" else inside)
     affine = np.array(labels.affine)
     affine[:3, 3] = (labels.affine @ np.array([*(each.start for each in box), 1.0]))[:3]
