@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.preflight.copies import Signature
 from voxlate.cohort.preflight.measures.binned import Portrait
-from voxlate.cohort.preflight.swapped import check_swapped
+from voxlate.cohort.preflight.swapped import _exchanged_within, check_swapped
 
 T1, T2, T1C = (0, 40, 130, 220), (0, 235, 95, 55), (0, 42, 135, 225)
 """Steps of background, fluid, grey and white matter."""
@@ -52,3 +52,12 @@ def test_right_cases_few_cases_and_contrasts_that_look_alike_tell_nothing() -> N
     assert _found(_signatures(4, swapped=3)) == []
     assert _found(_signatures(12, "t1c", swapped=3, grey=(T1C, T1))) == []
     assert _found(_signatures(12, "pet", swapped=3)) == [], "of PET and CT the values tell"
+
+
+@pytest.mark.parametrize(("others", "told"), [([1.0] * 11, ["p11"]), (np.linspace(1, 0.3, 11).tolist(), [])])
+def test_protocols_of_every_kind_tell_nothing(others: list[float], told: list[str]) -> None:
+    """Mixtures of a joint histogram and its transposed one: alike in all cases but one, or of every share."""
+    plain = np.random.default_rng(0).random((16, 16)) ** 8
+    tables = [share * plain + (1 - share) * plain.T for share in (*others, 0.0)]
+    joint = {f"p{n}": np.sqrt(table / table.sum()) for n, table in enumerate(tables)}
+    assert _exchanged_within(joint) == told

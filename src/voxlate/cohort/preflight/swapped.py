@@ -4,8 +4,9 @@ One case does not tell it; others do. Of a case's two MR images, the joint histo
 both show, is held against those of the other cases, as it is and transposed, by the Bhattacharyya coefficient
 (Bhattacharyya 1943). The gain is the median over the others of the one less the other. Fluid is dark and rare in T1 and
 bright and rare in T2, so that it is well above 0 where the files are what they are called, and as far below where they
-were exchanged. Where the cases together gain too little (T1 before and after contrast, protocols of every kind) nothing
-is told.
+were exchanged: told is what lies 0.7 times as far below as is usual above, and six robust standard deviations from
+that. Where the cases together gain too little (T1 before and after contrast) or differ too much (protocols of every
+kind) nothing is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from voxlate.volume import Volume
 _LEAST_CASES = 5
 _SIDE = 16
 _LEAST_VOXELS = 300
-_TELLS, _BELOW = 0.1, 0.5
+_TELLS, _BELOW, _FAR = 0.1, 0.7, 6.0
 
 
 def check_swapped(signatures: Sequence[Signature], path_of: Callable[[str, str], object]) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def check_swapped(signatures: Sequence[Signature], path_of: Callable[[str, str],
             found = _joint(portraits[one, case], portraits[other, case])
             if found is not None:
                 joint[case] = found
-        for case in exchanged_within(joint):
+        for case in _exchanged_within(joint):
             message = (
                 f"{path_of(case, one)} and {path_of(case, other)} look like each other's contrast: taken for "
                 f"{get_contrast(other).title} and {get_contrast(one).title} they are as in the other cases. Were the "
@@ -55,18 +56,20 @@ def check_swapped(signatures: Sequence[Signature], path_of: Callable[[str, str],
             yield Finding("warning", "exchanged", case, message)
 
 
-def exchanged_within(joint: dict[str, NDArray[np.float64]]) -> list[str]:
+def _exchanged_within(joint: dict[str, NDArray[np.float64]]) -> list[str]:
     """The cases whose joint histograms are as the others' once they are transposed."""
     if len(joint) < _LEAST_CASES:
         return []
-    gains = gains_of(joint)
+    gains = _gains_of(joint)
     usual = float(np.median(gains))
+    spread = 1.4826 * float(np.median(np.abs(gains - usual)))
     if usual < _TELLS:
         return []
-    return [case for case, gain in zip(joint, gains, strict=True) if gain < -_BELOW * usual]
+    bar = min(-_BELOW * usual, usual - _FAR * spread)
+    return [case for case, gain in zip(joint, gains, strict=True) if gain < bar]
 
 
-def gains_of(joint: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+def _gains_of(joint: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """By how much each histogram is more like the others as it is than transposed, at most 1."""
     given = np.stack([table.ravel() for table in joint.values()])
     turned = np.stack([table.T.ravel() for table in joint.values()])
