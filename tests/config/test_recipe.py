@@ -51,6 +51,10 @@ def test_a_recipe_is_the_same_after_yaml() -> None:
         ({"plan": {"crop_margin_mm": -1}}, "plan.crop_margin_mm"),
         ({"window": {"kind": "patches", "size": (64, 0, 64)}}, "window.size.1"),
         ({"window": {"kind": "slices", "size": (-8, 8)}}, "window.size.0"),
+        ({"source": ["t1", "T1w"]}, "got the source t1 stands twice"),
+        ({"source": []}, "there is no source"),
+        ({"target": "t1"}, "the target t1 is a source too.*--target"),
+        ({"target": ["t2", "t2"]}, "the target t2 stands twice"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_field(change: dict[str, Any], field: str) -> None:
@@ -67,6 +71,14 @@ def test_overrides_are_checked_like_the_recipe() -> None:
     for overrides in ({"training.learning_rate": -1}, {"training.speed": 1}, {"name.x": 1}):
         with pytest.raises(UsageError):
             recipe.with_overrides(overrides)
+
+
+def test_a_list_of_targets_in_brackets_is_read_before_it_is_looked_up() -> None:
+    """A name with a comma in it could be an alias: `[t2,flair]` was taken for FLAIR alone."""
+    changed = load_recipe("any-to-any").with_overrides({"target": "[t2,flair]"})
+    assert changed.targets == ("t2", "flair")
+    with pytest.raises(UsageError, match="the target t1 stands twice"):
+        changed.with_overrides({"target": "[t1,t1]"})
 
 
 def test_yaml_holds_no_code() -> None:

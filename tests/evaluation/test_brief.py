@@ -49,7 +49,13 @@ def test_the_answer_in_brief_says_whether_a_model_was_needed() -> None:
 def test_what_it_must_not_be_used_for(kind: str, word: str) -> None:
     lines = misuses(summarise(scores(40.0, cases=3)), kind=kind, seen=2, **JUDGED)
     assert lines[0].startswith("Diagnosis")
-    for part in (word, "these 3 cases", "better than intensity lookup", "it has seen 2 of these", "cannot carry one"):
+    for part in (
+        word,
+        "the 3 cases scored here",
+        "better than intensity lookup",
+        "it has seen 2 of these",
+        "cannot carry one",
+    ):
         assert any(part in line for line in lines), part
     assert len(misuses(summarise(scores(20.0)), kind=kind, seen=0, **JUDGED)) == 3
 

@@ -10,7 +10,7 @@
 | `copied_contrast` | error, warning | the same of two contrasts whose use is not known yet, or of two sources |
 | `shared_noise` | warning | two images share noise, as no two scans do: one was added to, or blended into, the other |
 | `duplicate_image` | error, warning | one image in two cases, also changed; a warning where no split can part them |
-| `exchanged` | warning | another case's image fits better than the case's own |
+| `exchanged` | warning | another case's image fits better than the case's own, or two contrasts of it were exchanged |
 | `subject_in_two_parts` | error | one subject, or one image, in two parts of the split |
 | `not_in_cohort` | error | the split names a case that the cohort lacks |
 | `no_overlap` | error, warning | two grids of a case that share no place in the world; a warning with registration |

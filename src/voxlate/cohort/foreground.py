@@ -47,11 +47,13 @@ def foreground(array: Array, *, kind: Kind = "mr") -> NDArray[np.bool_]:
 def _padding(sample: Array) -> float | None:
     """A lowest value that many voxels have and that lies further off than all others are wide, ``None`` without one."""
     lowest = sample.min()
+    if lowest >= 0:
+        return None
     others = sample[sample != lowest]
     if others.size in (0, sample.size) or sample.size - others.size < _PADS * sample.size:
         return None
     low, high = float(others.min()), float(np.percentile(others, _PERCENTILES[1]))
-    return float(lowest) if lowest < 0 and low - float(lowest) > high - low > 0 else None
+    return float(lowest) if low - float(lowest) > high - low > 0 else None
 
 
 def constant_background(array: Array) -> float | None:

@@ -111,6 +111,20 @@ class Recipe(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        for what, names in (("source", self.source), ("target", self.targets)):
+            if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+                raise ValueError(f"the {what} {', '.join(twice)} stands twice")
+        if not self.source:
+            raise ValueError("there is no source")
+        if self.target in self.source and not self.targets:
+            raise ValueError(
+                f"the target {self.target} is a source too, so that there is nothing to learn: name another with "
+                "--target, or other sources with --source"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _any_of_images(self) -> Self:
         if not self.targets:
             return self
@@ -184,10 +198,13 @@ class Recipe(StrictModel):
         A text in brackets, ``"[8, 16]"``, is a list; a loss in its short form keeps the options it has here.
         """
         values = self.model_dump(mode="json")
-        if self.targets and "target" in overrides and "targets" not in overrides:
-            overrides = {**overrides, "targets": (), "target": _as_list(overrides["target"])}
-        for dotted, value in overrides.items():
-            _assign(values, dotted, self._meant(dotted, value) if isinstance(value, str) else value)
+        meant = {
+            name: self._meant(name, value) if isinstance(value, str) else value for name, value in overrides.items()
+        }
+        if self.targets and "target" in meant and "targets" not in meant:
+            meant |= {"targets": (), "target": _as_list(meant["target"])}
+        for dotted, value in meant.items():
+            _assign(values, dotted, value)
         return parse_recipe(values, where=f"recipe {self.name} with overrides")
 
     def _meant(self, dotted: str, text: str) -> object:
@@ -266,12 +283,12 @@ def _meant(error: ValidationError) -> str:
 
 def describe(error: ValidationError) -> str:
     """The problems of a validation error on one line, each with its dotted field."""
-    lines = [f"{'.'.join(map(str, item['loc'])) or 'the whole'}: {_problem(item)}" for item in error.errors()]
-    return "; ".join(lines)
+    problems = [(".".join(map(str, item["loc"])), _problem(item)) for item in error.errors()]
+    return "; ".join(f"{field}: {problem}" if field else problem for field, problem in problems)
 
 
 def _problem(item: ErrorDetails) -> str:
-    return "there is no such field" if item["type"] == "extra_forbidden" else item["msg"]
+    return "there is no such field" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
 
 
 def recipe_names() -> list[str]:

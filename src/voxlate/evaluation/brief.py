@@ -141,8 +141,8 @@ def misuses(summary: Summary, *, kind: str, metric: str, region: str, seen: int)
     """
     lines = ["Diagnosis, treatment, or any other decision about a patient.", _OF_KIND.get(kind, _OF_IMAGES)]
     lines.append(
-        f"Scanners, protocols, ages and diseases that are not among these {counted(summary.n_cases, 'case')}: "
-        "nothing is known about them."
+        "Scanners, protocols, ages and diseases that are not among the "
+        f"{counted(summary.n_cases, 'case')} scored here: nothing is known about them."
     )
     row = summary.find(method=MODEL, metric=metric, region=region)
     lost = [] if row is None else [short_title(name) for name, pair in row.against.items() if not pair.beaten]

@@ -33,6 +33,7 @@ from voxlate.phantoms.physics.protocols import protocol_for
 from voxlate.phantoms.physics.tissues import TISSUES
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
 from voxlate.plainyaml import Json, listed
+from voxlate.progress import telling
 from voxlate.strict import StrictModel
 from voxlate.volume import Array, Grid, Volume
 
@@ -135,9 +136,14 @@ def write_cohort(
 def _in_parallel(
     draw: Callable[[int], dict[str, str]], cases: int, *, workers: int, progress: Callable[[int, int], None] | None
 ) -> list[dict[str, str]]:
-    """The rows of all cases in order. Threads suffice: the arithmetic of NumPy and SciPy runs outside the lock."""
+    """The rows of all cases in order. Threads suffice: the arithmetic of NumPy and SciPy runs outside the lock.
+
+    One worker needs none, so that a signal ends the case that is drawn, which may take a minute, and not what follows.
+    """
+    if workers <= 1:
+        return [draw(index) for index in telling(range(cases), progress)]
     rows: dict[int, dict[str, str]] = {}
-    pool = ThreadPoolExecutor(max_workers=max(workers, 1))
+    pool = ThreadPoolExecutor(max_workers=workers)
     try:  # a signal may come at any moment, also while the cases are handed out; then none of the rest is drawn
         pending = {pool.submit(draw, index): index for index in range(cases)}
         if progress:

@@ -17,7 +17,7 @@ from voxlate.plugins.loading import Plugin, load_named, load_plugin, loaded
 from voxlate.strict import StrictModel
 
 logger = logging.getLogger(__name__)
-_RECORD = "plugins.json"
+RECORD = "plugins.json"
 
 
 class _Recorded(StrictModel):
@@ -45,9 +45,9 @@ def record(folder: Path, recipe: Recipe) -> None:
     """Keeps which plugins the recipe of a run needs; a run that needs none has no such file."""
     found = [_Recorded(named=p.named, path=str(p.path), sha256=p.digest, adds=dict(p.adds)) for p in needed_by(recipe)]
     if found:
-        write_text(folder / _RECORD, _Record(plugins=tuple(found)).model_dump_json(indent=1) + "\n")
+        write_text(folder / RECORD, _Record(plugins=tuple(found)).model_dump_json(indent=1) + "\n")
     else:
-        (folder / _RECORD).unlink(missing_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
 
 
 def recall(folder: Path) -> None:
@@ -57,7 +57,7 @@ def recall(folder: Path) -> None:
         UsageError: If a plugin is gone, is not as it was, or was never named by this user; or a record is damaged.
     """
     load_named()
-    for path in (folder / _RECORD, *sorted(folder.glob(f"*/{_RECORD}")), *sorted(folder.glob(f"*/*/{_RECORD}"))):
+    for path in (folder / RECORD, *sorted(folder.glob(f"*/{RECORD}")), *sorted(folder.glob(f"*/*/{RECORD}"))):
         if path.is_file():
             for one in _read(path).plugins:
                 _recall(one, where=path)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from voxlate.bundle.ensemble import is_ensemble
 from voxlate.config.frozen_networks import without_places
 from voxlate.config.recipe import Recipe, parse_recipe
-from voxlate.errors import UsageError
+from voxlate.errors import UsageError, VoxlateError
 from voxlate.io.atomic import check_writable, remove_stale, write_text
 from voxlate.io.lock import hold
 from voxlate.plainyaml import read_yaml
+from voxlate.plugins.kept import RECORD
 
 _MAY_CHANGE = {"epochs", "steps", "minutes", "start"}
 
@@ -136,18 +137,42 @@ def open_run(folder: Path, recipe: Recipe, *, resume: bool) -> Iterator[RunFolde
         raise UsageError(
             "a folder for one run", came="one of folds", where=folder, remedy="Give --folds, or name another."
         )
+    new = not folder.exists()
     check_writable(folder)
-    with hold(folder, what="training"):
-        remove_stale(folder)
+    try:
+        with _held(run, recipe, resume=resume):
+            yield run
+    except VoxlateError:
+        if new and not run.has_learned:
+            with suppress(OSError):  # what was measured and prepared may lie there
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _held(run: RunFolder, recipe: Recipe, *, resume: bool) -> Iterator[None]:
+    """The folder with the recipe, locked; one that is refused before its first step leaves nothing that is its own."""
+    with hold(run.folder, what="training"):
+        remove_stale(run.folder)
         if run.has_learned:
             _check_same(run, recipe, resume=resume)
         elif not (resume and run.log.is_file() and not _differences(read_recipe(run), recipe)):
             # Ended before it had anything to keep, in the preflight say: nothing of it may outlive its recipe.
-            of_data = (run.split, run.fingerprint, run.plan, run.seen, run.start, run.left_out)
-            for decided in (*of_data, run.window, run.settled, run.reasons, run.log):
-                decided.unlink(missing_ok=True)
+            _clear(run)
         write_text(run.recipe, recipe.to_yaml())
-        yield run
+        try:
+            yield
+        except VoxlateError:
+            if not run.has_learned and not run.log.is_file():  # before the first step: it was no run
+                _clear(run)
+            raise
+
+
+def _clear(run: RunFolder) -> None:
+    """Removes what a run without checkpoints has decided; what was measured and prepared is kept by content."""
+    of_data = (run.split, run.shares, run.fingerprint, run.plan, run.seen, run.start, run.left_out)
+    for decided in (run.recipe, run.folder / RECORD, *of_data, run.window, run.settled, run.reasons, run.log):
+        decided.unlink(missing_ok=True)
 
 
 def take_over(run: RunFolder, other: RunFolder) -> None:

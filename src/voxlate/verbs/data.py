@@ -80,9 +80,12 @@ def phantom(
     from voxlate.phantoms import HeadMaps as Maps
     from voxlate.phantoms import PhantomOptions, make_cohort, make_label_cohort
 
-    if (anatomy == "labels") != (labels is not None):
-        remedy = "Give both, or neither: label maps are what the heads are rendered from."
-        raise UsageError("the anatomy labels together with label maps", came=anatomy, remedy=remedy)
+    if anatomy == "labels" and labels is None:
+        remedy = "Name a folder of label maps with --labels: the heads are rendered from them."
+        raise UsageError("label maps for the anatomy labels", came="none", remedy=remedy)
+    if anatomy != "labels" and labels is not None:
+        remedy = "Add --anatomy labels to render heads from label maps, or leave out --labels."
+        raise UsageError("the anatomy labels where label maps are given", came=anatomy, remedy=remedy)
     if labels is not None:
         maps = Maps(Path(labels)) if isinstance(labels, str | Path) else labels
         rendering = maps.options if size is None else maps.options.model_copy(update={"size": size})

@@ -31,6 +31,14 @@ def test_turns_in_different_ways_are_none() -> None:
     assert _found([(-5.0, 0.0, 0.0), (4.0, 1.0, 0.0), (0.0, 5.0, 0.0), (0.0, 0.0, -6.0), (3.0, 0.0, 0.0)]) == []
 
 
+@pytest.mark.parametrize("poor", [{}, {("p6", "t2"): "slices of 6 mm"}])
+def test_a_poor_scan_is_not_called_unlike_others_besides(poor: dict[tuple[str, str], str]) -> None:
+    informed = [0.2, 0.21, 0.2, 0.19, 0.2, 0.21, 0.05]
+    group = [Agreement(f"p{n}", ("t1", "t2"), told, 0.0, 0.5, (EMPTY, EMPTY)) for n, told in enumerate(informed)]
+    found = [one.code for one in check_agreement(group, lambda case, name: f"{case}/{name}", poor=poor)]
+    assert found == ([] if poor else ["unlike_others"])
+
+
 def _labelled(seed: int, *, contrast: float = 90.0) -> tuple[Portrait, Portrait]:
     """A textured image with a bright lesion of irregular outline, and its label map."""
     rng = np.random.default_rng(seed)

@@ -14,6 +14,7 @@ from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
 from voxlate.io import read_volume, write_volume
 from voxlate.phantoms import HeadMaps, RenderOptions
+from voxlate.volume import Volume
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,17 @@ def test_a_cohort_is_written_with_its_acquisitions(maps: Path, tmp_path: Path) -
 
 
 def test_what_does_not_fit_is_refused(maps: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="together with label maps"):
+    with pytest.raises(UsageError, match=r"got head.*Add --anatomy labels"):
         voxlate.phantom(tmp_path / "a", cases=1, seed=1, labels=maps)
+    with pytest.raises(UsageError, match=r"label maps for the anatomy labels, got none.*--labels"):
+        voxlate.phantom(tmp_path / "a", cases=1, seed=1, anatomy="labels")
     with pytest.raises(UsageError, match="folder of label maps"):
         voxlate.phantom(tmp_path / "b", cases=1, seed=1, anatomy="labels", labels=tmp_path)
+
+
+def test_an_image_in_the_place_of_labels_is_refused_with_its_file(tmp_path: Path) -> None:
+    image = Volume(np.random.default_rng(0).normal(7, 0.3, (6, 6, 6)), np.eye(4))
+    (tmp_path / "maps").mkdir()
+    write_volume(image, tmp_path / "maps" / "T1.nii.gz")
+    with pytest.raises(UsageError, match=r"T1.nii.gz: .*values from 6.28\d* to 7.69\d*, and others between"):
+        voxlate.phantom(tmp_path / "a", cases=1, seed=1, anatomy="labels", labels=tmp_path / "maps")

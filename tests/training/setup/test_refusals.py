@@ -133,6 +133,7 @@ def test_a_run_is_refused_corrected_resumed_and_not_resumed_on_other_cases_or_im
     _emptied(data, {names[2]})
     with pytest.raises(UsageError, match=f"something is labelled, got none: {names[2]}"):
         voxlate.train(data, recipe=recipe.with_overrides({"training.monitor": "lesion_mae"}), out=out)
+    assert {path.name for path in out.iterdir()} <= {"prepared"}, "what was measured and prepared serves the next"
 
     train_run(data, recipe, out)  # into the same folder
     seen = read_bundle(out).seen

@@ -171,9 +171,10 @@ def _check_inside(pair: _Pair) -> Iterator[Finding]:
     shown = _filled(_smooth(foreground(pair.image.array[i, j, k], kind=kind)))
     if not shown.any():
         return
-    labelled = np.argwhere(pair.labels.array)
+    labelled = np.flatnonzero(pair.labels.array.ravel(order="F") != 0)
     total = len(labelled)
-    at = _carried(labelled[:: max(1, total // _SAMPLE)], pair.labels.grid, pair.image.grid)
+    some = np.unravel_index(labelled[:: max(1, total // _SAMPLE)], pair.labels.shape, order="F")
+    at = _carried(np.stack(some, axis=1), pair.labels.grid, pair.image.grid)
     share = float(_looked_up(shown, np.rint(at / steps)).mean())
     if share < _PARTLY_OFF and total < _NEARLY_ALL * pair.labels.array.size:
         severity = "error" if share < _OFF and total >= _FEW_VOXELS else "warning"

@@ -11,7 +11,7 @@ Exchanged targets are found by ``voxlate.cohort.preflight.exchanged``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,12 +54,15 @@ class Agreement:
     gain: float = 1.0
 
 
-def check_agreement(agreements: Sequence[Agreement], path_of: Callable[[str, str], object]) -> Iterator[Finding]:
+def check_agreement(
+    agreements: Sequence[Agreement], path_of: Callable[[str, str], object], *, poor: Collection[tuple[str, str]] = ()
+) -> Iterator[Finding]:
     """Findings that the cases tell together.
 
     Args:
         agreements: Of every case, as far as it has the images.
         path_of: The file of a case's contrast, for the messages.
+        poor: Cases and contrasts of poor scans, which are told as such; less agreement of theirs says nothing more.
     """
     by_pair: dict[tuple[str, str], list[Agreement]] = {}
     for agreement in agreements:
@@ -74,7 +77,13 @@ def check_agreement(agreements: Sequence[Agreement], path_of: Callable[[str, str
             )
             yield Finding("warning", "exchanged", one.case, message)
         yield from _turned_alike(group, pair, path_of)
-        yield from _outliers([a for n, a in enumerate(group) if n not in exchanged], pair, path_of)
+        plain = [one for n, one in enumerate(group) if n not in exchanged and _is_plain(one, poor)]
+        yield from _outliers(plain, pair, path_of)
+
+
+def _is_plain(agreement: Agreement, poor: Collection[tuple[str, str]]) -> bool:
+    """Whether neither of its images is a poor scan."""
+    return not any((agreement.case, contrast) in poor for contrast in agreement.pair)
 
 
 def _turned_alike(

@@ -15,7 +15,7 @@ from voxlate.cohort.admission.labels import MASK
 from voxlate.cohort.case import Cohort
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
-from voxlate.cohort.poor import RULE, find_poor
+from voxlate.cohort.poor import RULE, Poor, find_poor
 from voxlate.cohort.preflight.agreement import Agreement, check_agreement
 from voxlate.cohort.preflight.copies import Duplicate, Signature, find_duplicates
 from voxlate.cohort.preflight.coverage import check_coverage
@@ -26,6 +26,7 @@ from voxlate.cohort.preflight.look import CaseImages
 from voxlate.cohort.preflight.names import check_names
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
 from voxlate.cohort.preflight.subjects import find_subjects
+from voxlate.cohort.preflight.swapped import check_swapped
 from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, files_of, lacking
@@ -113,12 +114,18 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
     labels = LabelReview(use.needs, reading.accept)
     found = _Found([*check_names(cohort), *_check_wanted(cohort, use)])
     found.findings += check_synthetic(cohort, source=use.files, target=use.target)
-    found.findings += _check_poor(cohort, use, reading)
+    poor = find_poor(cohort, reading=reading)
+    found.findings += _check_poor(cohort, use, poor)
     kept = Kept(keep)
     for case in telling(cohort.cases, progress):
         _check_case(CaseImages(case, reading, kept), use, labels, found)
     findings = [*found.findings, *labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))]
-    findings += check_agreement(found.agreements, lambda case, contrast: cohort.case(case).paths[contrast])
+
+    def path_of(case: str, contrast: str) -> Path:
+        return cohort.case(case).paths[contrast]
+
+    findings += check_agreement(found.agreements, path_of, poor=poor)
+    findings += check_swapped(found.signatures, path_of)
     accepted = _ACCEPTED & set(reading.accept)
     twins = _find_twins(cohort, found.signatures, kept, reading)
     findings += weigh(_check_duplicates(cohort, twins, split), accept=accepted)
@@ -137,8 +144,8 @@ def _check_wanted(cohort: Cohort, use: _Use) -> Iterator[Finding]:
             yield Finding("info", "lacks_contrast", case, f"has no {' and no '.join(missing)}.")
 
 
-def _check_poor(cohort: Cohort, use: _Use, reading: Reading) -> Iterator[Finding]:
-    for (case, name), why in find_poor(cohort, reading=reading).items():
+def _check_poor(cohort: Cohort, use: _Use, poor: Poor) -> Iterator[Finding]:
+    for (case, name), why in poor.items():
         if use.reads(name):
             message = (
                 f"{cohort.case(case).paths[name]}: {why}. `voxlate translate --replace poor` makes it anew; {RULE}."

@@ -83,21 +83,18 @@ def find_subjects(signatures: Sequence[Signature], subjects: dict[str, str]) -> 
 def _pairs(
     group: Sequence[Signature], subjects: dict[str, str], *, known: Iterable[tuple[str, str]]
 ) -> list[Duplicate]:
-    shown = [(signature, signature.portrait.frame()) for signature in group if signature.portrait is not None]
-    frames = [(signature, frame) for signature, frame in shown if frame is not None]
+    shown = [(one.case, one.portrait, one.portrait.frame()) for one in group if one.portrait is not None]
+    frames = [(case, portrait, frame) for case, portrait, frame in shown if frame is not None]
     if len(frames) < 2:
         return []
-    middle = np.median([centre for _, (centre, _) in frames], axis=0)
-    half = _WIDE * float(np.median([radius for _, (_, radius) in frames]))
-    cubes = [
-        [_cube(s.portrait, *at) for s, (centre, radius) in frames for at in [place(centre, radius)]]
-        for place in (
-            lambda centre, radius: (centre, _WIDE * radius),
-            lambda centre, radius: (centre, half),
-            lambda centre, radius: (middle, half),
-        )
+    middle = np.median([centre for _, _, (centre, _) in frames], axis=0)
+    half = _WIDE * float(np.median([radius for _, _, (_, radius) in frames]))
+    by_case = [
+        _cubes(portrait, ((centre, _WIDE * radius), (centre, half), (middle, half)))
+        for _, portrait, (centre, radius) in frames
     ]
-    names = [signature.case for signature, _ in frames]
+    cubes = [list(column) for column in zip(*by_case, strict=True)]
+    names = [case for case, _, _ in frames]
     who = [subjects[name] for name in names]
     found, bars = _tried(cubes, names, who, known=set(known))
     if not found:
@@ -172,15 +169,18 @@ def _never_reached(scores: Sequence[float], far: float, *, few: float) -> float:
     return max(_SAME, float(np.tanh(middle + far * spread)))
 
 
-def _cube(portrait: Portrait | None, centre: _Vector, half_mm: float) -> Cube:
-    """A portrait on a lattice in the world, ``(24, 24, 24)``, band-passed, of length 1."""
-    if portrait is None:
-        raise ValueError("a portrait is there")
-    step = 2 * half_mm / _EDGE
-    shown, values = (
-        lay(smoothed(array, portrait.affine, step), portrait.affine, centre=centre, step_mm=step, edge=_EDGE)
-        for array in (portrait.steps > 0, portrait.steps)
-    )
+def _cubes(portrait: Portrait, places: Sequence[tuple[_Vector, float]]) -> list[Cube]:
+    """A portrait on lattices in the world round some centres and half as wide as told, ``(24, 24, 24)``."""
+    smooth = {
+        half: [smoothed(array, portrait.affine, 2 * half / _EDGE) for array in (portrait.steps > 0, portrait.steps)]
+        for _, half in places
+    }
+    return [_cube(smooth[half], portrait.affine, centre=centre, step_mm=2 * half / _EDGE) for centre, half in places]
+
+
+def _cube(smooth: Sequence[Cube], affine: NDArray[np.float64], *, centre: _Vector, step_mm: float) -> Cube:
+    """What is shown, and its values, both smoothed, on a lattice; band-passed, of length 1."""
+    shown, values = (lay(array, affine, centre=centre, step_mm=step_mm, edge=_EDGE) for array in smooth)
     inside = shown > 0.5
     mean = np.asarray(values / np.maximum(shown, 1e-3), dtype=np.float32)
     fine = band_passed(mean, inside, _FINE)

@@ -18,9 +18,10 @@ from voxlate.errors import UsageError
 from voxlate.phantoms.labelled.table import LOOKS, LabelTable
 from voxlate.phantoms.physics.tissues import Tissue
 from voxlate.phantoms.solids import Noise
-from voxlate.volume import Affine, Volume, extent
+from voxlate.volume import Affine, Array, Volume, extent
 
 _SPECK_VOXELS = 12
+_ROUNDED = 0.01
 """Largest hole that is none."""
 
 BRAIN_TISSUES: frozenset[str] = frozenset(
@@ -90,16 +91,30 @@ def head_map(labels: Volume, table: LabelTable, rng: np.random.Generator) -> Hea
     return found
 
 
+def refuse_image(array: Array, *, where: object = "") -> None:
+    """Refuses what is no label map.
+
+    Args:
+        array: Voxels, any shape.
+        where: The file, for the message.
+
+    Raises:
+        UsageError: If nothing is labelled, or a value is negative or no whole number.
+    """
+    beside = float(np.abs(array - np.rint(array)).max()) if array.dtype.kind == "f" else 0.0
+    if array.any() and round(float(array.min())) >= 0 and beside <= _ROUNDED:
+        return
+    came = f"values from {array.min():g} to {array.max():g}" if array.any() else "zeros alone"
+    came += ", and others between whole numbers" if beside > _ROUNDED else ""
+    remedy = "Give a segmentation, not an image."
+    raise UsageError("a label map with whole numbers from 0 on", came=came, where=where, remedy=remedy)
+
+
 def _cropped(labels: Volume) -> tuple[NDArray[np.int64], NDArray[np.uint16], Affine]:
-    box = extent(labels.array)
-    inside = labels.array if box is None else labels.array[box]
-    rounded = np.rint(inside).astype(np.int32) if inside.dtype.kind == "f" else inside
-    if box is None or rounded.min() < 0 or (rounded is not inside and np.abs(rounded - inside).max() > 0.01):
-        came = "zeros alone" if box is None else f"values from {labels.array.min():g} to {labels.array.max():g}"
-        raise UsageError(
-            "a label map with whole numbers from 0 on", came=came, remedy="Give a segmentation, not an image."
-        )
-    part = np.ascontiguousarray(rounded)
+    refuse_image(labels.array)
+    box = extent(labels.array) or (slice(0, None),) * 3
+    inside = labels.array[box]
+    part = np.ascontiguousarray(np.rint(inside).astype(np.int32) if inside.dtype.kind == "f" else inside)
     affine = np.array(labels.affine)
     affine[:3, 3] = (labels.affine @ np.array([*(each.start for each in box), 1.0]))[:3]
     present = np.flatnonzero(np.bincount(part.ravel(), minlength=1))

@@ -12,6 +12,7 @@ from voxlate.contrast import CONTRASTS
 from voxlate.errors import UsageError
 from voxlate.io import file_digest, is_volume_path, read_volume
 from voxlate.phantoms.cohort import check_counts, contrast_names, identity, write_cohort
+from voxlate.phantoms.labelled.heads import refuse_image
 from voxlate.phantoms.labelled.rendering import LABEL_CONTRASTS, RenderOptions, render_labels
 from voxlate.phantoms.labelled.table import head_table, read_table
 from voxlate.phantoms.scans import SimulatedCase
@@ -82,7 +83,8 @@ def make_label_cohort(
     def draw(index: int) -> SimulatedCase:
         path = maps[_order(seed, index // len(maps), len(maps))[index % len(maps)]]
         volume = read_volume(path, contrast=CONTRASTS["labels"])
-        known.names_of(np.unique(volume.array), where=path)
+        refuse_image(volume.array, where=path)
+        known.names_of(np.unique(np.rint(volume.array)), where=path)
         case = render_labels(volume, seed=seed, index=index, contrasts=names, options=settings, table=known)
         return dataclasses.replace(case, attributes={"map": path.name, **case.attributes})
 

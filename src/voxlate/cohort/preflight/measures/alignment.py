@@ -113,7 +113,7 @@ def shift_between(fixed: Binned, there: Binned, moving: Grid) -> Shift | None:
 
 def _score_on(still: Bins, loose: Bins) -> Callable[[Step], float | None]:
     """Normalised mutual information as a function of the displacement; ``None`` where too little overlaps."""
-    index = np.flatnonzero(still.ravel(order="F"))
+    index = np.flatnonzero(still.ravel(order="F") != 0)
     filled = index.size
     index = index[:: max(1, filled // _SAMPLES)]
     places = np.stack(np.unravel_index(index, still.shape, order="F")).astype(np.int32)

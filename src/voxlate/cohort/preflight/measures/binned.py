@@ -10,8 +10,9 @@ compared with each other by their portraits, so that memory is bounded by 110 kB
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ _PERCENTILES = (0.5, 99.5)
 _PORTRAIT_EDGE = 48
 _STEPS = 255
 _LEAST_VOXELS = 200
-_BIN_OF_STEP = np.concatenate([[0], 1 + np.arange(_STEPS) * BINS // _STEPS]).astype(np.uint8)
+_BIN_OF_STEP = bytes([0, *(1 + step * BINS // _STEPS for step in range(_STEPS))])
 
 Bins = NDArray[np.uint8]
 
@@ -72,7 +73,8 @@ class Binned:
         """The foreground's values in bins 1 to 32, ``(i, j, k)``; 0 elsewhere."""
         if self.kind == "label":
             return np.minimum(self.steps, BINS)
-        return _BIN_OF_STEP[self.steps.ravel(order="F")].reshape(self.steps.shape, order="F")
+        flat = self.steps.tobytes(order="F").translate(_BIN_OF_STEP)  # twice as fast as an array of places
+        return np.frombuffer(flat, dtype=np.uint8).reshape(self.steps.shape, order="F")
 
     @cached_property
     def limits(self) -> tuple[float, float]:
@@ -121,19 +123,22 @@ class Binned:
         result: Bins = np.zeros(array.shape, dtype=np.uint8, order="F")
         if not self.places.size:
             return result
-        if self.kind == "label":
-            known = np.unique(self.flat[self.places])[:_STEPS]
-            np.copyto(result, 1 + np.searchsorted(known[1:], array, side="right"), where=self.shown, casting="unsafe")
-            return result
-        low, high = self.limits
+        stepped = self._stepping()
         if array.dtype.kind in "iu" and array.dtype.itemsize <= 2:  # a table of all values is shorter than the image
             unsigned = np.dtype(f"u{array.dtype.itemsize}")
             every = np.arange(np.iinfo(unsigned).max + 1, dtype=unsigned).view(array.dtype)
-            found = _stepped(every, low, high)[self.flat.view(unsigned)].reshape(array.shape, order="F")
+            found = stepped(every).take(self.flat.view(unsigned)).reshape(array.shape, order="F")
             np.multiply(found, self.shown, out=result)
             return result
-        np.copyto(result, _stepped(array, low, high), where=self.shown)
+        np.copyto(result, stepped(array), where=self.shown)
         return result
+
+    def _stepping(self) -> Callable[[Array], Bins]:
+        """From values to their steps."""
+        if self.kind == "label":
+            known = np.unique(self.flat[self.places])[:_STEPS]
+            return lambda values: (1 + np.searchsorted(known[1:], values, side="right")).astype(np.uint8)
+        return partial(_stepped, low=self.limits[0], high=self.limits[1])
 
 
 def _stepped(values: Array, low: float, high: float) -> Bins:

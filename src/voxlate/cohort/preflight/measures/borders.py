@@ -18,7 +18,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.cohort.preflight.measures.binned import Binned, Bins
+from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.cohort.preflight.measures.pose import Pose
 
 _MOST_VOXELS, _MOST, _LEAST = 30_000, 20_000, 200
@@ -40,38 +40,48 @@ def best_mirroring(image: Binned, labels: Binned) -> Pose | None:
     inside, outside, pairs = _borders(labels.volume.array)
     if len(pairs) < _LEAST:
         return None
-    ranks = _ranks(image.steps)
-    shape = np.array(labels.volume.shape)
+    ranks, flat = _ranks(image), image.steps.ravel(order="F")
     scores = {}
     for way in _WAYS:
-        ends = [np.where(np.isin(range(3), way), shape - 1 - places, places).T for places in (inside, outside)]
-        values, others = (image.steps[tuple(places)] for places in ends)
+        values, others = (flat.take(_mirrored(places, way, image.steps.shape)) for places in (inside, outside))
         scores[way] = _agreement(ranks[values] - ranks[others], pairs, shown=(values > 0) | (others > 0))
     best = max(_WAYS[1:], key=lambda way: scores[way])
     return Pose(best, 0.0, scores[()], scores[best], (0, 0, 0))
 
 
 def _borders(labels: NDArray[np.generic]) -> tuple[_Places, _Places, _Places]:
-    """Places in a label and two voxels off in another one, ``(n, 3)`` each, and the number of their pair."""
-    labelled = np.flatnonzero(labels.ravel(order="F"))
+    """Places in a label and two voxels off in another one, ``(3, n)`` each, and the number of their pair."""
+    flat = labels.ravel(order="F")
+    labelled = np.flatnonzero(flat != 0)
     labelled = labelled[:: max(1, labelled.size // _MOST_VOXELS)]
-    index = np.stack(np.unravel_index(labelled, labels.shape, order="F"), axis=1)
-    found = []
-    for axis, step in itertools.product(range(3), (-_STEP, _STEP)):
-        beside = index + step * (np.arange(3) == axis)
-        within = (beside[:, axis] >= 0) & (beside[:, axis] < labels.shape[axis])
-        found.append(np.stack([index[within], beside[within]]))
-    inside, outside = np.concatenate(found, axis=1)
-    one, other = (np.unique(labels[tuple(ends.T)], return_inverse=True)[1] for ends in (inside, outside))
-    differ = np.flatnonzero(labels[tuple(inside.T)] != labels[tuple(outside.T)])
-    differ = differ[:: max(1, differ.size // _MOST)]
-    pairs = np.unique(one[differ] * (int(other.max(initial=0)) + 1) + other[differ], return_inverse=True)[1]
-    return inside[differ], outside[differ], pairs
+    index = np.unravel_index(labelled, labels.shape, order="F")
+    inside, outside, stride = [], [], 1
+    for axis, edge in enumerate(labels.shape):
+        for step in (-_STEP, _STEP):
+            within = labelled[(index[axis] + step >= 0) & (index[axis] + step < edge)]
+            inside.append(within)
+            outside.append(within + step * stride)
+        stride *= edge
+    ends = np.stack([np.concatenate(inside), np.concatenate(outside)])
+    differ = np.flatnonzero(flat[ends[0]] != flat[ends[1]])
+    ends = ends[:, differ[:: max(1, differ.size // _MOST)]]
+    one, other = (np.unique(flat[end], return_inverse=True)[1] for end in ends)
+    pairs = np.unique(one * (int(other.max(initial=0)) + 1) + other, return_inverse=True)[1]
+    here, there = (np.stack(np.unravel_index(end, labels.shape, order="F")) for end in ends)
+    return here, there, pairs
 
 
-def _ranks(steps: Bins) -> NDArray[np.float64]:
+def _mirrored(places: _Places, way: tuple[int, ...], shape: tuple[int, ...]) -> _Places:
+    """Where places ``(3, n)`` lie, first axis fastest, once these axes are the other way round."""
+    i, j, k = (
+        edge - 1 - along if axis in way else along for axis, (along, edge) in enumerate(zip(places, shape, strict=True))
+    )
+    return np.asarray(i + shape[0] * (j + shape[1] * k))
+
+
+def _ranks(image: Binned) -> NDArray[np.float64]:
     """From a step to its rank among what is shown, -0.5 to 0.5; background is below all."""
-    counts = np.bincount(steps.ravel(order="F"), minlength=256).astype(np.float64)
+    counts = np.bincount(image.steps.ravel(order="F")[image.places], minlength=256).astype(np.float64)
     counts[0] = 0
     ranks = (np.cumsum(counts) - counts / 2) / max(float(counts.sum()), 1.0) - 0.5
     ranks[0] = -0.5

@@ -75,7 +75,7 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
         return float(min(1.0, np.std(y[~fitted] - prediction[~fitted]) / max(float(y[~fitted].std()), 1e-12)))
 
     linear = [
-        one.flat.take(places[:, None] + ring).mean(axis=1) for step in _STEPS for ring in _rings(one, step, margin)
+        one.flat.take(ring[:, None] + places).mean(axis=0) for step in _STEPS for ring in _rings(one, step, margin)
     ]
     lines = [_line(x[fitted], y[fitted]), _means(x[fitted], y[fitted])]
     straight, pointwise = (left(np.interp(x, *line)) for line in lines)

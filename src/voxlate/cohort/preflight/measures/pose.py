@@ -113,18 +113,19 @@ def mirror(array: NDArray[np.generic], axes: Iterable[int]) -> NDArray[np.generi
 def _score_on(fixed: Binned, there: Binned, index: NDArray[np.intp]) -> _Score:
     """Normalised mutual information as a function of a matrix and a displacement; about the middle of the grid."""
     shape = fixed.bins.shape
-    spacing = np.array(fixed.grid.spacing_mm)[:, None]
+    spacing = np.array(fixed.grid.spacing_mm)
     middle = (np.array(shape)[:, None] - 1) / 2
-    places = (np.stack(np.unravel_index(index, shape, order="F")) - middle) * spacing
+    places = np.stack(np.unravel_index(index, shape, order="F")) - middle
     values = fixed.bins.ravel(order="F")[index].astype(np.int64) * (BINS + 1)
     flat = there.bins.ravel(order="F")
     limit = np.array(shape)[:, None]
-    strides = np.array([1, shape[0], shape[0] * shape[1]])
 
     def score(matrix: _Matrix, step: Sequence[float]) -> float:
-        moved = np.rint(matrix @ places / spacing + middle + np.array(step)[:, None]).astype(np.int64)
-        inside = ((moved >= 0) & (moved < limit)).all(axis=0)
-        joint = values[inside] + flat[strides @ moved[:, inside]]
+        of_voxels = matrix * spacing / spacing[:, None]
+        moved = np.rint(of_voxels @ places + (middle + np.array(step)[:, None])).astype(np.int64)
+        inside = np.logical_and.reduce((moved >= 0) & (moved < limit))
+        i, j, k = moved
+        joint = values[inside] + flat[(i + shape[0] * (j + shape[1] * k))[inside]]
         counts = np.bincount(joint, minlength=(BINS + 1) ** 2).reshape(BINS + 1, BINS + 1)[1:, 1:]
         return normalised_information(counts) if counts.sum() >= _LEAST_OVERLAP * index.size else -np.inf
 
