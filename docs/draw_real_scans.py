@@ -47,7 +47,7 @@ def main() -> None:
     run, out = asked.out / "run", asked.out / "evaluation"
     if not (run / "bundle").is_dir():
         overrides = {**SETTINGS, "training.minutes": asked.minutes}
-        recipe = resolve_recipe("avula2020-t1-to-t2", source=["t1"], target="t2", overrides=overrides)
+        recipe = resolve_recipe("t1-to-t2-fcn", source=["t1"], target="t2", overrides=overrides)
         voxlate.train(asked.data, recipe=recipe, out=run)
     print(voxlate.evaluate(run, asked.data, out=out).sentence)  # noqa: T201  a script
     [kept] = (out / "evidence").glob("*.npz")

@@ -28,6 +28,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from voxlate.config import load_recipe, recipe_names
+from voxlate.config.builtin import BUILT_IN
 from voxlate.config.choice import Choice
 from voxlate.config.conditions import Conditions
 from voxlate.config.plan import PlanOptions, Reading, SplitOptions
@@ -135,8 +136,9 @@ def _limits(bounds: Sequence[Any]) -> list[str]:
 def recipes(_argument: str) -> list[str]:
     """The built-in recipes."""
     found = [load_recipe(name) for name in recipe_names()]
-    rows = [(f"`{r.name}`", ", ".join(r.source), r.target, r.paper or "none") for r in found]
-    return table(("recipe", "source", "target", "paper"), rows)
+    names = {name: f"`{told.alias}`" if told.alias else "" for name, told in BUILT_IN.items()}
+    rows = [(f"`{r.name}`", names[r.name], ", ".join(r.source), r.target, r.paper or "none") for r in found]
+    return table(("recipe", "earlier name", "source", "target", "paper"), rows)
 
 
 def contrasts(_argument: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.program import Ended, run_here
-from voxlate.config.recipe import recipe_names
+from voxlate.config.builtin import recipe_names
 
 
 def voxlate(*args: object, code: int = 0, cwd: Path | None = None) -> Ended:

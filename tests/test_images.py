@@ -143,12 +143,12 @@ def test_a_call_without_a_recipe_says_what_is_learned(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     asked = _asked_for(None, {"source": ["t1", "flair"], "target": "t2", "minutes": 5}, tmp_path)
     assert (asked.name, asked.source, asked.target, asked.training.minutes) == (
-        "t1-flair-to-t2",
+        "translate-default",
         ("t1", "flair"),
         "t2",
         5,
     )
-    kinds = {"t2": "fcn", "ct": "unet", "labels": "residual_encoder_unet"}
+    kinds = {"t2": "unet", "ct": "unet", "labels": "residual_encoder_unet"}
     for target, network in kinds.items():
         found = _asked_for(None, {"source": "t1", "target": target}, tmp_path)
         assert found.value_of("method.network.name") == network

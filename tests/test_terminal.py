@@ -18,7 +18,7 @@ from tests.screen import WIDTH, Clock, Screen, of
 from voxlate.cli import main
 from voxlate.cli.options import _with_names, app, errors
 from voxlate.cli.output import print_check, print_scores
-from voxlate.config.recipe import recipe_names
+from voxlate.config.builtin import recipe_names
 from voxlate.errors import UsageError
 from voxlate.phantoms import PROTOCOLS
 from voxlate.progress.watching import Bars
@@ -373,6 +373,6 @@ def test_version_and_completion(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     assert run("--version")[0] == [f"voxlate {__version__}"]
     assert "--install-completion" in " ".join(run("--help")[0])
     monkeypatch.setenv("_VOXLATE_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "voxlate train data --recipe zhao-u")
+    monkeypatch.setenv("COMP_WORDS", "voxlate train data --recipe dixon-to-ct-u")
     monkeypatch.setenv("COMP_CWORD", "4")
-    assert run()[0] == ["zhao-unet-25d", "zhao-unet-2d", "zhao-unet-3d"]
+    assert run()[0] == ["dixon-to-ct-unet-25d", "dixon-to-ct-unet-2d", "dixon-to-ct-unet-3d"]

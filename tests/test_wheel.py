@@ -63,4 +63,4 @@ def test_installs_in_a_fresh_environment_and_starts(wheel: Path, tmp_path: Path)
 
     assert Path(printed(python, "-c", "import voxlate; print(voxlate.__file__)").strip()).is_relative_to(fresh)
     assert "Usage: voxlate demo" in printed(fresh / "bin" / "voxlate", "demo", "--help")
-    assert "avula2020-t1-to-t2" in printed(python, "-c", "import voxlate; print(*voxlate.info()['recipes'])")
+    assert "t1-to-t2-fcn" in printed(python, "-c", "import voxlate; print(*voxlate.info()['recipes'])")

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from voxlate.io.reading import read_volume
     from voxlate.io.writing import write_volume
     from voxlate.plugins import load_plugin
-    from voxlate.verbs.compare import ablate, compare
+    from voxlate.verbs.catalogues import recipes
+    from voxlate.verbs.compare import ablate, compare, pairs
     from voxlate.verbs.data import check, phantom
     from voxlate.verbs.demo import demo
     from voxlate.verbs.evaluate import evaluate
@@ -77,9 +78,11 @@ __all__ = [
     "load_model",
     "load_plugin",
     "load_recipe",
+    "pairs",
     "phantom",
     "read",
     "read_volume",
+    "recipes",
     "resolve_recipe",
     "score",
     "synthesize",

@@ -35,7 +35,7 @@ def rehash(folder: Path, name: str) -> None:
 
 def test_a_good_bundle_is_read(bundle: Path, trained: Path) -> None:
     read = read_bundle(bundle)
-    assert read.recipe.name == "avula2020-t1-to-t2"
+    assert read.recipe.name == "t1-to-t2-fcn"
     assert read.digest == read_bundle(trained).digest
     assert all(bool(torch.isfinite(tensor).all()) for tensor in read.weights().values())
     assert set(read.lookup()) == {"source_values", "target_values", "counts"}

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from voxlate.config.builtin import recipe_names
 from voxlate.config.plan import Reading, SplitOptions
-from voxlate.config.recipe import Recipe, load_recipe, parse_recipe, recipe_names
+from voxlate.config.recipe import Recipe, load_recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.plainyaml import parse_yaml
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.cohort.scans import touch
-from voxlate.errors import CohortError
+from voxlate.errors import CohortError, UsageError
 from voxlate.training.setup.begin import load_cohort
 from voxlate.verbs import resolve_recipe
+from voxlate.verbs.calls import begun_with
 
 
 @pytest.fixture
@@ -53,3 +54,19 @@ def test_a_recipe_whose_contrasts_are_there_stays(brains: Path) -> None:
 def test_a_choice_is_left_to_the_user_with_the_options_to_type(brains: Path, name: str, options: str) -> None:
     with pytest.raises(CohortError, match=f"Type {options}"):
         load_cohort(brains, resolve_recipe(name, data=brains))
+
+
+def test_without_a_recipe_the_one_that_configures_itself_is_taken(pairs: Path) -> None:
+    assert resolve_recipe(None, source="t1", target="flair").name == "translate-default"
+    assert resolve_recipe(None, overrides={"source": ["t1"], "target": "ct"}).name == "translate-default"
+    segmenter = resolve_recipe(None, target="labels", data=pairs)
+    assert (segmenter.name, segmenter.source) == ("segment-default", ("mr",))
+    with pytest.raises(UsageError, match="no recipe and no source"):
+        resolve_recipe(None, target="flair")
+
+
+def test_a_run_goes_on_with_its_own_recipe(tmp_path: Path) -> None:
+    assert begun_with(tmp_path) is None
+    asked = resolve_recipe("avula2020-t1-to-t2", target="flair")
+    (tmp_path / "recipe.yaml").write_text(asked.to_yaml(), encoding="utf-8")
+    assert resolve_recipe(begun_with(tmp_path)) == asked

@@ -1,10 +1,10 @@
-"""Commands that compare: ``ablate`` and ``compare``."""
+"""Commands that compare: ``ablate``, ``compare`` and ``pairs``."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,10 @@ from voxlate.cli.options import (
     shown_by,
 )
 
+if TYPE_CHECKING:
+    from voxlate.progress.watching import Watch
+    from voxlate.verbs.dry_runs import Expected
+
 _ADVICE = "`--minutes 30` gives each run half an hour."
 _KINDS = 3
 """What `--synthetic` trains on: real images, synthetic ones, and both."""
@@ -36,7 +40,7 @@ Out = Annotated[Path, typer.Option("--out", help="The folder for the runs, score
 
 @app.command(
     **shown_by(
-        "voxlate ablate cohort --recipe genc2022-t2-to-flair \\\n"
+        "voxlate ablate cohort --recipe t2-to-flair-gan-lesions \\\n"
         "    --without loss.lesion_mask --minutes 30 --out ablation",
         choices=f"Recipes: {RECIPES}.",
     )
@@ -89,7 +93,7 @@ def ablate(
 
 @app.command(
     **shown_by(
-        "voxlate compare cohort --recipe avula2020-t1-to-t2 --recipe zhao-unet-2d \\\n    --minutes 30 --out contest",
+        "voxlate compare cohort --recipe t1-to-t2-fcn --recipe dixon-to-ct-unet-2d \\\n    --minutes 30 --out contest",
         choices=f"Recipes: {RECIPES}.",
     )
 )
@@ -100,7 +104,7 @@ def compare(
         typer.Option(
             "--recipe",
             metavar="NAME|PATTERN|FILE",
-            help="A recipe that is named below, a pattern such as 'zhao-*', or a YAML file. May be repeated.",
+            help="A recipe that is named below, a pattern such as 'dixon-*', or a YAML file. May be repeated.",
         ),
     ],
     out: Out,
@@ -142,3 +146,46 @@ def compare(
     )
     if result is not None:
         print_result("Recipes" if synthetic is None else "Trained on", result)
+
+
+@app.command(**shown_by("voxlate pairs scans --minutes 30 --out pairs", choices=f"Recipes: {RECIPES}."))
+def pairs(
+    data: Data,
+    out: Out,
+    contrasts: Annotated[
+        list[str] | None,
+        typer.Option("--contrast", metavar="CONTRAST", help="One of the images, by default all. May be repeated."),
+    ] = None,
+    recipe: RecipeName = "translate-default",
+    pattern: PatternOption = None,
+    settings: Settings = None,
+    dry_run: DryRun = False,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model for every ordered pair of contrasts and draw the matrix; the same command again goes on."""
+    from voxlate import verbs
+    from voxlate.verbs.compare import resolve_pairs
+    from voxlate.verbs.dry_runs import forecast_runs
+
+    changes = {**budget(steps=steps, epochs=epochs, minutes=minutes), **overrides(settings)}
+    asked = partial(resolve_pairs, data, recipe, contrasts=contrasts, overrides=changes, pattern=pattern)
+    work = partial(verbs.pairs, data, recipe=recipe, contrasts=contrasts, overrides=changes, pattern=pattern, out=out)
+
+    def foretell(watch: Watch) -> Expected:
+        recipes = asked()
+        return forecast_runs(data, [(next(iter(recipes.values())), len(recipes))], report=watch.stage)
+
+    result = carry_out(
+        lambda watch: work(report=watch.stage, observers=(watch,)),
+        foretell,
+        dry_run=dry_run,
+        quiet=quiet,
+        device=device,
+        advice=_ADVICE,
+    )
+    if result is not None:
+        print_result("Pairs", result)

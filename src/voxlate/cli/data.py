@@ -1,4 +1,4 @@
-"""Commands about data and the installation: ``demo``, ``phantom``, ``check``, ``info``."""
+"""Commands about data and the installation: ``demo``, ``phantom``, ``check``, ``recipes``, ``info``."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _label_maps(folder: Path, table: Path | None, spacing: float | None, *, nati
 @app.command(
     **shown_by(
         "voxlate check scans",
-        "voxlate check scans --recipe avula2020-t1-to-t2",
+        "voxlate check scans --recipe t1-to-t2-fcn",
         "voxlate check scans --manifest cases.csv",
         choices=f"Recipes: {RECIPES}.",
     )
@@ -158,11 +158,24 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command(**shown_by("voxlate recipes"))
+def recipes(as_json: AsJson = False) -> None:
+    """List the recipes: what each does, dimension, minutes, when to use it, and where it is from."""
+    from voxlate import verbs
+    from voxlate.cli.output import print_facts
+
+    facts = verbs.recipes()
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(console(), facts)
+
+
 @app.command(
     **shown_by(
         "voxlate info",
-        "voxlate info avula2020-t1-to-t2",
-        "voxlate info genc2022-t2-to-flair --network --figure networks.png",
+        "voxlate info t1-to-t2-fcn",
+        "voxlate info t2-to-flair-gan-lesions --network --figure networks.png",
         "voxlate info networks",
         "voxlate info run",
         "voxlate info scan.nii.gz",

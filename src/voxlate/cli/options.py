@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _recipes(beginning: str) -> list[str]:
-    from voxlate.config.recipe import recipe_names
+    from voxlate.config.builtin import recipe_names
 
     return [name for name in recipe_names() if name.startswith(beginning)]
 
@@ -52,6 +52,15 @@ RecipeName = Annotated[
         "--recipe",
         metavar="NAME|FILE",
         help="The recipe: one of those named below, or a YAML file. `voxlate info NAME` tells its fields.",
+        autocompletion=_recipes,
+    ),
+]
+OptionalRecipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="A recipe that is named below, or a YAML file. By default what is best for the data; `voxlate recipes`.",
         autocompletion=_recipes,
     ),
 ]

@@ -15,6 +15,7 @@ from voxlate.cli.options import (
     DryRun,
     Epochs,
     Minutes,
+    OptionalRecipe,
     PatternOption,
     Quiet,
     RecipeName,
@@ -39,7 +40,8 @@ _CHOICES = (
 
 @app.command(
     **shown_by(
-        "voxlate train cohort --recipe avula2020-t1-to-t2 --minutes 5 --out run",
+        "voxlate train scans --source t1 --target flair --minutes 30 --out run",
+        "voxlate train cohort --recipe t1-to-t2-fcn --minutes 5 --out run",
         "voxlate train scans --recipe segment-default --source flair \\\n"
         "    --set method.classes=binary --out segmenter",
         choices=_CHOICES,
@@ -47,8 +49,10 @@ _CHOICES = (
 )
 def train(
     data: Data,
-    recipe: RecipeName,
-    out: Annotated[Path, typer.Option("--out", help="The run's folder, which is made.")],
+    recipe: OptionalRecipe = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run's folder, which is made; by default a new one in runs.")
+    ] = None,
     source: Sources = None,
     target: Target = None,
     pattern: PatternOption = None,
@@ -67,22 +71,22 @@ def train(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a recipe on a data set.
+    """Train a model on a data set: without a recipe what is best for these data, from --source to --target.
 
     Of a budget in steps, epochs and minutes the first that is reached ends the training; one that is given here
     replaces the recipe's.
     """
     from voxlate import verbs
     from voxlate.cli.output import print_forecast, print_run
-    from voxlate.verbs.calls import patterns_kept
+    from voxlate.verbs.calls import begun_with, patterns_kept
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
     resolved = verbs.resolve_recipe(
-        recipe,
+        recipe or (begun_with(out) if resume and out else None),
         source=source,
         target=target,
         overrides={**limits, **overrides(settings)},
-        pattern=pattern or (patterns_kept(out) if resume else None),
+        pattern=pattern or (patterns_kept(out) if resume and out else None),
         data=data,
     )
     with watching(quiet=quiet, device=device) as watch:
@@ -106,8 +110,8 @@ def train(
 
 @app.command(
     **shown_by(
-        "voxlate tune cohort --recipe avula2020-t1-to-t2 --minutes 60 --out tuned",
-        "voxlate tune cohort --recipe kathane2022-simple --steps 2000 --out grid \\\n"
+        "voxlate tune cohort --recipe t1-to-t2-fcn --minutes 60 --out tuned",
+        "voxlate tune cohort --recipe segment-simple-3d --steps 2000 --out grid \\\n"
         "    --grid loss=bce,dice --grid training.learning_rate=1e-3,1e-4",
         choices=_CHOICES,
     )

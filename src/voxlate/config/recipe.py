@@ -18,11 +18,13 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from voxlate.config.builtin import ALIASES, built_in_name, recipe_names
 from voxlate.config.catalogue import meant
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.config.conditions import Conditions
 from voxlate.config.plan import PlanOptions
 from voxlate.config.search import Search
+from voxlate.config.settle import Part, left_open
 from voxlate.config.training import Training
 from voxlate.config.window import WindowOptions
 from voxlate.contrast import DERIVED, Declared, declare, declared_among, get_contrast
@@ -46,6 +48,7 @@ class Recipe(StrictModel):
 
     name: str = Field(description="Name of the model in its card, its sidecars and its figures.")
     paper: str = Field("", description="Paper that the recipe implements, for card and report.")
+    after: str = later("", description="The recipe that this one came of, and what was changed in it.")
     source: tuple[str, ...] = Field(
         description="Contrasts that go in, names or aliases; the first one is what the baselines see."
     )
@@ -63,6 +66,9 @@ class Recipe(StrictModel):
     method: Choice = Field(description="An entry of the methods with its options, for example its `network`.")
     loss: LossTerms = Field({}, description="From a loss to its weight, or to its options with a `weight` among them.")
     training: Training = Field(description="Budget and optimisation.")
+    settle: tuple[Part, ...] = later(
+        (), description="What data set, machine and minutes decide, such as `window`; see [below](#settle)."
+    )
     shapes: Choice | None = Field(
         None, description="A model of the source's label maps, from which `voxlate synthesize` draws; `null`: none."
     )
@@ -203,6 +209,8 @@ class Recipe(StrictModel):
         }
         if self.targets and "target" in meant and "targets" not in meant:
             meant |= {"targets": (), "target": _as_list(meant["target"])}
+        if self.settle and "settle" not in meant:
+            meant["settle"] = left_open(self.settle, overrides)
         for dotted, value in meant.items():
             _assign(values, dotted, value)
         return parse_recipe(values, where=f"recipe {self.name} with overrides")
@@ -291,12 +299,6 @@ def _problem(item: ErrorDetails) -> str:
     return "there is no such field" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
 
 
-def recipe_names() -> list[str]:
-    """Names of the recipes that come with Voxlate, sorted."""
-    folder = resources.files("voxlate") / "recipes"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
 def load_recipe(name: str | Path) -> Recipe:
     """A recipe by the name of a built-in one, or from a YAML file.
 
@@ -312,9 +314,9 @@ def read_recipe(name: str | Path) -> tuple[str, object]:
     Raises:
         UsageError: If there is neither a built-in recipe nor a file of that name, or it is not YAML.
     """
-    if str(name) in recipe_names():
-        text = (resources.files("voxlate") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-        values = parse_yaml(text, where=name)
+    if present := built_in_name(name):
+        text = (resources.files("voxlate") / "recipes" / f"{present}.yaml").read_text(encoding="utf-8")
+        values = {**parse_yaml(text, where=name), "name": str(name)}
     elif Path(name).is_file():
         values = read_yaml(Path(name))
         text = Path(name).read_text(encoding="utf-8-sig")
@@ -322,7 +324,7 @@ def read_recipe(name: str | Path) -> tuple[str, object]:
         raise UsageError(
             "the name of a built-in recipe or a YAML file",
             came=repr(str(name)),
-            remedy=f"{nearest(str(name), recipe_names())}Built-in recipes: {', '.join(recipe_names())}.",
+            remedy=f"{nearest(str(name), [*recipe_names(), *ALIASES])}Built-in recipes: {', '.join(recipe_names())}.",
         )
     comments = takewhile(lambda line: line.startswith("#"), text.splitlines())
     return " ".join(line.removeprefix("#").strip() for line in comments), values

@@ -78,6 +78,11 @@ class WindowOptions(StrictModel):
         return 2 if self.kind == "slices" else 3
 
     @property
+    def dimension(self) -> str:
+        """What a sample shows of a volume: ``2-D``, ``2.5-D`` (slices with neighbours, or of several axes), ``3-D``."""
+        return "3-D" if self.dims == 3 else "2.5-D" if self.neighbours or self.views else "2-D"
+
+    @property
     def in_words(self) -> str:
         """What a sample is, for pages: ``axial slices``, ``axial, sagittal and coronal slices combined by mean``."""
         if self.kind != "slices":

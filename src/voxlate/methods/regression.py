@@ -17,6 +17,7 @@ from voxlate.config.choice import Choice, LossTerms
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, of_images
+from voxlate.methods.curve import GreyCurve
 from voxlate.methods.interface import Batch, NetworkMethod, make_optimiser
 from voxlate.networks import NETWORKS
 
@@ -30,6 +31,7 @@ def regression(
     data_range: float,
     network: Choice = Choice(name="unet"),  # noqa: B008  (frozen)
     add_channel: Annotated[int, Field(ge=0)] | None = None,
+    lookup_channel: Annotated[int, Field(ge=0)] | None = None,
 ) -> Regression:
     """A network with a weighted loss.
 
@@ -42,12 +44,19 @@ def regression(
         network: An entry of ``NETWORKS`` with its options.
         add_channel: Source channel that the network's output is added to, so that it learns the difference; for
             contrasts that are alike in most places.
+        lookup_channel: Source channel whose intensity lookup, fitted on training cases, the network's output is added
+            to, so that it learns what the grey value alone does not tell.
     """
     method = Regression(
         build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=target_channels),
         loss=of_images(loss, dims=dims, data_range=data_range),
     )
+    if add_channel is not None and lookup_channel is not None:
+        raise UsageError("one of add_channel and lookup_channel", came="both", where="method", remedy="Leave one out.")
     method.learn_difference(add_channel, channels=source_channels)
+    if lookup_channel is not None:
+        method.learn_difference(lookup_channel, channels=source_channels)
+        method.add_channel, method.lookup_channel, method.curve = None, lookup_channel, GreyCurve()
     return method
 
 
@@ -58,8 +67,18 @@ class Regression(NetworkMethod):
         super().__init__()
         self.network = network
         self.loss = loss
+        self.lookup_channel: int | None = None
+        self.curve: GreyCurve | None = None
         self.divisor = int(network.divisor)  # type: ignore[arg-type]  # every network of the catalogue has an int
         self._optimiser: Optimizer | None = None
+
+    def forward(self, source: Tensor) -> Tensor:
+        """As ``NetworkMethod.forward``, with what the lookup makes of a channel added to it, if one is named."""
+        prediction: Tensor = super().forward(source)
+        if self.curve is None or self.lookup_channel is None:
+            return prediction
+        added: Tensor = self.curve(source[:, self.lookup_channel : self.lookup_channel + 1])
+        return prediction + added
 
     def optimisers(self, training: Training) -> list[Optimizer]:
         """The one optimiser of the network."""

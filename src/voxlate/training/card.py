@@ -60,7 +60,7 @@ def model_card(
 
 **Not for diagnostic use.** {said.banner}
 
-- Paper: {recipe.paper or "none"}
+- Paper: {recipe.paper or "none"}{f"{chr(10)}- After {recipe.after}" if recipe.after else ""}
 - Method: {recipe.method.name}, {recipe.window.in_words}{derived}{said.classes}{left_open}
 - Trained on: {scores["training_cases"]} cases, {spacing}, seed {recipe.training.seed}{guessed}{partly}
 - Software: Voxlate {__version__}{own}

@@ -215,7 +215,8 @@ def _differences(old: Recipe, new: Recipe) -> list[str]:
     started from is not needed again.
     """
     old, new = without_places(old), without_places(new)
-    sections = [name for name in Recipe.model_fields if name != "training" and getattr(old, name) != getattr(new, name)]
+    told = [name for name in Recipe.model_fields if name not in {"training", "settle"}]  # what is settled is a field
+    sections = [name for name in told if getattr(old, name) != getattr(new, name)]
     training = [
         f"training.{name}"
         for name in type(old.training).model_fields

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from voxlate.bundle.bundle import Contents, write_bundle
+from voxlate.bundle.bundle import Contents, read_bundle, write_bundle
 from voxlate.cohort import Case
 from voxlate.cohort.synthetic import is_imputed
+from voxlate.config.lineage import with_lineage
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
-from voxlate.errors import TrainingError, VoxlateError
+from voxlate.errors import BundleError, TrainingError, VoxlateError
 from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import predictor
 from voxlate.methods.baselines import Lookup
@@ -63,6 +64,8 @@ from voxlate.training.setup.starting import read_start, take_start
 from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
+_CURVE_CASES = 16
+"""Training cases that a lookup is fitted on which a network begins at; more change it little."""
 
 
 def train_run(
@@ -135,6 +138,7 @@ def make_job(
     observers: tuple[Observer, ...] = (),
 ) -> Job:
     """The loop's job for training on some prepared cases and validating as the setup says."""
+    _fit_curves(setup, store, cases, method=method)
     task = None if setup.recipe.search.task is None else load_task(setup.recipe.search.task, setup.plan)
     labelled = method.loss.uses_labels
     if labelled:
@@ -163,6 +167,16 @@ def make_job(
         precision=setup.precision,
         observers=observers,
     )
+
+
+def _fit_curves(setup: Setup, store: PreparedStore, cases: Sequence[Case], *, method: Trainable) -> None:
+    """Gives the networks that begin at intensity lookup that of some training cases; a model started from has its."""
+    each = 2 * setup.recipe.window.neighbours + 1
+    for view in method.networks.values():
+        curve, channel = getattr(view, "curve", None), getattr(view, "lookup_channel", None)
+        if curve is not None and channel is not None and setup.recipe.training.start is None:
+            source, ids = setup.recipe.source[channel // each], [case.id for case in cases[:_CURVE_CASES]]
+            curve.set(Lookup.fit(training_pairs(store, ids, source=source, target=setup.recipe.target)))
 
 
 def _keep_exemplars(
@@ -273,8 +287,9 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     if hidden := _hidden(setup, store, [case for cases in seen.values() for case in cases]):
         scores["not_shown"] = hidden
     start = read_start(run)
+    recipe = _called(setup, run)
     contents = Contents(
-        recipe=setup.recipe,
+        recipe=recipe,
         plan=setup.plan,
         fingerprint=setup.fingerprint.model_copy(update={"familiar": _familiar(setup, store)}),
         scores=scores,
@@ -286,7 +301,7 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
         weights=best["method"],
         lookup=lookup,
         card=model_card(
-            setup.recipe,
+            recipe,
             setup.fingerprint,
             scores,
             imputed=_imputed(setup),
@@ -300,6 +315,15 @@ def _write_result(setup: Setup, store: PreparedStore, run: RunFolder, *, best: S
     else:
         _add_shapes(setup, contents, run)
     logger.info("bundle written to %s", run.bundle)
+
+
+def _called(setup: Setup, run: RunFolder) -> Recipe:
+    """The recipe with the name of the model: of a run that goes on the one that it has."""
+    try:
+        had = read_bundle(run.folder).recipe
+    except BundleError:
+        return with_lineage(setup.recipe, settled=[field for one in setup.settled for field in one.values])
+    return setup.recipe.model_copy(update={"name": had.name, "after": had.after})
 
 
 def _add_baseline(setup: Setup, store: PreparedStore, scores: Json, *, best: State) -> dict[str, Array]:
@@ -319,7 +343,7 @@ def _add_shapes(setup: Setup, contents: Contents, run: RunFolder) -> None:
     try:
         shapes = fit_shapes(setup)
     except VoxlateError as error:
-        write_bundle(replace(contents, recipe=setup.recipe.model_copy(update={"shapes": None})), run.bundle)
+        write_bundle(replace(contents, recipe=contents.recipe.model_copy(update={"shapes": None})), run.bundle)
         remedy = f"{error.remedy} The model is kept in {run.bundle}; --resume goes on with the shapes."
         raise TrainingError(error.expected, came=error.came, where=error.where or "shapes", remedy=remedy) from error
     write_bundle(replace(contents, shapes=shapes), run.bundle)

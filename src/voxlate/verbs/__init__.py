@@ -7,7 +7,8 @@ is done; ``observers`` watch training steps and validations.
 from __future__ import annotations
 
 from voxlate.progress import ProgressReport
-from voxlate.verbs.compare import ablate, compare, switched_off
+from voxlate.verbs.catalogues import recipes
+from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
 from voxlate.verbs.evaluate import evaluate
@@ -27,7 +28,9 @@ __all__ = [
     "evaluate",
     "forecast",
     "info",
+    "pairs",
     "phantom",
+    "recipes",
     "resolve_recipe",
     "searched_with",
     "switched_off",

@@ -83,6 +83,14 @@ def patterns_kept(model: Path) -> dict[str, str]:
         return {}
 
 
+def begun_with(run: Path) -> Path | None:
+    """The file of the recipe that a run was begun with, if there is one."""
+    from voxlate.training.run import RunFolder
+
+    path = RunFolder(run).recipe
+    return path if path.is_file() else None
+
+
 @contextmanager
 def laid_out(data: Path, pattern: Pattern, *, model: Path | None = None) -> Iterator[None]:
     """Lets patterns hold for a data set within the block: those given, else those that a model was trained with.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from voxlate.config.recipe import load_recipe, read_recipe, recipe_names
+from voxlate.config.builtin import BUILT_IN, built_in_name
+from voxlate.config.recipe import load_recipe, read_recipe
 from voxlate.contrast import CONTRASTS
 from voxlate.plainyaml import Json
 
 CATALOGUES = ("recipes", "contrasts", "methods", "networks", "losses", "metrics")
 """What ``describe_catalogue`` knows."""
-_TOLD = {"name", "paper", "source", "target"}
+_TOLD = {"name", "after", "paper", "source", "target"}
 _CONTEXT = {
     "dims",
     "in_channels",
@@ -46,10 +48,29 @@ def describe_catalogue(name: str) -> Json:
     return {"name": name, "entries": list(_functions(name) if describe is None else describe())}
 
 
+def recipes() -> Json:
+    """The recipes that come with Voxlate: what each does, dimension, minutes, when to use it, and where it is from."""
+    return describe_catalogue("recipes")
+
+
 def _recipes() -> Iterator[Json]:
-    for name in recipe_names():
+    for name, told in BUILT_IN.items():
         recipe = load_recipe(name)
-        yield {"name": name, "source": list(recipe.source), "target": recipe.goal, "what it is": read_recipe(name)[0]}
+        yield {
+            "name": name,
+            "does": told.does,
+            "dim": "fits" if "window" in recipe.settle else recipe.window.dimension,
+            "minutes": told.minutes,
+            "when": told.when,
+            "after": _origin(recipe.paper),
+            "earlier name": told.alias,
+        }
+
+
+def _origin(paper: str) -> str:
+    """First author and year of a reference, as far as it has them: ``Avula 2020``."""
+    year = re.search(r"\((\d{4})\)", paper.split(".", maxsplit=1)[0])
+    return " ".join([paper.partition(" ")[0], *([year[1]] if year else [])])
 
 
 def _contrasts() -> Iterator[Json]:
@@ -81,6 +102,7 @@ def describe_recipe(name: str | Path) -> Json:
         UsageError: If there is no such recipe, or it is not valid.
     """
     recipe, (words, written) = load_recipe(name), read_recipe(name)
+    told = BUILT_IN.get(built_in_name(name))
     given = dict(_leaves(written)) if isinstance(written, Mapping) else {}
     fields = [
         {"field": field, "value": value, "from": "the recipe" if _is_given(field, given) else "default"}
@@ -89,6 +111,7 @@ def describe_recipe(name: str | Path) -> Json:
     ]
     return {
         "name": recipe.name,
+        "earlier name": told.alias if told else "",
         "what it does": words,
         "paper": recipe.paper,
         "source": list(recipe.source),

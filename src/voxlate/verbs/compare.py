@@ -1,4 +1,4 @@
-"""Verbs that compare: ``ablate`` a part of a recipe, ``compare`` recipes; on one split, with the same seeds."""
+"""Verbs that compare: ``ablate`` a part of a recipe, ``compare`` recipes, all ``pairs`` of contrasts; on one split."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxlate.config.recipe import Overrides, Recipe, recipe_names
+from voxlate.config.builtin import ALIASES, recipe_names
+from voxlate.config.recipe import Overrides, Recipe
+from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
@@ -88,10 +90,11 @@ def compare(
     Args:
         data: A data set.
         recipes: Two or more, with the same target, first source and plan (but for spacing, margin and derived
-            contrasts), so that all are scored on the same images. A pattern as ``zhao-*`` stands for the built-in
+            contrasts), so that all are scored on the same images. A pattern as ``dixon-*`` stands for the built-in
             recipes that it fits.
         out: Gets a run per recipe and seed, scores, figures and the page.
-        overrides: Recipe fields that are changed in every recipe, or in one: ``zhao-vnet-3d:training.batch_size``.
+        overrides: Recipe fields that are changed in every recipe, or in one:
+            ``dixon-to-ct-vnet-3d:training.batch_size``.
         pattern: Where the files of contrasts lie in the data set, in the place of a layout.
         seeds: How many seeds: that of the first recipe and those that follow it.
         synthetic: Compares one recipe trained on the real images, on synthetic ones, and on both, all scored on the
@@ -117,6 +120,87 @@ def compare(
         return compare_recipes(Path(data), resolved, folder, seeds=seeds, report=report, observers=observers)
     sources = Sources(Path(data), Path(synthetic), folder)
     return compare_kinds(sources, resolved, seeds=seeds, report=report, observers=observers)
+
+
+@telling_anew
+def pairs(
+    data: str | Path,
+    *,
+    out: str | Path,
+    contrasts: str | Sequence[str] | None = None,
+    recipe: str | Path | Recipe = "translate-default",
+    minutes: float | None = None,
+    overrides: Overrides | None = None,
+    pattern: Pattern = None,
+    report: ProgressReport = silent,
+    observers: Sequence[Observer] = (),
+) -> Result:
+    """Trains a model for every ordered pair of contrasts and scores them: a matrix, beside lookup and identity.
+
+    A call that was stopped or killed is given again: pairs that are trained, and their scores, are kept.
+
+    Args:
+        data: A data set.
+        out: Gets a run for each pair, scores, the figure and the page.
+        contrasts: Two or more images; ``None`` for all that the data set has.
+        recipe: What is trained for each pair.
+        minutes: Budget of each pair.
+        overrides: Recipe fields by dotted name.
+        pattern: Where the files of contrasts lie in the data set, in the place of a layout.
+        report: Called with a stage and how much of it is done.
+        observers: Who watches training.
+
+    Raises:
+        UsageError: If there are fewer than two contrasts, or one that the data set has not.
+        CohortError: If the data set is refused, there is a case for no pair, or none is held out.
+        LockedError: If another process works there.
+    """
+    from voxlate.plugins import recall
+    from voxlate.workflows.matrix import train_all_pairs
+
+    recall(Path(out))
+    changes = {**(overrides or {}), **({"training.minutes": minutes} if minutes is not None else {})}
+    recipes = resolve_pairs(data, recipe, contrasts=contrasts, overrides=changes, pattern=pattern)
+    return train_all_pairs(Path(data), recipes, Path(out), report=report, observers=observers)
+
+
+def resolve_pairs(
+    data: str | Path,
+    recipe: str | Path | Recipe,
+    *,
+    contrasts: str | Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+    pattern: Pattern = None,
+) -> dict[str, Recipe]:
+    """From the name of each ordered pair of a data set's contrasts, ``t1-to-t2``, to the recipe for it.
+
+    Args:
+        data: A data set.
+        recipe: What is trained for each pair.
+        contrasts: Two or more images; ``None`` for all that the data set has.
+        overrides: Recipe fields by dotted name.
+        pattern: Where the files of contrasts lie in the data set.
+
+    Raises:
+        UsageError: If there are fewer than two contrasts, or one that the data set has not.
+    """
+    from voxlate.cohort import contrast_counts, index_cohort
+    from voxlate.training.studies.pairs import pair_recipes
+
+    resolved = resolve_recipe(recipe, overrides=overrides, pattern=pattern, data=data)
+    counts = contrast_counts(index_cohort(Path(data), patterns=resolved.plan.patterns))
+    images = [name for name in counts if get_contrast(name).kind != "label"]
+    named: tuple[str, ...] = listed(contrasts or ())
+    asked = [get_contrast(name).name for name in named] or images
+    unknown = [name for name in asked if name not in images]
+    if unknown or len(set(asked)) < 2:
+        raise UsageError(
+            f"two or more of the data set's images: {', '.join(images) or 'none'}",
+            came=", ".join(unknown or asked) or "none",
+            where="--contrast",
+            remedy="Look at what was matched with `voxlate check`.",
+        )
+    return pair_recipes(resolved, list(dict.fromkeys(asked)))
 
 
 def resolve_recipes(
@@ -145,7 +229,7 @@ def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:
     found: list[Recipe] = []
     for recipe in recipes:
         is_pattern = isinstance(recipe, str) and any(sign in recipe for sign in "*?[")
-        names = fnmatch.filter(recipe_names(), recipe) if isinstance(recipe, str) and is_pattern else [recipe]
+        names = _fitting(str(recipe)) if is_pattern else [recipe]
         if not names:
             raise UsageError(
                 "a pattern that a built-in recipe fits",
@@ -155,6 +239,11 @@ def _found(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:
             )
         found += [resolve_recipe(name) for name in names]
     return found
+
+
+def _fitting(pattern: str) -> list[str]:
+    """The built-in recipes whose name a pattern fits, or whose earlier name, if no present one does."""
+    return fnmatch.filter(recipe_names(), pattern) or fnmatch.filter(ALIASES, pattern)
 
 
 def _changed(recipes: Sequence[Recipe], overrides: Overrides) -> list[Recipe]:

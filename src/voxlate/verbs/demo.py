@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _DEMO_CASES = 24
 _DEMO_SEED = 20
-_DEMO_RECIPE = "avula2020-t1-to-t2"
+_DEMO_RECIPE = "t1-to-t2-fcn"
 # The paper's recipe, shortened to minutes: 15 cases to train on, 3 to choose by, 6 to test on.
 _DEMO_OVERRIDES: dict[str, object] = {
     "plan.split.fractions": [0.625, 0.125, 0.25],

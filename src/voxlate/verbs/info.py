@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from voxlate._version import __version__
-from voxlate.config.recipe import recipe_names
+from voxlate.config.builtin import built_in_name, recipe_names
 from voxlate.contrast import CONTRASTS
 from voxlate.derivation import formulas
 from voxlate.errors import BundleError, UsageError, VoxlateError
@@ -50,7 +50,7 @@ def info(
         return _installation()
     if path.is_dir():
         return _of_folder(path)
-    if path.suffix.casefold() in {".yaml", ".yml"} or (not path.exists() and str(what) in recipe_names()):
+    if path.suffix.casefold() in {".yaml", ".yml"} or (not path.exists() and built_in_name(what)):
         return describe_recipe(path if path.exists() else str(what))
     if not path.exists() and str(what) in CATALOGUES:
         return describe_catalogue(str(what))
@@ -133,6 +133,7 @@ def _model(path: Path) -> Json:
     return {
         "name": bundle.recipe.name,
         "paper": bundle.recipe.paper,
+        "after": bundle.recipe.after,
         "digest": bundle.digest,
         "source": list(bundle.recipe.source),
         "derived": formulas(bundle.plan.source, bundle.plan.derive),

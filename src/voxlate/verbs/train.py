@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from voxlate.config.recipe import Overrides, Recipe, load_recipe, recipe_names
-from voxlate.contrast import Kind, get_contrast
+from voxlate.config.builtin import built_in_name
+from voxlate.config.lineage import with_lineage
+from voxlate.config.recipe import Overrides, Recipe, load_recipe
+from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import Pattern, check_arguments, patterns_kept, read_patterns, telling_anew
+from voxlate.verbs.calls import Pattern, begun_with, check_arguments, patterns_kept, read_patterns, telling_anew
 from voxlate.workflows.runs import draw_run, watch_run
 
 logger = logging.getLogger(__name__)
@@ -24,13 +26,8 @@ if TYPE_CHECKING:
     from voxlate.training.loop.loop import Observer
     from voxlate.training.run import RunFolder
 
-_DEFAULTS: dict[Kind, str] = {
-    "mr": "zhao-unet-2d",
-    "ct": "zhao-unet-2d",
-    "pet": "zhao-unet-2d",
-    "label": "segment-default",
-}
-"""The recipe where none is named, by the kind of the target: those that come farthest in the minutes of a first try."""
+_DEFAULT, _DEFAULT_OF_LABELS = "translate-default", "segment-default"
+"""The recipe where none is named, which configures itself, for images and for label maps as the target."""
 _RUNS = Path("runs")
 """Where runs go for which no folder is named."""
 
@@ -58,7 +55,7 @@ class Asked(TypedDict, total=False):
 
 
 def resolve_recipe(
-    recipe: str | Path | Recipe,
+    recipe: str | Path | Recipe | None,
     *,
     source: str | Sequence[str] | None = None,
     target: str | None = None,
@@ -69,7 +66,8 @@ def resolve_recipe(
     """A recipe by name, file or value, with other contrasts and fields if they are given.
 
     Args:
-        recipe: A built-in recipe, a YAML file or a recipe.
+        recipe: A built-in recipe, a YAML file or a recipe. ``None``: ``translate-default``, or ``segment-default``
+            where the target is a label map; then source and target say what is learned.
         source: Contrasts that go in, instead of the recipe's.
         target: The contrast that comes out, instead of the recipe's.
         overrides: Fields that are changed, by dotted name.
@@ -84,6 +82,8 @@ def resolve_recipe(
         from voxlate.cohort.layouts.manifest import declare_columns
 
         declare_columns(Path(data))
+    if recipe is None:
+        recipe = _default_for(source, target, overrides or {})
     resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     changes = dict(overrides or {})
     declared = {field: value for field, value in changes.items() if field.split(".")[0] == "contrasts"}
@@ -96,11 +96,30 @@ def resolve_recipe(
     if patterns:
         changes["plan.patterns"] = patterns
     resolved = resolved.with_overrides(changes) if changes else resolved
-    if data is None or recipe not in recipe_names() or not changes.keys().isdisjoint({"source", "target"}):
+    named = changes.keys() & ({"source"} if recipe == _DEFAULT_OF_LABELS else {"source", "target"})
+    if data is None or isinstance(recipe, Recipe) or not built_in_name(recipe) or named:
         return resolved
     from voxlate.training.setup.choosing import take_only_choice
 
     return take_only_choice(resolved, Path(data))
+
+
+def _default_for(source: str | Sequence[str] | None, target: str | None, overrides: Overrides) -> str:
+    """The recipe that configures itself for a target.
+
+    Raises:
+        UsageError: If it is not told what is learned.
+    """
+    source, target = source or overrides.get("source"), target or overrides.get("target")
+    of_labels = isinstance(target, str) and get_contrast(target).kind == "label"
+    if target and (source or of_labels):  # a data set with one image contrast leaves no choice
+        return _DEFAULT_OF_LABELS if of_labels else _DEFAULT
+    raise UsageError(
+        "a source and a target, or a recipe",
+        came="no recipe and " + ("no source" if not source else "no target"),
+        where="train",
+        remedy='Say what is to be learned: --source t1 --target t2, in Python source="t1", target="t2".',
+    )
 
 
 def forecast(
@@ -131,8 +150,9 @@ def train(
 
     Args:
         data: A data set.
-        recipe: A recipe by name, file or value. ``None``: by the target's kind, ``segment-default`` for a label
-            map and ``zhao-unet-2d`` for anything else; then ``source`` and ``target`` say what is learned.
+        recipe: A recipe by name, file or value. ``None``: what is best for the data, ``translate-default``, or
+            ``segment-default`` for a label map as the target; then ``source`` and ``target`` say what is learned. With
+            ``resume`` it is the run's own.
         out: The run's folder; of several folds that of the ensemble, which is used like a run. ``None``: a new one in
             ``runs``, named after what is learned.
         resume: Go on with what is there.
@@ -156,6 +176,8 @@ def train(
     check_arguments("train", asked, Asked)
     if resume and out is not None and not asked.get("pattern"):
         asked["pattern"] = patterns_kept(Path(out))
+    if recipe is None and resume and out is not None:
+        recipe = begun_with(Path(out))
     resolved = _asked_for(recipe, asked, Path(data))
     folder = _new_run(resolved) if out is None else Path(out)
     with _watched(asked.get("progress"), report, observers) as (told, seeing):
@@ -191,30 +213,15 @@ def _asked_for(recipe: str | Path | Recipe | None, asked: Asked, data: Path) -> 
     """
     source, target, minutes = asked.get("source"), asked.get("target"), asked.get("minutes")
     changes = {**(asked.get("overrides") or {}), **({"training.minutes": minutes} if minutes is not None else {})}
-    if recipe is not None:
-        return resolve_recipe(
-            recipe, source=source, target=target, overrides=changes, pattern=asked.get("pattern"), data=data
-        )
-    if not source or not target:
-        raise UsageError(
-            "a source and a target, or a recipe",
-            came="no recipe and " + ("no source" if not source else "no target"),
-            where="train",
-            remedy='Say what is to be learned: source="t1", target="t2".',
-        )
-    from voxlate.cohort.layouts.manifest import declare_columns
-
-    declare_columns(data)
-    patterns = read_patterns(asked.get("pattern"))
-    plain = load_recipe(_DEFAULTS[get_contrast(target).kind])
-    name = f"{'-'.join(listed(source))}-to-{target}"
-    changes = {"name": name, "plan.derive": {}, **changes}
-    return resolve_recipe(plain, source=source, target=target, overrides=changes, pattern=patterns)
+    return resolve_recipe(
+        recipe, source=source, target=target, overrides=changes, pattern=asked.get("pattern"), data=data
+    )
 
 
 def _new_run(recipe: Recipe) -> Path:
-    """A folder that is not there yet, named after the recipe."""
-    names = (_RUNS / (recipe.name if count == 1 else f"{recipe.name}-{count}") for count in itertools.count(1))
+    """A folder that is not there yet, named after what is learned."""
+    name = with_lineage(recipe).name
+    names = (_RUNS / (name if count == 1 else f"{name}-{count}") for count in itertools.count(1))
     return next(folder for folder in names if not folder.exists())
 
 

@@ -50,7 +50,7 @@ def test_a_bundle_gives_a_row_per_slice_of_the_view_that_it_has_learned_from(tra
     embedder = load_embedder(trained, "t1")
     found = embedder.embed(image)
     assert (embedder.dims, list(found)) == (2, ["axial"])
-    assert embedder.name == f"avula2020-t1-to-t2 stages.1 {read_bundle(trained).digest[:12]}"
+    assert embedder.name == f"t1-to-t2-fcn stages.1 {read_bundle(trained).digest[:12]}"
     assert found["axial"].shape[1] == 16
     assert 10 < len(found["axial"]) <= _MOST_SLICES
     assert found["axial"].dtype == np.float64

@@ -23,8 +23,9 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import Cohort
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.split_file import read_split
+from voxlate.config.builtin import recipe_names
 from voxlate.config.frozen_networks import frozen_networks, without_places
-from voxlate.config.recipe import Overrides, Recipe, load_recipe, recipe_names
+from voxlate.config.recipe import Overrides, Recipe, load_recipe
 from voxlate.errors import BundleError, CohortError, TrainingError, UsageError, VoxlateError
 from voxlate.evaluation.study.runs import held_out
 from voxlate.io import file_digest

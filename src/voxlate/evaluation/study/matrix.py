@@ -79,18 +79,29 @@ def _of_case(model: Model, dedicated: Sequence[Model], case: Case) -> list[Answe
     there = [name for name in recipe.source if name in case.paths]
     found = []
     for question in main_questions(there, [name for name in recipe.wanted if name in case.paths]):
-        asked = model.asked(question.sources, question.target)
-        prepared = _with_truth(case, asked, question)
-        source = np.asarray(prepared.arrays[question.sources[0]])
-        looked_up = Lookup.from_arrays(asked.bundle.lookup()).apply(source)
-        predictions = {"identity": source, "lookup": looked_up, MODEL: asked.predictions(prepared)[MODEL]}
-        for method, prediction in predictions.items():
-            found += _score(prediction, prepared, asked, question=question, method=method)
+        found += answer_beside_baselines(model.asked(question.sources, question.target), case, question)
         for other in dedicated:
             if other.target == question.target and set(other.bundle.recipe.source) == set(question.sources):
                 own = _with_truth(case, other, question)
                 found += _score(other.predictions(own)[MODEL], own, other, question=question, method=DEDICATED)
     return found
+
+
+def answer_beside_baselines(model: Model, case: Case, question: Query) -> list[Answer]:
+    """The answers of a model that was asked one question, of the identity and of the lookup.
+
+    Raises:
+        VoxlateError: If the case cannot be used.
+    """
+    prepared = _with_truth(case, model, question)
+    source = np.asarray(prepared.arrays[question.sources[0]])
+    looked_up = Lookup.from_arrays(model.bundle.lookup()).apply(source)
+    predictions = {"identity": source, "lookup": looked_up, MODEL: model.predictions(prepared)[MODEL]}
+    return [
+        answer
+        for method, prediction in predictions.items()
+        for answer in _score(prediction, prepared, model, question=question, method=method)
+    ]
 
 
 def _with_truth(case: Case, model: Model, question: Query) -> PreparedCase:

@@ -172,7 +172,7 @@ class Page:
     """What a page says, from top to bottom.
 
     Attributes:
-        title: What was evaluated: ``T1 to T2, avula2020-t1-to-t2``.
+        title: What was evaluated: ``T1 to T2, t1-to-t2-fcn``.
         verdict: The answer in a sentence or two.
         sections: Those that are open come first; the others fold and stand in the list of contents.
         facts: Provenance from a name to its value: model digest, recipe, cohort, split, software.

@@ -12,6 +12,7 @@
 - ``method.network.blocks``: ``auto`` becomes 1, 3, 4, 6, 6, ... per level, or without an accelerator 1, 2, 2, ...;
 - ``training.augmentation.flip`` of a segmentation becomes 0 where a mirror makes of label maps what none is, see
   ``voxlate.cohort.labels.laterality``, and ``window.mirror`` false where no sample is flipped;
+- whatever ``settle`` names, window, network, losses and so on, becomes what fits, see ``voxlate.training.setup.parts``;
 - ``window.kind``: any other ``auto`` becomes what a forecast of memory allows, see ``voxlate.training.setup.memory``;
 - ``method.features.network``: of the bundle that style transfer takes its features from, see ``name_network``;
 - ``sha256`` beside the path of a frozen network becomes its digest, so that a run knows it again wherever it lies.
@@ -35,6 +36,7 @@ from voxlate.cohort.labels.laterality import exchanged, named_sides, of_one_hand
 from voxlate.config.conditions import Conditions
 from voxlate.config.frozen_networks import SECTIONS, frozen_networks
 from voxlate.config.recipe import Recipe
+from voxlate.config.settle import FIELDS, Part
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
 from voxlate.methods.build import method_class
@@ -45,6 +47,7 @@ from voxlate.progress import ProgressReport
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.frozen import name_network, network_digest
 from voxlate.training.setup.memory import WindowDecision, may_become, measure_window
+from voxlate.training.setup.parts import settle_part
 from voxlate.training.setup.setup import Settled, Setup
 
 logger = logging.getLogger(__name__)
@@ -67,13 +70,13 @@ class _LeftOpen:
     """Something that recipes may leave open.
 
     Attributes:
-        field: The dotted field that says so.
+        fields: The dotted fields that it becomes; the first says that it is open.
         is_open: Whether a recipe does.
         settle: What it becomes in a setup whose recipe does; ``None`` if it stays open here.
         stand_in: A value that makes a recipe valid where there is no data set; ``None`` where none is needed.
     """
 
-    field: str
+    fields: tuple[str, ...]
     is_open: Callable[[Recipe], bool]
     settle: Callable[[Setup], Settled | None]
     stand_in: object = None
@@ -112,7 +115,10 @@ def resolve(asked: Setup, run: RunFolder | None, *, report: ProgressReport) -> S
 
 def _keep(decided: Sequence[Settled], run: RunFolder) -> None:
     values = {field: value for one in decided for field, value in one.values.items()}
-    reasons = [{"fields": list(one.values), "reason": one.reason} for one in decided]
+    reasons = [
+        {"fields": list(one.values), "reason": one.reason, **({"part": one.part} if one.part else {})}
+        for one in decided
+    ]
     write_text(run.reasons, json.dumps(reasons, indent=1) + "\n")
     write_text(run.settled, json.dumps(values, indent=1) + "\n")
 
@@ -121,13 +127,18 @@ def _decided(run: RunFolder) -> list[Settled]:
     """What a run settled when it began; in runs from before reasons were kept, all at once."""
     values = json.loads(run.settled.read_text(encoding="utf-8"))
     told = json.loads(run.reasons.read_text(encoding="utf-8")) if run.reasons.is_file() else []
-    decided = [Settled({field: values.pop(field) for field in one["fields"]}, one["reason"]) for one in told]
+    decided = [
+        Settled({field: values.pop(field) for field in one["fields"]}, one["reason"], one.get("part", ""))
+        for one in told
+    ]
     return [*decided, Settled(values, "as settled when the run began")] if values else decided
 
 
 def without_words(recipe: Recipe) -> Recipe:
     """The recipe with any value in the place of what a run would settle, to check the rest of it."""
-    changes = {left.field: left.stand_in for left in _LEFT_OPEN if left.is_open(recipe) and left.stand_in is not None}
+    changes = {
+        left.fields[0]: left.stand_in for left in _LEFT_OPEN if left.is_open(recipe) and left.stand_in is not None
+    }
     return recipe.with_overrides(changes) if changes else recipe
 
 
@@ -138,15 +149,19 @@ def settled_as(recipe: Recipe, other: Recipe) -> Recipe:
         recipe: What was asked for.
         other: What may have come of it.
     """
-    open_here = [left.field for left in _LEFT_OPEN if left.is_open(recipe) and not left.is_open(other)]
-    changes = {field: value for field in open_here if (value := other.value_of(field)) is not None}
+    open_here = [left for left in _LEFT_OPEN if left.is_open(recipe) and not left.is_open(other)]
+    found = {field: other.value_of(field) for left in open_here for field in left.fields}
+    told = {field for part in recipe.settle for field in FIELDS[part]}  # of which nothing is a value, too
+    changes = {field: value for field, value in found.items() if value is not None or field in told}
     settled = recipe.with_overrides(changes) if changes else recipe
     return settled.model_copy(update={"window": other.window})
 
 
 def may_come_of(recipe: Recipe, found: Recipe) -> bool:
     """Whether a recipe may have come to be another one, of a run that was set up."""
-    return may_become(recipe.window, found.window) and settled_as(recipe, found) == found
+    found = found.model_copy(update={"name": recipe.name, "after": recipe.after})  # a bundle's says what it does
+    is_open = not {"window", "mirror"}.isdisjoint(recipe.settle)
+    return (is_open or may_become(recipe.window, found.window)) and settled_as(recipe, found) == found
 
 
 def _levels_for(shortest: int, *, dims: int, base: int) -> list[int]:
@@ -324,21 +339,26 @@ def _network(section: str, setup: Setup) -> Settled:
     return Settled({f"{section}.sha256": network_digest(network)}, "the network that was there when the run began")
 
 
+def _part_open(part: Part, recipe: Recipe) -> bool:
+    return part in recipe.settle
+
+
 _LEFT_OPEN = (
-    _LeftOpen("method.classes", _classes_open, _classes, stand_in="binary"),
-    _LeftOpen("conditions", _structures_open, _structures, stand_in={"structures": {"any": [1]}}),
-    _LeftOpen("window", _window_open, _patches),
+    *(_LeftOpen(fields, partial(_part_open, part), partial(settle_part, part)) for part, fields in FIELDS.items()),
+    _LeftOpen(("method.classes",), _classes_open, _classes, stand_in="binary"),
+    _LeftOpen(("conditions",), _structures_open, _structures, stand_in={"structures": {"any": [1]}}),
+    _LeftOpen(("window",), _window_open, _patches),
     _LeftOpen(
-        "method.network.channels",
+        ("method.network.channels",),
         _levels_open,
         _levels,  # which depends on the window
         stand_in=[_BASE_WITHOUT_ACCELERATOR, 2 * _BASE_WITHOUT_ACCELERATOR],
     ),
-    _LeftOpen(_BLOCKS, _blocks_open, _blocks, stand_in=2),  # which depend on the levels
-    _LeftOpen(_FLIP, _flip_open, _flip),
-    _LeftOpen("window", _mirror_open, _mirror),
+    _LeftOpen((_BLOCKS,), _blocks_open, _blocks, stand_in=2),  # which depend on the levels
+    _LeftOpen((_FLIP,), _flip_open, _flip),
+    _LeftOpen(("window",), _mirror_open, _mirror),
     *(
-        _LeftOpen(f"{section}.sha256", partial(_network_open, section), partial(_network, section))
+        _LeftOpen((f"{section}.sha256",), partial(_network_open, section), partial(_network, section))
         for section in SECTIONS
     ),
 )

@@ -21,17 +21,34 @@ class Settled:
     Attributes:
         values: Dotted fields of the recipe and their values.
         reason: In words, for the dry run and the card.
+        part: What was settled as a whole, ``window`` say; empty for single fields.
     """
 
     values: Mapping[str, object]
     reason: str
+    part: str = ""
+
+    @property
+    def title(self) -> str:
+        """The part, or the fields."""
+        return self.part or ", ".join(self.values)
 
     @property
     def words(self) -> str:
         """The values, where they are short, and the reason."""
-        plain = [value for value in self.values.values() if not isinstance(value, Mapping)]
-        told = ", ".join(str(value) for value in plain)
+        if self.part:
+            told = ", ".join(_named(field.rpartition(".")[2], value) for field, value in self.values.items() if value)
+        else:
+            plain = [value for value in self.values.values() if not isinstance(value, Mapping)]
+            told = ", ".join(str(value) for value in plain)
         return f"{told}; {self.reason}" if told else self.reason
+
+
+def _named(name: str, value: object) -> str:
+    """A field with its value, or those that it holds: ``channels [16, 32]``."""
+    if isinstance(value, Mapping):
+        return ", ".join(_named(inner, one) for inner, one in value.items())
+    return str(value) if name == "name" else f"{name.replace('_', ' ')} {value}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ class Setup:
     @property
     def settled_words(self) -> dict[str, str]:
         """From what was settled together, as dotted fields, to what it became and why."""
-        return {", ".join(one.values): one.words for one in self.settled}
+        return {one.title: one.words for one in self.settled}
 
     def of_view(self, name: str) -> Setup:
         """The same for one view of several; with an empty name, for the only one."""

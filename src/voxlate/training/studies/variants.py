@@ -182,25 +182,45 @@ def train_variants(
     runs = study.runs(folder)
     for number, run in enumerate(runs):
         report("runs", number, len(runs))
-        if run.finished:
-            logger.info("%s, seed %d: trained before", run.variant, run.seed)
-            continue
-        try:
-            train_run(
-                study.data.get(run.variant, data),
-                _settled(run, runs),
-                run.folder,
-                resume=True,
-                series=_series(study, folder, run, runs[:number]),
-                observers=watch(run),
-                report=report,
-            )
-        except StoppedError as error:
-            remedy = "Give the same command again to go on."
-            raise StoppedError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
+        own, series = study.data.get(run.variant, data), _series(study, folder, run, runs[:number])
+        train_run_of(
+            run, own, run.recipe if run.finished else _settled(run, runs), series=series, watch=watch, report=report
+        )
     report("runs", len(runs), len(runs))
     _check_split(runs, own_training=bool(study.data))
     return runs
+
+
+def train_run_of(
+    run: VariantRun,
+    data: Path,
+    recipe: Recipe,
+    *,
+    series: Series,
+    watch: Callable[[VariantRun], tuple[Observer, ...]],
+    report: ProgressReport,
+) -> None:
+    """Trains a run of several, goes on with it, or leaves it as it is if it is finished.
+
+    Args:
+        run: The run.
+        data: Its data set.
+        recipe: What it is to be trained with.
+        series: The runs that it is one of.
+        watch: From a run to who observes its training.
+        report: Called with a stage and how much of it is done.
+
+    Raises:
+        VoxlateError: As ``train_run`` does.
+    """
+    if run.finished:
+        logger.info("%s, seed %d: trained before", run.variant, run.seed)
+        return
+    try:
+        train_run(data, recipe, run.folder, resume=True, series=series, observers=watch(run), report=report)
+    except StoppedError as error:
+        remedy = "Give the same command again to go on."
+        raise StoppedError(error.expected, came=error.came, where=error.where, remedy=remedy) from error
 
 
 def _seeded(recipe: Recipe, seed: int) -> Recipe:
