@@ -316,7 +316,8 @@ def read_recipe(name: str | Path) -> tuple[str, object]:
     """
     if present := built_in_name(name):
         text = (resources.files("voxlate") / "recipes" / f"{present}.yaml").read_text(encoding="utf-8")
-        values = {**parse_yaml(text, where=name), "name": str(name)}
+        written = parse_yaml(text, where=name)
+        values: object = {**written, "name": str(name)} if isinstance(written, dict) else written
     elif Path(name).is_file():
         values = read_yaml(Path(name))
         text = Path(name).read_text(encoding="utf-8-sig")

@@ -110,13 +110,14 @@ def _default_for(source: str | Sequence[str] | None, target: str | None, overrid
     Raises:
         UsageError: If it is not told what is learned.
     """
-    source, target = source or overrides.get("source"), target or overrides.get("target")
-    of_labels = isinstance(target, str) and get_contrast(target).kind == "label"
-    if target and (source or of_labels):  # a data set with one image contrast leaves no choice
+    begins_at: object = source or overrides.get("source")
+    goal: object = target or overrides.get("target")
+    of_labels = isinstance(goal, str) and get_contrast(goal).kind == "label"
+    if goal and (begins_at or of_labels):  # a data set with one image contrast leaves no choice
         return _DEFAULT_OF_LABELS if of_labels else _DEFAULT
     raise UsageError(
         "a source and a target, or a recipe",
-        came="no recipe and " + ("no source" if not source else "no target"),
+        came="no recipe and " + ("no target" if begins_at else "no source"),
         where="train",
         remedy='Say what is to be learned: --source t1 --target t2, in Python source="t1", target="t2".',
     )

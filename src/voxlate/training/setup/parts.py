@@ -123,16 +123,19 @@ def _mirror(setup: Setup) -> Settled:
 
 def _budget(setup: Setup) -> Settled:
     cases = len(setup.cases("train"))
-    least, most = _MINUTES
-    minutes = float(round(min(most, least * math.sqrt(cases))))
     values = {
         "training.epochs": None,
         "training.steps": None,
-        "training.minutes": minutes,
+        "training.minutes": _minutes_for(cases),
         "training.patience": _PATIENCE,
     }
     told = f"{counted(cases, 'case')}; it ends earlier when {_PATIENCE} validations in a row are no better"
     return Settled(values, told)
+
+
+def _minutes_for(cases: int) -> float:
+    least, most = _MINUTES
+    return float(round(min(most, least * math.sqrt(cases))))
 
 
 def _validation(setup: Setup) -> Settled:
@@ -176,7 +179,7 @@ def _sample_voxels(setup: Setup) -> int:
 def _minutes(setup: Setup) -> float:
     """The budget in minutes, or what it will be where nothing is said."""
     if "budget" in setup.recipe.settle:
-        return float(_budget(setup).values["training.minutes"])
+        return _minutes_for(len(setup.cases("train")))
     return setup.recipe.training.minutes or _LONG
 
 
