@@ -105,7 +105,7 @@ def test_the_verbs_of_the_contract_are_there() -> None:
     [
         (["info", "nowhere.nii"], "nowhere.nii"),
         (["train", "nowhere", "--recipe", "avula2020-t1-to-t2", "--out", "run"], "nowhere"),
-        (["train", ".", "--recipe", "no-such-recipe", "--out", "run"], "avula2020-t1-to-t2"),
+        (["train", ".", "--recipe", "no-such-recipe", "--out", "run"], "t1-to-t2-fcn"),
         (["train", ".", "--recipe", "avula2020-t1-to-t2", "--out", "run", "--set", "training.lr=1"], "training.lr"),
         (["train", ".", "--recipe", "avula2020-t1-to-t2", "--out", "run", "--set", "nonsense"], "a.b=value"),
         (["train", ".", "--recipe", "avula2020-t1-to-t2", "--out", "/dev/null"], "expected a folder, got a file"),

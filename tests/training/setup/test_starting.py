@@ -15,7 +15,7 @@ from voxlate.cohort import index_cohort
 from voxlate.config.recipe import Recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.inference.model import load_model
-from voxlate.training.run import RunFolder
+from voxlate.training.run import RunFolder, read_recipe
 from voxlate.training.train import train_run
 
 
@@ -28,7 +28,7 @@ def own(drawn_once: Callable[..., Path]) -> Path:
 def _recipe(start: Path, **changes: object) -> Recipe:
     """That of the model, a step that moves no weight."""
     still = {"training.steps": 1, "training.learning_rate": 1e-12, "training.warmup_steps": 0, "training.epochs": None}
-    return read_bundle(start).recipe.with_overrides({"training.start": str(start), **still, **changes})
+    return read_recipe(RunFolder(start)).with_overrides({"training.start": str(start), **still, **changes})
 
 
 @pytest.fixture(scope="module")

@@ -44,9 +44,7 @@ def make(**overrides: Any) -> Recipe:
 
 @pytest.fixture(scope="module")
 def ensemble(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ensemble") / "folds"
-    train_folds(cohort, make(), folder, folds=2)
-    return folder
+    return voxlate.train(cohort, recipe=make(), out=tmp_path_factory.mktemp("ensemble") / "folds", folds=2)
 
 
 def many(subjects: int) -> Cohort:
