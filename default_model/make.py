@@ -64,7 +64,7 @@ def main() -> None:
     run = work / "run"
     train_run(table, recipe, run, resume=True, check=False, report=_tell)
     if options.ship:
-        ship(read_bundle(run), options.ship, dict(options.measured))
+        ship(read_bundle(run), options.ship, learned_from=_say_learned(table, options), measured=dict(options.measured))
     _note(work, options, hours=(time.monotonic() - began) / 3600)
 
 
@@ -131,6 +131,15 @@ def _note(work: Path, options: argparse.Namespace, *, hours: float) -> None:
 
 def _tell(stage: str, done: int, of: int) -> None:
     logging.info("%s: %d of %d", stage, done, of)
+
+
+def _say_learned(table: Path, options: argparse.Namespace) -> str:
+    with table.open(newline="") as file:
+        cases = [row["case"] for row in csv.DictReader(file)]
+    real = [case.split("-", 1)[1] for case in cases if case.startswith(("patient-", "study-"))]
+    maps = f"{options.heads} heads rendered from {LAST_MAP} label maps of whole heads (SynthSeg's, Apache-2.0)"
+    scans = f", and real scans of Lesjak et al. 2017 (doi:10.1007/s12021-017-9348-7, CC-BY 4.0): {', '.join(real)}"
+    return maps + (scans if real else "") + "."
 
 
 def _named(text: str) -> tuple[str, Path]:

@@ -17,12 +17,13 @@ from voxlate.roles import BASELINES, MODEL
 LIMIT_BYTES = 16_000_000
 
 
-def ship(bundle: Bundle, folder: Path, measured: Mapping[str, Path] | None = None) -> Path:
+def ship(bundle: Bundle, folder: Path, *, learned_from: str = "", measured: Mapping[str, Path] | None = None) -> Path:
     """Writes a bundle as it is shipped: in half precision, at most 16 MB.
 
     Args:
         bundle: Of one model.
         folder: Where to; the package looks for it in ``src/voxlate/models/head``.
+        learned_from: What it has learned from, with the licences, for the card.
         measured: By what a model learned from to its ``measured.csv``, for the card; the shipped one is the last.
 
     Raises:
@@ -38,14 +39,16 @@ def ship(bundle: Bundle, folder: Path, measured: Mapping[str, Path] | None = Non
         raise BundleError("weights that half precision holds", came="larger ones", where=bundle.folder, remedy=remedy)
     tables = load_file(bundle.folder / "lookup.safetensors")
     contents = Contents(
-        recipe=bundle.recipe,
+        recipe=bundle.recipe.with_overrides({"training.start": None}),  # a place on the machine where it was made
         plan=bundle.plan,
         fingerprint=bundle.fingerprint,
         scores=bundle.scores,
         seen=bundle.seen,
         weights=weights,
         lookup={name: one.astype(np.float32) if one.dtype == np.float64 else one for name, one in tables.items()},
-        card=(bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8") + say_measured(measured or {}),
+        card=(bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+        + (f"\n## What it learned from\n\n{learned_from}\n" if learned_from else "")
+        + say_measured(measured or {}),
         seen_cases=raw["seen"],
         sketches=raw["sketches"],
     )

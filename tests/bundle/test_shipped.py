@@ -18,7 +18,7 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.bundle.shipped import default_model
 from voxlate.errors import ReadError, UsageError, WriteError
 from voxlate.inference.model import load_model
-from voxlate.io import read_volume, write_volume
+from voxlate.io import file_digest, read_volume, write_volume
 from voxlate.io.provenance import Provenance
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
@@ -47,7 +47,7 @@ def run(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shipped(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A model where the program looks for the one that comes with it."""
-    folder = ship(read_bundle(run), tmp_path / "shipped")
+    folder = ship(read_bundle(run), tmp_path / "shipped", learned_from="Heads.")
     monkeypatch.setattr(place, "_FOLDER", folder)
     return folder
 
@@ -78,6 +78,7 @@ def test_what_was_seen_is_shipped_too(shipped: Path, run: Path) -> None:
     small, full = read_bundle(shipped), read_bundle(run)
     assert (small.seen, small.seen_voxels) == (full.seen, full.seen_voxels)
     assert len(small.sketches) == len(full.sketches) > 0
+    assert "## What it learned from\n\nHeads." in (shipped / "MODEL_CARD.md").read_text()
 
 
 def test_the_card_says_how_good_it_is_on_real_scans_and_where_it_fails(tmp_path: Path) -> None:
@@ -147,6 +148,30 @@ def test_without_one_it_says_what_to_do(nothing_shipped: None, scan: Path, tmp_p
         with pytest.raises(UsageError, match=r"none comes with this installation.*MODEL INPUT"):
             call()
     assert voxlate.info()["default_model"].startswith("none")
+
+
+def test_one_comes_with_the_program_and_says_what_it_has_seen(real_data: Path) -> None:
+    model = load_model()
+    assert (model.bundle.recipe.wanted, model.bundle.recipe.training.start) == (
+        ("t1", "t1c", "t2", "flair", "pd"),
+        None,
+    )
+    assert sum(path.stat().st_size for path in model.bundle.folder.iterdir()) < 16_000_000
+    assert "It is no better than a baseline in 5" in model.bundle.folder.joinpath("MODEL_CARD.md").read_text()
+    files = {name: real_data / "open_ms" / name / "T1.nii.gz" for name in ("patient19", "patient26")}
+    assert [file_digest(path) in model.bundle.seen for path in files.values()] == [True, False]
+
+
+def test_it_makes_a_t2_that_is_nearer_than_the_t1_of_a_patient_whom_it_has_not_seen(real_data: Path) -> None:
+    t1, t2 = (read_volume(real_data / "open_ms" / "patient26" / f"{name}.nii.gz") for name in ("T1", "T2"))
+    middle = (slice(None), slice(None), slice(60, 120))
+    affine = t1.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.array([0, 0, 60])
+    source = Volume(np.ascontiguousarray(t1.array[middle]), affine)
+    made, truth = load_model().translate({"t1": source}, target="t2").array, t2.array[middle]
+    inside = (source.array > 0) & (truth > 0)
+    rank = {name: np.corrcoef(one[inside], truth[inside])[0, 1] for name, one in (("made", made), ("t1", source.array))}
+    assert rank["made"] > 0.6 > rank["t1"]
 
 
 def test_info_names_it(shipped: Path) -> None:

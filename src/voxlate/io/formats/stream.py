@@ -109,8 +109,11 @@ class ByteStream:
 
     def _inflate(self, decoder: _Decoder, limit: int) -> bytes:
         while True:
-            if decoder.eof and not self._next_member(decoder):
-                return b""
+            if decoder.eof:
+                following = self._next_member(decoder)
+                if following is None:
+                    return b""
+                self._decoder = decoder = following
             piece = b""
             if decoder.needs_input:
                 piece = self._pending or self._file.read(_INPUT_BYTES)
@@ -120,15 +123,15 @@ class ByteStream:
             if data := decoder.decompress(piece, limit):
                 return bytes(data)
 
-    def _next_member(self, decoder: _Decoder) -> bool:
+    def _next_member(self, decoder: _Decoder) -> _Decoder | None:
         rest = decoder.unused_data + self._file.read(_INPUT_BYTES)
         if not rest:
-            return False
+            return None
         magic = _MEMBER_MAGIC.get(self._encoding)
         if magic is None or not rest.startswith(magic):
             raise ValueError("other bytes follow its end")
-        self._decoder, self._pending = _decoder(self._encoding), rest
-        return True
+        self._pending = rest
+        return _decoder(self._encoding)
 
 
 @contextmanager
