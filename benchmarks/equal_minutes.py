@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from voxlate.config.recipe import load_recipe
+from voxlate.methods.interface import Trainable
+from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import silent
 from voxlate.training.loop.loop import _set_learning_rate, take_step
 from voxlate.training.loop.state import RunState
 from voxlate.training.setup.begin import build_trainable, prepare, set_up
+from voxlate.training.setup.setup import Setup
 from voxlate.training.train import make_job, validate_method
 
 _AUGMENTATION = "training.augmentation"
@@ -46,15 +49,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def measure(data: Path, source: str, *, variant: str, minutes: float, folder: Path) -> str:
-    """Trains one variant for so many minutes of this process and scores it."""
-    values = {"source": [source], "training.epochs": None, "training.minutes": minutes, **VARIANTS[variant]}
-    recipe = load_recipe("segment-default").with_overrides(values)
-    setup = set_up(data, recipe, run=None, check=False, report=silent)
-    method = build_trainable(setup)
-    cases = setup.cases("train")
-    store = prepare(setup, [*cases, *setup.validation_cases], folder, report=silent)
-    state, job = RunState(method, setup.recipe.training), make_job(setup, store, cases, method=method)
+def train_for(setup: Setup, store: PreparedStore, method: Trainable) -> RunState:
+    """The state after the recipe's minutes of this process."""
+    state, job = RunState(method, setup.recipe.training), make_job(setup, store, setup.cases("train"), method=method)
     began = time.process_time()
     for batch in job.batches(0):
         _set_learning_rate(state, job)
@@ -64,6 +61,17 @@ def measure(data: Path, source: str, *, variant: str, minutes: float, folder: Pa
         state.progress.elapsed_s = time.process_time() - began
         if job.over(state.progress):
             break
+    return state
+
+
+def measure(data: Path, source: str, *, variant: str, minutes: float, folder: Path) -> str:
+    """Trains one variant for so many minutes of this process and scores it."""
+    values = {"source": [source], "training.epochs": None, "training.minutes": minutes, **VARIANTS[variant]}
+    recipe = load_recipe("segment-default").with_overrides(values)
+    setup = set_up(data, recipe, run=None, check=False, report=silent)
+    method = build_trainable(setup)
+    store = prepare(setup, [*setup.cases("train"), *setup.validation_cases], folder, report=silent)
+    state = train_for(setup, store, method)
     found = validate_method(setup, store, setup.validation_cases, state.chosen).metrics
     spent = state.progress.elapsed_s / 60
     return f"| {variant} | {state.progress.step:,} | {spent:.1f} | {found['dice']:.4f} |"

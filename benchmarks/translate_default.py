@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import csv
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from equal_minutes import train_for
 from torch import Tensor, nn
 
 from voxlate.cohort import index_cohort
@@ -29,14 +29,11 @@ from voxlate.io.atomic import write_rows
 from voxlate.methods.baselines import Lookup
 from voxlate.methods.interface import Trainable
 from voxlate.methods.regression import Regression
-from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import silent
 from voxlate.training.baseline import score_lookup, training_pairs
-from voxlate.training.loop.loop import _set_learning_rate, take_step
-from voxlate.training.loop.state import RunState
 from voxlate.training.setup.begin import build_trainable, prepare, set_up
 from voxlate.training.setup.setup import Setup
-from voxlate.training.train import make_job, validate_method
+from voxlate.training.train import validate_method
 
 PLAIN = {
     "window.kind": "slices",
@@ -128,21 +125,6 @@ def method_for(setup: Setup, entry: str) -> Trainable:
     return method
 
 
-def fit(setup: Setup, store: PreparedStore, method: Trainable) -> RunState:
-    """The state after the recipe's minutes of this process."""
-    state, job = RunState(method, setup.recipe.training), make_job(setup, store, setup.cases("train"), method=method)
-    began = time.process_time()
-    for batch in job.batches(0):
-        _set_learning_rate(state, job)
-        take_step(state, job.place(batch), job)
-        state.average_weights()
-        state.progress.step += 1
-        state.progress.elapsed_s = time.process_time() - began
-        if job.over(state.progress):
-            break
-    return state
-
-
 def measure(task: Task, entry: str, recipe: Recipe, *, folder: Path) -> dict[str, Any]:
     """A row: steps and scores of an entry on the cases that it has not seen."""
     setup = set_up(task.data, recipe, run=None, check=False, report=silent)
@@ -151,7 +133,7 @@ def measure(task: Task, entry: str, recipe: Recipe, *, folder: Path) -> dict[str
         setup, [*setup.cases("train"), *test], folder / task.name / ",".join(setup.plan.source), report=silent
     )
     method = method_for(setup, entry)
-    state = fit(setup, store, method)
+    state = train_for(setup, store, method)
     found = validate_method(setup, store, test, state.chosen).metrics
     pairs = training_pairs(store, task.train, source=task.source, target=task.target)
     lookup = score_lookup(store, Lookup.fit(pairs), task.test)

@@ -52,6 +52,17 @@ def test_info_about_the_installation() -> None:
     assert facts["packages"]["torch"]
 
 
+def test_every_recipe_is_told_with_all_that_is_said_of_it() -> None:
+    """Its name, dimension, minutes and origin in a line, what it is for in the next; nothing is cut off."""
+    told = run_here("recipes").stdout.splitlines()
+    entries = json.loads(run_here("recipes", "--json").stdout)["entries"]
+    assert [one["name"] for one in entries] == [line.split()[0] for line in told[::2]]
+    assert sorted(one["name"] for one in entries) == recipe_names()
+    for one, head, goal in zip(entries, told[::2], told[1::2], strict=True):
+        assert all(one[field] in head for field in ("dim", "minutes", "after", "earlier name"))
+        assert goal.strip() == f"{one['does']}: {one['when']}"
+
+
 def test_info_about_a_model_and_a_volume(trained: Path, phantom_cohort: Path) -> None:
     model = json.loads(voxlate("info", trained, "--json").stdout)
     assert (model["source"], model["target"]) == (["t1"], "t2")

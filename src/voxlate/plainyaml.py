@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,6 +120,20 @@ def listed(value: _Item | Sequence[_Item]) -> tuple[_Item, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return (value,)
     return tuple(value)
+
+
+def leaves(values: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted names with their values, section by section; an empty section is a value.
+
+    Example:
+        >>> dict(leaves({"loss": {"l1": 1.0}, "shapes": {}}))
+        {'loss.l1': 1.0, 'shapes': {}}
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,8 +30,8 @@ from voxlate.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from voxlate.progress.watching import Watch
-    from voxlate.verbs.dry_runs import Expected
+    from voxlate.config.recipe import Recipe
+    from voxlate.workflows.result import Result
 
 _ADVICE = "`--minutes 30` gives each run half an hour."
 _KINDS = 3
@@ -71,7 +72,6 @@ def ablate(
 ) -> None:
     """Train a recipe with and without something, and compare; the same command again goes on."""
     from voxlate import verbs
-    from voxlate.verbs.dry_runs import forecast_runs
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
     changed = {**limits, **overrides(settings)}
@@ -79,16 +79,7 @@ def ablate(
     changes = {**verbs.switched_off(without or ()), **overrides(change)}
     variants = [(resolved, seeds), (resolved.with_overrides({**changes, "name": "without"}), seeds)]
     work = partial(verbs.ablate, data, recipe=resolved, changes=changes, out=out, seeds=seeds, beside=beside)
-    result = carry_out(
-        lambda watch: work(report=watch.stage, observers=(watch,)),
-        lambda watch: forecast_runs(data, variants, report=watch.stage),
-        dry_run=dry_run,
-        quiet=quiet,
-        device=device,
-        advice=_ADVICE,
-    )
-    if result is not None:
-        print_result("With and without", result)
+    _study("With and without", work, data, variants, dry_run=dry_run, quiet=quiet, device=device)
 
 
 @app.command(
@@ -130,22 +121,13 @@ def compare(
     """Train recipes for one target on one split and put them into one table; the same command again goes on."""
     from voxlate import verbs
     from voxlate.verbs.compare import resolve_recipes
-    from voxlate.verbs.dry_runs import forecast_runs
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
     resolved = resolve_recipes(recipes, overrides={**limits, **overrides(settings)}, pattern=pattern)
     runs = seeds if synthetic is None else _KINDS * seeds
     work = partial(verbs.compare, data, recipes=resolved, out=out, seeds=seeds, synthetic=synthetic)
-    result = carry_out(
-        lambda watch: work(report=watch.stage, observers=(watch,)),
-        lambda watch: forecast_runs(data, [(one, runs) for one in resolved], report=watch.stage),
-        dry_run=dry_run,
-        quiet=quiet,
-        device=device,
-        advice=_ADVICE,
-    )
-    if result is not None:
-        print_result("Recipes" if synthetic is None else "Trained on", result)
+    title, trained = "Recipes" if synthetic is None else "Trained on", [(one, runs) for one in resolved]
+    _study(title, work, data, trained, dry_run=dry_run, quiet=quiet, device=device)
 
 
 @app.command(**shown_by("voxlate pairs scans --minutes 30 --out pairs", choices=f"Recipes: {RECIPES}."))
@@ -169,23 +151,34 @@ def pairs(
     """Train a model for every ordered pair of contrasts and draw the matrix; the same command again goes on."""
     from voxlate import verbs
     from voxlate.verbs.compare import resolve_pairs
-    from voxlate.verbs.dry_runs import forecast_runs
 
     changes = {**budget(steps=steps, epochs=epochs, minutes=minutes), **overrides(settings)}
-    asked = partial(resolve_pairs, data, recipe, contrasts=contrasts, overrides=changes, pattern=pattern)
+    recipes = resolve_pairs(data, recipe, contrasts=contrasts, overrides=changes, pattern=pattern)
     work = partial(verbs.pairs, data, recipe=recipe, contrasts=contrasts, overrides=changes, pattern=pattern, out=out)
+    runs = [(next(iter(recipes.values())), len(recipes))]
+    _study("Pairs", work, data, runs, dry_run=dry_run, quiet=quiet, device=device)
 
-    def foretell(watch: Watch) -> Expected:
-        recipes = asked()
-        return forecast_runs(data, [(next(iter(recipes.values())), len(recipes))], report=watch.stage)
+
+def _study(
+    title: str,
+    work: Callable[..., Result],
+    data: Path,
+    runs: Sequence[tuple[Recipe, int | None]],
+    *,
+    dry_run: bool,
+    quiet: bool,
+    device: str | None,
+) -> None:
+    """Does the work of a study and prints its table, or what its runs would take: each recipe, and how often."""
+    from voxlate.verbs.dry_runs import forecast_runs
 
     result = carry_out(
         lambda watch: work(report=watch.stage, observers=(watch,)),
-        foretell,
+        lambda watch: forecast_runs(data, runs, report=watch.stage),
         dry_run=dry_run,
         quiet=quiet,
         device=device,
         advice=_ADVICE,
     )
     if result is not None:
-        print_result("Pairs", result)
+        print_result(title, result)

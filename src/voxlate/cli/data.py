@@ -162,13 +162,13 @@ def check(
 def recipes(as_json: AsJson = False) -> None:
     """List the recipes: what each does, dimension, minutes, when to use it, and where it is from."""
     from voxlate import verbs
-    from voxlate.cli.output import print_facts
+    from voxlate.cli.output import print_recipes
 
     facts = verbs.recipes()
     if as_json:
         print_json(facts)
     else:
-        print_facts(console(), facts)
+        print_recipes(console(), facts["entries"])
 
 
 @app.command(

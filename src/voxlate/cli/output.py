@@ -193,6 +193,16 @@ def print_facts(console: Console, facts: Mapping[str, object]) -> None:
         print_table(console, title.capitalize(), fields, cells)
 
 
+def print_recipes(console: Console, entries: Sequence[Mapping[str, str]]) -> None:
+    """Prints each recipe: its name, dimension, minutes and origin in a line, and below it what it is for."""
+    cells = [(one["name"], one["dim"], one["minutes"] + " min" * one["minutes"][-1].isdigit()) for one in entries]
+    wide = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for one, row in zip(entries, cells, strict=True):
+        head = "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True))
+        origin = ", earlier ".join(filter(None, (one["after"], one["earlier name"])))
+        say(console, f"{head}  {origin}".rstrip(), f"    {one['does']}: {one['when']}")
+
+
 def _is_table(value: object) -> TypeGuard[list[Mapping[str, object]]]:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 

@@ -5,11 +5,11 @@ Budget, split and how often something is written or looked at change nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 from voxlate.config.builtin import built_in_name
 from voxlate.config.recipe import Recipe, load_recipe
+from voxlate.plainyaml import leaves
 from voxlate.question import ANY
 
 _WORDS = {
@@ -70,20 +70,12 @@ def _name_of(recipe: Recipe, *, by: bool) -> str:
 
 def _changes(original: Recipe, recipe: Recipe, settled: Collection[str]) -> list[str]:
     """What differs, in words, in the order of ``_WORDS``."""
-    before, after = (dict(_leaves(one.model_dump(mode="json"))) for one in (original, recipe))
+    before, after = (dict(leaves(one.model_dump(mode="json"))) for one in (original, recipe))
     fields = [field for field in {**before, **after} if before.get(field) != after.get(field)]
     silent = (*_SILENT, *settled, *(("target",) if recipe.targets else ()))  # of several the first, which follows
     found = {_word(field): None for field in fields if not _within(field, silent)}
     order = [*dict.fromkeys(_WORDS.values())]
     return sorted(found, key=lambda word: order.index(word) if word in order else len(order))
-
-
-def _leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
 
 
 def _within(field: str, places: Collection[str]) -> bool:

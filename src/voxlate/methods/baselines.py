@@ -187,6 +187,11 @@ class Lookup(Translator):
         prediction: NDArray[np.float64] = np.interp(source, self.source_values, self.target_values)
         return prediction.astype(np.float32)
 
+    def sampled(self, count: int) -> tuple[tuple[float, float], NDArray[np.float32]]:
+        """The source values at both ends, and the predictions for so many from one to the other, evenly spaced."""
+        low, high = float(self.source_values[0]), float(self.source_values[-1])
+        return (low, high), self.apply(np.linspace(low, high, count))
+
     def predict(self, source: Tensor) -> Tensor:
         """The target ``(b, t, *s)`` float32 of a source ``(b, c, *s)``."""
         values = self.apply(source[:, self.channel : self.channel + 1].detach().float().cpu().numpy())

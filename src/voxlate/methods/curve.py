@@ -6,13 +6,12 @@ target values that the training cases have at evenly spaced source values.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from voxlate.methods.baselines import Lookup
+from voxlate.volume import Array
 
-_KNOTS = 256
+KNOTS = 256
 
 
 class GreyCurve(nn.Module):
@@ -29,12 +28,11 @@ class GreyCurve(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("ends", torch.tensor([0.0, 1.0]))
-        self.register_buffer("values", torch.zeros(_KNOTS))
+        self.register_buffer("values", torch.zeros(KNOTS))
 
-    def set(self, lookup: Lookup) -> None:
-        """Takes the curve of a fitted lookup."""
-        low, high = float(lookup.source_values[0]), float(lookup.source_values[-1])
-        values = lookup.apply(np.linspace(low, high, _KNOTS))
+    def set(self, ends: tuple[float, float], values: Array) -> None:
+        """Takes the source values of the first and the last knot, and the ``(256,)`` target values of all."""
+        low, high = ends
         self.ends.copy_(torch.tensor([low, max(high, low + 1e-6)]))
         self.values.copy_(torch.from_numpy(values))
 

@@ -33,6 +33,7 @@ from torch.optim import Optimizer
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
+from voxlate.methods.curve import GreyCurve
 from voxlate.methods.encoder import LabelEncoder
 from voxlate.networks.blocks import Head
 
@@ -193,12 +194,18 @@ class NetworkMethod(Trainable, Translator):
     Attributes:
         network: What maps source to target.
         add_channel: The source channel that the network's output is added to; ``None`` for none.
+        curve: What makes of that channel what the output is added to; ``None``: it is added to the channel itself.
         conditions: Turns label maps among the source's channels into what the network sees; ``None`` for none.
     """
 
     network: nn.Module
     conditions: LabelEncoder | None = None
     add_channel: int | None = None
+    curve: GreyCurve | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.curve = None
 
     @property
     def networks(self) -> Mapping[str, NetworkMethod]:
@@ -211,18 +218,20 @@ class NetworkMethod(Trainable, Translator):
         prediction: Tensor = self.network(source)
         if self.add_channel is None:
             return prediction
-        return prediction + source[:, self.add_channel : self.add_channel + 1].to(prediction.dtype)
+        channel = source[:, self.add_channel : self.add_channel + 1]
+        return prediction + (channel.to(prediction.dtype) if self.curve is None else self.curve(channel))
 
     def seen(self, source: Tensor) -> Tensor:
         """What the network sees of a source ``(b, c, *s)``: label maps as channels of their own, see ``conditions``."""
         return source if self.conditions is None else self.conditions(source)
 
-    def learn_difference(self, channel: int | None, *, channels: int) -> None:
+    def learn_difference(self, channel: int | None, *, channels: int, curve: GreyCurve | None = None) -> None:
         """Lets the network learn what is to be added to a channel of the source; it begins with nothing.
 
         Args:
             channel: The channel; ``None``: the network gives the target itself.
             channels: How many the source has.
+            curve: What is made of the channel first.
 
         Raises:
             UsageError: If there is no such channel.
@@ -233,10 +242,10 @@ class NetworkMethod(Trainable, Translator):
             raise UsageError(
                 f"a channel of the source, 0 to {channels - 1}",
                 came=str(channel),
-                where="method.add_channel",
+                where="method.add_channel" if curve is None else "method.lookup_channel",
                 remedy="With neighbouring slices, the middle one of a contrast is its own.",
             )
-        self.add_channel = channel
+        self.add_channel, self.curve = channel, curve
         for last in [part for part in self.network.modules() if isinstance(part, Head)]:
             last.linear.weight.data.zero_()  # type: ignore[operator]  # a convolution
 

@@ -54,9 +54,7 @@ def regression(
     if add_channel is not None and lookup_channel is not None:
         raise UsageError("one of add_channel and lookup_channel", came="both", where="method", remedy="Leave one out.")
     method.learn_difference(add_channel, channels=source_channels)
-    if lookup_channel is not None:
-        method.learn_difference(lookup_channel, channels=source_channels)
-        method.add_channel, method.lookup_channel, method.curve = None, lookup_channel, GreyCurve()
+    method.learn_difference(lookup_channel, channels=source_channels, curve=GreyCurve())
     return method
 
 
@@ -67,18 +65,8 @@ class Regression(NetworkMethod):
         super().__init__()
         self.network = network
         self.loss = loss
-        self.lookup_channel: int | None = None
-        self.curve: GreyCurve | None = None
         self.divisor = int(network.divisor)  # type: ignore[arg-type]  # every network of the catalogue has an int
         self._optimiser: Optimizer | None = None
-
-    def forward(self, source: Tensor) -> Tensor:
-        """As ``NetworkMethod.forward``, with what the lookup makes of a channel added to it, if one is named."""
-        prediction: Tensor = super().forward(source)
-        if self.curve is None or self.lookup_channel is None:
-            return prediction
-        added: Tensor = self.curve(source[:, self.lookup_channel : self.lookup_channel + 1])
-        return prediction + added
 
     def optimisers(self, training: Training) -> list[Optimizer]:
         """The one optimiser of the network."""

@@ -21,6 +21,7 @@ from voxlate.errors import BundleError, TrainingError, VoxlateError
 from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import predictor
 from voxlate.methods.baselines import Lookup
+from voxlate.methods.curve import KNOTS
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import memory_format
 from voxlate.methods.interface import Trainable
@@ -173,10 +174,10 @@ def _fit_curves(setup: Setup, store: PreparedStore, cases: Sequence[Case], *, me
     """Gives the networks that begin at intensity lookup that of some training cases; a model started from has its."""
     each = 2 * setup.recipe.window.neighbours + 1
     for view in method.networks.values():
-        curve, channel = getattr(view, "curve", None), getattr(view, "lookup_channel", None)
-        if curve is not None and channel is not None and setup.recipe.training.start is None:
-            source, ids = setup.recipe.source[channel // each], [case.id for case in cases[:_CURVE_CASES]]
-            curve.set(Lookup.fit(training_pairs(store, ids, source=source, target=setup.recipe.target)))
+        if view.curve is not None and view.add_channel is not None and setup.recipe.training.start is None:
+            source, ids = setup.recipe.source[view.add_channel // each], [case.id for case in cases[:_CURVE_CASES]]
+            pairs = training_pairs(store, ids, source=source, target=setup.recipe.target)
+            view.curve.set(*Lookup.fit(pairs).sampled(KNOTS))
 
 
 def _keep_exemplars(

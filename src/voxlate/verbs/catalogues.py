@@ -10,7 +10,7 @@ from pathlib import Path
 from voxlate.config.builtin import BUILT_IN, built_in_name
 from voxlate.config.recipe import load_recipe, read_recipe
 from voxlate.contrast import CONTRASTS
-from voxlate.plainyaml import Json
+from voxlate.plainyaml import Json, leaves
 
 CATALOGUES = ("recipes", "contrasts", "methods", "networks", "losses", "metrics")
 """What ``describe_catalogue`` knows."""
@@ -103,10 +103,10 @@ def describe_recipe(name: str | Path) -> Json:
     """
     recipe, (words, written) = load_recipe(name), read_recipe(name)
     told = BUILT_IN.get(built_in_name(name))
-    given = dict(_leaves(written)) if isinstance(written, Mapping) else {}
+    given = dict(leaves(written)) if isinstance(written, Mapping) else {}
     fields = [
         {"field": field, "value": value, "from": "the recipe" if _is_given(field, given) else "default"}
-        for field, value in _leaves(recipe.model_dump(mode="json"))
+        for field, value in leaves(recipe.model_dump(mode="json"))
         if field not in _TOLD and (_is_given(field, given) or not field.startswith("search.space."))
     ]
     return {
@@ -118,15 +118,6 @@ def describe_recipe(name: str | Path) -> Json:
         "target": recipe.goal,
         "fields": fields,
     }
-
-
-def _leaves(values: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
-    """Dotted names with their values, section by section."""
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
 
 
 def _is_given(field: str, given: Mapping[str, object]) -> bool:

@@ -12,10 +12,11 @@ import torch
 import voxlate
 from voxlate.bundle.bundle import read_bundle
 from voxlate.cohort import index_cohort
-from voxlate.config.recipe import Recipe
+from voxlate.config.recipe import Recipe, load_recipe
 from voxlate.errors import BundleError, UsageError
 from voxlate.inference.model import load_model
 from voxlate.training.run import RunFolder, read_recipe
+from voxlate.training.setup.starting import start_of
 from voxlate.training.train import train_run
 
 
@@ -70,6 +71,8 @@ def test_another_network_or_method_is_refused(trained: Path, own: Path, tmp_path
     with pytest.raises(BundleError, match="of another shape") as refused:
         train_run(own, _recipe(trained, source=["t1", "flair"]), tmp_path / "sources")
     assert "training.start" in str(refused.value)
+    with pytest.raises(UsageError, match="learns step by step, got image_analogy"):
+        start_of(load_recipe("zhao-image-analogy").with_overrides({"training.start": str(trained)}))
     with pytest.raises(UsageError, match="a model of the method unified"):
         voxlate.train(
             own, recipe="any-to-any", out=tmp_path / "method", overrides={"training.start": str(trained)}, minutes=1

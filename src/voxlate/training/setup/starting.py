@@ -12,6 +12,7 @@ from voxlate.bundle.bundle import Bundle, read_bundle
 from voxlate.config.recipe import Recipe
 from voxlate.errors import BundleError, UsageError, some
 from voxlate.io.atomic import write_text
+from voxlate.methods.build import method_class
 from voxlate.methods.interface import Trainable
 from voxlate.strict import StrictModel
 from voxlate.training.run import RunFolder
@@ -48,10 +49,17 @@ def start_of(recipe: Recipe) -> Bundle | None:
 
     Raises:
         BundleError: If there is none at the place that it names, or it is refused.
-        UsageError: If it is one that does not train step by step.
+        UsageError: If the recipe's method does not train step by step, or the model is of another.
     """
     if recipe.training.start is None:
         return None
+    if method_class(recipe).learns != "steps":
+        raise UsageError(
+            "a method that learns step by step",
+            came=recipe.method.name,
+            where=_FIELD,
+            remedy=f"Leave {_FIELD} out: it keeps exemplars of the training cases, and has no weights to start from.",
+        )
     bundle = read_bundle(Path(recipe.training.start))
     if bundle.recipe.method.name != recipe.method.name:
         raise UsageError(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import optuna
@@ -25,7 +24,7 @@ from voxlate.derivation import files_of
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import read_grid
 from voxlate.metrics import metrics_of
-from voxlate.plainyaml import Json
+from voxlate.plainyaml import Json, leaves
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.setup.begin import load_cohort
 
@@ -96,24 +95,16 @@ def _completed(before: Json) -> Json:
     except UsageError:  # it holds what no recipe may hold any more: then every field counts as it stands
         return before
     left_out = {*_CHANGEABLE, "search.space", "search.task"}
-    defaults = {name: value for name, value in _flatten(now.model_dump(mode="json"), "") if name not in left_out}
+    defaults = {name: value for name, value in leaves(now.model_dump(mode="json")) if name not in left_out}
     return {**defaults, **before}
 
 
 def _flat_recipe(recipe: Recipe) -> Json:
     """Dotted fields and their values; of a task its model's digest, since the same one lies elsewhere elsewhere."""
-    flat = {name: value for name, value in _flatten(recipe.model_dump(mode="json"), "") if name not in _CHANGEABLE}
+    flat = {name: value for name, value in leaves(recipe.model_dump(mode="json")) if name not in _CHANGEABLE}
     if recipe.search.task is not None:
         flat["search.task"] = read_model(recipe.search.task).digest
     return flat
-
-
-def _flatten(value: object, name: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flatten(inner, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value
 
 
 def _digest_cohort(cohort: Cohort) -> str:
