@@ -52,6 +52,17 @@ def test_a_bar_stands_from_the_first_moment_and_times_never_vanish(width: int) -
     assert all(TIMES.search(line) and len(line) <= width for line in lines)
 
 
+def test_another_training_tells_nothing_of_the_one_before() -> None:
+    bars = Bars(of(), clock=Clock())
+    for step, score in ((85, ", validation MAE 0.0840 at step 85"), (3, "")):
+        bars.stage("train", 0, 1)
+        bars.stepped(step, 0.5, {"loss": 0.5})
+        if score:
+            bars.validated(step, validation(mae=0.084))
+        assert f"step {step}, loss 0.5000{score}" in " ".join(" ".join(seen(bars)).split())
+    assert "0.0840" not in " ".join(seen(bars))
+
+
 def test_a_training_that_goes_on_tells_what_is_left_from_its_own_steps() -> None:
     clock = Clock()
     bars = Bars(of(), clock=clock)

@@ -58,7 +58,8 @@ def test_every_ordered_pair_is_trained_once_after_one_preflight_and_drawn_as_a_m
     assert {(row["sources"], row["target"]) for row in rows} == {("t1", "t2"), ("t2", "t1")}
     assert {row["method"] for row in rows} == {"model", "lookup", "identity"}
     assert "2 questions" in result.sentence
-    assert result.page.is_file()
+    held_out = {row["case"] for row in rows}
+    assert f"Only {len(held_out)} cases" in result.page.read_text(encoding="utf-8")
     assert (tmp_path / "out" / "figures" / "matrix.png").is_file()
     before = (tmp_path / "out" / "matrix.csv").read_bytes()
     assert voxlate.pairs(phantom_cohort, contrasts=["t1", "t2"], overrides=TINY, out=tmp_path / "out").page

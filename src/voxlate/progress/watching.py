@@ -136,6 +136,8 @@ class _Stages:
 
     def tell(self, name: str, done: float, of: float) -> _Span:
         now = self.clock()
+        if name == _TRAIN and done == 0:  # another run, of which nothing is known
+            self.loss = self.score = ""
         if name not in self.known:
             self.known[name] = _Span(name, now, first=done, since=now, told=now, done=done, of=max(of, 1))
         for other in self.known.values():

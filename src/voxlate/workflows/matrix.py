@@ -29,6 +29,7 @@ from voxlate.io.atomic import write_rows
 from voxlate.plainyaml import Json
 from voxlate.progress import ProgressReport
 from voxlate.question import Query
+from voxlate.reporting.page.caveats import few_caveats
 from voxlate.reporting.page.page import Page
 from voxlate.reporting.study.matrix import HEADS_OF_PAIRS, Means, matrix_page
 from voxlate.training.loop.loop import Observer
@@ -91,7 +92,7 @@ def _tell(
     sentence, scored = say_answers(by_metric["mae"]), len({one.case for one in answers})
     errors = {query.key: row for query, row in by_metric["mae"].items()}
     write_summary({"answer": sentence, "cases": scored, "questions": errors}, out / "summary.json")
-    warnings = [*seen, *(f"{case} could not be used: {reason}" for case, reason in failed)]
+    warnings = [*seen, *few_caveats(scored), *(f"{case} could not be used: {reason}" for case, reason in failed)]
     page = draw(by_metric, verdict=sentence, warnings=warnings)
     return Result(sentence, publish(page, out), _FIELDS, _rows(by_metric), failed)
 
@@ -135,7 +136,8 @@ def train_all_pairs(
             remedy = "Give plan.split.fractions a test share, or add cases."
             raise CohortError("held-out cases", came="none that could be scored", where=data, remedy=remedy)
         first = runs[0].recipe
-        facts = {"recipe": first.name, "pairs": len(runs), "data": data.name}
+        scored = len({one.case for one in answers})
+        facts = {"recipe": first.name, "pairs": len(runs), "cases": f"{scored} of {data.name}, held out"}
         draw = partial(matrix_page, facts=facts, title="Every contrast from every other", heads=HEADS_OF_PAIRS)
         return _tell(answers, failed, out, draw=draw)
 

@@ -18,17 +18,18 @@ _COUNTED = "counted, never averaged in."
 def caveats(summary: Summary) -> list[str]:
     """What the numbers cannot say: few cases, no interval, scores that are not available."""
     n = summary.n_cases
-    found = []
-    if n == 1:
-        found.append("One case: nothing can be said about how results vary, and there is no interval and no test.")
-    elif n < FEWEST_TO_TEST:
-        found.append(
-            f"Only {n} cases: intervals from so few are too narrow, and a paired test cannot reach p < 0.05. "
-            "These numbers describe these cases and make no claim about others."
-        )
-    elif n < _FEW_CASES:
-        found.append(f"{n} cases are few: intervals over cases tend to be too narrow.")
-    return [*found, *_say_lacking({region: count for region, count in _lacking(summary).items() if count}, n)]
+    lacking = {region: count for region, count in _lacking(summary).items() if count}
+    return [*few_caveats(n), *_say_lacking(lacking, n)]
+
+
+def few_caveats(cases: int) -> list[str]:
+    """What means over so few cases cannot say; empty if they are many."""
+    if cases == 1:
+        return ["One case: nothing can be said about how results vary, and there is no interval and no test."]
+    if cases < FEWEST_TO_TEST:
+        few = f"Only {cases} cases: intervals from so few are too narrow, and a paired test cannot reach p < 0.05."
+        return [f"{few} These numbers describe these cases and make no claim about others."]
+    return [f"{cases} cases are few: intervals over cases tend to be too narrow."] if cases < _FEW_CASES else []
 
 
 def _say_lacking(lacking: Mapping[str, int], n: int) -> list[str]:
