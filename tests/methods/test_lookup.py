@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voxlate.errors import CohortError, UsageError
@@ -51,6 +51,8 @@ def test_only_the_foreground_counts() -> None:
 @given(
     st.lists(st.tuples(st.floats(-50, 50), st.floats(0, 20)), min_size=1, max_size=5),
 )
+@example([(5.0, 0.0), (0.0, 0.0), (5.0, 0.0)])
+@example([(0.0, 9.349609375), (8.5, 1.0), (0.0, 0.0)])
 def test_growing_range_loses_no_voxel(cases: list[tuple[float, float]]) -> None:
     """Cases with any offset and scale, in any order: sums are kept, and the table has a fine enough grid."""
     sources = [offset + scale * noise(number).astype(np.float64) for number, (offset, scale) in enumerate(cases)]

@@ -201,10 +201,16 @@ class Lookup(Translator):
 
 @dataclass
 class _Sums:
-    """Counts and sums per bin over a range that grows."""
+    """Counts and sums per bin over a range that grows.
 
-    low: float
+    Bin ``i`` holds the values from ``(first + i) * width`` up to the next one. Borders are multiples of the width, and
+    a width that grows is doubled, so that a value stays with its neighbours, exactly, however often that happens.
+    """
+
     width: float
+    low: float
+    high: float
+    first: int
     count: _Table
     source: _Table
     target: _Table
@@ -212,24 +218,23 @@ class _Sums:
     @classmethod
     def spanning(cls, values: _Table) -> Self:
         low, high = float(values.min()), float(values.max())
-        width = (high - low) / (_BINS - 1) or max(abs(low), 1.0) * 1e-6
-        return cls(low, width, *(np.zeros(_BINS) for _ in range(3)))
+        width = (high - low) / (_BINS - 2) or max(abs(low), 1.0) * 1e-6
+        return cls(width, low, high, int(low // width), *(np.zeros(_BINS) for _ in range(3)))
 
     def add(self, values: _Table, targets: Array) -> None:
-        while values.max() >= self.low + _BINS * self.width:
-            self._widen(half=slice(0, _BINS // 2))
-        while values.min() < self.low:
-            self.low -= _BINS * self.width
-            self._widen(half=slice(_BINS // 2, _BINS))
-        index = np.clip(((values - self.low) / self.width).astype(np.int64), 0, _BINS - 1)
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        while self.high // self.width - self.low // self.width >= _BINS:
+            self.width *= 2
+            self._move((self.first + np.arange(_BINS)) // 2, self.first // 2)
+        self._move(self.first + np.arange(_BINS), int(self.low // self.width))
+        index = (values // self.width).astype(np.int64) - self.first
         self.count += np.bincount(index, minlength=_BINS)
         self.source += np.bincount(index, weights=values, minlength=_BINS)
         self.target += np.bincount(index, weights=targets, minlength=_BINS)
 
-    def _widen(self, *, half: slice) -> None:
-        """Merges bins in pairs, which then fill one half of a range twice as wide."""
+    def _move(self, numbers: NDArray[np.int64], first: int) -> None:
+        """Puts the bins where these numbers say, which count from 0, and lets the table begin at another."""
         for name in ("count", "source", "target"):
-            merged = np.zeros(_BINS)
-            merged[half] = getattr(self, name).reshape(-1, 2).sum(1)
-            setattr(self, name, merged)
-        self.width *= 2
+            moved = np.bincount(numbers - first, weights=getattr(self, name), minlength=_BINS)
+            setattr(self, name, moved[:_BINS])
+        self.first = first
