@@ -15,10 +15,10 @@ CHANNELS, TARGETS = 3, 2
 both_dims = pytest.mark.parametrize("dims", [2, 3])
 
 
-def told(dims: int, *, normalise: str = "instance", name: str = "unet") -> Conditional:
+def told(dims: int, *, normalise: str = "instance", name: str = "unet", pointwise: int = 0) -> Conditional:
     torch.manual_seed(0)
     network = NETWORKS[name](dims=dims, in_channels=CHANNELS, out_channels=1, channels=(4, 8), normalise=normalise)
-    return Conditional(network, channels=CHANNELS, targets=TARGETS)
+    return Conditional(network, channels=CHANNELS, targets=TARGETS, pointwise=pointwise)
 
 
 def question(*there: int, target: int = 0) -> torch.Tensor:
@@ -33,9 +33,13 @@ def images(dims: int) -> torch.Tensor:
 
 
 @both_dims
-@pytest.mark.parametrize("normalise", ["none", "instance", "batch"])
-def test_absent_source_contributes_nothing_whatever_its_channel_holds(dims: int, normalise: str) -> None:
-    network = told(dims, normalise=normalise).eval()
+@pytest.mark.parametrize(("normalise", "pointwise"), [("none", 0), ("instance", 0), ("batch", 0), ("instance", 4)])
+def test_absent_source_contributes_nothing_whatever_its_channel_holds(
+    dims: int, normalise: str, pointwise: int
+) -> None:
+    network = told(dims, normalise=normalise, pointwise=pointwise).eval()
+    if network.beside is not None:
+        torch.nn.init.ones_(network.beside.last.weight)
     source = images(dims)
     expected = network.answer(source, question(0, 2))
     for value in (0.0, 1e6, float("nan"), float("inf")):
@@ -103,3 +107,28 @@ def test_copy_answers_for_itself() -> None:
 def test_network_without_layers_to_scale_is_refused() -> None:
     with pytest.raises(UsageError, match="scaled and shifted"):
         Conditional(torch.nn.Conv2d(1, 1, 1), channels=1, targets=1)
+
+
+def test_what_answers_beside_the_last_layer_keeps_the_values_that_a_normalisation_loses() -> None:
+    """Images of one grey value each, to be given back: instance normalisation makes all of them alike."""
+    greys = torch.linspace(-1, 1, 8).view(-1, 1, 1, 1).expand(-1, CHANNELS, 8, 8)
+    asked = question(0, 1, 2).expand(len(greys), -1)
+    errors = []
+    for pointwise in (0, 8):
+        network = told(2, pointwise=pointwise)
+        optimiser = torch.optim.Adam(network.parameters(), 0.02)
+        for _ in range(80):
+            loss = (network.answer(greys, asked) - greys[:, :1]).abs().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        errors.append(float(loss.detach()))
+    assert errors[0] > 0.2, "only the padding tells one grey value from another"
+    assert errors[1] < errors[0] / 4
+
+
+def test_a_network_with_several_last_layers_is_refused() -> None:
+    options = {"dims": 3, "in_channels": CHANNELS, "out_channels": 1}
+    network = NETWORKS["residual_encoder_unet"](**options, channels=(4, 8, 8), deep_supervision=True)
+    with pytest.raises(UsageError, match="one last layer, got one with 2"):
+        Conditional(network, channels=CHANNELS, targets=TARGETS, pointwise=4)

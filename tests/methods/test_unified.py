@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from voxlate.config.choice import Choice
 from voxlate.config.training import Training
+from voxlate.errors import UsageError
 from voxlate.methods.interface import Batch
 from voxlate.methods.unified import unified
 from voxlate.question import Query, numbers_of
@@ -14,7 +16,8 @@ from voxlate.question import Query, numbers_of
 SOURCES, TARGETS = ("t1", "t2", "flair"), ("pd", "ct")
 
 
-def test_one_network_learns_two_targets_from_any_sources_and_three_tell_more_than_one() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_one_network_learns_two_targets_from_any_sources_and_three_tell_more_than_one(together: bool) -> None:
     """The mean of three images of noise, and twice as much: of one of them alone a third is known."""
     torch.manual_seed(0)
     method = unified(
@@ -24,6 +27,7 @@ def test_one_network_learns_two_targets_from_any_sources_and_three_tell_more_tha
         loss={"l1": 1.0},
         data_range=1.0,
         network=Choice.model_validate({"name": "unet", "channels": [8, 16]}),
+        together=together,
     )
     generator, rng = torch.Generator().manual_seed(1), np.random.default_rng(1)
     [optimiser] = method.train().optimisers(Training(steps=1, learning_rate=2e-3))
@@ -32,9 +36,10 @@ def test_one_network_learns_two_targets_from_any_sources_and_three_tell_more_tha
         for image in images:
             there = [name for name in SOURCES if rng.random() < 0.6] or ["t1"]
             asked.append(_asked(there, wanted := str(rng.choice(TARGETS))))
-            targets.append(_target(image, wanted))
+            targets.append(torch.cat([_target(image, name) for name in (TARGETS if together else (wanted,))]))
         planes = torch.stack(asked)[:, :, None, None].expand(-1, -1, 8, 8)
-        batch = Batch(torch.cat([images, planes], 1), torch.stack(targets), torch.ones(4, 1, 8, 8))
+        goal = torch.stack(targets)
+        batch = Batch(torch.cat([images, planes], 1), goal, torch.ones_like(goal))
         for _, loss, _ in method.training_losses(batch):
             optimiser.zero_grad()
             loss.backward()
@@ -61,3 +66,10 @@ def _target(image: torch.Tensor, wanted: str) -> torch.Tensor:
 
 def _only(images: torch.Tensor, names: tuple[str, ...]) -> torch.Tensor:
     return images[:, [SOURCES.index(name) for name in names]]
+
+
+def test_what_is_about_one_target_is_refused_where_all_are_given_together() -> None:
+    options = {"dims": 2, "source_channels": 3, "target_channels": 2, "loss": {"l1": 1.0}, "data_range": 1.0}
+    for more in ({"acquisition": True}, {"discriminator": Choice(name="patchgan")}):
+        with pytest.raises(UsageError, match="together, with"):
+            unified(**options, together=True, **more)  # type: ignore[arg-type]

@@ -9,7 +9,14 @@ The images come in with the question behind them, each number of it as a channel
   that a small network makes of the question ``q`` (FiLM: Perez et al. 2018, arXiv:1709.07871). In a layer without
   normalisation they are scaled and shifted all the same.
 
+With ``together`` the network gives every target at once, one a channel, and is told of the sources alone: then a sample
+teaches all contrasts that its case has besides the sources, not only the one that was asked for.
+
 Any network of the catalogue that is built of ``Layer`` can be told questions so.
+
+With ``pointwise`` a second, small network answers beside the last layer, and what it says is added: it is told each
+voxel's features and, once more, the voxel's own values in the images, which no normalisation has touched. So it is a
+curve of grey values that the question and the surroundings bend, and keeps what normalised features have lost.
 """
 
 from __future__ import annotations
@@ -20,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.networks.blocks import Layer
+from voxlate.networks.blocks import Dims, Head, Layer, convolution
 
 _WIDTH = 64
 """Features of the small network."""
@@ -36,6 +43,8 @@ class Conditional(nn.Module):
         channels: Of the images.
         targets: How many there are to be wanted.
         more: How many further numbers a question has.
+        pointwise: Features of what answers beside the last layer; 0: nothing does.
+        together: Whether the network gives every target, of which the wanted one is taken.
 
     Attributes:
         divisor: Spatial sizes of an input must be multiples of it.
@@ -44,7 +53,16 @@ class Conditional(nn.Module):
         UsageError: If the network has no layer that could be scaled and shifted.
     """
 
-    def __init__(self, network: nn.Module, *, channels: int, targets: int, more: int = 0) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        channels: int,
+        targets: int,
+        more: int = 0,
+        pointwise: int = 0,
+        together: bool = False,
+    ) -> None:
         super().__init__()
         layers = [part for part in network.modules() if isinstance(part, Layer)]
         if not layers:
@@ -54,16 +72,17 @@ class Conditional(nn.Module):
                 where="method.network",
                 remedy="Use unet, say.",
             )
-        self.channels, self.targets = channels, targets
+        self.channels, self.targets, self.together = channels, targets, together
         self.numbers = channels + targets + more
         self.divisor = int(cast("int", network.divisor))
         self.embed = nn.Sequential(nn.Linear(self.numbers, _WIDTH), nn.SiLU(), nn.Linear(_WIDTH, _WIDTH), nn.SiLU())
         for layer in layers:
             layer[_NORMALISATION] = _Film(layer[_NORMALISATION], _width(layer))
         self.network = network
+        self.beside = _Beside(_last_of(network), channels, pointwise) if pointwise else None
 
     def forward(self, source: Tensor) -> Tensor:
-        """The target that a batch asks for, ``(b, t, *s)``.
+        """The target that a batch asks for, ``(b, 1, *s)``; every target, ``(b, targets, *s)``, if it gives all.
 
         Args:
             source: ``(b, channels + numbers, *s)``, the images and the question; images alone ask for the first target
@@ -71,20 +90,32 @@ class Conditional(nn.Module):
         """
         images, planes = source[:, : self.channels], source[:, self.channels :]
         question = planes.flatten(2)[..., 0] if planes.shape[1] else self._everything(images)
-        return self.answer(images, question)
+        return self._given(images, question)
 
     def answer(self, images: Tensor, question: Tensor) -> Tensor:
-        """As ``forward``, of images ``(b, channels, *s)`` and a question ``(b, numbers)``."""
+        """The target ``(b, 1, *s)`` that a question ``(b, numbers)`` asks for, of images ``(b, channels, *s)``."""
+        given = self._given(images, question)
+        if not self.together:
+            return given
+        wanted = question[:, self.channels : self.channels + self.targets].argmax(dim=1)
+        return given[torch.arange(len(given), device=given.device), wanted][:, None]
+
+    def _given(self, images: Tensor, question: Tensor) -> Tensor:
+        if self.together:
+            question = torch.cat([question[:, : self.channels], torch.zeros_like(question[:, self.channels :])], dim=1)
         there = question[:, : self.channels].view(*images.shape[:2], *[1] * (images.ndim - 2))
         share = there.mean(dim=1, keepdim=True).clamp(min=1 / self.channels)
         with torch.autocast(images.device.type, enabled=False):
             told = self.embed(question.float())
             seen = torch.where(there > 0, images / share.to(images.dtype), 0.0)
-        films = [part for part in self.network.modules() if isinstance(part, _Film)]
+        films = [part for part in self.modules() if isinstance(part, _Film)]
         for film in films:
             film.told = told
         try:
-            prediction: Tensor = self.network(seen)
+            if self.beside is None:
+                prediction: Tensor = self.network(seen)
+            else:
+                prediction = self.beside.answer(self.network, seen, torch.where(there > 0, images, 0.0))
         finally:
             for film in films:
                 film.told = None
@@ -99,6 +130,49 @@ class Conditional(nn.Module):
 def _width(layer: Layer) -> int:
     """Channels of what a layer gives."""
     return int(cast("int", layer[0].out_channels))
+
+
+def _last_of(network: nn.Module) -> Head:
+    heads = [part for part in network.modules() if isinstance(part, Head)]
+    if len(heads) != 1:
+        raise UsageError(
+            "a network with one last layer",
+            came=f"one with {len(heads)}",
+            where="method.pointwise",
+            remedy="Use unet, say, or leave method.pointwise out.",
+        )
+    return heads[0]
+
+
+class _Beside(nn.Module):
+    """Beside a last layer: of each voxel's features and its own values; says 0 before it has learned anything."""
+
+    def __init__(self, head: Head, channels: int, width: int) -> None:
+        super().__init__()
+        last = head.linear
+        dims: Dims = 3 if isinstance(last, nn.Conv3d) else 2
+        features = int(cast("int", last.in_channels))
+        self.layers = nn.Sequential(
+            *(
+                part
+                for inputs in (features + channels, width)
+                for part in (convolution(dims, inputs, width, size=1), _Film(nn.Identity(), width), nn.SiLU())
+            ),
+        )
+        self.last = convolution(dims, width, int(cast("int", last.out_channels)), size=1)
+        nn.init.zeros_(self.last.weight)
+
+    def answer(self, network: nn.Module, seen: Tensor, images: Tensor) -> Tensor:
+        """What the network says of what it has seen, and beside it this of the images."""
+        features: list[Tensor] = []
+        handle = _last_of(network).register_forward_pre_hook(lambda _, given: features.append(given[0]))
+        try:
+            prediction: Tensor = network(seen)
+        finally:
+            handle.remove()
+        told = torch.cat([features[0], images.to(features[0].dtype)], dim=1)
+        beside: Tensor = self.last(self.layers(told))
+        return prediction + beside
 
 
 class _Film(nn.Module):

@@ -164,6 +164,11 @@ class Trainable(nn.Module, Method, ABC):
     learns: ClassVar[Literal["steps"]] = "steps"
     loss: WeightedLoss
 
+    @property
+    def together(self) -> bool:
+        """Whether a sample teaches every target that its case has besides the sources, and not one."""
+        return False
+
     def shipped_state(self) -> dict[str, Tensor]:
         """The part of the state that translation needs, which goes into the bundle: all of it, unless overridden."""
         return self.state_dict()

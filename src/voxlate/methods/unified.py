@@ -7,19 +7,21 @@ and from cases that have only some of the contrasts.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice, LossTerms
+from voxlate.errors import UsageError
 from voxlate.losses import of_images
 from voxlate.losses.adversarial import Objective
 from voxlate.methods.adversarial import Adversarial, Game, Opponent
 from voxlate.methods.conditional import Conditional
-from voxlate.methods.interface import Translator
+from voxlate.methods.interface import Batch, Translator
 from voxlate.networks import NETWORKS
 from voxlate.question.acquisition import COUNT
 
@@ -38,6 +40,8 @@ def unified(  # noqa: PLR0913  (the choices of a recipe)
     sources: PositiveInt = 1,
     network: Choice = _NETWORK,
     acquisition: bool = False,
+    pointwise: NonNegativeInt = 0,
+    together: bool = False,
     discriminator: Choice | None = None,
     objective: Objective = "least_squares",
     weight: Annotated[float, Field(ge=0)] = 0.01,
@@ -53,13 +57,25 @@ def unified(  # noqa: PLR0913  (the choices of a recipe)
         sources: How many sources there are; the recipe tells.
         network: An entry of ``NETWORKS`` that is built of layers, with its options.
         acquisition: Whether it is told how the sources were acquired, and how the target is to be, as far as known.
+        pointwise: Features of what answers beside the last layer, of each voxel's own values too; 0: nothing does.
+        together: Whether it gives every target at once, so that a sample teaches all contrasts that its case has.
         discriminator: An entry of ``DISCRIMINATORS``, which sees images and question; none: regression alone.
         objective: The adversarial game, see ``voxlate.losses.adversarial``.
         weight: Weight of the adversarial term beside those of the loss section.
     """
-    inner = build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=1)
+    if together and (acquisition or discriminator is not None):
+        raise UsageError(
+            "an answer to one question",
+            came="together, with " + ("acquisition" if acquisition else "a discriminator"),
+            where="method.together",
+            remedy="Leave one of the two out: acquisition and judge are of the one target that is asked for.",
+        )
+    outputs = target_channels if together else 1
+    inner = build(NETWORKS, network, what="network", dims=dims, in_channels=source_channels, out_channels=outputs)
     more = COUNT * (sources + 1) if acquisition else 0
-    told = Conditional(inner, channels=source_channels, targets=target_channels, more=more)
+    told = Conditional(
+        inner, channels=source_channels, targets=target_channels, more=more, pointwise=pointwise, together=together
+    )
     channels = source_channels + told.numbers + 1
     opponent = None if discriminator is None else Opponent.drawn(discriminator, dims=dims, channels=channels)
     game = Game(objective, weight, 1.0, _BETA, "none", 1.0)
@@ -72,6 +88,15 @@ class Unified(Adversarial):
     asked: ClassVar[bool] = True
     network: Conditional
 
+    @property
+    def together(self) -> bool:
+        """Whether a sample teaches every target that its case has besides the sources."""
+        return self.network.together
+
+    def compared(self, batch: Batch, prediction: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """As ``NetworkMethod.compared``; of several targets each is compared as a sample of its own."""
+        return super().compared(*((batch, prediction) if prediction.shape[1] == 1 else _each_alone(batch, prediction)))
+
     def ask(self, numbers: Tensor) -> Translator:
         """What answers one question.
 
@@ -79,6 +104,18 @@ class Unified(Adversarial):
             numbers: ``(numbers,)``, see ``voxlate.question.numbers_of``.
         """
         return _Answering(self, numbers)
+
+
+def _each_alone(batch: Batch, prediction: Tensor) -> tuple[Batch, Tensor]:
+    """Targets ``(b, t, *s)`` as samples ``(b * t, 1, *s)``."""
+
+    def alone(images: Tensor) -> Tensor:
+        return images.flatten(0, 1)[:, None]
+
+    hidden = None if batch.hidden is None else alone(batch.hidden)
+    labels = None if batch.labels is None else batch.labels.repeat_interleave(batch.target.shape[1], dim=0)
+    several = replace(batch, target=alone(batch.target), mask=alone(batch.mask), hidden=hidden, labels=labels)
+    return several, alone(prediction)
 
 
 class _Answering(Translator):

@@ -151,6 +151,7 @@ def make_job(
         divisor=method.divisor,
         labelled=labelled,
         acquired={case.id: case_acquisitions(case) for case in cases} if setup.recipe.by_acquisition else None,
+        together=method.together,
     )
     _tell_padding(setup, store, cases)
     if hidden := _hidden(setup, store, cases):

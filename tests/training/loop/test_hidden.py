@@ -132,6 +132,28 @@ def test_a_cohort_that_shows_all_is_cut_as_ever(store: Cases) -> None:
     assert both[0].hidden is not None
 
 
+def test_a_sample_teaches_every_target_that_its_case_has_besides_the_sources(store: Cases) -> None:
+    """Each target is a channel; what is a source, not there or not shown teaches nothing."""
+    case, several = store.cases["part"], ["t1", "t2", "ct"]
+    store.cases["part"] = replace(case, arrays={**case.arrays, "t2": 1 - SOURCE})
+    asked = recipe(source=several, **{"target": "any", "method.name": "unified", "loss": {"l1": 1.0}})
+    samples = training_samples(store, ["part"], asked, divisor=1, together=True)
+    taught = set()
+    for step in range(12):
+        batch = samples[step]
+        assert batch.hidden is not None
+        numbers = batch.source[:, 3:].flatten(2)[..., 0]
+        for sample in range(len(batch.source)):
+            known = numbers[sample, :3] > 0
+            shown = batch.mask[sample].flatten(1).any(1)
+            assert not (known & shown).any(), "a source teaches nothing"
+            assert (known | shown)[:2].all(), "all that is no source does; the CT ends somewhere"
+            assert (batch.hidden[sample][known] == 1).all()
+            taught.add(tuple(shown.tolist()))
+        assert not (batch.mask * batch.hidden).any()
+    assert len(taught) > 3, "one, or two at once"
+
+
 def test_exemplars_count_only_what_is_shown(store: Cases) -> None:
     samples = training_samples(store, ["part"], recipe(window={"kind": "slices"}), divisor=1)
     exemplars = choose_exemplars(samples, count=3)

@@ -72,6 +72,8 @@ class TrainingSamples:
         labels: From each training case to some of its labelled voxels, for samples that are placed around one.
         partial: Whether samples say where their target shows nothing; not needed where every target shows all.
         asking: What draws the question of a sample where there are several; ``None`` for a recipe with one target.
+        together: Whether a sample has every target that its case has besides the sources, one a channel; the others
+            show nothing.
         turns: The training cases as often as each comes in a round.
     """
 
@@ -84,6 +86,7 @@ class TrainingSamples:
     labels: Mapping[str, LabelledVoxels] = field(default_factory=dict)
     partial: bool = False
     asking: Asking | None = None
+    together: bool = False
     turns: tuple[str, ...] = ()
 
     @property
@@ -123,11 +126,12 @@ class TrainingSamples:
         margin = drawn.margin(window.sample_shape(box))
         box = window.grown(box, margin)
         source = np.concatenate([window.cut(case.arrays[name], box) for name in question.sources])
-        target = window.cut_centre(case.arrays[question.target], box)
+        taught = self._taught(case, question)
+        target = np.concatenate([_cut_target(case, name, window, box) for name in taught])
         mask = window.cut_centre(case.mask, box).astype(np.float32)
         # What moves with the mask, voxel by nearest voxel.
         if self.partial:
-            mask = np.concatenate([mask, cut_hidden(case, question.target, window, box)])
+            mask = np.concatenate([mask, *(cut_hidden(case, name, window, box) for name in taught)])
         if self.labelled:
             mask = np.concatenate([mask, _labels(case, window, box)])
         *sources, goal = (is_label(name) for name in (*question.sources, question.target))
@@ -135,19 +139,26 @@ class TrainingSamples:
         source, target, mask = apply_augmentation(
             drawn, source, target, mask, source_labels=each, target_labels=goal, margin=margin
         )
-        mask, *more = np.split(mask, len(mask))
+        mask, hidden, labels = np.split(mask, [1, 1 + len(taught) * self.partial])
         seen = fill_outside(source, mask) if fills_background(self.recipe) else source
         if self.asking is not None:
             numbers = self.asking.numbers(question, case.case_id, rng, each=len(seen) // len(question.sources))
             seen = _with_question(seen, numbers, channels=len(seen) // len(question.sources) * len(self.recipe.source))
         if self.partial:
-            mask = mask * (1 - more[0])
-        return (seen, target, mask, *more)
+            mask = mask * (1 - hidden)
+        return (seen, target, mask, *((hidden,) if self.partial else ()), *((labels,) if self.labelled else ()))
 
     def _question(self, case: PreparedCase, rng: np.random.Generator) -> Query:
         if self.asking is None:
             return Query(self.recipe.source, self.recipe.target)
         return self.asking.draw(case.arrays, rng)
+
+    def _taught(self, case: PreparedCase, question: Query) -> tuple[str, ...]:
+        """The targets of a sample, one a channel; without a name where the case has none, or it is a source."""
+        if not self.together:
+            return (question.target,)
+        there = set(case.arrays) - set(question.sources)
+        return tuple(name if name in there else "" for name in self.recipe.wanted)
 
     def _place(self, case: PreparedCase, target: str, window: Window, rng: np.random.Generator) -> Box:
         """Where a sample lies: where the target shows some of the foreground."""
@@ -184,15 +195,23 @@ def _with_question(images: NDArray[np.float32], numbers: NDArray[np.float32], *,
     return every
 
 
+def _cut_target(case: PreparedCase, target: str, window: Window, box: Box) -> NDArray[np.float32]:
+    if not target:
+        return np.zeros_like(window.cut_centre(case.mask, box), dtype=np.float32)
+    return window.cut_centre(case.arrays[target], box)
+
+
 def cut_hidden(case: PreparedCase, target: str, window: Window, box: Box) -> NDArray[np.float32]:
     """Where the target of a sample shows nothing: 1 there, ``(1, *spatial)``.
 
     Args:
         case: The case.
-        target: The contrast.
+        target: The contrast; without a name it shows nothing anywhere.
         window: How it is cut.
         box: Where.
     """
+    if not target:
+        return np.ones_like(window.cut_centre(case.mask, box), dtype=np.float32)
     if target not in case.valid:
         return np.zeros_like(window.cut_centre(case.mask, box), dtype=np.float32)
     return np.asarray(window.cut_centre(case.valid[target], box) == 0, dtype=np.float32)
@@ -218,17 +237,19 @@ def training_samples(
     divisor: int,
     labelled: bool = False,
     acquired: Mapping[str, Acquisitions] | None = None,
+    together: bool = False,
 ) -> TrainingSamples:
     """The batches of a run, with label maps if its losses use them, or its samples are placed by them.
 
-    Where the method is told how images were acquired, ``acquired`` says so for each case.
+    Where the method is told how images were acquired, ``acquired`` says so for each case; where it learns every target
+    of a sample at once, ``together`` says so.
 
     Windows without a size of their own (whole slices, whole volumes) get that of the largest foreground, so that the
     samples of a batch fit together; smaller ones are continued beyond their edge, where the mask is empty.
     """
     several = bool(recipe.targets)
     seen = () if several else (recipe.target,)  # of several, each shows other parts of the foreground
-    partial = any(name in store[case_id].valid for case_id in case_ids for name in recipe.wanted)
+    partial = together or any(name in store[case_id].valid for case_id in case_ids for name in recipe.wanted)
     boxes = {case_id: bounding_box(store[case_id].shown(*seen)) for case_id in case_ids}
     largest = [max((box.size[axis] for box in boxes.values() if box), default=1) for axis in range(3)]
     views = recipe.window.views.values() or [recipe.window]
@@ -242,7 +263,9 @@ def training_samples(
     cases = [store[case_id].arrays for case_id in case_ids]
     questions = asking(recipe.source, recipe.wanted, cases, acquired=acquired) if several else None
     turns = tuple(case_id for case_id in case_ids for _ in range(_times(case_id, recipe.training.repeat)))
-    return TrainingSamples(store, recipe, windows, divisor, boxes, labelled, around, partial, questions, turns)
+    return TrainingSamples(
+        store, recipe, windows, divisor, boxes, labelled, around, partial, questions, together, turns
+    )
 
 
 def _times(case_id: str, repeat: Mapping[str, int]) -> int:
