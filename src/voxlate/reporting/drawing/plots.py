@@ -116,6 +116,7 @@ class Plots:
             self.axes.append(axes)
         self._words = {axes: _Words() for axes in self.axes}
         self._spans: list[Span] = []
+        self._hanging: dict[Axes, float] = {}
 
     def title(self, axes: Axes, title: str, below: str = "") -> None:
         """A title, and below it in smaller letters which direction is better, or more; a line break is kept."""
@@ -208,6 +209,7 @@ class Plots:
     def _spread(self) -> None:
         """The columns over the width that is left by what stands between them."""
         sides = [self._overhang(axes) for axes in self.axes]
+        self._hanging = {axes: down for axes, (_, _, down) in zip(self.axes, sides, strict=True)}
         lefts = [max(side[0] for side in sides[column :: self.columns]) for column in range(self.columns)]
         rights = [max(_RIGHT, *(side[1] for side in sides[column :: self.columns])) for column in range(self.columns)]
         rest = self.width_mm - 2 * EDGE - sum(lefts) - sum(rights) - _GAP * (self.columns - 1)
@@ -239,7 +241,7 @@ class Plots:
             style: Style = {"fontsize": size, "linespacing": LEADING, "va": "bottom"}
             axes.set_title("\n".join(lines), loc="left", pad=lift / MM_PER_POINT, **style)
             above = max(above, lift + len(lines) * line_mm(size))
-            hanging = max(hanging, self._overhang(axes)[2])
+            hanging = max(hanging, self._hanging[axes])
         leaf.skip(above)
         height = self._height_mm or row[0].get_position().width * self.width_mm
         for place, axes in enumerate(row):
