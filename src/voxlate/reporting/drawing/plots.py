@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import Bbox, BboxBase
 from numpy.typing import ArrayLike
 
 from voxlate.evaluation.words import arrow, direction
@@ -34,6 +36,8 @@ _GAP = 3.5  # mm
 _RIGHT = 1.5  # mm; of the last tick label
 _NARROW, _CLOSE = 9.0, 15.0  # mm; names with less room stand upright, those with less than the second if they are long
 _UPRIGHT = 24.0  # mm; length of such a name
+_ROUNDED = 1e-9  # share of an axis by which a number at its end may lie outside
+_POINTS_PER_INCH = 72.0
 _Under = Callable[[Leaf, Sequence[Span]], None]
 """Writes below the plots, whose places it gets."""
 
@@ -111,7 +115,8 @@ class Plots:
         for place in range(count):
             first = self.axes[0] if share_y and self.axes else None
             axes = self.figure.add_subplot(rows, self.columns, place + 1, sharey=first)
-            axes.tick_params(labelleft=not (share_y and place % self.columns))
+            if share_y and place % self.columns:
+                axes.tick_params(labelleft=False)
             axes.grid(visible=True)
             self.axes.append(axes)
         self._words = {axes: _Words() for axes in self.axes}
@@ -201,7 +206,7 @@ class Plots:
     def _overhang(self, axes: Axes) -> tuple[float, float, float]:
         """How far numbers and labels reach beyond the axes to the left, to the right and down, in mm."""
         box, unit = axes.get_window_extent(), canvas.MM_PER_INCH / self.figure.dpi
-        around = [one for axis in (axes.xaxis, axes.yaxis) if (one := axis.get_tightbbox()) is not None]
+        around = [one for axis in (axes.xaxis, axes.yaxis) for one in _around(axis, box)]
         left = max([0.0, *((box.x0 - one.x0) * unit for one in around)])
         right = max([0.0, *((one.x1 - box.x1) * unit for one in around)])
         return left, right, max([0.0, *((box.y0 - one.y0) * unit for one in around)])
@@ -259,6 +264,34 @@ def scale_by_powers(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _around(axis: Axis, box: BboxBase) -> list[BboxBase]:
+    """Where the numbers and the label of an axis stand; matplotlib would measure each number twice for that.
+
+    Args:
+        axis: Of the two.
+        box: Of its axes.
+    """
+    within = axis.get_transform().transform(axis.get_view_interval())
+    places = axis.get_transform().transform(axis.get_majorticklocs())
+    low, high = within.min(), within.max()
+    room = (high - low) * _ROUNDED
+    numbers = [
+        label.get_window_extent()
+        for place, label in zip(places, axis.get_majorticklabels(), strict=False)  # none if they are hidden
+        if low - room <= place <= high + room and label.get_visible() and label.get_text()
+    ]
+    if axis.get_major_formatter().get_offset():
+        return list(filter(None, [axis.get_tightbbox()]))
+    if not axis.label.get_text():
+        return numbers
+    label, pad = axis.label.get_window_extent(), axis.labelpad * axis.axes.figure.dpi / _POINTS_PER_INCH
+    if axis.axis_name == "x":
+        edge = min([box.y0, *(one.y0 for one in numbers)]) - pad
+        return [*numbers, Bbox([[label.x0, edge - label.height], [label.x1, edge]])]
+    edge = min([box.x0, *(one.x0 for one in numbers)]) - pad
+    return [*numbers, Bbox([[edge - label.width, label.y0], [edge, label.y1]])]
 
 
 def handles_of(axes: Axes) -> list[Artist]:
