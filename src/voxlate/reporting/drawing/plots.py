@@ -36,6 +36,7 @@ _GAP = 3.5  # mm
 _RIGHT = 1.5  # mm; of the last tick label
 _NARROW, _CLOSE = 9.0, 15.0  # mm; names with less room stand upright, those with less than the second if they are long
 _UPRIGHT = 24.0  # mm; length of such a name
+_INTERVALS = 6  # between the numbers of a vertical axis at most
 _ROUNDED = 1e-9  # share of an axis by which a number at its end may lie outside
 _POINTS_PER_INCH = 72.0
 _Under = Callable[[Leaf, Sequence[Span]], None]
@@ -118,6 +119,7 @@ class Plots:
             if share_y and place % self.columns:
                 axes.tick_params(labelleft=False)
             axes.grid(visible=True)
+            axes.locator_params(axis="y", nbins=_INTERVALS)
             self.axes.append(axes)
         self._words = {axes: _Words() for axes in self.axes}
         self._spans: list[Span] = []
