@@ -15,7 +15,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from matplotlib.transforms import Bbox, BboxBase
+from matplotlib.transforms import BboxBase, ScaledTranslation
 from numpy.typing import ArrayLike
 
 from voxlate.evaluation.words import arrow, direction
@@ -246,7 +246,8 @@ class Plots:
                 words.below.set_text("\n".join(below))
                 words.below.set_position((0, lift / MM_PER_POINT))
             style: Style = {"fontsize": size, "linespacing": LEADING, "va": "bottom"}
-            axes.set_title("\n".join(lines), loc="left", pad=lift / MM_PER_POINT, **style)
+            top = None if axes.yaxis.get_major_formatter().get_offset() else 1.0  # not above what is not there
+            axes.set_title("\n".join(lines), loc="left", pad=lift / MM_PER_POINT, y=top, **style)
             above = max(above, lift + len(lines) * line_mm(size))
             hanging = max(hanging, self._hanging[axes])
         leaf.skip(above)
@@ -269,7 +270,9 @@ def scale_by_powers(axes: Axes) -> None:
 
 
 def _around(axis: Axis, box: BboxBase) -> list[BboxBase]:
-    """Where the numbers and the label of an axis stand; matplotlib would measure each number twice for that.
+    """Where the numbers and the label of an axis stand, and puts the label there.
+
+    Matplotlib would measure each number twice for that, and again whenever it draws.
 
     Args:
         axis: Of the two.
@@ -286,14 +289,12 @@ def _around(axis: Axis, box: BboxBase) -> list[BboxBase]:
     ]
     if axis.get_major_formatter().get_offset():
         return list(filter(None, [axis.get_tightbbox()]))
-    if not axis.label.get_text():
-        return numbers
-    label, pad = axis.label.get_window_extent(), axis.labelpad * axis.axes.figure.dpi / _POINTS_PER_INCH
-    if axis.axis_name == "x":
-        edge = min([box.y0, *(one.y0 for one in numbers)]) - pad
-        return [*numbers, Bbox([[label.x0, edge - label.height], [label.x1, edge]])]
-    edge = min([box.x0, *(one.x0 for one in numbers)]) - pad
-    return [*numbers, Bbox([[edge - label.width, label.y0], [edge, label.y1]])]
+    dpi, across = axis.axes.figure.dpi, axis.axis_name == "x"
+    beyond = max([0.0, *(box.y0 - one.y0 if across else box.x0 - one.x0 for one in numbers)])
+    inches = -beyond / dpi - axis.labelpad / _POINTS_PER_INCH
+    shift = ScaledTranslation(*(0, inches) if across else (inches, 0), axis.axes.figure.dpi_scale_trans)
+    axis.set_label_coords(*(0.5, 0) if across else (0, 0.5), transform=axis.axes.transAxes + shift)
+    return [*numbers, axis.label.get_window_extent()] if axis.label.get_text() else numbers
 
 
 def handles_of(axes: Axes) -> list[Artist]:

@@ -180,7 +180,7 @@ def grey_bar(axes: Axes, *, window: Window, unit: str) -> None:
     drawn = axes.figure.colorbar(ScalarMappable(Normalize(*window), cmap="gray"), cax=axes)
     ticks = [window[0], (window[0] + window[1]) / 2, window[1]]
     drawn.set_ticks(ticks, labels=[tick_text(tick) for tick in ticks])
-    axes.set_title(unit, fontsize=canvas.SMALL - 0.5, fontweight="normal", pad=5.5, loc="left")
+    axes.set_title(unit, fontsize=canvas.SMALL - 0.5, fontweight="normal", pad=5.5, loc="left", y=1.0)
     _finish(drawn)
 
 
