@@ -24,8 +24,9 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """From here on there is garbage."""
+    """From here on there is garbage, which is looked for seldom: figures alone make many objects."""
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import Ended, run_here
+from tests.program import Ended, run_here, started
 from voxlate.config.builtin import recipe_names
 
 
@@ -76,20 +76,17 @@ def test_info_about_a_model_and_a_volume(trained: Path, phantom_cohort: Path) ->
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_ends_any_command_with_a_word_and_clears_up(number: signal.Signals, tmp_path: Path) -> None:
-    # A suite that runs in the background has SIGINT ignored, and so have its children.
-    program = "import signal, voxlate.cli\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nvoxlate.cli.main()"
-    command = [sys.executable, "-c", program, "phantom", "data", "--cases", "500", "--seed", "1", "--size", "32"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    lock = tmp_path / "data" / ".voxlate.lock"
-    for _ in range(600):
-        if lock.exists():
-            break
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    told, lock = tmp_path / "told.txt", tmp_path / "data" / ".voxlate.lock"
+    with started("phantom", lock.parent, "--cases", "500", "--seed", "1", "--size", "32", told=told) as process:
+        for _ in range(3000):
+            if lock.exists():
+                break
+            time.sleep(0.01)
+        assert process.pid
+        os.kill(process.pid, number)
+        process.join(60)
+        assert process.exitcode == 130
+    said = told.read_text()
     assert f"interrupted by {number.name}" in said
     assert "Traceback" not in said
     assert not lock.exists()

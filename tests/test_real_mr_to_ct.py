@@ -44,6 +44,13 @@ def hounsfield(cormack: NDArray[Any]) -> NDArray[np.int16]:
     return np.rint(cormack - 1024 - np.clip(cormack - 900, 0, 2200) * 10 / 11).astype(np.int16)
 
 
+def thinned(path: Path, out: Path, contrast: str) -> Path:
+    """Every second voxel along each axis of a file, as another."""
+    image = read_volume(path)
+    affine = image.affine @ np.diag([2.0, 2.0, 2.0, 1.0])
+    return write_volume(Volume(np.ascontiguousarray(image.array[::2, ::2, ::2]), affine, get_contrast(contrast)), out)
+
+
 def manifest(path: Path, case: str, files: Mapping[str, Path]) -> Path:
     lines = [["case", *files], [case, *map(str, files.values())]]
     path.write_text("".join(",".join(line) + "\n" for line in lines), encoding="utf-8")
@@ -90,19 +97,21 @@ def translated(run: Path, data: Path, out: Path, *, like: Path) -> NDArray[np.in
 
 @pytest.fixture(scope="module")
 def averages(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """T1, T2 and PD of SPM in place, and the CT average in HU beside the manifest."""
+    """T1, T2 and PD of SPM and the CT average in HU at 4 mm, and a manifest beside them."""
     folder = tmp_path_factory.mktemp("averages")
     template = read_volume(real_data / "scct" / "scct.nii")
-    write_volume(Volume(hounsfield(template.array), template.affine, get_contrast("ct")), folder / "ct.nii.gz")
-    files = {name: real_data / "spm12_templates" / f"avg152{name.upper()}.nii" for name in ("t1", "t2", "pd")}
-    return manifest(folder / "averages.csv", "average", {**files, "ct": folder / "ct.nii.gz"})
+    write_volume(Volume(hounsfield(template.array), template.affine, get_contrast("ct")), folder / "fine.nii.gz")
+    found = {name: real_data / "spm12_templates" / f"avg152{name.upper()}.nii" for name in ("t1", "t2", "pd")}
+    fine = {**found, "ct": folder / "fine.nii.gz"}
+    files = {name: thinned(path, folder / f"{name}.nii.gz", name) for name, path in fine.items()}
+    return manifest(folder / "averages.csv", "average", files)
 
 
-def test_the_template_in_hounsfield_units_has_tissues_where_they_belong(averages: Path, real_data: Path) -> None:
+def test_the_template_in_hounsfield_units_has_tissues_where_they_belong(averages: Path) -> None:
     found = voxlate.check(averages)
     assert (found.errors, found.warnings) == (0, 0)
     ct = read_volume(averages.parent / "ct.nii.gz").array
-    t1, t2 = (read_volume(real_data / "spm12_templates" / f"avg152{name}.nii").array for name in ("T1", "T2"))
+    t1, t2 = (read_volume(averages.parent / f"{name}.nii.gz").array for name in ("t1", "t2"))
     head = (ct > -100) & (ct < 150)
     assert -10 < np.median(ct[head & (t2 > 0.75)]) < 15  # the ventricles
     assert 15 < np.median(ct[head & (t1 > 0.68)]) < 40  # white matter
@@ -110,12 +119,11 @@ def test_the_template_in_hounsfield_units_has_tissues_where_they_belong(averages
     assert ct.min() == -1024
 
 
-def test_a_unet_of_slices(averages: Path, real_data: Path, tmp_path: Path) -> None:
+def test_a_unet_of_slices(averages: Path, tmp_path: Path) -> None:
     run = train(
         averages, tmp_path / "run", recipe="zhao-unet-2d", source=["t1"], **{"method.network.channels": [8, 16, 32]}
     )
-    t1 = real_data / "spm12_templates" / "avg152T1.nii"
-    image = translated(run, averages, tmp_path / "translated", like=t1)
+    image = translated(run, averages, tmp_path / "translated", like=averages.parent / "t1.nii.gz")
     truth = read_volume(averages.parent / "ct.nii.gz").array
     inside = image != -1024
     assert 0.45 < inside.mean() < 0.6  # a head
@@ -125,7 +133,7 @@ def test_a_unet_of_slices(averages: Path, real_data: Path, tmp_path: Path) -> No
     assert "one training case" in sentence
 
 
-def test_a_unet_of_patches_from_two_contrasts(averages: Path, real_data: Path, tmp_path: Path) -> None:
+def test_a_unet_of_patches_from_two_contrasts(averages: Path, tmp_path: Path) -> None:
     run = train(
         averages,
         tmp_path / "run",
@@ -169,9 +177,10 @@ def test_a_style_transfer(averages: Path, tmp_path: Path) -> None:
 
 def test_a_ct_1_2_m_away_is_registered_and_learned_from(real_data: Path, tmp_path: Path) -> None:
     """The brain atlas of TotalSegmentator to SPM's T1: nobody's pair, but the same organ."""
+    finer = thinned(real_data / "totalsegmentator" / "ct_brain_atlas_1mm.nii.gz", tmp_path / "finer.nii.gz", "ct")
     files = {
-        "t1": real_data / "spm12_templates" / "avg152T1.nii",
-        "ct": real_data / "totalsegmentator" / "ct_brain_atlas_1mm.nii.gz",
+        "t1": thinned(real_data / "spm12_templates" / "avg152T1.nii", tmp_path / "t1.nii.gz", "t1"),
+        "ct": thinned(finer, tmp_path / "ct.nii.gz", "ct"),
     }
     data = manifest(tmp_path / "atlas.csv", "atlas", files)
     small = {"method.network.channels": [8, 16], "plan.grids": "rigid", "training.steps": 20}

@@ -14,8 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,7 @@ from tests.compatibility.setting import (
     voxels_of,
 )
 from tests.compatibility.stored import FIXTURE, digests, environment, unpack_run, unpack_store, unpack_study
+from tests.program import run_here
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -119,8 +118,7 @@ def test_a_bundle_translates_to_the_same_values(place: Path, name: str, tmp_path
 
 
 def test_a_model_is_told_by_its_digest(place: Path) -> None:
-    command = [sys.executable, "-m", "voxlate.cli", "info", str(place / "translation"), "--json"]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    told = json.loads(run_here("info", place / "translation", "--json").stdout)
     bundle = FIXTURE / "translation" / "bundle"
     assert told["digest"] == hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()
     assert told["scores"] == json.loads(read(bundle / "scores.json"))

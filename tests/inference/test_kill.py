@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-from tests.program import run_here
+from tests.program import run_here, started
 from voxlate.cohort import index_cohort
 from voxlate.io import file_digest, read_provenance, read_volume
 
@@ -23,20 +20,16 @@ def test_killed_imputations_leave_only_whole_files(models: Path, gapped: Path) -
     wanted |= {f"{case.id}_t1.nii.gz" for case in cases if "t1c" in case.paths and "t1" not in case.paths}
     unable = any("t2" not in case.paths and "flair" not in case.paths for case in cases)
     before = {path: (file_digest(path), path.stat().st_mtime_ns) for case in cases for path in case.paths.values()}
-    out, environment = gapped / "derivatives" / "voxlate", {**os.environ, "OMP_NUM_THREADS": "1"}
+    out = gapped / "derivatives" / "voxlate"
     words = ["translate", models, gapped, "--out", out]
-    command = [sys.executable, "-m", "voxlate.cli", *map(str, words)]
     killed = 0
     assert len(wanted) > 2
     for number in range(2):
-        with subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-        ) as process:
+        with started(*words) as process:
             # Killed as soon as the next image has its first file, whichever that is.
-            while process.poll() is None and len(list(out.glob("*/*"))) <= 2 * number:
+            while process.is_alive() and len(list(out.glob("*/*"))) <= 2 * number:
                 time.sleep(0.002)
-            process.kill()
-        killed += process.returncode == -9
+        killed += process.exitcode == -9
         for path in out.glob("*/Phantom-*.nii.gz"):
             provenance = read_provenance(path)
             assert provenance is not None

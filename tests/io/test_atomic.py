@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 
 from tests.io.crafted import SUFFIXES
+from tests.program import copied, side_by_side
 from voxlate.errors import WriteError
 from voxlate.io import (
     Provenance,
@@ -179,32 +179,19 @@ def test_a_really_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
     assert done.stdout.count("no space left on device") == 2
 
 
-KILLED = """
-import sys, time
-import numpy as np
-from voxlate.io import Provenance, write_volume
-from voxlate.volume import Volume
-
-provenance = Provenance(synthetic=True, target="t2", unit="a.u.")
-print("ready", flush=True)
-for value in range(10**6):
-    array = np.full((60, 50, 40), value % 30000, np.int16)
-    write_volume(Volume(array, np.eye(4)), sys.argv[1], provenance=provenance, overwrite=True)
-"""
-
-
 def test_kill_at_any_moment_leaves_a_whole_file_and_the_next_run_clears_up(tmp_path: Path) -> None:
     path = tmp_path / "a.nii.gz"
     rng = np.random.default_rng(5)
     left = 0
+
+    def write() -> None:
+        for value in range(10**6):
+            array = np.full((60, 50, 40), value % 30000, np.int16)
+            write_volume(Volume(array, np.eye(4)), path, provenance=PROVENANCE, overwrite=True)
+
     for _ in range(8):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE)
-        assert process.stdout
-        process.stdout.readline()
-        time.sleep(float(rng.uniform(0.02, 0.12)))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        with copied(write):
+            time.sleep(float(rng.uniform(0.02, 0.12)))
         left += len(list(tmp_path.glob(f"{atomic_module.PREFIX}*")))
         if path.exists():
             array = read_volume(path).array
@@ -227,15 +214,11 @@ def test_only_abandoned_temporary_files_are_removed(tmp_path: Path) -> None:
 
 
 def test_writers_of_several_processes_do_not_disturb_each_other(tmp_path: Path) -> None:
-    script = textwrap.dedent(f"""
-        import sys
-        from pathlib import Path
-        from voxlate.io import write_text
+    def write(number: int) -> None:
         for index in range(60):
-            write_text(Path({str(tmp_path)!r}) / f"{{sys.argv[1]}}-{{index % 5}}.txt", "x" * 1000)
-    """)
-    processes = [subprocess.Popen([sys.executable, "-c", script, str(number)]) for number in range(3)]
-    assert [process.wait() for process in processes] == [0, 0, 0]
+            write_text(tmp_path / f"{number}-{index % 5}.txt", "x" * 1000)
+
+    side_by_side(*(partial(write, number) for number in range(3)))
     assert {path.stat().st_size for path in tmp_path.iterdir()} == {1000}
     assert len(list(tmp_path.iterdir())) == 15
 

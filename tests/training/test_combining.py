@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import voxlate
-from tests.program import run_here
-from tests.training.test_kill import command, start, wait_for_step, words
+from tests.program import run_here, started
+from tests.training.test_kill import wait_for_step, words
 from voxlate.bundle.bundle import read_bundle
 from voxlate.errors import UsageError
 from voxlate.inference.model import load_model
@@ -26,14 +26,15 @@ from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
 TINY: dict[str, Any] = {
-    "method.network.channels": [8, 16],
+    "method.network.channels": [4, 8],
     "plan.split.fractions": [0.5, 0.25, 0.25],
     "training.epochs": None,
-    "training.steps": 6,
+    "training.steps": 3,
     "training.batch_size": 2,
-    "training.validate_every": 6,
-    "training.figure_every": 6,
-    "training.combination_steps": 8,
+    "training.validate_every": 3,
+    "training.figure_every": 3,
+    "training.checkpoint_every": 4,
+    "training.combination_steps": 16,
     "training.precision": "fp32",
 }
 VIEWS = ("axial", "sagittal", "coronal")
@@ -45,7 +46,7 @@ def cohort(drawn_once: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(cohort: Path, one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = resolve_recipe("zhao-unet-25d", overrides=TINY)
     return train_run(cohort, recipe, tmp_path_factory.mktemp("run") / "run").folder
 
@@ -152,23 +153,20 @@ def test_a_method_that_does_not_train_has_one_view(cohort: Path, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_run_killed_while_the_combination_learns_equals_the_unbroken_one(cohort: Path, tmp_path: Path) -> None:
-    fields = {**TINY, "training.steps": 3, "training.combination_steps": 24, "training.checkpoint_every": 4}
+def test_a_run_killed_while_the_combination_learns_equals_the_unbroken_one(
+    cohort: Path, run: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "recipe.yaml"
-    file.write_text(resolve_recipe("zhao-unet-25d", overrides=fields).to_yaml(), encoding="utf-8")
-    assert run_here(*words(cohort, file, tmp_path / "unbroken")).returncode == 0
-    with start(*command(cohort, file, tmp_path / "broken")) as process:
+    file.write_text(resolve_recipe("zhao-unet-25d", overrides=TINY).to_yaml(), encoding="utf-8")
+    with started(*words(cohort, file, tmp_path / "broken")) as process:
         wait_for_step(process, tmp_path / "broken", 3)
         while not (found := list((tmp_path / "broken" / "combination").glob("*/log.jsonl"))):
-            assert process.poll() is None
+            assert process.is_alive()
             time.sleep(0.01)
         wait_for_step(process, found[0].parent, 9)
-        process.kill()
     assert not (tmp_path / "broken" / "bundle" / "manifest.json").exists()
     assert run_here(*words(cohort, file, tmp_path / "broken", "--resume")).returncode == 0
-    first, second = (
-        (tmp_path / name / "bundle" / "weights.safetensors").read_bytes() for name in ("unbroken", "broken")
-    )
+    first, second = ((one / "bundle" / "weights.safetensors").read_bytes() for one in (run, tmp_path / "broken"))
     assert first == second
     assert not list((tmp_path / "broken" / "combination").glob("*/views"))
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import SMALL
-from tests.program import run_here
+from tests.program import run_here, started
 from tests.training.toys import story
 from voxlate.config.recipe import load_recipe
 from voxlate.io.lock import hold
@@ -37,22 +36,13 @@ def words(data: Path, recipe: Path, out: Path, *extra: str) -> list[str]:
     return ["train", str(data), "--recipe", str(recipe), "--out", str(out), *extra]
 
 
-def command(data: Path, recipe: Path, out: Path, *extra: str) -> list[str]:
-    return [sys.executable, "-m", "voxlate.cli", *words(data, recipe, out, *extra)]
-
-
-def start(*args: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-
-
-def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
+def wait_for_step(process: BaseProcess, out: Path, step: int) -> None:
     """Returns as soon as the run's log has reached a step."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if any(entry.step >= step for entry in read_log(out / "log.jsonl")):
             return
-        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        assert process.is_alive()
         time.sleep(0.01)
     pytest.fail("the run did not get there")
 
@@ -73,23 +63,22 @@ def test_killed_twice_and_resumed_equals_the_unbroken_run(
 ) -> None:
     out = tmp_path / "run"
     for step in (6, 13):
-        with start(*command(phantom_cohort, recipe, out, "--resume")) as process:
+        with started(*words(phantom_cohort, recipe, out, "--resume")) as process:
             wait_for_step(process, out, step)
-            process.kill()
-        assert process.returncode == -signal.SIGKILL
+        assert process.exitcode == -signal.SIGKILL
     assert run_here(*words(phantom_cohort, recipe, out, "--resume")).returncode == 0
     assert result(out) == result(unbroken)
     assert not [path for path in out.rglob("*") if "voxlate-tmp" in path.name]
 
 
 def test_sigterm_ends_with_the_documented_code(phantom_cohort: Path, recipe: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    process = start(*command(phantom_cohort, recipe, out))
-    wait_for_step(process, out, 3)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "--resume" in output
+    out, told = tmp_path / "run", tmp_path / "told.txt"
+    with started(*words(phantom_cohort, recipe, out), told=told) as process:
+        wait_for_step(process, out, 3)
+        process.terminate()
+        process.join(60)
+        assert process.exitcode == 130
+    assert "--resume" in told.read_text()
 
 
 def test_loader_processes_change_nothing(phantom_cohort: Path, recipe: Path, unbroken: Path, tmp_path: Path) -> None:

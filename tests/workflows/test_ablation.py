@@ -5,11 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +16,7 @@ import numpy as np
 import pytest
 
 import voxlate
-from tests.program import run_here
+from tests.program import run_here, started
 from tests.workflows.steps import check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores
 from tests.workflows.test_fidelity import contents
 from voxlate.bundle.bundle import read_bundle
@@ -175,14 +172,11 @@ def test_killed_and_resumed_equals_the_unbroken_one(ablated: Path, phantom_cohor
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "out"
     recipe.write_text(tiny().to_yaml())
     words = ["ablate", phantom_cohort, "--recipe", recipe, "--without", TERM, "--seeds", "2", "--out", out]
-    command = [sys.executable, "-m", "voxlate.cli", *map(str, words)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+    with started(*words) as process:
         log, deadline = out / "without" / "seed-0" / "log.jsonl", time.monotonic() + 120
-        while not (log.is_file() and read_log(log)) and time.monotonic() < deadline and process.poll() is None:
+        while not (log.is_file() and read_log(log)) and time.monotonic() < deadline and process.is_alive():
             time.sleep(0.005)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    assert process.exitcode == -signal.SIGKILL
     assert not (out / "scores.csv").exists()
     finished = run_here(*words)
     assert finished.returncode == 0, finished.stderr

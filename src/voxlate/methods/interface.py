@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -266,13 +267,22 @@ class NetworkMethod(Trainable, Translator):
         Args:
             source: ``(b, c, *s)``, sizes multiples of ``divisor``.
         """
-        was_training = self.network.training
-        self.network.eval()
-        try:
+        with evaluating(self.network):
             prediction: Tensor = self(source)
-        finally:
-            self.network.train(was_training)
         return prediction.float()
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """A network that learns is in evaluation mode meanwhile; to tell every layer takes as long as a small slice."""
+    if not network.training:
+        yield
+        return
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train()
 
 
 def make_optimiser(

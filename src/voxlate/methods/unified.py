@@ -21,7 +21,7 @@ from voxlate.losses import of_images
 from voxlate.losses.adversarial import Objective
 from voxlate.methods.adversarial import Adversarial, Game, Opponent
 from voxlate.methods.conditional import Conditional
-from voxlate.methods.interface import Batch, Translator
+from voxlate.methods.interface import Batch, Translator, evaluating
 from voxlate.networks import NETWORKS
 from voxlate.question.acquisition import COUNT
 
@@ -142,9 +142,5 @@ class _Answering(Translator):
         images = source.new_zeros(len(source), network.channels, *source.shape[2:])
         images = images.contiguous(memory_format=torch.channels_last if source.ndim == 4 else torch.channels_last_3d)
         images[:, self._there.to(source.device)] = source
-        was_training = network.training
-        network.eval()
-        try:
+        with evaluating(network):
             return network.answer(images, self.numbers.to(source.device).expand(len(source), -1)).float()
-        finally:
-            network.train(was_training)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 
 import voxlate
 from tests.conftest import SMALL
+from tests.program import started
 from voxlate.bundle.bundle import _SHAPES_MEMBER, MANIFEST, read_bundle
 from voxlate.cohort import index_cohort
 from voxlate.errors import BundleError, LockedError, UsageError
@@ -164,12 +163,10 @@ def test_the_case_of_another_model_is_never_replaced_unless_that_is_asked_for(
 
 def test_a_call_that_is_killed_goes_on_and_lists_all(two: Path, drawing: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    command = [sys.executable, "-m", "voxlate.cli", "synthesize", str(drawing), "--cases", "50", "--seed", "7"]
-    with subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None and not list(out.glob("synthetic-00002-s7/*")):
+    with started("synthesize", drawing, "--cases", "50", "--seed", "7", "--out", out) as process:
+        while process.is_alive() and not list(out.glob("synthetic-00002-s7/*")):
             time.sleep(0.002)
-        process.kill()
-    assert process.returncode == -9
+    assert process.exitcode == -9
     assert [one.status for one in voxlate.synthesize(drawing, cases=1, seed=9, out=out)] == ["done"]
     assert manifest(out)[0] == ("synthetic-00001-s7", "skipped")
     outcomes = voxlate.synthesize(drawing, cases=2, seed=7, out=out)

@@ -1,14 +1,8 @@
-"""Trials that train nothing: a search's machinery in seconds, in this process or in others.
-
-As a program it is one worker: ``python -m tests.training.tuning.pretence DATA FOLDER URL TRIALS SECONDS``, whose
-trials take that long each.
-"""
+"""Trials that train nothing: a search's machinery in seconds."""
 
 from __future__ import annotations
 
 import math
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +12,7 @@ from unittest.mock import patch
 import optuna
 
 from voxlate.config.recipe import Recipe
-from voxlate.training.tuning import Budget, study, trial_run, tune_run
+from voxlate.training.tuning import Budget, trial_run, tune_run
 from voxlate.training.tuning.results import Searched
 from voxlate.verbs import resolve_recipe
 
@@ -64,18 +58,3 @@ def reading(url: str) -> Iterator[optuna.Study]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
-
-
-def main() -> None:
-    data, folder, url, trials, seconds = sys.argv[1:]
-
-    def slow(values: Mapping[str, Any]) -> float:
-        time.sleep(float(seconds))
-        return decades(values)
-
-    with pretend(slow), patch.object(study, "_HEARTBEAT_S", 1):
-        search(Path(data), Path(folder), storage=url, trials=int(trials))
-
-
-if __name__ == "__main__":
-    main()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import voxlate
+from tests.program import copied
 from tests.training.tuning.pretence import pretend, search, searching
 from tests.training.tuning.test_workers import check_sharing, wait_for_a_trial, worker
 
@@ -78,11 +79,8 @@ def url() -> Iterator[str]:
 def test_workers_share_a_study_and_a_killed_one_goes_on(phantom_cohort: Path, tmp_path: Path, url: str) -> None:
     with_driver = url.replace("postgresql:", "postgresql+psycopg:")
     check_sharing(phantom_cohort, tmp_path, with_driver)
-    with worker(phantom_cohort, tmp_path / "first", url, trials=11, seconds=600) as process:
-        try:
-            wait_for_a_trial(with_driver)
-        finally:
-            process.kill()
+    with copied(worker(phantom_cohort, tmp_path / "first", url, trials=11, seconds=600)):
+        wait_for_a_trial(with_driver)
     with pretend():
         searched = search(phantom_cohort, tmp_path / "first", storage=url, trials=11)
     assert searched.count("complete") == 11

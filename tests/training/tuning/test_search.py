@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +18,7 @@ from optuna.trial import TrialState
 
 import voxlate
 from tests.conftest import SMALL
-from tests.program import run_here
+from tests.program import run_here, started
 from tests.training.tuning.pretence import RATE, decades, pretend, reading, search, searching
 from voxlate.config.recipe import load_recipe
 from voxlate.errors import CohortError, StoppedError, TrainingError, UsageError
@@ -52,15 +50,11 @@ def test_a_killed_search_ends_with_all_trials_and_a_report(phantom_cohort: Path,
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "search"
     recipe.write_text(resolve_recipe("avula2020-t1-to-t2", overrides=overrides).to_yaml())
     words = ["tune", phantom_cohort, "--recipe", recipe, "--trials", "4", "--out", out]
-    command = [sys.executable, "-m", "voxlate.cli", *map(str, words)]
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, **quiet) as process:
+    with started(*words) as process:
         deadline = time.monotonic() + 180
         while len(list(out.glob("trials/*/log.jsonl"))) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    assert process.exitcode == -signal.SIGKILL
     assert "complete" in states(out), "what a killed search has found is on disk"
     assert (out / "report.html").is_file()
     assert run_here(*words).returncode == 0

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import BboxBase, ScaledTranslation
 from numpy.typing import ArrayLike
 
 from voxlate.evaluation.words import arrow, direction
@@ -34,6 +36,9 @@ _GAP = 3.5  # mm
 _RIGHT = 1.5  # mm; of the last tick label
 _NARROW, _CLOSE = 9.0, 15.0  # mm; names with less room stand upright, those with less than the second if they are long
 _UPRIGHT = 24.0  # mm; length of such a name
+_INTERVALS = 6  # between the numbers of a vertical axis at most
+_ROUNDED = 1e-9  # share of an axis by which a number at its end may lie outside
+_POINTS_PER_INCH = 72.0
 _Under = Callable[[Leaf, Sequence[Span]], None]
 """Writes below the plots, whose places it gets."""
 
@@ -111,11 +116,14 @@ class Plots:
         for place in range(count):
             first = self.axes[0] if share_y and self.axes else None
             axes = self.figure.add_subplot(rows, self.columns, place + 1, sharey=first)
-            axes.tick_params(labelleft=not (share_y and place % self.columns))
+            if share_y and place % self.columns:
+                axes.tick_params(labelleft=False)
             axes.grid(visible=True)
+            axes.locator_params(axis="y", nbins=_INTERVALS)
             self.axes.append(axes)
         self._words = {axes: _Words() for axes in self.axes}
         self._spans: list[Span] = []
+        self._hanging: dict[Axes, float] = {}
 
     def title(self, axes: Axes, title: str, below: str = "") -> None:
         """A title, and below it in smaller letters which direction is better, or more; a line break is kept."""
@@ -200,7 +208,7 @@ class Plots:
     def _overhang(self, axes: Axes) -> tuple[float, float, float]:
         """How far numbers and labels reach beyond the axes to the left, to the right and down, in mm."""
         box, unit = axes.get_window_extent(), canvas.MM_PER_INCH / self.figure.dpi
-        around = [one for axis in (axes.xaxis, axes.yaxis) if (one := axis.get_tightbbox()) is not None]
+        around = [one for axis in (axes.xaxis, axes.yaxis) for one in _around(axis, box)]
         left = max([0.0, *((box.x0 - one.x0) * unit for one in around)])
         right = max([0.0, *((one.x1 - box.x1) * unit for one in around)])
         return left, right, max([0.0, *((box.y0 - one.y0) * unit for one in around)])
@@ -208,6 +216,7 @@ class Plots:
     def _spread(self) -> None:
         """The columns over the width that is left by what stands between them."""
         sides = [self._overhang(axes) for axes in self.axes]
+        self._hanging = {axes: down for axes, (_, _, down) in zip(self.axes, sides, strict=True)}
         lefts = [max(side[0] for side in sides[column :: self.columns]) for column in range(self.columns)]
         rights = [max(_RIGHT, *(side[1] for side in sides[column :: self.columns])) for column in range(self.columns)]
         rest = self.width_mm - 2 * EDGE - sum(lefts) - sum(rights) - _GAP * (self.columns - 1)
@@ -237,9 +246,10 @@ class Plots:
                 words.below.set_text("\n".join(below))
                 words.below.set_position((0, lift / MM_PER_POINT))
             style: Style = {"fontsize": size, "linespacing": LEADING, "va": "bottom"}
-            axes.set_title("\n".join(lines), loc="left", pad=lift / MM_PER_POINT, **style)
+            top = None if axes.yaxis.get_major_formatter().get_offset() else 1.0  # not above what is not there
+            axes.set_title("\n".join(lines), loc="left", pad=lift / MM_PER_POINT, y=top, **style)
             above = max(above, lift + len(lines) * line_mm(size))
-            hanging = max(hanging, self._overhang(axes)[2])
+            hanging = max(hanging, self._hanging[axes])
         leaf.skip(above)
         height = self._height_mm or row[0].get_position().width * self.width_mm
         for place, axes in enumerate(row):
@@ -257,6 +267,34 @@ def scale_by_powers(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _around(axis: Axis, box: BboxBase) -> list[BboxBase]:
+    """Where the numbers and the label of an axis stand, and puts the label there.
+
+    Matplotlib would measure each number twice for that, and again whenever it draws.
+
+    Args:
+        axis: Of the two.
+        box: Of its axes.
+    """
+    within = axis.get_transform().transform(axis.get_view_interval())
+    places = axis.get_transform().transform(axis.get_majorticklocs())
+    low, high = within.min(), within.max()
+    room = (high - low) * _ROUNDED
+    numbers = [
+        label.get_window_extent()
+        for place, label in zip(places, axis.get_majorticklabels(), strict=False)  # none if they are hidden
+        if low - room <= place <= high + room and label.get_visible() and label.get_text()
+    ]
+    if axis.get_major_formatter().get_offset():
+        return list(filter(None, [axis.get_tightbbox()]))
+    dpi, across = axis.axes.figure.dpi, axis.axis_name == "x"
+    beyond = max([0.0, *(box.y0 - one.y0 if across else box.x0 - one.x0 for one in numbers)])
+    inches = -beyond / dpi - axis.labelpad / _POINTS_PER_INCH
+    shift = ScaledTranslation(*(0, inches) if across else (inches, 0), axis.axes.figure.dpi_scale_trans)
+    axis.set_label_coords(*(0.5, 0) if across else (0, 0.5), transform=axis.axes.transAxes + shift)
+    return [*numbers, axis.label.get_window_extent()] if axis.label.get_text() else numbers
 
 
 def handles_of(axes: Axes) -> list[Artist]:

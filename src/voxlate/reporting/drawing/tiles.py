@@ -71,10 +71,9 @@ def place(figure: Figure, left: float, top: float, *, width: float, height: floa
     """Axes without frame at a place in mm from the figure's top left corner."""
     across, down = figure.get_size_inches() * canvas.MM_PER_INCH
     axes = figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.xaxis.set_visible(False)  # to take the ticks away, matplotlib would make some first
+    axes.yaxis.set_visible(False)
+    axes.spines[:].set_visible(False)
     return axes
 
 
@@ -177,10 +176,11 @@ def _scale_bar(axes: Axes) -> None:
 
 def grey_bar(axes: Axes, *, window: Window, unit: str) -> None:
     """The grey scale with its ends and its middle; the unit stands above it."""
+    axes.yaxis.set_visible(True)
     drawn = axes.figure.colorbar(ScalarMappable(Normalize(*window), cmap="gray"), cax=axes)
     ticks = [window[0], (window[0] + window[1]) / 2, window[1]]
     drawn.set_ticks(ticks, labels=[tick_text(tick) for tick in ticks])
-    axes.set_title(unit, fontsize=canvas.SMALL - 0.5, fontweight="normal", pad=5.5, loc="left")
+    axes.set_title(unit, fontsize=canvas.SMALL - 0.5, fontweight="normal", pad=5.5, loc="left", y=1.0)
     _finish(drawn)
 
 
@@ -194,6 +194,7 @@ def error_bar(axes: Axes, *, limit: float, words: tuple[str, str] = ("too dark",
     """
     height_mm = axes.get_window_extent().height / axes.figure.dpi * canvas.MM_PER_INCH
     mappable = ScalarMappable(Normalize(-limit, limit), cmap=canvas.ERROR_COLOURS)
+    axes.yaxis.set_visible(True)
     drawn = axes.figure.colorbar(mappable, cax=axes, extend="both", extendfrac=0.04)
     full = f"\N{LEFTWARDS ARROW} {words[0]}  {words[1]} \N{RIGHTWARDS ARROW}"
     label = next(
