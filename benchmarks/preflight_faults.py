@@ -1,11 +1,14 @@
 """Which planted faults the preflight finds, on phantoms and on real scans: one command, one table.
 
-    python benchmarks/preflight_faults.py --real FOLDER --out FOLDER [--only FAULT ...]
+    python benchmarks/preflight_faults.py --real FOLDER --out FOLDER [--sets] [--only FAULT ...]
 
 Every fault is planted into copies of a data set, once into each of some cases alone, and the preflight is run as
 `train` would run it: on the contrasts of a task. What was measured of the other cases is kept meanwhile. A fault counts
 as found if there is a finding of one of its codes that the unharmed data set does not have. At the head stand the
 findings on the unharmed sets, and the seconds of processor time per case.
+
+With `--sets` it begins with what the preflight says of every data set in FOLDER, each as it lies there: nobody planted
+anything in them, so what it says is either true or a false alarm.
 
 FOLDER of the real scans holds `open_ms` (two people, cut into slabs of 32 slices that stand for people) and
 `msd_hippocampus` (12 of its cases). The phantoms are six heads of 64 voxels.
@@ -16,6 +19,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
@@ -28,6 +32,7 @@ from scipy import ndimage
 
 from voxlate.cohort import Finding, index_cohort, preflight
 from voxlate.contrast import get_contrast
+from voxlate.errors import VoxlateError
 from voxlate.io import read_volume, write_volume
 from voxlate.phantoms import make_cohort
 from voxlate.volume import Volume
@@ -261,6 +266,21 @@ def findings_of(cases: list[Scans], folder: Path, source: str | None, target: st
     return preflight(index_cohort(folder), source=[source] if source else (), target=target, **options)
 
 
+def tell_sets(root: Path) -> None:
+    """Prints the findings about each data set: how many of each code, of what severity."""
+    print("| data set | cases | errors and warnings |\n|---|---|---|")
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        try:
+            cohort = index_cohort(folder)
+        except VoxlateError as error:
+            print(f"| {folder.name} | none | refused: {str(error).partition('; ')[0]} |", flush=True)
+            continue
+        counts = Counter(f"{f.severity} {f.code}" for f in preflight(cohort) if f.severity != "info")
+        told = ", ".join(f"{code} ({count})" for code, count in sorted(counts.items()))
+        print(f"| {folder.name} | {len(cohort)} | {told or 'none'} |", flush=True)
+    print()
+
+
 def main() -> None:
     """Plants, checks, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -268,7 +288,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=list(FAULTS))
     parser.add_argument("--tries", type=int, default=3, help="Cases that a fault is planted into, one at a time.")
+    parser.add_argument("--sets", action="store_true", help="Begin with the findings about every data set of --real.")
     asked = parser.parse_args()
+    if asked.sets:
+        tell_sets(asked.real)
     phantoms = load(make_cohort(asked.out / "phantom", cases=6, seed=3, size=64))
     hippocampi = load(asked.real / "msd_hippocampus", most=12)
     sets = {

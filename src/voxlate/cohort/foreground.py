@@ -38,10 +38,21 @@ def foreground(array: Array, *, kind: Kind = "mr") -> NDArray[np.bool_]:
     padding = _padding(sample)
     if padding is not None:
         return np.asarray(foreground(np.where(array == padding, sample[sample != padding].min(), array), kind=kind))
-    values, counts = np.unique(sample, return_counts=True)
-    if counts.max() > _FILLS * sample.size and len(values) > 1:
-        return np.asarray(array != values[counts.argmax()])
+    filling = _filling(sample)
+    if filling is not None:
+        return np.asarray(array != filling)
     return np.asarray(array > otsu_threshold(np.clip(sample, *np.percentile(sample, _PERCENTILES))))
+
+
+def _filling(sample: Array) -> float | None:
+    """The value that fills more than a tenth of the voxels, and not all; ``None`` without one."""
+    low, high = sample.min(), sample.max()
+    if sample.dtype.kind in "iu" and int(high) - int(low) < sample.size:  # counted by place, which needs no order
+        counts = np.bincount(sample.astype(np.int64) - int(low))
+        values = np.arange(int(low), int(high) + 1)
+    else:
+        values, counts = np.unique(sample, return_counts=True)
+    return values[counts.argmax()].item() if counts.max() > _FILLS * sample.size and low < high else None
 
 
 def _padding(sample: Array) -> float | None:

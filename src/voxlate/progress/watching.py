@@ -239,6 +239,8 @@ class _Cell(_Rows):
 
     def stage(self, name: str, done: int, of: int) -> None:
         super().stage(name, done, of)
+        if done >= of:  # what follows, such as the drawing of a page, may tell nothing for long
+            self._draw(self._handle.update)
         self._draw_in_time()
 
     def stepped(self, step: int, fraction: float, logs: dict[str, float]) -> None:

@@ -100,6 +100,20 @@ def test_fat_and_muscle_tell_an_offset_without_air_outside(off: int) -> None:
     assert "not_hounsfield" in _found(_middle(chest_ct(), 0.75) + off)
 
 
+def _vertebra() -> Array:
+    """Marrow and dense bone, muscle and fat smeared into each other; no air."""
+    rng = np.random.default_rng(0)
+    parts = [(0.5, 30, 30), (0.22, -80, 45), (0.16, 150, 40), (0.12, 400, 200)]
+    values = np.concatenate([rng.normal(mean, sd, round(share * np.prod(SHAPE))) for share, mean, sd in parts])
+    return np.resize(rng.permutation(values), SHAPE)
+
+
+@pytest.mark.parametrize("off", [-130, -100, 0, 30, 100])
+def test_soft_tissue_tells_an_offset_of_a_vertebra(off: int) -> None:
+    found = _found(_vertebra() + off)
+    assert found == ({} if abs(off) < 90 else {"not_hounsfield": "warning"})
+
+
 def test_air_that_was_replaced_tells_no_offset() -> None:
     """Air alone lies at -1024 where a scanner cuts there; fat and muscle lie where they should."""
     chest = chest_ct()

@@ -89,6 +89,8 @@ FORMS: dict[str, tuple[Put, str]] = {
     "bids": (_bids, "bids"),
     "bids with sessions": (_sessions, "bids"),
     "flat": (_named("{p}_{c}.nii.gz", **_UPPER), "flat"),
+    "flat, contrast first": (_named("{c}_{p}.nii.gz", **_UPPER), "flat"),
+    "flat, contrast first, other words": (_named("{c}-sub-{p}.nii.gz", t1="T1w", t1c="T1_GD", t2="T2w"), "flat"),
     "a folder per contrast": (_named("{c}/{p}.nii.gz", **_UPPER), "contrasts"),
     "ixi": (_named("IXI-{c}/{p}-Guys-0828-{c}.nii.gz", **_UPPER), "contrasts"),
     "patient, contrast": (_named("{p}/{c}/image.nii.gz", **_UPPER), "contrasts"),

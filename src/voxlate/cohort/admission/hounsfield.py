@@ -11,7 +11,7 @@ What is certain is an error: peaks of air and tissue as far apart as in HU, but 
 or twice as far (a slope); a range of a few units or of 8 bits; nothing below zero and no soft tissue. What is only
 likely is a warning, such as air that is all around a body and lies 60 to 130 HU beside its place. An image without
 air, of a field of view inside the body or stripped, has its tissue alone to be judged by. Where fat and muscle show as
-two peaks (``anchors``), these tell a smaller offset, in a chest too.
+two peaks (``anchors``), these tell a smaller offset, in a chest too; inside a body the place of most soft tissue.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ _DARK, _BRAIN, _BRIGHT = 12.0, 55.0, 140.0
 _WIDE, _NARROW, _FLUID = 60.0, 150.0, 0.25
 _PER_METRE, _BONE_PER_METRE, _NOISE_PER_METRE = (14.0, 26.0), 100.0, 3.0
 _SOFT, _MOST_OF_BODY = 0.08, 0.5
+_NO_AIR, _LITTLE_AIR = -400.0, 0.01
+_BELOW_FAT, _NO_FAT, _SOME_BONE, _LITTLE_MUSCLE = 0.1, 0.08, 0.08, 0.2
+_FAR_TOO_LOW, _TOO_LOW, _TOO_HIGH, _WATERY = -140.0, (-90.0, -45.0), (105.0, 150.0), 30.0
+"""Where no soft tissue has its peak: between fat and water, and above muscle and blood where no agent is in it."""
 LOWEST_HU, HIGHEST_HU = -2048.0, 10_000.0
 _BEYOND = 0.001
 
@@ -74,7 +78,7 @@ def judge_hounsfield(seen: Histogram) -> Judgement | None:
             return displaced
     if seen.share(-np.inf, _BELOW_ZERO) < _FEW:
         return _without_air(seen)
-    return _unlikely(seen, air) or _moved(seen)
+    return _unlikely(seen, air) or _moved(seen) or _within_a_body(seen)
 
 
 def _moved(seen: Histogram) -> Judgement | None:
@@ -208,6 +212,29 @@ def _unlikely(seen: Histogram, air: Peak) -> Judgement | None:
     if around > _DENSE and place > _SAME and seen.share(-150, 0) < 0.08 * seen.share(-150, 400):
         return Judgement("warning", f"most tissue is near {place:.0f}, and hardly any is fat or water")
     return None
+
+
+def _within_a_body(seen: Histogram) -> Judgement | None:
+    """An offset where there is no air, and too little fat or muscle for two peaks, such as round a vertebra.
+
+    Most soft tissue is muscle, blood and water then, or fat, and next to nothing lies between fat and air (up to 4 %
+    in crops round bones and organs; 14 % and more once they are 100 HU too low) or, beside bone, instead of fat.
+    """
+    if seen.share(-np.inf, _NO_AIR) > _LITTLE_AIR:
+        return None
+    place, around = seen.mode(-300, 400)
+    if around < _DENSE:
+        return None
+    below, bone = seen.share(-300, -150), seen.share(200, np.inf)
+    lowest = _FAR_TOO_LOW if seen.share(0, 100) < _LITTLE_MUSCLE else _TOO_LOW[0]  # fat may be most, but never all
+    if below > _BELOW_FAT and lowest < place < _TOO_LOW[1]:
+        what = f"{100 * below:.0f} % lie between fat and air"
+    elif bone > _SOME_BONE and seen.share(-150, -30) < _NO_FAT and _TOO_HIGH[0] < place < _TOO_HIGH[1]:
+        what = "hardly any is fat"
+    else:
+        return None
+    off = round(place - _WATERY, -1)
+    return Judgement("warning", f"most soft tissue is near {place:.0f}, and {what}: they may be off by about {off:.0f}")
 
 
 def _may_be_bone(seen: Histogram, bright: float) -> bool:

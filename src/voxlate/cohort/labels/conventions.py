@@ -88,6 +88,12 @@ def count_values(labels: Array) -> dict[int, int]:
         values, counts = np.unique(labels, return_counts=True)
         return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
     flat, counts = labels.ravel(order="K"), np.zeros(high - low + 1, dtype=np.int64)
+    others = 0
     for start in range(0, flat.size, _AT_ONCE):
-        counts += np.bincount(flat[start : start + _AT_ONCE].astype(np.int64) - low, minlength=counts.size)
+        part = flat[start : start + _AT_ONCE]
+        part = part[part != 0]  # most of a label map is 0
+        others += part.size
+        counts += np.bincount(part.astype(np.int64) - low, minlength=counts.size)
+    if low <= 0 <= high:
+        counts[-low] = flat.size - others
     return {low + int(place): int(counts[place]) for place in np.flatnonzero(counts)}

@@ -7,6 +7,7 @@
     data/p01/3_t1_mprage_sag.nii.gz          dcm2niix: its JSON says what a name does not
 
     data/p01_T1.nii.gz                       flat
+    data/T1_p01.nii.gz                       where T2_p01, say, lies beside it, and T1_p02
     data/train/p01_T1.nii.gz
     data/p01/visit1_T1.nii.gz                the folder is the person, and the case p01_visit1
 
@@ -17,12 +18,13 @@ their names in the contrast alone, is a data set of one case.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voxlate.cohort.case import LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
-from voxlate.cohort.layouts.naming import contrast_in, dixon_part, split_name, why_not
+from voxlate.cohort.layouts.naming import contrast_in, dixon_part, split_front, split_name, why_not
 from voxlate.cohort.layouts.protocol import guess_contrast, read_sidecar
 from voxlate.cohort.subjects import subjects_of
 from voxlate.io import volume_stem
@@ -101,9 +103,25 @@ def _named(images: Sequence[Path]) -> dict[Path, tuple[str, str]]:
             parts.setdefault((path.parent, part[0].rstrip(_SEPARATORS)), {})[path] = part[1]
         elif case and found and not (case.isdigit() and read_sidecar(path)):
             named[path] = case, found.name
+    named |= _named_in_front([path for path in images if path not in named])
     for (_, case), beside in parts.items():
         if len(set(beside.values())) > 1:
             named |= {path: (case, name) for path, name in beside.items()}
+    return named
+
+
+def _named_in_front(images: Sequence[Path]) -> dict[Path, tuple[str, str]]:
+    """Case and contrast of names that begin with the contrast, where several cases and contrasts of one bear it out."""
+    folders: dict[Path, dict[Path, tuple[str, str]]] = {}
+    for path in images:
+        found = split_front(volume_stem(path))
+        if found and not read_sidecar(path):
+            folders.setdefault(path.parent, {})[path] = found[0], found[1].name
+    named: dict[Path, tuple[str, str]] = {}
+    for files in folders.values():
+        cases, contrasts = (Counter(of) for of in zip(*set(files.values()), strict=True))
+        if max(cases.values()) > 1 and max(contrasts.values()) > 1:
+            named |= files
     return named
 
 

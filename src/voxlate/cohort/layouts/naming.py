@@ -38,6 +38,8 @@ _WHOSE_LABELS = re.compile(r"(?P<before>(?:.*[_\-. ])?)(seg|segmentation)[_\-. ]
 _DIXON = {"in": "in_phase", "opp": "out_phase", "W": "water", "F": "fat"}
 """Ends of a scanner's names, too short to be aliases."""
 _IS_DIXON = re.compile(r"dixon|vibe|lava|flex|ideal|dual[_\-. ]?echo", re.IGNORECASE)
+_PERSON = re.compile(r"sub|subj|subject|pat|patient|person|case|id|p|s", re.IGNORECASE)
+_SIZE = re.compile(r"[\dx.p]+(mm|iso|t|tesla|bit|d)|\d+x[\dx]+", re.IGNORECASE)
 _OTHERWISE = {"fl", "op", "ip", "oop", "trace", "fat", "water", "fdg", "foreground"}
 """Aliases that before a contrast are as likely something else."""
 
@@ -79,6 +81,25 @@ def split_name(stem: str, *, case: str = "") -> tuple[str, Contrast | None]:
     if found is not None and found.kind != "label" and not _ENTITY.search(before):
         found = _with_words(found, [word.casefold() for word in _SEPARATOR.split(before) if word])
     return (tail, None) if found is None else (before, found)
+
+
+def split_front(stem: str) -> tuple[str, Contrast] | None:
+    """What comes after a contrast that a file name begins with, where that may be a case's id, and the contrast.
+
+    An id has a number, which is neither a size nor a field strength, and no word before it but one for a person.
+
+    Example:
+        >>> split_front("T1w_sub-01")[0], split_front("T1_post_01")[1].name, split_front("T1_2mm")
+        ('sub-01', 't1c', None)
+    """
+    for separator in reversed(list(_SEPARATOR.finditer(stem))):
+        rest, found = stem[separator.end() :], find_contrast(stem[: separator.start()])
+        if found is not None and rest:
+            words = [word for word in _SEPARATOR.split(rest) if word]
+            number = next((word for word in words if not _PERSON.fullmatch(word)), "")
+            is_id = any(map(str.isdigit, number)) and not _SIZE.fullmatch(number) and find_contrast(number) is None
+            return (rest, found) if is_id else None
+    return None
 
 
 def dixon_part(stem: str) -> tuple[str, str] | None:

@@ -141,7 +141,7 @@ class CaseImages(Mapping[str, Binned]):
             "shape": list(scan.volume.shape),
             "affine": np.asarray(scan.volume.affine).tolist(),
             "constant": bool(scan.volume.array.min() == scan.volume.array.max()),
-            "thumbnail": packed(thumbnail(scan)),
+            "thumbnail": packed(np.zeros(0, np.float32) if scan.kind == "label" else thumbnail(scan)),
             "portrait": packed(portrait.steps),
             "portrait_affine": portrait.affine.tolist(),
         }

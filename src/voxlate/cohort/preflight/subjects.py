@@ -29,7 +29,7 @@ from scipy import fft, ndimage
 
 from voxlate.cohort.preflight.copies import Duplicate, Signature
 from voxlate.cohort.preflight.measures.binned import Portrait
-from voxlate.cohort.preflight.measures.lattice import Cube, band_passed, lay, smoothed
+from voxlate.cohort.preflight.measures.lattice import Cube, band_passed, on_lattice
 
 _SAME = 0.83
 _SAME_OF_FEW, _CERTAIN_OF_FEW = 0.93, 0.97
@@ -90,7 +90,10 @@ def _pairs(
     middle = np.median([centre for _, _, (centre, _) in frames], axis=0)
     half = _WIDE * float(np.median([radius for _, _, (_, radius) in frames]))
     by_case = [
-        _cubes(portrait, ((centre, _WIDE * radius), (centre, half), (middle, half)))
+        [
+            _cube(portrait, centre=place, half_mm=wide)
+            for place, wide in ((centre, _WIDE * radius), (centre, half), (middle, half))
+        ]
         for _, portrait, (centre, radius) in frames
     ]
     cubes = [list(column) for column in zip(*by_case, strict=True)]
@@ -169,18 +172,12 @@ def _never_reached(scores: Sequence[float], far: float, *, few: float) -> float:
     return max(_SAME, float(np.tanh(middle + far * spread)))
 
 
-def _cubes(portrait: Portrait, places: Sequence[tuple[_Vector, float]]) -> list[Cube]:
-    """A portrait on lattices in the world round some centres and half as wide as told, ``(24, 24, 24)``."""
-    smooth = {
-        half: [smoothed(array, portrait.affine, 2 * half / _EDGE) for array in (portrait.steps > 0, portrait.steps)]
-        for _, half in places
-    }
-    return [_cube(smooth[half], portrait.affine, centre=centre, step_mm=2 * half / _EDGE) for centre, half in places]
-
-
-def _cube(smooth: Sequence[Cube], affine: NDArray[np.float64], *, centre: _Vector, step_mm: float) -> Cube:
-    """What is shown, and its values, both smoothed, on a lattice; band-passed, of length 1."""
-    shown, values = (lay(array, affine, centre=centre, step_mm=step_mm, edge=_EDGE) for array in smooth)
+def _cube(portrait: Portrait, *, centre: _Vector, half_mm: float) -> Cube:
+    """A portrait on a lattice in the world; its values band-passed, of length 1, ``(24, 24, 24)``."""
+    shown, values = (
+        on_lattice(array, portrait.affine, centre=centre, step_mm=2 * half_mm / _EDGE, edge=_EDGE)
+        for array in (portrait.steps > 0, portrait.steps)
+    )
     inside = shown > 0.5
     mean = np.asarray(values / np.maximum(shown, 1e-3), dtype=np.float32)
     fine = band_passed(mean, inside, _FINE)

@@ -38,7 +38,9 @@ _COARSE_STEPS = 5
 _COARSE_VOXELS = 1_000
 _COARSE_SAMPLES = 2_500
 _COARSE_BINS = 16
+_FEWER, _LIKELY, _SHIFTS_AT_ONCE = 3, 48, 100
 _SAMPLES = 20_000
+_NO_ENTROPY = 1e-12
 
 Step = tuple[int, int, int]
 
@@ -129,9 +131,9 @@ def _score_on(still: Bins, loose: Bins) -> Callable[[Step], float | None]:
         if any(step):
             moved = places + np.array(step, dtype=np.int32)[:, None]
             inside = ((moved >= 0) & (moved < limit)).all(axis=0)
-            joint = values[inside] + flat[index[inside] + offset]
+            joint = values[inside] + flat.take(index[inside] + offset)
         else:
-            joint = values + flat[index]
+            joint = values + flat.take(index)
         counts = np.bincount(joint, minlength=(BINS + 1) ** 2).reshape(BINS + 1, BINS + 1)[1:, 1:]
         return normalised_information(counts) if counts.sum() >= least else None
 
@@ -140,19 +142,23 @@ def _score_on(still: Bins, loose: Bins) -> Callable[[Step], float | None]:
 
 def normalised_information(counts: NDArray[np.int64]) -> float:
     """Mutual information over the geometric mean of the entropies, its small-sample bias taken off."""
-    return float(_information_of(counts[None])[0])
+    filled = [table[table > 0].astype(np.float64) for table in (counts, counts.sum(axis=1), counts.sum(axis=0))]
+    total = max(float(filled[1].sum()), 1.0)
+    both, one, other = (np.log(total) - float(table @ np.log(table)) / total for table in filled)
+    scale = np.sqrt(max(one * other, 0.0))
+    gain = one + other - both - (filled[0].size - filled[1].size - filled[2].size + 1) / (2 * total)
+    return float(gain / scale) if scale > _NO_ENTROPY else 0.0
 
 
 def _information_of(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The same of a stack of tables, ``(n, bins, bins)``."""
+    """The same of a stack of tables, ``(n, bins, bins)``, at once."""
     tables = counts.reshape(len(counts), -1), counts.sum(axis=2), counts.sum(axis=1)
     total = np.maximum(tables[0].sum(axis=1), 1)
-    entropies = [np.log(total) - xlogy(table, table).sum(axis=1) / total for table in tables]
+    both, one, other = (np.log(total) - xlogy(table, table).sum(axis=1) / total for table in tables)
     filled = [np.count_nonzero(table, axis=1) for table in tables]
-    bias = (filled[0] - filled[1] - filled[2] + 1) / (2 * total)
-    scale = np.sqrt(np.maximum(entropies[1] * entropies[2], 0))
-    gain = entropies[1] + entropies[2] - entropies[0] - bias
-    return np.asarray(np.divide(gain, scale, out=np.zeros(len(counts)), where=scale > 1e-12))
+    scale = np.sqrt(np.maximum(one * other, 0))
+    gain = one + other - both - (filled[0] - filled[1] - filled[2] + 1) / (2 * total)
+    return np.asarray(np.divide(gain, scale, out=np.zeros(len(counts)), where=scale > _NO_ENTROPY))
 
 
 def _coarse_best(still: Bins, loose: Bins, spacing_mm: tuple[float, float, float]) -> Step:
@@ -170,7 +176,10 @@ def _coarse_best(still: Bins, loose: Bins, spacing_mm: tuple[float, float, float
 
 
 def _best_of_all(still: Bins, loose: Bins, reach: list[int]) -> Step:
-    """The best of all shifts up to ``reach`` blocks along each axis, on every n-th block."""
+    """The best of all shifts up to ``reach`` blocks along each axis, on every n-th block.
+
+    The likeliest by a third of those are tried on all.
+    """
     still, loose = (np.pad(blocks, [(by, by) for by in reach]) for blocks in (still, loose))
     index = np.flatnonzero(still)
     filled = index.size
@@ -179,18 +188,22 @@ def _best_of_all(still: Bins, loose: Bins, reach: list[int]) -> Step:
     side = _COARSE_BINS + 1
     values = still.ravel()[index].astype(np.int64) * side
     flat = loose.ravel().astype(np.int64)
-    x, y, z = (range(-by, by + 1) for by in reach)
-    best, step = -np.inf, (0, 0, 0)
-    for i in x:
-        shifts = list(itertools.product((i,), y, z))
-        offsets = np.array(shifts) @ [still.shape[1] * still.shape[2], still.shape[2], 1]
+    shifts = np.array(list(itertools.product(*(range(-by, by + 1) for by in reach))))
+
+    def scores(shifts: NDArray[np.intp], every: int) -> NDArray[np.float64]:
+        offsets = shifts @ [still.shape[1] * still.shape[2], still.shape[2], 1]
         tables = np.arange(len(shifts))[:, None] * side**2
-        joint = values + flat[index + offsets[:, None]] + tables
+        joint = values[::every] + flat.take(index[::every] + offsets[:, None]) + tables
         counts = np.bincount(joint.ravel(), minlength=len(shifts) * side**2).reshape(-1, side, side)[:, 1:, 1:]
-        scores = np.where(counts.sum(axis=(1, 2)) >= least, _information_of(counts), -np.inf)
-        if scores.max() > best:
-            best, step = float(scores.max()), shifts[int(scores.argmax())]
-    return step
+        return np.where(counts.sum(axis=(1, 2)) >= least / every, _information_of(counts), -np.inf)
+
+    parts = np.array_split(shifts, max(1, len(shifts) // _SHIFTS_AT_ONCE))
+    roughly = np.concatenate([scores(part, _FEWER) for part in parts])
+    if not np.isfinite(roughly).any():
+        return (0, 0, 0)
+    likely = shifts[np.argsort(-roughly, kind="stable")[:_LIKELY]]
+    i, j, k = likely[int(scores(likely, 1).argmax())].tolist()
+    return i, j, k
 
 
 def _blocks(bins: Bins, factor: NDArray[np.int_]) -> Bins:

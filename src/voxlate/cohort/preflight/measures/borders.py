@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.cohort.preflight.measures.pose import Pose
 
-_MOST_VOXELS, _MOST, _LEAST = 30_000, 20_000, 500
+_MOST_VOXELS, _MOST, _LEAST = 20_000, 10_000, 500
 _STEP = 2
 _WAYS = [way for count in range(4) for way in itertools.combinations(range(3), count)]
 _Places = NDArray[np.intp]

@@ -6,6 +6,8 @@ in all people.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -13,15 +15,22 @@ from scipy import ndimage
 from voxlate.volume import Array
 
 _LEAST_BLUR = 0.2
+_BESIDE = 1e-3
 _Vector = NDArray[np.float64]
 Cube = NDArray[np.float32]
 
 
 def smoothed(array: Array, affine: NDArray[np.float64], step_mm: float) -> Cube:
     """An image ``(i, j, k)`` without what a lattice of this step cannot show; itself where it is coarse already."""
-    blur = np.maximum(0.4 * step_mm / np.linalg.norm(affine[:3, :3], axis=0) - 0.3, 0)
+    blur = _blur(affine, step_mm)
     values = np.asarray(array, dtype=np.float32)
-    return np.asarray(ndimage.gaussian_filter(values, blur) if blur.max() > _LEAST_BLUR else values)
+    return np.asarray(ndimage.gaussian_filter(values, blur) if blur.any() else values)
+
+
+def _blur(affine: NDArray[np.float64], step_mm: float) -> _Vector:
+    """Standard deviations in voxels; 0 where the image is coarse already."""
+    blur = np.maximum(0.4 * step_mm / np.linalg.norm(affine[:3, :3], axis=0) - 0.3, 0)
+    return np.asarray(blur if blur.max() > _LEAST_BLUR else np.zeros(3))
 
 
 def lay(
@@ -41,6 +50,47 @@ def lay(
     corner = inverse[:3, :3] @ (centre - (edge - 1) / 2 * step_mm) + inverse[:3, 3]
     matrix = inverse[:3, :3] * step_mm
     return np.asarray(ndimage.affine_transform(array, matrix, corner, (edge,) * 3, order=1, cval=fill))
+
+
+def on_lattice(array: Array, affine: NDArray[np.float64], *, centre: _Vector, step_mm: float, edge: int) -> Cube:
+    """An image smoothed and on a lattice: by one product of matrices for each axis that the world has, too.
+
+    Args:
+        array: Voxels ``(i, j, k)``.
+        affine: To RAS+ mm, ``(4, 4)``.
+        centre: Of the lattice, RAS+ mm.
+        step_mm: Between its places.
+        edge: Its places along each axis.
+    """
+    inverse = np.linalg.inv(affine)
+    matrix = inverse[:3, :3] * step_mm
+    along = np.abs(matrix).argmax(axis=1)
+    beside = np.array(matrix)
+    beside[range(3), along] = 0
+    if set(along.tolist()) != {0, 1, 2} or np.abs(beside).max() * edge > _BESIDE:
+        return lay(smoothed(array, affine, step_mm), affine, centre=centre, step_mm=step_mm, edge=edge)
+    corner = inverse[:3, :3] @ (centre - (edge - 1) / 2 * step_mm) + inverse[:3, 3]
+    blur = _blur(affine, step_mm)
+    values = np.asarray(array, dtype=np.float32)
+    for axis, length in enumerate(array.shape):  # each product puts its axis last, so the three come round in order
+        places = corner[axis] + matrix[axis, along[axis]] * np.arange(edge)
+        weights = _weights(places, length) @ _blurring(length, float(blur[axis]))
+        values = np.tensordot(values, weights.astype(np.float32), axes=(0, 1))
+    return np.asarray(values.transpose(np.argsort(along)))
+
+
+def _weights(places: _Vector, length: int) -> NDArray[np.float64]:
+    """Of each voxel of a row at places between them, ``(places, length)``; none beyond the row."""
+    near = 1 - np.abs(places[:, None] - np.arange(length))
+    within = (places >= 0) & (places <= length - 1)
+    return np.where(within[:, None], np.maximum(near, 0), 0)
+
+
+@lru_cache(maxsize=64)
+def _blurring(length: int, sd: float) -> NDArray[np.float64]:
+    """The Gaussian filter of a row as a matrix."""
+    identity = np.eye(length)
+    return np.asarray(ndimage.gaussian_filter1d(identity, sd, axis=0)) if sd > 0 else identity
 
 
 def band_passed(values: Cube, inside: NDArray[np.bool_], sd: float) -> Cube:

@@ -33,6 +33,7 @@ _KNOTS = np.linspace(0, 1, 7)[1:-1]
 _RIDGE = 1e-7
 _CLIPPED = (0.5, 99.5)
 _LEAST = 1_000
+_MANY, _FEWER, _CLEARLY = 3_000, 3, 0.55
 _Values = NDArray[np.float64]
 
 
@@ -69,21 +70,15 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
     y = np.clip(y, low, high)
     if y.std() == 0:
         return Fit(1.0, 1.0, 1.0, 1.0, 0.0)
-    fitted = np.arange(places.size) % 2 == 0
-
-    def left(prediction: _Values) -> float:
-        return float(min(1.0, np.std(y[~fitted] - prediction[~fitted]) / max(float(y[~fitted].std()), 1e-12)))
-
-    linear = [
-        one.flat.take(ring[:, None] + places).mean(axis=0) for step in _STEPS for ring in _rings(one, step, margin)
-    ]
-    lines = [_line(x[fitted], y[fitted]), _means(x[fitted], y[fitted])]
-    straight, pointwise = (left(np.interp(x, *line)) for line in lines)
+    lines = [_line(x[::2], y[::2]), _means(x[::2], y[::2])]
+    straight, pointwise = (_left(y, np.interp(x, *line)) for line in lines)
+    fewer = _FEWER if places.size >= _MANY else 1
+    local = _local(one, places[::fewer], y[::fewer], margin=margin)
+    if fewer > 1 and local < min(_CLEARLY, _CLEARLY * pointwise):  # else it is far from what a filter leaves
+        local = _local(one, places, y, margin=margin)
     if not min(margin):
-        return Fit(straight, pointwise, left(_solved([x, *linear], y, fitted)), 1.0, 0.0)
+        return Fit(straight, pointwise, local, 1.0, 0.0)
     near = around(one.flat, one, places).astype(np.float64)
-    features = _features(near, around(one.flat, one, places, step=2).reshape(len(near), -1))
-    local = left(_solved([*linear, *(part for feature in features for part in _hinges(feature))], y, fitted))
     line = lines[0] if straight < pointwise else lines[1]
     rest = y - np.interp(x, *line)
     beside = [
@@ -94,6 +89,23 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
     there = roughness(np.clip(around(other.flat, other, places), low, high))
     follows = _slope_at_most(detail, there)
     return Fit(straight, pointwise, local, white if places.size >= _LEAST else 1.0, follows)
+
+
+def _left(y: _Values, prediction: _Values) -> float:
+    """What a prediction leaves at the places that it was not fitted to, as a share of the image's own spread."""
+    return float(min(1.0, np.std(y[1::2] - prediction[1::2]) / max(float(y[1::2].std()), 1e-12)))
+
+
+def _local(one: Binned, places: NDArray[np.intp], y: _Values, *, margin: list[int]) -> float:
+    """What an additive model of the neighbourhoods leaves."""
+    linear = [
+        one.flat.take(ring[:, None] + places).mean(axis=0) for step in _STEPS for ring in _rings(one, step, margin)
+    ]
+    if not min(margin):
+        return _left(y, _solved([one.flat[places].astype(np.float64), *linear], y))
+    near = around(one.flat, one, places).astype(np.float64)
+    features = _features(near, around(one.flat, one, places, step=2).reshape(len(near), -1))
+    return _left(y, _solved([*linear, *(part for feature in features for part in _hinges(feature))], y))
 
 
 def _line(x: _Values, y: _Values) -> tuple[_Values, _Values]:
@@ -135,15 +147,15 @@ def _hinges(feature: _Values) -> list[_Values]:
     return [feature, *(np.maximum(feature - knot, 0) for knot in np.unique(np.quantile(feature, _KNOTS)))]
 
 
-def _solved(parts: list[_Values], y: _Values, fitted: NDArray[np.bool_]) -> _Values:
-    """The least-squares prediction everywhere from the rows that are fitted."""
+def _solved(parts: list[_Values], y: _Values) -> _Values:
+    """The least-squares prediction everywhere from every second row."""
     table = np.stack([np.ones(y.size), *parts])
     table[1:] -= table[1:].mean(axis=1, keepdims=True)
     table[1:] /= table[1:].std(axis=1, keepdims=True) + 1e-12
-    known = np.ascontiguousarray(table[:, fitted])
+    known = np.ascontiguousarray(table[:, ::2])
     square = known @ known.T
     square[np.diag_indices_from(square)] += _RIDGE * known.shape[1]
-    return np.asarray(np.linalg.solve(square, known @ y[fitted]) @ table)
+    return np.asarray(np.linalg.solve(square, known @ y[::2]) @ table)
 
 
 def _rings(scan: Binned, step: int, margin: list[int]) -> list[NDArray[np.intp]]:
