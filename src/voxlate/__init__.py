@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from voxlate.verbs.compare import ablate, compare, pairs
     from voxlate.verbs.data import check, phantom
     from voxlate.verbs.demo import demo
+    from voxlate.verbs.derive import derive
     from voxlate.verbs.evaluate import evaluate
     from voxlate.verbs.images import read, score
     from voxlate.verbs.info import info
@@ -72,6 +73,7 @@ __all__ = [
     "check",
     "compare",
     "demo",
+    "derive",
     "evaluate",
     "forecast",
     "info",

@@ -1,4 +1,4 @@
-"""Commands that apply a model: ``translate`` and ``synthesize``."""
+"""Commands that write images: ``translate`` and ``synthesize`` by a model, ``derive`` by arithmetic."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from voxlate.cli.options import (
     Accept,
+    Data,
     Device,
     DryRun,
     PatternOption,
@@ -115,6 +116,41 @@ def synthesize(
     )
     if outcomes is not None:
         _tell(outcomes, "synthesised", out)
+
+
+@app.command(
+    **shown_by(
+        "voxlate derive dixon --out maps",
+        "voxlate derive translated --out densities --contrast electron_density --calibration scanner.csv",
+        choices="Of in_phase and out_phase: fat, water, fat_fraction. Of ct: electron_density.",
+    )
+)
+def derive(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="The folder for the images.")],
+    contrast: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONTRAST", help="What is computed; all that can be without it. May be repeated."),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Compute what this recipe's plan.derive declares, too.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="The scanner's hu,density, relative electron densities.")
+    ] = None,
+    pattern: PatternOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make images that are there anew.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write images that are computed from a data set's own: fat, water, fat fraction, electron density."""
+    from voxlate import verbs
+    from voxlate.cli.output import print_outcomes
+
+    options = {"contrasts": contrast, "recipe": recipe, "calibration": calibration, "pattern": pattern}
+    with watching(quiet=quiet) as watch:
+        outcomes = verbs.derive(data, out=out, overwrite=overwrite, report=watch.stage, **options)  # type: ignore[arg-type]
+    print_outcomes(console(), outcomes)
+    _tell(outcomes, "computed", out)
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:

@@ -11,6 +11,7 @@ from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
+from voxlate.verbs.derive import derive
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
 from voxlate.verbs.train import forecast, resolve_recipe, train
@@ -25,6 +26,7 @@ __all__ = [
     "check",
     "compare",
     "demo",
+    "derive",
     "evaluate",
     "forecast",
     "info",
