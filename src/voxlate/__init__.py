@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from voxlate.verbs.evaluate import evaluate
     from voxlate.verbs.images import read, score
     from voxlate.verbs.info import info
+    from voxlate.verbs.redraw import redraw
     from voxlate.verbs.train import forecast, resolve_recipe, train
     from voxlate.verbs.translate import synthesize, translate
     from voxlate.verbs.tune import tune
@@ -85,6 +86,7 @@ __all__ = [
     "read",
     "read_volume",
     "recipes",
+    "redraw",
     "resolve_recipe",
     "score",
     "synthesize",

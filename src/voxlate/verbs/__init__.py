@@ -14,6 +14,7 @@ from voxlate.verbs.demo import Demonstrated, demo
 from voxlate.verbs.derive import derive
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
+from voxlate.verbs.redraw import redraw
 from voxlate.verbs.train import forecast, resolve_recipe, train
 from voxlate.verbs.translate import synthesize, translate
 from voxlate.verbs.tune import searched_with, tune
@@ -33,6 +34,7 @@ __all__ = [
     "pairs",
     "phantom",
     "recipes",
+    "redraw",
     "resolve_recipe",
     "searched_with",
     "switched_off",
