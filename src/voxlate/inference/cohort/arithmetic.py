@@ -91,15 +91,15 @@ def _outcome(case: Case, name: str, derive: Mapping[str, Derivation], folder: Pa
     return attempt(partial(_made, outcome, case, derive, path=path, overwrite=overwrite), outcome)
 
 
-def _made(
-    outcome: Outcome, case: Case, derive: Mapping[str, Derivation], *, path: Path, overwrite: bool
-) -> Outcome:
+def _made(outcome: Outcome, case: Case, derive: Mapping[str, Derivation], *, path: Path, overwrite: bool) -> Outcome:
     name = outcome.target
     wanted = _provenance(case, outcome, derive)
     told = read_provenance(path) if path.exists() else None
     if told is not None and not overwrite and _same(told, wanted) and is_whole(path, told):
         return Outcome(case.id, "skipped", reason="the recorded hashes match", target=name, path=path)
-    volumes = {one: read_volume(case.paths[one], contrast=get_contrast(one), reading=Reading()) for one in outcome.sources}
+    volumes = {
+        one: read_volume(case.paths[one], contrast=get_contrast(one), reading=Reading()) for one in outcome.sources
+    }
     first = _on_one_grid(volumes, case)
     images = {one: volume.array for one, volume in volumes.items()}
     array = compute(name, _guarded(derive, images), images)

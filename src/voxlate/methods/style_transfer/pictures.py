@@ -43,7 +43,9 @@ def redraw_picture(method: StyleTransfer, content: Tensor, styles: Sequence[Tens
     """
     if not method.task.pictures:
         remedy = "Use vgg19 or vgg16 with a file, trained, or random."
-        raise UsageError("a network that sees pictures", came="that of a bundle", where="method.features", remedy=remedy)
+        raise UsageError(
+            "a network that sees pictures", came="that of a bundle", where="method.features", remedy=remedy
+        )
     if method.task.features.kind == "trained":
         _teach(method, content, styles)
     painter, image = _painter(method, colours=True), content[None].float()
@@ -75,4 +77,10 @@ def _teach(method: StyleTransfer, content: Tensor, styles: Sequence[Tensor]) -> 
     same = [cast("Tensor", functional.interpolate(one, size=size, mode="bilinear", antialias=True)) for one in grey]
     pairs = torch.cat([one.expand(1, 2, *size) for one in same])
     features = method.task.features
-    teach(_painter(method, colours=False), pairs, torch.ones_like(pairs[:, :1]), steps=features.steps, seed=method.task.seed)
+    teach(
+        _painter(method, colours=False),
+        pairs,
+        torch.ones_like(pairs[:, :1]),
+        steps=features.steps,
+        seed=method.task.seed,
+    )

@@ -91,9 +91,7 @@ def is_radimagenet(state: State) -> bool:
     return "backbone.0.weight" in state
 
 
-def load_vgg(
-    state: State, layers: Sequence[str], *, where: object, width: int = 64, depth: Depth | None = None
-) -> VGG:
+def load_vgg(state: State, layers: Sequence[str], *, where: object, width: int = 64, depth: Depth | None = None) -> VGG:
     """Activations of VGG-19 or VGG-16 with weights in torchvision's names; those of the classifier are not needed.
 
     Args:

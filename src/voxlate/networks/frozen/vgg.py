@@ -32,7 +32,9 @@ _WIDTHS = (1, 2, 4, 8, 8)
 
 def layers_of(depth: Depth) -> tuple[str, ...]:
     """Every activation, in order."""
-    return tuple(f"block{block}_conv{n}" for block, count in enumerate(CONVOLUTIONS[depth], 1) for n in range(1, count + 1))
+    return tuple(
+        f"block{block}_conv{n}" for block, count in enumerate(CONVOLUTIONS[depth], 1) for n in range(1, count + 1)
+    )
 
 
 LAYERS = layers_of(19)

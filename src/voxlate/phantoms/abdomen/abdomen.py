@@ -20,7 +20,13 @@ from voxlate.phantoms.solids import Field, Noise, Points, Vector, ellipsoid, ref
 from voxlate.phantoms.thorax.chest import paint_spine
 from voxlate.volume import Grid
 
-ABDOMEN_LABELS: dict[str, int] = {"liver": 63, "liver_tumour": 63, "right_kidney": 126, "left_kidney": 189, "spleen": 252}
+ABDOMEN_LABELS: dict[str, int] = {
+    "liver": 63,
+    "liver_tumour": 63,
+    "right_kidney": 126,
+    "left_kidney": 189,
+    "spleen": 252,
+}
 """From tissue to its label in CHAOS (Kavur et al., Med Image Anal 69:101950 (2021), doi 10.1016/j.media.2020.101950)."""
 ABDOMEN_LESIONS: dict[str, int] = {"adenoma": 1, "liver_tumour": 2}
 """Labels of the lesions in the truth."""
