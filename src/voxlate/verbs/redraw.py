@@ -12,6 +12,7 @@ from voxlate.progress import ProgressReport, silent
 
 if TYPE_CHECKING:
     from voxlate.methods.style_transfer.method import StyleTransfer
+    from voxlate.volume import Array
 
 _RECIPE = "mr-to-ct-style-transfer"
 
@@ -48,12 +49,6 @@ def redraw(
         BundleError: If the file of weights that the recipe names is refused.
         WriteError: If there is a file of that name.
     """
-    import torch
-
-    from voxlate.io import FileRecord, Provenance, file_digest, sidecar_path, write_bytes, write_text
-    from voxlate.io.formats.pictures import png_of, read_colours
-    from voxlate.methods.style_transfer.pictures import redraw_picture
-
     place, styles = Path(out), [Path(one) for one in ([style] if isinstance(style, str | Path) else style)]
     if place.suffix.lower() != ".png":
         raise UsageError("the name of a PNG file", came=place.name, where="--out", remedy="Let it end in .png.")
@@ -61,22 +56,35 @@ def redraw(
         raise WriteError("a new file", came="one that is there already", where=place, remedy="Add --overwrite.")
     method = _method(recipe, overrides)
     report("redraw", 0, 1)
-    read = [read_colours(Path(one), longest=longest) for one in (content, *styles)]
-    pictures = [torch.from_numpy(pixels).movedim(-1, 0) for pixels, _ in read]
-    drawn = redraw_picture(method, pictures[0], pictures[1:]).movedim(0, -1).numpy()
-    coloured = any(has for _, has in read)
-    named = [("content", Path(content)), *(("style", one) for one in styles)]
-    told = Provenance(
-        synthetic=True,
-        sources=tuple(FileRecord(contrast=what, name=one.name, sha256=file_digest(one)) for what, one in named),
-        target="picture",
-        unit="1",
-    )
-    write_bytes(place, png_of(drawn if coloured else drawn.mean(-1), comment=told.comment()))
-    digest = told.model_copy(update={"output_sha256": file_digest(place)})
-    write_text(sidecar_path(place), digest.model_dump_json(indent=1) + "\n")
+    pixels = _drawn(method, [Path(content), *styles], longest=longest)
+    _write(pixels, place, [("content", Path(content)), *(("style", one) for one in styles)])
     report("redraw", 1, 1)
     return place
+
+
+def _drawn(method: StyleTransfer, files: Sequence[Path], *, longest: int) -> Array:
+    """The pixels ``(row, column, 3)``, or ``(row, column)`` where no picture has colours."""
+    import torch
+
+    from voxlate.io.formats.pictures import read_colours
+    from voxlate.methods.style_transfer.pictures import redraw_picture
+
+    read = [read_colours(file, longest=longest) for file in files]
+    content, *styles = [torch.from_numpy(pixels).movedim(-1, 0) for pixels, _ in read]
+    drawn = redraw_picture(method, content, styles).movedim(0, -1).numpy()
+    return drawn if any(coloured for _, coloured in read) else drawn.mean(-1)
+
+
+def _write(pixels: Array, place: Path, named: Sequence[tuple[str, Path]]) -> None:
+    """The picture, marked as synthetic, and its sidecar."""
+    from voxlate.io import FileRecord, Provenance, file_digest, sidecar_path, write_bytes, write_text
+    from voxlate.io.formats.pictures import png_of
+
+    sources = tuple(FileRecord(contrast=what, name=file.name, sha256=file_digest(file)) for what, file in named)
+    told = Provenance(synthetic=True, sources=sources, target="picture", unit="1")
+    write_bytes(place, png_of(pixels, comment=told.comment()))
+    told = told.model_copy(update={"output_sha256": file_digest(place)})
+    write_text(sidecar_path(place), told.model_dump_json(indent=1) + "\n")
 
 
 def _method(recipe: str | Path | Recipe, overrides: Overrides | None) -> StyleTransfer:

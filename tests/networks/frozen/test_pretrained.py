@@ -121,7 +121,7 @@ def test_vgg16_is_told_from_vgg19_and_computes_what_its_file_says(vgg_state: Sta
         found = load_vgg(state, ["relu2_2", "relu5_3"], where="", width=WIDTH)(images)
     assert torch.allclose(found["block2_conv2"], expected[3], atol=1e-6)
     assert torch.allclose(found["block5_conv3"], expected[-1], atol=1e-6)
-    with pytest.raises(BundleError, match="no features.17.weight"):
+    with pytest.raises(BundleError, match=r"no features\.17\.weight"):
         load_vgg(vgg_state, ["relu1_1"], where="vgg.pth", width=WIDTH, depth=16)
     with pytest.raises(UsageError, match="an activation of VGG-16"):
         load_vgg(state, ["relu3_4"], where="", width=WIDTH)

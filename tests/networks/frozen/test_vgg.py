@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from voxlate.errors import UsageError
-from voxlate.networks.frozen.vgg import LAYERS, VGG, layer_name, layers_of
+from voxlate.networks.frozen.vgg import VGG, layer_name, layers_of
 
+LAYERS = layers_of(19)
 SEQUENCE = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M")
 """Configuration E of the paper's Table 1."""
 SEQUENCE_16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")

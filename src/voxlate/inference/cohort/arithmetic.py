@@ -21,8 +21,17 @@ from voxlate.derivation import Derivation, compute, files_of, formulas, lacking
 from voxlate.errors import GeometryError, UsageError
 from voxlate.inference.cohort.derivatives import check_place, target_path, write_description, write_manifest
 from voxlate.inference.cohort.outcome import Outcome, attempt, is_whole
-from voxlate.io import FileRecord, Provenance, check_writable, file_digest, hold, read_provenance, read_volume
-from voxlate.io import remove_stale, write_volume
+from voxlate.io import (
+    FileRecord,
+    Provenance,
+    check_writable,
+    file_digest,
+    hold,
+    read_provenance,
+    read_volume,
+    remove_stale,
+    write_volume,
+)
 from voxlate.io.reading import read_maker
 from voxlate.volume import Array, Volume
 

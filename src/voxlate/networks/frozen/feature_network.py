@@ -59,7 +59,7 @@ class FeatureNetwork(nn.Module):
         colours: Whether images have these three as their channels.
     """
 
-    def __init__(  # noqa: PLR0913  (keyword only)
+    def __init__(
         self,
         body: nn.Module,
         *,

@@ -37,10 +37,6 @@ def layers_of(depth: Depth) -> tuple[str, ...]:
     )
 
 
-LAYERS = layers_of(19)
-"""Those of VGG-19."""
-
-
 def layer_name(name: str, *, depth: Depth = 19) -> str:
     """The name in ``layers_of(depth)`` of an activation, whichever way it is written.
 

@@ -2,8 +2,8 @@
 
 A bundle for the feature loss is best made by training on the same cohort, a segmenter or a translator that starts from
 the target: it then sees the target as it has learned to see its own source, down to what lies in the background.
-Weights of VGG-19, VGG-16 and ResNet-50 have learned from pictures, and get the target as a grey picture whose black is the
-lowest and whose white the highest value of the cohort (the 0.5th and 99.5th percentile; -1024 and 3071 HU).
+Weights of VGG-19, VGG-16 and ResNet-50 have learned from pictures, and get the target as a grey picture whose black is
+the lowest and whose white the highest value of the cohort (the 0.5th and 99.5th percentile; -1024 and 3071 HU).
 
 The network of style transfer is handed to the method, which keeps it. A bundle's network is named in the recipe too, so
 that translation can build it without that bundle.
