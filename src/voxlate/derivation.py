@@ -9,8 +9,8 @@ two echoes of Dixon (Radiology 153:189 (1984), doi:10.1148/radiology.153.1.60892
       water: {operation: add, of: [in_phase, out_phase], scale: 0.5}
 
 ``DIXON`` holds these and ``fat_fraction = fat / in_phase``. A ``curve`` goes in straight lines through points, as a
-calibration from CT numbers to densities does. A derived contrast has the name of a known contrast, or one of its own that begins with ``derived_``. Where a case has a
-file of that contrast, the file is taken and nothing is computed.
+calibration from CT numbers to densities does. A derived contrast has the name of a known contrast, or one of its own
+that begins with ``derived_``. Where a case has a file of that contrast, the file is taken and nothing is computed.
 """
 
 from __future__ import annotations

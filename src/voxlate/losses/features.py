@@ -53,7 +53,7 @@ def features(
     Args:
         dims: Number of spatial axes.
         data_range: Range of the normalised target values.
-        network: Path of the frozen network: a run or bundle of Voxlate, or a file of weights of a VGG, VGG-16 or ResNet-50.
+        network: Path of the frozen network: a run or bundle of Voxlate, or a file of a VGG's or ResNet-50's weights.
         kind: What lies there; `auto` looks.
         layers: Whose outputs are compared: names of the bundle's modules, `block2_conv2` or `relu2_2` of a VGG,
             `layer3` of ResNet-50; empty for the encoder's levels, the first activation of every block, or all four.

@@ -7,9 +7,9 @@ are distances between such features. They depend on the network, so none is take
 - A bundle (a run, a segmenter or a translator) whose one source is the contrast. Each image is prepared by the
   bundle's own plan, at the spacing of its training cases. A 2-D network gives features of the view or views that it has
   learned from, a 3-D network those of the volume. The layer is the deepest of its way down.
-- A file of weights, VGG-19, VGG-16 or ResNet-50. Each image is brought to RAS+ and to 1 mm, its values to [0, 1] (``_WINDOWS``
-  for CT and PET, which have units; the 0.5th and 99.5th percentile inside the foreground for MR) and clipped. Axial,
-  coronal and sagittal slices are grey pictures.
+- A file of weights, VGG-19, VGG-16 or ResNet-50. Each image is brought to RAS+ and to 1 mm, its values to [0, 1]
+  (``_WINDOWS`` for CT and PET, which have units; the 0.5th and 99.5th percentile inside the foreground for MR) and
+  clipped. Axial, coronal and sagittal slices are grey pictures.
 
 In both, the background is one value, features are the mean over the foreground, weighted by how much of it lies under a
 place of the feature map, and slices with less foreground than ``_SLIVER`` of the fullest one are left out. Of more than

@@ -1,8 +1,8 @@
 """A frozen network that turns images into features: what happens to an image before the network sees it.
 
 1. Outside the mask every image gets the same value, so that nothing there can differ.
-2. Each channel of the image is an image of its own, unless the three are the colours of a picture. For a network of two dimensions so is each axial slice of a 3-D
-   sample, ``x[..., k]``.
+2. Each channel of the image is an image of its own, unless the three are the colours of a picture. For a network of
+   two dimensions so is each axial slice of a 3-D sample, ``x[..., k]``.
 3. Sizes are filled up to multiples of what the network needs, at the far ends, with that same value.
 4. For a network that has learned from pictures, ``Pictures``: values are brought to [0, 1] and repeated as red, green
    and blue, which are normalised as that network expects them. Values beyond the range stay beyond it.

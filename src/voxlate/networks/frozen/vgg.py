@@ -1,9 +1,9 @@
 """The convolutional part of VGG-19 and VGG-16 (Simonyan & Zisserman 2015, arXiv:1409.1556), for its activations.
 
-Five blocks of 2, 2, 4, 4 and 4 convolutions (configuration E; 2, 2, 3, 3 and 3 in configuration D, VGG-16) of 3 x 3 with
-padding 1, each followed by a rectifier, with the maximum of 2 x 2 pixels between the blocks; 64, 128, 256, 512 and 512
-channels. An activation is named by its block and its
-convolution, ``block2_conv2``, and taken behind the rectifier; ``relu2_2``, the name that papers use, is accepted too.
+Five blocks of 2, 2, 4, 4 and 4 convolutions (configuration E; 2, 2, 3, 3 and 3 in configuration D, VGG-16) of 3 x 3
+with padding 1, each followed by a rectifier, with the maximum of 2 x 2 pixels between the blocks; 64, 128, 256, 512 and
+512 channels. An activation is named by its block and its convolution, ``block2_conv2``, and taken behind the rectifier;
+``relu2_2``, the name that papers use, is accepted too.
 
 Nothing behind the deepest activation that is asked for is built. Weights are drawn at random (He et al. 2015,
 arXiv:1502.01852); ``voxlate.networks.frozen.pretrained`` reads those that a user has in a file. MONAI's

@@ -27,7 +27,7 @@ ABDOMEN_LABELS: dict[str, int] = {
     "left_kidney": 189,
     "spleen": 252,
 }
-"""From tissue to its label in CHAOS (Kavur et al., Med Image Anal 69:101950 (2021), doi 10.1016/j.media.2020.101950)."""
+"""From tissue to its label in CHAOS (Kavur et al. 2021, doi 10.1016/j.media.2020.101950)."""
 ABDOMEN_LESIONS: dict[str, int] = {"adenoma": 1, "liver_tumour": 2}
 """Labels of the lesions in the truth."""
 ABDOMEN_CYCLE: tuple[str, ...] = ("adenoma", "liver_tumour", "adenoma_and_liver_tumour", "none")
