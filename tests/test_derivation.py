@@ -29,6 +29,11 @@ CASES: list[tuple[dict[str, Any], list[float], str]] = [
     ({"operation": "mean"}, [3, 0.5, 0, 0], "mean of t1 and t2"),
     ({"operation": "absolute_difference", "scale": 2}, [4, 10, 0, 32], "2 |t1 - t2|"),
     ({"operation": "linear", "weights": [2, -1]}, [6, -7, 0, 24], "2 t1 + -1 t2"),
+    (
+        {"operation": "curve", "of": ["t1"], "points": [[-1, 0], [1, 4], [5, 6]]},
+        [5.5, 0, 2, 6],
+        "t1 by -1: 0, 1: 4, 5: 6",
+    ),
     ({"operation": "subtract", "clip": [0, 10]}, [2, 0, 0, 10], "t1 - t2, at least 0, at most 10"),
     ({"operation": "subtract", "clip": [None, 1]}, [1, -5, 0, 1], "t1 - t2, at most 1"),
 ]
@@ -68,6 +73,8 @@ def test_water_and_fat_are_the_two_echoes_again(one: np.ndarray, other: np.ndarr
 @pytest.mark.parametrize(
     ("derive", "told"),
     [
+        ({"fat": {"operation": "add", "of": ["t1", "t2"], "points": [[0, 1], [1, 2]]}}, "curve needs points"),
+        ({"fat": {"operation": "curve", "of": ["t1"], "points": [[1, 1], [0, 2]]}}, "their values rising"),
         ({"fat": {"operation": "power", "of": ["t1", "t2"]}}, r"plan\.derive\.fat\.operation"),
         ({"fat": {"operation": "add", "of": ["t1", "t3"]}}, "no contrast is called 't3'"),
         ({"fett": {"operation": "add", "of": ["t1", "t2"]}}, "no contrast is called 'fett'.*derived_ratio"),

@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from voxlate.verbs.compare import ablate, compare, pairs
     from voxlate.verbs.data import check, phantom
     from voxlate.verbs.demo import demo
+    from voxlate.verbs.derive import derive
     from voxlate.verbs.evaluate import evaluate
     from voxlate.verbs.images import read, score
     from voxlate.verbs.info import info
+    from voxlate.verbs.redraw import redraw
     from voxlate.verbs.train import forecast, resolve_recipe, train
     from voxlate.verbs.translate import synthesize, translate
     from voxlate.verbs.tune import tune
@@ -72,6 +74,7 @@ __all__ = [
     "check",
     "compare",
     "demo",
+    "derive",
     "evaluate",
     "forecast",
     "info",
@@ -83,6 +86,7 @@ __all__ = [
     "read",
     "read_volume",
     "recipes",
+    "redraw",
     "resolve_recipe",
     "score",
     "synthesize",

@@ -37,8 +37,8 @@ class Contrast:
 
     Attributes:
         name: Canonical name, as used in recipes, file names and tables.
-        kind: What sort of values: MR signal, CT number, PET uptake or integer labels.
-        unit: Unit of the stored values (``a.u.``, ``HU``, ``SUV``), empty for labels.
+        kind: What sort of values: MR signal or any other that is 0 where nothing is, CT number, PET uptake or labels.
+        unit: Unit of the stored values (``a.u.``, ``1``, ``HU``, ``SUV``), empty for labels.
         title: Name for figures and pages.
         aliases: Other names in file names and tables, lower case.
     """
@@ -78,9 +78,11 @@ _TABLE: tuple[Contrast, ...] = (
     Contrast("out_phase", "mr", "a.u.", "opposed-phase", ("outphase", "out-phase", "opposed-phase", "op", "oop")),
     Contrast("fat", "mr", "a.u.", "fat", ("dixon-fat",)),
     Contrast("water", "mr", "a.u.", "water", ("dixon-water",)),
+    Contrast("fat_fraction", "mr", "1", "fat fraction", ("pdff", "fatfrac")),
     Contrast("mr", "mr", "a.u.", "MR", ("mri",)),
     Contrast("ct", "ct", "HU", "CT", ("ldct", "planning-ct")),
     Contrast("cbct", "ct", "HU", "CBCT", ()),
+    Contrast("electron_density", "mr", "1", "relative electron density", ("red", "rel-electron-density")),
     Contrast("pet", "pet", "SUV", "PET", ("suv", "fdg")),
     Contrast(
         "labels",

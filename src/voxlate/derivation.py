@@ -8,8 +8,9 @@ two echoes of Dixon (Radiology 153:189 (1984), doi:10.1148/radiology.153.1.60892
       fat: {operation: subtract, of: [in_phase, out_phase], scale: 0.5}
       water: {operation: add, of: [in_phase, out_phase], scale: 0.5}
 
-A derived contrast has the name of a known contrast, or one of its own that begins with ``derived_``. Where a case has a
-file of that contrast, the file is taken and nothing is computed.
+``DIXON`` holds these and ``fat_fraction = fat / in_phase``. A ``curve`` goes in straight lines through points, as a
+calibration from CT numbers to densities does. A derived contrast has the name of a known contrast, or one of its own
+that begins with ``derived_``. Where a case has a file of that contrast, the file is taken and nothing is computed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from voxlate.contrast import DERIVED, find_contrast, get_contrast
 from voxlate.errors import ReadError, UsageError
+from voxlate.strict import later
 from voxlate.volume import Array
 
-Operation = Literal["add", "subtract", "multiply", "divide", "mean", "absolute_difference", "linear"]
+Operation = Literal["add", "subtract", "multiply", "divide", "mean", "absolute_difference", "linear", "curve"]
 _MOST = 32
 """Operands of a derivation, and derivations of a recipe."""
 _COUNTS: dict[Operation, tuple[int, int]] = {
@@ -37,6 +39,7 @@ _COUNTS: dict[Operation, tuple[int, int]] = {
     "mean": (2, _MOST),
     "absolute_difference": (2, 2),
     "linear": (1, _MOST),
+    "curve": (1, 1),
 }
 
 
@@ -48,6 +51,9 @@ class Derivation(BaseModel):
     operation: Operation = Field(description="What is done with the operands.")
     of: tuple[str, ...] = Field(description="The operands: contrasts, or other derived ones, in order.")
     weights: tuple[float, ...] | None = Field(None, description="Of `linear`: the factor of each operand.")
+    points: tuple[tuple[float, float], ...] | None = later(
+        None, description="Of `curve`: pairs of value and result, values rising; level beyond both ends."
+    )
     scale: float = Field(1.0, description="Factor of the result.")
     guard: float = Field(
         1e-6, gt=0, description="Of `divide`: where the divisor is no further from zero, the result is 0."
@@ -71,6 +77,10 @@ class Derivation(BaseModel):
             raise ValueError("linear needs weights, and nothing else takes them")
         if self.weights is not None and len(self.weights) != len(self.of):
             raise ValueError(f"{len(self.of)} operands need {len(self.of)} weights, not {len(self.weights)}")
+        if (self.points is not None) != (self.operation == "curve"):
+            raise ValueError("curve needs points, and nothing else takes them")
+        if self.points is not None and not (len(self.points) > 1 and np.all(np.diff(self.points, axis=0)[:, 0] > 0)):
+            raise ValueError("a curve needs two points or more, their values rising")
         if self.scale == 0:
             raise ValueError("a scale of 0 leaves nothing")
         low, high = self.clip or (None, None)
@@ -85,6 +95,8 @@ class Derivation(BaseModel):
             inner = " + ".join(f"{weight:g} {name}" for weight, name in zip(self.weights or (), self.of, strict=True))
         elif self.operation == "mean":
             inner = f"mean of {' and '.join(self.of)}"
+        elif self.points is not None:
+            inner = f"{self.of[0]} by {', '.join(f'{value:g}: {result:g}' for value, result in self.points)}"
         else:
             inner = signs[self.operation].join(self.of)
         if self.operation == "absolute_difference":
@@ -126,6 +138,9 @@ class Derivation(BaseModel):
                 return np.asarray(reduce(np.add, images) / np.float32(len(images)))
             case "absolute_difference":
                 return np.asarray(np.abs(first - last))
+            case "curve":
+                values, results = zip(*self.points or (), strict=True)
+                return np.interp(first, values, results).astype(np.float32)
             case "linear":
                 weights = np.array(self.weights, dtype=np.float32)
                 return reduce(np.add, (weight * image for weight, image in zip(weights, images, strict=True)))
@@ -245,6 +260,13 @@ def _refuse_cycle(path: tuple[str, ...], derive: Mapping[str, Derivation], clear
         _refuse_cycle((*path, operand), derive, cleared)
     cleared.add(path[-1])
 
+
+DIXON: dict[str, Derivation] = {
+    "fat": Derivation(operation="subtract", of=("in_phase", "out_phase"), scale=0.5),
+    "water": Derivation(operation="add", of=("in_phase", "out_phase"), scale=0.5),
+    "fat_fraction": Derivation(operation="divide", of=("fat", "in_phase"), clip=(0.0, 1.0)),
+}
+"""What a Dixon pair gives. Of magnitudes ``fat`` is the smaller part, so that the fraction is at most one half."""
 
 Derivations = Annotated[dict[str, Derivation], BeforeValidator(_canonical_keys), AfterValidator(_whole)]
 """From the name of a derived contrast to how it is computed."""

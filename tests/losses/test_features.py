@@ -17,7 +17,7 @@ from voxlate.losses.features import FeatureLoss
 from voxlate.networks import NETWORKS
 from voxlate.networks.frozen.activations import Activations
 from voxlate.networks.frozen.feature_network import FeatureNetwork
-from voxlate.networks.frozen.vgg import VGG19
+from voxlate.networks.frozen.vgg import VGG
 
 LAYERS = ["encoder.0", "encoder.2"]
 
@@ -63,7 +63,7 @@ def test_it_is_its_formula_on_features_that_hooks_catch(dims: int) -> None:
 def test_slices_of_a_volume_seen_by_vgg_are_averaged() -> None:
     prediction, target, mask = images(2, 1, 16, 16, 3)
     torch.manual_seed(0)
-    network = FeatureNetwork(VGG19(["relu1_1", "relu2_2"], width=4).apply(_one_channel), dims=2, outside=0.0, divisor=2)
+    network = FeatureNetwork(VGG(["relu1_1", "relu2_2"], width=4).apply(_one_channel), dims=2, outside=0.0, divisor=2)
     loss = attached(network, dims=3)
     per_slice = [loss(*(x[..., k] for x in (prediction, target, mask))) for k in range(3)]
     assert float(loss(prediction, target, mask)) == pytest.approx(float(torch.stack(per_slice).mean()), rel=1e-5)

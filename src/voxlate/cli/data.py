@@ -49,10 +49,11 @@ def demo(
 @app.command(
     **shown_by(
         "voxlate phantom cohort --cases 12 --seed 20",
-        "voxlate phantom chests --cases 12 --seed 20 --anatomy thorax \\\n    --contrast ct --contrast in_phase",
+        "voxlate phantom chests --cases 12 --seed 20 --anatomy thorax",
+        "voxlate phantom abdomens --cases 12 --seed 20 --anatomy abdomen",
         "voxlate phantom heads --cases 20 --seed 1 --anatomy labels --labels label_maps",
         choices="Contrasts: t1, t1c, t2, flair, pd, in_phase, out_phase, ct, and of a thorax also pet. "
-        "Without --contrast a head has t1, t1c, t2, flair, a thorax ct, pet, "
+        "Without --contrast a head has t1, t1c, t2, flair, a thorax ct, pet, an abdomen in_phase, out_phase, ct, "
         "and heads from label maps t1, t1c, t2, flair, pd, ct.",
     )
 )
@@ -60,7 +61,7 @@ def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write the cohort to.")],
     cases: Annotated[int, typer.Option(help="How many persons are simulated.", min=1)],
     seed: Annotated[int, typer.Option(help="A number; the same one gives the same bytes.", min=0)],
-    anatomy: Annotated[str, typer.Option(metavar="head|thorax|labels", help="What is simulated.")] = "head",
+    anatomy: Annotated[str, typer.Option(metavar="head|thorax|abdomen|labels", help="What is simulated.")] = "head",
     size: Annotated[
         int | None,
         typer.Option(help="Voxels along each axis; 96, or with label maps the whole head.", min=32, max=512),

@@ -1,4 +1,4 @@
-"""Commands that apply a model: ``translate`` and ``synthesize``."""
+"""Commands that write images: ``translate`` and ``synthesize`` by a model, ``derive`` and ``redraw`` without one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import typer
 
 from voxlate.cli.options import (
     Accept,
+    Data,
     Device,
     DryRun,
     PatternOption,
     Quiet,
+    Settings,
     Target,
     accepted,
     app,
@@ -22,6 +24,7 @@ from voxlate.cli.options import (
     console,
     errors,
     foretold,
+    overrides,
     shown_by,
     watching,
 )
@@ -115,6 +118,70 @@ def synthesize(
     )
     if outcomes is not None:
         _tell(outcomes, "synthesised", out)
+
+
+@app.command(
+    **shown_by(
+        "voxlate derive dixon --out maps",
+        "voxlate derive translated --out densities --contrast electron_density --calibration scanner.csv",
+        choices="Of in_phase and out_phase: fat, water, fat_fraction. Of ct: electron_density.",
+    )
+)
+def derive(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="The folder for the images.")],
+    contrast: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONTRAST", help="What is computed; all that can be without it. May be repeated."),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Compute what this recipe's plan.derive declares, too.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="The scanner's hu,density, relative electron densities.")
+    ] = None,
+    pattern: PatternOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make images that are there anew.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write images that are computed from a data set's own: fat, water, fat fraction, electron density."""
+    from voxlate import verbs
+    from voxlate.cli.output import print_outcomes
+
+    options = {"contrasts": contrast, "recipe": recipe, "calibration": calibration, "pattern": pattern}
+    with watching(quiet=quiet) as watch:
+        outcomes = verbs.derive(data, out=out, overwrite=overwrite, report=watch.stage, **options)  # type: ignore[arg-type]
+    print_outcomes(console(), outcomes)
+    _tell(outcomes, "computed", out)
+
+
+@app.command(
+    **shown_by(
+        "voxlate redraw photo.png --style painting.png --out drawn.png",
+        "voxlate redraw photo.png --style painting.png --out drawn.png \\\n"
+        "    --set 'method.features={kind: vgg19, path: vgg19-dcbb9e9d.pth}'",
+    )
+)
+def redraw(
+    content: Annotated[Path, typer.Argument(metavar="PICTURE", help="A PNG, TIFF or JPEG file: what is shown.")],
+    style: Annotated[list[Path], typer.Option(metavar="PICTURE", help="How it is to look. May be repeated.")],
+    out: Annotated[Path, typer.Option("--out", help="The PNG file to write.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="NAME|FILE", help="Of style transfer; its method says how.")
+    ] = "mr-to-ct-style-transfer",
+    settings: Settings = None,
+    longest: Annotated[int, typer.Option(help="Pixels of the longer edge at most.", min=32, max=4096)] = 512,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw one picture in the style of others."""
+    from voxlate import verbs
+    from voxlate.cli.output import say
+
+    with watching(quiet=quiet) as watch:
+        options = {"recipe": recipe, "overrides": overrides(settings), "longest": longest, "overwrite": overwrite}
+        place = verbs.redraw(content, style=style, out=out, report=watch.stage, **options)  # type: ignore[arg-type]
+    say(console(), f"Drawn: {place}")
 
 
 def _tell(outcomes: Sequence[Outcome], what: str, out: Path) -> None:

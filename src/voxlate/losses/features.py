@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from voxlate.errors import UsageError
 from voxlate.losses.pixelwise import Loss
 
-NetworkKind = Literal["auto", "bundle", "vgg19", "resnet50"]
+NetworkKind = Literal["auto", "bundle", "vgg19", "vgg16", "resnet50"]
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def features(
     Args:
         dims: Number of spatial axes.
         data_range: Range of the normalised target values.
-        network: Path of the frozen network: a run or bundle of Voxlate, or a file of weights of VGG-19 or ResNet-50.
+        network: Path of the frozen network: a run or bundle of Voxlate, or a file of a VGG's or ResNet-50's weights.
         kind: What lies there; `auto` looks.
-        layers: Whose outputs are compared: names of the bundle's modules, `block2_conv2` or `relu2_2` of VGG-19,
+        layers: Whose outputs are compared: names of the bundle's modules, `block2_conv2` or `relu2_2` of a VGG,
             `layer3` of ResNet-50; empty for the encoder's levels, the first activation of every block, or all four.
         sha256: The first 8 or more digits of the file's SHA-256, of a bundle's `manifest.json`; it is refused if they
             differ.

@@ -15,6 +15,16 @@ from numpy.typing import NDArray
 
 from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
+from voxlate.phantoms.abdomen.abdomen import (
+    ABDOMEN_CYCLE,
+    ABDOMEN_LABELS,
+    ABDOMEN_LESIONS,
+    AbdomenShape,
+    Nodule,
+    build_abdomen,
+    draw_abdomen,
+    draw_nodules,
+)
 from voxlate.phantoms.head.head import HeadShape, build_head, draw_head
 from voxlate.phantoms.head.lesions import CYCLE, GLIOMAS, Glioma, draw_glioma
 from voxlate.phantoms.physics.tissues import TISSUES, Tissue, tissue_id
@@ -223,6 +233,19 @@ def _thorax_map(subject: Subject[ThoraxShape, HotLesion], grid: Grid, *, factor:
     return TissueMap(tissues, grid, factor, levels=subject.levels)
 
 
+def _abdomen_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[AbdomenShape, Nodule]:
+    """An abdomen with lesions that ``subtype`` names (``ABDOMEN_CYCLE``); age decides nothing but its own entry."""
+    shape = draw_abdomen(rng)
+    attributes = {"subtype": subtype, "liver_fat": f"{shape.liver_fat:.3f}", "label_convention": "chaos"}
+    return Subject(shape, draw_nodules(rng, subtype=subtype), shape.levels, attributes)
+
+
+def _abdomen_map(subject: Subject[AbdomenShape, Nodule], grid: Grid, *, factor: int) -> TissueMap:
+    """The tissue map of an abdomen on an image grid with RAS axes whose world origin lies between the kidneys."""
+    tissues = build_abdomen(subject.shape, subject.lesions, grid, factor=factor)
+    return TissueMap(tissues, grid, factor, levels=subject.levels, table=subject.shape.table)
+
+
 @dataclass(frozen=True)
 class Anatomy:
     """A body that can be drawn: how to draw a person and how to build the tissue map; and the image's reach.
@@ -277,6 +300,18 @@ _ANATOMIES: dict[str, Anatomy] = {
         tissue_mm=1.7,
         ct_noise=2.5,
         uptake=True,
+    ),
+    "abdomen": Anatomy(
+        _abdomen_subject,
+        _abdomen_map,
+        field_of_view_mm=350.0,
+        centre_mm=(0.0, -8.0, -12.0),
+        contrasts=("in_phase", "out_phase", "ct"),
+        cycle=ABDOMEN_CYCLE,
+        labels=ABDOMEN_LABELS,
+        lesions=ABDOMEN_LESIONS,
+        tissue_mm=1.8,
+        ct_noise=2.5,
     ),
 }
 

@@ -9,7 +9,8 @@
 
 Names are BraTS's of 2023 and so are the labels of ``seg`` of a head: 1 tumour core that does not enhance, 2 oedema, 3
 enhancing tumour. A thorax has ``ct`` and ``pet``, the structures of the heart by MM-WHS in ``seg`` (the column
-``label_convention`` says so), and its lesions in the truth. The same seed and options give the same bytes, whatever
+``label_convention`` says so), and its lesions in the truth; an abdomen ``in_phase``, ``out_phase`` and ``ct``, and the
+organs of CHAOS. The same seed and options give the same bytes, whatever
 the number of workers; a rerun draws the missing cases. Heads rendered from label maps have the map's numbers in the
 truth (``anatomy``) and no noise-free signals.
 """
@@ -67,7 +68,8 @@ def make_cohort(
         size: Voxels along each edge of an image.
         anatomy: A name in ``ANATOMIES``.
         contrasts: What is acquired of each person, by any alias; the first defines the position of the others.
-            ``None`` for those of the anatomy (head: T1, T1 post-contrast, T2, FLAIR; thorax: CT, PET).
+            ``None`` for those of the anatomy (head: T1, T1 post-contrast, T2, FLAIR; thorax: CT, PET;
+            abdomen: in-phase, opposed-phase, CT).
         options: Spacing, misalignment, skull stripping and the like.
         workers: Cases drawn at a time; no effect on the result.
         progress: Called with the number of finished cases and of all.

@@ -130,8 +130,8 @@ def _leveled(column: Field, levels: Mapping[str, float]) -> Field:
 
 def _person(rng: np.random.Generator, spread: Field) -> dict[str, Field]:
     """Factors of each tissue between people, by property."""
-    names, first = ("t1_ms", "t2_ms", "proton_density", "hu"), table.FIRST_TISSUES
-    parts = [[_between_people(rng, piece) for _ in names] for piece in (spread[:first], spread[first:])]
+    names = ("t1_ms", "t2_ms", "proton_density", "hu")
+    parts = [[_between_people(rng, piece) for _ in names] for piece in np.split(spread, table.TISSUES_BEFORE)]
     return {name: np.concatenate(pieces) for name, *pieces in zip(names, *parts, strict=True)}
 
 

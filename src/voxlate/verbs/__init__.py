@@ -11,8 +11,10 @@ from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
+from voxlate.verbs.derive import derive
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
+from voxlate.verbs.redraw import redraw
 from voxlate.verbs.train import forecast, resolve_recipe, train
 from voxlate.verbs.translate import synthesize, translate
 from voxlate.verbs.tune import searched_with, tune
@@ -25,12 +27,14 @@ __all__ = [
     "check",
     "compare",
     "demo",
+    "derive",
     "evaluate",
     "forecast",
     "info",
     "pairs",
     "phantom",
     "recipes",
+    "redraw",
     "resolve_recipe",
     "searched_with",
     "switched_off",

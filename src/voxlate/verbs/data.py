@@ -69,10 +69,11 @@ def phantom(
         out: Folder to write to.
         cases: Number of subjects.
         seed: Seeds everything.
-        anatomy: ``head``, ``thorax``, or ``labels`` for whole heads rendered from label maps at random protocols.
+        anatomy: ``head``, ``thorax``, ``abdomen``, or ``labels`` for whole heads rendered from label maps at random
+            protocols.
         size: Voxels along each axis; if not given, 96, and with ``labels`` as many as hold the whole head.
-        contrasts: What is rendered; if not given, t1, t1c, t2 and flair of a head, ct and pet of a thorax; with
-            ``labels`` also pd and ct.
+        contrasts: What is rendered; if not given, t1, t1c, t2 and flair of a head, ct and pet of a thorax, in_phase,
+            out_phase and ct of an abdomen; with ``labels`` also pd and ct.
         misalignment_mm: Size of a known shift between the first contrast and the others.
         labels: With ``labels``, a folder of label maps, or ``voxlate.phantoms.HeadMaps`` to say more.
         report: Called with the number of finished cases.

@@ -75,7 +75,7 @@ def evaluate_distribution(
             came="none",
             where="--features",
             remedy="Give a run or bundle whose one source is what the images show, such as a segmenter, or a file of "
-            "VGG-19's or ResNet-50's weights. There is no default: the values depend on it.",
+            "VGG-19's, VGG-16's or ResNet-50's weights. There is no default: the values depend on it.",
         )
     check_split(split)
     with workspace(out, what="evaluation"):

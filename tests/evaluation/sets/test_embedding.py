@@ -16,7 +16,7 @@ from voxlate.evaluation.sets.embedding import _MOST_SLICES, _pooled, _slices_of,
 from voxlate.inference.model import load_model
 from voxlate.io import read_volume, write_volume
 from voxlate.networks.frozen import pretrained
-from voxlate.networks.frozen.vgg import LAYERS, VGG19
+from voxlate.networks.frozen.vgg import VGG, layers_of
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
@@ -41,7 +41,7 @@ def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """VGG-19 with random weights as torch.save writes them."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "vgg.pth"
-    state = VGG19(LAYERS).state_dict()
+    state = VGG(layers_of(19)).state_dict()
     torch.save({pretrained._torchvision(name): tensor for name, tensor in state.items()}, path)
     return path
 

@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from tests.networks.frozen.test_vgg import rectifiers, reference
+from tests.networks.frozen.test_vgg import SEQUENCE_16, rectifiers, reference
 from voxlate.errors import BundleError, UsageError
 from voxlate.networks.frozen import pretrained
-from voxlate.networks.frozen.pretrained import load_resnet50, load_vgg19, read_state, recognise
+from voxlate.networks.frozen.pretrained import load_resnet50, load_vgg, read_state, recognise
 
 State = dict[str, Tensor]
 NARROWER = 16
@@ -105,9 +105,26 @@ def test_vgg19_computes_what_its_file_says(vgg_state: State, tmp_path: Path) -> 
         state = read_state(tmp_path / name)
         assert recognise(state, where=name) == "vgg19"
         with torch.no_grad():
-            found = load_vgg19(state, ["relu1_1", "relu5_4"], where=name, width=WIDTH)(images)
+            found = load_vgg(state, ["relu1_1", "relu5_4"], where=name, width=WIDTH)(images)
         assert torch.allclose(found["block1_conv1"], expected[0], atol=1e-6)
         assert torch.allclose(found["block5_conv4"], expected[-1], atol=1e-6)
+
+
+def test_vgg16_is_told_from_vgg19_and_computes_what_its_file_says(vgg_state: State) -> None:
+    torch.manual_seed(2)
+    network = reference(narrower=NARROWER, sequence=SEQUENCE_16)
+    state = {f"features.{name}": tensor for name, tensor in network.state_dict().items()}
+    assert recognise(state, where="") == "vgg16"
+    images = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        expected = rectifiers(network, images)
+        found = load_vgg(state, ["relu2_2", "relu5_3"], where="", width=WIDTH)(images)
+    assert torch.allclose(found["block2_conv2"], expected[3], atol=1e-6)
+    assert torch.allclose(found["block5_conv3"], expected[-1], atol=1e-6)
+    with pytest.raises(BundleError, match=r"no features\.17\.weight"):
+        load_vgg(vgg_state, ["relu1_1"], where="vgg.pth", width=WIDTH, depth=16)
+    with pytest.raises(UsageError, match="an activation of VGG-16"):
+        load_vgg(state, ["relu3_4"], where="", width=WIDTH)
 
 
 def test_resnet50_computes_what_its_file_says_in_both_namings(resnet_state: State) -> None:
@@ -132,19 +149,19 @@ def test_a_layer_that_resnet50_lacks_is_refused(resnet_state: State) -> None:
 def test_weights_that_do_not_fit_are_refused_with_what_differs(vgg_state: State, resnet_state: State) -> None:
     shorter = {name: x for name, x in vgg_state.items() if not name.startswith("features.34")}
     with pytest.raises(BundleError, match=r"no features\.34\.weight; no features\.34\.bias\."):
-        load_vgg19(shorter, ["block1_conv1"], where="vgg.pth", width=WIDTH)
+        load_vgg(shorter, ["block1_conv1"], where="vgg.pth", width=WIDTH)
     with pytest.raises(BundleError, match=r"an unknown features\.1\.running_mean"):
-        load_vgg19({**vgg_state, "features.1.running_mean": torch.zeros(4)}, ["relu1_1"], where="", width=WIDTH)
+        load_vgg({**vgg_state, "features.1.running_mean": torch.zeros(4)}, ["relu1_1"], where="", width=WIDTH)
     with pytest.raises(BundleError, match=r"features\.0\.weight of shape \(4, 3, 3, 3\), not \(64, 3, 3, 3\).*27 more"):
-        load_vgg19(vgg_state, ["block1_conv1"], where="vgg.pth")
+        load_vgg(vgg_state, ["block1_conv1"], where="vgg.pth")
     broken = {**vgg_state, "features.5.bias": torch.full((8,), float("nan"))}
     with pytest.raises(BundleError, match=r"NaN or infinity in features\.5\.bias"):
-        load_vgg19(broken, ["block1_conv1"], where="vgg.pth", width=WIDTH)
+        load_vgg(broken, ["block1_conv1"], where="vgg.pth", width=WIDTH)
     with pytest.raises(BundleError, match=r"no conv1\.weight"):
         load_resnet50(vgg_state, ["layer1"], where="vgg.pth")
     with pytest.raises(BundleError, match=r"an unknown backbone\.9\.weight"):
         load_resnet50({**radimagenet(resnet_state), "backbone.9.weight": torch.zeros(1)}, ["layer1"], where="")
-    with pytest.raises(BundleError, match="VGG-19 or ResNet-50"):
+    with pytest.raises(BundleError, match="VGG-16 or ResNet-50"):
         recognise({"encoder.weight": torch.zeros(1)}, where="other.pth")
 
 

@@ -3,7 +3,8 @@
 A layout tells the convention of its cases by the attribute ``label_convention``; a table of attributes may do so, too.
 Sources: BraTS as in ``voxlate.cohort.layouts.brats``; ``brats2024``, adult gliomas after treatment, arXiv:2405.18368;
 ``brats-ped2023``, arXiv:2305.17033, ``brats-ped2024``, arXiv:2404.15009; MM-WHS, Zhuang and Shen, Med Image Anal 31:77
-(2016), doi 10.1016/j.media.2016.02.006.
+(2016), doi 10.1016/j.media.2016.02.006; the MR images of CHAOS, Kavur et al., Med Image Anal 69:101950 (2021), doi
+10.1016/j.media.2020.101950.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ LABEL_NAMES: dict[str, dict[int, str]] = {
         820: "aorta",
         850: "pulmonary artery",
     },
+    "chaos": {63: "liver", 126: "right kidney", 189: "left kidney", 252: "spleen"},
 }
 """From the attribute ``label_convention`` to what the values of a label map mean."""
 

@@ -7,9 +7,9 @@ are distances between such features. They depend on the network, so none is take
 - A bundle (a run, a segmenter or a translator) whose one source is the contrast. Each image is prepared by the
   bundle's own plan, at the spacing of its training cases. A 2-D network gives features of the view or views that it has
   learned from, a 3-D network those of the volume. The layer is the deepest of its way down.
-- A file of weights, VGG-19 or ResNet-50. Each image is brought to RAS+ and to 1 mm, its values to [0, 1] (``_WINDOWS``
-  for CT and PET, which have units; the 0.5th and 99.5th percentile inside the foreground for MR) and clipped. Axial,
-  coronal and sagittal slices are grey pictures.
+- A file of weights, VGG-19, VGG-16 or ResNet-50. Each image is brought to RAS+ and to 1 mm, its values to [0, 1]
+  (``_WINDOWS`` for CT and PET, which have units; the 0.5th and 99.5th percentile inside the foreground for MR) and
+  clipped. Axial, coronal and sagittal slices are grey pictures.
 
 In both, the background is one value, features are the mean over the foreground, weighted by how much of it lies under a
 place of the feature map, and slices with less foreground than ``_SLIVER`` of the fullest one are left out. Of more than
@@ -65,8 +65,8 @@ _SPACING_MM = (1.0, 1.0, 1.0)
 _MOST_SLICES = 32
 _SLIVER = 0.05
 _DIGITS = 12
-_DIVISORS = {"vgg19": 16, "resnet50": 32}
-_DEEPEST = {"vgg19": "block5_conv4", "resnet50": "layer4"}
+_DIVISORS = {"vgg19": 16, "vgg16": 16, "resnet50": 32}
+_DEEPEST = {"vgg19": "block5_conv4", "vgg16": "block5_conv3", "resnet50": "layer4"}
 _WHERE = "--features"
 
 
@@ -226,7 +226,7 @@ def load_embedder(path: Path, contrast: str, *, layer: str | None = None) -> Emb
     """The network of a run, a bundle or a file of weights, made ready to turn images of a contrast into features.
 
     Args:
-        path: A run or bundle whose one source is the contrast, or a file of VGG-19's or ResNet-50's weights.
+        path: A run or bundle whose one source is the contrast, or a file of VGG-19's, VGG-16's or ResNet-50's weights.
         contrast: What the images show.
         layer: Its module whose output is taken; by default the deepest of its way down.
 
@@ -252,7 +252,7 @@ def load_embedder(path: Path, contrast: str, *, layer: str | None = None) -> Emb
         if path.is_file():
             return _of_weights(path, wanted, layer)
     raise UsageError(
-        "a run, a bundle or a file of weights of VGG-19 or ResNet-50",
+        "a run, a bundle or a file of weights of VGG-19, VGG-16 or ResNet-50",
         came="a folder without a model" if path.is_dir() else "nothing",
         where=f"{_WHERE} {path}",
         remedy=f"Train a network with source {wanted.name}, or give a file of weights that you have.",
@@ -298,7 +298,7 @@ def _of_bundle(bundle: Bundle, contrast: Contrast, layer: str | None) -> _Bundle
             f"a network whose only source is {contrast.name}",
             came=f"the sources {', '.join(bundle.recipe.source)}",
             where=f"{_WHERE} {bundle.folder}",
-            remedy=f"Train one with source {contrast.name}, or give a file of weights of VGG-19 or ResNet-50.",
+            remedy=f"Train one with source {contrast.name}, or give a file of weights of VGG-19, VGG-16 or ResNet-50.",
         )
     if plan.mask.kind == "file" and plan.mask.otherwise is None:
         raise UsageError(
@@ -359,7 +359,7 @@ def _of_weights(path: Path, contrast: Contrast, layer: str | None) -> _PictureEm
     state = pretrained.read_state(path)
     kind = pretrained.recognise(state, where=path)
     layers: Sequence[str] = [layer or _DEEPEST[kind]]
-    load = pretrained.load_vgg19 if kind == "vgg19" else pretrained.load_resnet50
+    load = pretrained.load_resnet50 if kind == "resnet50" else pretrained.load_vgg
     body: nn.Module = load(state, layers, where=path)
     mean, sd = pretrained.CENTRED if pretrained.is_radimagenet(state) else pretrained.IMAGENET
     device = pick_device()

@@ -4,10 +4,13 @@ A picture states neither place nor size: its columns are taken to run from the p
 from the front to the back, as radiologists look at an axial slice, and a pixel, and the slice, is 1 mm wide unless
 ``reading.pixel_mm`` says how wide. What resolution a picture states is that of a screen or printer, and not used.
 Colours are refused: what their grey would be is not ours to say.
+
+``read_colours`` and ``png_of`` are for pictures that are no slices, such as photographs and paintings.
 """
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -66,3 +69,46 @@ def read_pixels(path: Path) -> Array:
     except (OSError, ValueError, SyntaxError) as error:
         raise ReadError("sound pixels", came=str(error), where=path, remedy=DAMAGED) from error
     return np.asfortranarray(rows.T[:, :, None].astype(rows.dtype.newbyteorder("=")))
+
+
+def read_colours(path: Path, *, longest: int) -> tuple[Array, bool]:
+    """A picture in colours, transparency on white, made smaller if it has to be.
+
+    Args:
+        path: PNG, TIFF or JPEG.
+        longest: Pixels of its longer edge at most.
+
+    Returns:
+        Red, green and blue ``(row, column, 3)`` in [0, 1], float32; and whether it has colours at all.
+
+    Raises:
+        ReadError: If it is no picture, or damaged.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=("PNG", "TIFF", "JPEG")) as picture:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            whole = ImageOps.exif_transpose(picture)
+            wide = np.asarray(whole, dtype=np.float64) if whole.mode.startswith(("I", "F")) else None
+            if wide is not None:
+                whole = Image.fromarray((255 * wide / max(float(wide.max()), 1.0)).clip(0, 255).astype(np.uint8))
+            clear = whole.convert("RGBA")
+            shown = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+            shown.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
+        raise ReadError("a PNG, TIFF or JPEG picture", came=str(error), where=path, remedy=DAMAGED) from error
+    pixels = np.asarray(shown, dtype=np.float32) / np.float32(255)
+    return pixels, bool(np.ptp(pixels, axis=2).max() > 0)
+
+
+def png_of(pixels: Array, *, comment: str) -> bytes:
+    """The PNG file of a picture ``(row, column, 3)``, or ``(row, column)`` in grey, in [0, 1]; with a comment in it."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    about, buffer = PngInfo(), io.BytesIO()
+    about.add_text("Comment", comment)
+    bytes_of = (np.clip(pixels, 0, 1) * 255).round().astype(np.uint8)
+    Image.fromarray(bytes_of).save(buffer, format="PNG", pnginfo=about)
+    return buffer.getvalue()

@@ -1,7 +1,7 @@
 """The frozen network of style transfer: which one a recipe asks for, and how it is built without any file.
 
 Training reads the file or bundle that a recipe names and hands the network over; its weights then travel in the
-method's own bundle, and translation builds the same network around them. Of VGG-19 only what lies before the deepest
+method's own bundle, and translation builds the same network around them. Of a VGG only what lies before the deepest
 layer is built. Weights drawn at random follow from a seed and need not travel: networks that have learned nothing
 describe textures nearly as well (He, Wang & Hopcroft 2016, arXiv:1606.04801).
 """
@@ -21,7 +21,7 @@ from voxlate.config.choice import Choice
 from voxlate.errors import UsageError
 from voxlate.networks import NETWORKS
 from voxlate.networks.frozen.activations import Activations, default_layers
-from voxlate.networks.frozen.vgg import VGG19, layer_name
+from voxlate.networks.frozen.vgg import VGG, VGGS, Depth, layer_name
 from voxlate.strict import StrictModel, later
 
 _CONTENT = "block2_conv2"
@@ -29,9 +29,9 @@ _STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 
 
 class StyleFeatures(StrictModel):
-    """A frozen network: VGG-19 with random weights, taught by the exemplars, or of a file; or that of a bundle."""
+    """A frozen network: a VGG with random weights, taught by the exemplars, or of a file; or that of a bundle."""
 
-    kind: Literal["random", "trained", "vgg19", "bundle"] = Field(
+    kind: Literal["random", "trained", "vgg19", "vgg16", "bundle"] = Field(
         "random", description="random weights, those that the exemplars teach, a file, or a bundle"
     )
     path: str | None = Field(None, description="the file of weights, the run or the bundle")
@@ -45,8 +45,13 @@ class StyleFeatures(StrictModel):
     @model_validator(mode="after")
     def _names_what_it_needs(self) -> Self:
         if (self.kind in {"random", "trained"}) != (self.path is None):
-            raise ValueError("give a path for kind vgg19 and bundle, and none for random and trained")
+            raise ValueError("give a path for kind vgg19, vgg16 and bundle, and none for random and trained")
         return self
+
+    @property
+    def depth(self) -> Depth | None:
+        """Of the VGG in a file; ``None`` for the other kinds."""
+        return VGGS.get(self.kind)
 
 
 class StyleLayers(StrictModel):
@@ -67,7 +72,7 @@ class Body(nn.Module):
         divisor: Sizes of an image are multiples of it.
     """
 
-    def __init__(self, network: VGG19 | Activations, *, content: str, style: tuple[str, ...], divisor: int) -> None:
+    def __init__(self, network: VGG | Activations, *, content: str, style: tuple[str, ...], divisor: int) -> None:
         super().__init__()
         self.network = network
         self.layers = network.layers
@@ -90,10 +95,11 @@ def build_body(features: StyleFeatures, layers: StyleLayers) -> Body:
     """
     if features.kind == "bundle":
         return _around(features, layers)
-    content = layer_name(layers.content or _CONTENT)
-    style = tuple(layer_name(name) for name in layers.style or _STYLE)
+    depth = features.depth or 19
+    content = layer_name(layers.content or _CONTENT, depth=depth)
+    style = tuple(layer_name(name, depth=depth) for name in layers.style or _STYLE)
     with torch.device("meta"):
-        network = VGG19(sorted({content, *style}), width=features.width)
+        network = VGG(sorted({content, *style}), width=features.width, depth=depth)
     return Body(network.to_empty(device="cpu"), content=content, style=style, divisor=network.divisor)
 
 

@@ -1,8 +1,8 @@
 """A frozen network that turns images into features: what happens to an image before the network sees it.
 
 1. Outside the mask every image gets the same value, so that nothing there can differ.
-2. Each channel of the image is an image of its own. For a network of two dimensions so is each axial slice of a 3-D
-   sample, ``x[..., k]``.
+2. Each channel of the image is an image of its own, unless the three are the colours of a picture. For a network of
+   two dimensions so is each axial slice of a 3-D sample, ``x[..., k]``.
 3. Sizes are filled up to multiples of what the network needs, at the far ends, with that same value.
 4. For a network that has learned from pictures, ``Pictures``: values are brought to [0, 1] and repeated as red, green
    and blue, which are normalised as that network expects them. Values beyond the range stay beyond it.
@@ -41,7 +41,7 @@ class Pictures:
     sd: Three
 
     def __call__(self, images: Tensor) -> Tensor:
-        """``(b, 1, *s)`` normalised to ``(b, 3, *s)``."""
+        """``(b, 1, *s)`` or ``(b, 3, *s)`` normalised to ``(b, 3, *s)``."""
         shape = (3, *[1] * (images.ndim - 2))
         mean, sd = (images.new_tensor(values).view(shape) for values in (self.mean, self.sd))
         return ((images - self.lowest) / self.data_range - mean) / sd
@@ -56,10 +56,18 @@ class FeatureNetwork(nn.Module):
         outside: The normalised value outside the mask.
         divisor: Spatial sizes that it sees are multiples of it.
         pictures: How values become red, green and blue, if the network sees pictures.
+        colours: Whether images have these three as their channels.
     """
 
     def __init__(
-        self, body: nn.Module, *, dims: Dims, outside: float, divisor: int = 1, pictures: Pictures | None = None
+        self,
+        body: nn.Module,
+        *,
+        dims: Dims,
+        outside: float,
+        divisor: int = 1,
+        pictures: Pictures | None = None,
+        colours: bool = False,
     ) -> None:
         super().__init__()
         self.body = body
@@ -67,6 +75,7 @@ class FeatureNetwork(nn.Module):
         self.outside = outside
         self.divisor = divisor
         self.pictures = pictures
+        self.colours = colours
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> FeatureNetwork:
@@ -82,7 +91,7 @@ class FeatureNetwork(nn.Module):
             mask: ``(b, 1, *s)``, 0 where an image does not count.
         """
         filled = images.float().masked_fill(mask == 0, self.outside)
-        single = filled.flatten(0, 1).unsqueeze(1)
+        single = filled if self.colours else filled.flatten(0, 1).unsqueeze(1)
         if self.dims == 2 and single.ndim == 5:
             single = single.movedim(-1, 1).flatten(0, 1)
         missing = [(0, -size % self.divisor) for size in reversed(single.shape[2:])]

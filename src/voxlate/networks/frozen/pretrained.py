@@ -1,4 +1,4 @@
-"""Weights of other networks from files that a user has: VGG-19 and ResNet-50. Nothing is ever downloaded.
+"""Weights of other networks from files that a user has: VGG-19, VGG-16 and ResNet-50. Nothing is ever downloaded.
 
 A file is a state dict, written by ``torch.save`` or as safetensors, and is checked in this order: its SHA-256, where
 the user gives it or its name does (torchvision's ``vgg19-dcbb9e9d.pth``); that it holds tensors and nothing else, read
@@ -26,7 +26,7 @@ from voxlate.errors import BundleError
 from voxlate.networks.frozen.activations import Activations
 from voxlate.networks.frozen.feature_network import Three
 from voxlate.networks.frozen.resnet50 import ResNet50
-from voxlate.networks.frozen.vgg import CONVOLUTIONS, LAYERS, VGG19
+from voxlate.networks.frozen.vgg import CONVOLUTIONS, VGG, Depth, layers_of
 from voxlate.tensorfile import read_tensors
 
 State = dict[str, Tensor]
@@ -34,7 +34,8 @@ IMAGENET: tuple[Three, Three] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of red, green and blue in [0, 1] with which torchvision's weights were trained."""
 CENTRED: tuple[Three, Three] = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 """Those that bring [0, 1] to [-1, 1]."""
-VGG19_LAYERS = tuple(name for name in LAYERS if name.endswith("conv1"))
+VGG_LAYERS = tuple(name for name in layers_of(16) if name.endswith("conv1"))
+"""Of VGG-19 and VGG-16 alike."""
 RESNET50_LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 _REMEDY = "Get the file again from where it was published, and give its SHA-256 as sha256."
@@ -42,6 +43,8 @@ _LIMIT_BYTES = 4 * 2**30
 _NAMED = re.compile(r"-([0-9a-f]{8,64})\.pth?$")
 _BACKBONE = {0: "conv1", 1: "bn1", 4: "layer1", 5: "layer2", 6: "layer3", 7: "layer4"}
 _SHOWN = 5
+_FIRST_OF_16 = "features.17.weight"
+"""A convolution of VGG-16; VGG-19, whose third block is longer, has a rectifier there."""
 
 
 def read_state(path: Path, *, sha256: str | None = None) -> State:
@@ -69,18 +72,18 @@ def read_state(path: Path, *, sha256: str | None = None) -> State:
     return dict(state)
 
 
-def recognise(state: State, *, where: object) -> Literal["vgg19", "resnet50"]:
+def recognise(state: State, *, where: object) -> Literal["vgg16", "vgg19", "resnet50"]:
     """The network that weights belong to, by their names.
 
     Raises:
         BundleError: If it is none that is known here.
     """
     if "features.0.weight" in state:
-        return "vgg19"
+        return "vgg16" if _FIRST_OF_16 in state else "vgg19"
     if "conv1.weight" in state or is_radimagenet(state):
         return "resnet50"
     came = f"the names {', '.join(list(state)[:_SHOWN])}"
-    raise BundleError("weights of VGG-19 or ResNet-50", came=came, where=where, remedy="Give another file.")
+    raise BundleError("weights of VGG-19, VGG-16 or ResNet-50", came=came, where=where, remedy="Give another file.")
 
 
 def is_radimagenet(state: State) -> bool:
@@ -88,26 +91,28 @@ def is_radimagenet(state: State) -> bool:
     return "backbone.0.weight" in state
 
 
-def load_vgg19(state: State, layers: Sequence[str], *, where: object, width: int = 64) -> VGG19:
-    """Activations of VGG-19 with weights in torchvision's names; those of the classifier are not needed.
+def load_vgg(state: State, layers: Sequence[str], *, where: object, width: int = 64, depth: Depth | None = None) -> VGG:
+    """Activations of VGG-19 or VGG-16 with weights in torchvision's names; those of the classifier are not needed.
 
     Args:
         state: The weights.
-        layers: As in ``VGG19``.
+        layers: As in ``VGG``.
         where: The file, for the refusal.
-        width: As in ``VGG19``.
+        width: As in ``VGG``.
+        depth: The network that it must be; ``None`` for what the names say.
 
     Raises:
-        BundleError: If a name or a shape is not VGG-19's.
+        BundleError: If a name or a shape is not the network's.
         UsageError: If there is no such layer.
     """
+    depth = depth or (16 if _FIRST_OF_16 in state else 19)
     with torch.device("meta"):
-        whole = VGG19(LAYERS, width=width)
-    wanted = {_torchvision(name): tensor for name, tensor in whole.state_dict().items()}
+        whole = VGG(layers_of(depth), width=width, depth=depth)
+    wanted = {_torchvision(name, depth): tensor for name, tensor in whole.state_dict().items()}
     classifier = {f"classifier.{n}.{kind}" for n in (0, 3, 6) for kind in ("weight", "bias")}
     _check_fit(state, wanted, unused=classifier, where=where)
-    network = VGG19(layers, width=width)
-    network.load_state_dict({name: state[_torchvision(name)] for name in network.state_dict()})
+    network = VGG(layers, width=width, depth=depth)
+    network.load_state_dict({name: state[_torchvision(name, depth)] for name in network.state_dict()})
     return network
 
 
@@ -185,15 +190,15 @@ def _check_fit(state: State, wanted: State, *, unused: Collection[str], where: o
             "the weights of this network by name and shape",
             came="; ".join(odd[:_SHOWN]) + rest,
             where=where,
-            remedy="Give the state dict of torchvision's vgg19 or resnet50, or of RadImageNet's ResNet-50.",
+            remedy="Give the state dict of torchvision's vgg19, vgg16 or resnet50, or of RadImageNet's ResNet-50.",
         )
 
 
-def _torchvision(name: str) -> str:
+def _torchvision(name: str, depth: Depth) -> str:
     """``convolutions.block2_conv1.weight`` as torchvision names it: it numbers rectifiers and poolings too."""
     _, layer, kind = name.split(".")
     block, place = (int(part) for part in cast("re.Match[str]", re.fullmatch(r"block(\d)_conv(\d)", layer)).groups())
-    before = sum(2 * count + 1 for count in CONVOLUTIONS[: block - 1])
+    before = sum(2 * count + 1 for count in CONVOLUTIONS[depth][: block - 1])
     return f"features.{before + 2 * (place - 1)}.{kind}"
 
 

@@ -141,12 +141,18 @@ _TABLE: tuple[Tissue, ...] = (
     Tissue("lymph_node", 1300, 70, 40, 0.82, 50, 0, 0.12, spread=0.06, texture=0.05, texture_hu=6, sources="B04 K16"),
     Tissue("couch_shell", 1.0, 1.0, 1.0, 0.0, -180, texture=0, texture_hu=4, spread=0, sources="S96"),
     Tissue("couch_foam", 1.0, 1.0, 1.0, 0.0, -930, texture=0, texture_hu=4, spread=0, sources="S96"),
+    # The abdomen; the cells of an adenoma of the adrenal gland hold fat.
+    Tissue("right_kidney", 1194, 76, 50, 0.82, 34, 0, 0.40, texture=0.06, texture_hu=6, sources="B04 S05 K16"),
+    Tissue("left_kidney", 1194, 76, 50, 0.82, 34, 0, 0.40, texture=0.06, texture_hu=6, sources="B04 S05 K16"),
+    Tissue("gallbladder", 2600, 400, 150, 0.98, 10, spread=0.08, texture=0.02, texture_hu=2, sources="K16"),
+    Tissue("adenoma", 1000, 60, 35, 0.80, 8, 0.28, 0.20, spread=0.06, texture=0.06, texture_hu=6, sources="B04 K16"),
+    Tissue("liver_tumour", 1300, 70, 40, 0.82, 45, 0, 0.15, spread=0.06, texture=0.06, texture_hu=7, sources="B04 K16"),
 )
 # fmt: on
 
 TISSUES: dict[str, Tissue] = {tissue.name: tissue for tissue in _TABLE}
-FIRST_TISSUES = 31
-"""How many there were first: what is drawn for later ones is drawn after theirs, so that a seed keeps its heads."""
+TISSUES_BEFORE = (31, 47)
+"""How many there were when others came: what is drawn for these is drawn after, so that a seed keeps its people."""
 _TISSUE_IDS: dict[str, int] = {tissue.name: number for number, tissue in enumerate(_TABLE)}
 FAT = Tissue("lipid", 382, 68, 40, 1.0, -110, sources="B04 S96")
 """The fat compartment itself: triglyceride of subcutaneous fat."""

@@ -2,8 +2,8 @@
 
 A bundle for the feature loss is best made by training on the same cohort, a segmenter or a translator that starts from
 the target: it then sees the target as it has learned to see its own source, down to what lies in the background.
-Weights of VGG-19 and ResNet-50 have learned from pictures, and get the target as a grey picture whose black is the
-lowest and whose white the highest value of the cohort (the 0.5th and 99.5th percentile; -1024 and 3071 HU).
+Weights of VGG-19, VGG-16 and ResNet-50 have learned from pictures, and get the target as a grey picture whose black is
+the lowest and whose white the highest value of the cohort (the 0.5th and 99.5th percentile; -1024 and 3071 HU).
 
 The network of style transfer is handed to the method, which keeps it. A bundle's network is named in the recipe too, so
 that translation can build it without that bundle.
@@ -34,6 +34,7 @@ from voxlate.methods.style_transfer.method import StyleTransfer
 from voxlate.networks.frozen import pretrained
 from voxlate.networks.frozen.activations import Activations, default_layers
 from voxlate.networks.frozen.feature_network import FeatureNetwork, Pictures
+from voxlate.networks.frozen.vgg import VGGS
 from voxlate.preprocess.intensity import HOUNSFIELD_SCALE, OUTSIDE
 from voxlate.training.setup.setup import Settled, Setup
 from voxlate.windows import Window
@@ -102,8 +103,9 @@ def _from_weights(path: Path, options: FeatureOptions, setup: Setup) -> FeatureN
     kind = pretrained.recognise(state, where=path) if options.kind == "auto" else options.kind
     body: torch.nn.Module
     divisor = 1
-    if kind == "vgg19":
-        body = vgg = pretrained.load_vgg19(state, options.layers or pretrained.VGG19_LAYERS, where=path)
+    depth = VGGS.get(kind)
+    if depth is not None:
+        body = vgg = pretrained.load_vgg(state, options.layers or pretrained.VGG_LAYERS, where=path, depth=depth)
         divisor = vgg.divisor
     else:
         body = pretrained.load_resnet50(state, options.layers or pretrained.RESNET50_LAYERS, where=path)
@@ -219,14 +221,11 @@ def attach_style(method: Exemplary, setup: Setup) -> None:
     """
     if not isinstance(method, StyleTransfer) or method.task.features.path is None:
         return
-    features, layers = method.task.features, method.body.layers
-    path = str(features.path)
-    if features.kind == "vgg19":
-        state = pretrained.read_state(Path(path), sha256=features.sha256)
-        network = pretrained.load_vgg19(state, layers, where=path, width=features.width)
-        method.attach(network.state_dict())
+    if method.task.features.depth is not None:
+        attach_vgg(method)
         return
-    options = FeatureOptions(path, "bundle", layers, features.sha256)
+    features, path = method.task.features, str(method.task.features.path)
+    options = FeatureOptions(path, "bundle", method.body.layers, features.sha256)
     found = _features_of_bundle(options, setup, where=_STYLE_PATH)
     try:
         method.attach(found.body.state_dict())
@@ -237,6 +236,21 @@ def attach_style(method: Exemplary, setup: Setup) -> None:
             where=path,
             remedy="Get the bundle again from where it was made.",
         ) from error
+
+
+def attach_vgg(method: StyleTransfer) -> None:
+    """Gives a method of style transfer the weights of the VGG that its recipe names, if it names one.
+
+    Raises:
+        BundleError: If the file is refused.
+    """
+    features, path = method.task.features, method.task.features.path
+    if features.depth is None or path is None:
+        return
+    state = pretrained.read_state(Path(path), sha256=features.sha256)
+    layers = method.body.layers
+    network = pretrained.load_vgg(state, layers, where=path, width=features.width, depth=features.depth)
+    method.attach(network.state_dict())
 
 
 def _default_network(method: Choice) -> dict[str, object] | None:
