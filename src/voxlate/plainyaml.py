@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,11 +82,17 @@ def parse_yaml(text: str, *, where: object) -> object:
         UsageError: If the text is not YAML, or a key stands twice in one place.
     """
     try:
-        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a safe loader made stricter
+        return copy.deepcopy(_parsed(text))
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a day that is none, brackets without end
         raise UsageError(
             "YAML", came=str(error).replace("\n", " "), where=where, remedy="Correct the syntax."
         ) from error
+
+
+@lru_cache(maxsize=128)
+def _parsed(text: str) -> object:
+    """Recipes and plans are read again and again, which takes longer than all else that is done with them."""
+    return yaml.load(text, Loader=_PlainLoader)  # noqa: S506  a safe loader made stricter
 
 
 def read_yaml(path: Path) -> object:

@@ -30,6 +30,8 @@ from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
 logger = logging.getLogger(__name__)
 _SMALLEST_WINDOW = 32
+_TOGETHER = 2**18
+"""Pixels of slices that are predicted at once: a call costs as much as a small slice."""
 _COMBINED = WindowOptions(kind="patches", size=(96, 96, 96), overlap=0.25)
 """How the volumes of several views are cut for their combination, which sees no farther than a few voxels."""
 
@@ -144,18 +146,33 @@ class Predictor(CasePredictor):
             return stitcher.result()
         arrays = [np.asarray(source[:]) for source in sources]
         self.translator.begin_case()
+        waiting: list[tuple[Box, NDArray[np.float32]]] = []
         for box in window.cover(mask.shape, within=within, divisor=self.translator.divisor, tile=self.tile):
             foreground = window.cut_centre(inside, box)
-            if foreground.any():
-                stitcher.add(box, self._one(window, arrays, box, foreground))
+            if not foreground.any():
+                continue
+            cut = np.concatenate([window.cut(array, box) for array in arrays])
+            cut = fill_outside(cut, foreground) if self.fill else cut
+            if waiting and not self._fits(cut, [one for _, one in waiting]):
+                self._add(stitcher, window, waiting)
+                waiting = []
+            waiting.append((box, cut))
+        self._add(stitcher, window, waiting)
         return stitcher.result()
 
-    def _one(
-        self, window: Window, arrays: Sequence[NDArray[np.float32]], box: Box, foreground: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        cut = np.concatenate([window.cut(array, box) for array in arrays])
-        cut = fill_outside(cut, foreground) if self.fill else cut
-        batch = torch.from_numpy(cut)[None].to(self.device, memory_format=memory_format(window.dims))
+    def _fits(self, cut: NDArray[np.float32], waiting: Sequence[NDArray[np.float32]]) -> bool:
+        """Whether a slice is predicted at once with others; not where memory was short."""
+        together = self.window.kind == "slices" and self.tile is None and not self.translator.sequential
+        return together and cut.shape == waiting[0].shape and (len(waiting) + 1) * cut[0].size <= _TOGETHER
+
+    def _add(self, stitcher: Stitcher, window: Window, waiting: Sequence[tuple[Box, NDArray[np.float32]]]) -> None:
+        if waiting:
+            found = self._together(window, np.stack([cut for _, cut in waiting]))
+            for (box, _), one in zip(waiting, found, strict=True):
+                stitcher.add(box, one)
+
+    def _together(self, window: Window, cuts: NDArray[np.float32]) -> NDArray[np.float32]:
+        batch = torch.from_numpy(cuts).to(self.device, memory_format=memory_format(window.dims))
         # Test-time augmentation. A sagittal slice is its own mirror.
         lateral = window.lateral_axis if self.window.mirror and not self.translator.sequential else None
         with torch.inference_mode(), computing_in(self.precision, self.device):
@@ -163,7 +180,7 @@ class Predictor(CasePredictor):
             if lateral is not None:
                 mirrored = self.translator.predict(batch.flip(2 + lateral)).float()
                 prediction = (prediction + mirrored.flip(2 + lateral)) / 2
-        return prediction[0].cpu().numpy()
+        return prediction.cpu().numpy()
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def place(figure: Figure, left: float, top: float, *, width: float, height: floa
     """Axes without frame at a place in mm from the figure's top left corner."""
     across, down = figure.get_size_inches() * canvas.MM_PER_INCH
     axes = figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
-    axes.xaxis.set_visible(False)  # to take the ticks away, matplotlib would make some first
+    axes.xaxis.set_visible(False)
     axes.yaxis.set_visible(False)
     axes.spines[:].set_visible(False)
     return axes

@@ -208,28 +208,37 @@ class Page:
         Raises:
             UsageError: If an illustration is not a PNG file.
         """
-        environment = Environment(
-            loader=FunctionLoader(lambda name: (resources.files(__package__) / name).read_text(encoding="utf-8")),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         shown = [section for section in self.sections if section.filled]
         scripts = [_script("decisions.js")] if self.form else []
         scripts += [_script("slices.js")] if any(section.stacks for section in shown) else []
-        return environment.get_template("page.html.j2").render(
-            page=self,
-            terms={**metric_terms(metric for section in shown for metric in section.metrics), **self.terms},
-            opening=[section for section in shown if not section.folded],
-            folding=[section for section in shown if section.folded],
-            embed=_embed,
-            meaning=meaning,
-            href=_href,
-            version=__version__,
-            scripts=[Markup(text) for text, _ in scripts],  # noqa: S704 of this package, not of a reader
-            hashes=[digest for _, digest in scripts],
+        return (
+            _environment()
+            .get_template("page.html.j2")
+            .render(
+                page=self,
+                terms={**metric_terms(metric for section in shown for metric in section.metrics), **self.terms},
+                opening=[section for section in shown if not section.folded],
+                folding=[section for section in shown if section.folded],
+                embed=_embed,
+                meaning=meaning,
+                href=_href,
+                version=__version__,
+                scripts=[Markup(text) for text, _ in scripts],  # noqa: S704 of this package, not of a reader
+                hashes=[digest for _, digest in scripts],
+            )
         )
+
+
+@cache
+def _environment() -> Environment:
+    """Where templates are found; it keeps what it has made of them."""
+    return Environment(
+        loader=FunctionLoader(lambda name: (resources.files(__package__) / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 @cache
