@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,8 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dixon") / "cohort"
-    return voxlate.phantom(folder, cases=4, seed=1, size=32, contrasts=("in_phase", "ct"))
+def cohort(drawn_once: Callable[..., Path]) -> Path:
+    return drawn_once(cases=4, seed=2, size=32, contrasts=["in_phase", "out_phase", "ct"])
 
 
 def recipe_with(**features: Any) -> Recipe:
