@@ -16,8 +16,8 @@ from voxlate.cohort.preflight.measures.pose import Pose
 from voxlate.volume import Grid
 
 _LEAST_CASES, _MOST_OF = 5, 0.6
-_WELL, _MUCH, _MORE = 0.2, 1.4, 0.05
-_BELOW_USUAL, _AS_USUAL, _LEAST, _BETTER = 0.6, 0.75, 0.1, 1.25
+_WELL, _MUCH, _MORE = 0.36, 1.4, 0.05
+_BELOW_USUAL, _AS_USUAL, _LEAST, _BETTER = 0.6, 0.75, 0.15, 1.25
 
 
 @dataclass(frozen=True)

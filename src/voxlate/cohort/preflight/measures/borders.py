@@ -9,8 +9,8 @@ are in place the changes of one pair of labels agree:
 over the k pairs of labels; the second term is what chance leaves. True labels reach 0.29 to 0.65 (hippocampi), 0.59 to
 0.72 (lesions in FLAIR), 0.37 to 0.86 (organs, vertebrae, cords); in each of them at least 1.4 times as much as in the
 best of the seven mirrorings. A lesion of less than a hundred voxels has too few borders: somewhere in the mirrored head
-lies something that fits it by chance (3 of 96 simulated heads of 32 x 32 x 32). A mirroring that puts labels into the
-background, where they are not as given, is none.
+lies something that fits it by chance (3 of 96 simulated heads of 32 x 32 x 32). Where lesions hardly
+show, their mirrored borders may cross the head's outline: 0.34 in 4 of 100 simulated heads of fine voxels, T1 and T2.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from voxlate.cohort.preflight.measures.pose import Pose
 
 _MOST_VOXELS, _MOST, _LEAST = 20_000, 10_000, 500
 _STEP = 2
-_INTO_THE_AIR = 0.05
 _WAYS = [way for count in range(4) for way in itertools.combinations(range(3), count)]
 _Places = NDArray[np.intp]
 
@@ -44,13 +43,10 @@ def best_mirroring(image: Binned, labels: Binned) -> Pose | None:
     if len(pairs) < _LEAST:
         return None
     ranks, flat = _ranks(image), image.steps.ravel(order="F")
-    scores, dark = {}, {}
+    scores = {}
     for way in _WAYS:
         values, others = (flat.take(_mirrored(places, way, image.steps.shape)) for places in (inside, outside))
         scores[way] = _agreement(ranks[values] - ranks[others], pairs, shown=(values > 0) | (others > 0))
-        dark[way] = float(np.mean(values == 0))
-        if dark[way] > dark[()] + _INTO_THE_AIR:  # labels across the outline agree with it, wherever they belong
-            scores[way] = 0.0
     best = max(_WAYS[1:], key=lambda way: scores[way])
     return Pose(best, 0.0, scores[()], scores[best], (0, 0, 0))
 
