@@ -59,8 +59,9 @@ def test_every_recipe_is_told_with_all_that_is_said_of_it() -> None:
     assert [one["name"] for one in entries] == [line.split()[0] for line in told[::2]]
     assert sorted(one["name"] for one in entries) == recipe_names()
     for one, head, goal in zip(entries, told[::2], told[1::2], strict=True):
-        assert all(one[field] in head for field in ("dim", "minutes", "after", "earlier name"))
-        assert goal.strip() == f"{one['does']}: {one['when']}"
+        assert all(one[field] in head for field in ("dim", "minutes", "after"))
+        earlier = f"; earlier {one['earlier name']}" if one["earlier name"] else ""
+        assert goal.strip() == f"{one['does']}: {one['when']}{earlier}"
 
 
 def test_info_about_a_model_and_a_volume(trained: Path, phantom_cohort: Path) -> None:

@@ -17,7 +17,7 @@ from tests.examples import DOCS
 from tests.screen import WIDTH, Clock, Screen, of
 from voxlate.cli import main
 from voxlate.cli.options import _with_names, app, errors
-from voxlate.cli.output import print_check, print_scores
+from voxlate.cli.output import print_check, print_scores, say
 from voxlate.config.builtin import recipe_names
 from voxlate.errors import UsageError
 from voxlate.phantoms import PROTOCOLS
@@ -47,9 +47,18 @@ def test_what_is_logged_meanwhile_goes_to_the_console_of_the_bars(monkeypatch: p
         assert isinstance(watch, Bars)
         watch.stage("prepare", 0, 2)
         logger.warning("a case has %d faults", 3)
+        logger.warning("a case has %d faults", 3)
         watch.stage("prepare", 2, 2)
     assert [line.split()[0] for line in screen.lines if line] == ["a", "prepare"]
     assert errors().file is screen
+
+
+def test_a_line_that_is_indented_goes_on_so() -> None:
+    screen = Screen()
+    say(of(50, screen), "name", "    so long that it does not fit into fifty columns, by some words")
+    lines = [line for line in screen.lines if line]
+    assert len(lines) == 3
+    assert [len(line) - len(line.lstrip()) for line in lines] == [0, 4, 4]
 
 
 FIELDS = ("region", "metric", "method", "mean", "95 % interval", "unit", "n")

@@ -39,6 +39,8 @@ SAID = [
     _ids("p{:02d}_scan{}", 1, 2),
     _ids("TCGA_CS_494{}_{}", "19960909", "19970102"),
     _ids("p{:02d}_{}", "2019-01-02", "2020-03-04"),
+    _ids("{:07d}_{}", "LEFT", "RIGHT"),
+    _ids("p{:02d}_{}", "3T", "7T"),
     _ids("Patient-{:03d}_week-{:03d}", 0, 14),
     [f"{when}_p{n}" for n in range(6) for when in ("baseline", "followup")],
     [*(f"p{n}" for n in range(6)), *(f"p{n}_retest" for n in range(6))],

@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from tests.io.crafted import SUFFIXES
+from voxlate.errors import WriteError
 from voxlate.io import ModelRecord, Provenance, read_maker, sidecar_path, write_volume
 from voxlate.volume import Volume
 
@@ -78,3 +79,12 @@ def test_a_file_that_is_no_image_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.nii.gz").write_bytes(b"no image")
     assert read_maker(tmp_path / "a.nii.gz") is None
     assert read_maker(tmp_path / "b.nii.gz") is None
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".hdr"])
+def test_no_image_is_written_beside_a_scan_of_its_name_that_its_sidecar_would_mark(tmp_path: Path, suffix: str) -> None:
+    write_volume(VOLUME, tmp_path / "a.nii.gz")
+    with pytest.raises(WriteError, match=r"a\.json would be taken to be about both"):
+        write_volume(VOLUME, tmp_path / f"a{suffix}", provenance=MADE, overwrite=True)
+    assert read_maker(tmp_path / "a.nii.gz") is None
+    assert write_volume(VOLUME, tmp_path / f"b{suffix}", provenance=MADE).exists()

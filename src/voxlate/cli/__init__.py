@@ -57,6 +57,9 @@ def main() -> None:
     say_anything(sys.stdout, sys.stderr)
     handlers = (LogToTerminal(),)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=handlers)
+    for one in logging.getLogger().handlers:  # that of an earlier command in the same program stays
+        if isinstance(one, LogToTerminal):
+            one.warned.clear()
     # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
     for name in ("voxlate.training.train", "voxlate.verbs.train", "voxlate.verbs.tune", "voxlate.evaluation.cases"):
         logging.getLogger(name).setLevel(logging.INFO)

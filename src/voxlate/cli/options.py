@@ -242,14 +242,22 @@ def _computing_on(device: str | None) -> Iterator[None]:
 
 
 class LogToTerminal(logging.Handler):
-    """Writes records to standard error as it is now, so that they stand above the bars."""
+    """Writes records to standard error as it is now, so that they stand above the bars; the same warning once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warned: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one record."""
         from voxlate.cli.output import say
 
         try:
-            say(errors(), self.format(record))
+            line = self.format(record)
+            if line not in self.warned:
+                say(errors(), line)
+            if record.levelno >= logging.WARNING:
+                self.warned.add(line)
         except Exception:  # noqa: BLE001  as every handler of the standard library does
             self.handleError(record)
 

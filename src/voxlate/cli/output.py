@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard, cast
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from voxlate.cli.tables import methods_as_columns, print_table, table_width
 from voxlate.errors import counted
@@ -35,7 +36,13 @@ _PARTS = {"validation": "validation", "train": "training"}
 def say(console: Console, *lines: str, style: str = "") -> None:
     """Prints lines: on a terminal wrapped between words, elsewhere whole, so that a program can search them."""
     for line in lines:
-        console.print(line, style=style or None, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+        indent = len(line) - len(line.lstrip())
+        parts = [line]
+        if indent and console.is_terminal:
+            wrapped = Text(line.strip()).wrap(console, console.width - indent)
+            parts = [" " * indent + part.plain.rstrip() for part in wrapped]
+        for part in parts:
+            console.print(part, style=style or None, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def print_scores(console: Console, title: str, result: Result) -> None:
@@ -199,8 +206,8 @@ def print_recipes(console: Console, entries: Sequence[Mapping[str, str]]) -> Non
     wide = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for one, row in zip(entries, cells, strict=True):
         head = "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True))
-        origin = ", earlier ".join(filter(None, (one["after"], one["earlier name"])))
-        say(console, f"{head}  {origin}".rstrip(), f"    {one['does']}: {one['when']}")
+        earlier = f"; earlier {one['earlier name']}" if one["earlier name"] else ""
+        say(console, f"{head}  {one['after']}".rstrip(), f"    {one['does']}: {one['when']}{earlier}")
 
 
 def _is_table(value: object) -> TypeGuard[list[Mapping[str, object]]]:

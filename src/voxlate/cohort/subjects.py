@@ -2,8 +2,8 @@
 
 Said plainly: ``sub-01_ses-2`` and ``p1_visit2`` are of ``sub-01`` and ``p1``, wherever a word for a visit, or an
 acquisition of one, stands at an end of the id, and so are slices, ``p1_slice14``; ids of ADNI and OASIS say it by their
-form. A letter with a number (``OAS1_0001_MR2``, ``p01_V1``, ``p01_M12``) or a date is one only where the rest names a
-person: with a digit in it, beside other persons, and with no more visits than a study has.
+form. A letter with a number (``OAS1_0001_MR2``, ``p01_V1``, ``p01_M12``), a date, a side or a field strength is one
+only where the rest names a person: with a digit in it, beside other persons, and with no more visits than a study has.
 
 Only likely: several groups of ids that differ at their end alone, by few different ends (``p1_1 p1_2 p2_1 p2_2``,
 ``0800 0801 0810 0811``). They stay apart, and the preflight tells.
@@ -31,8 +31,9 @@ _VISIT = rf"(?:{_NUMBERED}|{_NAMED})"
 _AT_END = re.compile(rf"(?P<person>.*[^\W_])(?:{_GAP}+|(?<=\d)(?=(?:visit|tp|ses)))(?:{_VISIT})", re.IGNORECASE)
 _IN_FRONT = re.compile(rf"(?:{_VISIT}){_GAP}+(?P<person>[^\W_].*)", re.IGNORECASE)
 _DATE = r"(?:19|20)\d{2}[\-_.]?(?:0[1-9]|1[0-2])[\-_.]?(?:0[1-9]|[12]\d|3[01])"
+_OTHER = r"left|right|(?:1[.p]5|[37])t"  # knees, or scanners, of one person
 _SHORT = re.compile(
-    rf"(?P<person>.*[^\W_])(?:{_GAP}+|(?<=\d)(?=[vt]\d))(?:(?:mri?|[vmtdwy]|scan|study|exam|day|time)-?\d{{1,4}}|{_DATE})",
+    rf"(?P<person>.*[^\W_])(?:{_GAP}+|(?<=\d)(?=[vt]\d))(?:(?:mri?|[vmtdwy]|scan|study|exam|day|time)-?\d{{1,4}}|{_DATE}|{_OTHER})",
     re.IGNORECASE,
 )
 _NO_PERSON = re.compile(

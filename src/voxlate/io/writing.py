@@ -11,7 +11,7 @@ from voxlate.io.formats import WRITTEN, format_of
 from voxlate.io.formats.geometry import is_sheared, place, shear_error
 from voxlate.io.formats.layout import HeaderGeometry, Part, Picture
 from voxlate.io.formats.voxels import storable
-from voxlate.io.paths import header_path
+from voxlate.io.paths import header_path, volume_stem
 from voxlate.io.provenance import Provenance, digest_of, read_provenance, sidecar_path
 from voxlate.volume import Volume
 
@@ -55,8 +55,19 @@ def write_volume(
     if sidecar and sidecar.exists() and read_provenance(path) is None:
         remedy = "Choose another name; that file is not Voxlate's."
         raise WriteError("room for the sidecar", came="another program's file", where=sidecar, remedy=remedy)
+    if sidecar:
+        _refuse_two_of_a_name(path, [part.path for part in parts], sidecar)
     _write(parts, sidecar, provenance)
     return path
+
+
+def _refuse_two_of_a_name(path: Path, finals: list[Path], sidecar: Path) -> None:
+    """An image of another format beside it would have the same sidecar: a scan would be taken for synthetic."""
+    named = (path.with_name(volume_stem(path) + suffix) for suffix in WRITTEN)
+    for other in named:
+        if other not in finals and other.exists():
+            remedy = f"Choose another name: {sidecar.name} would be taken to be about both."
+            raise WriteError("a name that no other image here has", came=other.name, where=path, remedy=remedy)
 
 
 def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:

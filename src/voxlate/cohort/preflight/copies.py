@@ -209,7 +209,7 @@ def _block_means(array: Array, axis: int) -> NDArray[np.float64]:
         return np.asarray(np.take(array, starts, axis=axis), dtype=np.float64)
     shape = (*array.shape[:axis], _BLOCKS, *array.shape[axis + 1 :])
     means = np.empty(shape, np.float32 if array.size > 2**16 else np.float64, order="F")
-    whole = (slice(None),) * axis
+    whole: tuple[slice | int, ...] = (slice(None),) * axis
     for block, (first, last) in enumerate(itertools.pairwise([*starts.tolist(), length])):
         array[(*whole, slice(first, last))].mean(axis=axis, dtype=means.dtype, out=means[(*whole, block)])
     return means

@@ -1,7 +1,8 @@
 """Label maps that were mirrored in their array under a right header, by how their borders agree with the image.
 
 One case tells it where mirrored labels agree much better, and well. Of several, one whose labels agree far less than
-usual, and as usual once they are mirrored, is told; and all, where most agree better by the same mirroring.
+usual, and as usual once they are mirrored, is told, if the usual ones agree well; and all, where most agree better by
+the same mirroring.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from voxlate.cohort.preflight.measures.pose import Pose
 from voxlate.volume import Grid
 
 _LEAST_CASES, _MOST_OF = 5, 0.6
-_WELL, _MUCH, _MORE = 0.2, 1.4, 0.05
-_BELOW_USUAL, _AS_USUAL, _LEAST, _BETTER = 0.6, 0.75, 0.1, 1.25
+_WELL, _MUCH, _MORE = 0.36, 1.4, 0.05
+_BELOW_USUAL, _AS_USUAL, _LEAST, _BETTER = 0.6, 0.75, 0.15, 1.25
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def _is_mirrored(pose: Pose, usual: float | None) -> bool:
     """Whether a case tells it alone, or beside what is usual."""
     if pose.best > max(_WELL, _MUCH * pose.given + _MORE):
         return True
-    below = usual is not None and pose.given < _BELOW_USUAL * usual and pose.best > _AS_USUAL * usual
+    if usual is None or usual < _WELL:  # lesions that hardly show fit the mirrored head by chance
+        return False
+    below = pose.given < _BELOW_USUAL * usual and pose.best > _AS_USUAL * usual
     return below and pose.best > max(_LEAST, _BETTER * pose.given)
 
 

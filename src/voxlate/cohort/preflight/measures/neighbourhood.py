@@ -93,7 +93,7 @@ def fit_neighbourhood(one: Binned, other: Binned, places: NDArray[np.intp], *, m
 
 def _left(y: _Values, prediction: _Values) -> float:
     """What a prediction leaves at the places that it was not fitted to, as a share of the image's own spread."""
-    return float(min(1.0, np.std(y[1::2] - prediction[1::2]) / max(float(y[1::2].std()), 1e-12)))
+    return min(1.0, float(np.std(y[1::2] - prediction[1::2])) / max(float(y[1::2].std()), 1e-12))
 
 
 def _local(one: Binned, places: NDArray[np.intp], y: _Values, *, margin: list[int]) -> float:
