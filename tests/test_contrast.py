@@ -37,8 +37,11 @@ def test_no_alias_stands_for_two_contrasts() -> None:
             assert find_contrast(alias) is contrast
 
 
-def test_units_follow_the_kind() -> None:
-    for contrast in CONTRASTS.values():
+def test_units_follow_the_kind_but_of_what_is_a_ratio() -> None:
+    for name, contrast in CONTRASTS.items():
+        if name in {"fat_fraction", "electron_density"}:
+            assert (contrast.kind, contrast.unit) == ("mr", "1")
+            continue
         assert contrast.unit == {"mr": "a.u.", "ct": "HU", "pet": "SUV", "label": ""}[contrast.kind]
 
 

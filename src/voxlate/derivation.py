@@ -140,7 +140,7 @@ class Derivation(BaseModel):
                 return np.asarray(np.abs(first - last))
             case "curve":
                 values, results = zip(*self.points or (), strict=True)
-                return np.interp(first, values, results).astype(np.float32)
+                return np.asarray(np.interp(first, values, results), dtype=np.float32)
             case "linear":
                 weights = np.array(self.weights, dtype=np.float32)
                 return reduce(np.add, (weight * image for weight, image in zip(weights, images, strict=True)))

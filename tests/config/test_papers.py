@@ -13,6 +13,7 @@ from tests.examples import DOCS
 from voxlate.cli import app
 from voxlate.config.builtin import ALIASES, recipe_names
 from voxlate.config.recipe import load_recipe
+from voxlate.derivation import DIXON as DIXON_PAIR
 
 ALIASES_OF = {name: alias for alias, name in ALIASES.items()}
 PAGE = (DOCS / "understand" / "papers.md").read_text(encoding="utf-8")
@@ -48,6 +49,12 @@ KATHANE = {
     "training.monitor": "f1",
     "training.augmentation.flip": 0.0,
 }
+DIXON = {
+    "source": ["in_phase", "out_phase", "fat", "water"],
+    "target": "ct",
+    "training.augmentation.elastic_sd_voxels": 10,
+    "training.augmentation.elastic_points": 3,
+}
 PAPERS: dict[str, dict[str, Any]] = {
     "t1-to-t2-fcn": {
         "source": ["t1"],
@@ -61,19 +68,22 @@ PAPERS: dict[str, dict[str, Any]] = {
     "t1c-to-t1-gan": {**GENC, **T1, "loss.lesion_mask": 0},
     "t2-to-flair-gan-lesions": {**GENC, **FLAIR, "loss.lesion_mask": 151.04},
     "t2-to-flair-gan": {**GENC, **FLAIR, "loss.lesion_mask": 0},
-    "dixon-to-ct-unet-25d": {
-        "source": ["in_phase", "out_phase", "fat", "water"],
-        "window.axis": [2, 0, 1],
-        "loss.l1": 1,
-        "training.augmentation.elastic_sd_voxels": 10,
-        "training.augmentation.elastic_points": 3,
-    },
+    "dixon-to-ct-unet-2d": {**DIXON, "window.axis": 2, "loss.l1": 1, "method.network.name": "unet"},
+    "dixon-to-ct-unet-25d": {**DIXON, "window.axis": [2, 0, 1], "loss.l1": 1, "method.network.name": "unet"},
+    "dixon-to-ct-unet-3d": {**DIXON, "window.kind": "auto", "loss.l1": 1, "method.network.name": "unet"},
+    "dixon-to-ct-vnet-3d": {**DIXON, "window.kind": "auto", "loss.l1": 1, "method.network.name": "vnet"},
     "dixon-to-ct-multi-view": {
+        **DIXON,
         "window.axis": [2, 0, 1],
         "loss.pooled.of": "dead_zone_huber",
         "loss.pooled.kernel": 2,
     },
-    "mr-to-ct-style-transfer": {"method.layers.content": "block2_conv2", "method.features.kind": "trained"},
+    "mr-to-ct-style-transfer": {
+        "method.layers.content": "block2_conv2",
+        "method.features.kind": "trained",
+        "method.optimiser": "lbfgs",
+    },
+    "mr-to-ct-image-analogy": {"method.patch": 5, "method.coarse_patch": 3, "method.remap": True},
     "segment-dilated-3d": {**KATHANE, "source": ["flair"], "method.network.name": "dilated_unet3d"},
     "segment-residual-3d": {**KATHANE, "source": ["t1c"], "method.network.name": "residual_unet3d"},
     "segment-simple-3d": {
@@ -90,6 +100,12 @@ PAPERS: dict[str, dict[str, Any]] = {
         "method.network.levels": 7,
         "method.network.normalise": "batch",
         "method.network.smooth": True,
+        "method.network.upsample": "transposed",
+        "method.network.up_slope": 0.2,
+        "method.network.dropout": 0,
+        "method.discriminator.normalise": "batch",
+        "source": ["labels"],
+        "target": "ct",
         "method.discriminator.layers": 3,
         "method.discriminator.last_stride": 2,
         "method.objective": "least_squares",
@@ -122,6 +138,21 @@ VALUES = {**PAPERS, **CITED}
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name, values in VALUES.items() for field in values])
 def test_values_are_the_papers(name: str, field: str) -> None:
     assert load_recipe(name).value_of(field) == VALUES[name][field]
+
+
+@pytest.mark.parametrize("name", [name for name in PAPERS if name.startswith("dixon-")])
+def test_fat_and_water_are_the_slides_halved(name: str) -> None:
+    derive = load_recipe(name).plan.derive
+    assert {one: derive[one].formula() for one in derive} == {
+        "fat": "0.5 (in_phase - out_phase)",
+        "water": "0.5 (in_phase + out_phase)",
+    }
+    assert all(DIXON_PAIR[one] == derivation for one, derivation in derive.items())
+
+
+def test_every_recipe_of_a_paper_is_held_against_it() -> None:
+    after_papers = {name for name in recipe_names() if name in ALIASES_OF}
+    assert after_papers <= set(PAPERS), "of each of them some values are the paper's"
 
 
 @pytest.mark.parametrize(

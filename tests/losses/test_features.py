@@ -135,7 +135,7 @@ def test_features_in_bfloat16_are_compared_in_float32() -> None:
     [
         ({}, "network: missing"),
         ({"network": ""}, "network: string should have at least 1 character"),
-        ({"network": "run", "kind": "vgg16"}, "kind: input should be"),
+        ({"network": "run", "kind": "vgg11"}, "kind: input should be"),
         ({"network": "run", "layers": "encoder.0"}, "layers: input should be a valid tuple"),
         ({"network": "run", "sha256": "abc"}, "sha256: string should match"),
         ({"network": "run", "layer": ["encoder.0"]}, "layer: unexpected keyword"),

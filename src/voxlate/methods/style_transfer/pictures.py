@@ -9,7 +9,6 @@ noise out of content and style.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -74,7 +73,7 @@ def _teach(method: StyleTransfer, content: Tensor, styles: Sequence[Tensor]) -> 
     """Teaches the network on the luminance of all pictures, brought to one size."""
     size = (_TAUGHT, _TAUGHT)
     grey = [(one * one.new_tensor(_LUMINANCE)[:, None, None]).sum(0)[None, None] for one in (content, *styles)]
-    same = [cast("Tensor", functional.interpolate(one, size=size, mode="bilinear", antialias=True)) for one in grey]
+    same = [functional.interpolate(one, size=size, mode="bilinear", antialias=True) for one in grey]
     pairs = torch.cat([one.expand(1, 2, *size) for one in same])
     features = method.task.features
     teach(

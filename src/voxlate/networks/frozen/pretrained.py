@@ -194,7 +194,7 @@ def _check_fit(state: State, wanted: State, *, unused: Collection[str], where: o
         )
 
 
-def _torchvision(name: str, depth: Depth) -> str:
+def _torchvision(name: str, depth: Depth = 19) -> str:
     """``convolutions.block2_conv1.weight`` as torchvision names it: it numbers rectifiers and poolings too."""
     _, layer, kind = name.split(".")
     block, place = (int(part) for part in cast("re.Match[str]", re.fullmatch(r"block(\d)_conv(\d)", layer)).groups())
