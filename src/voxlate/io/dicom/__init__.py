@@ -55,7 +55,7 @@ def find_stack(path: Path) -> Stack:
     if len(series) > 1:
         raise _several([(_first(ones).name, f"{len(ones)} files") for ones in series.values()], "series", path)
     ((_, instances),) = series.items()
-    stacks = stacks_of(instances, where=path)
+    stacks = stacks_of(sorted(instances, key=lambda one: one.source != Source(path)), where=path)
     if single:
         stacks = [one for one in stacks if any(frame.source == Source(path) for frame in one.frames)]
     if len(stacks) > 1:
@@ -118,9 +118,11 @@ def _padding(stack: Stack) -> tuple[float, float] | None:
 
 
 def _several(named: list[tuple[str, str]], what: str, path: Path) -> GeometryError:
+    is_one_file = len({name for name, _ in named}) == 1
+    apart = "Take them apart first, with dcm2niix for instance."
     return GeometryError(
         "one volume",
         came=f"{len(named)} {what}: {some([f'{name} ({words})' for name, words in named], most=_MOST)}",
         where=path,
-        remedy="Name one of these files: it stands for the volume that it belongs to.",
+        remedy=apart if is_one_file else "Name one of these files: it stands for the volume that it belongs to.",
     )

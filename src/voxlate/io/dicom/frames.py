@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voxlate.errors import ReadError
-from voxlate.io.dicom.header import macro, numbers, read_header, text, where
+from voxlate.io.dicom.header import macro, numbers, parsing, read_header, text, where
 from voxlate.io.dicom.sources import Source
 from voxlate.plainyaml import Json
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _IMAGES = "Convert it with the program that made it, or give the series of slices that it was made from."
+_MOSAIC = "Convert it first: dcm2niix takes mosaics apart."
 _COUNTS = {"MONOCHROME1", "MONOCHROME2"}
 _TIMES = ("EchoTime", "RepetitionTime", "InversionTime")
 _WORDS = (
@@ -74,6 +75,7 @@ class Instance:
 
     source: Source
     series: str
+    uid: str = ""
     frames: tuple[Frame, ...] = ()
     refusal: ReadError | None = None
 
@@ -86,11 +88,12 @@ def read_instance(source: Source) -> Instance | None:
         return Instance(source, "", refusal=error)
     if not text(dataset, "Rows"):
         return None
-    series = text(dataset, "SeriesInstanceUID")
+    series, uid = text(dataset, "SeriesInstanceUID"), text(dataset, "SOPInstanceUID")
     try:
-        return Instance(source, series, tuple(_frames(dataset, source, series)))
+        with parsing(source):
+            return Instance(source, series, uid, tuple(_frames(dataset, source, series)))
     except ReadError as error:
-        return Instance(source, series, refusal=error)
+        return Instance(source, series, uid, refusal=error)
 
 
 def _frames(dataset: Dataset, source: Source, series: str) -> list[Frame]:
@@ -119,6 +122,9 @@ def _check_pixels(dataset: Dataset, source: Source) -> None:
     if samples[0] != 1 or kind not in _COUNTS:
         remedy = "Give the series itself: this is a picture of it, such as a screenshot."
         raise ReadError("one grey value for each pixel", came=f"{kind} pixels", where=where(source), remedy=remedy)
+    if "MOSAIC" in text(dataset, "ImageType").split("\\"):
+        came = "a mosaic, many planes tiled in one picture"
+        raise ReadError("one plane in a picture", came=came, where=where(source), remedy=_MOSAIC)
     if dataset.get("ModalityLUTSequence"):
         came = "a table of values (Modality LUT)"
         raise ReadError("a slope and an intercept", came=came, where=where(source), remedy=_IMAGES)
@@ -204,7 +210,8 @@ def _kinds(dataset: Dataset, groups: Sequence[Dataset | None], source: Source) -
     else:
         found = [(name, text(macro(groups, sequence), keyword)) for name, sequence, keyword in _KINDS]
         gradient = macro([macro(groups, "MRDiffusionSequence")], "DiffusionGradientDirectionSequence")
-        found.append(("gradient", text(gradient, "DiffusionGradientOrientation")))
+        direction = numbers(gradient, "DiffusionGradientOrientation", source=source)
+        found.append(("gradient", " ".join(f"{value:.3f}" for value in direction)))
     return [(name, value) for name, value in found if value]
 
 

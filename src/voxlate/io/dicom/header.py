@@ -7,12 +7,13 @@ to more than it may. Macros of enhanced files stand in the frame's own functiona
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from voxlate.errors import ReadError
 from voxlate.io.dicom.sources import Source
@@ -21,24 +22,47 @@ from voxlate.io.formats.stream import DAMAGED
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_ASKED = (
+    "SamplesPerPixel", "PhotometricInterpretation", "ModalityLUTSequence", "Rows", "Columns", "NumberOfFrames",
+    "BitsAllocated", "BitsStored", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ImagePositionPatient", "ImageOrientationPatient",
+    "SpacingBetweenSlices", "SliceThickness", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "Modality", "ImageType",
+    "SeriesDescription", "ProtocolName", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Manufacturer",
+    "BodyPartExamined", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "DiffusionBValue",
+    "DiffusionGradientOrientation", "TemporalPositionIdentifier", "TriggerTime", "NominalPercentageOfCardiacPhase",
+    "AcquisitionNumber", "AcquisitionTime", "SyntheticData",
+)  # fmt: skip
+"""All that is read of a header: how pixels are stored, where they lie, which contrast they show; no patient."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_INFLATED_LIMIT = 2**30
+_UNREADABLE = "It is damaged or of a rare kind: export it again, uncompressed if you can."
+_INFLATED_LIMIT = 2**28
+_PIECE = 2**20
 _META = 144
 """Where the meta information begins behind its length, which is 4 bytes."""
 
 
 @contextmanager
-def parsing(source: Source) -> Iterator[None]:
-    """Turns what pydicom raises, in many kinds, into a refusal; its warnings are about what is judged here."""
+def parsing(source: Source, *, packed: str = "") -> Iterator[None]:
+    """Turns what pydicom and decoders raise, in many kinds, into a refusal that quotes nothing of the file.
+
+    What it warns of and logs is judged here, and can hold values that name the patient.
+    """
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (ReadError, MemoryError, KeyboardInterrupt):
+    except (ReadError, MemoryError):
         raise
-    except Exception as error:
-        kind = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise ReadError("a DICOM file that can be read", came=kind, where=where(source), remedy=DAMAGED) from error
+    except Exception as error:  # noqa: BLE001  (pydicom and decoders raise many kinds)
+        wanted = "pixels that can be decoded" if packed else "a DICOM file that can be read"
+        came = f"{packed or 'one'} that cannot be ({type(error).__name__})"
+        raise ReadError(wanted, came=came, where=where(source), remedy=_UNREADABLE) from None
+    finally:
+        logger.setLevel(level)
 
 
 def where(source: Source) -> str:
@@ -47,28 +71,30 @@ def where(source: Source) -> str:
 
 
 def read_header(source: Source, *, pixels: bool = False) -> Dataset:
-    """The data set of a file, without its pixels unless they are asked for.
+    """The data set of a file: what is asked of headers alone, or everything, its pixels too.
 
     Raises:
-        ReadError: If it cannot be parsed, or is deflated and unpacks to more than a gibibyte.
+        ReadError: If it cannot be parsed, or is deflated and unpacks to more than 256 MiB.
     """
     from pydicom import dcmread
 
-    with parsing(source):
-        with source.open() as file:
-            _check_inflated(file.read(2**16), source)
-        with source.open() as file:
-            return dcmread(file, stop_before_pixels=not pixels, force=True)
+    with parsing(source), source.open() as file:
+        _check_inflated(file, source)
+        file.seek(0)
+        if pixels:
+            return dcmread(file, force=True)
+        return dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_ASKED))
 
 
-def _check_inflated(head: bytes, source: Source) -> None:
-    if _DEFLATED.encode() not in head[:4096]:
+def _check_inflated(file: BinaryIO, source: Source) -> None:
+    head = file.read(4096)
+    if _DEFLATED.encode() not in head:
         return
-    start = _META + int.from_bytes(head[_META - 4 : _META], "little")
-    with source.open() as file:
-        file.seek(start)
-        unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(), _INFLATED_LIMIT + 1)
-    if len(unpacked) > _INFLATED_LIMIT:
+    file.seek(_META + int.from_bytes(head[_META - 4 : _META], "little"))
+    unpacker, unpacked = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while unpacked <= _INFLATED_LIMIT and (packed := unpacker.unconsumed_tail or file.read(_PIECE)):
+        unpacked += len(unpacker.decompress(packed, _PIECE))
+    if unpacked > _INFLATED_LIMIT:
         came = f"one that unpacks to more than {_INFLATED_LIMIT} bytes"
         raise ReadError("a deflated file of one image", came=came, where=where(source), remedy=DAMAGED)
 

@@ -23,7 +23,14 @@ def value_type(stack: Stack) -> np.dtype:
     if any(frame.scale[0] != 1 or not float(frame.scale[1]).is_integer() for frame in stack.frames):
         return np.dtype(np.float32)
     ends = [end + frame.scale[1] for frame in stack.frames for end in _stored_range(frame)]
-    return np.promote_types(np.min_scalar_type(int(min(ends))), np.min_scalar_type(int(max(ends))))
+    return _narrowest(min(ends), max(ends))
+
+
+def _narrowest(low: float, high: float) -> np.dtype:
+    """The smallest integer type of 16 bits or more that holds a range; float64 beyond 32 bits."""
+    types = (np.uint16, np.int16, np.uint32, np.int32)
+    fitting = (np.dtype(one) for one in types if np.iinfo(one).min <= low <= high <= np.iinfo(one).max)
+    return next(fitting, np.dtype(np.float64))
 
 
 def read_values(stack: Stack) -> Array:
@@ -47,7 +54,8 @@ def read_values(stack: Stack) -> Array:
             slope, intercept = frame.scale
             scaled = plane if frame.scale == (1.0, 0.0) else plane.astype(np.float64) * slope + intercept
             values[:, :, number] = scaled.T
-    return values
+    fitting = _narrowest(values.min(), values.max()) if kind.kind in "iu" else kind
+    return values.astype(fitting, copy=False) if fitting.itemsize < kind.itemsize else values
 
 
 def _stored_range(frame: Frame) -> tuple[int, int]:
@@ -61,7 +69,7 @@ def _decoded(source: Source, numbers: list[int]) -> list[Array]:
     dataset = read_header(source, pixels=True)
     if "PixelData" not in dataset:
         raise ReadError("pixels", came="a header alone", where=where(source), remedy=DAMAGED)
-    with parsing(source):
+    with parsing(source, packed=f"pixels in {dataset.file_meta.TransferSyntaxUID.name}"):
         if numbers == [0] and "PerFrameFunctionalGroupsSequence" not in dataset:
             return [dataset.pixel_array]
         return list(iter_pixels(dataset, indices=numbers, raw=True))

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
-from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from voxlate.errors import ReadError
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.formats.stream import DAMAGED
 
-_UNPACKED_LIMIT = 8 * 2**30
-"""An archive that promises more than 8 GiB is refused before a byte of it is read."""
+_UNPACKED_LIMIT, _MEMBER_LIMIT = 8 * 2**30, 2 * 2**30
+"""An archive that promises more than 8 GiB, or 2 GiB of one file, is refused before a byte of it is read."""
 _ZIP = b"PK\x03\x04"
 DIRECTORY = "DICOMDIR"
 
@@ -90,7 +90,7 @@ def _is_image(path: Path) -> bool:
 
 def _is_archive(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(len(_ZIP)) == _ZIP and is_zipfile(path)
+        return file.read(len(_ZIP)) == _ZIP
 
 
 def _members(path: Path) -> Iterator[Source]:
@@ -118,8 +118,9 @@ def _check_archive(infos: list[ZipInfo], path: Path) -> None:
                 where=path,
                 remedy="Do not unpack it; ask for it anew from a source that you trust.",
             )
-    promised = sum(info.file_size for info in infos)
-    if promised > _UNPACKED_LIMIT:
-        came = f"{promised} bytes in {path.stat().st_size}"
+    promised, largest = sum(info.file_size for info in infos), max((info.file_size for info in infos), default=0)
+    if promised > _UNPACKED_LIMIT or largest > _MEMBER_LIMIT:
+        wanted = f"an archive of at most {_UNPACKED_LIMIT} bytes, {_MEMBER_LIMIT} in a file"
+        came = f"{promised} bytes, {largest} in a file, packed in {path.stat().st_size}"
         remedy = "It is damaged or hostile; give the series as a folder if it is not."
-        raise ReadError(f"an archive of at most {_UNPACKED_LIMIT} bytes", came=came, where=path, remedy=remedy)
+        raise ReadError(wanted, came=came, where=path, remedy=remedy)

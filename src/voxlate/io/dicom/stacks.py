@@ -8,6 +8,7 @@ say. A gantry that was tilted leaves a sheared grid, which the geometry gate jud
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ _TURNED = 1e-3
 _UNEVEN, _UNEVEN_MM = 0.02, 0.02
 """How far a plane may lie from where even steps put it: a share of the step, or mm; positions are rounded."""
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_REMEDY = "Export the series anew, whole and alone, or name one file of the volume that is meant."
+_REMEDY = "Export the series anew, whole and alone in its folder."
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,28 @@ def stacks_of(instances: Iterable[Instance], *, where: object) -> list[Stack]:
     for one in instances:
         if one.refusal is not None:
             raise one.refusal
-    frames = [frame for one in instances for frame in one.frames]
-    parts = _parted(frames, where=where)
-    return [_stack(part, told_by=words, where=where) for words, part in parts]
+    kept = _without_copies(instances)
+    copies = counted(len(instances) - len(kept), "file") if len(kept) < len(instances) else ""
+    notes = (f"{copies} left out as a copy of another, byte for byte.",) if copies else ()
+    parts = _parted([frame for one in kept for frame in one.frames], where=where)
+    return [_stack(part, told_by=words, notes=notes, where=where) for words, part in parts]
+
+
+def _without_copies(instances: Sequence[Instance]) -> list[Instance]:
+    """The instances without those whose bytes were there before, as an export that was made twice leaves them."""
+    by_uid: dict[str, list[Instance]] = defaultdict(list)
+    for one in instances:
+        by_uid[one.uid].append(one)
+    kept = []
+    for same in by_uid.values():
+        digests = [_digest(one) if len(same) > 1 else "" for one in same]
+        kept += [one for n, one in enumerate(same) if digests[n] not in digests[:n]]
+    return kept
+
+
+def _digest(instance: Instance) -> str:
+    with instance.source.open() as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def _parted(frames: Sequence[Frame], *, where: object) -> list[tuple[str, list[Frame]]]:
@@ -76,7 +96,7 @@ def _parted(frames: Sequence[Frame], *, where: object) -> list[tuple[str, list[F
         if any(len({dict(frame.kinds).get(name) for frame in one}) > 1 for one in places.values()):
             names.append(name)
             parts = _by(frames, names)
-            whole = name not in TIMED or {len(part) for part in parts.values()} == {len(places)}
+            whole = name not in TIMED or (len(places) > 1 and {len(part) for part in parts.values()} == {len(places)})
             if whole and all(_is_single(part) for part in parts.values()):
                 return [(", ".join(f"{a} {b}" for a, b in key), part) for key, part in parts.items()]
     position, again = next((key[1], one) for key, one in places.items() if len(one) > 1)
@@ -121,11 +141,11 @@ def _check_turned(frames: Sequence[Frame], *, where: object) -> None:
             raise GeometryError("planes of one size", came=sizes, where=where, remedy=_REMEDY)
 
 
-def _stack(frames: Sequence[Frame], *, told_by: str, where: object) -> Stack:
+def _stack(frames: Sequence[Frame], *, told_by: str, notes: tuple[str, ...], where: object) -> Stack:
     normal = _normal(frames[0])
     ordered = sorted(frames, key=lambda frame: float(np.dot(frame.position, normal)))
     positions = np.array([frame.position for frame in ordered])
-    step, notes = _step(positions, normal, ordered, where=where)
+    step, assumed = _step(positions, normal, ordered, where=where)
     row, column = np.array(frames[0].directions[:3]), np.array(frames[0].directions[3:])
     if min(np.linalg.norm(row), np.linalg.norm(column)) < 0.5:
         raise GeometryError("directions of rows and columns", came="none", where=where, remedy=_REMEDY)
@@ -133,7 +153,7 @@ def _stack(frames: Sequence[Frame], *, told_by: str, where: object) -> Stack:
     affine[:3, 0] = row / np.linalg.norm(row) * frames[0].spacing[0]
     affine[:3, 1] = column / np.linalg.norm(column) * frames[0].spacing[1]
     affine[:3, 2], affine[:3, 3] = step, positions[0]
-    return Stack(tuple(ordered), _TO_RAS @ affine, told_by, notes)
+    return Stack(tuple(ordered), _TO_RAS @ affine, told_by, (*notes, *assumed))
 
 
 def _step(

@@ -58,9 +58,10 @@ def is_sheared(affine: Affine) -> bool:
 
 def shear_error(affine: Affine, where: Path) -> GeometryError:
     """The error for a sheared grid."""
+    angle = np.degrees(np.arcsin(min(shear(affine), 1.0)))
     return GeometryError(
         "voxel axes at right angles",
-        came=f"shear: a cosine of {shear(affine):.3g} between two axes",
+        came=f"shear: two axes {angle:.1f} degrees from a right angle, as of a gantry that was tilted",
         where=where,
         remedy=f"Resample it to a square grid, or accept it with {how_to_accept('on_shear', 'resample')}.",
     )
