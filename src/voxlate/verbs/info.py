@@ -14,6 +14,7 @@ from voxlate.errors import BundleError, UsageError, VoxlateError
 from voxlate.io.paths import is_volume_path
 from voxlate.plainyaml import Json, nearest
 from voxlate.verbs.catalogues import CATALOGUES, describe_catalogue, describe_recipe
+from voxlate.verbs.single import is_series, shown_in
 
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
@@ -41,14 +42,14 @@ def info(
         VoxlateError: If it is nothing of the kind, or is damaged.
     """
     path = None if what is None else Path(what)
-    if model is not None and (path is None or path.is_dir()):
+    if model is not None and (path is None or (path.is_dir() and not is_series(path))):
         came = "no file" if path is None else "a folder"
         raise UsageError("a volume file to hold against a model", came=came, where="--model", remedy="Name the file.")
     if network or figure is not None:
         return _networks(what, None if figure is None else Path(figure))
     if path is None:
         return _installation()
-    if path.is_dir():
+    if path.is_dir() and not is_series(path):
         return _of_folder(path)
     if path.suffix.casefold() in {".yaml", ".yml"} or (not path.exists() and built_in_name(what)):
         return describe_recipe(path if path.exists() else str(what))
@@ -206,7 +207,7 @@ def _volume(path: Path, model: Path | None) -> Json:
     from voxlate.preprocess.orientation import axis_codes
 
     name = volume_stem(path)
-    contrast = contrast_in(name)
+    contrast, why = shown_in(path) if is_series(path) else (contrast_in(name), "")
     volume = read_volume(path, contrast=contrast)
     findings = admit(volume, case=name, path=path) if contrast else []
     if model is not None:
@@ -218,6 +219,7 @@ def _volume(path: Path, model: Path | None) -> Json:
     return {
         "name": name,
         "contrast": contrast.name if contrast else None,
+        **({"contrast_by": why} if why else {}),
         "shape": list(volume.shape),
         "spacing_mm": [round(value, 6) for value in volume.spacing_mm],
         "axes": axis_codes(volume.affine),

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxlate.config.recipe import Recipe
-from voxlate.errors import UsageError, readable
+from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
+from voxlate.verbs.single import case_of, is_data_set, study_of
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
@@ -48,10 +48,11 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
-        scan: A volume file, or a data set.
+        scan: A volume file, DICOM (the folder of a series or a study, a file, a zip archive), or a data set.
         out: The file to write (or a folder to write it in), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
-        shows: The contrast of a single file, where its name does not say so and the model takes several.
+        shows: The contrast of a single file or series, where its name or header does not say so and the model takes
+            several.
         pattern: Where a data set's files lie, in the place of a layout; by default as in the model's training.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
             ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
@@ -76,13 +77,17 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
-    if not _is_data_set(Path(scan)):
+    making = partial(_translate_one, out=Path(out), overwrite=overwrite, picture=picture, report=report)
+    if not is_data_set(Path(scan), shows=shows):
         _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=place)
-        return [_translate_one(one, case, Path(out), overwrite=overwrite, picture=picture, report=report)]
+        one = _only(models, where=place)
+        case = case_of(Path(scan), one.bundle.recipe, shows=shows)
+        return [making(one.asked(case.paths, wanted), case)]
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
+    if (study := study_of(cohort)) is not None and not (replace or every):
+        return [making(_only(models, where=place).asked(study.paths, wanted), study)]
     poor, told = (_poor(replace, cohort) if replace else None), partial(report, "translate")
     return translate_cohort(
         models, cohort, _folder(Path(out)), target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
@@ -127,15 +132,6 @@ def _draw(outcome: Outcome, case: Case, *, overwrite: bool) -> None:
     write_bytes(place, to_png(figure))
 
 
-def _asked_of_file(
-    models: Sequence[Model], scan: Path, wanted: str | None, *, shows: str | None, where: Path
-) -> tuple[Model, Case]:
-    """The one model, for the one target, and the case of a single file."""
-    one = _only(models, where=where)
-    case = _single_case(scan, one.bundle.recipe, shows=shows)
-    return one.asked(case.paths, wanted), case
-
-
 def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
     for name in (name for name, value in options.items() if value):
         remedy = "Leave it out, or give the data set."
@@ -149,7 +145,7 @@ def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
 
 
 def _translate_one(
-    model: Model, case: Case, out: Path, *, overwrite: bool, picture: bool, report: ProgressReport
+    model: Model, case: Case, *, out: Path, overwrite: bool, picture: bool, report: ProgressReport
 ) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
@@ -227,59 +223,6 @@ def _only(models: Sequence[Model], *, where: Path) -> Model:
             remedy="Name one of them.",
         )
     return models[0]
-
-
-def _is_data_set(path: Path) -> bool:
-    return path.is_dir() or (path.is_file() and path.suffix.casefold() in {".csv", ".tsv"})
-
-
-def _single_case(path: Path, recipe: Recipe, *, shows: str | None) -> Case:
-    from voxlate.cohort import Case
-    from voxlate.derivation import files_of
-    from voxlate.io import is_picture_path, is_volume_path, volume_stem
-
-    if not path.is_file():
-        raise UsageError("a volume file or a data set", came="nothing of that name", where=path, remedy="Check it.")
-    if not is_volume_path(path) and not is_picture_path(path):
-        raise UsageError(
-            "a NIfTI, MetaImage, NRRD or MGH file, or a PNG or TIFF slice",
-            came=f"a file named {path.name}",
-            where=path,
-            remedy="Convert it first; dcm2niix makes NIfTI of DICOM.",
-        )
-    wanted = files_of(recipe.source, recipe.plan.derive)
-    if recipe.targets or shows is not None:
-        wanted = (_shown_by(path, wanted, shows=shows),)
-    if len(wanted) != 1:
-        raise UsageError(
-            f"{len(wanted)} contrasts: {', '.join(wanted)}",
-            came="one file",
-            where=path,
-            remedy="Give the folder of the case.",
-        )
-    name = readable(volume_stem(path))
-    return Case(id=name, subject=name, paths={wanted[0]: path}, attributes={})
-
-
-def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None) -> str:
-    """Which source of a model a file shows: as is said, or as its name says.
-
-    Raises:
-        UsageError: If neither says so, or it is no source.
-    """
-    from voxlate.cohort.layouts.naming import contrast_in
-    from voxlate.contrast import get_contrast
-    from voxlate.io import volume_stem
-
-    found = get_contrast(shows) if shows is not None else contrast_in(volume_stem(path))
-    if found is not None and found.name in sources:
-        return found.name
-    raise UsageError(
-        f"a scan of {', '.join(sources)}",
-        came="a file whose name tells no contrast" if found is None else f"one of {found.title}",
-        where=path,
-        remedy=f"Say what it shows: --as {sources[0]}, say.",
-    )
 
 
 def _imputed(case: Case, model: Model) -> frozenset[str]:

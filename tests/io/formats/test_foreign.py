@@ -45,10 +45,10 @@ FOREIGN: list[tuple[bytes, str, str]] = [
     (b'{"error": "not found"}', "text file that begins with", "Download"),
     (b"", "an empty file", "Download"),
     (b"\0" * 5000, "zero bytes", "copy it again"),
-    (DICOM, "DICOM", "dcm2niix"),
+    (DICOM, "DICOM", "Call it .dcm"),
     (_zip(), "zip archive", "Unpack"),
     (_tar(), "tar archive, packed by gzip", "Unpack"),
-    (gzip.compress(DICOM), "DICOM file, packed by gzip", "dcm2niix"),
+    (gzip.compress(DICOM), "DICOM file, packed by gzip", "gunzip"),
     (gzip.compress(gzip.compress(b"x" * 999)), "gzip twice", "gunzip"),
     (b"\x89HDF\r\n\x1a\n", "HDF5", "Convert"),
     (b"\x89PNG\r\n", "PNG", "volume"),
@@ -125,14 +125,17 @@ def test_a_folder_is_told_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "series.nii.gz" / "IM0001").write_bytes(DICOM)
     with pytest.raises(ReadError, match=r"folder\. Give the image inside: scan\.nii"):
         read_volume(tmp_path / "one.nii")
-    with pytest.raises(ReadError, match=r"folder of DICOM files.*dcm2niix"):
+    with pytest.raises(ReadError, match=r"folder of DICOM files.*a name that is no image's"):
         read_volume(tmp_path / "series.nii.gz")
 
 
 def test_a_file_of_no_image_suffix_is_told_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "IM0001.dcm").write_bytes(DICOM)
-    with pytest.raises(UsageError, match=r"a DICOM file.*dcm2niix"):
+    with pytest.raises(ReadError, match="DICOM images, got none"):
         read_volume(tmp_path / "IM0001.dcm")
+    (tmp_path / "scan.raw").write_bytes(gzip.compress(DICOM))
+    with pytest.raises(UsageError, match=r"a DICOM file, packed by gzip.*gunzip"):
+        read_volume(tmp_path / "scan.raw")
 
 
 def test_dicom_in_a_data_set_is_told_once_for_each_folder(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ read. Angles and places come from positions and orientations (PS3.3 C.7.6.2); DI
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -23,18 +24,25 @@ _MOST = 6
 _LEAST_HU = -1024.0
 
 
-def list_stacks(path: Path) -> list[Stack | ReadError]:
-    """The volumes that lie at a path, series by series, and why a series makes none.
+def list_stacks(files: Iterable[Path]) -> list[tuple[Path, Stack | ReadError]]:
+    """The volumes of files, series by series and folder by folder, and why a series makes none.
 
     Args:
-        path: A folder, searched to any depth, an archive, a DICOMDIR, or a file, of which those beside it are listed.
+        files: DICOM files of any number of series; each is read once.
+
+    Returns:
+        Each volume, or the refusal of its series, with the file that stands for it.
     """
-    found: list[Stack | ReadError] = []
-    for instances in _series(path).values():
+    series: dict[tuple[Path, str], list[Instance]] = defaultdict(list)
+    for one in filter(None, map(read_instance, map(Source, files))):
+        series[one.source.path.parent, one.series].append(one)
+    found: list[tuple[Path, Stack | ReadError]] = []
+    for instances in series.values():
+        first = _first(instances).path
         try:
-            found += stacks_of(instances, where=_where(instances))
+            found += [(one.frames[0].source.path, one) for one in stacks_of(instances, where=first)]
         except ReadError as error:
-            found.append(error)
+            found.append((first, error))
     return found
 
 
@@ -98,10 +106,6 @@ def _series(path: Path) -> dict[str, list[Instance]]:
         broken = found.pop("")
         next(iter(found.values())).extend(broken)
     return found
-
-
-def _where(instances: list[Instance]) -> Path:
-    return _first(instances).path
 
 
 def _first(instances: list[Instance]) -> Source:

@@ -39,7 +39,8 @@ class Frame:
     Attributes:
         source: The file.
         number: Which of the file's frames, from 0.
-        series: The series' unique identifier.
+        study: The study's unique identifier.
+        series: That of the series.
         shape: Columns and rows.
         position: Centre of the first pixel, LPS in mm.
         directions: Of a row, then of a column, as cosines in LPS.
@@ -55,6 +56,7 @@ class Frame:
 
     source: Source
     number: int
+    study: str
     series: str
     shape: tuple[int, int]
     position: tuple[float, float, float]
@@ -148,6 +150,7 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
     return Frame(
         source=source,
         number=number,
+        study=text(dataset, "StudyInstanceUID"),
         series=series,
         shape=(columns, rows),
         position=(position[0], position[1], position[2]),

@@ -26,7 +26,7 @@ _ASKED = (
     "SamplesPerPixel", "PhotometricInterpretation", "ModalityLUTSequence", "Rows", "Columns", "NumberOfFrames",
     "BitsAllocated", "BitsStored", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ImagePositionPatient", "ImageOrientationPatient",
-    "SpacingBetweenSlices", "SliceThickness", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID",
+    "SpacingBetweenSlices", "SliceThickness", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "Modality", "ImageType",
     "SeriesDescription", "ProtocolName", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Manufacturer",
     "BodyPartExamined", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "DiffusionBValue",
