@@ -115,6 +115,7 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
     from voxlate.io import volume_stem
 
     why = "a file whose name tells no contrast"
+    found: Contrast | None
     if shows is not None:
         found = get_contrast(shows)
     elif series:

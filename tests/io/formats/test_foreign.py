@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.io.crafted import volume_array, write_mha, write_nifti, write_nrrd
+from voxlate.cohort import index_cohort
 from voxlate.cohort.layouts.listing import list_folder
 from voxlate.errors import ReadError, UsageError
 from voxlate.io import read_grid, read_volume
@@ -145,6 +146,8 @@ def test_dicom_in_a_data_set_is_told_once_for_each_folder(tmp_path: Path) -> Non
             (tmp_path / name / f"IM{number}").write_bytes(DICOM)
     (tmp_path / "data.zip").write_bytes(_zip())
     found = {(item.code, item.path.name): item.reason for item in list_folder(tmp_path).left_out}
-    assert set(found) == {("dicom", "IM0"), ("archive", "data.zip")}
-    assert "dcm2niix" in found["dicom", "IM0"]
+    assert set(found) == {("archive", "data.zip")}
     assert "unpack" in found["archive", "data.zip"]
+    write_nifti(tmp_path / "c_T1.nii")
+    told = [item.reason for item in index_cohort(tmp_path).left_out if item.code == "dicom"]
+    assert told == ["is not used: the data set's images are not DICOM"] * 2

@@ -5,8 +5,7 @@ that fits is taken, in this order: ``manifest`` (a CSV file, or a folder whose `
 column of images), ``bids`` (``sub-*/[ses-*/]anat/sub-*``), ``pairs`` (``images`` beside ``labels``, or nnU-Net's
 ``imagesTr``), ``brats``, ``synthrad``, ``mmwhs`` (files named as these challenges name them), ``contrasts`` (a folder
 per contrast), ``flat`` (``<case>_<contrast>`` in one folder), ``folders``. Images that it leaves out are offered to the
-others; DICOM is no matter of names, and placed by what its headers say (``dicom``) beside all of them. Patterns, which
-somebody gives, come before all of them.
+others. A folder without such images, but with DICOM, is ``dicom``. Patterns, which somebody gives, come before all.
 """
 
 from __future__ import annotations
@@ -152,10 +151,11 @@ def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:
         if any(isinstance(item, RecognisedFile) for item in taken.values()):
             layouts.append(other)
         found = [taken.get(item.path, item) for item in found]
-    if listing.dicom and name != "dicom":
-        series = place_series(root, listing.dicom)
-        layouts += ["dicom"] if any(isinstance(item, RecognisedFile) for item in series) else []
-        found += series
+    aside = listing.images if name == "dicom" else listing.dicom
+    found += [
+        LeftOut(path, f"is not used: the data set's images are {'' if name == 'dicom' else 'not '}DICOM", "dicom")
+        for path in {one.parent: one for one in reversed(aside)}.values()
+    ]
     tables = read_tables(root)
     return assemble(root, layout=" + ".join(layouts or [name]), found=[*listing.left_out, *found], tables=tables)
 

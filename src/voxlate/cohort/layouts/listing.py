@@ -73,15 +73,15 @@ def list_folder(root: Path) -> Listing:
             stems.add(path.parent / volume_stem(path))
         elif path.name not in _METADATA:
             others.append(path)
-    if images:  # pictures beside volumes are illustrations; alone they are slices
+    dicom = [path for path in others if is_dicom(path)]
+    others = [path for path in others if path not in set(dicom)]
+    if images or dicom:  # pictures beside volumes are illustrations; alone they are slices
         others += pictures
-    series = [path for path in others if is_dicom(path)]
-    others = [path for path in others if path not in set(series)]
     left_out += _no_images([path for path in others if path.suffix != ".json" or path.with_suffix("") not in stems])
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))
-    return Listing(root, tuple(images or pictures), tuple(left_out), tuple(series))
+    return Listing(root, tuple(images or ([] if dicom else pictures)), tuple(left_out), tuple(dicom))
 
 
 def _no_images(paths: list[Path]) -> Iterator[LeftOut]:

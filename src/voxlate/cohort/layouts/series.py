@@ -36,6 +36,9 @@ def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
             found.append(LeftOut(path, f"makes no volume: expected {stack.expected}, got {stack.came}", "dicom"))
         else:
             stacks[path] = stack
+    if not stacks and not found:
+        more = f" (nor are {len(files) - 1} more)" if len(files) > 1 else ""
+        return [LeftOut(files[0], f"is a DICOM file, but no image{more}", "dicom")] if files else []
     cases = _cases_of(root, stacks)
     for path, stack in stacks.items():
         guess = guess_contrast(stack.frames[0].header)
