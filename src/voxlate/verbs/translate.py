@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
-from voxlate.verbs.single import case_of, is_data_set, study_of
+from voxlate.verbs.single import case_of, is_data_set, is_series, study_of
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
@@ -49,7 +49,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
         scan: A volume file, DICOM (the folder of a series or a study, a file, a zip archive), or a data set.
-        out: The file to write (or a folder to write it in), or the folder for a data set.
+        out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so and the model takes
             several.
@@ -150,7 +150,9 @@ def _translate_one(
     from voxlate.inference.cohort.translate import translate_file
 
     report("translate", 0, 1)
-    path = _single_output(out, case.id, model.target)
+    source = next(iter(case.paths.values()))
+    path = _series_output(out, case.id, model.target) if is_series(source) else None
+    path = path or _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
     if picture and outcome.status == "done":
         _draw(outcome, case, overwrite=overwrite)
@@ -265,6 +267,15 @@ def _folder(out: Path) -> Path:
             remedy="Name a folder, or translate one file.",
         )
     return out
+
+
+def _series_output(out: Path, stem: str, target: str) -> Path | None:
+    """The folder for a series of DICOM, where ``out`` names a folder and no image file."""
+    from voxlate.io.paths import volume_suffix
+
+    if volume_suffix(out) is not None and not out.is_dir():
+        return None
+    return out / f"{stem.replace('.', '_')}_{target}"
 
 
 def _single_output(out: Path, stem: str, target: str) -> Path:

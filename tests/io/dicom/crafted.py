@@ -48,7 +48,8 @@ def plain(modality: str = "MR", **more: Any) -> Dataset:
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = {"MR": MR, "CT": CT}[modality]
     dataset.Modality, dataset.SeriesDescription = modality, "t1_mprage"
-    dataset.StudyInstanceUID = dataset.FrameOfReferenceUID = "1.2.3.4"
+    dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = "1.2.3.4", "1.2.3.4.0"
+    dataset.StudyDate, dataset.StudyTime, dataset.StudyID = "20200102", "101112", "7"
     dataset.SeriesInstanceUID, dataset.SeriesNumber = "1.2.3.4.5", 3
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated = dataset.BitsStored = 16

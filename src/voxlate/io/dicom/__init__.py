@@ -1,7 +1,9 @@
 """DICOM series as volumes: a folder, any one file of a series, a zip archive or a DICOMDIR is read like an image file.
 
-What is not done: nothing is written here, no archive is unpacked to disk, and no attribute that names a patient is
-read. Angles and places come from positions and orientations (PS3.3 C.7.6.2); DICOM's LPS becomes RAS+.
+A series that a model made is written to lie upon the one that it was made from. No archive is unpacked to disk, and no
+attribute that names a patient is read but to be written into a derived series.
+
+Angles and places come from positions and orientations (PS3.3 C.7.6.2); DICOM's LPS becomes RAS+.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from voxlate.errors import GeometryError, ReadError, some
+from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.pixels import read_values, value_type
 from voxlate.io.dicom.sources import Source, has_dicom, sources_of
@@ -19,7 +22,7 @@ from voxlate.io.dicom.stacks import Stack, stacks_of
 from voxlate.io.formats.layout import HeaderGeometry, Layout
 from voxlate.provenance import FOREIGN_MARK
 
-__all__ = ["Stack", "find_stack", "has_dicom", "list_stacks", "read_layout", "read_values"]
+__all__ = ["Stack", "find_stack", "has_dicom", "list_stacks", "read_layout", "read_values", "write_derived"]
 _MOST = 6
 _LEAST_HU = -1024.0
 

@@ -51,6 +51,7 @@ class Frame:
         padding: The stored values, from and to, that stand for no value.
         kinds: What can differ between volumes of one series, by its name.
         is_synthetic: Whether it says that it was computed (SyntheticData, PS3.3 C.12.1.1.1).
+        instance: Its number in the series, which says nothing of its place.
         header: What says which contrast it shows, by DICOM keyword; times in s.
     """
 
@@ -68,6 +69,7 @@ class Frame:
     padding: tuple[float, float] | None
     kinds: tuple[tuple[str, str], ...]
     is_synthetic: bool
+    instance: float
     header: Json = field(compare=False, hash=False)
 
 
@@ -162,6 +164,7 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
         padding=(min(padding + limit), max(padding + limit)) if padding else None,
         kinds=tuple(_kinds(dataset, groups, source)),
         is_synthetic=text(dataset, "SyntheticData") == "YES",
+        instance=next(iter(_tolerant(dataset, "InstanceNumber", source)), 0.0) + number,
         header=_said(dataset, groups, source),
     )
 

@@ -26,12 +26,12 @@ _ASKED = (
     "SamplesPerPixel", "PhotometricInterpretation", "ModalityLUTSequence", "Rows", "Columns", "NumberOfFrames",
     "BitsAllocated", "BitsStored", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ImagePositionPatient", "ImageOrientationPatient",
-    "SpacingBetweenSlices", "SliceThickness", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "Modality", "ImageType",
-    "SeriesDescription", "ProtocolName", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Manufacturer",
-    "BodyPartExamined", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "DiffusionBValue",
-    "DiffusionGradientOrientation", "TemporalPositionIdentifier", "TriggerTime", "NominalPercentageOfCardiacPhase",
-    "AcquisitionNumber", "AcquisitionTime", "SyntheticData",
+    "SpacingBetweenSlices", "SliceThickness", "SOPClassUID", "SOPInstanceUID", "InstanceNumber",
+    "SeriesInstanceUID", "StudyInstanceUID", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "Modality", "ImageType", "SeriesDescription", "ProtocolName", "ContrastBolusAgent",
+    "ContrastBolusAgentSequence", "Manufacturer", "BodyPartExamined", "EchoTime", "RepetitionTime", "InversionTime",
+    "FlipAngle", "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier", "TriggerTime",
+    "NominalPercentageOfCardiacPhase", "AcquisitionNumber", "AcquisitionTime", "SyntheticData",
 )  # fmt: skip
 """All that is read of a header: how pixels are stored, where they lie, which contrast they show; no patient."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -70,8 +70,8 @@ def where(source: Source) -> str:
     return f"{source.path}/{source.member}" if source.member else str(source.path)
 
 
-def read_header(source: Source, *, pixels: bool = False) -> Dataset:
-    """The data set of a file: what is asked of headers alone, or everything, its pixels too.
+def read_header(source: Source, *, pixels: bool = False, whole: bool = False) -> Dataset:
+    """The data set of a file: what is asked of headers alone, the whole header, or everything, its pixels too.
 
     Raises:
         ReadError: If it cannot be parsed, or is deflated and unpacks to more than 256 MiB.
@@ -83,7 +83,7 @@ def read_header(source: Source, *, pixels: bool = False) -> Dataset:
         file.seek(0)
         if pixels:
             return dcmread(file, force=True)
-        return dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_ASKED))
+        return dcmread(file, stop_before_pixels=True, force=True, specific_tags=None if whole else list(_ASKED))
 
 
 def _check_inflated(file: BinaryIO, source: Source) -> None:

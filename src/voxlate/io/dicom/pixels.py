@@ -1,6 +1,6 @@
 """Voxels of DICOM planes: decoded by libraries, scaled plane by plane by what each one's own header says.
 
-Decoders: pydicom's own (uncompressed, RLE), OpenJPEG, CharLS and GDCM, all under permissive licences.
+Decoders: pydicom's own (uncompressed, RLE), CharLS and GDCM, all under permissive licences.
 """
 
 from __future__ import annotations

@@ -182,11 +182,15 @@ def _check_affine(affine: Affine, name: str, where: Path) -> None:
 
 
 def resample_square(volume: Volume) -> Volume:
-    """The volume on the square grid that covers it: linear (labels: nearest), its least value outside.
+    """The volume on the square grid that covers it, as ``resample_onto``."""
+    return resample_onto(volume, square_grid(volume.grid))
+
+
+def resample_onto(volume: Volume, grid: Grid) -> Volume:
+    """The volume on another grid: linear (labels: nearest), its least value outside.
 
     The least value is air in CT and background in MR and label maps; such voxels are ``missing``.
     """
-    grid = square_grid(volume.grid)
     index = np.linalg.inv(volume.affine) @ grid.affine
     label = volume.contrast is not None and volume.contrast.kind == "label"
     source = volume.array if label or volume.array.dtype == np.float64 else volume.array.astype(np.float32)
