@@ -48,18 +48,17 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
-        scan: A volume file, DICOM (the folder of a series or a study, a file, a zip archive), or a data set.
+        scan: A volume file, DICOM (a folder, a file or an archive of a series, the folder of a study), or a data set.
         out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
-        shows: The contrast of a single file or series, where its name or header does not say so and the model takes
-            several.
-        pattern: Where a data set's files lie, in the place of a layout; by default as in the model's training.
+        shows: The contrast of a single file or series, where its name or header does not say so.
+        pattern: Where a data set's files lie, in place of a layout; by default as in the model's training.
         accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
             ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
             records it. ``{"imputed": "sources"}`` lets images that a model made be sources; sidecars tell which.
         every: Translate every case of the data set, also those that have the target.
-        replace: Scans of the data set that count as missing and are made anew: ``poor`` for those that ``check`` calls
-            so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
+        replace: Scans of the data set that are made anew, beside their files: ``poor`` for those that ``check`` calls
+            so, or CSV files with the columns ``case`` and ``contrast``.
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
         report: Called with the number of finished images.
@@ -77,17 +76,14 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
-    making = partial(_translate_one, out=Path(out), overwrite=overwrite, picture=picture, report=report)
+    making = partial(_translate_one, models, wanted, out=Path(out), overwrite=overwrite, picture=picture, report=report)
     if not is_data_set(Path(scan), shows=shows):
-        _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        one = _only(models, where=place)
-        case = case_of(Path(scan), one.bundle.recipe, shows=shows)
-        return [making(one.asked(case.paths, wanted), case)]
+        return [making(_one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows))]
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
     if (study := study_of(cohort)) is not None and not (replace or every):
-        return [making(_only(models, where=place).asked(study.paths, wanted), study)]
+        return [making(study)]
     poor, told = (_poor(replace, cohort) if replace else None), partial(report, "translate")
     return translate_cohort(
         models, cohort, _folder(Path(out)), target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
@@ -132,10 +128,12 @@ def _draw(outcome: Outcome, case: Case, *, overwrite: bool) -> None:
     write_bytes(place, to_png(figure))
 
 
-def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
+def _one_case(options: Mapping[str, object], scan: Path, models: Sequence[Model], *, shows: str | None) -> Case:
+    """The case of a single scan, for which these options are none."""
     for name in (name for name, value in options.items() if value):
         remedy = "Leave it out, or give the data set."
         raise UsageError(f"a data set for --{name}", came="one file", where=scan, remedy=remedy)
+    return case_of(scan, _only(models).bundle.recipe, shows=shows)
 
 
 def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
@@ -145,11 +143,19 @@ def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
 
 
 def _translate_one(
-    model: Model, case: Case, *, out: Path, overwrite: bool, picture: bool, report: ProgressReport
+    models: Sequence[Model],
+    wanted: str | None,
+    case: Case,
+    *,
+    out: Path,
+    overwrite: bool,
+    picture: bool,
+    report: ProgressReport,
 ) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
     report("translate", 0, 1)
+    model = _only(models).asked(case.paths, wanted)
     source = next(iter(case.paths.values()))
     path = _series_output(out, case.id, model.target) if is_series(source) else None
     path = path or _single_output(out, case.id, model.target)
@@ -216,12 +222,11 @@ def _models(
     return fitting, wanted
 
 
-def _only(models: Sequence[Model], *, where: Path) -> Model:
+def _only(models: Sequence[Model]) -> Model:
     if len(models) > 1:
         raise UsageError(
             "one model for one file",
             came=f"{len(models)}: {', '.join(model.name for model in models)}",
-            where=where,
             remedy="Name one of them.",
         )
     return models[0]

@@ -50,6 +50,7 @@ def plain(modality: str = "MR", **more: Any) -> Dataset:
     dataset.Modality, dataset.SeriesDescription = modality, "t1_mprage"
     dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = "1.2.3.4", "1.2.3.4.0"
     dataset.StudyDate, dataset.StudyTime, dataset.StudyID = "20200102", "101112", "7"
+    dataset.BodyPartExamined = "HEAD"
     dataset.SeriesInstanceUID, dataset.SeriesNumber = "1.2.3.4.5", 3
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated = dataset.BitsStored = 16

@@ -123,8 +123,8 @@ def test_volumes_of_one_series_are_parted_by_their_headers(tmp_path: Path, told:
     for first, path in ((0, paths[1]), (3, paths[4])):
         assert np.array_equal(read_volume(path).array, array[:, :, first : first + 3])
     stacks = dicom.list_stacks(tmp_path)
-    assert [isinstance(one, dicom.Stack) for one in stacks] == [True, True]
-    assert any(words in one.told_by for one in stacks if isinstance(one, dicom.Stack))
+    assert [isinstance(one, dicom.PlaneStack) for one in stacks] == [True, True]
+    assert any(words in one.told_by for one in stacks if isinstance(one, dicom.PlaneStack))
     assert "Of its series" in read_volume(paths[0]).notes[0]
 
 

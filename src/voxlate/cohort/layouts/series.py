@@ -30,7 +30,7 @@ _MODALITIES = {"mr", "mri", "ct", "pt", "pet"}
 def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
     """Where each series belongs, by its folder and its header."""
     found: list[Found] = []
-    stacks: dict[Path, dicom.Stack] = {}
+    stacks: dict[Path, dicom.PlaneStack] = {}
     for path, stack in dicom.list_stacks(files):
         if isinstance(stack, ReadError):
             found.append(LeftOut(path, f"makes no volume: expected {stack.expected}, got {stack.came}", "dicom"))
@@ -50,7 +50,7 @@ def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
     return found
 
 
-def _cases_of(root: Path, stacks: Mapping[Path, dicom.Stack]) -> dict[Path, str]:
+def _cases_of(root: Path, stacks: Mapping[Path, dicom.PlaneStack]) -> dict[Path, str]:
     """The case of each series, called by those names of its folders that vary."""
     folders = {path: path.relative_to(root).parts[:-1] for path in stacks}
     are_flat = max(map(len, folders.values()), default=0) <= 1

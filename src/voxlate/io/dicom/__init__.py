@@ -18,16 +18,16 @@ from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.pixels import read_values, value_type
 from voxlate.io.dicom.sources import Source, has_dicom, sources_of
-from voxlate.io.dicom.stacks import Stack, stacks_of
+from voxlate.io.dicom.stacks import PlaneStack, stacks_of
 from voxlate.io.formats.layout import HeaderGeometry, Layout
 from voxlate.provenance import FOREIGN_MARK
 
-__all__ = ["Stack", "find_stack", "has_dicom", "list_stacks", "read_layout", "read_values", "write_derived"]
+__all__ = ["PlaneStack", "find_stack", "has_dicom", "list_stacks", "read_layout", "read_values", "write_derived"]
 _MOST = 6
 _LEAST_HU = -1024.0
 
 
-def list_stacks(files: Iterable[Path]) -> list[tuple[Path, Stack | ReadError]]:
+def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadError]]:
     """The volumes of files, series by series and folder by folder, and why a series makes none.
 
     Args:
@@ -39,7 +39,7 @@ def list_stacks(files: Iterable[Path]) -> list[tuple[Path, Stack | ReadError]]:
     series: dict[tuple[Path, str], list[Instance]] = defaultdict(list)
     for one in filter(None, map(read_instance, map(Source, files))):
         series[one.source.path.parent, one.series].append(one)
-    found: list[tuple[Path, Stack | ReadError]] = []
+    found: list[tuple[Path, PlaneStack | ReadError]] = []
     for instances in series.values():
         first = _first(instances).path
         try:
@@ -49,7 +49,7 @@ def list_stacks(files: Iterable[Path]) -> list[tuple[Path, Stack | ReadError]]:
     return found
 
 
-def find_stack(path: Path) -> Stack:
+def find_stack(path: Path) -> PlaneStack:
     """The one volume that a path stands for; a file stands for the volume of its series that it belongs to.
 
     Raises:
@@ -115,7 +115,7 @@ def _first(instances: list[Instance]) -> Source:
     return min(one.source for one in instances)
 
 
-def _padding(stack: Stack) -> tuple[float, float] | None:
+def _padding(stack: PlaneStack) -> tuple[float, float] | None:
     """The values that stand for nothing in a CT, where a circle was cut from a square; MR uses 0 for that."""
     first = stack.frames[0]
     if first.padding is None or first.header.get("Modality") != "CT" or len({one.scale for one in stack.frames}) > 1:

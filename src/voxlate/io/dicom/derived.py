@@ -18,10 +18,10 @@ import numpy as np
 
 from voxlate.contrast import Contrast
 from voxlate.errors import UsageError, WriteError
-from voxlate.io.dicom.frames import Frame
+from voxlate.io.dicom.frames import Plane
 from voxlate.io.dicom.header import read_header
 from voxlate.io.dicom.sources import Source
-from voxlate.io.dicom.stacks import Stack
+from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.provenance import Provenance
 from voxlate.volume import Array
 
@@ -47,7 +47,7 @@ _LARGEST = 65535
 _CT_WINDOW = (40.0, 400.0)
 
 
-def write_derived(array: Array, folder: Path, *, source: Stack, contrast: Contrast, told: Provenance) -> None:
+def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: Contrast, told: Provenance) -> None:
     """Writes a file for each plane of the source.
 
     Args:
@@ -103,7 +103,7 @@ def _window(array: Array, contrast: Contrast) -> tuple[float, float]:
     return float(f"{(low + high) / 2:.6g}"), float(f"{max(high - low, 1.0):.6g}")
 
 
-def _order(frames: tuple[Frame, ...]) -> list[int]:
+def _order(frames: tuple[Plane, ...]) -> list[int]:
     """The planes in the order of the source: by their numbers where each has one of its own."""
     numbers = [frame.instance for frame in frames]
     return (
@@ -113,7 +113,7 @@ def _order(frames: tuple[Frame, ...]) -> list[int]:
     )
 
 
-def _series(source: Stack, contrast: Contrast, told: Provenance, *, window: tuple[float, float]) -> Dataset:
+def _series(source: PlaneStack, contrast: Contrast, told: Provenance, *, window: tuple[float, float]) -> Dataset:
     """What all files of the series say alike."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -150,7 +150,7 @@ def _derivation(contrast: Contrast, told: Provenance) -> str:
     return f"Synthetic {contrast.title}, computed by Voxlate {told.software_version}{made}; {told.warning}."
 
 
-def _plane(series: Dataset, header: Dataset, frame: Frame, stack: Stack, *, number: int) -> Dataset:
+def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *, number: int) -> Dataset:
     """The file of one plane, without pixels."""
     from pydicom.dataset import Dataset
     from pydicom.uid import generate_uid
@@ -163,6 +163,8 @@ def _plane(series: Dataset, header: Dataset, frame: Frame, stack: Stack, *, numb
     for name in _NEEDED:
         if name not in plane:
             setattr(plane, name, "")
+    if "Laterality" not in plane and not plane.get("BodyPartExamined"):
+        plane.Laterality = ""  # which is not known, of a body part that is not
     plane.update(series)
     if "FrameOfReferenceUID" not in plane:
         plane.FrameOfReferenceUID = series.SeriesInstanceUID
@@ -185,7 +187,7 @@ def _decimal(value: float) -> str:
     return str(format_number_as_ds(float(value)))
 
 
-def _reference(header: Dataset, frame: Frame) -> Dataset:
+def _reference(header: Dataset, frame: Plane) -> Dataset:
     """The plane of the source that a plane lies upon."""
     from pydicom.dataset import Dataset
 

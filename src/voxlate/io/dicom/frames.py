@@ -1,6 +1,6 @@
 """The planes of DICOM files: where each lies, how its values are scaled, and what tells it from its neighbours.
 
-Classic files hold one plane, enhanced multi-frame files many; here both become ``Frame``. The rescale of an enhanced
+Classic files hold one plane, enhanced multi-frame files many; here both become ``Plane``. The rescale of an enhanced
 file stands per frame (PS3.3 C.7.6.16.2.9), which pydicom does not apply (its issue 2353), so it is read here.
 """
 
@@ -33,7 +33,7 @@ _WORDS = (
 
 
 @dataclass(frozen=True)
-class Frame:
+class Plane:
     """One plane of an image.
 
     Attributes:
@@ -80,7 +80,7 @@ class Instance:
     source: Source
     series: str
     uid: str = ""
-    frames: tuple[Frame, ...] = ()
+    frames: tuple[Plane, ...] = ()
     refusal: ReadError | None = None
 
 
@@ -100,7 +100,7 @@ def read_instance(source: Source) -> Instance | None:
         return Instance(source, series, uid, refusal=error)
 
 
-def _frames(dataset: Dataset, source: Source, series: str) -> list[Frame]:
+def _frames(dataset: Dataset, source: Source, series: str) -> list[Plane]:
     _check_pixels(dataset, source)
     count = numbers(dataset, "NumberOfFrames", source=source) or (1.0,)
     shared = macro([dataset], "SharedFunctionalGroupsSequence")
@@ -134,7 +134,7 @@ def _check_pixels(dataset: Dataset, source: Source) -> None:
         raise ReadError("a slope and an intercept", came=came, where=where(source), remedy=_IMAGES)
 
 
-def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *, number: int, series: str) -> Frame:
+def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *, number: int, series: str) -> Plane:
     classic = groups[0] is dataset
     place, turn, size, scale = (
         dataset if classic else macro(groups, f"{name}Sequence")
@@ -149,7 +149,7 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
     padding = numbers(dataset, "PixelPaddingValue", source=source)
     limit = numbers(dataset, "PixelPaddingRangeLimit", source=source)
     bits = (numbers(dataset, "BitsStored", source=source) or numbers(dataset, "BitsAllocated", source=source))[0]
-    return Frame(
+    return Plane(
         source=source,
         number=number,
         study=text(dataset, "StudyInstanceUID"),

@@ -10,15 +10,15 @@ from collections import defaultdict
 import numpy as np
 
 from voxlate.errors import ReadError
-from voxlate.io.dicom.frames import Frame
+from voxlate.io.dicom.frames import Plane
 from voxlate.io.dicom.header import parsing, read_header, where
 from voxlate.io.dicom.sources import Source
-from voxlate.io.dicom.stacks import Stack
+from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.io.formats.stream import DAMAGED
 from voxlate.volume import Array
 
 
-def value_type(stack: Stack) -> np.dtype:
+def value_type(stack: PlaneStack) -> np.dtype:
     """What the values of a volume are kept in: integers where no plane has a slope or a fraction, else float32."""
     if any(frame.scale[0] != 1 or not float(frame.scale[1]).is_integer() for frame in stack.frames):
         return np.dtype(np.float32)
@@ -33,7 +33,7 @@ def _narrowest(low: float, high: float) -> np.dtype:
     return next(fitting, np.dtype(np.float64))
 
 
-def read_values(stack: Stack) -> Array:
+def read_values(stack: PlaneStack) -> Array:
     """The voxels ``(column, row, plane)`` in physical values.
 
     Raises:
@@ -42,7 +42,7 @@ def read_values(stack: Stack) -> Array:
     kind = value_type(stack)
     columns, rows = stack.frames[0].shape
     values = np.empty((columns, rows, len(stack.frames)), kind, order="F")
-    by_source: dict[Source, list[tuple[int, Frame]]] = defaultdict(list)
+    by_source: dict[Source, list[tuple[int, Plane]]] = defaultdict(list)
     for number, frame in enumerate(stack.frames):
         by_source[frame.source].append((number, frame))
     for source, frames in by_source.items():
@@ -58,7 +58,7 @@ def read_values(stack: Stack) -> Array:
     return values.astype(fitting, copy=False) if fitting.itemsize < kind.itemsize else values
 
 
-def _stored_range(frame: Frame) -> tuple[int, int]:
+def _stored_range(frame: Plane) -> tuple[int, int]:
     bits, signed = frame.stored
     return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 

@@ -22,7 +22,7 @@ from voxlate.io.formats.stream import DAMAGED
 _UNPACKED_LIMIT, _MEMBER_LIMIT = 8 * 2**30, 2 * 2**30
 """An archive that promises more than 8 GiB, or 2 GiB of one file, is refused before a byte of it is read."""
 _ZIP = b"PK\x03\x04"
-DIRECTORY = "DICOMDIR"
+_DIRECTORY = "DICOMDIR"
 
 
 @dataclass(frozen=True, order=True)
@@ -43,7 +43,7 @@ class Source:
         try:
             with ZipFile(self.path) as archive:
                 return io.BytesIO(archive.read(self.member))
-        except (BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        except (BadZipFile, RuntimeError, EOFError, zlib.error) as error:
             raise ReadError("a sound archive", came=str(error), where=self.path, remedy=DAMAGED) from error
 
     @property
@@ -73,7 +73,7 @@ def sources_of(path: Path) -> list[Source]:
         return sorted(map(Source, _below(path)))
     if _is_archive(path):
         return sorted(_members(path))
-    if path.name.upper().startswith(DIRECTORY):
+    if path.name.upper().startswith(_DIRECTORY):
         return sorted(map(Source, _below(path.parent)))
     return sorted(Source(one) for one in path.parent.iterdir() if _is_image(one))
 
@@ -85,7 +85,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    return is_dicom(path) and not path.name.upper().startswith(DIRECTORY)
+    return is_dicom(path) and not path.name.upper().startswith(_DIRECTORY)
 
 
 def _is_archive(path: Path) -> bool:
@@ -100,11 +100,11 @@ def _members(path: Path) -> Iterator[Source]:
             _check_archive(infos, path)
             for info in infos:
                 name = PurePosixPath(info.filename).name
-                if not name.startswith(".") and not name.upper().startswith(DIRECTORY):
+                if not name.startswith(".") and not name.upper().startswith(_DIRECTORY):
                     with archive.open(info) as file:
                         if file.read(132)[128:] == b"DICM":
                             yield Source(path, info.filename)
-    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+    except (BadZipFile, RuntimeError, EOFError, zlib.error) as error:
         raise ReadError("a sound archive", came=str(error), where=path, remedy=DAMAGED) from error
 
 

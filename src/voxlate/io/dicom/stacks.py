@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import GeometryError, ReadError, counted
-from voxlate.io.dicom.frames import TIMED, Frame, Instance
+from voxlate.io.dicom.frames import TIMED, Instance, Plane
 from voxlate.volume import Affine
 
 _SAME_PLACE_MM = 0.01
@@ -30,7 +30,7 @@ _REMEDY = "Export the series anew, whole and alone in its folder."
 
 
 @dataclass(frozen=True)
-class Stack:
+class PlaneStack:
     """The planes of one volume, in order along their normal.
 
     Attributes:
@@ -40,13 +40,13 @@ class Stack:
         notes: What was assumed.
     """
 
-    frames: tuple[Frame, ...]
+    frames: tuple[Plane, ...]
     affine: Affine
     told_by: str = ""
     notes: tuple[str, ...] = ()
 
 
-def stacks_of(instances: Iterable[Instance], *, where: object) -> list[Stack]:
+def stacks_of(instances: Iterable[Instance], *, where: object) -> list[PlaneStack]:
     """The volumes of one series.
 
     Raises:
@@ -81,7 +81,7 @@ def _digest(instance: Instance) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def _parted(frames: Sequence[Frame], *, where: object) -> list[tuple[str, list[Frame]]]:
+def _parted(frames: Sequence[Plane], *, where: object) -> list[tuple[str, list[Plane]]]:
     """The frames of each volume, with what tells it apart."""
     _check_turned(frames, where=where)
     places = defaultdict(list)
@@ -109,20 +109,20 @@ def _parted(frames: Sequence[Frame], *, where: object) -> list[tuple[str, list[F
     )
 
 
-def _by(frames: Sequence[Frame], names: Sequence[str]) -> dict[tuple[tuple[str, str], ...], list[Frame]]:
-    parts: dict[tuple[tuple[str, str], ...], list[Frame]] = defaultdict(list)
+def _by(frames: Sequence[Plane], names: Sequence[str]) -> dict[tuple[tuple[str, str], ...], list[Plane]]:
+    parts: dict[tuple[tuple[str, str], ...], list[Plane]] = defaultdict(list)
     for frame in frames:
         said = dict(frame.kinds)
         parts[tuple((name, said.get(name, "none")) for name in names)].append(frame)
     return parts
 
 
-def _is_single(frames: Sequence[Frame]) -> bool:
+def _is_single(frames: Sequence[Plane]) -> bool:
     places = {(frame.shape, tuple(np.round(np.array(frame.position) / _SAME_PLACE_MM))) for frame in frames}
     return len(places) == len(frames)
 
 
-def _check_turned(frames: Sequence[Frame], *, where: object) -> None:
+def _check_turned(frames: Sequence[Plane], *, where: object) -> None:
     first = frames[0]
     for frame in frames:
         if np.abs(np.subtract(frame.directions, first.directions)).max() > _TURNED:
@@ -141,7 +141,7 @@ def _check_turned(frames: Sequence[Frame], *, where: object) -> None:
             raise GeometryError("planes of one size", came=sizes, where=where, remedy=_REMEDY)
 
 
-def _stack(frames: Sequence[Frame], *, told_by: str, notes: tuple[str, ...], where: object) -> Stack:
+def _stack(frames: Sequence[Plane], *, told_by: str, notes: tuple[str, ...], where: object) -> PlaneStack:
     normal = _normal(frames[0])
     ordered = sorted(frames, key=lambda frame: float(np.dot(frame.position, normal)))
     positions = np.array([frame.position for frame in ordered])
@@ -153,11 +153,11 @@ def _stack(frames: Sequence[Frame], *, told_by: str, notes: tuple[str, ...], whe
     affine[:3, 0] = row / np.linalg.norm(row) * frames[0].spacing[0]
     affine[:3, 1] = column / np.linalg.norm(column) * frames[0].spacing[1]
     affine[:3, 2], affine[:3, 3] = step, positions[0]
-    return Stack(tuple(ordered), _TO_RAS @ affine, told_by, (*notes, *assumed))
+    return PlaneStack(tuple(ordered), _TO_RAS @ affine, told_by, (*notes, *assumed))
 
 
 def _step(
-    positions: NDArray[np.float64], normal: NDArray[np.float64], frames: Sequence[Frame], *, where: object
+    positions: NDArray[np.float64], normal: NDArray[np.float64], frames: Sequence[Plane], *, where: object
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """From each plane to the next, LPS in mm."""
     count = len(positions)
@@ -189,7 +189,7 @@ def _step(
     return (straight if drift <= max(_UNEVEN_MM, _UNEVEN * min(frames[0].spacing)) else step), ()
 
 
-def _normal(frame: Frame) -> NDArray[np.float64]:
+def _normal(frame: Plane) -> NDArray[np.float64]:
     normal = np.cross(frame.directions[:3], frame.directions[3:])
     length = float(np.linalg.norm(normal))
     if length < 0.5:
@@ -202,7 +202,7 @@ def _normal(frame: Frame) -> NDArray[np.float64]:
     return np.asarray(normal / length)
 
 
-def _names(frames: Sequence[Frame]) -> str:
+def _names(frames: Sequence[Plane]) -> str:
     return " and ".join(
         f"{one.source.name}" + (f", frame {one.number + 1}" if one.number else "") for one in frames[:2]
     )
