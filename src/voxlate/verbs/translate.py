@@ -42,9 +42,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     picture: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
-    """Translates a volume file, or fills the gaps of a data set.
-
-    Of a data set those cases that have the target are left alone if some lack it, or ``replace`` is given.
+    """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
@@ -53,9 +51,9 @@ def translate(  # noqa: PLR0913  (the options of the command)
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
         pattern: Where a data set's files lie, in place of a layout; by default as in the model's training.
-        accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
-            ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
-            records it. ``{"imputed": "sources"}`` lets images that a model made be sources; sidecars tell which.
+        accept: What readers may accept that they refuse, as fields of ``plan.reading``, which the sidecar records:
+            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}`` for codes of findings, and
+            ``{"imputed": "sources"}`` to let images that a model made be sources.
         every: Translate every case of the data set, also those that have the target.
         replace: Scans of the data set that are made anew, beside their files: ``poor`` for those that ``check`` calls
             so, or CSV files with the columns ``case`` and ``contrast``.
@@ -82,7 +80,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
-    if (study := study_of(cohort)) is not None and not (replace or every):
+    if not (replace or every) and (study := study_of(cohort)):
         return [making(study)]
     poor, told = (_poor(replace, cohort) if replace else None), partial(report, "translate")
     return translate_cohort(

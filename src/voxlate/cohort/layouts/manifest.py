@@ -86,9 +86,9 @@ def index_manifest(root: Path) -> Cohort:
     return assemble(root, layout="manifest", found=found, tables=tables)
 
 
-def _is_file(path: Path) -> bool:
+def _is_file(path: Path, *, folder: bool = False) -> bool:
     try:
-        return path.is_file()
+        return path.is_dir() if folder else path.is_file()
     except (OSError, ValueError):  # a name that no file can have
         return False
 
@@ -175,7 +175,7 @@ def _place_row(path: Path, row: dict[str, str], contrasts: dict[str, str]) -> li
         file = _named(path.parent, row[column])
         if not row[column]:
             continue
-        if file.is_dir() and dicom.has_dicom(file):
+        if _is_file(file, folder=True) and dicom.has_dicom(file):
             try:
                 file = dicom.find_stack(file).frames[0].source.path
             except ReadError as error:
