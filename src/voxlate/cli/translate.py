@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     **shown_by(
         "voxlate translate scan_T1.nii.gz --target t2 --out scan_T2.nii.gz",
         "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
+        "voxlate translate study/T1 --target t2 --out answer",
         "voxlate translate run cohort --out translated",
     )
 )
@@ -46,12 +47,12 @@ def translate(
             "comes with Voxlate is used.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for a data set.")],
-    scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file or a data set.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")],
+    scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, or a data set.")] = None,
     target: Target = None,
     shows: Annotated[
         str | None,
-        typer.Option("--as", metavar="CONTRAST", help="What the one file shows, if its name does not say so."),
+        typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
     ] = None,
     pattern: PatternOption = None,
     accept: Accept = None,
