@@ -61,14 +61,20 @@ def write_volume(
 
 
 def write_series(
-    volume: Volume, folder: Path, *, like: Path, contrast: Contrast, provenance: Provenance, overwrite: bool = False
+    volume: Volume,
+    folder: Path,
+    *,
+    like: Path | None,
+    contrast: Contrast,
+    provenance: Provenance,
+    overwrite: bool = False,
 ) -> Path:
-    """Writes a folder of DICOM that lies upon the series that it was made from, and its sidecar ``<folder>.json``.
+    """Writes a folder of DICOM, upon the series that it was made from, and its sidecar ``<folder>.json``.
 
     Args:
         volume: On any grid; another one than the series', as that of a tilted one which was resampled, is put back.
         folder: What to call it.
-        like: A DICOM series: its planes, study and frame of reference are kept.
+        like: A DICOM series, whose planes, study and frame of reference are kept; ``None`` for a study of its own.
         contrast: What the volume shows, MR or CT.
         provenance: What header and sidecar say.
         overwrite: Whether a folder of the name may be replaced.
@@ -81,7 +87,8 @@ def write_series(
         UsageError: If the contrast is neither MR nor CT.
         ReadError: If ``like`` is not one series.
     """
-    stack, sidecar = dicom.find_stack(like), sidecar_path(folder)
+    sidecar = sidecar_path(folder)
+    stack = dicom.find_stack(like) if like is not None else dicom.made_up(volume.affine, volume.shape)
     _refuse_existing([sidecar, folder], overwrite=overwrite)
     if sidecar.exists() and read_provenance(folder) is None:
         raise WriteError("room for the sidecar", came="another program's file", where=sidecar, remedy=_ANOTHER)

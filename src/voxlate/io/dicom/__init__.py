@@ -18,11 +18,20 @@ from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.pixels import read_values, value_type
 from voxlate.io.dicom.sources import Source, has_dicom, sources_of
-from voxlate.io.dicom.stacks import PlaneStack, stacks_of
+from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
 from voxlate.io.formats.layout import HeaderGeometry, Layout
 from voxlate.provenance import FOREIGN_MARK
 
-__all__ = ["PlaneStack", "find_stack", "has_dicom", "list_stacks", "read_layout", "read_values", "write_derived"]
+__all__ = [
+    "PlaneStack",
+    "find_stack",
+    "has_dicom",
+    "list_stacks",
+    "made_up",
+    "read_layout",
+    "read_values",
+    "write_derived",
+]
 _MOST = 6
 _LEAST_HU = -1024.0
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from copy import copy
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,9 @@ import numpy as np
 from voxlate.contrast import Contrast
 from voxlate.errors import UsageError, WriteError
 from voxlate.io.dicom.frames import Plane
-from voxlate.io.dicom.header import read_header
+from voxlate.io.dicom.header import parsing, read_header
 from voxlate.io.dicom.sources import Source
-from voxlate.io.dicom.stacks import PlaneStack
+from voxlate.io.dicom.stacks import NOWHERE, PlaneStack
 from voxlate.provenance import Provenance
 from voxlate.volume import Array
 
@@ -53,7 +54,7 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
     Args:
         array: Physical values ``(column, row, plane)`` on the source's grid.
         folder: Where, an empty folder.
-        source: What it was made from, or lies upon.
+        source: What it was made from, or lies upon; ``made_up`` for an image that no series was made from.
         contrast: What it shows, MR or CT.
         told: Who made it.
 
@@ -72,13 +73,22 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
     for place, number in enumerate(order, 1):
         frame = source.frames[number]
         if frame.source not in headers:
-            headers[frame.source] = read_header(frame.source, whole=True)
-        plane = _plane(series, headers[frame.source], frame, source, number=place)
-        if contrast.kind == "ct" or (slope, intercept) != ("1", "0"):
-            plane.RescaleSlope, plane.RescaleIntercept = slope, intercept
-            plane.RescaleType = "HU" if contrast.kind == "ct" else "US"
-        plane.PixelData = np.ascontiguousarray(stored[:, :, number].T, dtype="<u2").tobytes()
-        plane.save_as(folder / f"IM{place:04d}.dcm", enforce_file_format=True)
+            headers[frame.source] = _header(frame.source)
+        with parsing(frame.source):
+            plane = _plane(series, headers[frame.source], frame, source, number=place)
+            if contrast.kind == "ct" or (slope, intercept) != ("1", "0"):
+                plane.RescaleSlope, plane.RescaleIntercept = slope, intercept
+                plane.RescaleType = "HU" if contrast.kind == "ct" else "US"
+            plane.PixelData = np.ascontiguousarray(stored[:, :, number].T, dtype="<u2").tobytes()
+            packed = BytesIO()
+            plane.save_as(packed, enforce_file_format=True)
+        (folder / f"IM{place:04d}.dcm").write_bytes(packed.getvalue())
+
+
+def _header(source: Source) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    return read_header(source, whole=True) if source != NOWHERE else Dataset()
 
 
 def _stored(array: Array, contrast: Contrast, *, where: Path) -> tuple[Array, str, str]:
@@ -166,16 +176,18 @@ def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *,
     if "Laterality" not in plane and not plane.get("BodyPartExamined"):
         plane.Laterality = ""  # which is not known, of a body part that is not
     plane.update(series)
-    if "FrameOfReferenceUID" not in plane:
-        plane.FrameOfReferenceUID = series.SeriesInstanceUID
+    for name in ("StudyInstanceUID", "FrameOfReferenceUID"):
+        if not plane.get(name):
+            setattr(plane, name, generate_uid(entropy_srcs=[series.SeriesInstanceUID, name]))
     plane.SOPInstanceUID = generate_uid()
     plane.SeriesNumber = _ADDED_NUMBER + int(header.get("SeriesNumber") or 0) % 1000
     plane.InstanceNumber = number
     plane.ImagePositionPatient = [_decimal(value) for value in frame.position]
     plane.ImageOrientationPatient = [_decimal(value) for value in frame.directions]
     plane.PixelSpacing = [_decimal(frame.spacing[1]), _decimal(frame.spacing[0])]
-    plane.SliceThickness = _decimal(float(np.linalg.norm(stack.affine[:3, 2])))
-    plane.SourceImageSequence = [_reference(header, frame)]
+    plane.SliceThickness = header.get("SliceThickness") or _decimal(stack.distance_mm)
+    if "SOPInstanceUID" in header:
+        plane.SourceImageSequence = [_reference(header, frame)]
     plane.ContributingEquipmentSequence = _equipment(header, series)
     return plane
 
@@ -214,7 +226,7 @@ def _equipment(header: Dataset, series: Dataset) -> list[Dataset]:
     program.SoftwareVersions = series.SoftwareVersions
     program.ContributionDateTime = series.ContentDate + series.ContentTime
     program.ContributionDescription = series.DerivationDescription
-    return [scanner, program]
+    return [*([scanner] if "SOPInstanceUID" in header else []), program]
 
 
 def _code(value: str, meaning: str) -> Dataset:

@@ -12,12 +12,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import GeometryError, ReadError, counted
 from voxlate.io.dicom.frames import TIMED, Instance, Plane
+from voxlate.io.dicom.sources import Source
 from voxlate.volume import Affine
 
 _SAME_PLACE_MM = 0.01
@@ -44,6 +46,50 @@ class PlaneStack:
     affine: Affine
     told_by: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def distance_mm(self) -> float:
+        """Of neighbouring planes, along their normal."""
+        return abs(float(_normal(self.frames[0]) @ (_TO_RAS @ self.affine)[:3, 2]))
+
+
+NOWHERE = Source(Path())
+"""Where the planes of a stack lie that was not read."""
+
+
+def made_up(affine: Affine, shape: tuple[int, int, int]) -> PlaneStack:
+    """The planes of a grid along its third axis, in a study of their own.
+
+    Args:
+        affine: ``(4, 4)``, to RAS+ mm, with right angles.
+        shape: Voxels along i, j, k.
+    """
+    spacing, placed = np.linalg.norm(affine[:3, :3], axis=0), _TO_RAS @ affine
+    turn = (placed[:3, :2] / spacing[:2]).T.ravel().tolist()
+    frames = []
+    for k in range(shape[2]):
+        x, y, z = (placed @ [0, 0, k, 1])[:3].tolist()
+        frames.append(
+            Plane(
+                source=NOWHERE,
+                number=k,
+                study="",
+                series="",
+                shape=shape[:2],
+                position=(x, y, z),
+                directions=tuple(turn),
+                spacing=(float(spacing[0]), float(spacing[1])),
+                gap=float(spacing[2]),
+                scale=(1.0, 0.0),
+                stored=(16, False),
+                padding=None,
+                kinds=(),
+                is_synthetic=True,
+                instance=k,
+                header={},
+            )
+        )
+    return PlaneStack(tuple(frames), affine)
 
 
 def stacks_of(instances: Iterable[Instance], *, where: object) -> list[PlaneStack]:
