@@ -58,6 +58,19 @@ def test_a_series_is_answered_by_a_series_that_lies_upon_it(
     assert dcmread(tmp_path / "out" / "S0_t2" / "IM0001.dcm").PatientID == CANARY["PatientID"]
 
 
+def test_a_scan_that_was_no_dicom_is_written_as_such_where_asked(
+    trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    scan = index_cohort(phantom_cohort).cases[0].paths["t1"]
+    [outcome] = voxlate.translate(trained, scan, out=tmp_path / "out", dicom=True)
+    assert outcome.path is not None
+    made = read_volume(outcome.path)
+    assert np.allclose(np.abs(np.linalg.inv(read_volume(scan).affine) @ made.affine)[:3, :3], np.eye(3), atol=1e-6)
+    one = dcmread(outcome.path / "IM0001.dcm")
+    assert (one.SyntheticData, one.PatientName, one.PatientID) == ("YES", "", "")
+    assert len({one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID, one.SOPInstanceUID}) == 4
+
+
 def test_a_study_is_one_case_whose_series_and_their_reasons_are_told(
     trained: Path, study: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

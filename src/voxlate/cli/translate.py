@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -68,6 +68,10 @@ def translate(
     picture: Annotated[
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
     ] = True,
+    form: Annotated[
+        Literal["dicom"] | None,
+        typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
+    ] = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -89,6 +93,7 @@ def translate(
             replace=replace or (),
             overwrite=overwrite,
             picture=picture,
+            dicom=form is not None,
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():

@@ -40,6 +40,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     replace: Sequence[str | Path] = (),
     overwrite: bool = False,
     picture: bool = False,
+    dicom: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -59,14 +60,15 @@ def translate(  # noqa: PLR0913  (the options of the command)
             so, or CSV files with the columns ``case`` and ``contrast``.
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
+        dicom: Write a single scan as DICOM also where it was none.
         report: Called with the number of finished images.
 
     Returns:
         An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        UsageError: If the model cannot do what is asked, a table of ``replace`` does not exist, the output would lie
-            among the originals or is named like no image, or the input was made by a model and that is not accepted.
+        UsageError: If the model cannot do what is asked, a table does not exist, the output would lie among the
+            originals or is named like no image, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
     from voxlate.cohort import index_cohort
@@ -74,7 +76,8 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
-    making = partial(_translate_one, models, wanted, out=Path(out), overwrite=overwrite, picture=picture, report=report)
+    making = partial(_translate_one, models, wanted, out=Path(out), overwrite=overwrite, picture=picture)
+    making = partial(making, dicom=dicom, report=report)
     if not is_data_set(Path(scan), shows=shows):
         return [making(_one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows))]
     _refuse_for_data_set(shows, scan)
@@ -82,10 +85,8 @@ def translate(  # noqa: PLR0913  (the options of the command)
         cohort = index_cohort(Path(scan))
     if not (replace or every) and (study := study_of(cohort)):
         return [making(study)]
-    poor, told = (_poor(replace, cohort) if replace else None), partial(report, "translate")
-    return translate_cohort(
-        models, cohort, _folder(Path(out)), target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
-    )
+    filling = partial(translate_cohort, models, cohort, target=wanted, every=every, poor=_poor(replace, cohort))
+    return filling(_folder(Path(out)), overwrite=overwrite, report=partial(report, "translate"))
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:
@@ -148,6 +149,7 @@ def _translate_one(
     out: Path,
     overwrite: bool,
     picture: bool,
+    dicom: bool,
     report: ProgressReport,
 ) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
@@ -155,7 +157,7 @@ def _translate_one(
     report("translate", 0, 1)
     model = _only(models).asked(case.paths, wanted)
     source = next(iter(case.paths.values()))
-    path = _series_output(out, case.id, model.target) if is_series(source) else None
+    path = _series_output(out, case.id, model.target) if dicom or is_series(source) else None
     path = path or _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
     if picture and outcome.status == "done":
@@ -245,11 +247,13 @@ def _imputed(case: Case, model: Model) -> frozenset[str]:
     return frozenset(made)
 
 
-def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str], str]:
-    """The scans that are counted as missing, and why."""
+def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str], str] | None:
+    """The scans that are counted as missing, and why; ``None`` where nobody asked for such."""
     from voxlate.cohort.poor import RULE, find_poor, read_poor
     from voxlate.config.plan import Reading
 
+    if not replace:
+        return None
     found: dict[tuple[str, str], str] = {}
     for what in (replace,) if isinstance(replace, str | Path) else replace:
         found |= find_poor(cohort, reading=Reading()) if what == _POOR else read_poor(Path(what), cohort)

@@ -46,7 +46,7 @@ def translate_file(
         VoxlateError: If the case is refused or the file cannot be written.
     """
     began = time.monotonic()
-    check_writable(path.parent, names=(path.name,))
+    check_writable(path.parent, names=(path.name,) if volume_suffix(path) is not None else ())
     work = _Work(model, case, path, imputed, has_target=model.target in case.paths)
     read = work.read(overwrite=overwrite)
     if read.prepared is not None:
@@ -139,8 +139,8 @@ class _Work:
         complete = provenance.model_copy(update={"notes": notes, "warned": warned})
         if volume_suffix(self.path) is None:
             like = next(self.case.paths[name] for name in self.model.bundle.recipe.source if name in self.case.paths)
-            shown = get_contrast(self.model.target)
-            write_series(volume, self.path, like=like, contrast=shown, provenance=complete, overwrite=True)
+            shown, series = get_contrast(self.model.target), like if volume_suffix(like) is None else None
+            write_series(volume, self.path, like=series, contrast=shown, provenance=complete, overwrite=True)
         else:
             write_volume(volume, self.path, provenance=complete, overwrite=True)
 
