@@ -49,8 +49,8 @@ def info(
         return _networks(what, None if figure is None else Path(figure))
     if path is None:
         return _installation()
-    if path.is_dir() and not is_series(path):
-        return _of_folder(path)
+    if path.is_dir():
+        return _of_folder(path, model)
     if path.suffix.casefold() in {".yaml", ".yml"} or (not path.exists() and built_in_name(what)):
         return describe_recipe(path if path.exists() else str(what))
     if not path.exists() and str(what) in CATALOGUES:
@@ -96,13 +96,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _of_folder(path: Path) -> Json:
-    """A model, unless the folder is named like an image or holds a DICOM series."""
+def _of_folder(path: Path, model: str | Path | None) -> Json:
+    """A model or a DICOM series, unless the folder is named like an image."""
     from voxlate.io.formats.foreign import refusal_of
 
     try:
         return _model(path)
     except BundleError as error:
+        if is_series(path):
+            return _volume(path, None if model is None else Path(model))
         raise refusal_of(path) or _refusal_of_data(path) or error from error
 
 

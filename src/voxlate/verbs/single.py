@@ -38,9 +38,16 @@ def is_series(path: Path) -> bool:
     return volume_suffix(path) is None and has_dicom(path)
 
 
-def study_of(cohort: Cohort) -> Case | None:
-    """The one case of a folder of DICOM series, told with what each shows and why, and which are left out."""
+def study_of(cohort: Cohort, *, needed: bool = False) -> Case | None:
+    """The one case of a folder of DICOM series, told with what each shows and why, and which are left out.
+
+    Raises:
+        UsageError: If it is ``needed``, and the data set is none such.
+    """
     if cohort.layout != "dicom" or len(cohort) != 1:
+        if needed:
+            came, remedy = f"a data set of {len(cohort)}", "Leave it out, or translate the patients one by one."
+            raise UsageError("one case of DICOM for --format dicom", came=came, where=cohort.root, remedy=remedy)
         return None
     (case,) = cohort.cases
     for name, path in case.paths.items():

@@ -83,7 +83,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
-    if not (replace or every) and (study := study_of(cohort)):
+    if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [making(study)]
     filling = partial(translate_cohort, models, cohort, target=wanted, every=every, poor=_poor(replace, cohort))
     return filling(_folder(Path(out)), overwrite=overwrite, report=partial(report, "translate"))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.io.dicom.crafted import CANARY, placed, values, write_series
 from voxlate.cohort import attribute_summaries, index_cohort, preflight
+from voxlate.cohort.draft import write_draft
 from voxlate.errors import CohortError
 from voxlate.io import read_volume
 
@@ -74,6 +75,9 @@ def test_of_several_series_of_one_contrast_none_is_taken_until_a_table_says_whic
     _series(tmp_path / "p1" / "5", "t2_tse", number=5)
     cohort = index_cohort(tmp_path)
     assert [(item.code, item.contrast) for item in cohort.left_out] == [("duplicate_contrast", "t1")] * 2
+    drafted = write_draft(tmp_path / "draft.csv", tmp_path, cohort).read_text(encoding="utf-8").splitlines()
+    assert drafted[0].startswith("case,subject,t2,?3,?4")
+    assert "p1/3/3_1,p1/4/4_1" in drafted[1].replace("3_2", "3_1").replace("4_2", "4_1")
     (tmp_path / "cases.csv").write_text("case,t1,t2\np1,p1/4,p1/5/5_1\np2,p1,\n", encoding="utf-8")
     cohort = index_cohort(tmp_path)
     assert {name: path.name for name, path in cohort.cases[0].paths.items()} == {"t1": "4_2", "t2": "5_1"}

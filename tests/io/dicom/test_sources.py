@@ -115,6 +115,13 @@ def test_a_dicomdir_stands_for_the_files_below_it(tmp_path: Path) -> None:
         assert np.array_equal(read_volume(path).array, values())
 
 
+def test_a_series_of_an_archive_is_not_chosen_by_chance(tmp_path: Path) -> None:
+    write_series(tmp_path / "s", values(), placed(), name="a{}")
+    write_series(tmp_path / "s", values(), placed(), name="b{}", SeriesInstanceUID="1.2.3.9")
+    with pytest.raises(ReadError, match=r"2 series.*Unpack it, and give the folder"):
+        read_volume(_zipped(tmp_path / "a.zip", tmp_path / "s"))
+
+
 def test_what_is_no_image_is_passed_by_and_a_folder_without_any_is_refused(tmp_path: Path) -> None:
     save(plain(SOPInstanceUID="1.2.9", SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3"), tmp_path / "RS.dcm")
     with pytest.raises(ReadError, match="expected DICOM images, got none"):

@@ -19,6 +19,7 @@ from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.pixels import read_values, value_type
 from voxlate.io.dicom.sources import Source, has_dicom, sources_of
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
+from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.formats.layout import HeaderGeometry, Layout
 from voxlate.provenance import FOREIGN_MARK
 
@@ -134,11 +135,10 @@ def _padding(stack: PlaneStack) -> tuple[float, float] | None:
 
 
 def _several(named: list[tuple[str, str]], what: str, path: Path) -> GeometryError:
-    is_one_file = len({name for name, _ in named}) == 1
-    apart = "Take them apart first, with dcm2niix for instance."
-    return GeometryError(
-        "one volume",
-        came=f"{len(named)} {what}: {some([f'{name} ({words})' for name, words in named], most=_MOST)}",
-        where=path,
-        remedy=apart if is_one_file else "Name one of these files: it stands for the volume that it belongs to.",
-    )
+    remedy = "Name one of these files: it stands for the volume that it belongs to."
+    if len({name for name, _ in named}) == 1:
+        remedy = "Take them apart first, with dcm2niix for instance."
+    elif path.is_file() and not is_dicom(path):
+        remedy = "Unpack it, and give the folder of a series or of the study."
+    came = f"{len(named)} {what}: {some([f'{name} ({words})' for name, words in named], most=_MOST)}"
+    return GeometryError("one volume", came=came, where=path, remedy=remedy)

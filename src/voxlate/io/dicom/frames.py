@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from voxlate.errors import ReadError
@@ -18,6 +19,7 @@ from voxlate.plainyaml import Json
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_KEPT = 4096
 _IMAGES = "Convert it with the program that made it, or give the series of slices that it was made from."
 _MOSAIC = "Convert it first: dcm2niix takes mosaics apart."
 _COUNTS = {"MONOCHROME1", "MONOCHROME2"}
@@ -85,7 +87,16 @@ class Instance:
 
 
 def read_instance(source: Source) -> Instance | None:
-    """The frames of a file; ``None`` of one that is no image, such as a report or a structure set."""
+    """The frames of a file; ``None`` of one that is no image, such as a report or a structure set.
+
+    A file that has not changed since is not read again.
+    """
+    stated = source.path.stat()
+    return _read_instance(source, stated.st_mtime_ns, stated.st_size)
+
+
+@lru_cache(maxsize=_KEPT)
+def _read_instance(source: Source, _changed_ns: int, _size: int) -> Instance | None:
     try:
         dataset = read_header(source)
     except ReadError as error:

@@ -18,6 +18,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from voxlate.errors import ReadError
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.formats.stream import DAMAGED
+from voxlate.io.paths import volume_suffix
 
 _UNPACKED_LIMIT, _MEMBER_LIMIT = 8 * 2**30, 2 * 2**30
 """An archive that promises more than 8 GiB, or 2 GiB of one file, is refused before a byte of it is read."""
@@ -85,7 +86,8 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    return is_dicom(path) and not path.name.upper().startswith(_DIRECTORY)
+    is_other = volume_suffix(path) is not None or path.name.upper().startswith(_DIRECTORY)
+    return not is_other and is_dicom(path)
 
 
 def _is_archive(path: Path) -> bool:
