@@ -88,6 +88,10 @@ class Provenance(StrictModel):
         return _ascii(f"{_SYNTHETIC}{self.target}")[: _COMMENT_BYTES - len(end)] + end
 
 
+FOREIGN_MARK = f"{_SYNTHETIC}image of another program{_BY_MODEL}"
+"""What is read of an image whose header says by other means that it was computed."""
+
+
 def maker_in(comment: str) -> Maker | None:
     """Who made an image by the mark in its header, which ``Provenance.comment`` wrote; ``None`` without a mark.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cohort.scans import touch
+from tests.io.dicom.crafted import placed, values, write_series
 from voxlate.cohort import LAYOUTS, index_cohort, natural_key, recognise
 from voxlate.errors import CohortError, UsageError
 from voxlate.io import is_volume_path
@@ -58,6 +59,14 @@ def _flat(root: Path) -> None:
     touch(*(root / f"p{n}_{name}.nii.gz" for n in (1, 2, 10) for name in ("T1", "T2")))
 
 
+def _dicom(root: Path) -> None:
+    for n in (1, 2, 10):
+        for name in ("T1", "T2"):
+            folder = root / f"p{n}" / name
+            header = {"StudyInstanceUID": f"1.2.{n}", "SeriesInstanceUID": f"1.2.{n}.{name[1]}", "SliceThickness": 2}
+            write_series(folder, values((4, 4, 1)), placed(), SeriesDescription=f"{name} tse", **header)
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "folders": _folders,
     "brats": _brats,
@@ -68,6 +77,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "contrasts": _contrasts,
     "bids": _bids,
     "flat": _flat,
+    "dicom": _dicom,
 }
 
 
@@ -111,11 +121,11 @@ def test_every_image_is_in_a_case_or_left_out_with_a_reason(root: Path, layout: 
     stray = root / "stray" / "deep" / "thing_xyz.nii.gz"
     touch(stray, root / "notes.txt")
     cohort = index_cohort(root, layout=layout)
-    placed = {path for case in cohort.cases for path in case.paths.values()}
+    files = {path for case in cohort.cases for path in case.paths.values()}
     left = {item.path: item.reason for item in cohort.left_out}
     if layout == "manifest":  # the table says what there is
         return
-    assert {path for path in root.rglob("*") if is_volume_path(path)} == placed | {stray}
+    assert {path for path in root.rglob("*") if is_volume_path(path) or path.suffix == ".dcm"} == files | {stray}
     assert set(left) == {stray, root / "notes.txt"}
     assert all(left.values())
 

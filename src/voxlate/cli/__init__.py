@@ -50,6 +50,15 @@ def _voxlate(
     """What stands before a command."""
 
 
+_NEWS = (
+    "voxlate.training.train",
+    "voxlate.verbs.train",
+    "voxlate.verbs.tune",
+    "voxlate.verbs.single",
+    "voxlate.evaluation.cases",
+)
+
+
 def main() -> None:
     """Entry point: turns errors into one line and an exit code."""
     # Threads that spin while they wait halve the speed of a busy machine, or worse; OpenMP reads this when it loads.
@@ -60,8 +69,8 @@ def main() -> None:
     for one in logging.getLogger().handlers:  # that of an earlier command in the same program stays
         if isinstance(one, LogToTerminal):
             one.warned.clear()
-    # What is trained, how large it is and how much of the image a discriminator sees is news, not a warning.
-    for name in ("voxlate.training.train", "voxlate.verbs.train", "voxlate.verbs.tune", "voxlate.evaluation.cases"):
+    # What is trained, how large it is, how much a discriminator sees, what a series shows: news, not a warning.
+    for name in _NEWS:
         logging.getLogger(name).setLevel(logging.INFO)
     with ending_at_signals() as request:
         try:

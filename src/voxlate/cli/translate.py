@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     **shown_by(
         "voxlate translate scan_T1.nii.gz --target t2 --out scan_T2.nii.gz",
         "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
+        "voxlate translate study/T1 --target t2 --out answer",
         "voxlate translate run cohort --out translated",
     )
 )
@@ -49,12 +50,12 @@ def translate(
             "comes with Voxlate is used.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for a data set.")],
-    scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file or a data set.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")],
+    scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, or a data set.")] = None,
     target: Target = None,
     shows: Annotated[
         str | None,
-        typer.Option("--as", metavar="CONTRAST", help="What the one file shows, if its name does not say so."),
+        typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
     ] = None,
     pattern: PatternOption = None,
     accept: Accept = None,
@@ -70,6 +71,10 @@ def translate(
     picture: Annotated[
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
     ] = True,
+    form: Annotated[
+        Literal["dicom"] | None,
+        typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
+    ] = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -91,6 +96,7 @@ def translate(
             replace=replace or (),
             overwrite=overwrite,
             picture=picture,
+            dicom=form is not None,
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():

@@ -19,6 +19,7 @@ from voxlate.contrast import CONTRASTS
 from voxlate.errors import WriteError, readable
 from voxlate.io import is_volume_path, volume_stem
 from voxlate.io.atomic import write_rows
+from voxlate.io.formats.foreign import is_dicom
 
 _Guess = Callable[[tuple[str, ...], str], tuple[str, str]]
 
@@ -46,6 +47,10 @@ def write_draft(path: Path, root: Path, cohort: Cohort | None = None) -> Path:
         row = rows.setdefault(case_id, {"case": case_id, "subject": case_id})
         if file not in placed and file.is_file():
             row.setdefault(f"{UNTOLD}{word}", _relative(file, path))
+    for item in cohort.left_out if cohort else ():
+        if item.case and is_dicom(item.path):
+            row = rows.setdefault(item.case, {"case": item.case, "subject": item.case})
+            row.setdefault(f"{UNTOLD}{item.path.parent.name}", _relative(item.path, path))
     columns = sorted({name for row in rows.values() for name in row}, key=_rank)
     order = sorted(rows, key=natural_key)
     write_rows(path, [columns, *([rows[case_id].get(name, "") for name in columns] for case_id in order)])

@@ -44,7 +44,7 @@
 | `unpaired` | warning | images without labels, or labels without an image |
 | `duplicate_contrast` | warning | two files for one contrast of a case; both are left out |
 | `missing_file` | warning | a file that a manifest or a link names does not exist |
-| `dicom` | warning | DICOM files, which are not read |
+| `dicom` | warning | a DICOM series that makes no volume, or whose header tells no contrast |
 | `unmatched` | warning | images that belong to no case, by their names |
 | `contradictory` | warning | images whose names and folders say different contrasts |
 | `other_run` | warning | of several images of one contrast in a session of BIDS, those that are not taken |

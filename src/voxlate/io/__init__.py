@@ -6,7 +6,7 @@ from voxlate.io.lock import hold
 from voxlate.io.paths import is_picture_path, is_volume_path, volume_stem
 from voxlate.io.provenance import DrawRecord, FileRecord, ModelRecord, Provenance, read_provenance, sidecar_path
 from voxlate.io.reading import file_digest, read_grid, read_maker, read_volume
-from voxlate.io.writing import write_volume
+from voxlate.io.writing import write_series, write_volume
 
 __all__ = [
     "DrawRecord",
@@ -29,6 +29,7 @@ __all__ = [
     "volume_stem",
     "voxel_digest",
     "write_bytes",
+    "write_series",
     "write_text",
     "write_volume",
 ]

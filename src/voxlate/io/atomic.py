@@ -13,6 +13,7 @@ import fcntl
 import io
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -75,6 +76,31 @@ def replacing_all(paths: Sequence[Path], *, durable: bool = True) -> Iterator[li
                 _sync(folder)
         except OSError as error:
             raise write_error(place, error) from error
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its place, with what is in it, when the block ends well.
+
+    Raises:
+        WriteError: If anything cannot be written; the old folder is untouched then.
+    """
+    temporary, old = (path.with_name(f"{PREFIX}{secrets.token_hex(8)}") for _ in range(2))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        yield temporary
+        for place in (*temporary.iterdir(), temporary):
+            _sync(place)
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        for place in (temporary, old):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:

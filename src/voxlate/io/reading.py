@@ -11,6 +11,7 @@ import numpy as np
 from voxlate.config.plan import Reading
 from voxlate.contrast import Contrast
 from voxlate.errors import GeometryError, ReadError, UsageError
+from voxlate.io import dicom
 from voxlate.io.formats import format_of
 from voxlate.io.formats.foreign import refusal_of, refusal_of_voxels
 from voxlate.io.formats.geometry import is_sheared, place, shear, shear_error, square_grid
@@ -27,7 +28,8 @@ def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: 
     """Reads an image with its place in the world.
 
     Args:
-        path: A file that ends in .nii, .nii.gz, .hdr (or its .img), .mha, .mhd, .nrrd or .nhdr.
+        path: A file that ends in .nii, .nii.gz, .hdr (or its .img), .mha, .mhd, .nrrd or .nhdr, or DICOM: the folder
+            of a series, a file of it, or a zip archive.
         contrast: What the image shows; decides how a sheared one is resampled (labels: nearest), and that label values
             beside a whole number by rounding alone are rounded.
         reading: What may be accepted that is refused by default; it is recorded in the volume's ``notes``.
@@ -128,7 +130,9 @@ def file_digest(path: str | Path) -> str:
     path = header_path(path)
     try:
         files: tuple[Path, ...] = (path,)
-        if volume_suffix(path) in {".hdr", ".mhd", ".nhdr"}:
+        if _is_dicom(path):
+            files = _read_layout(path).parts
+        elif volume_suffix(path) in {".hdr", ".mhd", ".nhdr"}:
             layout = format_of(path).read_layout(path)
             files = (path, layout.data) if layout.data != path else files
         return digest_of(files)
@@ -156,7 +160,7 @@ def read_maker(path: str | Path) -> Maker | None:
 def _stated_maker(path: Path) -> Maker | None:
     """By the header alone; one that cannot be read says nothing, and is refused where its voxels are read."""
     try:
-        return maker_in(format_of(path).read_layout(path).comment)
+        return maker_in(_read_layout(path).comment)
     except (ReadError, UsageError, OSError):
         return None
 
@@ -164,14 +168,22 @@ def _stated_maker(path: Path) -> Maker | None:
 def _layout(path: str | Path) -> Layout:
     header = header_path(path)
     try:
-        layout = format_of(header).read_layout(header)
+        layout = _read_layout(header)
     except ReadError as error:
-        raise refusal_of(header) or error from error
+        raise (None if _is_dicom(header) else refusal_of(header)) or error from error
     except OSError as error:
         remedy = "Check the path and its permissions."
         raise ReadError("a readable file", came=str(error), where=header, remedy=remedy) from error
     with _voxels_of(layout):
         return layout.checked()
+
+
+def _read_layout(path: Path) -> Layout:
+    return dicom.read_layout(path) if _is_dicom(path) else format_of(path).read_layout(path)
+
+
+def _is_dicom(path: Path) -> bool:
+    return volume_suffix(path) is None and dicom.has_dicom(path)
 
 
 @contextmanager

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from voxlate.config.plan import Reading
+from voxlate.contrast import Contrast
 from voxlate.errors import UsageError, WriteError
-from voxlate.io.atomic import fill, replacing_all, write_error
+from voxlate.io import dicom
+from voxlate.io.atomic import fill, replacing_all, replacing_folder, write_error, write_text
 from voxlate.io.formats import WRITTEN, format_of
-from voxlate.io.formats.geometry import is_sheared, place, shear_error
+from voxlate.io.formats.geometry import is_sheared, place, resample_onto, shear_error
 from voxlate.io.formats.layout import HeaderGeometry, Part, Picture
 from voxlate.io.formats.voxels import storable
 from voxlate.io.paths import header_path, volume_stem
 from voxlate.io.provenance import Provenance, digest_of, read_provenance, sidecar_path
-from voxlate.volume import Volume
+from voxlate.volume import Grid, Volume
 
 
 def write_volume(
@@ -53,12 +55,55 @@ def write_volume(
     sidecar = sidecar_path(path) if provenance else None
     _refuse_existing([*([sidecar] if sidecar else []), *(part.path for part in parts)], overwrite=overwrite)
     if sidecar and sidecar.exists() and read_provenance(path) is None:
-        remedy = "Choose another name; that file is not Voxlate's."
-        raise WriteError("room for the sidecar", came="another program's file", where=sidecar, remedy=remedy)
+        raise WriteError("room for the sidecar", came="another program's file", where=sidecar, remedy=_ANOTHER)
     if sidecar:
         _refuse_two_of_a_name(path, [part.path for part in parts], sidecar)
     _write(parts, sidecar, provenance)
     return path
+
+
+def write_series(
+    volume: Volume,
+    folder: Path,
+    *,
+    like: Path | None,
+    contrast: Contrast,
+    provenance: Provenance,
+    overwrite: bool = False,
+) -> Path:
+    """Writes a folder of DICOM, upon the series that it was made from, and its sidecar ``<folder>.json``.
+
+    Args:
+        volume: On any grid; another one than the series', as that of a tilted one which was resampled, is put back.
+        folder: What to call it.
+        like: A DICOM series, whose planes, study and frame of reference are kept; ``None`` for a study of its own.
+        contrast: What the volume shows, MR or CT.
+        provenance: What header and sidecar say.
+        overwrite: Whether a folder of the name may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        WriteError: If a value does not fit, the folder is there already, or the disk says no.
+        UsageError: If the contrast is neither MR nor CT.
+        ReadError: If ``like`` is not one series.
+    """
+    sidecar = sidecar_path(folder)
+    stack = dicom.find_stack(like) if like is not None else dicom.made_up(volume.affine, volume.shape)
+    _refuse_existing([sidecar, folder], overwrite=overwrite)
+    if sidecar.exists() and read_provenance(folder) is None:
+        raise WriteError("room for the sidecar", came="another program's file", where=sidecar, remedy=_ANOTHER)
+    grid = Grid((*stack.frames[0].shape, len(stack.frames)), stack.affine)
+    array = (volume if volume.grid.matches(grid) else resample_onto(volume, grid)).array
+    with replacing_folder(folder) as temporary:
+        dicom.write_derived(array, temporary, source=stack, contrast=contrast, told=provenance)
+        record = provenance.model_copy(update={"output_sha256": digest_of(tuple(sorted(temporary.iterdir())))})
+        write_text(sidecar, record.model_dump_json(indent=1) + "\n")
+    return folder
+
+
+_ANOTHER = "Choose another name; that file is not Voxlate's."
 
 
 def _refuse_two_of_a_name(path: Path, finals: list[Path], sidecar: Path) -> None:

@@ -57,7 +57,8 @@ def derive(
     from voxlate.inference.cohort.arithmetic import derive_cohort
 
     known = _known(recipe, calibration)
-    wanted = tuple(get_contrast(name).name for name in listed(contrasts or ()))
+    asked: tuple[str, ...] = listed(contrasts or ())
+    wanted = tuple(get_contrast(name).name for name in asked)
     for name in wanted:
         if name not in known:
             remedy = "Say how in the plan.derive of a recipe, and name it with --recipe."

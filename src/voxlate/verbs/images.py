@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxlate.config.plan import Reading
+from voxlate.verbs.single import is_series, shown_in
 
 if TYPE_CHECKING:
     from voxlate.contrast import Contrast
@@ -25,9 +26,9 @@ def read(image: object, *, contrast: str | None = None, reading: Reading = _READ
     """A volume from a file, or from an image in memory.
 
     Args:
-        image: A path; an array ``(i, j, k)`` and its affine to RAS+ mm, as a pair; an image of nibabel or SimpleITK; or
-            a ``Volume``.
-        contrast: What it shows, a name or an alias; by default what its sidecar or its name says, if anything.
+        image: A path, of DICOM that of a folder, a file or an archive; an array ``(i, j, k)`` and its affine to RAS+
+            mm, as a pair; an image of nibabel or SimpleITK; or a ``Volume``.
+        contrast: What it shows, a name or an alias; by default what its sidecar, its name or its DICOM header says.
         reading: What may be accepted that is refused by default.
 
     Raises:
@@ -46,7 +47,9 @@ def read(image: object, *, contrast: str | None = None, reading: Reading = _READ
     shown = get_contrast(contrast) if contrast is not None else None
     if shown is None and isinstance(image, str | Path):
         told = read_provenance(image)
-        shown = (find_contrast(told.target) if told is not None else None) or contrast_in(volume_stem(Path(image)))
+        shown = find_contrast(told.target) if told is not None else None
+        path = Path(image)
+        shown = shown or (shown_in(path)[0] if is_series(path) else contrast_in(volume_stem(path)))
     return take_image(image, contrast=shown, reading=reading)
 
 

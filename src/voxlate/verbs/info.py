@@ -14,6 +14,7 @@ from voxlate.errors import BundleError, UsageError, VoxlateError
 from voxlate.io.paths import is_volume_path
 from voxlate.plainyaml import Json, nearest
 from voxlate.verbs.catalogues import CATALOGUES, describe_catalogue, describe_recipe
+from voxlate.verbs.single import is_series, shown_in
 
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
@@ -41,7 +42,7 @@ def info(
         VoxlateError: If it is nothing of the kind, or is damaged.
     """
     path = None if what is None else Path(what)
-    if model is not None and (path is None or path.is_dir()):
+    if model is not None and (path is None or (path.is_dir() and not is_series(path))):
         came = "no file" if path is None else "a folder"
         raise UsageError("a volume file to hold against a model", came=came, where="--model", remedy="Name the file.")
     if network or figure is not None:
@@ -49,7 +50,7 @@ def info(
     if path is None:
         return _installation()
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, model)
     if path.suffix.casefold() in {".yaml", ".yml"} or (not path.exists() and built_in_name(what)):
         return describe_recipe(path if path.exists() else str(what))
     if not path.exists() and str(what) in CATALOGUES:
@@ -95,13 +96,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _of_folder(path: Path) -> Json:
-    """A model, unless the folder is named like an image or holds a DICOM series."""
+def _of_folder(path: Path, model: str | Path | None) -> Json:
+    """A model or a DICOM series, unless the folder is named like an image."""
     from voxlate.io.formats.foreign import refusal_of
 
     try:
         return _model(path)
     except BundleError as error:
+        if is_series(path):
+            return _volume(path, None if model is None else Path(model))
         raise refusal_of(path) or _refusal_of_data(path) or error from error
 
 
@@ -206,7 +209,7 @@ def _volume(path: Path, model: Path | None) -> Json:
     from voxlate.preprocess.orientation import axis_codes
 
     name = volume_stem(path)
-    contrast = contrast_in(name)
+    contrast, why = shown_in(path) if is_series(path) else (contrast_in(name), "")
     volume = read_volume(path, contrast=contrast)
     findings = admit(volume, case=name, path=path) if contrast else []
     if model is not None:
@@ -218,6 +221,7 @@ def _volume(path: Path, model: Path | None) -> Json:
     return {
         "name": name,
         "contrast": contrast.name if contrast else None,
+        **({"contrast_by": why} if why else {}),
         "shape": list(volume.shape),
         "spacing_mm": [round(value, 6) for value in volume.spacing_mm],
         "axes": axis_codes(volume.affine),

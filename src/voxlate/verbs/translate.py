@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxlate.config.recipe import Recipe
-from voxlate.errors import UsageError, readable
+from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
+from voxlate.verbs.single import case_of, is_data_set, is_series, study_of
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
@@ -40,35 +40,35 @@ def translate(  # noqa: PLR0913  (the options of the command)
     replace: Sequence[str | Path] = (),
     overwrite: bool = False,
     picture: bool = False,
+    dicom: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
-    """Translates a volume file, or fills the gaps of a data set.
-
-    Of a data set those cases that have the target are left alone if some lack it, or ``replace`` is given.
+    """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
-        scan: A volume file, or a data set.
-        out: The file to write (or a folder to write it in), or the folder for a data set.
+        scan: A volume file, DICOM (a folder, a file or an archive of a series, the folder of a study), or a data set.
+        out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
-        shows: The contrast of a single file, where its name does not say so and the model takes several.
-        pattern: Where a data set's files lie, in the place of a layout; by default as in the model's training.
-        accept: What readers may accept that they refuse by default, fields of ``plan.reading``:
-            ``{"on_shear": "resample"}``, or ``{"accept": ["not_hounsfield"]}`` for codes of findings; the sidecar
-            records it. ``{"imputed": "sources"}`` lets images that a model made be sources; sidecars tell which.
+        shows: The contrast of a single file or series, where its name or header does not say so.
+        pattern: Where a data set's files lie, in place of a layout; by default as in the model's training.
+        accept: What readers may accept that they refuse, as fields of ``plan.reading``, which the sidecar records:
+            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}`` for codes of findings, and
+            ``{"imputed": "sources"}`` to let images that a model made be sources.
         every: Translate every case of the data set, also those that have the target.
-        replace: Scans of the data set that count as missing and are made anew: ``poor`` for those that ``check`` calls
-            so, or CSV files with the columns ``case`` and ``contrast``. Their files stay.
+        replace: Scans of the data set that are made anew, beside their files: ``poor`` for those that ``check`` calls
+            so, or CSV files with the columns ``case`` and ``contrast``.
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
+        dicom: Write a single scan as DICOM also where it was none.
         report: Called with the number of finished images.
 
     Returns:
         An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        UsageError: If the model cannot do what is asked, a table of ``replace`` does not exist, the output would lie
-            among the originals or is named like no image, or the input was made by a model and that is not accepted.
+        UsageError: If the model cannot do what is asked, a table does not exist, the output would lie among the
+            originals or is named like no image, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
     from voxlate.cohort import index_cohort
@@ -76,17 +76,17 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
-    if not _is_data_set(Path(scan)):
-        _refuse_for_file({"replace": replace, "pattern": pattern}, scan)
-        one, case = _asked_of_file(models, Path(scan), wanted, shows=shows, where=place)
-        return [_translate_one(one, case, Path(out), overwrite=overwrite, picture=picture, report=report)]
+    making = partial(_translate_one, models, wanted, out=Path(out), overwrite=overwrite, picture=picture)
+    making = partial(making, dicom=dicom, report=report)
+    if not is_data_set(Path(scan), shows=shows):
+        return [making(_one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows))]
     _refuse_for_data_set(shows, scan)
     with laid_out(Path(scan), pattern, model=place):
         cohort = index_cohort(Path(scan))
-    poor, told = (_poor(replace, cohort) if replace else None), partial(report, "translate")
-    return translate_cohort(
-        models, cohort, _folder(Path(out)), target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
-    )
+    if not (replace or every) and (study := study_of(cohort, needed=dicom)):
+        return [making(study)]
+    filling = partial(translate_cohort, models, cohort, target=wanted, every=every, poor=_poor(replace, cohort))
+    return filling(_folder(Path(out)), overwrite=overwrite, report=partial(report, "translate"))
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:
@@ -127,19 +127,12 @@ def _draw(outcome: Outcome, case: Case, *, overwrite: bool) -> None:
     write_bytes(place, to_png(figure))
 
 
-def _asked_of_file(
-    models: Sequence[Model], scan: Path, wanted: str | None, *, shows: str | None, where: Path
-) -> tuple[Model, Case]:
-    """The one model, for the one target, and the case of a single file."""
-    one = _only(models, where=where)
-    case = _single_case(scan, one.bundle.recipe, shows=shows)
-    return one.asked(case.paths, wanted), case
-
-
-def _refuse_for_file(options: Mapping[str, object], scan: str | Path) -> None:
+def _one_case(options: Mapping[str, object], scan: Path, models: Sequence[Model], *, shows: str | None) -> Case:
+    """The case of a single scan, for which these options are none."""
     for name in (name for name, value in options.items() if value):
         remedy = "Leave it out, or give the data set."
         raise UsageError(f"a data set for --{name}", came="one file", where=scan, remedy=remedy)
+    return case_of(scan, _only(models).bundle.recipe, shows=shows)
 
 
 def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
@@ -149,12 +142,23 @@ def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
 
 
 def _translate_one(
-    model: Model, case: Case, out: Path, *, overwrite: bool, picture: bool, report: ProgressReport
+    models: Sequence[Model],
+    wanted: str | None,
+    case: Case,
+    *,
+    out: Path,
+    overwrite: bool,
+    picture: bool,
+    dicom: bool,
+    report: ProgressReport,
 ) -> Outcome:
     from voxlate.inference.cohort.translate import translate_file
 
     report("translate", 0, 1)
-    path = _single_output(out, case.id, model.target)
+    model = _only(models).asked(case.paths, wanted)
+    source = next(iter(case.paths.values()))
+    path = _series_output(out, case.id, model.target) if dicom or is_series(source) else None
+    path = path or _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
     if picture and outcome.status == "done":
         _draw(outcome, case, overwrite=overwrite)
@@ -218,68 +222,14 @@ def _models(
     return fitting, wanted
 
 
-def _only(models: Sequence[Model], *, where: Path) -> Model:
+def _only(models: Sequence[Model]) -> Model:
     if len(models) > 1:
         raise UsageError(
             "one model for one file",
             came=f"{len(models)}: {', '.join(model.name for model in models)}",
-            where=where,
             remedy="Name one of them.",
         )
     return models[0]
-
-
-def _is_data_set(path: Path) -> bool:
-    return path.is_dir() or (path.is_file() and path.suffix.casefold() in {".csv", ".tsv"})
-
-
-def _single_case(path: Path, recipe: Recipe, *, shows: str | None) -> Case:
-    from voxlate.cohort import Case
-    from voxlate.derivation import files_of
-    from voxlate.io import is_picture_path, is_volume_path, volume_stem
-
-    if not path.is_file():
-        raise UsageError("a volume file or a data set", came="nothing of that name", where=path, remedy="Check it.")
-    if not is_volume_path(path) and not is_picture_path(path):
-        raise UsageError(
-            "a NIfTI, MetaImage, NRRD or MGH file, or a PNG or TIFF slice",
-            came=f"a file named {path.name}",
-            where=path,
-            remedy="Convert it first; dcm2niix makes NIfTI of DICOM.",
-        )
-    wanted = files_of(recipe.source, recipe.plan.derive)
-    if recipe.targets or shows is not None:
-        wanted = (_shown_by(path, wanted, shows=shows),)
-    if len(wanted) != 1:
-        raise UsageError(
-            f"{len(wanted)} contrasts: {', '.join(wanted)}",
-            came="one file",
-            where=path,
-            remedy="Give the folder of the case.",
-        )
-    name = readable(volume_stem(path))
-    return Case(id=name, subject=name, paths={wanted[0]: path}, attributes={})
-
-
-def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None) -> str:
-    """Which source of a model a file shows: as is said, or as its name says.
-
-    Raises:
-        UsageError: If neither says so, or it is no source.
-    """
-    from voxlate.cohort.layouts.naming import contrast_in
-    from voxlate.contrast import get_contrast
-    from voxlate.io import volume_stem
-
-    found = get_contrast(shows) if shows is not None else contrast_in(volume_stem(path))
-    if found is not None and found.name in sources:
-        return found.name
-    raise UsageError(
-        f"a scan of {', '.join(sources)}",
-        came="a file whose name tells no contrast" if found is None else f"one of {found.title}",
-        where=path,
-        remedy=f"Say what it shows: --as {sources[0]}, say.",
-    )
 
 
 def _imputed(case: Case, model: Model) -> frozenset[str]:
@@ -297,11 +247,13 @@ def _imputed(case: Case, model: Model) -> frozenset[str]:
     return frozenset(made)
 
 
-def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str], str]:
-    """The scans that are counted as missing, and why."""
+def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str], str] | None:
+    """The scans that are counted as missing, and why; ``None`` where nobody asked for such."""
     from voxlate.cohort.poor import RULE, find_poor, read_poor
     from voxlate.config.plan import Reading
 
+    if not replace:
+        return None
     found: dict[tuple[str, str], str] = {}
     for what in (replace,) if isinstance(replace, str | Path) else replace:
         found |= find_poor(cohort, reading=Reading()) if what == _POOR else read_poor(Path(what), cohort)
@@ -322,6 +274,15 @@ def _folder(out: Path) -> Path:
             remedy="Name a folder, or translate one file.",
         )
     return out
+
+
+def _series_output(out: Path, stem: str, target: str) -> Path | None:
+    """The folder for a series of DICOM, where ``out`` names a folder and no image file."""
+    from voxlate.io.paths import volume_suffix
+
+    if volume_suffix(out) is not None and not out.is_dir():
+        return None
+    return out / f"{stem.replace('.', '_')}_{target}"
 
 
 def _single_output(out: Path, stem: str, target: str) -> Path:

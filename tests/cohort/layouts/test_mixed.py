@@ -106,10 +106,10 @@ def test_a_table_that_is_no_manifest_says_which_columns_one_needs(tmp_path: Path
     assert "case,subject,t1,t2,site" in str(refused.value) or "swi" in table or "case" not in table
 
 
-def test_a_folder_of_dicom_says_how_to_convert_it(tmp_path: Path) -> None:
+def test_a_folder_of_dicom_without_images_is_told_so(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"IM{number}").write_bytes(bytes(128) + b"DICM" + bytes(20))
-    with pytest.raises(CohortError, match=r"a DICOM file \(and 2 more of its folder\).*dcm2niix -z y"):
+    with pytest.raises(CohortError, match=r"is a DICOM file, but no image \(nor are 2 more\).*in a CSV"):
         index_cohort(tmp_path)
 
 

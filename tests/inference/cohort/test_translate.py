@@ -279,7 +279,7 @@ def test_a_ct_given_to_a_model_of_mr_is_refused_and_can_be_accepted(
 
 def test_dicom_is_named_as_what_it_is(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "slice.dcm").write_bytes(b"x" * 200)
-    with pytest.raises(UsageError, match="dcm2niix"):
+    with pytest.raises(UsageError, match=r"a file named slice\.dcm"):
         voxlate.translate(trained, tmp_path / "slice.dcm", out=tmp_path / "t2.nii.gz")
 
 

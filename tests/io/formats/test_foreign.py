@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.io.crafted import volume_array, write_mha, write_nifti, write_nrrd
+from voxlate.cohort import index_cohort
 from voxlate.cohort.layouts.listing import list_folder
 from voxlate.errors import ReadError, UsageError
 from voxlate.io import read_grid, read_volume
@@ -45,10 +46,10 @@ FOREIGN: list[tuple[bytes, str, str]] = [
     (b'{"error": "not found"}', "text file that begins with", "Download"),
     (b"", "an empty file", "Download"),
     (b"\0" * 5000, "zero bytes", "copy it again"),
-    (DICOM, "DICOM", "dcm2niix"),
+    (DICOM, "DICOM", "Call it .dcm"),
     (_zip(), "zip archive", "Unpack"),
     (_tar(), "tar archive, packed by gzip", "Unpack"),
-    (gzip.compress(DICOM), "DICOM file, packed by gzip", "dcm2niix"),
+    (gzip.compress(DICOM), "DICOM file, packed by gzip", "gunzip"),
     (gzip.compress(gzip.compress(b"x" * 999)), "gzip twice", "gunzip"),
     (b"\x89HDF\r\n\x1a\n", "HDF5", "Convert"),
     (b"\x89PNG\r\n", "PNG", "volume"),
@@ -125,14 +126,17 @@ def test_a_folder_is_told_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "series.nii.gz" / "IM0001").write_bytes(DICOM)
     with pytest.raises(ReadError, match=r"folder\. Give the image inside: scan\.nii"):
         read_volume(tmp_path / "one.nii")
-    with pytest.raises(ReadError, match=r"folder of DICOM files.*dcm2niix"):
+    with pytest.raises(ReadError, match=r"folder of DICOM files.*a name that is no image's"):
         read_volume(tmp_path / "series.nii.gz")
 
 
 def test_a_file_of_no_image_suffix_is_told_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "IM0001.dcm").write_bytes(DICOM)
-    with pytest.raises(UsageError, match=r"a DICOM file.*dcm2niix"):
+    with pytest.raises(ReadError, match="DICOM images, got none"):
         read_volume(tmp_path / "IM0001.dcm")
+    (tmp_path / "scan.raw").write_bytes(gzip.compress(DICOM))
+    with pytest.raises(UsageError, match=r"a DICOM file, packed by gzip.*gunzip"):
+        read_volume(tmp_path / "scan.raw")
 
 
 def test_dicom_in_a_data_set_is_told_once_for_each_folder(tmp_path: Path) -> None:
@@ -142,6 +146,8 @@ def test_dicom_in_a_data_set_is_told_once_for_each_folder(tmp_path: Path) -> Non
             (tmp_path / name / f"IM{number}").write_bytes(DICOM)
     (tmp_path / "data.zip").write_bytes(_zip())
     found = {(item.code, item.path.name): item.reason for item in list_folder(tmp_path).left_out}
-    assert set(found) == {("dicom", "IM0"), ("archive", "data.zip")}
-    assert "dcm2niix" in found["dicom", "IM0"]
+    assert set(found) == {("archive", "data.zip")}
     assert "unpack" in found["archive", "data.zip"]
+    write_nifti(tmp_path / "c_T1.nii")
+    told = [item.reason for item in index_cohort(tmp_path).left_out if item.code == "dicom"]
+    assert told == ["is not used: the data set's images are not DICOM"] * 2

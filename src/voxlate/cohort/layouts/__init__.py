@@ -5,7 +5,7 @@ that fits is taken, in this order: ``manifest`` (a CSV file, or a folder whose `
 column of images), ``bids`` (``sub-*/[ses-*/]anat/sub-*``), ``pairs`` (``images`` beside ``labels``, or nnU-Net's
 ``imagesTr``), ``brats``, ``synthrad``, ``mmwhs`` (files named as these challenges name them), ``contrasts`` (a folder
 per contrast), ``flat`` (``<case>_<contrast>`` in one folder), ``folders``. Images that it leaves out are offered to the
-others. Patterns, which somebody gives, come before all of them.
+others. A folder without such images, but with DICOM, is ``dicom``. Patterns, which somebody gives, come before all.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from voxlate.cohort.layouts.listing import Listing, list_folder
 from voxlate.cohort.layouts.manifest import find_manifest, index_manifest
 from voxlate.cohort.layouts.pairs import has_pairs, place_pairs
 from voxlate.cohort.layouts.patterns import Patterns, patterns_of, place_by_patterns
+from voxlate.cohort.layouts.series import place_series
 from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
 
@@ -55,6 +56,7 @@ _PLACING: dict[str, _Place] = {
     "contrasts": place_contrasts,
     "flat": place_flat,
     "folders": place_folders,
+    "dicom": place_series,
 }
 """From a layout to the function that says where each image of a folder belongs."""
 _OFFERED: dict[str, _Place] = {
@@ -128,6 +130,8 @@ def _check_folder(root: Path) -> None:
 
 
 def _fitting(listing: Listing) -> str:
+    if listing.dicom and not listing.images:
+        return "dicom"
     fitting = (name for name, fits in _FITTING.items() if fits(listing.root, listing.images))
     return next(fitting, "folders")
 
@@ -139,7 +143,7 @@ def _index_folder(root: Path, *, name: str) -> Cohort:
 def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:
     """The cohort of one layout; ``mixed``: what it leaves out is offered to the others."""
     root = listing.root
-    found = _PLACING[name](root, listing.images)
+    found = _PLACING[name](root, listing.dicom if name == "dicom" else listing.images)
     layouts = [name] if any(isinstance(item, RecognisedFile) for item in found) else []
     for other, place in _OFFERED.items() if mixed else ():
         rest = [item.path for item in found if isinstance(item, LeftOut) and item.code == "unmatched"]
@@ -147,6 +151,11 @@ def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:
         if any(isinstance(item, RecognisedFile) for item in taken.values()):
             layouts.append(other)
         found = [taken.get(item.path, item) for item in found]
+    aside = listing.images if name == "dicom" else listing.dicom
+    found += [
+        LeftOut(path, f"is not used: the data set's images are {'' if name == 'dicom' else 'not '}DICOM", "dicom")
+        for path in {one.parent: one for one in reversed(aside)}.values()
+    ]
     tables = read_tables(root)
     return assemble(root, layout=" + ".join(layouts or [name]), found=[*listing.left_out, *found], tables=tables)
 

@@ -178,7 +178,7 @@ def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
         return "Correct the table: in a column that is called by a contrast, write the path of an image that exists."
     images = [item.path for item in left_out if is_volume_path(item.path) or is_picture_path(item.path)]
     if not images and any(item.code == "dicom" for item in left_out):
-        return "Convert it first: dcm2niix -z y -f %p_%s -o OUT/<case> <folder of the series>."
+        return "Say what a series shows by `translate --as`, or name the series by contrasts in a CSV."
     inner = next((path.parent.parent for path in images if path.parent.name == "imagesTr"), root)
     if inner != root:
         return f"Give the folder that imagesTr lies in: {inner}."

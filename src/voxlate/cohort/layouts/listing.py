@@ -33,12 +33,14 @@ class Listing:
     Attributes:
         root: The folder.
         images: Files that are named like images, in natural order of their relative paths.
+        dicom: Files that are DICOM, whatever they are called, likewise.
         left_out: The rest, with reasons.
     """
 
     root: Path
     images: tuple[Path, ...]
     left_out: tuple[LeftOut, ...]
+    dicom: tuple[Path, ...] = ()
 
 
 def list_folder(root: Path) -> Listing:
@@ -71,32 +73,28 @@ def list_folder(root: Path) -> Listing:
             stems.add(path.parent / volume_stem(path))
         elif path.name not in _METADATA:
             others.append(path)
-    if images:  # pictures beside volumes are illustrations; alone they are slices
+    dicom = [path for path in others if is_dicom(path)]
+    others = [path for path in others if path not in set(dicom)]
+    if images or dicom:  # pictures beside volumes are illustrations; alone they are slices
         others += pictures
     left_out += _no_images([path for path in others if path.suffix != ".json" or path.with_suffix("") not in stems])
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))
-    return Listing(root, tuple(images or pictures), tuple(left_out))
+    return Listing(root, tuple(images or ([] if dicom else pictures)), tuple(left_out), tuple(dicom))
 
 
 def _no_images(paths: list[Path]) -> Iterator[LeftOut]:
-    """What is not named like an image: DICOM once for each folder, archives, and the rest once for each suffix."""
-    series: dict[Path, list[Path]] = {}
+    """What is not named like an image and is no DICOM: archives, and the rest once for each suffix."""
     rest: dict[str, list[Path]] = {}
     for path in paths:
-        if is_dicom(path):
-            series.setdefault(path.parent, []).append(path)
-        elif is_archive(path):
+        if is_archive(path):
             yield LeftOut(path, "an archive: unpack it", "archive")
         else:
             rest.setdefault(path.suffix or path.name, []).append(path)
     for name, found in rest.items():
         more = f" (and {len(found) - 1} more {f'called {name}' if name == found[0].name else f'named *{name}'})"
         yield LeftOut(found[0], f"not an image{more if len(found) > 1 else ''}", "not_an_image")
-    for found in series.values():
-        more = f" (and {len(found) - 1} more of its folder)" if len(found) > 1 else ""
-        yield LeftOut(found[0], f"a DICOM file{more}: convert the series to NIfTI, with dcm2niix for instance", "dicom")
 
 
 def _files(root: Path, ignored: dict[str, list[Path]], left_out: list[LeftOut]) -> Iterator[Path]:

@@ -20,9 +20,9 @@ from voxlate.cohort.case import Cohort, LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import AttributeTable, present, read_rows, read_tables, remarks_on
 from voxlate.contrast import CONTRASTS, find_declaring
-from voxlate.errors import CohortError, readable
-from voxlate.io import is_picture_path, is_volume_path
-from voxlate.io.formats.foreign import foreign
+from voxlate.errors import CohortError, ReadError, readable
+from voxlate.io import dicom, is_picture_path, is_volume_path
+from voxlate.io.formats.foreign import foreign, is_dicom
 
 _NAMES = ("manifest.csv", "cases.csv")
 UNTOLD = "?"
@@ -86,9 +86,9 @@ def index_manifest(root: Path) -> Cohort:
     return assemble(root, layout="manifest", found=found, tables=tables)
 
 
-def _is_file(path: Path) -> bool:
+def _is_file(path: Path, *, folder: bool = False) -> bool:
     try:
-        return path.is_file()
+        return path.is_dir() if folder else path.is_file()
     except (OSError, ValueError):  # a name that no file can have
         return False
 
@@ -175,11 +175,17 @@ def _place_row(path: Path, row: dict[str, str], contrasts: dict[str, str]) -> li
         file = _named(path.parent, row[column])
         if not row[column]:
             continue
+        if _is_file(file, folder=True) and dicom.has_dicom(file):
+            try:
+                file = dicom.find_stack(file).frames[0].source.path
+            except ReadError as error:
+                items.append(LeftOut(file, f"expected {error.expected}, got {error.came}", "dicom", case, contrast))
+                continue
         if not contrast:
             items.append(LeftOut(file, f"its column is {column!r}: call it by a contrast to use it", case=case))
         elif not _is_file(file):
             items.append(LeftOut(file, f"named for case {case}, but the file does not exist", "missing_file"))
-        elif not _is_image(file):
+        elif not _is_image(file) and not is_dicom(file):
             items.append(LeftOut(file, f"named for case {case}, but {_no_image(file)}"))
         else:
             items.append(RecognisedFile(file, case, contrast))

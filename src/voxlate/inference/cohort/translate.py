@@ -11,6 +11,7 @@ from pathlib import Path
 from voxlate.cohort import Case, Cohort
 from voxlate.cohort.admission import told_of
 from voxlate.cohort.poor import Poor, without_poor
+from voxlate.contrast import get_contrast
 from voxlate.inference.cohort.derivatives import (
     check_place,
     target_path,
@@ -21,9 +22,10 @@ from voxlate.inference.cohort.derivatives import (
 from voxlate.inference.cohort.imputation import Decision, decide
 from voxlate.inference.cohort.outcome import Outcome, attempt, is_finished
 from voxlate.inference.model import Model
-from voxlate.io import read_provenance, write_volume
+from voxlate.io import read_provenance, write_series, write_volume
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
+from voxlate.io.paths import volume_suffix
 from voxlate.io.provenance import Provenance
 from voxlate.preprocess.prepare import PreparedCase
 
@@ -36,7 +38,7 @@ def translate_file(
     Args:
         model: Who translates.
         case: What.
-        path: Where to.
+        path: Where to: the name of an image file, or of a folder for a series of DICOM.
         imputed: Sources that a model made, which is recorded.
         overwrite: Whether a file that is there is made anew.
 
@@ -44,7 +46,7 @@ def translate_file(
         VoxlateError: If the case is refused or the file cannot be written.
     """
     began = time.monotonic()
-    check_writable(path.parent, names=(path.name,))
+    check_writable(path.parent, names=(path.name,) if volume_suffix(path) is not None else ())
     work = _Work(model, case, path, imputed, has_target=model.target in case.paths)
     read = work.read(overwrite=overwrite)
     if read.prepared is not None:
@@ -135,7 +137,12 @@ class _Work:
         why = (self.reason,) if self.reason else ()
         notes, warned = (*provenance.notes, *why, *prepared.notes), told_of(self.case.id)
         complete = provenance.model_copy(update={"notes": notes, "warned": warned})
-        write_volume(volume, self.path, provenance=complete, overwrite=True)
+        if volume_suffix(self.path) is None:
+            like = next(self.case.paths[name] for name in self.model.bundle.recipe.source if name in self.case.paths)
+            shown, series = get_contrast(self.model.target), like if volume_suffix(like) is None else None
+            write_series(volume, self.path, like=series, contrast=shown, provenance=complete, overwrite=True)
+        else:
+            write_volume(volume, self.path, provenance=complete, overwrite=True)
 
     def outcome(self, read: _Reading | None = None) -> Outcome:
         finished = read is not None and read.prepared is None

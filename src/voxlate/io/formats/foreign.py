@@ -20,7 +20,7 @@ _HEAD_BYTES = 4096
 _FEW_FILES = 20
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n\f"
 _AGAIN = "Download or copy it again."
-_DICOM = "Convert the series to NIfTI, with dcm2niix for instance."
+_DICOM = "Call it .dcm, or give the folder of its series under a name that is no image's."
 _UNPACK = "Unpack it, and give the image inside."
 
 
@@ -126,7 +126,7 @@ def refusal_of(path: Path) -> ReadError | None:
 def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM, by its first bytes."""
     found = foreign(path) if path.is_file() else None
-    return found is not None and "DICOM" in found.what
+    return found is not None and found.what in {"a DICOM file", "a DICOM file without its preamble"}
 
 
 def is_archive(path: Path) -> bool:
@@ -166,7 +166,8 @@ def _of_packed(head: bytes, name: str) -> Foreign | None:
         if inside.startswith(b"\x1f\x8b"):
             return Foreign("a file packed by gzip twice", "Unpack it once with gunzip.")
         if not inside.startswith(_NIFTI) and (found := _of_bytes(inside, name.removesuffix(".gz"))):
-            return Foreign(f"{found.what}, packed by gzip", found.remedy)
+            remedy = "Unpack it with gunzip." if found.remedy == _DICOM else found.remedy
+            return Foreign(f"{found.what}, packed by gzip", remedy)
         if not name.endswith(".gz"):
             is_nifti = inside.startswith(_NIFTI)
             return Foreign("a file packed by gzip", "Call it .nii.gz." if is_nifti else "Unpack it with gunzip.")

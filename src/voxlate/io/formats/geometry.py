@@ -58,9 +58,10 @@ def is_sheared(affine: Affine) -> bool:
 
 def shear_error(affine: Affine, where: Path) -> GeometryError:
     """The error for a sheared grid."""
+    angle = np.degrees(np.arcsin(min(shear(affine), 1.0)))
     return GeometryError(
         "voxel axes at right angles",
-        came=f"shear: a cosine of {shear(affine):.3g} between two axes",
+        came=f"shear: two axes {angle:.1f} degrees from a right angle, as of a gantry that was tilted",
         where=where,
         remedy=f"Resample it to a square grid, or accept it with {how_to_accept('on_shear', 'resample')}.",
     )
@@ -181,11 +182,15 @@ def _check_affine(affine: Affine, name: str, where: Path) -> None:
 
 
 def resample_square(volume: Volume) -> Volume:
-    """The volume on the square grid that covers it: linear (labels: nearest), its least value outside.
+    """The volume on the square grid that covers it, as ``resample_onto``."""
+    return resample_onto(volume, square_grid(volume.grid))
+
+
+def resample_onto(volume: Volume, grid: Grid) -> Volume:
+    """The volume on another grid: linear (labels: nearest), its least value outside.
 
     The least value is air in CT and background in MR and label maps; such voxels are ``missing``.
     """
-    grid = square_grid(volume.grid)
     index = np.linalg.inv(volume.affine) @ grid.affine
     label = volume.contrast is not None and volume.contrast.kind == "label"
     source = volume.array if label or volume.array.dtype == np.float64 else volume.array.astype(np.float32)

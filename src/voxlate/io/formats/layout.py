@@ -6,7 +6,7 @@ Writing puts voxels into bytes: little-endian, i running fastest, in pieces, pac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +58,9 @@ class Layout:
         notes: What was accepted or converted.
         comment: What the header says in words, the mark of a synthetic image among it.
         has_footer: Whether something else may follow the voxels.
+        decode: Gives the voxels of an image that is "decoded": by a library, perhaps from many files.
+        parts: The files that the image is kept in, where these are not header and data.
+        padding: Values, from and to, that mean that the image shows nothing there.
     """
 
     header: Path
@@ -73,6 +76,9 @@ class Layout:
     notes: tuple[str, ...] = field(default=())
     comment: str = ""
     has_footer: bool = False
+    decode: Callable[[], Array] | None = None
+    parts: tuple[Path, ...] = ()
+    padding: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -158,7 +164,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Part:
-    """One file of an image: its final path and its bytes in pieces."""
+    """One file of an image that is written: its final path and its bytes in pieces."""
 
     path: Path
     pieces: Pieces

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +51,13 @@ def read_layout(path: Path) -> Layout:
         data=path,
         sizes=(*size, 1),
         dtype=np.dtype(_TYPES[mode]),
-        encoding="picture",
+        encoding="decoded",
+        decode=partial(_read_pixels, path),
         placement=HeaderGeometry({"picture": np.diag([-1.0, -1.0, 1.0, 1.0])}, unit="pixel"),
     )
 
 
-def read_pixels(path: Path) -> Array:
+def _read_pixels(path: Path) -> Array:
     """The pixels ``(column, row, 1)`` of a picture.
 
     Raises:

@@ -19,7 +19,7 @@ from voxlate.errors import ReadError
 if TYPE_CHECKING:
     from isal.igzip_lib import IgzipDecompressor
 
-Encoding = Literal["raw", "gzip", "zlib", "bzip2", "picture"]
+Encoding = Literal["raw", "gzip", "zlib", "bzip2", "decoded"]
 _Decoder: TypeAlias = "bz2.BZ2Decompressor | IgzipDecompressor"
 _INPUT_BYTES = 2**18
 _OUTPUT_BYTES = 2**20

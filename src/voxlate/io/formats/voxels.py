@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from voxlate.config.plan import Reading, how_to_accept
 from voxlate.errors import ReadError, WriteError
 from voxlate.io.formats.layout import Layout
-from voxlate.io.formats.pictures import read_pixels
 from voxlate.io.formats.stream import DAMAGED, open_stream
 from voxlate.volume import Array, Volume
 
@@ -41,8 +40,8 @@ def read_stored(layout: Layout) -> Voxels:
     Raises:
         ReadError: If the data are cut short, damaged, or longer than the header says.
     """
-    if layout.encoding == "picture":
-        return read_pixels(layout.data)
+    if layout.decode is not None:
+        return layout.decode()
     try:
         buffer = np.empty(layout.voxel_bytes, np.uint8)
     except MemoryError as error:
@@ -77,6 +76,8 @@ def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxel
     missing: NDArray[np.bool_] | None = None
     if stored.dtype.kind == "f":
         stored, notes, missing = _finite(stored, layout, reading=reading)
+    if layout.padding is not None:
+        stored, notes, missing = _unpadded(stored, layout.padding)
     is_scaled = (slope, intercept) != (1.0, 0.0)
     if is_scaled or stored.dtype.kind == "f":
         _check_size(stored, slope, intercept, where=layout.header if is_scaled else layout.data)
@@ -86,6 +87,16 @@ def physical(stored: Voxels, layout: Layout, *, reading: Reading) -> tuple[Voxel
     for k in range(stored.shape[2]):
         scaled[:, :, k] = stored[:, :, k].astype(np.float64) * slope + intercept
     return scaled, notes, missing
+
+
+def _unpadded(stored: Voxels, padding: tuple[float, float]) -> tuple[Voxels, list[str], NDArray[np.bool_] | None]:
+    """The values with those that mean "nothing here" replaced by the least of the others, and where they were."""
+    missing = (stored >= padding[0]) & (stored <= padding[1])
+    if not missing.any() or missing.all():
+        return stored, [], None
+    count = int(np.count_nonzero(missing))
+    least = stored[~missing].min()
+    return np.where(missing, least, stored), [f"{count} voxels of padding were set to {least:g}."], missing
 
 
 def _check_size(stored: Voxels, slope: float, intercept: float, *, where: object) -> None:

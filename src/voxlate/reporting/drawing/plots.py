@@ -282,18 +282,20 @@ def _around(axis: Axis, box: BboxBase) -> list[BboxBase]:
     places = axis.get_transform().transform(axis.get_majorticklocs())
     low, high = within.min(), within.max()
     room = (high - low) * _ROUNDED
-    numbers = [
+    numbers: list[BboxBase] = [
         label.get_window_extent()
         for place, label in zip(places, axis.get_majorticklabels(), strict=False)  # none if they are hidden
         if low - room <= place <= high + room and label.get_visible() and label.get_text()
     ]
     if axis.get_major_formatter().get_offset():
         return list(filter(None, [axis.get_tightbbox()]))
-    dpi, across = axis.axes.figure.dpi, axis.axis_name == "x"
+    dpi, across = axis.axes.figure.dpi, axis is axis.axes.xaxis
     beyond = max([0.0, *(box.y0 - one.y0 if across else box.x0 - one.x0 for one in numbers)])
     inches = -beyond / dpi - axis.labelpad / _POINTS_PER_INCH
-    shift = ScaledTranslation(*(0, inches) if across else (inches, 0), axis.axes.figure.dpi_scale_trans)
-    axis.set_label_coords(*(0.5, 0) if across else (0, 0.5), transform=axis.axes.transAxes + shift)
+    right, up = (0.0, inches) if across else (inches, 0.0)
+    x, y = (0.5, 0.0) if across else (0.0, 0.5)
+    shift = ScaledTranslation(right, up, axis.axes.figure.dpi_scale_trans)
+    axis.set_label_coords(x, y, transform=axis.axes.transAxes + shift)
     return [*numbers, axis.label.get_window_extent()] if axis.label.get_text() else numbers
 
 

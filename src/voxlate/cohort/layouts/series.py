@@ -1,0 +1,85 @@
+"""The layout ``dicom``: series of DICOM in any tree; a case is a patient's folder, a contrast is what a header says.
+
+    data/p1/0003/IM1 ...                     a folder per series, and a case per folder of such
+    data/p1/MR/*.dcm   data/p1/CT/*.dcm      MR and CT of a patient
+    data/p1/*.dcm                            several series in one folder
+    data/p1/2019/T1/*.dcm                    what varies in the folders' names is the case
+    data/T1/*.dcm      data/T2/*.dcm         the series of one study: a data set of one case
+
+A case is called by its folders; nothing of the patient is read. A series is named by its first file, which stands for
+it wherever an image is read. Of several series of one contrast none is taken: a table says which.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from voxlate.cohort.case import LeftOut
+from voxlate.cohort.layouts.assembly import Found, RecognisedFile
+from voxlate.cohort.layouts.protocol import guess_contrast
+from voxlate.contrast import find_contrast
+from voxlate.errors import ReadError
+from voxlate.io import dicom
+
+_MODALITIES = {"mr", "mri", "ct", "pt", "pet"}
+"""Names of folders that say what lies in them, and not whose it is."""
+
+
+def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
+    """Where each series belongs, by its folder and its header."""
+    found: list[Found] = []
+    stacks: dict[Path, dicom.PlaneStack] = {}
+    for path, stack in dicom.list_stacks(files):
+        if isinstance(stack, ReadError):
+            found.append(LeftOut(path, f"makes no volume: expected {stack.expected}, got {stack.came}", "dicom"))
+        else:
+            stacks[path] = stack
+    if not stacks and not found:
+        more = f" (nor are {len(files) - 1} more)" if len(files) > 1 else ""
+        return [LeftOut(files[0], f"is a DICOM file, but no image{more}", "dicom")] if files else []
+    cases = _cases_of(root, stacks)
+    for path, stack in stacks.items():
+        guess = guess_contrast(stack.frames[0].header)
+        if guess.contrast:
+            reasons = {f"{guess.contrast} by": f"header: {guess.reason}"}
+            found.append(RecognisedFile(path, cases[path], guess.contrast, attributes=reasons))
+        else:
+            found.append(LeftOut(path, f"shows no contrast that is known: {guess.reason}", "dicom", cases[path]))
+    return found
+
+
+def _cases_of(root: Path, stacks: Mapping[Path, dicom.PlaneStack]) -> dict[Path, str]:
+    """The case of each series, called by those names of its folders that vary."""
+    folders = {path: path.relative_to(root).parts[:-1] for path in stacks}
+    are_flat = max(map(len, folders.values()), default=0) <= 1
+    if are_flat and len({stack.frames[0].study for stack in stacks.values()}) == 1:
+        return dict.fromkeys(stacks, root.resolve().name)
+    series = {(folders[path], stack.frames[0].series) for path, stack in stacks.items()}
+    held = Counter(folder for folder, _ in series)
+    several = {folder for folder, count in held.items() if count > 1}
+    cases = {path: folder if folder in several else _patient(folder) for path, folder in folders.items()}
+    depth = max(map(len, cases.values()), default=0)
+    columns = list(zip(*((*parts, *[""] * (depth - len(parts))) for parts in cases.values()), strict=True))
+    varying = [column for column in columns if len(set(column)) > 1]
+    if not varying:
+        return dict.fromkeys(stacks, root.resolve().name)
+    return {path: "_".join(filter(None, parts)) for path, *parts in zip(cases, *varying, strict=True)}
+
+
+def _patient(folder: tuple[str, ...]) -> tuple[str, ...]:
+    """The folder that a series' folder lies in, further up where it is called by a modality or a contrast.
+
+    One that lies in the root is a patient's, unless it is called so.
+    """
+    if len(folder) == 1 and not _is_kind(folder[0]):
+        return folder
+    above = folder[:-1]
+    while above and _is_kind(above[-1]):
+        above = above[:-1]
+    return above
+
+
+def _is_kind(name: str) -> bool:
+    return name.casefold() in _MODALITIES or find_contrast(name) is not None

@@ -1,0 +1,144 @@
+"""DICOM series as volumes: a folder, any one file of a series, a zip archive or a DICOMDIR is read like an image file.
+
+A series that a model made is written to lie upon the one that it was made from. No archive is unpacked to disk, and no
+attribute that names a patient is read but to be written into a derived series.
+
+Angles and places come from positions and orientations (PS3.3 C.7.6.2); DICOM's LPS becomes RAS+.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from voxlate.errors import GeometryError, ReadError, some
+from voxlate.io.dicom.derived import write_derived
+from voxlate.io.dicom.frames import Instance, read_instance
+from voxlate.io.dicom.pixels import read_values, value_type
+from voxlate.io.dicom.sources import Source, has_dicom, sources_of
+from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
+from voxlate.io.formats.foreign import is_dicom
+from voxlate.io.formats.layout import HeaderGeometry, Layout
+from voxlate.provenance import FOREIGN_MARK
+
+__all__ = [
+    "PlaneStack",
+    "find_stack",
+    "has_dicom",
+    "list_stacks",
+    "made_up",
+    "read_layout",
+    "read_values",
+    "write_derived",
+]
+_MOST = 6
+_LEAST_HU = -1024.0
+
+
+def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadError]]:
+    """The volumes of files, series by series and folder by folder, and why a series makes none.
+
+    Args:
+        files: DICOM files of any number of series; each is read once.
+
+    Returns:
+        Each volume, or the refusal of its series, with the file that stands for it.
+    """
+    series: dict[tuple[Path, str], list[Instance]] = defaultdict(list)
+    for one in filter(None, map(read_instance, map(Source, files))):
+        series[one.source.path.parent, one.series].append(one)
+    found: list[tuple[Path, PlaneStack | ReadError]] = []
+    for instances in series.values():
+        first = _first(instances).path
+        try:
+            found += [(one.frames[0].source.path, one) for one in stacks_of(instances, where=first)]
+        except ReadError as error:
+            found.append((first, error))
+    return found
+
+
+def find_stack(path: Path) -> PlaneStack:
+    """The one volume that a path stands for; a file stands for the volume of its series that it belongs to.
+
+    Raises:
+        ReadError: If there is none, or several.
+        GeometryError: If its planes do not make a volume.
+    """
+    series = _series(path)
+    if not series:
+        remedy = "Give the folder of a series; reports and structure sets are no images."
+        raise ReadError("DICOM images", came="none", where=path, remedy=remedy)
+    single = path.is_file() and any(Source(path) == one.source for ones in series.values() for one in ones)
+    if single:
+        series = {key: ones for key, ones in series.items() if any(one.source == Source(path) for one in ones)}
+    if len(series) > 1:
+        raise _several([(_first(ones).name, f"{len(ones)} files") for ones in series.values()], "series", path)
+    ((_, instances),) = series.items()
+    stacks = stacks_of(sorted(instances, key=lambda one: one.source != Source(path)), where=path)
+    if single:
+        stacks = [one for one in stacks if any(frame.source == Source(path) for frame in one.frames)]
+    if len(stacks) > 1:
+        named = [(one.frames[0].source.name, one.told_by) for one in stacks]
+        raise _several(named, "volumes in one series", path)
+    return stacks[0]
+
+
+def read_layout(path: Path) -> Layout:
+    """What the headers of a series say together.
+
+    Raises:
+        ReadError: As ``find_stack``.
+    """
+    stack = find_stack(path)
+    first = stack.frames[0]
+    notes = (*stack.notes, *((f"Of its series, the volume of {stack.told_by}.",) if stack.told_by else ()))
+    return Layout(
+        header=path,
+        data=first.source.path,
+        sizes=(*first.shape, len(stack.frames)),
+        dtype=value_type(stack),
+        encoding="decoded",
+        placement=HeaderGeometry({"ImagePositionPatient": stack.affine}),
+        notes=notes,
+        comment=FOREIGN_MARK if first.is_synthetic else "",
+        decode=partial(read_values, stack),
+        parts=tuple(sorted({frame.source.path for frame in stack.frames})),
+        padding=_padding(stack),
+    )
+
+
+def _series(path: Path) -> dict[str, list[Instance]]:
+    """The files of each series, those that cannot be parsed with the only one there is, or as one of their own."""
+    found: dict[str, list[Instance]] = defaultdict(list)
+    for source in sources_of(path):
+        if (one := read_instance(source)) is not None:
+            found[one.series].append(one)
+    if len(found) == 2 and "" in found:
+        broken = found.pop("")
+        next(iter(found.values())).extend(broken)
+    return found
+
+
+def _first(instances: list[Instance]) -> Source:
+    return min(one.source for one in instances)
+
+
+def _padding(stack: PlaneStack) -> tuple[float, float] | None:
+    """The values that stand for nothing in a CT, where a circle was cut from a square; MR uses 0 for that."""
+    first = stack.frames[0]
+    if first.padding is None or first.header.get("Modality") != "CT" or len({one.scale for one in stack.frames}) > 1:
+        return None
+    low, high = (value * first.scale[0] + first.scale[1] for value in first.padding)
+    return (low, high) if high < _LEAST_HU else None
+
+
+def _several(named: list[tuple[str, str]], what: str, path: Path) -> GeometryError:
+    remedy = "Name one of these files: it stands for the volume that it belongs to."
+    if len({name for name, _ in named}) == 1:
+        remedy = "Take them apart first, with dcm2niix for instance."
+    elif path.is_file() and not is_dicom(path):
+        remedy = "Unpack it, and give the folder of a series or of the study."
+    came = f"{len(named)} {what}: {some([f'{name} ({words})' for name, words in named], most=_MOST)}"
+    return GeometryError("one volume", came=came, where=path, remedy=remedy)

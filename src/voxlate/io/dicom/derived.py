@@ -1,0 +1,237 @@
+"""A series that is derived from another one: what a model made, for an archive or a planning system.
+
+Classic MR or CT storage, a file per plane, on the planes of the source and in its study and frame of reference, so that
+it lies upon the source in any viewer. MR that is not in whole numbers has a slope, which the standard has for CT alone
+and permits to add (PS3.2, Standard Extended SOP Class). It cannot be taken for a scan: DERIVED and SECONDARY,
+SyntheticData YES (PS3.3 C.12.1.1.1), a description that begins with SYNTHETIC, Voxlate as the equipment. What is copied
+from the source is listed here; nothing else is, private attributes least of all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from copy import copy
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voxlate.contrast import Contrast
+from voxlate.errors import UsageError, WriteError
+from voxlate.io.dicom.frames import Plane
+from voxlate.io.dicom.header import parsing, read_header
+from voxlate.io.dicom.sources import Source
+from voxlate.io.dicom.stacks import NOWHERE, PlaneStack
+from voxlate.provenance import Provenance
+from voxlate.volume import Array
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_STORAGE = {"mr": "1.2.840.10008.5.1.4.1.1.4", "ct": "1.2.840.10008.5.1.4.1.1.2"}
+_KEPT = (
+    "SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
+    "PatientAge", "PatientSize", "PatientWeight", "PatientIdentityRemoved", "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription",
+    "AccessionNumber", "ReferringPhysicianName", "FrameOfReferenceUID", "PositionReferenceIndicator",
+    "BodyPartExamined", "PatientPosition", "Laterality",
+)  # fmt: skip
+"""What a series shares with its source: patient, study, frame of reference."""
+_NEEDED = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator", "PatientPosition",
+)  # fmt: skip
+"""What has to be there, empty where it is not known (type 2)."""
+_ADDED_NUMBER = 9000
+_LARGEST = 65535
+_CT_WINDOW = (40.0, 400.0)
+
+
+def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: Contrast, told: Provenance) -> None:
+    """Writes a file for each plane of the source.
+
+    Args:
+        array: Physical values ``(column, row, plane)`` on the source's grid.
+        folder: Where, an empty folder.
+        source: What it was made from, or lies upon; ``made_up`` for an image that no series was made from.
+        contrast: What it shows, MR or CT.
+        told: Who made it.
+
+    Raises:
+        UsageError: If the contrast is neither.
+        WriteError: If a value does not fit, or the disk says no.
+    """
+    if contrast.kind not in _STORAGE:
+        came = f"{contrast.title}, {contrast.kind}"
+        remedy = "Name a file that ends in .nii.gz."
+        raise UsageError("an MR or a CT for a series of DICOM", came=came, where=folder, remedy=remedy)
+    stored, slope, intercept = _stored(array, contrast, where=folder)
+    series = _series(source, contrast, told, window=_window(array, contrast))
+    headers: dict[Source, Dataset] = {}
+    order = _order(source.frames)
+    for place, number in enumerate(order, 1):
+        frame = source.frames[number]
+        if frame.source not in headers:
+            headers[frame.source] = _header(frame.source)
+        with parsing(frame.source):
+            plane = _plane(series, headers[frame.source], frame, source, number=place)
+            if contrast.kind == "ct" or (slope, intercept) != ("1", "0"):
+                plane.RescaleSlope, plane.RescaleIntercept = slope, intercept
+                plane.RescaleType = "HU" if contrast.kind == "ct" else "US"
+            plane.PixelData = np.ascontiguousarray(stored[:, :, number].T, dtype="<u2").tobytes()
+            packed = BytesIO()
+            plane.save_as(packed, enforce_file_format=True)
+        (folder / f"IM{place:04d}.dcm").write_bytes(packed.getvalue())
+
+
+def _header(source: Source) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    return read_header(source, whole=True) if source != NOWHERE else Dataset()
+
+
+def _stored(array: Array, contrast: Contrast, *, where: Path) -> tuple[Array, str, str]:
+    """What is stored in 16 bits, with slope and intercept: steps of 1 where all values are whole, or are HU."""
+    low, high = float(array.min()), float(array.max())
+    whole = contrast.kind == "ct" or array.dtype.kind in "iub" or np.array_equal(array, np.rint(array))
+    intercept = min(-1024.0, np.floor(low)) if contrast.kind == "ct" else min(0.0, np.floor(low))
+    if whole and np.rint(high) - intercept <= _LARGEST:
+        return np.rint(array.astype(np.float64) - intercept).astype(np.uint16), "1", f"{intercept:.0f}"
+    if contrast.kind == "ct":
+        came, remedy = f"values from {low:.6g} to {high:.6g}", "Look at the model: no CT has such numbers."
+        raise WriteError("numbers of a CT that 16 bits hold", came=came, where=where, remedy=remedy)
+    slope = f"{(high - intercept) / _LARGEST * 1.000001:.9e}"
+    return np.rint((array.astype(np.float64) - intercept) / float(slope)).astype(np.uint16), slope, f"{intercept:.0f}"
+
+
+def _window(array: Array, contrast: Contrast) -> tuple[float, float]:
+    """Centre and width of the grey window: soft tissue of a CT, else what lies between the darkest and brightest."""
+    if contrast.kind == "ct":
+        return _CT_WINDOW
+    low, high = np.percentile(array, (0.5, 99.5))
+    return float(f"{(low + high) / 2:.6g}"), float(f"{max(high - low, 1.0):.6g}")
+
+
+def _order(frames: tuple[Plane, ...]) -> list[int]:
+    """The planes in the order of the source: by their numbers where each has one of its own."""
+    numbers = [frame.instance for frame in frames]
+    return (
+        sorted(range(len(frames)), key=lambda n: numbers[n])
+        if len(set(numbers)) == len(frames)
+        else [*range(len(frames))]
+    )
+
+
+def _series(source: PlaneStack, contrast: Contrast, told: Provenance, *, window: tuple[float, float]) -> Dataset:
+    """What all files of the series say alike."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    now = dt.datetime.now(dt.UTC).astimezone()
+    said = Dataset()
+    said.file_meta = FileMetaDataset()
+    said.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    said.SOPClassUID, said.Modality = _STORAGE[contrast.kind], contrast.kind.upper()
+    said.SeriesInstanceUID = generate_uid()
+    said.SyntheticData = "YES"
+    said.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if contrast.kind == "ct" else "OTHER"]
+    said.SeriesDescription = f"SYNTHETIC {contrast.title}"[:64]
+    said.SeriesDate = said.ContentDate = said.InstanceCreationDate = now.strftime("%Y%m%d")
+    said.SeriesTime = said.ContentTime = said.InstanceCreationTime = now.strftime("%H%M%S")
+    said.Manufacturer, said.ManufacturerModelName = "Voxlate", told.model.name[:64] if told.model else "Voxlate"
+    said.DeviceSerialNumber, said.SoftwareVersions = "0", told.software_version
+    said.BurnedInAnnotation, said.LossyImageCompression = "NO", "00"
+    said.DerivationDescription = _derivation(contrast, told)[:1024]
+    said.WindowCenter, said.WindowWidth = (f"{value:.10g}" for value in window)
+    said.SamplesPerPixel, said.PhotometricInterpretation = 1, "MONOCHROME2"
+    said.BitsAllocated, said.BitsStored, said.HighBit, said.PixelRepresentation = 16, 16, 15, 0
+    said.Columns, said.Rows = source.frames[0].shape
+    if contrast.kind == "ct":
+        said.KVP = said.AcquisitionNumber = None
+    else:
+        said.ScanningSequence, said.SequenceVariant = "RM", "NONE"
+        said.ScanOptions = said.MRAcquisitionType = said.EchoTime = said.EchoTrainLength = said.RepetitionTime = None
+    return said
+
+
+def _derivation(contrast: Contrast, told: Provenance) -> str:
+    made = f" with the model {told.model.name}, SHA-256 {told.model.digest}" if told.model else ""
+    return f"Synthetic {contrast.title}, computed by Voxlate {told.software_version}{made}; {told.warning}."
+
+
+def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *, number: int) -> Dataset:
+    """The file of one plane, without pixels."""
+    from pydicom.dataset import Dataset
+    from pydicom.uid import generate_uid
+
+    plane = Dataset()
+    plane.file_meta = copy(series.file_meta)
+    for name in _KEPT:
+        if name in header:
+            plane[name] = header[name]
+    for name in _NEEDED:
+        if name not in plane:
+            setattr(plane, name, "")
+    if "Laterality" not in plane and not plane.get("BodyPartExamined"):
+        plane.Laterality = ""  # which is not known, of a body part that is not
+    plane.update(series)
+    for name in ("StudyInstanceUID", "FrameOfReferenceUID"):
+        if not plane.get(name):
+            setattr(plane, name, generate_uid(entropy_srcs=[series.SeriesInstanceUID, name]))
+    plane.SOPInstanceUID = generate_uid()
+    plane.SeriesNumber = _ADDED_NUMBER + int(header.get("SeriesNumber") or 0) % 1000
+    plane.InstanceNumber = number
+    plane.ImagePositionPatient = [_decimal(value) for value in frame.position]
+    plane.ImageOrientationPatient = [_decimal(value) for value in frame.directions]
+    plane.PixelSpacing = [_decimal(frame.spacing[1]), _decimal(frame.spacing[0])]
+    plane.SliceThickness = header.get("SliceThickness") or _decimal(stack.distance_mm)
+    if "SOPInstanceUID" in header:
+        plane.SourceImageSequence = [_reference(header, frame)]
+    plane.ContributingEquipmentSequence = _equipment(header, series)
+    return plane
+
+
+def _decimal(value: float) -> str:
+    """A number in at most 16 characters, as DICOM has it."""
+    from pydicom.valuerep import format_number_as_ds
+
+    return str(format_number_as_ds(float(value)))
+
+
+def _reference(header: Dataset, frame: Plane) -> Dataset:
+    """The plane of the source that a plane lies upon."""
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+    if int(header.get("NumberOfFrames") or 1) > 1:
+        item.ReferencedFrameNumber = frame.number + 1
+    item.PurposeOfReferenceCodeSequence = [_code("121322", "Source image for image processing operation")]
+    return item
+
+
+def _equipment(header: Dataset, series: Dataset) -> list[Dataset]:
+    """The scanner and the program."""
+    from pydicom.dataset import Dataset
+
+    scanner, program = Dataset(), Dataset()
+    scanner.PurposeOfReferenceCodeSequence = [_code("109101", "Acquisition Equipment")]
+    scanner.Manufacturer = header.get("Manufacturer") or "unknown"
+    for name in ("ManufacturerModelName", "SoftwareVersions"):
+        if header.get(name):
+            scanner[name] = header[name]
+    program.PurposeOfReferenceCodeSequence = [_code("109102", "Processing Equipment")]
+    program.Manufacturer, program.ManufacturerModelName = series.Manufacturer, series.ManufacturerModelName
+    program.SoftwareVersions = series.SoftwareVersions
+    program.ContributionDateTime = series.ContentDate + series.ContentTime
+    program.ContributionDescription = series.DerivationDescription
+    return [*([scanner] if "SOPInstanceUID" in header else []), program]
+
+
+def _code(value: str, meaning: str) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
+    return code

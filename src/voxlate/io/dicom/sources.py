@@ -1,0 +1,128 @@
+"""Where DICOM files lie: a folder and what is below it, the folder of a file, a zip archive, or what a DICOMDIR is of.
+
+A file is DICOM by its bytes (PS3.10: "DICM" behind a preamble of 128), whatever it is called. Of an archive nothing is
+unpacked to disk, and one whose names climb out, are absolute, or are links is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from voxlate.errors import ReadError
+from voxlate.io.formats.foreign import is_dicom
+from voxlate.io.formats.stream import DAMAGED
+from voxlate.io.paths import volume_suffix
+
+_UNPACKED_LIMIT, _MEMBER_LIMIT = 8 * 2**30, 2 * 2**30
+"""An archive that promises more than 8 GiB, or 2 GiB of one file, is refused before a byte of it is read."""
+_ZIP = b"PK\x03\x04"
+_DIRECTORY = "DICOMDIR"
+
+
+@dataclass(frozen=True, order=True)
+class Source:
+    """A DICOM file: by its path, or by the path of an archive and its name there."""
+
+    path: Path
+    member: str = ""
+
+    def open(self) -> BinaryIO:
+        """Its bytes.
+
+        Raises:
+            ReadError: If the archive is damaged.
+        """
+        if not self.member:
+            return self.path.open("rb")
+        try:
+            with ZipFile(self.path) as archive:
+                return io.BytesIO(archive.read(self.member))
+        except (BadZipFile, RuntimeError, EOFError, zlib.error) as error:
+            raise ReadError("a sound archive", came=str(error), where=self.path, remedy=DAMAGED) from error
+
+    @property
+    def name(self) -> str:
+        """Its own name, without the folders."""
+        return PurePosixPath(self.member).name or self.path.name
+
+
+def has_dicom(path: Path) -> bool:
+    """Whether a path is, or holds, DICOM: a file, a folder at any depth, a zip archive, a DICOMDIR."""
+    if path.is_dir():
+        return any(True for _ in _below(path))
+    if not path.is_file():
+        return False
+    return is_dicom(path) or (_is_archive(path) and any(True for _ in _members(path)))
+
+
+def sources_of(path: Path) -> list[Source]:
+    """The DICOM files that a path stands for, in the order of their names.
+
+    Of a file those beside it are taken too: a series of slices is many files, and any of them stands for it.
+
+    Raises:
+        ReadError: If an archive is refused.
+    """
+    if path.is_dir():
+        return sorted(map(Source, _below(path)))
+    if _is_archive(path):
+        return sorted(_members(path))
+    if path.name.upper().startswith(_DIRECTORY):
+        return sorted(map(Source, _below(path.parent)))
+    return sorted(Source(one) for one in path.parent.iterdir() if _is_image(one))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for one in folder.rglob("*"):
+        if not any(part.startswith(".") for part in one.relative_to(folder).parts) and _is_image(one):
+            yield one
+
+
+def _is_image(path: Path) -> bool:
+    is_other = volume_suffix(path) is not None or path.name.upper().startswith(_DIRECTORY)
+    return not is_other and is_dicom(path)
+
+
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_ZIP)) == _ZIP
+
+
+def _members(path: Path) -> Iterator[Source]:
+    try:
+        with ZipFile(path) as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+            _check_archive(infos, path)
+            for info in infos:
+                name = PurePosixPath(info.filename).name
+                if not name.startswith(".") and not name.upper().startswith(_DIRECTORY):
+                    with archive.open(info) as file:
+                        if file.read(132)[128:] == b"DICM":
+                            yield Source(path, info.filename)
+    except (BadZipFile, RuntimeError, EOFError, zlib.error) as error:
+        raise ReadError("a sound archive", came=str(error), where=path, remedy=DAMAGED) from error
+
+
+def _check_archive(infos: list[ZipInfo], path: Path) -> None:
+    for info in infos:
+        name = PurePosixPath(info.filename.replace("\\", "/"))
+        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or stat.S_ISLNK(info.external_attr >> 16):
+            raise ReadError(
+                "an archive of files below one folder",
+                came=f"a link, or a name that leads out of it: {info.filename!r}",
+                where=path,
+                remedy="Do not unpack it; ask for it anew from a source that you trust.",
+            )
+    promised, largest = sum(info.file_size for info in infos), max((info.file_size for info in infos), default=0)
+    if promised > _UNPACKED_LIMIT or largest > _MEMBER_LIMIT:
+        wanted = f"an archive of at most {_UNPACKED_LIMIT} bytes, {_MEMBER_LIMIT} in a file"
+        came = f"{promised} bytes, {largest} in a file, packed in {path.stat().st_size}"
+        remedy = "It is damaged or hostile; give the series as a folder if it is not."
+        raise ReadError(wanted, came=came, where=path, remedy=remedy)

@@ -1,0 +1,156 @@
+"""What ``translate`` takes as one case: a volume file, a DICOM series, or the several series of a study.
+
+A DICOM series is its folder, any file of it, or an archive. What it shows is guessed from its header, and the guess is
+told with its reason. The case is called by a folder or a file, never by the patient.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voxlate.config.recipe import Recipe
+from voxlate.errors import UsageError, readable
+
+logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from voxlate.cohort import Case, Cohort
+    from voxlate.contrast import Contrast
+
+_TABLES = {".csv", ".tsv"}
+
+
+def is_data_set(path: Path, *, shows: str | None = None) -> bool:
+    """Whether a path is a folder or a table; a folder of DICOM of which is said what it shows is one scan."""
+    if path.is_dir():
+        return shows is None or not is_series(path)
+    return path.is_file() and path.suffix.casefold() in _TABLES
+
+
+def is_series(path: Path) -> bool:
+    """Whether a path is DICOM: a folder, a file or an archive that is not named like another image."""
+    from voxlate.io.dicom import has_dicom
+    from voxlate.io.paths import volume_suffix
+
+    return volume_suffix(path) is None and has_dicom(path)
+
+
+def study_of(cohort: Cohort, *, needed: bool = False) -> Case | None:
+    """The one case of a folder of DICOM series, told with what each shows and why, and which are left out.
+
+    Raises:
+        UsageError: If it is ``needed``, and the data set is none such.
+    """
+    if cohort.layout != "dicom" or len(cohort) != 1:
+        if needed:
+            came, remedy = f"a data set of {len(cohort)}", "Leave it out, or translate the patients one by one."
+            raise UsageError("one case of DICOM for --format dicom", came=came, where=cohort.root, remedy=remedy)
+        return None
+    (case,) = cohort.cases
+    for name, path in case.paths.items():
+        logger.info("%s: taken for %s, by its %s", path, name, case.attributes.get(f"{name} by", "name"))
+    for item in cohort.left_out:
+        logger.info("%s: left out; it %s", item.path, item.reason)
+    return case
+
+
+def case_of(path: Path, recipe: Recipe, *, shows: str | None) -> Case:
+    """The case of a single scan.
+
+    Args:
+        path: A volume file, or DICOM.
+        recipe: That of the model, whose sources the scan must be of.
+        shows: What it shows, if somebody says so.
+
+    Raises:
+        UsageError: If it is no such thing, the model needs other contrasts, or nothing tells what it shows.
+        ReadError: If it is DICOM that is not one volume.
+    """
+    from voxlate.cohort import Case
+    from voxlate.derivation import files_of
+    from voxlate.io import is_picture_path, is_volume_path, volume_stem
+
+    series = is_series(path)
+    if not path.is_file() and not series:
+        raise UsageError("a volume file or a data set", came="nothing of that name", where=path, remedy="Check it.")
+    if not series and not is_volume_path(path) and not is_picture_path(path):
+        raise UsageError(
+            "a NIfTI, MetaImage, NRRD or MGH file, DICOM, or a PNG or TIFF slice",
+            came=f"a file named {path.name}",
+            where=path,
+            remedy="Convert it first.",
+        )
+    wanted = files_of(recipe.source, recipe.plan.derive)
+    if recipe.targets or shows is not None:
+        wanted = (_shown_by(path, wanted, shows=shows, series=series),)
+    if len(wanted) != 1:
+        raise UsageError(
+            f"{len(wanted)} contrasts: {', '.join(wanted)}",
+            came="one file",
+            where=path,
+            remedy="Give the folder of the case.",
+        )
+    name = readable(_series_name(path) if series else volume_stem(path))
+    return Case(id=name, subject=name, paths={wanted[0]: _first_file(path) if series else path}, attributes={})
+
+
+def _series_name(path: Path) -> str:
+    """What a series is called: its folder, or the archive."""
+    from voxlate.io.formats.foreign import is_dicom
+
+    place = path.resolve()
+    return place.name if place.is_dir() else place.parent.name if is_dicom(place) else place.stem
+
+
+def _first_file(path: Path) -> Path:
+    from voxlate.io.dicom import find_stack
+
+    return find_stack(path).frames[0].source.path
+
+
+def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: bool) -> str:
+    """Which source of a model a file shows: as is said, or as its name or its DICOM header says.
+
+    Raises:
+        UsageError: If nothing says so, or it is no source.
+    """
+    from voxlate.cohort.layouts.naming import contrast_in
+    from voxlate.contrast import get_contrast
+    from voxlate.io import volume_stem
+
+    why = "a file whose name tells no contrast"
+    found: Contrast | None
+    if shows is not None:
+        found = get_contrast(shows)
+    elif series:
+        found, reason = shown_in(path)
+        why = f"a series that tells no contrast: {reason}"
+        if found is not None:
+            logger.info("%s: taken for %s, by its header: %s", path, found.name, reason)
+    else:
+        found = contrast_in(volume_stem(path))
+    if found is not None and found.name in sources:
+        return found.name
+    raise UsageError(
+        f"a scan of {', '.join(sources)}",
+        came=why if found is None else f"one of {found.title}",
+        where=path,
+        remedy=f"Say what it shows: --as {sources[0]}, say.",
+    )
+
+
+def shown_in(path: Path) -> tuple[Contrast | None, str]:
+    """The contrast that the header of a DICOM series tells, and a clause that says why, or why not.
+
+    Raises:
+        ReadError: If it is not one volume.
+    """
+    from voxlate.cohort.layouts.protocol import guess_contrast
+    from voxlate.contrast import find_contrast
+    from voxlate.io.dicom import find_stack
+
+    guess = guess_contrast(find_stack(path).frames[0].header)
+    return find_contrast(guess.contrast), guess.reason

@@ -1,0 +1,318 @@
+"""DICOM series written by the test are read with their values and their place, or refused with the numbers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+from pydicom.uid import ExplicitVRBigEndian
+
+from tests.io.dicom.crafted import Change, oblique, placed, values, write_enhanced, write_series
+from voxlate.config.plan import Reading
+from voxlate.errors import GeometryError, ReadError
+from voxlate.io import dicom, file_digest, read_grid, read_maker, read_volume
+
+SAGITTAL = placed(turn=((0, 0, 1), (-1, 0, 0), (0, -1, 0)))
+CORONAL = placed(turn=((-1, 0, 0), (0, 0, -1), (0, -1, 0)))
+
+
+@pytest.mark.parametrize("affine", [placed(), oblique(), SAGITTAL, CORONAL])
+def test_values_and_place_are_those_that_were_written(tmp_path: Path, affine: np.ndarray) -> None:
+    paths = write_series(tmp_path / "s", values(), affine)
+    for path in (tmp_path / "s", paths[1]):
+        volume = read_volume(path)
+        written = np.linalg.inv(affine) @ volume.affine  # planes may come from the other end
+        assert np.allclose(np.abs(written[:3, :3]), np.eye(3), atol=1e-6)
+        if written[2, 2] < 0:
+            assert np.array_equal(volume.array, values()[:, :, ::-1])
+        else:
+            assert np.array_equal(volume.array, values())
+        assert np.allclose(volume.affine, read_grid(path).affine)
+
+
+def test_an_independent_reader_finds_every_voxel_at_the_same_place(tmp_path: Path) -> None:
+    write_series(tmp_path, values((6, 5, 4)), oblique())
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tmp_path)))
+    image, volume = reader.Execute(), read_volume(tmp_path)
+    for index in np.ndindex(volume.shape):
+        x, y, z = (volume.affine @ [*index, 1])[:3]
+        assert image.GetPixel(image.TransformPhysicalPointToIndex((-x, -y, z))) == volume.array[index]
+
+
+def test_left_is_left(tmp_path: Path) -> None:
+    """In LPS x grows to the left: with rows along +x, high columns show the left, which is where RAS+ has x < 0."""
+    array = np.zeros((8, 4, 3), np.int16)
+    array[6:, 1, 1] = 500
+    affine = placed(turn=((-1, 0, 0), (0, -1, 0), (0, 0, 1)), spacing=(10, 10, 10))
+    affine[:3, 3] = (35, 20, 0)
+    write_series(tmp_path, array, affine)
+    volume = read_volume(tmp_path)
+    bright = (volume.affine @ [*np.argwhere(volume.array == 500).mean(axis=0), 1])[:3]
+    assert bright[0] < -25
+    assert bright[1] > 5
+
+
+def test_rescale_is_that_of_each_frame(tmp_path: Path) -> None:
+    scales = [(1.0, 0.0), (2.5, -10.0), (0.125, 3.0)]
+    volume = read_volume(write_enhanced(tmp_path / "e.dcm", values(), placed(), scales=scales))
+    expected = np.stack([values()[:, :, n] * a + b for n, (a, b) in enumerate(scales)], axis=2)
+    assert volume.array.dtype == np.float32
+    assert np.allclose(volume.array, expected)
+    assert np.allclose(volume.affine, placed())
+
+
+def test_rescale_is_that_of_each_slice(tmp_path: Path) -> None:
+    def scale(dataset: Dataset, plane: int) -> None:
+        dataset.RescaleSlope, dataset.RescaleIntercept = plane + 1, -plane
+
+    write_series(tmp_path, values(), placed(), change=scale)
+    expected = np.stack([values()[:, :, n] * (n + 1.0) - n for n in range(3)], axis=2)
+    assert np.array_equal(read_volume(tmp_path).array, expected)
+
+
+def test_ct_is_kept_in_hounsfield_units_as_int16_and_its_padding_is_air(tmp_path: Path) -> None:
+    stored = values() + 1000
+    stored[0, 0] = -2000
+    write_series(
+        tmp_path, stored, placed(), modality="CT", RescaleIntercept=-1024, RescaleSlope=1, PixelPaddingValue=-2000
+    )
+    volume = read_volume(tmp_path)
+    assert volume.array.dtype == np.int16
+    assert volume.array[0, 0, 0] == stored[1:].min() - 1024
+    assert volume.missing is not None
+    assert volume.missing[0, 0].all()
+    assert not volume.missing[1].any()
+
+
+def _echoes(dataset: Dataset, plane: int) -> None:
+    dataset.EchoTime = 4.9 if plane < 3 else 80.0
+
+
+def _dixon(dataset: Dataset, plane: int) -> None:
+    dataset.ImageType = ["DERIVED", "PRIMARY", "DIXON", "WATER" if plane < 3 else "FAT"]
+
+
+def _phases(dataset: Dataset, plane: int) -> None:
+    dataset.TriggerTime = 0.0 if plane < 3 else 300.0
+
+
+def _runs(dataset: Dataset, plane: int) -> None:
+    dataset.AcquisitionNumber = 1 + plane // 3
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [(_echoes, "echo time 4.9"), (_dixon, "WATER"), (_phases, "trigger time 0"), (_runs, "acquisition 1")],
+)
+def test_volumes_of_one_series_are_parted_by_their_headers(tmp_path: Path, told: Change, words: str) -> None:
+    def again(dataset: Dataset, plane: int) -> None:
+        told(dataset, plane)
+        dataset.ImagePositionPatient = [-30.0, -41.5, -12.25 + 2 * (plane % 3)]
+
+    array = values((5, 4, 6))
+    paths = write_series(tmp_path, array, placed(), change=again)
+    with pytest.raises(GeometryError, match=f"2 volumes in one series.*{words}.*Name one of these files"):
+        read_volume(tmp_path)
+    for first, path in ((0, paths[1]), (3, paths[4])):
+        assert np.array_equal(read_volume(path).array, array[:, :, first : first + 3])
+    stacks = [stack for _, stack in dicom.list_stacks(paths) if isinstance(stack, dicom.PlaneStack)]
+    assert len(stacks) == 2
+    assert any(words in one.told_by for one in stacks)
+    assert "Of its series" in read_volume(paths[0]).notes[0]
+
+
+def test_volumes_of_one_enhanced_file_are_counted_and_refused(tmp_path: Path) -> None:
+    def twice(groups: Dataset, frame: int) -> None:
+        content = Dataset()
+        content.TemporalPositionIndex = 1 + frame // 2
+        groups.FrameContentSequence = Items([content])
+        groups.PlanePositionSequence[0].ImagePositionPatient = [0, 0, frame % 2]
+
+    path = write_enhanced(tmp_path / "e.dcm", values((5, 4, 4)), placed(), change=twice)
+    with pytest.raises(GeometryError, match=r"2 volumes in one series.*time point 2.*dcm2niix"):
+        read_volume(path)
+
+
+def _drop(paths: list[Path]) -> None:
+    paths[2].unlink()
+
+
+def _late(dataset: Dataset, plane: int) -> None:
+    if plane == 2:
+        dataset.ImagePositionPatient = [-30.0, -41.5, -12.25 + 4.7]
+
+
+def _again(dataset: Dataset, plane: int) -> None:
+    if plane == 2:
+        dataset.ImagePositionPatient = [-30.0, -41.5, -12.25 + 2]
+
+
+def _turned(dataset: Dataset, plane: int) -> None:
+    if plane == 2:
+        dataset.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+
+
+def _beside(dataset: Dataset, plane: int) -> None:
+    if plane == 2:
+        dataset.ImagePositionPatient = [-25.0, -41.5, -12.25 + 4]
+
+
+def _coarse(dataset: Dataset, plane: int) -> None:
+    if plane == 2:
+        dataset.PixelSpacing = [0.75, 0.75]
+
+
+def _rgb(dataset: Dataset, plane: int) -> None:
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 3, "RGB"
+
+
+def _mosaic(dataset: Dataset, plane: int) -> None:
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+
+
+def _without(name: str) -> Change:
+    return lambda dataset, plane: delattr(dataset, name)
+
+
+def _frames(dataset: Dataset, plane: int) -> None:
+    dataset.NumberOfFrames = 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_late, r"planes 2\.00 mm apart, got 2\.70 mm between those at -10\.25 and -7\.55 mm"),
+        (_again, r"one plane at each position, got 2 at \(-30\.00, -41\.50, -10\.25\) mm"),
+        (_turned, r"one orientation, got planes 90\.0 degrees apart"),
+        (_beside, r"planes along one line, got one that lies"),
+        (_coarse, r"planes of one size, got 5 x 4 pixels of 0\.5 x 0\.75 mm and 5 x 4 pixels of 0\.75 x 0\.75 mm"),
+        (_rgb, "one grey value for each pixel, got RGB"),
+        (_mosaic, "a mosaic"),
+        (_without("PixelSpacing"), "2 numbers in PixelSpacing, got none"),
+        (_without("ImagePositionPatient"), "3 numbers in ImagePositionPatient, got none"),
+        (_without("ImageOrientationPatient"), "6 numbers in ImageOrientationPatient, got none"),
+        (_without("PixelData"), "pixels, got a header alone"),
+        (_frames, "4 frames in one file without functional groups"),
+    ],
+)
+def test_what_makes_no_volume_is_refused_with_the_numbers(tmp_path: Path, change: Change, message: str) -> None:
+    write_series(tmp_path, values((5, 4, 4)), placed(), change=change)
+    with pytest.raises(ReadError, match=message):
+        read_volume(tmp_path)
+
+
+def test_a_missing_plane_is_named_in_mm(tmp_path: Path) -> None:
+    _drop(write_series(tmp_path, values((5, 4, 6)), placed()))
+    with pytest.raises(GeometryError, match=r"got 4\.00 mm between those at .* where 1 plane may be missing"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "1e999", "0.5x", "--"])
+def test_bad_decimal_strings_are_refused(tmp_path: Path, bad: str) -> None:
+    (path,) = write_series(tmp_path, values((5, 4, 1)), placed(), SliceThickness=2, RescaleSlope="12.125")
+    path.write_bytes(path.read_bytes().replace(b"12.125", bad.ljust(6).encode()))
+    with pytest.raises(ReadError, match=r"finite numbers in RescaleSlope, got .* repair"):
+        read_volume(path)
+
+
+def test_a_tilted_gantry_is_refused_in_degrees_or_resampled_and_noted(tmp_path: Path) -> None:
+    affine = placed(spacing=(1, 1, 2))
+    affine[1, 2] = 2 * np.tan(np.radians(14))
+    write_series(tmp_path, values((8, 8, 6)), affine, modality="CT")
+    with pytest.raises(GeometryError, match=r"14\.0 degrees .* gantry that was tilted.*--accept on_shear=resample"):
+        read_volume(tmp_path)
+    volume = read_volume(tmp_path, reading=Reading(on_shear="resample"))
+    assert any("resampled to a square one" in note for note in volume.notes)
+
+
+def test_a_single_slice_is_as_thick_as_it_says_which_is_noted(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", values((5, 4, 1)), placed(), SliceThickness=3, SpacingBetweenSlices=4.5)
+    volume = read_volume(tmp_path / "a")
+    assert volume.spacing_mm == pytest.approx((0.5, 0.75, 4.5))
+    assert "4.5 mm thick" in volume.notes[0]
+    write_series(tmp_path / "b", values((5, 4, 1)), placed())
+    with pytest.raises(GeometryError, match="thickness"):
+        read_volume(tmp_path / "b")
+
+
+def test_thickness_and_numbers_say_nothing_of_the_order(tmp_path: Path) -> None:
+    def lie(dataset: Dataset, plane: int) -> None:
+        dataset.SliceThickness, dataset.InstanceNumber, dataset.SliceLocation = 9, 7, 100 - plane
+
+    write_series(tmp_path, values(), placed(), change=lie)
+    volume = read_volume(tmp_path)
+    assert volume.spacing_mm[2] == pytest.approx(2)
+    assert np.array_equal(volume.array, values())
+
+
+def test_copies_byte_for_byte_are_left_out_and_noted(tmp_path: Path) -> None:
+    (first, *_) = write_series(tmp_path, values(), placed())
+    copy = shutil.copy(first, tmp_path / "IM001 copy.dcm")
+    for path in (tmp_path, copy):
+        volume = read_volume(path)
+        assert np.array_equal(volume.array, values())
+        assert volume.notes == ("1 file left out as a copy of another, byte for byte.",)
+
+
+def test_two_series_of_a_folder_are_told_apart_and_a_file_stands_for_its_own(tmp_path: Path) -> None:
+    first = write_series(tmp_path, values(), placed(), name="a{}")
+    write_series(tmp_path, values() + 500, placed(), name="b{}", SeriesInstanceUID="1.2.3.9")
+    with pytest.raises(GeometryError, match=r"2 series: a1 \(3 files\), b1 \(3 files\)"):
+        read_volume(tmp_path)
+    assert np.array_equal(read_volume(first[0]).array, values())
+
+
+def test_big_endian_is_read(tmp_path: Path) -> None:
+    def swap(dataset: Dataset, plane: int) -> None:
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+        dataset.PixelData = np.frombuffer(dataset.PixelData, "<i2").astype(">i2").tobytes()
+
+    write_series(tmp_path, values(), placed(), change=swap)
+    assert np.array_equal(read_volume(tmp_path).array, values())
+
+
+@pytest.mark.parametrize("left", [200, 600, -11])
+def test_truncated_files_are_refused(tmp_path: Path, left: int) -> None:
+    (path,) = write_series(tmp_path, values((5, 4, 1)), placed(), SliceThickness=2)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ReadError):
+        read_volume(path)
+
+
+def test_an_image_that_says_it_was_computed_is_taken_as_such(tmp_path: Path) -> None:
+    write_series(tmp_path / "real", values(), placed())
+    write_series(tmp_path / "made", values(), placed(), SyntheticData="YES")
+    assert read_maker(tmp_path / "made") == "model"
+    assert read_maker(tmp_path / "real") is None
+
+
+def test_the_digest_is_that_of_all_files(tmp_path: Path) -> None:
+    paths = write_series(tmp_path, values(), placed())
+    before = file_digest(tmp_path)
+    assert before == file_digest(paths[0])
+    dataset = dcmread(paths[2])
+    dataset.PixelData = bytes(len(dataset.PixelData))
+    dataset.save_as(paths[2])
+    assert file_digest(tmp_path) != before
+
+
+def test_nothing_of_the_patient_is_read_or_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    told: list[str] = []
+    for number, change in enumerate((_late, _again, _turned, _rgb, _without("PixelData"), _echoes)):
+        folder = tmp_path / str(number)
+        write_series(folder, values((5, 4, 4)), placed(), change=change, OtherPatientIDs="CANARY")
+        told += map(str, dicom.list_stacks(sorted(folder.iterdir())))
+        try:
+            told += read_volume(folder).notes
+        except ReadError as refused:
+            told += [str(refused), repr(refused.__cause__)]
+    assert "CANARY" not in "".join([*told, caplog.text])
+    assert "1951" not in "".join(told)
