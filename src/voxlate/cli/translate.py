@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
 
 
+_Form = Annotated[
+    Literal["dicom"] | None,
+    typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
+]
+
+
 @app.command(
     **shown_by(
         "voxlate translate scan_T1.nii.gz --target t2 --out scan_T2.nii.gz",
@@ -71,10 +77,7 @@ def translate(
     picture: Annotated[
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
     ] = True,
-    form: Annotated[
-        Literal["dicom"] | None,
-        typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
-    ] = None,
+    form: _Form = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
