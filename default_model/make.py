@@ -3,11 +3,7 @@
     python default_model/make.py --data ../shared/data --work default-model --minutes 180
     python default_model/make.py --data ../shared/data --work held-out --leave-out patient26 --minutes 180
 
-A model that learns from renderings first, and then from real scans too, is made by two calls, the second with
-``--start`` and the first one's run:
-
-    python default_model/make.py --data ../shared/data --work rendered --no-real --minutes 60
-    python default_model/make.py --data ../shared/data --work both --start rendered/run --minutes 45
+``--no-real`` learns from renderings alone, and ``--start`` goes on from the weights of another run, on these scans.
 
 Each step goes on from where it was interrupted, so the same command is typed again. A larger ``--heads`` or
 ``--minutes`` continues too, as long as no training has begun with fewer heads. What was done, with the seed and the
@@ -40,6 +36,8 @@ from voxlate.training.train import train_run
 CONTRASTS = ("t1", "t1c", "t2", "flair", "pd")
 RENDERED = {"t1": "t1n", "t1c": "t1c", "t2": "t2w", "flair": "t2f", "pd": "pd", "labels": "seg"}
 VALIDATION = "validation"
+OFTEN = {"patient-*": 2 / 3, "study-*": 4 / 9}
+"""How often real scans come, all of a kind together, for each time that a rendered head does."""
 LAST_MAP = 15
 """The label maps after this one are kept for measuring."""
 
@@ -92,7 +90,7 @@ def render(work: Path, options: argparse.Namespace) -> None:
 
 
 def list_cases(work: Path, options: argparse.Namespace) -> tuple[Path, dict[str, int]]:
-    """A table of all cases, and how often the real ones come, so that they are as many as the rendered ones."""
+    """A table of all cases, and how often the real ones come."""
     rows = [_rendered(work / "heads", number) for number in range(1, options.heads + 1)]
     rows.append({**_rendered(work / VALIDATION, 1), "case": VALIDATION})
     real = {} if options.no_real else {"patient-*": list_patients(options.data)}
@@ -102,7 +100,7 @@ def list_cases(work: Path, options: argparse.Namespace) -> tuple[Path, dict[str,
     for pattern, cases in real.items():
         learned = {name: files for name, files in cases.items() if name not in options.leave_out}
         rows += [{"case": pattern.replace("*", name), **_texts(files)} for name, files in learned.items()]
-        repeat[pattern] = max(1, round(options.heads / len(real) / max(1, len(learned))))
+        repeat[pattern] = max(1, round(options.heads * OFTEN[pattern] / max(1, len(learned))))
     path = work / "cohort.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["case", *CONTRASTS, "labels"], lineterminator="\n")
