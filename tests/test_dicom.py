@@ -13,7 +13,7 @@ from pydicom import dcmread
 import voxlate
 from tests.io.dicom.crafted import CANARY, write_series
 from voxlate.cohort import index_cohort
-from voxlate.errors import UsageError
+from voxlate.errors import GeometryError, UsageError
 from voxlate.io import read_maker, read_provenance, read_volume
 
 
@@ -56,6 +56,27 @@ def test_a_series_is_answered_by_a_series_that_lies_upon_it(
     texts = [path.read_text() for path in tmp_path.rglob("*.json")]
     assert not any(value in "".join([*texts, caplog.text, str(outcome)]) for value in CANARY.values())
     assert dcmread(tmp_path / "out" / "S0_t2" / "IM0001.dcm").PatientID == CANARY["PatientID"]
+
+
+def test_a_tilted_series_is_answered_on_its_planes_and_a_synthetic_one_is_no_source(
+    trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    volume = read_volume(index_cohort(phantom_cohort).cases[0].paths["t1"])
+    affine = volume.affine.copy()
+    affine[:3, 2] += 0.2 * affine[:3, 1]
+    write_series(tmp_path / "ct", np.rint(volume.array), affine)
+    with pytest.raises(GeometryError, match=r"11\.\d degrees"):
+        voxlate.translate(trained, tmp_path / "ct", out=tmp_path / "out", shows="t1")
+    accept = {"on_shear": "resample"}
+    voxlate.translate(trained, tmp_path / "ct", out=tmp_path / "out", shows="t1", accept=accept, picture=True)
+    made, scan = (sorted(folder.iterdir()) for folder in (tmp_path / "out" / "ct_t2", tmp_path / "ct"))
+    places = [{str(dcmread(path).ImagePositionPatient) for path in paths} for paths in (made, scan)]
+    assert places[0] == places[1]
+    told = read_provenance(tmp_path / "out" / "ct_t2")
+    assert told is not None
+    assert any("resampled to a square one" in note for note in told.notes)
+    with pytest.raises(UsageError, match="an image that a model made"):
+        voxlate.translate(trained, made[0], out=tmp_path / "twice", shows="t1", accept=accept)
 
 
 def test_a_scan_that_was_no_dicom_is_written_as_such_where_asked(
