@@ -87,6 +87,10 @@ def test_a_scan_that_was_no_dicom_is_written_as_such_where_asked(
     assert outcome.path is not None
     made = read_volume(outcome.path)
     assert np.allclose(np.abs(np.linalg.inv(read_volume(scan).affine) @ made.affine)[:3, :3], np.eye(3), atol=1e-6)
+    with pytest.raises(UsageError, match=r"a folder for DICOM, got an image file, t2\.nii\.gz"):
+        voxlate.translate(trained, scan, out=tmp_path / "t2.nii.gz", dicom=True)
+    with pytest.raises(UsageError, match=r"one case of DICOM for --format dicom, got a data set of 6"):
+        voxlate.translate(trained, phantom_cohort, out=tmp_path / "all", dicom=True)
     one = dcmread(outcome.path / "IM0001.dcm")
     assert (one.SyntheticData, one.PatientName, one.PatientID) == ("YES", "", "")
     assert len({one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID, one.SOPInstanceUID}) == 4

@@ -161,7 +161,7 @@ def _translate_one(
     report("translate", 0, 1)
     model = _only(models).asked(case.paths, wanted)
     source = next(iter(case.paths.values()))
-    path = _series_output(out, case.id, model.target) if dicom or is_series(source) else None
+    path = _series_output(out, case.id, model.target, needed=dicom) if dicom or is_series(source) else None
     path = path or _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
     if picture and outcome.status == "done":
@@ -280,13 +280,25 @@ def _folder(out: Path) -> Path:
     return out
 
 
-def _series_output(out: Path, stem: str, target: str) -> Path | None:
-    """The folder for a series of DICOM, where ``out`` names a folder and no image file."""
+def _series_output(out: Path, stem: str, target: str, *, needed: bool) -> Path | None:
+    """The folder for a series of DICOM, where ``out`` names a folder and no image file, and the target is MR or CT.
+
+    Raises:
+        UsageError: If it is ``needed``, and ``out`` names an image file, or the target is neither.
+    """
+    from voxlate.contrast import get_contrast
     from voxlate.io.paths import volume_suffix
 
-    if volume_suffix(out) is not None and not out.is_dir():
+    if get_contrast(target).kind not in {"mr", "ct"}:
+        if needed:
+            raise UsageError("MR or CT for DICOM", came=target, where="--format", remedy="Leave --format dicom out.")
         return None
-    return out / f"{stem.replace('.', '_')}_{target}"
+    if volume_suffix(out) is None or out.is_dir():
+        return out / f"{stem.replace('.', '_')}_{target}"
+    if needed:
+        remedy = "Name a folder, or leave out --format dicom."
+        raise UsageError("a folder for DICOM", came=f"an image file, {out.name}", where="--out", remedy=remedy)
+    return None
 
 
 def _single_output(out: Path, stem: str, target: str) -> Path:
