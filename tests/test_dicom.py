@@ -115,4 +115,7 @@ def test_info_and_check_say_what_a_series_shows_and_why(study: Path, tmp_path: P
     assert voxlate.info(archive)["contrast"] == "flair"
     checked = voxlate.check(study)
     assert checked.rows[0][:3] == ("study-7", "study-7", "flair, t1")
+    whole = shutil.make_archive(str(tmp_path / "study-8"), "zip", study)
+    assert voxlate.check(whole).rows[0][:3] == ("study-8", "study-8", "flair, t1")
+    assert voxlate.read(study / "S1").contrast == voxlate.get_contrast("flair")
     assert checked.attributes["t1 by"] == "header: 't1 mprage' says so (1)"
