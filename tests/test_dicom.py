@@ -13,6 +13,7 @@ from pydicom import dcmread
 import voxlate
 from tests.io.dicom.crafted import CANARY, write_series
 from voxlate.cohort import index_cohort
+from voxlate.contrast import get_contrast
 from voxlate.errors import GeometryError, UsageError
 from voxlate.io import read_maker, read_provenance, read_volume
 
@@ -117,5 +118,5 @@ def test_info_and_check_say_what_a_series_shows_and_why(study: Path, tmp_path: P
     assert checked.rows[0][:3] == ("study-7", "study-7", "flair, t1")
     whole = shutil.make_archive(str(tmp_path / "study-8"), "zip", study)
     assert voxlate.check(whole).rows[0][:3] == ("study-8", "study-8", "flair, t1")
-    assert voxlate.read(study / "S1").contrast == voxlate.get_contrast("flair")
+    assert voxlate.read(study / "S1").contrast == get_contrast("flair")
     assert checked.attributes["t1 by"] == "header: 't1 mprage' says so (1)"
