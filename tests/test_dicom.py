@@ -13,7 +13,8 @@ from pydicom import dcmread
 import voxlate
 from tests.io.dicom.crafted import CANARY, write_series
 from voxlate.cohort import index_cohort
-from voxlate.errors import UsageError
+from voxlate.contrast import get_contrast
+from voxlate.errors import GeometryError, UsageError
 from voxlate.io import read_maker, read_provenance, read_volume
 
 
@@ -58,6 +59,27 @@ def test_a_series_is_answered_by_a_series_that_lies_upon_it(
     assert dcmread(tmp_path / "out" / "S0_t2" / "IM0001.dcm").PatientID == CANARY["PatientID"]
 
 
+def test_a_tilted_series_is_answered_on_its_planes_and_a_synthetic_one_is_no_source(
+    trained: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    volume = read_volume(index_cohort(phantom_cohort).cases[0].paths["t1"])
+    affine = volume.affine.copy()
+    affine[:3, 2] += 0.2 * affine[:3, 1]
+    write_series(tmp_path / "ct", np.rint(volume.array), affine)
+    with pytest.raises(GeometryError, match=r"11\.\d degrees"):
+        voxlate.translate(trained, tmp_path / "ct", out=tmp_path / "out", shows="t1")
+    accept = {"on_shear": "resample"}
+    voxlate.translate(trained, tmp_path / "ct", out=tmp_path / "out", shows="t1", accept=accept, picture=True)
+    made, scan = (sorted(folder.iterdir()) for folder in (tmp_path / "out" / "ct_t2", tmp_path / "ct"))
+    places = [{str(dcmread(path).ImagePositionPatient) for path in paths} for paths in (made, scan)]
+    assert places[0] == places[1]
+    told = read_provenance(tmp_path / "out" / "ct_t2")
+    assert told is not None
+    assert any("resampled to a square one" in note for note in told.notes)
+    with pytest.raises(UsageError, match="an image that a model made"):
+        voxlate.translate(trained, made[0], out=tmp_path / "twice", shows="t1", accept=accept)
+
+
 def test_a_scan_that_was_no_dicom_is_written_as_such_where_asked(
     trained: Path, phantom_cohort: Path, tmp_path: Path
 ) -> None:
@@ -66,6 +88,10 @@ def test_a_scan_that_was_no_dicom_is_written_as_such_where_asked(
     assert outcome.path is not None
     made = read_volume(outcome.path)
     assert np.allclose(np.abs(np.linalg.inv(read_volume(scan).affine) @ made.affine)[:3, :3], np.eye(3), atol=1e-6)
+    with pytest.raises(UsageError, match=r"a folder for DICOM, got an image file, t2\.nii\.gz"):
+        voxlate.translate(trained, scan, out=tmp_path / "t2.nii.gz", dicom=True)
+    with pytest.raises(UsageError, match=r"one case of DICOM for --format dicom, got a data set of 6"):
+        voxlate.translate(trained, phantom_cohort, out=tmp_path / "all", dicom=True)
     one = dcmread(outcome.path / "IM0001.dcm")
     assert (one.SyntheticData, one.PatientName, one.PatientID) == ("YES", "", "")
     assert len({one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID, one.SOPInstanceUID}) == 4
@@ -90,4 +116,7 @@ def test_info_and_check_say_what_a_series_shows_and_why(study: Path, tmp_path: P
     assert voxlate.info(archive)["contrast"] == "flair"
     checked = voxlate.check(study)
     assert checked.rows[0][:3] == ("study-7", "study-7", "flair, t1")
+    whole = shutil.make_archive(str(tmp_path / "study-8"), "zip", study)
+    assert voxlate.check(whole).rows[0][:3] == ("study-8", "study-8", "flair, t1")
+    assert voxlate.read(study / "S1").contrast == get_contrast("flair")
     assert checked.attributes["t1 by"] == "header: 't1 mprage' says so (1)"

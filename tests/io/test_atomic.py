@@ -32,6 +32,7 @@ from voxlate.io import (
     write_volume,
 )
 from voxlate.io import atomic as atomic_module
+from voxlate.io.atomic import replacing_folder
 from voxlate.volume import Volume
 
 PROVENANCE = Provenance(synthetic=True, target="t2", unit="a.u.")
@@ -276,6 +277,24 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     finally:
         os.seteuid(user)
     assert list(closed.iterdir()) == []
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    with replacing_folder(folder) as temporary:
+        (temporary / "a").write_bytes(b"1")
+        assert not folder.exists()
+        assert remove_stale(tmp_path) == []
+    with pytest.raises(WriteError), replacing_folder(folder) as temporary:
+        (temporary / "nowhere" / "b").write_bytes(b"2")
+    assert _snapshot(folder) == {"a": b"1"}
+    with replacing_folder(folder) as temporary:
+        (temporary / "b").write_bytes(b"2")
+    assert _snapshot(folder) == {"b": b"2"}
+    (tmp_path / f"{atomic_module.PREFIX}0123").mkdir()
+    (tmp_path / f"{atomic_module.PREFIX}0123" / "left").write_bytes(b"by a process that was killed")
+    assert len(remove_stale(tmp_path)) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["series"]
 
 
 def test_a_target_that_is_a_folder_is_refused(tmp_path: Path) -> None:

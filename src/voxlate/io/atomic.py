@@ -88,19 +88,34 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     temporary, old = (path.with_name(f"{PREFIX}{secrets.token_hex(8)}") for _ in range(2))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path.parent)
         temporary.mkdir()
-        yield temporary
-        for place in (*temporary.iterdir(), temporary):
-            _sync(place)
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
+        with _locked(temporary):
+            yield temporary
+            for place in (*temporary.iterdir(), temporary):
+                _sync(place)
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
         _sync(path.parent)
     except OSError as error:
+        if old.exists() and not path.exists():
+            old.rename(path)
         raise write_error(path, error) from error
     finally:
         for place in (temporary, old):
             shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_bytes(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
@@ -206,12 +221,12 @@ def _claimed(path: Path) -> Iterator[Path]:
 
 def _remove_if_abandoned(path: Path) -> bool:
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(path, (os.O_RDONLY if path.is_dir() else os.O_RDWR) | os.O_CLOEXEC)
     except OSError:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError:
         return False
     else:

@@ -24,10 +24,14 @@ _TABLES = {".csv", ".tsv"}
 
 
 def is_data_set(path: Path, *, shows: str | None = None) -> bool:
-    """Whether a path is a folder or a table; a folder of DICOM of which is said what it shows is one scan."""
+    """Whether a path is a folder, a table, or an archive of series; not DICOM of which is said what it shows."""
+    from voxlate.io.dicom import files_in, list_stacks
+
     if path.is_dir():
         return shows is None or not is_series(path)
-    return path.is_file() and path.suffix.casefold() in _TABLES
+    if not path.is_file() or path.suffix.casefold() in _TABLES:
+        return path.is_file()
+    return shows is None and is_series(path) and len(list_stacks(files_in(path))) > 1
 
 
 def is_series(path: Path) -> bool:

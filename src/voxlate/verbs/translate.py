@@ -22,6 +22,7 @@ _IMAGE_SUFFIX = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr)(?![A-Za-z0-9]).*"
 
 if TYPE_CHECKING:
     from voxlate.cohort import Case, Cohort
+    from voxlate.config.plan import Reading
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.inference.model import Model
 
@@ -106,7 +107,7 @@ def _place_of(model: str | Path | None, scan: Path) -> Path:
     return default_model()
 
 
-def _draw(outcome: Outcome, case: Case, *, overwrite: bool) -> None:
+def _draw(outcome: Outcome, case: Case, *, reading: Reading, overwrite: bool) -> None:
     """Draws source and result of a single file into a PNG file of its name; no scan is ever replaced by it."""
     from voxlate.contrast import get_contrast
     from voxlate.io import read_volume
@@ -122,7 +123,10 @@ def _draw(outcome: Outcome, case: Case, *, overwrite: bool) -> None:
     if place.exists() and (not overwrite or place.samefile(source)):
         logger.warning("no picture is drawn: %s is there; --overwrite replaces one", place)
         return
-    volumes = read_volume(source, contrast=get_contrast(name)), read_volume(outcome.path)
+    volumes = (
+        read_volume(source, contrast=get_contrast(name), reading=reading),
+        read_volume(outcome.path, reading=reading),
+    )
     figure = draw_translated(*volumes, target=get_contrast(outcome.target))
     write_bytes(place, to_png(figure))
 
@@ -157,11 +161,11 @@ def _translate_one(
     report("translate", 0, 1)
     model = _only(models).asked(case.paths, wanted)
     source = next(iter(case.paths.values()))
-    path = _series_output(out, case.id, model.target) if dicom or is_series(source) else None
+    path = _series_output(out, case.id, model.target, needed=dicom) if dicom or is_series(source) else None
     path = path or _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
     if picture and outcome.status == "done":
-        _draw(outcome, case, overwrite=overwrite)
+        _draw(outcome, case, reading=model.bundle.plan.reading, overwrite=overwrite)
     report("translate", 1, 1)
     return outcome
 
@@ -276,13 +280,25 @@ def _folder(out: Path) -> Path:
     return out
 
 
-def _series_output(out: Path, stem: str, target: str) -> Path | None:
-    """The folder for a series of DICOM, where ``out`` names a folder and no image file."""
+def _series_output(out: Path, stem: str, target: str, *, needed: bool) -> Path | None:
+    """The folder for a series of DICOM, where ``out`` names a folder and no image file, and the target is MR or CT.
+
+    Raises:
+        UsageError: If it is ``needed``, and ``out`` names an image file, or the target is neither.
+    """
+    from voxlate.contrast import get_contrast
     from voxlate.io.paths import volume_suffix
 
-    if volume_suffix(out) is not None and not out.is_dir():
+    if get_contrast(target).kind not in {"mr", "ct"}:
+        if needed:
+            raise UsageError("MR or CT for DICOM", came=target, where="--format", remedy="Leave --format dicom out.")
         return None
-    return out / f"{stem.replace('.', '_')}_{target}"
+    if volume_suffix(out) is None or out.is_dir():
+        return out / f"{stem.replace('.', '_')}_{target}"
+    if needed:
+        remedy = "Name a folder, or leave out --format dicom."
+        raise UsageError("a folder for DICOM", came=f"an image file, {out.name}", where="--out", remedy=remedy)
+    return None
 
 
 def _single_output(out: Path, stem: str, target: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,18 @@ def test_series_in_one_folder_and_a_study_are_cases(tmp_path: Path) -> None:
     assert {case.id: sorted(case.paths) for case in index_cohort(tmp_path / "study").cases} == {
         "study": ["flair", "t1"]
     }
+
+
+def test_an_archive_of_patients_is_a_data_set(tmp_path: Path) -> None:
+    for patient in ("p1", "p2"):
+        _series(tmp_path / "all" / patient / "3", "t1_mprage", study=patient[1])
+        _series(tmp_path / "all" / patient / "7", "t2_tse", study=patient[1])
+    archive = Path(shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / "all"))
+    packed, loose = index_cohort(archive), index_cohort(tmp_path / "all")
+    assert [(case.id, sorted(case.paths)) for case in packed.cases] == [("p1", ["t1", "t2"]), ("p2", ["t1", "t2"])]
+    for one, other in zip(packed.cases, loose.cases, strict=True):
+        assert np.array_equal(read_volume(one.paths["t2"]).array, read_volume(other.paths["t2"]).array)
+    assert not [one for one in preflight(packed) if one.code in {"unreadable", "dicom"}]
 
 
 def test_of_several_series_of_one_contrast_none_is_taken_until_a_table_says_which(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from voxlate.volume import Volume
 
 UNKNOWN = "(0008,001c)"
 """SyntheticData, which dciodvfy of 2022 does not know."""
-EXTENDED = "Attribute is not present in standard DICOM IOD"
+EXTENDED = "</Rescale"
 """A slope of MR: the standard has it for CT, and permits to add it."""
 
 
@@ -156,5 +156,5 @@ def test_dciodvfy_finds_nothing_wrong(tmp_path: Path, make: Any, target: str) ->
             wrong = [line for line in told.splitlines() if line.startswith(("Error", "Warning"))]
             wrong = [line for line in wrong if UNKNOWN not in line]
             if number == 1 and target == "t2":
-                wrong = [line for line in wrong if not (EXTENDED in line and "</Rescale" in line)]
+                wrong = [line for line in wrong if EXTENDED not in line]
             assert wrong == [], told

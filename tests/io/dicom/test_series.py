@@ -181,6 +181,10 @@ def _without(name: str) -> Change:
     return lambda dataset, plane: delattr(dataset, name)
 
 
+def _bits(dataset: Dataset, plane: int) -> None:
+    dataset.BitsStored = 60000
+
+
 def _frames(dataset: Dataset, plane: int) -> None:
     dataset.NumberOfFrames = 4
 
@@ -199,6 +203,7 @@ def _frames(dataset: Dataset, plane: int) -> None:
         (_without("ImagePositionPatient"), "3 numbers in ImagePositionPatient, got none"),
         (_without("ImageOrientationPatient"), "6 numbers in ImageOrientationPatient, got none"),
         (_without("PixelData"), "pixels, got a header alone"),
+        (_bits, "1 to 32 bits of a pixel, got 60000"),
         (_frames, "4 frames in one file without functional groups"),
     ],
 )
@@ -284,6 +289,24 @@ def test_truncated_files_are_refused(tmp_path: Path, left: int) -> None:
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(ReadError):
         read_volume(path)
+
+
+def test_bytes_that_were_changed_are_read_or_refused_and_name_nobody(tmp_path: Path) -> None:
+    (path,) = write_series(tmp_path / "a", values((5, 4, 1)), placed(), SliceThickness=2)
+    enhanced = write_enhanced(tmp_path / "b" / "e.dcm", values((5, 4, 2)), placed(), scales=[(1.0, 0.0), (2.0, 1.0)])
+    draw, told = np.random.default_rng(0), ""
+    for file, whole in ((path, path.read_bytes()), (enhanced, enhanced.read_bytes())):
+        for _ in range(40):
+            changed = bytearray(whole)
+            for place in draw.integers(132, len(whole), 3):
+                changed[place] = draw.integers(256)
+            file.write_bytes(changed)
+            try:
+                read_volume(file)
+            except ReadError as refused:
+                told += str(refused)
+    assert "expected" in told
+    assert "CANARY" not in told
 
 
 def test_an_image_that_says_it_was_computed_is_taken_as_such(tmp_path: Path) -> None:

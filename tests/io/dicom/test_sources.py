@@ -118,8 +118,11 @@ def test_a_dicomdir_stands_for_the_files_below_it(tmp_path: Path) -> None:
 def test_a_series_of_an_archive_is_not_chosen_by_chance(tmp_path: Path) -> None:
     write_series(tmp_path / "s", values(), placed(), name="a{}")
     write_series(tmp_path / "s", values(), placed(), name="b{}", SeriesInstanceUID="1.2.3.9")
+    archive = _zipped(tmp_path / "a.zip", tmp_path / "s")
     with pytest.raises(ReadError, match=r"2 series.*Unpack it, and give the folder"):
-        read_volume(_zipped(tmp_path / "a.zip", tmp_path / "s"))
+        read_volume(archive)
+    assert np.array_equal(read_volume(archive / "study" / "series" / "b2").array, values())
+    assert not dicom.has_dicom(archive / "study" / "series" / "b9")
 
 
 def test_what_is_no_image_is_passed_by_and_a_folder_without_any_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from voxlate.cohort.case import Cohort, LeftOut
+from voxlate.cohort.case import Cohort, LeftOut, natural_key
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile, assemble
 from voxlate.cohort.layouts.attributes import read_tables
 from voxlate.cohort.layouts.bids import is_bids, place_bids
@@ -31,6 +31,7 @@ from voxlate.cohort.layouts.patterns import Patterns, patterns_of, place_by_patt
 from voxlate.cohort.layouts.series import place_series
 from voxlate.config.catalogue import pick
 from voxlate.errors import UsageError
+from voxlate.io.dicom import files_in
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +104,7 @@ def index_cohort(root: str | Path, *, layout: str | None = None, patterns: Patte
     elif find_manifest(place) is not None:
         cohort = index_manifest(place)
     else:
-        _check_folder(place)
-        listing = list_folder(place)
+        listing = _listing(place)
         cohort = _index(listing, _fitting(listing), mixed=True)
     logger.info("%s: layout %s, %d cases, %d paths left out", place, cohort.layout, len(cohort), len(cohort.left_out))
     return cohort
@@ -118,15 +118,17 @@ def recognise(root: Path) -> str:
     """
     if find_manifest(root) is not None:
         return "manifest"
-    _check_folder(root)
-    return _fitting(list_folder(root))
+    return _fitting(_listing(root))
 
 
-def _check_folder(root: Path) -> None:
-    if root.is_file():
-        raise UsageError(
-            "a folder or a CSV file", came="another file", where=root, remedy="Give the data set's folder."
-        )
+def _listing(root: Path) -> Listing:
+    """What lies in a folder, or of DICOM in an archive."""
+    if not root.is_file():
+        return list_folder(root)
+    if inside := files_in(root):
+        return Listing(root, (), (), tuple(sorted(inside, key=lambda path: natural_key(str(path)))))
+    wanted, remedy = "a folder, a CSV file, or a zip archive of DICOM", "Give the data set's folder."
+    raise UsageError(wanted, came="another file", where=root, remedy=remedy)
 
 
 def _fitting(listing: Listing) -> str:
@@ -137,7 +139,7 @@ def _fitting(listing: Listing) -> str:
 
 
 def _index_folder(root: Path, *, name: str) -> Cohort:
-    return _index(list_folder(root), name)
+    return _index(_listing(root), name)
 
 
 def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:

@@ -55,7 +55,7 @@ def _cases_of(root: Path, stacks: Mapping[Path, dicom.PlaneStack]) -> dict[Path,
     folders = {path: path.relative_to(root).parts[:-1] for path in stacks}
     are_flat = max(map(len, folders.values()), default=0) <= 1
     if are_flat and len({stack.frames[0].study for stack in stacks.values()}) == 1:
-        return dict.fromkeys(stacks, root.resolve().name)
+        return dict.fromkeys(stacks, _name(root))
     series = {(folders[path], stack.frames[0].series) for path, stack in stacks.items()}
     held = Counter(folder for folder, _ in series)
     several = {folder for folder, count in held.items() if count > 1}
@@ -64,7 +64,7 @@ def _cases_of(root: Path, stacks: Mapping[Path, dicom.PlaneStack]) -> dict[Path,
     columns = list(zip(*((*parts, *[""] * (depth - len(parts))) for parts in cases.values()), strict=True))
     varying = [column for column in columns if len(set(column)) > 1]
     if not varying:
-        return dict.fromkeys(stacks, root.resolve().name)
+        return dict.fromkeys(stacks, _name(root))
     return {path: "_".join(filter(None, parts)) for path, *parts in zip(cases, *varying, strict=True)}
 
 
@@ -83,3 +83,7 @@ def _patient(folder: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_kind(name: str) -> bool:
     return name.casefold() in _MODALITIES or find_contrast(name) is not None
+
+
+def _name(root: Path) -> str:
+    return root.resolve().name if root.is_dir() else root.stem

@@ -151,4 +151,4 @@ def is_finished(path: Path, wanted: Provenance, *, overwrite: bool) -> bool:
 
 def is_whole(path: Path, told: Provenance) -> bool:
     """Whether the image has the bytes that its sidecar tells of."""
-    return path.is_file() and told.output_sha256 == file_digest(path)
+    return path.exists() and told.output_sha256 == file_digest(path)

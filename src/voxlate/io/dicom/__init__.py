@@ -17,7 +17,7 @@ from voxlate.errors import GeometryError, ReadError, some
 from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.pixels import read_values, value_type
-from voxlate.io.dicom.sources import Source, has_dicom, sources_of
+from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.formats.layout import HeaderGeometry, Layout
@@ -25,6 +25,7 @@ from voxlate.provenance import FOREIGN_MARK
 
 __all__ = [
     "PlaneStack",
+    "files_in",
     "find_stack",
     "has_dicom",
     "list_stacks",
@@ -41,22 +42,31 @@ def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadErro
     """The volumes of files, series by series and folder by folder, and why a series makes none.
 
     Args:
-        files: DICOM files of any number of series; each is read once.
+        files: DICOM files of any number of series, in archives too; each is read once.
 
     Returns:
         Each volume, or the refusal of its series, with the file that stands for it.
     """
     series: dict[tuple[Path, str], list[Instance]] = defaultdict(list)
-    for one in filter(None, map(read_instance, map(Source, files))):
-        series[one.source.path.parent, one.series].append(one)
+    for one in filter(None, map(read_instance, map(Source.at, files))):
+        series[one.source.place.parent, one.series].append(one)
     found: list[tuple[Path, PlaneStack | ReadError]] = []
     for instances in series.values():
-        first = _first(instances).path
+        first = _first(instances).place
         try:
-            found += [(one.frames[0].source.path, one) for one in stacks_of(instances, where=first)]
+            found += [(one.frames[0].source.place, one) for one in stacks_of(instances, where=first)]
         except ReadError as error:
             found.append((first, error))
     return found
+
+
+def files_in(archive: Path) -> list[Path]:
+    """The DICOM files of an archive, by paths that lead into it; none if it is no zip archive.
+
+    Raises:
+        ReadError: If it is damaged, or refused.
+    """
+    return [one.place for one in sources_of(archive)] if archive.is_file() and is_archive(archive) else []
 
 
 def find_stack(path: Path) -> PlaneStack:
@@ -70,18 +80,19 @@ def find_stack(path: Path) -> PlaneStack:
     if not series:
         remedy = "Give the folder of a series; reports and structure sets are no images."
         raise ReadError("DICOM images", came="none", where=path, remedy=remedy)
-    single = path.is_file() and any(Source(path) == one.source for ones in series.values() for one in ones)
+    named = Source.at(path)
+    single = any(named == one.source for ones in series.values() for one in ones)
     if single:
-        series = {key: ones for key, ones in series.items() if any(one.source == Source(path) for one in ones)}
+        series = {key: ones for key, ones in series.items() if any(one.source == named for one in ones)}
     if len(series) > 1:
         raise _several([(_first(ones).name, f"{len(ones)} files") for ones in series.values()], "series", path)
     ((_, instances),) = series.items()
-    stacks = stacks_of(sorted(instances, key=lambda one: one.source != Source(path)), where=path)
+    stacks = stacks_of(sorted(instances, key=lambda one: one.source != named), where=path)
     if single:
-        stacks = [one for one in stacks if any(frame.source == Source(path) for frame in one.frames)]
+        stacks = [one for one in stacks if any(frame.source == named for frame in one.frames)]
     if len(stacks) > 1:
-        named = [(one.frames[0].source.name, one.told_by) for one in stacks]
-        raise _several(named, "volumes in one series", path)
+        told = [(one.frames[0].source.name, one.told_by) for one in stacks]
+        raise _several(told, "volumes in one series", path)
     return stacks[0]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _KEPT = 4096
+_MOST_BITS = 32
 _IMAGES = "Convert it with the program that made it, or give the series of slices that it was made from."
 _MOSAIC = "Convert it first: dcm2niix takes mosaics apart."
 _COUNTS = {"MONOCHROME1", "MONOCHROME2"}
@@ -159,7 +160,10 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
     slope, intercept = (numbers(scale, f"Rescale{name}", source=source) for name in ("Slope", "Intercept"))
     padding = numbers(dataset, "PixelPaddingValue", source=source)
     limit = numbers(dataset, "PixelPaddingRangeLimit", source=source)
-    bits = (numbers(dataset, "BitsStored", source=source) or numbers(dataset, "BitsAllocated", source=source))[0]
+    bits = (numbers(dataset, "BitsStored", source=source) or _exactly(dataset, "BitsAllocated", 1, source))[0]
+    if not 1 <= bits <= _MOST_BITS:
+        wanted = f"1 to {_MOST_BITS} bits of a pixel"
+        raise ReadError(wanted, came=f"{bits:g}", where=where(source), remedy=_IMAGES)
     return Plane(
         source=source,
         number=number,

@@ -69,7 +69,8 @@ def _decoded(source: Source, numbers: list[int]) -> list[Array]:
     dataset = read_header(source, pixels=True)
     if "PixelData" not in dataset:
         raise ReadError("pixels", came="a header alone", where=where(source), remedy=DAMAGED)
-    with parsing(source, packed=f"pixels in {dataset.file_meta.TransferSyntaxUID.name}"):
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    with parsing(source, packed=f"pixels in {syntax.name if syntax else 'an unnamed syntax'}"):
         if numbers == [0] and "PerFrameFunctionalGroupsSequence" not in dataset:
             return [dataset.pixel_array]
         return list(iter_pixels(dataset, indices=numbers, raw=True))

@@ -33,6 +33,17 @@ class Source:
     path: Path
     member: str = ""
 
+    @classmethod
+    def at(cls, place: Path) -> Source:
+        """The file at a place, or that of the archive which the place leads into (``a.zip/series/IM1``)."""
+        archive = next((above for above in place.parents if above.is_file()), None)
+        return cls(place) if archive is None else cls(archive, place.relative_to(archive).as_posix())
+
+    @property
+    def place(self) -> Path:
+        """A path that leads to it, into an archive too."""
+        return self.path / self.member
+
     def open(self) -> BinaryIO:
         """Its bytes.
 
@@ -58,8 +69,9 @@ def has_dicom(path: Path) -> bool:
     if path.is_dir():
         return any(True for _ in _below(path))
     if not path.is_file():
-        return False
-    return is_dicom(path) or (_is_archive(path) and any(True for _ in _members(path)))
+        inside = Source.at(path)
+        return bool(inside.member) and is_archive(inside.path) and inside in _members(inside.path)
+    return is_dicom(path) or (is_archive(path) and any(True for _ in _members(path)))
 
 
 def sources_of(path: Path) -> list[Source]:
@@ -72,7 +84,10 @@ def sources_of(path: Path) -> list[Source]:
     """
     if path.is_dir():
         return sorted(map(Source, _below(path)))
-    if _is_archive(path):
+    if not path.is_file():
+        archive = Source.at(path).path
+        return sorted(one for one in _members(archive) if one.place.parent == path.parent) if archive != path else []
+    if is_archive(path):
         return sorted(_members(path))
     if path.name.upper().startswith(_DIRECTORY):
         return sorted(map(Source, _below(path.parent)))
@@ -90,7 +105,8 @@ def _is_image(path: Path) -> bool:
     return not is_other and is_dicom(path)
 
 
-def _is_archive(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip archive."""
     with path.open("rb") as file:
         return file.read(len(_ZIP)) == _ZIP
 
