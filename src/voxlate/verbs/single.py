@@ -125,7 +125,7 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
     from voxlate.contrast import get_contrast
     from voxlate.io import volume_stem
 
-    why = "a file whose name tells no contrast"
+    why = "a file whose name ends with no contrast"
     found: Contrast | None
     if shows is not None:
         found = get_contrast(shows)
@@ -138,12 +138,12 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
         found = contrast_in(volume_stem(path))
     if found is not None and found.name in sources:
         return found.name
-    raise UsageError(
-        f"a scan of {', '.join(sources)}",
-        came=why if found is None else f"one of {found.title}",
-        where=path,
-        remedy=f"Say what it shows: --as {sources[0]}, say.",
-    )
+    remedy = f"--as {sources[0]}, say."
+    if found is not None:
+        why, remedy = f"one of {found.title}", f"Use a model that takes {found.title}; if it shows another: {remedy}"
+    else:
+        remedy = f"Say what it shows: {remedy}"
+    raise UsageError(f"a scan of {', '.join(sources)}", came=why, where=path, remedy=remedy)
 
 
 def shown_in(path: Path) -> tuple[Contrast | None, str]:
