@@ -192,6 +192,7 @@ def test_it_makes_a_t2_that_is_nearer_than_the_t1_of_a_patient_whom_it_has_not_s
 
 def test_info_names_it(shipped: Path) -> None:
     assert voxlate.info()["default_model"] == "any-to-any: any of t1, t2 from any of t1, t2"
+    assert repr(load_model()).startswith("Model(t1, t2 to t1 or t2, ")
 
 
 def test_a_model_alone_is_no_input(shipped: Path, run: Path, tmp_path: Path) -> None:
