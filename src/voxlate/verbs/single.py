@@ -121,7 +121,7 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
     Raises:
         UsageError: If nothing says so, or it is no source.
     """
-    from voxlate.cohort.layouts.naming import contrast_in
+    from voxlate.cohort.layouts.naming import contrast_of_file
     from voxlate.contrast import get_contrast
     from voxlate.io import volume_stem
 
@@ -135,7 +135,7 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
         if found is not None:
             logger.info("%s: taken for %s, by its header: %s", path, found.name, reason)
     else:
-        found = contrast_in(volume_stem(path))
+        found = contrast_of_file(volume_stem(path))
     if found is not None and found.name in sources:
         return found.name
     remedy = f"--as {sources[0]}, say."
