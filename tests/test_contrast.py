@@ -49,3 +49,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     assert find_contrast("t3") is None
     with pytest.raises(UsageError, match=r"'t3'.*flair"):
         get_contrast("t3")
+
+
+def test_a_slip_is_answered_by_what_was_meant_alone() -> None:
+    with pytest.raises(UsageError, match=r"'flare'\. Did you mean flair\? Or declare it") as told:
+        get_contrast("flare")
+    assert "electron_density" not in str(told.value)

@@ -300,6 +300,11 @@ def test_what_is_misspelt_is_refused_at_once_with_what_was_meant(field: str, val
         check_recipe(resolve_recipe("avula2020-t1-to-t2", overrides={field: value}))
 
 
+def test_each_misspelt_field_is_told_what_was_meant() -> None:
+    with pytest.raises(UsageError, match=r"Did you mean steps\? Did you mean source\? Correct these fields"):
+        resolve_recipe("avula2020-t1-to-t2", overrides={"training.stepz": 1, "sorce": "t1"})
+
+
 def test_a_study_is_refused_before_its_first_run_and_a_dry_run_before_the_preflight(tmp_path: Path) -> None:
     from voxlate.training.forecast import forecast_run
     from voxlate.training.studies.variants import side_by_side, train_variants

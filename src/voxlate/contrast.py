@@ -136,13 +136,12 @@ def get_contrast(text: str) -> Contrast:
         return Contrast(text.casefold(), "mr", "a.u.", text.casefold().replace("_", " "))
     if contrast is None:
         known = [alias for one in CONTRASTS.values() for alias in (one.name, *one.aliases)]
-        raise UsageError(
-            "the name of a contrast",
-            came=repr(text),
-            remedy=f"{nearest(text.casefold(), known)}Use one of {', '.join(CONTRASTS)}, or an alias of one of them; "
-            f"or declare it, for a recipe with --set 'contrasts.{_declarable(text)}={{kind: mr}}', for all in "
-            f"{_user_file()}.",
+        names = nearest(text.casefold(), known) or f"Use one of {', '.join(CONTRASTS)}, or an alias of one of them. "
+        remedy = (
+            f"{names}Or declare it, for a recipe with --set 'contrasts.{_declarable(text)}={{kind: mr}}', for all in "
+            f"{_user_file()}."
         )
+        raise UsageError("the name of a contrast", came=repr(text), remedy=remedy)
     return contrast
 
 

@@ -119,8 +119,24 @@ def test_a_name_that_tells_nothing_is_asked_about(shipped: Path, scan: Path, tmp
 
 
 def test_a_target_that_it_lacks_is_refused(shipped: Path, scan: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"t1 or t2.*'ct'"):
+    with pytest.raises(UsageError, match=r"^any-to-any: .*t1 or t2.*'ct'.*train SCANS --target ct"):
         voxlate.translate(None, scan, target="ct", out=tmp_path / "ct.nii.gz")
+
+
+def test_a_scan_of_what_it_does_not_take_is_not_asked_to_be_called_otherwise(
+    shipped: Path, scan: Path, tmp_path: Path
+) -> None:
+    ct = tmp_path / "p1_CT.nii.gz"
+    ct.write_bytes(scan.read_bytes())
+    with pytest.raises(UsageError, match=r"got one of CT\. Use a model that takes CT; if it shows another: --as t1"):
+        voxlate.translate(None, ct, target="t2", out=tmp_path / "t2.nii.gz")
+
+
+def test_a_scan_in_the_place_of_the_model_is_told_how_to_type_it(shipped: Path, scan: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"{scan}: .*got a scan.*voxlate translate {scan} --target t2 --out"):
+        voxlate.translate(scan, "T2w", out=tmp_path / "t2.nii.gz")
+    with pytest.raises(UsageError, match=rf"voxlate translate {shipped} {scan} --out"):
+        voxlate.translate(scan, shipped, out=tmp_path / "t2.nii.gz")
 
 
 @pytest.mark.parametrize("cut", [(slice(None), slice(None), slice(20, 21)), (slice(16, 22),) * 3])
@@ -176,6 +192,7 @@ def test_it_makes_a_t2_that_is_nearer_than_the_t1_of_a_patient_whom_it_has_not_s
 
 def test_info_names_it(shipped: Path) -> None:
     assert voxlate.info()["default_model"] == "any-to-any: any of t1, t2 from any of t1, t2"
+    assert repr(load_model()).startswith("Model(t1, t2 to t1 or t2, ")
 
 
 def test_a_model_alone_is_no_input(shipped: Path, run: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_pattern_of_earlier_names_still_stands_for_them() -> None:
 
 
 def test_a_misspelt_earlier_name_is_guessed() -> None:
-    with pytest.raises(UsageError, match="Did you mean avula2020-t1-to-t2"):
+    with pytest.raises(UsageError, match=r"Did you mean avula2020-t1-to-t2\? `voxlate recipes` shows all\.$"):
         load_recipe("avula2020-t1-tot2")
 
 

@@ -276,7 +276,8 @@ def parse_recipe(values: object, *, where: object) -> Recipe:
 
 
 def _meant(error: ValidationError) -> str:
-    """The field that an unknown one is nearest to, in its section or in another, or the word of a choice."""
+    """The fields that unknown ones are nearest to, in their section or in another, or the words of choices."""
+    hints: list[str] = []
     for item in error.errors():
         *parents, name = map(str, item["loc"] or ("",))  # of the whole there is no place
         section: object = Recipe
@@ -284,9 +285,8 @@ def _meant(error: ValidationError) -> str:
             field = getattr(section, "model_fields", {}).get(parent)
             section = None if field is None else field.annotation
         elsewhere = [f"training.{name}"] if name in Training.model_fields and not parents else []
-        if found := meant(item, getattr(section, "model_fields", ())) or nearest(f"training.{name}", elsewhere):
-            return found
-    return ""
+        hints.append(meant(item, getattr(section, "model_fields", ())) or nearest(f"training.{name}", elsewhere))
+    return "".join(dict.fromkeys(hints))
 
 
 def describe(error: ValidationError) -> str:
@@ -322,10 +322,8 @@ def read_recipe(name: str | Path) -> tuple[str, object]:
         values = read_yaml(Path(name))
         text = Path(name).read_text(encoding="utf-8-sig")
     else:
-        raise UsageError(
-            "the name of a built-in recipe or a YAML file",
-            came=repr(str(name)),
-            remedy=f"{nearest(str(name), [*recipe_names(), *ALIASES])}Built-in recipes: {', '.join(recipe_names())}.",
-        )
+        hint = nearest(str(name), [*recipe_names(), *ALIASES])
+        remedy = f"{hint}`voxlate recipes` shows all." if hint else f"Built-in recipes: {', '.join(recipe_names())}."
+        raise UsageError("the name of a built-in recipe or a YAML file", came=repr(str(name)), remedy=remedy)
     comments = takewhile(lambda line: line.startswith("#"), text.splitlines())
     return " ".join(line.removeprefix("#").strip() for line in comments), values

@@ -70,7 +70,7 @@ class Model:
 
     def __repr__(self) -> str:
         """What it makes of what, and where it lies."""
-        return f"Model({', '.join(self.bundle.recipe.source)} to {self.target}, {self.bundle.folder})"
+        return f"Model({', '.join(self.bundle.recipe.source)} to {' or '.join(self.targets)}, {self.bundle.folder})"
 
     @property
     def target(self) -> str:

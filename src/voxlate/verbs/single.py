@@ -121,11 +121,11 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
     Raises:
         UsageError: If nothing says so, or it is no source.
     """
-    from voxlate.cohort.layouts.naming import contrast_in
+    from voxlate.cohort.layouts.naming import contrast_of_file
     from voxlate.contrast import get_contrast
     from voxlate.io import volume_stem
 
-    why = "a file whose name tells no contrast"
+    why = "a file whose name ends with no contrast"
     found: Contrast | None
     if shows is not None:
         found = get_contrast(shows)
@@ -135,15 +135,15 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
         if found is not None:
             logger.info("%s: taken for %s, by its header: %s", path, found.name, reason)
     else:
-        found = contrast_in(volume_stem(path))
+        found = contrast_of_file(volume_stem(path))
     if found is not None and found.name in sources:
         return found.name
-    raise UsageError(
-        f"a scan of {', '.join(sources)}",
-        came=why if found is None else f"one of {found.title}",
-        where=path,
-        remedy=f"Say what it shows: --as {sources[0]}, say.",
-    )
+    remedy = f"--as {sources[0]}, say."
+    if found is not None:
+        why, remedy = f"one of {found.title}", f"Use a model that takes {found.title}; if it shows another: {remedy}"
+    else:
+        remedy = f"Say what it shows: {remedy}"
+    raise UsageError(f"a scan of {', '.join(sources)}", came=why, where=path, remedy=remedy)
 
 
 def shown_in(path: Path) -> tuple[Contrast | None, str]:

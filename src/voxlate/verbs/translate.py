@@ -94,11 +94,18 @@ def _place_of(model: str | Path | None, scan: Path) -> Path:
     """Where the model lies, that which comes with the program where none is named.
 
     Raises:
-        UsageError: If none is named, and none comes with it or what is to be translated is a model.
+        UsageError: If none is named, and none comes with it or what is to be translated is a model; or if a scan is.
     """
     from voxlate.bundle.shipped import default_model
+    from voxlate.contrast import find_contrast
     from voxlate.inference.model import is_model
+    from voxlate.io import is_volume_path
 
+    if model is not None and Path(model).is_file() and is_volume_path(Path(model)):
+        meant = find_contrast(str(scan))
+        instead = f"{scan} {model}" if is_model(scan) else f"{model} --target {meant.name if meant else 'CONTRAST'}"
+        remedy = f"The model comes first, or none: voxlate translate {instead} --out PATH."
+        raise UsageError("a model", came="a scan", where=model, remedy=remedy)
     if model is not None:
         return Path(model)
     if is_model(scan):
@@ -221,8 +228,10 @@ def _models(
     wanted = get_contrast(target).name if target else None
     fitting = [model.accepting(accept) for model in models if wanted in {None, *model.targets}]
     if not fitting:
-        targets = " or ".join(sorted({name for model in models for name in model.targets}))
-        raise UsageError(f"the target {targets}", came=repr(target), where=path, remedy="Use a model trained for it.")
+        targets = " or ".join(dict.fromkeys(name for model in models for name in model.targets))
+        remedy = f"Use a model trained for it: voxlate train SCANS --target {wanted} --out RUN."
+        where = path if len(models) > 1 else models[0].name
+        raise UsageError(f"the target {targets}", came=repr(target), where=where, remedy=remedy)
     return fitting, wanted
 
 

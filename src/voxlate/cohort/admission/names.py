@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from voxlate.cohort.finding import Finding
-from voxlate.cohort.layouts.naming import contrast_in, is_ambiguous
+from voxlate.cohort.layouts.naming import contrast_of_file, is_ambiguous
 from voxlate.contrast import Contrast
 from voxlate.io import volume_stem
 
@@ -24,7 +24,7 @@ def check_name(contrast: Contrast, *, case: str, path: Path) -> Iterator[Finding
         path: The file.
     """
     stem = volume_stem(path)
-    named = contrast_in(stem, case=case)
+    named = contrast_of_file(stem, case=case)
     if contrast.kind == "label" or (named is None and not is_ambiguous(stem, case=case)):
         return
     if named is not None:

@@ -154,8 +154,9 @@ def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:
             layouts.append(other)
         found = [taken.get(item.path, item) for item in found]
     aside = listing.images if name == "dicom" else listing.dicom
+    images = "DICOM" if name == "dicom" else "not DICOM"
     found += [
-        LeftOut(path, f"is not used: the data set's images are {'' if name == 'dicom' else 'not '}DICOM", "dicom")
+        LeftOut(path, f"is not used: the data set's images are {images}; a CSV table can list both", "dicom")
         for path in {one.parent: one for one in reversed(aside)}.values()
     ]
     tables = read_tables(root)

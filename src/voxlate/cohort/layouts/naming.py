@@ -102,6 +102,16 @@ def split_front(stem: str) -> tuple[str, Contrast] | None:
     return None
 
 
+def contrast_of_file(stem: str, *, case: str = "") -> Contrast | None:
+    """The contrast of a file by itself: that which its name ends with, or begins with before an id.
+
+    Example:
+        >>> contrast_of_file("T1_p01").name, contrast_of_file("p01_FLAIR").name
+        ('t1', 'flair')
+    """
+    return contrast_in(stem, case=case) or (split_front(stem) or ("", None))[1]
+
+
 def dixon_part(stem: str) -> tuple[str, str] | None:
     """What comes before the short end of a scanner's name, and the part of Dixon that it stands for.
 
