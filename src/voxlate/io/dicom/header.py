@@ -28,9 +28,10 @@ _ASKED = (
     "PixelSpacing", "RescaleSlope", "RescaleIntercept", "ImagePositionPatient", "ImageOrientationPatient",
     "SpacingBetweenSlices", "SliceThickness", "SOPClassUID", "SOPInstanceUID", "InstanceNumber",
     "SeriesInstanceUID", "StudyInstanceUID", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    "FrameOfReferenceUID", "HighBit", "Modality", "ImageType", "SeriesDescription", "ProtocolName", "ContrastBolusAgent",
+    "Modality", "ImageType", "SeriesDescription", "ProtocolName", "ContrastBolusAgent",
     "ContrastBolusAgentSequence", "Manufacturer", "BodyPartExamined", "EchoTime", "RepetitionTime", "InversionTime",
     "FlipAngle", "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier", "TriggerTime",
+    "HighBit", "FrameOfReferenceUID",
     "NominalPercentageOfCardiacPhase", "AcquisitionNumber", "AcquisitionTime", "SyntheticData",
 )  # fmt: skip
 """All that is read of a header: how pixels are stored, where they lie, which contrast they show; no patient."""
