@@ -39,6 +39,8 @@ def test_a_series_is_answered_by_a_series_that_lies_upon_it(
     caplog.set_level(logging.INFO)
     with pytest.raises(UsageError, match=r"a scan of t1, got one of FLAIR"):
         voxlate.translate(trained, study / "S0" / "IM001.dcm", shows="flair", out=tmp_path / "no")
+    with pytest.raises(UsageError, match="a folder outside the source's"):
+        voxlate.translate(trained, study / "S0", out=study / "S0", shows="t1")
     [outcome] = voxlate.translate(trained, study / "S0", out=tmp_path / "out", shows="t1", picture=True)
     made, scan = read_volume(tmp_path / "out" / "S0_t2"), read_volume(study / "S0")
     assert outcome.path == tmp_path / "out" / "S0_t2"

@@ -78,7 +78,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
     making = partial(_translate_one, models, wanted, out=Path(out), overwrite=overwrite, picture=picture)
-    making = partial(making, dicom=dicom, report=report)
+    making = partial(making, scan=Path(scan), dicom=dicom, report=report)
     if not is_data_set(Path(scan), shows=shows):
         return [making(_one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows))]
     _refuse_for_data_set(shows, scan)
@@ -157,6 +157,7 @@ def _translate_one(
     wanted: str | None,
     case: Case,
     *,
+    scan: Path,
     out: Path,
     overwrite: bool,
     picture: bool,
@@ -169,6 +170,8 @@ def _translate_one(
     model = _only(models).asked(case.paths, wanted)
     source = next(iter(case.paths.values()))
     path = _series_output(out, case.id, model.target, needed=dicom) if dicom or is_series(source) else None
+    if path is not None and scan.is_dir():
+        _check_beside(path, scan)
     path = path or _single_output(out, case.id, model.target)
     outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
     if picture and outcome.status == "done":
@@ -308,6 +311,13 @@ def _series_output(out: Path, stem: str, target: str, *, needed: bool) -> Path |
         remedy = "Name a folder, or leave out --format dicom."
         raise UsageError("a folder for DICOM", came=f"an image file, {out.name}", where="--out", remedy=remedy)
     return None
+
+
+def _check_beside(path: Path, scan: Path) -> None:
+    """Refuses a series among the planes that it is made from: their folder would hold two from then on."""
+    if path.resolve().is_relative_to(scan.resolve()):
+        remedy = "Name a folder beside it."
+        raise UsageError("a folder outside the source's", came=str(path), where="--out", remedy=remedy)
 
 
 def _single_output(out: Path, stem: str, target: str) -> Path:

@@ -91,6 +91,34 @@ def test_ct_is_kept_in_hounsfield_units_as_int16_and_its_padding_is_air(tmp_path
     assert not volume.missing[1].any()
 
 
+def test_padding_of_signed_pixels_is_found_where_it_is_written_without_a_sign(tmp_path: Path) -> None:
+    def unsigned(dataset: Dataset, plane: int) -> None:
+        dataset.add_new("PixelPaddingValue", "US", 65536 - 2000)
+
+    stored = values()
+    stored[0, 0] = -2000
+    write_series(tmp_path, stored, placed(), change=unsigned)
+    volume = read_volume(tmp_path)
+    assert volume.array[0, 0, 0] == stored[1:].min()
+    assert volume.missing is not None
+    assert volume.missing[0, 0].all()
+
+
+def test_a_slope_that_an_enhanced_file_states_for_all_frames_is_used(tmp_path: Path) -> None:
+    path = write_enhanced(tmp_path / "e.dcm", values(), placed(), RescaleSlope=2, RescaleIntercept=-5)
+    assert np.array_equal(read_volume(path).array, values() * 2.0 - 5)
+
+
+@pytest.mark.parametrize(("affine", "step"), [(placed(spacing=(0.5, 0.75, 0.625)), 0.625), (oblique(), 2.0)])
+def test_positions_of_one_decimal_are_even_steps(tmp_path: Path, affine: np.ndarray, step: float) -> None:
+    def rounded(dataset: Dataset, plane: int) -> None:
+        dataset.ImagePositionPatient = [f"{value:.1f}" for value in dataset.ImagePositionPatient]
+
+    write_series(tmp_path, values((5, 4, 20)), affine, change=rounded)
+    assert np.allclose(read_volume(tmp_path).affine, affine, atol=0.09)
+    assert np.isclose(np.linalg.norm(read_volume(tmp_path).affine[:3, 2]), step, atol=0.003)
+
+
 def _echoes(dataset: Dataset, plane: int) -> None:
     dataset.EchoTime = 4.9 if plane < 3 else 80.0
 
@@ -189,6 +217,27 @@ def _frames(dataset: Dataset, plane: int) -> None:
     dataset.NumberOfFrames = 4
 
 
+def _strange_echo(dataset: Dataset, plane: int) -> None:
+    dataset.EchoTime = 90 if plane == 2 else 10
+
+
+def _lost_intercept(dataset: Dataset, plane: int) -> None:
+    if plane != 2:
+        dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
+
+
+def _two_people(dataset: Dataset, plane: int) -> None:
+    dataset.StudyInstanceUID = f"1.2.3.{4 + plane % 2}"
+
+
+def _backwards(dataset: Dataset, plane: int) -> None:
+    dataset.PixelSpacing = [-0.75, 0.5]
+
+
+def _high(dataset: Dataset, plane: int) -> None:
+    dataset.BitsStored, dataset.HighBit = 12, 15
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -205,6 +254,11 @@ def _frames(dataset: Dataset, plane: int) -> None:
         (_without("PixelData"), "pixels, got a header alone"),
         (_bits, "1 to 32 bits of a pixel, got 60000"),
         (_frames, "4 frames in one file without functional groups"),
+        (_strange_echo, r"one echo time, got planes of 0\.01 and 0\.09 s"),
+        (_lost_intercept, "a slope and an intercept of all planes or of none"),
+        (_two_people, "one volume, got 2 series"),
+        (_backwards, r"two distances above 0 in PixelSpacing, got -0\.75 and 0\.5"),
+        (_high, "bit 15 as the highest of 12"),
     ],
 )
 def test_what_makes_no_volume_is_refused_with_the_numbers(tmp_path: Path, change: Change, message: str) -> None:
@@ -307,6 +361,14 @@ def test_bytes_that_were_changed_are_read_or_refused_and_name_nobody(tmp_path: P
                 told += str(refused)
     assert "expected" in told
     assert "CANARY" not in told
+
+
+def test_one_plane_that_was_computed_marks_the_volume(tmp_path: Path) -> None:
+    def mark(dataset: Dataset, plane: int) -> None:
+        dataset.SyntheticData = "YES" if plane == 1 else "NO"
+
+    write_series(tmp_path, values(), placed(), change=mark)
+    assert read_maker(tmp_path) == "model"
 
 
 def test_an_image_that_says_it_was_computed_is_taken_as_such(tmp_path: Path) -> None:

@@ -134,3 +134,14 @@ def test_what_is_no_image_is_passed_by_and_a_folder_without_any_is_refused(tmp_p
     assert np.array_equal(read_volume(tmp_path).array, values())
     assert dicom.has_dicom(tmp_path)
     assert not dicom.has_dicom(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("begin", [b"", b"\x08\0\x05\0CS\0\0"])
+def test_what_has_no_end_of_attributes_is_refused_at_once(tmp_path: Path, begin: bytes) -> None:
+    path = tmp_path / "zeros.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("IM1", bytes(128) + b"DICM" + begin + bytes(20_000_000))
+    started = time.process_time()
+    with pytest.raises(ReadError, match="expected the attributes of"):
+        read_volume(path)
+    assert time.process_time() - started < 3

@@ -113,7 +113,7 @@ def read_layout(path: Path) -> Layout:
         encoding="decoded",
         placement=HeaderGeometry({"ImagePositionPatient": stack.affine}),
         notes=notes,
-        comment=FOREIGN_MARK if first.is_synthetic else "",
+        comment=FOREIGN_MARK if any(frame.is_synthetic for frame in stack.frames) else "",
         decode=partial(read_values, stack),
         parts=tuple(sorted({frame.source.path for frame in stack.frames})),
         padding=_padding(stack),
@@ -137,12 +137,12 @@ def _first(instances: list[Instance]) -> Source:
 
 
 def _padding(stack: PlaneStack) -> tuple[float, float] | None:
-    """The values that stand for nothing in a CT, where a circle was cut from a square; MR uses 0 for that."""
+    """The values that stand for nothing, where a circle was cut from a square; what can be a true value stays."""
     first = stack.frames[0]
-    if first.padding is None or first.header.get("Modality") != "CT" or len({one.scale for one in stack.frames}) > 1:
+    if first.padding is None or len({one.scale for one in stack.frames}) > 1:
         return None
     low, high = (value * first.scale[0] + first.scale[1] for value in first.padding)
-    return (low, high) if high < _LEAST_HU else None
+    return (low, high) if high < (_LEAST_HU if first.header.get("Modality") == "CT" else 0) else None
 
 
 def _several(named: list[tuple[str, str]], what: str, path: Path) -> GeometryError:

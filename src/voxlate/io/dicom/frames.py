@@ -50,6 +50,7 @@ class Plane:
         spacing: Distance of neighbours in a row, then in a column, in mm.
         gap: Distance to the next plane in mm, as the header states it, for an image of one plane; 0 if unknown.
         scale: Slope and intercept from stored values to physical ones.
+        is_scaled: Whether the header states one of the two.
         stored: Bits of a stored value, and whether it has a sign.
         padding: The stored values, from and to, that stand for no value.
         kinds: What can differ between volumes of one series, by its name.
@@ -68,6 +69,7 @@ class Plane:
     spacing: tuple[float, float]
     gap: float
     scale: tuple[float, float]
+    is_scaled: bool
     stored: tuple[int, bool]
     padding: tuple[float, float] | None
     kinds: tuple[tuple[str, str], ...]
@@ -78,7 +80,11 @@ class Plane:
 
 @dataclass(frozen=True)
 class Instance:
-    """A file of a series: its frames, or why it is no image with a place."""
+    """A file of a series: its frames, or why it is no image with a place.
+
+    Its series is told by study, series and frame of reference together: tools that take names out of files have been
+    seen to give one identifier to the series of several people. Empty of a file that cannot be parsed.
+    """
 
     source: Source
     series: str
@@ -104,7 +110,9 @@ def _read_instance(source: Source, _changed_ns: int, _size: int) -> Instance | N
         return Instance(source, "", refusal=error)
     if not text(dataset, "Rows"):
         return None
-    series, uid = text(dataset, "SeriesInstanceUID"), text(dataset, "SOPInstanceUID")
+    series = " ".join(text(dataset, f"{name}InstanceUID") for name in ("Study", "Series"))
+    series += f" {text(dataset, 'FrameOfReferenceUID')}"
+    uid = text(dataset, "SOPInstanceUID")
     try:
         with parsing(source):
             return Instance(source, series, uid, tuple(_frames(dataset, source, series)))
@@ -141,6 +149,10 @@ def _check_pixels(dataset: Dataset, source: Source) -> None:
     if "MOSAIC" in text(dataset, "ImageType").split("\\"):
         came = "a mosaic, many planes tiled in one picture"
         raise ReadError("one plane in a picture", came=came, where=where(source), remedy=_MOSAIC)
+    bits, high = (numbers(dataset, name, source=source) for name in ("BitsStored", "HighBit"))
+    if bits and high and high[0] != bits[0] - 1:
+        came = f"bit {high[0]:.0f} as the highest of {bits[0]:.0f}"
+        raise ReadError("values in the lowest bits", came=came, where=where(source), remedy=_IMAGES)
     if dataset.get("ModalityLUTSequence"):
         came = "a table of values (Modality LUT)"
         raise ReadError("a slope and an intercept", came=came, where=where(source), remedy=_IMAGES)
@@ -156,7 +168,12 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
     position = _exactly(place, "ImagePositionPatient", 3, source)
     directions = _exactly(turn, "ImageOrientationPatient", 6, source)
     between_rows, between_columns = _exactly(size, "PixelSpacing", 2, source)
+    if min(between_rows, between_columns) <= 0:
+        came = f"{between_rows:g} and {between_columns:g}"
+        raise ReadError("two distances above 0 in PixelSpacing", came=came, where=where(source), remedy=_NO_PLACE)
     stated = [numbers(one, name, source=source) for one in (dataset, size) for name in _GAPS]
+    if scale is None and not classic:
+        scale = dataset  # where older converters leave it
     slope, intercept = (numbers(scale, f"Rescale{name}", source=source) for name in ("Slope", "Intercept"))
     padding = numbers(dataset, "PixelPaddingValue", source=source)
     limit = numbers(dataset, "PixelPaddingRangeLimit", source=source)
@@ -164,6 +181,8 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
     if not 1 <= bits <= _MOST_BITS:
         wanted = f"1 to {_MOST_BITS} bits of a pixel"
         raise ReadError(wanted, came=f"{bits:g}", where=where(source), remedy=_IMAGES)
+    is_signed = bool((numbers(dataset, "PixelRepresentation", source=source) or (0.0,))[0])
+    padding, limit = (_with_sign(one, dataset, is_signed, source) for one in (padding, limit))
     return Plane(
         source=source,
         number=number,
@@ -174,14 +193,21 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
         directions=(*directions[:3], *directions[3:]),  # type: ignore[arg-type]  # six
         spacing=(between_columns, between_rows),
         gap=next((abs(one[0]) for one in stated if one and one[0]), 0.0),
+        is_scaled=bool(slope or intercept),
         scale=(slope[0] if slope else 1.0, intercept[0] if intercept else 0.0),
-        stored=(int(bits), bool((numbers(dataset, "PixelRepresentation", source=source) or (0.0,))[0])),
+        stored=(int(bits), is_signed),
         padding=(min(padding + limit), max(padding + limit)) if padding else None,
         kinds=tuple(_kinds(dataset, groups, source)),
         is_synthetic=text(dataset, "SyntheticData") == "YES",
         instance=next(iter(_tolerant(dataset, "InstanceNumber", source)), 0.0) + number,
         header=_said(dataset, groups, source),
     )
+
+
+def _with_sign(values: tuple[float, ...], dataset: Dataset, is_signed: bool, source: Source) -> tuple[float, ...]:
+    """Stored values of signed pixels, which many programs write as unsigned ones (VR US for SS)."""
+    end = 2.0 ** (numbers(dataset, "BitsAllocated", source=source) or (16.0,))[0]
+    return tuple(value - end if is_signed and value >= end / 2 else value for value in values)
 
 
 _GAPS = ("SpacingBetweenSlices", "SliceThickness")

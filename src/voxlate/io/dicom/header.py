@@ -11,7 +11,7 @@ import logging
 import math
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -31,6 +31,7 @@ _ASKED = (
     "Modality", "ImageType", "SeriesDescription", "ProtocolName", "ContrastBolusAgent",
     "ContrastBolusAgentSequence", "Manufacturer", "BodyPartExamined", "EchoTime", "RepetitionTime", "InversionTime",
     "FlipAngle", "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier", "TriggerTime",
+    "HighBit", "FrameOfReferenceUID",
     "NominalPercentageOfCardiacPhase", "AcquisitionNumber", "AcquisitionTime", "SyntheticData",
 )  # fmt: skip
 """All that is read of a header: how pixels are stored, where they lie, which contrast they show; no patient."""
@@ -38,6 +39,9 @@ _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UNREADABLE = "It is damaged or of a rare kind: export it again, uncompressed if you can."
 _INFLATED_LIMIT = 2**28
 _PIECE = 2**20
+_LENGTH = b"\x02\0\0\0UL\4\0"
+_MOST_ELEMENTS = 20_000
+_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _META = 144
 """Where the meta information begins behind its length, which is 4 bytes."""
 
@@ -77,13 +81,45 @@ def read_header(source: Source, *, pixels: bool = False, whole: bool = False) ->
         ReadError: If it cannot be parsed, or is deflated and unpacks to more than 256 MiB.
     """
     from pydicom import dcmread
+    from pydicom.filereader import read_partial
+    from pydicom.tag import Tag
 
     with parsing(source), source.open() as file:
+        _check_begin(file, source)
         _check_inflated(file, source)
         file.seek(0)
         if pixels:
             return dcmread(file, force=True)
-        return dcmread(file, stop_before_pixels=True, force=True, specific_tags=None if whole else list(_ASKED))
+        asked = None if whole else [Tag(name) for name in _ASKED]
+        return read_partial(file, _until_pixels(source), force=True, specific_tags=asked)  # type: ignore[arg-type]
+
+
+def _until_pixels(source: Source) -> Callable[[int, str | None, int], bool]:
+    """Tells pydicom where to stop: at the pixels, and in what has no end, such as a file of zeros."""
+    count = 0
+
+    def stops(tag: int, _kind: str | None, _length: int) -> bool:
+        nonlocal count
+        count += 1
+        if count > _MOST_ELEMENTS:
+            came = f"more than {_MOST_ELEMENTS}"
+            raise ReadError("the attributes of one image", came=came, where=where(source), remedy=DAMAGED)
+        return tag in _PIXELS
+
+    return stops
+
+
+def _check_begin(file: BinaryIO, source: Source) -> None:
+    """Refuses commands of a network (group 0), which a file has not: pydicom reads one of zeros to its end."""
+    head = file.read(_META)
+    if head[_META - 12 : _META - 4] == _LENGTH:
+        file.seek(int.from_bytes(head[_META - 4 :], "little"), 1)
+        group = file.read(2)
+    else:
+        group = head[132:134]
+    file.seek(0)
+    if group == bytes(2):
+        raise ReadError("the attributes of an image", came="zeros", where=where(source), remedy=DAMAGED)
 
 
 def _check_inflated(file: BinaryIO, source: Source) -> None:

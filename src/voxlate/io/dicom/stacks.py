@@ -27,6 +27,10 @@ _TURNED = 1e-3
 """Largest difference of two direction cosines that rounding explains."""
 _UNEVEN, _UNEVEN_MM = 0.02, 0.02
 """How far a plane may lie from where even steps put it: a share of the step, or mm; positions are rounded."""
+_ROUNDED_MM = 0.1
+"""The coarsest rounding of positions that is told from uneven planes."""
+_OTHER_ECHO = 0.1
+"""A share of the echo time: some scanners state one of each plane, as it was."""
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _REMEDY = "Export the series anew, whole and alone in its folder."
 
@@ -81,6 +85,7 @@ def made_up(affine: Affine, shape: tuple[int, int, int]) -> PlaneStack:
                 spacing=(float(spacing[0]), float(spacing[1])),
                 gap=float(spacing[2]),
                 scale=(1.0, 0.0),
+                is_scaled=False,
                 stored=(16, False),
                 padding=None,
                 kinds=(),
@@ -187,7 +192,21 @@ def _check_turned(frames: Sequence[Plane], *, where: object) -> None:
             raise GeometryError("planes of one size", came=sizes, where=where, remedy=_REMEDY)
 
 
+def _check_alike(frames: Sequence[Plane], *, where: object) -> None:
+    """Refuses a plane of another volume in the place of one that is missing."""
+    first = frames[0]
+    for frame in frames:
+        if frame.is_scaled != first.is_scaled:
+            wanted, came = "a slope and an intercept of all planes or of none", "some without"
+            raise GeometryError(wanted, came=f"{came}: {_names([first, frame])}", where=where, remedy=_REMEDY)
+        usual, echo = (float(one.header.get("EchoTime") or 0) for one in (first, frame))
+        if usual and echo and abs(echo - usual) > _OTHER_ECHO * usual:
+            came = f"planes of {usual:g} and {echo:g} s: {_names([first, frame])}"
+            raise GeometryError("one echo time", came=came, where=where, remedy=_REMEDY)
+
+
 def _stack(frames: Sequence[Plane], *, told_by: str, notes: tuple[str, ...], where: object) -> PlaneStack:
+    _check_alike(frames, where=where)
     normal = _normal(frames[0])
     ordered = sorted(frames, key=lambda frame: float(np.dot(frame.position, normal)))
     positions = np.array([frame.position for frame in ordered])
@@ -219,20 +238,28 @@ def _step(
     along = positions @ normal
     steps = np.diff(along)
     usual = float(np.median(steps))
-    slack = max(_UNEVEN * usual, _UNEVEN_MM)
+    is_rounded = _is_rounded(positions, usual)
+    least = _ROUNDED_MM + _SAME_PLACE_MM if is_rounded else _UNEVEN_MM
+    slack = max(_UNEVEN * usual, least)
     for n, one in enumerate(steps):
         if abs(one - usual) > slack:
             came = f"{one:.2f} mm between those at {along[n]:.2f} and {along[n + 1]:.2f} mm along their normal"
             missing = f", where {counted(round(one / usual) - 1, 'plane')} may be missing" if one > 1.5 * usual else ""
             raise GeometryError(f"planes {usual:.2f} mm apart", came=came + missing, where=where, remedy=_REMEDY)
-    step = (positions[-1] - positions[0]) / (count - 1)
+    step = np.polyfit(np.arange(count), positions, 1)[0] if is_rounded else (positions[-1] - positions[0]) / (count - 1)
     beside = positions - positions[0] - np.arange(count)[:, None] * step
-    if (furthest := float(np.linalg.norm(beside, axis=1).max())) > max(slack, _UNEVEN_MM):
+    if (furthest := float(np.linalg.norm(beside, axis=1).max())) > slack:
         came = f"one that lies {furthest:.2f} mm beside it"
         raise GeometryError("planes along one line", came=came, where=where, remedy=_REMEDY)
     straight = normal * float(step @ normal)
     drift = float(np.linalg.norm(step - straight)) * (count - 1)
-    return (straight if drift <= max(_UNEVEN_MM, _UNEVEN * min(frames[0].spacing)) else step), ()
+    return (straight if drift <= max(least, _UNEVEN * min(frames[0].spacing)) else step), ()
+
+
+def _is_rounded(positions: NDArray[np.float64], usual: float) -> bool:
+    """Whether positions are written with one decimal, and planes too far apart for one to be missed by that."""
+    tenths = positions / _ROUNDED_MM
+    return usual > 2 * _ROUNDED_MM and bool(np.abs(tenths - np.rint(tenths)).max() < 1e-6)
 
 
 def _normal(frame: Plane) -> NDArray[np.float64]:
