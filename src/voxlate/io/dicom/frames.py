@@ -150,7 +150,7 @@ def _check_pixels(dataset: Dataset, source: Source) -> None:
         came = "a mosaic, many planes tiled in one picture"
         raise ReadError("one plane in a picture", came=came, where=where(source), remedy=_MOSAIC)
     bits, high = (numbers(dataset, name, source=source) for name in ("BitsStored", "HighBit"))
-    if bits and high and high[0] != bits[0] - 1:
+    if bits and high and bits[0] <= _MOST_BITS and high[0] != bits[0] - 1:
         came = f"bit {high[0]:.0f} as the highest of {bits[0]:.0f}"
         raise ReadError("values in the lowest bits", came=came, where=where(source), remedy=_IMAGES)
     if dataset.get("ModalityLUTSequence"):
