@@ -274,7 +274,7 @@ def test_several_models_for_one_file_are_refused(models: Path, phantom_cohort: P
 
 
 def test_a_target_that_no_model_makes_is_refused(models: Path, gapped: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the target flair or t1, got 't2'"):
+    with pytest.raises(UsageError, match="the target t1 or flair, got 't2'"):
         voxlate.translate(models, gapped, out=tmp_path / "out", target="t2")
 
 
