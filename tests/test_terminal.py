@@ -254,7 +254,7 @@ def test_help_fits_names_the_choices_and_gives_an_example(name: str, run: Run) -
     assert any(line.startswith("Example") for line in output)
     assert any(line.startswith(f"  voxlate {name}") for line in output)
     text = " ".join(output)
-    if "--recipe" in text:
+    if "--recipe NAME" in text:
         assert all(recipe in text for recipe in recipe_names()), "names are not parted"
 
 
@@ -273,7 +273,7 @@ def test_the_phantom_names_what_it_can_render() -> None:
     choices = commands["phantom"].epilog.split("Contrasts: ")[1].split(".")[0]
     named = [name for name in re.findall(r"\w+", choices) if name in PROTOCOLS]
     assert named == list(PROTOCOLS)
-    assert [p.metavar for p in commands["phantom"].params if p.name == "anatomy"] == ["head|thorax|labels"]
+    assert [p.metavar for p in commands["phantom"].params if p.name == "anatomy"] == ["head|thorax|abdomen|labels"]
     assert _with_names("{recipes}") == ", ".join(recipe_names())
 
 

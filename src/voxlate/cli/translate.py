@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from voxlate.cli.options import (
+    RECIPES,
     Accept,
     Data,
     Device,
@@ -132,8 +133,8 @@ def synthesize(
 @app.command(
     **shown_by(
         "voxlate derive dixon --out maps",
-        "voxlate derive translated --out densities --contrast electron_density --calibration scanner.csv",
-        choices="Of in_phase and out_phase: fat, water, fat_fraction. Of ct: electron_density.",
+        "voxlate derive translated --out densities --calibration scanner.csv",
+        choices=f"Of in_phase and out_phase: fat, water, fat_fraction. Of ct: electron_density. Recipes: {RECIPES}.",
     )
 )
 def derive(
@@ -176,7 +177,7 @@ def redraw(
     style: Annotated[list[Path], typer.Option(metavar="PICTURE", help="How it is to look. May be repeated.")],
     out: Annotated[Path, typer.Option("--out", help="The PNG file to write.")],
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="NAME|FILE", help="Of style transfer; its method says how.")
+        str, typer.Option("--recipe", metavar="FILE", help="A recipe of style transfer; its method says how.")
     ] = "mr-to-ct-style-transfer",
     settings: Settings = None,
     longest: Annotated[int, typer.Option(help="Pixels of the longer edge at most.", min=32, max=4096)] = 512,
