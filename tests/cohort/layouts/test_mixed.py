@@ -108,7 +108,7 @@ def test_a_table_that_is_no_manifest_says_which_columns_one_needs(tmp_path: Path
 
 def test_a_folder_of_dicom_without_images_is_told_so(tmp_path: Path) -> None:
     for number in range(3):
-        (tmp_path / f"IM{number}").write_bytes(bytes(128) + b"DICM" + bytes(20))
+        (tmp_path / f"IM{number}").write_bytes(bytes(128) + b"DICM" + b"\x08\x00\x60\x00CS\x02\x00SR")  # a report
     with pytest.raises(CohortError, match=r"is a DICOM file, but no image \(nor are 2 more\).*in a CSV"):
         index_cohort(tmp_path)
 
