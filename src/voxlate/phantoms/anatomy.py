@@ -19,24 +19,23 @@ from voxlate.phantoms.abdomen.abdomen import (
     ABDOMEN_CYCLE,
     ABDOMEN_LABELS,
     ABDOMEN_LESIONS,
+    ABDOMEN_NODULES,
     AbdomenShape,
-    Nodule,
     build_abdomen,
     draw_abdomen,
-    draw_nodules,
 )
 from voxlate.phantoms.head.head import HeadShape, build_head, draw_head
 from voxlate.phantoms.head.lesions import CYCLE, GLIOMAS, Glioma, draw_glioma
+from voxlate.phantoms.nodules import Nodule, draw_nodules
 from voxlate.phantoms.physics.tissues import TISSUES, Tissue, tissue_id
 from voxlate.phantoms.physics.uptake import Levels, draw_levels
 from voxlate.phantoms.thorax.heart import HEART_LABELS
 from voxlate.phantoms.thorax.thorax import (
     HOT_LABELS,
     THORAX_CYCLE,
-    HotLesion,
+    THORAX_NODULES,
     ThoraxShape,
     build_thorax,
-    draw_lesions,
     draw_thorax,
 )
 from voxlate.volume import Grid, Volume
@@ -218,16 +217,16 @@ def _head_map(subject: Subject[HeadShape, Glioma], grid: Grid, *, factor: int) -
     return TissueMap(tissues, grid, factor, brain)
 
 
-def _thorax_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[ThoraxShape, HotLesion]:
+def _thorax_subject(rng: np.random.Generator, *, age: float, subtype: str) -> Subject[ThoraxShape, Nodule]:
     """A thorax with lesions where ``subtype`` says (``THORAX_CYCLE``); age decides nothing but its own entry."""
     shape = draw_thorax(rng)
     levels = draw_levels(rng)
-    lesions = draw_lesions(rng, subtype=subtype)
+    lesions = draw_nodules(rng, THORAX_NODULES, subtype=subtype)
     heart = {"heart_phase": f"{shape.heart.phase:.3f}", "label_convention": "mmwhs"}
     return Subject(shape, lesions, levels, {"subtype": subtype, **heart, **levels.attributes})
 
 
-def _thorax_map(subject: Subject[ThoraxShape, HotLesion], grid: Grid, *, factor: int) -> TissueMap:
+def _thorax_map(subject: Subject[ThoraxShape, Nodule], grid: Grid, *, factor: int) -> TissueMap:
     """The tissue map of a thorax on an image grid with RAS axes whose world origin is the middle of the heart."""
     tissues = build_thorax(subject.shape, subject.lesions, grid, factor=factor)
     return TissueMap(tissues, grid, factor, levels=subject.levels)
@@ -237,7 +236,7 @@ def _abdomen_subject(rng: np.random.Generator, *, age: float, subtype: str) -> S
     """An abdomen with lesions that ``subtype`` names (``ABDOMEN_CYCLE``); age decides nothing but its own entry."""
     shape = draw_abdomen(rng)
     attributes = {"subtype": subtype, "liver_fat": f"{shape.liver_fat:.3f}", "label_convention": "chaos"}
-    return Subject(shape, draw_nodules(rng, subtype=subtype), shape.levels, attributes)
+    return Subject(shape, draw_nodules(rng, ABDOMEN_NODULES, subtype=subtype), shape.levels, attributes)
 
 
 def _abdomen_map(subject: Subject[AbdomenShape, Nodule], grid: Grid, *, factor: int) -> TissueMap:

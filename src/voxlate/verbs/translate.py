@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
-        pattern: Where a data set's files lie, in place of a layout; by default as in the model's training.
+        pattern: Where a data set's files lie, in place of a layout; by default as in training.
         accept: What readers may accept that they refuse, as fields of ``plan.reading``, which the sidecar records:
             ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}`` for codes of findings, and
             ``{"imputed": "sources"}`` to let images that a model made be sources.
@@ -72,22 +73,21 @@ def translate(  # noqa: PLR0913  (the options of the command)
             originals or is named like no image, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
-    from voxlate.cohort import index_cohort
     from voxlate.inference.cohort.translate import translate_cohort
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
-    making = partial(_translate_one, models, wanted, out=Path(out), overwrite=overwrite, picture=picture)
-    making = partial(making, scan=Path(scan), dicom=dicom, report=report)
+    answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(Path(scan), shows=shows):
-        return [making(_one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows))]
-    _refuse_for_data_set(shows, scan)
-    with laid_out(Path(scan), pattern, model=place):
-        cohort = index_cohort(Path(scan))
+        one = _one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows)
+        return [answer.make(one, models, wanted, report=report)]
+    cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
-        return [making(study)]
-    filling = partial(translate_cohort, models, cohort, target=wanted, every=every, poor=_poor(replace, cohort))
-    return filling(_folder(Path(out)), overwrite=overwrite, report=partial(report, "translate"))
+        return [answer.make(study, models, wanted, report=report)]
+    folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")
+    return translate_cohort(
+        models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
+    )
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:
@@ -146,38 +146,47 @@ def _one_case(options: Mapping[str, object], scan: Path, models: Sequence[Model]
     return case_of(scan, _only(models).bundle.recipe, shows=shows)
 
 
-def _refuse_for_data_set(shows: str | None, scan: str | Path) -> None:
+def _data_set(scan: Path, pattern: Pattern, *, shows: str | None, model: Path) -> Cohort:
+    """The cases of a data set, laid out as in the model's training where no pattern says how."""
+    from voxlate.cohort import index_cohort
+
     if shows is not None:
         remedy = "Leave it out, or give one file; a data set says what its files show."
         raise UsageError("one file for --as", came="a data set", where=scan, remedy=remedy)
+    with laid_out(scan, pattern, model=model):
+        return index_cohort(scan)
 
 
-def _translate_one(
-    models: Sequence[Model],
-    wanted: str | None,
-    case: Case,
-    *,
-    scan: Path,
-    out: Path,
-    overwrite: bool,
-    picture: bool,
-    dicom: bool,
-    report: ProgressReport,
-) -> Outcome:
-    from voxlate.inference.cohort.translate import translate_file
+@dataclass(frozen=True)
+class _Answer:
+    """Where the translation of a single case goes, and in which form."""
 
-    report("translate", 0, 1)
-    model = _only(models).asked(case.paths, wanted)
-    source = next(iter(case.paths.values()))
-    path = _series_output(out, case.id, model.target, needed=dicom) if dicom or is_series(source) else None
-    if path is not None and scan.is_dir():
-        _check_beside(path, scan)
-    path = path or _single_output(out, case.id, model.target)
-    outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=overwrite)
-    if picture and outcome.status == "done":
-        _draw(outcome, case, reading=model.bundle.plan.reading, overwrite=overwrite)
-    report("translate", 1, 1)
-    return outcome
+    scan: Path
+    out: Path
+    overwrite: bool
+    picture: bool
+    dicom: bool
+
+    def make(self, case: Case, models: Sequence[Model], wanted: str | None, *, report: ProgressReport) -> Outcome:
+        from voxlate.inference.cohort.translate import translate_file
+
+        report("translate", 0, 1)
+        model = _only(models).asked(case.paths, wanted)
+        path = self._place(case, model.target)
+        outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=self.overwrite)
+        if self.picture and outcome.status == "done":
+            _draw(outcome, case, reading=model.bundle.plan.reading, overwrite=self.overwrite)
+        report("translate", 1, 1)
+        return outcome
+
+    def _place(self, case: Case, target: str) -> Path:
+        """The file to write, or the folder of a series."""
+        if self.dicom or is_series(next(iter(case.paths.values()))):
+            folder = _series_output(self.out, case.id, target, needed=self.dicom)
+            if folder is not None:
+                _check_beside(folder, self.scan)
+                return folder
+        return _single_output(self.out, case.id, target)
 
 
 @telling_anew
@@ -315,7 +324,7 @@ def _series_output(out: Path, stem: str, target: str, *, needed: bool) -> Path |
 
 def _check_beside(path: Path, scan: Path) -> None:
     """Refuses a series among the planes that it is made from: their folder would hold two from then on."""
-    if path.resolve().is_relative_to(scan.resolve()):
+    if scan.is_dir() and path.resolve().is_relative_to(scan.resolve()):
         remedy = "Name a folder beside it."
         raise UsageError("a folder outside the source's", came=str(path), where="--out", remedy=remedy)
 

@@ -133,3 +133,7 @@ def _turned(affine: NDArray[np.float64]) -> list[float]:
 
 def _position(affine: NDArray[np.float64], plane: int) -> list[float]:
     return [round(float(value), 6) for value in LPS @ (affine @ [0, 0, plane, 1])[:3]]
+
+
+def two_echoes(dataset: Dataset, plane: int) -> None:
+    dataset.EchoTime = 4.9 if plane < 3 else 80.0

@@ -20,7 +20,7 @@ from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, compute, files_of, formulas, lacking
 from voxlate.errors import GeometryError, UsageError
 from voxlate.inference.cohort.derivatives import check_place, target_path, write_description, write_manifest
-from voxlate.inference.cohort.outcome import Outcome, attempt, is_whole
+from voxlate.inference.cohort.outcome import Outcome, attempt, is_finished
 from voxlate.io import (
     FileRecord,
     Provenance,
@@ -33,6 +33,7 @@ from voxlate.io import (
     write_volume,
 )
 from voxlate.io.reading import read_maker
+from voxlate.progress import telling
 from voxlate.volume import Array, Volume
 
 _NOISE_SHARE, _BRIGHT = 0.05, 99.5
@@ -77,11 +78,9 @@ def derive_cohort(
     with hold(folder, what="derivation"):
         remove_stale(folder)
         write_description(folder, cohort)
-        for number, (case, name) in enumerate(tasks):
-            report(number, len(tasks))
+        for case, name in telling(tasks, report):
             outcomes.append(_outcome(case, name, derive, folder, overwrite=overwrite))
             write_manifest(outcomes, folder)
-        report(len(tasks), len(tasks))
     return outcomes
 
 
@@ -103,8 +102,7 @@ def _outcome(case: Case, name: str, derive: Mapping[str, Derivation], folder: Pa
 def _made(outcome: Outcome, case: Case, derive: Mapping[str, Derivation], *, path: Path, overwrite: bool) -> Outcome:
     name = outcome.target
     wanted = _provenance(case, outcome, derive)
-    told = read_provenance(path) if path.exists() else None
-    if told is not None and not overwrite and _same(told, wanted) and is_whole(path, told):
+    if is_finished(path, wanted, overwrite=overwrite):
         return Outcome(case.id, "skipped", reason="the recorded hashes match", target=name, path=path)
     volumes = {
         one: read_volume(case.paths[one], contrast=get_contrast(one), reading=Reading()) for one in outcome.sources
@@ -114,7 +112,7 @@ def _made(outcome: Outcome, case: Case, derive: Mapping[str, Derivation], *, pat
     array = compute(name, _guarded(derive, images), images)
     path.parent.mkdir(parents=True, exist_ok=True)
     volume = Volume(array, first.affine, get_contrast(name))
-    write_volume(volume, path, provenance=wanted, overwrite=overwrite or told is not None)
+    write_volume(volume, path, provenance=wanted, overwrite=True)
     return outcome
 
 
@@ -162,7 +160,3 @@ def _provenance(case: Case, outcome: Outcome, derive: Mapping[str, Derivation]) 
         unit=contrast.unit,
         notes=tuple(f"{name}: {formula}" for name, formula in formulas([outcome.target], derive).items()),
     )
-
-
-def _same(told: Provenance, wanted: Provenance) -> bool:
-    return (told.sources, told.target, told.notes) == (wanted.sources, wanted.target, wanted.notes)

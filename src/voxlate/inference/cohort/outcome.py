@@ -124,7 +124,9 @@ def _were(number: int) -> str:
 
 
 def is_finished(path: Path, wanted: Provenance, *, overwrite: bool) -> bool:
-    """Whether the image is there, whole, and made of the same files, by the same model, from the same draw.
+    """Whether the image is there, whole, and made of the same files, in the same way, from the same draw.
+
+    The same way is the same model, and what is noted before anything is computed, such as a formula.
 
     Args:
         path: The image.
@@ -132,13 +134,13 @@ def is_finished(path: Path, wanted: Provenance, *, overwrite: bool) -> bool:
         overwrite: Whether it is made anew in any case.
 
     Raises:
-        WriteError: If a file is there that no model made, and ``overwrite`` is not given.
+        WriteError: If a file is there that is not of this command, and ``overwrite`` is not given.
         ReadError: If the sidecar is damaged.
     """
     if overwrite or not path.exists():
         return False
     old = read_provenance(path)
-    if old is None or old.model is None:
+    if old is None or (old.model is None and wanted.model is not None):
         raise WriteError(
             "a free name, or an earlier image of this command",
             came="another file",
@@ -146,7 +148,7 @@ def is_finished(path: Path, wanted: Provenance, *, overwrite: bool) -> bool:
             remedy="Choose another --out, or add --overwrite.",
         )
     told, asked = ((one.sources, one.model, one.drawn, one.target) for one in (old, wanted))
-    return told == asked and is_whole(path, old)
+    return told == asked and set(wanted.notes) <= set(old.notes) and is_whole(path, old)
 
 
 def is_whole(path: Path, told: Provenance) -> bool:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from voxlate.errors import ReadError
-from voxlate.io.dicom.header import macro, numbers, parsing, read_header, text, where
+from voxlate.io.dicom.header import macro, numbers, parsing, read_header, text
 from voxlate.io.dicom.sources import Source
 from voxlate.plainyaml import Json
 
@@ -130,13 +130,13 @@ def _frames(dataset: Dataset, source: Source, series: str) -> list[Plane]:
             raise ReadError(
                 "a place for each frame",
                 came=f"{count[0]:.0f} frames in one file without functional groups",
-                where=where(source),
+                where=source.place,
                 remedy=_IMAGES,
             )
         return [_frame(dataset, [dataset], source, number=0, series=series)]
     if len(each) != count[0]:
         came = f"{len(each)} for {count[0]:.0f} frames"
-        raise ReadError("functional groups for every frame", came=came, where=where(source), remedy=_IMAGES)
+        raise ReadError("functional groups for every frame", came=came, where=source.place, remedy=_IMAGES)
     return [_frame(dataset, [one, shared], source, number=n, series=series) for n, one in enumerate(each)]
 
 
@@ -145,17 +145,17 @@ def _check_pixels(dataset: Dataset, source: Source) -> None:
     kind = text(dataset, "PhotometricInterpretation") or "MONOCHROME2"
     if samples[0] != 1 or kind not in _COUNTS:
         remedy = "Give the series itself: this is a picture of it, such as a screenshot."
-        raise ReadError("one grey value for each pixel", came=f"{kind} pixels", where=where(source), remedy=remedy)
+        raise ReadError("one grey value for each pixel", came=f"{kind} pixels", where=source.place, remedy=remedy)
     if "MOSAIC" in text(dataset, "ImageType").split("\\"):
         came = "a mosaic, many planes tiled in one picture"
-        raise ReadError("one plane in a picture", came=came, where=where(source), remedy=_MOSAIC)
+        raise ReadError("one plane in a picture", came=came, where=source.place, remedy=_MOSAIC)
     bits, high = (numbers(dataset, name, source=source) for name in ("BitsStored", "HighBit"))
     if bits and high and bits[0] <= _MOST_BITS and high[0] != bits[0] - 1:
         came = f"bit {high[0]:.0f} as the highest of {bits[0]:.0f}"
-        raise ReadError("values in the lowest bits", came=came, where=where(source), remedy=_IMAGES)
+        raise ReadError("values in the lowest bits", came=came, where=source.place, remedy=_IMAGES)
     if dataset.get("ModalityLUTSequence"):
         came = "a table of values (Modality LUT)"
-        raise ReadError("a slope and an intercept", came=came, where=where(source), remedy=_IMAGES)
+        raise ReadError("a slope and an intercept", came=came, where=source.place, remedy=_IMAGES)
 
 
 def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *, number: int, series: str) -> Plane:
@@ -170,7 +170,7 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
     between_rows, between_columns = _exactly(size, "PixelSpacing", 2, source)
     if min(between_rows, between_columns) <= 0:
         came = f"{between_rows:g} and {between_columns:g}"
-        raise ReadError("two distances above 0 in PixelSpacing", came=came, where=where(source), remedy=_NO_PLACE)
+        raise ReadError("two distances above 0 in PixelSpacing", came=came, where=source.place, remedy=_NO_PLACE)
     stated = [numbers(one, name, source=source) for one in (dataset, size) for name in _GAPS]
     if scale is None and not classic:
         scale = dataset  # where older converters leave it
@@ -180,7 +180,7 @@ def _frame(dataset: Dataset, groups: Sequence[Dataset | None], source: Source, *
     bits = (numbers(dataset, "BitsStored", source=source) or _exactly(dataset, "BitsAllocated", 1, source))[0]
     if not 1 <= bits <= _MOST_BITS:
         wanted = f"1 to {_MOST_BITS} bits of a pixel"
-        raise ReadError(wanted, came=f"{bits:g}", where=where(source), remedy=_IMAGES)
+        raise ReadError(wanted, came=f"{bits:g}", where=source.place, remedy=_IMAGES)
     is_signed = bool((numbers(dataset, "PixelRepresentation", source=source) or (0.0,))[0])
     padding, limit = (_with_sign(one, dataset, is_signed, source) for one in (padding, limit))
     return Plane(
@@ -218,7 +218,7 @@ def _exactly(dataset: Dataset | None, keyword: str, count: int, source: Source) 
     if len(found) != count:
         came = f"{len(found)} of them" if found else "none"
         things = f"{count} {'number' if count == 1 else 'numbers'} in {keyword}"
-        raise ReadError(things, came=came, where=where(source), remedy=_NO_PLACE)
+        raise ReadError(things, came=came, where=source.place, remedy=_NO_PLACE)
     return found
 
 

@@ -64,14 +64,9 @@ def parsing(source: Source, *, packed: str = "") -> Iterator[None]:
     except Exception as error:  # noqa: BLE001  (pydicom and decoders raise many kinds)
         wanted = "pixels that can be decoded" if packed else "a DICOM file that can be read"
         came = f"{packed or 'one'} that cannot be ({type(error).__name__})"
-        raise ReadError(wanted, came=came, where=where(source), remedy=_UNREADABLE) from None
+        raise ReadError(wanted, came=came, where=source.place, remedy=_UNREADABLE) from None
     finally:
         logger.setLevel(level)
-
-
-def where(source: Source) -> str:
-    """A file's place, for errors."""
-    return f"{source.path}/{source.member}" if source.member else str(source.path)
 
 
 def read_header(source: Source, *, pixels: bool = False, whole: bool = False) -> Dataset:
@@ -103,7 +98,7 @@ def _until_pixels(source: Source) -> Callable[[int, str | None, int], bool]:
         count += 1
         if count > _MOST_ELEMENTS:
             came = f"more than {_MOST_ELEMENTS}"
-            raise ReadError("the attributes of one image", came=came, where=where(source), remedy=DAMAGED)
+            raise ReadError("the attributes of one image", came=came, where=source.place, remedy=DAMAGED)
         return tag in _PIXELS
 
     return stops
@@ -119,7 +114,7 @@ def _check_begin(file: BinaryIO, source: Source) -> None:
         group = head[132:134]
     file.seek(0)
     if group == bytes(2):
-        raise ReadError("the attributes of an image", came="zeros", where=where(source), remedy=DAMAGED)
+        raise ReadError("the attributes of an image", came="zeros", where=source.place, remedy=DAMAGED)
 
 
 def _check_inflated(file: BinaryIO, source: Source) -> None:
@@ -132,7 +127,7 @@ def _check_inflated(file: BinaryIO, source: Source) -> None:
         unpacked += len(unpacker.decompress(packed, _PIECE))
     if unpacked > _INFLATED_LIMIT:
         came = f"one that unpacks to more than {_INFLATED_LIMIT} bytes"
-        raise ReadError("a deflated file of one image", came=came, where=where(source), remedy=DAMAGED)
+        raise ReadError("a deflated file of one image", came=came, where=source.place, remedy=DAMAGED)
 
 
 def numbers(dataset: Dataset | None, keyword: str, *, source: Source) -> tuple[float, ...]:
@@ -156,7 +151,7 @@ def numbers(dataset: Dataset | None, keyword: str, *, source: Source) -> tuple[f
 
 def _no_number(keyword: str, came: str, source: Source) -> ReadError:
     remedy = "Ask for the image anew, or repair this attribute."
-    return ReadError(f"finite numbers in {keyword}", came=came[:120], where=where(source), remedy=remedy)
+    return ReadError(f"finite numbers in {keyword}", came=came[:120], where=source.place, remedy=remedy)
 
 
 def text(dataset: Dataset | None, keyword: str) -> str:

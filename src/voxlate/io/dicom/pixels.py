@@ -11,7 +11,7 @@ import numpy as np
 
 from voxlate.errors import ReadError
 from voxlate.io.dicom.frames import Plane
-from voxlate.io.dicom.header import parsing, read_header, where
+from voxlate.io.dicom.header import parsing, read_header
 from voxlate.io.dicom.sources import Source
 from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.io.formats.stream import DAMAGED
@@ -50,7 +50,7 @@ def read_values(stack: PlaneStack) -> Array:
         for (number, frame), plane in zip(frames, planes, strict=True):
             if plane.shape != (rows, columns):
                 came = f"{plane.shape} pixels"
-                raise ReadError(f"{(rows, columns)} pixels", came=came, where=where(source), remedy=DAMAGED)
+                raise ReadError(f"{(rows, columns)} pixels", came=came, where=source.place, remedy=DAMAGED)
             slope, intercept = frame.scale
             scaled = plane if frame.scale == (1.0, 0.0) else plane.astype(np.float64) * slope + intercept
             values[:, :, number] = scaled.T
@@ -68,7 +68,7 @@ def _decoded(source: Source, numbers: list[int]) -> list[Array]:
 
     dataset = read_header(source, pixels=True)
     if "PixelData" not in dataset:
-        raise ReadError("pixels", came="a header alone", where=where(source), remedy=DAMAGED)
+        raise ReadError("pixels", came="a header alone", where=source.place, remedy=DAMAGED)
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     with parsing(source, packed=f"pixels in {syntax.name if syntax else 'an unnamed syntax'}"):
         if numbers == [0] and "PerFrameFunctionalGroupsSequence" not in dataset:

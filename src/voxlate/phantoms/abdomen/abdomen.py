@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.phantoms.lattice import Canvas, Lattice
+from voxlate.phantoms.nodules import Nodule, NoduleKind
 from voxlate.phantoms.physics.tissues import TISSUES, Tissue, tissue_id
 from voxlate.phantoms.physics.uptake import Levels
 from voxlate.phantoms.solids import Field, Noise, Points, Vector, ellipsoid, refine, smooth_step, smooth_union
@@ -35,16 +36,26 @@ ABDOMEN_CYCLE: tuple[str, ...] = ("adenoma", "liver_tumour", "adenoma_and_liver_
 
 _ADRENALS: tuple[Vector, Vector] = ((38, -30, 62), (-40, -28, 58))
 _LIVER_PLACES: tuple[Vector, ...] = ((70, -10, 60), (50, 30, 50), (80, 20, 80), (45, -12, 82), (5, 36, 84))
-
-
-@dataclass(frozen=True, eq=False)
-class Nodule:
-    """One lesion: its tissue, its middle and radius in mm, and what warps its outline."""
-
-    tissue: str
-    centre: Vector
-    radius_mm: float
-    outline: Noise
+ABDOMEN_NODULES: tuple[NoduleKind, ...] = (
+    NoduleKind(
+        "adenoma",
+        _ADRENALS,
+        (9.0, 15.0),
+        subtypes=("adenoma", "adenoma_and_liver_tumour"),
+        room=("fat", "soft_tissue", "liver", "spleen"),
+        most=1,
+        off_mm=3.0,
+    ),
+    NoduleKind(
+        "liver_tumour",
+        _LIVER_PLACES,
+        (8.0, 15.0),
+        subtypes=("liver_tumour", "adenoma_and_liver_tumour"),
+        room=("liver",),
+        off_mm=3.0,
+    ),
+)
+"""An adenoma of one adrenal gland, one to three tumours of the liver."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,22 +111,6 @@ def draw_abdomen(rng: np.random.Generator) -> AbdomenShape:
     )
 
 
-def draw_nodules(rng: np.random.Generator, *, subtype: str) -> tuple[Nodule, ...]:
-    """An adenoma of one adrenal gland, one to three tumours of the liver, or both; none for ``"none"``."""
-    nodules: list[Nodule] = []
-    for tissue, places, most, radii in (
-        ("adenoma", _ADRENALS, 1, (9.0, 15.0)),
-        ("liver_tumour", _LIVER_PLACES, 3, (8.0, 15.0)),
-    ):
-        count, order = int(rng.integers(1, most + 1)), rng.permutation(len(places))
-        for index in order[:count] if tissue in subtype else ():
-            x, y, z = np.asarray(places[index]) + rng.uniform(-3, 3, size=3)
-            radius = float(rng.uniform(*radii))
-            noise = Noise.draw(rng, wavelength_mm=1.6 * radius)
-            nodules.append(Nodule(tissue, (float(x), float(y), float(z)), radius, noise))
-    return tuple(nodules)
-
-
 def _ring(points: Points, middle: float, across: float, along: float) -> Field:
     """Distance in mm to a rounded box that runs from head to foot, to first order."""
     x, y, z = points
@@ -147,7 +142,7 @@ def build_abdomen(shape: AbdomenShape, nodules: tuple[Nodule, ...], grid: Grid, 
     _paint_pelvis(canvas, inside=muscle_mm < -6)
     paint_spine(canvas)
     for nodule in nodules:
-        _paint_nodule(canvas, nodule)
+        nodule.paint(canvas)
     return tissues
 
 
@@ -229,14 +224,3 @@ def _paint_pelvis(canvas: Canvas, *, inside: NDArray[np.bool_]) -> None:
     wing = inside & (np.abs(shell + 4) < 4.5) & (y < 10 - 0.3 * (z + 92)) & (np.abs(x) > 46) & (np.abs(x) > 40 - y)
     canvas.tissues[wing] = tissue_id("cortical_bone")
     canvas.tissues[wing & (np.abs(shell + 4) < 2.5)] = tissue_id("trabecular_bone")
-
-
-def _paint_nodule(canvas: Canvas, nodule: Nodule) -> None:
-    radius, noise = nodule.radius_mm, nodule.outline
-
-    def warp(points: Points) -> Field:
-        return np.asarray(np.float32(0.12 * radius) * noise.at(points), dtype=np.float32)
-
-    names = ("liver",) if nodule.tissue == "liver_tumour" else ("fat", "soft_tissue", "liver", "spleen")
-    room = [tissue_id(name) for name in names]
-    canvas.ball(nodule.centre, (radius, radius, radius), tissue_id(nodule.tissue), over=room, warp=warp)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.phantoms.lattice import Canvas, Lattice
+from voxlate.phantoms.nodules import Nodule, NoduleKind
 from voxlate.phantoms.physics.tissues import tissue_id
 from voxlate.phantoms.solids import Field, Knots, Noise, Points, Vector, capsule, ellipsoid, refine, smooth_union
 from voxlate.phantoms.thorax.airways import lung_vessels, paint_airways
@@ -49,14 +50,12 @@ _LUNG_PLACES: tuple[Vector, ...] = (
 _NODE_PLACES: tuple[Vector, ...] = ((8, -26, 48), (22, -14, 92), (-44, -10, 52), (46, -12, 46), (-16, 36, 82))
 
 
-@dataclass(frozen=True, eq=False)
-class HotLesion:
-    """One lesion: the tissue that it is made of, its middle and radius in mm, and what warps its outline."""
-
-    tissue: str
-    centre: Vector
-    radius_mm: float
-    outline: Noise
+_ROOM = ("lung", "lung_vessel", "fat", "soft_tissue")
+THORAX_NODULES: tuple[NoduleKind, ...] = (
+    NoduleKind("lung_tumour", _LUNG_PLACES, (7.0, 17.0), subtypes=("lung", "lung_and_node"), room=_ROOM),
+    NoduleKind("lymph_node", _NODE_PLACES, (6.0, 11.0), subtypes=("node", "lung_and_node"), room=_ROOM),
+)
+"""One to three tumours in the lungs, one to three nodes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,22 +94,6 @@ def draw_thorax(rng: np.random.Generator) -> ThoraxShape:
     )
 
 
-def draw_lesions(rng: np.random.Generator, *, subtype: str) -> tuple[HotLesion, ...]:
-    """One to three lesions in the lungs, in nodes, or in both; none for the subtype ``"none"``."""
-    lesions: list[HotLesion] = []
-    for tissue, wanted, places, radii in (
-        ("lung_tumour", subtype in {"lung", "lung_and_node"}, _LUNG_PLACES, (7.0, 17.0)),
-        ("lymph_node", subtype in {"node", "lung_and_node"}, _NODE_PLACES, (6.0, 11.0)),
-    ):
-        count, order = int(rng.integers(1, 4)), rng.permutation(len(places))
-        for index in order[:count] if wanted else ():
-            x, y, z = np.asarray(places[index]) + rng.uniform(-5, 5, size=3)
-            radius = float(rng.uniform(*radii))
-            noise = Noise.draw(rng, wavelength_mm=1.6 * radius)
-            lesions.append(HotLesion(tissue, (float(x), float(y), float(z)), radius, noise))
-    return tuple(lesions)
-
-
 def _mediastinum(shape: ThoraxShape, points: Points) -> Field:
     """Distance in mm to what lies between the lungs: heart, great vessels, windpipe and spine with their fat."""
     x, y, z = points
@@ -133,7 +116,7 @@ def _mediastinum(shape: ThoraxShape, points: Points) -> Field:
     return result
 
 
-def build_thorax(shape: ThoraxShape, lesions: tuple[HotLesion, ...], grid: Grid, *, factor: int) -> NDArray[np.uint8]:
+def build_thorax(shape: ThoraxShape, lesions: tuple[Nodule, ...], grid: Grid, *, factor: int) -> NDArray[np.uint8]:
     """Tissue numbers on the lattice ``factor`` times finer than a grid whose axes are those of the world, RAS+."""
     coarse = Lattice.of(grid, factor=1, size=shape.size, shift_mm=shape.shift_mm).points()
     bend = shape.warp.at(coarse)
@@ -154,19 +137,8 @@ def build_thorax(shape: ThoraxShape, lesions: tuple[HotLesion, ...], grid: Grid,
         canvas.tube(knots, tissue_id("lung_vessel"), over=(tissue_id("lung"),))
     paint_airways(canvas)
     paint_heart(canvas, shape.heart)
-    _paint_lesions(canvas, lesions)
+    for lesion in lesions:
+        lesion.paint(canvas)
     if shape.wall.couch:
         paint_couch(canvas, skin_mm=skin_mm)
     return tissues
-
-
-def _paint_lesions(canvas: Canvas, lesions: tuple[HotLesion, ...]) -> None:
-    room = [tissue_id(name) for name in ("lung", "lung_vessel", "fat", "soft_tissue")]
-    for lesion in lesions:
-        radius = lesion.radius_mm
-        noise = lesion.outline
-
-        def warp(points: Points, *, noise: Noise = noise, radius: float = radius) -> Field:
-            return np.asarray(np.float32(0.12 * radius) * noise.at(points), dtype=np.float32)
-
-        canvas.ball(lesion.centre, (radius, radius, radius), tissue_id(lesion.tissue), over=room, warp=warp)

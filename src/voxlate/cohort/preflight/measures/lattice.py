@@ -46,9 +46,7 @@ def lay(
         edge: Its places along each axis.
         fill: Where the image does not reach.
     """
-    inverse = np.linalg.inv(affine)
-    corner = inverse[:3, :3] @ (centre - (edge - 1) / 2 * step_mm) + inverse[:3, 3]
-    matrix = inverse[:3, :3] * step_mm
+    matrix, corner = _voxels_of(affine, centre=centre, step_mm=step_mm, edge=edge)
     return np.asarray(ndimage.affine_transform(array, matrix, corner, (edge,) * 3, order=1, cval=fill))
 
 
@@ -62,14 +60,12 @@ def on_lattice(array: Array, affine: NDArray[np.float64], *, centre: _Vector, st
         step_mm: Between its places.
         edge: Its places along each axis.
     """
-    inverse = np.linalg.inv(affine)
-    matrix = inverse[:3, :3] * step_mm
+    matrix, corner = _voxels_of(affine, centre=centre, step_mm=step_mm, edge=edge)
     along = np.abs(matrix).argmax(axis=1)
     beside = np.array(matrix)
     beside[range(3), along] = 0
     if set(along.tolist()) != {0, 1, 2} or np.abs(beside).max() * edge > _BESIDE:
         return lay(smoothed(array, affine, step_mm), affine, centre=centre, step_mm=step_mm, edge=edge)
-    corner = inverse[:3, :3] @ (centre - (edge - 1) / 2 * step_mm) + inverse[:3, 3]
     blur = _blur(affine, step_mm)
     values = np.asarray(array, dtype=np.float32)
     for axis, length in enumerate(array.shape):  # each product puts its axis last, so the three come round in order
@@ -77,6 +73,15 @@ def on_lattice(array: Array, affine: NDArray[np.float64], *, centre: _Vector, st
         weights = _weights(places, length) @ _blurring(length, float(blur[axis]))
         values = np.tensordot(values, weights.astype(np.float32), axes=(0, 1))
     return np.asarray(values.transpose(np.argsort(along)))
+
+
+def _voxels_of(
+    affine: NDArray[np.float64], *, centre: _Vector, step_mm: float, edge: int
+) -> tuple[NDArray[np.float64], _Vector]:
+    """From a lattice's indices to an image's: matrix, and the place of the first."""
+    inverse = np.linalg.inv(affine)
+    corner = inverse[:3, :3] @ (centre - (edge - 1) / 2 * step_mm) + inverse[:3, 3]
+    return np.asarray(inverse[:3, :3] * step_mm), np.asarray(corner)
 
 
 def _weights(places: _Vector, length: int) -> NDArray[np.float64]:
