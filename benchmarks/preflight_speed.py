@@ -1,10 +1,10 @@
-"""What the preflight costs: processor time per case of a cohort of scans of 256 x 256 x 25 voxels.
+"""What the preflight costs: time and processor time for a cohort of scans of 256 x 256 x 25 voxels.
 
     OMP_NUM_THREADS=1 python benchmarks/preflight_speed.py [--cases 100] [--folder FOLDER]
 
 Phantom heads are drawn small, brought to that size and given noise: T1 and T2 as 16-bit numbers, and their labels. The
-preflight is run as `train` runs it, from T1 to T2, and once more with what it kept. Processor time grows by a third and
-more where other programs keep the machine busy, so the fastest case is given beside the mean.
+preflight is run as `train` runs it, from T1 to T2, and once more with what it kept. Run it with nothing else on the
+machine: processor time grows by a third and more where other programs keep it busy.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from voxlate.cohort import index_cohort, preflight
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume, write_volume
 from voxlate.phantoms import make_cohort
+from voxlate.progress.spreading import cores
 from voxlate.volume import Volume
 
 SHAPE = (256, 256, 25)
@@ -49,18 +50,16 @@ def draw(root: Path, cases: int) -> Path:
 
 
 def measure(data: Path, keep: Path) -> str:
-    """Processor time per case and of what follows them."""
-    cohort, marks = index_cohort(data), [time.process_time()]
-    found = preflight(
-        cohort, source=["t1"], target="t2", keep=keep, progress=lambda *_: marks.append(time.process_time())
-    )
-    end, count = time.process_time(), len(cohort.cases)
-    each = np.diff(marks)
+    """How long it took, and how much the processors worked."""
+    cohort = index_cohort(data)
+    began, worked = time.perf_counter(), time.process_time()
+    found = preflight(cohort, source=["t1"], target="t2", keep=keep)
+    took, worked = time.perf_counter() - began, time.process_time() - worked
     codes = sorted({finding.code for finding in found if finding.severity != "info"})
+    count = len(cohort.cases)
     return (
-        f"{(end - marks[0]) / count:.3f} s of processor time per case, {end - marks[0]:.1f} s for {count} "
-        f"(a case {each.min():.3f} to {each.max():.3f}, median {np.median(each):.3f}; all together afterwards "
-        f"{end - marks[-1]:.2f}); findings: {', '.join(codes) or 'none'}"
+        f"{took:.1f} s for {count} cases on {cores()} cores, {worked:.1f} s of processor time ({worked / count:.3f} s "
+        f"a case); findings: {', '.join(codes) or 'none'}"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,8 @@ import pytest
 
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
-from voxlate.interruption import ending_at_signals
 from voxlate.io import read_provenance, read_volume
 from voxlate.phantoms import PhantomOptions, make_cohort, simulate_case
-from voxlate.phantoms.cohort import _in_parallel
 
 SMALL = PhantomOptions(factor=1)
 
@@ -86,21 +83,6 @@ def test_a_rerun_completes_and_changes_nothing(cohort: Path, tmp_path: Path) -> 
         key: value for key, value in before.items() if key not in growing
     }
     assert calls == [(0, 3), (1, 3), (2, 3), (3, 3)]
-
-
-def test_a_signal_ends_the_case_that_a_single_worker_draws() -> None:
-    """Of label maps a case takes a minute, and a thread of a pool would draw it to its end first."""
-    drawn: list[int] = []
-
-    def draw(index: int) -> dict[str, str]:
-        if index == 1:
-            signal.raise_signal(signal.SIGTERM)
-        drawn.append(index)
-        return {}
-
-    with ending_at_signals(), pytest.raises(KeyboardInterrupt):
-        _in_parallel(draw, 3, workers=1, progress=None)
-    assert drawn == [0]
 
 
 def test_a_half_written_case_is_drawn_again(cohort: Path, tmp_path: Path) -> None:

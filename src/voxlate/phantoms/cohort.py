@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ from voxlate.phantoms.physics.protocols import protocol_for
 from voxlate.phantoms.physics.tissues import TISSUES
 from voxlate.phantoms.scans import PhantomOptions, Scan, SimulatedCase, simulate_case
 from voxlate.plainyaml import Json, listed
-from voxlate.progress import telling
+from voxlate.progress.spreading import spread
 from voxlate.strict import StrictModel
 from voxlate.volume import Array, Grid, Volume
 
@@ -129,34 +128,10 @@ def write_cohort(
         def finish(index: int) -> dict[str, str]:
             return _finished(root, index) or _write_case(root, index, draw(index))
 
-        rows = _in_parallel(finish, cases, workers=workers, progress=progress)
+        rows = spread(finish, range(cases), workers=workers, progress=progress)
         write_text(root / "participants.tsv", _participants(rows))
         write_text(root / "acquisitions.tsv", acquisition_table(root, cases))
     return root
-
-
-def _in_parallel(
-    draw: Callable[[int], dict[str, str]], cases: int, *, workers: int, progress: Callable[[int, int], None] | None
-) -> list[dict[str, str]]:
-    """The rows of all cases in order. Threads suffice: the arithmetic of NumPy and SciPy runs outside the lock.
-
-    One worker needs none, so that a signal ends the case that is drawn, which may take a minute, and not what follows.
-    """
-    if workers <= 1:
-        return [draw(index) for index in telling(range(cases), progress)]
-    rows: dict[int, dict[str, str]] = {}
-    pool = ThreadPoolExecutor(max_workers=workers)
-    try:  # a signal may come at any moment, also while the cases are handed out; then none of the rest is drawn
-        pending = {pool.submit(draw, index): index for index in range(cases)}
-        if progress:
-            progress(0, cases)
-        for done in as_completed(pending):
-            rows[pending[done]] = done.result()
-            if progress:
-                progress(len(rows), cases)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return [rows[index] for index in range(cases)]
 
 
 def contrast_names(contrasts: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The preflight of a cohort: what would make its results untrue, found before anything is trained on it.
 
-Every image is read once, one case at a time, so memory is bounded by a case and a portrait of each image. What was
+Every image is read once, a case at a time by each of at most four threads, so memory is bounded by four cases and a
+portrait of each image. What was
 measured may be kept in a folder, by content. What is looked for stands in ``voxlate.cohort.finding``.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from voxlate.cohort.admission import weigh
 from voxlate.cohort.admission.labels import MASK
-from voxlate.cohort.case import Cohort
+from voxlate.cohort.case import Case, Cohort
 from voxlate.cohort.finding import Finding, sort_findings
 from voxlate.cohort.layouts.attributes import fold
 from voxlate.cohort.poor import RULE, Poor, find_poor
@@ -31,10 +32,11 @@ from voxlate.config.plan import Reading
 from voxlate.contrast import get_contrast
 from voxlate.derivation import Derivation, files_of, lacking
 from voxlate.errors import VoxlateError, counted, plural
-from voxlate.progress import telling
+from voxlate.progress.spreading import cores, spread
 
 _STRICT = Reading()
 _ACCEPTED = {"duplicate_image"}
+_MOST_AT_ONCE = 4  # cases: more cores than that wait for memory and for the disk
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,17 @@ class _Use:
 class _Found:
     """What the cases told so far."""
 
+    labels: LabelReview
     findings: list[Finding] = field(default_factory=list)
     signatures: list[Signature] = field(default_factory=list)
     agreements: list[Agreement] = field(default_factory=list)
+
+    def add(self, other: _Found) -> None:
+        """Takes over what another case told."""
+        self.labels.add(other.labels)
+        self.findings += other.findings
+        self.signatures += other.signatures
+        self.agreements += other.agreements
 
 
 def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a recipe)
@@ -111,15 +121,18 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
     """
     sources = tuple(get_contrast(name).name for name in source)
     use = _Use(sources, get_contrast(target).name if target else None, derive or {}, registers, labelled)
-    labels = LabelReview(use.needs, reading.accept)
-    found = _Found([*check_names(cohort), *_check_wanted(cohort, use)])
+    found = _Found(LabelReview(use.needs, reading.accept), [*check_names(cohort), *_check_wanted(cohort, use)])
     found.findings += check_synthetic(cohort, source=use.files, target=use.target)
     poor = find_poor(cohort, reading=reading)
     found.findings += _check_poor(cohort, use, poor)
     kept = Kept(keep)
-    for case in telling(cohort.cases, progress):
-        _check_case(CaseImages(case, reading, kept), use, labels, found)
-    findings = [*found.findings, *labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))]
+
+    def check(case: Case) -> _Found:
+        return _check_case(CaseImages(case, reading, kept), use, LabelReview(use.needs, reading.accept))
+
+    for told in spread(check, cohort.cases, workers=min(cores(), _MOST_AT_ONCE), progress=progress):
+        found.add(told)
+    findings = [*found.findings, *found.labels.sum_up(cohort, target=use.target, wanted=bool(use.wanted))]
 
     def path_of(case: str, contrast: str) -> Path:
         return cohort.case(case).paths[contrast]
@@ -153,8 +166,8 @@ def _check_poor(cohort: Cohort, use: _Use, poor: Poor) -> Iterator[Finding]:
             yield Finding("info", "poor_scan", case, message)
 
 
-def _check_case(images: CaseImages, use: _Use, labels: LabelReview, found: _Found) -> None:
-    case = images.case
+def _check_case(images: CaseImages, use: _Use, labels: LabelReview) -> _Found:
+    case, found = images.case, _Found(labels)
     told: list[Finding] = []
     for name in case.paths:
         if not use.reads(name):
@@ -177,6 +190,7 @@ def _check_case(images: CaseImages, use: _Use, labels: LabelReview, found: _Foun
             found.findings.append(one)
     found.findings += check_coverage(fit, source=use.files, target=use.target, registers=use.registers)
     found.findings += check_derived(images, use.derive, source=use.source, target=use.target)
+    return found
 
 
 def _find_twins(cohort: Cohort, signatures: Sequence[Signature], kept: Kept, reading: Reading) -> list[Duplicate]:

@@ -59,6 +59,12 @@ class LabelReview:
     _small: set[str] = field(default_factory=set)
     _borders: list[Borders] = field(default_factory=list)
 
+    def add(self, other: LabelReview) -> None:
+        """Takes over what another one has seen of other cases."""
+        self._facts += other._facts
+        self._small |= other._small
+        self._borders += other._borders
+
     def look(self, images: CaseImages, told: Sequence[Finding]) -> list[Finding]:
         """The findings about a case's label maps beside its images, as kept or as made now.
 
