@@ -92,3 +92,16 @@ def test_real_labels_agree_better_than_mirrored_ones(image: str, labels: str) ->
             assert pose.best > max(0.2, 1.4 * pose.given)
         else:
             assert pose.best < 0.8 * pose.given
+
+
+@pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0)])
+def test_labels_in_a_cube_whose_axes_were_exchanged_are_found(tmp_path: Path, order: Sequence[int]) -> None:
+    """As where an array is written whose first axis is the last one of the file."""
+    for seed in range(2):
+        scans = {name: array[4:36, 2:34] for name, array in images(seed).items() if name in ("t1", "labels")}
+        if seed == 0:
+            scans["labels"] = np.ascontiguousarray(scans["labels"].transpose(order))
+        write_case(tmp_path / f"case{seed}", scans)
+    found = _mirrored(tmp_path)
+    assert list(found) == ["case0"]
+    assert "written in another order" in found["case0"]

@@ -201,10 +201,10 @@ def _borders_of(images: CaseImages, name: str, scans: Sequence[str]) -> Iterator
 def _mirroring(images: CaseImages, scan: str, labels: str) -> Pose | None:
     def measure() -> dict[str, object]:
         pose = None if images.looks[scan].constant else best_mirroring(images[scan], images[labels])
-        return {"pose": None if pose is None else [pose.mirrored, pose.given, pose.best]}
+        return {"pose": None if pose is None else [pose.mirrored, pose.given, pose.best, pose.order]}
 
     kept = images.kept.recall("mirroring", images.key((scan, labels)), measure)["pose"]
-    return None if kept is None else Pose(tuple(kept[0]), 0.0, kept[1], kept[2], (0, 0, 0))
+    return None if kept is None else Pose(tuple(kept[0]), 0.0, kept[1], kept[2], (0, 0, 0), order=tuple(kept[3]))
 
 
 def _check_masked(images: CaseImages, name: str) -> Iterator[Finding]:

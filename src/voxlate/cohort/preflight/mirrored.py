@@ -66,18 +66,20 @@ def _is_mirrored(pose: Pose, usual: float | None) -> bool:
 def _alike(borders: Sequence[Borders]) -> Mapping[str, Borders]:
     """The cases that one mirroring makes better, where those are most of the cohort."""
     better = [one for one in borders if one.pose.best > max(_LEAST, _BETTER * one.pose.given)]
-    for way in {one.pose.mirrored for one in better}:
-        same = {one.case: one for one in better if one.pose.mirrored == way}
+    for way in {(one.pose.order, one.pose.mirrored) for one in better}:
+        same = {one.case: one for one in better if (one.pose.order, one.pose.mirrored) == way}
         if len(borders) >= _LEAST_CASES and len(same) >= _MOST_OF * len(borders):
             return same
     return {}
 
 
 def _told(one: Borders, others: str) -> Finding:
-    turned = ", which is a turn by 180 degrees" if len(one.pose.mirrored) == 2 else ""
+    straight = one.pose.order == (0, 1, 2)
+    turned = ", which is a turn by 180 degrees" if straight and len(one.pose.mirrored) == 2 else ""
     message = (
         f"{one.labels} fits {one.image} better when it is {one.pose.describe(one.grid.affine)}{turned}{others}: its "
         f"borders agree with the image by {one.pose.best:.2f} then, and by {one.pose.given:.2f} as given. Were its "
-        "voxels flipped and its header kept? Look at the pair, and write the labels as they were drawn."
+        f"voxels {'flipped' if straight else 'written in another order'} and its header kept? Look at the pair, and "
+        "write the labels as they were drawn."
     )
     return Finding("warning", "mirrored", one.case, message)

@@ -25,30 +25,39 @@ from voxlate.cohort.preflight.measures.pose import Pose
 
 _MOST_VOXELS, _MOST, _LEAST = 20_000, 10_000, 500
 _STEP = 2
-_WAYS = [way for count in range(4) for way in itertools.combinations(range(3), count)]
+_Order = tuple[int, int, int]
+_MIRRORINGS = [way for count in range(4) for way in itertools.combinations(range(3), count)]
+_STRAIGHT: _Order = (0, 1, 2)
 _Places = NDArray[np.intp]
 
 
 def best_mirroring(image: Binned, labels: Binned) -> Pose | None:
     """How the borders of labels agree with an image, and with which mirroring of the labels they agree best.
 
+    Axes along which the grid has as many voxels may have been exchanged too, as where an array is written whose first
+    axis is the last one of the file.
+
     Args:
         image: The image.
         labels: The label map, on the same grid.
 
     Returns:
-        The best of seven; ``None`` where there are too few borders.
+        The best of seven, of 15 where two edges are as long, of 47 in a cube; ``None`` where there are too few borders.
     """
     inside, outside, pairs = _borders(labels.volume.array)
     if len(pairs) < _LEAST:
         return None
-    ranks, flat = _ranks(image), image.steps.ravel(order="F")
+    ranks, flat, shape = _ranks(image), image.steps.ravel(order="F"), image.steps.shape
+    orders: list[_Order] = [
+        (i, j, k) for i, j, k in itertools.permutations(range(3)) if (shape[i], shape[j], shape[k]) == shape
+    ]
     scores = {}
-    for way in _WAYS:
-        values, others = (flat.take(_mirrored(places, way, image.steps.shape)) for places in (inside, outside))
+    for way in itertools.product(orders, _MIRRORINGS):
+        values, others = (flat.take(_moved(places, *way, shape)) for places in (inside, outside))
         scores[way] = _agreement(ranks[values] - ranks[others], pairs, shown=(values > 0) | (others > 0))
-    best = max(_WAYS[1:], key=lambda way: scores[way])
-    return Pose(best, 0.0, scores[()], scores[best], (0, 0, 0))
+    given = scores.pop((_STRAIGHT, ()))
+    order, mirrored = best = max(scores, key=lambda way: scores[way])
+    return Pose(mirrored, 0.0, given, scores[best], (0, 0, 0), order=order)
 
 
 def _borders(labels: NDArray[np.generic]) -> tuple[_Places, _Places, _Places]:
@@ -73,11 +82,9 @@ def _borders(labels: NDArray[np.generic]) -> tuple[_Places, _Places, _Places]:
     return here, there, pairs
 
 
-def _mirrored(places: _Places, way: tuple[int, ...], shape: tuple[int, ...]) -> _Places:
-    """Where places ``(3, n)`` lie, first axis fastest, once these axes are the other way round."""
-    i, j, k = (
-        edge - 1 - along if axis in way else along for axis, (along, edge) in enumerate(zip(places, shape, strict=True))
-    )
+def _moved(places: _Places, order: _Order, mirrored: tuple[int, ...], shape: tuple[int, ...]) -> _Places:
+    """Where places ``(3, n)`` lie, first axis fastest, once axes come in that order and some the other way round."""
+    i, j, k = (shape[axis] - 1 - places[of] if axis in mirrored else places[of] for axis, of in enumerate(order))
     return np.asarray(i + shape[0] * (j + shape[1] * k))
 
 

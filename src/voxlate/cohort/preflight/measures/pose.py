@@ -43,6 +43,7 @@ class Pose:
         best: The same with that undone.
         step: By how many voxels it was moved besides.
         angles: Of the turn, round the axes of the grid, in degrees.
+        order: From which axis of the grid each is taken, before it is mirrored.
     """
 
     mirrored: tuple[int, ...]
@@ -51,14 +52,21 @@ class Pose:
     best: float
     step: Step
     angles: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    order: tuple[int, int, int] = (0, 1, 2)
 
     def describe(self, affine: NDArray[np.float64]) -> str:
         """In words."""
-        if not self.mirrored:
+        exchanged = [axis for axis, of in enumerate(self.order) if axis != of]
+        if not self.mirrored and not exchanged:
             return f"turned by {self.degrees:.0f} degrees"
-        names = ("left to right", "front to back", "head to feet")
-        ways = sorted(names[int(np.argmax(np.abs(affine[:3, axis])))] for axis in self.mirrored)
-        return f"mirrored ({' and '.join(ways)})"
+        told = []
+        if exchanged:
+            told.append(f"read with its axes {', '.join(map(str, self.order))} in place of 0, 1, 2")
+        if self.mirrored:
+            names = ("left to right", "front to back", "head to feet")
+            ways = sorted(names[int(np.argmax(np.abs(affine[:3, axis])))] for axis in self.mirrored)
+            told.append(f"mirrored ({' and '.join(ways)})")
+        return " and ".join(told)
 
 
 def find_pose(
