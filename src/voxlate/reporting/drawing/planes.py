@@ -13,6 +13,8 @@ from voxlate.reporting.drawing.sheet import SheetColumn, SheetRow
 from voxlate.reporting.drawing.views import PLANES, Cut, choose_slice, slices_in_words
 from voxlate.volume import Array
 
+_HEADROOM = 1.4  # white over the median of what shows: 1.4 in a real T1 and a real FLAIR image of a brain
+
 
 @canvas.styled
 def draw_planes(
@@ -31,7 +33,8 @@ def draw_planes(
         spacing_mm: Voxel size along i, j, k.
         title: Above the picture.
         unit: Of the values.
-        window: The values that are black and white; ``None``: the 0.5th and 99.5th percentile.
+        window: The values that are black and white; ``None``: the 0.5th and 99.5th percentile, and so that the
+            median is no lighter than grey.
         notes: Paragraphs below the picture, the first of them in words what the picture is.
     """
     return _drawn([Planes(image, "", unit, window)], spacing_mm=spacing_mm, title=title, notes=notes)
@@ -75,13 +78,22 @@ def _drawn(
     cuts = [Cut.take(choice, shape=(i, j, k), spacing_mm=spacing_mm) for choice in choices]
     drawn = []
     for row, (finite, mask) in zip(rows, bright, strict=True):
-        window = row.window or tiles.grey_window(finite, mask)
+        window = row.window or _grey_window(finite, mask)
         pictures = [
             sheet.picture(cut.laid, tiles.draw_grey, cut.of(row.image), window=window, scaled=True) for cut in cuts
         ]
         drawn.append(SheetRow([*pictures, sheet.grey_scale(window, row.unit)], row.heading))
     words = slices_in_words([(cut.choice, cut.count) for cut in cuts])
     return sheet.draw_sheet([*(SheetColumn() for _ in cuts), sheet.GREYS], drawn, heading=title, notes=(*notes, words))
+
+
+def _grey_window(image: Array, mask: Array | None) -> tiles.Window:
+    """The usual one; where most of what shows is nearly white, as a FLAIR image without a lesion, white lies higher."""
+    low, high = tiles.grey_window(image, mask)
+    middle = float(np.median(image[mask])) if mask is not None and mask.any() else 0.0
+    if low == 0 and high < _HEADROOM * middle:
+        high = tiles.grey_window(np.array([0.0, _HEADROOM * middle]))[1]
+    return low, high
 
 
 def _bright(image: Array) -> tuple[Array, Array | None]:
