@@ -11,7 +11,7 @@ from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
-from voxlate.verbs.derive import derive
+from voxlate.verbs.derive import Registered, derive, register
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
 from voxlate.verbs.redraw import redraw
@@ -23,6 +23,7 @@ __all__ = [
     "Checked",
     "Demonstrated",
     "ProgressReport",
+    "Registered",
     "ablate",
     "check",
     "compare",
@@ -35,6 +36,7 @@ __all__ = [
     "phantom",
     "recipes",
     "redraw",
+    "register",
     "resolve_recipe",
     "searched_with",
     "switched_off",

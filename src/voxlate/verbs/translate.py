@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
-from voxlate.verbs.single import case_of, is_data_set, is_series, study_of
+from voxlate.verbs.single import case_of, is_data_set, is_series, single_output, study_of
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
 """What ``replace`` calls the scans that are poor by the rule of ``voxlate.cohort.poor``."""
-_FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}")
-_IMAGE_SUFFIX = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr)(?![A-Za-z0-9]).*", re.IGNORECASE)
 
 if TYPE_CHECKING:
     from voxlate.cohort import Case, Cohort
@@ -186,7 +183,7 @@ class _Answer:
             if folder is not None:
                 _check_beside(folder, self.scan)
                 return folder
-        return _single_output(self.out, case.id, target)
+        return single_output(self.out, case.id, target)
 
 
 @telling_anew
@@ -327,29 +324,3 @@ def _check_beside(path: Path, scan: Path) -> None:
     if scan.is_dir() and path.resolve().is_relative_to(scan.resolve()):
         remedy = "Name a folder beside it."
         raise UsageError("a folder outside the source's", came=str(path), where="--out", remedy=remedy)
-
-
-def _single_output(out: Path, stem: str, target: str) -> Path:
-    """The file to write: ``out`` itself, or one in it where it names a folder.
-
-    Raises:
-        UsageError: If it ends like a file that no image has; a folder of such a name is taken if it exists.
-    """
-    from voxlate.io.formats import WRITTEN
-    from voxlate.io.paths import header_path, volume_suffix
-
-    path = header_path(out)
-    if out.is_dir():
-        return out / f"{stem}_{target}.nii.gz"
-    if volume_suffix(path) in WRITTEN and not path.name.startswith("."):
-        return path
-    if out.name.startswith(".") or out.name.endswith(".") or _FILE_SUFFIX.fullmatch(out.suffix):
-        named = _IMAGE_SUFFIX.sub("", out.name).strip(".")
-        free = named.removesuffix(out.suffix) or stem
-        raise UsageError(
-            f"a folder, or the name of an image file ({', '.join(WRITTEN)})",
-            came=repr(out.name),
-            where="--out",
-            remedy=f"Write {free}.nii.gz, say; a folder whose name ends like this must exist before.",
-        )
-    return out / f"{stem}_{target}.nii.gz"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from voxlate.config.plan import Reading
 from voxlate.contrast import BACKGROUND, Contrast, get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.io.atomic import write_bytes
+from voxlate.io.transforms import Transform
 from voxlate.preprocess.images import read_contrast
 from voxlate.preprocess.orientation import ras_grid, to_ras
+from voxlate.preprocess.registration.volumes import bring, foreground_of
 from voxlate.preprocess.resampling import resample
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
 from voxlate.reporting.drawing.planes import Planes, draw_planes, draw_rows
+from voxlate.reporting.run.alignment import Aligned, draw_alignment
 from voxlate.volume import Array, Volume
 
 logger = logging.getLogger(__name__)
@@ -100,3 +104,29 @@ def draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figu
         ],
         spacing_mm=spacing,
     )
+
+
+def draw_registered(moving: Volume, fixed: Volume, registered: Volume, *, notes: Sequence[str] = ()) -> Figure:
+    """Two scans in squares before one was brought onto the other and after it; label maps stand as they are.
+
+    Args:
+        moving: As it was.
+        fixed: The other one, which stayed.
+        registered: On the grid of ``fixed``.
+        notes: What is printed below.
+    """
+    grid = ras_grid(fixed.grid)
+    shown = [volume.contrast or get_contrast("mr") for volume in (fixed, moving)]
+    before = bring(moving, fixed, Transform())
+    reference, still, after = (to_ras(one.array, one.affine) for one in (fixed, before, registered))
+    aligned = Aligned(
+        case="",
+        reference=reference,
+        before=still,
+        after=after,
+        titles=(shown[0].title, shown[1].title),
+        spacing_mm=grid.spacing_mm,
+        mask=foreground_of(fixed),
+        notes=notes,
+    )
+    return draw_alignment(aligned)
