@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 _Form = Annotated[
-    Literal["dicom"] | None,
-    typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
+    Literal["dicom", "bids"] | None,
+    typer.Option("--format", help="Write one volume as DICOM, or a data set as BIDS, also where it was none."),
 ]
 
 
@@ -100,7 +100,8 @@ def translate(
             replace=replace or (),
             overwrite=overwrite,
             picture=picture,
-            dicom=form is not None,
+            dicom=form == "dicom",
+            bids=form == "bids",
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():

@@ -12,6 +12,7 @@ from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
 from voxlate.verbs.derive import Registered, derive, register
+from voxlate.verbs.doors.bids import Completed, bids
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
 from voxlate.verbs.redraw import redraw
@@ -21,10 +22,12 @@ from voxlate.verbs.tune import searched_with, tune
 
 __all__ = [
     "Checked",
+    "Completed",
     "Demonstrated",
     "ProgressReport",
     "Registered",
     "ablate",
+    "bids",
     "check",
     "compare",
     "demo",

@@ -40,6 +40,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     overwrite: bool = False,
     picture: bool = False,
     dicom: bool = False,
+    bids: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -60,6 +61,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
         dicom: Write a single scan as DICOM also where it was none.
+        bids: Write a data set as a derivative of BIDS also where it was none.
         report: Called with the number of finished images.
 
     Returns:
@@ -73,18 +75,18 @@ def translate(  # noqa: PLR0913  (the options of the command)
     from voxlate.inference.cohort.translate import translate_cohort
 
     place = _place_of(model, Path(scan))
-    models, wanted = _models(place, target=target, accept=accept or {})
+    models, wanted = models_for(place, target=target, accept=accept or {})
     answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(Path(scan), shows=shows):
-        one = _one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows)
+        one = _one_case({"replace": replace, "pattern": pattern, "format bids": bids}, Path(scan), models, shows=shows)
         return [answer.make(one, models, wanted, report=report)]
     cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
     folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")
-    return translate_cohort(
-        models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
-    )
+    form = bids or "bids" in cohort.layout.split(" + ")
+    asked = partial(translate_cohort, models, cohort, folder, target=wanted, every=every, poor=poor)
+    return asked(overwrite=overwrite, bids=form, report=told)
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:
@@ -113,26 +115,17 @@ def _place_of(model: str | Path | None, scan: Path) -> Path:
 
 def _draw(outcome: Outcome, case: Case, *, reading: Reading, overwrite: bool) -> None:
     """Draws source and result of a single file into a PNG file of its name; no scan is ever replaced by it."""
-    from voxlate.contrast import get_contrast
-    from voxlate.io import read_volume
-    from voxlate.io.atomic import write_bytes
     from voxlate.io.paths import volume_stem
-    from voxlate.reporting.drawing.canvas import to_png
-    from voxlate.workflows.pictures import draw_translated
+    from voxlate.workflows.pictures import publish_translated
 
     if outcome.path is None:
         return
-    ((name, source),) = list(case.paths.items())[:1]
+    source = next(iter(case.paths.values()))
     place = outcome.path.parent / f"{volume_stem(outcome.path)}.png"
     if place.exists() and (not overwrite or place.samefile(source)):
         logger.warning("no picture is drawn: %s is there; --overwrite replaces one", place)
         return
-    volumes = (
-        read_volume(source, contrast=get_contrast(name), reading=reading),
-        read_volume(outcome.path, reading=reading),
-    )
-    figure = draw_translated(*volumes, target=get_contrast(outcome.target))
-    write_bytes(place, to_png(figure))
+    publish_translated(case, outcome.path, place, target=outcome.target, reading=reading)
 
 
 def _one_case(options: Mapping[str, object], scan: Path, models: Sequence[Model], *, shows: str | None) -> Case:
@@ -226,7 +219,7 @@ def synthesize(
     )
 
 
-def _models(
+def models_for(
     path: Path, *, target: str | None, accept: Mapping[str, str | Sequence[str]]
 ) -> tuple[list[Model], str | None]:
     """The models that make a target, and its canonical name."""

@@ -14,6 +14,7 @@ from voxlate.cohort.labels.labelling import labelling_of
 from voxlate.config.plan import Reading
 from voxlate.contrast import BACKGROUND, Contrast, get_contrast
 from voxlate.errors import VoxlateError
+from voxlate.io import read_grid, read_volume
 from voxlate.io.atomic import write_bytes
 from voxlate.io.transforms import Transform
 from voxlate.preprocess.images import read_contrast
@@ -90,6 +91,25 @@ def draw_volume(volume: Volume, *, title: str, window: tuple[float, float] | Non
         window=window,
         notes=(f"{', '.join(volume.facts()).rstrip('.')}.",),
     )
+
+
+def publish_translated(case: Case, result: Path, place: Path, *, target: str, reading: Reading) -> None:
+    """Draws an image that a model made of a case, beneath the scan whose grid it has, into a PNG file.
+
+    Args:
+        case: Its scans.
+        result: The image.
+        place: The PNG file.
+        target: What the image shows.
+        reading: What readers may accept.
+    """
+    made = read_volume(result, contrast=get_contrast(target), reading=reading)
+    names = [name for name in case.paths if name not in case.held and name != target] or list(case.paths)
+    fits = (name for name in names if read_grid(case.paths[name], reading=reading).matches(made.grid))
+    name = next(fits, names[0])
+    source = read_volume(case.paths[name], contrast=get_contrast(name), reading=reading)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(place, to_png(draw_translated(source, made, target=get_contrast(target))))
 
 
 def draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figure:
