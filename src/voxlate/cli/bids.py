@@ -40,7 +40,7 @@ class _AppCommand(CommandHelp):
         return super().parse_args(ctx, written)
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001  (a callback)
+def _version(asked: bool) -> None:
     from voxlate._version import __version__
 
     if asked:
@@ -98,7 +98,7 @@ def bids(
         result = verbs.bids(
             data,
             out,
-            level,  # type: ignore[arg-type]  (the verb refuses what is no level)
+            level,
             target=target,
             model=model,
             participants=participant_label or (),

@@ -1,8 +1,8 @@
 """What JSON files say of an image: the one beside it, and where BIDS names it those above from which it inherits.
 
 The inheritance principle of BIDS: a file speaks of every image in its folder and below that has its suffix and all of
-its entities, as ``T1w.json`` or ``ses-2_T1w.json`` beside ``sub-01`` do of ``sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz``;
-what is nearer to the image, or names more entities, comes before the rest.
+its entities, as ``T1w.json`` or ``ses-2_T1w.json`` beside ``sub-01`` do of ``sub-01_ses-2_T1w.nii.gz`` in it; what is
+nearer to the image, or names more entities, comes before the rest.
 """
 
 from __future__ import annotations

@@ -147,6 +147,6 @@ def draw_registered(moving: Volume, fixed: Volume, registered: Volume, *, notes:
         titles=(shown[0].title, shown[1].title),
         spacing_mm=grid.spacing_mm,
         mask=foreground_of(fixed),
-        notes=notes,
+        notes=tuple(notes),
     )
     return draw_alignment(aligned)

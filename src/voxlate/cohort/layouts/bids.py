@@ -133,9 +133,13 @@ def _labels_of_derivatives(root: Path) -> list[Path]:
 
 
 def _ignored_by(root: Path) -> Callable[[str], bool]:
-    """Whether ``.bidsignore`` names a relative path; as of ``.gitignore``, the last line that fits decides."""
+    """Whether ``.bidsignore`` names a relative path; as of ``.gitignore``, the last line that fits decides.
+
+    Of what ``translate`` wrote it names contrasts that BIDS has no suffix for yet, and which are images all the same.
+    """
     path = root / ".bidsignore"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    ours = '"Voxlate"' in _text(root / "dataset_description.json")
+    lines = [] if ours else _text(path).splitlines()
     rules = []
     for line in (line.strip() for line in lines):
         if line and not line.startswith("#"):
@@ -147,3 +151,7 @@ def _ignored_by(root: Path) -> Callable[[str], bool]:
         return next((verdict for rule, verdict in reversed(rules) if rule.fullmatch(relative)), False)
 
     return ignores
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

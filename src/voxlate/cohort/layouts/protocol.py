@@ -61,7 +61,7 @@ class _Guess(NamedTuple):
 
 
 def read_sidecar(image: Path) -> Json:
-    """What the JSON file beside an image, in BIDS with those above, says of its scan; empty if it says nothing of it."""
+    """What the JSON file beside an image, in BIDS with those above, says of its scan; empty if nothing."""
     values = read_inherited(image.with_name(f"{volume_stem(image)}.json"))
     said = {"Modality", "EchoTime", *_AGENTS, *_DESCRIPTIONS}
     return values if said & values.keys() else {}

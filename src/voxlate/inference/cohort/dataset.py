@@ -65,7 +65,7 @@ def describe(filing: Filing, cohort: Cohort, models: Sequence[Model]) -> None:
             for model in models
         ]
         values = describe_data_set(cohort, folder)
-        known = there.get("GeneratedBy", values["GeneratedBy"])
+        known = list(there.get("GeneratedBy") or values["GeneratedBy"])
         values["GeneratedBy"] = [*known, *(one for one in made if one not in known)]
         values["DatasetLinks"] = {_RAW: quote(values["SourceDatasets"][0]["URL"])}
         raw = _read(cohort.root / DESCRIPTION)
@@ -97,7 +97,7 @@ def fields_of(case: Case, model: Model, filing: Filing, *, root: Path) -> dict[s
     reference = sources.get(plan.reference) or next(iter(sources.values()))
     target, of = get_contrast(model.target), ", ".join(get_contrast(name).title for name in sources)
     return {
-        "Description": f"Synthetic {target.title}, computed by the model {model.name} from {of}. Not for diagnostic use.",
+        "Description": f"Synthetic {target.title}, by the model {model.name} from {of}. Not for diagnostic use.",
         "Sources": [_address(path, filing.folder, root) for path in sources.values()],
         "SpatialReference": _address(reference, filing.folder, root),
         "SkullStripped": _is_stripped(reference),
@@ -120,7 +120,7 @@ def _is_stripped(path: Path) -> bool:
     volume = read_volume(path)
     background = constant_background(volume.array)
     voxel_ml = float(np.prod(volume.spacing_mm)) / 1000
-    return background is not None and np.count_nonzero(volume.array != background) * voxel_ml < _BRAIN_ML
+    return background is not None and float(np.count_nonzero(volume.array != background)) * voxel_ml < _BRAIN_ML
 
 
 def _read(path: Path) -> Json:

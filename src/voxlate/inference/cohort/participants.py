@@ -58,7 +58,7 @@ def translate_participants(
     target: str | None = None,
     every: bool = False,
     overwrite: bool = False,
-    finished: Callable[[Case, Outcome, Path], None] = lambda _case, _outcome, _picture: None,
+    finished: Callable[[Case, Outcome, Path], None] | None = None,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
     """Makes what participants lack, each as if it were alone in its data set.
@@ -95,7 +95,7 @@ def translate_participants(
                 decisions = decide(models, alone, place=filing.path, target=target, every=every, poor={})
                 made = make_images(decisions, filing, root=cohort.root, table=state, overwrite=overwrite)
                 for outcome in made:
-                    if outcome.status == "done":
+                    if outcome.status == "done" and finished is not None:
                         finished(case, outcome, filing.picture(case, outcome.target))
         except LockedError as error:
             made = [Outcome(case.id, "failed", reason=str(error), target=target or "")]

@@ -2,87 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from voxlate._version import __version__
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import counted
-from voxlate.inference.cohort.outcome import Outcome, sum_up
 from voxlate.reporting.page.page import Illustration, Page, Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 
 _MOST_PICTURES = 24
-_STATUS = {
-    "done": "made",
-    "skipped": "made",
-    "present": "there",
-    "cannot": "cannot be made",
-    "failed": "failed",
-}
+_WORDS = {"present": "there", "cannot": "cannot be made", "failed": "failed"}
 _HOW = (
-    "“There” is a scan of the data set, which was left as it is. A participant who lacks what the model needs, or whose "
-    "files were refused, has the reason in its cell."
+    "“There” is a scan of the data set, which was left as it is. The cell of a participant who lacks what the model needs, "
+    "or whose files were refused, has the reason."
 )
 
 
-def participants_page(
-    outcomes: Sequence[Outcome], *, pictures: Mapping[tuple[str, str], Path], waiting: Sequence[str], source: str
-) -> Page:
+@dataclass(frozen=True)
+class Entry:
+    """What became of one contrast of one participant.
+
+    Attributes:
+        case: Id of the case.
+        target: The contrast.
+        status: ``made``, ``present``, ``cannot`` or ``failed``.
+        sources: Contrasts that it was made from.
+        model: Who made it.
+        reason: Why not, where it was not made.
+        warnings: What was said of the case.
+        picture: A PNG file of it, if there is one.
+    """
+
+    case: str
+    target: str
+    status: str
+    sources: tuple[str, ...] = ()
+    model: str = ""
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    picture: Path | None = None
+
+
+def participants_page(entries: Sequence[Entry], *, verdict: str, waiting: Sequence[str], source: str) -> Page:
     """The page.
 
     Args:
-        outcomes: What became of each participant and contrast.
-        pictures: Of a participant and a contrast the PNG file, where there is one.
+        entries: In the data set's order.
+        verdict: What they come to.
         waiting: Participants of the data set that nothing was done about yet.
         source: What the data set is called.
     """
-    warned = [outcome for outcome in outcomes if outcome.warnings]
-    lines = [f"{outcome.case}, {outcome.target}: {' '.join(outcome.warnings)}" for outcome in warned]
-    models = dict.fromkeys(outcome.model for outcome in outcomes if outcome.model)
-    asked = [f"{counted(len(waiting), 'participant')} not processed yet: {', '.join(waiting)}."] if waiting else []
+    warned = [entry for entry in entries if entry.warnings]
+    models = dict.fromkeys(entry.model for entry in entries if entry.model)
+    first = [f"{counted(len(waiting), 'participant')} not processed yet: {', '.join(waiting)}."] if waiting else []
+    first += [f"{counted(len(warned), 'image')} with warnings; they are shown first."] if warned else []
     return Page(
         title="Contrasts that were made of a BIDS data set",
-        verdict=" ".join(sum_up(outcomes)),
+        verdict=verdict,
         sections=[
-            Section("Participants", _HOW, tables=[_table(outcomes)], folded=False),
-            Section("Pictures", figures=_figures([*warned, *outcomes], pictures), folded=False),
-            Section("What was warned of", lines=lines),
+            Section("Participants", _HOW, tables=[_table(entries)], folded=False),
+            Section("Pictures", figures=_figures([*warned, *entries]), folded=False),
+            Section("Warnings", lines=[f"{one.case}, {one.target}: {' '.join(one.warnings)}" for one in warned]),
         ],
         facts={"data set": source, "models": ", ".join(models) or "none", "software": f"voxlate {__version__}"},
-        warnings=[
-            *asked,
-            *([f"{counted(len(warned), 'image')} with a warning: look at them first."] if warned else []),
-        ],
+        warnings=first,
         footer="Every image that was made is synthetic and not for diagnostic use.",
     )
 
 
-def _table(outcomes: Sequence[Outcome]) -> Table:
-    found = {(outcome.case, outcome.target): outcome for outcome in outcomes}
+def _table(entries: Sequence[Entry]) -> Table:
+    found = {(entry.case, entry.target): entry for entry in entries}
     targets = [name for name in CONTRASTS if any(target == name for _, target in found)]
-    cases = list(dict.fromkeys(outcome.case for outcome in outcomes))
+    cases = dict.fromkeys(entry.case for entry in entries)
     rows = [Line(case, "", "case", tuple(_cell(found.get((case, name))) for name in targets)) for case in cases]
     columns = [Column(get_contrast(name).title, "") for name in targets]
     return Table("What became of each participant", "Participant", tuple(columns), tuple(rows))
 
 
-def _cell(outcome: Outcome | None) -> Cell:
-    if outcome is None:
+def _cell(entry: Entry | None) -> Cell:
+    if entry is None:
         return Cell("not asked for")
-    titles = ", ".join(get_contrast(name).title for name in outcome.sources)
-    told = [f"from {titles}" if outcome.is_made and titles else "", outcome.reason if outcome.is_bad else ""]
-    told += [counted(len(outcome.warnings), "warning")] if outcome.warnings else []
-    return Cell(_STATUS[outcome.status], tuple(filter(None, told)))
+    titles = ", ".join(get_contrast(name).title for name in entry.sources)
+    told = [f"from {titles}" if entry.status == "made" and titles else "", entry.reason]
+    told += [counted(len(entry.warnings), "warning")] if entry.warnings else []
+    return Cell(_WORDS.get(entry.status, entry.status), tuple(filter(None, told)))
 
 
-def _figures(outcomes: Sequence[Outcome], pictures: Mapping[tuple[str, str], Path]) -> list[Illustration]:
-    """The pictures of those that were warned of, and of as many others as a page holds."""
-    keys = dict.fromkeys((outcome.case, outcome.target) for outcome in outcomes)
-    shown = [key for key in keys if key in pictures][:_MOST_PICTURES]
-    more = "" if len(shown) == len(pictures) else f" {len(pictures) - len(shown)} more lie in the folders figures."
+def _figures(entries: Sequence[Entry]) -> list[Illustration]:
+    """The pictures of as many as a page holds, each once."""
+    drawn = {(one.case, one.target): one.picture for one in entries if one.picture is not None}
+    shown = list(drawn.items())[:_MOST_PICTURES]
+    more = f" {len(drawn) - len(shown)} more lie in the folders figures." if len(drawn) > len(shown) else ""
     caption = f"Above the scan that gives the grid, below what the model made.{more}"
     return [
-        Illustration(f"{case}: synthetic {get_contrast(target).title}", caption, pictures[case, target].read_bytes())
-        for case, target in shown
+        Illustration(f"{case}: synthetic {get_contrast(target).title}", caption, path.read_bytes())
+        for (case, target), path in shown
     ]

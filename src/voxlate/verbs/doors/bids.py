@@ -40,10 +40,10 @@ class Completed:
 
 
 @telling_anew
-def bids(
+def bids(  # noqa: PLR0913  (the options of the command)
     data: str | Path,
     out: str | Path,
-    level: Level,
+    level: Level | str,
     *,
     target: str | None = None,
     model: str | Path | None = None,
@@ -84,10 +84,9 @@ def bids(
         return _gather(cohort, Path(out))
     place = default_model() if model is None else Path(model)
     models, wanted = models_for(place, target=target, accept=accept or {})
-    drawn = partial(_draw, reading=models[0].bundle.plan.reading)
-    options = {"finished": drawn} if picture else {}
+    drawn = partial(_draw, reading=models[0].bundle.plan.reading) if picture else None
     work = partial(translate_participants, models, cohort, Path(out), target=wanted, every=every, overwrite=overwrite)
-    return Completed(work(report=partial(report, "participants"), **options))
+    return Completed(work(finished=drawn, report=partial(report, "participants")))
 
 
 def _data_set(data: Path) -> Cohort:
@@ -106,15 +105,29 @@ def _draw(case: Case, outcome: Outcome, place: Path, *, reading: Reading) -> Non
 
 
 def _gather(cohort: Cohort, out: Path) -> Completed:
+    from voxlate.inference.cohort.outcome import sum_up
     from voxlate.inference.cohort.participants import gather_participants
     from voxlate.io import write_text
-    from voxlate.reporting.page.participants import participants_page
+    from voxlate.reporting.page.participants import Entry, participants_page
 
     outcomes, filing = gather_participants(cohort, out)
     cases = {case.id: case for case in cohort.cases}
-    places = {(one.case, one.target): filing.picture(cases[one.case], one.target) for one in outcomes if one.is_made}
-    pictures = {key: path for key, path in places.items() if path.is_file()}
+
+    def entry(one: Outcome) -> Entry:
+        place = filing.picture(cases[one.case], one.target)
+        return Entry(
+            one.case,
+            one.target,
+            "made" if one.is_made else one.status,
+            sources=one.sources,
+            model=one.model,
+            reason=one.reason if one.is_bad else "",
+            warnings=one.warnings,
+            picture=place if one.is_made and place.is_file() else None,
+        )
+
     waiting = [name for name in cases if name not in {one.case for one in outcomes}]
-    page = participants_page(outcomes, pictures=pictures, waiting=waiting, source=cohort.root.resolve().name)
+    words, source = " ".join(sum_up(outcomes)), cohort.root.resolve().name
+    page = participants_page([entry(one) for one in outcomes], verdict=words, waiting=waiting, source=source)
     write_text(out / "report.html", page.html())
     return Completed(outcomes, out / "report.html")
