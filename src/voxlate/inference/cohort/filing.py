@@ -4,8 +4,8 @@
     sub-01/anat/sub-01_ce-gadolinium_space-individual_desc-synth_T1w.nii.gz
 
 (bids-specification.readthedocs.io, 1.10.) ``desc-synth`` says that a model made it. The space is that of the scans,
-which needs no word; where those of a case lie on several grids, ``space-individual`` says that the sidecar names the one
-(``SpatialReference``). BIDS has no place for CT yet, nor for some contrasts of MR: ``.bidsignore`` names these.
+which needs no word; where those of a case lie on several grids, ``space-individual`` says that the sidecar names the
+one (``SpatialReference``). BIDS has no place for CT yet, nor for some contrasts of MR: ``.bidsignore`` names these.
 """
 
 from __future__ import annotations

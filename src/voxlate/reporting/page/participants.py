@@ -15,8 +15,8 @@ from voxlate.reporting.page.tables import Cell, Column, Line, Table
 _MOST_PICTURES = 24
 _WORDS = {"present": "there", "cannot": "cannot be made", "failed": "failed"}
 _HOW = (
-    "“There” is a scan of the data set, which was left as it is. The cell of a participant who lacks what the model needs, "
-    "or whose files were refused, has the reason."
+    "“There” is a scan of the data set, which was left as it is. The cell of a participant who lacks what the model "
+    "needs, or whose files were refused, has the reason."
 )
 
 
