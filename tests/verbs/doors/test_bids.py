@@ -132,7 +132,8 @@ def test_the_app_answers_participants_at_once_and_the_group(answered: Path) -> N
     assert images(answered) == MADE
     page = (answered / "report.html").read_text(encoding="utf-8")
     assert "2 of 3 cases lack T2 and were filled" in page
-    assert page.count("synthetic T2") == 1
+    assert "sub-02: synthetic T2" in page
+    assert "sub-03_ses-x: synthetic T2" not in page
     assert len(index_cohort(answered / "completed.csv")) == 3
     assert validate(answered) == []
 

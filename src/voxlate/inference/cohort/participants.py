@@ -98,7 +98,8 @@ def translate_participants(
                     if outcome.status == "done" and finished is not None:
                         finished(case, outcome, filing.picture(case, outcome.target))
         except LockedError as error:
-            made = [Outcome(case.id, "failed", reason=str(error), target=target or "")]
+            wanted = [target] if target else dict.fromkeys(name for model in models for name in model.targets)
+            made = [Outcome(case.id, "failed", reason=str(error), target=name) for name in wanted]
         outcomes += made
     report(len(cohort), len(cohort))
     return outcomes
