@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from voxlate.derivation import Derivation
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.io import Provenance
+    from voxlate.io.transforms import Transform
     from voxlate.preprocess.registration.registration import RegistrationKind
     from voxlate.volume import Volume
 
@@ -141,8 +142,8 @@ def register(
         WriteError: If a file is there already.
     """
     from voxlate.io import volume_stem, write_volume
-    from voxlate.io.transforms import read_transform, write_transform
-    from voxlate.preprocess.registration.volumes import align, bring
+    from voxlate.io.transforms import write_transform
+    from voxlate.preprocess.registration.volumes import bring
     from voxlate.verbs.images import read
     from voxlate.verbs.single import single_output
 
@@ -151,13 +152,7 @@ def register(
     _check_free(place, written, overwrite=overwrite)
     report("register", 0, 1)
     one, other = read(moving, contrast=shows), read(fixed)
-    if apply is None:
-        found = align(one, other, kind=transform, where=str(moving))
-        used, notes = found.transform, (*found.describe(), *found.warnings())
-        for warning in found.warnings():
-            logger.warning("%s: %s", moving, warning)
-    else:
-        used, notes = read_transform(Path(apply)), (f"brought to another grid by the transform {Path(apply).name}",)
+    used, notes = _transform(one, other, transform if apply is None else Path(apply), where=moving)
     volume = bring(one, other, used)
     place.parent.mkdir(parents=True, exist_ok=True)
     write_transform(used, written)
@@ -166,6 +161,21 @@ def register(
     figure = _drawn((one, other, volume), place, notes=notes) if picture else None
     report("register", 1, 1)
     return Registered(place, written, figure, notes)
+
+
+def _transform(
+    one: Volume, other: Volume, how: RegistrationKind | Path, *, where: object
+) -> tuple[Transform, tuple[str, ...]]:
+    """A transform that is searched for, or that a file holds, and what is to be said of it."""
+    from voxlate.io.transforms import read_transform
+    from voxlate.preprocess.registration.volumes import align
+
+    if isinstance(how, Path):
+        return read_transform(how), (f"brought to another grid by the transform {readable(how.name)}",)
+    found = align(one, other, kind=how, where=where)
+    for warning in found.warnings():
+        logger.warning("%s: %s", where, warning)
+    return found.transform, (*found.describe(), *found.warnings())
 
 
 def _check_free(place: Path, *beside: Path, overwrite: bool) -> None:

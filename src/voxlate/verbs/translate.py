@@ -83,10 +83,9 @@ def translate(  # noqa: PLR0913  (the options of the command)
     cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")
-    form = bids or "bids" in cohort.layout.split(" + ")
-    asked = partial(translate_cohort, models, cohort, folder, target=wanted, every=every, poor=poor)
-    return asked(overwrite=overwrite, bids=form, report=told)
+    asked = partial(translate_cohort, models, cohort, _folder(Path(out)), target=wanted, every=every)
+    form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
+    return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:

@@ -109,10 +109,10 @@ def publish_translated(case: Case, result: Path, place: Path, *, target: str, re
     name = next(fits, names[0])
     source = read_volume(case.paths[name], contrast=get_contrast(name), reading=reading)
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(place, to_png(draw_translated(source, made, target=get_contrast(target))))
+    write_bytes(place, to_png(_draw_translated(source, made, target=get_contrast(target))))
 
 
-def draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figure:
+def _draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figure:
     """A source and what a model made of it, each in the three planes; on one grid."""
     shown = source.contrast.title if source.contrast is not None else "scan"
     unit = source.contrast.unit if source.contrast is not None else ""

@@ -7,7 +7,7 @@
 (Gorgolewski et al. 2016, doi 10.1038/sdata.2016.44; bids-specification.readthedocs.io.) A case is a subject, or one of
 its sessions; all sessions are of one subject, so that a split holds them together. The suffix names the contrast;
 ``ce-``, or a contrast agent in the JSON file beside the image, turns T1 into T1 post-contrast. Images of phase and of
-other data types than anatomy, PET and CT are left out, as is what ``.bidsignore`` names and what lies in ``sourcedata``,
+other data types than anatomy, PET and CT are left out, as is what ``.bidsignore`` names or lies in ``sourcedata``,
 ``code``, ``stimuli`` and ``phenotype``. JSON files are inherited from the folders above.
 
 Of several images of one contrast in a session the one with the fewest entities (no ``acq-``, no ``rec-``) and then the

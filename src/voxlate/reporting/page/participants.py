@@ -21,7 +21,7 @@ _HOW = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class ParticipantEntry:
     """What became of one contrast of one participant.
 
     Attributes:
@@ -45,7 +45,9 @@ class Entry:
     picture: Path | None = None
 
 
-def participants_page(entries: Sequence[Entry], *, verdict: str, waiting: Sequence[str], source: str) -> Page:
+def participants_page(
+    entries: Sequence[ParticipantEntry], *, verdict: str, waiting: Sequence[str], source: str
+) -> Page:
     """The page.
 
     Args:
@@ -72,7 +74,7 @@ def participants_page(entries: Sequence[Entry], *, verdict: str, waiting: Sequen
     )
 
 
-def _table(entries: Sequence[Entry]) -> Table:
+def _table(entries: Sequence[ParticipantEntry]) -> Table:
     found = {(entry.case, entry.target): entry for entry in entries}
     targets = [name for name in CONTRASTS if any(target == name for _, target in found)]
     cases = dict.fromkeys(entry.case for entry in entries)
@@ -81,7 +83,7 @@ def _table(entries: Sequence[Entry]) -> Table:
     return Table("What became of each participant", "Participant", tuple(columns), tuple(rows))
 
 
-def _cell(entry: Entry | None) -> Cell:
+def _cell(entry: ParticipantEntry | None) -> Cell:
     if entry is None:
         return Cell("not asked for")
     titles = ", ".join(get_contrast(name).title for name in entry.sources)
@@ -90,7 +92,7 @@ def _cell(entry: Entry | None) -> Cell:
     return Cell(_WORDS.get(entry.status, entry.status), tuple(filter(None, told)))
 
 
-def _figures(entries: Sequence[Entry]) -> list[Illustration]:
+def _figures(entries: Sequence[ParticipantEntry]) -> list[Illustration]:
     """The pictures of as many as a page holds, each once."""
     drawn = {(one.case, one.target): one.picture for one in entries if one.picture is not None}
     shown = list(drawn.items())[:_MOST_PICTURES]

@@ -108,14 +108,14 @@ def _gather(cohort: Cohort, out: Path) -> Completed:
     from voxlate.inference.cohort.outcome import sum_up
     from voxlate.inference.cohort.participants import gather_participants
     from voxlate.io import write_text
-    from voxlate.reporting.page.participants import Entry, participants_page
+    from voxlate.reporting.page.participants import ParticipantEntry, participants_page
 
     outcomes, filing = gather_participants(cohort, out)
     cases = {case.id: case for case in cohort.cases}
 
-    def entry(one: Outcome) -> Entry:
+    def entry(one: Outcome) -> ParticipantEntry:
         place = filing.picture(cases[one.case], one.target)
-        return Entry(
+        return ParticipantEntry(
             one.case,
             one.target,
             "made" if one.is_made else one.status,
