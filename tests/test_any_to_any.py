@@ -20,12 +20,13 @@ from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import CohortError, UsageError
 from voxlate.inference.model import Model, load_model
-from voxlate.io import read_provenance, read_volume
+from voxlate.io import read_provenance, read_volume, write_volume
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 from voxlate.training.loop.batches import training_samples
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
+from voxlate.volume import Volume
 
 SMALL = {
     "source": ["t1", "t2", "flair"],
@@ -139,6 +140,30 @@ def test_file_says_by_its_name_or_by_as_what_it_shows(run: Path, gappy: Path, tm
     assert np.array_equal(read_volume(tmp_path / "a.nii.gz").array, read_volume(tmp_path / "b.nii.gz").array)
     with pytest.raises(UsageError, match="one file for --as"):
         voxlate.translate(run, gappy, target="t1", shows="t2", out=tmp_path / "all")
+
+
+def test_scans_on_grids_of_their_own_are_registered_first_and_the_result_has_the_first_ones(
+    model: Model, gappy: Path, run: Path, tmp_path: Path
+) -> None:
+    case, folder = "Phantom-00004-000", tmp_path / "study" / "p1"
+    folder.mkdir(parents=True)
+    shutil.copy(scan(gappy, case, "t1n"), folder / "p1_T1.nii.gz")
+    flair = read_volume(scan(gappy, case, "t2f"))
+    part = np.ascontiguousarray(flair.array.transpose(2, 1, 0)[::-1, 2:-1])
+    place = flair.affine @ np.array([[0, 0, 1.0, 0], [0, 1, 0, 2], [-1, 0, 0, len(part) - 1], [0, 0, 0, 1]])
+    place[:3, 3] += (3.0, -2.0, 1.5)  # as if the patient had moved
+    write_volume(Volume(part, place), folder / "p1_FLAIR.nii.gz")
+    [outcome] = voxlate.translate(run, tmp_path / "study", target="t2", out=tmp_path / "out")
+    assert outcome.path is not None
+    told = read_provenance(outcome.path)
+    assert told is not None
+    assert read_volume(outcome.path).grid.matches(read_volume(folder / "p1_T1.nii.gz").grid)
+    assert any(note.startswith("flair: rigid registration") for note in told.notes)
+    options = {"accept": {"on_grids": "resample"}, "overwrite": True}
+    [outcome] = voxlate.translate(run, tmp_path / "study", target="t2", out=tmp_path / "out", **options)
+    told = read_provenance(tmp_path / "out" / "p1" / "p1_t2.nii.gz")
+    assert told is not None
+    assert not any("registration" in note for note in told.notes)
 
 
 def test_gaps_of_a_cohort_are_filled_from_what_each_case_has(run: Path, gappy: Path, tmp_path: Path) -> None:

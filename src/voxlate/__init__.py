@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from voxlate.verbs.compare import ablate, compare, pairs
     from voxlate.verbs.data import check, phantom
     from voxlate.verbs.demo import demo
-    from voxlate.verbs.derive import derive
+    from voxlate.verbs.derive import derive, register
+    from voxlate.verbs.doors.bids import bids
     from voxlate.verbs.evaluate import evaluate
     from voxlate.verbs.images import read, score
     from voxlate.verbs.info import info
@@ -71,6 +72,7 @@ __all__ = [
     "WriteError",
     "__version__",
     "ablate",
+    "bids",
     "check",
     "compare",
     "demo",
@@ -87,6 +89,7 @@ __all__ = [
     "read_volume",
     "recipes",
     "redraw",
+    "register",
     "resolve_recipe",
     "score",
     "synthesize",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from voxlate._version import __version__
 from voxlate.strict import StrictModel, later
@@ -63,6 +64,8 @@ class Provenance(StrictModel):
         software_version: Its version.
         warning: Always "not for diagnostic use".
         output_sha256: SHA-256 of the image beside it, filled in by the writer.
+        bids: What BIDS has names for (``Sources``, ``SkullStripped``), which stand in the file beside the other fields
+            and begin with a capital letter, as none of those does.
     """
 
     synthetic: bool
@@ -79,6 +82,21 @@ class Provenance(StrictModel):
     software_version: str = Field(default=__version__)
     warning: Literal["not for diagnostic use"] = "not for diagnostic use"
     output_sha256: str | None = None
+    bids: dict[str, object] = later({}, description="What BIDS has names for.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        told = {name: one for name, one in value.items() if str(name)[:1].isupper()}
+        own = {name: one for name, one in value.items() if name not in told}
+        return {**own, "bids": {**own.get("bids", {}), **told}} if told else value
+
+    @model_serializer(mode="wrap")
+    def _beside_each_other(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values = write(self)
+        return {**values.pop("bids", {}), **values}
 
     def comment(self) -> str:
         """The mark inside the image file, for readers that leave the sidecar behind; at most 79 ASCII bytes."""

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from scipy.spatial.transform import Rotation
 
-from voxlate.errors import WriteError
-from voxlate.io.transforms import Deformation, Transform, write_transform
+from voxlate.errors import ReadError, WriteError
+from voxlate.io.transforms import Deformation, Transform, read_transform, write_transform
 from voxlate.volume import Grid
 
 SPACING = np.array([20.0, 25.0, 30.0])
@@ -88,3 +88,24 @@ def test_volumes_are_the_determinant_and_a_fold_is_negative() -> None:
         slope = (factor - 1) * lattice.affine[:3, 0]
         bend = Deformation(lattice, slope[:, None, None, None] * i)
         assert np.allclose(Transform(deformation=bend).volume_change(GRID), factor)
+
+
+@pytest.mark.parametrize("transform", [Transform(WORLD), TRANSFORM], ids=["stiff", "bent"])
+def test_what_is_written_is_read_again(transform: Transform, tmp_path: Path) -> None:
+    write_transform(transform, tmp_path / "x.tfm")
+    assert read_transform(tmp_path / "x.tfm").distance_mm(transform, GRID).max() < 1e-6
+
+
+def test_of_other_programs_any_matrix_is_read_and_nothing_else(tmp_path: Path) -> None:
+    import SimpleITK as sitk  # noqa: N813
+
+    euler = sitk.Euler3DTransform((10.0, -20.0, 5.0), 0.1, 0.2, -0.1, (1.0, 2.0, 3.0))
+    sitk.WriteTransform(euler, str(tmp_path / "euler.tfm"))
+    place = read_transform(tmp_path / "euler.tfm").world @ [30.0, 40.0, 50.0, 1.0]
+    wanted = MIRROR * euler.TransformPoint((MIRROR * [30.0, 40.0, 50.0]).tolist())
+    assert np.allclose(place[:3], wanted)
+    sitk.WriteTransform(sitk.Euler2DTransform(), str(tmp_path / "flat.tfm"))
+    (tmp_path / "text.tfm").write_text("no transform\n", encoding="utf-8")
+    for name in ("flat.tfm", "text.tfm", "none.tfm"):
+        with pytest.raises(ReadError, match=name):
+            read_transform(tmp_path / name)

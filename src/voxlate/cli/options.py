@@ -126,7 +126,7 @@ class _Group(typer.core.TyperGroup):
             formatter.write_dl([(name, (one.help or "").split("\n\n")[0]) for name, one in self.commands.items()])
 
 
-class _Command(typer.core.TyperCommand):
+class CommandHelp(typer.core.TyperCommand):
     """A command whose help groups the options by their panels, in plain text of any width."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  the package keeps its click private
@@ -163,19 +163,20 @@ app = typer.Typer(
 )
 
 
-def shown_by(*examples: str, choices: str = "") -> dict[str, Any]:
+def shown_by(*examples: str, choices: str = "", command: type[CommandHelp] = CommandHelp) -> dict[str, Any]:
     """How a command is registered whose help ends with examples.
 
     Args:
         *examples: How it is called, each in one line or several that end with a backslash.
         choices: What can be chosen, in a paragraph behind the examples; ``RECIPES`` stands for the recipes' names.
+        command: How its words are read.
 
     Returns:
         Arguments for ``app.command``.
     """
     lines = "\n".join(f"  {line}" for example in examples for line in example.splitlines())
     epilogue = f"{_AS_IS}{'Examples' if len(examples) > 1 else 'Example'}:\n{lines}"
-    return {"cls": _Command, "epilog": "\n\n".join(filter(None, (epilogue, choices)))}
+    return {"cls": command, "epilog": "\n\n".join(filter(None, (epilogue, choices)))}
 
 
 def _with_names(text: str) -> str:

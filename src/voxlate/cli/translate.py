@@ -1,4 +1,4 @@
-"""Commands that write images: ``translate`` and ``synthesize`` by a model, ``derive`` and ``redraw`` without one."""
+"""Commands that write images: ``translate`` and ``synthesize`` by a model, the others without one."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 _Form = Annotated[
-    Literal["dicom"] | None,
-    typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
+    Literal["dicom", "bids"] | None,
+    typer.Option("--format", help="Write one volume as DICOM, or a data set as BIDS, also where it was none."),
 ]
 
 
@@ -100,7 +100,8 @@ def translate(
             replace=replace or (),
             overwrite=overwrite,
             picture=picture,
-            dicom=form is not None,
+            dicom=form == "dicom",
+            bids=form == "bids",
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():
@@ -163,6 +164,54 @@ def derive(
         outcomes = verbs.derive(data, out=out, overwrite=overwrite, report=watch.stage, **options)  # type: ignore[arg-type]
     print_outcomes(console(), outcomes)
     _tell(outcomes, "computed", out)
+
+
+@app.command(
+    **shown_by(
+        "voxlate register p1/CT p1/T1 --out p1/CT_on_T1.nii.gz",
+        "voxlate register scan_FLAIR.nii.gz scan_T1.nii.gz --transform affine --out FLAIR_on_T1.nii.gz",
+        "voxlate register lesions_seg.nii.gz scan_T1.nii.gz --apply FLAIR_on_T1.tfm --out lesions_on_T1.nii.gz",
+    )
+)
+def register(
+    moving: Annotated[Path, typer.Argument(metavar="MOVING", help="Which is brought: a volume file, or DICOM.")],
+    fixed: Annotated[Path, typer.Argument(metavar="FIXED", help="Which stays, likewise; its grid is the result's.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
+    transform: Annotated[
+        Literal["rigid", "affine", "deformable"], typer.Option("--transform", help="How the scan may move.")
+    ] = "rigid",
+    apply: Annotated[
+        Path | None,
+        typer.Option("--apply", metavar="TFM", help="Move it by a transform that is there; a label map, too."),
+    ] = None,
+    shows: Annotated[
+        str | None,
+        typer.Option("--as", metavar="CONTRAST", help="What MOVING shows, if nothing in it says so; labels, say."),
+    ] = None,
+    picture: Annotated[
+        bool, typer.Option("--picture/--no-picture", help="Draw both in squares beside the file.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bring a scan onto the grid of another; write it, the transform and a picture."""
+    from voxlate import verbs
+    from voxlate.cli.output import say
+
+    with watching(quiet=quiet) as watch:
+        result = verbs.register(
+            moving,
+            fixed,
+            out=out,
+            transform=transform,
+            apply=apply,
+            shows=shows,
+            picture=picture,
+            overwrite=overwrite,
+            report=watch.stage,
+        )
+    drawn = [f"Figure: {result.figure}"] if result.figure is not None else []
+    say(console(), f"Registered: {result.path}", f"Transform: {result.transform}", *drawn, *result.notes[:1])
 
 
 @app.command(

@@ -39,6 +39,10 @@ class Reading(StrictModel):
     on_spacing: Literal["resample", "keep"] = later(
         "resample", description="A scan of clearly another voxel size than all training scans: resample it, or keep it."
     )
+    on_grids: Literal["register", "resample"] = later(
+        "register",
+        description="Sources on grids of their own, where a model is used: register them first, or trust the headers.",
+    )
     imputed: Literal["leave", "sources"] = later(
         "leave", description="Images that a model made, where this one is used: leave them out, or use them as sources."
     )
@@ -117,9 +121,10 @@ class PlanOptions(StrictModel):
         None, description="Contrast that gives the grid; `null`: the first source, or its first operand."
     )
     derive: Derivations = Field({}, description="Contrasts that are computed where a case has no file of them.")
-    grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = Field(
+    grids: Literal["refuse", "resample", "apart", "rigid", "affine", "deformable"] = Field(
         "resample",
-        description="What happens to a contrast on another grid: refuse the case, resample, or register it first.",
+        description="What happens to a contrast on another grid: refuse the case, resample, or register it first "
+        "(`apart`: rigidly, and those alone that lie on a grid of their own).",
     )
     mask: Literal["auto", "each", "nonzero", "otsu", "whole", "file"] = Field(
         "auto", description="How the foreground is found; `each`: for each case by itself whether it is skull-stripped."

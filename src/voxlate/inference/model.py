@@ -199,12 +199,16 @@ class Model:
     def prepare(self, case: Case) -> PreparedCase:
         """The case's sources as normalised arrays on one grid, of the voxel size that the model has learned on.
 
+        Those on grids of their own are registered first, rigidly, unless ``plan.reading.on_grids`` trusts the headers.
+
         Raises:
             VoxlateError: If a file is refused, or a source's labels have no value that the model was taught.
         """
         recipe = self.bundle.recipe
         plan, notes = plan_for(case, self.bundle.plan, self.bundle)
         tell(Finding("warning", "other_spacing", case.id, note) for note in notes)
+        if plan.grids == "resample" and plan.reading.on_grids == "register":
+            plan = plan.model_copy(update={"grids": "apart"})
         prepared = prepare_case(case, plan, contrasts=recipe.source)
         told = (*self._numbering(prepared, case), *refuse(unfamiliar(case, prepared, self.bundle.fingerprint.familiar)))
         acquired = case_acquisitions(case) if self.several is not None and self.several.by_acquisition else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from voxlate.io.provenance import Maker, digest_of, maker_in, read_provenance
 from voxlate.volume import Array, Grid, Volume
 
 _DEFAULT_READING = Reading()
+_SYNTHETIC = re.compile(r"_desc-synth(etic|sr)?_", re.IGNORECASE)
 
 
 def read_volume(path: str | Path, *, contrast: Contrast | None = None, reading: Reading = _DEFAULT_READING) -> Volume:
@@ -145,7 +147,7 @@ def read_maker(path: str | Path) -> Maker | None:
     """Who computed an image, by the mark in its header and by its sidecar; ``None`` if neither calls it synthetic.
 
     The header goes with a file that is renamed, copied or converted; its sidecar may stay behind, beside another image.
-    So an image is a model's if either says so.
+    So an image is a model's if either says so, or a name of BIDS: ``desc-synth``, whichever program wrote it.
 
     Raises:
         ReadError: If the sidecar is Voxlate's and damaged.
@@ -158,7 +160,9 @@ def read_maker(path: str | Path) -> Maker | None:
 
 
 def _stated_maker(path: Path) -> Maker | None:
-    """By the header alone; one that cannot be read says nothing, and is refused where its voxels are read."""
+    """By name and header alone; one that cannot be read says nothing, and is refused where its voxels are read."""
+    if _SYNTHETIC.search(path.name):
+        return "model"
     try:
         return maker_in(_read_layout(path).comment)
     except (ReadError, UsageError, OSError):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxlate.errors import WriteError
+from voxlate.errors import ReadError, WriteError
 from voxlate.io.atomic import replacing
 from voxlate.io.formats.textheader import LPS
 from voxlate.volume import Affine, Grid
@@ -127,3 +127,55 @@ def write_transform(transform: Transform, path: Path) -> None:
             raise WriteError(
                 "to write the transform", came=str(error).splitlines()[-1], where=path, remedy="Free space."
             ) from error
+
+
+def read_transform(path: Path) -> Transform:
+    """Reads a transform between LPS+ worlds: a matrix of any of ITK's kinds, or one of them after cubic B-splines.
+
+    Raises:
+        ReadError: If it is no file of ITK's, or holds another transform.
+    """
+    import SimpleITK as sitk  # noqa: N813
+
+    try:
+        read = sitk.ReadTransform(str(path)).Downcast()
+    except RuntimeError as error:
+        raise _no_transform(path, str(error).splitlines()[-1].strip()) from error
+    parts = [read]
+    if read.GetName() == "CompositeTransform":
+        parts = [read.GetNthTransform(n).Downcast() for n in range(read.GetNumberOfTransforms())]
+    world, bend = np.eye(4), None
+    for place, part in enumerate(parts):
+        if part.GetName() == "BSplineTransform" and place == len(parts) - 1 and part.GetDimension() == 3:
+            bend = _bend_of(part, path)
+        elif part.IsLinear() and part.GetDimension() == 3:
+            world = world @ _matrix_of(part)
+        else:
+            raise _no_transform(path, part.GetName())
+    return Transform(LPS @ world @ LPS, bend)
+
+
+def _matrix_of(linear: ItkTransform) -> Affine:
+    """The matrix of a linear transform, by where it takes the origin and the axes."""
+    world = np.eye(4)
+    world[:3, 3] = linear.TransformPoint((0.0, 0.0, 0.0))
+    world[:3, :3] = np.stack([linear.TransformPoint(axis) for axis in np.eye(3).tolist()], axis=1) - world[:3, 3:]
+    return world
+
+
+def _bend_of(spline: ItkTransform, path: Path) -> Deformation:
+    """The displacement of cubic B-splines in LPS+ as one in RAS+."""
+    fixed = np.array(spline.GetFixedParameters())
+    if spline.GetOrder() != 3:
+        raise _no_transform(path, f"B-splines of order {spline.GetOrder()}")
+    i, j, k = (int(count) for count in fixed[:3])
+    affine = np.eye(4)
+    affine[:3, :3] = fixed[9:].reshape(3, 3) * fixed[6:9]
+    affine[:3, 3] = fixed[3:6]
+    flat = np.array(spline.GetParameters()).reshape(3, k, j, i).transpose(0, 3, 2, 1)
+    return Deformation(Grid((i, j, k), LPS @ affine), np.einsum("ab,bijk->aijk", LPS[:3, :3], flat))
+
+
+def _no_transform(path: Path, came: str) -> ReadError:
+    remedy = "Give the .tfm file that `register` or a prepared case has, or one of ITK's with a matrix."
+    return ReadError("a matrix, or one after cubic B-splines, in ITK's format", came=came, where=path, remedy=remedy)

@@ -78,7 +78,7 @@ class Plan(StrictModel):
     resize: Resizing | None = later(None, description="voxels along RAS that a whole scan is resized to")
     reference: str
     derive: Derivations = Field(default_factory=dict)
-    grids: Literal["refuse", "resample", "rigid", "affine", "deformable"] = "resample"
+    grids: Literal["refuse", "resample", "apart", "rigid", "affine", "deformable"] = "resample"
     mask: MaskRule
     crop_margin_mm: float = Field(8.0, ge=0)
     normalisers: dict[str, Normaliser]

@@ -316,6 +316,8 @@ def _alignment(
             where=where,
             remedy="Set plan.grids to resample or to a registration, or bring the files to one grid.",
         )
+    if policy == "apart":
+        policy = "resample" if same_lattice(volume.grid, reference.grid) else "rigid"
     if policy in ("rigid", "affine", "deformable") and contrast.kind != "label":
         mask = resample(frame.mask, frame.grid, reference.grid, nearest=True, fill=False)
         pair = reference.array, reference.grid, volume.array

@@ -9,7 +9,6 @@ has a second number beside it, 1 where it is known.
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Mapping
 from functools import lru_cache
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.errors import UsageError
+from voxlate.question.sidecars import read_inherited
 
 _AGENT = "ContrastBolusIngredient"
 _TYPICAL = {"RepetitionTime": 1.0, "EchoTime": 0.03, "InversionTime": 1.0}
@@ -73,19 +73,15 @@ def check_acquisition(given: Mapping[str, object]) -> dict[str, float]:
 
 
 def read_acquisition(path: Path, attributes: Mapping[str, str], *, contrast: str, case: str = "") -> dict[str, float]:
-    """What is known of an image: from the attributes of its case, else its JSON file, else the data set's table.
+    """What is known of an image: from the attributes of its case, else its JSON files, else the data set's table.
 
     Args:
-        path: The JSON file beside the image; it need not be there.
+        path: The JSON file beside the image; it need not be there, and in BIDS inherits from those above.
         attributes: Of the case; those named ``<contrast>_<field>`` count.
         contrast: What the image shows.
         case: Whose row counts in a table ``acquisitions.tsv`` in a folder that the image lies in.
     """
-    try:
-        header = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        header = {}
-    told = header if isinstance(header, dict) else {}
+    told = read_inherited(path)
     stated = {name: attributes[f"{contrast}_{name}"] for name in _FIELDS if f"{contrast}_{name}" in attributes}
     tables = [_rows(table, table.stat().st_mtime_ns) for table in _tables(path)]
     row = next((table[case, contrast] for table in tables if (case, contrast) in table), {})

@@ -11,7 +11,8 @@ from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
 from voxlate.verbs.demo import Demonstrated, demo
-from voxlate.verbs.derive import derive
+from voxlate.verbs.derive import Registered, derive, register
+from voxlate.verbs.doors.bids import Completed, bids
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
 from voxlate.verbs.redraw import redraw
@@ -21,9 +22,12 @@ from voxlate.verbs.tune import searched_with, tune
 
 __all__ = [
     "Checked",
+    "Completed",
     "Demonstrated",
     "ProgressReport",
+    "Registered",
     "ablate",
+    "bids",
     "check",
     "compare",
     "demo",
@@ -35,6 +39,7 @@ __all__ = [
     "phantom",
     "recipes",
     "redraw",
+    "register",
     "resolve_recipe",
     "searched_with",
     "switched_off",

@@ -1,14 +1,16 @@
-"""The verb ``derive``: images that are computed from others, without a model."""
+"""The verbs ``derive`` and ``register``: images that are computed from others, without a model."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
-from voxlate.errors import UsageError
+from voxlate.errors import UsageError, WriteError, readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out
@@ -16,6 +18,29 @@ from voxlate.verbs.calls import Pattern, laid_out
 if TYPE_CHECKING:
     from voxlate.derivation import Derivation
     from voxlate.inference.cohort.outcome import Outcome
+    from voxlate.io import Provenance
+    from voxlate.io.transforms import Transform
+    from voxlate.preprocess.registration.registration import RegistrationKind
+    from voxlate.volume import Volume
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What ``register`` has written.
+
+    Attributes:
+        path: The registered volume.
+        transform: The transform, a file of ITK's.
+        figure: The picture; ``None`` if none was drawn.
+        notes: What was done, one sentence each.
+    """
+
+    path: Path
+    transform: Path
+    figure: Path | None
+    notes: tuple[str, ...]
 
 
 def derive(
@@ -79,3 +104,114 @@ def _known(recipe: str | Path | Recipe | None, calibration: str | Path | None) -
     density = Derivation(operation="curve", of=("ct",), points=points)
     declared = {} if recipe is None else resolve_recipe(recipe).plan.derive
     return {**DIXON, "electron_density": density, **declared}
+
+
+def register(
+    moving: str | Path,
+    fixed: str | Path,
+    *,
+    out: str | Path,
+    transform: RegistrationKind = "rigid",
+    apply: str | Path | None = None,
+    shows: str | None = None,
+    picture: bool = True,
+    overwrite: bool = False,
+    report: ProgressReport = silent,
+) -> Registered:
+    """Brings a scan onto the grid of another, and writes it with its transform and a picture beside it.
+
+    Args:
+        moving: Which is brought: a volume file or DICOM; a label map only with ``apply``.
+        fixed: Which stays, likewise.
+        out: The file to write, or a folder to write it in.
+        transform: How the scan may move: ``rigid``, ``affine`` or ``deformable``.
+        apply: A transform that is there, in the place of a search: a ``.tfm`` file from the fixed scan's world to the
+            moving one's.
+        shows: What the moving one shows, where neither its name nor its header says so; ``labels`` for a label map.
+        picture: Draw both in squares, before and after.
+        overwrite: Replace files that are there.
+        report: Told when it is done.
+
+    Returns:
+        Where what lies, and what was done.
+
+    Raises:
+        UsageError: If a label map is to be aligned, or ``out`` is named like no image.
+        ReadError: If an image or a transform is refused.
+        GeometryError: If the two have nothing to compare.
+        WriteError: If a file is there already.
+    """
+    from voxlate.io import volume_stem, write_volume
+    from voxlate.io.transforms import write_transform
+    from voxlate.preprocess.registration.volumes import bring
+    from voxlate.verbs.images import read
+    from voxlate.verbs.single import single_output
+
+    place = single_output(Path(out), readable(volume_stem(Path(moving))), "registered")
+    written = place.with_name(f"{volume_stem(place)}.tfm")
+    _check_free(place, written, overwrite=overwrite)
+    report("register", 0, 1)
+    one, other = read(moving, contrast=shows), read(fixed)
+    used, notes = _transform(one, other, transform if apply is None else Path(apply), where=moving)
+    volume = bring(one, other, used)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_transform(used, written)
+    told = _told(one, moving=Path(moving), fixed=(other, Path(fixed)), notes=(*one.notes, *notes))
+    write_volume(volume, place, provenance=told, overwrite=overwrite)
+    figure = _drawn((one, other, volume), place, notes=notes) if picture else None
+    report("register", 1, 1)
+    return Registered(place, written, figure, notes)
+
+
+def _transform(
+    one: Volume, other: Volume, how: RegistrationKind | Path, *, where: object
+) -> tuple[Transform, tuple[str, ...]]:
+    """A transform that is searched for, or that a file holds, and what is to be said of it."""
+    from voxlate.io.transforms import read_transform
+    from voxlate.preprocess.registration.volumes import align
+
+    if isinstance(how, Path):
+        return read_transform(how), (f"brought to another grid by the transform {readable(how.name)}",)
+    found = align(one, other, kind=how, where=where)
+    for warning in found.warnings():
+        logger.warning("%s: %s", where, warning)
+    return found.transform, (*found.describe(), *found.warnings())
+
+
+def _check_free(place: Path, *beside: Path, overwrite: bool) -> None:
+    for path in (place, *beside):
+        if path.exists() and not overwrite:
+            raise WriteError("a new file", came="one that is there", where=path, remedy="Add --overwrite.")
+
+
+def _told(one: Volume, *, moving: Path, fixed: tuple[Volume, Path], notes: tuple[str, ...]) -> Provenance:
+    """What the sidecar says; an image that a model made stays marked as such."""
+    from voxlate.io import FileRecord, Provenance, file_digest
+
+    def record(volume: Volume, path: Path) -> FileRecord:
+        shown = volume.contrast.name if volume.contrast else "mr"
+        made = volume.provenance is not None and volume.provenance.model is not None
+        return FileRecord(contrast=shown, name=readable(path.name), sha256=file_digest(path), imputed=made)
+
+    shown = one.contrast
+    return Provenance(
+        synthetic=one.is_synthetic,
+        sources=(record(one, moving), record(*fixed)),
+        model=one.provenance.model if one.provenance is not None else None,
+        target=shown.name if shown else "mr",
+        unit=shown.unit if shown else "a.u.",
+        notes=notes,
+    )
+
+
+def _drawn(volumes: tuple[Volume, Volume, Volume], place: Path, *, notes: tuple[str, ...]) -> Path:
+    """The picture of a moving, a fixed and a registered volume beside the file."""
+    from voxlate.io import volume_stem
+    from voxlate.io.atomic import write_bytes
+    from voxlate.reporting.drawing.canvas import to_png
+    from voxlate.workflows.pictures import draw_registered
+
+    moving, fixed, registered = volumes
+    path = place.with_name(f"{volume_stem(place)}.png")
+    write_bytes(path, to_png(draw_registered(moving, fixed, registered, notes=notes[:1])))
+    return path

@@ -7,6 +7,7 @@ told with its reason. The case is called by a folder or a file, never by the pat
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from voxlate.contrast import Contrast
 
 _TABLES = {".csv", ".tsv"}
+_FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}")
+_IMAGE_SUFFIX = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr)(?![A-Za-z0-9]).*", re.IGNORECASE)
 
 
 def is_data_set(path: Path, *, shows: str | None = None) -> bool:
@@ -158,3 +161,29 @@ def shown_in(path: Path) -> tuple[Contrast | None, str]:
 
     guess = guess_contrast(find_stack(path).frames[0].header)
     return find_contrast(guess.contrast), guess.reason
+
+
+def single_output(out: Path, stem: str, target: str) -> Path:
+    """The file to write: ``out`` itself, or one in it where it names a folder.
+
+    Raises:
+        UsageError: If it ends like a file that no image has; a folder of such a name is taken if it exists.
+    """
+    from voxlate.io.formats import WRITTEN
+    from voxlate.io.paths import header_path, volume_suffix
+
+    path = header_path(out)
+    if out.is_dir():
+        return out / f"{stem}_{target}.nii.gz"
+    if volume_suffix(path) in WRITTEN and not path.name.startswith("."):
+        return path
+    if out.name.startswith(".") or out.name.endswith(".") or _FILE_SUFFIX.fullmatch(out.suffix):
+        named = _IMAGE_SUFFIX.sub("", out.name).strip(".")
+        free = named.removesuffix(out.suffix) or stem
+        raise UsageError(
+            f"a folder, or the name of an image file ({', '.join(WRITTEN)})",
+            came=repr(out.name),
+            where="--out",
+            remedy=f"Write {free}.nii.gz, say; a folder whose name ends like this must exist before.",
+        )
+    return out / f"{stem}_{target}.nii.gz"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
-from voxlate.verbs.single import case_of, is_data_set, is_series, study_of
+from voxlate.verbs.single import case_of, is_data_set, is_series, single_output, study_of
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
 """What ``replace`` calls the scans that are poor by the rule of ``voxlate.cohort.poor``."""
-_FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}")
-_IMAGE_SUFFIX = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr)(?![A-Za-z0-9]).*", re.IGNORECASE)
 
 if TYPE_CHECKING:
     from voxlate.cohort import Case, Cohort
@@ -43,6 +40,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     overwrite: bool = False,
     picture: bool = False,
     dicom: bool = False,
+    bids: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -63,6 +61,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
         dicom: Write a single scan as DICOM also where it was none.
+        bids: Write a data set as a derivative of BIDS also where it was none.
         report: Called with the number of finished images.
 
     Returns:
@@ -76,18 +75,17 @@ def translate(  # noqa: PLR0913  (the options of the command)
     from voxlate.inference.cohort.translate import translate_cohort
 
     place = _place_of(model, Path(scan))
-    models, wanted = _models(place, target=target, accept=accept or {})
+    models, wanted = models_for(place, target=target, accept=accept or {})
     answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(Path(scan), shows=shows):
-        one = _one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows)
+        one = _one_case({"replace": replace, "pattern": pattern, "format bids": bids}, Path(scan), models, shows=shows)
         return [answer.make(one, models, wanted, report=report)]
     cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")
-    return translate_cohort(
-        models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
-    )
+    asked = partial(translate_cohort, models, cohort, _folder(Path(out)), target=wanted, every=every)
+    form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
+    return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:
@@ -116,26 +114,17 @@ def _place_of(model: str | Path | None, scan: Path) -> Path:
 
 def _draw(outcome: Outcome, case: Case, *, reading: Reading, overwrite: bool) -> None:
     """Draws source and result of a single file into a PNG file of its name; no scan is ever replaced by it."""
-    from voxlate.contrast import get_contrast
-    from voxlate.io import read_volume
-    from voxlate.io.atomic import write_bytes
     from voxlate.io.paths import volume_stem
-    from voxlate.reporting.drawing.canvas import to_png
-    from voxlate.workflows.pictures import draw_translated
+    from voxlate.workflows.pictures import publish_translated
 
     if outcome.path is None:
         return
-    ((name, source),) = list(case.paths.items())[:1]
+    source = next(iter(case.paths.values()))
     place = outcome.path.parent / f"{volume_stem(outcome.path)}.png"
     if place.exists() and (not overwrite or place.samefile(source)):
         logger.warning("no picture is drawn: %s is there; --overwrite replaces one", place)
         return
-    volumes = (
-        read_volume(source, contrast=get_contrast(name), reading=reading),
-        read_volume(outcome.path, reading=reading),
-    )
-    figure = draw_translated(*volumes, target=get_contrast(outcome.target))
-    write_bytes(place, to_png(figure))
+    publish_translated(case, outcome.path, place, target=outcome.target, reading=reading)
 
 
 def _one_case(options: Mapping[str, object], scan: Path, models: Sequence[Model], *, shows: str | None) -> Case:
@@ -186,7 +175,7 @@ class _Answer:
             if folder is not None:
                 _check_beside(folder, self.scan)
                 return folder
-        return _single_output(self.out, case.id, target)
+        return single_output(self.out, case.id, target)
 
 
 @telling_anew
@@ -229,7 +218,7 @@ def synthesize(
     )
 
 
-def _models(
+def models_for(
     path: Path, *, target: str | None, accept: Mapping[str, str | Sequence[str]]
 ) -> tuple[list[Model], str | None]:
     """The models that make a target, and its canonical name."""
@@ -327,29 +316,3 @@ def _check_beside(path: Path, scan: Path) -> None:
     if scan.is_dir() and path.resolve().is_relative_to(scan.resolve()):
         remedy = "Name a folder beside it."
         raise UsageError("a folder outside the source's", came=str(path), where="--out", remedy=remedy)
-
-
-def _single_output(out: Path, stem: str, target: str) -> Path:
-    """The file to write: ``out`` itself, or one in it where it names a folder.
-
-    Raises:
-        UsageError: If it ends like a file that no image has; a folder of such a name is taken if it exists.
-    """
-    from voxlate.io.formats import WRITTEN
-    from voxlate.io.paths import header_path, volume_suffix
-
-    path = header_path(out)
-    if out.is_dir():
-        return out / f"{stem}_{target}.nii.gz"
-    if volume_suffix(path) in WRITTEN and not path.name.startswith("."):
-        return path
-    if out.name.startswith(".") or out.name.endswith(".") or _FILE_SUFFIX.fullmatch(out.suffix):
-        named = _IMAGE_SUFFIX.sub("", out.name).strip(".")
-        free = named.removesuffix(out.suffix) or stem
-        raise UsageError(
-            f"a folder, or the name of an image file ({', '.join(WRITTEN)})",
-            came=repr(out.name),
-            where="--out",
-            remedy=f"Write {free}.nii.gz, say; a folder whose name ends like this must exist before.",
-        )
-    return out / f"{stem}_{target}.nii.gz"

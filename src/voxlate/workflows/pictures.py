@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,17 @@ from voxlate.cohort.labels.labelling import labelling_of
 from voxlate.config.plan import Reading
 from voxlate.contrast import BACKGROUND, Contrast, get_contrast
 from voxlate.errors import VoxlateError
+from voxlate.io import read_grid, read_volume
 from voxlate.io.atomic import write_bytes
+from voxlate.io.transforms import Transform
 from voxlate.preprocess.images import read_contrast
 from voxlate.preprocess.orientation import ras_grid, to_ras
+from voxlate.preprocess.registration.volumes import bring, foreground_of
 from voxlate.preprocess.resampling import resample
 from voxlate.reporting.drawing.canvas import to_png
 from voxlate.reporting.drawing.mosaic import MosaicCase, draw_mosaic
 from voxlate.reporting.drawing.planes import Planes, draw_planes, draw_rows
+from voxlate.reporting.run.alignment import Aligned, draw_alignment
 from voxlate.volume import Array, Volume
 
 logger = logging.getLogger(__name__)
@@ -88,7 +93,26 @@ def draw_volume(volume: Volume, *, title: str, window: tuple[float, float] | Non
     )
 
 
-def draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figure:
+def publish_translated(case: Case, result: Path, place: Path, *, target: str, reading: Reading) -> None:
+    """Draws an image that a model made of a case, beneath the scan whose grid it has, into a PNG file.
+
+    Args:
+        case: Its scans.
+        result: The image.
+        place: The PNG file.
+        target: What the image shows.
+        reading: What readers may accept.
+    """
+    made = read_volume(result, contrast=get_contrast(target), reading=reading)
+    names = [name for name in case.paths if name not in case.held and name != target] or list(case.paths)
+    fits = (name for name in names if read_grid(case.paths[name], reading=reading).matches(made.grid))
+    name = next(fits, names[0])
+    source = read_volume(case.paths[name], contrast=get_contrast(name), reading=reading)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(place, to_png(_draw_translated(source, made, target=get_contrast(target))))
+
+
+def _draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figure:
     """A source and what a model made of it, each in the three planes; on one grid."""
     shown = source.contrast.title if source.contrast is not None else "scan"
     unit = source.contrast.unit if source.contrast is not None else ""
@@ -100,3 +124,29 @@ def draw_translated(source: Volume, result: Volume, *, target: Contrast) -> Figu
         ],
         spacing_mm=spacing,
     )
+
+
+def draw_registered(moving: Volume, fixed: Volume, registered: Volume, *, notes: Sequence[str] = ()) -> Figure:
+    """Two scans in squares before one was brought onto the other and after it; label maps stand as they are.
+
+    Args:
+        moving: As it was.
+        fixed: The other one, which stayed.
+        registered: On the grid of ``fixed``.
+        notes: What is printed below.
+    """
+    grid = ras_grid(fixed.grid)
+    shown = [volume.contrast or get_contrast("mr") for volume in (fixed, moving)]
+    before = bring(moving, fixed, Transform())
+    reference, still, after = (to_ras(one.array, one.affine) for one in (fixed, before, registered))
+    aligned = Aligned(
+        case="",
+        reference=reference,
+        before=still,
+        after=after,
+        titles=(shown[0].title, shown[1].title),
+        spacing_mm=grid.spacing_mm,
+        mask=foreground_of(fixed),
+        notes=tuple(notes),
+    )
+    return draw_alignment(aligned)

@@ -10,7 +10,9 @@ import pytest
 from tests.cohort.scans import touch
 from voxlate.cohort import index_cohort, split_cohort
 from voxlate.cohort.preflight.names import check_names
+from voxlate.cohort.synthetic import is_imputed
 from voxlate.config.plan import SplitOptions
+from voxlate.inference.given import case_acquisitions
 
 
 def _anat(root: Path, *names: str) -> None:
@@ -72,6 +74,41 @@ def test_a_sidecar_tells_of_a_contrast_agent(tmp_path: Path) -> None:
     header = {"Modality": "MR", "ContrastBolusIngredient": "GADOLINIUM"}
     (tmp_path / "sub-1" / "anat" / "sub-1_T1w.json").write_text(json.dumps(header), encoding="utf-8")
     assert set(_files(tmp_path)["sub-1"]) == {"t1c", "t2"}
+
+
+def test_sidecars_are_inherited_from_the_folders_above(tmp_path: Path) -> None:
+    _anat(tmp_path, "sub-1_ses-a_T1w", "sub-1_ses-b_T1w", "sub-1_ses-b_T2w", "sub-2_T1w")
+    (tmp_path / "T1w.json").write_text('{"EchoTime": 0.004, "RepetitionTime": 2.0}', encoding="utf-8")
+    (tmp_path / "ses-b_T1w.json").write_text('{"ContrastBolusIngredient": "GADOLINIUM"}', encoding="utf-8")
+    (tmp_path / "sub-2" / "sub-2_T1w.json").write_text('{"EchoTime": 0.003}', encoding="utf-8")
+    cases = {case.id: case for case in index_cohort(tmp_path).cases}
+    assert {name: set(case.paths) for name, case in cases.items()} == {
+        "sub-1_ses-a": {"t1"},
+        "sub-1_ses-b": {"t1c", "t2"},
+        "sub-2": {"t1"},
+    }
+    assert case_acquisitions(cases["sub-2"]) == {"t1": {"EchoTime": 0.003, "RepetitionTime": 2.0}}
+    told = case_acquisitions(cases["sub-1_ses-b"])
+    assert told == {"t1c": {"EchoTime": 0.004, "RepetitionTime": 2.0, "ContrastBolusIngredient": 1.0}, "t2": {}}
+
+
+def test_an_agent_makes_another_kind_of_what_is_no_t1(tmp_path: Path) -> None:
+    _anat(tmp_path, "sub-1_T1w", "sub-1_ce-gadolinium_FLAIR", "sub-1_FLAIR")
+    assert _files(tmp_path)["sub-1"] == {"t1": "sub-1_T1w", "flair": "sub-1_FLAIR"}
+
+
+def test_what_lies_apart_is_no_scan_of_the_data_set(tmp_path: Path) -> None:
+    _anat(tmp_path, "sub-1_T1w")
+    _anat(tmp_path / "sourcedata", "sub-1_T1w", "sub-1_T2w")
+    assert _files(tmp_path) == {"sub-1": {"t1": "sub-1_T1w"}}
+    assert {item.code for item in index_cohort(tmp_path).left_out} == {"ignored"}
+
+
+def test_of_a_derivative_data_set_what_is_synthetic_is_known(tmp_path: Path) -> None:
+    _anat(tmp_path, "sub-1_desc-preproc_T1w", "sub-1_space-MNI152_desc-preproc_T1w", "sub-1_desc-synth_T2w")
+    (case,) = index_cohort(tmp_path).cases
+    assert {name: is_imputed(path) for name, path in case.paths.items()} == {"t1": False, "t2": True}
+    assert case.paths["t1"].name.startswith("sub-1_desc-preproc")
 
 
 def test_other_data_types_and_what_bidsignore_names_are_left_out(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@
 (Gorgolewski et al. 2016, doi 10.1038/sdata.2016.44; bids-specification.readthedocs.io.) A case is a subject, or one of
 its sessions; all sessions are of one subject, so that a split holds them together. The suffix names the contrast;
 ``ce-``, or a contrast agent in the JSON file beside the image, turns T1 into T1 post-contrast. Images of phase and of
-other data types than anatomy, PET and CT are left out, as is what ``.bidsignore`` names.
+other data types than anatomy, PET and CT are left out, as is what ``.bidsignore`` names or lies in ``sourcedata``,
+``code``, ``stimuli`` and ``phenotype``. JSON files are inherited from the folders above.
 
 Of several images of one contrast in a session the one with the fewest entities (no ``acq-``, no ``rec-``) and then the
 lowest ``run-`` is taken, and the others are named; where that leaves two, as between two ``acq-``, none is. Label maps
@@ -35,8 +36,10 @@ from voxlate.io import volume_stem
 _PATH = re.compile(r"(?:.*/)?(?P<subject>sub-[^/_]+)/(?:(?P<session>ses-[^/_]+)/)?(?P<type>[a-z]+)/(?P=subject)_[^/]+")
 _TYPES = {"anat", "pet", "ct", "mr"}
 _BY_HAND = re.compile(r"label|manual|lesion|annotation|expert|truth", re.IGNORECASE)
-_IDENTITY = {"sub", "ses", "run", "ce", "part"}
-"""Entities that say whose image it is, or which contrast, and not which of several kinds."""
+_IDENTITY = {"sub", "ses", "run", "part"}
+"""Entities that say whose image it is, and not which of several kinds; of T1 post-contrast also ``ce``."""
+_APART = {"sourcedata", "code", "stimuli", "phenotype"}
+"""Folders of the data set whose files are none of its images."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def _place(path: Path, relative: str) -> _Named | LeftOut:
     found = _PATH.fullmatch(relative)
     if found is None:
         return LeftOut(path, "does not lie as BIDS says: sub-*/[ses-*/]<type>/sub-*_<suffix>")
+    if (first := relative.split("/", 1)[0]) in _APART:
+        return LeftOut(path, f"lies in {first}, which is no part of the data set", "ignored")
     if found["type"] not in _TYPES:
         return LeftOut(path, f"an image of the data type {found['type']}", "other_type")
     stem = volume_stem(path)
@@ -92,7 +97,8 @@ def _place(path: Path, relative: str) -> _Named | LeftOut:
     name = "t1c" if contrast.name == "t1" and had_agent(read_sidecar(path)) else contrast.name
     session = found["session"] or (f"ses-{entities['ses']}" if "ses" in entities else "")
     case = "_".join(filter(None, (found["subject"], session)))
-    special = sum(entity not in _IDENTITY for entity in entities) if contrast.kind != "label" else 0
+    known = _IDENTITY | {"ce"} if name == "t1c" else _IDENTITY
+    special = len(entities.keys() - known) if contrast.kind != "label" else 0
     run = entities.get("run", "0")
     return _Named(RecognisedFile(path, case, name, found["subject"]), (special, int(run) if run.isdigit() else 0))
 
@@ -127,9 +133,13 @@ def _labels_of_derivatives(root: Path) -> list[Path]:
 
 
 def _ignored_by(root: Path) -> Callable[[str], bool]:
-    """Whether ``.bidsignore`` names a relative path; as of ``.gitignore``, the last line that fits decides."""
+    """Whether ``.bidsignore`` names a relative path; as of ``.gitignore``, the last line that fits decides.
+
+    Of what ``translate`` wrote it names contrasts that BIDS has no suffix for yet, and which are images all the same.
+    """
     path = root / ".bidsignore"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    ours = '"Voxlate"' in _text(root / "dataset_description.json")
+    lines = [] if ours else _text(path).splitlines()
     rules = []
     for line in (line.strip() for line in lines):
         if line and not line.startswith("#"):
@@ -141,3 +151,7 @@ def _ignored_by(root: Path) -> Callable[[str], bool]:
         return next((verdict for rule, verdict in reversed(rules) if rule.fullmatch(relative)), False)
 
     return ignores
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

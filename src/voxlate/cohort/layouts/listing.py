@@ -77,11 +77,18 @@ def list_folder(root: Path) -> Listing:
     others = [path for path in others if path not in set(dicom)]
     if images or dicom:  # pictures beside volumes are illustrations; alone they are slices
         others += pictures
-    left_out += _no_images([path for path in others if path.suffix != ".json" or path.with_suffix("") not in stems])
+    suffixes = {stem.name.rpartition("_")[2] for stem in stems if stem.name.startswith("sub-")}
+    told = {path for path in others if path.suffix == ".json" and _is_told_of(path, stems, suffixes)}
+    left_out += _no_images([path for path in others if path not in told])
     for kind, paths in ignored.items():
         more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
         left_out.append(LeftOut(paths[0], f"{kind}, ignored{more}", "ignored"))
     return Listing(root, tuple(images or ([] if dicom else pictures)), tuple(left_out), tuple(dicom))
+
+
+def _is_told_of(path: Path, stems: set[Path], suffixes: set[str]) -> bool:
+    """Whether a JSON file is that of an image, or in BIDS of all images of a suffix."""
+    return path.with_suffix("") in stems or path.stem.rpartition("_")[2] in suffixes
 
 
 def _no_images(paths: list[Path]) -> Iterator[LeftOut]:

@@ -10,7 +10,6 @@ of MRI pulse sequences, 2004). Where words and times contradict each other, noth
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +18,10 @@ from typing import NamedTuple
 from voxlate.contrast import find_contrast
 from voxlate.io import volume_stem
 from voxlate.plainyaml import Json
+from voxlate.question.sidecars import read_inherited
 
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
+_AGENTS, _NOTHING = ("ContrastBolusAgent", "ContrastBolusIngredient"), {"", "none", "no", "n/a", "false"}
 _NO_CONTRAST = re.compile(
     r"\b(loc(alizer|aliser)?|scout|survey|smartbrain|field ?map\w*|b0 ?map|mip|mra|mrv|tof|angio\w*|perf\w*|asl|bold"
     r"|rest\w*|f?mri task|dti|screen ?save|phoenix\w*|report|phase|mt|mtc|magneti\w* transfer|cine|\w*ssfp|ciss|fiesta"
@@ -60,19 +61,15 @@ class _Guess(NamedTuple):
 
 
 def read_sidecar(image: Path) -> Json:
-    """What the JSON file beside an image says of its scan; empty if there is none, or it speaks of something else."""
-    path = image.with_name(f"{volume_stem(image)}.json")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        return {}
-    said = {"Modality", "EchoTime", *_DESCRIPTIONS}
-    return values if isinstance(values, dict) and said & values.keys() else {}
+    """What the JSON file beside an image, in BIDS with those above, says of its scan; empty if nothing."""
+    values = read_inherited(image.with_name(f"{volume_stem(image)}.json"))
+    said = {"Modality", "EchoTime", *_AGENTS, *_DESCRIPTIONS}
+    return values if said & values.keys() else {}
 
 
 def had_agent(header: Json) -> bool:
     """Whether a header names a contrast agent."""
-    return any(str(header.get(name) or "").strip() for name in ("ContrastBolusAgent", "ContrastBolusIngredient"))
+    return any(str(header.get(name) or "none").strip().casefold() not in _NOTHING for name in _AGENTS)
 
 
 def guess_contrast(header: Json) -> _Guess:

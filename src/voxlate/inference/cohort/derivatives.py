@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,10 +21,13 @@ from voxlate.errors import ReadError, UsageError, readable
 from voxlate.inference.cohort.outcome import Outcome
 from voxlate.io import FileRecord, file_digest, is_volume_path, read_provenance, write_text
 from voxlate.io.atomic import write_rows
+from voxlate.plainyaml import Json
 
+Place = Callable[[Case, str], Path]
+"""From a case and a contrast to where its image lies."""
 MANIFEST = "manifest.csv"
 _COMPLETED = "completed.csv"
-_DESCRIPTION = "dataset_description.json"
+DESCRIPTION = "dataset_description.json"
 _MANIFEST_FIELDS = ("case", "status", "seconds", "reason", "target", "model", "sources", "imputed", "seen", "warnings")
 _SEEN = {True: "yes", False: "no", None: ""}
 _BIDS_VERSION = "1.10.0"
@@ -59,15 +62,20 @@ def check_place(folder: Path, cohort: Cohort) -> None:
     if _is_foreign(folder):
         raise UsageError(
             "a new folder, or one that this command wrote before",
-            came=f"another program's {_DESCRIPTION} or {_COMPLETED}",
+            came=f"another program's {DESCRIPTION} or {_COMPLETED}",
             where=folder,
             remedy="Give another --out.",
         )
 
 
 def write_description(folder: Path, cohort: Cohort) -> None:
-    """Writes ``dataset_description.json``; the source is named by its path from the folder."""
-    values = {
+    """Writes ``dataset_description.json``."""
+    write_text(folder / DESCRIPTION, json.dumps(describe_data_set(cohort, folder), indent=1) + "\n")
+
+
+def describe_data_set(cohort: Cohort, folder: Path) -> Json:
+    """What BIDS wants to be told of a derivative data set; the source is named by its path from the folder."""
+    return {
         "Name": "Translated contrasts",
         "BIDSVersion": _BIDS_VERSION,
         "DatasetType": "derivative",
@@ -81,7 +89,6 @@ def write_description(folder: Path, cohort: Cohort) -> None:
         ],
         "SourceDatasets": [{"URL": _relative(cohort.root, folder)}],
     }
-    write_text(folder / _DESCRIPTION, json.dumps(values, indent=1) + "\n")
 
 
 def write_manifest(outcomes: Sequence[Outcome], folder: Path) -> None:
@@ -118,13 +125,20 @@ def _manifest_row(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path) -> None:
+def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path, *, place: Place | None = None) -> None:
     """Writes ``completed.csv``, a data set in the layout ``manifest``: the originals, and what fills their gaps.
 
     Images that earlier commands left in the folder belong to it as long as the scans that they were made from are
     those of the case. The column ``imputed`` lists the contrasts that a model made.
+
+    Args:
+        outcomes: What became of each case and target.
+        cohort: The data set.
+        folder: Where the table is written.
+        place: Where the image of a contrast of a case lies; by default as ``target_path`` says.
     """
-    paths = {case.id: _complete(case, outcomes, folder) for case in cohort.cases}
+    where = place or (lambda case, name: target_path(folder, case.id, name))
+    paths = {case.id: _complete(case, outcomes, where) for case in cohort.cases}
     contrasts = [name for name in CONTRASTS if any(name in found for found in paths.values())]
     attributes = _columns(cohort)
     rows = [
@@ -141,32 +155,36 @@ def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path) -
     write_rows(folder / _COMPLETED, [columns, *rows])
 
 
-def _complete(case: Case, outcomes: Sequence[Outcome], folder: Path) -> dict[str, Path]:
+def _complete(case: Case, outcomes: Sequence[Outcome], place: Place) -> dict[str, Path]:
     """From a contrast to its scan, or to the image that stands in for it."""
     own = [outcome for outcome in outcomes if outcome.case == case.id]
     decided = {outcome.target for outcome in own}
     paths = dict(case.paths)
     for outcome in own:
         if outcome.is_made and not outcome.has_target:
-            paths[outcome.target] = target_path(folder, case.id, outcome.target)
+            paths[outcome.target] = place(case, outcome.target)
     for name in CONTRASTS:
-        path = target_path(folder, case.id, name)
-        if name not in paths and name not in decided and _still_fits(path, case):
+        path = place(case, name)
+        if name not in paths and name not in decided and _still_fits(path, case, place):
             paths[name] = path
     return paths
 
 
-def _still_fits(path: Path, case: Case) -> bool:
+def _still_fits(path: Path, case: Case, place: Place) -> bool:
     """Whether a model made the image, from the scans that the case has now, or from what one made of them."""
     with suppress(ReadError):
         told = read_provenance(path) if path.is_file() else None
-        return told is not None and told.model is not None and all(_is_source(one, case, path) for one in told.sources)
+        return (
+            told is not None
+            and told.model is not None
+            and all(_is_source(one, case, path, place) for one in told.sources)
+        )
     return False
 
 
-def _is_source(told: FileRecord, case: Case, image: Path) -> bool:
+def _is_source(told: FileRecord, case: Case, image: Path, place: Place) -> bool:
     """Whether a file that an image was made from is the case's, or lies beside the image where a model made it."""
-    beside = target_path(image.parents[1], case.id, told.contrast) if told.imputed else image
+    beside = place(case, told.contrast) if told.imputed else image
     path = case.paths.get(told.contrast, beside)
     return path != image and path.is_file() and file_digest(path) == told.sha256
 
@@ -193,7 +211,7 @@ def _is_apart(within: Path) -> bool:
 
 
 def _is_foreign(folder: Path) -> bool:
-    description = folder / _DESCRIPTION
+    description = folder / DESCRIPTION
     if not description.exists():
         return (folder / _COMPLETED).exists()
     try:

@@ -22,7 +22,7 @@ from voxlate.cohort.poor import Poor
 from voxlate.cohort.synthetic import real_contrasts
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import ReadError
-from voxlate.inference.cohort.derivatives import target_path
+from voxlate.inference.cohort.derivatives import Place, target_path
 from voxlate.inference.model import Model
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def decide(
     models: Sequence[Model],
     cohort: Cohort,
     *,
-    folder: Path = Path(),
+    place: Place | None = None,
     target: str | None = None,
     every: bool = False,
     poor: Poor | None = None,
@@ -107,7 +107,7 @@ def decide(
     Args:
         models: At least one.
         cohort: The cases.
-        folder: Where the images will lie, from which a chain goes on.
+        place: Where the images will lie, from which a chain goes on; by default in this folder.
         target: The only contrast that is wanted; ``None`` for all that the models make.
         every: Whether cases that have a target are translated too, whatever the others lack.
         poor: Scans that are counted as missing, which the cohort is without; for the reasons. If given, even empty,
@@ -120,17 +120,18 @@ def decide(
         _tell_unmade(targets, holdings)
     lacking = any(target not in holding.real for holding in holdings if not holding.error for target in targets)
     leave = (lacking or poor is not None) and not every
-    return [one for holding in holdings for one in _decide_case(models, holding, targets, leave=leave, folder=folder)]
+    where = place or (lambda case, name: target_path(Path(), case.id, name))
+    return [one for holding in holdings for one in _decide_case(models, holding, targets, leave=leave, place=where)]
 
 
 def _decide_case(
-    models: Sequence[Model], holding: _Holding, targets: Sequence[str], *, leave: bool, folder: Path
+    models: Sequence[Model], holding: _Holding, targets: Sequence[str], *, leave: bool, place: Place
 ) -> list[Decision]:
     """What needs no other image first, then what can be made of it, and so on."""
     found = {target: _decide(models, holding, target, leave=leave, planned={}) for target in targets}
     planned: dict[str, Path] = {}
     while True:
-        coming = {name: target_path(folder, holding.case.id, name) for name, one in found.items() if one.model}
+        coming = {name: place(holding.case, name) for name, one in found.items() if one.model}
         if coming == planned:
             return list(found.values())
         planned = coming

@@ -12,13 +12,9 @@ from voxlate.cohort import Case, Cohort
 from voxlate.cohort.admission import told_of
 from voxlate.cohort.poor import Poor, without_poor
 from voxlate.contrast import get_contrast
-from voxlate.inference.cohort.derivatives import (
-    check_place,
-    target_path,
-    write_completed,
-    write_description,
-    write_manifest,
-)
+from voxlate.inference.cohort.dataset import describe, fields_of
+from voxlate.inference.cohort.derivatives import check_place, write_completed, write_description, write_manifest
+from voxlate.inference.cohort.filing import Filing
 from voxlate.inference.cohort.imputation import Decision, decide
 from voxlate.inference.cohort.outcome import Outcome, attempt, is_finished
 from voxlate.inference.model import Model
@@ -63,9 +59,10 @@ def translate_cohort(
     every: bool = False,
     poor: Poor | None = None,
     overwrite: bool = False,
+    bids: bool = False,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
-    """Makes what a data set lacks, or translates all of it, into ``<case>/<case>_<target>.nii.gz``.
+    """Makes what a data set lacks, or translates all of it, into ``<case>/<case>_<target>.nii.gz``, or as in BIDS.
 
     What is made, and by which model, is told in ``voxlate.inference.cohort.imputation``; what else is written, in
     ``voxlate.inference.cohort.derivatives``. A case that fails is named with its reason and the others go on. The next
@@ -80,28 +77,56 @@ def translate_cohort(
         poor: Scans that are counted as missing, so that they are made anew; their files stay. If given, even empty,
             only they and what is missing are made.
         overwrite: Whether images that are there are made anew.
+        bids: Whether they are filed as a derivative data set, see ``voxlate.inference.cohort.filing``.
         report: Called with the number of finished images and of all.
 
     Raises:
         UsageError: If the folder is the data set or in it.
         LockedError: If another process writes to the folder.
     """
-    outcomes: list[Outcome] = []
     check_place(folder, cohort)
     check_writable(folder)
     with hold(folder, what="translation"):
         remove_stale(folder)
-        write_description(folder, cohort)
+        filing = Filing.of(cohort, folder, bids=bids)
+        if bids:
+            describe(filing, cohort, models)
+        else:
+            write_description(folder, cohort)
         cohort = without_poor(cohort, poor or {})
-        decisions = decide(models, cohort, folder=folder, target=target, every=every, poor=poor)
-        report(0, len(decisions))
-        for decision, reading in _read_ahead(decisions, folder, overwrite=overwrite):
-            outcomes.append(_untouched(decision) if reading is None else _one(*reading))
-            if reading is not None:
-                write_manifest(outcomes, folder)
-            report(len(outcomes), len(decisions))
-        write_manifest(outcomes, folder)
-        write_completed(outcomes, cohort, folder)
+        decisions = decide(models, cohort, place=filing.path, target=target, every=every, poor=poor)
+        outcomes = make_images(decisions, filing, root=cohort.root, overwrite=overwrite, report=report)
+        write_completed(outcomes, cohort, folder, place=filing.path)
+    return outcomes
+
+
+def make_images(
+    decisions: Sequence[Decision],
+    filing: Filing,
+    *,
+    root: Path,
+    table: Path | None = None,
+    overwrite: bool = False,
+    report: Callable[[int, int], None] = lambda _done, _of: None,
+) -> list[Outcome]:
+    """Makes images, and keeps the table of what became of them up to date.
+
+    Args:
+        decisions: What is made, and what is left alone.
+        filing: Where the images lie.
+        root: The data set.
+        table: The folder of the table ``manifest.csv``; by default that of the images.
+        overwrite: As for ``translate_cohort``.
+        report: As for ``translate_cohort``.
+    """
+    outcomes: list[Outcome] = []
+    report(0, len(decisions))
+    for decision, reading in _read_ahead(decisions, filing, root=root, overwrite=overwrite):
+        outcomes.append(_untouched(decision) if reading is None else _one(*reading))
+        if reading is not None:
+            write_manifest(outcomes, table or filing.folder)
+        report(len(outcomes), len(decisions))
+    write_manifest(outcomes, table or filing.folder)
     return outcomes
 
 
@@ -116,7 +141,7 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Work:
-    """An image to be made."""
+    """An image to be made; ``filed``: how, and of which data set, where BIDS wants to be told more."""
 
     model: Model
     case: Case
@@ -125,6 +150,7 @@ class _Work:
     reason: str = ""
     waits: bool = False
     has_target: bool = False
+    filed: tuple[Filing, Path] | None = None
 
     def read(self, *, overwrite: bool) -> _Reading:
         provenance = self.model.provenance(self.case, imputed=self.imputed)
@@ -137,6 +163,9 @@ class _Work:
         why = (self.reason,) if self.reason else ()
         notes, warned = (*provenance.notes, *why, *prepared.notes), told_of(self.case.id)
         complete = provenance.model_copy(update={"notes": notes, "warned": warned})
+        if self.filed is not None:
+            filing, root = self.filed
+            complete = complete.model_copy(update={"bids": fields_of(self.case, self.model, filing, root=root)})
         if volume_suffix(self.path) is None:
             like = next(self.case.paths[name] for name in self.model.bundle.recipe.source if name in self.case.paths)
             shown, series = get_contrast(self.model.target), like if volume_suffix(like) is None else None
@@ -168,7 +197,7 @@ def _warned(path: Path) -> tuple[str, ...]:
 
 
 def _read_ahead(
-    decisions: Sequence[Decision], folder: Path, *, overwrite: bool
+    decisions: Sequence[Decision], filing: Filing, *, root: Path, overwrite: bool
 ) -> Iterator[tuple[Decision, tuple[_Work, Future[_Reading]] | None]]:
     """Each decision, with its reading if an image is made; one case is read ahead of the one that is computed.
 
@@ -178,11 +207,12 @@ def _read_ahead(
         _Work(
             decision.model,
             decision.case,
-            target_path(folder, decision.case.id, decision.target),
+            filing.path(decision.case, decision.target),
             decision.imputed,
             decision.reason,
             decision.waits,
             decision.has_target,
+            (filing, root) if filing.bids else None,
         )
         for decision in decisions
         if decision.model is not None

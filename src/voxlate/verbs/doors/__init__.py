@@ -1,0 +1,1 @@
+"""Doors: how pipelines of others come to a translation, each by the rules of its house."""
