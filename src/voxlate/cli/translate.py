@@ -79,6 +79,15 @@ def translate(
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
     ] = True,
     form: _Form = None,
+    density: Annotated[
+        bool, typer.Option("--density", help="Of a CT, write the relative electron density beside it, too.")
+    ] = False,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="With --density: the scanner's hu,density.")
+    ] = None,
+    doubt: Annotated[
+        bool, typer.Option("--doubt", help="Of an ensemble, write beside it how much its members differ, too.")
+    ] = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -101,6 +110,8 @@ def translate(
             overwrite=overwrite,
             picture=picture,
             dicom=form is not None,
+            density=calibration or density,
+            doubt=doubt,
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():

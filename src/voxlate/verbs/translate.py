@@ -24,6 +24,7 @@ _IMAGE_SUFFIX = re.compile(r"\.(nii|hdr|img|mha|mhd|nrrd|nhdr)(?![A-Za-z0-9]).*"
 if TYPE_CHECKING:
     from voxlate.cohort import Case, Cohort
     from voxlate.config.plan import Reading
+    from voxlate.inference.cohort.beside import Beside
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.inference.model import Model
 
@@ -43,6 +44,8 @@ def translate(  # noqa: PLR0913  (the options of the command)
     overwrite: bool = False,
     picture: bool = False,
     dicom: bool = False,
+    density: bool | str | Path = False,
+    doubt: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -63,6 +66,9 @@ def translate(  # noqa: PLR0913  (the options of the command)
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
         dicom: Write a single scan as DICOM also where it was none.
+        density: Write the relative electron density of a CT that is made of a single scan beside it, too; the file of a
+            calibration, as for ``derive``, says so and how.
+        doubt: Write beside it how much the members of an ensemble differ, as their standard deviation, too.
         report: Called with the number of finished images.
 
     Returns:
@@ -77,13 +83,15 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
-    answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
+    beside = _beside(density, doubt=doubt)
+    answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom, beside=beside)
     if not is_data_set(Path(scan), shows=shows):
         one = _one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows)
         return [answer.make(one, models, wanted, report=report)]
     cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
+    _refuse_beside(beside, cohort.root)
     folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")
     return translate_cohort(
         models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
@@ -166,6 +174,7 @@ class _Answer:
     overwrite: bool
     picture: bool
     dicom: bool
+    beside: Beside
 
     def make(self, case: Case, models: Sequence[Model], wanted: str | None, *, report: ProgressReport) -> Outcome:
         from voxlate.inference.cohort.translate import translate_file
@@ -173,8 +182,10 @@ class _Answer:
         report("translate", 0, 1)
         model = _only(models).asked(case.paths, wanted)
         path = self._place(case, model.target)
-        outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=self.overwrite)
-        if self.picture and outcome.status == "done":
+        self.beside.check(model, path)
+        imputed = _imputed(case, model)
+        outcome = translate_file(model, case, path, imputed=imputed, beside=self.beside, overwrite=self.overwrite)
+        if self.picture and outcome.status == "done" and not _is_segmentation(path, model.target):
             _draw(outcome, case, reading=model.bundle.plan.reading, overwrite=self.overwrite)
         report("translate", 1, 1)
         return outcome
@@ -187,6 +198,29 @@ class _Answer:
                 _check_beside(folder, self.scan)
                 return folder
         return _single_output(self.out, case.id, target)
+
+
+def _is_segmentation(path: Path, target: str) -> bool:
+    """Whether a label map is written as DICOM, of which no picture is drawn."""
+    from voxlate.contrast import get_contrast
+    from voxlate.io.paths import volume_suffix
+
+    return get_contrast(target).kind == "label" and volume_suffix(path) is None
+
+
+def _beside(density: bool | str | Path, *, doubt: bool) -> Beside:  # noqa: FBT001  (as the verb has it)
+    """What is written beside a single scan's translation."""
+    from voxlate.inference.cohort.beside import Beside
+    from voxlate.verbs.derive import density_by
+
+    return Beside(None if density is False else density_by(None if density is True else density), doubt)
+
+
+def _refuse_beside(beside: Beside, where: Path) -> None:
+    for name, wanted in {"density": beside.density is not None, "doubt": beside.doubt}.items():
+        if wanted:
+            remedy = "Translate the scans one by one." if name == "doubt" else "Run voxlate derive on what is made."
+            raise UsageError(f"one scan for --{name}", came="a data set", where=where, remedy=remedy)
 
 
 @telling_anew
@@ -302,19 +336,25 @@ def _folder(out: Path) -> Path:
 
 
 def _series_output(out: Path, stem: str, target: str, *, needed: bool) -> Path | None:
-    """The folder for a series of DICOM, where ``out`` names a folder and no image file, and the target is MR or CT.
+    """The folder for a series of DICOM, where ``out`` names a folder and no image file, and the target is not PET.
 
     Raises:
-        UsageError: If it is ``needed``, and ``out`` names an image file, or the target is neither.
+        UsageError: If it is ``needed``, and ``out`` names an image file, or the target is PET; or if a label map is to
+            be written, and what writes it is not installed.
     """
     from voxlate.contrast import get_contrast
+    from voxlate.io.dicom import check_installed
     from voxlate.io.paths import volume_suffix
 
-    if get_contrast(target).kind not in {"mr", "ct"}:
+    kind = get_contrast(target).kind
+    if kind == "pet":
         if needed:
-            raise UsageError("MR or CT for DICOM", came=target, where="--format", remedy="Leave --format dicom out.")
+            wanted, remedy = "MR, CT or labels for DICOM", "Leave --format dicom out."
+            raise UsageError(wanted, came=target, where="--format", remedy=remedy)
         return None
     if volume_suffix(out) is None or out.is_dir():
+        if kind == "label":
+            check_installed(out)
         return out / f"{stem.replace('.', '_')}_{target}"
     if needed:
         remedy = "Name a folder, or leave out --format dicom."

@@ -14,8 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from voxlate.errors import GeometryError, ReadError, some
+from voxlate.io.dicom.codes import DOUBT
 from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
+from voxlate.io.dicom.multiframe import check_installed, is_multiframe, write_multiframe
 from voxlate.io.dicom.pixels import read_values, value_type
 from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
@@ -24,15 +26,20 @@ from voxlate.io.formats.layout import HeaderGeometry, Layout
 from voxlate.provenance import FOREIGN_MARK
 
 __all__ = [
+    "DOUBT",
     "PlaneStack",
+    "check_installed",
     "files_in",
     "find_stack",
     "has_dicom",
+    "is_multiframe",
     "list_stacks",
     "made_up",
+    "parts_of",
     "read_layout",
     "read_values",
     "write_derived",
+    "write_multiframe",
 ]
 _MOST = 6
 _LEAST_HU = -1024.0
@@ -94,6 +101,16 @@ def find_stack(path: Path) -> PlaneStack:
         told = [(one.frames[0].source.name, one.told_by) for one in stacks]
         raise _several(told, "volumes in one series", path)
     return stacks[0]
+
+
+def parts_of(path: Path) -> tuple[Path, ...]:
+    """The files of a volume, or of a segmentation or a map, which is one file and need not be one volume.
+
+    Raises:
+        ReadError: As ``find_stack``, of several files.
+    """
+    sources = sources_of(path)
+    return (sources[0].path,) if len(sources) == 1 else read_layout(path).parts
 
 
 def read_layout(path: Path) -> Layout:
