@@ -15,8 +15,8 @@ from tests.conftest import SMALL
 from voxlate.cli import app
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
-from voxlate.evaluation.ct.density import MASS_DENSITY
-from voxlate.io import read_volume
+from voxlate.evaluation.ct.density import ELECTRON_DENSITY, MASS_DENSITY
+from voxlate.io import read_maker, read_volume
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
@@ -155,3 +155,23 @@ def test_dose_needs_a_ct_and_its_package(
     with pytest.raises(UsageError, match=r"pip install 'voxlate\[gamma\]'"):
         voxlate.evaluate(run, heads, out=tmp_path / "out", aspects=("dose",))
     assert not (tmp_path / "out").exists()
+
+
+def test_densities_are_written_beside_a_ct(run: Path, heads: Path, trained: Path, tmp_path: Path) -> None:
+    scan = index_cohort(heads).cases[0].paths["t1"]
+    [outcome] = voxlate.translate(run, scan, out=tmp_path / "ct.nii.gz", density=True)
+    made, density = read_volume(tmp_path / "ct.nii.gz"), read_volume(tmp_path / "ct_electron_density.nii.gz")
+    assert outcome.status == "done"
+    assert density.grid.matches(made.grid)
+    assert np.allclose(density.array, ELECTRON_DENSITY.apply(made.array), atol=1e-5)
+    assert read_maker(tmp_path / "ct_electron_density.nii.gz") == "model"
+    [again] = voxlate.translate(run, scan, out=tmp_path / "ct.nii.gz", density=True)
+    assert again.status == "skipped"
+    (tmp_path / "own.csv").write_text("hu,density\n-1000,0\n1000,4\n", encoding="utf-8")
+    [anew] = voxlate.translate(run, scan, out=tmp_path / "ct.nii.gz", density=tmp_path / "own.csv", overwrite=True)
+    assert anew.status == "done"
+    assert read_volume(tmp_path / "ct_electron_density.nii.gz").array.max() > 1.9
+    with pytest.raises(UsageError, match=r"a CT for --density, got t2"):
+        voxlate.translate(trained, scan, out=tmp_path / "t2.nii.gz", density=True)
+    with pytest.raises(UsageError, match=r"an ensemble for --doubt, got one model"):
+        voxlate.translate(run, scan, out=tmp_path / "other.nii.gz", doubt=True)

@@ -63,9 +63,10 @@ class Beside:
             notes = (*told.notes, f"{_DENSITY}: {self.density.formula()}")
             found[_DENSITY] = _placed(path, _DENSITY), _about(told, _DENSITY, unit="1", notes=notes)
         if self.doubt:
-            unit = "1" if get_contrast(told.target).kind == "label" else told.unit
-            words = "the standard deviation of what the members of the ensemble predict"
-            notes = (*told.notes, f"{words}{', the largest of the classes' probabilities' ones' * (not told.unit)}")
+            labels = get_contrast(told.target).kind == "label"
+            unit = "1" if labels else told.unit
+            what = "the probabilities, the largest of all classes" if labels else "what they predict"
+            notes = (*told.notes, f"doubt: the standard deviation of the ensemble's members about {what}")
             found[DOUBT] = _placed(path, "doubt"), _about(told, DOUBT, unit=unit, notes=notes)
         return found
 
