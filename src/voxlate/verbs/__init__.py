@@ -9,7 +9,7 @@ from __future__ import annotations
 from voxlate.progress import ProgressReport
 from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
-from voxlate.verbs.data import Checked, check, phantom
+from voxlate.verbs.data import Checked, Deidentified, check, deidentify, phantom
 from voxlate.verbs.demo import Demonstrated, demo
 from voxlate.verbs.derive import derive
 from voxlate.verbs.evaluate import evaluate
@@ -21,11 +21,13 @@ from voxlate.verbs.tune import searched_with, tune
 
 __all__ = [
     "Checked",
+    "Deidentified",
     "Demonstrated",
     "ProgressReport",
     "ablate",
     "check",
     "compare",
+    "deidentify",
     "demo",
     "derive",
     "evaluate",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from voxlate.errors import GeometryError, ReadError, some
 from voxlate.io.dicom.codes import DOUBT
+from voxlate.io.dicom.deidentify import Deidentification
 from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.multiframe import check_installed, is_multiframe, write_multiframe
@@ -27,6 +28,7 @@ from voxlate.provenance import FOREIGN_MARK
 
 __all__ = [
     "DOUBT",
+    "Deidentification",
     "PlaneStack",
     "check_installed",
     "files_in",
@@ -38,6 +40,7 @@ __all__ = [
     "parts_of",
     "read_layout",
     "read_values",
+    "sources_of",
     "write_derived",
     "write_multiframe",
 ]
