@@ -47,6 +47,30 @@ def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
             found.append(RecognisedFile(path, cases[path], guess.contrast, attributes=reasons))
         else:
             found.append(LeftOut(path, f"shows no contrast that is known: {guess.reason}", "dicom", cases[path]))
+    return [*found, *_outlines(files, stacks, cases)]
+
+
+def _outlines(
+    files: Sequence[Path], stacks: Mapping[Path, dicom.PlaneStack], cases: Mapping[Path, str]
+) -> list[Found]:
+    """The patients' outlines of structure sets, as masks of the cases whose series they were drawn on."""
+    found: list[Found] = []
+    for path in files:
+        try:
+            outline = dicom.find_outline(path)
+        except ReadError as error:
+            found.append(LeftOut(path, f"is no outline: expected {error.expected}, got {error.came}", "dicom"))
+            continue
+        if outline is None:
+            continue
+        drawn = [one for one, stack in stacks.items() if stack.frames[0].series.split(" ")[1] in outline.series]
+        if not outline.name:
+            found.append(LeftOut(path, "is a structure set without an outline of the patient", "dicom"))
+        elif not drawn:
+            found.append(LeftOut(path, "is a structure set of a series that is not here", "dicom"))
+        else:
+            reason = {"mask by": f"structure set: {outline.name}"}
+            found.append(RecognisedFile(path, cases[drawn[0]], "mask", attributes=reason))
     return found
 
 

@@ -19,6 +19,7 @@ from voxlate.io.dicom.deidentify import Deidentification
 from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.multiframe import check_installed, is_multiframe, write_multiframe
+from voxlate.io.dicom.outline import Outline, drawn_on, rasterise, read_outline, where_drawn
 from voxlate.io.dicom.pixels import read_values, value_type
 from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
@@ -32,6 +33,7 @@ __all__ = [
     "PlaneStack",
     "check_installed",
     "files_in",
+    "find_outline",
     "find_stack",
     "has_dicom",
     "is_multiframe",
@@ -112,6 +114,8 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     Raises:
         ReadError: As ``find_stack``, of several files.
     """
+    if find_outline(path) is not None:
+        return (path,)
     sources = sources_of(path)
     return (sources[0].path,) if len(sources) == 1 else read_layout(path).parts
 
@@ -122,6 +126,8 @@ def read_layout(path: Path) -> Layout:
     Raises:
         ReadError: As ``find_stack``.
     """
+    if (outline := find_outline(path)) is not None:
+        return _outlined(path, outline)
     stack = find_stack(path)
     first = stack.frames[0]
     notes = (*stack.notes, *((f"Of its series, the volume of {stack.told_by}.",) if stack.told_by else ()))
@@ -138,6 +144,46 @@ def read_layout(path: Path) -> Layout:
         parts=tuple(sorted({frame.source.path for frame in stack.frames})),
         padding=_padding(stack),
     )
+
+
+def find_outline(path: Path) -> Outline | None:
+    """The structure set that a file is; ``None`` if it is none, or no file.
+
+    Raises:
+        ReadError: If it is one that cannot be used.
+    """
+    if not path.is_file() or not is_dicom(path) or read_instance(Source(path)) is not None:
+        return None
+    return read_outline(Source(path))
+
+
+def _outlined(path: Path, outline: Outline) -> Layout:
+    """The outline of a structure set upon the series that it was drawn on, which lies nearby."""
+    if not outline.name:
+        came, remedy = "others, or none", "Give a mask as an image."
+        raise ReadError("a structure of type EXTERNAL, or called BODY", came=came, where=path, remedy=remedy)
+    stack = _drawn_on(outline, path)
+    mask, notes = rasterise(outline, stack)
+    return Layout(
+        header=path,
+        data=path,
+        sizes=mask.shape,
+        dtype=mask.dtype,
+        encoding="decoded",
+        placement=HeaderGeometry({"ImagePositionPatient": stack.affine}),
+        notes=notes,
+        decode=lambda: mask,
+        parts=(path,),
+    )
+
+
+def _drawn_on(outline: Outline, path: Path) -> PlaneStack:
+    for folder in where_drawn(path):
+        series = drawn_on(outline, filter(None, map(read_instance, sources_of(folder))))
+        if series:
+            return stacks_of(series, where=path)[0]
+    remedy = "Put it beside the series, or in a folder beside the series' folder."
+    raise ReadError("the series that the structure set was drawn on", came="none nearby", where=path, remedy=remedy)
 
 
 def _series(path: Path) -> dict[str, list[Instance]]:
