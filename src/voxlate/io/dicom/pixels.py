@@ -5,6 +5,7 @@ Decoders: pydicom's own (uncompressed, RLE), CharLS and GDCM, all under permissi
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 
 import numpy as np
@@ -16,6 +17,9 @@ from voxlate.io.dicom.sources import Source
 from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.io.formats.stream import DAMAGED
 from voxlate.volume import Array
+
+
+logger = logging.getLogger(__name__)
 
 
 def value_type(stack: PlaneStack) -> np.dtype:
@@ -46,11 +50,12 @@ def read_values(stack: PlaneStack) -> Array:
     for number, frame in enumerate(stack.frames):
         by_source[frame.source].append((number, frame))
     for source, frames in by_source.items():
-        planes = _decoded(source, [frame.number for _, frame in frames])
+        planes = _decoded(source, [frame for _, frame in frames])
         for (number, frame), plane in zip(frames, planes, strict=True):
             if plane.shape != (rows, columns):
                 came = f"{plane.shape} pixels"
                 raise ReadError(f"{(rows, columns)} pixels", came=came, where=source.place, remedy=DAMAGED)
+            _tell_beyond(plane, frame)
             slope, intercept = frame.scale
             scaled = plane if frame.scale == (1.0, 0.0) else plane.astype(np.float64) * slope + intercept
             values[:, :, number] = scaled.T
@@ -58,12 +63,29 @@ def read_values(stack: PlaneStack) -> Array:
     return values.astype(fitting, copy=False) if fitting.itemsize < kind.itemsize else values
 
 
+def _tell_beyond(plane: Array, frame: Plane) -> None:
+    """Warns of values that the bits which the header states do not hold; they are read as they are."""
+    low, high = _stored_range(frame)
+    if plane.min() < low or plane.max() > high:
+        there = f"values from {plane.min()} to {plane.max()}, {frame.stored[0]} bits hold {low} to {high}"
+        logger.warning("%s: %s; they are read as they are", frame.source.place, there)
+
+
+def _tile(picture: Array, frame: Plane) -> Array:
+    """The plane's part of the picture that it is in."""
+    if not frame.across:
+        return picture
+    columns, rows = frame.shape
+    down, right = divmod(frame.number, frame.across)
+    return picture[down * rows : (down + 1) * rows, right * columns : (right + 1) * columns]
+
+
 def _stored_range(frame: Plane) -> tuple[int, int]:
     bits, signed = frame.stored
     return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 
 
-def _decoded(source: Source, numbers: list[int]) -> list[Array]:
+def _decoded(source: Source, frames: list[Plane]) -> list[Array]:
     from pydicom.pixels.utils import iter_pixels
 
     dataset = read_header(source, pixels=True)
@@ -71,6 +93,7 @@ def _decoded(source: Source, numbers: list[int]) -> list[Array]:
         raise ReadError("pixels", came="a header alone", where=source.place, remedy=DAMAGED)
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     with parsing(source, packed=f"pixels in {syntax.name if syntax else 'an unnamed syntax'}"):
-        if numbers == [0] and "PerFrameFunctionalGroupsSequence" not in dataset:
-            return [dataset.pixel_array]
+        if "PerFrameFunctionalGroupsSequence" not in dataset:
+            return [_tile(dataset.pixel_array, frame) for frame in frames]
+        numbers = [frame.number for frame in frames]
         return list(iter_pixels(dataset, indices=numbers, raw=True))

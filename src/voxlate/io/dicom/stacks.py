@@ -108,6 +108,9 @@ def stacks_of(instances: Iterable[Instance], *, where: object) -> list[PlaneStac
     for one in instances:
         if one.refusal is not None:
             raise one.refusal
+    if (people := len({one.patient for one in instances})) > 1:
+        came, remedy = f"{people} patients in one series", "Ask for the images anew: their identifiers are not unique."
+        raise ReadError("one patient in a series", came=came, where=where, remedy=remedy)
     kept = _without_copies(instances)
     copies = counted(len(instances) - len(kept), "file") if len(kept) < len(instances) else ""
     notes = (f"{copies} left out as a copy of another, byte for byte.",) if copies else ()
