@@ -106,13 +106,17 @@ def _series_name(path: Path) -> str:
     from voxlate.io.formats.foreign import is_dicom
 
     place = path.resolve()
+    if is_dicom(place.parent):  # one volume of a file
+        return f"{place.parent.stem}_{place.name}"
     return place.name if place.is_dir() else place.parent.name if is_dicom(place) else place.stem
 
 
 def _first_file(path: Path) -> Path:
+    """The file that stands for a series; a path that leads into a file, to one of its volumes, stands for itself."""
     from voxlate.io.dicom import find_stack
 
-    return find_stack(path).frames[0].source.path
+    first = find_stack(path).frames[0].source.path
+    return path if first in path.parents else first
 
 
 def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: bool) -> str:

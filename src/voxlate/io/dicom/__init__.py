@@ -21,7 +21,7 @@ from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.multiframe import check_installed, is_multiframe, write_multiframe
 from voxlate.io.dicom.outline import Outline, drawn_on, rasterise, read_outline, where_drawn
 from voxlate.io.dicom.pixels import read_values, value_type
-from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of
+from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of, volume_in
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.formats.layout import HeaderGeometry, Layout
@@ -66,10 +66,21 @@ def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadErro
     for instances in series.values():
         first = _first(instances).place
         try:
-            found += [(one.frames[0].source.place, one) for one in stacks_of(instances, where=first)]
+            stacks = stacks_of(instances, where=first)
+            found += [(_place(one, stacks), one) for one in stacks]
         except ReadError as error:
             found.append((first, error))
     return found
+
+
+def _place(stack: PlaneStack, stacks: list[PlaneStack]) -> Path:
+    """The file that stands for a volume, and in it the volume's name where the file holds several."""
+    source = stack.frames[0].source
+    if sum(one.frames[0].source == source for one in stacks) == 1:
+        return source.place
+    if source.member:
+        raise _several([(source.name, one.told_by) for one in stacks], "volumes in one file", source.path)
+    return source.place / stack.name
 
 
 def files_in(archive: Path) -> list[Path]:
@@ -88,6 +99,7 @@ def find_stack(path: Path) -> PlaneStack:
         ReadError: If there is none, or several.
         GeometryError: If its planes do not make a volume.
     """
+    path, wanted = volume_in(path)
     series = _series(path)
     if not series:
         remedy = "Give the folder of a series; reports and structure sets are no images."
@@ -102,8 +114,14 @@ def find_stack(path: Path) -> PlaneStack:
     stacks = stacks_of(sorted(instances, key=lambda one: one.source != named), where=path)
     if single:
         stacks = [one for one in stacks if any(frame.source == named for frame in one.frames)]
+    if wanted:
+        return _named(wanted, stacks, path)
     if len(stacks) > 1:
-        told = [(one.frames[0].source.name, one.told_by) for one in stacks]
+        places = [_place(one, stacks) for one in stacks]
+        told = [
+            (place.relative_to(one.frames[0].source.place.parent).as_posix(), one.told_by)
+            for place, one in zip(places, stacks, strict=True)
+        ]
         raise _several(told, "volumes in one series", path)
     return stacks[0]
 
@@ -118,6 +136,14 @@ def parts_of(path: Path) -> tuple[Path, ...]:
         return (path,)
     sources = sources_of(path)
     return (sources[0].path,) if len(sources) == 1 else read_layout(path).parts
+
+
+def _named(wanted: str, stacks: list[PlaneStack], path: Path) -> PlaneStack:
+    for one in stacks:
+        if one.name == wanted:
+            return one
+    names = some([one.name for one in stacks if one.name], most=_MOST) or "one volume alone"
+    raise ReadError(names, came=wanted, where=path, remedy="Name one of its volumes behind the file.")
 
 
 def read_layout(path: Path) -> Layout:
@@ -213,6 +239,8 @@ def _padding(stack: PlaneStack) -> tuple[float, float] | None:
 
 def _several(named: list[tuple[str, str]], what: str, path: Path) -> GeometryError:
     remedy = "Name one of these files: it stands for the volume that it belongs to."
+    if all("/" in name for name, _ in named):
+        remedy = "Name one of these volumes, behind the file."
     if len({name for name, _ in named}) == 1:
         remedy = "Take them apart first, with dcm2niix for instance."
     elif path.is_file() and not is_dicom(path):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from voxlate.errors import ReadError
@@ -18,6 +20,9 @@ from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.io.formats.stream import DAMAGED
 from voxlate.volume import Array
 
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +60,6 @@ def read_values(stack: PlaneStack) -> Array:
             if plane.shape != (rows, columns):
                 came = f"{plane.shape} pixels"
                 raise ReadError(f"{(rows, columns)} pixels", came=came, where=source.place, remedy=DAMAGED)
-            _tell_beyond(plane, frame)
             slope, intercept = frame.scale
             scaled = plane if frame.scale == (1.0, 0.0) else plane.astype(np.float64) * slope + intercept
             values[:, :, number] = scaled.T
@@ -63,12 +67,16 @@ def read_values(stack: PlaneStack) -> Array:
     return values.astype(fitting, copy=False) if fitting.itemsize < kind.itemsize else values
 
 
-def _tell_beyond(plane: Array, frame: Plane) -> None:
-    """Warns of values that the bits which the header states do not hold; they are read as they are."""
-    low, high = _stored_range(frame)
-    if plane.min() < low or plane.max() > high:
-        there = f"values from {plane.min()} to {plane.max()}, {frame.stored[0]} bits hold {low} to {high}"
-        logger.warning("%s: %s; they are read as they are", frame.source.place, there)
+def _tell_beyond(dataset: Dataset, frame: Plane) -> None:
+    """Warns of bits above those that the header states, which are none of the value (PS3.5, 8.1.1) and are cut off."""
+    bits, signed = frame.stored
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if signed or dataset.get("BitsAllocated") != 16 or bits >= 16 or syntax is None or syntax.is_compressed:
+        return
+    stored = np.frombuffer(dataset.PixelData, "<u2" if syntax.is_little_endian else ">u2", dataset.Rows * dataset.Columns)
+    if stored.max() >= 1 << bits:
+        words = "values beyond the %d bits that its header states, whose higher bits were cut off: look at the image"
+        logger.warning(f"%s: {words}", frame.source.place, bits)
 
 
 def _tile(picture: Array, frame: Plane) -> Array:
@@ -92,6 +100,7 @@ def _decoded(source: Source, frames: list[Plane]) -> list[Array]:
     if "PixelData" not in dataset:
         raise ReadError("pixels", came="a header alone", where=source.place, remedy=DAMAGED)
     syntax = dataset.file_meta.get("TransferSyntaxUID")
+    _tell_beyond(dataset, frames[0])
     with parsing(source, packed=f"pixels in {syntax.name if syntax else 'an unnamed syntax'}"):
         if "PerFrameFunctionalGroupsSequence" not in dataset:
             return [_tile(dataset.pixel_array, frame) for frame in frames]
