@@ -137,7 +137,7 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
         found, reason = shown_in(path)
         why = f"a series that tells no contrast: {reason}"
         if found is not None:
-            logger.info("%s: taken for %s, by its header: %s", path, found.name, reason)
+            logger.info("%s: taken for %s, by its %s", path, found.name, reason)
     else:
         found = contrast_of_file(volume_stem(path))
     if found is not None and found.name in sources:
@@ -151,14 +151,14 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
 
 
 def shown_in(path: Path) -> tuple[Contrast | None, str]:
-    """The contrast that the header of a DICOM series tells, and a clause that says why, or why not.
+    """The contrast that a DICOM series shows by its header, else by its image, and by what, or why nothing tells it.
 
     Raises:
         ReadError: If it is not one volume.
     """
-    from voxlate.cohort.layouts.protocol import guess_contrast
+    from voxlate.cohort.layouts.series import contrast_of_series
     from voxlate.contrast import find_contrast
     from voxlate.io.dicom import find_stack
 
-    guess = guess_contrast(find_stack(path).frames[0].header)
-    return find_contrast(guess.contrast), guess.reason
+    contrast, reason = contrast_of_series(path, find_stack(path))
+    return find_contrast(contrast), reason

@@ -291,3 +291,12 @@ def test_a_mosaic_is_taken_apart_as_nibabel_does(real_data: Path, tmp_path: Path
     (tmp_path / "a.dcm").unlink()
     with pytest.raises(ReadError, match=r"a mosaic without Siemens' private header"):
         read_volume(tmp_path / "b.dcm")
+
+
+def test_the_lowest_number_in_a_stripped_mr_is_padding_although_nobody_says_so(tmp_path: Path) -> None:
+    array = values((5, 4, 3))
+    array[:2] = -32768
+    write_series(tmp_path / "mr", array, placed())
+    volume = read_volume(tmp_path / "mr")
+    assert volume.array.min() == values((5, 4, 3))[2:].min()
+    assert any("24 voxels of padding were set to" in note for note in volume.notes)

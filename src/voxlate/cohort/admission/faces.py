@@ -18,7 +18,8 @@ from voxlate.volume import Volume
 
 Face = Literal["face", "upper head", "defaced", "none"]
 """``upper head``: with skin and forehead, of a face little or nothing is seen. ``none``: no head, or a brain alone."""
-_STEP_MM = 4.0
+STEP_MM = 4.0
+"""Of the coarse grid."""
 _AIR_HU = -300.0
 _BRIGHT, _SHARE = 99.0, 0.12
 """What is brighter than this share of this percentile is body in MR."""
@@ -49,8 +50,8 @@ def look_for_face(volume: Volume, *, hounsfield: bool) -> Look:
         volume: MR or CT of anything.
         hounsfield: Whether its values are HU.
     """
-    mask, field = _outline(volume, hounsfield=hounsfield)
-    filled = np.flatnonzero(mask.sum(axis=(0, 1)) * _STEP_MM**2 > 1000)
+    mask, field = outline_of(volume, hounsfield=hounsfield)
+    filled = np.flatnonzero(mask.sum(axis=(0, 1)) * STEP_MM**2 > 1000)
     if not len(filled):
         return Look("none", "nothing large stands out of the background")
     top, bottom = int(filled[-1]), int(filled[0])
@@ -59,7 +60,7 @@ def look_for_face(volume: Volume, *, hounsfield: bool) -> Look:
     words = f"it is {wide:.0f} mm wide and {deep:.0f} mm deep"
     if not (_WIDE_MM[0] <= wide <= _WIDE_MM[1] and _DEEP_MM[0] <= deep <= _DEEP_MM[1]):
         return Look("none", words)
-    litres = float(mask.sum()) * _STEP_MM**3 / 1e6
+    litres = float(mask.sum()) * STEP_MM**3 / 1e6
     if (litres <= _BRAIN_L and wide * deep <= _BRAIN_MM2) or mask.sum() > _FULL * field.sum():
         return Look("none", f"{words}, and {litres:.1f} l large")
     return _front(mask, field, range(bottom, top))
@@ -74,23 +75,30 @@ def _front(mask: NDArray[np.bool_], field: NDArray[np.bool_], heights: range) ->
     forehead = int(front[max(top - _steps(_FOREHEAD_MM[1]), 0) : max(top - _steps(_FOREHEAD_MM[0]), 1)].max())
     below = range(max(top - _steps(_FACE_MM[1]), heights.start), top - _steps(_FACE_MM[0]))
     seen = [z for z in below if field[centre, max(forehead - _steps(_NEAR_MM), 0), z]]
-    if len(seen) * _STEP_MM < _LEAST_MM:
+    if len(seen) * STEP_MM < _LEAST_MM:
         return Look("upper head", "the field ends above the face")
-    furthest = _STEP_MM * (max(int(front[z]) for z in seen) - forehead)
+    furthest = STEP_MM * (max(int(front[z]) for z in seen) - forehead)
     where = f"{abs(furthest):.0f} mm {'in front of' if furthest >= 0 else 'behind'} the forehead"
     found: Face = "face" if furthest >= -_NEAR_MM else "upper head" if furthest >= -_GONE_MM else "defaced"
     return Look(found, f"below it the outline reaches {where}")
 
 
-def _outline(volume: Volume, *, hounsfield: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """What is no air, its largest part, and where the field is, on a grid of 4 mm along R, A, S."""
+def outline_of(volume: Volume, *, hounsfield: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What is no air, its largest part, and where the field is, both ``(i, j, k)``.
+
+    They lie on a grid of ``STEP_MM`` along R, A and S, which begins in the corner of the volume's box.
+
+    Args:
+        volume: MR or CT.
+        hounsfield: Whether its values are HU.
+    """
     array, affine = np.asarray(volume.array), volume.affine
     corners = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], float)
     corners[:, :3] *= np.array(array.shape) - 1
     world = (affine @ corners.T)[:3]
     low, high = world.min(axis=1), world.max(axis=1)
-    shape = np.maximum(((high - low) // _STEP_MM).astype(int) + 1, 1)
-    coarse = np.diag([_STEP_MM] * 3 + [1.0])
+    shape = np.maximum(((high - low) // STEP_MM).astype(int) + 1, 1)
+    coarse = np.diag([STEP_MM] * 3 + [1.0])
     coarse[:3, 3] = low
     index = np.linalg.inv(affine) @ coarse
     placed = {"matrix": index[:3, :3], "offset": index[:3, 3], "output_shape": tuple(shape), "order": 1}
@@ -109,9 +117,9 @@ def _outline(volume: Volume, *, hounsfield: bool) -> tuple[NDArray[np.bool_], ND
 
 
 def _steps(mm: float) -> int:
-    return round(mm / _STEP_MM)
+    return round(mm / STEP_MM)
 
 
 def _extent(profile: NDArray[np.bool_]) -> float:
     places = np.flatnonzero(profile)
-    return float(places[-1] - places[0] + 1) * _STEP_MM
+    return float(places[-1] - places[0] + 1) * STEP_MM

@@ -48,6 +48,8 @@ __all__ = [
 ]
 _MOST = 6
 _LEAST_HU = -1024.0
+_UNSTATED = (-32768.0, -32768.0)
+"""What an MR is filled with by programs that do not say so; no signal is so low."""
 
 
 def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadError]]:
@@ -231,9 +233,10 @@ def _first(instances: list[Instance]) -> Source:
 def _padding(stack: PlaneStack) -> tuple[float, float] | None:
     """The values that stand for nothing, where a circle was cut from a square; what can be a true value stays."""
     first = stack.frames[0]
-    if first.padding is None or len({one.scale for one in stack.frames}) > 1:
+    stated = first.padding or (_UNSTATED if first.stored == (16, True) and first.header.get("Modality") == "MR" else None)
+    if stated is None or len({one.scale for one in stack.frames}) > 1:
         return None
-    low, high = (value * first.scale[0] + first.scale[1] for value in first.padding)
+    low, high = (value * first.scale[0] + first.scale[1] for value in stated)
     return (low, high) if high < (_LEAST_HU if first.header.get("Modality") == "CT" else 0) else None
 
 
