@@ -176,7 +176,9 @@ def deidentify(
     for _, _, what, count in done.done:
         totals[what] = totals.get(what, 0) + count
     said = ", ".join(f"{what} {count}" for what, count in totals.items())
-    say(console(), f"{counted(done.files, 'file')} of {counted(done.patients, 'patient')}: {out}", f"Attributes: {said}")
+    say(
+        console(), f"{counted(done.files, 'file')} of {counted(done.patients, 'patient')}: {out}", f"Attributes: {said}"
+    )
     say(console(), *(f"Left out, {counted(count, 'file')}: {reason}" for reason, count in done.left_out.items()))
     if not done.files:
         raise typer.Exit(1)

@@ -208,7 +208,7 @@ def _is_segmentation(path: Path, target: str) -> bool:
     return get_contrast(target).kind == "label" and volume_suffix(path) is None
 
 
-def _beside(density: bool | str | Path, *, doubt: bool) -> Beside:  # noqa: FBT001  (as the verb has it)
+def _beside(density: bool | str | Path, *, doubt: bool) -> Beside:
     """What is written beside a single scan's translation."""
     from voxlate.inference.cohort.beside import Beside
     from voxlate.verbs.derive import density_by

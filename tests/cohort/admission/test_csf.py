@@ -64,4 +64,3 @@ def test_a_silent_header_is_asked_no_more_than_the_image(tmp_path: Path) -> None
 )
 def test_real_heads(real_data: Path, name: str, contrast: str) -> None:
     assert shown_by_csf(real_data / name)[0] == contrast
-

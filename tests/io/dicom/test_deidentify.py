@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import dcmread
-from pydicom.dataset import Dataset
 from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataset import Dataset
 
 import voxlate
 from tests.io.dicom.crafted import CANARY, placed, values, write_enhanced, write_series
@@ -23,7 +23,14 @@ from voxlate.io import Provenance, read_maker, read_volume
 from voxlate.io.writing import write_series as write_derived
 from voxlate.provenance import ModelRecord
 
-MARKS = {"PN": "CANARY^Z", "DA": "19770707", "TM": "070707.7", "DT": "19770707070707", "AS": "077Y", "UI": "1.2.77.77.77"}
+MARKS = {
+    "PN": "CANARY^Z",
+    "DA": "19770707",
+    "TM": "070707.7",
+    "DT": "19770707070707",
+    "AS": "077Y",
+    "UI": "1.2.77.77.77",
+}
 LEFT = (b"CANARY", b"canary", b"19770707", b"070707.7", b"077Y", b"1.2.77.77.77", b"19510203", b"20200102")
 
 

@@ -31,9 +31,7 @@ KNOWN = ("(0008,001c)", "<99VOXLATE>", "<QUANTITY>")
 
 def _told(target: str, unit: str = "") -> Provenance:
     model = ModelRecord(name="tiny", digest="ab" * 32)
-    return Provenance(
-        synthetic=True, model=model, target=target, unit=unit, labels=NAMES if target == "labels" else {}
-    )
+    return Provenance(synthetic=True, model=model, target=target, unit=unit, labels=NAMES if target == "labels" else {})
 
 
 def _classic(folder: Path, affine: np.ndarray) -> Path:
@@ -81,7 +79,7 @@ def test_a_segmentation_lies_upon_its_source(tmp_path: Path, make: Any, affine: 
         own = np.linalg.inv(scan.affine) @ [*(LPS @ np.array(_position(groups), float)), 1]
         k = round(float(own[2]))
         value = [3, 4, 205][groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber - 1]
-        assert np.array_equal(frames[number] > 0, labels[:, :, k].T == value)
+        assert np.array_equal(frames[number] > 0, value == labels[:, :, k].T)
         [refers] = groups.DerivationImageSequence[0].SourceImageSequence
         assert _stands_at(refers, source) == pytest.approx([float(one) for one in _position(groups)], abs=1e-4)
     assert _wrong(path) == []

@@ -34,7 +34,7 @@ def write_outline(
     kind: str = "",
     beside: float = 0.0,
 ) -> Path:
-    """A structure set of one structure, its contours by plane in columns and rows, and of a tumour that is not meant."""
+    """A structure set of one structure, its contours by plane in columns and rows, beside a tumour."""
     dataset = plain(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3", SeriesInstanceUID="1.2.3.4.99")
     dataset.Modality, dataset.SOPInstanceUID = "RTSTRUCT", generate_uid()
     for keyword in ("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit"):
@@ -97,7 +97,7 @@ def test_an_outline_has_the_area_and_the_place_that_was_drawn(tmp_path: Path, af
 def test_a_contour_in_another_is_a_hole_and_two_side_by_side_are_both(tmp_path: Path) -> None:
     _scan(tmp_path / "MR", placed())
     square = np.array([[4.5, 4.5], [14.5, 4.5], [14.5, 14.5], [4.5, 14.5]])
-    contours = {0: [square, square * 0.4 + 5.7], 3: [square, square + [16, 0]]}
+    contours = {0: [square, square * 0.4 + 5.7], 3: [square, square + np.array([16, 0])]}
     path = write_outline(tmp_path / "RS.dcm", placed(), contours, name="patient", kind="EXTERNAL")
     volume = read_volume(path)
     assert volume.array.sum(axis=(0, 1)).tolist() == [84, 84, 200, 200, 0, 0]

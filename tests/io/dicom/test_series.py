@@ -161,7 +161,9 @@ def test_volumes_of_one_enhanced_file_are_counted_and_refused(tmp_path: Path) ->
         groups.PlanePositionSequence[0].ImagePositionPatient = [0, 0, frame % 2]
 
     path = write_enhanced(tmp_path / "e.dcm", values((5, 4, 4)), placed(), change=twice)
-    with pytest.raises(GeometryError, match=r"2 volumes in one series.*e\.dcm/time-point-2 .time point 2.*Name one of these volumes"):
+    with pytest.raises(
+        GeometryError, match=r"2 volumes in one series.*e\.dcm/time-point-2 .time point 2.*Name one of these volumes"
+    ):
         read_volume(path)
 
 
@@ -247,7 +249,9 @@ def test_a_file_of_several_volumes_holds_each_by_its_name(tmp_path: Path) -> Non
         groups.PlanePositionSequence[0].ImagePositionPatient = [*(LPS @ (affine @ [0, 0, frame % 3, 1])[:3])]
 
     path = write_enhanced(tmp_path / "s" / "e.dcm", stack, affine, change=echoes, SeriesDescription="dual echo")
-    with pytest.raises(GeometryError, match=r"2 volumes in one series: e\.dcm/echo-time-4\.9 .*Name one of these volumes"):
+    with pytest.raises(
+        GeometryError, match=r"2 volumes in one series: e\.dcm/echo-time-4\.9 .*Name one of these volumes"
+    ):
         read_volume(path)
     for name, plus in {"echo-time-4.9": 0, "echo-time-80.0": 1000}.items():
         volume = read_volume(path / name)

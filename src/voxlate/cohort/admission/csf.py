@@ -1,9 +1,9 @@
 """Whether CSF is bright or dark in a scan of a head, for those whose header does not tell what they show.
 
-The middle of a head, an ellipsoid about 7 cm below its top, holds the ventricles and the brain around them. Where CSF is
-bright, the brightest twentieth of it lies far above its median: by 93 % to 175 % in 10 real T2, by 10 % to 39 % in 23
-real T1, post-contrast T1, FLAIR and PD (the scans that the page My DICOM names). Bright CSF is T2. Dark CSF is any of the
-others, between which the image does not decide.
+The middle of a head, an ellipsoid about 7 cm below its top, holds the ventricles and the brain around them. Where CSF
+is bright, the brightest twentieth of it lies far above its median: by 93 % to 175 % in 9 real T2, by 10 % to 39 % in 24
+real T1, post-contrast T1, FLAIR and PD (of the open_ms collections and SPM's templates). Bright CSF is T2. Dark CSF is
+any of the others, between which the image does not decide.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ def shown_by_csf(path: Path) -> tuple[str, str]:
         return "", "its image shows no head whose CSF could tell"
     above = float(np.percentile(middle, 95) / max(float(np.median(middle)), 1e-6) - 1)
     if above > _BRIGHT:
-        return "t2", f"CSF is bright in its image: the brightest part of the middle lies {100 * above:.0f} % above the rest"
+        return (
+            "t2",
+            f"CSF is bright in its image: the brightest part of the middle lies {100 * above:.0f} % above the rest",
+        )
     return "", "CSF is dark in its image, which a T1, a FLAIR and others have alike"
 
 

@@ -65,9 +65,7 @@ def contrast_of_series(path: Path, stack: dicom.PlaneStack) -> tuple[str, str]:
     return contrast, f"image: {reason}" if contrast else f"{guess.reason}, and {reason}"
 
 
-def _outlines(
-    files: Sequence[Path], stacks: Mapping[Path, dicom.PlaneStack], cases: Mapping[Path, str]
-) -> list[Found]:
+def _outlines(files: Sequence[Path], stacks: Mapping[Path, dicom.PlaneStack], cases: Mapping[Path, str]) -> list[Found]:
     """The patients' outlines of structure sets, as masks of the cases whose series they were drawn on."""
     found: list[Found] = []
     for path in files:

@@ -1,4 +1,4 @@
-"""What can be written beside a translated scan: the electron density of a CT, and how much an ensemble's members differ.
+"""What can be written beside a translated scan: the density of a CT, and how much the members of an ensemble differ.
 
     answer_ct.nii.gz    answer_ct_electron_density.nii.gz    answer_ct_doubt.nii.gz
 

@@ -139,8 +139,8 @@ class _Work:
     def read(self, *, overwrite: bool) -> _Reading:
         provenance = self.model.provenance(self.case, imputed=self.imputed)
         every = [(self.path, provenance), *self.beside.planned(self.path, provenance).values()]
-        finished = all([is_finished(path, told, overwrite=overwrite) for path, told in every])
-        prepared = None if finished else self.model.prepare(self.case)
+        finished = [is_finished(path, told, overwrite=overwrite) for path, told in every]  # each is looked at
+        prepared = None if all(finished) else self.model.prepare(self.case)
         return _Reading(provenance, prepared, self.model.has_seen(self.case))
 
     def write(self, provenance: Provenance, prepared: PreparedCase) -> None:

@@ -233,7 +233,9 @@ def _first(instances: list[Instance]) -> Source:
 def _padding(stack: PlaneStack) -> tuple[float, float] | None:
     """The values that stand for nothing, where a circle was cut from a square; what can be a true value stays."""
     first = stack.frames[0]
-    stated = first.padding or (_UNSTATED if first.stored == (16, True) and first.header.get("Modality") == "MR" else None)
+    stated = first.padding or (
+        _UNSTATED if first.stored == (16, True) and first.header.get("Modality") == "MR" else None
+    )
     if stated is None or len({one.scale for one in stack.frames}) > 1:
         return None
     low, high = (value * first.scale[0] + first.scale[1] for value in stated)

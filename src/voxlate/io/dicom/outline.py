@@ -130,7 +130,9 @@ def rasterise(outline: Outline, stack: PlaneStack) -> tuple[NDArray[np.uint8], t
     lacking = [plane for plane in range(min(drawn), max(drawn)) if plane not in drawn]
     for plane in lacking:
         mask[:, :, plane] = mask[:, :, min(drawn, key=lambda one: abs(one - plane))]
-    notes = (f"Of {counted(len(lacking), 'plane')} without a contour the nearest contour was taken.",) if lacking else ()
+    notes = (
+        (f"Of {counted(len(lacking), 'plane')} without a contour the nearest contour was taken.",) if lacking else ()
+    )
     return mask.astype(np.uint8), notes
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,6 @@ from voxlate.io.dicom.sources import Source
 from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.io.formats.stream import DAMAGED
 from voxlate.volume import Array
-
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -73,7 +71,9 @@ def _tell_beyond(dataset: Dataset, frame: Plane) -> None:
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if signed or dataset.get("BitsAllocated") != 16 or bits >= 16 or syntax is None or syntax.is_compressed:
         return
-    stored = np.frombuffer(dataset.PixelData, "<u2" if syntax.is_little_endian else ">u2", dataset.Rows * dataset.Columns)
+    stored = np.frombuffer(
+        dataset.PixelData, "<u2" if syntax.is_little_endian else ">u2", dataset.Rows * dataset.Columns
+    )
     if stored.max() >= 1 << bits:
         words = "values beyond the %d bits that its header states, whose higher bits were cut off: look at the image"
         logger.warning(f"%s: {words}", frame.source.place, bits)
