@@ -270,7 +270,7 @@ def deidentify(data: str | Path, *, out: str | Path, report: ProgressReport = si
 
 def _faces(files: Sequence[Path]) -> list[tuple[Path, str]]:
     """The folders of series that show a head which is not defaced."""
-    from voxlate.cohort.admission.faces import look_for_face
+    from voxlate.cohort.heads.faces import look_for_face
     from voxlate.config.plan import Reading
     from voxlate.errors import ReadError
     from voxlate.io import read_volume

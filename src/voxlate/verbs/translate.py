@@ -57,17 +57,14 @@ def translate(  # noqa: PLR0913  (the options of the command)
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
         pattern: Where a data set's files lie, in place of a layout; by default as in training.
-        accept: What readers may accept that they refuse, as fields of ``plan.reading``, which the sidecar records:
-            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}`` for codes of findings, and
-            ``{"imputed": "sources"}`` to let images that a model made be sources.
+        accept: What readers may accept that they refuse, fields of ``plan.reading``, which the sidecar records:
+            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}``, ``{"imputed": "sources"}``.
         every: Translate every case of the data set, also those that have the target.
-        replace: Scans of the data set that are made anew, beside their files: ``poor`` for those that ``check`` calls
-            so, or CSV files with the columns ``case`` and ``contrast``.
+        replace: Scans that are made anew, beside their files: ``poor`` by ``check``, or CSV files ``case,contrast``.
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
         dicom: Write a single scan as DICOM also where it was none.
-        density: Write the relative electron density of a CT that is made of a single scan beside it, too; the file of a
-            calibration, as for ``derive``, says so and how.
+        density: Write the electron density of a single CT beside it, too; a calibration, as for ``derive``, says how.
         doubt: Write beside it how much the members of an ensemble differ, as their standard deviation, too.
         report: Called with the number of finished images.
 
@@ -79,23 +76,20 @@ def translate(  # noqa: PLR0913  (the options of the command)
             originals or is named like no image, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
-    from voxlate.inference.cohort.translate import translate_cohort
+    from voxlate.inference.cohort.translate import translate_cohort as work
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
     beside = _beside(density, doubt=doubt)
-    answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom, beside=beside)
+    answer = _Answer(Path(scan), Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(Path(scan), shows=shows):
         one = _one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows)
         return [answer.make(one, models, wanted, report=report)]
     cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    _refuse_beside(beside, cohort.root)
-    folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")
-    return translate_cohort(
-        models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told
-    )
+    folder, poor, told = _folder(Path(out), beside), _poor(replace, cohort), partial(report, "translate")
+    return work(models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, report=told)
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:
@@ -171,10 +165,10 @@ class _Answer:
 
     scan: Path
     out: Path
+    beside: Beside
     overwrite: bool
     picture: bool
     dicom: bool
-    beside: Beside
 
     def make(self, case: Case, models: Sequence[Model], wanted: str | None, *, report: ProgressReport) -> Outcome:
         from voxlate.inference.cohort.translate import translate_file
@@ -214,13 +208,6 @@ def _beside(density: bool | str | Path, *, doubt: bool) -> Beside:
     from voxlate.verbs.derive import density_by
 
     return Beside(None if density is False else density_by(None if density is True else density), doubt)
-
-
-def _refuse_beside(beside: Beside, where: Path) -> None:
-    for name, wanted in {"density": beside.density is not None, "doubt": beside.doubt}.items():
-        if wanted:
-            remedy = "Translate the scans one by one." if name == "doubt" else "Run voxlate derive on what is made."
-            raise UsageError(f"one scan for --{name}", came="a data set", where=where, remedy=remedy)
 
 
 @telling_anew
@@ -321,10 +308,14 @@ def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str]
     return found
 
 
-def _folder(out: Path) -> Path:
-    """The folder that a data set is translated into; the name of an image file is refused."""
+def _folder(out: Path, beside: Beside) -> Path:
+    """The folder that a data set is translated into; the name of an image file is refused, and what is for one scan."""
     from voxlate.io.paths import volume_suffix
 
+    for name, wanted in {"density": beside.density is not None, "doubt": beside.doubt}.items():
+        if wanted:
+            remedy = "Translate the scans one by one." if name == "doubt" else "Run voxlate derive on what is made."
+            raise UsageError(f"one scan for --{name}", came="a data set", remedy=remedy)
     if volume_suffix(out) and not out.is_dir():
         raise UsageError(
             "a folder for a data set",

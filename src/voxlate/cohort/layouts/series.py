@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from voxlate.cohort.admission.csf import shown_by_csf
+from voxlate.cohort.heads.csf import shown_by_csf
 from voxlate.cohort.case import LeftOut
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.cohort.layouts.protocol import guess_contrast

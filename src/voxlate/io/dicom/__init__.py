@@ -19,7 +19,7 @@ from voxlate.io.dicom.deidentify import Deidentification
 from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.multiframe import check_installed, is_multiframe, write_multiframe
-from voxlate.io.dicom.outline import Outline, drawn_on, rasterise, read_outline, where_drawn
+from voxlate.io.dicom.outline import BodyOutline, drawn_on, rasterise, read_outline, where_drawn
 from voxlate.io.dicom.pixels import read_values, value_type
 from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of, volume_in
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
@@ -174,7 +174,7 @@ def read_layout(path: Path) -> Layout:
     )
 
 
-def find_outline(path: Path) -> Outline | None:
+def find_outline(path: Path) -> BodyOutline | None:
     """The structure set that a file is; ``None`` if it is none, or no file.
 
     Raises:
@@ -185,7 +185,7 @@ def find_outline(path: Path) -> Outline | None:
     return read_outline(Source(path))
 
 
-def _outlined(path: Path, outline: Outline) -> Layout:
+def _outlined(path: Path, outline: BodyOutline) -> Layout:
     """The outline of a structure set upon the series that it was drawn on, which lies nearby."""
     if not outline.name:
         came, remedy = "others, or none", "Give a mask as an image."
@@ -205,7 +205,7 @@ def _outlined(path: Path, outline: Outline) -> Layout:
     )
 
 
-def _drawn_on(outline: Outline, path: Path) -> PlaneStack:
+def _drawn_on(outline: BodyOutline, path: Path) -> PlaneStack:
     for folder in where_drawn(path):
         series = drawn_on(outline, filter(None, map(read_instance, sources_of(folder))))
         if series:

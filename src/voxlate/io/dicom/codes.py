@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydicom.sr.coding import Code
 
-PRIVATE_SCHEME = "99VOXLATE"
+_PRIVATE_SCHEME = "99VOXLATE"
 _ALIASES = {
     "oedema": "Edema",
     "haemorrhage": "Hemorrhage",
@@ -74,18 +74,18 @@ def _private(name: str) -> Code:
     from pydicom.sr.coding import Code
 
     value = hashlib.sha256(" ".join(name.casefold().split()).encode()).hexdigest()[:8].upper()
-    return Code(value, PRIVATE_SCHEME, name[:_LONGEST_MEANING] or "label")
+    return Code(value, _PRIVATE_SCHEME, name[:_LONGEST_MEANING] or "label")
 
 
 @dataclass(frozen=True)
-class Measure:
+class MapCode:
     """What a map measures, and in which unit."""
 
     quantity: Code
     unit: Code
 
 
-def measure_of(contrast: str, *, unit: str) -> Measure | None:
+def measure_of(contrast: str, *, unit: str) -> MapCode | None:
     """What a contrast measures where it is a quantity with a code; ``None`` of an image, which a series is written of.
 
     Args:
@@ -99,7 +99,7 @@ def measure_of(contrast: str, *, unit: str) -> Measure | None:
         "electron_density": codes.DCM.RelativeElectronDensity,
         DOUBT: codes.SCT.StandardDeviation,
     }.get(contrast)
-    return None if quantity is None else Measure(quantity, units.get(unit, codes.UCUM.ArbitraryUnit))
+    return None if quantity is None else MapCode(quantity, units.get(unit, codes.UCUM.ArbitraryUnit))
 
 
 DOUBT = "derived_doubt"

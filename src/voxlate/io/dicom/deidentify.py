@@ -170,7 +170,7 @@ def _clean(dataset: Dataset, rules: _Rules, done: Counter[tuple[str, str, Action
                     _clean(item, rules, done)
             elif action is not None:
                 _treat(dataset, element, action)
-        except (ValueError, TypeError, NotImplementedError, AttributeError, KeyError):
+        except (ValueError, TypeError, RuntimeError, AttributeError, KeyError):
             del dataset[tag]  # what cannot be parsed, or has no dummy
             action = "removed"
         if action is not None:

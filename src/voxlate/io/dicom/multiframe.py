@@ -21,7 +21,7 @@ import numpy as np
 
 from voxlate.contrast import Contrast
 from voxlate.errors import UsageError, WriteError
-from voxlate.io.dicom.codes import Measure, code_of, measure_of
+from voxlate.io.dicom.codes import MapCode, code_of, measure_of
 from voxlate.io.dicom.derived import made_planes
 from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.provenance import Provenance
@@ -167,7 +167,7 @@ def _algorithm(told: Provenance) -> AlgorithmIdentificationSequence:
     )
 
 
-def _map(frames: Array, measure: Measure, told: Provenance, **common: Any) -> Dataset:  # noqa: ANN401
+def _map(frames: Array, measure: MapCode, told: Provenance, **common: Any) -> Dataset:  # noqa: ANN401
     from highdicom import VOILUTTransformation
     from highdicom.pm import ParametricMap, RealWorldValueMapping
 

@@ -32,7 +32,7 @@ _REMEDY = "Draw the outline on the planes of the series, or give a mask as an im
 
 
 @dataclass(frozen=True)
-class Outline:
+class BodyOutline:
     """The outline that a structure set has, or none.
 
     Attributes:
@@ -48,7 +48,7 @@ class Outline:
     contours: tuple[NDArray[np.float64], ...]
 
 
-def read_outline(source: Source) -> Outline | None:
+def read_outline(source: Source) -> BodyOutline | None:
     """The outline of a structure set; ``None`` of any other file.
 
     Raises:
@@ -66,7 +66,7 @@ def read_outline(source: Source) -> Outline | None:
             for contour in structure.get("ContourSequence") or ()
             if text(contour, "ContourGeometricType") == "CLOSED_PLANAR"
         ]
-        return Outline(source, frozenset(_series(dataset)), name if contours else "", tuple(contours))
+        return BodyOutline(source, frozenset(_series(dataset)), name if contours else "", tuple(contours))
 
 
 def _structure(dataset: Dataset) -> tuple[str, str]:
@@ -102,12 +102,12 @@ def _polygon(contour: Dataset, source: Source) -> NDArray[np.float64]:
     return np.array(values).reshape(-1, 3)
 
 
-def drawn_on(outline: Outline, instances: Iterable[Instance]) -> list[Instance]:
+def drawn_on(outline: BodyOutline, instances: Iterable[Instance]) -> list[Instance]:
     """Those files that are of the series which an outline was drawn on."""
     return [one for one in instances if one.series.split(" ")[1:2] and one.series.split(" ")[1] in outline.series]
 
 
-def rasterise(outline: Outline, stack: PlaneStack) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def rasterise(outline: BodyOutline, stack: PlaneStack) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """The outline as a mask ``(column, row, plane)`` of a series' planes, and what was assumed.
 
     Raises:

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from voxlate.cohort.admission.faces import look_for_face
+from voxlate.cohort.heads.faces import look_for_face
 from voxlate.io import read_volume
 from voxlate.volume import Volume
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.io.dicom.crafted import placed, values, write_series
 from voxlate.cohort import index_cohort
-from voxlate.cohort.admission.csf import shown_by_csf
+from voxlate.cohort.heads.csf import shown_by_csf
 from voxlate.errors import CohortError
 from voxlate.io import write_volume
 from voxlate.volume import Volume

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from voxlate.cohort.admission.faces import STEP_MM, outline_of
+from voxlate.cohort.heads.faces import STEP_MM, outline_of
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError
 from voxlate.io import read_volume
