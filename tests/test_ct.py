@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import csv
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from typer.testing import CliRunner
 
 import voxlate
 from tests.conftest import SMALL
+from tests.io.dicom.crafted import write_series as write_dicom
+from tests.io.dicom.test_outline import write_outline
+from tests.program import run_here
 from voxlate.cli import app
 from voxlate.cohort import index_cohort
 from voxlate.errors import UsageError
-from voxlate.evaluation.ct.density import MASS_DENSITY
-from voxlate.io import read_volume
+from voxlate.evaluation.ct.density import ELECTRON_DENSITY, MASS_DENSITY
+from voxlate.io import read_maker, read_volume
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
 
@@ -155,3 +161,63 @@ def test_dose_needs_a_ct_and_its_package(
     with pytest.raises(UsageError, match=r"pip install 'voxlate\[gamma\]'"):
         voxlate.evaluate(run, heads, out=tmp_path / "out", aspects=("dose",))
     assert not (tmp_path / "out").exists()
+
+
+def test_densities_are_written_beside_a_ct(run: Path, heads: Path, trained: Path, tmp_path: Path) -> None:
+    scan = index_cohort(heads).cases[0].paths["t1"]
+    [outcome] = voxlate.translate(run, scan, out=tmp_path / "ct.nii.gz", density=True)
+    made, density = read_volume(tmp_path / "ct.nii.gz"), read_volume(tmp_path / "ct_electron_density.nii.gz")
+    assert outcome.status == "done"
+    assert density.grid.matches(made.grid)
+    assert np.allclose(density.array, ELECTRON_DENSITY.apply(made.array), atol=1e-5)
+    assert read_maker(tmp_path / "ct_electron_density.nii.gz") == "model"
+    [again] = voxlate.translate(run, scan, out=tmp_path / "ct.nii.gz", density=True)
+    assert again.status == "skipped"
+    (tmp_path / "own.csv").write_text("hu,density\n-1000,0\n1000,4\n", encoding="utf-8")
+    [anew] = voxlate.translate(run, scan, out=tmp_path / "ct.nii.gz", density=tmp_path / "own.csv", overwrite=True)
+    assert anew.status == "done"
+    assert read_volume(tmp_path / "ct_electron_density.nii.gz").array.max() > 1.9
+    with pytest.raises(UsageError, match=r"a CT for --density, got t2"):
+        voxlate.translate(trained, scan, out=tmp_path / "t2.nii.gz", density=True)
+    with pytest.raises(UsageError, match=r"an ensemble for --doubt, got one model"):
+        voxlate.translate(run, scan, out=tmp_path / "other.nii.gz", doubt=True)
+
+
+def test_four_commands_lead_from_dicom_to_dicom(heads: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pymedphys", reason="no pymedphys: pip install 'voxlate[gamma]'")
+    for number, case in enumerate(index_cohort(heads).cases):
+        for name, modality in {"t1": "MR", "ct": "CT"}.items():
+            volume = read_volume(case.paths[name])
+            where = tmp_path / "patients" / f"p{number}" / modality
+            series = {"SeriesInstanceUID": f"1.2.{number}.{len(name)}.{modality == 'CT':d}", "Modality": modality}
+            write_dicom(where, np.rint(volume.array), volume.affine, StudyInstanceUID=f"1.2.{number}", **series)
+        mask = read_volume(case.paths["ct"]).array > -400
+        contours = {plane: [_around(mask[:, :, plane])] for plane in range(32) if mask[:, :, plane].sum() > 4}
+        place = tmp_path / "patients" / f"p{number}" / "RTSTRUCT" / "RS.dcm"
+        write_outline(place, volume.affine, contours, series=f"1.2.{number}.2.1")
+    shutil.copytree(tmp_path / "patients" / "p0" / "MR", tmp_path / "new" / "MR")
+    page = (Path(__file__).parent.parent / "docs" / "do" / "mr-to-ct.md").read_text(encoding="utf-8")
+    commands = page.split("<!-- four commands -->\n```bash\n")[1].split("```")[0].strip().splitlines()
+    assert len(commands) == 4
+    small = "training.epochs=null --set training.steps=2 --set method.network.channels=[4,8]"
+    for command in commands:
+        words = shlex.split(command.replace("training.minutes=60", small), comments=True)
+        told = run_here(*words[1:], cwd=tmp_path)
+        assert told.returncode == 0, told.stdout + told.stderr
+    assert "kind: file" in (tmp_path / "run" / "plan.yaml").read_text(encoding="utf-8")
+    assert ("model", "foreground", "gamma_2_2") in _scores(tmp_path / "evaluation")
+    made, scan = read_volume(tmp_path / "answer" / "MR_ct"), read_volume(tmp_path / "new" / "MR")
+    one = dcmread(tmp_path / "answer" / "MR_ct" / "IM0001.dcm")
+    assert (one.Modality, one.RescaleType, one.SyntheticData) == ("CT", "HU", "YES")
+    assert made.grid.matches(scan.grid)
+    density = dcmread(tmp_path / "answer" / "MR_ct_electron_density" / "IM0001.dcm")
+    values = np.frombuffer(density.FloatPixelData, "<f4").reshape(32, 32, 32)
+    assert np.allclose(np.sort(values, axis=None), np.sort(ELECTRON_DENSITY.apply(made.array), axis=None), atol=1e-4)
+
+
+def _around(mask: np.ndarray) -> np.ndarray:
+    """The ellipse that a slice of a body fills, as a polygon of columns and rows."""
+    places = np.argwhere(mask)
+    centre, half = places.mean(axis=0), (np.ptp(places, axis=0) + 1) / 2
+    angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    return centre + half * np.stack([np.cos(angles), np.sin(angles)], axis=1)

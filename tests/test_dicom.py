@@ -112,7 +112,7 @@ def test_a_study_is_one_case_whose_series_and_their_reasons_are_told(
 
 def test_info_and_check_say_what_a_series_shows_and_why(study: Path, tmp_path: Path) -> None:
     facts = voxlate.info(study / "S0")
-    assert (facts["name"], facts["contrast"], facts["contrast_by"]) == ("S0", "t1", "'t1 mprage' says so")
+    assert (facts["name"], facts["contrast"], facts["contrast_by"]) == ("S0", "t1", "header: 't1 mprage' says so")
     assert voxlate.info(study / "S0" / "IM001.dcm")["shape"] == [32, 32, 32]
     archive = shutil.make_archive(str(tmp_path / "upload"), "zip", study / "S1")
     assert voxlate.info(archive)["contrast"] == "flair"

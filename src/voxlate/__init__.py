@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from voxlate.plugins import load_plugin
     from voxlate.verbs.catalogues import recipes
     from voxlate.verbs.compare import ablate, compare, pairs
-    from voxlate.verbs.data import check, phantom
+    from voxlate.verbs.data import check, deidentify, phantom
     from voxlate.verbs.demo import demo
     from voxlate.verbs.derive import derive, register
     from voxlate.verbs.doors.bids import bids
@@ -75,6 +75,7 @@ __all__ = [
     "bids",
     "check",
     "compare",
+    "deidentify",
     "demo",
     "derive",
     "evaluate",

@@ -24,7 +24,7 @@ from voxlate.interruption import ending_at_signals
 from voxlate.io.atomic import write_error
 
 _ORDER = ["demo", "phantom", "check", "recipes", "train", "tune", "ablate", "compare", "pairs"]
-_ORDER += ["translate", "bids", "synthesize", "derive", "register", "redraw", "evaluate", "info"]
+_ORDER += ["translate", "bids", "synthesize", "derive", "register", "deidentify", "redraw", "evaluate", "info"]
 # As a user comes to them, in --help and in the documentation.
 app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__name__", "")))
 

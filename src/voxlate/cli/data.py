@@ -1,4 +1,4 @@
-"""Commands about data and the installation: ``demo``, ``phantom``, ``check``, ``recipes``, ``info``."""
+"""Commands about data and the installation: ``demo``, ``phantom``, ``check``, ``deidentify``, ``recipes``, ``info``."""
 
 from __future__ import annotations
 
@@ -156,6 +156,31 @@ def check(
         if manifest is not None:
             say(console(), f"Manifest, to correct and to give in the data set's place: {manifest}")
     if result.errors:
+        raise typer.Exit(1)
+
+
+@app.command(**shown_by("voxlate deidentify study --out shared"))
+def deidentify(
+    data: Annotated[Path, typer.Argument(metavar="DICOM", help="A folder of any depth, a file or a zip archive.")],
+    out: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    quiet: Quiet = False,
+) -> None:
+    """Write DICOM anew without what identifies its patients, by the basic profile of PS3.15."""
+    from voxlate import verbs
+    from voxlate.cli.output import say
+    from voxlate.errors import counted
+
+    with watching(quiet=quiet) as watch:
+        done = verbs.deidentify(data, out=out, report=watch.stage)
+    totals: dict[str, int] = {}
+    for _, _, what, count in done.done:
+        totals[what] = totals.get(what, 0) + count
+    said = ", ".join(f"{what} {count}" for what, count in totals.items())
+    say(
+        console(), f"{counted(done.files, 'file')} of {counted(done.patients, 'patient')}: {out}", f"Attributes: {said}"
+    )
+    say(console(), *(f"Left out, {counted(count, 'file')}: {reason}" for reason, count in done.left_out.items()))
+    if not done.files:
         raise typer.Exit(1)
 
 

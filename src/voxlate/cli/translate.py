@@ -39,6 +39,14 @@ _Form = Annotated[
     typer.Option("--format", help="Write one volume as DICOM, or a data set as BIDS, also where it was none."),
 ]
 
+_Shows = Annotated[
+    str | None,
+    typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
+]
+_Density = Annotated[bool, typer.Option("--density", help="Of a CT, write the relative electron density beside it.")]
+_Calibration = Annotated[Path | None, typer.Option(metavar="CSV", help="With --density: the scanner's hu,density.")]
+_Doubt = Annotated[bool, typer.Option("--doubt", help="Of an ensemble, write beside it how much its members differ.")]
+
 
 @app.command(
     **shown_by(
@@ -60,10 +68,7 @@ def translate(
     out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")],
     scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, or a data set.")] = None,
     target: Target = None,
-    shows: Annotated[
-        str | None,
-        typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
-    ] = None,
+    shows: _Shows = None,
     pattern: PatternOption = None,
     accept: Accept = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
@@ -79,6 +84,9 @@ def translate(
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
     ] = True,
     form: _Form = None,
+    density: _Density = False,
+    calibration: _Calibration = None,
+    doubt: _Doubt = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -102,6 +110,8 @@ def translate(
             picture=picture,
             dicom=form == "dicom",
             bids=form == "bids",
+            density=calibration or density,
+            doubt=doubt,
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():

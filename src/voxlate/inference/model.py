@@ -31,19 +31,23 @@ from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predicto
 from voxlate.inference.spacing import plan_for
 from voxlate.io import file_digest, voxel_digest
 from voxlate.io.canonical import hash_voxels
+from voxlate.io.dicom import DOUBT
 from voxlate.io.exchange import Image
 from voxlate.methods.build import build_learner
 from voxlate.methods.encoder import LABELS
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last, pick_device
 from voxlate.methods.interface import Trainable
+from voxlate.methods.segmentation import named_values
 from voxlate.plugins import recall
+from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.question import answer_with
 from voxlate.question.acquisition import Acquisition, check_acquisition
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
+from voxlate.windows import Sliceable
 
 
 @dataclass(frozen=True)
@@ -255,6 +259,25 @@ class Model:
         case = given_case(scan, self.bundle)
         return self.asked(case.paths, target)._translate_given(case)
 
+    @property
+    def has_members(self) -> bool:
+        """Whether it is an ensemble, whose members can differ."""
+        return isinstance(self.predict, EnsemblePredictor)
+
+    def doubt(self, prepared: PreparedCase) -> tuple[Volume, Volume | None]:
+        """As ``translate`` of a prepared case, and how much the members of an ensemble differ, in the target's unit.
+
+        Of a segmentation it is the standard deviation of the probabilities, the largest of the classes'.
+        """
+        scaling = self.bundle.plan.normalisers[self.target].inverse
+        with self.turn:
+            array, spread = self._predict(prepared).doubted(*self._given(prepared))
+        volume = self.restore(array, prepared)
+        if spread is None:
+            return volume, None
+        scale = Scaling(scale=1.0 if get_contrast(self.target).kind == "label" else scaling.scale)
+        return volume, restore(spread, prepared, normaliser=scale, contrast=get_contrast(DOUBT), background=0.0)
+
     def _translate_given(self, case: Case) -> Volume:
         told = self.provenance(case, imputed=frozenset(name for name, one in case.held.items() if is_of_model(one)))
         prepared = self.prepare(case)
@@ -288,18 +311,24 @@ class Model:
             model=ModelRecord(name=recipe.name, digest=self.bundle.digest),
             target=recipe.target,
             unit=normaliser.unit,
+            labels=named_values(recipe.classes),
             scaling=normaliser.inverse.model_dump(),
         )
 
     def predictions(self, prepared: PreparedCase) -> dict[str, NDArray[np.float32]]:
         """As ``CasePredictor.predictions``, on the prepared grid ``(i, j, k)``, in normalised values."""
-        sources = [prepared.arrays[name] for name in self.bundle.recipe.source]
-        predict = self.predict
-        if self.several is not None and self.several.by_acquisition and self.bundle.question is not None:
-            known = {**prepared.acquired, **({self.target: self.wanted} if self.wanted else {})}
-            predict = predict.asked(self.bundle.question, self.several, known)
         with self.turn:
-            return predict.predictions(sources, prepared.mask)
+            return self._predict(prepared).predictions(*self._given(prepared))
+
+    def _given(self, prepared: PreparedCase) -> tuple[list[Sliceable], Sliceable]:
+        return [prepared.arrays[name] for name in self.bundle.recipe.source], prepared.mask
+
+    def _predict(self, prepared: PreparedCase) -> CasePredictor:
+        """What predicts the case, told of how it was acquired."""
+        if self.several is None or not self.several.by_acquisition or self.bundle.question is None:
+            return self.predict
+        known = {**prepared.acquired, **({self.target: self.wanted} if self.wanted else {})}
+        return self.predict.asked(self.bundle.question, self.several, known)
 
     def restore(self, array: NDArray[np.float32], prepared: PreparedCase) -> Volume:
         """Normalised values on the prepared grid, brought back to the source's grid and the target's unit."""

@@ -70,6 +70,16 @@ class CasePredictor(ABC):
         """What answers a question of a recipe with several; itself, unless overridden."""
         return self
 
+    def doubted(
+        self, sources: Sequence[Sliceable], mask: Sliceable
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The target ``(i, j, k)``, and how much members differ about it, ``None`` where there are none.
+
+        They differ by the standard deviation of what is averaged: normalised values, or the classes' probabilities, of
+        which the largest counts.
+        """
+        return self(sources, mask)[0], None
+
     @property
     def weights(self) -> dict[str, float]:
         """How much each of several views counts, where they are weighed; else empty."""
@@ -232,11 +242,31 @@ class EnsemblePredictor(CasePredictor):
 
     def stitched(self, sources: Sequence[Sliceable], mask: Sliceable) -> NDArray[np.float32]:
         """The mean of what the members predict, of a segmentation of their probabilities."""
+        return self._moments(sources, mask)[0]
+
+    def doubted(
+        self, sources: Sequence[Sliceable], mask: Sliceable
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The target and the members' standard deviation, each predicted once."""
+        mean, spread = self._moments(sources, mask, spread=True)
+        return self.decode(mean)[0], None if spread is None else spread.max(axis=0)
+
+    def _moments(
+        self, sources: Sequence[Sliceable], mask: Sliceable, *, spread: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Mean and, where it is wanted, standard deviation of what the members predict."""
         total: NDArray[np.float32] | None = None
+        squares: NDArray[np.float64] | None = None
         for member in self.members:
             found = member.stitched(sources, mask)
             total = found.copy() if total is None else np.add(total, found, out=total)
-        return np.float32(1 / len(self.members)) * np.asarray(total)
+            if spread:
+                squares = np.square(found, dtype=np.float64) + (0.0 if squares is None else squares)
+        mean = np.float32(1 / len(self.members)) * np.asarray(total)
+        if squares is None:
+            return mean, None
+        variance = np.maximum(squares / len(self.members) - np.square(mean, dtype=np.float64), 0)
+        return mean, np.sqrt(variance).astype(np.float32)
 
     def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> EnsemblePredictor:
         """Each member for one question."""

@@ -133,7 +133,7 @@ def file_digest(path: str | Path) -> str:
     try:
         files: tuple[Path, ...] = (path,)
         if _is_dicom(path):
-            files = _read_layout(path).parts
+            files = dicom.parts_of(path)
         elif volume_suffix(path) in {".hdr", ".mhd", ".nhdr"}:
             layout = format_of(path).read_layout(path)
             files = (path, layout.data) if layout.data != path else files

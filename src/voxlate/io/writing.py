@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from voxlate.config.plan import Reading
@@ -73,11 +74,13 @@ def write_series(
 ) -> Path:
     """Writes a folder of DICOM, upon the series that it was made from, and its sidecar ``<folder>.json``.
 
+    An MR or a CT is a file for each plane; a label map is a segmentation, a quantity a parametric map, one file each.
+
     Args:
         volume: On any grid; another one than the series', as that of a tilted one which was resampled, is put back.
         folder: What to call it.
         like: A DICOM series, whose planes, study and frame of reference are kept; ``None`` for a study of its own.
-        contrast: What the volume shows, MR or CT.
+        contrast: What the volume shows: MR or CT, a label map, or a quantity such as an electron density.
         provenance: What header and sidecar say.
         overwrite: Whether a folder of the name may be replaced.
 
@@ -86,7 +89,7 @@ def write_series(
 
     Raises:
         WriteError: If a value does not fit, the folder is there already, or the disk says no.
-        UsageError: If the contrast is neither MR nor CT.
+        UsageError: If the contrast is none of these.
         ReadError: If ``like`` is not one series.
     """
     sidecar = sidecar_path(folder)
@@ -95,9 +98,11 @@ def write_series(
     if sidecar.exists() and read_provenance(folder) is None:
         raise WriteError("room for the sidecar", came="another program's file", where=sidecar, remedy=_ANOTHER)
     grid = Grid((*stack.frames[0].shape, len(stack.frames)), stack.affine)
-    array = (volume if volume.grid.matches(grid) else resample_onto(volume, grid)).array
+    shown = replace(volume, contrast=contrast)
+    array = (shown if shown.grid.matches(grid) else resample_onto(shown, grid)).array
     with replacing_folder(folder) as temporary:
-        dicom.write_derived(array, temporary, source=stack, contrast=contrast, told=provenance)
+        write = dicom.write_multiframe if dicom.is_multiframe(contrast, provenance.unit) else dicom.write_derived
+        write(array, temporary, source=stack, contrast=contrast, told=provenance)
         record = provenance.model_copy(update={"output_sha256": digest_of(tuple(sorted(temporary.iterdir())))})
         write_text(sidecar, record.model_dump_json(indent=1) + "\n")
     return folder

@@ -157,6 +157,18 @@ class Segmentation(Regression):
         return [self(source)]
 
 
+def named_values(classes: Classes) -> dict[str, str]:
+    """From the value that a class paints, as text, to the class's name; without the class of whatever is labelled.
+
+    Example:
+        >>> named_values({"tumour": (1, 2), "core": (1,)})
+        {'2': 'tumour', '1': 'core'}
+    """
+    if not classes or ANY_LABEL in classes:
+        return {}
+    return {str(value): name for name, value in zip(classes, _own_values(classes), strict=True)}
+
+
 def _own_values(classes: Classes) -> list[int]:
     """The value that each class paints: the first that no later class inside it has.
 

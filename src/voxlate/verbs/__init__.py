@@ -9,7 +9,7 @@ from __future__ import annotations
 from voxlate.progress import ProgressReport
 from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
-from voxlate.verbs.data import Checked, check, phantom
+from voxlate.verbs.data import Checked, Deidentified, check, deidentify, phantom
 from voxlate.verbs.demo import Demonstrated, demo
 from voxlate.verbs.derive import Registered, derive, register
 from voxlate.verbs.doors.bids import Completed, bids
@@ -23,6 +23,7 @@ from voxlate.verbs.tune import searched_with, tune
 __all__ = [
     "Checked",
     "Completed",
+    "Deidentified",
     "Demonstrated",
     "ProgressReport",
     "Registered",
@@ -30,6 +31,7 @@ __all__ = [
     "bids",
     "check",
     "compare",
+    "deidentify",
     "demo",
     "derive",
     "evaluate",

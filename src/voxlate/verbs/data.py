@@ -1,7 +1,8 @@
-"""Verbs about data: ``phantom`` simulates a cohort, ``check`` looks at one."""
+"""Verbs about data: ``phantom`` simulates a cohort, ``check`` looks at one, ``deidentify`` takes names out of DICOM."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,9 @@ from voxlate.verbs.train import resolve_recipe
 if TYPE_CHECKING:
     from voxlate.cohort import Cohort, Finding
     from voxlate.phantoms import HeadMaps
+
+logger = logging.getLogger(__name__)
+_REPORT = "deidentified.csv"
 
 
 @dataclass(frozen=True)
@@ -204,3 +208,80 @@ def _check_for(recipe: Recipe, data: Path, keep: Path | None, report: ProgressRe
 
     cohort = load_cohort(data, recipe)
     return preflight_for(recipe, cohort, split_for(recipe, cohort), keep=keep, report=report)
+
+
+@dataclass(frozen=True)
+class Deidentified:
+    """What ``deidentify`` did; nothing of what it took out.
+
+    Attributes:
+        files: How many were written.
+        patients: Of how many.
+        done: Tag, keyword, what was done, and how often.
+        left_out: Why files were left out, and how many.
+        faces: Series that show a head that is not defaced, and what says so.
+    """
+
+    files: int
+    patients: int
+    done: list[tuple[str, str, str, int]]
+    left_out: dict[str, int]
+    faces: dict[str, str]
+
+
+def deidentify(data: str | Path, *, out: str | Path, report: ProgressReport = silent) -> Deidentified:
+    """Writes DICOM anew without what identifies its patients, by the basic profile of PS3.15.
+
+    Identifiers are replaced consistently in a call, so that what belongs together is given together: a study, and what
+    a model made of it. The report ``deidentified.csv`` lies with the files. A head that is not defaced is warned of.
+
+    Args:
+        data: A folder, at any depth, a file and those beside it, a zip archive or a DICOMDIR.
+        out: A new folder: ``<patient>/<series>/IM0001.dcm``, called by numbers.
+        report: Called with the number of finished files.
+
+    Raises:
+        UsageError: If there is no DICOM, the folder is there or lies in the data, or dicom-anonymizer is missing.
+    """
+    from voxlate.io.atomic import replacing_folder, write_rows
+    from voxlate.io.dicom import Deidentification, sources_of
+
+    folder, sources = Path(out), sources_of(Path(data))
+    if not sources:
+        raise UsageError("DICOM files", came="none", where=data, remedy="Check the path.")
+    if folder.exists() or folder.resolve().is_relative_to(Path(data).resolve()):
+        came = "one that is there" if folder.exists() else "one in the data"
+        raise UsageError("a new folder beside the data", came=came, where=folder, remedy="Name another one.")
+    work = Deidentification()
+    with replacing_folder(folder) as temporary:
+        written = []
+        for number, source in enumerate(sources, 1):
+            written.append(work.write(source, temporary))
+            report("deidentify", number, len(sources))
+        rows = sorted((*what, count) for what, count in work.done.items())
+        left = [("", reason, "file left out", count) for reason, count in sorted(work.left_out.items())]
+        write_rows(temporary / _REPORT, [("tag", "keyword", "done", "count"), *rows, *left])
+        files = [path for path in written if path is not None]
+        faces = {path.relative_to(temporary).as_posix(): why for path, why in _faces(files)}
+    for series, why in faces.items():
+        logger.warning("%s: a head that is not defaced (%s): it can be recognised by its picture", series, why)
+    return Deidentified(len(files), work.patients, rows, dict(work.left_out), faces)
+
+
+def _faces(files: Sequence[Path]) -> list[tuple[Path, str]]:
+    """The folders of series that show a head which is not defaced."""
+    from voxlate.cohort.heads.faces import look_for_face
+    from voxlate.config.plan import Reading
+    from voxlate.errors import ReadError
+    from voxlate.io import read_volume
+    from voxlate.io.dicom import list_stacks
+
+    found: dict[Path, str] = {}
+    for path, stack in list_stacks(files):
+        modality = "" if isinstance(stack, ReadError) else stack.frames[0].header.get("Modality")
+        if modality in {"MR", "CT"}:
+            volume = read_volume(path, reading=Reading(on_shear="resample"))
+            look = look_for_face(volume, hounsfield=modality == "CT")
+            if look.found in {"face", "upper head"}:
+                found.setdefault(path.parent, look.reason)
+    return list(found.items())

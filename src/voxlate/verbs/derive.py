@@ -95,15 +95,25 @@ def derive(
 
 
 def _known(recipe: str | Path | Recipe | None, calibration: str | Path | None) -> dict[str, Derivation]:
-    from voxlate.derivation import DIXON, Derivation
-    from voxlate.evaluation.ct.density import ELECTRON_DENSITY, read_calibration
+    from voxlate.derivation import DIXON
     from voxlate.verbs.train import resolve_recipe
+
+    declared = {} if recipe is None else resolve_recipe(recipe).plan.derive
+    return {**DIXON, "electron_density": density_by(calibration), **declared}
+
+
+def density_by(calibration: str | Path | None) -> Derivation:
+    """How the relative electron density follows from a CT.
+
+    Raises:
+        ReadError: If the calibration cannot be used.
+    """
+    from voxlate.derivation import Derivation
+    from voxlate.evaluation.ct.density import ELECTRON_DENSITY, read_calibration
 
     curve = ELECTRON_DENSITY if calibration is None else read_calibration(calibration)
     points = tuple(zip(curve.hu, curve.density, strict=True))
-    density = Derivation(operation="curve", of=("ct",), points=points)
-    declared = {} if recipe is None else resolve_recipe(recipe).plan.derive
-    return {**DIXON, "electron_density": density, **declared}
+    return Derivation(operation="curve", of=("ct",), points=points)
 
 
 def register(

@@ -55,7 +55,7 @@ def info(
         return describe_recipe(path if path.exists() else str(what))
     if not path.exists() and str(what) in CATALOGUES:
         return describe_catalogue(str(what))
-    if not path.exists() and not is_volume_path(path):
+    if not path.exists() and not is_volume_path(path) and not is_series(path):
         known = [*recipe_names(), *CATALOGUES]
         raise UsageError(
             "a model, a volume file, a recipe, or what recipes choose from",

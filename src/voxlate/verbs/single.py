@@ -109,13 +109,17 @@ def _series_name(path: Path) -> str:
     from voxlate.io.formats.foreign import is_dicom
 
     place = path.resolve()
+    if is_dicom(place.parent):  # one volume of a file
+        return f"{place.parent.stem}_{place.name}"
     return place.name if place.is_dir() else place.parent.name if is_dicom(place) else place.stem
 
 
 def _first_file(path: Path) -> Path:
+    """The file that stands for a series; a path that leads into a file, to one of its volumes, stands for itself."""
     from voxlate.io.dicom import find_stack
 
-    return find_stack(path).frames[0].source.path
+    first = find_stack(path).frames[0].source.path
+    return path if first in path.parents else first
 
 
 def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: bool) -> str:
@@ -136,7 +140,7 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
         found, reason = shown_in(path)
         why = f"a series that tells no contrast: {reason}"
         if found is not None:
-            logger.info("%s: taken for %s, by its header: %s", path, found.name, reason)
+            logger.info("%s: taken for %s, by its %s", path, found.name, reason)
     else:
         found = contrast_of_file(volume_stem(path))
     if found is not None and found.name in sources:
@@ -150,17 +154,17 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
 
 
 def shown_in(path: Path) -> tuple[Contrast | None, str]:
-    """The contrast that the header of a DICOM series tells, and a clause that says why, or why not.
+    """The contrast that a DICOM series shows by its header, else by its image, and by what, or why nothing tells it.
 
     Raises:
         ReadError: If it is not one volume.
     """
-    from voxlate.cohort.layouts.protocol import guess_contrast
+    from voxlate.cohort.layouts.series import contrast_of_series
     from voxlate.contrast import find_contrast
     from voxlate.io.dicom import find_stack
 
-    guess = guess_contrast(find_stack(path).frames[0].header)
-    return find_contrast(guess.contrast), guess.reason
+    contrast, reason = contrast_of_series(path, find_stack(path))
+    return find_contrast(contrast), reason
 
 
 def single_output(out: Path, stem: str, target: str) -> Path:

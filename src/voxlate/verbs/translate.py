@@ -21,6 +21,7 @@ _POOR = "poor"
 if TYPE_CHECKING:
     from voxlate.cohort import Case, Cohort
     from voxlate.config.plan import Reading
+    from voxlate.inference.cohort.beside import Beside
     from voxlate.inference.cohort.outcome import Outcome
     from voxlate.inference.model import Model
 
@@ -41,6 +42,8 @@ def translate(  # noqa: PLR0913  (the options of the command)
     picture: bool = False,
     dicom: bool = False,
     bids: bool = False,
+    density: bool | str | Path = False,
+    doubt: bool = False,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -52,16 +55,16 @@ def translate(  # noqa: PLR0913  (the options of the command)
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
         pattern: Where a data set's files lie, in place of a layout; by default as in training.
-        accept: What readers may accept that they refuse, as fields of ``plan.reading``, which the sidecar records:
-            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}`` for codes of findings, and
-            ``{"imputed": "sources"}`` to let images that a model made be sources.
+        accept: What readers may accept that they refuse, fields of ``plan.reading``, which the sidecar records:
+            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}``, ``{"imputed": "sources"}``.
         every: Translate every case of the data set, also those that have the target.
-        replace: Scans of the data set that are made anew, beside their files: ``poor`` for those that ``check`` calls
-            so, or CSV files with the columns ``case`` and ``contrast``.
+        replace: Scans that are made anew, beside their files: ``poor`` by ``check``, or CSV files ``case,contrast``.
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
         dicom: Write a single scan as DICOM also where it was none.
         bids: Write a data set as a derivative of BIDS also where it was none.
+        density: Write the electron density of a single CT beside it, too; a calibration, as for ``derive``, says how.
+        doubt: Write beside it how much the members of an ensemble differ, as their standard deviation, too.
         report: Called with the number of finished images.
 
     Returns:
@@ -72,18 +75,19 @@ def translate(  # noqa: PLR0913  (the options of the command)
             originals or is named like no image, or the input was made by a model and that is not accepted.
         VoxlateError: If the single input is refused.
     """
-    from voxlate.inference.cohort.translate import translate_cohort
+    from voxlate.inference.cohort.translate import translate_cohort as work
 
     place = _place_of(model, Path(scan))
     models, wanted = models_for(place, target=target, accept=accept or {})
-    answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
+    beside = _beside(density, doubt=doubt)
+    answer = _Answer(Path(scan), Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(Path(scan), shows=shows):
         one = _one_case({"replace": replace, "pattern": pattern, "format bids": bids}, Path(scan), models, shows=shows)
         return [answer.make(one, models, wanted, report=report)]
     cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    asked = partial(translate_cohort, models, cohort, _folder(Path(out)), target=wanted, every=every)
+    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every)
     form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
     return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
 
@@ -152,6 +156,7 @@ class _Answer:
 
     scan: Path
     out: Path
+    beside: Beside
     overwrite: bool
     picture: bool
     dicom: bool
@@ -162,8 +167,10 @@ class _Answer:
         report("translate", 0, 1)
         model = _only(models).asked(case.paths, wanted)
         path = self._place(case, model.target)
-        outcome = translate_file(model, case, path, imputed=_imputed(case, model), overwrite=self.overwrite)
-        if self.picture and outcome.status == "done":
+        self.beside.check(model, path)
+        imputed = _imputed(case, model)
+        outcome = translate_file(model, case, path, imputed=imputed, beside=self.beside, overwrite=self.overwrite)
+        if self.picture and outcome.status == "done" and not _is_segmentation(path, model.target):
             _draw(outcome, case, reading=model.bundle.plan.reading, overwrite=self.overwrite)
         report("translate", 1, 1)
         return outcome
@@ -176,6 +183,22 @@ class _Answer:
                 _check_beside(folder, self.scan)
                 return folder
         return single_output(self.out, case.id, target)
+
+
+def _is_segmentation(path: Path, target: str) -> bool:
+    """Whether a label map is written as DICOM, of which no picture is drawn."""
+    from voxlate.contrast import get_contrast
+    from voxlate.io.paths import volume_suffix
+
+    return get_contrast(target).kind == "label" and volume_suffix(path) is None
+
+
+def _beside(density: bool | str | Path, *, doubt: bool) -> Beside:
+    """What is written beside a single scan's translation."""
+    from voxlate.inference.cohort.beside import Beside
+    from voxlate.verbs.derive import density_by
+
+    return Beside(None if density is False else density_by(None if density is True else density), doubt)
 
 
 @telling_anew
@@ -276,10 +299,14 @@ def _poor(replace: Sequence[str | Path], cohort: Cohort) -> dict[tuple[str, str]
     return found
 
 
-def _folder(out: Path) -> Path:
-    """The folder that a data set is translated into; the name of an image file is refused."""
+def _folder(out: Path, beside: Beside) -> Path:
+    """The folder that a data set is translated into; the name of an image file is refused, and what is for one scan."""
     from voxlate.io.paths import volume_suffix
 
+    for name, wanted in {"density": beside.density is not None, "doubt": beside.doubt}.items():
+        if wanted:
+            remedy = "Translate the scans one by one." if name == "doubt" else "Run voxlate derive on what is made."
+            raise UsageError(f"one scan for --{name}", came="a data set", remedy=remedy)
     if volume_suffix(out) and not out.is_dir():
         raise UsageError(
             "a folder for a data set",
@@ -291,19 +318,25 @@ def _folder(out: Path) -> Path:
 
 
 def _series_output(out: Path, stem: str, target: str, *, needed: bool) -> Path | None:
-    """The folder for a series of DICOM, where ``out`` names a folder and no image file, and the target is MR or CT.
+    """The folder for a series of DICOM, where ``out`` names a folder and no image file, and the target is not PET.
 
     Raises:
-        UsageError: If it is ``needed``, and ``out`` names an image file, or the target is neither.
+        UsageError: If it is ``needed``, and ``out`` names an image file, or the target is PET; or if a label map is to
+            be written, and what writes it is not installed.
     """
     from voxlate.contrast import get_contrast
+    from voxlate.io.dicom import check_installed
     from voxlate.io.paths import volume_suffix
 
-    if get_contrast(target).kind not in {"mr", "ct"}:
+    kind = get_contrast(target).kind
+    if kind == "pet":
         if needed:
-            raise UsageError("MR or CT for DICOM", came=target, where="--format", remedy="Leave --format dicom out.")
+            wanted, remedy = "MR, CT or labels for DICOM", "Leave --format dicom out."
+            raise UsageError(wanted, came=target, where="--format", remedy=remedy)
         return None
     if volume_suffix(out) is None or out.is_dir():
+        if kind == "label":
+            check_installed(out)
         return out / f"{stem.replace('.', '_')}_{target}"
     if needed:
         remedy = "Name a folder, or leave out --format dicom."

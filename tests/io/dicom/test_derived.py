@@ -138,7 +138,7 @@ def test_what_is_there_is_not_replaced_unless_told(tmp_path: Path) -> None:
     _derive(source, tmp_path / "made", scan.with_array(scan.array + 1), overwrite=True)
     assert np.array_equal(read_volume(tmp_path / "made").array, scan.array + 1)
     with pytest.raises(UsageError, match=r"an MR or a CT.*\.nii\.gz"):
-        _derive(source, tmp_path / "labels", scan, target="labels")
+        _derive(source, tmp_path / "pet", scan, target="pet")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["made", "made.json", "s"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRBigEndian
 
-from tests.io.dicom.crafted import Change, oblique, placed, two_echoes, values, write_enhanced, write_series
-from voxlate.errors import GeometryError
+import voxlate
+from tests.io.dicom.crafted import LPS, Change, oblique, placed, two_echoes, values, write_enhanced, write_series
+from voxlate.errors import GeometryError, ReadError
 from voxlate.io import dicom, file_digest, read_grid, read_maker, read_volume
 
 SAGITTAL = placed(turn=((0, 0, 1), (-1, 0, 0), (0, -1, 0)))
@@ -159,7 +161,9 @@ def test_volumes_of_one_enhanced_file_are_counted_and_refused(tmp_path: Path) ->
         groups.PlanePositionSequence[0].ImagePositionPatient = [0, 0, frame % 2]
 
     path = write_enhanced(tmp_path / "e.dcm", values((5, 4, 4)), placed(), change=twice)
-    with pytest.raises(GeometryError, match=r"2 volumes in one series.*time point 2.*dcm2niix"):
+    with pytest.raises(
+        GeometryError, match=r"2 volumes in one series.*e\.dcm/time-point-2 .time point 2.*Name one of these volumes"
+    ):
         read_volume(path)
 
 
@@ -232,3 +236,71 @@ def test_the_digest_is_that_of_all_files(tmp_path: Path) -> None:
     dataset.PixelData = bytes(len(dataset.PixelData))
     dataset.save_as(paths[2])
     assert file_digest(tmp_path) != before
+
+
+def test_a_file_of_several_volumes_holds_each_by_its_name(tmp_path: Path) -> None:
+    stack = np.concatenate([values((5, 4, 3)), values((5, 4, 3)) + 1000], axis=2)
+    affine = placed()
+
+    def echoes(groups: Dataset, frame: int) -> None:
+        echo = Dataset()
+        echo.EffectiveEchoTime = 4.9 if frame < 3 else 80.0
+        groups.MREchoSequence = [echo]
+        groups.PlanePositionSequence[0].ImagePositionPatient = [*(LPS @ (affine @ [0, 0, frame % 3, 1])[:3])]
+
+    path = write_enhanced(tmp_path / "s" / "e.dcm", stack, affine, change=echoes, SeriesDescription="dual echo")
+    with pytest.raises(
+        GeometryError, match=r"2 volumes in one series: e\.dcm/echo-time-4\.9 .*Name one of these volumes"
+    ):
+        read_volume(path)
+    for name, plus in {"echo-time-4.9": 0, "echo-time-80.0": 1000}.items():
+        volume = read_volume(path / name)
+        assert np.array_equal(volume.array, values((5, 4, 3)) + plus)
+        assert np.allclose(volume.affine, affine)
+    assert [place for place, _ in dicom.list_stacks([path])] == [path / "echo-time-4.9", path / "echo-time-80.0"]
+    assert voxlate.info(path / "echo-time-80.0")["shape"] == [5, 4, 3]
+    with pytest.raises(ReadError, match=r"expected echo-time-4\.9.* echo-time-80\.0, got echo-time-7"):
+        read_volume(path / "echo-time-7")
+
+
+def test_two_patients_in_one_series_are_refused_without_their_names(tmp_path: Path) -> None:
+    write_series(tmp_path, values((5, 4, 3)), placed())
+    write_series(tmp_path, values((5, 4, 3)), placed(), name="B{}.dcm", PatientID="CANARYOTHER")
+    with pytest.raises(ReadError, match=r"one patient in a series, got 2 patients in one series") as told:
+        read_volume(tmp_path)
+    assert "CANARY" not in str(told.value)
+
+
+def test_values_that_the_stated_bits_do_not_hold_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_series(tmp_path, values((5, 4, 3)) + 4000, placed(), BitsStored=12, HighBit=11, PixelRepresentation=0)
+    assert read_volume(tmp_path).array.max() < 4096
+    assert "values beyond the 12 bits that its header states, whose higher bits were cut off" in caplog.text
+
+
+def test_a_mosaic_is_taken_apart_as_nibabel_does(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").symlink_to(real_data / "dicom" / "dcm_qa_ts" / "1.dcm")
+    volume = read_volume(tmp_path / "a.dcm")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from nibabel.nicom import dicomwrappers
+
+        wrapped = dicomwrappers.wrapper_from_file(str(tmp_path / "a.dcm"))
+        theirs, affine = wrapped.get_data(), np.diag([-1, -1, 1, 1]) @ wrapped.affine
+    assert volume.shape == (64, 64, 35)
+    assert np.array_equal(volume.array, theirs.transpose(1, 0, 2))
+    assert np.allclose(volume.affine, affine[:, [1, 0, 2, 3]], atol=1e-5)
+    one = dcmread(tmp_path / "a.dcm")
+    one.remove_private_tags()
+    one.save_as(tmp_path / "b.dcm")
+    (tmp_path / "a.dcm").unlink()
+    with pytest.raises(ReadError, match=r"a mosaic without Siemens' private header"):
+        read_volume(tmp_path / "b.dcm")
+
+
+def test_the_lowest_number_in_a_stripped_mr_is_padding_although_nobody_says_so(tmp_path: Path) -> None:
+    array = values((5, 4, 3))
+    array[:2] = -32768
+    write_series(tmp_path / "mr", array, placed())
+    volume = read_volume(tmp_path / "mr")
+    assert volume.array.min() == values((5, 4, 3))[2:].min()
+    assert any("24 voxels of padding were set to" in note for note in volume.notes)

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydicom import dcmread
 
 import voxlate
+from tests.io.dicom.crafted import write_series
 from tests.training.test_segmentation import RECIPE
 from voxlate.bundle.bundle import read_bundle
 from voxlate.bundle.ensemble import ENSEMBLE, read_members, read_model
@@ -158,6 +160,34 @@ def test_an_ensemble_of_images_is_the_mean_of_its_members(cohort: Path, window: 
     each = np.stack([member([source], mask).astype(np.float64) for member in members])
     assert np.allclose(found, each.mean(axis=0), atol=1e-6)
     assert each.std(axis=0).max() > 0.01, "members differ"
+    mean, spread = EnsemblePredictor(tuple(members)).doubted([source], mask)
+    assert np.array_equal(mean, found[0])
+    assert spread is not None
+    assert np.allclose(spread, each.std(axis=0)[0], atol=1e-4)
+    assert members[0].doubted([source], mask)[1] is None
+
+
+def test_a_study_is_answered_by_a_segmentation_and_how_much_the_members_differ(
+    ensemble: Path, cohort: Path, tmp_path: Path
+) -> None:
+    for number, (name, words) in enumerate({"t1c": "t1_post", "flair": "t2_flair"}.items()):
+        volume = read_volume(index_cohort(cohort).cases[0].paths[name])
+        uid = f"1.2.3.4.{number}"
+        series = np.rint(volume.array), volume.affine
+        write_series(tmp_path / "s" / name, *series, SeriesDescription=words, SeriesInstanceUID=uid)
+    [outcome] = voxlate.translate(ensemble, tmp_path / "s", out=tmp_path / "out", doubt=True, picture=True)
+    assert outcome.path == tmp_path / "out" / "s_labels"
+    seg, doubt = (dcmread(tmp_path / "out" / name / "IM0001.dcm") for name in ("s_labels", "s_labels_doubt"))
+    told = read_provenance(outcome.path)
+    assert told is not None
+    assert [item.SegmentLabel for item in seg.SegmentSequence] == [told.labels[key] for key in sorted(told.labels)]
+    assert (seg.Modality, seg.NumberOfFrames) == ("SEG", 32 * len(told.labels))
+    values = np.frombuffer(doubt.FloatPixelData, "<f4")
+    assert 0 < values.max() <= 0.5, "two members differ by a half at most"
+    [again] = voxlate.translate(ensemble, tmp_path / "s", out=tmp_path / "out", doubt=True)
+    assert again.status == "skipped"
+    with pytest.raises(UsageError, match=r"one scan for --doubt, got a data set"):
+        voxlate.translate(ensemble, cohort, out=tmp_path / "all", doubt=True)
 
 
 def test_an_ensemble_is_used_like_a_run(ensemble: Path, cohort: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ others. A folder without such images, but with DICOM, is ``dicom``. Patterns, wh
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -155,10 +156,11 @@ def _index(listing: Listing, name: str, *, mixed: bool = False) -> Cohort:
         found = [taken.get(item.path, item) for item in found]
     aside = listing.images if name == "dicom" else listing.dicom
     images = "DICOM" if name == "dicom" else "not DICOM"
-    found += [
-        LeftOut(path, f"is not used: the data set's images are {images}; a CSV table can list both", "dicom")
-        for path in {one.parent: one for one in reversed(aside)}.values()
-    ]
+    beside = Counter(one.parent for one in aside)
+    for path in {one.parent: one for one in reversed(aside)}.values():
+        more = f" (nor are {count} more beside it)" if (count := beside[path.parent] - 1) else ""
+        reason = f"is not used{more}: the data set's images are {images}; a CSV table can list both"
+        found.append(LeftOut(path, reason, "dicom"))
     tables = read_tables(root)
     return assemble(root, layout=" + ".join(layouts or [name]), found=[*listing.left_out, *found], tables=tables)
 

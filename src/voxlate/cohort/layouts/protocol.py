@@ -58,6 +58,8 @@ class _Guess(NamedTuple):
 
     contrast: str
     reason: str
+    silent: bool = False
+    """Whether nothing is said at all, neither for a contrast nor against."""
 
 
 def read_sidecar(image: Path) -> Json:
@@ -125,14 +127,14 @@ def _by_time(header: Json) -> _Guess:
     )
     said = f"its echo time is {1000 * echo:.0f} ms, its repetition time {1000 * repetition:.0f} ms"
     if echo <= 0:
-        return _Guess("", "no word of it tells a contrast, and it states no echo time")
+        return _Guess("", "no word of it tells a contrast, and it states no echo time", silent=True)
     if inversion > _LONG_INVERSION_S and echo > _LONG_ECHO_S:
         return _Guess("flair", f"{said}, its inversion time {1000 * inversion:.0f} ms")
     if echo < _SHORT_ECHO_S and (0 < repetition < _SHORT_REPETITION_S or (inversion > 0 and 0 < flip < 30)):
         return _Guess("t1", said)
     if repetition > _LONG_REPETITION_S and not inversion:
         return _Guess("t2" if echo > _LONG_ECHO_S else "pd" if echo < _SHORT_ECHO_S else "", said)
-    return _Guess("", "neither its words nor its times tell a contrast")
+    return _Guess("", "neither its words nor its times tell a contrast", silent=True)
 
 
 def _agreed(by_word: _Guess | None, by_time: _Guess, header: Json) -> _Guess:

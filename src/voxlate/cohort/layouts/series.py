@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voxlate.cohort.case import LeftOut
+from voxlate.cohort.heads.csf import shown_by_csf
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.cohort.layouts.protocol import guess_contrast
 from voxlate.contrast import find_contrast
@@ -41,12 +42,48 @@ def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
         return [LeftOut(files[0], f"is a DICOM file, but no image{more}", "dicom")] if files else []
     cases = _cases_of(root, stacks)
     for path, stack in stacks.items():
-        guess = guess_contrast(stack.frames[0].header)
-        if guess.contrast:
-            reasons = {f"{guess.contrast} by": f"header: {guess.reason}"}
-            found.append(RecognisedFile(path, cases[path], guess.contrast, attributes=reasons))
+        contrast, reason = contrast_of_series(path, stack)
+        if contrast:
+            reasons = {f"{contrast} by": reason}
+            found.append(RecognisedFile(path, cases[path], contrast, attributes=reasons))
         else:
-            found.append(LeftOut(path, f"shows no contrast that is known: {guess.reason}", "dicom", cases[path]))
+            found.append(LeftOut(path, f"shows no contrast that is known: {reason}", "dicom", cases[path]))
+    return [*found, *_outlines(files, stacks, cases)]
+
+
+def contrast_of_series(path: Path, stack: dicom.PlaneStack) -> tuple[str, str]:
+    """The contrast that a series shows, empty if nothing tells it, and by what: its header, else its image.
+
+    Args:
+        path: What stands for it.
+        stack: Its planes.
+    """
+    guess = guess_contrast(stack.frames[0].header)
+    if guess.contrast or not guess.silent:
+        return guess.contrast, f"{'header: ' * bool(guess.contrast)}{guess.reason}"
+    contrast, reason = shown_by_csf(path)
+    return contrast, f"image: {reason}" if contrast else f"{guess.reason}, and {reason}"
+
+
+def _outlines(files: Sequence[Path], stacks: Mapping[Path, dicom.PlaneStack], cases: Mapping[Path, str]) -> list[Found]:
+    """The patients' outlines of structure sets, as masks of the cases whose series they were drawn on."""
+    found: list[Found] = []
+    for path in files:
+        try:
+            outline = dicom.find_outline(path)
+        except ReadError as error:
+            found.append(LeftOut(path, f"is no outline: expected {error.expected}, got {error.came}", "dicom"))
+            continue
+        if outline is None:
+            continue
+        drawn = [one for one, stack in stacks.items() if stack.frames[0].series.split(" ")[1] in outline.series]
+        if not outline.name:
+            found.append(LeftOut(path, "is a structure set without an outline of the patient", "dicom"))
+        elif not drawn:
+            found.append(LeftOut(path, "is a structure set of a series that is not here", "dicom"))
+        else:
+            reason = {"mask by": f"structure set: {outline.name}"}
+            found.append(RecognisedFile(path, cases[drawn[0]], "mask", attributes=reason))
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
 from voxlate.cohort.admission import told_of
 from voxlate.cohort.poor import Poor, without_poor
 from voxlate.contrast import get_contrast
+from voxlate.inference.cohort.beside import Beside
 from voxlate.inference.cohort.dataset import describe, fields_of
 from voxlate.inference.cohort.derivatives import check_place, write_completed, write_description, write_manifest
 from voxlate.inference.cohort.filing import Filing
@@ -24,10 +25,17 @@ from voxlate.io.lock import hold
 from voxlate.io.paths import volume_suffix
 from voxlate.io.provenance import Provenance
 from voxlate.preprocess.prepare import PreparedCase
+from voxlate.volume import Volume
 
 
 def translate_file(
-    model: Model, case: Case, path: Path, *, imputed: frozenset[str] = frozenset(), overwrite: bool = False
+    model: Model,
+    case: Case,
+    path: Path,
+    *,
+    imputed: frozenset[str] = frozenset(),
+    beside: Beside = Beside(),  # noqa: B008  (frozen)
+    overwrite: bool = False,
 ) -> Outcome:
     """Translates one case into one file with its sidecar.
 
@@ -36,6 +44,7 @@ def translate_file(
         case: What.
         path: Where to: the name of an image file, or of a folder for a series of DICOM.
         imputed: Sources that a model made, which is recorded.
+        beside: What is written beside it.
         overwrite: Whether a file that is there is made anew.
 
     Raises:
@@ -43,7 +52,7 @@ def translate_file(
     """
     began = time.monotonic()
     check_writable(path.parent, names=(path.name,) if volume_suffix(path) is not None else ())
-    work = _Work(model, case, path, imputed, has_target=model.target in case.paths)
+    work = _Work(model, case, path, imputed, has_target=model.target in case.paths, beside=beside)
     read = work.read(overwrite=overwrite)
     if read.prepared is not None:
         work.write(read.provenance, read.prepared)
@@ -151,27 +160,35 @@ class _Work:
     waits: bool = False
     has_target: bool = False
     filed: tuple[Filing, Path] | None = None
+    beside: Beside = field(default_factory=Beside)
 
     def read(self, *, overwrite: bool) -> _Reading:
         provenance = self.model.provenance(self.case, imputed=self.imputed)
-        finished = is_finished(self.path, provenance, overwrite=overwrite)
-        prepared = None if finished else self.model.prepare(self.case)
+        every = [(self.path, provenance), *self.beside.planned(self.path, provenance).values()]
+        finished = [is_finished(path, told, overwrite=overwrite) for path, told in every]  # each is looked at
+        prepared = None if all(finished) else self.model.prepare(self.case)
         return _Reading(provenance, prepared, self.model.has_seen(self.case))
 
     def write(self, provenance: Provenance, prepared: PreparedCase) -> None:
-        volume = self.model.translate(prepared)
+        volume, doubt = self.model.doubt(prepared) if self.beside.doubt else (self.model.translate(prepared), None)
         why = (self.reason,) if self.reason else ()
         notes, warned = (*provenance.notes, *why, *prepared.notes), told_of(self.case.id)
         complete = provenance.model_copy(update={"notes": notes, "warned": warned})
         if self.filed is not None:
             filing, root = self.filed
             complete = complete.model_copy(update={"bids": fields_of(self.case, self.model, filing, root=root)})
-        if volume_suffix(self.path) is None:
-            like = next(self.case.paths[name] for name in self.model.bundle.recipe.source if name in self.case.paths)
-            shown, series = get_contrast(self.model.target), like if volume_suffix(like) is None else None
-            write_series(volume, self.path, like=series, contrast=shown, provenance=complete, overwrite=True)
-        else:
-            write_volume(volume, self.path, provenance=complete, overwrite=True)
+        planned = self.beside.planned(self.path, complete)
+        for name, one in self.beside.made(volume, doubt):
+            self._put(one, *planned[name])
+        self._put(volume, self.path, complete)
+
+    def _put(self, volume: Volume, path: Path, told: Provenance) -> None:
+        if volume_suffix(path) is not None:
+            write_volume(volume, path, provenance=told, overwrite=True)
+            return
+        like = next(self.case.paths[name] for name in self.model.bundle.recipe.source if name in self.case.paths)
+        series, shown = like if volume_suffix(like) is None else None, get_contrast(told.target)
+        write_series(volume, path, like=series, contrast=shown, provenance=told, overwrite=True)
 
     def outcome(self, read: _Reading | None = None) -> Outcome:
         finished = read is not None and read.prepared is None

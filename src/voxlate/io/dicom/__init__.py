@@ -14,28 +14,42 @@ from functools import partial
 from pathlib import Path
 
 from voxlate.errors import GeometryError, ReadError, some
+from voxlate.io.dicom.codes import DOUBT
+from voxlate.io.dicom.deidentify import Deidentification
 from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
+from voxlate.io.dicom.multiframe import check_installed, is_multiframe, write_multiframe
+from voxlate.io.dicom.outline import BodyOutline, drawn_on, rasterise, read_outline, where_drawn
 from voxlate.io.dicom.pixels import read_values, value_type
-from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of
+from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of, volume_in
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.formats.layout import HeaderGeometry, Layout
 from voxlate.provenance import FOREIGN_MARK
 
 __all__ = [
+    "DOUBT",
+    "Deidentification",
     "PlaneStack",
+    "check_installed",
     "files_in",
+    "find_outline",
     "find_stack",
     "has_dicom",
+    "is_multiframe",
     "list_stacks",
     "made_up",
+    "parts_of",
     "read_layout",
     "read_values",
+    "sources_of",
     "write_derived",
+    "write_multiframe",
 ]
 _MOST = 6
 _LEAST_HU = -1024.0
+_UNSTATED = (-32768.0, -32768.0)
+"""What an MR is filled with by programs that do not say so; no signal is so low."""
 
 
 def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadError]]:
@@ -54,10 +68,21 @@ def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadErro
     for instances in series.values():
         first = _first(instances).place
         try:
-            found += [(one.frames[0].source.place, one) for one in stacks_of(instances, where=first)]
+            stacks = stacks_of(instances, where=first)
+            found += [(_place(one, stacks), one) for one in stacks]
         except ReadError as error:
             found.append((first, error))
     return found
+
+
+def _place(stack: PlaneStack, stacks: list[PlaneStack]) -> Path:
+    """The file that stands for a volume, and in it the volume's name where the file holds several."""
+    source = stack.frames[0].source
+    if sum(one.frames[0].source == source for one in stacks) == 1:
+        return source.place
+    if source.member:
+        raise _several([(source.name, one.told_by) for one in stacks], "volumes in one file", source.path)
+    return source.place / stack.name
 
 
 def files_in(archive: Path) -> list[Path]:
@@ -76,6 +101,7 @@ def find_stack(path: Path) -> PlaneStack:
         ReadError: If there is none, or several.
         GeometryError: If its planes do not make a volume.
     """
+    path, wanted = volume_in(path)
     series = _series(path)
     if not series:
         remedy = "Give the folder of a series; reports and structure sets are no images."
@@ -90,10 +116,36 @@ def find_stack(path: Path) -> PlaneStack:
     stacks = stacks_of(sorted(instances, key=lambda one: one.source != named), where=path)
     if single:
         stacks = [one for one in stacks if any(frame.source == named for frame in one.frames)]
+    if wanted:
+        return _named(wanted, stacks, path)
     if len(stacks) > 1:
-        told = [(one.frames[0].source.name, one.told_by) for one in stacks]
+        places = [_place(one, stacks) for one in stacks]
+        told = [
+            (place.relative_to(one.frames[0].source.place.parent).as_posix(), one.told_by)
+            for place, one in zip(places, stacks, strict=True)
+        ]
         raise _several(told, "volumes in one series", path)
     return stacks[0]
+
+
+def parts_of(path: Path) -> tuple[Path, ...]:
+    """The files of a volume, or of a segmentation or a map, which is one file and need not be one volume.
+
+    Raises:
+        ReadError: As ``find_stack``, of several files.
+    """
+    if find_outline(path) is not None:
+        return (path,)
+    sources = sources_of(path)
+    return (sources[0].path,) if len(sources) == 1 else read_layout(path).parts
+
+
+def _named(wanted: str, stacks: list[PlaneStack], path: Path) -> PlaneStack:
+    for one in stacks:
+        if one.name == wanted:
+            return one
+    names = some([one.name for one in stacks if one.name], most=_MOST) or "one volume alone"
+    raise ReadError(names, came=wanted, where=path, remedy="Name one of its volumes behind the file.")
 
 
 def read_layout(path: Path) -> Layout:
@@ -102,6 +154,8 @@ def read_layout(path: Path) -> Layout:
     Raises:
         ReadError: As ``find_stack``.
     """
+    if (outline := find_outline(path)) is not None:
+        return _outlined(path, outline)
     stack = find_stack(path)
     first = stack.frames[0]
     notes = (*stack.notes, *((f"Of its series, the volume of {stack.told_by}.",) if stack.told_by else ()))
@@ -118,6 +172,46 @@ def read_layout(path: Path) -> Layout:
         parts=tuple(sorted({frame.source.path for frame in stack.frames})),
         padding=_padding(stack),
     )
+
+
+def find_outline(path: Path) -> BodyOutline | None:
+    """The structure set that a file is; ``None`` if it is none, or no file.
+
+    Raises:
+        ReadError: If it is one that cannot be used.
+    """
+    if not path.is_file() or not is_dicom(path) or read_instance(Source(path)) is not None:
+        return None
+    return read_outline(Source(path))
+
+
+def _outlined(path: Path, outline: BodyOutline) -> Layout:
+    """The outline of a structure set upon the series that it was drawn on, which lies nearby."""
+    if not outline.name:
+        came, remedy = "others, or none", "Give a mask as an image."
+        raise ReadError("a structure of type EXTERNAL, or called BODY", came=came, where=path, remedy=remedy)
+    stack = _drawn_on(outline, path)
+    mask, notes = rasterise(outline, stack)
+    return Layout(
+        header=path,
+        data=path,
+        sizes=mask.shape,
+        dtype=mask.dtype,
+        encoding="decoded",
+        placement=HeaderGeometry({"ImagePositionPatient": stack.affine}),
+        notes=notes,
+        decode=lambda: mask,
+        parts=(path,),
+    )
+
+
+def _drawn_on(outline: BodyOutline, path: Path) -> PlaneStack:
+    for folder in where_drawn(path):
+        series = drawn_on(outline, filter(None, map(read_instance, sources_of(folder))))
+        if series:
+            return stacks_of(series, where=path)[0]
+    remedy = "Put it beside the series, or in a folder beside the series' folder."
+    raise ReadError("the series that the structure set was drawn on", came="none nearby", where=path, remedy=remedy)
 
 
 def _series(path: Path) -> dict[str, list[Instance]]:
@@ -139,14 +233,19 @@ def _first(instances: list[Instance]) -> Source:
 def _padding(stack: PlaneStack) -> tuple[float, float] | None:
     """The values that stand for nothing, where a circle was cut from a square; what can be a true value stays."""
     first = stack.frames[0]
-    if first.padding is None or len({one.scale for one in stack.frames}) > 1:
+    stated = first.padding or (
+        _UNSTATED if first.stored == (16, True) and first.header.get("Modality") == "MR" else None
+    )
+    if stated is None or len({one.scale for one in stack.frames}) > 1:
         return None
-    low, high = (value * first.scale[0] + first.scale[1] for value in first.padding)
+    low, high = (value * first.scale[0] + first.scale[1] for value in stated)
     return (low, high) if high < (_LEAST_HU if first.header.get("Modality") == "CT" else 0) else None
 
 
 def _several(named: list[tuple[str, str]], what: str, path: Path) -> GeometryError:
     remedy = "Name one of these files: it stands for the volume that it belongs to."
+    if all("/" in name for name, _ in named):
+        remedy = "Name one of these volumes, behind the file."
     if len({name for name, _ in named}) == 1:
         remedy = "Take them apart first, with dcm2niix for instance."
     elif path.is_file() and not is_dicom(path):

@@ -10,6 +10,7 @@ from the source is listed here; nothing else is, private attributes least of all
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from copy import copy
 from io import BytesIO
 from pathlib import Path
@@ -67,22 +68,41 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
         remedy = "Name a file that ends in .nii.gz."
         raise UsageError("an MR or a CT for a series of DICOM", came=came, where=folder, remedy=remedy)
     stored, slope, intercept = _stored(array, contrast, where=folder)
-    series = _series(source, contrast, told, window=_window(array, contrast))
+    window = _window(array, contrast)
+    for number, plane, _ in made_planes(source, contrast, told, window=window):
+        if contrast.kind == "ct" or (slope, intercept) != ("1", "0"):
+            plane.RescaleSlope, plane.RescaleIntercept = slope, intercept
+            plane.RescaleType = "HU" if contrast.kind == "ct" else "US"
+        plane.PixelData = np.ascontiguousarray(stored[:, :, number].T, dtype="<u2").tobytes()
+        packed = BytesIO()
+        plane.save_as(packed, enforce_file_format=True)
+        (folder / f"IM{plane.InstanceNumber:04d}.dcm").write_bytes(packed.getvalue())
+
+
+def made_planes(
+    source: PlaneStack, contrast: Contrast, told: Provenance, *, window: tuple[float, float]
+) -> Iterator[tuple[int, Dataset, Dataset]]:
+    """The planes of a derived series, without pixels, in the order of the source.
+
+    Args:
+        source: What they lie upon.
+        contrast: What they show, MR or CT.
+        told: Who made them.
+        window: Centre and width of the grey window.
+
+    Yields:
+        The plane's place in the stack, its header, and the header of the source's file, empty where there is none.
+    """
+    series = _series(source, contrast, told, window=window)
     headers: dict[Source, Dataset] = {}
-    order = _order(source.frames)
-    for place, number in enumerate(order, 1):
+    for place, number in enumerate(_order(source.frames), 1):
         frame = source.frames[number]
         if frame.source not in headers:
             headers[frame.source] = _header(frame.source)
+        header = headers[frame.source]
         with parsing(frame.source):
-            plane = _plane(series, headers[frame.source], frame, source, number=place)
-            if contrast.kind == "ct" or (slope, intercept) != ("1", "0"):
-                plane.RescaleSlope, plane.RescaleIntercept = slope, intercept
-                plane.RescaleType = "HU" if contrast.kind == "ct" else "US"
-            plane.PixelData = np.ascontiguousarray(stored[:, :, number].T, dtype="<u2").tobytes()
-            packed = BytesIO()
-            plane.save_as(packed, enforce_file_format=True)
-        (folder / f"IM{place:04d}.dcm").write_bytes(packed.getvalue())
+            plane = _plane(series, header, frame, source, number=place)
+        yield number, plane, header
 
 
 def _header(source: Source) -> Dataset:

@@ -6,13 +6,17 @@ file stands per frame (PS3.3 C.7.6.16.2.9), which pydicom does not apply (its is
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from voxlate.errors import ReadError
 from voxlate.io.dicom.header import macro, numbers, parsing, read_header, text
+from voxlate.io.dicom.mosaic import read_mosaic
 from voxlate.io.dicom.sources import Source
 from voxlate.plainyaml import Json
 
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
 _KEPT = 4096
 _MOST_BITS = 32
 _IMAGES = "Convert it with the program that made it, or give the series of slices that it was made from."
-_MOSAIC = "Convert it first: dcm2niix takes mosaics apart."
 _COUNTS = {"MONOCHROME1", "MONOCHROME2"}
 _TIMES = ("EchoTime", "RepetitionTime", "InversionTime")
 _WORDS = (
@@ -57,6 +60,7 @@ class Plane:
         is_synthetic: Whether it says that it was computed (SyntheticData, PS3.3 C.12.1.1.1).
         instance: Its number in the series, which says nothing of its place.
         header: What says which contrast it shows, by DICOM keyword; times in s.
+        across: Tiles in a row of the picture that it is one of; 0 where it is a picture of its own.
     """
 
     source: Source
@@ -76,6 +80,7 @@ class Plane:
     is_synthetic: bool
     instance: float
     header: Json = field(compare=False, hash=False)
+    across: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ class Instance:
     """A file of a series: its frames, or why it is no image with a place.
 
     Its series is told by study, series and frame of reference together: tools that take names out of files have been
-    seen to give one identifier to the series of several people. Empty of a file that cannot be parsed.
+    seen to give one identifier to the series of several people. Empty of a file that cannot be parsed. The patient is a
+    digest, which tells people apart and names nobody.
     """
 
     source: Source
@@ -91,6 +97,7 @@ class Instance:
     uid: str = ""
     frames: tuple[Plane, ...] = ()
     refusal: ReadError | None = None
+    patient: str = ""
 
 
 def read_instance(source: Source) -> Instance | None:
@@ -115,7 +122,8 @@ def _read_instance(source: Source, _changed_ns: int, _size: int) -> Instance | N
     uid = text(dataset, "SOPInstanceUID")
     try:
         with parsing(source):
-            return Instance(source, series, uid, tuple(_frames(dataset, source, series)))
+            patient = hashlib.sha256(text(dataset, "PatientID").strip().encode()).hexdigest()
+            return Instance(source, series, uid, tuple(_frames(dataset, source, series)), patient=patient)
     except ReadError as error:
         return Instance(source, series, uid, refusal=error)
 
@@ -133,11 +141,32 @@ def _frames(dataset: Dataset, source: Source, series: str) -> list[Plane]:
                 where=source.place,
                 remedy=_IMAGES,
             )
-        return [_frame(dataset, [dataset], source, number=0, series=series)]
+        picture = _frame(dataset, [dataset], source, number=0, series=series)
+        return _tiled(picture) if "MOSAIC" in text(dataset, "ImageType").split("\\") else [picture]
     if len(each) != count[0]:
         came = f"{len(each)} for {count[0]:.0f} frames"
         raise ReadError("functional groups for every frame", came=came, where=source.place, remedy=_IMAGES)
     return [_frame(dataset, [one, shared], source, number=n, series=series) for n, one in enumerate(each)]
+
+
+def _tiled(picture: Plane) -> list[Plane]:
+    """The planes of a mosaic."""
+    mosaic = read_mosaic(picture.source)
+    shape = mosaic.shape(*picture.shape)
+    first = mosaic.first(picture.position, picture.directions, picture.spacing, picture.shape)
+    step = np.array(mosaic.normal) * picture.gap
+    places = [(first + number * step).tolist() for number in range(mosaic.count)]
+    return [
+        replace(
+            picture,
+            number=number,
+            shape=shape,
+            position=(x, y, z),
+            instance=picture.instance + number,
+            across=mosaic.across,
+        )
+        for number, (x, y, z) in enumerate(places)
+    ]
 
 
 def _check_pixels(dataset: Dataset, source: Source) -> None:
@@ -146,9 +175,6 @@ def _check_pixels(dataset: Dataset, source: Source) -> None:
     if samples[0] != 1 or kind not in _COUNTS:
         remedy = "Give the series itself: this is a picture of it, such as a screenshot."
         raise ReadError("one grey value for each pixel", came=f"{kind} pixels", where=source.place, remedy=remedy)
-    if "MOSAIC" in text(dataset, "ImageType").split("\\"):
-        came = "a mosaic, many planes tiled in one picture"
-        raise ReadError("one plane in a picture", came=came, where=source.place, remedy=_MOSAIC)
     bits, high = (numbers(dataset, name, source=source) for name in ("BitsStored", "HighBit"))
     if bits and high and bits[0] <= _MOST_BITS and high[0] != bits[0] - 1:
         came = f"bit {high[0]:.0f} as the highest of {bits[0]:.0f}"

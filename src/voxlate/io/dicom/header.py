@@ -31,10 +31,11 @@ _ASKED = (
     "Modality", "ImageType", "SeriesDescription", "ProtocolName", "ContrastBolusAgent",
     "ContrastBolusAgentSequence", "Manufacturer", "BodyPartExamined", "EchoTime", "RepetitionTime", "InversionTime",
     "FlipAngle", "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier", "TriggerTime",
-    "HighBit", "FrameOfReferenceUID",
+    "HighBit", "FrameOfReferenceUID", "PatientID",
     "NominalPercentageOfCardiacPhase", "AcquisitionNumber", "AcquisitionTime", "SyntheticData",
 )  # fmt: skip
-"""All that is read of a header: how pixels are stored, where they lie, which contrast they show; no patient."""
+"""All that is read of a header: how pixels are stored, where they lie, which contrast they show; of the patient the
+number alone, which becomes a digest."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UNREADABLE = "It is damaged or of a rare kind: export it again, uncompressed if you can."
 _INFLATED_LIMIT = 2**28

@@ -64,8 +64,17 @@ class Source:
         return PurePosixPath(self.member).name or self.path.name
 
 
+def volume_in(path: Path) -> tuple[Path, str]:
+    """A file, and the name of one of its volumes, where a path leads into a DICOM file (``e.dcm/echo-time-80.0``).
+
+    Otherwise the path itself, and nothing.
+    """
+    return (path.parent, path.name) if is_dicom(path.parent) else (path, "")
+
+
 def has_dicom(path: Path) -> bool:
-    """Whether a path is, or holds, DICOM: a file, a folder at any depth, a zip archive, a DICOMDIR."""
+    """Whether a path is, or holds, DICOM: a file, a folder at any depth, a zip archive, a DICOMDIR, a volume in one."""
+    path, _ = volume_in(path)
     if path.is_dir():
         return any(True for _ in _below(path))
     if not path.is_file():
@@ -82,6 +91,7 @@ def sources_of(path: Path) -> list[Source]:
     Raises:
         ReadError: If an archive is refused.
     """
+    path, _ = volume_in(path)
     if path.is_dir():
         return sorted(map(Source, _below(path)))
     if not path.is_file():

@@ -9,6 +9,7 @@ say. A gantry that was tilted leaves a sheared grid, which the geometry gate jud
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class PlaneStack:
     affine: Affine
     told_by: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What tells it apart, as a name that a path can end with: ``echo-time-80.0``; empty if it is the only one."""
+        return re.sub(r"[^A-Za-z0-9_.+-]+", "-", self.told_by.replace(", ", "_")).strip("-_.")
 
     @property
     def distance_mm(self) -> float:
@@ -108,6 +114,9 @@ def stacks_of(instances: Iterable[Instance], *, where: object) -> list[PlaneStac
     for one in instances:
         if one.refusal is not None:
             raise one.refusal
+    if (people := len({one.patient for one in instances})) > 1:
+        came, remedy = f"{people} patients in one series", "Ask for the images anew: their identifiers are not unique."
+        raise ReadError("one patient in a series", came=came, where=where, remedy=remedy)
     kept = _without_copies(instances)
     copies = counted(len(instances) - len(kept), "file") if len(kept) < len(instances) else ""
     notes = (f"{copies} left out as a copy of another, byte for byte.",) if copies else ()

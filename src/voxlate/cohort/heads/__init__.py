@@ -1,0 +1,1 @@
+"""What the image of a head tells: a face, bright CSF."""
