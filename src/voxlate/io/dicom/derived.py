@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from copy import copy
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,8 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
         raise UsageError("an MR or a CT for a series of DICOM", came=came, where=folder, remedy=remedy)
     stored, slope, intercept = _stored(array, contrast, where=folder)
     series = _series(source, contrast, told, window=_window(array, contrast))
+    pixels = sha256(stored.tobytes()).hexdigest()
+    series.SeriesInstanceUID = _uid(pixels, slope, intercept, source.frames[0].series, *_made_by(told))
     headers: dict[Source, Dataset] = {}
     order = _order(source.frames)
     for place, number in enumerate(order, 1):
@@ -126,14 +129,13 @@ def _order(frames: tuple[Plane, ...]) -> list[int]:
 def _series(source: PlaneStack, contrast: Contrast, told: Provenance, *, window: tuple[float, float]) -> Dataset:
     """What all files of the series say alike."""
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import ExplicitVRLittleEndian
 
     now = dt.datetime.now(dt.UTC).astimezone()
     said = Dataset()
     said.file_meta = FileMetaDataset()
     said.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     said.SOPClassUID, said.Modality = _STORAGE[contrast.kind], contrast.kind.upper()
-    said.SeriesInstanceUID = generate_uid()
     said.SyntheticData = "YES"
     said.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if contrast.kind == "ct" else "OTHER"]
     said.SeriesDescription = f"SYNTHETIC {contrast.title}"[:64]
@@ -163,7 +165,6 @@ def _derivation(contrast: Contrast, told: Provenance) -> str:
 def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *, number: int) -> Dataset:
     """The file of one plane, without pixels."""
     from pydicom.dataset import Dataset
-    from pydicom.uid import generate_uid
 
     plane = Dataset()
     plane.file_meta = copy(series.file_meta)
@@ -178,8 +179,8 @@ def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *,
     plane.update(series)
     for name in ("StudyInstanceUID", "FrameOfReferenceUID"):
         if not plane.get(name):
-            setattr(plane, name, generate_uid(entropy_srcs=[series.SeriesInstanceUID, name]))
-    plane.SOPInstanceUID = generate_uid()
+            setattr(plane, name, _uid(series.SeriesInstanceUID, name))
+    plane.SOPInstanceUID = _uid(series.SeriesInstanceUID, number)
     plane.SeriesNumber = _ADDED_NUMBER + int(header.get("SeriesNumber") or 0) % 1000
     plane.InstanceNumber = number
     plane.ImagePositionPatient = [_decimal(value) for value in frame.position]
@@ -190,6 +191,19 @@ def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *,
         plane.SourceImageSequence = [_reference(header, frame)]
     plane.ContributingEquipmentSequence = _equipment(header, series)
     return plane
+
+
+def _uid(*what: object) -> str:
+    """The identifier of what these words tell: the same whenever it is made, so that an archive holds it once."""
+    from pydicom.uid import generate_uid
+
+    return str(generate_uid(entropy_srcs=["\0".join(map(str, what))]))
+
+
+def _made_by(told: Provenance) -> tuple[object, ...]:
+    """From what, by what, and what: names of files apart."""
+    model = told.model.digest if told.model else ""
+    return (*(one.sha256 for one in told.sources), model, told.software_version, told.target)
 
 
 def _decimal(value: float) -> str:

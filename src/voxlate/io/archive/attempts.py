@@ -1,0 +1,74 @@
+"""A request that is made again where that can help, a bounded number of times; and what the network's packages say."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from voxlate.errors import NetworkError, UsageError
+from voxlate.io.archive.connection import Connection
+
+_Result = TypeVar("_Result")
+_LOUD = ("pynetdicom", "pydicom", "dicomweb_client", "urllib3")
+"""What they log can hold values of a header."""
+
+
+class TryAgainError(Exception):
+    """A fault that may have passed by the next try.
+
+    Args:
+        came: What came in the place of an answer.
+        remedy: What a user can do if it stays.
+    """
+
+    def __init__(self, came: str, remedy: str) -> None:
+        super().__init__(came)
+        self.came, self.remedy = came, remedy
+
+
+def tried(ask: Callable[[], _Result], connection: Connection, *, expected: str, where: object) -> _Result:
+    """What a request comes to.
+
+    Args:
+        ask: Makes it.
+        connection: How often, and with which pauses.
+        expected: What was asked for, as a noun phrase.
+        where: The archive.
+
+    Raises:
+        NetworkError: If all tries are in vain.
+    """
+    for number in range(connection.tries):
+        try:
+            return ask()
+        except TryAgainError as error:
+            last = error
+            if number + 1 < connection.tries:
+                time.sleep(connection.retry_after_s * 2**number)
+    came = f"{last.came}, {connection.tries} times" if connection.tries > 1 else last.came
+    raise NetworkError(expected, came=came, where=where, remedy=last.remedy) from None
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keeps what these packages log to themselves within the block; what matters of it becomes an error.
+
+    Raises:
+        UsageError: If the extra is not installed.
+    """
+    levels = {name: logging.getLogger(name).level for name in _LOUD}
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"pynetdicom", "dicomweb_client"}:
+            raise
+        remedy = "Run: pip install 'voxlate[dicom-network]'"
+        raise UsageError("the packages for archives", came=f"no {error.name}", remedy=remedy) from None
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
