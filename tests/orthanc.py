@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from pydicom import Dataset, dcmread
 
-USER, PASSWORD = "voxlate", "very-secret-words"  # noqa: S105  (of an archive that lives for seconds)
+USER, PASSWORD = "voxlate", "very-secret-words"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
@@ -53,7 +53,7 @@ class Orthanc:
         """What the REST interface answers: JSON, or bytes."""
         body = data if isinstance(data, bytes) or data is None else json.dumps(data).encode()
         url = f"http://127.0.0.1:{self.web}{path}"
-        request = urllib.request.Request(url, body, method="POST" if body is not None else method)  # noqa: S310
+        request = urllib.request.Request(url, body, method="POST" if body is not None else method)
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CohortError,
         GeometryError,
         LockedError,
+        NetworkError,
         ReadError,
         SegmenterError,
         StoppedError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from voxlate.io.reading import read_volume
     from voxlate.io.writing import write_volume
     from voxlate.plugins import load_plugin
+    from voxlate.verbs.archive import Remote, listen, listened
     from voxlate.verbs.catalogues import recipes
     from voxlate.verbs.compare import ablate, compare, pairs
     from voxlate.verbs.data import check, phantom
@@ -57,8 +59,10 @@ __all__ = [
     "Contrast",
     "GeometryError",
     "LockedError",
+    "NetworkError",
     "ReadError",
     "Recipe",
+    "Remote",
     "Result",
     "Scores",
     "SegmenterError",
@@ -78,6 +82,8 @@ __all__ = [
     "evaluate",
     "forecast",
     "info",
+    "listen",
+    "listened",
     "load_model",
     "load_plugin",
     "load_recipe",

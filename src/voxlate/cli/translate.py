@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from voxlate.cli.archive import ConnectionFile, Series, Store, Study
 from voxlate.cli.options import (
     RECIPES,
     Accept,
@@ -46,6 +47,8 @@ _Form = Annotated[
         "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
         "voxlate translate study/T1 --target t2 --out answer",
         "voxlate translate run cohort --out translated",
+        "voxlate translate dicomweb+https://archive/dicom-web --study 1.2.840.113619.2 \\\n"
+        "    --target t2 --out answer --store",
     )
 )
 def translate(
@@ -58,7 +61,9 @@ def translate(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")],
-    scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, or a data set.")] = None,
+    scan: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, a data set, or an archive.")
+    ] = None,
     target: Target = None,
     shows: Annotated[
         str | None,
@@ -79,6 +84,10 @@ def translate(
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
     ] = True,
     form: _Form = None,
+    study: Study = None,
+    series: Series = None,
+    connection: ConnectionFile = None,
+    store: Store = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -87,10 +96,11 @@ def translate(
     from voxlate.cli.output import print_outcomes
 
     named, given = (None, model) if scan is None else (model, scan)
+    source = verbs.remote_of(given, study=study, series=series, connection=connection, store=store)
     with watching(quiet=quiet, device=device) as watch:
         outcomes = verbs.translate(
             named,
-            given,
+            source,
             out=out,
             target=target,
             shows=shows,

@@ -1,4 +1,4 @@
-"""A form that a user fills in as YAML: a strict model, or a refusal that lists what is wrong and says what was meant."""
+"""A form that a user fills in as YAML: a strict model, or a refusal that says what is wrong and what was meant."""
 
 from __future__ import annotations
 

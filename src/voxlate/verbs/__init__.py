@@ -7,6 +7,7 @@ is done; ``observers`` watch training steps and validations.
 from __future__ import annotations
 
 from voxlate.progress import ProgressReport
+from voxlate.verbs.archive import Remote, listen, listened, remote_of
 from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
@@ -23,6 +24,7 @@ __all__ = [
     "Checked",
     "Demonstrated",
     "ProgressReport",
+    "Remote",
     "ablate",
     "check",
     "compare",
@@ -31,10 +33,13 @@ __all__ = [
     "evaluate",
     "forecast",
     "info",
+    "listen",
+    "listened",
     "pairs",
     "phantom",
     "recipes",
     "redraw",
+    "remote_of",
     "resolve_recipe",
     "searched_with",
     "switched_off",

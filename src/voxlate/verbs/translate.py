@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
+from voxlate.verbs.archive import Remote, from_archives, on_disk
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
 from voxlate.verbs.single import case_of, is_data_set, is_series, study_of
 
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from voxlate.inference.model import Model
 
 
+@from_archives
 @telling_anew
 def translate(  # noqa: PLR0913  (the options of the command)
     model: str | Path | None,
-    scan: str | Path,
+    scan: str | Path | Remote,
     *,
     out: str | Path,
     target: str | None = None,
@@ -49,7 +51,8 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
-        scan: A volume file, DICOM (a folder, a file or an archive of a series, the folder of a study), or a data set.
+        scan: A volume file, DICOM (a folder, a file or an archive of a series, the folder of a study), a data set, or
+            a study in an archive on the network, as ``voxlate.Remote``.
         out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
@@ -71,17 +74,19 @@ def translate(  # noqa: PLR0913  (the options of the command)
     Raises:
         UsageError: If the model cannot do what is asked, a table does not exist, the output would lie among the
             originals or is named like no image, or the input was made by a model and that is not accepted.
+        NetworkError: If an archive cannot be reached, or refuses.
         VoxlateError: If the single input is refused.
     """
     from voxlate.inference.cohort.translate import translate_cohort
 
-    place = _place_of(model, Path(scan))
+    scan = on_disk(scan)
+    place = _place_of(model, scan)
     models, wanted = _models(place, target=target, accept=accept or {})
-    answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
-    if not is_data_set(Path(scan), shows=shows):
-        one = _one_case({"replace": replace, "pattern": pattern}, Path(scan), models, shows=shows)
+    answer = _Answer(scan, Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
+    if not is_data_set(scan, shows=shows):
+        one = _one_case({"replace": replace, "pattern": pattern}, scan, models, shows=shows)
         return [answer.make(one, models, wanted, report=report)]
-    cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
+    cohort = _data_set(scan, pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
     folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")

@@ -1,7 +1,7 @@
 """Archives of DICOM on the network: what a study holds, its series fetched, a derived series given back.
 
-Two ways lead to one, and the address says which: DICOMweb (PS3.18: QIDO, WADO, STOW) and DIMSE (PS3.4: C-FIND, C-MOVE or
-C-GET, C-STORE). Messages name identifiers and hosts, never a patient.
+Two ways lead to one, and the address says which: DICOMweb (PS3.18: QIDO, WADO, STOW) and DIMSE (PS3.4: C-FIND, C-MOVE
+or C-GET, C-STORE). Messages name identifiers and hosts, never a patient.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from voxlate.errors import NetworkError, UsageError
 from voxlate.io.archive.connection import Connection
 
 _Result = TypeVar("_Result")
-_LOUD = ("pynetdicom", "pydicom", "dicomweb_client", "urllib3")
+_LOUD = ("pynetdicom", "pydicom", "dicomweb_client", "retrying", "urllib3")
 """What they log can hold values of a header."""
 
 

@@ -40,7 +40,9 @@ class Dimse:
 
         def ask() -> list[Listed]:
             with self._associated([(_FIND, _PLAIN)]) as one:
-                told = one.send_c_find(_keys("SERIES", StudyInstanceUID=study, SeriesInstanceUID="", Modality=""), _FIND)
+                told = one.send_c_find(
+                    _keys("SERIES", StudyInstanceUID=study, SeriesInstanceUID="", Modality=""), _FIND
+                )
                 found = [item for item in self._answers(told, expected) if item is not None]
             return [Listed(str(item.SeriesInstanceUID), str(item.get("Modality") or "")) for item in found]
 
@@ -154,7 +156,7 @@ class Dimse:
         """Refuses a status that is neither success nor a warning."""
         if not told:
             raise TryAgainError("no answer", _UNREACHED)
-        if told.Status == 0x0000 or told.Status == 0x0001 or told.Status & 0xF000 == 0xB000:
+        if told.Status in {0x0000, 0x0001} or told.Status & 0xF000 == 0xB000:
             if told.get("NumberOfFailedSuboperations"):
                 came = f"{told.NumberOfFailedSuboperations} files that were not sent"
                 remedy = f"Look whether the archive sends to {self.connection.title} at its port."

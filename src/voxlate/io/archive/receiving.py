@@ -1,7 +1,7 @@
 """Files that are sent to this machine by C-STORE: who may send, how much at once, and what is told of each.
 
-Whoever takes a file answers with a status (PS3.4 B.2.3), and so says whether it is safe. What is no image of a kind that
-Voxlate reads is not agreed on when an association begins.
+Whoever takes a file answers with a status (PS3.4 B.2.3), and so says whether it is safe. What is no image of a kind
+that Voxlate reads is not agreed on when an association begins.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Door:
     bind: str
     port: int
     callers: tuple[str, ...] | None
-    limits: Limits = Limits()
+    limits: Limits
     tls: ssl.SSLContext | None = None
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "find_stack",
     "has_dicom",
     "list_stacks",
+    "made_by_models",
     "made_up",
     "read_layout",
     "read_values",
@@ -58,6 +59,12 @@ def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadErro
         except ReadError as error:
             found.append((first, error))
     return found
+
+
+def made_by_models(folder: Path) -> bool:
+    """Whether all images below a folder say that they were computed."""
+    frames = [frame for one in map(read_instance, sources_of(folder)) if one is not None for frame in one.frames]
+    return bool(frames) and all(frame.is_synthetic for frame in frames)
 
 
 def files_in(archive: Path) -> list[Path]:
