@@ -7,6 +7,7 @@ that Voxlate reads is not agreed on when an association begins.
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from voxlate.io.dicom.stacks import NOWHERE
 if TYPE_CHECKING:
     from pynetdicom import AE
     from pynetdicom.events import Event
+    from pynetdicom.transport import ThreadedAssociationServer
 
 STORED: Final = (
     "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4",
@@ -133,17 +135,41 @@ def receiving(door: Door, take: Callable[[Arrival], int]) -> Iterator[int]:
         _limit(entity, door.limits)
         events = [(evt.EVT_C_STORE, taking(take)), *_watching_sizes(door.limits)]
         try:
-            server = entity.start_server((door.bind, door.port), False, evt_handlers=events, ssl_context=door.tls)
+            server = _server(entity, door, events)
         except OSError as error:
             where, remedy = f"{door.bind}:{door.port}", "Choose another port, or end the program that has it."
-            raise NetworkError("a free port", came=(error.strerror or str(error)).lower(), where=where,
-                               remedy=remedy) from None  # fmt: skip
-        assert server is not None  # noqa: S101  as it does not block
+            came = (error.strerror or str(error)).lower()
+            raise NetworkError("a free port", came=came, where=where, remedy=remedy) from None
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
         try:
             yield int(server.server_address[1])
         finally:
-            server.server_close()
             entity.shutdown()
+            thread.join()
+
+
+def _server(entity: AE, door: Door, events: list[Any]) -> ThreadedAssociationServer:
+    """The package's server, but for TLS: the hands are shaken in the caller's thread, so that no silent one bars it."""
+    from pynetdicom.transport import ThreadedAssociationServer
+
+    class Server(ThreadedAssociationServer):
+        daemon_threads = True
+
+        def finish_request(self, request: Any, client_address: tuple[str, int] | str) -> None:  # noqa: ANN401
+            try:
+                if door.tls is not None:
+                    request.settimeout(door.limits.silence_s)
+                    request = door.tls.wrap_socket(request, server_side=True)
+                    request.settimeout(None)
+            except OSError:
+                self.shutdown_request(request)
+            else:
+                super().finish_request(request, client_address)
+
+    server = entity.make_server((door.bind, door.port), evt_handlers=events, server_class=Server)
+    entity._servers.append(server)
+    return server
 
 
 def _limit(entity: AE, limits: Limits) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from voxlate.cohort.layouts.protocol import guess_contrast
-from voxlate.errors import ReadError, UsageError
+from voxlate.errors import ReadError, UsageError, some
 from voxlate.io import dicom, read_provenance
 from voxlate.io.archive import connection_from, open_archive, parse_address
 from voxlate.workflows.node.rules import NodeRules, Rule
@@ -27,20 +27,21 @@ class _Shown(NamedTuple):
     body_part: str
 
 
-def fitting(rules: NodeRules, study: Path, calling: str) -> list[str]:
-    """The names of the rules that answer a study.
+def fitting(rules: NodeRules, study: Path, calling: str) -> tuple[list[str], str]:
+    """The names of the rules that answer a study, or why there is none.
 
     Args:
         rules: The node's.
         study: The folder of its series.
         calling: The AE title of its sender.
     """
-    shown = [_shown(stack) for _, stack in _stacks(study) if not isinstance(stack, ReadError)]
-    return [rule.name for rule in rules.rules if any(_fits(rule, one, calling) for one in shown)]
-
-
-def _stacks(study: Path) -> list[tuple[Path, dicom.PlaneStack | ReadError]]:
-    return dicom.list_stacks(path for path in sorted(study.rglob("*.dcm")) if not path.name.startswith("."))
+    files = (path for path in sorted(study.rglob("*.dcm")) if not path.name.startswith("."))
+    stacks = [stack for _, stack in dicom.list_stacks(files)]
+    shown = [_shown(stack) for stack in stacks if not isinstance(stack, ReadError)]
+    names = [rule.name for rule in rules.rules if any(_fits(rule, one, calling) for one in shown)]
+    seen = [" ".join(one) for one in shown]
+    seen += [f"no volume: expected {one.expected}, got {one.came}" for one in stacks if isinstance(one, ReadError)]
+    return names, "" if names else f"no rule fits what it has: {some(seen)}"
 
 
 def _shown(stack: dicom.PlaneStack) -> _Shown:

@@ -91,17 +91,18 @@ class Inbox:
         with self._lock:
             return [(study, self._calling[study]) for study, last in self._last.items() if last <= before]
 
-    def close(self, study: str, rules: list[str]) -> bool:
+    def close(self, study: str, rules: list[str], reason: str) -> bool:
         """Calls a study complete, unless a file of it came since it was looked at.
 
         Args:
             study: Which.
             rules: The rules that are to answer it.
+            reason: Why there is none, else empty.
         """
         with self._lock:
             if self._last[study] > time.monotonic() - self._rules.quiet_s:
                 return False
-            self._ledger.complete(study, rules)
+            self._ledger.complete(study, rules, reason)
             del self._last[study]
             return True
 

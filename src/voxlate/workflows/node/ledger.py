@@ -14,7 +14,7 @@ from voxlate.errors import ReadError
 Rest = Literal["arriving", "complete", "unmatched", "purged"]
 """How a study stands: files come, rules have been chosen, none fits, its files were deleted."""
 _TABLES = """
-CREATE TABLE IF NOT EXISTS studies (study TEXT PRIMARY KEY, calling TEXT, state TEXT, changed REAL);
+CREATE TABLE IF NOT EXISTS studies (study TEXT PRIMARY KEY, calling TEXT, state TEXT, changed REAL, reason TEXT);
 CREATE TABLE IF NOT EXISTS answers (
     study TEXT, rule TEXT, state TEXT, tries INTEGER, due REAL, reason TEXT, sent TEXT, PRIMARY KEY (study, rule)
 );
@@ -72,8 +72,8 @@ class Ledger:
         """A file of a study comes."""
         with self._open() as file:
             file.execute(
-                "INSERT INTO studies VALUES (?, ?, 'arriving', ?) ON CONFLICT (study) "
-                "DO UPDATE SET calling = excluded.calling, state = 'arriving', changed = excluded.changed",
+                "INSERT INTO studies VALUES (?, ?, 'arriving', ?, '') ON CONFLICT (study) "
+                "DO UPDATE SET calling = excluded.calling, state = 'arriving', changed = excluded.changed, reason = ''",
                 (study, calling, time.time()),
             )
 
@@ -82,11 +82,14 @@ class Ledger:
         with self._open() as file:
             return dict(file.execute("SELECT study, calling FROM studies WHERE state = 'arriving'").fetchall())
 
-    def complete(self, study: str, rules: list[str]) -> None:
-        """A study is complete, and these rules are to answer it, those anew that have done so."""
+    def complete(self, study: str, rules: list[str], reason: str) -> None:
+        """A study is complete, and these rules are to answer it, those anew that have done so; or why none."""
         with self._open() as file:
             state: Rest = "complete" if rules else "unmatched"
-            file.execute("UPDATE studies SET state = ?, changed = ? WHERE study = ?", (state, time.time(), study))
+            file.execute(
+                "UPDATE studies SET state = ?, changed = ?, reason = ? WHERE study = ?",
+                (state, time.time(), reason, study),
+            )
             for rule in rules:
                 file.execute(
                     "INSERT INTO answers VALUES (?, ?, 'waiting', 0, 0, '', '') ON CONFLICT (study, rule) "
@@ -149,6 +152,7 @@ class Ledger:
         with self._open() as file:
             rows = file.execute(
                 "SELECT study, studies.state, coalesce(rule, ''), coalesce(answers.state, ''), coalesce(tries, 0), "
-                "coalesce(reason, '') FROM studies LEFT JOIN answers USING (study) ORDER BY changed, rule"
+                "coalesce(answers.reason, studies.reason) FROM studies LEFT JOIN answers USING (study) "
+                "ORDER BY changed, rule"
             ).fetchall()
         return [Line(*row) for row in rows]

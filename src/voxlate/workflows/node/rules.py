@@ -78,7 +78,7 @@ class NodeRules(StrictModel):
     title: Title = Field("VOXLATE", description="The AE title that senders call the node by.")
     bind: str = Field("127.0.0.1", description="The address of this machine at which the node listens.")
     port: int = Field(11112, ge=0, le=65535, description="Its port.")
-    accept: tuple[Title, ...] = Field(min_length=1, description="AE titles that may send; all others are refused.")
+    accept: tuple[Title, ...] = Field(description="AE titles that may send; all others are refused.")
     identified: bool = Field(False, description="Whether data that still names its patient is taken.")
     quiet_s: float = Field(60.0, gt=0, le=86400, description="A study is complete when nothing of it came so long.")
     attempts: int = Field(5, ge=1, le=100, description="How often an answer is tried.")
@@ -90,7 +90,7 @@ class NodeRules(StrictModel):
     file_mib: float = Field(1024.0, gt=0, description="The largest file; an association that sends more is ended.")
     silence_s: float = Field(60.0, gt=0, le=3600, description="A sender that says nothing for so long is let go.")
     connection: Path | None = Field(None, description="The file with TLS and credentials, for the node and archives.")
-    rules: tuple[Rule, ...] = Field(min_length=1, description="Each that fits a study answers it.")
+    rules: tuple[Rule, ...] = Field(description="Each that fits a study answers it.")
 
     _placed = field_validator("folder", "connection")(_in_folder)
 
@@ -107,6 +107,8 @@ class NodeRules(StrictModel):
         names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two rules called {', '.join(twice)}")
+        if not self.rules or not self.accept:
+            raise ValueError("at least one rule, and one AE title that is accepted, are needed")
         return self
 
     @property

@@ -35,8 +35,8 @@ class _Node:
     def work(self, ends: Callable[[], bool]) -> None:
         """One round: completes what is quiet, answers what is due, deletes what has rested."""
         for study, calling in self.inbox.quiet():
-            names = fitting(self.rules, self.inbox.study(study), calling)
-            if self.inbox.close(study, names):
+            names, reason = fitting(self.rules, self.inbox.study(study), calling)
+            if self.inbox.close(study, names, reason):
                 logger.info("the study %s is complete; answered by: %s", study, ", ".join(names) or "no rule")
         for one in self.ledger.due():
             if ends():
