@@ -33,17 +33,6 @@ STUDY, NOBODY = (
 SECRETS = (*CANARY.values(), "CANARY", PASSWORD)
 
 
-@pytest.fixture(scope="session")  # DEV
-def trained() -> Path:  # DEV
-
-    return Path("/tmp/net/run")  # DEV
-
-
-@pytest.fixture(scope="session")  # DEV
-def phantom_cohort() -> Path:  # DEV
-    return Path("/tmp/net/cohort")  # DEV
-
-
 @pytest.fixture(scope="module")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     with running(tmp_path_factory.mktemp("orthanc")) as one:

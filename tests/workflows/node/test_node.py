@@ -199,8 +199,8 @@ def test_rules_are_chosen_by_what_series_show_and_who_sent_them(rules: NodeRules
     write_series(tmp_path / "study" / "b", values(), placed(), modality="CT", SeriesInstanceUID="1.2")
     conditions = {
         "all": {}, "ct": {"modality": "CT"}, "pt": {"modality": "PT"}, "t1": {"contrast": "t1", "body_part": "head"},
-        "t2": {"contrast": "t2"}, "foot": {"body_part": "FOOT"}, "mine": {"calling": ("S",)}, "not": {"calling": ("X",)},
-        "mixed": {"modality": "CT", "contrast": "t1"},
+        "t2": {"contrast": "t2"}, "foot": {"body_part": "FOOT"}, "mine": {"calling": ("S",)},
+        "not": {"calling": ("X",)}, "mixed": {"modality": "CT", "contrast": "t1"},
     }  # fmt: skip
     update = {"rules": tuple(rules.rules[0].model_copy(update={"name": name, "when": Condition(**one)})  # type: ignore[arg-type]
                              for name, one in conditions.items())}  # fmt: skip

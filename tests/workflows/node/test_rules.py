@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from voxlate.errors import UsageError
+from voxlate.io.archive import connection_from
 from voxlate.workflows.node.rules import load_rules
 
 RULE = {"name": "a", "target": "t2", "send_to": "dicom://PACS@pacs:104"}
@@ -51,3 +53,13 @@ def test_what_is_wrong_is_named_with_what_was_meant(tmp_path: Path, more: dict[s
         load_rules(write(tmp_path, **more))
     assert message in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "do" / "dicom-node.md").read_text(encoding="utf-8")
+    found = dict(re.findall(r"^```{code-block} yaml\n:caption: (\S+)\n\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    for name, text in found.items():
+        (tmp_path / name).write_text(text)
+    rules = load_rules(tmp_path / "rules.yaml")
+    assert [rule.target for rule in rules.rules] == ["t2", "ct"]
+    assert connection_from(rules.connection, {}).timeout_s == 20
