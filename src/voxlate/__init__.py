@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from voxlate.io.reading import read_volume
     from voxlate.io.writing import write_volume
     from voxlate.plugins import load_plugin
-    from voxlate.verbs.archive import Remote, listen, listened
     from voxlate.verbs.catalogues import recipes
     from voxlate.verbs.compare import ablate, compare, pairs
     from voxlate.verbs.data import check, phantom
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     from voxlate.verbs.evaluate import evaluate
     from voxlate.verbs.images import read, score
     from voxlate.verbs.info import info
+    from voxlate.verbs.network.listening import listen, listened
+    from voxlate.verbs.network.remote import Remote
     from voxlate.verbs.redraw import redraw
     from voxlate.verbs.train import forecast, resolve_recipe, train
     from voxlate.verbs.translate import synthesize, translate

@@ -55,7 +55,7 @@ _NEWS = (
     "voxlate.verbs.train",
     "voxlate.verbs.tune",
     "voxlate.verbs.single",
-    "voxlate.verbs.archive",
+    "voxlate.verbs.network",
     "voxlate.workflows.node",
     "voxlate.evaluation.cases",
 )

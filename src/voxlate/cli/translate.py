@@ -39,6 +39,14 @@ _Form = Annotated[
     Literal["dicom"] | None,
     typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
 ]
+_Shows = Annotated[
+    str | None,
+    typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
+]
+_Replace = Annotated[
+    list[str] | None,
+    typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
+]
 
 
 @app.command(
@@ -65,20 +73,14 @@ def translate(
         Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, a data set, or an archive.")
     ] = None,
     target: Target = None,
-    shows: Annotated[
-        str | None,
-        typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
-    ] = None,
+    shows: _Shows = None,
     pattern: PatternOption = None,
     accept: Accept = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let images that a model made be sources, too; it is recorded.")
     ] = False,
-    replace: Annotated[
-        list[str] | None,
-        typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
-    ] = None,
+    replace: _Replace = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     picture: Annotated[
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")

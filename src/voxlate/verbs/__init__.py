@@ -7,7 +7,6 @@ is done; ``observers`` watch training steps and validations.
 from __future__ import annotations
 
 from voxlate.progress import ProgressReport
-from voxlate.verbs.archive import Remote, listen, listened, remote_of
 from voxlate.verbs.catalogues import recipes
 from voxlate.verbs.compare import ablate, compare, pairs, switched_off
 from voxlate.verbs.data import Checked, check, phantom
@@ -15,6 +14,8 @@ from voxlate.verbs.demo import Demonstrated, demo
 from voxlate.verbs.derive import derive
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
+from voxlate.verbs.network.listening import listen, listened
+from voxlate.verbs.network.remote import Remote, remote_of
 from voxlate.verbs.redraw import redraw
 from voxlate.verbs.train import forecast, resolve_recipe, train
 from voxlate.verbs.translate import synthesize, translate

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.archive import Remote, from_archives, on_disk
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
+from voxlate.verbs.network.remote import Remote, from_archives, on_disk
 from voxlate.verbs.single import case_of, is_data_set, is_series, study_of
 
 logger = logging.getLogger(__name__)
@@ -51,8 +51,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
-        scan: A volume file, DICOM (a folder, a file or an archive of a series, the folder of a study), a data set, or
-            a study in an archive on the network, as ``voxlate.Remote``.
+        scan: A volume file, DICOM (a folder, file or zip of a series, or a study), a data set, or a ``Remote`` study.
         out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
@@ -74,7 +73,6 @@ def translate(  # noqa: PLR0913  (the options of the command)
     Raises:
         UsageError: If the model cannot do what is asked, a table does not exist, the output would lie among the
             originals or is named like no image, or the input was made by a model and that is not accepted.
-        NetworkError: If an archive cannot be reached, or refuses.
         VoxlateError: If the single input is refused.
     """
     from voxlate.inference.cohort.translate import translate_cohort

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voxlate.errors import UsageError
-from voxlate.io.archive import CONNECTION, Connection, connection_from, open_archive, parse_address
+from voxlate.io.archive import Connection, connection_from, open_archive, parse_address
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:
@@ -18,7 +18,7 @@ def write(path: Path, text: str, mode: int = 0o600) -> Path:
 
 def test_credentials_come_from_the_file_or_the_environment(tmp_path: Path) -> None:
     file = write(tmp_path / "a.yaml", "{user: me, password: hidden, ca: ca.pem, timeout_s: 5}")
-    environment = {CONNECTION: str(file), "VOXLATE_ARCHIVE_TOKEN": "other"}
+    environment = {"VOXLATE_CONNECTION": str(file), "VOXLATE_ARCHIVE_TOKEN": "other"}
     found = connection_from(None, environment)
     assert (found.user, found.token, found.ca, found.timeout_s) == ("me", None, tmp_path / "ca.pem", 5)
     assert found.password is not None

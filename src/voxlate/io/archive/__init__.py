@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from voxlate.io.archive.address import Address, Listed, check_uid, is_address, parse_address
-from voxlate.io.archive.connection import CONNECTION, Connection, connection_from
+from voxlate.io.archive.connection import Connection, connection_from
 from voxlate.io.archive.dicomweb import DicomWeb
 from voxlate.io.archive.dimse import Dimse
 from voxlate.io.archive.receiving import STATUS, Arrival, Door, Limits, receiving
 
 __all__ = [
-    "CONNECTION",
     "STATUS",
     "Address",
     "Archive",

@@ -19,7 +19,7 @@ from voxlate.io.archive.address import is_title
 from voxlate.plainyaml import read_yaml
 from voxlate.strict import StrictModel
 
-CONNECTION = "VOXLATE_CONNECTION"
+_CONNECTION = "VOXLATE_CONNECTION"
 """The environment variable that names the file."""
 _SECRETS = {"user": "VOXLATE_ARCHIVE_USER", "password": "VOXLATE_ARCHIVE_PASSWORD", "token": "VOXLATE_ARCHIVE_TOKEN"}
 """Environment variables, which hold where the file says nothing else."""
@@ -120,9 +120,9 @@ def connection_from(path: Path | None, environment: Mapping[str, str] = os.envir
     Raises:
         UsageError: If a field is wrong, or a file with a secret can be read by others.
     """
-    named = environment.get(CONNECTION)
+    named = environment.get(_CONNECTION)
     path = path or (Path(named) if named else None)
-    where = path or Path(CONNECTION)
+    where = path or Path(_CONNECTION)
     values = {} if path is None else _read(path)
     if not isinstance(values, dict):
         remedy = "Write a field and its value in each line: timeout_s: 30."

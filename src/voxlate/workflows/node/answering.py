@@ -19,7 +19,7 @@ Translate = Callable[[Rule, Path, Path], "Outcome"]
 """Translates a study, which lies in the first folder, into the second by a rule's model."""
 
 
-class _Shown(NamedTuple):
+class _SeriesShows(NamedTuple):
     """What a series shows, by its header."""
 
     modality: str
@@ -44,13 +44,13 @@ def fitting(rules: NodeRules, study: Path, calling: str) -> tuple[list[str], str
     return names, "" if names else f"no rule fits what it has: {some(seen)}"
 
 
-def _shown(stack: dicom.PlaneStack) -> _Shown:
+def _shown(stack: dicom.PlaneStack) -> _SeriesShows:
     header = stack.frames[0].header
     words = [str(header.get(name) or "") for name in ("Modality", "BodyPartExamined")]
-    return _Shown(words[0], guess_contrast(header).contrast, words[1].strip().upper())
+    return _SeriesShows(words[0], guess_contrast(header).contrast, words[1].strip().upper())
 
 
-def _fits(rule: Rule, shown: _Shown, calling: str) -> bool:
+def _fits(rule: Rule, shown: _SeriesShows, calling: str) -> bool:
     when = rule.when
     return (
         when.modality in {None, shown.modality}

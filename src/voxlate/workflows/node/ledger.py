@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from voxlate.errors import ReadError
 
-Rest = Literal["arriving", "complete", "unmatched", "purged"]
+_Rest = Literal["arriving", "complete", "unmatched", "purged"]
 """How a study stands: files come, rules have been chosen, none fits, its files were deleted."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS studies (study TEXT PRIMARY KEY, calling TEXT, state TEXT, changed REAL, reason TEXT);
@@ -30,7 +30,7 @@ class Due(NamedTuple):
     sent: str
 
 
-class Line(NamedTuple):
+class AnswerLine(NamedTuple):
     """What ``voxlate listen --status`` tells of one answer, or of a study without one."""
 
     study: str
@@ -85,7 +85,7 @@ class Ledger:
     def complete(self, study: str, rules: list[str], reason: str) -> None:
         """A study is complete, and these rules are to answer it, those anew that have done so; or why none."""
         with self._open() as file:
-            state: Rest = "complete" if rules else "unmatched"
+            state: _Rest = "complete" if rules else "unmatched"
             file.execute(
                 "UPDATE studies SET state = ?, changed = ?, reason = ? WHERE study = ?",
                 (state, time.time(), reason, study),
@@ -147,7 +147,7 @@ class Ledger:
         with self._open() as file:
             file.execute("UPDATE studies SET state = 'purged' WHERE study = ?", (study,))
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[AnswerLine]:
         """What became of every study, the newest last."""
         with self._open() as file:
             rows = file.execute(
@@ -155,4 +155,4 @@ class Ledger:
                 "coalesce(answers.reason, studies.reason) FROM studies LEFT JOIN answers USING (study) "
                 "ORDER BY changed, rule"
             ).fetchall()
-        return [Line(*row) for row in rows]
+        return [AnswerLine(*row) for row in rows]
