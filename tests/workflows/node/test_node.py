@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_a_study_is_answered_once_and_again_when_its_content_has_changed(
     assert told(one) == [("arriving", "answered", 1)]
     work(one)
     assert (told(one), len(sent)) == ([("complete", "answered", 1)], 2)
+
+
+def test_what_is_acknowledged_is_on_the_disk(
+    rules: NodeRules, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(str(Path(f"/proc/self/fd/{number}").readlink())))
+    one = node(rules)
+    assert one.inbox.take(arrival(files[0])) == STATUS.DONE
+    series = rules.folder / "inbox" / STUDY / f"{STUDY}.5"
+    assert {str(place) for place in (series, *series.parents[:3])} < set(synced)
+    assert any(name.startswith(f"{series}/.voxlate-partial-") for name in synced)
 
 
 class Killed(BaseException):

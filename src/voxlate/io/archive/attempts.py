@@ -65,7 +65,7 @@ def quietly() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"pynetdicom", "dicomweb_client"}:
+        if (error.name or "").partition(".")[0] not in {"pynetdicom", "dicomweb_client", "requests"}:
             raise
         remedy = "Run: pip install 'voxlate[dicom-network]'"
         raise UsageError("the packages for archives", came=f"no {error.name}", remedy=remedy) from None

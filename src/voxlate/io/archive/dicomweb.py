@@ -74,9 +74,10 @@ class DicomWeb:
 
     def _asked(self, ask: Callable[[DICOMwebClient], _Result], expected: str) -> _Result:
         """The answer to a request, which is made anew after what may have passed."""
-        import requests
 
         def once() -> _Result:
+            import requests
+
             try:
                 return ask(self._client())
             except requests.HTTPError as error:

@@ -70,8 +70,8 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
     stored, slope, intercept = _stored(array, contrast, where=folder)
     series = _series(source, contrast, told, window=_window(array, contrast))
     pixels = sha256(stored.tobytes()).hexdigest()
-    place = (source.frames[0].series, source.affine.tolist())
-    series.SeriesInstanceUID = _uid(pixels, slope, intercept, *place, *_made_by(told))
+    upon = (source.frames[0].series, source.affine.tolist())
+    series.SeriesInstanceUID = _uid(pixels, slope, intercept, *upon, *_made_by(told))
     headers: dict[Source, Dataset] = {}
     order = _order(source.frames)
     for place, number in enumerate(order, 1):

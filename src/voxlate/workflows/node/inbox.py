@@ -10,7 +10,7 @@ from pathlib import Path
 
 from voxlate.errors import WriteError, plural
 from voxlate.io.archive import STATUS, Arrival
-from voxlate.io.atomic import write_bytes
+from voxlate.io.atomic import make_folder, write_bytes
 from voxlate.workflows.node.ledger import Ledger
 from voxlate.workflows.node.rules import NodeRules
 
@@ -56,7 +56,7 @@ class Inbox:
             self._bytes += len(arrival.content)
             self._mark(arrival)
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(place.parent)
             write_bytes(place, arrival.content)
         except (WriteError, OSError) as error:
             self._tell(f"refused: {error}")

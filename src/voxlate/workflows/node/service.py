@@ -35,7 +35,7 @@ class _Node:
     def work(self, ends: Callable[[], bool]) -> None:
         """One round: completes what is quiet, answers what is due, deletes what has rested."""
         for study, calling in self.inbox.quiet():
-            names, reason = fitting(self.rules, self.inbox.study(study), calling)
+            names, reason = self._chosen(study, calling)
             if self.inbox.close(study, names, reason):
                 logger.info("the study %s is complete; answered by: %s", study, ", ".join(names) or "no rule")
         for one in self.ledger.due():
@@ -45,6 +45,12 @@ class _Node:
         if time.monotonic() - self.cleaned > _CLEAN_S:
             self.inbox.purge()
             self.cleaned = time.monotonic()
+
+    def _chosen(self, study: str, calling: str) -> tuple[list[str], str]:
+        try:
+            return fitting(self.rules, self.inbox.study(study), calling)
+        except Exception as error:  # noqa: BLE001  as below
+            return [], f"its headers cannot be read: {type(error).__name__}"
 
     def _answer(self, one: Due) -> None:
         """One attempt; why it fails stands in the list, and not in the log, since it can quote a header."""
