@@ -55,7 +55,7 @@ _Replace = Annotated[
         "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
         "voxlate translate study/T1 --target t2 --out answer",
         "voxlate translate run cohort --out translated",
-        "voxlate translate dicomweb+https://archive/dicom-web --study 1.2.840.113619.2 \\\n"
+        "voxlate translate dicomweb+https://pacs/dicom-web --study 1.2.840.113619.2 \\\n"
         "    --target t2 --out answer --store",
     )
 )
