@@ -14,7 +14,6 @@ from tests.io.dicom.crafted import placed, values, write_series
 from voxlate.errors import NetworkError
 from voxlate.io.archive import STATUS, Arrival, Connection, Door, Limits, open_archive, parse_address, receiving
 
-pytestmark = pytest.mark.usefixtures("lines_collected")
 HERE = Connection(title="SCANNER", tries=1, timeout_s=5)
 
 

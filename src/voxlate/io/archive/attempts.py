@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 from voxlate.errors import NetworkError, UsageError
 from voxlate.io.archive.connection import Connection
+
+if TYPE_CHECKING:
+    from pynetdicom.events import Event
 
 _Result = TypeVar("_Result")
 _LOUD = ("pynetdicom", "pydicom", "dicomweb_client", "retrying", "urllib3")
@@ -50,6 +55,26 @@ def tried(ask: Callable[[], _Result], connection: Connection, *, expected: str, 
                 time.sleep(connection.retry_after_s * 2**number)
     came = f"{last.came}, {connection.tries} times" if connection.tries > 1 else last.came
     raise NetworkError(expected, came=came, where=where, remedy=last.remedy) from None
+
+
+@contextmanager
+def closed_lines() -> Iterator[Callable[[Event], None]]:
+    """What keeps the lines that pynetdicom opens, for its ``EVT_CONN_OPEN``; all are closed when the block ends.
+
+    It closes none itself that the other side has reset.
+    """
+    lines: WeakSet[socket.socket] = WeakSet()
+
+    def keep(event: Event) -> None:
+        held = event.assoc.dul.socket
+        if held is not None and held.socket is not None:
+            lines.add(held.socket)
+
+    try:
+        yield keep
+    finally:
+        for line in lines:
+            line.close()
 
 
 @contextmanager

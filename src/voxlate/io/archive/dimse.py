@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from voxlate.errors import NetworkError
 from voxlate.io.archive.address import Address, Listed
-from voxlate.io.archive.attempts import TryAgainError, quietly, tried
+from voxlate.io.archive.attempts import TryAgainError, closed_lines, quietly, tried
 from voxlate.io.archive.connection import Connection
 from voxlate.io.archive.receiving import PACKED, STATUS, STORED, Arrival, Door, Limits, receiving, taking
 
@@ -116,7 +118,7 @@ class Dimse:
             TryAgainError: If there is no answer.
             NetworkError: If the archive does not want one.
         """
-        from pynetdicom import AE
+        from pynetdicom import AE, evt
 
         told, entity = self.connection, AE(self.connection.title)
         entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = told.timeout_s
@@ -124,26 +126,48 @@ class Dimse:
         for kind, forms in contexts:
             entity.add_requested_context(kind, forms)
         tls = (told.client_tls(), self.address.host) if self.address.scheme == "dicom+tls" else None
-        one = entity.associate(
-            self.address.host,
-            self.address.port,
-            ae_title=self.address.title,
-            ext_neg=list(roles),
-            tls_args=tls,
-            evt_handlers=list(events),
-        )
+        self._reach(tls)
+        with closed_lines() as keep:
+            one = entity.associate(
+                self.address.host,
+                self.address.port,
+                ae_title=self.address.title,
+                ext_neg=list(roles),
+                tls_args=tls,
+                evt_handlers=[*events, (evt.EVT_CONN_OPEN, keep)],
+            )
+            with self._whole(one):
+                yield one
+
+    @contextmanager
+    def _whole(self, one: Association) -> Iterator[None]:
+        """Releases an association when the block has ended, and aborts it where it has failed."""
         try:
             if one.is_rejected:
-                came, remedy = f"a refusal of {told.title}", f"Tell the archive to accept the AE title {told.title}."
+                title = self.connection.title
+                came, remedy = f"a refusal of {title}", f"Tell the archive to accept the AE title {title}."
                 raise NetworkError("an association", came=came, where=self.address, remedy=remedy)
             if not one.is_established:
                 raise TryAgainError("no association", _UNREACHED)
-            yield one
+            yield
             one.release()
         finally:
             if one.is_established:
                 one.abort()
             _ended(one)
+
+    def _reach(self, tls: tuple[ssl.SSLContext, str] | None) -> None:
+        """Opens a line and closes it: pynetdicom tells no reason where there is none, and leaves its end open.
+
+        Raises:
+            TryAgainError: If there is none.
+        """
+        try:
+            with socket.create_connection((self.address.host, self.address.port), self.connection.timeout_s) as line:
+                if tls is not None:
+                    tls[0].wrap_socket(line, server_hostname=tls[1]).close()
+        except OSError as error:
+            raise TryAgainError(f"no line ({(error.strerror or str(error)).lower()})", _UNREACHED) from None
 
     def _answers(self, told: Iterator[tuple[Dataset, Dataset | None]], expected: str) -> Iterator[Dataset | None]:
         for status, item in told:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from voxlate.errors import NetworkError, ReadError, UsageError
 from voxlate.io.archive.address import check_uid
-from voxlate.io.archive.attempts import quietly
+from voxlate.io.archive.attempts import closed_lines, quietly
 from voxlate.io.dicom.header import parsing, text
 from voxlate.io.dicom.stacks import NOWHERE
 
@@ -123,7 +123,7 @@ def receiving(door: Door, take: Callable[[Arrival], int]) -> Iterator[int]:
         UsageError: If the extra is not installed.
         NetworkError: If the port cannot be opened.
     """
-    with quietly():
+    with quietly(), ExitStack() as lines:
         from pynetdicom import AE, evt
 
         entity = AE(door.title)
@@ -133,7 +133,8 @@ def receiving(door: Door, take: Callable[[Arrival], int]) -> Iterator[int]:
         entity.require_called_aet = True
         entity.require_calling_aet = list(door.callers or ())
         _limit(entity, door.limits)
-        events = [(evt.EVT_C_STORE, taking(take)), *_watching_sizes(door.limits)]
+        keep = lines.enter_context(closed_lines())
+        events = [(evt.EVT_C_STORE, taking(take)), (evt.EVT_CONN_OPEN, keep), *_watching_sizes(door.limits)]
         try:
             server = _server(entity, door, events)
         except OSError as error:
