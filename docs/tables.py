@@ -23,7 +23,7 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from markdown_table import table
 from metric_tables import formulas, metrics, overlaps
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -38,8 +38,10 @@ from voxlate.config.training import Augmentation, Training
 from voxlate.config.window import WindowOptions
 from voxlate.contrast import CONTRASTS, Declared
 from voxlate.derivation import Derivation
+from voxlate.io.archive import Connection
 from voxlate.strict import StrictModel
 from voxlate.verbs.catalogues import first_line, options_of
+from voxlate.workflows.node.rules import Condition, NodeRules, Rule
 
 SECTIONS: dict[str, type[BaseModel]] = {
     model.__name__: model
@@ -59,11 +61,13 @@ SECTIONS: dict[str, type[BaseModel]] = {
     )
 }
 """The models of a recipe; a test holds that the page shows each of them."""
+FORMS = {**SECTIONS, **{model.__name__: model for model in (Connection, NodeRules, Rule, Condition)}}
+"""All that a user writes as YAML."""
 
 
 def recipe_fields(model: str) -> list[str]:
-    """The fields of a model of a recipe: name, values, default, meaning."""
-    rows = [(f"`{name}`", *row) for name, *row in _section(SECTIONS[model])]
+    """The fields of a model of a recipe, or of another form: name, values, default, meaning."""
+    rows = [(f"`{name}`", *row) for name, *row in _section(FORMS[model])]
     return table(("field", "values", "default", "meaning"), rows)
 
 
@@ -107,6 +111,7 @@ def _values(annotation: Any, bounds: Sequence[Any] = ()) -> str:  # noqa: ANN401
         int: "integer",
         float: "number",
         str: "text",
+        SecretStr: "text",
         bool: "`true`, `false`",
         Path: "path",
         Choice: "name with options",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import multiprocessing
 import os
 import signal
@@ -83,6 +84,7 @@ def started(*words: object, told: Path = Path(os.devnull)) -> contextlib.Abstrac
                 os.dup2(file.fileno(), number)
         sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
         sys.argv = ["voxlate", *map(str, words)]
+        logging.getLogger().handlers.clear()  # those of the tests: it logs as the program does
         main()
 
     from voxlate.cli import main

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CohortError,
         GeometryError,
         LockedError,
+        NetworkError,
         ReadError,
         SegmenterError,
         StoppedError,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from voxlate.verbs.evaluate import evaluate
     from voxlate.verbs.images import read, score
     from voxlate.verbs.info import info
+    from voxlate.verbs.network.listening import listen, listened
+    from voxlate.verbs.network.remote import Remote
     from voxlate.verbs.redraw import redraw
     from voxlate.verbs.train import forecast, resolve_recipe, train
     from voxlate.verbs.translate import synthesize, translate
@@ -58,8 +61,10 @@ __all__ = [
     "Contrast",
     "GeometryError",
     "LockedError",
+    "NetworkError",
     "ReadError",
     "Recipe",
+    "Remote",
     "Result",
     "Scores",
     "SegmenterError",
@@ -81,6 +86,8 @@ __all__ = [
     "evaluate",
     "forecast",
     "info",
+    "listen",
+    "listened",
     "load_model",
     "load_plugin",
     "load_recipe",

@@ -109,6 +109,12 @@ class WriteError(VoxlateError):
     exit_code = 1
 
 
+class NetworkError(VoxlateError):
+    """An archive on the network that cannot be reached, or that refuses."""
+
+    exit_code = 1
+
+
 class LockedError(VoxlateError):
     """A folder that another process is writing."""
 

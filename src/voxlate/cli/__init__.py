@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from voxlate._version import __version__
-from voxlate.cli import bids, compare, data, evaluate, train, translate
+from voxlate.cli import archive, bids, compare, data, evaluate, train, translate
 from voxlate.cli.encoding import say_anything
 from voxlate.cli.options import LogToTerminal, app, errors
 from voxlate.cli.plugins import offer_plugins
@@ -24,7 +24,18 @@ from voxlate.interruption import ending_at_signals
 from voxlate.io.atomic import write_error
 
 _ORDER = ["demo", "phantom", "check", "recipes", "train", "tune", "ablate", "compare", "pairs"]
-_ORDER += ["translate", "bids", "synthesize", "derive", "register", "deidentify", "redraw", "evaluate", "info"]
+_ORDER += [
+    "translate",
+    "bids",
+    "listen",
+    "synthesize",
+    "derive",
+    "register",
+    "deidentify",
+    "redraw",
+    "evaluate",
+    "info",
+]
 # As a user comes to them, in --help and in the documentation.
 app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__name__", "")))
 
@@ -32,7 +43,7 @@ offer_plugins(app)
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 """What no code can mend: a full disk, a limit, no permission, a failing device."""
 
-__all__ = ["app", "bids", "compare", "data", "evaluate", "main", "train", "translate"]
+__all__ = ["app", "archive", "bids", "compare", "data", "evaluate", "main", "train", "translate"]
 
 
 def _tell_version(asked: bool) -> None:
@@ -55,6 +66,8 @@ _NEWS = (
     "voxlate.verbs.train",
     "voxlate.verbs.tune",
     "voxlate.verbs.single",
+    "voxlate.verbs.network",
+    "voxlate.workflows.node",
     "voxlate.evaluation.cases",
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from voxlate.cli.archive import ConnectionFile, Series, Store, Study
 from voxlate.cli.options import (
     RECIPES,
     Accept,
@@ -38,6 +39,14 @@ _Form = Annotated[
     Literal["dicom", "bids"] | None,
     typer.Option("--format", help="Write one volume as DICOM, or a data set as BIDS, also where it was none."),
 ]
+_Shows = Annotated[
+    str | None,
+    typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
+]
+_Replace = Annotated[
+    list[str] | None,
+    typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
+]
 
 _Shows = Annotated[
     str | None,
@@ -54,6 +63,8 @@ _Doubt = Annotated[bool, typer.Option("--doubt", help="Of an ensemble, write bes
         "voxlate translate run scan_T1.nii.gz --out scan_T2.nii.gz",
         "voxlate translate study/T1 --target t2 --out answer",
         "voxlate translate run cohort --out translated",
+        "voxlate translate dicomweb+https://pacs/dicom-web --study 1.2.840.113619.2 \\\n"
+        "    --target t2 --out answer --store",
     )
 )
 def translate(
@@ -66,7 +77,9 @@ def translate(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")],
-    scan: Annotated[Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, or a data set.")] = None,
+    scan: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, a data set, or an archive.")
+    ] = None,
     target: Target = None,
     shows: _Shows = None,
     pattern: PatternOption = None,
@@ -75,10 +88,7 @@ def translate(
     use_imputed: Annotated[
         bool, typer.Option("--use-imputed", help="Let images that a model made be sources, too; it is recorded.")
     ] = False,
-    replace: Annotated[
-        list[str] | None,
-        typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
-    ] = None,
+    replace: _Replace = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     picture: Annotated[
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
@@ -87,6 +97,10 @@ def translate(
     density: _Density = False,
     calibration: _Calibration = None,
     doubt: _Doubt = False,
+    study: Study = None,
+    series: Series = None,
+    connection: ConnectionFile = None,
+    store: Store = False,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -95,10 +109,11 @@ def translate(
     from voxlate.cli.output import print_outcomes
 
     named, given = (None, model) if scan is None else (model, scan)
+    source = verbs.remote_of(given, study=study, series=series, connection=connection, store=store)
     with watching(quiet=quiet, device=device) as watch:
         outcomes = verbs.translate(
             named,
-            given,
+            source,
             out=out,
             target=target,
             shows=shows,

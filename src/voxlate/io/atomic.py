@@ -118,6 +118,14 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those above it, and waits until the disk has their names."""
+    new = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for place in new:
+        _sync(place.parent)
+
+
 def write_bytes(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Writes a file whole or not at all.
 

@@ -15,6 +15,8 @@ from voxlate.verbs.derive import Registered, derive, register
 from voxlate.verbs.doors.bids import Completed, bids
 from voxlate.verbs.evaluate import evaluate
 from voxlate.verbs.info import info
+from voxlate.verbs.network.listening import listen, listened
+from voxlate.verbs.network.remote import Remote, remote_of
 from voxlate.verbs.redraw import redraw
 from voxlate.verbs.train import forecast, resolve_recipe, train
 from voxlate.verbs.translate import synthesize, translate
@@ -27,6 +29,7 @@ __all__ = [
     "Demonstrated",
     "ProgressReport",
     "Registered",
+    "Remote",
     "ablate",
     "bids",
     "check",
@@ -37,11 +40,14 @@ __all__ = [
     "evaluate",
     "forecast",
     "info",
+    "listen",
+    "listened",
     "pairs",
     "phantom",
     "recipes",
     "redraw",
     "register",
+    "remote_of",
     "resolve_recipe",
     "searched_with",
     "switched_off",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
+from voxlate.verbs.network.remote import Remote, from_archives, on_disk
 from voxlate.verbs.single import case_of, is_data_set, is_series, single_output, study_of
 
 logger = logging.getLogger(__name__)
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from voxlate.inference.model import Model
 
 
+@from_archives
 @telling_anew
 def translate(  # noqa: PLR0913  (the options of the command)
     model: str | Path | None,
-    scan: str | Path,
+    scan: str | Path | Remote,
     *,
     out: str | Path,
     target: str | None = None,
@@ -50,7 +52,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
-        scan: A volume file, DICOM (a folder, a file or an archive of a series, the folder of a study), or a data set.
+        scan: A volume file, DICOM (a folder, file or zip of a series, or a study), a data set, or a ``Remote`` study.
         out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
@@ -77,14 +79,15 @@ def translate(  # noqa: PLR0913  (the options of the command)
     """
     from voxlate.inference.cohort.translate import translate_cohort as work
 
-    place = _place_of(model, Path(scan))
+    scan = on_disk(scan)
+    place = _place_of(model, scan)
     models, wanted = models_for(place, target=target, accept=accept or {})
     beside = _beside(density, doubt=doubt)
-    answer = _Answer(Path(scan), Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
-    if not is_data_set(Path(scan), shows=shows):
-        one = _one_case({"replace": replace, "pattern": pattern, "format bids": bids}, Path(scan), models, shows=shows)
+    answer = _Answer(scan, Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
+    if not is_data_set(scan, shows=shows):
+        one = _one_case({"replace": replace, "pattern": pattern, "format bids": bids}, scan, models, shows=shows)
         return [answer.make(one, models, wanted, report=report)]
-    cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
+    cohort = _data_set(scan, pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
     asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every)

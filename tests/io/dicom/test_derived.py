@@ -102,6 +102,20 @@ def test_it_cannot_be_taken_for_a_scan_and_belongs_to_its_study(tmp_path: Path) 
     assert "CANARY" not in (tmp_path / "made.json").read_text()
 
 
+def test_its_identifiers_follow_from_what_it_was_made_of(tmp_path: Path) -> None:
+    source = _classic(tmp_path / "s", placed())
+    scan = read_volume(source)
+
+    def uids(name: str, volume: Volume, **more: Any) -> list[str]:
+        files = [dcmread(path) for path in sorted(_derive(source, tmp_path / name, volume, **more).iterdir())]
+        return [*{one.SeriesInstanceUID for one in files}, *(one.SOPInstanceUID for one in files)]
+
+    first, again = uids("first", scan), uids("again", scan)
+    others = [uids("other", scan.with_array(scan.array + 1)), uids("flair", scan, target="flair")]
+    assert first == again
+    assert len({*first, *others[0], *others[1]}) == 3 * len(first) == 12
+
+
 def test_ct_is_in_hounsfield_units(tmp_path: Path) -> None:
     source = _classic(tmp_path / "s", placed())
     scan = read_volume(source)

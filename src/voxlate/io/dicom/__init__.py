@@ -38,6 +38,7 @@ __all__ = [
     "has_dicom",
     "is_multiframe",
     "list_stacks",
+    "made_by_models",
     "made_up",
     "parts_of",
     "read_layout",
@@ -73,6 +74,12 @@ def list_stacks(files: Iterable[Path]) -> list[tuple[Path, PlaneStack | ReadErro
         except ReadError as error:
             found.append((first, error))
     return found
+
+
+def made_by_models(folder: Path) -> bool:
+    """Whether all images below a folder say that they were computed."""
+    frames = [frame for one in map(read_instance, sources_of(folder)) if one is not None for frame in one.frames]
+    return bool(frames) and all(frame.is_synthetic for frame in frames)
 
 
 def _place(stack: PlaneStack, stacks: list[PlaneStack]) -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from copy import copy
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,8 +69,8 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
         remedy = "Name a file that ends in .nii.gz."
         raise UsageError("an MR or a CT for a series of DICOM", came=came, where=folder, remedy=remedy)
     stored, slope, intercept = _stored(array, contrast, where=folder)
-    window = _window(array, contrast)
-    for number, plane, _ in made_planes(source, contrast, told, window=window):
+    window, said = _window(array, contrast), (sha256(stored.tobytes()).hexdigest(), slope, intercept)
+    for number, plane, _ in made_planes(source, contrast, told, window=window, values=said):
         if contrast.kind == "ct" or (slope, intercept) != ("1", "0"):
             plane.RescaleSlope, plane.RescaleIntercept = slope, intercept
             plane.RescaleType = "HU" if contrast.kind == "ct" else "US"
@@ -80,7 +81,12 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
 
 
 def made_planes(
-    source: PlaneStack, contrast: Contrast, told: Provenance, *, window: tuple[float, float]
+    source: PlaneStack,
+    contrast: Contrast,
+    told: Provenance,
+    *,
+    window: tuple[float, float],
+    values: tuple[object, ...],
 ) -> Iterator[tuple[int, Dataset, Dataset]]:
     """The planes of a derived series, without pixels, in the order of the source.
 
@@ -89,11 +95,14 @@ def made_planes(
         contrast: What they show, MR or CT.
         told: Who made them.
         window: Centre and width of the grey window.
+        values: What tells the pixels apart from others: the identifiers follow from it.
 
     Yields:
         The plane's place in the stack, its header, and the header of the source's file, empty where there is none.
     """
     series = _series(source, contrast, told, window=window)
+    upon = (source.frames[0].series, source.affine.tolist())
+    series.SeriesInstanceUID = uid_of(*values, *upon, *_made_by(told))
     headers: dict[Source, Dataset] = {}
     for place, number in enumerate(_order(source.frames), 1):
         frame = source.frames[number]
@@ -146,14 +155,13 @@ def _order(frames: tuple[Plane, ...]) -> list[int]:
 def _series(source: PlaneStack, contrast: Contrast, told: Provenance, *, window: tuple[float, float]) -> Dataset:
     """What all files of the series say alike."""
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import ExplicitVRLittleEndian
 
     now = dt.datetime.now(dt.UTC).astimezone()
     said = Dataset()
     said.file_meta = FileMetaDataset()
     said.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     said.SOPClassUID, said.Modality = _STORAGE[contrast.kind], contrast.kind.upper()
-    said.SeriesInstanceUID = generate_uid()
     said.SyntheticData = "YES"
     said.ImageType = ["DERIVED", "SECONDARY", "AXIAL" if contrast.kind == "ct" else "OTHER"]
     said.SeriesDescription = f"SYNTHETIC {contrast.title}"[:64]
@@ -183,7 +191,6 @@ def _derivation(contrast: Contrast, told: Provenance) -> str:
 def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *, number: int) -> Dataset:
     """The file of one plane, without pixels."""
     from pydicom.dataset import Dataset
-    from pydicom.uid import generate_uid
 
     plane = Dataset()
     plane.file_meta = copy(series.file_meta)
@@ -198,8 +205,8 @@ def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *,
     plane.update(series)
     for name in ("StudyInstanceUID", "FrameOfReferenceUID"):
         if not plane.get(name):
-            setattr(plane, name, generate_uid(entropy_srcs=[series.SeriesInstanceUID, name]))
-    plane.SOPInstanceUID = generate_uid()
+            setattr(plane, name, uid_of(series.SeriesInstanceUID, name))
+    plane.SOPInstanceUID = uid_of(series.SeriesInstanceUID, number)
     plane.SeriesNumber = _ADDED_NUMBER + int(header.get("SeriesNumber") or 0) % 1000
     plane.InstanceNumber = number
     plane.ImagePositionPatient = [_decimal(value) for value in frame.position]
@@ -210,6 +217,19 @@ def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *,
         plane.SourceImageSequence = [_reference(header, frame)]
     plane.ContributingEquipmentSequence = _equipment(header, series)
     return plane
+
+
+def uid_of(*what: object) -> str:
+    """The identifier of what these words tell: the same whenever it is made, so that an archive holds it once."""
+    from pydicom.uid import generate_uid
+
+    return str(generate_uid(entropy_srcs=["\0".join(map(str, what))]))
+
+
+def _made_by(told: Provenance) -> tuple[object, ...]:
+    """From what, by what, and what: names of files apart."""
+    model = told.model.digest if told.model else ""
+    return (*(one.sha256 for one in told.sources), model, told.software_version, told.target)
 
 
 def _decimal(value: float) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from copy import deepcopy
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ import numpy as np
 from voxlate.contrast import Contrast
 from voxlate.errors import UsageError, WriteError
 from voxlate.io.dicom.codes import MapCode, code_of, measure_of
-from voxlate.io.dicom.derived import made_planes
+from voxlate.io.dicom.derived import made_planes, uid_of
 from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.provenance import Provenance
 from voxlate.volume import Array
@@ -56,8 +57,9 @@ def write_multiframe(array: Array, folder: Path, *, source: PlaneStack, contrast
         WriteError: If it cannot be written as such.
     """
     check_installed(folder)
-    planes = sorted(made_planes(source, replace(contrast, kind="mr"), told, window=(0.5, 1.0)), key=lambda one: one[0])
     frames = np.ascontiguousarray(np.moveaxis(array, (2, 1), (0, 1)))
+    shown, values = replace(contrast, kind="mr"), (contrast.kind, sha256(frames.tobytes()).hexdigest())
+    planes = sorted(made_planes(source, shown, told, window=(0.5, 1.0), values=values), key=lambda one: one[0])
     measure = measure_of(contrast.name, unit=told.unit)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what a source lacks
@@ -88,14 +90,13 @@ def check_installed(where: Path) -> None:
 def _common(planes: list[tuple[int, Dataset, Dataset]], source: PlaneStack) -> dict[str, Any]:
     """What both kinds of file are given alike."""
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
-    from pydicom.uid import generate_uid
 
     first = planes[0][1]
     return {
         "source_images": [plane for _, plane, _ in planes],
         "series_instance_uid": first.SeriesInstanceUID,
         "series_number": first.SeriesNumber,
-        "sop_instance_uid": generate_uid(),
+        "sop_instance_uid": uid_of(first.SeriesInstanceUID, _FILE),
         "instance_number": 1,
         "manufacturer": first.Manufacturer,
         "manufacturer_model_name": first.ManufacturerModelName,
