@@ -123,8 +123,8 @@ class PlanOptions(StrictModel):
     derive: Derivations = Field({}, description="Contrasts that are computed where a case has no file of them.")
     grids: Literal["refuse", "resample", "apart", "rigid", "affine", "deformable"] = Field(
         "resample",
-        description="What happens to a contrast on another grid: refuse the case, resample, or register it first "
-        "(`apart`: rigidly, and those alone that lie on a grid of their own).",
+        description="What happens to a contrast on another grid: refuse the case, resample, or register it; "
+        "`apart`: that one alone.",
     )
     mask: Literal["auto", "each", "nonzero", "otsu", "whole", "file"] = Field(
         "auto", description="How the foreground is found; `each`: for each case by itself whether it is skull-stripped."
