@@ -205,7 +205,8 @@ def test_a_node_that_is_killed_twice_answers_each_of_ten_studies_once(
         send(orthanc, studies[0])  # with its answer, which no answer is made of
         with pytest.raises(OSError, match="500"):
             orthanc.ask("/modalities/node/store", {"Resources": orthanc.find(StudyInstanceUID="1.2.3.77")})
-        wait_for(lambda: {line.answer for line in voxlate.listened(rules)} == {"answered"})
+        settled = {("complete", "answered")}
+        wait_for(lambda: {(line.state, line.answer) for line in voxlate.listened(rules)} == settled)
         assert node.pid is not None
         os.kill(node.pid, signal.SIGTERM)
         node.join(30)
