@@ -78,6 +78,7 @@ def train(
     """
     from voxlate import verbs
     from voxlate.cli.output import print_forecast, print_run
+    from voxlate.machines.launch import leads
     from voxlate.verbs.calls import begun_with, patterns_kept
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
@@ -89,7 +90,7 @@ def train(
         pattern=pattern or (patterns_kept(out) if resume and out else None),
         data=data,
     )
-    with watching(quiet=quiet, device=device) as watch:
+    with watching(quiet=quiet or not leads(), device=device) as watch:
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:
@@ -104,7 +105,7 @@ def train(
             )
     if dry_run:
         print_forecast(console(), forecast)
-    else:
+    elif leads():
         print_run(console(), run, data)
 
 

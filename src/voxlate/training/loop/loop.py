@@ -20,8 +20,11 @@ import torch
 from voxlate.config.training import Training
 from voxlate.errors import StoppedError, TrainingError
 from voxlate.interruption import stop_requests
+from voxlate.machines.launch import leads
+from voxlate.machines.processes import add_gradients, largest, own_share, several, told_by_first, wait_for_all
 from voxlate.methods.hardware import Precision, computing_in
 from voxlate.methods.interface import Batch, Trainable
+from voxlate.plainyaml import Json
 from voxlate.training.loop.journal import append_log, rewind_log
 from voxlate.training.loop.state import Progress, RunState
 from voxlate.training.loop.validation import Validation
@@ -99,8 +102,10 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
         StoppedError: After a signal; the state is saved.
     """
     state.restore(run.checkpoints)
+    wait_for_all()  # before the first writes anything that the others would find
     progress = state.progress
-    rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
+    if leads():
+        rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
     _tell_resumption(state, job)
     if job.over(progress):
         return
@@ -108,7 +113,7 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
     began -= progress.elapsed_s
     if progress.step == 0 and 0 in job.training.figure_at:
         _validate(state, run, job)
-    with stop_requests() as request:
+    with stop_requests(prompt=not several()) as request:
         for batch in job.batches(progress.step):
             waited = time.monotonic() - loaded
             torch.manual_seed(_step_seed(job.training.seed, progress.step))
@@ -117,9 +122,11 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
             state.average_weights()
             before = job.fraction(progress)
             progress.step += 1
-            progress.elapsed_s = time.monotonic() - began
+            progress.elapsed_s, stopped = largest([time.monotonic() - began, float(bool(request.name))])
+            if stopped and not request.name:
+                request.name = "a signal to another process"
             timing = {"data_s": waited, "step_s": time.monotonic() - loaded - waited}
-            append_log(run.log, {"step": progress.step, **logs, "learning_rate": rate, **timing})
+            _log(run, {"step": progress.step, **logs, "learning_rate": rate, **timing})
             for observer in job.observers:
                 observer.stepped(progress.step, job.fraction(progress), logs)
             shown = job.shows(before, job.fraction(progress))
@@ -127,15 +134,25 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
                 _validate(state, run, job)
             over = job.over(progress)
             if over or request.name or progress.step % job.training.checkpoint_every == 0:
-                state.save(run.checkpoints)
+                _save(state, run)
             if over:
                 return
             if request.name:
                 raise _interrupted(request.name, run, progress)
             loaded = time.monotonic()
         if request.name:  # the batches ended for it
-            state.save(run.checkpoints)
+            _save(state, run)
             raise _interrupted(request.name, run, progress)
+
+
+def _save(state: RunState, run: RunFolder) -> None:
+    if leads():  # what the others have is the same
+        state.save(run.checkpoints)
+
+
+def _log(run: RunFolder, entry: Json) -> None:
+    if leads():
+        append_log(run.log, entry)
 
 
 def _tell_resumption(state: RunState, job: Job) -> None:
@@ -172,6 +189,7 @@ def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        add_gradients(parameters)
         norm = torch.nn.utils.clip_grad_norm_(parameters, job.training.gradient_clip or math.inf)
         logs |= {**parts, "loss": logs["loss"] + float(loss.detach()), "gradient_norm": float(norm)}
         if bool(torch.isfinite(norm)) and bool(torch.isfinite(loss)):
@@ -192,18 +210,20 @@ def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
 
 def _validate(state: RunState, run: RunFolder, job: Job) -> None:
     progress = state.progress
-    validation = job.validate(state.chosen)
-    append_log(run.log, {"step": progress.step, "validation": validation.metrics})
-    value = validation.metrics.get(job.training.monitor, math.nan)
+    validation = job.validate(state.chosen) if leads() else None
+    metrics = {} if validation is None else validation.metrics
+    value = told_by_first(metrics.get(job.training.monitor, math.nan))
     value = value if job.lower_is_better else -value
+    first = math.isnan(value) and math.isinf(progress.best)  # so that what is learned is kept, whatever is monitored
     progress.stale += 1
     better = value < progress.best
-    if math.isnan(value) and math.isinf(progress.best):  # so that what is learned is kept, whatever is monitored
-        state.save_best(run.checkpoints, validation.metrics)
     if better:
         progress.best, progress.best_step, progress.stale = value, progress.step, 0
-    if better or job.training.keep == "last":
-        state.save_best(run.checkpoints, validation.metrics)
+    if validation is None:
+        return
+    append_log(run.log, {"step": progress.step, "validation": metrics})
+    if first or better or job.training.keep == "last":
+        state.save_best(run.checkpoints, metrics)
     for observer in job.observers:
         observer.validated(progress.step, validation)
 
@@ -230,8 +250,8 @@ def _scale(progress: Progress, job: Job) -> float:
 
 
 def _step_seed(seed: int, step: int) -> int:
-    """One seed per (seed, step), for dropout and whatever else draws from torch's generator."""
-    return (seed * 1_000_003 + step * 7_919 + 1) % 2**63
+    """One seed per (seed, step) and process, for dropout and whatever else draws from torch's generator."""
+    return (seed * 1_000_003 + step * 7_919 + 1 + own_share().rank * 104_729) % 2**63
 
 
 def _interrupted(signal_name: str, run: RunFolder, progress: Progress) -> StoppedError:
