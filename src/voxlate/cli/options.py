@@ -204,6 +204,15 @@ def accepted(words: Sequence[str] | None) -> dict[str, str | tuple[str, ...]]:
     return {**fields, "accept": tuple(filter(None, codes))}
 
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="local:N|ADDRESS|YAML", help="Have this Dask cluster do the cases; docs/do/many-machines.md."),
+]
+Shard = Annotated[
+    str | None, typer.Option(metavar="I/N", help="Do only the I-th of N parts of the cases, in a job array say.")
+]
+
+
 @contextmanager
 def watching(*, quiet: bool = False, device: str | None = None) -> Iterator[Watch]:
     """What shows progress on standard error while a verb works, on a device.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from voxlate.cli.options import (
+    Cluster,
+    Shard,
     RECIPES,
     Accept,
     Data,
@@ -79,6 +81,8 @@ def translate(
         bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
     ] = True,
     form: _Form = None,
+    cluster: Cluster = None,
+    shard: Shard = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -101,6 +105,8 @@ def translate(
             overwrite=overwrite,
             picture=picture,
             dicom=form is not None,
+            cluster=cluster,
+            shard=shard,
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():
