@@ -10,6 +10,7 @@ import typer
 
 from voxlate.cli.options import (
     RECIPES,
+    Cluster,
     Data,
     Device,
     DryRun,
@@ -68,6 +69,7 @@ def train(
     steps: Steps = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
+    cluster: Cluster = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -90,7 +92,7 @@ def train(
         pattern=pattern or (patterns_kept(out) if resume and out else None),
         data=data,
     )
-    with watching(quiet=quiet or not leads(), device=device) as watch:
+    with watching(quiet=quiet or not leads(), device=device, cluster=cluster if leads() else None) as watch:
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from voxlate.cli.options import (
-    Cluster,
-    Shard,
     RECIPES,
     Accept,
+    Cluster,
     Data,
     Device,
     DryRun,
     PatternOption,
     Quiet,
     Settings,
+    Shard,
     Target,
     accepted,
     app,
@@ -91,7 +91,7 @@ def translate(
     from voxlate.cli.output import print_outcomes
 
     named, given = (None, model) if scan is None else (model, scan)
-    with watching(quiet=quiet, device=device) as watch:
+    with watching(quiet=quiet, device=device, cluster=cluster) as watch:
         outcomes = verbs.translate(
             named,
             given,
@@ -105,7 +105,6 @@ def translate(
             overwrite=overwrite,
             picture=picture,
             dicom=form is not None,
-            cluster=cluster,
             shard=shard,
             report=watch.stage,
         )

@@ -1,4 +1,7 @@
-"""The workers of a cluster: Dask distributed (Rocklin 2015, doi:10.25080/Majora-7b98e3ed-013), behind an executor.
+"""The workers of a cluster: Dask distributed (Rocklin 2015, doi:10.25080/Majora-7b98e3ed-013), behind an executor::
+
+    with cluster("local:4"):
+        voxlate.translate(run, "cohort", out="translated")
 
 ``local:4`` starts four processes on this machine, ``tcp://host:8786`` asks a scheduler that runs somewhere, and a YAML
 file says how a batch system starts workers (dask-jobqueue, say ``slurm: {cores: 4, memory: 16GB, jobs: 20}``). An item
@@ -24,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from voxlate.errors import UsageError
 from voxlate.plainyaml import Json, read_yaml
+from voxlate.progress.spreading import helped_by
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -37,18 +41,17 @@ _REMEDY = "Write local:4 for four processes of this machine, tcp://host:8786 for
 
 
 @contextmanager
-def workers_of(where: str | None) -> Iterator[Executor | None]:
-    """The workers of a cluster for as long as the block runs; those that it has started end with it.
+def cluster(where: str) -> Iterator[None]:
+    """Has the workers of a cluster do the cases of whatever verb is called while the block runs.
+
+    Workers that it has started end with it.
 
     Args:
-        where: ``local:N``, the address of a scheduler, or a YAML file for a batch system; ``None`` for no workers.
+        where: ``local:N``, the address of a scheduler, or a YAML file for a batch system.
 
     Raises:
         UsageError: If it is none of these, nobody answers there, or the extra ``cluster`` is not installed.
     """
-    if where is None:
-        yield None
-        return
     try:
         import distributed
     except ImportError as error:
@@ -68,7 +71,8 @@ def workers_of(where: str | None) -> Iterator[Executor | None]:
         except OSError as error:
             remedy = "Start one with `dask scheduler`, and workers with `dask worker ADDRESS`."
             raise UsageError("a scheduler that answers", came=str(error), where=where, remedy=remedy) from error
-        yield _Workers(client)
+        stack.enter_context(helped_by(_Workers(client)))
+        yield
 
 
 @contextmanager
@@ -98,7 +102,14 @@ def _batch(path: Path) -> Iterator[Any]:
         import dask_jobqueue
     except ImportError as error:
         raise _needs("dask-jobqueue", "jobqueue") from error
-    kinds: dict[str, str] = {"slurm": "SLURM", "pbs": "PBS", "sge": "SGE", "lsf": "LSF", "oar": "OAR", "htcondor": "HTCondor"}
+    kinds: dict[str, str] = {
+        "slurm": "SLURM",
+        "pbs": "PBS",
+        "sge": "SGE",
+        "lsf": "LSF",
+        "oar": "OAR",
+        "htcondor": "HTCondor",
+    }
     told = read_yaml(path)
     if not isinstance(told, dict) or len(told) != 1 or not told.keys() <= kinds.keys():
         raise UsageError(

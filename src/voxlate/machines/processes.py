@@ -183,13 +183,13 @@ class _Summed(torch.autograd.Function):
     """A sum whose value every process uses, so that what they do with it adds up on the way back, too."""
 
     @staticmethod
-    def forward(ctx: Any, own: Tensor) -> Tensor:  # noqa: ANN401, ARG004
+    def forward(ctx: Any, own: Tensor) -> Tensor:  # noqa: ANN401
         total = own.detach().clone()
         distributed.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401, ARG004
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
         total = gradients[0].contiguous().clone()
         distributed.all_reduce(total)
         return total

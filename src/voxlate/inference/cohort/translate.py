@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from voxlate.io.paths import volume_suffix
 from voxlate.io.provenance import Provenance
 from voxlate.machines.shard import WHOLE, Shard
 from voxlate.preprocess.prepare import PreparedCase
-from voxlate.progress.spreading import each_done
+from voxlate.progress.spreading import each_done, is_helped
 
 _RATHER = 20
 """How much longer cases are computed than told of, where there are many."""
@@ -70,7 +70,6 @@ def translate_cohort(
     every: bool = False,
     poor: Poor | None = None,
     overwrite: bool = False,
-    pool: Executor | None = None,
     shard: Shard = WHOLE,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
@@ -89,7 +88,6 @@ def translate_cohort(
         poor: Scans that are counted as missing, so that they are made anew; their files stay. If given, even empty,
             only they and what is missing are made.
         overwrite: Whether images that are there are made anew.
-        pool: Who makes the images of one case each, the workers of a cluster say; ``None`` for this process.
         shard: The only part of the cases that is translated. What the parts have made together is told by a call for
             the whole, which finds all of it done.
         report: Called with the number of finished images and of all.
@@ -109,7 +107,7 @@ def translate_cohort(
         decisions = [decision for decision in decisions if decision.case.id in mine]
         report(0, len(decisions))
         work = _work_of(decisions, folder)
-        making = _read_ahead(work, overwrite=overwrite) if pool is None else _shared_out(work, pool, overwrite=overwrite)
+        making = (_shared_out if is_helped() else _read_ahead)(work, overwrite=overwrite)
         told = _Manifest(folder, shard.name)
         found = {number: _untouched(one) for number, one in enumerate(decisions) if one.model is None}
         for number, outcome in making:
@@ -240,8 +238,8 @@ def _read_ahead(work: Mapping[int, _Work], *, overwrite: bool) -> Iterator[tuple
             yield number, _one(item, now.result)
 
 
-def _shared_out(work: Mapping[int, _Work], pool: Executor, *, overwrite: bool) -> Iterator[tuple[int, Outcome]]:
-    """The same by many, in the order in which they are done; the images of a case, which may follow from each other, by one.
+def _shared_out(work: Mapping[int, _Work], *, overwrite: bool) -> Iterator[tuple[int, Outcome]]:
+    """The same by helpers, in the order in which they are done; what is made of one case, by one.
 
     A case that ends whoever works on it, again and again, has failed, and the others go on.
     """
@@ -249,8 +247,8 @@ def _shared_out(work: Mapping[int, _Work], pool: Executor, *, overwrite: bool) -
     for number, item in work.items():
         of_case.setdefault(item.case.id, []).append(number)
     numbers = list(of_case.values())
-    tasks = ([work[number] for number in those] for those in numbers)
-    for place, made in each_done(partial(_make_case, overwrite=overwrite), tasks, pool):
+    tasks = [[work[number] for number in those] for those in numbers]
+    for place, made in each_done(partial(_make_case, overwrite=overwrite), tasks):
         error = made.exception()
         failed = [] if error is None else [f"{type(error).__name__}: {error}"]
         for position, number in enumerate(numbers[place]):
