@@ -55,7 +55,7 @@ def train(folder: Path, window: str) -> Path:
 def peak_of(*words: object) -> tuple[float, float]:
     """GiB at most, and seconds, of the command with these words."""
     began = time.monotonic()
-    pid = subprocess.Popen([sys.executable, "-m", "voxlate", *map(str, words)]).pid
+    pid = subprocess.Popen([sys.executable, "-m", "voxlate", *map(str, words)]).pid  # noqa: S603
     _, status, used = os.wait4(pid, 0)
     if os.waitstatus_to_exitcode(status):
         sys.exit(f"the command ended with {os.waitstatus_to_exitcode(status)}")
@@ -78,10 +78,8 @@ def main() -> None:
                     "translate", run, bodies[side], "--out", Path(folder) / f"{window}{side}.nii.gz", "--quiet"
                 )
                 each = (peak - empty) * GIB / side**3
-                print(
-                    f"{window} {side}^3: {peak:.2f} GiB, of which {empty:.2f} without it; {each:.0f} bytes per voxel; {took:.0f} s",
-                    flush=True,
-                )
+                told = f"{peak:.2f} GiB, of which {empty:.2f} without it; {each:.0f} bytes per voxel; {took:.0f} s"
+                print(f"{window} {side}^3: {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@
 
 Measured are: the time that the program spends on a case that is nothing (handing out, counting, telling); cohorts of
 small phantoms translated by a tiny network, by this process and by so many workers, and once with one of the workers
-killed by SIGKILL in the middle; and the time to index a data set and decide what is made, per case, for two sizes, which
-says whether it grows in proportion. What follows for 100,000 cases is simulated: workers that start, take the next case
-when they are done, and die at random, a scheduler that hands out one case at a time, and the single process before and
-after them.
+killed by SIGKILL in the middle; and the time to index a data set and decide what is made, per case, for two sizes,
+which says whether it grows in proportion. What follows for 100,000 cases is simulated: workers that start, take the
+next case when they are done, and die at random, a scheduler that hands out one case at a time, and the single process
+before and after them.
 """
 
 from __future__ import annotations
@@ -131,10 +131,8 @@ def measure_cohort(run: Path, data: Path, folder: Path, workers: list[int]) -> f
     done = statuses(out)
     images = sorted(path.name for path in out.glob("*/*.nii.gz"))
     print(f"{max(workers)} workers, one killed: {took:.1f} s; {told[0]}", flush=True)
-    print(
-        f"  cases done {sum(status == 'done' for _, status in done)} of {cases}, images {len(set(images))}, twice {len(images) - len(set(images))}",
-        flush=True,
-    )
+    finished, twice = sum(status == "done" for _, status in done), len(images) - len(set(images))
+    print(f"  cases done {finished} of {cases}, images {len(set(images))}, twice {twice}", flush=True)
     return case_s
 
 
@@ -166,10 +164,8 @@ def measure_index(run: Path, case: Path, folder: Path, sizes: list[int]) -> floa
         decide([model], cohort, folder=folder / "none")
         decided = time.monotonic()
         each = (decided - began) / size
-        print(
-            f"{size} cases: indexed in {indexed - began:.2f} s, decided in {decided - indexed:.2f} s: {1000 * each:.2f} ms a case",
-            flush=True,
-        )
+        parts = f"indexed in {indexed - began:.2f} s, decided in {decided - indexed:.2f} s"
+        print(f"{size} cases: {parts}: {1000 * each:.2f} ms a case", flush=True)
         shutil.rmtree(root)
     return each
 

@@ -111,5 +111,5 @@ def test_what_is_no_cluster_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="local:4 for four processes"), cluster("four"):
         pass
     (tmp_path / "batch.yaml").write_text("cores: 4\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="dask-jobqueue|one section"), cluster(str(tmp_path / "batch.yaml")):
+    with pytest.raises(UsageError, match=r"dask-jobqueue|one section"), cluster(str(tmp_path / "batch.yaml")):
         pass

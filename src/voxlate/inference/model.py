@@ -80,7 +80,8 @@ class Model:
     def __reduce__(self) -> tuple[object, ...]:
         """To another process it goes as its place, where it is loaded once, and what it was asked and told."""
         told = {"name": self.name, "accepted": self.accepted, "wanted": self.wanted}
-        return _elsewhere, (self.place, self.bundle.digest, self.bundle.question, self.bundle.plan.reading, told)
+        known = self.bundle.digest, self.bundle.question, self.bundle.plan.reading
+        return _elsewhere, (self.place, known, told)
 
     @property
     def target(self) -> str:
@@ -361,8 +362,9 @@ def _loaded_once(place: Path, digest: str) -> Model:
     return model
 
 
-def _elsewhere(place: Path, digest: str, question: Query | None, reading: Reading, told: dict[str, Any]) -> Model:
+def _elsewhere(place: Path, known: tuple[str, Query | None, Reading], told: dict[str, Any]) -> Model:
     """A model that came from another process."""
+    digest, question, reading = known
     model = _loaded_once(place.resolve(), digest)
     if question is not None:
         recipe, bundle = model.bundle.recipe, model.bundle.asked(question)

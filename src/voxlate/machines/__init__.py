@@ -1,1 +1,1 @@
-"""More than one process at one piece of work: the processes of a training, the workers of a cluster, the shards of a job."""
+"""Several processes at one work: those of a training, the workers of a cluster, the jobs of an array."""

@@ -1,4 +1,6 @@
-"""The workers of a cluster: Dask distributed (Rocklin 2015, doi:10.25080/Majora-7b98e3ed-013), behind an executor::
+"""The workers of a cluster, Dask distributed (Rocklin 2015, doi:10.25080/Majora-7b98e3ed-013), as an executor.
+
+They do the cases of whatever verb is called meanwhile::
 
     with cluster("local:4"):
         voxlate.translate(run, "cohort", out="translated")

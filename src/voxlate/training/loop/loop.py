@@ -85,6 +85,11 @@ class Job:
         """Whether between two shares of the budget lies one at which a figure is to be drawn."""
         return any(before < share <= after for share in self.training.figure_at)
 
+    def validates(self, progress: Progress, before: float) -> bool:
+        """Whether a step that has begun at a share of the budget is followed by a validation."""
+        shown = self.shows(before, self.fraction(progress))
+        return shown or self.over(progress) or progress.step % self.training.validate_every == 0
+
     def place(self, batch: Batch) -> Batch:
         """The batch where and how the networks compute it."""
         return batch.to(self.device, memory_format=self.memory_format)
@@ -104,8 +109,7 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
     state.restore(run.checkpoints)
     wait_for_all()  # before the first writes anything that the others would find
     progress = state.progress
-    if leads():
-        rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
+    _rewind(run, progress)
     _tell_resumption(state, job)
     if job.over(progress):
         return
@@ -122,27 +126,30 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
             state.average_weights()
             before = job.fraction(progress)
             progress.step += 1
-            progress.elapsed_s, stopped = largest([time.monotonic() - began, float(bool(request.name))])
-            if stopped and not request.name:
-                request.name = "a signal to another process"
+            progress.elapsed_s, signalled = largest([time.monotonic() - began, float(bool(request.name))])
             timing = {"data_s": waited, "step_s": time.monotonic() - loaded - waited}
             _log(run, {"step": progress.step, **logs, "learning_rate": rate, **timing})
             for observer in job.observers:
                 observer.stepped(progress.step, job.fraction(progress), logs)
-            shown = job.shows(before, job.fraction(progress))
-            if shown or job.over(progress) or progress.step % job.training.validate_every == 0:
+            if job.validates(progress, before):
                 _validate(state, run, job)
             over = job.over(progress)
-            if over or request.name or progress.step % job.training.checkpoint_every == 0:
+            ends = bool(signalled) or (request.prompt and bool(request.name))  # several end where all have agreed to
+            if over or ends or progress.step % job.training.checkpoint_every == 0:
                 _save(state, run)
             if over:
                 return
-            if request.name:
-                raise _interrupted(request.name, run, progress)
+            if ends:
+                raise _interrupted(request.name or "a signal to another process", run, progress)
             loaded = time.monotonic()
         if request.name:  # the batches ended for it
             _save(state, run)
             raise _interrupted(request.name, run, progress)
+
+
+def _rewind(run: RunFolder, progress: Progress) -> None:
+    if leads():
+        rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
 
 
 def _save(state: RunState, run: RunFolder) -> None:
