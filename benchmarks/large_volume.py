@@ -27,18 +27,20 @@ from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
 
 GIB = 2**30
+SPACING_MM = 6.25
+"""Of the phantoms of 32 voxels: a volume of another spacing would be resampled to it, and be small."""
 WINDOWS = {"slices": {"window.kind": "slices"}, "patches": {"window.kind": "patches", "window.size": [64, 64, 64]}}
 
 
 def write_body(path: Path, side: int) -> Path:
-    """A cylinder of soft tissue with a core of bone in air, 1 mm, int16, slice by slice."""
+    """A cylinder of soft tissue with a core of bone in air, int16, slice by slice."""
     rng, line = np.random.default_rng(side), np.linspace(-1, 1, side, dtype=np.float32)
     radius = np.hypot(line[:, None], line[None, :])
     plane = np.where(radius < 0.2, 900, np.where(radius < 0.8, 40, -1000)).astype(np.int16)
     array = np.empty((side, side, side), np.int16)
     for k in range(side):
         array[:, :, k] = np.clip(plane + rng.normal(0, 12, plane.shape), -1024, 3000)
-    write_volume(Volume(array, np.diag([1.0, 1.0, 1.0, 1.0]), contrast=get_contrast("ct")), path)
+    write_volume(Volume(array, np.diag([SPACING_MM] * 3 + [1.0]), contrast=get_contrast("ct")), path)
     return path
 
 

@@ -18,17 +18,24 @@ _CHANGED = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.sym
 _HERE = {"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "None"}  # noqa: S104  (nobody listens)
 
 
+def allowed() -> list[Path]:
+    """Where a library of ours writes by itself: matplotlib keeps which fonts there are in the home."""
+    import matplotlib as mpl
+
+    return [Path(mpl.get_cachedir()), Path(mpl.get_configdir())]
+
+
 class Heard:
     """What was heard: sentences, each with where in the program it happened.
 
     Args:
-        folders: Where files may be written.
+        folders: Where files may be written; ``None`` not to listen to that.
         files: Files elsewhere that may be.
     """
 
-    def __init__(self, folders: Iterable[Path], files: Iterable[str] = ("/dev/null", "/dev/tty")) -> None:
+    def __init__(self, folders: Iterable[Path] | None, files: Iterable[str] = ("/dev/null", "/dev/tty")) -> None:
         self.told: list[str] = []
-        self._folders = tuple(os.path.realpath(folder) for folder in folders)
+        self._folders = None if folders is None else tuple(os.path.realpath(folder) for folder in folders)
         self._files = frozenset(files)
 
     def listen(self) -> None:
@@ -49,7 +56,7 @@ class Heard:
             self._tell(event, str(args[1][0]), quiet=_HERE)
 
     def _check(self, event: str, path: object) -> None:
-        if not isinstance(path, (str, bytes, os.PathLike)):
+        if self._folders is None or not isinstance(path, (str, bytes, os.PathLike)):
             return
         real = os.path.realpath(os.fsdecode(path))
         if not real.startswith(self._folders):

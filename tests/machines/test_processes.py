@@ -16,6 +16,7 @@ import torch
 
 import voxlate
 from tests.program import copied
+from tests.silence import Heard, allowed
 from voxlate.config.recipe import Recipe
 from voxlate.errors import StoppedError, UsageError, VoxlateError
 from voxlate.methods.interface import Batch
@@ -55,16 +56,19 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def by_two(work: Callable[[], object]) -> list[int | None]:
-    """Runs work in two processes as ``torchrun`` would start them; their exit codes."""
+def by_two(work: Callable[[], object], *, folder: Path) -> list[int | None]:
+    """Runs work in two processes as ``torchrun`` would start them, which write to a folder alone; their exit codes."""
     port = str(free_port())
 
     def started_as(rank: int) -> Callable[[], None]:
         place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
 
         def program() -> None:
+            heard = Heard([folder, *allowed()])
+            heard.listen()
             with patch.dict(os.environ, {**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}):
                 work()
+            assert heard.told == []
 
         return program
 
@@ -111,7 +115,7 @@ def test_two_processes_learn_what_one_learns(kind: str, phantom_cohort: Path, tm
     name, changes = KINDS[kind]
     recipe = resolve_recipe(name, overrides={**TINY, **changes})
     one = voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "one")
-    assert by_two(lambda: voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "two")) == [0, 0]
+    assert by_two(lambda: voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "two"), folder=tmp_path) == [0, 0]
     first, second = curve(one), curve(tmp_path / "two")
     assert [step for step, _ in second] == [step for step, _ in first]
     for (_, expected), (_, found) in zip(first, second, strict=True):
@@ -128,14 +132,14 @@ def _ends_and_goes_on(recipe: Recipe, data: Path, folder: Path, *, unbroken: lis
     def train() -> Path:
         return voxlate.train(data, recipe=recipe, out=out, resume=True)
 
-    codes = by_two(lambda: disturbed(signal.SIGTERM, at=1, told=told, train=train))
+    codes = by_two(lambda: disturbed(signal.SIGTERM, at=1, told=told, train=train), folder=folder)
     assert codes == [StoppedError.exit_code] * 2, told.read_text()
     assert "The state of step 2 is saved" in told.read_text()
-    codes = by_two(lambda: disturbed(signal.SIGKILL, at=4, told=told, train=train))
+    codes = by_two(lambda: disturbed(signal.SIGKILL, at=4, told=told, train=train), folder=folder)
     assert codes == [1, -signal.SIGKILL]
     assert "expected all 2 processes of this training, got one that has ended" in told.read_text()
     assert "with --resume" in told.read_text()
-    assert by_two(train) == [0, 0]
+    assert by_two(train, folder=folder) == [0, 0]
     assert curve(out) == unbroken, "as if nothing had ended it"
 
 

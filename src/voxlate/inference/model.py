@@ -79,9 +79,9 @@ class Model:
 
     def __reduce__(self) -> tuple[object, ...]:
         """To another process it goes as its place, where it is loaded once, and what it was asked and told."""
-        told = {"name": self.name, "accepted": self.accepted, "wanted": self.wanted}
-        known = self.bundle.digest, self.bundle.question, self.bundle.plan.reading
-        return _elsewhere, (self.place, known, told)
+        told = {"name": self.name, "accepted": self.accepted, "wanted": self.wanted, "place": self.place}
+        known = self.place.resolve(), self.bundle.digest
+        return _elsewhere, (known, self.bundle.question, self.bundle.plan.reading, told)
 
     @property
     def target(self) -> str:
@@ -334,8 +334,7 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
         UsageError: If it needs a plugin that is not there, or no model comes with this installation.
     """
     device = device or pick_device()
-    folder = default_model() if path is None else Path(path)
-    recall(folder)
+    recall(folder := default_model() if path is None else Path(path))
     if is_ensemble(folder):
         members = read_members(folder)
         predictors = tuple(_predictor(member, device) for member in members)
@@ -346,31 +345,22 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
 
 @lru_cache(maxsize=4)
 def _loaded_once(place: Path, digest: str) -> Model:
-    """The model at a place, for all tasks of a worker.
-
-    Raises:
-        BundleError: If it is not there, or another.
-    """
+    """The model at a place, for all tasks of a worker; another one there is refused."""
     model = load_model(place)
     if model.bundle.digest != digest:
-        raise BundleError(
-            f"the model {digest[:12]}",
-            came=f"{model.bundle.digest[:12]}",
-            where=place,
-            remedy="Leave a model alone while workers use it, and let all of them see the same folders.",
-        )
+        remedy = "Leave a model alone while workers use it."
+        raise BundleError(f"the model {digest[:12]}", came=model.bundle.digest[:12], where=place, remedy=remedy)
     return model
 
 
-def _elsewhere(place: Path, known: tuple[str, Query | None, Reading], told: dict[str, Any]) -> Model:
+def _elsewhere(known: tuple[Path, str], question: Query | None, reading: Reading, told: dict[str, Any]) -> Model:
     """A model that came from another process."""
-    digest, question, reading = known
-    model = _loaded_once(place.resolve(), digest)
+    model = _loaded_once(*known)
     if question is not None:
         recipe, bundle = model.bundle.recipe, model.bundle.asked(question)
         model = replace(model, bundle=bundle, predict=model.predict.asked(question, recipe), several=recipe)
     plan = model.bundle.plan.model_copy(update={"reading": reading})
-    return replace(model, bundle=replace(model.bundle, plan=plan), place=place, **told)
+    return replace(model, bundle=replace(model.bundle, plan=plan), **told)
 
 
 def load_method(bundle: Bundle) -> Trainable | Exemplary:

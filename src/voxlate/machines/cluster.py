@@ -170,9 +170,9 @@ def _pass_on(theirs: Future[tuple[Any, list[_Record]]], mine: Future[Any]) -> No
 
 @lru_cache(maxsize=2)
 def _unpacked(packed: bytes) -> Callable[..., Any]:
-    import pickle
+    import cloudpickle
 
-    work: Callable[..., Any] = pickle.loads(packed)  # noqa: S301  of the program that has started this worker
+    work: Callable[..., Any] = cloudpickle.loads(packed)  # sent by the program that has this worker, as any task is
     return work
 
 

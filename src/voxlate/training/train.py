@@ -150,11 +150,8 @@ def _train_along(data: Path, recipe: Recipe, run: RunFolder) -> RunFolder:
         if method.learns == "steps":
             take_start(method, recipe, run)
             store = new_store(setup, run.folder / "prepared")
-            fit(
-                RunState(method, setup.recipe.training),
-                run,
-                make_job(setup, store, setup.cases("train"), method=method),
-            )
+            job = make_job(setup, store, setup.cases("train"), method=method)
+            fit(RunState(method, setup.recipe.training), run, job)
     return run
 
 
