@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,10 +20,10 @@ _HERE = {"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "None"}  # noqa: S104  
 
 
 def allowed() -> list[Path]:
-    """Where a library of ours writes by itself: matplotlib keeps which fonts there are in the home."""
+    """Where libraries write by themselves: matplotlib keeps in the home which fonts there are, torch makes a folder."""
     import matplotlib as mpl
 
-    return [Path(mpl.get_cachedir()), Path(mpl.get_configdir())]
+    return [Path(mpl.get_cachedir()), Path(mpl.get_configdir()), *Path(tempfile.gettempdir()).glob("torchinductor_*")]
 
 
 class Heard:
