@@ -38,6 +38,8 @@ _Made = TypeVar("_Made")
 _WHERE = "--cluster"
 _LOCAL = re.compile(r"local:([1-9][0-9]*)")
 _JOBS = "jobs"
+_PATIENT = {"distributed.comm.timeouts.connect": "300s", "distributed.comm.timeouts.tcp": "300s"}
+"""A busy machine takes a minute to start a program."""
 _Record = tuple[str, int, str]
 _REMEDY = "Write local:4 for four processes of this machine, tcp://host:8786 for a scheduler, or name a YAML file."
 
@@ -80,9 +82,11 @@ def cluster(where: str) -> Iterator[None]:
 @contextmanager
 def _local(count: int) -> Iterator[Any]:
     """Processes of this machine, which listen to nobody else."""
+    import dask
     from distributed import LocalCluster
 
     with (
+        dask.config.set(_PATIENT),
         tempfile.TemporaryDirectory(prefix="voxlate-cluster-") as scratch,
         LocalCluster(
             n_workers=count,
@@ -94,6 +98,7 @@ def _local(count: int) -> Iterator[Any]:
             silence_logs=logging.CRITICAL,
         ) as started,
     ):
+        started.adapt(minimum=count, maximum=count)  # which also replaces one that could not be started again
         yield started
 
 
@@ -124,7 +129,7 @@ def _batch(path: Path) -> Iterator[Any]:
     options: Json = dict(fields or {})
     jobs = int(options.pop(_JOBS, 1))
     with getattr(dask_jobqueue, f"{kinds[name]}Cluster")(**options) as started:
-        started.scale(jobs=jobs)
+        started.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # a job that has reached its end is followed by another
         yield started
 
 
