@@ -49,7 +49,7 @@ def test_helpers_do_what_is_handed_out_and_a_failure_is_told_with_its_item() -> 
 
 def test_a_shard_is_a_part_of_the_cases() -> None:
     assert read_shard("2/3") == Shard(2, 3)
-    assert sorted(item for number in (1, 2, 3) for item in Shard(number, 3).part(range(7))) == list(range(7))
+    assert sorted(item for number in (1, 2, 3) for item in Shard(number, 3).of_all(range(7))) == list(range(7))
     for words in ("0/3", "4/3", "2", "a/b"):
         with pytest.raises(UsageError, match="1/10"):
             read_shard(words)

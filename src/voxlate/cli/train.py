@@ -96,15 +96,8 @@ def train(
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:
-            run = verbs.train(
-                data,
-                recipe=resolved,
-                out=out,
-                resume=resume,
-                folds=folds,
-                report=watch.stage,
-                observers=(watch,),
-            )
+            watchers = {"report": watch.stage, "observers": (watch,)}
+            run = verbs.train(data, recipe=resolved, out=out, resume=resume, folds=folds, **watchers)
     if dry_run:
         print_forecast(console(), forecast)
     elif leads():

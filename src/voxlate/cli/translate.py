@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
 
 
+_Picture = Annotated[
+    bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
+]
 _Form = Annotated[
     Literal["dicom"] | None,
     typer.Option("--format", help="Write one volume as DICOM, also where it was none; --out is then a folder."),
@@ -77,9 +80,7 @@ def translate(
         typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
-    picture: Annotated[
-        bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
-    ] = True,
+    picture: _Picture = True,
     form: _Form = None,
     cluster: Cluster = None,
     shard: Shard = None,

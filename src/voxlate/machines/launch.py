@@ -38,11 +38,6 @@ def own_launch() -> Share:
     return Share(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
 
 
-def several_launched() -> bool:
-    """Whether a launcher has started this process with others."""
-    return own_launch().processes > 1
-
-
 def leads() -> bool:
     """Whether this process is the one that writes, validates and speaks."""
     return own_launch().rank == 0

@@ -35,17 +35,14 @@ class Shard:
         """
         return f"shard-{self.number}-of-{self.of}" if self.of > 1 else ""
 
-    def part(self, items: Sequence[_Item]) -> list[_Item]:
+    def of_all(self, items: Sequence[_Item]) -> list[_Item]:
         """Its items.
 
         Example:
-            >>> Shard(2, 3).part("abcdefg")
+            >>> Shard(2, 3).of_all("abcdefg")
             ['b', 'e']
         """
         return list(items[self.number - 1 :: self.of])
-
-
-WHOLE = Shard()
 
 
 def read_shard(words: str | None) -> Shard:
@@ -55,7 +52,7 @@ def read_shard(words: str | None) -> Shard:
         UsageError: If it is none.
     """
     if words is None:
-        return WHOLE
+        return Shard()
     found = _WORDS.fullmatch(words)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise UsageError(

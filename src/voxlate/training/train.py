@@ -20,7 +20,7 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import BundleError, TrainingError, VoxlateError
 from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import predictor
-from voxlate.machines.launch import leads, several_launched
+from voxlate.machines.launch import leads
 from voxlate.machines.processes import together
 from voxlate.methods.baselines import Lookup
 from voxlate.methods.curve import KNOTS
@@ -100,8 +100,7 @@ def train_run(
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
     recall(folder)
-    if several_launched():
-        check_shares(recipe, alone=series is None)
+    check_shares(recipe, alone=series is None)
     if not leads():
         return _train_along(data, recipe, RunFolder(folder))
     check_recipe(recipe, begun=RunFolder(folder).has_learned)
@@ -124,13 +123,9 @@ def train_run(
         if method.learns == "exemplars":
             _keep_exemplars(setup, store, run, method=method, observers=observers)
         else:
-            for name, size in method.describe().items():
-                logger.info("%s: %s", name, size)
+            report("train", 0, 1)
             with together(setup.device):
-                take_start(method, recipe, run)
-                job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
-                report("train", 0, 1)
-                fit(RunState(method, setup.recipe.training), run, job)
+                _fit(setup, store, run, method=method, observers=observers)
         best = _best(setup, run)
         if setup.recipe.window.combine != "mean":
             best = combine_views(setup, store, folder / "combination", best=best, report=report)
@@ -139,20 +134,23 @@ def train_run(
 
 
 def _train_along(data: Path, recipe: Recipe, run: RunFolder) -> RunFolder:
-    """What the other processes do: they wait until the first has set the run up, and compute their share of each step.
-
-    Raises:
-        VoxlateError: If the first ends early, or there are too few GPUs.
-    """
+    """What the other processes do: they wait until the first has set the run up, and compute their share of each step."""
     with together(pick_device()):
         setup = set_up(data, recipe, run=run, report=silent)
         method = build_method(setup)
         if method.learns == "steps":
-            take_start(method, recipe, run)
-            store = new_store(setup, run.folder / "prepared")
-            job = make_job(setup, store, setup.cases("train"), method=method)
-            fit(RunState(method, setup.recipe.training), run, job)
+            _fit(setup, new_store(setup, run.folder / "prepared"), run, method=method)
     return run
+
+
+def _fit(
+    setup: Setup, store: PreparedStore, run: RunFolder, *, method: Trainable, observers: tuple[Observer, ...] = ()
+) -> None:
+    for name, size in method.describe().items():
+        logger.info("%s: %s", name, size)
+    take_start(method, setup.recipe, run)
+    job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
+    fit(RunState(method, setup.recipe.training), run, job)
 
 
 def make_job(

@@ -64,8 +64,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         overwrite: Replace files that are there.
         picture: Draw source and result of a file beside it, as PNG.
         dicom: Write a single scan as DICOM also where it was none.
-        shard: The only part of a data set that is translated, ``2/10`` say; a call without it, when all parts are
-            done, writes the tables of the whole.
+        shard: The only part of a data set that is translated, ``2/10``; a last call without it writes its tables.
         report: Called with the number of finished images.
 
     Returns:
@@ -77,23 +76,19 @@ def translate(  # noqa: PLR0913  (the options of the command)
         VoxlateError: If the single input is refused.
     """
     from voxlate.inference.cohort.translate import translate_cohort
-    from voxlate.machines.shard import read_shard
 
     place = _place_of(model, Path(scan))
     models, wanted = _models(place, target=target, accept=accept or {})
     answer = _Answer(Path(scan), Path(out), overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(Path(scan), shows=shows):
-        options = {"replace": replace, "pattern": pattern, "shard": shard}
-        one = _one_case(options, Path(scan), models, shows=shows)
-        return [answer.make(one, models, wanted, report=report)]
+        for_sets = {"replace": replace, "pattern": pattern, "shard": shard}
+        return [answer.make(_one_case(for_sets, Path(scan), models, shows=shows), models, wanted, report=report)]
     cohort = _data_set(Path(scan), pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
     folder, poor, told = _folder(Path(out)), _poor(replace, cohort), partial(report, "translate")
-    part = read_shard(shard)
-    return translate_cohort(
-        models, cohort, folder, target=wanted, every=every, poor=poor, overwrite=overwrite, shard=part, report=told
-    )
+    options = {"every": every, "poor": poor, "overwrite": overwrite, "shard": shard}
+    return translate_cohort(models, cohort, folder, target=wanted, **options, report=told)
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:

@@ -29,7 +29,7 @@ from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.io.paths import volume_suffix
 from voxlate.io.provenance import Provenance
-from voxlate.machines.shard import WHOLE, Shard
+from voxlate.machines.shard import read_shard
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.progress.spreading import each_done, is_helped
 
@@ -70,7 +70,7 @@ def translate_cohort(
     every: bool = False,
     poor: Poor | None = None,
     overwrite: bool = False,
-    shard: Shard = WHOLE,
+    shard: str | None = None,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
     """Makes what a data set lacks, or translates all of it, into ``<case>/<case>_<target>.nii.gz``.
@@ -88,34 +88,35 @@ def translate_cohort(
         poor: Scans that are counted as missing, so that they are made anew; their files stay. If given, even empty,
             only they and what is missing are made.
         overwrite: Whether images that are there are made anew.
-        shard: The only part of the cases that is translated. What the parts have made together is told by a call for
-            the whole, which finds all of it done.
+        shard: The only part of the cases that is translated, ``2/10`` say. What the parts have made together is told by
+            a call for the whole, which finds all of it done.
         report: Called with the number of finished images and of all.
 
     Raises:
         UsageError: If the folder is the data set or in it.
         LockedError: If another process writes to the folder.
     """
+    part = read_shard(shard)
     check_place(folder, cohort)
     check_writable(folder)
-    with hold(folder, what="translation", part=shard.name):
+    with hold(folder, what="translation", part=part.name):
         remove_stale(folder)
         write_description(folder, cohort)
         cohort = without_poor(cohort, poor or {})
         decisions = decide(models, cohort, folder=folder, target=target, every=every, poor=poor)
-        mine = {case.id for case in shard.part(cohort.cases)}
+        mine = {case.id for case in part.of_all(cohort.cases)}
         decisions = [decision for decision in decisions if decision.case.id in mine]
         report(0, len(decisions))
         work = _work_of(decisions, folder)
         making = (_shared_out if is_helped() else _read_ahead)(work, overwrite=overwrite)
-        told = _Manifest(folder, shard.name)
+        told = _Manifest(folder, part.name)
         found = {number: _untouched(one) for number, one in enumerate(decisions) if one.model is None}
         for number, outcome in making:
             found[number] = outcome
             told.keep(found)
             report(len(found), len(decisions))
         outcomes = told.keep(found, last=True)
-        if shard == WHOLE:
+        if not part.name:
             write_completed(outcomes, cohort, folder)
     return outcomes
 

@@ -243,6 +243,8 @@ def check_shares(recipe: Recipe, *, alone: bool) -> None:
             keeps exemplars.
     """
     count, samples = own_launch().processes, recipe.training.step_samples
+    if count == 1:
+        return
     if not alone or method_class(recipe).learns != "steps":
         raise UsageError(
             "one training that learns step by step",
