@@ -134,7 +134,7 @@ def train_run(
 
 
 def _train_along(data: Path, recipe: Recipe, run: RunFolder) -> RunFolder:
-    """What the other processes do: they wait until the first has set the run up, and compute their share of each step."""
+    """What the other processes do: they wait until the first has set the run up, and compute their share of a step."""
     with together(pick_device()):
         setup = set_up(data, recipe, run=run, report=silent)
         method = build_method(setup)
