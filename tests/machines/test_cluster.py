@@ -6,21 +6,28 @@ import csv
 import logging
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import cloudpickle
 import pytest
 
 import voxlate
+from voxlate.cohort.labels.labelling import labelling_of
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.errors import UsageError
+from voxlate.evaluation.candidates import load_candidate
 from voxlate.io import file_digest
 from voxlate.machines.cluster import cluster
 from voxlate.machines.shard import Shard, read_shard
+from voxlate.preprocess.store import PreparedStore
+from voxlate.progress import silent
 from voxlate.progress.spreading import each_done, helped_by, spread
-from voxlate.training.run import RunFolder
-from voxlate.verbs import resolve_recipe
-from voxlate.workflows import fidelity  # noqa: F401  so that threads do not import it side by side
+from voxlate.workflows.fidelity import FidelityOptions, score
 
 
 def images(folder: Path) -> dict[str, str]:
@@ -55,6 +62,19 @@ def test_a_shard_is_a_part_of_the_cases() -> None:
             read_shard(words)
 
 
+class Packing(ThreadPoolExecutor):
+    """Threads that get what they work on as a process on another machine would."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        packed = cloudpickle.dumps((fn, args, kwargs))
+
+        def work() -> Any:
+            found, given, named = cloudpickle.loads(packed)
+            return cloudpickle.loads(cloudpickle.dumps(found(*given, **named)))
+
+        return super().submit(work)
+
+
 def test_shards_and_helpers_make_what_one_makes(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     voxlate.translate(trained, phantom_cohort, out=tmp_path / "one")
     expected = images(tmp_path / "one")
@@ -63,13 +83,28 @@ def test_shards_and_helpers_make_what_one_makes(trained: Path, phantom_cohort: P
         voxlate.translate(trained, phantom_cohort, out=tmp_path / "shards", shard=part)
     assert images(tmp_path / "shards") == expected
     assert len(statuses(tmp_path / "shards", "manifest-shard-1-of-2.csv")) == 3
-    with ThreadPoolExecutor(2) as pool, helped_by(pool):
+    with Packing(2) as pool, helped_by(pool):
         voxlate.translate(trained, phantom_cohort, out=tmp_path / "shards")
         voxlate.translate(trained, phantom_cohort, out=tmp_path / "helped")
     assert {status for _, status in statuses(tmp_path / "shards")} == {"skipped"}
     assert images(tmp_path / "helped") == expected
     assert statuses(tmp_path / "helped") == statuses(tmp_path / "one"), "in the order of the cases"
     assert (tmp_path / "shards" / "completed.csv").is_file()
+
+
+def test_what_verbs_hand_out_can_be_sent(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    """Preflight, preparation and the scoring of cases, whose results are those of this process."""
+    candidate, cohort = load_candidate(trained, phantom_cohort)
+    few = replace(cohort, cases=cohort.cases[:2])
+    labelling = labelling_of(few.cases, reading=candidate.plan.reading)
+    scored = partial(score, candidate, few.cases, labelling=labelling, options=FidelityOptions(), report=silent)
+    alone, found = scored(tmp_path / "alone"), preflight(few)
+    store = PreparedStore(tmp_path / "prepared", candidate.plan, ["t1", "t2"])
+    with Packing(2) as pool, helped_by(pool):
+        assert scored(tmp_path / "sent").scores == alone.scores
+        assert preflight(few) == found
+        assert spread(store.prepare, [[case] for case in few.cases]) == [None, None]
+    assert all(case.id in store for case in few.cases)
 
 
 def _work_or_die(item: int, *, folder: Path) -> int:
@@ -82,28 +117,12 @@ def _work_or_die(item: int, *, folder: Path) -> int:
     return item * 10
 
 
-def test_a_killed_worker_is_replaced_and_the_verbs_share_their_cases_out(
-    trained: Path, phantom_cohort: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_items_of_a_killed_worker_are_done_by_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("distributed", reason="no Dask: pip install 'voxlate[cluster]'")
-    voxlate.translate(trained, phantom_cohort, out=tmp_path / "one")
-    scored = voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "scored", split="all")
     with cluster("local:2"):
         assert spread(partial(_work_or_die, folder=tmp_path), range(8)) == [item * 10 for item in range(8)]
-        assert (tmp_path / "died").exists()
-        assert "item 7" in caplog.text, "what a worker warns of is told here"
-        made = voxlate.translate(trained, phantom_cohort, out=tmp_path / "many")
-        shared = voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "shared", split="all")
-        found = voxlate.check(phantom_cohort)
-        recipe = resolve_recipe("t1-to-t2-fcn", overrides={"training.steps": 1, "training.epochs": None})
-        voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path / "run")
-    assert [one.status for one in made] == ["done"] * 6
-    assert images(tmp_path / "many") == images(tmp_path / "one")
-    for name in ("scores.csv", "summary.json"):
-        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "scored" / name).read_bytes()
-    assert shared.sentence == scored.sentence
-    assert found.findings == voxlate.check(phantom_cohort).findings
-    assert RunFolder(tmp_path / "run").bundle.is_dir()
+    assert (tmp_path / "died").exists()
+    assert "item 7" in caplog.text, "what a worker warns of is told here"
 
 
 def test_what_is_no_cluster_is_refused(tmp_path: Path) -> None:
