@@ -184,7 +184,7 @@ def main() -> None:
         folder = Path(name)
         data = voxlate.phantom(folder / "cohort", cases=asked.cases, seed=1, size=32, contrasts=["t1", "t2"])
         run = voxlate.train(data, recipe=recipe, out=folder / "run", progress=False)
-        first = next(data.glob("*/*_t1.nii.gz"))
+        first = next(data.glob("*/*-t1n.nii.gz"))
         alone_s = measure_index(run, first, folder, asked.index)
         task_s = measure_tasks(asked.tasks, asked.workers)
         measure_cohort(run, data, folder, asked.workers)

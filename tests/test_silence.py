@@ -42,7 +42,7 @@ def test_a_hook_hears_what_is_looked_up_and_written(tmp_path: Path) -> None:
 def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     work, told = tmp_path / "work", tmp_path / "told"
     work.mkdir()
-    scan = next(phantom_cohort.glob("*/*_t1.nii.gz"))
+    scan = next(phantom_cohort.glob("*/*-t1n.nii.gz"))
     commands = (
         ("recipes",),
         ("info", trained),

@@ -144,7 +144,7 @@ def told_by_first(value: float) -> float:
 
 def gathered(own: Tensor) -> Tensor:
     """The samples ``(b, ...)`` of all processes, in order, ``(p * b, ...)``; gradients reach those of this process."""
-    return _Gathered.apply(own) if several() else own  # type: ignore[no-untyped-call,no-any-return]
+    return _Gathered.apply(own) if several() else own  # type: ignore[no-untyped-call]
 
 
 class _Gathered(torch.autograd.Function):
@@ -170,7 +170,7 @@ def add_gradients(parameters: Iterable[nn.Parameter]) -> None:
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     distributed.all_reduce(flat)
-    for gradient, part in zip(gradients, flat.split([one.numel() for one in gradients]), strict=True):
+    for gradient, part in zip(gradients, torch.split(flat, [one.numel() for one in gradients]), strict=True):
         gradient.copy_(part.view(gradient.shape))  # which keeps its layout
 
 
