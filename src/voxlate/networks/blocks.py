@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -97,9 +97,9 @@ class _OverAll(nn.modules.batchnorm._BatchNorm):
         centred = values - mean.view(ones)
         variance = sum_over_all(centred.square().sum(axes)) / count
         with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            for kept, new in ((self.running_mean, mean), (self.running_var, variance * count / (count - 1))):
+                cast("Tensor", kept).lerp_(new, cast("float", self.momentum))
+            cast("Tensor", self.num_batches_tracked).add_(1)
         scale = self.weight * (variance + self.eps).rsqrt()
         return torch.addcmul(self.bias.view(ones), centred, scale.view(ones)).to(input.dtype)
 
