@@ -14,6 +14,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.examples import alone
+from tests.silence import Heard
 from tests.training_tests import trains
 
 
@@ -72,6 +73,22 @@ SMALL = {
     "training.precision": "fp32",
 }
 """Overrides that make the first paper's recipe train in seconds."""
+
+
+@pytest.fixture(scope="session")
+def heard() -> Heard:
+    """What hears of every name that is looked up in this process, and of every host that is reached."""
+    listening = Heard(None)
+    listening.listen()
+    return listening
+
+
+@pytest.fixture(autouse=True)
+def silent(heard: Heard) -> Iterator[None]:
+    """No test looks a name up but this machine's, or reaches another: whatever it calls is silent."""
+    before = len(heard.told)
+    yield
+    assert heard.told[before:] == []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,9 +15,15 @@ _CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 @dataclass
 class StopRequest:
-    """Whether and by which signal an end was asked for; ``name`` is empty until then."""
+    """Whether and by which signal an end was asked for; ``name`` is empty until then.
+
+    Attributes:
+        name: Of the signal.
+        prompt: Whether the block ends wherever it is, and not where others that work with it end too.
+    """
 
     name: str = ""
+    prompt: bool = True
 
 
 _open: list[StopRequest] = []
@@ -25,7 +31,7 @@ _open: list[StopRequest] = []
 
 def end_is_requested() -> bool:
     """Whether a signal has asked for an end of the block of ``stop_requests`` that runs; false outside of one."""
-    return any(request.name for request in _open)
+    return any(request.name for request in _open if request.prompt)
 
 
 @contextmanager
@@ -45,12 +51,15 @@ def ending_at_signals() -> Iterator[StopRequest]:
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests(*, prompt: bool = True) -> Iterator[StopRequest]:
     """Catches the signals while the block runs; a second one acts at once, as if nothing had caught it.
 
     Outside the main thread, where Python delivers no signals, the request is never set.
+
+    Args:
+        prompt: Whether the block may end wherever it is; see ``StopRequest``.
     """
-    request = StopRequest()
+    request = StopRequest(prompt=prompt)
 
     def catch(number: int, _frame: FrameType | None) -> None:
         request.name = signal.Signals(number).name

@@ -10,6 +10,7 @@ import typer
 
 from voxlate.cli.options import (
     Accept,
+    Cluster,
     Data,
     Device,
     DryRun,
@@ -122,6 +123,7 @@ def evaluate(
     distance: _Distance = None,
     decisions: _Decisions = None,
     dry_run: DryRun = False,
+    cluster: Cluster = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -149,7 +151,12 @@ def evaluate(
         decisions=decisions,
     )
     result = carry_out(
-        lambda watch: work(out=out, report=watch.stage), foretold(work), dry_run=dry_run, quiet=quiet, device=device
+        lambda watch: work(out=out, report=watch.stage),
+        foretold(work),
+        dry_run=dry_run,
+        quiet=quiet,
+        device=device,
+        cluster=cluster,
     )
     if result is not None:
         print_result("Scores", result)

@@ -9,7 +9,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -205,12 +205,21 @@ def accepted(words: Sequence[str] | None) -> dict[str, str | tuple[str, ...]]:
     return {**fields, "accept": tuple(filter(None, codes))}
 
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="local:N|ADDRESS|YAML", help="Have this Dask cluster do the cases; docs/do/many-machines.md."),
+]
+Shard = Annotated[
+    str | None, typer.Option(metavar="I/N", help="Do only the I-th of N parts of the cases, in a job array say.")
+]
+
+
 @contextmanager
-def watching(*, quiet: bool = False, device: str | None = None) -> Iterator[Watch]:
-    """What shows progress on standard error while a verb works, on a device.
+def watching(*, quiet: bool = False, device: str | None = None, cluster: str | None = None) -> Iterator[Watch]:
+    """What shows progress on standard error while a verb works, on a device, or with a cluster that helps.
 
     Raises:
-        UsageError: If there is no such device.
+        UsageError: If there is no such device, or no such cluster.
     """
     from voxlate.progress.watching import Bars, Lines, Silence
 
@@ -218,10 +227,22 @@ def watching(*, quiet: bool = False, device: str | None = None) -> Iterator[Watc
     is_screen = console.is_terminal and not console.is_dumb_terminal
     _in_use.append(console)
     try:
-        with _computing_on(device), Silence() if quiet else Bars(console) if is_screen else Lines(console) as watch:
+        with (
+            _computing_on(device),
+            _helped(cluster),
+            Silence() if quiet else Bars(console) if is_screen else Lines(console) as watch,
+        ):
             yield watch
     finally:
         _in_use.remove(console)
+
+
+def _helped(cluster: str | None) -> AbstractContextManager[None]:
+    if cluster is None:
+        return nullcontext()
+    from voxlate.machines.cluster import cluster as helping
+
+    return helping(cluster)
 
 
 @contextmanager
@@ -280,6 +301,7 @@ def carry_out(
     dry_run: bool,
     quiet: bool,
     device: str | None,
+    cluster: str | None = None,
     advice: str = "",
 ) -> _Outcome | None:
     """What the work comes to; of a dry run nothing, but what it would take is printed.
@@ -290,11 +312,12 @@ def carry_out(
         dry_run: Whether only that is asked.
         quiet: As for ``watching``.
         device: As for ``watching``.
+        cluster: As for ``watching``.
         advice: What to do about it where that is long.
     """
     from voxlate.cli.output import print_expected
 
-    with watching(quiet=quiet, device=device) as watch:
+    with watching(quiet=quiet, device=device, cluster=cluster) as watch:
         if not dry_run:
             return work(watch)
         expected = foretell(watch)

@@ -10,6 +10,7 @@ import typer
 
 from voxlate.cli.options import (
     RECIPES,
+    Cluster,
     Data,
     Device,
     DryRun,
@@ -68,6 +69,7 @@ def train(
     steps: Steps = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
+    cluster: Cluster = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -78,6 +80,7 @@ def train(
     """
     from voxlate import verbs
     from voxlate.cli.output import print_forecast, print_run
+    from voxlate.machines.launch import leads
     from voxlate.verbs.calls import begun_with, patterns_kept
 
     limits = budget(steps=steps, epochs=epochs, minutes=minutes)
@@ -89,22 +92,15 @@ def train(
         pattern=pattern or (patterns_kept(out) if resume and out else None),
         data=data,
     )
-    with watching(quiet=quiet, device=device) as watch:
+    with watching(quiet=quiet or not leads(), device=device, cluster=cluster if leads() else None) as watch:
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:
-            run = verbs.train(
-                data,
-                recipe=resolved,
-                out=out,
-                resume=resume,
-                folds=folds,
-                report=watch.stage,
-                observers=(watch,),
-            )
+            watchers = {"report": watch.stage, "observers": (watch,)}
+            run = verbs.train(data, recipe=resolved, out=out, resume=resume, folds=folds, **watchers)
     if dry_run:
         print_forecast(console(), forecast)
-    else:
+    elif leads():
         print_run(console(), run, data)
 
 

@@ -13,12 +13,14 @@ from voxlate.cli.archive import ConnectionFile, Series, Store, Study
 from voxlate.cli.options import (
     RECIPES,
     Accept,
+    Cluster,
     Data,
     Device,
     DryRun,
     PatternOption,
     Quiet,
     Settings,
+    Shard,
     Target,
     accepted,
     app,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
 
 
+_Picture = Annotated[
+    bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
+]
 _Form = Annotated[
     Literal["dicom", "bids"] | None,
     typer.Option("--format", help="Write one volume as DICOM, or a data set as BIDS, also where it was none."),
@@ -90,9 +95,7 @@ def translate(
     ] = False,
     replace: _Replace = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
-    picture: Annotated[
-        bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
-    ] = True,
+    picture: _Picture = True,
     form: _Form = None,
     density: _Density = False,
     calibration: _Calibration = None,
@@ -101,6 +104,8 @@ def translate(
     series: Series = None,
     connection: ConnectionFile = None,
     store: Store = False,
+    cluster: Cluster = None,
+    shard: Shard = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -110,7 +115,7 @@ def translate(
 
     named, given = (None, model) if scan is None else (model, scan)
     source = verbs.remote_of(given, study=study, series=series, connection=connection, store=store)
-    with watching(quiet=quiet, device=device) as watch:
+    with watching(quiet=quiet, device=device, cluster=cluster) as watch:
         outcomes = verbs.translate(
             named,
             source,
@@ -127,6 +132,7 @@ def translate(
             bids=form == "bids",
             density=calibration or density,
             doubt=doubt,
+            shard=shard,
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():

@@ -12,7 +12,7 @@ import numpy as np
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling
-from voxlate.errors import CohortError, StoppedError, VoxlateError
+from voxlate.errors import CohortError, StoppedError, VoxlateError, WriteError
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
@@ -20,7 +20,8 @@ from voxlate.evaluation.fidelity.regions import label_regions, score_case, score
 from voxlate.evaluation.scores import Score
 from voxlate.metrics import metrics_of, tissue_regions
 from voxlate.metrics.metric import Mask
-from voxlate.progress import ProgressReport, telling
+from voxlate.progress import ProgressReport
+from voxlate.progress.spreading import each_done
 from voxlate.regions import FOREGROUND, LESION
 from voxlate.roles import TRUTH
 
@@ -93,19 +94,16 @@ def score_each(
         WriteError: If a case cannot be kept; those before it are.
         StoppedError: If Ctrl-C ends it and the cases that are scored are kept.
     """
-    found: dict[str, CaseEvidence] = {}
-    failed: list[Failed] = []
-    taken = 0
+    look = partial(_look_at, measure=measure, evidence=evidence)
+    seen: dict[int, _Look] = {}
+    report("evaluate", 0, len(cases))
     try:
-        for case in telling(cases, partial(report, "evaluate")):
-            kept = None if evidence is None else evidence.load(case)
-            taken += kept is not None
-            if kept is None:
-                kept = _measure(case, measure, failed)
-                if kept is not None and evidence is not None:
-                    evidence.keep(case, kept)
-            if kept is not None:
-                found[case.id] = kept
+        for number, made in each_done(look, cases):
+            error = made.exception()
+            if isinstance(error, WriteError):
+                raise error
+            seen[number] = made.result() if error is None else _Look(reason=f"{type(error).__name__}: {error}")
+            report("evaluate", len(seen), len(cases))
     except KeyboardInterrupt as error:
         if evidence is None:
             raise
@@ -113,8 +111,11 @@ def score_each(
             "an unbroken evaluation",
             came=str(error) or "Ctrl-C",
             where=evidence.folder,
-            remedy=f"{len(found)} of {len(cases)} cases are scored and kept; the same command goes on with the others.",
+            remedy=f"{len(seen)} of {len(cases)} cases are scored and kept; the same command goes on with the others.",
         ) from error
+    found = {case.id: look for number, case in enumerate(cases) if (look := seen[number].found) is not None}
+    failed = [(case.id, seen[number].reason) for number, case in enumerate(cases) if seen[number].reason]
+    taken = sum(one.kept for one in seen.values())
     if taken and evidence is not None:
         words = "%d of %d cases were scored before and are taken from %s; remove that folder to score them anew"
         logger.info(words, taken, len(cases), evidence.folder)
@@ -125,15 +126,29 @@ def score_each(
     return Scored(found, failed)
 
 
-def _measure(case: Case, measure: Callable[[Case], CaseEvidence], failed: list[Failed]) -> CaseEvidence | None:
+@dataclass(frozen=True)
+class _Look:
+    """What was measured of a case, now or before, or why it could not be."""
+
+    found: CaseEvidence | None = None
+    kept: bool = False
+    reason: str = ""
+
+
+def _look_at(case: Case, *, measure: Callable[[Case], CaseEvidence], evidence: Evidence | None) -> _Look:
+    kept = None if evidence is None else evidence.load(case)
+    if kept is not None:
+        return _Look(kept, kept=True)
     try:
-        return measure(case)
+        found = measure(case)
     except VoxlateError as error:
-        failed.append((case.id, str(error)))
+        return _Look(reason=str(error))
     except Exception as error:  # whatever a file or a segmenter makes a library do
         logger.warning("case %s failed unexpectedly", case.id, exc_info=True)
-        failed.append((case.id, f"{type(error).__name__}: {error}"))
-    return None
+        return _Look(reason=f"{type(error).__name__}: {error}")
+    if evidence is not None:
+        evidence.keep(case, found)
+    return _Look(found)
 
 
 def compare_case(candidate: Candidate, case: Case) -> Comparison:

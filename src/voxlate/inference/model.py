@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +22,11 @@ from voxlate.cohort.admission import forget_told, refuse, tell
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.cohort.recognition import is_sketched, shows_sketched
+from voxlate.config.plan import Reading
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
-from voxlate.errors import UsageError, readable
+from voxlate.errors import BundleError, UsageError, readable
 from voxlate.inference.accepting import accepted_reading, say_accepted
 from voxlate.inference.familiarity import unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
@@ -43,7 +46,7 @@ from voxlate.plugins import recall
 from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
-from voxlate.question import answer_with
+from voxlate.question import Query, answer_with
 from voxlate.question.acquisition import Acquisition, check_acquisition
 from voxlate.roles import MODEL
 from voxlate.volume import Volume
@@ -61,6 +64,7 @@ class Model:
         accepted: What readers accept beside what the bundle says, in words; empty if nothing.
         several: The recipe of a model of several targets that was asked for one of them.
         wanted: How its target is to be acquired, as far as that is stated.
+        place: Where it was loaded from.
         turn: Held while the networks compute, which use all cores and much memory; images are read meanwhile.
     """
 
@@ -70,11 +74,18 @@ class Model:
     accepted: str = ""
     several: Recipe | None = None
     wanted: Acquisition = field(default_factory=dict)
+    place: Path = Path()
     turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     def __repr__(self) -> str:
         """What it makes of what, and where it lies."""
         return f"Model({', '.join(self.bundle.recipe.source)} to {' or '.join(self.targets)}, {self.bundle.folder})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """To another process it goes as its place, where it is loaded once, and what it was asked and told."""
+        told = {"name": self.name, "accepted": self.accepted, "wanted": self.wanted, "place": self.place}
+        known = self.place.resolve(), self.bundle.digest
+        return _elsewhere, (known, self.bundle.question, self.bundle.plan.reading, told)
 
     @property
     def target(self) -> str:
@@ -356,14 +367,33 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
         UsageError: If it needs a plugin that is not there, or no model comes with this installation.
     """
     device = device or pick_device()
-    folder = default_model() if path is None else Path(path)
-    recall(folder)
+    recall(folder := default_model() if path is None else Path(path))
     if is_ensemble(folder):
         members = read_members(folder)
         predictors = tuple(_predictor(member, device) for member in members)
-        return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name)
+        return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name, place=folder)
     bundle = read_bundle(folder)
-    return Model(bundle, _predictor(bundle, device), name=bundle.recipe.name)
+    return Model(bundle, _predictor(bundle, device), name=bundle.recipe.name, place=folder)
+
+
+@lru_cache(maxsize=4)
+def _loaded_once(place: Path, digest: str) -> Model:
+    """The model at a place, for all tasks of a worker; another one there is refused."""
+    model = load_model(place)
+    if model.bundle.digest != digest:
+        remedy = "Leave a model alone while workers use it."
+        raise BundleError(f"the model {digest[:12]}", came=model.bundle.digest[:12], where=place, remedy=remedy)
+    return model
+
+
+def _elsewhere(known: tuple[Path, str], question: Query | None, reading: Reading, told: dict[str, Any]) -> Model:
+    """A model that came from another process."""
+    model = _loaded_once(*known)
+    if question is not None:
+        recipe, bundle = model.bundle.recipe, model.bundle.asked(question)
+        model = replace(model, bundle=bundle, predict=model.predict.asked(question, recipe), several=recipe)
+    plan = model.bundle.plan.model_copy(update={"reading": reading})
+    return replace(model, bundle=replace(model.bundle, plan=plan), **told)
 
 
 def load_method(bundle: Bundle) -> Trainable | Exemplary:

@@ -18,18 +18,19 @@ LOCK_NAME = ".voxlate.lock"
 
 
 @contextmanager
-def hold(folder: Path, *, what: str) -> Iterator[None]:
+def hold(folder: Path, *, what: str, part: str = "") -> Iterator[None]:
     """Holds a folder for writing as long as the block lasts.
 
     Args:
         folder: The run or output folder; created if it is not there.
         what: What the holder does, for the message that a second writer gets (``"training"``).
+        part: A name of what the holder writes there, if others may write other parts meanwhile.
 
     Raises:
         LockedError: If another process holds it; names its process id, host and since when.
         WriteError: If the folder cannot be written.
     """
-    path = Path(folder) / LOCK_NAME
+    path = Path(folder) / (f"{LOCK_NAME}-{part}" if part else LOCK_NAME)
     try:
         check_folder(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)

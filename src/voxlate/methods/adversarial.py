@@ -39,6 +39,7 @@ from voxlate.losses.adversarial import (
     judged_real,
     patches_seen,
 )
+from voxlate.machines.processes import gathered
 from voxlate.methods.hardware import channels_last
 from voxlate.methods.interface import Batch, NetworkMethod, make_optimiser
 from voxlate.networks import DISCRIMINATORS, NETWORKS
@@ -206,8 +207,8 @@ class Adversarial(NetworkMethod):
     def _discriminate(self, judge: nn.Module, batch: Batch, prediction: Tensor) -> tuple[Tensor, dict[str, float]]:
         game = self._game
         real, fake = (_inside(image, batch.mask) for image in (batch.target, prediction))
-        real_logits, fake_logits = (judge(_beside(batch.source, image)) for image in (real, fake))
-        seen = patches_seen(batch.mask, real_logits)
+        real_logits, fake_logits = (gathered(judge(_beside(batch.source, image))) for image in (real, fake))
+        seen = patches_seen(gathered(batch.mask), real_logits)
         loss = discriminator_loss(game.objective, real_logits, fake_logits, seen=seen)
         parts = {
             "discriminator": float(loss.detach()),
@@ -218,15 +219,16 @@ class Adversarial(NetworkMethod):
             slope = gradient_penalty(
                 game.penalty, lambda image: judge(_beside(batch.source, image)), real=real, fake=fake
             )
+            slope = gathered(slope[None]).mean()
             parts["penalty"] = float(slope.detach())
             loss = loss + game.penalty_weight * slope
         return loss, parts
 
     def _generate(self, judge: nn.Module, batch: Batch, prediction: Tensor) -> tuple[Tensor, dict[str, float]]:
         judge.requires_grad_(False)  # its gradients would be computed for nothing
-        logits = judge(_beside(batch.source, _inside(prediction, batch.mask)))
+        logits = gathered(judge(_beside(batch.source, _inside(prediction, batch.mask))))
         judge.requires_grad_(True)
-        seen = patches_seen(batch.mask, logits)
+        seen = patches_seen(gathered(batch.mask), logits)
         adversarial_term = generator_loss(self._game.objective, logits, seen=seen)
         compared, parts = self.compared(batch, prediction)
         total = self._game.weight * adversarial_term + compared

@@ -22,7 +22,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -34,6 +34,7 @@ from torch.optim import Optimizer
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss
+from voxlate.machines.processes import gathered, several
 from voxlate.methods.curve import GreyCurve
 from voxlate.methods.encoder import LabelEncoder
 from voxlate.networks.blocks import Head
@@ -69,6 +70,18 @@ class Batch:
         A mask alone would not do: the windows of a structural similarity reach beyond it.
         """
         return prediction if self.hidden is None else torch.where(self.hidden != 0, self.target.float(), prediction)
+
+    def of_all(self) -> Batch:
+        """What predictions are compared with, of all processes of a training; the source is still that of this one."""
+        if not several():
+            return self
+        return replace(
+            self,
+            target=gathered(self.target),
+            mask=gathered(self.mask),
+            labels=None if self.labels is None else gathered(self.labels),
+            hidden=None if self.hidden is None else gathered(self.hidden),
+        )
 
     def to(self, device: torch.device, *, memory_format: torch.memory_format = torch.preserve_format) -> Batch:
         """The same batch on a device; the source in the memory layout that the networks are fastest with."""
@@ -256,7 +269,11 @@ class NetworkMethod(Trainable, Translator):
             last.linear.weight.data.zero_()  # type: ignore[operator]  # a convolution
 
     def compared(self, batch: Batch, prediction: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """The weighted loss of a prediction, and each of its terms, where the target of the batch shows something."""
+        """The weighted loss of a prediction, and each of its terms, where the target of the batch shows something.
+
+        Of several processes each predicts its share, and each computes the loss of all.
+        """
+        batch, prediction = batch.of_all(), gathered(prediction)
         total, parts = self.loss(batch.seen(prediction), batch.target, batch.mask, batch.labels)
         return total, {name: float(value) for name, value in parts.items()}
 

@@ -34,6 +34,7 @@ from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.errors import UsageError
 from voxlate.losses import WeightedLoss, segmenting
+from voxlate.machines.processes import gathered
 from voxlate.methods.encoder import class_maps
 from voxlate.methods.interface import Batch
 from voxlate.methods.regression import Regression
@@ -120,7 +121,8 @@ class Segmentation(Regression):
             UsageError: If ``optimisers`` has not been called.
         """
         optimiser = self._begun()
-        maps = self._maps(batch.source)
+        maps = [gathered(one) for one in self._maps(batch.source)]
+        batch = batch.of_all()
         truth, mask = class_maps(batch.target, self.classes), batch.mask
         weights = [2.0**-level for level in range(len(maps))]
         totals: list[Tensor] = []

@@ -20,13 +20,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from voxlate.errors import UsageError
+from voxlate.machines.processes import several, sum_over_all
 
 Dims = Literal[2, 3]
 Normalisation = Literal["batch", "group", "instance", "none"]
@@ -74,12 +75,41 @@ def normalisation(kind: Normalisation, dims: Dims, channels: int) -> nn.Module:
     channel.
     """
     if kind == "batch":
-        return nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm3d(channels)
+        return _BatchNorm2d(channels) if dims == 2 else _BatchNorm3d(channels)
     if kind == "group":
         return _GroupNorm(channels // _IN_GROUP if channels % _IN_GROUP == 0 else 1, channels)
     if kind == "instance":
         return _GroupNorm(channels, channels)
     return nn.Identity()
+
+
+class _OverAll(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation over the samples of all processes of a training, as if one had the whole batch."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  (torch's name)
+        """``(b, channels, *s)`` normalised over samples and voxels."""
+        if not (self.training and several()):
+            return super().forward(input)
+        axes, ones = [0, *range(2, input.ndim)], [1, -1, *[1] * (input.ndim - 2)]
+        values = input.float()
+        count = sum_over_all(values.new_tensor(input.numel() / self.num_features))
+        mean = sum_over_all(values.sum(axes)) / count
+        centred = values - mean.view(ones)
+        variance = sum_over_all(centred.square().sum(axes)) / count
+        with torch.no_grad():
+            for kept, new in ((self.running_mean, mean), (self.running_var, variance * count / (count - 1))):
+                cast("Tensor", kept).lerp_(new, cast("float", self.momentum))
+            cast("Tensor", self.num_batches_tracked).add_(1)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return torch.addcmul(self.bias.view(ones), centred, scale.view(ones)).to(input.dtype)
+
+
+class _BatchNorm2d(_OverAll, nn.BatchNorm2d):
+    """Of slices."""
+
+
+class _BatchNorm3d(_OverAll, nn.BatchNorm3d):
+    """Of volumes."""
 
 
 class _GroupNorm(nn.GroupNorm):

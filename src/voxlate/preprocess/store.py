@@ -158,11 +158,15 @@ class PreparedStore:
             ReadError: If a case cannot be read or trusted.
             WriteError: If the store cannot be written.
         """
+        self.expect(cases)
         for case in telling(cases, progress):
-            self._sources[case.id] = case
             reason = self._staleness(case)
             if reason is not None:
                 self._build(case, reason)
+
+    def expect(self, cases: Sequence[Case]) -> None:
+        """Notes what cases that are prepared, perhaps by another process, are made from again if they are damaged."""
+        self._sources |= {case.id: case for case in cases}
 
     def __getitem__(self, case_id: str) -> PreparedCase:
         """A prepared case; its files are checked against their digests when it is first opened in a process.

@@ -20,10 +20,12 @@ from voxlate.contrast import get_contrast
 from voxlate.errors import BundleError, TrainingError, VoxlateError
 from voxlate.inference.given import case_acquisitions
 from voxlate.inference.predict import predictor
+from voxlate.machines.launch import leads
+from voxlate.machines.processes import together
 from voxlate.methods.baselines import Lookup
 from voxlate.methods.curve import KNOTS
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.hardware import memory_format
+from voxlate.methods.hardware import memory_format, pick_device
 from voxlate.methods.interface import Trainable
 from voxlate.plainyaml import Json
 from voxlate.plugins import needed_by, recall, record
@@ -56,6 +58,7 @@ from voxlate.training.setup.refusals import (
     check_labelled,
     check_monitor,
     check_recipe,
+    check_shares,
     count_labelled,
     try_loss,
 )
@@ -97,6 +100,9 @@ def train_run(
         VoxlateError: As its parts do; a run that ends early can be resumed.
     """
     recall(folder)
+    check_shares(recipe, alone=series is None)
+    if not leads():
+        return _train_along(data, recipe, RunFolder(folder))
     check_recipe(recipe, begun=RunFolder(folder).has_learned)
     with open_run(folder, recipe, resume=resume) as run:
         record(folder, recipe)
@@ -117,17 +123,34 @@ def train_run(
         if method.learns == "exemplars":
             _keep_exemplars(setup, store, run, method=method, observers=observers)
         else:
-            for name, size in method.describe().items():
-                logger.info("%s: %s", name, size)
-            take_start(method, recipe, run)
-            job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
             report("train", 0, 1)
-            fit(RunState(method, setup.recipe.training), run, job)
+            with together(setup.device):
+                _fit(setup, store, run, method=method, observers=observers)
         best = _best(setup, run)
         if setup.recipe.window.combine != "mean":
             best = combine_views(setup, store, folder / "combination", best=best, report=report)
         _write_result(setup, store, run, best=best)
     return run
+
+
+def _train_along(data: Path, recipe: Recipe, run: RunFolder) -> RunFolder:
+    """What the other processes do: they wait until the first has set the run up, and compute their share of a step."""
+    with together(pick_device()):
+        setup = set_up(data, recipe, run=run, report=silent)
+        method = build_method(setup)
+        if method.learns == "steps":
+            _fit(setup, new_store(setup, run.folder / "prepared"), run, method=method)
+    return run
+
+
+def _fit(
+    setup: Setup, store: PreparedStore, run: RunFolder, *, method: Trainable, observers: tuple[Observer, ...] = ()
+) -> None:
+    for name, size in method.describe().items():
+        logger.info("%s: %s", name, size)
+    take_start(method, setup.recipe, run)
+    job = make_job(setup, store, setup.cases("train"), method=method, observers=observers)
+    fit(RunState(method, setup.recipe.training), run, job)
 
 
 def make_job(

@@ -171,6 +171,7 @@ def train(
     Example:
         >>> run = train("cohort", source="t1", target="t2", minutes=5)  # doctest: +SKIP
     """
+    from voxlate.machines.launch import leads
     from voxlate.training.run import RunFolder
     from voxlate.training.train import train_run
 
@@ -186,7 +187,8 @@ def train(
             return _train_folds(Path(data), resolved, folder, folds=folds, resume=resume, report=told, observers=seeing)
         run = RunFolder(folder)
         train_run(Path(data), resolved, folder, resume=resume, observers=watch_run(run, resolved, seeing), report=told)
-        draw_run(run, resolved, data=Path(data), prepared=folder / "prepared")
+        if leads():
+            draw_run(run, resolved, data=Path(data), prepared=folder / "prepared")
     return folder
 
 

@@ -46,6 +46,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
     bids: bool = False,
     density: bool | str | Path = False,
     doubt: bool = False,
+    shard: str | None = None,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -67,6 +68,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         bids: Write a data set as a derivative of BIDS also where it was none.
         density: Write the electron density of a single CT beside it, too; a calibration, as for ``derive``, says how.
         doubt: Write beside it how much the members of an ensemble differ, as their standard deviation, too.
+        shard: The only part of a data set that is translated, ``2/10``; a last call without it writes its tables.
         report: Called with the number of finished images.
 
     Returns:
@@ -85,12 +87,12 @@ def translate(  # noqa: PLR0913  (the options of the command)
     beside = _beside(density, doubt=doubt)
     answer = _Answer(scan, Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(scan, shows=shows):
-        one = _one_case({"replace": replace, "pattern": pattern, "format bids": bids}, scan, models, shows=shows)
-        return [answer.make(one, models, wanted, report=report)]
+        for_sets = {"replace": replace, "pattern": pattern, "format bids": bids, "shard": shard}
+        return [answer.make(_one_case(for_sets, scan, models, shows=shows), models, wanted, report=report)]
     cohort = _data_set(scan, pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every)
+    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every, shard=shard)
     form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
     return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
 

@@ -91,13 +91,14 @@ def describe_data_set(cohort: Cohort, folder: Path) -> Json:
     }
 
 
-def write_manifest(outcomes: Sequence[Outcome], folder: Path) -> None:
-    """Writes ``manifest.csv``: a line per case and target, in the order given.
+def write_manifest(outcomes: Sequence[Outcome], folder: Path, *, shard: str = "") -> None:
+    """Writes ``manifest.csv``, or ``manifest-shard-2-of-10.csv``: a line per case and target, in the order given.
 
     The column ``imputed`` lists the sources that a model made; ``seen`` says whether the model was trained or chosen on
     the case, in which its image is no example of what it can do. ``warnings`` holds what was said of the case.
     """
-    write_rows(folder / MANIFEST, [_MANIFEST_FIELDS, *map(_manifest_row, outcomes)])
+    name = f"{Path(MANIFEST).stem}-{shard}.csv" if shard else MANIFEST
+    write_rows(folder / name, [_MANIFEST_FIELDS, *map(_manifest_row, outcomes)])
 
 
 def read_seen(folder: Path) -> dict[tuple[str, str], bool]:
@@ -138,7 +139,10 @@ def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path, *
         place: Where the image of a contrast of a case lies; by default as ``target_path`` says.
     """
     where = place or (lambda case, name: target_path(folder, case.id, name))
-    paths = {case.id: _complete(case, outcomes, where) for case in cohort.cases}
+    of_case: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        of_case.setdefault(outcome.case, []).append(outcome)
+    paths = {case.id: _complete(case, of_case.get(case.id, []), where) for case in cohort.cases}
     contrasts = [name for name in CONTRASTS if any(name in found for found in paths.values())]
     attributes = _columns(cohort)
     rows = [
@@ -155,9 +159,8 @@ def write_completed(outcomes: Sequence[Outcome], cohort: Cohort, folder: Path, *
     write_rows(folder / _COMPLETED, [columns, *rows])
 
 
-def _complete(case: Case, outcomes: Sequence[Outcome], place: Place) -> dict[str, Path]:
+def _complete(case: Case, own: Sequence[Outcome], place: Place) -> dict[str, Path]:
     """From a contrast to its scan, or to the image that stands in for it."""
-    own = [outcome for outcome in outcomes if outcome.case == case.id]
     decided = {outcome.target for outcome in own}
     paths = dict(case.paths)
     for outcome in own:

@@ -12,7 +12,7 @@ first by name. A model that takes any sources takes all scans that there are, an
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -115,7 +115,8 @@ def decide(
     """
     made = {name for model in models for name in model.targets} if target is None else {target}
     targets = [name for name in CONTRASTS if name in made]
-    holdings = [_hold(case, cohort, poor or {}) for case in cohort.cases]
+    double, declared = _unclear(cohort), _by_case(poor or {})
+    holdings = [_hold(case, double.get(case.id, ()), declared.get(case.id, {})) for case in cohort.cases]
     if len(models) > 1:
         _tell_unmade(targets, holdings)
     lacking = any(target not in holding.real for holding in holdings if not holding.error for target in targets)
@@ -142,13 +143,27 @@ def _decide_case(
                 found[target] = again
 
 
-def _hold(case: Case, cohort: Cohort, poor: Poor) -> _Holding:
-    double = frozenset(item.contrast for item in cohort.left_out if item.code in _AMBIGUOUS and item.case == case.id)
-    declared = {name: why for (case_id, name), why in poor.items() if case_id == case.id}
+def _unclear(cohort: Cohort) -> dict[str, set[str]]:
+    """From a case to the contrasts that two files claim to be."""
+    found: dict[str, set[str]] = {}
+    for item in cohort.left_out:
+        if item.code in _AMBIGUOUS:
+            found.setdefault(item.case, set()).add(item.contrast)
+    return found
+
+
+def _by_case(poor: Poor) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for (case_id, name), why in poor.items():
+        found.setdefault(case_id, {})[name] = why
+    return found
+
+
+def _hold(case: Case, double: Iterable[str], poor: Mapping[str, str]) -> _Holding:
     try:
-        return _Holding(case, real_contrasts(case), double, poor=declared)
+        return _Holding(case, real_contrasts(case), frozenset(double), poor=poor)
     except ReadError as error:
-        return _Holding(case, {}, double, str(error), poor=declared)
+        return _Holding(case, {}, frozenset(double), str(error), poor=poor)
 
 
 def _tell_unmade(targets: Sequence[str], holdings: Sequence[_Holding]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from voxlate.cohort import Case, Cohort
@@ -24,8 +26,13 @@ from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.io.paths import volume_suffix
 from voxlate.io.provenance import Provenance
+from voxlate.machines.shard import read_shard
 from voxlate.preprocess.prepare import PreparedCase
+from voxlate.progress.spreading import each_done, is_helped
 from voxlate.volume import Volume
+
+_RATHER = 20
+"""How much longer cases are computed than told of, where there are many."""
 
 
 def translate_file(
@@ -59,7 +66,7 @@ def translate_file(
     return replace(work.outcome(read), seconds=time.monotonic() - began)
 
 
-def translate_cohort(
+def translate_cohort(  # noqa: PLR0913  (the options of the command)
     models: Sequence[Model],
     cohort: Cohort,
     folder: Path,
@@ -69,6 +76,7 @@ def translate_cohort(
     poor: Poor | None = None,
     overwrite: bool = False,
     bids: bool = False,
+    shard: str | None = None,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
     """Makes what a data set lacks, or translates all of it, into ``<case>/<case>_<target>.nii.gz``, or as in BIDS.
@@ -87,15 +95,18 @@ def translate_cohort(
             only they and what is missing are made.
         overwrite: Whether images that are there are made anew.
         bids: Whether they are filed as a derivative data set, see ``voxlate.inference.cohort.filing``.
+        shard: The only part of the cases that is translated, ``2/10`` say. What the parts have made together is told by
+            a call for the whole, which finds all of it done.
         report: Called with the number of finished images and of all.
 
     Raises:
         UsageError: If the folder is the data set or in it.
         LockedError: If another process writes to the folder.
     """
+    part = read_shard(shard)
     check_place(folder, cohort)
     check_writable(folder)
-    with hold(folder, what="translation"):
+    with hold(folder, what="translation", part=part.name):
         remove_stale(folder)
         filing = Filing.of(cohort, folder, bids=bids)
         if bids:
@@ -104,8 +115,11 @@ def translate_cohort(
             write_description(folder, cohort)
         cohort = without_poor(cohort, poor or {})
         decisions = decide(models, cohort, place=filing.path, target=target, every=every, poor=poor)
-        outcomes = make_images(decisions, filing, root=cohort.root, overwrite=overwrite, report=report)
-        write_completed(outcomes, cohort, folder, place=filing.path)
+        mine = {case.id for case in part.of_all(cohort.cases)}
+        decisions = [decision for decision in decisions if decision.case.id in mine]
+        outcomes = make_images(decisions, filing, root=cohort.root, shard=part.name, overwrite=overwrite, report=report)
+        if not part.name:
+            write_completed(outcomes, cohort, folder, place=filing.path)
     return outcomes
 
 
@@ -115,6 +129,7 @@ def make_images(
     *,
     root: Path,
     table: Path | None = None,
+    shard: str = "",
     overwrite: bool = False,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
@@ -125,18 +140,41 @@ def make_images(
         filing: Where the images lie.
         root: The data set.
         table: The folder of the table ``manifest.csv``; by default that of the images.
+        shard: The name of the part of the cases that these are; empty for all.
         overwrite: As for ``translate_cohort``.
         report: As for ``translate_cohort``.
     """
-    outcomes: list[Outcome] = []
     report(0, len(decisions))
-    for decision, reading in _read_ahead(decisions, filing, root=root, overwrite=overwrite):
-        outcomes.append(_untouched(decision) if reading is None else _one(*reading))
-        if reading is not None:
-            write_manifest(outcomes, table or filing.folder)
-        report(len(outcomes), len(decisions))
-    write_manifest(outcomes, table or filing.folder)
-    return outcomes
+    work = _work_of(decisions, filing, root=root)
+    making = (_shared_out if is_helped() else _read_ahead)(work, overwrite=overwrite)
+    told = _Manifest(table or filing.folder, shard)
+    found = {number: _untouched(one) for number, one in enumerate(decisions) if one.model is None}
+    for number, outcome in making:
+        found[number] = outcome
+        told.keep(found)
+        report(len(found), len(decisions))
+    return told.keep(found, last=True)
+
+
+@dataclass
+class _Manifest:
+    """The manifest of a folder, written anew now and then: of many cases it takes longer than a case does."""
+
+    folder: Path
+    shard: str
+    written: float = -math.inf
+    took: float = 0.0
+
+    def keep(self, found: Mapping[int, Outcome], *, last: bool = False) -> list[Outcome]:
+        """Writes the outcomes so far in their order, unless that would take much of the time; at last in any case."""
+        began = time.monotonic()
+        if not last and began - self.written < _RATHER * self.took:
+            return []
+        outcomes = [found[number] for number in sorted(found)]
+        write_manifest(outcomes, self.folder, shard=self.shard)
+        self.written = time.monotonic()
+        self.took = self.written - began
+        return outcomes
 
 
 @dataclass(frozen=True)
@@ -213,15 +251,10 @@ def _warned(path: Path) -> tuple[str, ...]:
     return told.warned if told is not None else ()
 
 
-def _read_ahead(
-    decisions: Sequence[Decision], filing: Filing, *, root: Path, overwrite: bool
-) -> Iterator[tuple[Decision, tuple[_Work, Future[_Reading]] | None]]:
-    """Each decision, with its reading if an image is made; one case is read ahead of the one that is computed.
-
-    A case that waits for an image of this call is read when it is its turn.
-    """
-    work = [
-        _Work(
+def _work_of(decisions: Sequence[Decision], filing: Filing, *, root: Path) -> dict[int, _Work]:
+    """The images to be made, by the number of the decision."""
+    return {
+        number: _Work(
             decision.model,
             decision.case,
             filing.path(decision.case, decision.target),
@@ -231,23 +264,50 @@ def _read_ahead(
             decision.has_target,
             (filing, root) if filing.bids else None,
         )
-        for decision in decisions
+        for number, decision in enumerate(decisions)
         if decision.model is not None
-    ]
+    }
+
+
+def _read_ahead(work: Mapping[int, _Work], *, overwrite: bool) -> Iterator[tuple[int, Outcome]]:
+    """What becomes of each image, by its number; one case is read ahead of the one that is computed.
+
+    A case that waits for an image of this call is read when it is its turn.
+    """
     with ThreadPoolExecutor(max_workers=1) as pool:
 
-        def submit(item: _Work) -> tuple[_Work, Future[_Reading]]:
-            return item, pool.submit(item.read, overwrite=overwrite)
+        def submit(item: _Work) -> Future[_Reading]:
+            return pool.submit(item.read, overwrite=overwrite)
 
-        number, waiting = 0, [submit(item) for item in work[:1]]
-        for decision in decisions:
-            if decision.model is None:
-                yield decision, None
-                continue
-            now = waiting.pop(0) if waiting else submit(work[number])
-            number += 1
-            waiting += [submit(item) for item in work[number : number + 1] if not item.waits]
-            yield decision, now
+        items = list(work.values())
+        waiting = [submit(item) for item in items[:1]]
+        for place, (number, item) in enumerate(work.items(), start=1):
+            now = waiting.pop(0) if waiting else submit(item)
+            waiting += [submit(later) for later in items[place : place + 1] if not later.waits]
+            yield number, _one(item, now.result)
+
+
+def _shared_out(work: Mapping[int, _Work], *, overwrite: bool) -> Iterator[tuple[int, Outcome]]:
+    """The same by helpers, in the order in which they are done; what is made of one case, by one.
+
+    A case that ends whoever works on it, again and again, has failed, and the others go on.
+    """
+    of_case: dict[str, list[int]] = {}
+    for number, item in work.items():
+        of_case.setdefault(item.case.id, []).append(number)
+    numbers = list(of_case.values())
+    tasks = [[work[number] for number in those] for those in numbers]
+    for place, made in each_done(partial(_make_case, overwrite=overwrite), tasks):
+        error = made.exception()
+        failed = [] if error is None else [f"{type(error).__name__}: {error}"]
+        for position, number in enumerate(numbers[place]):
+            lost = replace(work[number].outcome(), status="failed", reason="".join(failed))
+            yield number, lost if failed else made.result()[position]
+
+
+def _make_case(items: Sequence[_Work], *, overwrite: bool) -> list[Outcome]:
+    """Makes the images of a case, one after the other."""
+    return [_one(item, partial(item.read, overwrite=overwrite)) for item in items]
 
 
 def _untouched(decision: Decision) -> Outcome:
@@ -260,9 +320,9 @@ def _untouched(decision: Decision) -> Outcome:
     )
 
 
-def _one(work: _Work, reading: Future[_Reading]) -> Outcome:
+def _one(work: _Work, reading: Callable[[], _Reading]) -> Outcome:
     def make() -> Outcome:
-        read = reading.result()
+        read = reading()
         if read.prepared is not None:
             work.path.parent.mkdir(parents=True, exist_ok=True)
             work.write(read.provenance, read.prepared)

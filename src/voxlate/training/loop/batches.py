@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 
 from voxlate.config.recipe import Recipe
 from voxlate.inference.predict import fills_background, is_label
+from voxlate.machines.launch import Share
+from voxlate.machines.processes import own_share
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
 from voxlate.preprocess.intensity import fill_outside
@@ -75,6 +77,7 @@ class TrainingSamples:
         together: Whether a sample has every target that its case has besides the sources, one a channel; the others
             show nothing.
         turns: The training cases as often as each comes in a round.
+        share: Which part of every batch is drawn here, where several processes train.
     """
 
     store: CaseStore
@@ -88,6 +91,7 @@ class TrainingSamples:
     asking: Asking | None = None
     together: bool = False
     turns: tuple[str, ...] = ()
+    share: Share = field(default_factory=own_share)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,8 +104,8 @@ class TrainingSamples:
         epoch, number = divmod(step, self.steps_per_epoch)
         first = number * training.step_samples
         samples = [
-            self._sample(epoch, index, window=self.windows[view])
-            for index in range(first, first + training.step_samples)
+            self._sample(epoch, first + index, window=self.windows[view])
+            for index in self.share.of(training.step_samples)
         ]
         source, target, mask, *more = (torch.from_numpy(np.stack(parts)) for parts in zip(*samples, strict=True))
         hidden = more.pop(0) if self.partial else None

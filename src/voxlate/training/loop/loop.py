@@ -20,8 +20,11 @@ import torch
 from voxlate.config.training import Training
 from voxlate.errors import StoppedError, TrainingError
 from voxlate.interruption import stop_requests
+from voxlate.machines.launch import leads
+from voxlate.machines.processes import add_gradients, largest, own_share, several, told_by_first, wait_for_all
 from voxlate.methods.hardware import Precision, computing_in
 from voxlate.methods.interface import Batch, Trainable
+from voxlate.plainyaml import Json
 from voxlate.training.loop.journal import append_log, rewind_log
 from voxlate.training.loop.state import Progress, RunState
 from voxlate.training.loop.validation import Validation
@@ -82,6 +85,11 @@ class Job:
         """Whether between two shares of the budget lies one at which a figure is to be drawn."""
         return any(before < share <= after for share in self.training.figure_at)
 
+    def validates(self, progress: Progress, before: float) -> bool:
+        """Whether a step that has begun at a share of the budget is followed by a validation."""
+        shown = self.shows(before, self.fraction(progress))
+        return shown or self.over(progress) or progress.step % self.training.validate_every == 0
+
     def place(self, batch: Batch) -> Batch:
         """The batch where and how the networks compute it."""
         return batch.to(self.device, memory_format=self.memory_format)
@@ -99,8 +107,9 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
         StoppedError: After a signal; the state is saved.
     """
     state.restore(run.checkpoints)
+    wait_for_all()  # before the first writes anything that the others would find
     progress = state.progress
-    rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
+    _rewind(run, progress)
     _tell_resumption(state, job)
     if job.over(progress):
         return
@@ -108,7 +117,7 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
     began -= progress.elapsed_s
     if progress.step == 0 and 0 in job.training.figure_at:
         _validate(state, run, job)
-    with stop_requests() as request:
+    with stop_requests(prompt=not several()) as request:
         for batch in job.batches(progress.step):
             waited = time.monotonic() - loaded
             torch.manual_seed(_step_seed(job.training.seed, progress.step))
@@ -117,25 +126,40 @@ def fit(state: RunState, run: RunFolder, job: Job) -> None:
             state.average_weights()
             before = job.fraction(progress)
             progress.step += 1
-            progress.elapsed_s = time.monotonic() - began
+            progress.elapsed_s, signalled = largest([time.monotonic() - began, float(bool(request.name))])
             timing = {"data_s": waited, "step_s": time.monotonic() - loaded - waited}
-            append_log(run.log, {"step": progress.step, **logs, "learning_rate": rate, **timing})
+            _log(run, {"step": progress.step, **logs, "learning_rate": rate, **timing})
             for observer in job.observers:
                 observer.stepped(progress.step, job.fraction(progress), logs)
-            shown = job.shows(before, job.fraction(progress))
-            if shown or job.over(progress) or progress.step % job.training.validate_every == 0:
+            if job.validates(progress, before):
                 _validate(state, run, job)
             over = job.over(progress)
-            if over or request.name or progress.step % job.training.checkpoint_every == 0:
-                state.save(run.checkpoints)
+            ends = bool(signalled) or (request.prompt and bool(request.name))  # several end where all have agreed to
+            if over or ends or progress.step % job.training.checkpoint_every == 0:
+                _save(state, run)
             if over:
                 return
-            if request.name:
-                raise _interrupted(request.name, run, progress)
+            if ends:
+                raise _interrupted(request.name or "a signal to another process", run, progress)
             loaded = time.monotonic()
         if request.name:  # the batches ended for it
-            state.save(run.checkpoints)
+            _save(state, run)
             raise _interrupted(request.name, run, progress)
+
+
+def _rewind(run: RunFolder, progress: Progress) -> None:
+    if leads():
+        rewind_log(run.log, step=progress.step or -1)  # a run that begins anew has no log
+
+
+def _save(state: RunState, run: RunFolder) -> None:
+    if leads():  # what the others have is the same
+        state.save(run.checkpoints)
+
+
+def _log(run: RunFolder, entry: Json) -> None:
+    if leads():
+        append_log(run.log, entry)
 
 
 def _tell_resumption(state: RunState, job: Job) -> None:
@@ -172,6 +196,7 @@ def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        add_gradients(parameters)
         norm = torch.nn.utils.clip_grad_norm_(parameters, job.training.gradient_clip or math.inf)
         logs |= {**parts, "loss": logs["loss"] + float(loss.detach()), "gradient_norm": float(norm)}
         if bool(torch.isfinite(norm)) and bool(torch.isfinite(loss)):
@@ -192,18 +217,20 @@ def take_step(state: RunState, batch: Batch, job: Job) -> dict[str, float]:
 
 def _validate(state: RunState, run: RunFolder, job: Job) -> None:
     progress = state.progress
-    validation = job.validate(state.chosen)
-    append_log(run.log, {"step": progress.step, "validation": validation.metrics})
-    value = validation.metrics.get(job.training.monitor, math.nan)
+    validation = job.validate(state.chosen) if leads() else None
+    metrics = {} if validation is None else validation.metrics
+    value = told_by_first(metrics.get(job.training.monitor, math.nan))
     value = value if job.lower_is_better else -value
+    first = math.isnan(value) and math.isinf(progress.best)  # so that what is learned is kept, whatever is monitored
     progress.stale += 1
     better = value < progress.best
-    if math.isnan(value) and math.isinf(progress.best):  # so that what is learned is kept, whatever is monitored
-        state.save_best(run.checkpoints, validation.metrics)
     if better:
         progress.best, progress.best_step, progress.stale = value, progress.step, 0
-    if better or job.training.keep == "last":
-        state.save_best(run.checkpoints, validation.metrics)
+    if validation is None:
+        return
+    append_log(run.log, {"step": progress.step, "validation": metrics})
+    if first or better or job.training.keep == "last":
+        state.save_best(run.checkpoints, metrics)
     for observer in job.observers:
         observer.validated(progress.step, validation)
 
@@ -230,8 +257,8 @@ def _scale(progress: Progress, job: Job) -> float:
 
 
 def _step_seed(seed: int, step: int) -> int:
-    """One seed per (seed, step), for dropout and whatever else draws from torch's generator."""
-    return (seed * 1_000_003 + step * 7_919 + 1) % 2**63
+    """One seed per (seed, step) and process, for dropout and whatever else draws from torch's generator."""
+    return (seed * 1_000_003 + step * 7_919 + 1 + own_share().rank * 104_729) % 2**63
 
 
 def _interrupted(signal_name: str, run: RunFolder, progress: Progress) -> StoppedError:

@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from voxlate.cohort import Cohort
+from voxlate.cohort import Case, Cohort
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.split_file import write_shares, write_split
 from voxlate.errors import CohortError, VoxlateError, WriteError
 from voxlate.io.atomic import write_text
 from voxlate.preprocess.store import PreparedStore
-from voxlate.progress import ProgressReport, telling
+from voxlate.progress import ProgressReport
+from voxlate.progress.spreading import spread
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.setup import Setup
 
@@ -95,17 +96,11 @@ def prepare_usable(
         CohortError: If too many could not be.
         WriteError: If the store cannot be written.
     """
-    reasons: dict[str, str] = {}
     cases = [*setup.cases("train"), *setup.cases("validation")]
-    for case in telling(cases, partial(report, "prepare")):
-        try:
-            store.prepare([case])
-        except WriteError:
-            raise
-        except VoxlateError as error:
-            if decided:
-                raise
-            reasons[case.id] = str(error)
+    prepare = partial(_prepare, store=store, decided=decided)
+    told = spread(prepare, cases, progress=partial(report, "prepare"))
+    store.expect(cases)
+    reasons = {case.id: why for case, why in zip(cases, told, strict=True) if why}
     if not reasons:
         return setup
     cohort, split = without(setup.cohort, setup.split, reasons)
@@ -114,3 +109,16 @@ def prepare_usable(
     write_split(split, cohort, run.split)
     write_shares(split, cohort, run.shares)
     return replace(setup, cohort=cohort, split=split)
+
+
+def _prepare(case: Case, *, store: PreparedStore, decided: bool) -> str:
+    """Prepares a case; why that could not be, where it may be left out."""
+    try:
+        store.prepare([case])
+    except WriteError:
+        raise
+    except VoxlateError as error:
+        if decided:
+            raise
+        return str(error)
+    return ""

@@ -19,6 +19,7 @@ from voxlate.cohort import Case
 from voxlate.cohort.labels.classes import members
 from voxlate.config.recipe import Recipe
 from voxlate.errors import CohortError, UsageError
+from voxlate.machines.launch import own_launch
 from voxlate.methods.build import method_class, rehearse_learner
 from voxlate.methods.encoder import class_maps
 from voxlate.methods.interface import Trainable
@@ -228,3 +229,33 @@ def _has_labels(case: PreparedCase, name: str, classes: Mapping[str, tuple[int, 
         return False
     labels, mask = np.asarray(case.arrays[name][:]), np.asarray(case.mask[:])
     return any(bool((members(labels, values) & mask).any()) for values in classes.values())
+
+
+def check_shares(recipe: Recipe, *, alone: bool) -> None:
+    """Refuses what the processes of a launcher cannot share.
+
+    Args:
+        recipe: What is trained.
+        alone: Whether it is the only training, and not one of several.
+
+    Raises:
+        UsageError: If the samples of a step cannot be shared out evenly, or it is one training of several, or one that
+            keeps exemplars.
+    """
+    count, samples = own_launch().processes, recipe.training.step_samples
+    if count == 1:
+        return
+    if not alone or method_class(recipe).learns != "steps":
+        raise UsageError(
+            "one training that learns step by step",
+            came=f"the method {recipe.method.name}" if alone else "one of several (folds, trials, variants)",
+            where="torchrun",
+            remedy="Start it without torchrun; several trainings run side by side as commands of their own.",
+        )
+    if samples % count:
+        raise UsageError(
+            f"a batch that {count} processes share evenly",
+            came=f"{samples} samples (training.batch_size times training.samples_per_case)",
+            where="torchrun",
+            remedy=f"Set training.batch_size to a multiple of {count}: it is that of all processes together.",
+        )

@@ -1,0 +1,1 @@
+"""Several processes at one work: those of a training, the workers of a cluster, the jobs of an array."""
