@@ -7,9 +7,9 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
@@ -27,23 +27,22 @@ from voxlate.errors import UsageError, readable
 from voxlate.inference.accepting import accepted_reading, say_accepted
 from voxlate.inference.familiarity import unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
-from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
+from voxlate.inference.runtimes.predictors import predictor_of
 from voxlate.inference.spacing import plan_for
+from voxlate.inference.stitching import CasePredictor, EnsemblePredictor
 from voxlate.io import file_digest, voxel_digest
 from voxlate.io.canonical import hash_voxels
 from voxlate.io.exchange import Image
-from voxlate.methods.build import build_learner
-from voxlate.methods.encoder import LABELS
-from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.hardware import channels_last, pick_device
-from voxlate.methods.interface import Trainable
 from voxlate.plugins import recall
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.question import answer_with
 from voxlate.question.acquisition import Acquisition, check_acquisition
-from voxlate.roles import MODEL
+from voxlate.roles import LABELS, MODEL
 from voxlate.volume import Volume
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -322,31 +321,14 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
         BundleError: If a bundle is refused, or its weights do not fit its recipe.
         UsageError: If it needs a plugin that is not there, or no model comes with this installation.
     """
-    device = device or pick_device()
     folder = default_model() if path is None else Path(path)
     recall(folder)
     if is_ensemble(folder):
         members = read_members(folder)
-        predictors = tuple(_predictor(member, device) for member in members)
+        predictors = tuple(predictor_of(member, device) for member in members)
         return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name)
     bundle = read_bundle(folder)
-    return Model(bundle, _predictor(bundle, device), name=bundle.recipe.name)
-
-
-def load_method(bundle: Bundle) -> Trainable | Exemplary:
-    """The method of a bundle with its weights or exemplars, in training mode, on the processor.
-
-    Raises:
-        BundleError: If they do not fit the recipe.
-    """
-    method = build_learner(bundle.recipe, bundle.plan)
-    bundle.load_into(method)
-    return method
-
-
-def _predictor(bundle: Bundle, device: torch.device) -> CasePredictor:
-    method = channels_last(load_method(bundle).to(device).eval())
-    return predictor(bundle.recipe, method, device=device, precision="fp32")
+    return Model(bundle, predictor_of(bundle, device), name=bundle.recipe.name)
 
 
 def load_models(path: Path, *, device: torch.device | None = None) -> list[Model]:

@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 
 from voxlate.config.recipe import Recipe
-from voxlate.inference.predict import fills_background, is_label
+from voxlate.inference.stitching import fills_background, is_label
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.augmentation import apply_augmentation, draw_augmentation
 from voxlate.preprocess.intensity import fill_outside
