@@ -176,7 +176,7 @@ class WindowPredictor(CasePredictor):
         if lateral is None:
             return self.compute(cuts)
         mirrored = self.compute(np.ascontiguousarray(np.flip(cuts, 2 + lateral)))
-        return (self.compute(cuts) + np.flip(mirrored, 2 + lateral)) / 2
+        return (self.compute(cuts) + np.flip(mirrored, 2 + lateral)) * np.float32(0.5)
 
 
 @dataclass(frozen=True)
