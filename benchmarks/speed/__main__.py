@@ -67,7 +67,7 @@ def page(rows: dict[str, Row]) -> str:
     """The page of the documentation."""
     busy = max((row.load for row in rows.values()), default=0)
     told = (
-        f"**Other programs kept the machine busy (a load of up to {busy:.0f}): trust the ratios of processor time.**\n\n"
+        f"**Other programs kept the machine busy, a load of up to {busy:.0f}: trust *times less work*.**\n\n"
         if busy > cores() + 1
         else ""
     )
@@ -80,11 +80,11 @@ def page(rows: dict[str, Row]) -> str:
 
 _INTRO = """# How fast
 
-`make bench` measures this page, in about twelve minutes on two quiet cores; `make bench OPTIONS='--only metrics'` a part.
-Each row does one thing in two ways in turn, in one run: as Voxlate does it, and as one would otherwise. Times are medians
-of wall time. *Times less work* compares processor time, which other programs disturb less. *Difference* is between the
-two results, as a share of the largest value, beside what is allowed; *peak MiB* is what each held beyond what was there
-before, where it ran in the process itself.
+`make bench` measures this page, in about twelve minutes on two quiet cores, `make bench OPTIONS='--only metrics'` a
+part. Each row does one thing in two ways in turn, in one run: as Voxlate does it, and as one would otherwise. Times are
+medians of wall time. *Times less work* compares processor time, which other programs disturb less. *Difference* is
+between the two results, as a share of the largest value, beside what is allowed; *peak MiB* is what each held beyond
+what was there before, where it ran in the process itself.
 """
 _CLOSE = """
 With the extra `fast` translations are computed by OpenVINO, in float32, where its output agrees with torch's to 1e-4 of
