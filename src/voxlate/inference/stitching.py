@@ -224,6 +224,6 @@ def is_label(name: str) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory is short; torch raises a ``RuntimeError`` for that, of its own on a GPU."""
+    """Whether an error says that memory is short; torch raises a ``RuntimeError`` for that, as OpenVINO does."""
     short = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return short or "allocate memory" in str(error)
+    return short or any(word in str(error) for word in ("allocate memory", "bad_alloc", "bad allocation"))

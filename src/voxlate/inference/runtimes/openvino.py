@@ -11,6 +11,7 @@ import sys
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _TELEMETRY = "openvino_telemetry"
-_SHAPES = 4
-"""Compiled forms of a network that are kept; each is of one shape of its input."""
 
 
 def is_installed() -> bool:
@@ -50,7 +49,7 @@ def _threads() -> int:
 
 
 class Graph:
-    """A network as OpenVINO reads it from a file, compiled for each shape that comes.
+    """A network as OpenVINO reads it from a file, compiled for the shape of the samples that come.
 
     Args:
         path: The ``.xml`` file; the weights lie beside it.
@@ -58,8 +57,7 @@ class Graph:
     """
 
     def __init__(self, path: Path, question: NDArray[np.float32] | None = None) -> None:
-        self._path, self._question = path, question
-        self._compiled = lru_cache(maxsize=_SHAPES)(self._compile)
+        self._path, self._question = path, None if question is None else tuple(question.tolist())
 
     def asking(self, question: NDArray[np.float32]) -> Graph:
         """The same network with a question, which is folded into its weights."""
@@ -67,19 +65,24 @@ class Graph:
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's output for images ``(b, c, *s)``, in float32."""
-        request = self._compiled(images.shape)
-        return np.array(request.infer([images], share_inputs=True)[0], dtype=np.float32)
+        request, turn = _compiled(self._path, self._question, images.shape[1:])
+        with turn:
+            return np.array(request.infer([images], share_inputs=True)[0], dtype=np.float32)
 
-    def _compile(self, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  (OpenVINO has no types)
-        openvino = load_openvino()
-        core = openvino.Core()
-        model = core.read_model(self._path)
-        if self._question is not None:
-            told = model.inputs[1].get_node()
-            constant = openvino.opset1.constant(self._question[None], dtype=np.float32)
-            for place in told.output(0).get_target_inputs():
-                place.replace_source_output(constant.output(0))
-            model.remove_parameter(told)
-        model.reshape({model.inputs[0]: list(shape)})
-        exact = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": _threads()}
-        return core.compile_model(model, "CPU", exact).create_infer_request()
+
+@lru_cache(maxsize=1)
+def _compiled(path: Path, question: tuple[float, ...] | None, shape: tuple[int, ...]) -> tuple[Any, Lock]:
+    """What computes, and a lock to hold meanwhile; the last is kept, since it holds all features of a sample."""
+    openvino = load_openvino()
+    core = openvino.Core()
+    model = core.read_model(path)
+    if question is not None:
+        told = model.inputs[1].get_node()
+        constant = openvino.opset1.constant([question], dtype=np.float32)
+        for place in told.output(0).get_target_inputs():
+            place.replace_source_output(constant.output(0))
+        model.remove_parameter(told)
+    # As fast as for a fixed number of samples, of which the last of a case are fewer.
+    model.reshape({model.inputs[0]: openvino.PartialShape([-1, *shape])})
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": _threads()}
+    return core.compile_model(model, "CPU", exact).create_infer_request(), Lock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +44,7 @@ class GraphPredictor(WindowPredictor):
     divides: int
     tile: tuple[int, ...] | None = None
     fill: bool = False
-    there: NDArray[np.bool_] | None = None
+    there: NDArray[np.bool_] | None = field(default=None, compare=False)
 
     @property
     def divisor(self) -> int:
