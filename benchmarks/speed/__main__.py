@@ -18,10 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from commands import commands
+from commands import cohort, commands, file, small_file
 from data import checking, data_path
 from harness import Comparison, Row, compare, keep_rows, load_rows
-from translation import translation
+from translation import default, slices, volumes
 
 from metrics import metrics
 from training import training
@@ -29,11 +29,16 @@ from voxlate.progress.spreading import cores
 
 SECTIONS: dict[str, Callable[[Path], Iterator[Comparison]]] = {
     "commands": commands,
-    "translation": lambda _: translation(),
-    "training": lambda _: training(),
+    "small": small_file,
+    "file": file,
+    "cohort": cohort,
+    "slices": slices,
+    "default": default,
+    "volumes": volumes,
+    "training": training,
     "data": data_path,
     "preflight": checking,
-    "metrics": lambda _: metrics(),
+    "metrics": metrics,
 }
 _PAGE = Path(__file__).parent.parent.parent / "docs" / "performance.md"
 

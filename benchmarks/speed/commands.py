@@ -24,7 +24,7 @@ def _run(*words: object, runtime: str = "auto") -> None:
 
 
 def commands(folder: Path) -> Iterator[Comparison]:
-    """What a user waits for."""
+    """How long it takes until a command begins."""
 
     def bare() -> None:
         _run("-c", "pass")
@@ -32,13 +32,20 @@ def commands(folder: Path) -> Iterator[Comparison]:
     for words, goal in ((["--help"], None), (["info", "--json"], None)):
         work = _started(*words)
         yield Comparison(f"voxlate {' '.join(words)}", "", work, bare, "starting Python", goal=goal)
-    for title, shape in (("a small volume", _SMALL), ("a volume", WHOLE)):
-        yield from _file_to_file(folder / title, title, shape)
-    yield from _cohort(folder / "cohort")
 
 
 def _started(*words: str, runtime: str = "auto") -> Callable[[], None]:
     return lambda: _run("-m", "voxlate", *words, runtime=runtime)
+
+
+def small_file(folder: Path) -> Iterator[Comparison]:
+    """A small volume, of which most is imports."""
+    return _file_to_file(folder, "a small volume", _SMALL)
+
+
+def file(folder: Path) -> Iterator[Comparison]:
+    """A volume of the size of a BraTS scan."""
+    return _file_to_file(folder, "a volume", WHOLE)
 
 
 def _file_to_file(folder: Path, title: str, shape: tuple[int, int, int]) -> Iterator[Comparison]:
@@ -59,7 +66,8 @@ def _file_to_file(folder: Path, title: str, shape: tuple[int, int, int]) -> Iter
         yield Comparison(f"{title}, file to file, {name}", size, ours, usual, against, goal=aim, repeats=1)
 
 
-def _cohort(folder: Path) -> Iterator[Comparison]:
+def cohort(folder: Path) -> Iterator[Comparison]:
+    """Several cases by one command, which reads, computes and writes at once."""
     cases, shape = 4, (160, 160, 80)
     data = write_cohort(folder / "data", cases=cases, shape=shape)
     model = write_model(folder / "model", data, _FCN)

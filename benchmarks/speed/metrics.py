@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from voxlate.metrics.surfaces import hd95
 _RANGE = 1500.0
 
 
-def metrics() -> Iterator[Comparison]:
+def metrics(_: Path) -> Iterator[Comparison]:
     """3-D SSIM, HD95."""
     size = " x ".join(map(str, WHOLE))
     truth, mask = head(WHOLE, seed=1)

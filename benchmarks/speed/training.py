@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,14 +41,14 @@ _STEPS: dict[str, tuple[int, dict[str, Any], dict[str, float], tuple[int, ...], 
             "name": "segmentation",
             "network": {"name": "unet", "channels": [24, 48, 96, 192], "normalise": "instance"},
         },
-        {"dice": 1.0, "cross_entropy": 1.0},
+        {"dice": 1.0, "bce": 1.0},
         (1, 64, 64, 64),
         3.0,
     ),
 }
 
 
-def training() -> Iterator[Comparison]:
+def training(_: Path) -> Iterator[Comparison]:
     """Regression, adversarial, 3-D, segmentation."""
     for title, (dims, method, loss, shape, goal) in _STEPS.items():
         batch = _batch(shape, labels=method["name"] == "segmentation")
@@ -65,7 +66,7 @@ def _batch(shape: tuple[int, ...], *, labels: bool) -> Batch:
 def _step(
     dims: int, options: dict[str, Any], loss: dict[str, float], batch: Batch, *, fast: bool
 ) -> Callable[[], float]:
-    """One step, which gives the sum of its losses."""
+    """One step, which gives the sum of the losses of the first."""
     torch.manual_seed(0)
     context = {"dims": dims, "source_channels": 1, "target_channels": 1, "loss": loss, "data_range": 1.0}
     method = build(METHODS, Choice.model_validate(options), what="method", **context)
@@ -78,6 +79,7 @@ def _step(
             for group in one.param_groups:
                 group["fused"] = False
     placed = batch.to(device, memory_format=memory_format(dims)) if fast else batch
+    losses: list[float] = []
 
     def step() -> float:
         total, pairs = 0.0, iter(method.training_losses(placed))
@@ -85,7 +87,8 @@ def _step(
             with computing_in(precision, device):
                 pair = next(pairs, None)
             if pair is None:
-                return total
+                losses.append(total)
+                return losses[0]
             optimiser, value, _ = pair
             optimiser.zero_grad(set_to_none=True)
             value.backward()

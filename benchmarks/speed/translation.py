@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -38,11 +39,18 @@ _AT_THE_BORDER = 1e-2
 _LOOP = "a loop over the slices of the whole grid, eager float32"
 
 
-def translation() -> Iterator[Comparison]:
-    """2-D, 2.5-D, the default model, 3-D."""
+_SIZE = " x ".join(map(str, WHOLE))
+
+
+def _head() -> tuple[np.ndarray, np.ndarray]:
     image, mask = head(WHOLE)
-    image = (image / 600).astype(np.float32)
-    size = " x ".join(map(str, WHOLE))
+    return (image / 600).astype(np.float32), mask
+
+
+def slices(_: Path) -> Iterator[Comparison]:
+    """2-D and 2.5-D, and how both grow."""
+    image, mask = _head()
+    size = _SIZE
     for title, neighbours, goal in (("2-D U-Net", 0, 4.0), ("2.5-D U-Net", 1, 4.0)):
         ways, loop = _slices(neighbours)
         usual = _inside(lambda loop=loop: loop(image), mask)
@@ -52,8 +60,6 @@ def translation() -> Iterator[Comparison]:
             yield Comparison(f"{title}, {runtime}", size, ours, usual, _LOOP, _AT_THE_BORDER, aim, repeats=1, mean=True)
         one, other = (_inside(lambda predict=predict: predict([image], mask)[0], mask) for predict in ways.values())
         yield Comparison(f"{title}, OpenVINO and torch", size, one, other, "torch", _TOLERANCE, repeats=0)
-    yield from _default(image, mask, size)
-    yield from _three(image, mask, size)
     few = [(f"{n} slices", lambda n=n: ways["torch"]([image[..., :n]], mask[..., :n])) for n in (39, 78, 155)]
     yield from growing("2.5-D U-Net, torch", few)
 
@@ -103,7 +109,9 @@ def _slices(neighbours: int) -> tuple[dict[str, CasePredictor], Callable[[np.nda
     return _ways(method, recipe), loop
 
 
-def _default(image: np.ndarray, mask: np.ndarray, size: str) -> Iterator[Comparison]:
+def default(_: Path) -> Iterator[Comparison]:
+    """The model that comes with Voxlate."""
+    (image, mask), size = _head(), _SIZE
     bundle, question = read_bundle(default_model()), Query(("t1",), "t2")
     network = load_method(bundle).eval().network
     numbers = torch.from_numpy(numbers_for(question, bundle.recipe, None))[None]
@@ -129,7 +137,9 @@ def _default(image: np.ndarray, mask: np.ndarray, size: str) -> Iterator[Compari
         yield Comparison(f"default model, {name}", size, ours, usual, _LOOP, repeats=1)
 
 
-def _three(image: np.ndarray, mask: np.ndarray, size: str) -> Iterator[Comparison]:
+def volumes(_: Path) -> Iterator[Comparison]:
+    """3-D, in one pass over the head's box."""
+    (image, mask), size = _head(), _SIZE
     method, recipe = _method({"method.network": UNET_3D, "window.kind": "volume", "window.axis": 2})
     usual, _ = _method({"method.network": UNET_3D, "window.kind": "volume", "window.axis": 2})
     ways = _ways(method, recipe)
