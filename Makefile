@@ -36,7 +36,7 @@ cases: $(DEVELOPED)
 
 # Speed against what one would otherwise run; writes docs/performance.md. With nothing else on the machine.
 bench: $(DEVELOPED)
-	$(BIN)/python benchmarks/speed --fresh $(OPTIONS)
+	$(BIN)/python benchmarks/speed $(OPTIONS)
 
 slow: $(DEVELOPED)
 	$(PYTEST) -m slow
