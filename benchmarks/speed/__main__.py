@@ -97,8 +97,8 @@ the largest value on noise; that is looked at once for each model, and the expor
 (`$XDG_CACHE_HOME/voxlate/graphs`, or `~/.cache/voxlate/graphs`; at most 24 networks). Such a translation loads no
 torch. On a real scan both differ by 5e-7 of the largest value on average, and by up to 4e-4 in single voxels of nearly
 empty slices, where an instance normalisation divides by next to nothing. `VOXLATE_RUNTIME=torch` asks for torch,
-`openvino` for OpenVINO or a refusal. OpenVINO's telemetry is never loaded. Models of several views, of segmentation and
-without a network are computed by torch.
+`openvino` for OpenVINO or a refusal. OpenVINO's telemetry is never loaded. Models of several views, and
+those without a network, are computed by torch.
 
 bfloat16 is not used for translation: it has not been shown to leave each model's error as it is.
 """

@@ -15,6 +15,7 @@ import pytest
 
 from voxlate.bundle.bundle import Bundle, read_bundle
 from voxlate.bundle.shipped import default_model
+from voxlate.config.choice import Choice
 from voxlate.config.device import DEVICE, RUNTIME
 from voxlate.config.window import WindowOptions
 from voxlate.errors import UsageError
@@ -106,6 +107,26 @@ def test_networks_of_any_window_say_the_same(
     found = GraphPredictor(Graph(graph_path(digest)), options, kept.divisor, fill=True)([image], mask)
     true = predictor(recipe, method, device=next(method.parameters()).device, precision="fp32")([image], mask)
     np.testing.assert_allclose(found, true, atol=1e-4 * np.abs(true).max())
+
+
+def test_a_segmentation_is_painted_alike(cache: Path, bundle: Bundle) -> None:
+    network = {"name": "unet", "channels": [4, 8], "normalise": "instance"}
+    method = {"name": "segmentation", "classes": {"whole": [1, 2], "core": [2]}, "network": network}
+    recipe = resolve_recipe("segment-default", source=["t1"], target="labels")
+    changes = {"window": WindowOptions(kind="volume"), "method": Choice.model_validate(method), "loss": {"dice": 1.0}}
+    recipe = recipe.model_copy(update=changes)
+    learner = rehearse_learner(recipe).eval()
+    kept = export(replace(bundle, recipe=recipe), learner, "segmentation")
+    assert kept is not None
+    assert kept.agrees
+    kept = find_kept("segmentation")
+    assert kept is not None
+    image, mask = source()
+    graph = Graph(graph_path("segmentation"))
+    found = GraphPredictor(graph, recipe.window, kept.divisor, fill=True, classes=kept.classes)([image], mask)
+    true = predictor(recipe, learner, device=next(learner.parameters()).device, precision="fp32")([image], mask)
+    assert found.shape == true.shape == (1, *SHAPE)
+    assert np.mean(found != true) < 1e-3
 
 
 def test_a_network_that_differs_is_computed_by_torch_and_not_tried_again(

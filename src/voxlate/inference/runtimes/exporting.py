@@ -41,7 +41,7 @@ class _Plain(nn.Module):
     def forward(self, images: Tensor, question: Tensor | None = None) -> Tensor:
         if question is None:
             prediction: Tensor = self.method(images)
-            return prediction
+            return torch.sigmoid(prediction) if self.method.segments else prediction
         network = cast("Conditional", self.method.network)
         given = network.given(images, question)
         if not network.together:
@@ -61,7 +61,7 @@ def export(bundle: Bundle, method: Method, digest: str) -> Kept | None:
     Returns:
         What is kept; ``None`` if nothing can be.
     """
-    if not isinstance(method, NetworkMethod) or method.segments:
+    if not isinstance(method, NetworkMethod):
         return None
     try:
         kept, write = _tried(_Plain(method).eval(), _samples(bundle, method), method)
@@ -113,5 +113,5 @@ def _tried(
         told = [one.numpy()[0] for one in samples[1][1:]]
         found = Graph(Path(folder, "network.xml"), *told)(samples[1][0].numpy())
     error = float(np.abs(found - true).max() / np.abs(true).max())
-    channels = int(samples[0][0].shape[1])
-    return Kept(agrees=error <= _AGREES, error=error, divisor=method.divisor, channels=channels), write
+    classes = dict(method.classes) if method.segments else None
+    return Kept(agrees=error <= _AGREES, error=error, divisor=method.divisor, classes=classes), write

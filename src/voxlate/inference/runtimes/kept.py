@@ -31,15 +31,15 @@ class Kept:
         agrees: Whether its output is torch's.
         error: The largest difference, as a share of the largest value.
         divisor: Spatial sizes of a sample must be multiples of it.
-        channels: Of the images that it takes.
         files: By the ending of its name, the SHA-256 of each file.
+        classes: Of a segmentation, those whose probabilities come out.
     """
 
     agrees: bool
     error: float
     divisor: int = 1
-    channels: int = 1
     files: dict[str, str] | None = None
+    classes: dict[str, tuple[int, ...]] | None = None
 
 
 def graph_path(digest: str) -> Path:

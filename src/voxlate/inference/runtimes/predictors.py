@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxlate.bundle.bundle import Bundle
+from voxlate.cohort.labels.classes import Classes
+from voxlate.cohort.labels.painting import paint
 from voxlate.config.device import DEVICE, RUNTIME
 from voxlate.config.recipe import Recipe
 from voxlate.config.window import WindowOptions
@@ -36,6 +38,7 @@ class GraphPredictor(WindowPredictor):
         divides: Spatial sizes of a sample must be multiples of it.
         tile: The largest window in a sample's spatial axes; ``None`` for what the recipe says.
         fill: Whether the source's background is filled as in training.
+        classes: Of a segmentation, those whose probabilities come out.
         there: Of a network that is asked questions, which of its channels the sources are; ``None`` for all.
     """
 
@@ -45,11 +48,21 @@ class GraphPredictor(WindowPredictor):
     tile: tuple[int, ...] | None = None
     fill: bool = False
     there: NDArray[np.bool_] | None = field(default=None, compare=False)
+    classes: Classes | None = None
 
     @property
     def divisor(self) -> int:
         """The network's."""
         return self.divides
+
+    @property
+    def channels(self) -> int:
+        """One, or one for each class."""
+        return len(self.classes) if self.classes else 1
+
+    def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The target; of a segmentation, the label map."""
+        return paint(stitched, self.classes) if self.classes else stitched
 
     def asked(self, question: Query, recipe: Recipe, acquired: Acquisitions | None = None) -> GraphPredictor:
         """The same for one question: its sources come in."""
@@ -87,8 +100,9 @@ def predictor_of(bundle: Bundle, device: torch.device | None) -> CasePredictor:
         from voxlate.inference.eager import eager_predictor
 
         return eager_predictor(bundle, device)
-    recipe = bundle.recipe
-    return GraphPredictor(Graph(graph_path(digest)), recipe.window, kept.divisor, fill=fills_background(recipe))
+    recipe, graph = bundle.recipe, Graph(graph_path(digest))
+    fill = fills_background(recipe)
+    return GraphPredictor(graph, recipe.window, kept.divisor, fill=fill, classes=kept.classes)
 
 
 def _exported(bundle: Bundle, digest: str) -> Kept | None:
