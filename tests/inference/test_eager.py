@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from voxlate.inference.eager import folded
+from voxlate.inference.eager import _folded
 from voxlate.networks.unet import unet
 
 
@@ -23,7 +23,7 @@ def test_batch_normalisation_goes_into_the_convolutions(dims: Literal[2, 3]) -> 
         norm.weight.data, norm.bias.data = torch.rand(norm.num_features), torch.rand(norm.num_features)
     image = torch.randn(2, 1, *[16] * dims)
     with torch.no_grad():
-        true, found = network(image), folded(copy.deepcopy(network))(image)
+        true, found = network(image), _folded(copy.deepcopy(network))(image)
     assert len(norms) == 6
     torch.testing.assert_close(found, true, rtol=0, atol=1e-5 * float(true.abs().max()))
-    assert not any(isinstance(part, nn.BatchNorm2d | nn.BatchNorm3d) for part in folded(network).modules())
+    assert not any(isinstance(part, nn.BatchNorm2d | nn.BatchNorm3d) for part in _folded(network).modules())

@@ -43,11 +43,11 @@ def eager_predictor(bundle: Bundle, device: torch.device | None) -> CasePredicto
         UsageError: If there is no such device.
     """
     device = device or pick_device()
-    method = channels_last(folded(load_method(bundle).to(device).eval()))
+    method = channels_last(_folded(load_method(bundle).to(device).eval()))
     return predictor(bundle.recipe, method, device=device, precision="fp32")
 
 
-def folded(method: _Method) -> _Method:
+def _folded(method: _Method) -> _Method:
     """The method, in evaluation mode, with each batch normalisation in the weights of the convolution before it.
 
     The same function up to rounding, with a pass over the features less for each.
