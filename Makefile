@@ -1,4 +1,4 @@
-# make demo | default-model | test | quick | cases | lint | docs | coverage: each creates the virtual environment it needs.
+# make demo | default-model | test | quick | cases | bench | lint | docs | coverage: each creates the virtual environment it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 DOCUMENTED := $(VENV)/.documented
 
-.PHONY: demo default-model test quick cases slow coverage lint docs audit clean
+.PHONY: demo default-model test quick cases bench slow coverage lint docs audit clean
 
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
@@ -33,6 +33,10 @@ quick: $(DOCUMENTED)
 # Faults as scripts, each of which runs the program several times and judges it.
 cases: $(DEVELOPED)
 	$(PYTEST) -n 2 -m cases --durations 5 tests/test_cases.py
+
+# Speed against what one would otherwise run; writes docs/performance.md. With nothing else on the machine.
+bench: $(DEVELOPED)
+	$(BIN)/python benchmarks/speed $(OPTIONS)
 
 slow: $(DEVELOPED)
 	$(PYTEST) -m slow

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from voxlate.config.recipe import Recipe, parse_recipe
-from voxlate.inference.predict import CasePredictor, predictor
+from voxlate.inference.predict import predictor
+from voxlate.inference.stitching import CasePredictor
 from voxlate.methods.baselines import Lookup
 from voxlate.preprocess.plan import Plan
 from voxlate.preprocess.prepare import PreparedCase, prepare_case

@@ -30,7 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from voxlate.cohort import Finding, index_cohort, preflight
+from voxlate.cohort import Finding, index_cohort
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.contrast import get_contrast
 from voxlate.errors import VoxlateError
 from voxlate.io import read_volume, write_volume

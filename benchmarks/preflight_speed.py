@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from voxlate.cohort import index_cohort, preflight
+from voxlate.cohort import index_cohort
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.contrast import get_contrast
 from voxlate.io import read_volume, write_volume
 from voxlate.phantoms import make_cohort

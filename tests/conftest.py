@@ -100,6 +100,14 @@ def unsynced() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def by_torch() -> Iterator[None]:
+    """Torch computes: to export each small model of a test takes longer than to apply it. Those of runtimes differ."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOXLATE_RUNTIME", "torch")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def coarse_figures() -> Iterator[None]:
     """Figures of few dots, which no test counts; their sizes are in mm, so that they are laid out as ever."""
     from voxlate.reporting.drawing import canvas

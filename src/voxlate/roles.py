@@ -4,6 +4,8 @@ from __future__ import annotations
 
 MODEL = "model"
 """What tables call the prediction of the model itself, beside those of baselines and views."""
+LABELS = "labels"
+"""The contrast that label maps are."""
 BASELINES = ("identity", "lookup")
 """The trivial methods that every table shows: source against target, and mean target value given the source value."""
 IDENTITY, LOOKUP = BASELINES

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voxlate.cohort import index_cohort, preflight
+from voxlate.cohort import index_cohort
 from voxlate.cohort.poor import find_poor, read_poor, without_poor
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.config.plan import Reading
 from voxlate.errors import ReadError, UsageError
 from voxlate.io import write_volume

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.cohort.scans import write
-from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort, preflight
+from voxlate.cohort import Case, Cohort, contrast_counts, index_cohort
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.preflight.measures.alignment import shift_between
 from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.contrast import get_contrast

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.cohort.scans import images, write_case
-from voxlate.cohort import Finding, index_cohort, preflight
+from voxlate.cohort import Finding, index_cohort
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.synthetic import is_imputed, real_contrasts, scans_only
 from voxlate.errors import ReadError
 from voxlate.io import ModelRecord, Provenance, sidecar_path, write_volume

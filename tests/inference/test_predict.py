@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from voxlate.config.window import WindowOptions
-from voxlate.inference import predict
+from voxlate.inference import stitching
 from voxlate.inference.predict import Predictor
 from voxlate.methods.interface import Translator
 
@@ -39,7 +39,7 @@ def test_slices_are_predicted_at_once_and_each_as_if_it_were_alone(monkeypatch: 
     predictor = Predictor(translator, WindowOptions(kind="slices", axis=2), torch.device("cpu"))
     together = predictor([image], mask)
     assert translator.calls == [9]
-    monkeypatch.setattr(predict, "_TOGETHER", 3 * 20 * 16)
+    monkeypatch.setattr(stitching, "_TOGETHER", 3 * 20 * 16)
     np.testing.assert_allclose(predictor([image], mask), together, atol=1e-6)
     assert translator.calls[1:] == [3, 3, 3]
     translator.calls.clear()

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from voxlate.cohort.labels.classes import members
+from voxlate.cohort.labels.painting import own_values
 from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice
 from voxlate.config.training import Training
 from voxlate.errors import UsageError
 from voxlate.methods import METHODS, Batch
 from voxlate.methods.encoder import class_maps
-from voxlate.methods.segmentation import _PRIOR, Segmentation, _own_values
+from voxlate.methods.segmentation import _PRIOR, Segmentation
 
 REGIONS = {"whole": (1, 2, 4), "core": (1, 4), "enhancing": (4,)}
 APART = {"front": (1,), "back": (2,)}
@@ -105,8 +106,8 @@ def test_losses_of_images_are_refused() -> None:
 
 
 def test_own_values_are_the_first_that_no_later_class_has() -> None:
-    assert _own_values({"whole": (1, 2, 3), "core": (1, 3), "enhancing": (3,)}) == [2, 1, 3]
-    assert _own_values({"any label": ()}) == [1]
+    assert own_values({"whole": (1, 2, 3), "core": (1, 3), "enhancing": (3,)}) == [2, 1, 3]
+    assert own_values({"any label": ()}) == [1]
 
 
 @pytest.mark.parametrize("network", ["residual_encoder_unet", "dilated_unet3d", "residual_unet3d", "simple_unet3d"])

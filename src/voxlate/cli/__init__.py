@@ -20,6 +20,7 @@ from voxlate.cli.encoding import say_anything
 from voxlate.cli.options import LogToTerminal, app, errors
 from voxlate.cli.plugins import offer_plugins
 from voxlate.errors import StoppedError, VoxlateError
+from voxlate.inference.runtimes.allocator import keep_freed_memory
 from voxlate.interruption import ending_at_signals
 from voxlate.io.atomic import write_error
 
@@ -76,6 +77,7 @@ def main() -> None:
     """Entry point: turns errors into one line and an exit code."""
     # Threads that spin while they wait halve the speed of a busy machine, or worse; OpenMP reads this when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
     say_anything(sys.stdout, sys.stderr)
     handlers = (LogToTerminal(),)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=handlers)

@@ -250,7 +250,8 @@ def _computing_on(device: str | None) -> Iterator[None]:
     if device is None:
         yield
         return
-    from voxlate.methods.hardware import DEVICE, pick_device
+    from voxlate.config.device import DEVICE
+    from voxlate.methods.hardware import pick_device
 
     before = os.environ.get(DEVICE)
     os.environ[DEVICE] = device

@@ -4,7 +4,6 @@ from voxlate.cohort.case import Case, Cohort, LeftOut, natural_key
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.layouts import LAYOUTS, index_cohort, recognise
 from voxlate.cohort.overview import attribute_summaries, contrast_counts
-from voxlate.cohort.preflight.checks import preflight
 from voxlate.cohort.split_file import (
     SHARE_FIELDS,
     ShareRow,
@@ -30,7 +29,6 @@ __all__ = [
     "contrast_counts",
     "index_cohort",
     "natural_key",
-    "preflight",
     "read_split",
     "recognise",
     "share_cells",

@@ -76,7 +76,7 @@ def _padding(array: Array, kind: Kind) -> _Mask | None:
     if lowest >= (_NO_TISSUE_BELOW_HU if kind == "ct" else 0):
         return None
     padding = np.asarray(array == lowest)
-    faces = [padding.take(end, axis=axis) for axis in range(3) for end in (0, -1)]
+    faces = [np.moveaxis(padding, axis, 0)[end] for axis in range(3) for end in (0, -1)]  # take would copy it all
     if not any(face.any() for face in faces) or np.count_nonzero(padding) < max(2, _PADS * array.size):
         return None
     if kind == "ct":

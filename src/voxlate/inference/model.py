@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from voxlate.bundle.bundle import MANIFEST, Bundle, read_bundle
@@ -21,6 +20,7 @@ from voxlate.cohort import Case
 from voxlate.cohort.admission import forget_told, refuse, tell
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.classes import check_numbers
+from voxlate.cohort.labels.painting import named_values
 from voxlate.cohort.recognition import is_sketched, shows_sketched
 from voxlate.config.plan import Reading
 from voxlate.config.recipe import Recipe
@@ -30,27 +30,25 @@ from voxlate.errors import BundleError, UsageError, readable
 from voxlate.inference.accepting import accepted_reading, say_accepted
 from voxlate.inference.familiarity import unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
-from voxlate.inference.predict import CasePredictor, EnsemblePredictor, predictor
+from voxlate.inference.runtimes.predictors import predictor_of
 from voxlate.inference.spacing import plan_for
+from voxlate.inference.stitching import CasePredictor, EnsemblePredictor
 from voxlate.io import file_digest, voxel_digest
 from voxlate.io.canonical import hash_voxels
 from voxlate.io.dicom import DOUBT
 from voxlate.io.exchange import Image
-from voxlate.methods.build import build_learner
-from voxlate.methods.encoder import LABELS
-from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.hardware import channels_last, pick_device
-from voxlate.methods.interface import Trainable
-from voxlate.methods.segmentation import named_values
 from voxlate.plugins import recall
 from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
 from voxlate.question import Query, answer_with
 from voxlate.question.acquisition import Acquisition, check_acquisition
-from voxlate.roles import MODEL
+from voxlate.roles import LABELS, MODEL
 from voxlate.volume import Volume
 from voxlate.windows import Sliceable
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -366,14 +364,14 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
         BundleError: If a bundle is refused, or its weights do not fit its recipe.
         UsageError: If it needs a plugin that is not there, or no model comes with this installation.
     """
-    device = device or pick_device()
-    recall(folder := default_model() if path is None else Path(path))
+    folder = default_model() if path is None else Path(path)
+    recall(folder)
     if is_ensemble(folder):
         members = read_members(folder)
-        predictors = tuple(_predictor(member, device) for member in members)
+        predictors = tuple(predictor_of(member, device) for member in members)
         return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name, place=folder)
     bundle = read_bundle(folder)
-    return Model(bundle, _predictor(bundle, device), name=bundle.recipe.name, place=folder)
+    return Model(bundle, predictor_of(bundle, device), name=bundle.recipe.name, place=folder)
 
 
 @lru_cache(maxsize=4)
@@ -394,22 +392,6 @@ def _elsewhere(known: tuple[Path, str], question: Query | None, reading: Reading
         model = replace(model, bundle=bundle, predict=model.predict.asked(question, recipe), several=recipe)
     plan = model.bundle.plan.model_copy(update={"reading": reading})
     return replace(model, bundle=replace(model.bundle, plan=plan), **told)
-
-
-def load_method(bundle: Bundle) -> Trainable | Exemplary:
-    """The method of a bundle with its weights or exemplars, in training mode, on the processor.
-
-    Raises:
-        BundleError: If they do not fit the recipe.
-    """
-    method = build_learner(bundle.recipe, bundle.plan)
-    bundle.load_into(method)
-    return method
-
-
-def _predictor(bundle: Bundle, device: torch.device) -> CasePredictor:
-    method = channels_last(load_method(bundle).to(device).eval())
-    return predictor(bundle.recipe, method, device=device, precision="fp32")
 
 
 def load_models(path: Path, *, device: torch.device | None = None) -> list[Model]:

@@ -90,20 +90,21 @@ class Conditional(nn.Module):
         """
         images, planes = source[:, : self.channels], source[:, self.channels :]
         question = planes.flatten(2)[..., 0] if planes.shape[1] else self._everything(images)
-        return self._given(images, question)
+        return self.given(images, question)
 
     def answer(self, images: Tensor, question: Tensor) -> Tensor:
         """The target ``(b, 1, *s)`` that a question ``(b, numbers)`` asks for, of images ``(b, channels, *s)``."""
-        given = self._given(images, question)
+        given = self.given(images, question)
         if not self.together:
             return given
         wanted = question[:, self.channels : self.channels + self.targets].argmax(dim=1)
         return given[torch.arange(len(given), device=given.device), wanted][:, None]
 
-    def _given(self, images: Tensor, question: Tensor) -> Tensor:
+    def given(self, images: Tensor, question: Tensor) -> Tensor:
+        """As ``answer``; with ``together`` every target. One question ``(1, numbers)`` may be asked of many images."""
         if self.together:
             question = torch.cat([question[:, : self.channels], torch.zeros_like(question[:, self.channels :])], dim=1)
-        there = question[:, : self.channels].view(*images.shape[:2], *[1] * (images.ndim - 2))
+        there = question[(..., slice(self.channels), *[None] * (images.ndim - 2))]
         share = there.mean(dim=1, keepdim=True).clamp(min=1 / self.channels)
         with torch.autocast(images.device.type, enabled=False):
             told = self.embed(question.float())
@@ -192,6 +193,6 @@ class _Film(nn.Module):
         if self.told is None:
             return normal
         with torch.autocast(features.device.type, enabled=False):
-            both = self.both(self.told).view(len(self.told), -1, *[1] * (features.ndim - 2))
+            both = self.both(self.told)[(..., *[None] * (features.ndim - 2))]
         scale, offset = both.to(normal.dtype).chunk(2, dim=1)
         return torch.addcmul(offset, normal, 1 + scale)

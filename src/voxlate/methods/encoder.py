@@ -15,8 +15,7 @@ from torch import Tensor
 
 from voxlate.config.recipe import Recipe
 from voxlate.config.window import WindowOptions
-
-LABELS = "labels"
+from voxlate.roles import LABELS
 
 
 def class_maps(labels: Tensor, classes: Mapping[str, tuple[int, ...]]) -> Tensor:

@@ -15,10 +15,9 @@ from typing import Literal, TypeVar
 
 import torch
 
+from voxlate.config.device import DEVICE
 from voxlate.errors import UsageError
 
-DEVICE = "VOXLATE_DEVICE"
-"""Names the environment variable that decides where is computed: ``cpu``, ``cuda`` or ``cuda:1``."""
 Precision = Literal["fp32", "bf16"]
 Module = TypeVar("Module", bound=torch.nn.Module)
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import combinations
 from typing import ClassVar, Literal, cast
 
 import numpy as np
@@ -30,6 +29,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from voxlate.cohort.labels.classes import ANY_LABEL
+from voxlate.cohort.labels.painting import WHERE, own_values, paint
 from voxlate.config.catalogue import build
 from voxlate.config.choice import Choice, LossTerms
 from voxlate.errors import UsageError
@@ -43,7 +43,6 @@ from voxlate.networks.blocks import Head
 from voxlate.networks.encoder_decoder import EncoderDecoder
 
 Classes = dict[str, tuple[NonNegativeInt, ...]]
-_WHERE = "method.classes"
 _PRIOR = 0.01
 """Probability of a class before anything is learned."""
 
@@ -77,9 +76,9 @@ def segmentation(
             none of segmentations.
     """
     if classes in ("each", "regions"):
-        raise UsageError("names with their label values", came=repr(classes), where=_WHERE, remedy="Train it first.")
+        raise UsageError("names with their label values", came=repr(classes), where=WHERE, remedy="Train it first.")
     named: Classes = {ANY_LABEL: ()} if isinstance(classes, str) else classes
-    _own_values(named)
+    own_values(named)
     weighted = WeightedLoss(loss, dims=dims, data_range=1.0)
     if not weighted.segmenting:
         raise UsageError(
@@ -96,18 +95,14 @@ def segmentation(
 
 
 class Segmentation(Regression):
-    """A network with a map per class; see ``segmentation``.
-
-    Attributes:
-        values: The value that each class paints.
-    """
+    """A network with a map per class; see ``segmentation``."""
 
     segments: ClassVar[bool] = True
 
     def __init__(self, network: nn.Module, *, classes: Classes, loss: WeightedLoss) -> None:
         super().__init__(network, loss=loss)
         self.classes = dict(classes)
-        self.values = _own_values(classes)
+        own_values(classes)
         self.channels = len(classes)
         summands = list(network.coarser) if isinstance(network, EncoderDecoder) and network.summed else []
         for head in [part for part in network.modules() if isinstance(part, Head)]:
@@ -142,61 +137,10 @@ class Segmentation(Regression):
 
     def decode(self, stitched: NDArray[np.float32]) -> NDArray[np.float32]:
         """The label map ``(1, i, j, k)`` of probabilities ``(classes, i, j, k)``; whole numbers as float32."""
-        sets = [set(values) for values in self.classes.values()]
-        labels = np.zeros(stitched.shape[1:], dtype=np.float32)
-        painted = np.zeros(stitched.shape[1:], dtype=np.int16)  # number of the class, counted from 1
-        held = np.zeros(stitched.shape[1:], dtype=np.float32)
-        for number, (probability, value) in enumerate(zip(stitched, self.values, strict=True), start=1):
-            within = [0, *(n for n in range(1, number) if sets[number - 1] <= sets[n - 1] or not sets[n - 1])]
-            place = (probability > 0.5) & (np.isin(painted, within) | (probability > held))
-            labels[place], painted[place], held[place] = value, number, probability[place]
-        return labels[None]
+        return paint(stitched, self.classes)
 
     def _maps(self, source: Tensor) -> list[Tensor]:
         network = self.network
         if isinstance(network, EncoderDecoder) and len(network.coarser) and not network.summed:
             return network.maps(self.seen(source))
         return [self(source)]
-
-
-def named_values(classes: Classes) -> dict[str, str]:
-    """From the value that a class paints, as text, to the class's name; without the class of whatever is labelled.
-
-    Example:
-        >>> named_values({"tumour": (1, 2), "core": (1,)})
-        {'2': 'tumour', '1': 'core'}
-    """
-    if not classes or ANY_LABEL in classes:
-        return {}
-    return {str(value): name for name, value in zip(classes, _own_values(classes), strict=True)}
-
-
-def _own_values(classes: Classes) -> list[int]:
-    """The value that each class paints: the first that no later class inside it has.
-
-    Raises:
-        UsageError: If there is no class, two overlap in part, or a class has no value of its own.
-    """
-    sets = {name: set(values) for name, values in classes.items()}
-    for (one, first), (other, second) in combinations(sets.items(), 2):
-        if not first or not second or (first & second and not second < first):
-            raise _refusal(f"{one} and {other} which overlap, the later not inside the earlier")
-    own = []
-    for number, (name, values) in enumerate(classes.items()):
-        later = set().union(*list(sets.values())[number + 1 :])
-        left = [value for value in values if value not in later] if values else [1]
-        if not left or 0 in values:
-            raise _refusal(f"{name} without a value above 0 of its own")
-        own.append(left[0])
-    if not own:
-        raise _refusal("no class")
-    return own
-
-
-def _refusal(came: str) -> UsageError:
-    return UsageError(
-        "classes that one label map can hold: apart, or each inside an earlier one",
-        came=came,
-        where=_WHERE,
-        remedy="Write {whole: [1, 2], core: [1]}, say.",
-    )

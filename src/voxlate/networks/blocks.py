@@ -301,6 +301,9 @@ class Head(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """``(b, inputs, *s)`` in any precision to ``(b, outputs, *s)`` float32."""
         with torch.autocast(features.device.type, enabled=False):
+            if all(value.dtype == torch.float32 for value in self.linear.parameters()):
+                plain: Tensor = self.linear(features.float())
+                return plain
             exact = {key: value.float() for key, value in self.linear.named_parameters()}
             prediction: Tensor = torch.func.functional_call(self.linear, exact, (features.float(),))
         return prediction

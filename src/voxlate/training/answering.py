@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from voxlate.inference.given import case_acquisitions
-from voxlate.inference.predict import CasePredictor, predictor
+from voxlate.inference.predict import predictor
+from voxlate.inference.stitching import CasePredictor
 from voxlate.methods.baselines import Lookup
 from voxlate.methods.build import build_learner
 from voxlate.methods.hardware import channels_last

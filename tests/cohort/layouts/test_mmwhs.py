@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tests.cohort.scans import touch, write
-from voxlate.cohort import index_cohort, preflight
+from voxlate.cohort import index_cohort
 from voxlate.cohort.labels.classes import group_labels
 from voxlate.cohort.labels.conventions import LABEL_NAMES
 from voxlate.cohort.labels.labelling import labelling_of
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.errors import CohortError
 
 VALUES = list(LABEL_NAMES["mmwhs"])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tests.io.dicom.crafted import CANARY, placed, values, write_series
-from voxlate.cohort import attribute_summaries, index_cohort, preflight
+from voxlate.cohort import attribute_summaries, index_cohort
 from voxlate.cohort.draft import write_draft
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.errors import CohortError
 from voxlate.io import read_volume
 

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cohort.scans import SHAPE, images, tissue, write, write_case
-from voxlate.cohort import Finding, index_cohort, preflight
+from voxlate.cohort import Finding, index_cohort
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.config.plan import Reading
 
 Codes = set[tuple[str, str, str]]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from tests.cohort.scans import images, tissue, write, write_case
-from voxlate.cohort import Finding, index_cohort, preflight
+from voxlate.cohort import Finding, index_cohort
 from voxlate.cohort.preflight import checks, look
+from voxlate.cohort.preflight.checks import preflight
 
 CASES = 5
 SHAPE = (36, 34, 32)

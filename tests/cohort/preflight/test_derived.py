@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.cohort.scans import images, write_case
-from voxlate.cohort import Cohort, index_cohort, preflight
+from voxlate.cohort import Cohort, index_cohort
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.derivation import Derivation
 
 PAIR = {"derived_mean": Derivation(operation="mean", of=("t1", "t2"))}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.cohort.scans import SHAPE, images, write, write_case
-from voxlate.cohort import index_cohort, preflight
+from voxlate.cohort import index_cohort
 from voxlate.cohort.finding import Finding
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.config.plan import Reading
 
 CASES = ("a", "b")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.cohort.scans import images, write_case
-from voxlate.cohort import index_cohort, preflight
+from voxlate.cohort import index_cohort
+from voxlate.cohort.preflight.checks import preflight
 from voxlate.verbs import check
 
 

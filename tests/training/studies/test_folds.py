@@ -25,7 +25,8 @@ from voxlate.config.recipe import Recipe, parse_recipe
 from voxlate.errors import BundleError, CohortError, StoppedError, UsageError
 from voxlate.evaluation.segmentation.segmenters import load_segmenter
 from voxlate.inference.model import load_model
-from voxlate.inference.predict import EnsemblePredictor, Predictor, predictor
+from voxlate.inference.predict import Predictor, predictor
+from voxlate.inference.stitching import EnsemblePredictor
 from voxlate.io import read_provenance, read_volume
 from voxlate.methods.build import build_learner
 from voxlate.preprocess.fingerprint import take_fingerprint

@@ -38,8 +38,9 @@ from voxlate.config.window import VIEWS
 from voxlate.contrast import Contrast, get_contrast
 from voxlate.derivation import files_of
 from voxlate.errors import UsageError
-from voxlate.inference.model import is_model, load_method
-from voxlate.inference.predict import fills_background
+from voxlate.inference.eager import load_method
+from voxlate.inference.model import is_model
+from voxlate.inference.stitching import fills_background
 from voxlate.io import read_volume
 from voxlate.methods.hardware import pick_device
 from voxlate.methods.interface import NetworkMethod

@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 
 from voxlate.config.recipe import Recipe
-from voxlate.inference.predict import fills_background, is_label
+from voxlate.inference.stitching import fills_background, is_label
 from voxlate.machines.launch import Share
 from voxlate.machines.processes import own_share
 from voxlate.methods.interface import Batch

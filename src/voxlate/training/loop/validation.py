@@ -28,7 +28,7 @@ from voxlate.cohort.labels.classes import members
 from voxlate.config.catalogue import pick
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import BACKGROUND, get_contrast
-from voxlate.inference.predict import CasePredictor
+from voxlate.inference.stitching import CasePredictor
 from voxlate.methods.build import method_class
 from voxlate.methods.encoder import class_maps
 from voxlate.methods.interface import Trainable

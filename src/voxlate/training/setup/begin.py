@@ -28,7 +28,6 @@ from voxlate.errors import CohortError, UsageError, some
 from voxlate.io.atomic import write_text
 from voxlate.losses.catalogue import LABELLED
 from voxlate.methods.build import build_learner
-from voxlate.methods.encoder import LABELS
 from voxlate.methods.exemplars import Exemplary
 from voxlate.methods.hardware import channels_last
 from voxlate.methods.interface import Trainable
@@ -39,6 +38,7 @@ from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import ProgressReport
 from voxlate.question import answer_with
+from voxlate.roles import LABELS
 from voxlate.training.loop.validation import LESION_PREFIX
 from voxlate.training.run import RunFolder, Series
 from voxlate.training.setup.choosing import options_to_type

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from voxlate.errors import UsageError
-from voxlate.inference.predict import fills_background
+from voxlate.inference.stitching import fills_background
 from voxlate.methods.interface import Batch
 from voxlate.preprocess.intensity import fill_outside
 from voxlate.training.loop.batches import TrainingSamples, cut_hidden

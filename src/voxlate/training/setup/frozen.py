@@ -22,8 +22,8 @@ from voxlate.config.choice import Choice
 from voxlate.config.frozen_networks import FrozenNetwork, frozen_networks
 from voxlate.config.recipe import Recipe
 from voxlate.errors import BundleError, UsageError
-from voxlate.inference.model import load_method
-from voxlate.inference.predict import fills_background
+from voxlate.inference.eager import load_method
+from voxlate.inference.stitching import fills_background
 from voxlate.io import file_digest
 from voxlate.losses import WeightedLoss
 from voxlate.losses.features import FeatureLoss, FeatureOptions

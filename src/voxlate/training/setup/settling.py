@@ -40,10 +40,10 @@ from voxlate.config.settle import FIELDS, Part
 from voxlate.errors import UsageError
 from voxlate.io.atomic import write_text
 from voxlate.methods.build import method_class
-from voxlate.methods.encoder import LABELS
 from voxlate.preprocess.images import read_contrast
 from voxlate.preprocess.orientation import to_ras
 from voxlate.progress import ProgressReport
+from voxlate.roles import LABELS
 from voxlate.training.run import RunFolder
 from voxlate.training.setup.frozen import name_network, network_digest
 from voxlate.training.setup.memory import WindowDecision, may_become, measure_window

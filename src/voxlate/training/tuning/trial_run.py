@@ -18,7 +18,7 @@ from voxlate.bundle.bundle import read_bundle
 from voxlate.config.recipe import Recipe
 from voxlate.config.search import Search
 from voxlate.errors import BundleError, TrainingError, UsageError
-from voxlate.inference.predict import is_out_of_memory
+from voxlate.inference.stitching import is_out_of_memory
 from voxlate.progress import ProgressReport
 from voxlate.training.loop.loop import Observer
 from voxlate.training.run import RunFolder, Series
