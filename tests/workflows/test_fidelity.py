@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,8 +42,17 @@ def evaluated(trained: Path, few: Path, tmp_path_factory: pytest.TempPathFactory
     return out
 
 
-def killed(*_: object, **__: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def killed_before(step: str) -> Iterator[None]:
+    """An evaluation is made that ends where a step begins."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fidelity, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 def again(trained: Path, few: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *, cases: bool = False) -> None:
@@ -115,15 +126,13 @@ def test_an_evaluation_killed_between_its_steps_goes_on(
     trained: Path, few: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    for step in ("summarise", "draw"):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(fidelity, step, killed)
-            if step == "summarise":
-                voxlate.evaluate(trained, few, out=out, split="all")
-            else:
-                again(trained, few, out, patch)
-        assert (out / "summary.json").exists() == (step == "draw")
-        assert not (out / "report.html").exists()
+    with killed_before("summarise"):
+        voxlate.evaluate(trained, few, out=out, split="all")
+    assert not (out / "summary.json").exists()
+    with killed_before("draw"):
+        again(trained, few, out, monkeypatch)
+    assert (out / "summary.json").exists()
+    assert not (out / "report.html").exists()
     again(trained, few, out, monkeypatch)
     assert contents(out) == contents(evaluated)
 
@@ -155,8 +164,7 @@ def test_a_changed_image_is_scored_again(
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(few, data)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(fidelity, "draw", killed)
+    with killed_before("draw"):
         voxlate.evaluate(trained, data, out=tmp_path / "out", split="all")
     first, *_, last = sorted(path for path in data.rglob("*t2w.nii.gz"))
     shutil.copyfile(last, first)
