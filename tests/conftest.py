@@ -201,6 +201,14 @@ def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("trained") / "run")
 
 
+@pytest.fixture(scope="session")
+def evaluated_run(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What an evaluation of that run says of the case that it has not seen."""
+    import voxlate
+
+    return voxlate.evaluate(trained, phantom_cohort, out=tmp_path_factory.mktemp("evaluated-run") / "evaluation")
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Sums differ in their last digit with the number of threads; a program that is killed has one."""

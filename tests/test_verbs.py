@@ -25,13 +25,12 @@ from voxlate.io.atomic import PREFIX
 from voxlate.training.loop.journal import read_log
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
+from voxlate.workflows.result import Result
 
 
 @pytest.fixture(scope="module")
-def evaluated(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("evaluated") / "evaluation"
-    voxlate.evaluate(trained, phantom_cohort, out=out)
-    return out
+def evaluated(evaluated_run: Result) -> Path:
+    return evaluated_run.page.parent
 
 
 def scores(folder: Path) -> list[dict[str, str]]:
