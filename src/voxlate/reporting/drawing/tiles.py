@@ -74,10 +74,10 @@ class _NoTicks:
     majorTicks = minorTicks = ()  # noqa: N815
 
 
-class _UntickedX(_NoTicks, XAxis): ...
+class _UntickedX(_NoTicks, XAxis): ...  # type: ignore[misc]
 
 
-class _UntickedY(_NoTicks, YAxis): ...
+class _UntickedY(_NoTicks, YAxis): ...  # type: ignore[misc]
 
 
 class _Unticked(Axes):
