@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 DOCUMENTED := $(VENV)/.documented
 
-.PHONY: demo default-model test quick cases bench slow coverage lint docs audit clean
+.PHONY: demo default-model test quick cases bench slow coverage lint static docs audit clean
 
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
@@ -44,12 +44,15 @@ slow: $(DEVELOPED)
 coverage: $(DOCUMENTED)
 	$(PYTEST) $(PARALLEL) --cov --cov-report term:skip-covered --cov-report html
 
-lint: $(DEVELOPED)
+lint: static
+	$(BIN)/python -m pytest -q tests/test_style.py tests/test_fences.py
+
+# What no test repeats.
+static: $(DEVELOPED)
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q tests/test_style.py tests/test_fences.py
 
 docs: $(DOCUMENTED)
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +170,31 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def people_drawn_once(shared_folder: Path) -> Iterator[Callable[..., Any]]:
+    """A person of a phantom cohort, by all that decides how they are drawn, is drawn once for all tests and workers.
+
+    Pages of the documentation and commands draw the same ones again and again; folders are written as ever. Gives the
+    function that draws, for tests of what a seed decides.
+    """
+    from voxlate.phantoms import cohort
+
+    simulate = cohort.simulate_case
+
+    def simulate_here(**options: Any) -> Any:
+        place = shared_folder / "people" / f"{sha256(repr(sorted(options.items())).encode()).hexdigest()}.pickle"
+        with alone(place.with_suffix(".lock")):
+            if not place.is_file():  # and whole: a program that draws may be killed
+                made = place.with_suffix(".part")
+                made.write_bytes(pickle.dumps(simulate(**options)))
+                made.rename(place)
+        return pickle.loads(place.read_bytes())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cohort, "simulate_case", simulate_here)
+        yield simulate
+
+
 @pytest.fixture(scope="session")
 def drawn_once(shared_folder: Path) -> Callable[..., Path]:
     """Draws phantoms, once for all tests and workers that ask for the same ones; who changes them takes a copy."""
@@ -197,6 +224,14 @@ def trained(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
     recipe = resolve_recipe("avula2020-t1-to-t2", overrides={**SMALL, "training.figure_every": 6})
     return voxlate.train(phantom_cohort, recipe=recipe, out=tmp_path_factory.mktemp("trained") / "run")
+
+
+@pytest.fixture(scope="session")
+def evaluated_run(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What an evaluation of that run says of the case that it has not seen."""
+    import voxlate
+
+    return voxlate.evaluate(trained, phantom_cohort, out=tmp_path_factory.mktemp("evaluated-run") / "evaluation")
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from voxlate.evaluation.ct.density import ELECTRON_DENSITY, MASS_DENSITY
 from voxlate.io import read_maker, read_volume
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
+from voxlate.workflows.result import Result
 
 Scores = dict[tuple[str, str, str], tuple[float, str]]
 
@@ -112,10 +113,11 @@ def test_a_calibration_of_the_clinic_changes_only_the_paths(
     assert "twice.csv" in (tmp_path / "again" / "report.html").read_text(encoding="utf-8")
 
 
-def test_mr_has_no_section_for_ct_and_takes_no_calibration(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "mr")
-    assert "As CT" not in (tmp_path / "mr" / "report.html").read_text(encoding="utf-8")
-    assert not any(metric.startswith(("wepl", "bone")) for _, _, metric in _scores(tmp_path / "mr"))
+def test_mr_has_no_section_for_ct_and_takes_no_calibration(
+    trained: Path, phantom_cohort: Path, evaluated_run: Result, tmp_path: Path
+) -> None:
+    assert "As CT" not in evaluated_run.page.read_text(encoding="utf-8")
+    assert not any(metric.startswith(("wepl", "bone")) for _, _, metric in _scores(evaluated_run.page.parent))
     table = tmp_path / "table.csv"
     table.write_text("hu,density\n-1000,0\n0,1\n")
     with pytest.raises(UsageError, match="where the target is CT"):

@@ -25,13 +25,12 @@ from voxlate.io.atomic import PREFIX
 from voxlate.training.loop.journal import read_log
 from voxlate.training.train import train_run
 from voxlate.verbs import resolve_recipe
+from voxlate.workflows.result import Result
 
 
 @pytest.fixture(scope="module")
-def evaluated(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("evaluated") / "evaluation"
-    voxlate.evaluate(trained, phantom_cohort, out=out)
-    return out
+def evaluated(evaluated_run: Result) -> Path:
+    return evaluated_run.page.parent
 
 
 def scores(folder: Path) -> list[dict[str, str]]:
@@ -224,40 +223,35 @@ def test_windows_networks_sources_and_targets_run_through_one_path(
 
 def test_the_forecast_is_near_the_truth(phantom_cohort: Path, tmp_path: Path) -> None:
     """The time is forecast before and after the run, in its own process: what else a machine does comes and goes."""
-    overrides = {**SMALL, "training.steps": 60, "training.validate_every": 30, "training.batch_size": 8}
+    overrides = {**SMALL, "training.steps": 30, "training.validate_every": 15, "training.batch_size": 8}
     recipe, short = tmp_path / "recipe.yaml", tmp_path / "short.yaml"
     recipe.write_text(resolve_recipe("avula2020-t1-to-t2", overrides=overrides).to_yaml())
     short.write_text(resolve_recipe(recipe, overrides={"training.steps": 2}).to_yaml())
-    before, after, spent, steps, memory, disk = _measured(
+    peak, before, after, spent, steps, memory, disk = _measured(
+        "data, recipe, out, short, apart = sys.argv[1:]\n"
+        "voxlate.train(data, recipe=short, out=apart)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
         "begin = voxlate.forecast(data, recipe=recipe)\n"
         "began = time.monotonic()\n"
         "run = voxlate.train(data, recipe=recipe, out=out)\n"
         "spent = time.monotonic() - began\n"
         "print(begin.seconds, voxlate.forecast(data, recipe=recipe).seconds, spent)\n"
         "print(begin.steps, begin.memory_bytes, begin.disk_bytes)\n",
-        [phantom_cohort, recipe, tmp_path / "timed"],
+        [phantom_cohort, recipe, tmp_path / "timed", short, tmp_path / "short"],
     )
     assert min(before, after) < spent * 2
     assert max(before, after) > spent / 4
-    (peak,) = _measured(
-        "voxlate.train(data, recipe=recipe, out=out)\nprint(peak())\n", [phantom_cohort, short, tmp_path / "short"]
-    )
     left = [path for path in (tmp_path / "timed").rglob("*") if path.is_file() and "figures" not in path.parts]
     folder = sum(path.stat().st_size for path in left)
-    assert steps == 60
+    assert steps == 30
     assert peak / 1.5 < memory < peak * 1.5
     assert folder / 2 < disk < folder * 2
 
 
 def _measured(program: str, arguments: Sequence[Path | str]) -> list[float]:
     """The numbers that a program prints, in a process of its own and on one thread."""
-    preamble = (
-        "import resource, sys, time, voxlate\n"
-        "data, recipe, out = sys.argv[1:]\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
-    )
     ran = subprocess.run(
-        [sys.executable, "-c", preamble + program, *map(str, arguments)],
+        [sys.executable, "-c", f"import resource, sys, time, voxlate\n{program}", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=True,

@@ -66,6 +66,7 @@ def test_truth_holds_tissues_mask_and_signals_that_explain_the_scan(cohort: Path
     assert tissues[brain].min() > 0
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_same_seed_gives_the_same_bytes_whatever_the_workers(cohort: Path, tmp_path: Path) -> None:
     again = make_cohort(tmp_path / "again", cases=3, seed=7, size=40, options=SMALL, workers=1)
     assert _digests(again) == _digests(cohort)

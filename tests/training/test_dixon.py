@@ -29,7 +29,13 @@ TINY: dict[str, Any] = {
     "training.figure_every": 6,
     "training.precision": "fp32",
 }
-THREE_D = {"window.size": [16, 16, 16], "window.overlap": 0.0, "training.steps": 1, "training.validate_every": 1}
+THREE_D = {
+    "method.network.channels": [4, 8],
+    "window.size": [16, 16, 16],
+    "window.overlap": 0.0,
+    "training.steps": 1,
+    "training.validate_every": 1,
+}
 CHANNELS = ("in_phase", "out_phase", "fat", "water")
 
 

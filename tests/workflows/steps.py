@@ -31,32 +31,25 @@ def idle() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def check_drawn_again(run: Run, out: Path) -> None:
-    """A page is drawn again from what lies on disk."""
+def check_goes_on_between_steps(run: Run, out: Path) -> None:
+    """A study that was killed before its summary, and before its page, goes on with that from what lies on disk."""
+    before = contents(out)
     for path in (*(out / "figures").iterdir(), out / "report.html", out / "summary.json", out / "scores.csv"):
         path.unlink()
-    with idle():
-        run()
-
-
-def check_goes_on_between_steps(run: Run, out: Path) -> None:
-    """A study that was killed before its summary or its page goes on with that."""
-    before = contents(out)
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     for step, lost in (("write_summary", "summary.json"), ("publish", "report.html")):
-        (out / lost).unlink()
         with idle() as patch:
             for module in (ablation, comparison):
                 patch.setattr(module, step, killed)
             with pytest.raises(KeyboardInterrupt):
                 run()
         assert not (out / lost).exists()
-        with idle():
-            run()
-        assert contents(out) == before
+    with idle():
+        run()
+    assert contents(out) == before
 
 
 def check_goes_on_while_it_scores(run: Run, out: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 import voxlate
 from tests.program import run_here, started
-from tests.workflows.steps import check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores
+from tests.workflows.steps import check_goes_on_between_steps, check_goes_on_while_it_scores
 from tests.workflows.test_fidelity import contents
 from voxlate.bundle.bundle import read_bundle
 from voxlate.config.recipe import Recipe
@@ -151,7 +151,7 @@ def test_a_finished_ablation_is_read_not_made_again(ablated: Path, phantom_cohor
     assert result.rows[0][:2] == ("foreground", "MAE")
 
 
-@pytest.mark.parametrize("check", [check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores])
+@pytest.mark.parametrize("check", [check_goes_on_between_steps, check_goes_on_while_it_scores])
 def test_every_step_can_be_lost_and_done_again(
     check: Callable[[Callable[[], object], Path], None], ablated: Path, phantom_cohort: Path
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import voxlate
 from tests.conftest import SMALL
-from tests.workflows.steps import check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores
+from tests.workflows.steps import check_goes_on_between_steps, check_goes_on_while_it_scores
 from tests.workflows.test_fidelity import contents
 from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError
@@ -106,7 +106,7 @@ def test_segmentations_have_a_table_of_dice_intensity_first(segmented: Result) -
     assert "LABELS FOUND BY A MODEL." in segmented.page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("check", [check_drawn_again, check_goes_on_between_steps, check_goes_on_while_it_scores])
+@pytest.mark.parametrize("check", [check_goes_on_between_steps, check_goes_on_while_it_scores])
 @pytest.mark.parametrize("target", ["images", "labels"])
 def test_every_step_can_be_lost_and_done_again(
     check: Callable[[Callable[[], object], Path], None],

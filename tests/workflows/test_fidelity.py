@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,43 +24,65 @@ def contents(out: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def evaluated(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An evaluation of every case of the phantom cohort."""
+def few(trained: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of the phantoms from each part of the run's split."""
+    with (trained / "split.csv").open(encoding="utf-8") as file:
+        parts = {row["part"]: row["case"] for row in csv.DictReader(file)}
+    folder = tmp_path_factory.mktemp("few") / "cohort"
+    for case in parts.values():
+        shutil.copytree(phantom_cohort / case, folder / case)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: Path, few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluation of all of them."""
     out = tmp_path_factory.mktemp("evaluated") / "evaluation"
-    voxlate.evaluate(trained, phantom_cohort, out=out, split="all")
+    voxlate.evaluate(trained, few, out=out, split="all")
     return out
 
 
-def again(
-    trained: Path, phantom_cohort: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *, cases: bool = False
-) -> None:
+@contextmanager
+def killed_before(step: str) -> Iterator[None]:
+    """An evaluation is made that ends where a step begins."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fidelity, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
+def again(trained: Path, few: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *, cases: bool = False) -> None:
     """The same evaluation by a model that must not predict."""
 
     def predict(*_: object) -> None:
         pytest.fail("a case was predicted again")
 
     monkeypatch.setattr(ModelCandidate, "predict", predict)
-    voxlate.evaluate(trained, phantom_cohort, out=out, split="all", cases=cases)
+    voxlate.evaluate(trained, few, out=out, split="all", cases=cases)
 
 
 def test_a_page_is_drawn_again_from_what_lies_on_disk(
-    trained: Path, phantom_cohort: Path, evaluated: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, few: Path, evaluated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(evaluated)
     for path in (*(evaluated / "figures").iterdir(), evaluated / "report.html", evaluated / "summary.json"):
         path.unlink()
-    again(trained, phantom_cohort, evaluated, monkeypatch)
+    again(trained, few, evaluated, monkeypatch)
     assert contents(evaluated) == before
 
 
 def test_every_case_has_a_page_of_its_own_that_is_gone_when_it_is_not_asked_for(
-    trained: Path, phantom_cohort: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, few: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(evaluated, out)
-    again(trained, phantom_cohort, out, monkeypatch, cases=True)
+    again(trained, few, out, monkeypatch, cases=True)
     pages = sorted((out / "cases").iterdir())
-    ids = [case.id for case in index_cohort(phantom_cohort).cases]
+    ids = [case.id for case in index_cohort(few).cases]
     assert [page.stem for page in pages] == sorted(ids)
     whole = (out / "report.html").read_text(encoding="utf-8")
     assert all(f'href="cases/{case}.html"' in whole for case in ids)
@@ -78,7 +103,7 @@ def test_every_case_has_a_page_of_its_own_that_is_gone_when_it_is_not_asked_for(
         assert "n = 1" in text
         seen += "trained or chosen on this case" in text
     assert 0 < seen < len(ids), "a case says whether the model has seen it"
-    again(trained, phantom_cohort, out, monkeypatch)
+    again(trained, few, out, monkeypatch)
     assert contents(out) == contents(evaluated)
 
 
@@ -97,30 +122,23 @@ def test_pages_of_cases_belong_to_evaluations_image_by_image(aspect: str, tmp_pa
         voxlate.evaluate(tmp_path, tmp_path, out=tmp_path / "out", aspects=aspect, cases=True)
 
 
-@pytest.mark.parametrize("step", ["summarise", "draw"])
 def test_an_evaluation_killed_between_its_steps_goes_on(
-    step: str,
-    trained: Path,
-    phantom_cohort: Path,
-    evaluated: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    trained: Path, few: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(fidelity, step, killed)
-    with pytest.raises(KeyboardInterrupt):
-        voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
-    patch.undo()
-    assert not (tmp_path / "out" / "report.html").exists()
-    again(trained, phantom_cohort, tmp_path / "out", monkeypatch)
-    assert contents(tmp_path / "out") == contents(evaluated)
+    out = tmp_path / "out"
+    with killed_before("summarise"):
+        voxlate.evaluate(trained, few, out=out, split="all")
+    assert not (out / "summary.json").exists()
+    with killed_before("draw"):
+        again(trained, few, out, monkeypatch)
+    assert (out / "summary.json").exists()
+    assert not (out / "report.html").exists()
+    again(trained, few, out, monkeypatch)
+    assert contents(out) == contents(evaluated)
 
 
 def test_an_evaluation_killed_within_a_step_keeps_the_cases_that_are_done(
-    trained: Path, phantom_cohort: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, few: Path, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predicted: list[str] = []
     predict = ModelCandidate.predict
@@ -134,19 +152,20 @@ def test_an_evaluation_killed_within_a_step_keeps_the_cases_that_are_done(
 
     monkeypatch.setattr(ModelCandidate, "predict", counted)
     with pytest.raises(StoppedError):
-        voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
-    voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", split="all")
-    assert len(predicted) == 1 + 6
-    assert len(set(predicted)) == 1 + 6
+        voxlate.evaluate(trained, few, out=tmp_path / "out", split="all")
+    voxlate.evaluate(trained, few, out=tmp_path / "out", split="all")
+    assert len(predicted) == 1 + 3
+    assert len(set(predicted)) == 1 + 3
     assert contents(tmp_path / "out") == contents(evaluated)
 
 
 def test_a_changed_image_is_scored_again(
-    trained: Path, phantom_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
-    shutil.copytree(phantom_cohort, data)
-    voxlate.evaluate(trained, data, out=tmp_path / "out", split="all")
+    shutil.copytree(few, data)
+    with killed_before("draw"):
+        voxlate.evaluate(trained, data, out=tmp_path / "out", split="all")
     first, *_, last = sorted(path for path in data.rglob("*t2w.nii.gz"))
     shutil.copyfile(last, first)
     with pytest.raises(BaseException, match="predicted again"):

@@ -230,13 +230,15 @@ def ms_ssim_unclipped(prediction: Image, truth: Image, *, mask: Mask, data_range
 
 def _over_scales(p: Values, t: Values, inside: Mask, *, data_range: float) -> float:
     p, t, inside = (_continued(array) for array in (p, t, inside))
-    product = 1.0
+    rim, product = _WINDOW // 2, 1.0
+    core = (slice(rim, -rim),) * 3
     for weight in _WEIGHTS:
-        core = (slice(_WINDOW // 2, -(_WINDOW // 2)),) * 3
-        counted = _ssim(p, t, data_range=data_range)[core][inside[core]]
-        if counted.size == 0:
+        found = extent(inside[core])
+        if found is None:
             return math.nan
-        product *= float((np.maximum(counted, 0) ** weight).mean())
+        near = tuple(slice(one.start, one.stop + 2 * rim) for one in found)  # all that the windows of its voxels reach
+        values = _ssim(p[near], t[near], data_range=data_range)[core][inside[core][found]]
+        product *= float((np.maximum(values, 0) ** weight).mean())
         p, t, inside = _halved(p), _halved(t), inside[::2, ::2, ::2]
     return product
 
@@ -253,7 +255,7 @@ def _continued(array: Array) -> Array:
 
 
 def _ssim(p: Values, t: Values, *, data_range: float) -> Values:
-    """The map of SSIM under the uniform window, mirrored at the border."""
+    """The map of SSIM under the uniform window; its rim, where the window leaves the images, is for nobody."""
     from scipy.ndimage import uniform_filter
 
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2

@@ -137,6 +137,7 @@ def test_the_blur_of_pet_is_a_gaussian_of_the_protocols_width_and_its_noise_foll
     assert spread[0] / spread[1] == pytest.approx(2.0, rel=0.1)
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_a_cohort_is_indexed_repeats_and_passes_the_preflight(tmp_path: Path) -> None:
     root, again = (
         make_cohort(tmp_path / name, cases=3, seed=1, size=48, anatomy="thorax", options=SMALL, workers=workers)

@@ -44,7 +44,7 @@ def _drawn(figure: Figure) -> list[Text]:
     texts = [*figure.texts, *(text for legend in legends for text in [*legend.get_texts(), legend.get_title()])]
     for axes in figure.axes:
         texts += [*axes.texts, axes.title, *_titles(axes)]
-        texts += [text for axis in (axes.xaxis, axes.yaxis) if axis.get_visible() for text in _labels(axis)]
+        texts += [text for axis in (axes.xaxis, axes.yaxis) for text in _labels(axis)]
     return [text for text in texts if text.get_visible() and text.get_text().strip()]
 
 
@@ -54,6 +54,8 @@ def _titles(axes: Axes) -> list[Text]:
 
 
 def _labels(axis: Axis) -> list[Text]:
+    if not axis.get_visible():
+        return []
     low, high = sorted(axis.get_view_interval())
     ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
     return [axis.label, *(one for tick in ticks if low <= tick.get_loc() <= high for one in (tick.label1, tick.label2))]
