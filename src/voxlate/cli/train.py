@@ -96,8 +96,8 @@ def train(
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:
-            watchers = {"report": watch.stage, "observers": (watch,)}
-            run = verbs.train(data, recipe=resolved, out=out, resume=resume, folds=folds, **watchers)
+            told = partial(verbs.train, report=watch.stage, observers=(watch,))
+            run = told(data, recipe=resolved, out=out, resume=resume, folds=folds)
     if dry_run:
         print_forecast(console(), forecast)
     elif leads():

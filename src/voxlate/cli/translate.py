@@ -37,6 +37,18 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
 
 
+_ModelOrInput = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL|INPUT",
+        help="A run or a bundle; for a data set also a folder of several. Without one, INPUT alone: the model that "
+        "comes with Voxlate is used.",
+    ),
+]
+_Input = Annotated[
+    Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, a data set, or an archive.")
+]
+_Out = Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")]
 _Picture = Annotated[
     bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
 ]
@@ -53,10 +65,6 @@ _Replace = Annotated[
     typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
 ]
 
-_Shows = Annotated[
-    str | None,
-    typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
-]
 _Density = Annotated[bool, typer.Option("--density", help="Of a CT, write the relative electron density beside it.")]
 _Calibration = Annotated[Path | None, typer.Option(metavar="CSV", help="With --density: the scanner's hu,density.")]
 _Doubt = Annotated[bool, typer.Option("--doubt", help="Of an ensemble, write beside it how much its members differ.")]
@@ -73,18 +81,9 @@ _Doubt = Annotated[bool, typer.Option("--doubt", help="Of an ensemble, write bes
     )
 )
 def translate(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL|INPUT",
-            help="A run or a bundle; for a data set also a folder of several. Without one, INPUT alone: the model that "
-            "comes with Voxlate is used.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")],
-    scan: Annotated[
-        Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, a data set, or an archive.")
-    ] = None,
+    model: _ModelOrInput,
+    out: _Out,
+    scan: _Input = None,
     target: Target = None,
     shows: _Shows = None,
     pattern: PatternOption = None,

@@ -113,7 +113,7 @@ def score_each(
             where=evidence.folder,
             remedy=f"{len(seen)} of {len(cases)} cases are scored and kept; the same command goes on with the others.",
         ) from error
-    found = {case.id: look for number, case in enumerate(cases) if (look := seen[number].found) is not None}
+    found = {case.id: one for number, case in enumerate(cases) if (one := seen[number].found) is not None}
     failed = [(case.id, seen[number].reason) for number, case in enumerate(cases) if seen[number].reason]
     taken = sum(one.kept for one in seen.values())
     if taken and evidence is not None:

@@ -10,7 +10,10 @@ import numpy as np
 from voxlate.bundle.bundle import Bundle
 from voxlate.cohort import Case
 from voxlate.cohort.finding import Finding
+from voxlate.cohort.recognition import is_sketched, shows_sketched
 from voxlate.errors import UsageError
+from voxlate.io import file_digest, voxel_digest
+from voxlate.io.canonical import hash_voxels
 from voxlate.preprocess.familiar import Familiar, appearance, check_familiar
 from voxlate.preprocess.prepare import PreparedCase, prepare_case
 
@@ -60,3 +63,20 @@ def judge_file(path: Path, bundle: Bundle, *, name: str) -> list[Finding]:
         )
     case = Case(name, name, {source[0]: path})
     return unfamiliar(case, prepare_case(case, bundle.plan, contrasts=source), familiar)
+
+
+def is_known(case: Case, bundle: Bundle) -> bool:
+    """Whether a bundle was trained or chosen on a source image of a case, by file, by voxels, or by what it shows."""
+    images = bundle.plan.files(case)
+    files = [path for name, path in images.items() if name not in case.held]
+    if any(file_digest(path) in bundle.seen for path in files):
+        return True
+    known, reading = bundle.seen_voxels, bundle.plan.reading
+    held = [case.held[name] for name in images if name in case.held]
+    if any(hash_voxels(volume) in known for volume in held):
+        return True
+    if known and any(voxel_digest(path, reading=reading) in known for path in files):
+        return True
+    return any(shows_sketched(volume, bundle.sketches) for volume in held) or any(
+        is_sketched(path, bundle.sketches, reading=reading) for path in files
+    )

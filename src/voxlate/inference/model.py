@@ -21,19 +21,18 @@ from voxlate.cohort.admission import forget_told, refuse, tell
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.cohort.labels.painting import named_values
-from voxlate.cohort.recognition import is_sketched, shows_sketched
 from voxlate.config.plan import Reading
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
 from voxlate.errors import BundleError, UsageError, readable
 from voxlate.inference.accepting import accepted_reading, say_accepted
-from voxlate.inference.familiarity import unfamiliar
+from voxlate.inference.familiarity import is_known, unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
 from voxlate.inference.runtimes.predictors import predictor_of
 from voxlate.inference.spacing import plan_for
 from voxlate.inference.stitching import CasePredictor, EnsemblePredictor
-from voxlate.io import file_digest, voxel_digest
+from voxlate.io import file_digest
 from voxlate.io.canonical import hash_voxels
 from voxlate.io.dicom import DOUBT
 from voxlate.io.exchange import Image
@@ -185,19 +184,7 @@ class Model:
 
         Told by its file; saved anew, by its voxels; changed in its grey values or grid, by what it shows.
         """
-        bundle, images = self.bundle, self.bundle.plan.files(case)
-        files = [path for name, path in images.items() if name not in case.held]
-        if any(file_digest(path) in bundle.seen for path in files):
-            return True
-        known, reading = bundle.seen_voxels, bundle.plan.reading
-        held = [case.held[name] for name in images if name in case.held]
-        if any(hash_voxels(volume) in known for volume in held):
-            return True
-        if known and any(voxel_digest(path, reading=reading) in known for path in files):
-            return True
-        return any(shows_sketched(volume, bundle.sketches) for volume in held) or any(
-            is_sketched(path, bundle.sketches, reading=reading) for path in files
-        )
+        return is_known(case, self.bundle)
 
     def accepting(self, accept: Mapping[str, str | Sequence[str]]) -> Model:
         """The same model with other rules of what readers may accept: fields of ``plan.reading`` and their values.

@@ -224,7 +224,7 @@ class Deidentified:
 
     files: int
     patients: int
-    done: list[tuple[str, str, str, int]]
+    done: Sequence[tuple[str, str, str, int]]
     left_out: dict[str, int]
     faces: dict[str, str]
 

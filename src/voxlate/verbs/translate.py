@@ -75,26 +75,24 @@ def translate(  # noqa: PLR0913  (the options of the command)
         An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        UsageError: If the model cannot do what is asked, a table does not exist, the output would lie among the
-            originals or is named like no image, or the input was made by a model and that is not accepted.
-        VoxlateError: If the single input is refused.
+        VoxlateError: If the model cannot do what is asked, or a table, the output or the single input is refused.
     """
-    from voxlate.inference.cohort.translate import translate_cohort as work
+    from voxlate.inference.cohort.translate import translate_cohort
 
-    scan = on_disk(scan)
-    place = _place_of(model, scan)
-    models, wanted = models_for(place, target=target, accept=accept or {})
-    beside = _beside(density, doubt=doubt)
-    answer = _Answer(scan, Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
-    if not is_data_set(scan, shows=shows):
+    given = on_disk(scan)
+    models, wanted = models_for(place := _place_of(model, given), target=target, accept=accept or {})
+    answer = _Answer(given, Path(out), _beside(density, doubt=doubt), overwrite=overwrite, picture=picture, dicom=dicom)
+    if not is_data_set(given, shows=shows):
         for_sets = {"replace": replace, "pattern": pattern, "format bids": bids, "shard": shard}
-        return [answer.make(_one_case(for_sets, scan, models, shows=shows), models, wanted, report=report)]
-    cohort = _data_set(scan, pattern, shows=shows, model=place)
+        return [answer.make(_one_case(for_sets, given, models, shows=shows), models, wanted, report=report)]
+    cohort = _data_set(given, pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every, shard=shard)
+    translate_all = partial(
+        translate_cohort, models, cohort, _folder(Path(out), answer.beside), target=wanted, every=every
+    )
     form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
-    return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
+    return translate_all(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, shard=shard, report=told)
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:

@@ -56,7 +56,7 @@ def look_for_face(volume: Volume, *, hounsfield: bool) -> _Look:
         return _Look("none", "nothing large stands out of the background")
     top, bottom = int(filled[-1]), int(filled[0])
     upper = mask[:, :, max(top - _steps(110), bottom) : top + 1]
-    wide, deep = (_extent(upper.any(axis=(1 - axis, 2))) for axis in (0, 1))
+    wide, deep = (_extent(np.asarray(upper.any(axis=(1 - axis, 2)))) for axis in (0, 1))
     words = f"it is {wide:.0f} mm wide and {deep:.0f} mm deep"
     if not (_WIDE_MM[0] <= wide <= _WIDE_MM[1] and _DEEP_MM[0] <= deep <= _DEEP_MM[1]):
         return _Look("none", words)
@@ -71,7 +71,9 @@ def _front(mask: NDArray[np.bool_], field: NDArray[np.bool_], heights: range) ->
     across = np.flatnonzero(mask.any(axis=(1, 2)))
     centre, top = int(np.median(across)), heights.stop
     middle = slice(max(centre - _steps(_MIDDLE_MM), 0), centre + _steps(_MIDDLE_MM) + 1)
-    front = np.array([int(np.flatnonzero(row)[-1]) if row.any() else 0 for row in mask[middle].any(axis=0).T])
+    front = np.array(
+        [int(np.flatnonzero(row)[-1]) if row.any() else 0 for row in np.asarray(mask[middle].any(axis=0)).T]
+    )
     forehead = int(front[max(top - _steps(_FOREHEAD_MM[1]), 0) : max(top - _steps(_FOREHEAD_MM[0]), 1)].max())
     below = range(max(top - _steps(_FACE_MM[1]), heights.start), top - _steps(_FACE_MM[0]))
     seen = [z for z in below if field[centre, max(forehead - _steps(_NEAR_MM), 0), z]]
@@ -101,9 +103,10 @@ def outline_of(volume: Volume, *, hounsfield: bool) -> tuple[NDArray[np.bool_], 
     coarse = np.diag([STEP_MM] * 3 + [1.0])
     coarse[:3, 3] = low
     index = np.linalg.inv(affine) @ coarse
-    placed = {"matrix": index[:3, :3], "offset": index[:3, 3], "output_shape": tuple(shape), "order": 1}
-    least = float(array.min())
-    near = ndimage.affine_transform(array.astype(np.float32), **placed, cval=least)
+    least, size = float(array.min()), tuple(int(edge) for edge in shape)
+    near = ndimage.affine_transform(
+        array.astype(np.float32), index[:3, :3], offset=index[:3, 3], output_shape=size, order=1, cval=least
+    )
     ends = np.array(array.shape)[:, None] - 0.5
     there = index[:3, :3] @ np.indices(tuple(shape)).reshape(3, -1) + index[:3, 3:]
     field = np.asarray(((there > -0.5) & (there < ends)).all(axis=0).reshape(shape), bool)

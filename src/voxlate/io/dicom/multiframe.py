@@ -124,7 +124,7 @@ def _segmentation(frames: Array, told: Provenance, **common: Any) -> Dataset:  #
         _described(number, int(value), names.get(int(value), f"label {value}"), told)
         for number, value in enumerate(values, 1)
     ]
-    return Segmentation(
+    made: Dataset = Segmentation(
         pixel_array=numbers.astype(np.uint8 if len(values) < 256 else np.uint16),
         segmentation_type="BINARY",
         segment_descriptions=described,
@@ -133,6 +133,7 @@ def _segmentation(frames: Array, told: Provenance, **common: Any) -> Dataset:  #
         content_description=f"Synthetic {told.target}, {told.warning}"[:64],
         **common,
     )
+    return made
 
 
 def _described(number: int, value: int, name: str, told: Provenance) -> SegmentDescription:
@@ -183,7 +184,7 @@ def _map(frames: Array, measure: MapCode, told: Provenance, **common: Any) -> Da
         intercept=0.0,
         quantity_definition=measure.quantity,
     )
-    return ParametricMap(
+    made: Dataset = ParametricMap(
         pixel_array=values,
         contains_recognizable_visual_features=True,  # nobody has looked
         real_world_value_mappings=[mapping],
@@ -192,6 +193,7 @@ def _map(frames: Array, measure: MapCode, told: Provenance, **common: Any) -> Da
         content_description=f"{measure.quantity.meaning}, {told.warning}"[:64],
         **common,
     )
+    return made
 
 
 def _amend(made: Dataset, planes: list[tuple[int, Dataset, Dataset]]) -> None:
@@ -234,4 +236,5 @@ def _series_of(headers: list[Dataset]) -> Dataset:
 def _item(code: Any) -> Dataset:  # noqa: ANN401  (a Code of pydicom)
     from highdicom.sr import CodedConcept
 
-    return CodedConcept.from_code(code)
+    item: Dataset = CodedConcept.from_code(code)
+    return item
