@@ -68,8 +68,9 @@ def export(bundle: Bundle, method: Method, digest: str) -> KeptGraph | None:
     except Exception as error:  # noqa: BLE001  whatever a network holds that cannot be traced, torch computes it
         logger.info("computing by torch: OpenVINO cannot take the network over: %s", error)
         kept, write = KeptGraph(agrees=False, error=float("inf")), None
-    if not kept.agrees:
-        logger.warning("computing by torch: OpenVINO differs by %.1e of the largest value", kept.error)
+    else:
+        if not kept.agrees:
+            logger.warning("computing by torch: OpenVINO differs by %.1e of the largest value", kept.error)
     return kept if keep(digest, kept, write if kept.agrees else None) else None
 
 
