@@ -25,7 +25,7 @@ def main() -> None:
     network = load_method(read_bundle(Path(model))).eval()
     image = nibabel.load(scan)
     grey = image.get_fdata(dtype=np.float32)
-    low, high = np.percentile(grey[grey > 0], [1, 99])
+    low, high = map(float, np.percentile(grey[grey > 0], [1, 99]))
     grey = (grey - low) / (high - low)
     result = np.empty_like(grey)
     with torch.no_grad():

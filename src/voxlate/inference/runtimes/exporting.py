@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from voxlate.bundle.bundle import Bundle
-from voxlate.inference.runtimes.kept import Kept, keep
+from voxlate.inference.runtimes.kept import KeptGraph, keep
 from voxlate.inference.runtimes.openvino import Graph, load_openvino
 from voxlate.methods.conditional import Conditional
 from voxlate.methods.hardware import memory_format
@@ -50,7 +50,7 @@ class _Plain(nn.Module):
         return (given * wanted[(..., *[None] * (images.ndim - 2))]).sum(dim=1, keepdim=True)
 
 
-def export(bundle: Bundle, method: Method, digest: str) -> Kept | None:
+def export(bundle: Bundle, method: Method, digest: str) -> KeptGraph | None:
     """Exports a model's network, compares, and keeps it, or that it is not to be used.
 
     Args:
@@ -67,9 +67,10 @@ def export(bundle: Bundle, method: Method, digest: str) -> Kept | None:
         kept, write = _tried(_Plain(method).eval(), _samples(bundle, method), method)
     except Exception as error:  # noqa: BLE001  whatever a network holds that cannot be traced, torch computes it
         logger.info("computing by torch: OpenVINO cannot take the network over: %s", error)
-        kept, write = Kept(agrees=False, error=float("inf")), None
-    if not kept.agrees:
-        logger.warning("computing by torch: OpenVINO differs by %.1e of the largest value", kept.error)
+        kept, write = KeptGraph(agrees=False, error=float("inf")), None
+    else:
+        if not kept.agrees:
+            logger.warning("computing by torch: OpenVINO differs by %.1e of the largest value", kept.error)
     return kept if keep(digest, kept, write if kept.agrees else None) else None
 
 
@@ -96,7 +97,7 @@ def _question(method: NetworkMethod, number: int) -> Tensor:
 
 def _tried(
     network: _Plain, samples: Sequence[tuple[Tensor, ...]], method: NetworkMethod
-) -> tuple[Kept, Callable[[Path], None]]:
+) -> tuple[KeptGraph, Callable[[Path], None]]:
     """What comes of the comparison, and what writes the exported network."""
     openvino = load_openvino()
     with warnings.catch_warnings(), torch.no_grad():
@@ -114,4 +115,4 @@ def _tried(
         found = Graph(Path(folder, "network.xml"), *told)(samples[1][0].numpy())
     error = float(np.abs(found - true).max() / np.abs(true).max())
     classes = dict(method.classes) if method.segments else None
-    return Kept(agrees=error <= _AGREES, error=error, divisor=method.divisor, classes=classes), write
+    return KeptGraph(agrees=error <= _AGREES, error=error, divisor=method.divisor, classes=classes), write

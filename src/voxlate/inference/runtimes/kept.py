@@ -24,7 +24,7 @@ _MOST = 24
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptGraph:
     """What is known of an exported network.
 
     Attributes:
@@ -53,11 +53,11 @@ def graph_path(digest: str) -> Path:
     return base / f"{name}.xml"
 
 
-def find_kept(digest: str) -> Kept | None:
+def find_kept(digest: str) -> KeptGraph | None:
     """What is kept of a model; ``None`` where that is nothing, or not whole."""
     path = graph_path(digest)
     try:
-        found = Kept(**json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        found = KeptGraph(**json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
         whole = all(_digest(path.with_suffix(suffix)) == told for suffix, told in (found.files or {}).items())
         os.utime(path.with_suffix(".json"))
     except (OSError, ValueError, TypeError):
@@ -65,7 +65,7 @@ def find_kept(digest: str) -> Kept | None:
     return found if whole else None
 
 
-def keep(digest: str, kept: Kept, write: Callable[[Path], None] | None = None) -> bool:
+def keep(digest: str, kept: KeptGraph, write: Callable[[Path], None] | None = None) -> bool:
     """Keeps what was found of a model, and the network where it agrees; whether that could be done.
 
     Args:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,12 @@ def _threads() -> int:
     return int(named) if named.isdigit() and int(named) > 0 else cores()
 
 
+class _Request(Protocol):
+    """What OpenVINO has compiled; it has no types of its own."""
+
+    def infer(self, inputs: list[NDArray[np.float32]], share_inputs: bool = False) -> Mapping[int, object]: ...
+
+
 class Graph:
     """A network as OpenVINO reads it from a file, compiled for the shape of the samples that come.
 
@@ -71,7 +78,7 @@ class Graph:
 
 
 @lru_cache(maxsize=1)
-def _compiled(path: Path, question: tuple[float, ...] | None, shape: tuple[int, ...]) -> tuple[Any, Lock]:
+def _compiled(path: Path, question: tuple[float, ...] | None, shape: tuple[int, ...]) -> tuple[_Request, Lock]:
     """What computes, and a lock to hold meanwhile; the last is kept, since it holds all features of a sample."""
     openvino = load_openvino()
     core = openvino.Core()

@@ -18,7 +18,7 @@ from voxlate.config.device import DEVICE, RUNTIME
 from voxlate.config.recipe import Recipe
 from voxlate.config.window import WindowOptions
 from voxlate.errors import UsageError
-from voxlate.inference.runtimes.kept import Kept, find_kept, graph_path
+from voxlate.inference.runtimes.kept import KeptGraph, find_kept, graph_path
 from voxlate.inference.runtimes.openvino import Graph, is_installed
 from voxlate.inference.stitching import CasePredictor, WindowPredictor, fills_background, numbers_for
 from voxlate.plugins.kept import needed_by
@@ -105,7 +105,7 @@ def predictor_of(bundle: Bundle, device: torch.device | None) -> CasePredictor:
     return GraphPredictor(graph, recipe.window, kept.divisor, fill=fill, classes=kept.classes)
 
 
-def _exported(bundle: Bundle, digest: str) -> Kept | None:
+def _exported(bundle: Bundle, digest: str) -> KeptGraph | None:
     from voxlate.inference.eager import load_method
     from voxlate.inference.runtimes.exporting import export
 
