@@ -46,7 +46,6 @@ def translate(  # noqa: PLR0913  (the options of the command)
     bids: bool = False,
     density: bool | str | Path = False,
     doubt: bool = False,
-    shard: str | None = None,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -58,8 +57,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
         pattern: Where a data set's files lie, in place of a layout; by default as in training.
-        accept: What readers may accept that they refuse, fields of ``plan.reading``, which the sidecar records:
-            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}``, ``{"imputed": "sources"}``.
+        accept: What readers may accept that they refuse, recorded: ``{"on_shear": "resample", "imputed": "sources"}``.
         every: Translate every case of the data set, also those that have the target.
         replace: Scans that are made anew, beside their files: ``poor`` by ``check``, or CSV files ``case,contrast``.
         overwrite: Replace files that are there.
@@ -68,31 +66,27 @@ def translate(  # noqa: PLR0913  (the options of the command)
         bids: Write a data set as a derivative of BIDS also where it was none.
         density: Write the electron density of a single CT beside it, too; a calibration, as for ``derive``, says how.
         doubt: Write beside it how much the members of an ensemble differ, as their standard deviation, too.
-        shard: The only part of a data set that is translated, ``2/10``; a last call without it writes its tables.
         report: Called with the number of finished images.
 
     Returns:
         An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        UsageError: If the model cannot do what is asked, a table does not exist, the output would lie among the
-            originals or is named like no image, or the input was made by a model and that is not accepted.
-        VoxlateError: If the single input is refused.
+        VoxlateError: If the model cannot do what is asked, or the input, a table or the place of the output is refused.
     """
     from voxlate.inference.cohort.translate import translate_cohort as work
 
-    scan = on_disk(scan)
-    place = _place_of(model, scan)
+    place = _place_of(model, scan := on_disk(scan))
     models, wanted = models_for(place, target=target, accept=accept or {})
     beside = _beside(density, doubt=doubt)
     answer = _Answer(scan, Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
     if not is_data_set(scan, shows=shows):
-        for_sets = {"replace": replace, "pattern": pattern, "format bids": bids, "shard": shard}
+        for_sets = {"replace": replace, "pattern": pattern, "format bids": bids}
         return [answer.make(_one_case(for_sets, scan, models, shows=shows), models, wanted, report=report)]
     cohort = _data_set(scan, pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every, shard=shard)
+    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every)
     form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
     return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
 
