@@ -23,7 +23,7 @@ from voxlate.errors import UsageError
 from voxlate.evaluation.candidates import load_candidate
 from voxlate.io import file_digest
 from voxlate.machines.cluster import cluster
-from voxlate.machines.shard import Shard, read_shard
+from voxlate.machines.shard import Shard, only, own_shard
 from voxlate.preprocess.store import PreparedStore
 from voxlate.progress import silent
 from voxlate.progress.spreading import each_done, helped_by, spread
@@ -55,11 +55,13 @@ def test_helpers_do_what_is_handed_out_and_a_failure_is_told_with_its_item() -> 
 
 
 def test_a_shard_is_a_part_of_the_cases() -> None:
-    assert read_shard("2/3") == Shard(2, 3)
+    with only("2/3"):
+        assert own_shard() == Shard(2, 3)
+    assert own_shard() == Shard()
     assert sorted(item for number in (1, 2, 3) for item in Shard(number, 3).of_all(range(7))) == list(range(7))
     for words in ("0/3", "4/3", "2", "a/b"):
-        with pytest.raises(UsageError, match="1/10"):
-            read_shard(words)
+        with pytest.raises(UsageError, match="1/10"), only(words):
+            pass
 
 
 class Packing(ThreadPoolExecutor):
@@ -80,7 +82,8 @@ def test_shards_and_helpers_make_what_one_makes(trained: Path, phantom_cohort: P
     expected = images(tmp_path / "one")
     assert len(expected) == 6
     for part in ("1/2", "2/2"):
-        voxlate.translate(trained, phantom_cohort, out=tmp_path / "shards", shard=part)
+        with only(part):
+            voxlate.translate(trained, phantom_cohort, out=tmp_path / "shards")
     assert images(tmp_path / "shards") == expected
     assert len(statuses(tmp_path / "shards", "manifest-shard-1-of-2.csv")) == 3
     with Packing(2) as pool, helped_by(pool):

@@ -215,11 +215,13 @@ Shard = Annotated[
 
 
 @contextmanager
-def watching(*, quiet: bool = False, device: str | None = None, cluster: str | None = None) -> Iterator[Watch]:
-    """What shows progress on standard error while a verb works, on a device, or with a cluster that helps.
+def watching(
+    *, quiet: bool = False, device: str | None = None, cluster: str | None = None, shard: str | None = None
+) -> Iterator[Watch]:
+    """What shows progress on standard error while a verb works, on a device, with a cluster that helps, or for a shard.
 
     Raises:
-        UsageError: If there is no such device, or no such cluster.
+        UsageError: If there is no such device, cluster or shard.
     """
     from voxlate.progress.watching import Bars, Lines, Silence
 
@@ -230,11 +232,20 @@ def watching(*, quiet: bool = False, device: str | None = None, cluster: str | N
         with (
             _computing_on(device),
             _helped(cluster),
+            _of(shard),
             Silence() if quiet else Bars(console) if is_screen else Lines(console) as watch,
         ):
             yield watch
     finally:
         _in_use.remove(console)
+
+
+def _of(shard: str | None) -> AbstractContextManager[None]:
+    if shard is None:
+        return nullcontext()
+    from voxlate.machines.shard import only
+
+    return only(shard)
 
 
 def _helped(cluster: str | None) -> AbstractContextManager[None]:

@@ -37,18 +37,6 @@ if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
 
 
-_ModelOrInput = Annotated[
-    Path,
-    typer.Argument(
-        metavar="MODEL|INPUT",
-        help="A run or a bundle; for a data set also a folder of several. Without one, INPUT alone: the model that "
-        "comes with Voxlate is used.",
-    ),
-]
-_Input = Annotated[
-    Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, a data set, or an archive.")
-]
-_Out = Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")]
 _Picture = Annotated[
     bool, typer.Option("--picture/--no-picture", help="Of one volume, draw source and result beside the file.")
 ]
@@ -65,8 +53,23 @@ _Replace = Annotated[
     typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
 ]
 
+_Shows = Annotated[
+    str | None,
+    typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
+]
 _Density = Annotated[bool, typer.Option("--density", help="Of a CT, write the relative electron density beside it.")]
 _Calibration = Annotated[Path | None, typer.Option(metavar="CSV", help="With --density: the scanner's hu,density.")]
+_Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL|INPUT",
+        help="A run or a bundle; for a data set also a folder of several. Without one, INPUT alone: the model that "
+        "comes with Voxlate is used.",
+    ),
+]
+_Imputed = Annotated[
+    bool, typer.Option("--use-imputed", help="Let images that a model made be sources, too; it is recorded.")
+]
 _Doubt = Annotated[bool, typer.Option("--doubt", help="Of an ensemble, write beside it how much its members differ.")]
 
 
@@ -81,17 +84,17 @@ _Doubt = Annotated[bool, typer.Option("--doubt", help="Of an ensemble, write bes
     )
 )
 def translate(
-    model: _ModelOrInput,
-    out: _Out,
-    scan: _Input = None,
+    model: _Model,
+    out: Annotated[Path, typer.Option("--out", help="The file for one volume, the folder for DICOM or a data set.")],
+    scan: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="A volume file, DICOM, a data set, or an archive.")
+    ] = None,
     target: Target = None,
     shows: _Shows = None,
     pattern: PatternOption = None,
     accept: Accept = None,
     every: Annotated[bool, typer.Option("--all", help="Translate cases that have the target, too.")] = False,
-    use_imputed: Annotated[
-        bool, typer.Option("--use-imputed", help="Let images that a model made be sources, too; it is recorded.")
-    ] = False,
+    use_imputed: _Imputed = False,
     replace: _Replace = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     picture: _Picture = True,
@@ -114,7 +117,7 @@ def translate(
 
     named, given = (None, model) if scan is None else (model, scan)
     source = verbs.remote_of(given, study=study, series=series, connection=connection, store=store)
-    with watching(quiet=quiet, device=device, cluster=cluster) as watch:
+    with watching(quiet=quiet, device=device, cluster=cluster, shard=shard) as watch:
         outcomes = verbs.translate(
             named,
             source,
@@ -131,7 +134,6 @@ def translate(
             bids=form == "bids",
             density=calibration or density,
             doubt=doubt,
-            shard=shard,
             report=watch.stage,
         )
     if given.suffix.casefold() in {".csv", ".tsv"} or given.is_dir():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,10 @@ from voxlate.cohort.admission import forget_told, refuse, tell
 from voxlate.cohort.finding import Finding
 from voxlate.cohort.labels.classes import check_numbers
 from voxlate.cohort.labels.painting import named_values
-from voxlate.config.plan import Reading
 from voxlate.config.recipe import Recipe
 from voxlate.contrast import get_contrast
 from voxlate.derivation import files_of, lacking
-from voxlate.errors import BundleError, UsageError, readable
+from voxlate.errors import UsageError, readable
 from voxlate.inference.accepting import accepted_reading, say_accepted
 from voxlate.inference.familiarity import is_known, unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
@@ -40,7 +38,7 @@ from voxlate.plugins import recall
 from voxlate.preprocess.intensity import Scaling
 from voxlate.preprocess.prepare import PreparedCase, prepare_case, restore
 from voxlate.provenance import FileRecord, ModelRecord, Provenance
-from voxlate.question import Query, answer_with
+from voxlate.question import answer_with
 from voxlate.question.acquisition import Acquisition, check_acquisition
 from voxlate.roles import LABELS, MODEL
 from voxlate.volume import Volume
@@ -77,12 +75,6 @@ class Model:
     def __repr__(self) -> str:
         """What it makes of what, and where it lies."""
         return f"Model({', '.join(self.bundle.recipe.source)} to {' or '.join(self.targets)}, {self.bundle.folder})"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """To another process it goes as its place, where it is loaded once, and what it was asked and told."""
-        told = {"name": self.name, "accepted": self.accepted, "wanted": self.wanted, "place": self.place}
-        known = self.place.resolve(), self.bundle.digest
-        return _elsewhere, (known, self.bundle.question, self.bundle.plan.reading, told)
 
     @property
     def target(self) -> str:
@@ -359,26 +351,6 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
         return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name, place=folder)
     bundle = read_bundle(folder)
     return Model(bundle, predictor_of(bundle, device), name=bundle.recipe.name, place=folder)
-
-
-@lru_cache(maxsize=4)
-def _loaded_once(place: Path, digest: str) -> Model:
-    """The model at a place, for all tasks of a worker; another one there is refused."""
-    model = load_model(place)
-    if model.bundle.digest != digest:
-        remedy = "Leave a model alone while workers use it."
-        raise BundleError(f"the model {digest[:12]}", came=model.bundle.digest[:12], where=place, remedy=remedy)
-    return model
-
-
-def _elsewhere(known: tuple[Path, str], question: Query | None, reading: Reading, told: dict[str, Any]) -> Model:
-    """A model that came from another process."""
-    model = _loaded_once(*known)
-    if question is not None:
-        recipe, bundle = model.bundle.recipe, model.bundle.asked(question)
-        model = replace(model, bundle=bundle, predict=model.predict.asked(question, recipe), several=recipe)
-    plan = model.bundle.plan.model_copy(update={"reading": reading})
-    return replace(model, bundle=replace(model.bundle, plan=plan), **told)
 
 
 def load_models(path: Path, *, device: torch.device | None = None) -> list[Model]:

@@ -92,7 +92,7 @@ def _local(count: int) -> Iterator[Any]:
             n_workers=count,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=scratch,
             memory_limit=0,  # the networks' memory is no spilled result: nothing would be gained by a pause
             silence_logs=logging.CRITICAL,

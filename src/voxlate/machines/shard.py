@@ -1,9 +1,17 @@
-"""Shards: every n-th case of a data set, for the jobs of an array that know nothing of each other."""
+"""Shards: every n-th case of a data set, for the jobs of an array that know nothing of each other.
+
+::
+
+    with only("2/10"):
+        voxlate.translate(run, "cohort", out="translated")
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,14 +53,32 @@ class Shard:
         return list(items[self.number - 1 :: self.of])
 
 
-def read_shard(words: str | None) -> Shard:
-    """The shard that ``2/10`` names; the whole where nothing does.
+_own: ContextVar[Shard] = ContextVar("_own", default=Shard())  # noqa: B039  (frozen)
+
+
+def own_shard() -> Shard:
+    """The part of a data set that is done here; the whole, unless a block says otherwise."""
+    return _own.get()
+
+
+@contextmanager
+def only(words: str) -> Iterator[None]:
+    """Has a verb do a part of its cases alone while the block runs.
+
+    Args:
+        words: Which of how many, ``2/10`` say.
 
     Raises:
-        UsageError: If it is none.
+        UsageError: If it names none.
     """
-    if words is None:
-        return Shard()
+    before = _own.set(_read(words))
+    try:
+        yield
+    finally:
+        _own.reset(before)
+
+
+def _read(words: str) -> Shard:
     found = _WORDS.fullmatch(words)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise UsageError(

@@ -46,7 +46,6 @@ def translate(  # noqa: PLR0913  (the options of the command)
     bids: bool = False,
     density: bool | str | Path = False,
     doubt: bool = False,
-    shard: str | None = None,
     report: ProgressReport = silent,
 ) -> list[Outcome]:
     """Translates a volume, or fills the gaps of a data set: cases that have the target are left alone if some lack it.
@@ -58,8 +57,7 @@ def translate(  # noqa: PLR0913  (the options of the command)
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
         pattern: Where a data set's files lie, in place of a layout; by default as in training.
-        accept: What readers may accept that they refuse, fields of ``plan.reading``, which the sidecar records:
-            ``{"on_shear": "resample"}``, ``{"accept": ["not_hounsfield"]}``, ``{"imputed": "sources"}``.
+        accept: What readers may accept that they refuse, recorded: ``{"on_shear": "resample", "imputed": "sources"}``.
         every: Translate every case of the data set, also those that have the target.
         replace: Scans that are made anew, beside their files: ``poor`` by ``check``, or CSV files ``case,contrast``.
         overwrite: Replace files that are there.
@@ -68,31 +66,29 @@ def translate(  # noqa: PLR0913  (the options of the command)
         bids: Write a data set as a derivative of BIDS also where it was none.
         density: Write the electron density of a single CT beside it, too; a calibration, as for ``derive``, says how.
         doubt: Write beside it how much the members of an ensemble differ, as their standard deviation, too.
-        shard: The only part of a data set that is translated, ``2/10``; a last call without it writes its tables.
         report: Called with the number of finished images.
 
     Returns:
         An outcome for the file, or for each case and target in the data set's order.
 
     Raises:
-        VoxlateError: If the model cannot do what is asked, or a table, the output or the single input is refused.
+        VoxlateError: If the model cannot do what is asked, or the input, a table or the place of the output is refused.
     """
-    from voxlate.inference.cohort.translate import translate_cohort
+    from voxlate.inference.cohort.translate import translate_cohort as work
 
-    given = on_disk(scan)
-    models, wanted = models_for(place := _place_of(model, given), target=target, accept=accept or {})
-    answer = _Answer(given, Path(out), _beside(density, doubt=doubt), overwrite=overwrite, picture=picture, dicom=dicom)
-    if not is_data_set(given, shows=shows):
-        for_sets = {"replace": replace, "pattern": pattern, "format bids": bids, "shard": shard}
-        return [answer.make(_one_case(for_sets, given, models, shows=shows), models, wanted, report=report)]
-    cohort = _data_set(given, pattern, shows=shows, model=place)
+    place = _place_of(model, scan := on_disk(scan))
+    models, wanted = models_for(place, target=target, accept=accept or {})
+    beside = _beside(density, doubt=doubt)
+    answer = _Answer(scan, Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
+    if not is_data_set(scan, shows=shows):
+        for_sets = {"replace": replace, "pattern": pattern, "format bids": bids}
+        return [answer.make(_one_case(for_sets, scan, models, shows=shows), models, wanted, report=report)]
+    cohort = _data_set(scan, pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    translate_all = partial(
-        translate_cohort, models, cohort, _folder(Path(out), answer.beside), target=wanted, every=every
-    )
+    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every)
     form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
-    return translate_all(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, shard=shard, report=told)
+    return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:

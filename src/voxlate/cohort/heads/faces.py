@@ -36,14 +36,14 @@ _NEAR_MM, _GONE_MM = 14.0, 40.0
 """A face reaches nearly as far as the forehead; one that was cut off recedes further than any that is there."""
 
 
-class _Look(NamedTuple):
+class _Outline(NamedTuple):
     """What is seen, and the numbers that say so, as a clause."""
 
     found: Face
     reason: str
 
 
-def look_for_face(volume: Volume, *, hounsfield: bool) -> _Look:
+def look_for_face(volume: Volume, *, hounsfield: bool) -> _Outline:
     """Whether a volume shows a face.
 
     Args:
@@ -53,20 +53,20 @@ def look_for_face(volume: Volume, *, hounsfield: bool) -> _Look:
     mask, field = outline_of(volume, hounsfield=hounsfield)
     filled = np.flatnonzero(mask.sum(axis=(0, 1)) * STEP_MM**2 > 1000)
     if not len(filled):
-        return _Look("none", "nothing large stands out of the background")
+        return _Outline("none", "nothing large stands out of the background")
     top, bottom = int(filled[-1]), int(filled[0])
     upper = mask[:, :, max(top - _steps(110), bottom) : top + 1]
     wide, deep = (_extent(np.asarray(upper.any(axis=(1 - axis, 2)))) for axis in (0, 1))
     words = f"it is {wide:.0f} mm wide and {deep:.0f} mm deep"
     if not (_WIDE_MM[0] <= wide <= _WIDE_MM[1] and _DEEP_MM[0] <= deep <= _DEEP_MM[1]):
-        return _Look("none", words)
+        return _Outline("none", words)
     litres = float(mask.sum()) * STEP_MM**3 / 1e6
     if (litres <= _BRAIN_L and wide * deep <= _BRAIN_MM2) or mask.sum() > _FULL * field.sum():
-        return _Look("none", f"{words}, and {litres:.1f} l large")
+        return _Outline("none", f"{words}, and {litres:.1f} l large")
     return _front(mask, field, range(bottom, top))
 
 
-def _front(mask: NDArray[np.bool_], field: NDArray[np.bool_], heights: range) -> _Look:
+def _front(mask: NDArray[np.bool_], field: NDArray[np.bool_], heights: range) -> _Outline:
     """Whether the outline recedes below the forehead, in the middle."""
     across = np.flatnonzero(mask.any(axis=(1, 2)))
     centre, top = int(np.median(across)), heights.stop
@@ -78,11 +78,11 @@ def _front(mask: NDArray[np.bool_], field: NDArray[np.bool_], heights: range) ->
     below = range(max(top - _steps(_FACE_MM[1]), heights.start), top - _steps(_FACE_MM[0]))
     seen = [z for z in below if field[centre, max(forehead - _steps(_NEAR_MM), 0), z]]
     if len(seen) * STEP_MM < _LEAST_MM:
-        return _Look("upper head", "the field ends above the face")
+        return _Outline("upper head", "the field ends above the face")
     furthest = STEP_MM * (max(int(front[z]) for z in seen) - forehead)
     where = f"{abs(furthest):.0f} mm {'in front of' if furthest >= 0 else 'behind'} the forehead"
     found: Face = "face" if furthest >= -_NEAR_MM else "upper head" if furthest >= -_GONE_MM else "defaced"
-    return _Look(found, f"below it the outline reaches {where}")
+    return _Outline(found, f"below it the outline reaches {where}")
 
 
 def outline_of(volume: Volume, *, hounsfield: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

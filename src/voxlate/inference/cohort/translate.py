@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import voxlate.inference.sending  # noqa: F401  models are handed out
 from voxlate.cohort import Case, Cohort
 from voxlate.cohort.admission import told_of
 from voxlate.cohort.poor import Poor, without_poor
@@ -26,7 +27,7 @@ from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
 from voxlate.io.paths import volume_suffix
 from voxlate.io.provenance import Provenance
-from voxlate.machines.shard import read_shard
+from voxlate.machines.shard import own_shard
 from voxlate.preprocess.prepare import PreparedCase
 from voxlate.progress.spreading import each_done, is_helped
 from voxlate.volume import Volume
@@ -66,7 +67,7 @@ def translate_file(
     return replace(work.outcome(read), seconds=time.monotonic() - began)
 
 
-def translate_cohort(  # noqa: PLR0913  (the options of the command)
+def translate_cohort(
     models: Sequence[Model],
     cohort: Cohort,
     folder: Path,
@@ -76,14 +77,14 @@ def translate_cohort(  # noqa: PLR0913  (the options of the command)
     poor: Poor | None = None,
     overwrite: bool = False,
     bids: bool = False,
-    shard: str | None = None,
     report: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Outcome]:
     """Makes what a data set lacks, or translates all of it, into ``<case>/<case>_<target>.nii.gz``, or as in BIDS.
 
     What is made, and by which model, is told in ``voxlate.inference.cohort.imputation``; what else is written, in
     ``voxlate.inference.cohort.derivatives``. A case that fails is named with its reason and the others go on. The next
-    case is read while one is computed. The data set is only read.
+    case is read while one is computed. The data set is only read. Of a shard (``voxlate.machines.shard``) only its own
+    cases are made; what all have made together is told by a call for the whole, which finds all of it done.
 
     Args:
         models: At least one.
@@ -95,15 +96,13 @@ def translate_cohort(  # noqa: PLR0913  (the options of the command)
             only they and what is missing are made.
         overwrite: Whether images that are there are made anew.
         bids: Whether they are filed as a derivative data set, see ``voxlate.inference.cohort.filing``.
-        shard: The only part of the cases that is translated, ``2/10`` say. What the parts have made together is told by
-            a call for the whole, which finds all of it done.
         report: Called with the number of finished images and of all.
 
     Raises:
         UsageError: If the folder is the data set or in it.
         LockedError: If another process writes to the folder.
     """
-    part = read_shard(shard)
+    part = own_shard()
     check_place(folder, cohort)
     check_writable(folder)
     with hold(folder, what="translation", part=part.name):
