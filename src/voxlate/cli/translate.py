@@ -53,10 +53,6 @@ _Replace = Annotated[
     typer.Option(metavar="poor|CSV", help="Make scans anew that `check` calls poor, or a table names; repeatable."),
 ]
 
-_Shows = Annotated[
-    str | None,
-    typer.Option("--as", metavar="CONTRAST", help="What the one file or series shows, if nothing in it says so."),
-]
 _Density = Annotated[bool, typer.Option("--density", help="Of a CT, write the relative electron density beside it.")]
 _Calibration = Annotated[Path | None, typer.Option(metavar="CSV", help="With --density: the scanner's hu,density.")]
 _Model = Annotated[

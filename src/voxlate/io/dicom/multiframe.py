@@ -16,7 +16,7 @@ from copy import deepcopy
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def check_installed(where: Path) -> None:
         ) from error
 
 
-def _common(planes: list[tuple[int, Dataset, Dataset]], source: PlaneStack) -> dict[str, Any]:
+def _common(planes: list[tuple[int, Dataset, Dataset]], source: PlaneStack) -> dict[str, object]:
     """What both kinds of file are given alike."""
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
 
@@ -112,7 +112,7 @@ def _common(planes: list[tuple[int, Dataset, Dataset]], source: PlaneStack) -> d
     }
 
 
-def _segmentation(frames: Array, told: Provenance, **common: Any) -> Dataset:  # noqa: ANN401
+def _segmentation(frames: Array, told: Provenance, **common: object) -> Dataset:
     from highdicom.seg import Segmentation
 
     names = {int(value): name for value, name in told.labels.items() if int(value) > 0}
@@ -169,7 +169,7 @@ def _algorithm(told: Provenance) -> AlgorithmIdentificationSequence:
     )
 
 
-def _map(frames: Array, measure: MapCode, told: Provenance, **common: Any) -> Dataset:  # noqa: ANN401
+def _map(frames: Array, measure: MapCode, told: Provenance, **common: object) -> Dataset:
     from highdicom import VOILUTTransformation
     from highdicom.pm import ParametricMap, RealWorldValueMapping
 
@@ -233,7 +233,7 @@ def _series_of(headers: list[Dataset]) -> Dataset:
     return series
 
 
-def _item(code: Any) -> Dataset:  # noqa: ANN401  (a Code of pydicom)
+def _item(code: object) -> Dataset:
     from highdicom.sr import CodedConcept
 
     item: Dataset = CodedConcept.from_code(code)
