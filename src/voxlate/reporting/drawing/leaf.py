@@ -106,10 +106,10 @@ class Leaf:
 
         self._parts.append(part)
 
-    def place(self, span: Span, height: float, draw: Draw, *, lower: float = 0.0, ticked: bool = False) -> None:
+    def place(self, span: Span, height: float, draw: Draw, *, lower: float = 0.0) -> None:
         """Axes without a frame that ``draw`` fills, ``lower`` mm below the present height; goes nowhere."""
-        place = partial(tiles.place, left=span.left, top=self._top + lower, width=span.width, height=height)
-        self._parts.append(lambda figure: draw(place(figure, ticked=ticked)))
+        top = self._top + lower
+        self._parts.append(lambda figure: draw(tiles.place(figure, span.left, top, width=span.width, height=height)))
 
     def move(self, axes: Axes, span: Span, height: float) -> None:
         """Axes of the figure to the present height; goes nowhere."""

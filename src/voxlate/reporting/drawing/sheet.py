@@ -222,8 +222,7 @@ def _draw_row(leaf: Leaf, row: SheetRow, places: Sequence[Span], scale: float) -
         if cell.bar is None:
             leaf.place(span, height, cell.draw)
         else:
-            place = Span(span.left + 0.3, _BAR)
-            leaf.place(place, height - cell.bar - 2.0, cell.draw, lower=cell.bar, ticked=True)
+            leaf.place(Span(span.left + 0.3, _BAR), height - cell.bar - 2.0, cell.draw, lower=cell.bar)
     leaf.skip(height + (SPACE if row.numbers else SPACE / 2))
     leaf.write(((cell.below, span) for cell, span in cells), size=canvas.SMALL, most=MOST_LINES + 1)
     for line in row.numbers:

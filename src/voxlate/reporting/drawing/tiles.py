@@ -10,7 +10,6 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import XAxis, YAxis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, Normalize
@@ -68,34 +67,10 @@ def tick_text(value: float) -> str:
     return with_minus(f"{value:.4g}")
 
 
-class _NoTicks:
-    """An axis that is never shown; matplotlib would make its ticks all the same, in half the time that axes take."""
-
-    majorTicks = minorTicks = ()  # noqa: N815
-
-
-class _UntickedX(_NoTicks, XAxis): ...  # type: ignore[misc]
-
-
-class _UntickedY(_NoTicks, YAxis): ...  # type: ignore[misc]
-
-
-class _Unticked(Axes):
-    """Axes for a picture."""
-
-    def _init_axis(self) -> None:
-        spines = self.spines
-        self.xaxis, self.yaxis = _UntickedX(self, clear=False), _UntickedY(self, clear=False)
-        for axis, sides in ((self.xaxis, (spines.bottom, spines.top)), (self.yaxis, (spines.left, spines.right))):
-            for side in sides:
-                side.register_axis(axis)
-
-
-def place(figure: Figure, left: float, top: float, *, width: float, height: float, ticked: bool = False) -> Axes:
-    """Axes without frame at a place in mm from the figure's top left corner; an axis with ticks is hidden at first."""
+def place(figure: Figure, left: float, top: float, *, width: float, height: float) -> Axes:
+    """Axes without frame at a place in mm from the figure's top left corner."""
     across, down = figure.get_size_inches() * canvas.MM_PER_INCH
-    box = (left / across, 1 - (top + height) / down, width / across, height / down)
-    axes = figure.add_axes(box, axes_class=Axes if ticked else _Unticked)
+    axes = figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
     axes.xaxis.set_visible(False)
     axes.yaxis.set_visible(False)
     axes.spines[:].set_visible(False)
