@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from voxlate.errors import UsageError
-from voxlate.jobs import Ledger, Runner, Work
+from voxlate.jobs import JobList, Runner, Work
 from voxlate.jobs.job import LOG, ORDER, PROGRESS, RESULT, read_json, write_json
 from voxlate.jobs.runner import HELD
 from voxlate.jobs.worker import carry_out
@@ -38,8 +38,8 @@ _KINDS = {
 
 
 @contextmanager
-def _running(folder: Path) -> Iterator[tuple[Ledger, Runner]]:
-    ledger = Ledger(folder / "jobs.sqlite")
+def _running(folder: Path) -> Iterator[tuple[JobList, Runner]]:
+    ledger = JobList(folder / "jobs.sqlite")
     runner = Runner(ledger, folder, kinds=_KINDS)
     runner.start()
     try:
@@ -56,7 +56,7 @@ def _until(what: Callable[[], object], *, seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def _state(ledger: Ledger, name: str) -> str:
+def _state(ledger: JobList, name: str) -> str:
     job = ledger.find(name)
     return job.state if job else "none"
 
@@ -162,7 +162,7 @@ def test_a_server_that_stops_leaves_its_job_to_the_next(tmp_path: Path) -> None:
     with _running(tmp_path) as (ledger, runner):
         job = ledger.add("wait", {})
         _until(lambda: _pids(runner, job.id))
-    ledger = Ledger(tmp_path / "jobs.sqlite")
+    ledger = JobList(tmp_path / "jobs.sqlite")
     assert _state(ledger, job.id) == "queued"
     ledger.close()
 

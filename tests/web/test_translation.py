@@ -41,7 +41,7 @@ def test_a_scan_is_recognised_with_what_can_be_made_of_it(done: dict[str, dict[s
     assert found["spacing_mm"] == told["spacing_mm"]
     assert found["reason"] == "its file name says so"
     default = next(one for one in found["choices"] if one["model"] == "default")
-    assert default["targets"] == ["t1c", "t2", "flair", "pd"]
+    assert default["targets"] == ["t2", "flair", "pd", "t1c"]
     assert default["seconds"] > 0
     assert default["memory_mib"] > 0
 
@@ -137,7 +137,9 @@ def test_dicom_comes_back_as_dicom_and_names_nobody(
     answer = served.client.get(f"/api/v1/jobs/{job}/files/image")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         archive.extractall(tmp_path)
-    assert voxlate.info(tmp_path / "t1_to_t2")["synthetic"] == "made by a model"
+    (series,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert voxlate.info(series)["synthetic"] == "made by a model"
+    assert "t1_to_t2.zip" in answer.headers["content-disposition"]
     (tmp_path / "t2.nii").write_bytes(served.client.get(f"/api/v1/jobs/{job}/files/nifti").content)
     assert voxlate.info(tmp_path / "t2.nii")["synthetic"] == "made by a model"
     log = served.client.get(f"/api/v1/jobs/{job}/files/log").text

@@ -10,7 +10,7 @@ finished.
 from __future__ import annotations
 
 from voxlate.jobs.job import DurableJob, State
-from voxlate.jobs.ledger import Ledger
+from voxlate.jobs.joblist import JobList
 from voxlate.jobs.runner import Runner, Work
 
-__all__ = ["DurableJob", "Ledger", "Runner", "State", "Work"]
+__all__ = ["DurableJob", "JobList", "Runner", "State", "Work"]

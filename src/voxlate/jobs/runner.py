@@ -17,7 +17,7 @@ from pathlib import Path
 
 from voxlate.errors import counted
 from voxlate.jobs.job import LOG, ORDER, PROGRESS, RESULT, DurableJob, read_json, write_json
-from voxlate.jobs.ledger import Ledger
+from voxlate.jobs.joblist import JobList
 
 HELD = 75
 """The exit code of a worker whose folder an earlier one still holds (``EX_TEMPFAIL``): it is begun again."""
@@ -73,7 +73,7 @@ class Runner:
         workers: How many run at the same time.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path, *, kinds: Mapping[str, Work], workers: int = 1) -> None:
+    def __init__(self, ledger: JobList, folder: Path, *, kinds: Mapping[str, Work], workers: int = 1) -> None:
         self._ledger, self._folder, self._kinds, self._most = ledger, folder, kinds, workers
         self._running: dict[str, _Worker] = {}
         self._turn, self._wake, self._ends = threading.RLock(), threading.Event(), False

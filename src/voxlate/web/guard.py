@@ -105,14 +105,15 @@ class Guard:
         """The token of the server's link, which opens the page and nothing else."""
         if scope["method"] != "GET" or scope["path"] != "/":
             return ""
-        return parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        query = str(scope["query_string"], "latin-1")
+        return parse_qs(query).get("token", [""])[0]
 
     def _in_cookie(self, headers: dict[str, str]) -> str:
         try:
             found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
         except CookieError:
             return ""
-        return str(found.value) if found else ""
+        return found.value if found else ""
 
     def _is_token(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._settings.token.encode())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
-from voxlate.jobs import DurableJob, Ledger, Runner, Work
+from voxlate.jobs import DurableJob, JobList, Runner, Work
 from voxlate.jobs.job import PROGRESS, RESULT, read_json, write_json
 from voxlate.plainyaml import Json
 from voxlate.web.answers import Done, JobAnswer, ModelChoice, ScanAnswer, TranslationOrder, UploadAnswer
@@ -42,7 +42,7 @@ class Service:
             settings.folder / "uploads", most_bytes=settings.upload_bytes, most_files=settings.upload_files
         )
         self.offers = Offers(settings.models)
-        self.ledger = Ledger(settings.folder / "jobs.sqlite")
+        self.ledger = JobList(settings.folder / "jobs.sqlite")
         work = Work((sys.executable, "-m", "voxlate.web.translation"), limit_s=_TRANSLATE_S)
         self.runner = Runner(self.ledger, settings.folder / "jobs", kinds={_TRANSLATE: work}, workers=settings.workers)
         self._ends = threading.Event()

@@ -111,7 +111,9 @@ def result_routes(service: Service) -> APIRouter:
         path = folder / LOG if what == "log" else _kept(folder, what)
         if not path.is_file():
             raise UnknownIdError("a file of a job that is done")
-        name = path.name if what != "log" else "log.txt"
+        order = _found(service, job).order
+        suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix or ".txt"
+        name = f"{order['shows']}_to_{order['target']}{suffix}"
         return FileResponse(path, filename=name, media_type="application/octet-stream")
 
     @routes.get("/views/{which}.nii", response_class=Response)
@@ -156,7 +158,7 @@ def _kept(folder: Path, what: _What) -> Path:
     result = read_json(folder / RESULT)
     if result is None or "image" not in result:
         return folder / "none"
-    image = folder / result["image"]
+    image = folder / str(result["image"])
     bare = image.name.removesuffix(".nii.gz")
     if what == "sidecar":
         return image.with_name(f"{bare}.json")

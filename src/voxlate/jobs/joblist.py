@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 
 
-class Ledger:
+class JobList:
     """The list; several threads may use it at once.
 
     Args:
