@@ -5,12 +5,13 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 from voxlate.contrast import get_contrast
 from voxlate.errors import VoxlateError
-from voxlate.io import read_volume
+from voxlate.io import read_provenance, read_volume
 from voxlate.jobs.worker import carry_out
 from voxlate.plainyaml import Json
 from voxlate.progress import ProgressReport
@@ -42,7 +43,7 @@ def _work(order: Json, folder: Path, report: ProgressReport) -> Json:
     source = read_volume(scan, contrast=shown)
     volume = read_volume(outcome.path, contrast=get_contrast(outcome.target))
     write_view(source, folder / SOURCE)
-    write_view(volume, folder / PREDICTION)
+    write_view(replace(volume, provenance=read_provenance(outcome.path)), folder / PREDICTION)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "image": str(outcome.path.relative_to(folder)),
