@@ -52,7 +52,7 @@ def draw_slice(view: Path, plane: Plane, *, share: Share, window: GreyScale, syn
     size = (max(1, round(pixels.shape[1] * across * scale)), max(1, round(pixels.shape[0] * up * scale)))
     picture = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR).convert("RGB")
     if synthetic:
-        ImageDraw.Draw(picture).text((8, 6), _MARK, fill=_GOLD, stroke_width=1, stroke_fill=(0, 0, 0), font_size=18)
+        ImageDraw.Draw(picture).text((8, 6), _MARK, fill=_GOLD, stroke_width=1, stroke_fill=(0, 0, 0), font_size=30)
     drawn = io.BytesIO()
     picture.save(drawn, "PNG")
     return drawn.getvalue()
