@@ -1,4 +1,4 @@
-# make demo | default-model | test | quick | cases | bench | lint | docs | coverage: each creates the virtual environment it needs.
+# make demo | default-model | page | wheel | test | quick | cases | bench | lint | docs | coverage: each creates the virtual environment it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,9 @@ INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 DOCUMENTED := $(VENV)/.documented
 
-.PHONY: demo default-model test quick cases bench slow coverage lint static docs audit clean
+VIEWER := src/voxlate/web/page/vendor/.installed
+
+.PHONY: demo default-model page wheel test quick cases bench slow coverage lint static docs audit clean
 
 demo: $(INSTALLED)
 	$(BIN)/voxlate demo --out demo
@@ -17,6 +19,28 @@ WORK ?= default-model
 default-model: $(INSTALLED)
 	$(BIN)/python default_model/make.py --data $(DATA) --work $(WORK) --ship src/voxlate/models/head $(OPTIONS)
 
+# The viewer of the page that `voxlate serve` shows, by npm, into a folder that git ignores; with its licences. axe-core,
+# which judges whether the page is accessible, stays in build/page for the tests.
+page: $(VIEWER)
+
+$(VIEWER): Makefile
+	@command -v npm >/dev/null || { echo "npm brings the viewer of the page. On Debian and Ubuntu: sudo apt install npm" >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --no-save --no-package-lock --ignore-scripts --prefix build/page \
+		@niivue/niivue@0.69.0 axe-core@4.14.1
+	mkdir -p $(@D)
+	cp build/page/node_modules/@niivue/niivue/dist/niivue.umd.js $(@D)
+	cd build/page/node_modules && tail -n +1 @lukeed/uuid/license @ungap/structured-clone/LICENSE array-equal/LICENSE \
+		fflate/LICENSE gl-matrix/LICENSE.md nifti-reader-js/LICENSE zarrita/LICENSE > $(CURDIR)/$(@D)/LICENCES.txt
+	touch $@
+
+wheel: $(DEVELOPED) $(VIEWER)
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# Tests of the page need the viewer, and are skipped where there is no npm to bring it.
+.PHONY: page-if-possible
+page-if-possible:
+	@$(MAKE) --no-print-directory page || true
+
 # Each of the two workers computes on one thread: those of a second one would wait for a core that the other worker has.
 # Tests start the program again and again, so its compiled modules are kept. A module stays on one worker, which its
 # fixtures need, but for the pages of the documentation, which tests/conftest.py shares out one by one; modules that
@@ -24,7 +48,7 @@ default-model: $(INSTALLED)
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 
-test: $(DOCUMENTED)
+test: $(DOCUMENTED) page-if-possible
 	$(PYTEST) $(PARALLEL) --durations 10
 
 quick: $(DOCUMENTED)
@@ -41,7 +65,7 @@ bench: $(DEVELOPED)
 slow: $(DEVELOPED)
 	$(PYTEST) -m slow
 
-coverage: $(DOCUMENTED)
+coverage: $(DOCUMENTED) page-if-possible
 	$(PYTEST) $(PARALLEL) --cov --cov-report term:skip-covered --cov-report html
 
 lint: static

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from voxlate._version import __version__
-from voxlate.cli import archive, bids, compare, data, evaluate, train, translate
+from voxlate.cli import archive, bids, compare, data, evaluate, serve, train, translate
 from voxlate.cli.encoding import say_anything
 from voxlate.cli.options import LogToTerminal, app, errors
 from voxlate.cli.plugins import offer_plugins
@@ -35,6 +35,7 @@ _ORDER += [
     "deidentify",
     "redraw",
     "evaluate",
+    "serve",
     "info",
 ]
 # As a user comes to them, in --help and in the documentation.
@@ -44,7 +45,7 @@ offer_plugins(app)
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 """What no code can mend: a full disk, a limit, no permission, a failing device."""
 
-__all__ = ["app", "archive", "bids", "compare", "data", "evaluate", "main", "train", "translate"]
+__all__ = ["app", "archive", "bids", "compare", "data", "evaluate", "main", "serve", "train", "translate"]
 
 
 def _tell_version(asked: bool) -> None:

@@ -1,0 +1,62 @@
+"""The command ``serve``: the page in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxlate.cli.options import app, console, errors, shown_by
+from voxlate.errors import UsageError
+
+
+@app.command(
+    **shown_by(
+        "voxlate serve",
+        "voxlate serve --models runs --no-browser",
+        "VOXLATE_TOKEN_FILE=token voxlate serve --host 0.0.0.0 --name scans.example.org",
+    )
+)
+def serve(
+    models: Annotated[
+        Path | None, typer.Option("--models", metavar="DIR", help="Runs or bundles to offer beside Voxlate's own.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Where uploads, jobs and results are kept.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen at; others than this machine need VOXLATE_TOKEN.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port; 0 for any that is free.", min=0, max=65535)] = 8421,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="HOST", help="A name under which browsers reach it. May be repeated."),
+    ] = None,
+    keep_hours: Annotated[
+        float, typer.Option("--keep-hours", help="After what time uploads and results are removed.", min=0.001)
+    ] = 168.0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> None:
+    """Serve a page in which scans are translated and looked at; its link is printed."""
+    from voxlate.cli.output import say
+
+    try:
+        from voxlate.web.serving import serve as run
+        from voxlate.web.settings import Settings, choose_token, default_folder
+    except ModuleNotFoundError as error:
+        remedy = "Install the extra: pip install 'voxlate[web]'."
+        raise UsageError("FastAPI, uvicorn and sse-starlette", came=f"no {error.name}", remedy=remedy) from error
+    if models is not None and not models.is_dir():
+        raise UsageError("a folder of models", came="none", where=models, remedy="Name a folder of runs or bundles.")
+    settings = Settings(
+        folder=folder or default_folder(),
+        token=choose_token(host),
+        models=models,
+        host=host,
+        port=port,
+        names=tuple(name or ()),
+        kept_s=3600 * keep_hours,
+    )
+    say(errors(), "Ends with Ctrl-C. Research software, not for diagnostic use.")
+    run(settings, say=lambda link: say(console(), link), browser=browser)

@@ -1,0 +1,119 @@
+"""Which models there are, what they can make of a scan, and what that is likely to take."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from voxlate.errors import VoxlateError
+from voxlate.plainyaml import Json
+from voxlate.progress.spreading import cores
+
+if TYPE_CHECKING:
+    from voxlate.config.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+_DEFAULT = "default"
+_UPTAKE = "t1c"
+"""Comes last among targets: no scan without the agent shows what takes it up."""
+_DEFAULT_S_PER_MM3, _DEFAULT_MIB = 19 / (182 * 218 * 182), 500.0
+"""Of the model that Voxlate has, on one core: see the page about it in the documentation."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that scans can be translated by.
+
+    Attributes:
+        id: Opaque, the same as long as the model is.
+        folder: Where it lies.
+        recipe: What it makes of what.
+        digest: The identity of the model.
+        trained_on: How many cases taught it.
+    """
+
+    id: str
+    folder: Path
+    recipe: Recipe
+    digest: str
+    trained_on: int
+
+    def targets_of(self, contrast: str | None) -> list[str]:
+        """What it makes of a single scan of a contrast; nothing where that is unknown, or it needs others too."""
+        sources = self.sources
+        if contrast is None or contrast not in sources:
+            return []
+        if self.recipe.targets:
+            return sorted((name for name in self.recipe.wanted if name != contrast), key=_UPTAKE.__eq__)
+        return [self.recipe.target] if sources == [contrast] else []
+
+    @property
+    def sources(self) -> list[str]:
+        """The contrasts that it starts from."""
+        from voxlate.derivation import files_of
+
+        return list(files_of(self.recipe.source, self.recipe.plan.derive))
+
+
+class Offers:
+    """The models of a server: that which Voxlate has, and those in a folder.
+
+    Args:
+        folder: Of runs and bundles, or one of them; ``None`` for none.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    @cached_property
+    def all(self) -> list[Offer]:
+        """Every model that is whole; what is refused is logged."""
+        from voxlate.bundle.shipped import default_model, has_default_model
+
+        default = [(_DEFAULT, default_model())] if has_default_model() else []
+        places = [] if self._folder is None else [self._folder, *sorted(self._folder.iterdir())]
+        named = [(_opaque(place), place) for place in places if place.is_dir()]
+        found = [offer for name, place in (*default, *named) if (offer := _read(name, place))]
+        return list({offer.digest: offer for offer in reversed(found)}.values())[::-1]
+
+    def find(self, name: str) -> Offer | None:
+        """The model of an id, if there is one."""
+        return next((offer for offer in self.all if offer.id == name), None)
+
+
+def forecast(offer: Offer, extent_mm3: float, *, before: Iterable[Json]) -> tuple[float, float] | None:
+    """Seconds and MiB that a translation takes, from those before; ``None`` where nothing is known.
+
+    Args:
+        offer: The model.
+        extent_mm3: Of the scan, since models bring scans to voxels of one size.
+        before: Results of jobs of this model on this machine.
+    """
+    known = [one for one in before if one.get("extent_mm3") and one.get("seconds")]
+    if known:
+        rate = median(one["seconds"] / one["extent_mm3"] for one in known)
+        return rate * extent_mm3, max(one.get("peak_mib", 0.0) for one in known)
+    if offer.id != _DEFAULT:
+        return None
+    return 5 + extent_mm3 * _DEFAULT_S_PER_MM3 / min(cores(), 4) ** 0.5, _DEFAULT_MIB
+
+
+def _read(name: str, folder: Path) -> Offer | None:
+    from voxlate.bundle.ensemble import read_model
+
+    try:
+        bundle = read_model(folder)
+    except VoxlateError as error:
+        logger.info("%s is not offered: %s", folder, error)
+        return None
+    return Offer(name, folder, bundle.recipe, bundle.digest, bundle.trained_on)
+
+
+def _opaque(folder: Path) -> str:
+    return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]

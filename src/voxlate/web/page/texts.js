@@ -1,0 +1,97 @@
+/** Every sentence of the page, in one place. */
+
+export const texts = {
+  skip: "Skip to the image",
+  notice: "Research software. Not for diagnostic use.",
+  shortcuts: "Keyboard shortcuts",
+  close: "Close",
+  addTitle: "1 · Add scans",
+  dropHere: "Drop a scan here",
+  chooseFiles: "Choose files",
+  chooseFolder: "Choose a folder",
+  formats: "NIfTI, MetaImage, NRRD, MGH, a DICOM folder, or a zip archive of these. Nothing leaves this server.",
+  scansTitle: "2 · What I recognised",
+  jobsTitle: "3 · Translations",
+  noJobs: "None yet.",
+  welcome: "Turn the scan you have into the scan you lack",
+  steps: [
+    "Drop a scan on the left: an MR of the head for the model that comes with Voxlate, or whatever a model of yours starts from.",
+    "See what was recognised, and correct it where it is wrong.",
+    "Choose what is wanted, and look at source and prediction side by side.",
+  ],
+  welcomeNote: "A model can remove or invent lesions. Every image made here is marked as synthetic.",
+  uploading: (share) => `Uploading, ${Math.round(100 * share)} %`,
+  tooLarge: (size, most) => `Expected at most ${gigabytes(most / 2 ** 20)} at once, got ${gigabytes(size / 2 ** 20)}. Upload less.`,
+  recognising: "Looking at what came …",
+  shows: "Shows",
+  unknown: "not recognised: please choose",
+  because: (reason) => `because ${reason}`,
+  youSaid: "as you said",
+  nobodyTells: "Neither name nor header tells what it shows.",
+  voxels: (shape, spacing) => {
+    const sizes = spacing.map((one) => Number(one.toFixed(2)));
+    return `${shape.join(" × ")} voxels of ${new Set(sizes).size === 1 ? sizes[0] : sizes.join(" × ")} mm`;
+  },
+  axes: (codes) => `Axes ${codes}`,
+  dicom: "DICOM series",
+  madeByModel: "A model or a simulation made this image.",
+  notes: (count) => (count === 1 ? "1 note" : `${count} notes`),
+  model: "Model",
+  target: "Make",
+  translate: "Translate",
+  nothingFits: "No model here starts from this contrast.",
+  takes: (seconds, mib) => `Takes about ${duration(seconds)} and ${gigabytes(mib)} of memory`,
+  takesUnknown: "How long it takes is not known yet for this model.",
+  states: { queued: "waiting", running: "running", done: "done", failed: "failed", cancelled: "cancelled" },
+  stages: { translate: "translating", view: "preparing the view", "": "starting" },
+  left: (seconds) => `about ${duration(seconds)} left`,
+  longer: (seconds) => `${duration(seconds)} so far, longer than expected`,
+  soFar: (seconds) => `${duration(seconds)} so far`,
+  took: (seconds) => `in ${duration(seconds)}`,
+  look: "Look",
+  cancel: "Cancel",
+  retry: "Try again",
+  remove: "Remove",
+  source: "Source",
+  prediction: "Prediction",
+  loading: "Loading the images …",
+  layout: "Compare",
+  layouts: { side: "Side by side", curtain: "Curtain", blend: "Blend" },
+  curtainAt: "Curtain position",
+  blendAt: "Share of the prediction",
+  planes: "View",
+  planeNames: { all: "3 planes + 3-D", axial: "Axial", coronal: "Coronal", sagittal: "Sagittal", render: "3-D" },
+  window: "Window",
+  windows: { auto: "Automatic", soft: "Soft tissue", brain: "Brain", bone: "Bone", lung: "Lung" },
+  colours: "Colours",
+  colourNames: { gray: "Grey", viridis: "Viridis", inferno: "Inferno", bone: "Bone" },
+  at: "At",
+  mark: "SYNTHETIC, not for diagnostic use",
+  downloads: "Download",
+  download: { image: "Image", dicom: "DICOM (zip)", nifti: "NIfTI", sidecar: "Sidecar", picture: "Picture" },
+  warned: "To be looked at before it is used",
+  seen: "The model was trained or chosen on this very scan: it looks better here than elsewhere.",
+  noWebgl: "This browser gives no WebGL, so the server draws the slices. There is no 3-D view.",
+  noViewer: "The viewer is not installed on this server (make page), so the server draws the slices.",
+  planeSlider: { axial: "Axial slice", coronal: "Coronal slice", sagittal: "Sagittal slice" },
+  lostServer: "The server does not answer. It may have been stopped; start it again and reload.",
+  keys: [
+    ["1 … 5", "3 planes, axial, coronal, sagittal, 3-D"],
+    ["S, C, B", "side by side, curtain, blend"],
+    ["[ ]", "move the curtain, or the blend"],
+    ["← → ↑ ↓", "move the crosshair"],
+    ["Page ↑ ↓", "move it through the slices"],
+    ["A", "automatic window"],
+    ["Right drag", "window from a region"],
+    ["?", "this list"],
+  ],
+};
+
+export function duration(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function gigabytes(mib) {
+  return mib < 950 ? `${Math.round(mib / 50) * 50} MB` : `${(mib / 1024).toFixed(1)} GB`;
+}

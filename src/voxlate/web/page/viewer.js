@@ -1,0 +1,185 @@
+/** Source and prediction on two canvases with one crosshair; laid over each other for curtain and blend. */
+
+import { url } from "./api.js";
+import { choice, el, select } from "./dom.js";
+import { texts } from "./texts.js";
+
+const PLANES = { axial: 0, coronal: 1, sagittal: 2, all: 3, render: 4 };
+const HU = { soft: [-160, 240], brain: [0, 80], bone: [-450, 1050], lung: [-1350, 150] };
+const OPTIONS = {
+  backColor: [0.035, 0.047, 0.058, 1],
+  crosshairColor: [0.36, 0.78, 1, 0.8],
+  crosshairWidth: 0.8,
+  crosshairWidthUnit: "mm",
+  show3Dcrosshair: true,
+  isRadiologicalConvention: true,
+  isColorbar: true,
+  colorbarHeight: 0.025,
+  fontColor: [0.9, 0.93, 0.95, 1],
+  dragAndDropEnabled: false,
+  multiplanarShowRender: 1,
+  multiplanarLayout: 2,
+  clipPlaneHotKey: "",
+  cycleClipPlaneHotKey: "",
+  viewModeHotKey: "",
+  logLevel: "error",
+};
+
+/** Why there can be no viewer; empty if there can. */
+export function lacking() {
+  if (!window.niivue) return texts.noViewer;
+  return document.createElement("canvas").getContext("webgl2") ? "" : texts.noWebgl;
+}
+
+export class Viewer {
+  /** Shows a job that is done, in an element. */
+  constructor(place, job, titles) {
+    Object.assign(this, { place, job, layout: "side", plane: "all", share: 0.5 });
+    this.readout = el("p", { class: "readout", "aria-live": "off" });
+    this.state = el("p", { class: "loading", role: "status" }, texts.loading);
+    this.panes = ["source", "prediction"].map((which) => this.pane(which, titles));
+    this.slider = el("input", {
+      type: "range", min: 0, max: 1, step: 0.01, value: 0.5, "aria-label": texts.curtainAt,
+      oninput: (event) => this.setShare(Number(event.target.value)),
+    });
+    this.edge = el("div", { class: "edge", "aria-hidden": "true" });
+    this.screen = el("div", { class: "screen side" }, ...this.panes.map((one) => one.figure), this.edge, this.state);
+    this.slider.hidden = true;
+    place.replaceChildren(this.bar(), this.screen, el("div", { class: "under" }, this.readout, this.slider));
+    this.load();
+  }
+
+  pane(which, titles) {
+    const { job } = this;
+    const canvas = el("canvas", { "aria-label": `${texts[which]}: ${titles[which === "source" ? job.source : job.target]}`, role: "img", tabindex: 0 });
+    const caption = el("figcaption", { class: which }, `${texts[which]} · ${titles[which === "source" ? job.source : job.target]}`);
+    return { which, canvas, figure: el("figure", { class: which }, canvas, caption) };
+  }
+
+  bar() {
+    this.layouts = choice(texts.layout, Object.entries(texts.layouts), this.layout, (one) => this.setLayout(one));
+    this.planes = choice(texts.planes, Object.entries(texts.planeNames), this.plane, (one) => this.setPlane(one));
+    const isCt = this.job.units.prediction === "HU" || this.job.units.source === "HU";
+    const windows = Object.entries(texts.windows).filter(([name]) => name === "auto" || isCt);
+    return el(
+      "div",
+      { class: "bar", role: "toolbar", "aria-label": texts.planes },
+      this.layouts.group,
+      this.planes.group,
+      windows.length > 1 ? select(texts.window, windows, "auto", (name) => this.setWindow(name)) : null,
+      select(texts.colours, Object.entries(texts.colourNames), "gray", (name) => this.setColours(name)),
+    );
+  }
+
+  async load() {
+    const mark = texts.mark;
+    class Marked extends window.niivue.Niivue {
+      drawSceneCore() {
+        const told = super.drawSceneCore();
+        if (this.volumes.length && this.marked) {
+          const size = 1.15 * this.fontPx;
+          const [right, width] = [this.gl.canvas.width - 10, this.textWidth(size, mark)];
+          this.drawRect([right - width - 8, 6, width + 14, size + 10], [0.035, 0.047, 0.058, 0.85]);
+          this.drawTextLeft([right, 11 + size / 2], mark, 1.15, [1, 0.77, 0.24, 1]);
+        }
+        return told;
+      }
+    }
+    for (const pane of this.panes) {
+      pane.nv = new Marked({ ...OPTIONS, onLocationChange: (told) => this.locate(told) });
+      pane.nv.marked = pane.which === "prediction";
+      await pane.nv.attachToCanvas(pane.canvas);
+    }
+    const [one, other] = this.panes;
+    one.nv.broadcastTo(other.nv, { "2d": true, "3d": true });
+    other.nv.broadcastTo(one.nv, { "2d": true, "3d": true });
+    try {
+      await Promise.all(this.panes.map(({ which, nv }) => {
+        const [low, high] = this.job.result.windows[which];
+        return nv.loadVolumes([{ url: url(`/jobs/${this.job.id}/views/${which}.nii`), name: `${which}.nii`, cal_min: low, cal_max: high }]);
+      }));
+    } catch (error) {
+      this.state.textContent = texts.lostServer;
+      return;
+    }
+    this.state.remove();
+    this.setPlane(this.plane);
+    one.nv.moveCrosshairInVox(0, 0, 0);
+    other.nv.scene.crosshairPos = Array.from(one.nv.scene.crosshairPos);
+    other.nv.drawScene();
+    this.place.dataset.ready = this.job.id;
+  }
+
+  locate(told) {
+    const [x, y, z] = Array.from(told.vox).map(Math.round);
+    const value = ({ nv, which }) => {
+      const volume = nv.volumes[0];
+      if (!volume) return "";
+      const number = volume.getValue(x, y, z);
+      return `${texts[which]} ${Math.abs(number) < 10 ? number.toFixed(2) : Math.round(number)} ${this.job.units[which]}`;
+    };
+    const mm = Array.from(told.mm).slice(0, 3).map((one) => one.toFixed(0)).join(", ");
+    this.readout.textContent = [`${texts.at} (${mm}) mm`, ...this.panes.map(value)].join("   ·   ");
+  }
+
+  setPlane(plane) {
+    this.plane = plane;
+    this.planes.set(plane);
+    for (const { nv } of this.panes) nv.setSliceType(PLANES[plane]);
+  }
+
+  setLayout(layout) {
+    this.layout = layout;
+    this.layouts.set(layout);
+    this.screen.className = `screen ${layout}`;
+    this.slider.hidden = layout === "side";
+    this.slider.setAttribute("aria-label", layout === "blend" ? texts.blendAt : texts.curtainAt);
+    this.setShare(this.share);
+    for (const { nv, which } of this.panes) {
+      nv.marked = which === "prediction" || layout !== "side"; // so that no curtain and no blend takes the mark away
+      nv.opts.isColorbar = layout === "side"; // two bars over each other cannot be read
+      nv.resizeListener();
+    }
+  }
+
+  setShare(share) {
+    this.share = Math.min(1, Math.max(0, share));
+    this.slider.value = this.share;
+    const { canvas, figure: { style } } = this.panes[1];
+    style.clipPath = this.layout === "curtain" ? `inset(0 0 0 ${100 * this.share}%)` : "";
+    canvas.style.opacity = this.layout === "blend" ? String(this.share) : "";
+    this.edge.style.left = `${100 * this.share}%`;
+  }
+
+  setWindow(name) {
+    for (const { nv, which } of this.panes) {
+      const preset = this.job.units[which] === "HU" ? HU[name] : null;
+      const [low, high] = preset ?? this.job.result.windows[which];
+      Object.assign(nv.volumes[0], { cal_min: low, cal_max: high });
+      nv.updateGLVolume();
+    }
+  }
+
+  setColours(name) {
+    for (const { nv } of this.panes) nv.setColormap(nv.volumes[0].id, name);
+  }
+
+  /** What a key does; true if it does something. */
+  press(event) {
+    const planes = { 1: "all", 2: "axial", 3: "coronal", 4: "sagittal", 5: "render" };
+    const layouts = { s: "side", c: "curtain", b: "blend" };
+    const steps = {
+      ArrowLeft: [1, 0, 0], ArrowRight: [-1, 0, 0], ArrowUp: [0, 1, 0], ArrowDown: [0, -1, 0],
+      PageUp: [0, 0, 1], PageDown: [0, 0, -1],
+    };
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (planes[key]) this.setPlane(planes[key]);
+    else if (layouts[key]) this.setLayout(layouts[key]);
+    else if (key === "[") this.setShare(this.share - 0.05);
+    else if (key === "]") this.setShare(this.share + 0.05);
+    else if (key === "a") this.setWindow("auto");
+    else if (steps[key]) this.panes[0].nv.moveCrosshairInVox(...steps[key]);
+    else return false;
+    return true;
+  }
+}

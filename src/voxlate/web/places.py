@@ -1,0 +1,8 @@
+"""Where things lie in the folders of an upload and of a job; nothing that takes long to load is needed for it."""
+
+from __future__ import annotations
+
+FILES, RECOGNISED, VIEWS = "files", "recognised.json", "views"
+"""In an upload's folder: what came, what was found in it, and what the page shows of each scan."""
+OUT, SOURCE, PREDICTION = "out", "views/source.nii", "views/prediction.nii"
+"""In a job's folder: what ``voxlate translate`` writes, and what the page shows."""

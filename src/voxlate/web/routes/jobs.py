@@ -1,0 +1,196 @@
+"""Jobs: order a translation, watch it, cancel it, try again, remove it; and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from voxlate.errors import UsageError
+from voxlate.jobs import DurableJob
+from voxlate.jobs.job import LOG, RESULT, read_json
+from voxlate.web.answers import JobAnswer, TranslationOrder
+from voxlate.web.places import PREDICTION, SOURCE
+from voxlate.web.routes.errors import UnknownIdError
+from voxlate.web.service import Service
+from voxlate.web.slices import GreyScale, Plane, Share, draw_slice
+
+_LOOK_S = 0.4
+_VIEWS = {"source": SOURCE, "prediction": PREDICTION}
+_What = Literal["image", "nifti", "sidecar", "picture", "log"]
+
+
+class _Cut(BaseModel):
+    """Which slice, and where grey begins and ends."""
+
+    plane: Plane = "axial"
+    share: Share = 0.5
+    low: float = 0.0
+    high: float = 1.0
+
+
+def job_routes(service: Service) -> APIRouter:
+    """The routes of jobs."""
+    routes, ledger = APIRouter(prefix="/jobs", tags=["jobs"]), service.ledger
+
+    @routes.post("", status_code=201)
+    def create_job(order: TranslationOrder) -> JobAnswer:
+        """Orders the translation of a scan."""
+        return service.answer(service.order(order))
+
+    @routes.get("")
+    def list_jobs() -> list[JobAnswer]:
+        """Every job, the newest first."""
+        return [service.answer(job) for job in ledger.all()]
+
+    @routes.get("/{job}")
+    def get_job(job: str) -> JobAnswer:
+        """A job."""
+        return service.answer(_found(service, job))
+
+    @routes.get("/{job}/events", response_class=EventSourceResponse)
+    def watch_job(job: str) -> EventSourceResponse:
+        """The job whenever it changes, as server-sent events, until it ends."""
+        _found(service, job)
+        return EventSourceResponse(_changes(service, job))
+
+    return routes
+
+
+def change_routes(service: Service) -> APIRouter:
+    """The routes that change what becomes of a job."""
+    routes, ledger, runner = APIRouter(prefix="/jobs", tags=["jobs"]), service.ledger, service.runner
+
+    @routes.post("/{job}/cancel")
+    def cancel_job(job: str) -> JobAnswer:
+        """Ends a job that waits or runs."""
+        _found(service, job)
+        runner.cancel(job)
+        return service.answer(_found(service, job))
+
+    @routes.post("/{job}/retry")
+    def retry_job(job: str) -> JobAnswer:
+        """Begins a job again that failed or was cancelled."""
+        _found(service, job)
+        again = ledger.wait_again(job, after=("failed", "cancelled"), anew=True)
+        if again is None:
+            remedy = "Order another one, or wait."
+            raise UsageError("a job that failed or was cancelled", came=_found(service, job).state, remedy=remedy)
+        runner.wake()
+        return service.answer(again)
+
+    @routes.delete("/{job}", status_code=204)
+    def delete_job(job: str) -> None:
+        """Removes a job that has ended, and what came of it."""
+        _found(service, job)
+        if not service.remove(job):
+            raise UsageError("a job that has ended", came=_found(service, job).state, remedy="Cancel it first.")
+
+    return routes
+
+
+def result_routes(service: Service) -> APIRouter:
+    """The routes of what came of jobs."""
+    routes = APIRouter(prefix="/jobs/{job}", tags=["results"])
+
+    def place(job: str) -> Path:
+        return service.runner.place(_found(service, job).id)
+
+    @routes.get("/files/{what}", response_class=Response)
+    def get_file(job: str, what: _What) -> Response:
+        """A file to keep: the image (of DICOM a zip archive), its sidecar, the picture, the image as NIfTI, the log."""
+        folder = place(job)
+        path = folder / LOG if what == "log" else _kept(folder, what)
+        if not path.is_file():
+            raise UnknownIdError("a file of a job that is done")
+        order = _found(service, job).order
+        suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix or ".txt"
+        name = f"{order['shows']}_to_{order['target']}{suffix}"
+        return FileResponse(path, filename=name, media_type="application/octet-stream")
+
+    @routes.get("/views/{which}.nii", response_class=Response)
+    def get_view(job: str, which: Literal["source", "prediction"]) -> Response:
+        """What the viewer shows: a volume with its axes in RAS+ order, as NIfTI."""
+        path = place(job) / _VIEWS[which]
+        if not path.is_file():
+            raise UnknownIdError("a job that is done")
+        return FileResponse(path, filename=f"{which}.nii", media_type="application/octet-stream")
+
+    @routes.get("/slices/{which}.png", response_class=Response)
+    def get_slice(
+        job: str,
+        which: Literal["source", "prediction"],
+        cut: Annotated[_Cut, Query()],
+    ) -> Response:
+        """A slice as the server draws it; one of a prediction is marked as synthetic."""
+        path = place(job) / _VIEWS[which]
+        if not path.is_file():
+            raise UnknownIdError("a job that is done")
+        window = GreyScale(cut.low, cut.high)
+        png = draw_slice(path, cut.plane, share=cut.share, window=window, synthetic=which == "prediction")
+        return Response(png, media_type="image/png")
+
+    return routes
+
+
+def _found(service: Service, job: str) -> DurableJob:
+    """The job of an id.
+
+    Raises:
+        UnknownIdError: If there is none.
+    """
+    one = service.ledger.find(job)
+    if one is None:
+        raise UnknownIdError("a job")
+    return one
+
+
+def _kept(folder: Path, what: _What) -> Path:
+    """The file of a result; of a folder of DICOM an archive, which is made when it is first asked for."""
+    result = read_json(folder / RESULT)
+    if result is None or "image" not in result:
+        return folder / "none"
+    image = folder / str(result["image"])
+    bare = image.name.removesuffix(".nii.gz")
+    if what == "sidecar":
+        return image.with_name(f"{bare}.json")
+    if what == "picture":
+        return image.with_name(f"{bare}.png")
+    if what == "nifti" and image.is_dir():
+        return folder / PREDICTION
+    return _packed(image) if image.is_dir() else image
+
+
+def _packed(folder: Path) -> Path:
+    archive = folder.with_name(f"{folder.name}.zip")
+    if not archive.exists():
+        begun = archive.with_suffix(".part")
+        with zipfile.ZipFile(begun, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for path in (*sorted(folder.iterdir()), folder.with_name(f"{folder.name}.json")):
+                packed.write(path, f"{folder.name}/{path.name}" if path.parent == folder else path.name)
+        begun.rename(archive)
+    return archive
+
+
+async def _changes(service: Service, job: str) -> AsyncIterator[ServerSentEvent]:
+    """The answer about a job, first as it is and then whenever it is another."""
+    told = ""
+    while True:
+        found = await asyncio.to_thread(service.ledger.find, job)
+        if found is None:
+            return
+        answer = await asyncio.to_thread(service.answer, found)
+        if (text := json.dumps(answer.model_dump())) != told:
+            told = text
+            yield ServerSentEvent(text, event="job")
+        if found.has_ended:
+            return
+        await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,214 @@
+"""What a running server holds together: its folder, its models, its uploads and its jobs."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from math import prod
+from pathlib import Path
+
+from voxlate.contrast import get_contrast
+from voxlate.errors import UsageError
+from voxlate.jobs import DurableJob, JobList, Runner, Work
+from voxlate.jobs.job import PROGRESS, RESULT, read_json, write_json
+from voxlate.plainyaml import Json
+from voxlate.web.answers import Done, JobAnswer, ModelChoice, ScanAnswer, TranslationOrder, UploadAnswer
+from voxlate.web.offers import Offer, Offers, forecast
+from voxlate.web.places import RECOGNISED
+from voxlate.web.settings import Settings
+from voxlate.web.uploads import Uploads
+
+logger = logging.getLogger(__name__)
+_TRANSLATE = "translate"
+_TRANSLATE_S, _RECOGNISE_S = 6 * 3600.0, 300.0
+_AT_ONCE = threading.BoundedSemaphore(2)
+_SWEEP_S = 600.0
+
+
+class Service:
+    """The parts of a server, and what it does with them.
+
+    Args:
+        settings: How it is to be.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.uploads = Uploads(
+            settings.folder / "uploads", most_bytes=settings.upload_bytes, most_files=settings.upload_files
+        )
+        self.offers = Offers(settings.models)
+        self.ledger = JobList(settings.folder / "jobs.sqlite")
+        work = Work((sys.executable, "-m", "voxlate.web.translation"), limit_s=_TRANSLATE_S)
+        self.runner = Runner(self.ledger, settings.folder / "jobs", kinds={_TRANSLATE: work}, workers=settings.workers)
+        self._ends = threading.Event()
+
+    def start(self) -> None:
+        """Goes on with the jobs, and begins to purge."""
+        self.runner.start()
+        threading.Thread(target=self._sweep, name="purge", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the workers; their jobs are begun again by the next server."""
+        self._ends.set()
+        self.runner.stop()
+        self.ledger.close()
+
+    def recognise(self, upload: str) -> None:
+        """Finds out what an upload shows, in a process of its own.
+
+        Raises:
+            UsageError: If that process crashes, or does not end in time.
+        """
+        folder = self.uploads.find(upload)
+        if folder is None or self.uploads.close(upload) == 0:
+            raise UsageError("files", came="none", remedy="Upload them, and finish then.")
+        command = [sys.executable, "-m", "voxlate.web.recognition", str(folder)]
+        with _AT_ONCE, (folder / "log").open("wb") as log:
+            try:
+                subprocess.run(  # noqa: S603  a command of the program's own
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=_RECOGNISE_S, check=True
+                )
+            except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+                logger.warning("an upload could not be read: %s", type(error).__name__)
+                came = "files on which it hangs" if isinstance(error, subprocess.TimeoutExpired) else "damaged files"
+                remedy = "Convert the scan to NIfTI, and upload that."
+                raise UsageError("scans that the reader survives", came=came, remedy=remedy) from error
+
+    def told(self, upload: str) -> UploadAnswer:
+        """What is known of an upload that is there."""
+        found = self.uploads.recognised(upload)
+        if found is None:
+            return UploadAnswer(id=upload, state="open")
+        scans = [self._scan(one) for one in found["scans"]]
+        return UploadAnswer(id=upload, state="finished", scans=scans, left_out=found["left_out"])
+
+    def correct(self, upload: str, scan: str, contrast: str) -> None:
+        """Takes a person's word for what a scan shows.
+
+        Raises:
+            UsageError: If there is no such contrast.
+        """
+        shown = get_contrast(contrast).name
+        folder, found = self._upload(upload), self.uploads.recognised(upload) or {"scans": []}
+        changed = {"contrast": shown, "reason": "you said so"}
+        scans = [{**one, **changed} if one["id"] == scan else one for one in found["scans"]]
+        write_json(folder / RECOGNISED, {**found, "scans": scans})
+
+    def order(self, wish: TranslationOrder) -> DurableJob:
+        """A new job.
+
+        Raises:
+            UsageError: If there is no such scan or model, or they do not fit.
+        """
+        folder, found = self._upload(wish.upload), self.scan(wish.upload, wish.scan)
+        offer = self.offers.find(wish.model)
+        if offer is None:
+            raise UsageError("a model of this server", came="another", remedy="Choose one of /api/v1/models.")
+        possible = offer.targets_of(found["contrast"])
+        if wish.target not in possible:
+            expected = f"one of {', '.join(possible)}" if possible else "a scan that the model starts from"
+            raise UsageError(expected, came=wish.target, remedy="Choose another target, or say what the scan shows.")
+        dicom = found["form"] == "dicom" if wish.dicom is None else wish.dicom
+        order = {
+            "scan": str(folder / found["path"]),
+            "model": str(offer.folder),
+            "shows": found["contrast"],
+            "target": wish.target,
+            "dicom": dicom,
+            "form": "dicom" if dicom else "file",
+            "upload": wish.upload,
+            "offer": offer.id,
+            "name": offer.recipe.name,
+            "extent_mm3": prod(found["shape"]) * prod(found["spacing_mm"]),
+        }
+        job = self.ledger.add(_TRANSLATE, order)
+        self.runner.wake()
+        return job
+
+    def scan(self, upload: str, scan: str) -> Json:
+        """What was found of a scan.
+
+        Raises:
+            UsageError: If there is none of that id.
+        """
+        found = (self.uploads.recognised(upload) or {"scans": []})["scans"]
+        for one in found:
+            if one["id"] == scan:
+                return dict(one)
+        raise UsageError("a scan of the upload", came="another id", remedy="Choose one that the upload lists.")
+
+    def answer(self, job: DurableJob) -> JobAnswer:
+        """A job as clients see it."""
+        order, place = job.order, self.runner.place(job.id)
+        progress = (read_json(place / PROGRESS) or {}) if job.state == "running" else {}
+        result = read_json(place / RESULT) if job.state == "done" else None
+        keys = ("seconds", "warnings", "seen", "windows", "shape")
+        done = Done(**{key: result[key] for key in keys}, form=order["form"]) if result else None
+        offer = self.offers.find(order["offer"])
+        return JobAnswer(
+            id=job.id,
+            state=job.state,
+            source=order["shows"],
+            target=order["target"],
+            units={"source": get_contrast(order["shows"]).unit, "prediction": get_contrast(order["target"]).unit},
+            model=order["name"],
+            attempts=job.attempts,
+            created=job.created,
+            began=job.began,
+            ended=job.ended,
+            reason=job.reason,
+            stage=str(progress.get("stage", "")),
+            expected_s=self._forecast(offer, order["extent_mm3"])[0] if offer else None,
+            result=done,
+        )
+
+    def remove(self, job: str) -> bool:
+        """Removes a job that has ended, with its files; false if there is none."""
+        if not self.ledger.remove(job):
+            return False
+        shutil.rmtree(self.runner.place(job), ignore_errors=True)
+        return True
+
+    def sweep(self) -> None:
+        """Removes what was kept long enough."""
+        jobs, kept_s = self.ledger.all(), self.settings.kept_s
+        needed = frozenset(job.order["upload"] for job in jobs if not job.has_ended)
+        for name in self.uploads.purge(older_than_s=kept_s, but=needed):
+            logger.info("upload %s is purged", name)
+        for job in jobs:
+            if job.has_ended and (job.ended or 0) < time.time() - kept_s:
+                self.remove(job.id)
+
+    def _sweep(self) -> None:
+        while not self._ends.wait(min(self.settings.kept_s, _SWEEP_S)):
+            self.sweep()
+
+    def _upload(self, upload: str) -> Path:
+        folder = self.uploads.find(upload)
+        if folder is None:
+            raise UsageError("an upload of this server", came="another id", remedy="Upload the scan again.")
+        return folder
+
+    def _scan(self, found: Json) -> ScanAnswer:
+        extent_mm3 = prod(found["shape"]) * prod(found["spacing_mm"])
+        choices = []
+        for offer in self.offers.all:
+            targets = offer.targets_of(found["contrast"])
+            if targets:
+                seconds, memory = self._forecast(offer, extent_mm3)
+                name = offer.recipe.name
+                choices.append(
+                    ModelChoice(model=offer.id, name=name, targets=targets, seconds=seconds, memory_mib=memory)
+                )
+        hidden = {"path", "window"}
+        return ScanAnswer(**{key: value for key, value in found.items() if key not in hidden}, choices=choices)
+
+    def _forecast(self, offer: Offer, extent_mm3: float) -> tuple[float | None, float | None]:
+        done = [job for job in self.ledger.all() if job.state == "done" and job.order["offer"] == offer.id][:9]
+        before = [result for job in done if (result := read_json(self.runner.place(job.id) / RESULT))]
+        return forecast(offer, extent_mm3, before=before) or (None, None)
