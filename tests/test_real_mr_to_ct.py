@@ -204,9 +204,8 @@ def test_labels_to_ct_of_the_abdomen(real_data: Path, tmp_path: Path) -> None:
         "ct": real_data / "totalsegmentator" / "example_ct_sm.nii.gz",
     }
     data = manifest(tmp_path / "abdomen.csv", "abdomen", files)
-    run = train(
-        data, tmp_path / "run", recipe="zhao-unet-2d", source=["labels"], **{"method.network.channels": [8, 16]}
-    )
+    finer = {"method.network.channels": [8, 16], "plan.spacing_mm": [4.0, 4.0, 4.0]}
+    run = train(data, tmp_path / "run", recipe="zhao-unet-2d", source=["labels"], **finer)
     translated(run, data, tmp_path / "translated", like=files["labels"])
     found, _ = scores(run, data, tmp_path / "evaluation", baselines=["lookup"])  # label values are no intensities
     assert found["model", "foreground", "mae"] < found["lookup", "foreground", "mae"]

@@ -12,6 +12,8 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.program import copied, run_here
 from tests.silence import Heard, allowed
 
@@ -39,6 +41,7 @@ def test_a_hook_hears_what_is_looked_up_and_written(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     work, told = tmp_path / "work", tmp_path / "told"
     work.mkdir()
@@ -46,7 +49,7 @@ def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_c
     commands = (
         ("recipes",),
         ("info", trained),
-        ("phantom", work / "phantom", "--cases", 1, "--seed", 1, "--size", 32, "--contrasts", "t1"),
+        ("phantom", work / "phantom", "--cases", 1, "--seed", 1, "--size", 32, "--contrast", "t1"),
         ("check", phantom_cohort),
         ("translate", trained, scan, "--out", work / "t2.nii.gz"),
         ("translate", trained, phantom_cohort, "--all", "--out", work / "translated"),
@@ -65,4 +68,5 @@ def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_c
 
     with copied(program) as process:
         process.join(300)
-    assert told.read_text(encoding="utf-8").splitlines() == []
+    heard = told.read_text(encoding="utf-8")
+    assert heard == ""

@@ -197,8 +197,9 @@ def derive(
 @app.command(
     **shown_by(
         "voxlate register p1/CT p1/T1 --out p1/CT_on_T1.nii.gz",
-        "voxlate register scan_FLAIR.nii.gz scan_T1.nii.gz --transform affine --out FLAIR_on_T1.nii.gz",
-        "voxlate register lesions_seg.nii.gz scan_T1.nii.gz --apply FLAIR_on_T1.tfm --out lesions_on_T1.nii.gz",
+        "voxlate register FLAIR.nii.gz T1.nii.gz --out FLAIR_on_T1.nii.gz",
+        "voxlate register lesions_seg.nii.gz T1.nii.gz --apply FLAIR_on_T1.tfm \\\n"
+        "    --out lesions_on_T1.nii.gz",
     )
 )
 def register(
