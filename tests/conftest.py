@@ -275,3 +275,11 @@ def undeclared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     yield
     contrast._declared_by_user.cache_clear()
     take_back()
+
+
+@pytest.fixture
+def drawn_anew(people_drawn_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is remembered: people are drawn again, whoever else has asked for them."""
+    from voxlate.phantoms import cohort
+
+    monkeypatch.setattr(cohort, "simulate_case", people_drawn_once)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from voxlate.phantoms import PhantomOptions, SimulatedCase, cohort, simulate_case
+from voxlate.phantoms import PhantomOptions, SimulatedCase, simulate_case
 
 ALL = ("t1", "t1c", "t2", "flair", "pd", "in_phase", "out_phase", "ct")
 
@@ -18,9 +15,3 @@ def head() -> SimulatedCase:
     return simulate_case(
         seed=5, index=0, size=64, anatomy="head", contrasts=ALL, options=PhantomOptions(bias=0.0, factor=2)
     )
-
-
-@pytest.fixture
-def drawn_anew(people_drawn_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is remembered: people are drawn again, whoever else has asked for them."""
-    monkeypatch.setattr(cohort, "simulate_case", people_drawn_once)
