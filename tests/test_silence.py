@@ -64,7 +64,8 @@ def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_c
         for words in commands:
             ended = run_here(*words, cwd=work)
             heard.told += [] if ended.returncode == 0 else [f"{words[0]} ended with {ended.returncode}: {ended.stderr}"]
-        os.write(os.open(told, os.O_WRONLY | os.O_CREAT), "\n".join(heard.told).encode())
+        sentences = "\n".join(heard.told)
+        os.write(os.open(told, os.O_WRONLY | os.O_CREAT), sentences.encode())
 
     with copied(program) as process:
         process.join(300)
