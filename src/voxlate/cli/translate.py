@@ -198,8 +198,7 @@ def derive(
     **shown_by(
         "voxlate register p1/CT p1/T1 --out p1/CT_on_T1.nii.gz",
         "voxlate register FLAIR.nii.gz T1.nii.gz --out FLAIR_on_T1.nii.gz",
-        "voxlate register lesions_seg.nii.gz T1.nii.gz --apply FLAIR_on_T1.tfm \\\n"
-        "    --out lesions_on_T1.nii.gz",
+        "voxlate register lesions_seg.nii.gz T1.nii.gz --apply FLAIR_on_T1.tfm \\\n    --out lesions_on_T1.nii.gz",
     )
 )
 def register(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from voxlate.volume import Volume
 
 logger = logging.getLogger(__name__)
+_LABELS = 32
+"""So many values and fewer, all whole, are taken for labels; the least of a scan are some hundreds."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,9 @@ def register(
 
     place = single_output(Path(out), readable(volume_stem(Path(moving))), "registered")
     written = place.with_name(f"{volume_stem(place)}.tfm")
-    _check_free(place, written, overwrite=overwrite)
+    _check_free(place, written, kept=(Path(moving), Path(fixed)), overwrite=overwrite)
     report("register", 0, 1)
-    one, other = read(moving, contrast=shows), read(fixed)
+    one, other = _no_label_map(read(moving, contrast=shows), where=moving), read(fixed)
     used, notes = _transform(one, other, transform if apply is None else Path(apply), where=moving)
     volume = bring(one, other, used)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +190,26 @@ def _transform(
     return found.transform, (*found.describe(), *found.warnings())
 
 
-def _check_free(place: Path, *beside: Path, overwrite: bool) -> None:
+def _no_label_map(volume: Volume, *, where: object) -> Volume:
+    """The volume, unless nothing says what it shows and its values look like labels, which are never mixed.
+
+    Raises:
+        UsageError: If they do.
+    """
+    import numpy as np
+
+    if volume.contrast is None or volume.contrast.name == "mr":
+        values = np.unique(volume.array)
+        if len(values) <= _LABELS and np.array_equal(values, np.rint(values)):
+            came = f"{len(values)} whole numbers, as of a label map"
+            remedy = "Say what it is: --as labels, or --as t1 and so on."
+            raise UsageError("an image, or a label map that is called one", came=came, where=where, remedy=remedy)
+    return volume
+
+
+def _check_free(place: Path, *beside: Path, kept: Sequence[Path], overwrite: bool) -> None:
+    if any(path.exists() and place.exists() and place.samefile(path) for path in kept):
+        raise UsageError("another file than the scans", came="one of them", where="--out", remedy="Name a new one.")
     for path in (place, *beside):
         if path.exists() and not overwrite:
             raise WriteError("a new file", came="one that is there", where=path, remedy="Add --overwrite.")

@@ -60,7 +60,7 @@ def study_of(cohort: Cohort, *, needed: bool = False) -> Case | None:
     for name, path in case.paths.items():
         logger.info("%s: taken for %s, by its %s", path, name, case.attributes.get(f"{name} by", "name"))
     for item in cohort.left_out:
-        logger.info("%s: left out; it %s", item.path, item.reason)
+        logger.info("%s: left out: %s", item.path, item.reason)
     return case
 
 

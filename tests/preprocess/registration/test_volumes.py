@@ -88,3 +88,23 @@ def test_a_series_is_brought_likewise_and_what_a_model_made_stays_marked(registe
     assert (told.synthetic, told.model) == (True, made.model)
     assert [one.contrast for one in told.sources] == ["ct", "t1"]
     assert read_volume(done.path).shape in {SHAPE, SHAPE[::-1], (SHAPE[1], SHAPE[0], SHAPE[2])}
+
+
+def test_a_scan_of_bytes_is_registered_as_any_other(folder: Path, tmp_path: Path) -> None:
+    grey = np.rint(255 * (MR - MR.min()) / np.ptp(MR)).astype(np.uint8)
+    write_volume(Volume(grey, GRID.affine, get_contrast("t1")), tmp_path / "bytes_T1.nii.gz")
+    found = voxlate.register(
+        folder / "scan_CT.mha", tmp_path / "bytes_T1.nii.gz", out=tmp_path / "x.nii.gz", picture=False
+    )
+    moved = read_transform(found.transform).distance_mm(Transform(WORLD), GRID)
+    assert moved[LABELS > 0].max() < 2.5
+
+
+def test_labels_that_nothing_names_are_not_mixed_and_a_scan_is_not_replaced(registered: Path, folder: Path) -> None:
+    write_volume(Volume(LABELS.astype(np.float32), GRID.affine), folder / "drawn.nii.gz")
+    by = registered.with_name("CT_on_T1.tfm")
+    with pytest.raises(UsageError, match="--as labels"):
+        voxlate.register(folder / "drawn.nii.gz", folder / "scan_T1.nii.gz", out=folder / "out" / "d.nii.gz", apply=by)
+    for scan in ("scan_CT.mha", "scan_T1.nii.gz"):
+        with pytest.raises(UsageError, match="another file"):
+            voxlate.register(folder / "scan_CT.mha", folder / "scan_T1.nii.gz", out=folder / scan, overwrite=True)

@@ -66,7 +66,7 @@ def deform(
     onto = resample(moving, moving_grid, fixed_grid, transform=Transform(world))
     target = as_image(_equalised(fixed, fixed[inside]), fixed_grid)
     other = as_image(_equalised(moving, onto[inside]), moving_grid)
-    region = None if mask is None else rim(as_image(mask.astype(np.uint8), fixed_grid), fixed_grid)
+    region = None if mask is None else rim(as_image(mask, fixed_grid), fixed_grid)
     found = _search(target, other, grid=fixed_grid, world=world, mask=region, seed=seed)
 
     def gain(transform: Transform) -> float:

@@ -122,7 +122,7 @@ def register(
     _check_comparable(fixed, moving, mask, where=where)
     with one_thread():
         images = as_image(fixed, fixed_grid), as_image(moving, moving_grid)
-        inside = None if mask is None else rim(as_image(mask.astype(np.uint8), fixed_grid), fixed_grid)
+        inside = None if mask is None else rim(as_image(mask, fixed_grid), fixed_grid)
         try:
             found, before = _linear(*images, kind=kind, mask=inside, seed=seed)
             after = similarity(*images, transform=found, mask=inside, seed=seed)

@@ -25,10 +25,10 @@ ItkImage = Any
 
 
 def as_image(array: Array, grid: Grid) -> ItkImage:
-    """A SimpleITK image whose physical space is our world: RAS+ mm, which ITK need not know."""
+    """A SimpleITK image, a mask's of bytes, whose physical space is our world: RAS+ mm, which ITK need not know."""
     import SimpleITK as sitk  # noqa: N813
 
-    plain = array if array.dtype == np.uint8 else array.astype(np.float32, copy=False)
+    plain = array.astype(np.uint8 if array.dtype == bool else np.float32, copy=False)
     image = sitk.GetImageFromArray(np.ascontiguousarray(plain.T))
     image.SetSpacing(grid.spacing_mm)
     image.SetDirection(directions(grid).ravel().tolist())

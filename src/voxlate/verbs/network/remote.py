@@ -143,6 +143,12 @@ def _fetched(remote: Remote, archive: Archive) -> Iterator[Path]:
             if remote.series is None and made_by_models(folder):
                 logger.info("the series %s is left out: a model made it", series)
                 folder.rename(Path(place) / series)
+        if not any(study.iterdir()):
+            came, remedy = (
+                "only such as models made",
+                "Name one of them by --series with --use-imputed to start from it.",
+            )
+            raise NetworkError("a study with scans", came=came, where=remote.address, remedy=remedy)
         yield study
 
 
