@@ -2,8 +2,9 @@
 
 A cheap look at the outline alone, on a grid of 4 mm. A brain without skull and skin is smaller than a head. The face is
 in front: 100 to 150 mm below the top the nose and the brow lie about as far forward as the forehead. Where a program
-took the face off, the outline recedes there, and the field goes on. Thresholds were set on the scans that the page My
-DICOM names; a face that was blurred, or filled with noise, is not told from one that is there.
+took the face off, the outline recedes there, and the field goes on. Thresholds were set on outlines of label maps of
+whole heads, templates and clinical scans; a face that was blurred, or filled with noise, is not told from one that is
+there.
 """
 
 from __future__ import annotations
