@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 DOCUMENTED := $(VENV)/.documented
 
-VIEWER := src/voxlate/web/page/vendor/.installed
+VIEWER := src/voxlate/web/page/vendor/LICENCES.txt
 
 .PHONY: demo default-model page wheel test quick cases bench slow coverage lint static docs audit clean
 
