@@ -107,7 +107,7 @@ def test_a_study_is_one_case_whose_series_and_their_reasons_are_told(
     assert (outcome.case, outcome.target, outcome.status) == ("study-7", "t2", "done")
     assert "taken for t1, by its header: 't1 mprage' says so" in caplog.text
     assert "taken for flair" in caplog.text
-    assert "left out; it shows no contrast that is known: it is a localiser" in caplog.text
+    assert "left out: shows no contrast that is known: it is a localiser" in caplog.text
 
 
 def test_info_and_check_say_what_a_series_shows_and_why(study: Path, tmp_path: Path) -> None:
