@@ -33,6 +33,7 @@ _KINDS = {
     "short": Work((sys.executable, "-I", "-S", "-c", _WORKER), limit_s=0.3),
     "crash": Work((sys.executable, "-I", "-S", "-c", "import os; os.abort()"), limit_s=60),
     "refuse": Work((sys.executable, "-I", "-S", "-c", "raise SystemExit(3)"), limit_s=60),
+    "gone": Work((str(Path(sys.executable).parent / "no-such-program"),), limit_s=60),
     "held": Work((sys.executable, "-I", "-S", "-c", f"raise SystemExit({HELD})"), limit_s=60),
 }
 
@@ -186,3 +187,16 @@ def test_a_worker_leaves_a_result_or_a_reason(
     assert read_json(tmp_path / PROGRESS) == {"stage": "translate", "done": 1, "of": 2}
     assert carry_out(tmp_path, refuse) == 1
     assert (read_json(tmp_path / RESULT) or {})["reason"] in {"Expected a, got b. D.", "ValueError: e"}
+
+
+@pytest.mark.parametrize(("kind", "words"), [("gone", "no-such-program"), ("of another version", "kind")])
+def test_a_job_that_cannot_be_begun_has_failed_and_those_after_it_run(tmp_path: Path, kind: str, words: str) -> None:
+    (tmp_path / "go").touch()
+    with _running(tmp_path) as (ledger, runner):
+        bad, good = ledger.add(kind, {}), ledger.add("wait", {})
+        runner.wake()
+        _until(lambda: _state(ledger, good.id) == "done")
+        job = ledger.find(bad.id)
+        assert job is not None
+        assert job.state == "failed"
+        assert words in job.reason

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from voxlate.errors import counted
+from voxlate.errors import UsageError, VoxlateError, counted
 from voxlate.jobs.job import LOG, ORDER, PROGRESS, RESULT, DurableJob, read_json, write_json
 from voxlate.jobs.joblist import JobList
 
@@ -115,12 +115,18 @@ class Runner:
             self._see()
             with self._turn:
                 while len(self._running) < self._most and (job := self._ledger.begin_next()):
-                    self._begin(job)
+                    try:
+                        self._begin(job)
+                    except (OSError, VoxlateError) as error:  # a full disk, say, which ends no other job
+                        self._ledger.end(job.id, "failed", reason=f"It could not be begun: {error}")
             self._wake.wait(_PAUSE_S if self._running else 5 * _PAUSE_S)
             self._wake.clear()
 
     def _begin(self, job: DurableJob) -> None:
-        folder, work = self.place(job.id), self._kinds[job.kind]
+        folder, work = self.place(job.id), self._kinds.get(job.kind)
+        if work is None:
+            remedy = "Remove it: another version of the program asked for it."
+            raise UsageError(f"work of a kind {', '.join(self._kinds)}", came=repr(job.kind), remedy=remedy)
         folder.mkdir(parents=True, exist_ok=True)
         for old in (RESULT, PROGRESS):
             (folder / old).unlink(missing_ok=True)

@@ -43,12 +43,12 @@ def write_view(volume: Volume, path: Path) -> None:
 
 
 def window_of(volume: Volume) -> tuple[float, float]:
-    """Where grey begins and ends: for CT -160 to 240 HU, else the 1st and 99.5th percentile of what is not empty."""
+    """Where grey begins and ends: for CT -160 to 240 HU, else as in the picture beside a translated file."""
+    from voxlate.reporting.drawing.planes import shown_window
+
     if volume.contrast is not None and volume.contrast.kind == "ct":
         return -160.0, 240.0
-    inside = volume.array[volume.array > volume.array.min()]
-    low, high = np.percentile(inside, (1, 99.5)) if inside.size else (0.0, 1.0)
-    return float(low), float(max(high, low + 1e-6))
+    return shown_window(np.asarray(volume.array))
 
 
 def _recognise(folder: Path) -> Json:

@@ -90,12 +90,9 @@ def predictor_of(bundle: Bundle, device: torch.device | None) -> CasePredictor:
         BundleError: If the weights do not fit the recipe.
         UsageError: If there is no such device, or the runtime that is asked for is not there.
     """
-    if not _may_accelerate(device):
-        from voxlate.inference.eager import eager_predictor
-
-        return eager_predictor(bundle, device)
-    digest = _digest(bundle)
-    kept = find_kept(digest) or _exported(bundle, digest)
+    digest, kept = _digest(bundle), None
+    if _may_accelerate(device):
+        kept = find_kept(digest) or _exported(bundle, digest)
     if kept is None or not kept.agrees:
         from voxlate.inference.eager import eager_predictor
 

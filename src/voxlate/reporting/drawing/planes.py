@@ -87,6 +87,11 @@ def _drawn(
     return sheet.draw_sheet([*(SheetColumn() for _ in cuts), sheet.GREYS], drawn, heading=title, notes=(*notes, words))
 
 
+def shown_window(image: Array) -> tiles.Window:
+    """Which values are black and white where a whole volume is shown; what is not finite decides nothing."""
+    return _grey_window(*_bright(image))
+
+
 def _grey_window(image: Array, mask: Array | None) -> tiles.Window:
     """The usual one; where most of what shows is nearly white, as a FLAIR image without a lesion, white lies higher."""
     low, high = tiles.grey_window(image, mask)
