@@ -22,7 +22,6 @@ from voxlate.cli.plugins import offer_plugins
 from voxlate.errors import StoppedError, VoxlateError
 from voxlate.inference.runtimes.allocator import keep_freed_memory
 from voxlate.interruption import ending_at_signals
-from voxlate.io.atomic import write_error
 
 _ORDER = ["demo", "phantom", "check", "recipes", "train", "tune", "ablate", "compare", "pairs"]
 _ORDER += [
@@ -102,6 +101,8 @@ def main() -> None:
         except OSError as error:
             if error.errno not in _OF_THE_MACHINE:
                 raise
+            from voxlate.io.atomic import write_error
+
             _end(str(write_error(Path(error.filename or "output"), error)), 1, style="red")
 
 
