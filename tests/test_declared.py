@@ -38,6 +38,12 @@ def test_a_recipe_declares_them_and_keeps_them(tmp_path: Path) -> None:
     assert contrast_counts(index_cohort(tmp_path)) == {"t1": 1, "swi": 1, "ct_venous": 1}
 
 
+def test_without_a_recipe_a_target_may_be_declared_too() -> None:
+    overrides = {"contrasts": {"t1_7t": "mr", "swi": "mr"}}
+    recipe = resolve_recipe(None, source="t1_7t", target="swi", overrides=overrides)
+    assert (recipe.source, recipe.target, sorted(recipe.contrasts)) == (("t1_7t",), "swi", ["swi", "t1_7t"])
+
+
 def test_a_recipe_that_declares_nothing_is_written_as_before() -> None:
     assert "contrasts" not in load_recipe("avula2020-t1-to-t2").to_yaml()
 

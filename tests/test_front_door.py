@@ -6,9 +6,11 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import voxlate
@@ -123,3 +125,19 @@ def test_a_client_passes_a_strict_type_checker(tmp_path: Path) -> None:
     assert [(file, line) for file, line, _ in complaints] == [("wrong", "3"), ("wrong", "4"), ("wrong", "5")], (
         complaints
     )
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: voxlate.check(5), r"check\(data=\): expected a path, got a int"),
+        (lambda: voxlate.evaluate("run", None, out="x"), r"evaluate\(data=\): expected a path, got a NoneType"),
+        (lambda: voxlate.info(["x"]), r"info\(what=\): expected a path, got a list"),
+        (lambda: voxlate.register("a.nii", 3, out="b.nii"), r"register\(fixed=\): expected a path, got a int"),
+        (lambda: voxlate.read((np.zeros((4, 4, 4)), np.eye(4)), contrast=5), "expected the name of a contrast, got a int"),
+        (lambda: voxlate.read("."), "expected"),
+    ],
+)
+def test_what_is_no_path_or_name_is_refused_in_words(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(voxlate.VoxlateError, match=said):
+        call()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voxlate.config.plan import SplitOptions
-from voxlate.config.recipe import load_recipe
+from voxlate.config.recipe import load_recipe, parse_recipe
 from voxlate.errors import UsageError
 from voxlate.plainyaml import listed, parse_yaml, read_yaml
 
@@ -64,3 +64,17 @@ def test_a_folder_is_no_yaml_file(tmp_path: Path) -> None:
 def test_one_item_stands_for_a_list_of_one() -> None:
     assert (listed("t1"), listed(["t1", "t2"]), listed(Path("a"))) == (("t1",), ("t1", "t2"), (Path("a"),))
     assert SplitOptions.model_validate({"train": "sub-01"}).train == ("sub-01",)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("010", 10), ("1:30", "1:30"), ("yes", "yes"), ("off", "off"), ("0x1F", 31), ("-.5", -0.5), ("true", True), ("08", 8)],
+)
+def test_numbers_and_truths_are_those_of_yaml_1_2(text: str, value: object) -> None:
+    assert parse_yaml(text, where="here") == value
+
+
+def test_a_truth_is_no_number() -> None:
+    recipe = load_recipe("t1-to-t2-fcn").model_dump(mode="json")
+    with pytest.raises(UsageError, match="batch_size: expected a number, got true"):
+        parse_recipe({**recipe, "training": {**recipe["training"], "batch_size": True}}, where="here")

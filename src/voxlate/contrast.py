@@ -115,10 +115,15 @@ _BY_ALIAS: dict[str, Contrast] = {
 def find_contrast(text: str) -> Contrast | None:
     """The contrast that a name or alias stands for, or ``None``; case and punctuation do not matter, except in ``T2*``.
 
+    Raises:
+        UsageError: If it is no text.
+
     Example:
         >>> find_contrast("T1-Post").name
         't1c'
     """
+    if not isinstance(text, str):
+        raise UsageError("the name of a contrast", came=f"a {type(text).__name__}", remedy='Give a text, as "t1".')
     found = _BY_ALIAS.get(_key(text))
     if found is None and _declared_by_user():
         found = _BY_ALIAS.get(_key(text))

@@ -55,8 +55,26 @@ def number(text: str) -> float | str:
         return text
 
 
+_RESOLVED_ANEW = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"}
+_DIGITS, _NO_NUMBER = "[0-9][0-9_]*", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+_BASES = ("0x", "0o", "0b")
+
+
 class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without a key twice, and without aliases, which can make a small file expand without bound."""
+    """Safe YAML without a key twice, and without aliases, which can make a small file expand without bound.
+
+    Numbers and truths are those of YAML 1.2: ``010`` is ten, and ``1:30``, ``yes`` and ``off`` are texts, where YAML 1.1
+    reads eight, ninety, and two truths.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in pairs if tag not in _RESOLVED_ANEW]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        digits = self.construct_scalar(node).replace("_", "")
+        return int(digits, 0 if digits.lstrip("+-")[:2].lower() in _BASES else 10)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
         lines: dict[Hashable, int] = {}
@@ -73,6 +91,15 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not allowed")
         return super().compose_node(parent, index)
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)
+for _tag, _form, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", rf"[-+]?(?:{_DIGITS}|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)", "-+0123456789"),
+    ("float", rf"[-+]?(?:{_DIGITS}\.[0-9_]*|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?|{_NO_NUMBER}", "-+.0123456789"),
+):
+    _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), list(_first))
 
 
 def parse_yaml(text: str, *, where: object) -> object:

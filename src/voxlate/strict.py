@@ -7,11 +7,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+_NUMBERS = (int, float, int | None, float | None)
+
 
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: object) -> object:
+        """``batch_size: true`` is a mistake, not a batch of one."""
+        if isinstance(value, Mapping):
+            for name, field in cls.model_fields.items():
+                if isinstance(value.get(name), bool) and field.annotation in _NUMBERS:
+                    raise ValueError(f"{name}: expected a number, got {str(value[name]).lower()}")
+        return value
 
     @model_validator(mode="before")
     @classmethod

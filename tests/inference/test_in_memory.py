@@ -103,7 +103,7 @@ def test_a_seen_image_is_told(model: Model, cases: tuple[Case, ...], trained: Pa
     [
         (np.array, "without an affine"),
         (lambda scan: replace(scan, contrast=get_contrast("t2")), "got one of T2"),
-        (lambda scan: {"t2": scan}, "got none of t1"),
+        (lambda scan: {"t2": scan}, "got t2, without t1"),
         (lambda scan: {"t1": scan, "T1w": scan}, "every contrast once"),
         (lambda scan: (np.array(scan), np.eye(3)), r"affine of shape \(4, 4\)"),
         (lambda scan: (np.full((8, 8, 8), np.nan), np.eye(4)), "finite voxels"),

@@ -148,7 +148,18 @@ def print_run(console: Console, run: Path, data: Path) -> None:
     figures = [path for name in _FIGURES if (path := run / "figures" / name).is_file()]
     say(console, *(f"Figure: {path}" for path in figures[:1]))
     words = ["voxlate", "evaluate", str(run), str(data), "--out", f"{run}-evaluation"]
-    say(console, f"Next: {shlex.join(words)}")
+    say(console, *_command("Next: ", words, room=console.width if console.is_terminal else None))
+
+
+def _command(lead: str, words: Sequence[str], *, room: int | None) -> list[str]:
+    """A command to paste: lines that are too long go on behind a backslash."""
+    lines = [lead]
+    for word in map(shlex.quote, words):
+        if room is not None and cell_len(lines[-1]) + cell_len(word) + 3 > room and lines[-1] != lead:
+            lines[-1] += "\\"
+            lines.append(" " * len(lead))
+        lines[-1] += f"{word} "
+    return [line.rstrip(" ") for line in lines]
 
 
 def _score(scores: Json) -> str:

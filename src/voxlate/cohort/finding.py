@@ -115,33 +115,45 @@ def soften(finding: Finding) -> Finding:
 
 
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """The gravest first, then by case."""
-    return sorted(findings, key=lambda finding: (_ORDER.index(finding.severity), natural_key(finding.case)))
+    """The gravest first, then what belongs to no case by its words, then by case."""
+    return sorted(
+        findings, key=lambda one: (_ORDER.index(one.severity), bool(one.case), natural_key(one.case or one.message))
+    )
 
 
 def gather(findings: Iterable[Finding], *, every: str) -> list[Finding]:
-    """The findings to show: of one code and severity in more than three cases the first, which names the others.
+    """The findings to show: of one sort in more than three cases or files the first, which names the others.
+
+    Findings of cases are of one sort by code and severity, those of files that belong to no case by their words, too.
 
     Args:
-        findings: In the order to show; what concerns no case stays as it is.
+        findings: In the order to show.
         every: How to see all of them, in words.
     """
     findings = list(findings)
-    groups: dict[tuple[str, str], list[Finding]] = {}
+    groups: dict[tuple[str, ...], list[Finding]] = {}
     for one in findings:
-        if one.case:
-            groups.setdefault((one.severity, one.code), []).append(one)
+        groups.setdefault(_sort_of(one), []).append(one)
     kept = []
     for one in findings:
-        group = groups.get((one.severity, one.code), []) if one.case else []
-        others = list(dict.fromkeys(other.case for other in group if other.case != group[0].case))
+        group = groups[_sort_of(one)]
+        others = list(dict.fromkeys(name for other in group if (name := _place(other)) != _place(group[0])))
         if len(others) < _MOST_ALIKE:
             kept.append(one)
         elif one is group[0]:
-            kept.append(replace(one, message=f"{one.message} {_others(others, len(group) - 1, every=every)}"))
+            what = "cases" if one.case else "places"
+            kept.append(replace(one, message=f"{one.message} {_others(others, what, len(group) - 1, every=every)}"))
     return kept
 
 
-def _others(cases: Sequence[str], count: int, *, every: str) -> str:
-    more = f", {count} findings more" if count > len(cases) else ""
-    return f"The same in {len(cases)} more cases{more}: {some(cases, most=_NAMED)} (all with {every})."
+def _sort_of(one: Finding) -> tuple[str, ...]:
+    return (one.severity, one.code, "" if one.case else one.message.partition(": ")[2] or one.message)
+
+
+def _place(one: Finding) -> str:
+    return one.case or one.message.partition(": ")[0]
+
+
+def _others(names: Sequence[str], what: str, count: int, *, every: str) -> str:
+    more = f", {count} findings more" if count > len(names) else ""
+    return f"The same in {len(names)} more {what}{more}: {some(names, most=_NAMED)} (all with {every})."

@@ -46,7 +46,7 @@ def pick(catalogue: Mapping[str, T], name: str, *, what: str) -> T:
         ", or name the plugin that brings it: --plugin FILE, or voxlate.load_plugin(FILE)" if what in _GROUPS else ""
     )
     raise UsageError(
-        f"the name of a {what}",
+        f"the name of {'an' if what[:1] in 'aeiou' else 'a'} {what}",
         came=repr(name),
         remedy=f"{nearest(name, catalogue)}Use one of {', '.join(catalogue)}{plugin}.",
     )

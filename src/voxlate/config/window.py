@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from voxlate.errors import counted
 from voxlate.plainyaml import parted
 from voxlate.strict import StrictModel
 
@@ -89,7 +90,7 @@ class WindowOptions(StrictModel):
             return "the whole volume" if self.kind == "volume" else "patches"
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         *first, last = (VIEWS[axis] for axis in axes)
-        beside = f" with {self.neighbours} neighbours on each side" if self.neighbours else ""
+        beside = f" with {counted(self.neighbours, 'neighbour')} on each side" if self.neighbours else ""
         combined = f", combined by {self.combine}" if first else ""
         return f"{', '.join(first)} and {last} slices{beside}{combined}" if first else f"{last} slices{beside}"
 

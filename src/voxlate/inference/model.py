@@ -288,7 +288,7 @@ class Model:
         if missing:
             raise UsageError(
                 f"the contrasts {', '.join(files_of(recipe.source, plan.derive, case.paths))}",
-                came=f"none of {', '.join(missing)}",
+                came=f"{', '.join(case.paths) or 'nothing'}, without {', '.join(missing)}",
                 where=case.id,
                 remedy="Add the missing scans, or use a model that does without them.",
             )

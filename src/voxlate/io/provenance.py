@@ -30,6 +30,7 @@ _LIMIT_BYTES = 16 * 2**20
 def sidecar_path(path: str | Path) -> Path:
     """The sidecar of a volume: ``a/b.nii.gz`` has ``a/b.json``."""
     path = header_path(path)
+    path = path if path.name else path.resolve()  # of "." and "" the folder that is meant
     return path.with_name(volume_stem(path) + ".json")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -16,17 +18,49 @@ logger = logging.getLogger(__name__)
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
+_PATHS = ("str | Path", "str | Path | None")
+"""How a path is declared."""
+
+
+def taking_paths(verb: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """The verb, which refuses by name whatever stands in the place of a path and is none.
+
+    Raises:
+        UsageError: If an argument that is declared as ``str | Path`` is something else.
+    """
+    signature = inspect.signature(verb)
+    paths = {name: one.annotation for name, one in signature.parameters.items() if one.annotation in _PATHS}
+
+    @wraps(verb)
+    def call(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        for name, value in signature.bind_partial(*args, **kwargs).arguments.items():
+            optional = value is None and paths.get(name) == _PATHS[1]
+            if name in paths and not optional and not isinstance(value, str | os.PathLike):
+                raise UsageError(
+                    "a path",
+                    came=f"a {type(value).__name__}",
+                    where=f"{verb.__name__}({name}=)",
+                    remedy="Name a file or folder; for an image in memory there is load_model(run).translate(image).",
+                )
+        return verb(*args, **kwargs)
+
+    return call
 
 
 def telling_anew(verb: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """The verb, each call of which tells what is wrong with an image once, whatever an earlier call has told."""
+    """The verb, each call of which tells what is wrong with an image once, whatever an earlier call has told.
+
+    Raises:
+        UsageError: If something else stands in the place of a path.
+    """
+    checked = taking_paths(verb)
 
     @wraps(verb)
     def call(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
         from voxlate.cohort.admission import forget_told
 
         forget_told()
-        return verb(*args, **kwargs)
+        return checked(*args, **kwargs)
 
     return call
 

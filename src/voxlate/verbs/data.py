@@ -13,7 +13,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.errors import CohortError, UsageError, readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import Pattern, laid_out
+from voxlate.verbs.calls import Pattern, laid_out, taking_paths
 from voxlate.verbs.train import resolve_recipe
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Checked:
         return sum(severity == "warning" for severity, *_ in self.findings)
 
 
+@taking_paths
 def phantom(
     out: str | Path,
     *,
@@ -116,6 +117,7 @@ def phantom(
     )
 
 
+@taking_paths
 def check(
     data: str | Path,
     *,
@@ -229,6 +231,7 @@ class Deidentified:
     faces: dict[str, str]
 
 
+@taking_paths
 def deidentify(data: str | Path, *, out: str | Path, report: ProgressReport = silent) -> Deidentified:
     """Writes DICOM anew without what identifies its patients, by the basic profile of PS3.15.
 

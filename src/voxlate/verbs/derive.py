@@ -13,7 +13,7 @@ from voxlate.config.recipe import Recipe
 from voxlate.errors import UsageError, WriteError, readable
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
-from voxlate.verbs.calls import Pattern, laid_out
+from voxlate.verbs.calls import Pattern, laid_out, taking_paths
 
 if TYPE_CHECKING:
     from voxlate.derivation import Derivation
@@ -45,6 +45,7 @@ class Registered:
     notes: tuple[str, ...]
 
 
+@taking_paths
 def derive(
     data: str | Path,
     *,
@@ -118,6 +119,7 @@ def density_by(calibration: str | Path | None) -> Derivation:
     return Derivation(operation="curve", of=("ct",), points=points)
 
 
+@taking_paths
 def register(
     moving: str | Path,
     fixed: str | Path,

@@ -98,6 +98,7 @@ def score(
     arrays, spacing_mm = _on_one_grid(one, true, *masks)
     if mask is None:
         inside, how = _foreground(arrays[1], shown, spacing_mm)
+        how += ", of voxels taken for 1 mm" if all(isinstance(image, np.ndarray) for image in given) else ""
     else:
         inside, how = np.not_equal(arrays[2], 0), "the given mask"
     if not inside.any():

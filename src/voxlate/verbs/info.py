@@ -13,12 +13,14 @@ from voxlate.derivation import formulas
 from voxlate.errors import BundleError, UsageError, VoxlateError
 from voxlate.io.paths import is_volume_path
 from voxlate.plainyaml import Json, nearest
+from voxlate.verbs.calls import taking_paths
 from voxlate.verbs.catalogues import CATALOGUES, describe_catalogue, describe_recipe
 from voxlate.verbs.single import is_series, shown_in
 
 _SHOWN = ("torch", "nibabel", "SimpleITK", "numpy", "scipy")
 
 
+@taking_paths
 def info(
     what: str | Path | None = None,
     *,

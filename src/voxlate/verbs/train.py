@@ -82,11 +82,12 @@ def resolve_recipe(
         from voxlate.cohort.layouts.manifest import declare_columns
 
         declare_columns(Path(data))
-    if recipe is None:
-        recipe = _default_for(source, target, overrides or {})
-    resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     changes = dict(overrides or {})
     declared = {field: value for field, value in changes.items() if field.split(".")[0] == "contrasts"}
+    if recipe is None:
+        load_recipe(_DEFAULT).with_overrides(declared)  # from here on a target may have one of these names
+        recipe = _default_for(source, target, changes)
+    resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     resolved = resolved.with_overrides(declared) if declared else resolved
     patterns = read_patterns(pattern)
     if source:

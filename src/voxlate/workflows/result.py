@@ -139,6 +139,8 @@ class Scores(Tabled):
         return cls(values, fields, [_line(score) for score in scores], counted, data_range)
 
     def __getitem__(self, metric: str) -> float:
+        if metric not in self.values:
+            raise KeyError(f"expected one of {', '.join(self.values)}, got {metric!r}")
         return self.values[metric]
 
     def __iter__(self) -> Iterator[str]:

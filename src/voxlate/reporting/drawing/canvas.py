@@ -96,6 +96,7 @@ _STYLE: Style = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,  # a number to add, in a corner, is overlooked
     "grid.color": "#e6e8ea",
     "grid.linewidth": 0.5,
     "xtick.color": MUTED,
