@@ -8,7 +8,7 @@ import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 
@@ -63,11 +63,11 @@ _BASES = ("0x", "0o", "0b")
 class _PlainLoader(yaml.SafeLoader):
     """Safe YAML without a key twice, and without aliases, which can make a small file expand without bound.
 
-    Numbers and truths are those of YAML 1.2: ``010`` is ten, and ``1:30``, ``yes`` and ``off`` are texts, where YAML 1.1
-    reads eight, ninety, and two truths.
+    Numbers and truths are those of YAML 1.2: ``010`` is ten, and ``1:30``, ``yes`` and ``off`` are texts, where YAML
+    1.1 reads eight, ninety, and two truths.
     """
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar = {
         first: [(tag, form) for tag, form in pairs if tag not in _RESOLVED_ANEW]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

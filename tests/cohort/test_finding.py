@@ -38,7 +38,9 @@ def test_files_that_belong_to_no_case_are_gathered_by_their_words() -> None:
 def test_findings_of_no_case_come_first_in_natural_order() -> None:
     found = [Finding("warning", "x", case, f"p{number}: odd.") for case, number in [("b", 1), ("", 10), ("", 2)]]
     assert [(one.case, one.message) for one in sort_findings(found)] == [
-        ("", "p2: odd."), ("", "p10: odd."), ("b", "p1: odd."),
+        ("", "p2: odd."),
+        ("", "p10: odd."),
+        ("b", "p1: odd."),
     ]
 
 

@@ -73,3 +73,17 @@ def test_folders_without_a_common_case_are_refused_with_a_word_for_them(tmp_path
     touch(*(tmp_path / name / f"{name}{n}.nii.gz" for n in (1, 2) for name in ("A", "B")))
     with pytest.raises(CohortError, match="one folder per contrast"):
         index_cohort(tmp_path)
+
+
+def test_leading_zeros_do_not_part_a_case(tmp_path: Path) -> None:
+    touch(
+        *(tmp_path / "T1" / f"{n}.nii.gz" for n in (1, 2, 10)),
+        *(tmp_path / "T2" / f"{n:03}.nii.gz" for n in (1, 2, 10)),
+    )
+    found = index_cohort(tmp_path)
+    assert [(case.id, sorted(case.paths)) for case in found.cases] == [(f"{n:03}", ["t1", "t2"]) for n in (1, 2, 10)]
+
+
+def test_where_zeros_tell_two_cases_apart_they_do(tmp_path: Path) -> None:
+    touch(*(tmp_path / name / f"{n}.nii.gz" for n in ("1", "01") for name in ("T1", "T2")))
+    assert sorted(case.id for case in index_cohort(tmp_path).cases) == ["01", "1"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,9 +111,10 @@ def _without_contrast(stem: str) -> tuple[str, str | None]:
 
 def _ids(places: Mapping[Path, _Place]) -> dict[Path, str]:
     """The case of each file: its name if that is enough to tell the files of a contrast apart, else its folders too."""
-    names = Counter((place.contrast, place.parts[-1]) for place in places.values())
-    if all(count == 1 and name for (_, name), count in names.items()):
-        return {path: place.parts[-1] for path, place in places.items()}
+    for spelled in (_without_zeros, str):
+        names = Counter((place.contrast, spelled(place.parts[-1])) for place in places.values())
+        if all(count == 1 and name for (_, name), count in names.items()):
+            return _named({path: place.parts[-1] for path, place in places.items()}, spelled)
     depth = max((len(place.parts) for place in places.values()), default=0)
     columns = list(
         zip(
@@ -123,3 +124,16 @@ def _ids(places: Mapping[Path, _Place]) -> dict[Path, str]:
     )
     varying = [column for column in columns if len(set(column)) > 1] or columns
     return dict(zip(places, ("_".join(filter(None, parts)) for parts in zip(*varying, strict=True)), strict=True))
+
+
+def _without_zeros(name: str) -> str:
+    """A name whose numbers have no leading zeros: ``T1/1.nii.gz`` and ``T2/001.nii.gz`` are of one case."""
+    return re.sub(r"\d+", lambda run: run[0].lstrip("0") or "0", name)
+
+
+def _named(names: Mapping[Path, str], spelled: Callable[[str], str]) -> dict[Path, str]:
+    """The case of each file; where the names of a case differ the longest."""
+    longest: dict[str, str] = {}
+    for name in names.values():
+        longest[spelled(name)] = max(longest.get(spelled(name), ""), name, key=len)
+    return {path: longest[spelled(name)] for path, name in names.items()}
