@@ -43,6 +43,13 @@ def test_a_scan_of_nearly_their_size_keeps_its_voxels(tmp_path: Path, bundle: Bu
     assert plan_for(_case(tmp_path, scale, bundle), bundle.plan, bundle) == (bundle.plan, ())
 
 
+def test_one_slice_of_another_direction_is_told(tmp_path: Path, bundle: Bundle) -> None:
+    affine = np.diag([*bundle.fingerprint.spacing_mm, 1.0])
+    path = write_volume(Volume(np.zeros((8, 1, 8), np.float32), affine), tmp_path / "t1.nii.gz")
+    _, (note,) = plan_for(Case("a", "a", {"t1": path}), bundle.plan, bundle)
+    assert note.startswith("it is one coronal slice, of which the model's axial slices show lines")
+
+
 @pytest.mark.parametrize("scale", [(0.5, 0.5, 0.5), (2, 2, 1), (1, 1.2, 1), (0.8, 1, 3)])
 def test_another_size_in_the_slice_is_resampled_in_the_slice_alone(
     tmp_path: Path, bundle: Bundle, scale: tuple

@@ -13,7 +13,7 @@ from __future__ import annotations
 from voxlate.bundle.bundle import Bundle
 from voxlate.cohort import Case
 from voxlate.cohort.admission import read_case_grid
-from voxlate.config.window import WindowOptions
+from voxlate.config.window import VIEWS, WindowOptions
 from voxlate.preprocess.orientation import ras_grid
 from voxlate.preprocess.plan import Plan
 
@@ -33,17 +33,30 @@ def plan_for(case: Case, plan: Plan, bundle: Bundle) -> tuple[Plan, tuple[str, .
     Raises:
         ReadError: If the header of the reference is refused.
     """
+    grid = ras_grid(read_case_grid(case, plan.reference, reading=plan.reading))
+    notes = _of_one_slice(grid.shape, bundle.recipe.window)
     if plan.spacing_mm is not None or bundle.fingerprint.spacing_varies:
-        return plan, ()
-    trained = bundle.fingerprint.spacing_mm
-    own = ras_grid(read_case_grid(case, plan.reference, reading=plan.reading)).spacing_mm
+        return plan, notes
+    trained, own = bundle.fingerprint.spacing_mm, grid.spacing_mm
     wanted = _wanted(own, trained, _looks_along(bundle.recipe.window, plan))
     if wanted == own:
-        return plan, ()
+        return plan, notes
     differs = f"its spacing of {_words(own)} mm is not that of the training scans, {_words(trained)} mm"
     if plan.reading.on_spacing == "keep":
-        return plan, (f"{differs}, and was kept as asked",)
-    return plan.model_copy(update={"spacing_mm": wanted}), (f"{differs}, so it was resampled",)
+        return plan, (*notes, f"{differs}, and was kept as asked")
+    return plan.model_copy(update={"spacing_mm": wanted}), (*notes, f"{differs}, so it was resampled")
+
+
+def _of_one_slice(shape: tuple[int, int, int], window: WindowOptions) -> tuple[str, ...]:
+    """A word where a scan has one voxel along an axis in which a model's slices lie: each slice shows a line of it."""
+    if window.kind != "slices" or isinstance(window.axis, tuple):
+        return ()
+    thin = [axis for axis in range(3) if axis != window.axis and shape[axis] == 1]
+    return tuple(
+        f"it is one {VIEWS[axis]} slice, of which the model's {VIEWS[window.axis]} slices show lines: what it makes "
+        "of these is not to be trusted"
+        for axis in thin[:1]
+    )
 
 
 def _looks_along(window: WindowOptions, plan: Plan) -> tuple[bool, bool, bool]:
