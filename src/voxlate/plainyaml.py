@@ -8,7 +8,7 @@ import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -67,11 +67,6 @@ class _PlainLoader(yaml.SafeLoader):
     1.1 reads eight, ninety, and two truths.
     """
 
-    yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, form) for tag, form in pairs if tag not in _RESOLVED_ANEW]
-        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         digits = self.construct_scalar(node).replace("_", "")
         return int(digits, 0 if digits.lstrip("+-")[:2].lower() in _BASES else 10)
@@ -93,6 +88,10 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in pairs if tag not in _RESOLVED_ANEW]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)
 for _tag, _form, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),

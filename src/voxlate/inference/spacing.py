@@ -51,12 +51,9 @@ def _of_one_slice(shape: tuple[int, int, int], window: WindowOptions) -> tuple[s
     """A word where a scan has one voxel along an axis in which a model's slices lie: each slice shows a line of it."""
     if window.kind != "slices" or isinstance(window.axis, tuple):
         return ()
-    thin = [axis for axis in range(3) if axis != window.axis and shape[axis] == 1]
-    return tuple(
-        f"it is one {VIEWS[axis]} slice, of which the model's {VIEWS[window.axis]} slices show lines: what it makes "
-        "of these is not to be trusted"
-        for axis in thin[:1]
-    )
+    thin = [view for axis, view in VIEWS.items() if axis != window.axis and shape[axis] == 1]
+    told = f"of which the model's {VIEWS[window.axis]} slices show lines: what it makes of them is not to be trusted"
+    return tuple(f"it is one {view} slice, {told}" for view in thin[:1])
 
 
 def _looks_along(window: WindowOptions, plan: Plan) -> tuple[bool, bool, bool]:
