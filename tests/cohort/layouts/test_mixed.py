@@ -155,6 +155,7 @@ def test_parts_of_dixon_beside_each_other_bear_their_short_names_out(tmp_path: P
         ("training_seg_{n}.nii.gz", "labels=training_seg_{case}.nii.gz"),
         ("FLAIR_p{n}.nii.gz", "flair=FLAIR_{case}.nii.gz"),
         ("p{n}_0000.nii.gz", "t1={case}_0000.nii.gz"),
+        ("p{n}/p{n}_multi.nii.gz", "t1={case}/*_multi.nii.gz"),
     ],
 )
 def test_a_refusal_names_a_pattern_to_type(tmp_path: Path, form: str, pattern: str) -> None:
@@ -164,3 +165,11 @@ def test_a_refusal_names_a_pattern_to_type(tmp_path: Path, form: str, pattern: s
     contrast, _, path = pattern.partition("=")
     assert f"--pattern {contrast}='{path}'" in refused.value.remedy
     assert len(index_cohort(tmp_path, patterns={contrast: path})) == 3
+
+
+def test_a_table_that_is_not_looked_for_is_named(tmp_path: Path) -> None:
+    touch(*(tmp_path / "files" / f"{n}a.nii.gz" for n in (1, 2)), tmp_path / "list.csv")
+    with pytest.raises(
+        CohortError, match=rf"Give the table itself, {tmp_path}/list.csv, if it lists them\. Or say where"
+    ):
+        index_cohort(tmp_path)

@@ -182,8 +182,10 @@ def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
     inner = next((path.parent.parent for path in images if path.parent.name == "imagesTr"), root)
     if inner != root:
         return f"Give the folder that imagesTr lies in: {inner}."
+    table = next((item.path for item in left_out if item.path.suffix in {".csv", ".tsv"}), None)
+    itself = f"Give the table itself, {table}, if it lists them. Or say" if table else "Say"
     return (
-        f"Say where the files of a contrast lie, as --pattern {_guess_pattern(root, images)}; or lay the data out "
+        f"{itself} where the files of a contrast lie, as --pattern {_guess_pattern(root, images)}; or lay the data out "
         "as one folder per case with <contrast> or <case>_<contrast> files, as one folder per contrast with <case> "
         "files, or in one folder as <case>_<contrast> files; or give a CSV with the column case and one of paths for "
         "each contrast, which `voxlate check DATA --manifest cases.csv` begins for you."
@@ -205,6 +207,10 @@ def _guess_pattern(root: Path, images: Sequence[Path]) -> str:
     alike = sum(path.name == first.name for path in images) > 1
     if len(first.parts) > 1 and alike and not re.search(r"\d", stem):
         return f"{contrast}='{'/'.join(['{case}', *first.parts[1:]])}'"
+    folders = {path.relative_to(root).parts[0] for path in images}
+    if len(first.parts) > 1 and stem.startswith(first.parts[0]) and len(folders) > 1:
+        rest = first.name.removeprefix(first.parts[0])
+        return f"{contrast}='{'/'.join(['{case}', *first.parts[1:-1], f'*{rest}'])}'"
     parts = [volume_stem(path).rpartition("_") for path in images if path.parent == image.parent]
     front, separator, last = stem.rpartition("_")
     at_end = len({end for _, _, end in parts}) > len({begin for begin, _, _ in parts}) and bool(front)
