@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK
 import yaml
+from pydicom.dataset import Dataset
 
 import voxlate
-from tests.io.dicom.crafted import CANARY, write_series
+from tests.io.dicom.crafted import CANARY, LPS, RESCALED, SYNTHETIC, faults_in, write_enhanced, write_series
 from tests.orthanc import PASSWORD, USER, Orthanc, running
 from tests.program import run_here, started
 from voxlate.cohort import index_cohort
+from voxlate.config.plan import Reading
 from voxlate.errors import NetworkError, UsageError
 from voxlate.io import read_volume
 from voxlate.io.archive import Connection, open_archive, parse_address
@@ -119,9 +122,10 @@ def test_what_an_archive_does_not_do_is_told(orthanc: Orthanc, slab: Volume, tra
         return voxlate.translate(trained, remote, out=tmp_path / "out")
 
     for address in (orthanc.dicomweb, orthanc.dicom):
-        with pytest.raises(NetworkError, match="a study with series of MR, CT or PET, got 0 series"):
-            ask(address, "1.2.9")
-    with pytest.raises(NetworkError, match=r"a study with series of MR, CT or PET, got 2 series, and none of these"):
+        ended = run_here("translate", trained, address, "--study", "1.2.9", "--connection", quick, "--out", tmp_path)
+        assert ended.returncode == 2
+        assert "expected a study with series of MR, CT or PET, got 0 series" in ended.stderr
+    with pytest.raises(UsageError, match=r"a study with series of MR, CT or PET, got 2 series, and none of these"):
         ask(orthanc.dicom, series="1.2.9")
     with pytest.raises(NetworkError, match=r"got no line \(connection refused\), 2 times\. Check host and port"):
         ask("dicom://NOBODY@127.0.0.1:9")
@@ -134,6 +138,61 @@ def test_what_an_archive_does_not_do_is_told(orthanc: Orthanc, slab: Volume, tra
         ask(orthanc.dicomweb)
     with pytest.raises(UsageError, match=r"a folder for what is stored, got an image file, x\.nii\.gz"):
         voxlate.translate(trained, voxlate.Remote(orthanc.dicom, STUDY, store=True), out=tmp_path / "x.nii.gz")
+
+
+def _turned(affine: np.ndarray) -> np.ndarray:
+    """Turned by 12 degrees about the long axis, so that no direction is an axis of the patient."""
+    a = np.radians(12)
+    turned = affine.copy()
+    turned[:3, :3] = [[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]] @ affine[:3, :3]
+    return turned
+
+
+def _vendor(dataset: Dataset, plane: int) -> None:
+    """Positions of one decimal more than needed, private attributes, numbers against the order, no window."""
+    dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(8, "CS", "CANARY private")
+    dataset.InstanceNumber, dataset.SoftwareVersions = 900 - plane, "syngo"
+    dataset.SmallestImagePixelValue = 0
+
+
+@pytest.mark.parametrize("habit", ["oblique", "tilted", "enhanced"])
+def test_a_phantom_goes_through_the_default_model_to_an_archive_and_back(
+    orthanc: Orthanc, phantom_cohort: Path, tmp_path: Path, habit: str
+) -> None:
+    scan = read_volume(index_cohort(phantom_cohort).cases[0].paths["t1"])
+    affine, source, array = _turned(scan.affine), tmp_path / "scan", np.rint(scan.array)
+    header = {"EchoTime": 3, "InversionTime": 900, "SliceThickness": 1.0}
+    if habit == "enhanced":
+        scales = [(0.5 + 0.25 * (plane % 3), float(plane)) for plane in range(array.shape[2])]
+        stored = np.stack([(array[:, :, n] - b) / a for n, (a, b) in enumerate(scales)], axis=-1)
+        write_enhanced(source / "e.dcm", np.rint(stored), affine, scales=scales, **header)
+    else:
+        affine[:3, 2] += 0.2 * affine[:3, 1] * (habit == "tilted")
+        write_series(source, array, affine, change=_vendor, **header)
+    accept = {"on_shear": "resample"} if habit == "tilted" else {}
+    [outcome] = voxlate.translate(None, source, target="t2", out=tmp_path / "out", shows="t1", accept=accept)
+    assert outcome.path is not None
+    open_archive(parse_address(orthanc.dicom), Connection()).store(sorted(outcome.path.glob("*.dcm")))
+    [name] = orthanc.find(SeriesDescription="SYNTHETIC T2")
+    files = orthanc.files(name)
+    (tmp_path / "kept").mkdir()
+    for one in files:
+        one.save_as(tmp_path / "kept" / f"{one.SOPInstanceUID}.dcm")
+    reading = Reading(on_shear="resample")
+    kept, made, read = (read_volume(path, reading=reading) for path in (tmp_path / "kept", outcome.path, source))
+    assert kept.grid.matches(read.grid)
+    assert np.array_equal(kept.array, made.array)
+    index = np.linalg.inv(LPS @ affine[:3, :3])
+    for number, one in enumerate(sorted(files, key=lambda one: float(one.ImagePositionPatient[2]))):
+        place = index @ (np.array(one.ImagePositionPatient, float) - LPS @ affine[:3, 3])
+        assert place == pytest.approx([0, 0, number], abs=1e-4)
+        path = tmp_path / "kept" / f"{one.SOPInstanceUID}.dcm"
+        image = SimpleITK.ReadImage(str(path))
+        assert image.GetOrigin() == pytest.approx([float(value) for value in one.ImagePositionPatient])
+        assert (one.SyntheticData, one.StudyInstanceUID) == ("YES", "1.2.3.4")
+        assert list(one.ImageType[:2]) == ["DERIVED", "SECONDARY"]
+        assert not any(element.tag.is_private for element in one)
+    assert faults_in(path, SYNTHETIC, RESCALED) == []
 
 
 def rules_of(orthanc: Orthanc, model: Path, folder: Path, **more: Any) -> Path:
@@ -220,7 +279,11 @@ def test_a_node_that_is_killed_twice_answers_each_of_ten_studies_once(
     assert not any(secret in text for text in (*texts, *names) for secret in SECRETS)
     assert "files that name their patient" in log[2].read_text()
     status = run_here("listen", "--rules", rules, "--status").stdout
-    assert status.count("answered") == 10
+    assert status.startswith("10 studies, 10 answered\n")
+    assert status.count("    t2-of-heads: answered, ") == 10
+    assert "listening as VOXLATE at 127.0.0.1:" in log[0].read_text()
+    assert "to ORTHANC; t2-of-heads makes t2; waiting for studies" in log[0].read_text()
+    assert not any("inbox" in one.read_text() for one in log)
 
 
 def test_a_series_is_fetched_by_c_get_where_no_port_is_open(orthanc: Orthanc, slab: Volume, tmp_path: Path) -> None:

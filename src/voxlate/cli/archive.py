@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxlate.cli.options import Device, Quiet, app, console, errors, shown_by, watching
+from voxlate.cli.options import Device, Quiet, app, console, shown_by, watching
+
+if TYPE_CHECKING:
+    from voxlate.workflows.node.ledger import AnswerLine
 
 _PANEL = "Archive"
 Study = Annotated[
@@ -43,13 +47,28 @@ def listen(
 ) -> None:
     """Answer studies that arrive by C-STORE: rules choose the model, the derived series goes to an archive."""
     from voxlate import verbs
-    from voxlate.cli.output import say
-    from voxlate.cli.tables import print_table
 
     if status:
-        lines = verbs.listened(rules)
-        print_table(console(), f"{len(lines)} answers", ["study", "files", "rule", "answer", "tries", "reason"], lines)
+        _print_studies(verbs.listened(rules))
         return
-    logging.getLogger("voxlate.verbs.single").setLevel(logging.WARNING)  # it quotes headers
-    with watching(quiet=quiet, device=device):
-        verbs.listen(rules, opened=lambda port: None if quiet else say(errors(), f"listening at port {port}"))
+    with watching(quiet=quiet, endless=True, device=device):
+        verbs.listen(rules)
+
+
+def _print_studies(lines: Sequence[AnswerLine]) -> None:
+    """A study's identifier fills a line of a narrow terminal: what became of it stands below."""
+    from voxlate.cli.output import say
+    from voxlate.errors import counted, plural
+
+    studies: dict[str, list[AnswerLine]] = {}
+    for line in lines:
+        studies.setdefault(line.study, []).append(line)
+    told = Counter(line.answer for line in lines if line.rule)
+    words = [f"{len(studies)} {plural(len(studies), 'study', 'studies')}", *(f"{n} {one}" for one, n in told.items())]
+    say(console(), ", ".join(words))
+    for study, answers in studies.items():
+        say(console(), f"{study}: {answers[0].state}")
+        for one in answers:
+            reason = f": {one.reason}" if one.reason else ""
+            what = f"{one.rule}: {one.answer}, {counted(one.tries, 'attempt')}{reason}" if one.rule else one.reason
+            say(console(), *([f"    {what}"] if what else []))

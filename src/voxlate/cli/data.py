@@ -254,6 +254,7 @@ def _as_values(result: Checked) -> Json:
             }
             for case, subject, contrasts, *attributes in result.rows
         ],
+        "tables": list(result.tables),
         "left_out": [{"file": file, "reason": reason} for file, reason in result.left_out],
         "findings": [
             dict(zip(("severity", "case", "code", "finding"), finding, strict=True)) for finding in result.findings

@@ -216,9 +216,16 @@ Shard = Annotated[
 
 @contextmanager
 def watching(
-    *, quiet: bool = False, device: str | None = None, cluster: str | None = None, shard: str | None = None
+    *,
+    quiet: bool = False,
+    endless: bool = False,
+    device: str | None = None,
+    cluster: str | None = None,
+    shard: str | None = None,
 ) -> Iterator[Watch]:
     """What shows progress on standard error while a verb works, on a device, with a cluster that helps, or for a shard.
+
+    Work that is ``endless`` has no progress, and tells what it does by its news.
 
     Raises:
         UsageError: If there is no such device, cluster or shard.
@@ -233,7 +240,11 @@ def watching(
             _computing_on(device),
             _helped(cluster),
             _of(shard),
-            Silence() if quiet else Bars(console) if is_screen else Lines(console) as watch,
+            Silence(news=endless and not quiet)
+            if quiet or endless
+            else Bars(console)
+            if is_screen
+            else Lines(console) as watch,
         ):
             yield watch
     finally:

@@ -80,6 +80,7 @@ def print_check(console: Console, result: Checked, *, every: bool = False, root:
     kept = _fitting(wide, room=console.width, least=len(result.fields) - len(result.attributes))
     print_table(console, "Cases", [result.fields[at] for at in kept], [[row[at] for at in kept] for row in shown])
     _print_rest(console, "case", len(result.rows) - len(shown))
+    say(console, *(f"{table}." for table in result.tables))
     summed = [(name, result.attributes[name]) for at, name in enumerate(result.fields) if at not in kept]
     if summed:
         print_table(console, "Attributes without a column", ("attribute", "values (cases)"), summed)

@@ -47,6 +47,7 @@ class LeftOut:
             ``other_run``, ``other_type``, ``no_pattern``).
         case: Id of the case that it would belong to; empty if that is not known.
         contrast: What it would show there; empty likewise.
+        remedy: What can be done about it, as a sentence; empty if that follows from the code.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class LeftOut:
     code: str = "unmatched"
     case: str = ""
     contrast: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,14 @@ class Cohort:
         layout: Name of the layout in ``LAYOUTS``, or of several with `` + `` between them; ``pattern``.
         cases: The cases.
         left_out: Everything that was found and is in no case.
+        tables: Of each table of attributes, how many of its rows were matched.
     """
 
     root: Path
     layout: str
     cases: tuple[Case, ...]
     left_out: tuple[LeftOut, ...] = ()
+    tables: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.cases)

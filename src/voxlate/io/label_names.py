@@ -2,6 +2,7 @@
 
 - ``labels`` of the JSON sidecar ``<name>.json``, and of ``dataset.json`` of the Medical Segmentation Decathlon
   (``{"1": "liver"}``) or nnU-Net (``{"liver": 1}``);
+- the segments of a DICOM segmentation;
 - the label table of Connectome Workbench in a header extension, ``<Label Key="1"><![CDATA[spleen]]></Label>``, which
   TotalSegmentator writes (Wasserthal et al. 2023, doi:10.1148/ryai.230024).
 """
@@ -17,8 +18,9 @@ import nibabel as nib
 from nibabel.filebasedimages import ImageFileError
 
 from voxlate.errors import ReadError
+from voxlate.io.dicom import find_segments, has_dicom
 from voxlate.io.formats.nifti import read_layout
-from voxlate.io.paths import volume_stem
+from voxlate.io.paths import volume_stem, volume_suffix
 
 _LIMIT_BYTES = 16 * 2**20
 _LABEL = re.compile(r"<Label\s[^>]*?Key=\"(\d+)\"[^>]*>\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))\s*</Label>", re.DOTALL)
@@ -32,7 +34,7 @@ def read_label_names(path: Path) -> dict[int, str]:
         path: The label map.
     """
     sidecar = path.with_name(volume_stem(path) + ".json")
-    return names_in_json(sidecar) or _names_in_header(path)
+    return names_in_json(sidecar) or _names_in_header(path) or _names_of_segments(path)
 
 
 def names_in_json(path: Path) -> dict[int, str]:
@@ -69,6 +71,14 @@ def _pair(key: str, held: object) -> tuple[int, str] | None:
     if isinstance(held, int) and not isinstance(held, bool):
         return held, key.strip()
     return None
+
+
+def _names_of_segments(path: Path) -> dict[int, str]:
+    try:
+        segments = find_segments(path) if volume_suffix(path) is None and has_dicom(path) else None
+    except ReadError:
+        segments = None
+    return {} if segments is None else dict(sorted(segments.names.items()))
 
 
 def _names_in_header(path: Path) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def write_series(
     like: Path | None,
     contrast: Contrast,
     provenance: Provenance,
+    beside: Sequence[Path] = (),
     overwrite: bool = False,
 ) -> Path:
     """Writes a folder of DICOM, upon the series that it was made from, and its sidecar ``<folder>.json``.
@@ -82,6 +84,7 @@ def write_series(
         like: A DICOM series, whose planes, study and frame of reference are kept; ``None`` for a study of its own.
         contrast: What the volume shows: MR or CT, a label map, or a quantity such as an electron density.
         provenance: What header and sidecar say.
+        beside: Other series of DICOM that it was made from, which the header names.
         overwrite: Whether a folder of the name may be replaced.
 
     Returns:
@@ -102,7 +105,8 @@ def write_series(
     array = (shown if shown.grid.matches(grid) else resample_onto(shown, grid)).array
     with replacing_folder(folder) as temporary:
         write = dicom.write_multiframe if dicom.is_multiframe(contrast, provenance.unit) else dicom.write_derived
-        write(array, temporary, source=stack, contrast=contrast, told=provenance)
+        also = [dicom.find_stack(one) for one in beside]
+        write(array, temporary, source=stack, contrast=contrast, told=provenance, beside=also)
         record = provenance.model_copy(update={"output_sha256": digest_of(tuple(sorted(temporary.iterdir())))})
         write_text(sidecar, record.model_dump_json(indent=1) + "\n")
     return folder

@@ -164,11 +164,11 @@ def brain_scaling(
 
 def _check_head(inside: NDArray[np.bool_], spacing_mm: tuple[float, float, float], *, where: object) -> None:
     box = extent(inside) or ()
-    sizes = [(part.stop - part.start) * step for part, step in zip(box, spacing_mm, strict=False)]
+    sizes = [round((part.stop - part.start) * step) for part, step in zip(box, spacing_mm, strict=False)]
     if not sizes or min(sizes) < _LEAST_MM or max(sizes[:2]) > _MOST_MM:
         raise ReadError(
-            f"a head, {_LEAST_MM:g} to {_MOST_MM:g} mm along each axis",
-            came=f"an image that shows {' x '.join(f'{size:.0f}' for size in sizes)} mm",
+            f"a head, {_LEAST_MM:g} mm or more along each axis and {_MOST_MM:g} at most across and from front to back",
+            came=f"an image that shows {' x '.join(map(str, sizes)) or 'no'} mm",
             where=where,
             remedy="Give the whole volume of a head; for another part of the body use a model trained on it.",
         )

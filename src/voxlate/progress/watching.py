@@ -354,10 +354,14 @@ class Lines:
 
 
 class Silence:
-    """Shows nothing, and holds news back; warnings are told all the same."""
+    """Shows nothing, and holds news back unless they are wanted; warnings are told all the same."""
+
+    def __init__(self, *, news: bool = False) -> None:
+        self._news = news
 
     def __enter__(self) -> Self:
-        logging.disable(logging.INFO)
+        if not self._news:
+            logging.disable(logging.INFO)
         return self
 
     def __exit__(

@@ -35,6 +35,7 @@ class Checked:
         attributes: From an attribute to its values over all cases, in a line.
         left_out: Files that are no part of a case, each with the reason.
         findings: Severity, case, code and message of everything that the preflight noticed.
+        tables: Of each table of attributes, how many of its rows were matched.
     """
 
     layout: str
@@ -43,6 +44,7 @@ class Checked:
     attributes: dict[str, str]
     left_out: list[tuple[str, str]]
     findings: list[tuple[str, str, str, str]]
+    tables: tuple[str, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -183,6 +185,7 @@ def _checked(cohort: Cohort, findings: Sequence[Finding]) -> Checked:
         attributes=attributes,
         left_out=[(readable(str(item.path)), readable(item.reason)) for item in cohort.left_out],
         findings=[(f.severity, f.case, f.code, readable(f.message)) for f in findings],
+        tables=tuple(map(readable, cohort.tables)),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
-from voxlate.errors import UsageError, readable
+from voxlate.errors import UsageError, counted, readable
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ def case_of(path: Path, recipe: Recipe, *, shows: str | None) -> Case:
     from voxlate.cohort import Case
     from voxlate.derivation import files_of
     from voxlate.io import is_picture_path, is_volume_path, volume_stem
+    from voxlate.io.dicom import first_file
 
     series = is_series(path)
     if not path.is_file() and not series:
@@ -101,7 +102,7 @@ def case_of(path: Path, recipe: Recipe, *, shows: str | None) -> Case:
             remedy="Give the folder of the case.",
         )
     name = readable(_series_name(path) if series else volume_stem(path))
-    return Case(id=name, subject=name, paths={wanted[0]: _first_file(path) if series else path}, attributes={})
+    return Case(id=name, subject=name, paths={wanted[0]: first_file(path) if series else path}, attributes={})
 
 
 def _series_name(path: Path) -> str:
@@ -112,14 +113,6 @@ def _series_name(path: Path) -> str:
     if is_dicom(place.parent):  # one volume of a file
         return f"{place.parent.stem}_{place.name}"
     return place.name if place.is_dir() else place.parent.name if is_dicom(place) else place.stem
-
-
-def _first_file(path: Path) -> Path:
-    """The file that stands for a series; a path that leads into a file, to one of its volumes, stands for itself."""
-    from voxlate.io.dicom import find_stack
-
-    first = find_stack(path).frames[0].source.path
-    return path if first in path.parents else first
 
 
 def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: bool) -> str:
@@ -154,15 +147,19 @@ def _shown_by(path: Path, sources: Sequence[str], *, shows: str | None, series: 
 
 
 def shown_in(path: Path) -> tuple[Contrast | None, str]:
-    """The contrast that a DICOM series shows by its header, else by its image, and by what, or why nothing tells it.
+    """The contrast that DICOM shows by its header, else by its image, and by what, or why nothing tells it.
 
     Raises:
         ReadError: If it is not one volume.
     """
     from voxlate.cohort.layouts.series import contrast_of_series
-    from voxlate.contrast import find_contrast
-    from voxlate.io.dicom import find_stack
+    from voxlate.contrast import CONTRASTS, find_contrast
+    from voxlate.io.dicom import find_outline, find_segments, find_stack
 
+    if (segments := find_segments(path)) is not None:
+        return CONTRASTS["labels"], f"header: a segmentation of {counted(len(segments.values), 'segment')}"
+    if find_outline(path) is not None:
+        return CONTRASTS["mask"], "header: a structure set"
     contrast, reason = contrast_of_series(path, find_stack(path))
     return find_contrast(contrast), reason
 

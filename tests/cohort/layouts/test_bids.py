@@ -53,6 +53,20 @@ def test_sessions_are_visits_of_one_subject_which_a_split_holds_together(tmp_pat
     assert all(len({split[case.id] for case in cohort.cases if case.subject == f"sub-{n}"}) == 1 for n in range(6))
 
 
+def test_sessions_have_attributes_of_their_own_and_matched_rows_are_counted(tmp_path: Path) -> None:
+    _anat(tmp_path, *(f"sub-0{n}_ses-{visit}_T1w" for n in (1, 2) for visit in ("pre", "post")))
+    (tmp_path / "participants.tsv").write_text("participant_id\tsex\tage\nsub-01\tF\t60\nsub-09\tM\t1\n")
+    rows = "session_id\tacq_time\tage\nses-pre\t2009-06-15T13:45:30\t61\npost\tn/a\t62\nses-m99\tn/a\t70\n"
+    (tmp_path / "sub-01" / "sub-01_sessions.tsv").write_text(rows)
+    cohort = index_cohort(tmp_path)
+    told = {case.id: case.attributes for case in cohort.cases}
+    assert told["sub-01_ses-pre"]["sex"] == "F"
+    assert [told[f"sub-01_ses-{visit}"]["age"] for visit in ("pre", "post")] == ["61", "62"]
+    assert not any("2009" in value for attributes in told.values() for value in attributes.values())
+    assert cohort.tables == ("participants.tsv: 1 of 2 rows matched", "sub-01_sessions.tsv: 2 of 3 rows matched")
+    assert {item.reason for item in cohort.left_out} >= {"1 row matches no case: sub-01_ses-m99"}
+
+
 def test_of_several_runs_the_choice_is_named(tmp_path: Path) -> None:
     _anat(tmp_path, *(f"sub-1_{name}" for name in ("run-2_T1w", "run-1_T1w", "acq-fast_T2w", "T2w", "rec-n_run-1_T2w")))
     assert _files(tmp_path)["sub-1"] == {"t1": "sub-1_run-1_T1w", "t2": "sub-1_T2w"}

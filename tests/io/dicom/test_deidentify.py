@@ -118,13 +118,23 @@ def test_what_belongs_together_still_does_and_reads_the_same(tmp_path: Path) -> 
         assert one.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
         assert "1.2.3.4" not in {one.StudyInstanceUID, one.FrameOfReferenceUID}
     for one in synthetic:
-        assert one.SeriesDescription == "SYNTHETIC MR"
+        assert one.SeriesDescription == "SYNTHETIC T2"
     series = {one.parent for one in (tmp_path / "out").rglob("*.dcm")}
     for folder in series:
         again = read_volume(folder)
         assert np.array_equal(again.array, scan.array)
         assert np.allclose(again.affine, scan.affine)
     assert sorted(str(read_maker(folder)) for folder in series) == ["None", "None", "model"]
+
+
+def test_synthetic_series_are_told_apart_by_words_of_our_own_alone(tmp_path: Path) -> None:
+    said = ("SYNTHETIC T2", "SYNTHETIC FLAIR", "SYNTHETIC T2 of CANARY", "CANARY 2")
+    for number, words in enumerate(said):
+        uid = {"SeriesInstanceUID": f"1.2.3.{number}", "SyntheticData": "YES", "SeriesDescription": words}
+        write_series(tmp_path / "s" / str(number), values((5, 4, 1)), placed(), **uid)
+    voxlate.deidentify(tmp_path / "s", out=tmp_path / "out")
+    found = sorted(dcmread(path).SeriesDescription for path in (tmp_path / "out").rglob("*.dcm"))
+    assert found == ["SYNTHETIC FLAIR", "SYNTHETIC MR 3", "SYNTHETIC MR 4", "SYNTHETIC T2"]
 
 
 def test_what_cannot_be_cleaned_is_left_out(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from tests.io.dicom.crafted import Change, placed, two_echoes, values, write_enhanced, write_series
+from voxlate.cohort import index_cohort
 from voxlate.config.plan import Reading
-from voxlate.errors import GeometryError, ReadError
+from voxlate.errors import CohortError, GeometryError, ReadError
 from voxlate.io import dicom, read_volume
 
 
@@ -117,6 +118,22 @@ def test_a_missing_plane_is_named_in_mm(tmp_path: Path) -> None:
     _drop(write_series(tmp_path, values((5, 4, 6)), placed()))
     with pytest.raises(GeometryError, match=r"got 4\.00 mm between those at .* where 1 plane may be missing"):
         read_volume(tmp_path)
+
+
+def test_one_file_without_a_place_is_named_and_what_to_do_about_it(tmp_path: Path) -> None:
+    def lost(dataset: Dataset, plane: int) -> None:
+        if plane == 2:
+            del dataset.ImagePositionPatient
+
+    write_series(tmp_path / "p1", values((5, 4, 4)), placed(), change=lost)
+    wanted = (
+        r"IM002\.dcm: expected 3 numbers in ImagePositionPatient, got none in 1 of 4 files of the series\. "
+        r"Export the series anew; if IM002\.dcm is no slice of it, lay it into another folder\."
+    )
+    with pytest.raises(ReadError, match=wanted):
+        read_volume(tmp_path / "p1")
+    with pytest.raises(CohortError, match=r"1 file that belongs to none .*1 of 4 files.*Export the series anew; if IM"):
+        index_cohort(tmp_path)
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "1e999", "0.5x", "--"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from tests.io.dicom.crafted import placed, values, write_series
 from voxlate.errors import NetworkError, ReadError, UsageError
 from voxlate.inference.cohort.outcome import Outcome
 from voxlate.io.archive import STATUS, Arrival
-from voxlate.io.atomic import write_text
+from voxlate.io.atomic import write_error, write_text
 from voxlate.provenance import Provenance
 from voxlate.workflows.node import answering, service
 from voxlate.workflows.node.inbox import Inbox
@@ -146,6 +148,33 @@ def test_what_a_killed_process_had_begun_is_done_by_the_next(
     fourth = node(rules)  # which knows from its list that a study was arriving
     work(fourth)
     assert len(sent) == (2 if when == "before" else 3)
+
+
+def test_only_the_node_speaks_of_a_study_and_no_place_of_a_file_is_told(
+    rules: NodeRules, files: list[Path], sent: Sent, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loud(rule: Rule, study: Path, out: Path) -> Outcome:
+        logging.getLogger("voxlate.preprocess.familiar").warning("%s: CANARY", study)
+        return replace(translated(rule, study, out), warnings=(f"{study}/a.dcm: unlike the T1 scans",))
+
+    caplog.set_level(logging.INFO)
+    one = node(rules, loud)
+    one.inbox.take(arrival(files[0]))
+    with service._own_words():
+        work(one)
+    assert "CANARY" not in caplog.text
+    assert "is answered by a, with 1 warning: see --status" in caplog.text
+    assert [line.reason for line in one.ledger.lines()] == ["a.dcm: unlike the T1 scans"]
+
+    def no_disk(path: Path, _data: bytes) -> None:
+        raise write_error(path, OSError(28, "No space left on device"))
+
+    monkeypatch.setattr("voxlate.workflows.node.inbox.write_bytes", no_disk)
+    assert one.inbox.take(arrival(files[1], 1)) == STATUS.NO_ROOM
+    full = node(rules.model_copy(update={"quota_gib": 1e-9}))
+    assert full.inbox.take(arrival(files[0])) == STATUS.NO_ROOM
+    assert "refused: a file cannot be kept, no space left on device" in caplog.text
+    assert str(rules.folder) not in caplog.text
 
 
 def test_a_failure_is_tried_again_so_often_and_told(

@@ -83,7 +83,8 @@ def assemble(
     if not cases:
         raise _no_case(root, layout, rejected)
     rejected.extend(_odd_rows(tables, matches))
-    return Cohort(root, layout, tuple(cases), tuple(rejected))
+    told_by = tuple(table.told(match) for table, match in zip(tables, matches, strict=True))
+    return Cohort(root, layout, tuple(cases), tuple(rejected), told_by)
 
 
 def _readable_ids(raw: Iterable[str]) -> dict[str, str]:
@@ -166,7 +167,9 @@ def _no_case(root: Path, layout: str, left_out: Sequence[LeftOut]) -> CohortErro
     reasons = "; ".join(f"{item.path.name}: {reason}" for reason, item in list(by_reason.items())[:3])
     return CohortError(
         f"at least one case in the layout {layout!r}",
-        came=f"{counted(len(left_out), 'file')} without a place ({reasons})" if left_out else "no file",
+        came=f"{counted(len(left_out), 'file')} that belong{'s' * (len(left_out) == 1)} to none ({reasons})"
+        if left_out
+        else "no file",
         where=root,
         remedy=_how_to_lay_out(root, left_out),
     )
@@ -177,7 +180,10 @@ def _how_to_lay_out(root: Path, left_out: Sequence[LeftOut]) -> str:
     if root.is_file():
         return "Correct the table: in a column that is called by a contrast, write the path of an image that exists."
     images = [item.path for item in left_out if is_volume_path(item.path) or is_picture_path(item.path)]
-    if not images and any(item.code == "dicom" for item in left_out):
+    series = [item for item in left_out if item.code == "dicom"]
+    if not images and series:
+        if all(item.remedy for item in series):
+            return series[0].remedy
         return "Say what a series shows by `translate --as`, or name the series by contrasts in a CSV."
     inner = next((path.parent.parent for path in images if path.parent.name == "imagesTr"), root)
     if inner != root:

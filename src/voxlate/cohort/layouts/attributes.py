@@ -1,8 +1,9 @@
-"""Tables of attributes beside the images: ``participants.tsv`` of BIDS and ``cases.csv``.
+"""Tables of attributes beside the images: ``participants.tsv`` and ``sub-*_sessions.tsv`` of BIDS, and ``cases.csv``.
 
 ``participants.tsv`` has the column ``participant_id``, matched with or without ``sub-``; ``cases.csv`` has ``case`` or
 ``subject``, or both, and then says which subject a case belongs to. Empty cells and ``n/a`` are no attributes. An id
-that a spreadsheet has changed (1 for 001) is matched where it can mean one case alone; other rows are told.
+that a spreadsheet has changed (1 for 001) is matched where it can mean one case alone; other rows are told. A row of
+``sub-01/sub-01_sessions.tsv`` is of one session (column ``session_id``); its date, ``acq_time``, is no attribute.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from voxlate.errors import CohortError
+from voxlate.errors import CohortError, counted
 from voxlate.io import is_volume_path, volume_stem
 from voxlate.io.formats.foreign import stand_in
 
@@ -59,6 +60,11 @@ class AttributeTable:
         of_cases, of_subjects = _pair(self.by_case, ids), _pair(self.by_subject, [*subjects, *ids])
         found = {*of_cases.values(), *of_subjects.values()}
         return IdMatch(of_cases, of_subjects, [key for key in (*self.by_case, *self.by_subject) if key not in found])
+
+    def told(self, of: IdMatch) -> str:
+        """How many of its rows were matched, as words."""
+        rows = len(self.by_case) + len(self.by_subject)
+        return f"{self.path.name}: {rows - len(of.alone)} of {counted(rows, 'row')} matched"
 
 
 class IdMatch(NamedTuple):
@@ -161,14 +167,15 @@ def present(cells: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: value.strip() for name, value in cells if name and value.strip().casefold() not in _ABSENT}
 
 
+_BIDS, _SESSION, _DATE = "participants.tsv", "session_id", "acq_time"
 _KEYS: dict[str, dict[str, str]] = {
-    "participants.tsv": {"participant_id": "subject"},
+    _BIDS: {"participant_id": "subject"},
     "cases.csv": {"case": "case", "subject": "subject"},
 }
 
 
 def read_tables(folder: Path, *, names: Sequence[str] = tuple(_KEYS)) -> list[AttributeTable]:
-    """The tables of a data set, the weaker first.
+    """The tables of a data set, the weaker first; those of sessions come behind that of participants.
 
     Args:
         folder: Where they lie; one that is absent is no error.
@@ -177,7 +184,29 @@ def read_tables(folder: Path, *, names: Sequence[str] = tuple(_KEYS)) -> list[At
     Raises:
         CohortError: If a table cannot be read, lacks its key column or has two rows for one key.
     """
-    return [_read_table(folder / name, _KEYS[name]) for name in names if (folder / name).is_file()]
+    tables: list[AttributeTable] = []
+    for name in names:
+        tables += [_read_table(folder / name, _KEYS[name])] if (folder / name).is_file() else []
+        tables += _of_sessions(folder) if name == _BIDS else []
+    return tables
+
+
+def _of_sessions(folder: Path) -> list[AttributeTable]:
+    """The tables of sessions of all subjects, as one."""
+    rows: dict[str, dict[str, str]] = {}
+    paths = sorted(folder.glob("sub-*/sub-*_sessions.tsv"))
+    for path in paths:
+        for cells in read_rows(path):
+            if _SESSION not in cells:
+                remedy = f"Name the ids' column {_SESSION}."
+                raise CohortError(f"a column {_SESSION}", came=", ".join(cells), where=path, remedy=remedy)
+            ident = f"{path.parent.name}_ses-{cells[_SESSION].strip().removeprefix('ses-')}"
+            if ident in rows:
+                came, remedy = f"two for {ident!r}", "Delete one of them."
+                raise CohortError("one row per session", came=came, where=path, remedy=remedy)
+            rows[ident] = present((name, cell) for name, cell in cells.items() if name not in {_SESSION, _DATE})
+    place = paths[0] if len(paths) == 1 else folder / "sub-*" / "sub-*_sessions.tsv"
+    return [AttributeTable(place, rows, {})] if rows else []
 
 
 def _read_table(path: Path, keys: Mapping[str, str]) -> AttributeTable:

@@ -177,7 +177,7 @@ def _place_row(path: Path, row: dict[str, str], contrasts: dict[str, str]) -> li
             continue
         if _is_file(file, folder=True) and dicom.has_dicom(file):
             try:
-                file = dicom.find_stack(file).frames[0].source.path
+                file = dicom.first_file(file)
             except ReadError as error:
                 items.append(LeftOut(file, f"expected {error.expected}, got {error.came}", "dicom", case, contrast))
                 continue

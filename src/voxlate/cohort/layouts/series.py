@@ -21,7 +21,7 @@ from voxlate.cohort.heads.csf import shown_by_csf
 from voxlate.cohort.layouts.assembly import Found, RecognisedFile
 from voxlate.cohort.layouts.protocol import guess_contrast
 from voxlate.contrast import find_contrast
-from voxlate.errors import ReadError
+from voxlate.errors import ReadError, counted
 from voxlate.io import dicom
 
 _MODALITIES = {"mr", "mri", "ct", "pt", "pet"}
@@ -34,13 +34,16 @@ def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
     stacks: dict[Path, dicom.PlaneStack] = {}
     for path, stack in dicom.list_stacks(files):
         if isinstance(stack, ReadError):
-            found.append(LeftOut(path, f"makes no volume: expected {stack.expected}, got {stack.came}", "dicom"))
+            reason = f"makes no volume: expected {stack.expected}, got {stack.came}"
+            found.append(LeftOut(path, reason, "dicom", remedy=stack.remedy))
         else:
             stacks[path] = stack
-    if not stacks and not found:
+    drawn, refused = _segmentations(files)
+    found += refused
+    if not stacks and not found and not drawn:
         more = f" (nor are {len(files) - 1} more)" if len(files) > 1 else ""
         return [LeftOut(files[0], f"is a DICOM file, but no image{more}", "dicom")] if files else []
-    cases = _cases_of(root, stacks)
+    cases = _cases_of(root, {**stacks, **{path: stack for path, (_, stack) in drawn.items()}})
     for path, stack in stacks.items():
         contrast, reason = contrast_of_series(path, stack)
         if contrast:
@@ -48,6 +51,10 @@ def place_series(root: Path, files: Sequence[Path]) -> list[Found]:
             found.append(RecognisedFile(path, cases[path], contrast, attributes=reasons))
         else:
             found.append(LeftOut(path, f"shows no contrast that is known: {reason}", "dicom", cases[path]))
+    for path, (one, _) in drawn.items():
+        upon = (place for place, stack in stacks.items() if stack.frames[0].series.split(" ")[1] in one.series)
+        reasons = {"labels by": f"segmentation: {counted(len(one.values), 'segment')}"}
+        found.append(RecognisedFile(path, cases[next(upon, path)], "labels", attributes=reasons))
     return [*found, *_outlines(files, stacks, cases)]
 
 
@@ -63,6 +70,22 @@ def contrast_of_series(path: Path, stack: dicom.PlaneStack) -> tuple[str, str]:
         return guess.contrast, f"{'header: ' * bool(guess.contrast)}{guess.reason}"
     contrast, reason = shown_by_csf(path)
     return contrast, f"image: {reason}" if contrast else f"{guess.reason}, and {reason}"
+
+
+def _segmentations(
+    files: Sequence[Path],
+) -> tuple[dict[Path, tuple[dicom.Segments, dicom.PlaneStack]], list[LeftOut]]:
+    """The label maps among files with their own planes, and why others are none."""
+    found, refused = {}, []
+    for path in files:
+        try:
+            one = dicom.find_segments(path)
+            if one is not None:
+                found[path] = one, one.alone()
+        except ReadError as error:
+            reason = f"is no label map: expected {error.expected}, got {error.came}"
+            refused.append(LeftOut(path, reason, "dicom", remedy=error.remedy))
+    return found, refused
 
 
 def _outlines(files: Sequence[Path], stacks: Mapping[Path, dicom.PlaneStack], cases: Mapping[Path, str]) -> list[Found]:

@@ -44,7 +44,7 @@ def check_names(cohort: Cohort) -> Iterator[Finding]:
 def _check_left_out(left_out: Sequence[LeftOut]) -> Iterator[Finding]:
     for item in left_out:
         if item.code in _ONE_BY_ONE:
-            yield Finding("warning", item.code, "", readable(f"{item.path}: {item.reason}."))
+            yield Finding("warning", item.code, "", readable(f"{item.path}: {item.reason}. {item.remedy}".rstrip()))
     unpaired = [item for item in left_out if item.code == "unpaired"]
     if unpaired:
         message = f"{len(unpaired)} files have no partner and were left out: {_names(unpaired)}."

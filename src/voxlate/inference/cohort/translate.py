@@ -223,9 +223,12 @@ class _Work:
         if volume_suffix(path) is not None:
             write_volume(volume, path, provenance=told, overwrite=True)
             return
-        like = next(self.case.paths[name] for name in self.model.bundle.recipe.source if name in self.case.paths)
-        series, shown = like if volume_suffix(like) is None else None, get_contrast(told.target)
-        write_series(volume, path, like=series, contrast=shown, provenance=told, overwrite=True)
+        plan, shown = self.model.bundle.plan.of(self.case), get_contrast(told.target)
+        files = plan.files(self.case)
+        like = files.pop(plan.reference)
+        series = [one for one in (like, *files.values()) if volume_suffix(one) is None]
+        upon, beside = (like, series[1:]) if like in series else (None, [])
+        write_series(volume, path, like=upon, beside=beside, contrast=shown, provenance=told, overwrite=True)
 
     def outcome(self, read: _Reading | None = None) -> Outcome:
         finished = read is not None and read.prepared is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 _LOUD = ("pynetdicom", "pydicom", "dicomweb_client", "retrying", "urllib3")
 """What they log can hold values of a header."""
+_UNTRUSTED = re.compile(r"certificate verify failed: (.+?) \(_ssl")
 
 
 class TryAgainError(Exception):
@@ -55,6 +57,13 @@ def tried(ask: Callable[[], _Result], connection: Connection, *, expected: str, 
                 time.sleep(connection.retry_after_s * 2**number)
     came = f"{last.came}, {connection.tries} times" if connection.tries > 1 else last.came
     raise NetworkError(expected, came=came, where=where, remedy=last.remedy) from None
+
+
+def untrusted(error: Exception, *, expected: str, where: object) -> NetworkError:
+    """What is raised where a certificate is not trusted, which no second try changes."""
+    why = _UNTRUSTED.search(str(error))
+    came = f"no trusted line ({why[1] if why else type(error).__name__})"
+    return NetworkError(expected, came=came, where=where, remedy="Check ca, certificate and key of the connection.")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from voxlate.errors import NetworkError, UsageError
 from voxlate.io.archive.address import Address, Listed, check_uid
-from voxlate.io.archive.attempts import TryAgainError, quietly, tried
+from voxlate.io.archive.attempts import TryAgainError, quietly, tried, untrusted
 from voxlate.io.archive.connection import Connection
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class DicomWeb:
             except requests.HTTPError as error:
                 raise self._refused(0 if error.response is None else error.response.status_code, expected) from None
             except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
-                came, remedy = f"no trusted line ({type(error).__name__})", "Check ca, certificate and key."
-                raise NetworkError(expected, came=came, where=self.address, remedy=remedy) from None
+                raise untrusted(error, expected=expected, where=self.address) from None
             except requests.RequestException as error:
                 remedy = "Check host, port and path, and whether the archive runs."
                 raise TryAgainError(f"no answer ({type(error).__name__})", remedy) from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from voxlate.errors import NetworkError
 from voxlate.io.archive.address import Address, Listed
-from voxlate.io.archive.attempts import TryAgainError, closed_lines, quietly, tried
+from voxlate.io.archive.attempts import TryAgainError, closed_lines, quietly, tried, untrusted
 from voxlate.io.archive.connection import Connection
 from voxlate.io.archive.receiving import PACKED, STATUS, STORED, Arrival, Door, Limits, receiving, taking
 
@@ -161,11 +161,14 @@ class Dimse:
 
         Raises:
             TryAgainError: If there is none.
+            NetworkError: If the other side's certificate is not trusted.
         """
         try:
             with socket.create_connection((self.address.host, self.address.port), self.connection.timeout_s) as line:
                 if tls is not None:
                     tls[0].wrap_socket(line, server_hostname=tls[1]).close()
+        except ssl.SSLCertVerificationError as error:
+            raise untrusted(error, expected="an association", where=self.address) from None
         except OSError as error:
             raise TryAgainError(f"no line ({(error.strerror or str(error)).lower()})", _UNREACHED) from None
 

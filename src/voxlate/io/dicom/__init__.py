@@ -9,7 +9,7 @@ Angles and places come from positions and orientations (PS3.3 C.7.6.2); DICOM's 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from voxlate.io.dicom.deidentify import Deidentification
 from voxlate.io.dicom.derived import write_derived
 from voxlate.io.dicom.frames import Instance, read_instance
 from voxlate.io.dicom.multiframe import check_installed, is_multiframe, write_multiframe
-from voxlate.io.dicom.outline import BodyOutline, drawn_on, rasterise, read_outline, where_drawn
+from voxlate.io.dicom.outline import BodyOutline, drawn_on, rasterise, read_outline
 from voxlate.io.dicom.pixels import read_values, value_type
-from voxlate.io.dicom.sources import Source, has_dicom, is_archive, sources_of, volume_in
+from voxlate.io.dicom.segments import Segments, read_segments
+from voxlate.io.dicom.sources import Source, has_dicom, is_archive, nearby, sources_of, volume_in
 from voxlate.io.dicom.stacks import PlaneStack, made_up, stacks_of
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.formats.layout import HeaderGeometry, Layout
@@ -31,10 +32,13 @@ __all__ = [
     "DOUBT",
     "Deidentification",
     "PlaneStack",
+    "Segments",
     "check_installed",
     "files_in",
     "find_outline",
+    "find_segments",
     "find_stack",
+    "first_file",
     "has_dicom",
     "is_multiframe",
     "list_stacks",
@@ -141,6 +145,8 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     Raises:
         ReadError: As ``find_stack``, of several files.
     """
+    if (segments := find_segments(path)) is not None:
+        return (segments.source.path,)
     if find_outline(path) is not None:
         return (path,)
     sources = sources_of(path)
@@ -163,6 +169,8 @@ def read_layout(path: Path) -> Layout:
     """
     if (outline := find_outline(path)) is not None:
         return _outlined(path, outline)
+    if (segments := find_segments(path)) is not None:
+        return _segmented(path, segments)
     stack = find_stack(path)
     first = stack.frames[0]
     notes = (*stack.notes, *((f"Of its series, the volume of {stack.told_by}.",) if stack.told_by else ()))
@@ -187,9 +195,63 @@ def find_outline(path: Path) -> BodyOutline | None:
     Raises:
         ReadError: If it is one that cannot be used.
     """
-    if not path.is_file() or not is_dicom(path) or read_instance(Source(path)) is not None:
-        return None
-    return read_outline(Source(path))
+    source = _no_image(path)
+    return None if source is None else read_outline(source)
+
+
+def find_segments(path: Path) -> Segments | None:
+    """The segmentation that a file is, or the only DICOM file of a folder; ``None`` if it is none.
+
+    Raises:
+        ReadError: If it is one that cannot be used.
+    """
+    alone = sources_of(path) if path.is_dir() else []
+    source = _no_image(alone[0].place if len(alone) == 1 else path)
+    return None if source is None else read_segments(source)
+
+
+def first_file(path: Path) -> Path:
+    """The file that stands for a series, a segmentation or an outline; of a volume of several in one, its name there.
+
+    Raises:
+        ReadError: As ``find_stack``.
+    """
+    if (segments := find_segments(path)) is not None:
+        return segments.source.place
+    if find_outline(path) is not None:
+        return path
+    first = find_stack(path).frames[0].source.path
+    return path if first in path.parents else first
+
+
+def _no_image(path: Path) -> Source | None:
+    """A DICOM file that is no image, in an archive too."""
+    source = Source.at(path)
+    there = is_archive(source.path) if source.member else path.is_file() and is_dicom(path)
+    return source if there and read_instance(source) is None else None
+
+
+def _segmented(path: Path, segments: Segments) -> Layout:
+    """The label map of a segmentation."""
+    stack = next(filter(None, map(segments.upon, _nearby(segments.source))), None) or segments.alone()
+    return Layout(
+        header=path,
+        data=segments.source.path,
+        sizes=(*stack.frames[0].shape, len(stack.frames)),
+        dtype=segments.dtype,
+        encoding="decoded",
+        placement=HeaderGeometry({"ImagePositionPatient": stack.affine}),
+        notes=stack.notes,
+        comment=FOREIGN_MARK if segments.is_synthetic else "",
+        decode=partial(segments.read, stack),
+        parts=(segments.source.path,),
+    )
+
+
+def _nearby(source: Source) -> Iterator[list[Instance]]:
+    """The images that lie beside a file, then those in folders beside its own."""
+    for sources in nearby(source):
+        yield [one for one in map(read_instance, sources) if one is not None]
 
 
 def _outlined(path: Path, outline: BodyOutline) -> Layout:
@@ -213,9 +275,8 @@ def _outlined(path: Path, outline: BodyOutline) -> Layout:
 
 
 def _drawn_on(outline: BodyOutline, path: Path) -> PlaneStack:
-    for folder in where_drawn(path):
-        series = drawn_on(outline, filter(None, map(read_instance, sources_of(folder))))
-        if series:
+    for images in _nearby(Source.at(path)):
+        if series := drawn_on(outline, images):
             return stacks_of(series, where=path)[0]
     remedy = "Put it beside the series, or in a folder beside the series' folder."
     raise ReadError("the series that the structure set was drawn on", came="none nearby", where=path, remedy=remedy)

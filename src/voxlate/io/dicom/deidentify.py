@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from voxlate._version import __version__
+from voxlate.contrast import CONTRASTS
 from voxlate.errors import ReadError, UsageError
 from voxlate.io.dicom.header import parsing, read_header, text
 from voxlate.io.dicom.sources import Source
@@ -95,8 +96,9 @@ class Deidentification:
             known = text(dataset, "PatientID"), text(dataset, "PatientName")
             name = self._patients.setdefault(known, f"ANON{secrets.token_hex(4).upper()}")
             series = self._series[name].setdefault(text(dataset, "SeriesInstanceUID"), len(self._series[name]) + 1)
+            described = _described(dataset, series)
             _clean(dataset, rules, self.done)
-            _say_so(dataset, name)
+            _say_so(dataset, name, described)
             place = folder / name / f"S{series:03d}"
             self._files[place] += 1
             packed = BytesIO()
@@ -194,7 +196,16 @@ def _treat(dataset: Dataset, element: Any, action: Action) -> None:  # noqa: ANN
         element.value = get_UID(element.value)
 
 
-def _say_so(dataset: Dataset, name: str) -> None:
+def _described(dataset: Dataset, series: int) -> str:
+    """What a synthetic series is called: its contrast in words of ours, else a number; of a scan nothing."""
+    said = text(dataset, "SeriesDescription").strip()
+    if text(dataset, "SyntheticData") != "YES":
+        return ""
+    known = {f"SYNTHETIC {one.title}"[:64] for one in CONTRASTS.values()}
+    return said if said in known else f"SYNTHETIC {text(dataset, 'Modality')} {series}"
+
+
+def _say_so(dataset: Dataset, name: str, described: str) -> None:
     """Who it is now, and that something was done."""
     from pydicom.dataset import Dataset, FileMetaDataset
 
@@ -206,8 +217,8 @@ def _say_so(dataset: Dataset, name: str) -> None:
     code.CodeMeaning = "Basic Application Confidentiality Profile"
     dataset.DeidentificationMethodCodeSequence = [code]
     dataset.LongitudinalTemporalInformationModified = "REMOVED"
-    if text(dataset, "SyntheticData") == "YES":
-        dataset.SeriesDescription = f"SYNTHETIC {text(dataset, 'Modality')}"
+    if described:
+        dataset.SeriesDescription = described
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
     dataset.file_meta, dataset.preamble = meta, bytes(128)

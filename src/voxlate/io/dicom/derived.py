@@ -10,7 +10,7 @@ from the source is listed here; nothing else is, private attributes least of all
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from hashlib import sha256
 from io import BytesIO
@@ -22,9 +22,9 @@ import numpy as np
 from voxlate.contrast import Contrast
 from voxlate.errors import UsageError, WriteError
 from voxlate.io.dicom.frames import Plane
-from voxlate.io.dicom.header import parsing, read_header
+from voxlate.io.dicom.header import parsing, read_header, text
 from voxlate.io.dicom.sources import Source
-from voxlate.io.dicom.stacks import NOWHERE, PlaneStack
+from voxlate.io.dicom.stacks import NOWHERE, PlaneStack, nearest_planes
 from voxlate.provenance import Provenance
 from voxlate.volume import Array
 
@@ -46,17 +46,27 @@ _NEEDED = (
 )  # fmt: skip
 """What has to be there, empty where it is not known (type 2)."""
 _ADDED_NUMBER = 9000
-_LARGEST = 65535
+_LARGEST = 32767
+"""Of 16 bits with a sign."""
 _CT_WINDOW = (40.0, 400.0)
 
 
-def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: Contrast, told: Provenance) -> None:
+def write_derived(
+    array: Array,
+    folder: Path,
+    *,
+    source: PlaneStack,
+    contrast: Contrast,
+    told: Provenance,
+    beside: Sequence[PlaneStack] = (),
+) -> None:
     """Writes a file for each plane of the source.
 
     Args:
         array: Physical values ``(column, row, plane)`` on the source's grid.
         folder: Where, an empty folder.
         source: What it was made from, or lies upon; ``made_up`` for an image that no series was made from.
+        beside: What it was made from, too.
         contrast: What it shows, MR or CT.
         told: Who made it.
 
@@ -70,11 +80,12 @@ def write_derived(array: Array, folder: Path, *, source: PlaneStack, contrast: C
         raise UsageError("an MR or a CT for a series of DICOM", came=came, where=folder, remedy=remedy)
     stored, slope, intercept = _stored(array, contrast, where=folder)
     window, said = _window(array, contrast), (sha256(stored.tobytes()).hexdigest(), slope, intercept)
-    for number, plane, _ in made_planes(source, contrast, told, window=window, values=said):
+    for number, plane, _ in made_planes(source, contrast, told, beside=beside, window=window, values=said):
         if contrast.kind == "ct" or (slope, intercept) != ("1", "0"):
             plane.RescaleSlope, plane.RescaleIntercept = slope, intercept
             plane.RescaleType = "HU" if contrast.kind == "ct" else "US"
-        plane.PixelData = np.ascontiguousarray(stored[:, :, number].T, dtype="<u2").tobytes()
+        plane.PixelRepresentation = int(stored.dtype.kind == "i")
+        plane.PixelData = np.ascontiguousarray(stored[:, :, number].T, dtype=stored.dtype.newbyteorder("<")).tobytes()
         packed = BytesIO()
         plane.save_as(packed, enforce_file_format=True)
         (folder / f"IM{plane.InstanceNumber:04d}.dcm").write_bytes(packed.getvalue())
@@ -85,20 +96,23 @@ def made_planes(
     contrast: Contrast,
     told: Provenance,
     *,
+    beside: Sequence[PlaneStack] = (),
     window: tuple[float, float],
     values: tuple[object, ...],
-) -> Iterator[tuple[int, Dataset, Dataset]]:
+) -> Iterator[tuple[int, Dataset, list[Dataset]]]:
     """The planes of a derived series, without pixels, in the order of the source.
 
     Args:
         source: What they lie upon.
         contrast: What they show, MR or CT.
         told: Who made them.
+        beside: What they were made from, too.
         window: Centre and width of the grey window.
         values: What tells the pixels apart from others: the identifiers follow from it.
 
     Yields:
-        The plane's place in the stack, its header, and the header of the source's file, empty where there is none.
+        The plane's place in the stack, its header, and the headers of the files that it was made from, the source's
+        first; that is empty where there is none.
     """
     series = _series(source, contrast, told, window=window)
     upon = (source.frames[0].series, source.affine.tolist())
@@ -106,12 +120,15 @@ def made_planes(
     headers: dict[Source, Dataset] = {}
     for place, number in enumerate(_order(source.frames), 1):
         frame = source.frames[number]
-        if frame.source not in headers:
-            headers[frame.source] = _header(frame.source)
-        header = headers[frame.source]
+        frames = [frame, *(one for stack in beside for one in nearest_planes(stack, frame))]
+        for one in frames:
+            if one.source not in headers:
+                headers[one.source] = _header(one.source)
+        read = [headers[one.source] for one in frames]
         with parsing(frame.source):
-            plane = _plane(series, header, frame, source, number=place)
-        yield number, plane, header
+            plane = _plane(series, read[0], frame, source, number=place)
+            _refer(plane, read, frames)
+        yield number, plane, read
 
 
 def _header(source: Source) -> Dataset:
@@ -121,17 +138,24 @@ def _header(source: Source) -> Dataset:
 
 
 def _stored(array: Array, contrast: Contrast, *, where: Path) -> tuple[Array, str, str]:
-    """What is stored in 16 bits, with slope and intercept: steps of 1 where all values are whole, or are HU."""
+    """What is stored in 16 bits, with slope and intercept: steps of 1 where all values are whole, or are HU.
+
+    An MR has no intercept, which many readers apply to CT alone: values below 0 make it signed, so that what reads the
+    slope or does not shows 0 as 0.
+    """
     low, high = float(array.min()), float(array.max())
-    whole = contrast.kind == "ct" or array.dtype.kind in "iub" or np.array_equal(array, np.rint(array))
-    intercept = min(-1024.0, np.floor(low)) if contrast.kind == "ct" else min(0.0, np.floor(low))
-    if whole and np.rint(high) - intercept <= _LARGEST:
-        return np.rint(array.astype(np.float64) - intercept).astype(np.uint16), "1", f"{intercept:.0f}"
     if contrast.kind == "ct":
-        came, remedy = f"values from {low:.6g} to {high:.6g}", "Look at the model: no CT has such numbers."
-        raise WriteError("numbers of a CT that 16 bits hold", came=came, where=where, remedy=remedy)
-    slope = f"{(high - intercept) / _LARGEST * 1.000001:.9e}"
-    return np.rint((array.astype(np.float64) - intercept) / float(slope)).astype(np.uint16), slope, f"{intercept:.0f}"
+        intercept = min(-1024.0, np.floor(low))
+        if np.rint(high) - intercept > 2 * _LARGEST + 1:
+            came, remedy = f"values from {low:.6g} to {high:.6g}", "Look at the model: no CT has such numbers."
+            raise WriteError("numbers of a CT that 16 bits hold", came=came, where=where, remedy=remedy)
+        return np.rint(array.astype(np.float64) - intercept).astype(np.uint16), "1", f"{intercept:.0f}"
+    kind, most = (np.int16, _LARGEST) if low < 0 else (np.uint16, 2 * _LARGEST + 1)
+    reach = max(high, -low)
+    if reach <= most and (array.dtype.kind in "iub" or np.array_equal(array, np.rint(array))):
+        return array.astype(kind), "1", "0"
+    slope = f"{reach / most * 1.000001:.9e}"
+    return np.rint(array.astype(np.float64) / float(slope)).astype(kind), slope, "0"
 
 
 def _window(array: Array, contrast: Contrast) -> tuple[float, float]:
@@ -173,7 +197,7 @@ def _series(source: PlaneStack, contrast: Contrast, told: Provenance, *, window:
     said.DerivationDescription = _derivation(contrast, told)[:1024]
     said.WindowCenter, said.WindowWidth = (f"{value:.10g}" for value in window)
     said.SamplesPerPixel, said.PhotometricInterpretation = 1, "MONOCHROME2"
-    said.BitsAllocated, said.BitsStored, said.HighBit, said.PixelRepresentation = 16, 16, 15, 0
+    said.BitsAllocated, said.BitsStored, said.HighBit, said.PixelRepresentation = 16, 16, 15, 0  # may get a sign
     said.Columns, said.Rows = source.frames[0].shape
     if contrast.kind == "ct":
         said.KVP = said.AcquisitionNumber = None
@@ -213,10 +237,61 @@ def _plane(series: Dataset, header: Dataset, frame: Plane, stack: PlaneStack, *,
     plane.ImageOrientationPatient = [_decimal(value) for value in frame.directions]
     plane.PixelSpacing = [_decimal(frame.spacing[1]), _decimal(frame.spacing[0])]
     plane.SliceThickness = header.get("SliceThickness") or _decimal(stack.distance_mm)
-    if "SOPInstanceUID" in header:
-        plane.SourceImageSequence = [_reference(header, frame)]
     plane.ContributingEquipmentSequence = _equipment(header, series)
     return plane
+
+
+def _refer(plane: Dataset, headers: Sequence[Dataset], frames: Sequence[Plane]) -> None:
+    """Names the planes that a plane was made from, and the series that hold them."""
+    known = [(header, frame) for header, frame in zip(headers, frames, strict=True) if is_named(header)]
+    if known:
+        plane.SourceImageSequence = [_reference(header, frame) for header, frame in known]
+        name_series(plane, [header for header, _ in known])
+
+
+def is_named(header: Dataset) -> bool:
+    """Whether a file can be referred to: it has an identifier, and says what it is."""
+    return bool(text(header, "SOPInstanceUID") and text(header, "SOPClassUID"))
+
+
+def name_series(made: Dataset, headers: Iterable[Dataset]) -> None:
+    """Names the series of files, those of other studies by their study (PS3.3 C.12.2)."""
+    studies: dict[str, dict[str, dict[str, Dataset]]] = {}
+    for header in headers:
+        study = text(header, "StudyInstanceUID") or made.StudyInstanceUID
+        files = studies.setdefault(study, {}).setdefault(text(header, "SeriesInstanceUID"), {})
+        files[header.SOPInstanceUID] = header
+    own = studies.pop(made.StudyInstanceUID, {})
+    if own:
+        made.ReferencedSeriesSequence = _series_items(own)
+    if studies:
+        made.StudiesContainingOtherReferencedInstancesSequence = [
+            _item(StudyInstanceUID=study, ReferencedSeriesSequence=_series_items(series))
+            for study, series in studies.items()
+        ]
+
+
+def _series_items(series: dict[str, dict[str, Dataset]]) -> list[Dataset]:
+    return [
+        _item(
+            SeriesInstanceUID=uid,
+            ReferencedInstanceSequence=[
+                _item(ReferencedSOPClassUID=one.SOPClassUID, ReferencedSOPInstanceUID=one.SOPInstanceUID)
+                for one in files.values()
+            ],
+        )
+        for uid, files in series.items()
+        if uid
+    ]
+
+
+def _item(**values: object) -> Dataset:
+    from pydicom.dataset import Dataset
+
+    made = Dataset()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
 
 
 def uid_of(*what: object) -> str:
@@ -240,11 +315,8 @@ def _decimal(value: float) -> str:
 
 
 def _reference(header: Dataset, frame: Plane) -> Dataset:
-    """The plane of the source that a plane lies upon."""
-    from pydicom.dataset import Dataset
-
-    item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+    """A plane of a source."""
+    item = _item(ReferencedSOPClassUID=header.SOPClassUID, ReferencedSOPInstanceUID=header.SOPInstanceUID)
     if int(header.get("NumberOfFrames") or 1) > 1:
         item.ReferencedFrameNumber = frame.number + 1
     item.PurposeOfReferenceCodeSequence = [_code("121322", "Source image for image processing operation")]
@@ -270,8 +342,4 @@ def _equipment(header: Dataset, series: Dataset) -> list[Dataset]:
 
 
 def _code(value: str, meaning: str) -> Dataset:
-    from pydicom.dataset import Dataset
-
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
-    return code
+    return _item(CodeValue=value, CodingSchemeDesignator="DCM", CodeMeaning=meaning)

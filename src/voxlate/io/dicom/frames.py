@@ -16,7 +16,7 @@ import numpy as np
 
 from voxlate.errors import ReadError
 from voxlate.io.dicom.header import macro, numbers, parsing, read_header, text
-from voxlate.io.dicom.mosaic import read_mosaic
+from voxlate.io.dicom.mosaic import mosaic_refused, read_mosaic
 from voxlate.io.dicom.sources import Source
 from voxlate.plainyaml import Json
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _KEPT = 4096
 _MOST_BITS = 32
+_SEGMENTED = "1.2.840.10008.5.1.4.1.1.66."
+"""How the identifiers of storage begin of what was drawn upon images: segments, surfaces, fiducials."""
 _IMAGES = "Convert it with the program that made it, or give the series of slices that it was made from."
 _COUNTS = {"MONOCHROME1", "MONOCHROME2"}
 _TIMES = ("EchoTime", "RepetitionTime", "InversionTime")
@@ -101,7 +103,7 @@ class Instance:
 
 
 def read_instance(source: Source) -> Instance | None:
-    """The frames of a file; ``None`` of one that is no image, such as a report or a structure set.
+    """The frames of a file; ``None`` of one that is no image, such as a report, a structure set or a segmentation.
 
     A file that has not changed since is not read again.
     """
@@ -115,7 +117,7 @@ def _read_instance(source: Source, _changed_ns: int, _size: int) -> Instance | N
         dataset = read_header(source)
     except ReadError as error:
         return Instance(source, "", refusal=error)
-    if not text(dataset, "Rows"):
+    if not text(dataset, "Rows") or text(dataset, "SOPClassUID").startswith(_SEGMENTED):
         return None
     series = " ".join(text(dataset, f"{name}InstanceUID") for name in ("Study", "Series"))
     series += f" {text(dataset, 'FrameOfReferenceUID')}"
@@ -123,12 +125,22 @@ def _read_instance(source: Source, _changed_ns: int, _size: int) -> Instance | N
     try:
         with parsing(source):
             patient = hashlib.sha256(text(dataset, "PatientID").strip().encode()).hexdigest()
-            return Instance(source, series, uid, tuple(_frames(dataset, source, series)), patient=patient)
+            return Instance(source, series, uid, tuple(read_planes(dataset, source, series)), patient=patient)
     except ReadError as error:
         return Instance(source, series, uid, refusal=error)
 
 
-def _frames(dataset: Dataset, source: Source, series: str) -> list[Plane]:
+def read_planes(dataset: Dataset, source: Source, series: str) -> list[Plane]:
+    """The planes of a file that is an image.
+
+    Args:
+        dataset: Its header.
+        source: The file.
+        series: What its series is told by.
+
+    Raises:
+        ReadError: If it is no grey image, or a frame has no place.
+    """
     _check_pixels(dataset, source)
     count = numbers(dataset, "NumberOfFrames", source=source) or (1.0,)
     shared = macro([dataset], "SharedFunctionalGroupsSequence")
@@ -146,7 +158,10 @@ def _frames(dataset: Dataset, source: Source, series: str) -> list[Plane]:
     if len(each) != count[0]:
         came = f"{len(each)} for {count[0]:.0f} frames"
         raise ReadError("functional groups for every frame", came=came, where=source.place, remedy=_IMAGES)
-    return [_frame(dataset, [one, shared], source, number=n, series=series) for n, one in enumerate(each)]
+    planes = [_frame(dataset, [one, shared], source, number=n, series=series) for n, one in enumerate(each)]
+    if any("MOSAIC" in kinds for one in planes for kinds in (one.header["ImageType"], text(dataset, "ImageType"))):
+        raise mosaic_refused("in an enhanced file, as XA scanners write it", source)
+    return planes
 
 
 def _tiled(picture: Plane) -> list[Plane]:
@@ -248,7 +263,7 @@ def _exactly(dataset: Dataset | None, keyword: str, count: int, source: Source) 
     return found
 
 
-_NO_PLACE = "Such an image has no place in the patient; give the series of slices that it was made from."
+_NO_PLACE = "Such an image has no place in the patient: export the series anew as slices, each with its position."
 _KINDS: tuple[tuple[str, str, str], ...] = (
     ("echo time", "MREchoSequence", "EffectiveEchoTime"),
     ("b-value", "MRDiffusionSequence", "DiffusionBValue"),

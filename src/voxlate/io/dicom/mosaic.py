@@ -71,7 +71,11 @@ def read_mosaic(source: Source) -> Mosaic:
         count = csareader.get_n_mosaic(found) if found else None
         normal = csareader.get_slice_normal(found) if found else None
     if not count or normal is None or not np.isclose(np.linalg.norm(normal), 1, atol=1e-3):
-        came = "a mosaic without Siemens' private header that tells how it is tiled"
-        raise ReadError("one plane in a picture", came=came, where=source.place, remedy=_REMEDY)
+        raise mosaic_refused("without Siemens' private header that tells how it is tiled", source)
     x, y, z = map(float, normal)
     return Mosaic(int(count), ceil(sqrt(count)), (x, y, z))
+
+
+def mosaic_refused(which: str, source: Source) -> ReadError:
+    """The refusal of a mosaic of which nothing tells where its planes lie."""
+    return ReadError("one plane in a picture", came=f"a mosaic {which}", where=source.place, remedy=_REMEDY)

@@ -12,6 +12,7 @@ floating point, in its own unit.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from hashlib import sha256
@@ -23,7 +24,7 @@ import numpy as np
 from voxlate.contrast import Contrast
 from voxlate.errors import UsageError, WriteError
 from voxlate.io.dicom.codes import MapCode, code_of, measure_of
-from voxlate.io.dicom.derived import made_planes, uid_of
+from voxlate.io.dicom.derived import is_named, made_planes, name_series, uid_of
 from voxlate.io.dicom.stacks import PlaneStack
 from voxlate.provenance import Provenance
 from voxlate.volume import Array
@@ -42,13 +43,22 @@ def is_multiframe(contrast: Contrast, unit: str) -> bool:
     return contrast.kind == "label" or measure_of(contrast.name, unit=unit) is not None
 
 
-def write_multiframe(array: Array, folder: Path, *, source: PlaneStack, contrast: Contrast, told: Provenance) -> None:
+def write_multiframe(
+    array: Array,
+    folder: Path,
+    *,
+    source: PlaneStack,
+    contrast: Contrast,
+    told: Provenance,
+    beside: Sequence[PlaneStack] = (),
+) -> None:
     """Writes a segmentation, or a parametric map.
 
     Args:
         array: Labels or values ``(column, row, plane)`` on the source's grid.
         folder: Where, an empty folder.
         source: What it was made from, or lies upon.
+        beside: What it was made from, too.
         contrast: What it shows: a label map, or a quantity.
         told: Who made it, the names of the labels, the unit of the values.
 
@@ -59,7 +69,8 @@ def write_multiframe(array: Array, folder: Path, *, source: PlaneStack, contrast
     check_installed(folder)
     frames = np.ascontiguousarray(np.moveaxis(array, (2, 1), (0, 1)))
     shown, values = replace(contrast, kind="mr"), (contrast.kind, sha256(frames.tobytes()).hexdigest())
-    planes = sorted(made_planes(source, shown, told, window=(0.5, 1.0), values=values), key=lambda one: one[0])
+    made_of = made_planes(source, shown, told, beside=beside, window=(0.5, 1.0), values=values)
+    planes = sorted(made_of, key=lambda one: one[0])
     measure = measure_of(contrast.name, unit=told.unit)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what a source lacks
@@ -87,7 +98,7 @@ def check_installed(where: Path) -> None:
         ) from error
 
 
-def _common(planes: list[tuple[int, Dataset, Dataset]], source: PlaneStack) -> dict[str, object]:
+def _common(planes: list[tuple[int, Dataset, list[Dataset]]], source: PlaneStack) -> dict[str, object]:
     """What both kinds of file are given alike."""
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
 
@@ -196,7 +207,7 @@ def _map(frames: Array, measure: MapCode, told: Provenance, **common: object) ->
     return made
 
 
-def _amend(made: Dataset, planes: list[tuple[int, Dataset, Dataset]]) -> None:
+def _amend(made: Dataset, planes: list[tuple[int, Dataset, list[Dataset]]]) -> None:
     """Says what highdicom has no argument for, and refers to the files of the source in the place of the stand-ins."""
     first = planes[0][1]
     for name in ("SeriesDescription", "SyntheticData", "BodyPartExamined", "Laterality"):
@@ -208,29 +219,18 @@ def _amend(made: Dataset, planes: list[tuple[int, Dataset, Dataset]]) -> None:
         for derivation in groups.get("DerivationImageSequence", ()):
             uids = [one.ReferencedSOPInstanceUID for one in derivation.SourceImageSequence]
             found = [deepcopy(item) for uid in uids for item in meant[uid] or ()]
-            for one, stand_in in zip(found, derivation.SourceImageSequence, strict=False):
-                one.SpatialLocationsPreserved = stand_in.get("SpatialLocationsPreserved", "YES")
+            stand_in = derivation.SourceImageSequence[0]
+            for number, one in enumerate(found):
+                if number < len(uids):  # the others lie on planes of their own
+                    one.SpatialLocationsPreserved = stand_in.get("SpatialLocationsPreserved", "YES")
                 one.PurposeOfReferenceCodeSequence = deepcopy(stand_in.PurposeOfReferenceCodeSequence)
             derivation.SourceImageSequence = found
             derivation.DerivationDescription = first.DerivationDescription
         if any(items is None for items in meant.values()):
             groups.pop("DerivationImageSequence", None)
-    headers = {header.SOPInstanceUID: header for _, _, header in planes if "SOPInstanceUID" in header}
     made.pop("ReferencedSeriesSequence", None)
     made.pop("SourceImageSequence", None)
-    if headers:
-        made.ReferencedSeriesSequence = [_series_of(list(headers.values()))]
-
-
-def _series_of(headers: list[Dataset]) -> Dataset:
-    from pydicom.dataset import Dataset
-
-    series = Dataset()
-    series.SeriesInstanceUID = headers[0].SeriesInstanceUID
-    series.ReferencedInstanceSequence = [Dataset() for _ in headers]
-    for item, header in zip(series.ReferencedInstanceSequence, headers, strict=True):
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
-    return series
+    name_series(made, [header for _, _, headers in planes for header in headers if is_named(header)])
 
 
 def _item(code: object) -> Dataset:

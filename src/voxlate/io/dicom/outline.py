@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -147,8 +146,3 @@ def _filled(polygon: NDArray[np.float64], columns: int, rows: int) -> NDArray[np
         edges = np.sort(x0 + (row - y0) * (x1 - x0) / (y1 - y0))
         inside[:, row] = np.searchsorted(edges, np.arange(columns), side="right") % 2 == 1
     return inside
-
-
-def where_drawn(path: Path) -> list[Path]:
-    """Where the series of a structure set may lie, the nearest first: in its folder, or in the one above."""
-    return list(path.resolve().parents)[:2]

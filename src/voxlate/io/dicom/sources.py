@@ -16,7 +16,7 @@ from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from voxlate.errors import ReadError
-from voxlate.io.formats.foreign import is_dicom
+from voxlate.io.formats.foreign import begins_dicom, is_dicom
 from voxlate.io.formats.stream import DAMAGED
 from voxlate.io.paths import volume_suffix
 
@@ -104,6 +104,18 @@ def sources_of(path: Path) -> list[Source]:
     return sorted(Source(one) for one in path.parent.iterdir() if _is_image(one))
 
 
+def nearby(source: Source) -> Iterator[list[Source]]:
+    """The files that lie beside a file, and in folders there; then those of the folder above, and of folders in that.
+
+    Of an archive, all that it holds.
+    """
+    if source.member:
+        yield sources_of(source.path)
+        return
+    for folder in list(source.path.resolve().parents)[:2]:
+        yield sorted(Source(one) for pattern in ("*", "*/*") for one in folder.glob(pattern) if _is_image(one))
+
+
 def _below(folder: Path) -> Iterator[Path]:
     for one in folder.rglob("*"):
         if not any(part.startswith(".") for part in one.relative_to(folder).parts) and _is_image(one):
@@ -130,7 +142,7 @@ def _members(path: Path) -> Iterator[Source]:
                 name = PurePosixPath(info.filename).name
                 if not name.startswith(".") and not name.upper().startswith(_DIRECTORY):
                     with archive.open(info) as file:
-                        if file.read(132)[128:] == b"DICM":
+                        if begins_dicom(file.read(132)):
                             yield Source(path, info.filename)
     except (BadZipFile, RuntimeError, EOFError, zlib.error) as error:
         raise ReadError("a sound archive", came=str(error), where=path, remedy=DAMAGED) from error

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ _UNEVEN, _UNEVEN_MM = 0.02, 0.02
 """How far a plane may lie from where even steps put it: a share of the step, or mm; positions are rounded."""
 _ROUNDED_MM = 0.1
 """The coarsest rounding of positions that is told from uneven planes."""
+_BESIDE = 0.1
+"""Of the distance of voxels: how far a plane that was drawn on may lie from that which it is."""
 _OTHER_ECHO = 0.1
 """A share of the echo time: some scanners state one of each plane, as it was."""
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -111,9 +113,7 @@ def stacks_of(instances: Iterable[Instance], *, where: object) -> list[PlaneStac
         GeometryError: If the planes do not make whole volumes.
     """
     instances = list(instances)
-    for one in instances:
-        if one.refusal is not None:
-            raise one.refusal
+    _check_read(instances)
     if (people := len({one.patient for one in instances})) > 1:
         came, remedy = f"{people} patients in one series", "Ask for the images anew: their identifiers are not unique."
         raise ReadError("one patient in a series", came=came, where=where, remedy=remedy)
@@ -122,6 +122,19 @@ def stacks_of(instances: Iterable[Instance], *, where: object) -> list[PlaneStac
     notes = (f"{copies} left out as a copy of another, byte for byte.",) if copies else ()
     parts = _parted([frame for one in kept for frame in one.frames], where=where)
     return [_stack(part, told_by=words, notes=notes, where=where) for words, part in parts]
+
+
+def _check_read(instances: Sequence[Instance]) -> None:
+    """Refuses a series with a file that is no image with a place, and says how many others there are."""
+    refused = [(one.source, one.refusal) for one in instances if one.refusal is not None]
+    if not refused:
+        return
+    (source, first), count = refused[0], len(refused)
+    if count == len(instances):
+        raise first
+    came = f"{first.came} in {count} of {len(instances)} files of the series"
+    remedy = f"Export the series anew; if {source.name} is no slice of it, lay it into another folder."
+    raise type(first)(first.expected, came=came, where=first.where, remedy=remedy) from first
 
 
 def _without_copies(instances: Sequence[Instance]) -> list[Instance]:
@@ -269,6 +282,61 @@ def _is_rounded(positions: NDArray[np.float64], usual: float) -> bool:
     """Whether positions are written with one decimal, and planes too far apart for one to be missed by that."""
     tenths = positions / _ROUNDED_MM
     return usual > 2 * _ROUNDED_MM and bool(np.abs(tenths - np.rint(tenths)).max() < 1e-6)
+
+
+def planes_on(stack: PlaneStack, planes: Sequence[Plane]) -> list[int] | None:
+    """Which plane of a stack each of some planes is; ``None`` if one of them is none."""
+    first, inverse = stack.frames[0], np.linalg.inv(_TO_RAS @ stack.affine)
+    for one in planes:
+        turned = np.abs(np.subtract(one.directions, first.directions)).max() > _TURNED
+        if one.shape != first.shape or turned or not np.allclose(one.spacing, first.spacing, rtol=1e-3):
+            return None
+    index = (inverse @ np.array([[*one.position, 1] for one in planes]).T)[:3].T
+    places = np.rint(index)
+    beside = np.abs(index - places).max(initial=0) > _BESIDE or np.abs(places[:, :2]).max(initial=0)
+    if beside or places[:, 2].min(initial=0) < 0 or places[:, 2].max(initial=0) >= len(stack.frames):
+        return None
+    return [int(place) for place in places[:, 2]]
+
+
+def spaced_stack(planes: Sequence[Plane], *, gap_mm: float, where: object) -> PlaneStack:
+    """The stack that planes lie on of which several may be at one place, and none at others.
+
+    Args:
+        planes: At least one.
+        gap_mm: Between neighbours, as a header states it; it is taken if the planes lie at multiples of it.
+        where: What an error names.
+
+    Raises:
+        GeometryError: If they do not lie at even steps along one line.
+    """
+    _check_turned(planes, where=where)
+    normal = _normal(planes[0])
+    ordered = sorted(planes, key=lambda one: float(np.dot(one.position, normal)))
+    along = np.array([np.dot(one.position, normal) for one in ordered])
+    steps = np.diff(along)
+    gap = float(min(steps[steps > _SAME_PLACE_MM], default=0.0))
+    if gap_mm and abs(gap / gap_mm - round(gap / gap_mm)) < _BESIDE and gap > _BESIDE * gap_mm:
+        gap = gap_mm
+    first, last = np.array(ordered[0].position), np.array(ordered[-1].position)
+    count = round(float(along[-1] - along[0]) / gap) + 1 if gap else 1
+    places = [first + (last - first) * number / max(count - 1, 1) for number in range(count)]
+    each = [
+        replace(ordered[0], position=(float(x), float(y), float(z)), number=n) for n, (x, y, z) in enumerate(places)
+    ]
+    stack = _stack(each, told_by="", notes=(), where=where)
+    if planes_on(stack, planes) is None:
+        came = ", ".join(f"{one:.2f}" for one in np.unique(np.round(steps[steps > _SAME_PLACE_MM], 2))[:5])
+        raise GeometryError("planes at even steps", came=f"steps of {came} mm", where=where, remedy=_REMEDY)
+    return stack
+
+
+def nearest_planes(stack: PlaneStack, frame: Plane) -> list[Plane]:
+    """The plane of a stack that lies nearest to another plane; all of them where they are not parallel to it."""
+    normal = _normal(frame)
+    if abs(float(normal @ _normal(stack.frames[0]))) < 1 - _TURNED:
+        return list(stack.frames)
+    return [min(stack.frames, key=lambda one: abs(float(np.subtract(one.position, frame.position) @ normal)))]
 
 
 def _normal(frame: Plane) -> NDArray[np.float64]:

@@ -129,6 +129,12 @@ def is_dicom(path: Path) -> bool:
     return found is not None and found.what in {"a DICOM file", "a DICOM file without its preamble"}
 
 
+def begins_dicom(head: bytes) -> bool:
+    """Whether a file that begins with these bytes, 132 or more, is DICOM."""
+    signs = ((at, sign) for at, sign, found in _BINARY if found.remedy == _DICOM)
+    return any(head[at : at + len(sign)] == sign for at, sign in signs)
+
+
 def is_archive(path: Path) -> bool:
     """Whether a file is an archive or a packed file, by its first bytes."""
     found = foreign(path) if path.is_file() else None

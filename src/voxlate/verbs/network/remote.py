@@ -11,7 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from voxlate.errors import NetworkError, UsageError
+from voxlate.errors import UsageError
 
 if TYPE_CHECKING:
     from voxlate.inference.cohort.outcome import Outcome
@@ -125,7 +125,8 @@ def _fetched(remote: Remote, archive: Archive) -> Iterator[Path]:
     """The study in a folder that nobody else can read, and that is gone when the block ends.
 
     Raises:
-        NetworkError: If there is no such study, or it cannot be fetched.
+        UsageError: If there is no such study, or none of its series is a scan.
+        NetworkError: If it cannot be fetched.
     """
     from voxlate.io.dicom import made_by_models
 
@@ -133,7 +134,7 @@ def _fetched(remote: Remote, archive: Archive) -> Iterator[Path]:
     wanted = [remote.series] if remote.series else [uid for uid, kind in found.items() if kind in _IMAGES]
     if not found.keys() & set(wanted):
         came, remedy = f"{len(found)} series, and none of these", "Look for it in the archive: --study, --series."
-        raise NetworkError("a study with series of MR, CT or PET", came=came, where=remote.address, remedy=remedy)
+        raise UsageError("a study with series of MR, CT or PET", came=came, where=remote.address, remedy=remedy)
     with tempfile.TemporaryDirectory(prefix="voxlate-") as place:
         study = Path(place) / remote.study
         for series in wanted:
@@ -148,7 +149,7 @@ def _fetched(remote: Remote, archive: Archive) -> Iterator[Path]:
                 "only such as models made",
                 "Name one of them by --series with --use-imputed to start from it.",
             )
-            raise NetworkError("a study with scans", came=came, where=remote.address, remedy=remedy)
+            raise UsageError("a study with scans", came=came, where=remote.address, remedy=remedy)
         yield study
 
 

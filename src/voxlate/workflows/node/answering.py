@@ -60,7 +60,19 @@ def _fits(rule: Rule, shown: _SeriesShows, calling: str) -> bool:
     )
 
 
-def answer(rule: Rule, study: Path, out: Path, *, rules: NodeRules, translate: Translate, sent: str) -> str:
+class Answered(NamedTuple):
+    """An answer that its archive has.
+
+    Attributes:
+        sent: What tells the answer from others: its digest, and where it went.
+        warnings: What was warned of; they name files by their place in the study.
+    """
+
+    sent: str
+    warnings: tuple[str, ...]
+
+
+def answer(rule: Rule, study: Path, out: Path, *, rules: NodeRules, translate: Translate, sent: str) -> Answered:
     """Makes an answer, unless it is there and made of the same, and gives it to its archive, unless that has it.
 
     Args:
@@ -69,10 +81,7 @@ def answer(rule: Rule, study: Path, out: Path, *, rules: NodeRules, translate: T
         out: The folder for this rule's answer.
         rules: The node's, whose connection holds where the rule has none.
         translate: Who translates.
-        sent: What this gave back when the archive was given an answer before; else empty.
-
-    Returns:
-        What tells the answer from others: its digest, and where it went.
+        sent: What tells the answer that the archive was given before; else empty.
 
     Raises:
         VoxlateError: If the study is refused, or the archive.
@@ -85,4 +94,4 @@ def answer(rule: Rule, study: Path, out: Path, *, rules: NodeRules, translate: T
     if now != sent:
         archive = open_archive(parse_address(rule.send_to), connection_from(rule.connection or rules.connection))
         archive.store(sorted(outcome.path.glob("*.dcm")))
-    return now
+    return Answered(now, tuple(one.replace(f"{study}/", "") for one in outcome.warnings))

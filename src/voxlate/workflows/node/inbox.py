@@ -51,7 +51,7 @@ class Inbox:
         place = self.study(arrival.study) / arrival.series / f"{arrival.uid}.dcm"
         with self._lock:
             if self._bytes + len(arrival.content) > self._rules.quota_gib * 2**30:
-                self._tell(f"refused: more than {self._rules.quota_gib:g} GiB in {self._rules.folder}")
+                self._tell(f"refused: more than {self._rules.quota_gib:g} GiB in the node's folder")
                 return STATUS.NO_ROOM
             self._bytes += len(arrival.content)
             self._mark(arrival)
@@ -59,7 +59,8 @@ class Inbox:
             make_folder(place.parent)
             write_bytes(place, arrival.content)
         except (WriteError, OSError) as error:
-            self._tell(f"refused: {error}")
+            came = error.came if isinstance(error, WriteError) else (error.strerror or type(error).__name__).lower()
+            self._tell(f"refused: a file cannot be kept, {came}")
             return STATUS.NO_ROOM
         with self._lock:  # on a slow disk it may have been called complete since
             self._mark(arrival)

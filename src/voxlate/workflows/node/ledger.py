@@ -115,9 +115,9 @@ class Ledger:
                 (one.study, one.rule),
             )
 
-    def answered(self, one: Due, sent: str) -> None:
-        """The archive has an answer of this digest."""
-        self._settle(one, "answered", sent=sent)
+    def answered(self, one: Due, sent: str, *, warned: str = "") -> None:
+        """The archive has an answer of this digest, of which something was warned, or nothing."""
+        self._settle(one, "answered", warned, sent=sent)
 
     def failed(self, one: Due, reason: str, *, again_s: float | None) -> None:
         """An attempt has failed: the last one, or it is made again after so many seconds."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxlate.errors import UsageError, VoxlateError
+from voxlate.errors import UsageError, VoxlateError, counted
 from voxlate.interruption import stop_requests
 from voxlate.io.archive import Door, connection_from, receiving
 from voxlate.io.lock import hold
-from voxlate.workflows.node.answering import Translate, answer, fitting
+from voxlate.workflows.node.answering import Answered, Translate, answer, fitting
 from voxlate.workflows.node.inbox import Inbox
 from voxlate.workflows.node.ledger import Due, Ledger
 from voxlate.workflows.node.rules import NodeRules
 
 logger = logging.getLogger(__name__)
-_LEDGER = "list.sqlite"
+_LEDGER, _OWN = "list.sqlite", "voxlate.workflows.node"
 _LOOK_S, _CLEAN_S = 0.25, 60.0
 
 
@@ -57,14 +58,15 @@ class _Node:
         pause = self.rules.retry_after_s * 2**one.tries
         self.ledger.begun(one)
         try:
-            sent = self._made(one)
+            made = self._made(one)
         except VoxlateError as error:
-            reason = str(error)
+            reason = str(error).replace(f"{self.inbox.study(one.study)}/", "")
         except Exception as error:  # noqa: BLE001  one study never ends the node
             reason = type(error).__name__
         else:
-            self.ledger.answered(one, sent)
-            logger.info("the study %s is answered by %s", one.study, one.rule)
+            self.ledger.answered(one, made.sent, warned=" ".join(made.warnings))
+            words = f", with {counted(len(made.warnings), 'warning')}: see --status" if made.warnings else ""
+            logger.info("the study %s is answered by %s%s", one.study, one.rule, words)
             return
         tries = one.tries + 1
         last = tries >= self.rules.attempts
@@ -72,7 +74,7 @@ class _Node:
         words = "and is given up" if last else f"and is tried again in {pause:g} s"
         logger.warning("the study %s: %s failed, attempt %d, %s", one.study, one.rule, tries, words)
 
-    def _made(self, one: Due) -> str:
+    def _made(self, one: Due) -> Answered:
         by_name = {rule.name: rule for rule in self.rules.rules}
         if one.rule not in by_name:
             raise VoxlateError("a rule of this name", came="none", where=one.rule, remedy="Send the study anew.")
@@ -98,16 +100,41 @@ def serve(rules: NodeRules, translate: Translate, *, opened: Callable[[int], Non
     """
     rules.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tls = connection_from(rules.connection).server_tls()
-    with hold(rules.folder, what="listening"), stop_requests() as request:
+    with hold(rules.folder, what="listening"), stop_requests() as request, _own_words():
         ledger = Ledger(rules.folder / _LEDGER)
         node = _Node(rules, ledger, Inbox(rules, ledger), translate)
         door = Door(rules.title, rules.bind, rules.port, rules.accept, rules.limits, tls)
         with receiving(door, node.inbox.take) as port:
+            logger.info("%s", _welcome(rules, port))
             opened(port)
             while not request.name:
                 node.work(lambda: bool(request.name))
                 time.sleep(_LOOK_S)
     logger.info("ended by %s", request.name)
+
+
+def _welcome(rules: NodeRules, port: int) -> str:
+    """What a node says when it begins to wait."""
+    answers = "; ".join(f"{rule.name} makes {rule.target}" for rule in rules.rules)
+    where = f"listening as {rules.title} at {rules.bind}:{port}, to {', '.join(rules.accept)}"
+    return f"{where}; {answers}; waiting for studies until Ctrl-C or SIGTERM"
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Lets the node alone tell: what others log of a study quotes headers, and names the places of its files."""
+
+    def is_own(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR or not record.name.startswith("voxlate.") or _OWN in record.name
+
+    handlers = [one for one in (*logging.getLogger().handlers, logging.lastResort) if one is not None]
+    for one in handlers:
+        one.addFilter(is_own)
+    try:
+        yield
+    finally:
+        for one in handlers:
+            one.removeFilter(is_own)
 
 
 def ledger_of(folder: Path) -> Ledger:
