@@ -150,7 +150,7 @@ def _turned(affine: np.ndarray) -> np.ndarray:
 
 def _vendor(dataset: Dataset, plane: int) -> None:
     """Positions of one decimal more than needed, private attributes, numbers against the order, no window."""
-    dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(8, "CS", "CANARY private")
+    dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(8, "LO", "CANARY private")
     dataset.InstanceNumber, dataset.SoftwareVersions = 900 - plane, "syngo"
     dataset.SmallestImagePixelValue = 0
 

@@ -119,7 +119,8 @@ def test_what_is_no_head_has_no_scale_of_its_brain() -> None:
     inside = head((20, 20, 20)) > 0
     with pytest.raises(ReadError, match=r"knee\.nii.*40 mm or more along each axis and 300 at most"):
         brain_scaling(np.ones(inside.shape), inside, spacing_mm=(1.0, 1.0, 1.0), where="knee.nii")
-    cube = np.ones((20, 20, 20), bool)
+    cube = np.zeros((22, 22, 22), bool)
+    cube[1:-1, 1:-1, 1:-1] = True
     bright = np.where(cube, 5.0, 0.0)
     brain_scaling(bright, cube, spacing_mm=(3.2, 3.2, 1.99), where="64 x 64 x 40 mm in words")
     with pytest.raises(ReadError, match="got an image that shows 64 x 64 x 39 mm"):

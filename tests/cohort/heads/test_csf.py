@@ -1,4 +1,4 @@
-"""What a head shows by its CSF, where its header says nothing: T2 if that is bright, else nothing is decided."""
+"""What a head shows where its header says nothing: T2 by bright CSF, T1 or FLAIR by grey and white matter."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_bright_csf_is_t2_and_dark_csf_decides_nothing(tmp_path: Path) -> None:
     assert contrast == "t2"
     assert "140 % above" in reason
     assert shown_by_csf(tmp_path / "dark.nii.gz")[0] == ""
-    assert "CSF is dark" in shown_by_csf(tmp_path / "dark.nii.gz")[1]
+    assert "does not tell a T1 from a FLAIR" in shown_by_csf(tmp_path / "dark.nii.gz")[1]
     write_volume(Volume(np.ones((9, 9, 9), np.float32), placed()), tmp_path / "cube.nii.gz")
     assert shown_by_csf(tmp_path / "cube.nii.gz") == ("", "its image shows no head whose CSF could tell")
 
@@ -45,7 +45,7 @@ def test_a_silent_header_is_asked_no_more_than_the_image(tmp_path: Path) -> None
     cohort = index_cohort(tmp_path)
     assert [(case.id, list(case.paths)) for case in cohort.cases] == [("a", ["t2"])]
     assert cohort.cases[0].attributes["t2 by"].startswith("image: CSF is bright")
-    assert "CSF is dark in its image" in cohort.left_out[0].reason
+    assert "CSF is not bright in its image" in cohort.left_out[0].reason
     write_series(tmp_path / "c" / "1", values((4, 4, 2)), placed(), SeriesDescription="3D")
     with pytest.raises(CohortError):
         index_cohort(tmp_path / "c")
@@ -55,9 +55,12 @@ def test_a_silent_header_is_asked_no_more_than_the_image(tmp_path: Path) -> None
     ("name", "contrast"),
     [
         ("open_ms/patient19/T2.nii.gz", "t2"),
-        ("open_ms/patient26/T1POST.nii.gz", ""),
+        ("open_ms/patient26/T1POST.nii.gz", "t1"),
+        ("open_ms/patient19/T1.nii.gz", "t1"),
+        ("open_ms/patient26/FLAIR.nii.gz", "flair"),
+        ("open_ms_raw/patient20/study2_T1W.nii.gz", "t1"),
         ("open_ms_raw/patient03/study1_T2W.nii.gz", "t2"),
-        ("open_ms_raw/patient20/study2_FLAIR.nii.gz", ""),
+        ("open_ms_raw/patient20/study2_FLAIR.nii.gz", "flair"),
         ("spm12_templates/avg152PD.nii", ""),
         ("spm12_templates/avg152T2.nii", "t2"),
     ],

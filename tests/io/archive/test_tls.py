@@ -94,8 +94,9 @@ def _web(own: Certified, *, asks: Path | None = None) -> Iterator[tuple[str, lis
 
 
 def test_dicomweb_over_tls_with_credentials_of_the_environment(
-    tmp_path: Path, certified: Certified, stranger: Certified
+    tmp_path: Path, certified: Certified, stranger: Certified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger.ca))  # the connection's own holds all the same
     file = tmp_path / "connection.yaml"
     file.write_text(f"{{ca: {certified.ca}, tries: 1, timeout_s: 20}}")
     known = connection_from(file, {"VOXLATE_ARCHIVE_TOKEN": WORDS})

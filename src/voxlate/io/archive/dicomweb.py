@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from voxlate.errors import NetworkError, UsageError
 from voxlate.io.archive.address import Address, Listed, check_uid
@@ -110,7 +110,13 @@ class DicomWeb:
         import requests
         from dicomweb_client.web import DICOMwebClient
 
-        told, session = self.connection, requests.Session()
+        class Session(requests.Session):
+            def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401
+                """Lets the connection's authority hold: requests prefers that of REQUESTS_CA_BUNDLE."""
+                own = self.verify if verify is None else verify
+                return super().merge_environment_settings(url, proxies, stream, own, cert)
+
+        told, session = self.connection, Session()
         if told.user is not None and told.password is not None:
             session.auth = (told.user, told.password.get_secret_value())
         if told.token is not None:

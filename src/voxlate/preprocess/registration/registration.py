@@ -25,12 +25,14 @@ from voxlate.preprocess.registration.similarity import (
     sampled_share,
     similarity,
 )
+from voxlate.preprocess.resampling import resample
 from voxlate.volume import Affine, Array, Grid
 
 RegistrationKind = Literal["rigid", "affine", "deformable"]
 REGISTERING: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 """The values of ``plan.grids`` that register."""
 _COARSEST_MM = 4.0
+_TURN_DEG, _AS_GOOD, _LEAST, _LEAST_OVERLAP = 20.0, 0.7, 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Alignment:
         similarity: Mutual information at the end, in nats.
         similarity_before: Mutual information in the scanner's coordinates.
         movement: How far it moves the foreground.
+        turned: The largest share of the mutual information that is left when the image is turned by 20 degrees from
+            there; near 1 where no place is better than another.
+        overlap: Share of the foreground that lies in the moving image's field.
     """
 
     kind: RegistrationKind
@@ -69,6 +74,8 @@ class Alignment:
     similarity: float
     similarity_before: float
     movement: Movement
+    turned: float = 0.0
+    overlap: float = 1.0
 
     def describe(self) -> tuple[str, str]:
         """A sentence of what came of it, and one with the matrix, for provenance."""
@@ -90,6 +97,13 @@ class Alignment:
             found.append(f"the transform folds space in {100 * self.movement.folded:.2g} % of the foreground")
         if self.transform.deformation is not None and at_limit(self.transform.deformation):
             found.append("the deformation reached the most that it may bend; the images may differ by more")
+        if self.turned > _AS_GOOD or self.similarity < _LEAST:
+            found.append(
+                f"the two may not be aligned, or not show the same: mutual information is {self.similarity:.2f}, and "
+                f"{100 * self.turned:.0f} % of it is left when turned by 20 degrees (of scans that are, up to 60 %)"
+            )
+        if self.overlap < _LEAST_OVERLAP:
+            found.append(f"only {100 * self.overlap:.0f} % of the foreground lies in the field of the other image")
         return found
 
 
@@ -134,6 +148,7 @@ def register(
                 bend = deform(*pair, moving_grid=moving_grid, world=world, mask=mask, seed=seed)
             transform = Transform(world, bend)
             after = similarity(*images, transform=transform.as_itk(), mask=inside, seed=seed)
+            turned = _turned(*images, transform=transform.as_itk(), mask=inside, seed=seed)
         except RuntimeError as error:
             raise GeometryError(
                 "two images that overlap",
@@ -141,7 +156,8 @@ def register(
                 where=where,
                 remedy="Align the images by hand, or leave the case out.",
             ) from error
-    return Alignment(kind, transform, after, before, _measure(transform, fixed_grid, mask))
+    overlap = _overlap(transform, fixed_grid, moving_grid, mask=mask)
+    return Alignment(kind, transform, after, before, _measure(transform, fixed_grid, mask), turned, overlap)
 
 
 def _measure(transform: Transform, grid: Grid, mask: NDArray[np.bool_] | None = None) -> Movement:
@@ -214,6 +230,39 @@ def _best_beginning(fixed: ItkImage, moving: ItkImage, *, mask: ItkImage, seed: 
         )
     before = similarity(fixed, moving, transform=still, mask=mask, seed=seed)
     return begins[int(np.argmax(values))], before
+
+
+def _turned(fixed: ItkImage, moving: ItkImage, *, transform: ItkTransform, mask: ItkImage, seed: int) -> float:
+    """The largest mutual information of the two turned about the middle of the mask, as a share of that at the end."""
+    import SimpleITK as sitk  # noqa: N813
+
+    small = [_coarse(image) for image in (fixed, moving)]
+    inside = None if mask is None else _coarse(mask)
+    region = small[0] > float("-inf") if inside is None else inside
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(region)
+    if not shape.GetLabels():
+        return 0.0
+    found = []
+    for number in range(7):
+        turn = sitk.Euler3DTransform()
+        turn.SetCenter(shape.GetCentroid(1))
+        angles = [0.0, 0.0, 0.0]
+        if number:
+            angles[number // 2 % 3] = np.radians(_TURN_DEG) * (-1) ** number
+        turn.SetRotation(*angles)
+        both = sitk.CompositeTransform(3)
+        both.AddTransform(transform)
+        both.AddTransform(turn)
+        found.append(similarity(*small, transform=both, mask=inside, seed=seed))
+    return max(found[1:]) / found[0] if found[0] > 0 else 1.0
+
+
+def _overlap(transform: Transform, grid: Grid, other: Grid, *, mask: NDArray[np.bool_] | None) -> float:
+    """The share of the foreground that lies in another grid's box."""
+    field = np.ones(other.shape, np.uint8)
+    there = resample(field, other, grid, nearest=True, transform=transform)
+    return float((there > 0).mean() if mask is None else (there[mask] > 0).mean())
 
 
 def _coarse(image: ItkImage) -> ItkImage:
