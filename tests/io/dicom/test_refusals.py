@@ -117,7 +117,9 @@ def test_what_makes_no_volume_is_refused_with_the_numbers(tmp_path: Path, change
 def test_a_mosaic_of_an_xa_scanner_is_refused_and_never_read_as_one_slice(tmp_path: Path) -> None:
     said = {"ImageType": ["ORIGINAL", "PRIMARY", "FMRI", "NONE", "MOSAIC"], "SliceThickness": 2.0}
     path = write_enhanced(tmp_path / "e.dcm", values((8, 8, 1)), placed(), **said)
-    with pytest.raises(ReadError, match=r"a mosaic in an enhanced file, as XA scanners write it\. Convert it first: dcm2"):
+    with pytest.raises(
+        ReadError, match=r"a mosaic in an enhanced file, as XA scanners write it\. Convert it first: dcm2"
+    ):
         read_volume(path)
 
 

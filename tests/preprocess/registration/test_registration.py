@@ -169,6 +169,16 @@ def test_images_that_have_nothing_in_common_are_refused(kind: Any) -> None:
         register(MR, GRID, CT[20:28, 20:28, 20:28], moving_grid=small, kind=kind, mask=corner, where="case-7")
 
 
+def test_what_cannot_be_aligned_is_warned_of_with_numbers() -> None:
+    noise = np.random.default_rng(0).normal(100, 20, SHAPE).astype(np.float32)
+    (told,) = register(MR, GRID, noise, moving_grid=GRID, kind="rigid", mask=LABELS > 0).warnings()
+    assert "the two may not be aligned, or not show the same: mutual information is 0.00 nats" in told
+    part = Grid((56, 60, 16), GRID.affine)
+    assert register(MR, GRID, CT, moving_grid=GRID, kind="rigid", mask=LABELS > 0).warnings() == []
+    (told,) = register(MR, GRID, CT[:, :, :16], moving_grid=part, kind="rigid", mask=LABELS > 0).warnings()
+    assert "of the foreground lies in the field of the other image" in told
+
+
 def test_a_fold_and_a_deformation_at_its_limit_are_warned_about() -> None:
     finest = _lattices(GRID)[-1]
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(3, *finest.shape))

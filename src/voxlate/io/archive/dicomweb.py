@@ -111,8 +111,9 @@ class DicomWeb:
         from dicomweb_client.web import DICOMwebClient
 
         class Session(requests.Session):
-            def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401
+            def merge_environment_settings(self, *asked: Any) -> Any:  # noqa: ANN401  (of the package)
                 """Lets the connection's authority hold: requests prefers that of REQUESTS_CA_BUNDLE."""
+                url, proxies, stream, verify, cert = asked
                 own = self.verify if verify is None else verify
                 return super().merge_environment_settings(url, proxies, stream, own, cert)
 

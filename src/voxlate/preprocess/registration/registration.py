@@ -32,7 +32,8 @@ RegistrationKind = Literal["rigid", "affine", "deformable"]
 REGISTERING: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 """The values of ``plan.grids`` that register."""
 _COARSEST_MM = 4.0
-_TURN_DEG, _AS_GOOD, _LEAST, _LEAST_OVERLAP = 20.0, 0.7, 0.1, 0.5
+_TURN_DEG, _AS_GOOD, _LEAST, _LEAST_OVERLAP = 20.0, 0.85, 0.2, 0.5
+_USUAL = "0.6 to 1, and 28 to 57 %"
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ class Alignment:
             found.append("the deformation reached the most that it may bend; the images may differ by more")
         if self.turned > _AS_GOOD or self.similarity < _LEAST:
             found.append(
-                f"the two may not be aligned, or not show the same: mutual information is {self.similarity:.2f}, and "
-                f"{100 * self.turned:.0f} % of it is left when turned by 20 degrees (of scans that are, up to 60 %)"
+                f"the two may not be aligned, or not show the same: mutual information is {self.similarity:.2f} nats, "
+                f"and {100 * self.turned:.0f} % of it is left when turned by 20 degrees (of scans of one head {_USUAL})"
             )
         if self.overlap < _LEAST_OVERLAP:
             found.append(f"only {100 * self.overlap:.0f} % of the foreground lies in the field of the other image")
