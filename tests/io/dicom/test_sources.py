@@ -115,6 +115,17 @@ def test_a_dicomdir_stands_for_the_files_below_it(tmp_path: Path) -> None:
         assert np.array_equal(read_volume(path).array, values())
 
 
+def test_files_without_a_preamble_and_called_like_a_directory_are_read_in_archives_too(tmp_path: Path) -> None:
+    for path in write_series(tmp_path / "s", values(), placed(), name="DICOMDIR-{:03d}"):
+        dataset = dcmread(path)
+        del dataset.file_meta
+        dataset.preamble = None
+        dataset.save_as(path, implicit_vr=True, little_endian=True, enforce_file_format=False)
+        assert path.read_bytes()[:4] == b"\x08\0\x16\0"
+    for place in (tmp_path / "s", _zipped(tmp_path / "a.zip", tmp_path / "s")):
+        assert np.array_equal(read_volume(place).array, values())
+
+
 def test_a_series_of_an_archive_is_not_chosen_by_chance(tmp_path: Path) -> None:
     write_series(tmp_path / "s", values(), placed(), name="a{}")
     write_series(tmp_path / "s", values(), placed(), name="b{}", SeriesInstanceUID="1.2.3.9")

@@ -5,9 +5,10 @@ is bright, the brightest twentieth of it lies far above its median: by 93 % to 1
 real T1, post-contrast T1, FLAIR and PD (of the open_ms collections and SPM's templates). Bright CSF is T2.
 
 Where CSF is dark, grey and white matter tell. In a T1 white matter is most of the brain and brightest, so that values
-trail off below their median; and the cortex makes the outer brain darker than the inner one. In a FLAIR neither is so.
-Values are divided by their own mean over 3 cm, which a coil's shading changes alike. Their skewness (Bowley, of the 5th
-and 95th percentile) is -0.54 to -0.24 in 12 real T1 and post-contrast T1, -0.15 to -0.01 in 11 FLAIR; the outer brain has 0.89 to 0.99 times the values of the inner in the former, 1.01 to 1.13 in the latter. Where the two
+trail off below their median; and the cortex makes the outer brain darker than the inner one. In a FLAIR neither is
+so. Values are divided by their own mean over 3 cm, which a coil's shading changes alike. Their skewness (Bowley, of
+the 5th and 95th percentile) is -0.54 to -0.24 in 12 real T1 and post-contrast T1, -0.15 to -0.01 in 11 FLAIR; the
+outer brain has 0.89 to 0.99 times the values of the inner in the former, 1.01 to 1.13 in the latter. Where the two
 disagree, or lie between, nothing is said; a contrast agent is not seen.
 """
 

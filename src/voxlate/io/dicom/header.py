@@ -85,9 +85,20 @@ def read_header(source: Source, *, pixels: bool = False, whole: bool = False) ->
         _check_inflated(file, source)
         file.seek(0)
         if pixels:
-            return dcmread(file, force=True)
+            return _with_syntax(dcmread(file, force=True))
         asked = None if whole else [Tag(name) for name in _ASKED]
         return read_partial(file, _until_pixels(source), force=True, specific_tags=asked)  # type: ignore[arg-type]
+
+
+def _with_syntax(dataset: Dataset) -> Dataset:
+    """Names how a file without meta information is written, which is seen as it is parsed: unpacked."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = plain
+    return dataset
 
 
 def _until_pixels(source: Source) -> Callable[[int, str | None, int], bool]:

@@ -7,6 +7,7 @@ unpacked to disk, and one whose names climb out, are absolute, or are links is r
 from __future__ import annotations
 
 import io
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ from voxlate.io.paths import volume_suffix
 _UNPACKED_LIMIT, _MEMBER_LIMIT = 8 * 2**30, 2 * 2**30
 """An archive that promises more than 8 GiB, or 2 GiB of one file, is refused before a byte of it is read."""
 _ZIP = b"PK\x03\x04"
-_DIRECTORY = "DICOMDIR"
+_DIRECTORY = re.compile(r"DICOMDIR([.;].{0,4})?", re.IGNORECASE)
+"""With a version on some discs; an image may be called DICOMDIR-001."""
 
 
 @dataclass(frozen=True, order=True)
@@ -99,7 +101,7 @@ def sources_of(path: Path) -> list[Source]:
         return sorted(one for one in _members(archive) if one.place.parent == path.parent) if archive != path else []
     if is_archive(path):
         return sorted(_members(path))
-    if path.name.upper().startswith(_DIRECTORY):
+    if _DIRECTORY.fullmatch(path.name):
         return sorted(map(Source, _below(path.parent)))
     return sorted(Source(one) for one in path.parent.iterdir() if _is_image(one))
 
@@ -123,7 +125,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    is_other = volume_suffix(path) is not None or path.name.upper().startswith(_DIRECTORY)
+    is_other = volume_suffix(path) is not None or _DIRECTORY.fullmatch(path.name) is not None
     return not is_other and is_dicom(path)
 
 
@@ -140,7 +142,7 @@ def _members(path: Path) -> Iterator[Source]:
             _check_archive(infos, path)
             for info in infos:
                 name = PurePosixPath(info.filename).name
-                if not name.startswith(".") and not name.upper().startswith(_DIRECTORY):
+                if not name.startswith(".") and not _DIRECTORY.fullmatch(name):
                     with archive.open(info) as file:
                         if begins_dicom(file.read(132)):
                             yield Source(path, info.filename)

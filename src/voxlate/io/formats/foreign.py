@@ -54,6 +54,7 @@ _BINARY: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"\x08\x00\x05\x00", Foreign("a DICOM file without its preamble", _DICOM)),
     (0, b"\x08\x00\x00\x00", Foreign("a DICOM file without its preamble", _DICOM)),
     (0, b"\x08\x00\x08\x00", Foreign("a DICOM file without its preamble", _DICOM)),
+    (0, b"\x08\x00\x16\x00", Foreign("a DICOM file without its preamble", _DICOM)),
     (0, b"PK\x03\x04", Foreign("a zip archive (or a spreadsheet, which is one)", _UNPACK)),
     (0, b"PK\x05\x06", Foreign("an empty zip archive", _AGAIN)),
     (257, b"ustar", Foreign("a tar archive", _UNPACK)),
