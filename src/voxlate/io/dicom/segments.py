@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxlate.errors import ReadError, counted
 from voxlate.io.dicom.frames import Instance, Plane, read_planes
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _LABEL_MAPS = "1.2.840.10008.5.1.4.1.1.66.7"
-SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", _LABEL_MAPS)
+_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", _LABEL_MAPS)
 """Storage of segments, and of label maps (2024)."""
 _VALUED = re.compile(r"(?P<name>.*), label (?P<value>[1-9][0-9]{0,8})", re.DOTALL)
 _HALF = 0.5
@@ -112,7 +111,7 @@ def read_segments(source: Source) -> Segments | None:
     Raises:
         ReadError: If it cannot be parsed, or its frames have no place.
     """
-    if text(read_header(source), "SOPClassUID") not in SEGMENTATIONS:
+    if text(read_header(source), "SOPClassUID") not in _SEGMENTATIONS:
         return None
     with parsing(source):
         dataset = read_header(source, whole=True)
@@ -174,7 +173,7 @@ def _series_of(dataset: Dataset) -> Iterator[str]:
         yield text(series, "SeriesInstanceUID")
 
 
-def _frames_of(segments: Segments) -> Iterator[NDArray[np.generic]]:
+def _frames_of(segments: Segments) -> Iterator[Array]:
     """The pixels ``(row, column)`` of each frame, one at a time: there are as many as segments and planes together."""
     from pydicom.pixels.utils import iter_pixels
 
