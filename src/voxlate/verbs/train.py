@@ -150,6 +150,8 @@ def train(
 ) -> Path:
     """Trains a recipe on a data set; the run's folder holds log, checkpoints, figures and the bundle.
 
+    Of a shard (``voxlate.machines.shard``) its own cases are prepared, and nothing is trained yet.
+
     Args:
         data: A data set.
         recipe: A recipe by name, file or value. ``None``: what is best for the data, ``translate-default``, or
@@ -173,7 +175,9 @@ def train(
         >>> run = train("cohort", source="t1", target="t2", minutes=5)  # doctest: +SKIP
     """
     from voxlate.machines.launch import leads
+    from voxlate.machines.shard import own_shard
     from voxlate.training.run import RunFolder
+    from voxlate.training.sharing import prepare_shard
     from voxlate.training.train import train_run
 
     check_arguments("train", asked, Asked)
@@ -184,6 +188,9 @@ def train(
     resolved = _asked_for(recipe, asked, Path(data))
     folder = _new_run(resolved) if out is None else Path(out)
     with _watched(asked.get("progress"), report, observers) as (told, seeing):
+        if own_shard().name:
+            prepare_shard(Path(data), resolved, folder, report=told)
+            return folder
         if folds is not None:
             return _train_folds(Path(data), resolved, folder, folds=folds, resume=resume, report=told, observers=seeing)
         run = RunFolder(folder)
