@@ -35,7 +35,7 @@ _TIMED_SIDE, _TIMES, _FASTER = {2: 192, 3: 64}, 3, 0.9
 """Of the noise that is timed, by the axes of a sample; how often; and which share of torch's time counts as less."""
 
 
-class _Plain(nn.Module):
+class Plain(nn.Module):
     """A network as a function of images, and of one question where it is asked any."""
 
     def __init__(self, method: NetworkMethod) -> None:
@@ -43,6 +43,7 @@ class _Plain(nn.Module):
         self.method = method
 
     def forward(self, images: Tensor, question: Tensor | None = None) -> Tensor:
+        """The target ``(b, t, *s)`` of images ``(b, c, *s)``."""
         if question is None:
             prediction: Tensor = self.method(images)
             return torch.sigmoid(prediction) if self.method.segments else prediction
@@ -81,8 +82,8 @@ def export(bundle: Bundle, method: Method, digest: str, runtime: Runtime = OPENV
     return kept if keep(digest, kept, write if kept.agrees else None, runtime=runtime) else None
 
 
-def _samples(bundle: Bundle, method: NetworkMethod) -> list[tuple[Tensor, ...]]:
-    """Noise of two sizes as the network takes it, with two questions where it is asked any."""
+def noise_for(bundle: Bundle, method: NetworkMethod) -> list[tuple[Tensor, ...]]:
+    """Noise of two sizes as the network takes it, with two questions where it is asked any; a sample, and two."""
     window, rng = Window(bundle.recipe.window), torch.Generator().manual_seed(0)
     channels = method.network.channels if method.asked else window.input_channels(len(bundle.recipe.source))
     found: list[tuple[Tensor, ...]] = []
@@ -104,7 +105,7 @@ def _question(method: NetworkMethod, number: int) -> Tensor:
 
 def _tried(bundle: Bundle, method: NetworkMethod, runtime: Runtime) -> tuple[KeptGraph, Callable[[Path], None]]:
     """What comes of the comparison, and what writes the exported network."""
-    network, samples = _Plain(method).eval(), _samples(bundle, method)
+    network, samples = Plain(method).eval(), noise_for(bundle, method)
     layout = memory_format(samples[1][0].ndim - 2)
 
     def by_torch(images: Tensor) -> NDArray[np.float32]:

@@ -100,7 +100,14 @@ def precision_for(recipe: Recipe) -> Precision:
         raise UsageError("a target that is MR or PET for bf16", came=recipe.target, where=PRECISION, remedy=remedy)
     if wanted not in ("fp32", "bf16"):
         raise UsageError("fp32 or bf16", came=repr(wanted), where=PRECISION, remedy="Name one, or leave it out.")
-    return "bf16" if wanted == "bf16" else "fp32"
+    if wanted == "fp32":
+        return "fp32"
+    from voxlate.methods.hardware import multiplies_bf16, pick_device
+
+    if not multiplies_bf16(pick_device().type):
+        remedy = "Leave it out: it would take longer than fp32."
+        raise UsageError("a processor that multiplies bfloat16", came="another", where=PRECISION, remedy=remedy)
+    return "bf16"
 
 
 def predictor_of(bundle: Bundle, device: torch.device | None) -> CasePredictor:
