@@ -24,10 +24,10 @@ from voxlate.cli.options import (
     shown_by,
     watching,
 )
-from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
     from voxlate.phantoms import HeadMaps
+    from voxlate.plainyaml import Json
     from voxlate.verbs.data import Checked
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
