@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -18,7 +19,7 @@ from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
-from voxlate.machines.shard import own_shard
+from voxlate.machines.shard import Shard, own_shard
 from voxlate.metrics import metrics_of, tissue_regions
 from voxlate.metrics.metric import Mask
 from voxlate.progress import ProgressReport
@@ -124,18 +125,18 @@ def score_each(
         words = "%d of %d cases were scored before and are taken from %s; remove that folder to score them anew"
         logger.info(words, taken, len(cases), evidence.folder)
     if part.name and evidence is not None:
-        raise PartDoneError(
-            "all cases",
-            came=f"part {part.number}/{part.of}: {len(cases) - len(failed)} of {counted(len(cases), 'case')} scored",
-            where=evidence.folder,
-            remedy="When all parts are, the same command without --shard writes the report.",
-            failed=failed,
-        )
+        raise _done(part, cases, failed, where=evidence.folder)
     if not any(one.scores for one in found.values()):
         raise CohortError(
             "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."
         )
     return Scored(found, failed)
+
+
+def _done(part: Shard, cases: Sequence[Case], failed: Sequence[Failed], *, where: Path) -> PartDoneError:
+    came = f"part {part.number}/{part.of}: {len(cases) - len(failed)} of {counted(len(cases), 'case')} scored"
+    remedy = "When all parts are, the same command without --shard writes the report."
+    return PartDoneError("all cases", came=came, where=where, remedy=remedy, failed=failed)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from voxlate.config.recipe import Recipe
-from voxlate.errors import LockedError
+from voxlate.errors import LockedError, UsageError
 from voxlate.io.atomic import write_text
 from voxlate.io.lock import hold
 from voxlate.machines.shard import own_shard
@@ -26,18 +26,24 @@ from voxlate.training.setup.setup import Setup
 _POLL_S = 2.0
 
 
-def prepare_shard(data: Path, recipe: Recipe, folder: Path, *, report: ProgressReport) -> None:
+def prepare_shard(
+    data: Path, recipe: Recipe, folder: Path, *, folds: int | None = None, report: ProgressReport
+) -> None:
     """Prepares this shard's training and validation cases; those that cannot be are told.
 
     Args:
         data: The data set.
         recipe: What will be trained.
         folder: Of the run to come.
+        folds: How many are to be trained; ``None`` for one run.
         report: Called with a stage and how much of it is done.
 
     Raises:
+        UsageError: If folds are to be trained, which have a plan of their own.
         VoxlateError: If the recipe or the data set is refused, or nothing can be written.
     """
+    if folds is not None:
+        raise UsageError("one run for --shard", came=f"{folds} folds", where="--shard", remedy="Use --cluster.")
     check_recipe(recipe, begun=False)
     setup = _set_up(data, recipe, folder, report=report)
     store = new_store(setup, folder / "prepared")

@@ -125,10 +125,15 @@ def evaluate(
                 **more,
             )
     except PartDoneError as part:
-        from voxlate.workflows.result import Result
+        return _part_done(part)
 
-        sentence = f"{part.came[0].upper()}{part.came[1:]}. {part.remedy}"
-        return Result(sentence, Path(part.where), (), [], part.failed)
+
+def _part_done(part: PartDoneError) -> Result:
+    """What a shard's evaluation says: what is done, and what comes next."""
+    from voxlate.workflows.result import Result
+
+    sentence = f"{part.came[0].upper()}{part.came[1:]}. {part.remedy}"
+    return Result(sentence, Path(part.where), (), [], part.failed)
 
 
 def _evaluate(

@@ -14,6 +14,7 @@ from voxlate.config.lineage import with_lineage
 from voxlate.config.recipe import Overrides, Recipe, load_recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
+from voxlate.machines.shard import own_shard
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, begun_with, check_arguments, patterns_kept, read_patterns, telling_anew
@@ -175,7 +176,6 @@ def train(
         >>> run = train("cohort", source="t1", target="t2", minutes=5)  # doctest: +SKIP
     """
     from voxlate.machines.launch import leads
-    from voxlate.machines.shard import own_shard
     from voxlate.training.run import RunFolder
     from voxlate.training.sharing import prepare_shard
     from voxlate.training.train import train_run
@@ -189,7 +189,7 @@ def train(
     folder = _new_run(resolved) if out is None else Path(out)
     with _watched(asked.get("progress"), report, observers) as (told, seeing):
         if own_shard().name:
-            prepare_shard(Path(data), resolved, folder, report=told)
+            prepare_shard(Path(data), resolved, folder, folds=folds, report=told)
             return folder
         if folds is not None:
             return _train_folds(Path(data), resolved, folder, folds=folds, resume=resume, report=told, observers=seeing)
