@@ -97,12 +97,25 @@ the largest value on noise; that is looked at once for each model, and the expor
 (`$XDG_CACHE_HOME/voxlate/graphs`, or `~/.cache/voxlate/graphs`; at most 24 networks). Such a translation loads no
 torch. On a real scan both differ by 5e-7 of the largest value on average, and by up to 4e-4 in single voxels of nearly
 empty slices, where an instance normalisation divides by next to nothing. `VOXLATE_RUNTIME=torch` asks for torch,
-`openvino` for OpenVINO or a refusal. OpenVINO's telemetry is never loaded. Models of several views, and
-those without a network, are computed by torch.
+`openvino` or `onnx` for that or a refusal. OpenVINO's telemetry is never loaded. Models of several views, and those
+without a network, are computed by torch.
 
-What is not reached. bfloat16 is not used for translation: it has not been shown to leave each model's error as it is.
-The network of the default model gains a fifth by OpenVINO, no more: its finest features are 16 channels wide, so that
-memory and not arithmetic is the limit. HD95 takes half of MONAI's time, where a fifth was the aim.
+Where OpenVINO is not, the extra `onnx` is asked: ONNX Runtime computes what agrees with torch as closely, if it needed
+less than nine tenths of torch's time for a sample of noise, which is looked at once too.
+
+`VOXLATE_PRECISION=bf16` computes MR and PET, never CT or labels, in bfloat16, on a processor that multiplies in it, and
+the sidecar says so. Use it where it moves the model's own error by less than half a percent; `benchmarks/bfloat16.py`
+says by how much it does.
+
+`benchmarks/device.py --device cuda` measures trainings and a translation by their commands, how busy the device was and
+how long steps waited for data, and what `torch.compile` would gain. No GPU was at hand: it was tried on a processor only.
+
+What is not reached, and why. The goals were set on a processor with AVX-512 that multiplies bfloat16. That of the table
+has AVX2 alone: a step of training is computed in float32 there as anybody computes it, and a translation is mostly
+convolutions in float32, of which only those outside of the head are saved. The network of the default model gains a
+quarter by OpenVINO, no more: its finest features are 16 channels wide, so that memory and not arithmetic is the limit.
+HD95 looks for the nearest voxel among 123 neighbours before it builds a tree: a tenth of MONAI's processor time where
+surfaces are within three voxels of each other, half of it where they are ten apart and the tree does the work.
 """
 
 

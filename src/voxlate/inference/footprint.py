@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from voxlate.bundle.bundle import Bundle
 
 Spacing = tuple[float, float, float]
-_PROGRAM, _COPIES, _SCRATCH, _ARRAYS = 430 * 2**20, 3.0, 1.25, 40.0
+_PROGRAM, _COPIES, _SCRATCH, _ARRAYS = 300 * 2**20, 3.0, 1.2, 40.0
 """Bytes of the program; copies of the weights; features with what computing them takes beside; bytes of a voxel."""
 
 
@@ -128,7 +128,7 @@ def _batch_voxels(window: WindowOptions, shape: Triple) -> int:
     if window.kind == "slices":
         axes = window.axis if isinstance(window.axis, tuple) else (window.axis,)
         pixels = max(prod(n for axis, n in enumerate(shape) if axis != across) for across in axes)
-        return pixels * max(1, TOGETHER // pixels)
+        return min(prod(shape), pixels * max(1, TOGETHER // pixels))
     size = window.size if window.kind == "patches" and window.size else shape
     return prod(min(n, most) for n, most in zip(shape, size, strict=True))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from voxlate.windows import Triple
 
 logger = logging.getLogger(__name__)
-DEFAULT_FOOTPRINT = Footprint(weight_bytes=0.0, feature_bytes=0.0)
+DEFAULT_FOOTPRINT = Footprint(weight_bytes=11_483_176, feature_bytes=813)
 """Of the model that Voxlate has, which is not to be found anew by every server."""
 _FOOTPRINT_S = 120.0
 _DEFAULT = "default"
