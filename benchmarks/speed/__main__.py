@@ -101,14 +101,16 @@ empty slices, where an instance normalisation divides by next to nothing. `VOXLA
 without a network, are computed by torch.
 
 Where OpenVINO is not, the extra `onnx` is asked: ONNX Runtime computes what agrees with torch as closely, if it needed
-less than nine tenths of torch's time for a sample of noise, which is looked at once too.
+less than nine tenths of torch's time for a sample of noise, which is looked at once too. A slice of 192 x 192 by the
+default model takes 0.113 s of processor time by ONNX Runtime, 0.114 s by OpenVINO and 0.173 s by torch; they differ by
+4e-6 of the largest value.
 
 `VOXLATE_PRECISION=bf16` computes MR and PET, never CT or labels, in bfloat16, on a processor that multiplies in it, and
 the sidecar says so. Use it where it moves the model's own error by less than half a percent; `benchmarks/bfloat16.py`
 says by how much it does.
 
 `benchmarks/device.py --device cuda` measures trainings and a translation by their commands, how busy the device was and
-how long steps waited for data, and what `torch.compile` would gain. No GPU was at hand: it was tried on a processor only.
+how long steps waited for data, and what `torch.compile` would gain. There was no GPU to try it on.
 
 What is not reached, and why. The goals were set on a processor with AVX-512 that multiplies bfloat16. That of the table
 has AVX2 alone: a step of training is computed in float32 there as anybody computes it, and a translation is mostly

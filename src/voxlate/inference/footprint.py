@@ -4,7 +4,7 @@
 
 ``features`` is found by a forward pass on a little noise: the bytes of all tensors that are alive at once, at most, for
 each voxel. What a program with its libraries takes, how often weights lie in memory while they are read and packed, and
-the bytes that reading, preparing, stitching and writing take for each voxel were measured, and hold for either runtime.
+the bytes that reading, preparing, stitching and writing take for each voxel were measured.
 
     python -m voxlate.inference.footprint MODEL     # the numbers of a model, as JSON
 """
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from voxlate.bundle.bundle import Bundle
 
 Spacing = tuple[float, float, float]
-_PROGRAM, _COPIES, _SCRATCH, _ARRAYS = 300 * 2**20, 3.0, 1.2, 40.0
-"""Bytes of the program; copies of the weights; features with what computing them takes beside; bytes of a voxel."""
+_WITH_TORCH, _WITHOUT, _COPIES, _SCRATCH, _ARRAYS = 300 * 2**20, 110 * 2**20, 3.0, 1.2, 40.0
+"""Bytes of a program that computes by torch, and of one that does not; copies of the weights; features with what
+computing them takes beside; bytes of a voxel."""
 
 
 class Footprint(StrictModel):
@@ -42,18 +43,20 @@ class Footprint(StrictModel):
     weight_bytes: float
     feature_bytes: float
 
-    def peak_bytes(self, bundle: Bundle, shape: Triple, spacing_mm: Spacing) -> float:
+    def peak_bytes(self, bundle: Bundle, shape: Triple, spacing_mm: Spacing, *, by_torch: bool = True) -> float:
         """Bytes at the peak of a translation of a scan.
 
         Args:
             bundle: The model.
             shape: Of the scan, along its axes.
             spacing_mm: Of its voxels.
+            by_torch: Whether torch computes, or a runtime in its place.
         """
         seen = _seen(bundle, shape, spacing_mm)
         features = _SCRATCH * self.feature_bytes * _batch_voxels(bundle.recipe.window, seen)
         arrays = _ARRAYS * max(prod(shape), prod(seen))
-        return _PROGRAM + _COPIES * self.weight_bytes + features + arrays
+        program = _WITH_TORCH if by_torch else _WITHOUT
+        return program + _COPIES * self.weight_bytes + features + arrays
 
 
 def _seen(bundle: Bundle, shape: Triple, spacing_mm: Spacing) -> Triple:

@@ -59,8 +59,12 @@ class Offer:
 
     def expected_mib(self, shape: Triple, spacing_mm: tuple[float, float, float]) -> float | None:
         """MiB that a translation of a scan takes at its peak; ``None`` where that cannot be said."""
+        from voxlate.inference.runtimes.predictors import needs_torch
+
         found = DEFAULT_FOOTPRINT if self.id == _DEFAULT else _footprint(self.folder, self.digest)
-        return None if found is None else found.peak_bytes(self.bundle, shape, spacing_mm) / 2**20
+        if found is None:
+            return None
+        return found.peak_bytes(self.bundle, shape, spacing_mm, by_torch=needs_torch()) / 2**20
 
     @property
     def recipe(self) -> Recipe:

@@ -95,7 +95,7 @@ def test_the_default_model_says_the_same_whatever_it_is_asked(
         ({"kind": "slices", "neighbours": 1}, {"name": "unet", "channels": [4, 8], "normalise": "batch"}, OPENVINO),
         ({"kind": "slices", "mirror": True}, {"name": "pix2pix_unet", "width": 4, "levels": 3}, OPENVINO),
         ({"kind": "volume"}, {"name": "unet", "channels": [4, 8], "normalise": "group"}, OPENVINO),
-        ({"kind": "patches", "size": [16, 16, 8]}, {"name": "unet", "channels": [4], "normalise": "instance"}, ONNX),
+        ({"kind": "patches", "size": [16, 16, 8]}, {"name": "unet", "channels": [4, 8], "normalise": "instance"}, ONNX),
     ],
     ids=["2.5-D", "2-D", "3-D", "patches"],
 )

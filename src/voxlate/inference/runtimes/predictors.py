@@ -134,6 +134,12 @@ def predictor_of(bundle: Bundle, device: torch.device | None) -> CasePredictor:
     return GraphPredictor(graph, recipe.window, kept.divisor, fill=fill, classes=kept.classes)
 
 
+def needs_torch() -> bool:
+    """Whether torch is to compute here, as far as can be said without a model."""
+    runtime = _chosen(None)
+    return runtime is None or not runtime.always
+
+
 def _exported(bundle: Bundle, digest: str, runtime: Runtime) -> KeptGraph | None:
     from voxlate.inference.eager import load_method
     from voxlate.inference.runtimes.exporting import export
