@@ -14,10 +14,10 @@ import torch
 from voxlate.bundle.bundle import read_bundle
 from voxlate.bundle.shipped import default_model
 from voxlate.config.window import WindowOptions
-from voxlate.inference.footprint import Footprint, _batch_voxels, _most_alive, footprint_of
+from voxlate.inference.footprint import Footprint, _batch_voxels, _footprint_of, _most_alive
 from voxlate.io import write_volume
 from voxlate.volume import Volume
-from voxlate.web.offers import DEFAULT_FOOTPRINT
+from voxlate.web.offers import _DEFAULT_FOOTPRINT
 
 MIB = 2**20
 
@@ -43,10 +43,10 @@ def test_a_batch_is_a_window_or_some_slices() -> None:
 
 
 def test_the_footprint_of_the_default_model_is_known() -> None:
-    found = footprint_of(read_bundle(default_model()))
+    found = _footprint_of(read_bundle(default_model()))
     assert found is not None
-    assert found.weight_bytes == pytest.approx(DEFAULT_FOOTPRINT.weight_bytes, rel=0.01)
-    assert found.feature_bytes == pytest.approx(DEFAULT_FOOTPRINT.feature_bytes, rel=0.1)
+    assert found.weight_bytes == pytest.approx(_DEFAULT_FOOTPRINT.weight_bytes, rel=0.01)
+    assert found.feature_bytes == pytest.approx(_DEFAULT_FOOTPRINT.feature_bytes, rel=0.1)
 
 
 _TRANSLATING = """
@@ -71,7 +71,7 @@ def peaks_mib(run: Path, *scans: Path) -> list[float]:
 
 def test_memory_is_what_was_forecast_and_grows_by_bytes_of_a_voxel(trained: Path, tmp_path: Path) -> None:
     bundle = read_bundle(trained / "bundle")
-    found = footprint_of(bundle)
+    found = _footprint_of(bundle)
     assert isinstance(found, Footprint)
     spacing, sides, scans = bundle.fingerprint.spacing_mm, (64, 160), []
     for side in sides:

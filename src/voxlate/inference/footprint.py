@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from voxlate.config.window import WindowOptions
 from voxlate.inference.stitching import TOGETHER
@@ -26,7 +26,7 @@ from voxlate.windows import Triple
 if TYPE_CHECKING:
     from voxlate.bundle.bundle import Bundle
 
-Spacing = tuple[float, float, float]
+_Spacing = tuple[float, float, float]
 _WITH_TORCH, _WITHOUT, _COPIES, _SCRATCH, _ARRAYS = 300 * 2**20, 110 * 2**20, 3.0, 1.2, 40.0
 """Bytes of a program that computes by torch, and of one that does not; copies of the weights; features with what
 computing them takes beside; bytes of a voxel."""
@@ -43,7 +43,7 @@ class Footprint(StrictModel):
     weight_bytes: float
     feature_bytes: float
 
-    def peak_bytes(self, bundle: Bundle, shape: Triple, spacing_mm: Spacing, *, by_torch: bool = True) -> float:
+    def peak_bytes(self, bundle: Bundle, shape: Triple, spacing_mm: _Spacing, *, by_torch: bool = True) -> float:
         """Bytes at the peak of a translation of a scan.
 
         Args:
@@ -59,7 +59,7 @@ class Footprint(StrictModel):
         return program + _COPIES * self.weight_bytes + features + arrays
 
 
-def _seen(bundle: Bundle, shape: Triple, spacing_mm: Spacing) -> Triple:
+def _seen(bundle: Bundle, shape: Triple, spacing_mm: _Spacing) -> Triple:
     """The scan in voxels of the size that the model sees, no larger than any foreground that it has learned on."""
     plan, known = bundle.plan, bundle.fingerprint
     fixed = plan.spacing_mm is not None or plan.resize is not None or known.spacing_varies
@@ -70,7 +70,7 @@ def _seen(bundle: Bundle, shape: Triple, spacing_mm: Spacing) -> Triple:
     return i, j, k
 
 
-def footprint_of(bundle: Bundle) -> Footprint | None:
+def _footprint_of(bundle: Bundle) -> Footprint | None:
     """The footprint of a model, found by networks of its shape on noise; ``None`` for methods without a network."""
     import torch
 
@@ -108,7 +108,13 @@ def _most_alive(work: Callable[[], object]) -> int:
     class Watching(TorchDispatchMode):
         """Counts every tensor that an operation gives, once for all that share its memory."""
 
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        def __torch_dispatch__(
+            self,
+            func: Callable[..., object],
+            types: object,
+            args: tuple[object, ...] = (),
+            kwargs: dict[str, object] | None = None,
+        ) -> object:
             nonlocal now, most
             found = func(*args, **(kwargs or {}))
             for one in tree_leaves(found):
@@ -139,5 +145,5 @@ def _batch_voxels(window: WindowOptions, shape: Triple) -> int:
 if __name__ == "__main__":
     from voxlate.bundle.ensemble import read_model
 
-    found = footprint_of(read_model(Path(sys.argv[1])))
+    found = _footprint_of(read_model(Path(sys.argv[1])))
     sys.stdout.write("null" if found is None else found.model_dump_json())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from voxlate.windows import Triple
 
 logger = logging.getLogger(__name__)
-DEFAULT_FOOTPRINT = Footprint(weight_bytes=11_483_176, feature_bytes=813)
+_DEFAULT_FOOTPRINT = Footprint(weight_bytes=11_483_176, feature_bytes=813)
 """Of the model that Voxlate has, which is not to be found anew by every server."""
 _FOOTPRINT_S = 120.0
 _DEFAULT = "default"
@@ -61,7 +61,7 @@ class Offer:
         """MiB that a translation of a scan takes at its peak; ``None`` where that cannot be said."""
         from voxlate.inference.runtimes.predictors import needs_torch
 
-        found = DEFAULT_FOOTPRINT if self.id == _DEFAULT else _footprint(self.folder, self.digest)
+        found = _DEFAULT_FOOTPRINT if self.id == _DEFAULT else _footprint(self.folder, self.digest)
         if found is None:
             return None
         return found.peak_bytes(self.bundle, shape, spacing_mm, by_torch=needs_torch()) / 2**20

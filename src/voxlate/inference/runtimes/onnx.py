@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,13 @@ _OPSET = 18
 _INPUTS = ("images", "question")
 
 
-class OnnxGraph:
+class _Session(Protocol):
+    """What ONNX Runtime has read; it has no types of its own."""
+
+    def run(self, outputs: None, inputs: Mapping[str, NDArray[np.float32]]) -> Sequence[NDArray[np.float32]]: ...
+
+
+class _OnnxGraph:
     """A network as ONNX Runtime reads it from a file; samples may be of any number and size.
 
     Args:
@@ -32,9 +39,9 @@ class OnnxGraph:
     def __init__(self, path: Path, question: NDArray[np.float32] | None = None) -> None:
         self._path, self._question = path, question
 
-    def asking(self, question: NDArray[np.float32]) -> OnnxGraph:
+    def asking(self, question: NDArray[np.float32]) -> _OnnxGraph:
         """The same network with a question."""
-        return OnnxGraph(self._path, question)
+        return _OnnxGraph(self._path, question)
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's output for images ``(b, c, *s)``, in float32."""
@@ -43,19 +50,20 @@ class OnnxGraph:
         return np.asarray(found, dtype=np.float32)
 
 
-def _open(path: Path, _precision: Precision) -> OnnxGraph:
-    return OnnxGraph(path)
+def _open(path: Path, _precision: Precision) -> _OnnxGraph:
+    return _OnnxGraph(path)
 
 
 @lru_cache(maxsize=1)
-def _session(path: Path) -> Any:  # noqa: ANN401  it has no types of its own
+def _session(path: Path) -> _Session:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()  # which only Windows has
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads(), 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session: _Session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session
 
 
 def _write(network: nn.Module, sample: tuple[Tensor, ...], path: Path) -> None:

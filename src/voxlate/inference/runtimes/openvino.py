@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _PACKAGE, _TELEMETRY = "openvino", "openvino_telemetry"
 
 
-def load_openvino() -> ModuleType:
+def _load_openvino() -> ModuleType:
     """The package, without its telemetry.
 
     Raises:
@@ -79,7 +79,7 @@ def _compiled(
     path: Path, question: tuple[float, ...] | None, shape: tuple[int, ...], precision: Precision
 ) -> tuple[_Request, Lock]:
     """What computes, and a lock to hold meanwhile; the last is kept, since it holds all features of a sample."""
-    openvino = load_openvino()
+    openvino = _load_openvino()
     core = openvino.Core()
     model = core.read_model(path)
     if question is not None:
@@ -100,7 +100,7 @@ def _open(path: Path, precision: Precision) -> OpenVinoGraph:
 
 
 def _write(network: nn.Module, sample: tuple[Tensor, ...], path: Path) -> None:
-    openvino = load_openvino()
+    openvino = _load_openvino()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the trace: that sizes of this example are kept, which is tried afterwards
         graph = openvino.convert_model(network, example_input=sample)
