@@ -73,6 +73,6 @@ def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_c
         os.write(os.open(told, os.O_WRONLY | os.O_CREAT), sentences.encode())
 
     with copied(program) as process:
-        process.join(300)
+        process.join(900)
     heard = told.read_text(encoding="utf-8")
     assert heard == ""
