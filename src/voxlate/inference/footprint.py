@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,6 @@ from voxlate.windows import Triple
 if TYPE_CHECKING:
     from voxlate.bundle.bundle import Bundle
 
-_Spacing = tuple[float, float, float]
 _WITH_TORCH, _WITHOUT, _COPIES, _SCRATCH, _ARRAYS = 300 * 2**20, 110 * 2**20, 3.0, 1.2, 40.0
 """Bytes of a program that computes by torch, and of one that does not; copies of the weights; features with what
 computing them takes beside; bytes of a voxel."""
@@ -43,7 +42,9 @@ class Footprint(StrictModel):
     weight_bytes: float
     feature_bytes: float
 
-    def peak_bytes(self, bundle: Bundle, shape: Triple, spacing_mm: _Spacing, *, by_torch: bool = True) -> float:
+    def peak_bytes(
+        self, bundle: Bundle, shape: Sequence[int], spacing_mm: Sequence[float], *, by_torch: bool = True
+    ) -> float:
         """Bytes at the peak of a translation of a scan.
 
         Args:
@@ -59,7 +60,7 @@ class Footprint(StrictModel):
         return program + _COPIES * self.weight_bytes + features + arrays
 
 
-def _seen(bundle: Bundle, shape: Triple, spacing_mm: _Spacing) -> Triple:
+def _seen(bundle: Bundle, shape: Sequence[int], spacing_mm: Sequence[float]) -> Triple:
     """The scan in voxels of the size that the model sees, no larger than any foreground that it has learned on."""
     plan, known = bundle.plan, bundle.fingerprint
     fixed = plan.spacing_mm is not None or plan.resize is not None or known.spacing_varies

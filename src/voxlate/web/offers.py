@@ -6,7 +6,7 @@ import hashlib
 import logging
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,7 +21,6 @@ from voxlate.progress.spreading import cores
 if TYPE_CHECKING:
     from voxlate.bundle.bundle import Bundle
     from voxlate.config.recipe import Recipe
-    from voxlate.windows import Triple
 
 logger = logging.getLogger(__name__)
 _DEFAULT_FOOTPRINT = Footprint(weight_bytes=11_483_176, feature_bytes=813)
@@ -57,7 +56,7 @@ class Offer:
             return sorted((name for name in self.recipe.wanted if name != contrast), key=_UPTAKE.__eq__)
         return [self.recipe.target] if sources == [contrast] else []
 
-    def expected_mib(self, shape: Triple, spacing_mm: tuple[float, float, float]) -> float | None:
+    def expected_mib(self, shape: Sequence[int], spacing_mm: Sequence[float]) -> float | None:
         """MiB that a translation of a scan takes at its peak; ``None`` where that cannot be said."""
         from voxlate.inference.runtimes.predictors import needs_torch
 

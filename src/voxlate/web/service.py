@@ -205,7 +205,7 @@ class Service:
                     name=offer.recipe.name,
                     targets=targets,
                     seconds=self._expected_s(offer, extent_mm3),
-                    memory_mib=offer.expected_mib(tuple(found["shape"]), tuple(found["spacing_mm"])),
+                    memory_mib=offer.expected_mib(found["shape"], found["spacing_mm"]),
                 )
                 choices.append(choice)
         hidden = {"path", "window"}
