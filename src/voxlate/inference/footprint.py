@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _WITH_TORCH, _WITHOUT, _COPIES, _SCRATCH, _ARRAYS = 300 * 2**20, 110 * 2**20, 3.0, 1.2, 40.0
 """Bytes of a program that computes by torch, and of one that does not; copies of the weights; features with what
 computing them takes beside; bytes of a voxel."""
+_FILLED = 0.8
+"""Of each side of a scan by the foreground, at least."""
 
 
 class Footprint(StrictModel):
@@ -61,13 +63,14 @@ class Footprint(StrictModel):
 
 
 def _seen(bundle: Bundle, shape: Sequence[int], spacing_mm: Sequence[float]) -> Triple:
-    """The scan in voxels of the size that the model sees, no larger than any foreground that it has learned on."""
+    """The part of the scan that is computed, in voxels of the size that the model sees."""
     plan, known = bundle.plan, bundle.fingerprint
     fixed = plan.spacing_mm is not None or plan.resize is not None or known.spacing_varies
     wanted = plan.spacing_for(shape, spacing_mm) if fixed else known.spacing_mm
     extents = [n * mm for n, mm in zip(shape, spacing_mm, strict=True)]
-    limits = known.foreground_mm or extents
-    i, j, k = (max(1, round(min(mm, limit) / step)) for mm, limit, step in zip(extents, limits, wanted, strict=True))
+    # Only the foreground's box is computed: what it was in training, or most of the scan.
+    boxes = [max(mm * _FILLED, learned) for mm, learned in zip(extents, known.foreground_mm or extents, strict=True)]
+    i, j, k = (max(1, round(min(mm, box) / step)) for mm, box, step in zip(extents, boxes, wanted, strict=True))
     return i, j, k
 
 
