@@ -108,7 +108,8 @@ default model takes 0.113 s of processor time by ONNX Runtime, 0.114 s by OpenVI
 `VOXLATE_PRECISION=bf16` computes MR and PET, never CT or labels, in bfloat16, on a processor that multiplies in it, and
 the sidecar says so. Use it where it moves the model's own error by less than half a percent, which
 `benchmarks/bfloat16.py` measures: of the default model, over twelve slices of a real head, it moved the error of T2 by
-0.02 % and that of FLAIR by -0.15 %. What it gains could not be measured: no processor at hand multiplies so.
+0.02 % and that of FLAIR by -0.15 %, and that of the demo's model by less than 0.01 %. What it gains could not be
+measured: no processor at hand multiplies so.
 
 The page in the browser forecasts the memory of a translation, from what the network holds at once for a voxel. Forecast
 and measured peak of the program: of a 2-D U-Net, 64, 128 and 192 voxels a side, 451, 652 and 842 MiB against 455, 671
