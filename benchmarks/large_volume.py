@@ -10,7 +10,6 @@ the peak in GiB, that of the program without a volume, bytes per voxel, and seco
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -54,14 +53,25 @@ def train(folder: Path, window: str) -> Path:
     return voxlate.train(cohort, recipe=recipe, out=folder / window, progress=False)
 
 
+_PROGRAM = """
+import sys
+from pathlib import Path
+from voxlate.cli import main
+try:
+    main()
+finally:
+    sys.stderr.write(Path("/proc/self/status").read_text())
+"""
+
+
 def peak_of(*words: object) -> tuple[float, float]:
     """GiB at most, and seconds, of the command with these words."""
     began = time.monotonic()
-    pid = subprocess.Popen([sys.executable, "-m", "voxlate", *map(str, words)]).pid  # noqa: S603
-    _, status, used = os.wait4(pid, 0)
-    if os.waitstatus_to_exitcode(status):
-        sys.exit(f"the command ended with {os.waitstatus_to_exitcode(status)}")
-    return used.ru_maxrss * 1024 / GIB, time.monotonic() - began
+    # As the program tells it: what the system tells of a child begins with the peak of its parent.
+    command = [sys.executable, "-c", _PROGRAM, *map(str, words)]
+    told = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True).stderr  # noqa: S603
+    peak = next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM:"))
+    return peak * 1024 / GIB, time.monotonic() - began
 
 
 def main() -> None:

@@ -45,13 +45,18 @@ def test_a_hook_hears_what_is_looked_up_and_written(tmp_path: Path) -> None:
 def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     work, told = tmp_path / "work", tmp_path / "told"
     work.mkdir()
-    scan = next(phantom_cohort.glob("*/*-t1n.nii.gz"))
+    scan, other = sorted(phantom_cohort.glob("*/*-t1n.nii.gz"))[:2]
     commands = (
         ("recipes",),
         ("info", trained),
-        ("phantom", work / "phantom", "--cases", 1, "--seed", 1, "--size", 32, "--contrast", "t1"),
+        ("info", scan),
+        ("phantom", work / "phantom", "--cases", 1, "--seed", 1, "--size", 32, "--contrast", "t1", "--contrast", "ct"),
+        ("derive", work / "phantom", "--out", work / "maps"),
+        ("register", scan, other, "--out", work / "moved.nii.gz", "--no-picture"),
         ("check", phantom_cohort),
         ("translate", trained, scan, "--out", work / "t2.nii.gz"),
+        ("translate", trained, scan, "--format", "dicom", "--out", work / "dicom"),
+        ("deidentify", work / "dicom", "--out", work / "shared"),
         ("translate", trained, phantom_cohort, "--all", "--out", work / "translated"),
         ("evaluate", work / "translated", phantom_cohort, "--out", work / "evaluation"),
     )
@@ -68,6 +73,6 @@ def test_verbs_are_silent_and_write_where_they_are_told(trained: Path, phantom_c
         os.write(os.open(told, os.O_WRONLY | os.O_CREAT), sentences.encode())
 
     with copied(program) as process:
-        process.join(300)
+        process.join(900)
     heard = told.read_text(encoding="utf-8")
     assert heard == ""

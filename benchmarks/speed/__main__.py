@@ -97,12 +97,34 @@ the largest value on noise; that is looked at once for each model, and the expor
 (`$XDG_CACHE_HOME/voxlate/graphs`, or `~/.cache/voxlate/graphs`; at most 24 networks). Such a translation loads no
 torch. On a real scan both differ by 5e-7 of the largest value on average, and by up to 4e-4 in single voxels of nearly
 empty slices, where an instance normalisation divides by next to nothing. `VOXLATE_RUNTIME=torch` asks for torch,
-`openvino` for OpenVINO or a refusal. OpenVINO's telemetry is never loaded. Models of several views, and
-those without a network, are computed by torch.
+`openvino` or `onnx` for that or a refusal. OpenVINO's telemetry is never loaded. Models of several views, and those
+without a network, are computed by torch.
 
-What is not reached. bfloat16 is not used for translation: it has not been shown to leave each model's error as it is.
-The network of the default model gains a fifth by OpenVINO, no more: its finest features are 16 channels wide, so that
-memory and not arithmetic is the limit. HD95 takes half of MONAI's time, where a fifth was the aim.
+Where OpenVINO is not, the extra `onnx` is asked: ONNX Runtime computes what agrees with torch as closely, if it needed
+less than nine tenths of torch's time for a sample of noise, which is looked at once too. A slice of 192 x 192 by the
+default model takes 0.113 s of processor time by ONNX Runtime, 0.114 s by OpenVINO and 0.173 s by torch; they differ by
+4e-6 of the largest value.
+
+`VOXLATE_PRECISION=bf16` computes MR and PET, never CT or labels, in bfloat16, on a processor that multiplies in it, and
+the sidecar says so. Use it where it moves the model's own error by less than half a percent, which
+`benchmarks/bfloat16.py` measures: of the default model, over twelve slices of a real head, it moved the error of T2 by
+0.02 % and that of FLAIR by -0.15 %, and that of the demo's model by less than 0.01 %. What it gains could not be
+measured: no processor at hand multiplies so.
+
+The page in the browser forecasts the memory of a translation, from what the network holds at once for a voxel. Forecast
+and measured peak of the program: of a 2-D U-Net, 64, 128 and 192 voxels a side, 451, 652 and 842 MiB against 455, 671
+and 837; of a 3-D U-Net in one pass, 128 a side, 662 against 729; of the default model by OpenVINO, 128 a side, 467
+against 453.
+
+`benchmarks/device.py --device cuda` measures trainings and a translation by their commands, how busy the device was and
+how long steps waited for data, and what `torch.compile` would gain. There was no GPU to try it on.
+
+What is not reached, and why. The goals were set on a processor with AVX-512 that multiplies bfloat16. That of the table
+has AVX2 alone: a step of training is computed in float32 there as anybody computes it, and a translation is mostly
+convolutions in float32, of which only those outside of the head are saved. The network of the default model gains a
+quarter by OpenVINO, no more: its finest features are 16 channels wide, so that memory and not arithmetic is the limit.
+HD95 looks for the nearest voxel among 123 neighbours before it builds a tree: a tenth of MONAI's processor time where
+surfaces are within three voxels of each other, half of it where they are ten apart and the tree does the work.
 """
 
 

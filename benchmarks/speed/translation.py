@@ -22,7 +22,7 @@ from voxlate.inference.eager import load_method
 from voxlate.inference.predict import Predictor, predictor
 from voxlate.inference.runtimes.exporting import export
 from voxlate.inference.runtimes.kept import graph_path
-from voxlate.inference.runtimes.openvino import Graph
+from voxlate.inference.runtimes.openvino import OpenVinoGraph
 from voxlate.inference.runtimes.predictors import GraphPredictor, predictor_of
 from voxlate.inference.stitching import CasePredictor, numbers_for
 from voxlate.methods.build import rehearse_learner
@@ -86,7 +86,7 @@ def _ways(method: NetworkMethod, recipe: Any) -> dict[str, CasePredictor]:  # no
     kept = export(bundle, method, digest)
     assert kept is not None
     assert kept.agrees
-    graph = Graph(graph_path(digest))
+    graph = OpenVinoGraph(graph_path(digest))
     eager = predictor(recipe, channels_last(method), device=torch.device("cpu"), precision="fp32")
     fast = GraphPredictor(graph, recipe.window, kept.divisor)
     # The usual way does not fill the background, so that here neither does.

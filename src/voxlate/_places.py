@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -26,13 +25,19 @@ _PLACES = {
 """From the old place to the new one."""
 
 
-class _OldPlaces(MetaPathFinder, Loader):
-    """Finds a module of ``_PLACES`` that no file of the package has."""
+class _OldPlaces:
+    """Finds a module of ``_PLACES`` that no file of the package has.
+
+    It is a finder and a loader by what it can do: importing the classes of these names takes as long as all of this.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if fullname in _PLACES else None
+        return ModuleSpec(fullname, self) if fullname in _PLACES else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """As every module is made."""
 
     def exec_module(self, module: ModuleType) -> None:
         new = vars(import_module(_PLACES[module.__name__]))

@@ -143,3 +143,18 @@ class StoppedError(VoxlateError):
     """A signal asked for an end; what was running has saved its state and can be resumed."""
 
     exit_code = 130
+
+
+class PartDoneError(StoppedError):
+    """What a shard was to do is done and kept; what all of it comes to is for a call for the whole.
+
+    Args:
+        expected: As for every error, and so are ``came``, ``where`` and ``remedy``.
+        failed: Cases that could not be done, each with its reason.
+    """
+
+    def __init__(
+        self, expected: str, *, came: str, where: object = "", remedy: str, failed: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(expected, came=came, where=where, remedy=remedy)
+        self.failed = list(failed)

@@ -32,10 +32,11 @@ class FileRecord(StrictModel):
 
 
 class ModelRecord(StrictModel):
-    """The model that made the image: its name and the digest of its bundle."""
+    """The model that made the image: its name and the digest of its bundle, and in which precision it computed."""
 
     name: str
     digest: str
+    precision: Literal["fp32", "bf16"] = later("fp32", description="In which its network computed.")
 
 
 class DrawRecord(StrictModel):

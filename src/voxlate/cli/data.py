@@ -15,6 +15,7 @@ from voxlate.cli.options import (
     Device,
     PatternOption,
     Quiet,
+    Shard,
     Sources,
     Target,
     app,
@@ -23,10 +24,10 @@ from voxlate.cli.options import (
     shown_by,
     watching,
 )
-from voxlate.plainyaml import Json
 
 if TYPE_CHECKING:
     from voxlate.phantoms import HeadMaps
+    from voxlate.plainyaml import Json
     from voxlate.verbs.data import Checked
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -142,13 +143,14 @@ def check(
     every: Annotated[bool, typer.Option("--all", help="Show every case, file and finding.")] = False,
     as_json: AsJson = False,
     cluster: Cluster = None,
+    shard: Shard = None,
     quiet: Quiet = False,
 ) -> None:
     """Index a data set, look for faults, and print what was found, matched and left out."""
     from voxlate import verbs
     from voxlate.cli.output import print_check, say
 
-    with watching(quiet=quiet, cluster=cluster) as watch:
+    with watching(quiet=quiet, cluster=cluster, shard=shard) as watch:
         run = partial(verbs.check, data, recipe=recipe, source=source, target=target)
         result = run(pattern=pattern, manifest=manifest, keep=keep, figure=figure, report=watch.stage)
     if as_json:

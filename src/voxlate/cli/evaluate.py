@@ -16,6 +16,7 @@ from voxlate.cli.options import (
     DryRun,
     PatternOption,
     Quiet,
+    Shard,
     accepted,
     app,
     carry_out,
@@ -124,6 +125,7 @@ def evaluate(
     decisions: _Decisions = None,
     dry_run: DryRun = False,
     cluster: Cluster = None,
+    shard: Shard = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -157,6 +159,7 @@ def evaluate(
         quiet=quiet,
         device=device,
         cluster=cluster,
+        shard=shard,
     )
     if result is not None:
         print_result("Scores", result)

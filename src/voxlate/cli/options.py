@@ -311,7 +311,10 @@ def print_result(title: str, result: Result) -> None:
     """The table, the answer and the page of an evaluation or study; exits with 1 if a case could not be scored."""
     from voxlate.cli.output import print_scores, say
 
-    print_scores(console(), title, result)
+    if result.rows:
+        print_scores(console(), title, result)
+    else:  # of a shard
+        say(console(), result.sentence)
     say(errors(), *(f"{case}: {reason}" for case, reason in result.failed), style="red")
     if result.failed:
         raise typer.Exit(1)
@@ -325,6 +328,7 @@ def carry_out(
     quiet: bool,
     device: str | None,
     cluster: str | None = None,
+    shard: str | None = None,
     advice: str = "",
 ) -> _Outcome | None:
     """What the work comes to; of a dry run nothing, but what it would take is printed.
@@ -336,11 +340,12 @@ def carry_out(
         quiet: As for ``watching``.
         device: As for ``watching``.
         cluster: As for ``watching``.
+        shard: As for ``watching``.
         advice: What to do about it where that is long.
     """
     from voxlate.cli.output import print_expected
 
-    with watching(quiet=quiet, device=device, cluster=cluster) as watch:
+    with watching(quiet=quiet, device=device, cluster=cluster, shard=shard) as watch:
         if not dry_run:
             return work(watch)
         expected = foretell(watch)

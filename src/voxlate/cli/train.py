@@ -21,6 +21,7 @@ from voxlate.cli.options import (
     Quiet,
     RecipeName,
     Settings,
+    Shard,
     Sources,
     Steps,
     Target,
@@ -70,16 +71,17 @@ def train(
     epochs: Epochs = None,
     minutes: Minutes = None,
     cluster: Cluster = None,
+    shard: Shard = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a model on a data set: without a recipe what is best for these data, from --source to --target.
 
     Of a budget in steps, epochs and minutes the first that is reached ends the training; one that is given here
-    replaces the recipe's.
+    replaces the recipe's. With --shard cases are prepared, and nothing is trained yet.
     """
     from voxlate import verbs
-    from voxlate.cli.output import print_forecast, print_run
+    from voxlate.cli.output import print_forecast, print_run, say
     from voxlate.machines.launch import leads
     from voxlate.verbs.calls import begun_with, patterns_kept
 
@@ -92,7 +94,8 @@ def train(
         pattern=pattern or (patterns_kept(out) if resume and out else None),
         data=data,
     )
-    with watching(quiet=quiet or not leads(), device=device, cluster=cluster if leads() else None) as watch:
+    quiet, cluster = quiet or not leads(), cluster if leads() else None
+    with watching(quiet=quiet, device=device, cluster=cluster, shard=shard) as watch:
         if dry_run:
             forecast = verbs.forecast(data, recipe=resolved, folds=folds, report=watch.stage)
         else:
@@ -100,6 +103,8 @@ def train(
             run = told(data, recipe=resolved, out=out, resume=resume, folds=folds)
     if dry_run:
         print_forecast(console(), forecast)
+    elif shard is not None:
+        say(console(), f"Part {shard} is prepared in {run}. When all are, the same command without --shard trains.")
     elif leads():
         print_run(console(), run, data)
 
@@ -138,6 +143,7 @@ def tune(
     dry_run: DryRun = False,
     steps: Steps = None,
     epochs: Epochs = None,
+    cluster: Cluster = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
@@ -159,6 +165,7 @@ def tune(
         dry_run=dry_run,
         quiet=quiet,
         device=device,
+        cluster=cluster,
         advice="`--minutes 60` ends the search after an hour, `--steps 1000` each trial.",
     )
     if result is not None:

@@ -6,18 +6,20 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
 from voxlate.cohort import Case
 from voxlate.cohort.labels.labelling import Labelling
-from voxlate.errors import CohortError, StoppedError, VoxlateError, WriteError
+from voxlate.errors import CohortError, PartDoneError, StoppedError, VoxlateError, WriteError, counted
 from voxlate.evaluation.candidates import Candidate
 from voxlate.evaluation.evidence import CaseEvidence, Evidence
 from voxlate.evaluation.fidelity.comparison import Comparison, compare
 from voxlate.evaluation.fidelity.regions import label_regions, score_case, score_slices, score_whole
 from voxlate.evaluation.scores import Score
+from voxlate.machines.shard import Shard, own_shard
 from voxlate.metrics import metrics_of, tissue_regions
 from voxlate.metrics.metric import Mask
 from voxlate.progress import ProgressReport
@@ -90,10 +92,13 @@ def score_each(
         evidence: Where each case is kept, and taken from if it is there.
 
     Raises:
+        PartDoneError: When the cases of a shard, if this is for one, are scored and kept.
         CohortError: If no case can be measured.
         WriteError: If a case cannot be kept; those before it are.
         StoppedError: If Ctrl-C ends it and the cases that are scored are kept.
     """
+    part = own_shard()
+    cases = cases if evidence is None else part.of_all(cases)
     look = partial(_look_at, measure=measure, evidence=evidence)
     seen: dict[int, _Look] = {}
     report("evaluate", 0, len(cases))
@@ -119,11 +124,19 @@ def score_each(
     if taken and evidence is not None:
         words = "%d of %d cases were scored before and are taken from %s; remove that folder to score them anew"
         logger.info(words, taken, len(cases), evidence.folder)
+    if part.name and evidence is not None:
+        raise _done(part, cases, failed, where=evidence.folder)
     if not any(one.scores for one in found.values()):
         raise CohortError(
             "at least one case that can be scored", came=failed[0][1], where=failed[0][0], remedy="Repair the data set."
         )
     return Scored(found, failed)
+
+
+def _done(part: Shard, cases: Sequence[Case], failed: Sequence[Failed], *, where: Path) -> PartDoneError:
+    came = f"part {part.number}/{part.of}: {len(cases) - len(failed)} of {counted(len(cases), 'case')} scored"
+    remedy = "When all parts are, the same command without --shard writes the report."
+    return PartDoneError("all cases", came=came, where=where, remedy=remedy, failed=failed)
 
 
 @dataclass(frozen=True)

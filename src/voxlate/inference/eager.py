@@ -14,7 +14,7 @@ from voxlate.inference.predict import predictor
 from voxlate.inference.stitching import CasePredictor
 from voxlate.methods.build import build_learner
 from voxlate.methods.exemplars import Exemplary
-from voxlate.methods.hardware import channels_last, pick_device
+from voxlate.methods.hardware import Precision, channels_last, pick_device
 from voxlate.methods.interface import Trainable
 
 _Method = TypeVar("_Method", bound=nn.Module)
@@ -31,12 +31,13 @@ def load_method(bundle: Bundle) -> Trainable | Exemplary:
     return method
 
 
-def eager_predictor(bundle: Bundle, device: torch.device | None) -> CasePredictor:
-    """What predicts by a bundle in float32.
+def eager_predictor(bundle: Bundle, device: torch.device | None, *, precision: Precision = "fp32") -> CasePredictor:
+    """What predicts by a bundle.
 
     Args:
         bundle: Whose.
         device: Where it computes; without one the CUDA device, where there is one, or the processor.
+        precision: In which precision.
 
     Raises:
         BundleError: If the weights do not fit the recipe.
@@ -44,7 +45,7 @@ def eager_predictor(bundle: Bundle, device: torch.device | None) -> CasePredicto
     """
     device = device or pick_device()
     method = channels_last(_folded(load_method(bundle).to(device).eval()))
-    return predictor(bundle.recipe, method, device=device, precision="fp32")
+    return predictor(bundle.recipe, method, device=device, precision=precision)
 
 
 def _folded(method: _Method) -> _Method:

@@ -27,7 +27,7 @@ from voxlate.errors import UsageError, readable
 from voxlate.inference.accepting import accepted_reading, say_accepted
 from voxlate.inference.familiarity import is_known, unfamiliar
 from voxlate.inference.given import case_acquisitions, check_target, given_case, is_of_model
-from voxlate.inference.runtimes.predictors import predictor_of
+from voxlate.inference.runtimes.predictors import precision_for, predictor_of
 from voxlate.inference.spacing import plan_for
 from voxlate.inference.stitching import CasePredictor, EnsemblePredictor
 from voxlate.io import file_digest
@@ -47,6 +47,8 @@ from voxlate.windows import Sliceable
 if TYPE_CHECKING:
     import torch
 
+    from voxlate.methods.hardware import Precision
+
 
 @dataclass(frozen=True)
 class Model:
@@ -60,6 +62,7 @@ class Model:
         several: The recipe of a model of several targets that was asked for one of them.
         wanted: How its target is to be acquired, as far as that is stated.
         place: Where it was loaded from.
+        precision: In which its networks compute.
         turn: Held while the networks compute, which use all cores and much memory; images are read meanwhile.
     """
 
@@ -70,6 +73,7 @@ class Model:
     several: Recipe | None = None
     wanted: Acquisition = field(default_factory=dict)
     place: Path = Path()
+    precision: Precision = "fp32"
     turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     def __repr__(self) -> str:
@@ -131,9 +135,11 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what its predictions follow from: that of the bundle, with what readers accept besides."""
-        told = f"{self.bundle.digest}\naccepted: {self.accepted}"
-        return hashlib.sha256(told.encode()).hexdigest() if self.accepted else self.bundle.digest
+        """SHA-256 of what its predictions follow from: that of the bundle, what is accepted and how it computes."""
+        told = [f"accepted: {self.accepted}"] if self.accepted else []
+        told += [f"precision: {self.precision}"] if self.precision != "fp32" else []
+        whole = "\n".join([self.bundle.digest, *told])
+        return hashlib.sha256(whole.encode()).hexdigest() if told else self.bundle.digest
 
     @property
     def uses_imputed(self) -> bool:
@@ -296,7 +302,7 @@ class Model:
         return Provenance(
             synthetic=True,
             sources=tuple(_record(case, name, imputed=name in imputed) for name in plan.files(case)),
-            model=ModelRecord(name=recipe.name, digest=self.bundle.digest),
+            model=ModelRecord(name=recipe.name, digest=self.bundle.digest, precision=self.precision),
             target=recipe.target,
             unit=normaliser.unit,
             labels=named_values(recipe.classes),
@@ -332,7 +338,7 @@ def _record(case: Case, name: str, *, imputed: bool) -> FileRecord:
 
 
 def load_model(path: str | Path | None = None, *, device: torch.device | None = None) -> Model:
-    """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode, computing in float32.
+    """Checks a bundle, or those of an ensemble, and builds the networks in evaluation mode.
 
     Args:
         path: A run, a bundle or an ensemble; ``None`` for the model that comes with Voxlate. Plugins that a run has
@@ -348,9 +354,11 @@ def load_model(path: str | Path | None = None, *, device: torch.device | None = 
     if is_ensemble(folder):
         members = read_members(folder)
         predictors = tuple(predictor_of(member, device) for member in members)
-        return Model(joined(members), EnsemblePredictor(predictors), name=members[0].recipe.name, place=folder)
+        told, precision = members[0].recipe.name, precision_for(members[0].recipe)
+        return Model(joined(members), EnsemblePredictor(predictors), name=told, place=folder, precision=precision)
     bundle = read_bundle(folder)
-    return Model(bundle, predictor_of(bundle, device), name=bundle.recipe.name, place=folder)
+    predict, precision = predictor_of(bundle, device), precision_for(bundle.recipe)
+    return Model(bundle, predict, name=bundle.recipe.name, place=folder, precision=precision)
 
 
 def load_models(path: Path, *, device: torch.device | None = None) -> list[Model]:

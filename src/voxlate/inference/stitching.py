@@ -26,7 +26,7 @@ from voxlate.windows import Box, Sliceable, Stitcher, Window, bounding_box
 
 logger = logging.getLogger(__name__)
 _SMALLEST_WINDOW = 32
-_TOGETHER = 2**18
+TOGETHER = 2**18
 """Pixels of slices that are predicted at once: a call costs as much as a small slice."""
 
 
@@ -172,7 +172,7 @@ class WindowPredictor(CasePredictor):
     def _fits(self, cut: NDArray[np.float32], waiting: Sequence[NDArray[np.float32]]) -> bool:
         """Whether a slice is predicted at once with others; not where memory was short."""
         together = self.window.kind == "slices" and self.tile is None and not self.sequential
-        return together and cut.shape == waiting[0].shape and (len(waiting) + 1) * cut[0].size <= _TOGETHER
+        return together and cut.shape == waiting[0].shape and (len(waiting) + 1) * cut[0].size <= TOGETHER
 
     def _add(self, stitcher: Stitcher, window: Window, waiting: Sequence[tuple[Box, NDArray[np.float32]]]) -> None:
         if waiting:

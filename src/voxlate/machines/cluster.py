@@ -8,7 +8,7 @@ They do the cases of whatever verb is called meanwhile::
 ``local:4`` starts four processes on this machine, ``tcp://host:8786`` asks a scheduler that runs somewhere, and a YAML
 file says how a batch system starts workers (dask-jobqueue, say ``slurm: {cores: 4, memory: 16GB, jobs: 20}``). An item
 is a task. What works on it is sent once for each worker, and files are not sent at all: every worker sees the same
-folders under the same names, and the same Voxlate.
+folders under the same names, and the same Voxlate; it works in the folder in which the command was given.
 
 A worker that dies has its items done by others; an item that has killed four of them is given up. Where the program
 that hands them out dies, nothing is lost but what was being computed: whoever runs the command again finds what is
@@ -18,6 +18,7 @@ finished by its hashes.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -62,10 +63,12 @@ def cluster(where: str) -> Iterator[None]:
         raise _needs("dask and distributed", "cluster") from error
     with ExitStack() as stack:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # lost workers are no news for a user
+        wanted = 0
         if counted := _LOCAL.fullmatch(where):
-            place = stack.enter_context(_local(int(counted[1])))
+            wanted = int(counted[1])
+            place = stack.enter_context(_local(wanted))
         elif where.endswith((".yaml", ".yml")):
-            place = stack.enter_context(_batch(Path(where)))
+            wanted, place = stack.enter_context(_batch(Path(where)))
         elif "://" in where:
             place = where
         else:
@@ -75,7 +78,7 @@ def cluster(where: str) -> Iterator[None]:
         except OSError as error:
             remedy = "Start one with `dask scheduler`, and workers with `dask worker ADDRESS`."
             raise UsageError("a scheduler that answers", came=str(error), where=where, remedy=remedy) from error
-        stack.enter_context(helped_by(_Workers(client)))
+        stack.enter_context(helped_by(_Workers(client), lambda: wanted or sum(client.nthreads().values())))
         yield
 
 
@@ -103,8 +106,12 @@ def _local(count: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _batch(path: Path) -> Iterator[Any]:
-    """Jobs of a batch system, as a file says: one section, named after it, whose fields are dask-jobqueue's."""
+def _batch(path: Path) -> Iterator[tuple[int, Any]]:
+    """Jobs of a batch system, as a file says: one section, named after it, whose fields are dask-jobqueue's.
+
+    Yields:
+        How many workers are wanted, and the cluster.
+    """
     try:
         import dask_jobqueue
     except ImportError as error:
@@ -130,7 +137,7 @@ def _batch(path: Path) -> Iterator[Any]:
     jobs = int(options.pop(_JOBS, 1))
     with getattr(dask_jobqueue, f"{kinds[name]}Cluster")(**options) as started:
         started.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # a job that has reached its end is followed by another
-        yield started
+        yield jobs * int(options.get("processes", 1)), started
 
 
 def _needs(what: str, extra: str) -> UsageError:
@@ -152,7 +159,7 @@ class _Workers(Executor):
         if self._packed[0] is not fn:
             self._packed = (fn, cloudpickle.dumps(fn))
         mine: Future[_Made] = Future()
-        theirs = self._executor.submit(_work, self._packed[1], args, kwargs)
+        theirs = self._executor.submit(_work, self._packed[1], args, kwargs, here=Path.cwd())
         theirs.add_done_callback(lambda done: _pass_on(done, mine))
         mine.add_done_callback(lambda done: theirs.cancel() if done.cancelled() else None)
         return mine
@@ -193,8 +200,11 @@ class _Listening(logging.Handler):
         self.records.append((record.name, record.levelno, record.getMessage()))
 
 
-def _work(packed: bytes, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[Any, list[_Record]]:
+def _work(
+    packed: bytes, args: tuple[object, ...], kwargs: dict[str, object], *, here: Path
+) -> tuple[Any, list[_Record]]:
     """What a worker does: the work on an item, and what was logged meanwhile."""
+    os.chdir(here)
     root, listening = logging.getLogger("voxlate"), _Listening()
     root.addHandler(listening)
     root.propagate = False

@@ -43,7 +43,7 @@ def pick_device() -> torch.device:
 
 
 @cache
-def _native_bf16(kind: str) -> bool:
+def multiplies_bf16(kind: str) -> bool:
     """Whether this machine multiplies bfloat16 in hardware, on a device of that kind."""
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported())
@@ -55,7 +55,7 @@ def _native_bf16(kind: str) -> bool:
 def resolve_precision(wanted: Literal["auto", "fp32", "bf16"]) -> Precision:
     """The precision that a recipe's ``precision`` means on this machine."""
     if wanted == "auto":
-        return "bf16" if _native_bf16(pick_device().type) else "fp32"
+        return "bf16" if multiplies_bf16(pick_device().type) else "fp32"
     return wanted
 
 

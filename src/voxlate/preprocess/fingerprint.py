@@ -38,7 +38,7 @@ from voxlate.preprocess.masking import (
 from voxlate.preprocess.orientation import axis_codes, ras_grid, to_ras
 from voxlate.preprocess.registration.registration import REGISTERING
 from voxlate.preprocess.resampling import resample
-from voxlate.progress import telling
+from voxlate.progress.spreading import spread
 from voxlate.strict import StrictModel, later
 from voxlate.volume import Array, Grid, Volume, extent
 
@@ -168,12 +168,13 @@ def take_fingerprint(
         raise CohortError("at least one case and contrast", came="none", remedy="Change the split, or add cases.")
     reference = options.reference_for(names)
     with_masks = all("mask" in case.paths for case in cases)
-    every = telling(cases, progress)
-    seen = []
-    for case in every:
+
+    def look(case: Case) -> _SeenCase:
         there = [name for name in names if name in case.paths] if some else names
         first = there[0] if some and reference not in case.paths else reference
-        seen.append(_look(case, there, first, options=options, masked=with_masks))
+        return _look(case, there, first, options=options, masked=with_masks)
+
+    seen = spread(look, cases, progress=progress)
     spacings = np.array([case.grid.spacing_mm for case in seen])
     if lacking := [name for name in names if not any(name in case.images for case in seen)]:
         remedy = "Leave it out of source and target, or add cases that have it."

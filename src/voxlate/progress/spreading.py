@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -19,22 +20,31 @@ _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 _AHEAD = 1000
 """Items that are handed out and not done: as many as any cluster works on, and no more of a long list."""
-_helpers: ContextVar[Executor | None] = ContextVar("_helpers", default=None)
+
+
+@dataclass(frozen=True)
+class _Helpers:
+    pool: Executor
+    count: Callable[[], int]
+
+
+_helpers: ContextVar[_Helpers | None] = ContextVar("_helpers", default=None)
 
 
 @contextmanager
-def helped_by(pool: Executor) -> Iterator[None]:
-    """Whatever is handed out while the block runs is done by a pool."""
-    before = _helpers.set(pool)
+def helped_by(pool: Executor, count: Callable[[], int]) -> Iterator[None]:
+    """Whatever is handed out while the block runs is done by a pool; ``count`` tells how many it does at once."""
+    before = _helpers.set(_Helpers(pool, count))
     try:
         yield
     finally:
         _helpers.reset(before)
 
 
-def is_helped() -> bool:
-    """Whether this command has helpers, who may be at work on other machines."""
-    return _helpers.get() is not None
+def helpers() -> int:
+    """How many items this command's helpers, who may be on other machines, do at once; 0 where there are none."""
+    found = _helpers.get()
+    return 0 if found is None else max(1, found.count())
 
 
 def cores() -> int:
@@ -74,18 +84,19 @@ def spread(
 
 
 def each_done(
-    work: Callable[[_Item], _Made], items: Sequence[_Item], *, workers: int = 1
+    work: Callable[[_Item], _Made], items: Iterable[_Item], *, workers: int = 1, ahead: Callable[[], int] | None = None
 ) -> Iterator[tuple[int, Future[_Made]]]:
     """The number of each item with what came of it or failed, whichever is done first; at an end the rest is left.
 
     Args:
         work: Makes one of one.
-        items: What is to be worked on.
+        items: What is to be worked on; each is asked for when it is handed out.
         workers: How many threads, where nobody helps.
+        ahead: How many are handed out and not done, where one depends on what came of those before; else many.
     """
-    helpers = _helpers.get()
-    if helpers is not None:
-        yield from _handed_out(work, items, helpers)
+    found = _helpers.get()
+    if found is not None:
+        yield from _handed_out(work, items, found.pool, ahead=ahead)
     elif workers <= 1:
         yield from enumerate(_here(work, item) for item in items)
     else:
@@ -106,24 +117,24 @@ def _here(work: Callable[[_Item], _Made], item: _Item) -> Future[_Made]:
 
 
 def _handed_out(
-    work: Callable[[_Item], _Made], items: Sequence[_Item], pool: Executor
+    work: Callable[[_Item], _Made], items: Iterable[_Item], pool: Executor, *, ahead: Callable[[], int] | None = None
 ) -> Iterator[tuple[int, Future[_Made]]]:
     coming = iter(enumerate(items))
     done: SimpleQueue[tuple[int, Future[_Made]]] = SimpleQueue()
     pending: dict[int, Future[_Made]] = {}
 
-    def hand_out(most: int) -> None:
-        for number, item in itertools.islice(coming, most):
+    def hand_out() -> None:
+        for number, item in itertools.islice(coming, max(0, (ahead() if ahead else _AHEAD) - len(pending))):
             pending[number] = pool.submit(work, item)
             pending[number].add_done_callback(lambda future, number=number: done.put((number, future)))  # type: ignore[misc]
 
     try:
-        hand_out(_AHEAD)
+        hand_out()
         while pending:
             number, future = done.get()
             del pending[number]
             yield number, future
-            hand_out(1)
+            hand_out()
     finally:
         for future in pending.values():
             future.cancel()

@@ -65,6 +65,7 @@ from voxlate.training.setup.refusals import (
 from voxlate.training.setup.setup import Setup
 from voxlate.training.setup.shapes import check_shapes, fit_shapes
 from voxlate.training.setup.starting import read_start, take_start
+from voxlate.training.sharing import set_up_by_shards
 from voxlate.volume import Array
 
 logger = logging.getLogger(__name__)
@@ -107,8 +108,9 @@ def train_run(
     with open_run(folder, recipe, resume=resume) as run:
         record(folder, recipe)
         series = series or Series(folder / "prepared")
-        if series.like is not None:
-            take_over(run, series.like)
+        like = series.like or set_up_by_shards(folder, recipe)
+        if like is not None:
+            take_over(run, like)
         setup = set_up(data, recipe, run=run, check=check, series=series, report=report)
         check_shapes(setup)
         check_label_maps(setup)

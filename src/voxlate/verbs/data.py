@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import CohortError, UsageError, readable
+from voxlate.machines.shard import own_shard
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, laid_out, taking_paths
@@ -132,7 +133,7 @@ def check(
     figure: str | Path | None = None,
     report: ProgressReport = silent,
 ) -> Checked:
-    """Indexes a data set and preflights it.
+    """Indexes a data set and preflights it; of a shard (``voxlate.machines.shard``) its own cases.
 
     Args:
         data: The data set.
@@ -147,13 +148,14 @@ def check(
         report: Called with the number of finished cases.
 
     Raises:
-        UsageError: If the recipe or a contrast is unknown.
+        UsageError: If the recipe or a contrast is unknown, or a shard keeps nothing.
         CohortError: If no case is found, and the draft is written all the same; or none has the recipe's contrasts.
         WriteError: If there is a file of the manifest's name, or it or the figure cannot be written.
     """
     from voxlate.cohort.preflight.checks import preflight
     from voxlate.cohort.preflight.kept import IN_PREPARED
 
+    _refuse_shard(kept=keep is not None)
     with laid_out(Path(data), pattern):
         cohort = _indexed(Path(data), None if manifest is None else Path(manifest))
     if figure is not None:
@@ -161,6 +163,7 @@ def check(
 
         publish_mosaic(cohort, Path(figure))
     folder = Path(keep) / "prepared" / IN_PREPARED if keep else None
+    cohort = _own_part(cohort)
     if recipe is None:
         inputs: tuple[str, ...] = listed(source) if source else ()
         findings = preflight(cohort, source=inputs, target=target, keep=folder, progress=partial(report, "preflight"))
@@ -212,7 +215,24 @@ def _check_for(recipe: Recipe, data: Path, keep: Path | None, report: ProgressRe
     from voxlate.training.setup.begin import load_cohort, preflight_for, split_for
 
     cohort = load_cohort(data, recipe)
-    return preflight_for(recipe, cohort, split_for(recipe, cohort), keep=keep, report=report)
+    split, own = split_for(recipe, cohort), _own_part(cohort)
+    mine = {case.id: split[case.id] for case in own.cases}
+    return preflight_for(recipe, own, mine, keep=keep, report=report)
+
+
+def _own_part(cohort: Cohort) -> Cohort:
+    return replace(cohort, cases=tuple(own_shard().of_all(cohort.cases)))
+
+
+def _refuse_shard(*, kept: bool) -> None:
+    """Refuses to look at a part of the cases where nothing is kept for whoever looks at the whole."""
+    if own_shard().name and not kept:
+        raise UsageError(
+            "a folder that keeps what is measured",
+            came="none",
+            where="--shard",
+            remedy="Name the run to come: --keep run. When all parts are done, leave --shard out to be told the whole.",
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from voxlate.errors import UsageError
+from voxlate.errors import PartDoneError, UsageError
+from voxlate.machines.shard import own_shard
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, check_arguments, laid_out, telling_anew
@@ -82,6 +83,7 @@ def evaluate(
 ) -> Result:
     """Scores a model, or translated images, against the truth and beside the baselines, and writes the report.
 
+    Of a shard (``voxlate.machines.shard``) its own cases are scored and kept; a call for the whole finds them.
     With a task, what is scored is not the image but what a segmenter finds in it, see ``voxlate.evaluation.task.arms``.
 
     Args:
@@ -110,17 +112,28 @@ def evaluate(
         ReadError: If the calibration cannot be used.
     """
     check_arguments("evaluate", more, OfSets)
-    with laid_out(Path(data), more.pop("pattern", None), model=Path(model)):
-        return _evaluate(
-            (model, data, out),
-            split=split,
-            aspects=listed(aspects),
-            calibration=calibration,
-            task=task,
-            task_without=task_without,
-            report=report,
-            **more,
-        )
+    try:
+        with laid_out(Path(data), more.pop("pattern", None), model=Path(model)):
+            return _evaluate(
+                (model, data, out),
+                split=split,
+                aspects=listed(aspects),
+                calibration=calibration,
+                task=task,
+                task_without=task_without,
+                report=report,
+                **more,
+            )
+    except PartDoneError as part:
+        return _part_done(part)
+
+
+def _part_done(part: PartDoneError) -> Result:
+    """What a shard's evaluation says: what is done, and what comes next."""
+    from voxlate.workflows.result import Result
+
+    sentence = f"{part.came[0].upper()}{part.came[1:]}. {part.remedy}"
+    return Result(sentence, Path(part.where), (), [], part.failed)
 
 
 def _evaluate(
@@ -179,6 +192,7 @@ def _evaluate_images(
 
     _check_aspects(aspects)
     if is_model(Path(model)) and read_model(Path(model)).recipe.targets:
+        _refuse_shard("of one question")
         several = load_model(Path(model)).accepting(scans.get("accept", {}))
         return evaluate_matrix(several, Path(data), Path(out), split=split, beside=beside, report=report)
     _refuse_given({"beside": beside or None}, fitting="a model of several targets")
@@ -208,6 +222,7 @@ def _evaluate_sets(
     report: ProgressReport,
 ) -> Result:
     """The aspect of whole sets of images that is asked for."""
+    _refuse_shard("whose aspect is fidelity, dose or a task")
     if len(aspects) > 1 or not alone:
         raise UsageError(
             f"one of the aspects {' and '.join(_SET_ASPECTS)} alone",
@@ -240,6 +255,17 @@ def _evaluate_sets(
 
 def _path(value: str | Path | None) -> Path | None:
     return None if value is None else Path(value)
+
+
+def _refuse_shard(which: str) -> None:
+    """Refuses a part of the cases where what is asked is not kept case by case."""
+    if own_shard().name:
+        raise UsageError(
+            f"an evaluation {which} for --shard",
+            came="another",
+            where="--shard",
+            remedy="Leave it out, or use --cluster.",
+        )
 
 
 def _refuse_given(options: Mapping[str, object], *, fitting: str) -> None:

@@ -14,6 +14,7 @@ from voxlate.config.lineage import with_lineage
 from voxlate.config.recipe import Overrides, Recipe, load_recipe
 from voxlate.contrast import get_contrast
 from voxlate.errors import UsageError
+from voxlate.machines.shard import own_shard
 from voxlate.plainyaml import listed
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, begun_with, check_arguments, patterns_kept, read_patterns, telling_anew
@@ -150,6 +151,8 @@ def train(
 ) -> Path:
     """Trains a recipe on a data set; the run's folder holds log, checkpoints, figures and the bundle.
 
+    Of a shard (``voxlate.machines.shard``) its own cases are prepared, and nothing is trained yet.
+
     Args:
         data: A data set.
         recipe: A recipe by name, file or value. ``None``: what is best for the data, ``translate-default``, or
@@ -174,6 +177,7 @@ def train(
     """
     from voxlate.machines.launch import leads
     from voxlate.training.run import RunFolder
+    from voxlate.training.sharing import prepare_shard
     from voxlate.training.train import train_run
 
     check_arguments("train", asked, Asked)
@@ -184,6 +188,9 @@ def train(
     resolved = _asked_for(recipe, asked, Path(data))
     folder = _new_run(resolved) if out is None else Path(out)
     with _watched(asked.get("progress"), report, observers) as (told, seeing):
+        if own_shard().name:
+            prepare_shard(Path(data), resolved, folder, folds=folds, report=told)
+            return folder
         if folds is not None:
             return _train_folds(Path(data), resolved, folder, folds=folds, resume=resume, report=told, observers=seeing)
         run = RunFolder(folder)

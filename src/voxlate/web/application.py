@@ -83,7 +83,7 @@ def _about_routes(service: Service) -> APIRouter:
                 name=one.recipe.name,
                 sources=one.sources,
                 targets=list(one.recipe.wanted),
-                trained_on=one.trained_on,
+                trained_on=one.bundle.trained_on,
                 digest=one.digest,
             )
             for one in service.offers.all

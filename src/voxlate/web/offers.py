@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from voxlate.errors import VoxlateError
+from voxlate.inference.footprint import Footprint
 from voxlate.plainyaml import Json
 from voxlate.progress.spreading import cores
 
 if TYPE_CHECKING:
+    from voxlate.bundle.bundle import Bundle
     from voxlate.config.recipe import Recipe
 
 logger = logging.getLogger(__name__)
+_DEFAULT_FOOTPRINT = Footprint(weight_bytes=11_483_176, feature_bytes=813)
+"""Of the model that Voxlate has, which is not to be found anew by every server."""
+_FOOTPRINT_S = 120.0
 _DEFAULT = "default"
 _UPTAKE = "t1c"
 """Comes last among targets: no scan without the agent shows what takes it up."""
-_DEFAULT_S_PER_MM3, _DEFAULT_MIB = 19 / (182 * 218 * 182), 500.0
+_DEFAULT_S_PER_MM3 = 19 / (182 * 218 * 182)
 """Of the model that Voxlate has, on one core: see the page about it in the documentation."""
 
 
@@ -33,16 +40,12 @@ class Offer:
     Attributes:
         id: Opaque, the same as long as the model is.
         folder: Where it lies.
-        recipe: What it makes of what.
-        digest: The identity of the model.
-        trained_on: How many cases taught it.
+        bundle: Of it, or what the members of an ensemble have in common.
     """
 
     id: str
     folder: Path
-    recipe: Recipe
-    digest: str
-    trained_on: int
+    bundle: Bundle
 
     def targets_of(self, contrast: str | None) -> list[str]:
         """What it makes of a single scan of a contrast; nothing where that is unknown, or it needs others too."""
@@ -52,6 +55,25 @@ class Offer:
         if self.recipe.targets:
             return sorted((name for name in self.recipe.wanted if name != contrast), key=_UPTAKE.__eq__)
         return [self.recipe.target] if sources == [contrast] else []
+
+    def expected_mib(self, shape: Sequence[int], spacing_mm: Sequence[float]) -> float | None:
+        """MiB that a translation of a scan takes at its peak; ``None`` where that cannot be said."""
+        from voxlate.inference.runtimes.predictors import needs_torch
+
+        found = _DEFAULT_FOOTPRINT if self.id == _DEFAULT else _footprint(self.folder, self.digest)
+        if found is None:
+            return None
+        return found.peak_bytes(self.bundle, shape, spacing_mm, by_torch=needs_torch()) / 2**20
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it makes of what."""
+        return self.bundle.recipe
+
+    @property
+    def digest(self) -> str:
+        """The identity of the model."""
+        return self.bundle.digest
 
     @property
     def sources(self) -> list[str]:
@@ -87,8 +109,8 @@ class Offers:
         return next((offer for offer in self.all if offer.id == name), None)
 
 
-def forecast(offer: Offer, extent_mm3: float, *, before: Iterable[Json]) -> tuple[float, float] | None:
-    """Seconds and MiB that a translation takes, from those before; ``None`` where nothing is known.
+def expected_s(offer: Offer, extent_mm3: float, *, before: Iterable[Json]) -> float | None:
+    """Seconds that a translation takes, from those before; ``None`` where nothing is known.
 
     Args:
         offer: The model.
@@ -97,11 +119,20 @@ def forecast(offer: Offer, extent_mm3: float, *, before: Iterable[Json]) -> tupl
     """
     known = [one for one in before if one.get("extent_mm3") and one.get("seconds")]
     if known:
-        rate = median(one["seconds"] / one["extent_mm3"] for one in known)
-        return rate * extent_mm3, max(one.get("peak_mib", 0.0) for one in known)
-    if offer.id != _DEFAULT:
+        return extent_mm3 * median(one["seconds"] / one["extent_mm3"] for one in known)
+    return 5 + extent_mm3 * _DEFAULT_S_PER_MM3 / min(cores(), 4) ** 0.5 if offer.id == _DEFAULT else None
+
+
+@lru_cache(maxsize=64)
+def _footprint(folder: Path, _digest: str) -> Footprint | None:
+    """What the memory of a model's translations follows from, found by a process of its own, which ends then."""
+    command = [sys.executable, "-m", "voxlate.inference.footprint", str(folder)]
+    try:
+        told = subprocess.run(command, capture_output=True, check=True, timeout=_FOOTPRINT_S).stdout  # noqa: S603
+        return None if told == b"null" else Footprint.model_validate_json(told)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        logger.warning("the memory that %s takes is not known: %s", folder, error)
         return None
-    return 5 + extent_mm3 * _DEFAULT_S_PER_MM3 / min(cores(), 4) ** 0.5, _DEFAULT_MIB
 
 
 def _read(name: str, folder: Path) -> Offer | None:
@@ -112,7 +143,7 @@ def _read(name: str, folder: Path) -> Offer | None:
     except VoxlateError as error:
         logger.info("%s is not offered: %s", folder, error)
         return None
-    return Offer(name, folder, bundle.recipe, bundle.digest, bundle.trained_on)
+    return Offer(name, folder, bundle)
 
 
 def _opaque(folder: Path) -> str:

@@ -17,7 +17,7 @@ from voxlate.jobs import DurableJob, JobList, Runner, Work
 from voxlate.jobs.job import PROGRESS, RESULT, read_json, write_json
 from voxlate.plainyaml import Json
 from voxlate.web.answers import Done, JobAnswer, ModelChoice, ScanAnswer, TranslationOrder, UploadAnswer
-from voxlate.web.offers import Offer, Offers, forecast
+from voxlate.web.offers import Offer, Offers, expected_s
 from voxlate.web.places import RECOGNISED
 from voxlate.web.settings import Settings
 from voxlate.web.uploads import Uploads
@@ -163,7 +163,7 @@ class Service:
             ended=job.ended,
             reason=job.reason,
             stage=str(progress.get("stage", "")),
-            expected_s=self._forecast(offer, order["extent_mm3"])[0] if offer else None,
+            expected_s=self._expected_s(offer, order["extent_mm3"]) if offer else None,
             result=done,
         )
 
@@ -200,15 +200,18 @@ class Service:
         for offer in self.offers.all:
             targets = offer.targets_of(found["contrast"])
             if targets:
-                seconds, memory = self._forecast(offer, extent_mm3)
-                name = offer.recipe.name
-                choices.append(
-                    ModelChoice(model=offer.id, name=name, targets=targets, seconds=seconds, memory_mib=memory)
+                choice = ModelChoice(
+                    model=offer.id,
+                    name=offer.recipe.name,
+                    targets=targets,
+                    seconds=self._expected_s(offer, extent_mm3),
+                    memory_mib=offer.expected_mib(found["shape"], found["spacing_mm"]),
                 )
+                choices.append(choice)
         hidden = {"path", "window"}
         return ScanAnswer(**{key: value for key, value in found.items() if key not in hidden}, choices=choices)
 
-    def _forecast(self, offer: Offer, extent_mm3: float) -> tuple[float | None, float | None]:
+    def _expected_s(self, offer: Offer, extent_mm3: float) -> float | None:
         done = [job for job in self.ledger.all() if job.state == "done" and job.order["offer"] == offer.id][:9]
         before = [result for job in done if (result := read_json(self.runner.place(job.id) / RESULT))]
-        return forecast(offer, extent_mm3, before=before) or (None, None)
+        return expected_s(offer, extent_mm3, before=before)

@@ -10,6 +10,7 @@ from pathlib import Path
 from voxlate.errors import UsageError
 from voxlate.io.atomic import check_writable, remove_stale, write_bytes, write_text
 from voxlate.io.lock import hold
+from voxlate.machines.shard import own_shard
 from voxlate.reporting.page.brief import SHEET
 from voxlate.reporting.page.cases import FOLDER as CASES
 from voxlate.reporting.page.page import Page
@@ -41,7 +42,7 @@ _BESIDE = {
 
 @contextmanager
 def workspace(out: Path, *, what: str) -> Iterator[Path]:
-    """A folder for one process, until the block ends.
+    """A folder for one process, or for one of each shard, until the block ends.
 
     Args:
         out: The folder; it is made if need be.
@@ -52,7 +53,7 @@ def workspace(out: Path, *, what: str) -> Iterator[Path]:
         WriteError: If it cannot be written to.
     """
     check_writable(out)
-    with hold(out, what=what):
+    with hold(out, what=what, part=own_shard().name):
         remove_stale(out)
         yield out
 

@@ -1,4 +1,4 @@
-"""OpenVINO in torch's place: the same values, without torch, without a word to anybody; and torch where it differs."""
+"""Runtimes in torch's place: the same values, without torch, without a word to anybody; and torch where they differ."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from voxlate.bundle.bundle import Bundle, read_bundle
 from voxlate.bundle.shipped import default_model
 from voxlate.config.choice import Choice
-from voxlate.config.device import DEVICE, RUNTIME
+from voxlate.config.device import DEVICE, PRECISION, RUNTIME
 from voxlate.config.window import WindowOptions
 from voxlate.errors import UsageError
+from voxlate.inference.model import load_model
 from voxlate.inference.predict import Predictor, predictor
 from voxlate.inference.runtimes import exporting, predictors
 from voxlate.inference.runtimes.exporting import export
 from voxlate.inference.runtimes.kept import find_kept, graph_path
-from voxlate.inference.runtimes.openvino import Graph
+from voxlate.inference.runtimes.onnx import ONNX
+from voxlate.inference.runtimes.openvino import OPENVINO, OpenVinoGraph
 from voxlate.inference.runtimes.predictors import GraphPredictor, predictor_of
+from voxlate.inference.runtimes.runtime import Runtime
 from voxlate.inference.stitching import CasePredictor
 from voxlate.io import write_volume
+from voxlate.methods import hardware
 from voxlate.methods.build import rehearse_learner
+from voxlate.provenance import ModelRecord
 from voxlate.question import Query
 from voxlate.verbs import resolve_recipe
 from voxlate.volume import Volume
@@ -83,28 +90,29 @@ def test_the_default_model_says_the_same_whatever_it_is_asked(
 
 
 @pytest.mark.parametrize(
-    ("window", "network"),
+    ("window", "network", "runtime"),
     [
-        ({"kind": "slices", "neighbours": 1}, {"name": "unet", "channels": [4, 8], "normalise": "batch"}),
-        ({"kind": "slices", "mirror": True}, {"name": "pix2pix_unet", "width": 4, "levels": 3}),
-        ({"kind": "volume"}, {"name": "unet", "channels": [4, 8], "normalise": "group"}),
-        ({"kind": "patches", "size": [16, 16, 8]}, {"name": "unet", "channels": [4, 8], "normalise": "instance"}),
+        ({"kind": "slices", "neighbours": 1}, {"name": "unet", "channels": [4, 8], "normalise": "batch"}, OPENVINO),
+        ({"kind": "slices", "mirror": True}, {"name": "pix2pix_unet", "width": 4, "levels": 3}, OPENVINO),
+        ({"kind": "volume"}, {"name": "unet", "channels": [4, 8], "normalise": "group"}, OPENVINO),
+        ({"kind": "patches", "size": [16, 16, 8]}, {"name": "unet", "channels": [4, 8], "normalise": "instance"}, ONNX),
     ],
     ids=["2.5-D", "2-D", "3-D", "patches"],
 )
 def test_networks_of_any_window_say_the_same(
-    cache: Path, bundle: Bundle, window: dict[str, object], network: dict[str, object]
+    cache: Path, bundle: Bundle, window: dict[str, object], network: dict[str, object], runtime: Runtime
 ) -> None:
     options = WindowOptions.model_validate(window)
     recipe = resolve_recipe("t1-to-t2-fcn", source=["t1"], target="t2", overrides={"method.network": network})
     recipe = recipe.model_copy(update={"window": options})
     method = rehearse_learner(recipe).eval()
     other = replace(bundle, recipe=recipe)
-    kept = export(other, method, digest := str(network | window))
+    kept = export(other, method, digest := str(network | window), runtime)
     assert kept is not None
     assert kept.error < 1e-5
     image, mask = source()
-    found = GraphPredictor(Graph(graph_path(digest)), options, kept.divisor, fill=True)([image], mask)
+    graph = runtime.open(graph_path(digest, runtime), "fp32")
+    found = GraphPredictor(graph, options, kept.divisor, fill=True)([image], mask)
     true = predictor(recipe, method, device=next(method.parameters()).device, precision="fp32")([image], mask)
     np.testing.assert_allclose(found, true, atol=1e-4 * np.abs(true).max())
 
@@ -122,7 +130,7 @@ def test_a_segmentation_is_painted_alike(cache: Path, bundle: Bundle) -> None:
     kept = find_kept("segmentation")
     assert kept is not None
     image, mask = source()
-    graph = Graph(graph_path("segmentation"))
+    graph = OpenVinoGraph(graph_path("segmentation"))
     found = GraphPredictor(graph, recipe.window, kept.divisor, fill=True, classes=kept.classes)([image], mask)
     true = predictor(recipe, learner, device=next(learner.parameters()).device, precision="fp32")([image], mask)
     assert found.shape == true.shape == (1, *SHAPE)
@@ -156,12 +164,64 @@ def test_a_damaged_network_is_none(exported: CasePredictor, bundle: Bundle) -> N
 
 def test_a_runtime_that_is_not_there_is_refused_by_its_extra(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RUNTIME, "tensorrt")
-    with pytest.raises(UsageError, match="auto, openvino or torch"):
+    with pytest.raises(UsageError, match="auto, openvino, onnx or torch"):
         predictor_of(bundle, None)
     monkeypatch.setenv(RUNTIME, "openvino")
-    monkeypatch.setattr(predictors, "is_installed", lambda: False)
+    monkeypatch.setattr(Runtime, "is_installed", lambda _: False)
     with pytest.raises(UsageError, match=r"voxlate\[fast\]"):
         predictor_of(bundle, None)
+
+
+def test_onnx_runtime_is_asked_where_openvino_is_not_and_only_if_it_was_faster(
+    cache: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runtime, "is_installed", lambda one: one is ONNX)
+    monkeypatch.setattr(exporting, "_is_faster", lambda *_, **__: False)
+    monkeypatch.setenv(RUNTIME, "auto")
+    eager = predictor_of(bundle, None)
+    assert isinstance(eager, Predictor)
+    monkeypatch.setattr(predictors, "_exported", None)  # what was found is kept
+    assert isinstance(predictor_of(bundle, None), Predictor)
+    monkeypatch.setenv(RUNTIME, "onnx")
+    asked = predictor_of(bundle, None)
+    assert isinstance(asked, GraphPredictor)
+    image, mask = source()
+    question = Query(("t1", "flair"), "pd")
+    one, other = (each.asked(question, bundle.recipe)([image, image[::-1]], mask) for each in (asked, eager))
+    np.testing.assert_allclose(one, other, atol=1e-4 * np.abs(other).max())
+
+
+def test_which_is_faster_is_measured() -> None:
+    like, slow = torch.zeros(1, 1, 8, 8), time.sleep
+    assert exporting._is_faster(lambda _: np.zeros(1), lambda _: slow(0.1), like=like, divisor=8)  # type: ignore[arg-type]
+    assert not exporting._is_faster(lambda _: slow(0.1), lambda _: None, like=like, divisor=8)  # type: ignore[arg-type,return-value]
+
+
+def test_bfloat16_is_told_and_never_for_what_must_not_be_rounded(
+    exported: CasePredictor, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, (image, mask) = Query(("t1",), "t2"), source()
+    exact = exported.asked(question, bundle.recipe)([image], mask)
+    plain = load_model()
+    monkeypatch.setenv(PRECISION, "bf16")
+    monkeypatch.setattr(hardware, "multiplies_bf16", lambda _: False)
+    with pytest.raises(UsageError, match="a processor that multiplies bfloat16"):
+        load_model()
+    monkeypatch.setattr(hardware, "multiplies_bf16", lambda _: True)
+    model = load_model()
+    for runtime, least in (("openvino", -1), ("torch", 0)):  # OpenVINO rounds where the processor multiplies so
+        monkeypatch.setenv(RUNTIME, runtime)
+        rounded = predictor_of(bundle, None).asked(question, bundle.recipe)([image], mask)
+        assert least < np.abs(rounded - exact).mean() < 0.02 * np.abs(exact).max()
+    assert model.precision == "bf16"
+    assert model.digest != plain.digest
+    told = [ModelRecord(name="m", digest="d", precision=one.precision).model_dump() for one in (plain, model)]
+    assert told == [{"name": "m", "digest": "d"}, {"name": "m", "digest": "d", "precision": "bf16"}]
+    with pytest.raises(UsageError, match="MR or PET"):
+        predictors.precision_for(resolve_recipe("t1-to-t2-fcn", target="ct"))
+    monkeypatch.setenv(PRECISION, "int8")
+    with pytest.raises(UsageError, match="fp32 or bf16"):
+        load_model()
 
 
 _QUIET = """

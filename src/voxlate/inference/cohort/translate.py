@@ -29,7 +29,7 @@ from voxlate.io.paths import volume_suffix
 from voxlate.io.provenance import Provenance
 from voxlate.machines.shard import own_shard
 from voxlate.preprocess.prepare import PreparedCase
-from voxlate.progress.spreading import each_done, is_helped
+from voxlate.progress.spreading import each_done, helpers
 from voxlate.volume import Volume
 
 _RATHER = 20
@@ -145,7 +145,7 @@ def make_images(
     """
     report(0, len(decisions))
     work = _work_of(decisions, filing, root=root)
-    making = (_shared_out if is_helped() else _read_ahead)(work, overwrite=overwrite)
+    making = (_shared_out if helpers() else _read_ahead)(work, overwrite=overwrite)
     told = _Manifest(table or filing.folder, shard)
     found = {number: _untouched(one) for number, one in enumerate(decisions) if one.model is None}
     for number, outcome in making:

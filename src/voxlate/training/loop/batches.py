@@ -16,6 +16,7 @@ there. The source is seen as it is in use, with all of the foreground.
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -299,7 +300,7 @@ def stream(samples: TrainingSamples, *, start: int) -> Iterator[Batch]:
         TrainingError: If loader processes are killed, or do not answer, again and again.
     """
     workers = samples.recipe.training.workers
-    if workers == 0:
+    if workers == 0 or multiprocessing.current_process().daemon:  # the worker of a cluster, which may start none
         yield from map(samples.__getitem__, itertools.count(start))
         return
     yield from loaded_ahead(samples.__getitem__, start=start, workers=workers)

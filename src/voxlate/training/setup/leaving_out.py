@@ -97,7 +97,7 @@ def prepare_usable(
         WriteError: If the store cannot be written.
     """
     cases = [*setup.cases("train"), *setup.cases("validation")]
-    prepare = partial(_prepare, store=store, decided=decided)
+    prepare = partial(prepare_or_tell, store=store, decided=decided)
     told = spread(prepare, cases, progress=partial(report, "prepare"))
     store.expect(cases)
     reasons = {case.id: why for case, why in zip(cases, told, strict=True) if why}
@@ -111,8 +111,17 @@ def prepare_usable(
     return replace(setup, cohort=cohort, split=split)
 
 
-def _prepare(case: Case, *, store: PreparedStore, decided: bool) -> str:
-    """Prepares a case; why that could not be, where it may be left out."""
+def prepare_or_tell(case: Case, *, store: PreparedStore, decided: bool) -> str:
+    """Prepares a case; why that could not be, where it may be left out; empty if it was.
+
+    Args:
+        case: Which one.
+        store: Gets it.
+        decided: Whether it may not be left out.
+
+    Raises:
+        VoxlateError: If it may not, or the store cannot be written.
+    """
     try:
         store.prepare([case])
     except WriteError:

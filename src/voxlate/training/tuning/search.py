@@ -1,5 +1,7 @@
 """The search: trials one after the other until as many as wanted have ended or the time is spent.
 
+Where the command has helpers (``voxlate.progress.spreading``) there are as many trials at once as helpers.
+
 What a kill interrupts is tried again, its run from its checkpoint on. All trials of a folder share one prepared store,
 and after each of them the table, the best recipe and the report are written anew, so that a search that is killed has
 them too.
@@ -11,24 +13,26 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
-import torch
 from optuna.trial import FrozenTrial, TrialState
 
 from voxlate.config.recipe import Recipe
 from voxlate.errors import StoppedError, TrainingError, UsageError
 from voxlate.io.atomic import check_writable, remove_stale
 from voxlate.io.lock import hold
+from voxlate.plugins import record
 from voxlate.progress import ProgressReport, silent
+from voxlate.progress.spreading import each_done, helpers
 from voxlate.training.loop.loop import Observer
+from voxlate.training.tuning.elsewhere import TOO_MUCH, Elsewhere, Ending
 from voxlate.training.tuning.identity import check_cohort, check_identity, load_candidates
 from voxlate.training.tuning.results import Searched, summarise, write_results
 from voxlate.training.tuning.sampling import is_exhausted, make_sampler
-from voxlate.training.tuning.space import resolve_search
+from voxlate.training.tuning.space import Value, resolve_search
 from voxlate.training.tuning.study import Place, find_place, open_study
 from voxlate.training.tuning.trial_run import TrialRun
 from voxlate.training.tuning.trials import (
@@ -121,7 +125,8 @@ def tune_run(
             close_killed(study, worker=place.worker, shared=place.shared)
             queue_first(study, recipe)
             runs = TrialRun(data, recipe, folder, data_digest=digest, observers=observers, report=report)
-            search = _Search(study, recipe, place, runs, folder, budget, found, report)
+            elsewhere = Elsewhere(data, recipe, folder, digest, place)
+            search = _Search(study, recipe, place, runs, elsewhere, folder, budget, found, report)
             return search.run()
 
 
@@ -133,6 +138,7 @@ class _Search:
     recipe: Recipe
     place: Place
     runs: TrialRun
+    elsewhere: Elsewhere
     folder: Path
     budget: Budget
     found: Callable[[Searched], None]
@@ -146,6 +152,8 @@ class _Search:
             self._report_progress()
             if self._others_are_at_the_rest():
                 self._wait()
+            elif helpers():
+                self._try_several()
             else:
                 self._try_one()
         self._report_progress()
@@ -175,14 +183,51 @@ class _Search:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.study)
 
-    def _try_one(self) -> None:
+    def _take_sampler(self) -> None:
         number = len(self.study.get_trials(deepcopy=False))
         self.study.sampler = make_sampler(self.recipe, self.study, number=number, worker=self.place.worker)
+
+    def _try_several(self) -> None:
+        record(self.folder, self.recipe)
+        begun: list[optuna.Trial] = []
+        try:
+            for number, made in each_done(self.elsewhere, self._drawn(begun), ahead=helpers):
+                error = made.exception()
+                self._close(begun[number], made.result() if error is None else Ending.failed(error))
+        except (StoppedError, KeyboardInterrupt) as error:
+            raise self._stopped(error) from error
+
+    def _drawn(self, begun: list[optuna.Trial]) -> Iterator[tuple[int, Mapping[str, Value]]]:
+        """The trials to be made, each drawn when a helper is free; they are kept too."""
+        while not self._over() and not self._others_are_at_the_rest():
+            self._take_sampler()
+            trial = self.study.ask()
+            trial.set_user_attr("worker", self.place.worker)
+            values = suggest(trial, self.recipe.search)
+            if self.place.shared and is_superfluous(self.study, trial.number, wanted=self.budget.wanted):
+                trial.set_user_attr("withdrawn", True)
+                self.study.tell(trial, state=TrialState.FAIL)
+                continue
+            begun.append(trial)
+            yield trial.number, values
+
+    def _close(self, trial: optuna.Trial, ending: Ending) -> None:
+        if ending.reason:
+            trial.set_user_attr("reason", ending.reason)
+        ended = self.study.tell(trial, ending.value, state=ending.state, skip_if_finished=True)
+        self.clock.save()
+        if any_complete(self.study):
+            self._write()
+        self._report_progress()
+        self._ended(self.study, ended)
+
+    def _try_one(self) -> None:
+        self._take_sampler()
         try:
             self.study.optimize(
                 self._objective,
                 n_trials=1,
-                catch=(TrainingError, MemoryError, torch.OutOfMemoryError, _SuperfluousError),
+                catch=(*TOO_MUCH, _SuperfluousError),
                 callbacks=[self._ended],
             )
         except optuna.exceptions.UpdateFinishedTrialError:
@@ -200,17 +245,20 @@ class _Search:
             raise _SuperfluousError
         try:
             return self.runs.value(trial, values, tick=self.clock.tick)
-        except (TrainingError, MemoryError, torch.OutOfMemoryError) as error:
-            trial.set_user_attr("reason", _line(error))
+        except TOO_MUCH as error:
+            trial.set_user_attr("reason", Ending.failed(error).reason)
             raise
         except (StoppedError, KeyboardInterrupt) as error:
             requeue(self.study, self.study.get_trials(deepcopy=False)[trial.number])
-            raise StoppedError(
-                "an uninterrupted search",
-                came=getattr(error, "came", str(error) or "Ctrl-C"),
-                where=self.folder,
-                remedy="The trial's state is saved; the same command goes on.",
-            ) from error
+            raise self._stopped(error) from error
+
+    def _stopped(self, error: BaseException) -> StoppedError:
+        return StoppedError(
+            "an uninterrupted search",
+            came=getattr(error, "came", str(error) or "Ctrl-C"),
+            where=self.folder,
+            remedy="The trial's state is saved; the same command goes on.",
+        )
 
     def _ended(self, _study: optuna.Study, trial: FrozenTrial) -> None:
         """Counts failures, and gives up when one follows the other, but not on a grid."""
@@ -269,7 +317,3 @@ class _Clock:
         """Writes the seconds to the study."""
         self._study.set_user_attr(self._key, round(self.seconds, 1))
         self._saved = time.monotonic()
-
-
-def _line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).partition("\n")[0]
