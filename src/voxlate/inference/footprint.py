@@ -109,7 +109,7 @@ def _most_alive(work: Callable[[], object]) -> int:
             del held[place]
             now -= size
 
-    class Watching(TorchDispatchMode):
+    class Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types there
         """Counts every tensor that an operation gives, once for all that share its memory."""
 
         def __torch_dispatch__(
@@ -131,7 +131,7 @@ def _most_alive(work: Callable[[], object]) -> int:
                     weakref.finalize(one, release, place, size)
             return found
 
-    with Watching():
+    with Watching():  # type: ignore[no-untyped-call]
         work()
     return most
 

@@ -119,7 +119,7 @@ def expected_s(offer: Offer, extent_mm3: float, *, before: Iterable[Json]) -> fl
     """
     known = [one for one in before if one.get("extent_mm3") and one.get("seconds")]
     if known:
-        return extent_mm3 * median(one["seconds"] / one["extent_mm3"] for one in known)
+        return extent_mm3 * float(median(one["seconds"] / one["extent_mm3"] for one in known))
     return 5 + extent_mm3 * _DEFAULT_S_PER_MM3 / min(cores(), 4) ** 0.5 if offer.id == _DEFAULT else None
 
 

@@ -132,8 +132,9 @@ def _is_faster(graph: Graph, by_torch: Callable[[Tensor], object], *, like: Tens
     images = torch.randn(1, like.shape[1], *[side] * (like.ndim - 2), generator=torch.Generator().manual_seed(0))
     given = images.numpy()
     taken: tuple[list[float], list[float]] = ([], [])
+    ways: tuple[Callable[[], object], ...] = (lambda: by_torch(images), lambda: graph(given))
     for _ in range(_TIMES + 1):
-        for seconds, work in zip(taken, (lambda: by_torch(images), lambda: graph(given)), strict=True):
+        for seconds, work in zip(taken, ways, strict=True):
             began = time.perf_counter()
             work()
             seconds.append(time.perf_counter() - began)

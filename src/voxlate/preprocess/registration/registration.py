@@ -32,7 +32,8 @@ RegistrationKind = Literal["rigid", "affine", "deformable"]
 REGISTERING: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 """The values of ``plan.grids`` that register."""
 _COARSEST_MM = 4.0
-_TURN_DEG, _AS_GOOD, _LEAST, _LEAST_OVERLAP = 20.0, 0.85, 0.2, 0.5
+_TURN_DEG, _AS_GOOD, _LEAST, _LEAST_IF_ROUND, _LEAST_OVERLAP = 20.0, 0.85, 0.2, 0.5, 0.5
+"""Where a turn changes little the images are round, or are not aligned: then less information in common is enough."""
 _USUAL = "0.6 to 1, and 28 to 57 %"
 
 
@@ -98,7 +99,7 @@ class Alignment:
             found.append(f"the transform folds space in {100 * self.movement.folded:.2g} % of the foreground")
         if self.transform.deformation is not None and at_limit(self.transform.deformation):
             found.append("the deformation reached the most that it may bend; the images may differ by more")
-        if self.turned > _AS_GOOD or self.similarity < _LEAST:
+        if self.similarity < (_LEAST if self.turned <= _AS_GOOD else _LEAST_IF_ROUND):
             found.append(
                 f"the two may not be aligned, or not show the same: mutual information is {self.similarity:.2f} nats, "
                 f"and {100 * self.turned:.0f} % of it is left when turned by 20 degrees (of scans of one head {_USUAL})"
