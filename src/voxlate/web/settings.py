@@ -22,6 +22,8 @@ class Settings:
         folder: Where uploads, jobs and results are kept.
         token: What a client must know.
         models: A folder of models beside the one that Voxlate has; ``None`` for none.
+        data: Data sets that the server may read.
+        cluster: A Dask cluster that computes, as ``--cluster`` names it; ``None`` for this machine.
         host: The address to listen at.
         port: The port; 0 for any that is free.
         names: Under which names clients may call it, beside those of this machine itself.
@@ -34,6 +36,8 @@ class Settings:
     folder: Path
     token: str
     models: Path | None = None
+    data: tuple[Path, ...] = ()
+    cluster: str | None = None
     host: str = "127.0.0.1"
     port: int = 8421
     names: tuple[str, ...] = ()

@@ -1,15 +1,18 @@
 /** Puts the page together: texts, upload, what was recognised, the queue, the stage. */
 
 import { ask, url } from "./api.js";
+import { Cohorts } from "./cohorts.js";
 import { $, el } from "./dom.js";
 import { Queue } from "./queue.js";
 import { showScans } from "./scans.js";
-import { Slices } from "./slices.js";
+import { ofJob, ofScan } from "./subjects.js";
 import { texts } from "./texts.js";
 import { offerUpload } from "./upload.js";
-import { Viewer, lacking } from "./viewer.js";
+import { show } from "./viewer.js";
+import { offerViews } from "./views.js";
 
-let viewer = null;
+/** From a view of the page to what it shows of an image, which gets the keys. */
+const viewers = {};
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = texts[element.dataset.text];
 $("keys").replaceChildren(...texts.keys.flatMap(([key, words]) => [el("dt", {}, key), el("dd", {}, words)]));
@@ -34,21 +37,26 @@ function look(job, titles) {
   const warnings = [...(job.result.seen ? [texts.seen] : []), ...job.result.warnings];
   $("stage").replaceChildren(
     el("div", { class: "title" },
-      el("h2", {}, `${titles[job.source]} → ${titles[job.target]}`),
+      el("h2", {}, `${job.sources.map((one) => titles[one]).join(" + ")} → ${titles[job.target]}`),
       el("span", { class: "mark" }, texts.mark),
       el("div", { class: "row", role: "group", "aria-label": texts.downloads }, el("span", { class: "small" }, texts.downloads), ...links)),
     ...(warnings.length ? [el("details", { class: "warnings" }, el("summary", {}, `${texts.warned} (${warnings.length})`),
       el("ul", {}, ...warnings.map((one) => el("li", {}, one))))] : []),
     screen,
   );
-  const why = lacking();
-  viewer = why ? new Slices(screen, job, titles, why) : new Viewer(screen, job, titles);
+  viewers.scans = show(screen, ofJob(job, titles));
+}
+
+function lookAtScan(upload, scan, titles) {
+  const screen = el("div", { class: "look" });
+  $("stage").replaceChildren(el("div", { class: "title" }, el("h2", {}, titles[scan.contrast] ?? texts.unknownContrast), el("span", { class: "small" }, texts.asUploaded)), screen);
+  viewers.scans = show(screen, ofScan(upload, scan, titles));
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
   if (event.key === "?") $("help").showModal();
-  else if (viewer?.press(event)) event.preventDefault();
+  else if (viewers[document.body.dataset.view]?.press(event)) event.preventDefault();
 });
 
 welcome();
@@ -56,8 +64,14 @@ try {
   const about = await ask("GET", "/about");
   const titles = Object.fromEntries(about.contrasts.map((one) => [one.name, one.title]));
   const queue = new Queue(titles, (job) => look(job, titles));
-  offerUpload(about.upload_bytes, (upload) => showScans(upload, about.contrasts, (job) => queue.await(job)));
+  const does = { ordered: (job) => queue.await(job), look: (upload, scan) => lookAtScan(upload, scan, titles) };
+  offerUpload(about.upload_bytes, (upload) => showScans(upload, about.contrasts, does));
   await queue.read();
+  const cohorts = new Cohorts(titles, (one) => { viewers.datasets = one; });
+  offerViews([
+    { name: "scans", words: texts.views.scans, element: $("desk") },
+    { name: "datasets", words: texts.views.datasets, element: $("cohorts"), open: () => cohorts.open() },
+  ]);
   document.body.dataset.ready = "yes";
 } catch (error) {
   $("upload-state").replaceChildren(el("p", { class: "warning", role: "alert" }, `${texts.lostServer} ${error.message}`));

@@ -1,0 +1,42 @@
+/** The grid of a data set: a row for each case, a column for each contrast, and one for what a job makes. */
+
+import { el } from "./dom.js";
+import { texts } from "./texts.js";
+
+const SIGNS = { there: "●", poor: "▲", synthetic: "S", missing: "–", done: "✓", waiting: "…", present: "●", cannot: "✕", failed: "✕" };
+const words = texts.cohorts;
+
+export function grid(told, titles, job, cases, onlook) {
+  const title = (name) => titles[name] ?? name;
+  const made = new Map(cases.map((one) => [one.case, one]));
+  const head = el("tr", {}, el("th", { scope: "col" }, words.case), ...told.contrasts.map((name) => el("th", { scope: "col" }, title(name))),
+    job ? el("th", { scope: "col", class: "new" }, `${words.run} ${title(job.target)}`) : null);
+  const rows = told.cases.map((row) => el("tr", {},
+    el("th", { scope: "row" }, row.case),
+    ...row.cells.map((state, number) => cell(state, row.reasons[told.contrasts[number]])),
+    job ? outcome(made.get(row.case), onlook) : null));
+  return el("div", { class: "grid" },
+    legend(["there", "missing", "poor", "synthetic"]),
+    el("div", { class: "sheet-scroll", tabindex: 0, role: "region", "aria-label": words.grid },
+      el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))));
+}
+
+function cell(state, reason) {
+  const label = reason ? `${words.cells[state]}: ${reason}` : words.cells[state];
+  return el("td", { class: `cell ${state}`, title: label }, el("span", { "aria-hidden": "true" }, SIGNS[state]), el("span", { class: "sr" }, label));
+}
+
+function outcome(one, onlook) {
+  if (!one) return el("td", { class: "cell waiting" }, el("span", { class: "sr" }, words.cells.missing));
+  const took = one.state === "done" && one.seconds ? ` ${texts.took(one.seconds)}` : "";
+  const label = `${words.outcomes[one.state]}${took}`;
+  return el("td", { class: `cell new ${one.state}` },
+    el("span", { "aria-hidden": "true" }, SIGNS[one.state]), " ", el("span", {}, label),
+    one.state === "done" ? el("button", { type: "button", class: "small-button", "data-key": `case ${one.number}`, "aria-label": `${texts.look}: ${one.case}`, onclick: () => onlook(one.number) }, texts.look) : null,
+    one.reason ? el("p", { class: "small" }, one.reason) : null);
+}
+
+function legend(states) {
+  return el("ul", { class: "legend", "aria-label": words.legend }, ...states.map((state) =>
+    el("li", {}, el("span", { class: `cell ${state}`, "aria-hidden": "true" }, SIGNS[state]), words.cells[state])));
+}
