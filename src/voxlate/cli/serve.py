@@ -40,6 +40,10 @@ def serve(
         list[str] | None,
         typer.Option("--name", metavar="HOST", help="A name under which browsers reach it. May be repeated."),
     ] = None,
+    user_header: Annotated[
+        str | None,
+        typer.Option("--user-header", metavar="NAME", help="The header in which a proxy names whom it has let in."),
+    ] = None,
     keep_hours: Annotated[
         float, typer.Option("--keep-hours", help="After what time uploads and results are removed.", min=0.001)
     ] = 168.0,
@@ -70,6 +74,7 @@ def serve(
         host=host,
         port=port,
         names=tuple(name or ()),
+        user_header=user_header,
         kept_s=3600 * keep_hours,
     )
     say(errors(), "Ends with Ctrl-C. Research software, not for diagnostic use.")

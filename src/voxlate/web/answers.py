@@ -124,6 +124,7 @@ class JobAnswer(Typed):
     id: str
     kind: str = Field(description="translate: a scan; complete: what a data set lacks.")
     title: str = Field("", description="The name of the data set.")
+    dataset: str = Field("", description="Its id.")
     state: State
     source: str = Field(description="What the first of the scans shows; empty for a data set.")
     sources: list[str] = Field(description="What each of the scans shows.")

@@ -26,6 +26,7 @@ from voxlate.web.answers import (
     UploadAnswer,
 )
 from voxlate.web.datasets.shelf import COMPLETE, DataSets
+from voxlate.web.guard import asking
 from voxlate.web.offers import Offer, Offers, forecast
 from voxlate.web.places import RECOGNISED
 from voxlate.web.settings import Settings
@@ -147,6 +148,7 @@ class Service:
             "dicom": dicom,
             "form": "dicom" if dicom else "file",
             "upload": wish.upload,
+            "user": asking.get(),
             "offer": offer.id,
             "name": offer.recipe.name,
             "extent_mm3": prod(found["shape"]) * prod(found["spacing_mm"]),
@@ -154,6 +156,10 @@ class Service:
         job = self.ledger.add(_TRANSLATE, order)
         self.runner.wake()
         return job
+
+    def jobs(self) -> list[DurableJob]:
+        """The jobs of whoever asks, the newest first."""
+        return [job for job in self.ledger.all() if job.order.get("user", "") == asking.get()]
 
     def scan(self, upload: str, scan: str) -> Json:
         """What was found of a scan.
@@ -180,6 +186,7 @@ class Service:
             id=job.id,
             kind=job.kind,
             title=order.get("title", ""),
+            dataset=order.get("dataset", ""),
             state=job.state,
             source=shown,
             sources=[shown, *order.get("also", {})] if shown else [],

@@ -27,6 +27,7 @@ class Settings:
         host: The address to listen at.
         port: The port; 0 for any that is free.
         names: Under which names clients may call it, beside those of this machine itself.
+        user_header: The header in which a proxy names whom it has let in; ``None`` where all are one.
         upload_bytes: How large an upload may be, in all.
         upload_files: How many files it may have.
         kept_s: After what time uploads, and jobs that have ended, are removed.
@@ -41,6 +42,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8421
     names: tuple[str, ...] = ()
+    user_header: str | None = None
     upload_bytes: int = 4 * 2**30
     upload_files: int = 10_000
     kept_s: float = 7 * 86_400.0

@@ -25,6 +25,7 @@ from voxlate.web.datasets.answers import (
     DataSetAnswer,
     Makeable,
 )
+from voxlate.web.guard import asking
 from voxlate.web.offers import Offer, Offers, opaque
 from voxlate.web.places import OUT, SURVEY
 from voxlate.web.settings import Settings
@@ -129,6 +130,7 @@ class DataSets:
             "target": wish.target,
             "poor": wish.poor,
             "every": wish.every,
+            "user": asking.get(),
             "shows": "",
             "form": "file",
         }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Literal
 
 from voxlate.cohort import Case, index_cohort
 from voxlate.cohort.overview import contrast_counts
@@ -19,9 +18,9 @@ from voxlate.config.plan import Reading
 from voxlate.errors import ReadError, VoxlateError
 from voxlate.jobs.job import write_json
 from voxlate.plainyaml import Json
+from voxlate.web.datasets.answers import Cell
 
 logger = logging.getLogger(__name__)
-Cell = Literal["there", "poor", "synthetic", "missing"]
 
 
 def _survey(root: Path) -> Json:

@@ -15,7 +15,7 @@ export function grid(told, titles, job, cases, onlook) {
     el("th", { scope: "row" }, row.case),
     ...row.cells.map((state, number) => cell(state, row.reasons[told.contrasts[number]])),
     job ? outcome(made.get(row.case), onlook) : null));
-  return el("div", { class: "grid" },
+  return el("div", { class: "cohort-grid" },
     legend(["there", "missing", "poor", "synthetic"]),
     el("div", { class: "sheet-scroll", tabindex: 0, role: "region", "aria-label": words.grid },
       el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))));

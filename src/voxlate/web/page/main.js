@@ -1,18 +1,16 @@
 /** Puts the page together: texts, upload, what was recognised, the queue, the stage. */
 
 import { ask, url } from "./api.js";
-import { Cohorts } from "./cohorts.js";
 import { $, el } from "./dom.js";
 import { Queue } from "./queue.js";
+import { offerRooms } from "./rooms.js";
 import { showScans } from "./scans.js";
 import { ofJob, ofScan } from "./subjects.js";
 import { texts } from "./texts.js";
 import { offerUpload } from "./upload.js";
 import { show } from "./viewer.js";
-import { offerViews } from "./views.js";
 
-/** From a view of the page to what it shows of an image, which gets the keys. */
-const viewers = {};
+let viewer = null;
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = texts[element.dataset.text];
 $("keys").replaceChildren(...texts.keys.flatMap(([key, words]) => [el("dt", {}, key), el("dd", {}, words)]));
@@ -44,19 +42,19 @@ function look(job, titles) {
       el("ul", {}, ...warnings.map((one) => el("li", {}, one))))] : []),
     screen,
   );
-  viewers.scans = show(screen, ofJob(job, titles));
+  viewer = show(screen, ofJob(job, titles));
 }
 
 function lookAtScan(upload, scan, titles) {
   const screen = el("div", { class: "look" });
   $("stage").replaceChildren(el("div", { class: "title" }, el("h2", {}, titles[scan.contrast] ?? texts.unknownContrast), el("span", { class: "small" }, texts.asUploaded)), screen);
-  viewers.scans = show(screen, ofScan(upload, scan, titles));
+  viewer = show(screen, ofScan(upload, scan, titles));
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
   if (event.key === "?") $("help").showModal();
-  else if (viewers[document.body.dataset.view]?.press(event)) event.preventDefault();
+  else if (viewer?.press(event)) event.preventDefault();
 });
 
 welcome();
@@ -67,11 +65,7 @@ try {
   const does = { ordered: (job) => queue.await(job), look: (upload, scan) => lookAtScan(upload, scan, titles) };
   offerUpload(about.upload_bytes, (upload) => showScans(upload, about.contrasts, does));
   await queue.read();
-  const cohorts = new Cohorts(titles, (one) => { viewers.datasets = one; });
-  offerViews([
-    { name: "scans", words: texts.views.scans, element: $("desk") },
-    { name: "datasets", words: texts.views.datasets, element: $("cohorts"), open: () => cohorts.open() },
-  ]);
+  offerRooms({ about, titles, leave: welcome });
   document.body.dataset.ready = "yes";
 } catch (error) {
   $("upload-state").replaceChildren(el("p", { class: "warning", role: "alert" }, `${texts.lostServer} ${error.message}`));

@@ -3,6 +3,7 @@
 export const texts = {
   skip: "Skip to the image",
   notice: "Research software. Not for diagnostic use.",
+  deskRoom: "Translate",
   shortcuts: "Keyboard shortcuts",
   close: "Close",
   addTitle: "1 · Add scans",
@@ -12,8 +13,6 @@ export const texts = {
   formats: "NIfTI, MetaImage, NRRD, MGH, a DICOM folder, or a zip archive of these. Nothing leaves this server.",
   scansTitle: "2 · What I recognised",
   jobsTitle: "3 · Translations",
-  cohortsTitle: "Data sets",
-  runsTitle: "Runs",
   noJobs: "None yet.",
   welcome: "Turn the scan you have into the scan you lack",
   steps: [
@@ -62,8 +61,9 @@ export const texts = {
   togetherTitle: "All together",
   togetherWhy: "Scans of one person: what several show is made from all of them.",
   from: "From",
-  views: { scans: "Scans", datasets: "Data sets" },
   cohorts: {
+    title: "Data sets",
+    runs: "Runs",
     none: "The server may read no data set. Start it with voxlate serve --data DIR, once for each.",
     noneShort: "None: voxlate serve --data DIR",
     choose: "Choose a data set on the left, and see what it has and what it lacks.",

@@ -18,6 +18,7 @@ from voxlate.errors import UsageError
 from voxlate.jobs import DurableJob
 from voxlate.jobs.job import LOG, RESULT, read_json
 from voxlate.web.answers import JobAnswer, TranslationOrder
+from voxlate.web.guard import asking
 from voxlate.web.places import PREDICTION, SOURCE
 from voxlate.web.routes.errors import UnknownIdError
 from voxlate.web.service import Service
@@ -40,7 +41,7 @@ class Cut(BaseModel):
 
 def job_routes(service: Service) -> APIRouter:
     """The routes of jobs."""
-    routes, ledger = APIRouter(prefix="/jobs", tags=["jobs"]), service.ledger
+    routes = APIRouter(prefix="/jobs", tags=["jobs"])
 
     @routes.post("", status_code=201)
     def create_job(order: TranslationOrder) -> JobAnswer:
@@ -50,7 +51,7 @@ def job_routes(service: Service) -> APIRouter:
     @routes.get("")
     def list_jobs() -> list[JobAnswer]:
         """Every job, the newest first."""
-        return [service.answer(job) for job in ledger.all()]
+        return [service.answer(job) for job in service.jobs()]
 
     @routes.get("/{job}")
     def get_job(job: str) -> JobAnswer:
@@ -163,10 +164,10 @@ def found_job(service: Service, job: str) -> DurableJob:
     """The job of an id.
 
     Raises:
-        UnknownIdError: If there is none.
+        UnknownIdError: If there is none, or it is another user's.
     """
     one = service.ledger.find(job)
-    if one is None:
+    if one is None or one.order.get("user", "") != asking.get():
         raise UnknownIdError("a job")
     return one
 

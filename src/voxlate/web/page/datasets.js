@@ -1,7 +1,7 @@
 /** Data sets: which there are, a grid of cases and contrasts, what can be made, and what became of each case. */
 
 import { ask, url, watch } from "./api.js";
-import { $, choice, el, select } from "./dom.js";
+import { choice, el, select } from "./dom.js";
 import { grid } from "./grid.js";
 import { ofCase } from "./subjects.js";
 import { texts } from "./texts.js";
@@ -11,17 +11,32 @@ const ACTIVE = ["queued", "running"];
 const LOOK_MS = 700;
 const words = texts.cohorts;
 
-export class Cohorts {
-  /** `onview` is told what shows an image, or null. */
-  constructor(titles, onview) {
-    Object.assign(this, { titles, onview, told: null, job: null, jobs: [], cases: [], folder: "", wish: {}, watched: null });
+/** The room of data sets; the address may name one, and a run: `#datasets/ID/RUN`. */
+export function open(place, rest, { titles }) {
+  const room = new Cohorts(place, titles);
+  room.begin(...rest);
+  return { close: () => room.leave(), press: (event) => room.viewer?.press(event) };
+}
+
+class Cohorts {
+  constructor(place, titles) {
+    Object.assign(this, { titles, told: null, job: null, jobs: [], sets: [], cases: [], folder: "", wish: {}, watched: null, viewer: null });
+    this.names = el("ul", { class: "choices" });
+    this.runs = el("ol", { class: "runs" });
+    this.stage = el("div", { class: "whole" });
+    place.replaceChildren(el("div", { class: "list" }, el("h2", {}, words.title), this.names, el("h2", {}, words.runs), this.runs), this.stage);
   }
 
   title(name) {
     return this.titles[name] ?? name;
   }
 
-  async open() {
+  leave() {
+    this.left = true;
+    this.watched?.();
+  }
+
+  async begin(id, run) {
     try {
       this.sets = await ask("GET", "/datasets");
       await this.readJobs();
@@ -29,19 +44,15 @@ export class Cohorts {
       this.say(error.message);
       return;
     }
-    this.list();
-    if (!this.sets.length) this.say(words.none);
-    else if (!this.told) this.say(words.choose);
+    this.names.replaceChildren(...this.sets.map((one) => el("li", {},
+      el("a", { href: `#datasets/${one.id}`, "aria-current": one.id === id ? "true" : null }, one.name))));
+    if (!this.sets.length) this.names.replaceChildren(el("li", { class: "small" }, words.noneShort));
+    if (this.sets.some((one) => one.id === id)) await this.choose(id, { run });
+    else this.say(this.sets.length ? words.choose : words.none);
   }
 
   say(sentence) {
-    $("cohort-stage").replaceChildren(el("p", { class: "welcome" }, sentence));
-  }
-
-  list() {
-    $("cohort-list").replaceChildren(...this.sets.map((one) => el("li", {},
-      el("button", { type: "button", class: "item", "aria-pressed": String(one.id === this.told?.id), onclick: () => this.choose(one.id) }, one.name))));
-    if (!this.sets.length) $("cohort-list").replaceChildren(el("li", { class: "small" }, words.noneShort));
+    this.stage.replaceChildren(el("p", { class: "hint", role: "status" }, sentence));
   }
 
   async readJobs() {
@@ -50,16 +61,14 @@ export class Cohorts {
   }
 
   /** Chooses a data set: looks at it if nobody has, and waits for what is found. */
-  async choose(id, anew = false) {
-    this.chosen = id;
-    this.onview(null);
+  async choose(id, { run = null, anew = false } = {}) {
     try {
       let told = await ask("GET", `/datasets/${id}`);
       if (anew || told.state === "unknown") told = await ask("POST", `/datasets/${id}/look`);
       while (told.state === "looking") {
         this.say(words.looking(told.name));
         await new Promise((resolve) => { setTimeout(resolve, LOOK_MS); });
-        if (this.chosen !== id) return;
+        if (this.left) return;
         told = await ask("GET", `/datasets/${id}`);
       }
       this.told = told;
@@ -67,13 +76,12 @@ export class Cohorts {
       this.say(error.message);
       return;
     }
-    this.list();
     if (this.told.state === "failed") {
-      $("cohort-stage").replaceChildren(el("p", { class: "warning welcome", role: "alert" }, this.told.reason), this.again());
+      this.stage.replaceChildren(el("p", { class: "warning", role: "alert" }, this.told.reason), this.again());
       return;
     }
     this.wish = {};
-    await this.follow(this.jobs.find((job) => job.title === this.told.name) ?? null);
+    await this.follow(this.jobs.find((job) => job.id === run) ?? this.jobs.find((job) => job.dataset === id) ?? null);
   }
 
   /** Shows what became of the cases of a job, as long as it goes on. */
@@ -94,7 +102,7 @@ export class Cohorts {
     this.jobs = this.jobs.map((one) => (one.id === job.id ? job : one));
     await this.readCases();
     this.showJobs();
-    if (!$("cohort-stage").querySelector(".look")) this.show();
+    if (!this.stage.querySelector(".look")) this.show();
   }
 
   async readCases() {
@@ -103,15 +111,15 @@ export class Cohorts {
   }
 
   again() {
-    return el("button", { type: "button", class: "quiet", onclick: () => this.choose(this.told.id, true) }, words.again);
+    return el("button", { type: "button", class: "quiet", onclick: () => this.choose(this.told.id, { anew: true, run: this.job?.id }) }, words.again);
   }
 
   show() {
     const { told } = this;
     if (!told || told.state !== "known") return;
-    const kept = $("cohort-stage").querySelector(".sheet-scroll")?.scrollTop ?? 0;
+    const kept = this.stage.querySelector(".sheet-scroll")?.scrollTop ?? 0;
     const active = document.activeElement?.dataset?.key;
-    $("cohort-stage").replaceChildren(
+    this.stage.replaceChildren(
       el("div", { class: "title" },
         el("h2", {}, told.name),
         el("p", { class: "small" }, words.holds(told.cases.length, told.contrasts.length, told.left_out)),
@@ -120,8 +128,8 @@ export class Cohorts {
       ...(this.job ? [this.made()] : []),
       grid(told, this.titles, this.job, this.cases, (number) => this.look(number)),
     );
-    $("cohort-stage").querySelector(".sheet-scroll").scrollTop = kept;
-    if (active) document.querySelector(`[data-key="${CSS.escape(active)}"]`)?.focus();
+    this.stage.querySelector(".sheet-scroll").scrollTop = kept;
+    if (active) this.stage.querySelector(`[data-key="${CSS.escape(active)}"]`)?.focus();
   }
 
   /** What is to be made: target, model, of which cases. */
@@ -144,8 +152,8 @@ export class Cohorts {
     const tick = (name, label, disabled) => el("label", { class: "tick" },
       el("input", { type: "checkbox", checked: Boolean(wish[name]), disabled, "data-key": `tick ${name}`, onchange: (event) => set(name)(event.target.checked) }), label);
     const button = el("button", { type: "button", class: "main", "data-key": "make", disabled: !number }, words.make(this.title(wish.target), number));
-    button.addEventListener("click", () => this.begin(button, problem));
-    return el("div", { class: "order wide" },
+    button.addEventListener("click", () => this.make(button, problem));
+    return el("div", { class: "wish" },
       el("div", { class: "bar" },
         el("div", { class: "field" }, el("span", {}, texts.target), choice(texts.target, targets.map((one) => [one, this.title(one)]), wish.target, set("target")).group),
         able.length > 1 ? select(texts.model, able.map((one) => [one.model, one.name]), wish.model, set("model"), { "data-key": "model" }) : null,
@@ -163,7 +171,7 @@ export class Cohorts {
     return lacking < this.told.cases.length ? 0 : 1;
   }
 
-  async begin(button, problem) {
+  async make(button, problem) {
     button.disabled = true;
     try {
       const { target, model, poor = false, every = false } = this.wish;
@@ -213,31 +221,24 @@ export class Cohorts {
         el("strong", {}, `${job.title} → ${this.title(job.target)}`), el("span", { class: "state" }, texts.states[job.state])),
       job.state === "running" && job.of ? el("p", { class: "small" }, words.progress(job.done, job.of)) : null,
       el("div", { class: "row end" },
-        el("button", { type: "button", class: "main", "data-key": `list ${job.id} look`, onclick: () => this.pick(job) }, texts.look), ...this.acts(job, "list"))));
-    $("runs").replaceChildren(...(lines.length ? lines : [el("li", { class: "small" }, texts.noJobs)]));
-  }
-
-  async pick(job) {
-    const set = this.sets.find((one) => one.name === job.title);
-    if (set && set.id !== this.told?.id) await this.choose(set.id);
-    await this.follow(this.jobs.find((one) => one.id === job.id) ?? null);
+        el("a", { class: "button main", href: `#datasets/${job.dataset}/${job.id}` }, texts.look), ...this.acts(job, "list"))));
+    this.runs.replaceChildren(...(lines.length ? lines : [el("li", { class: "small" }, texts.noJobs)]));
   }
 
   /** Opens a case that is made in the viewer. */
   async look(number) {
     const { job } = this;
-    const stage = $("cohort-stage");
     const { case: name } = this.cases[number];
-    const back = el("button", { type: "button", onclick: () => { this.onview(null); this.show(); } }, words.back);
+    const back = el("button", { type: "button", onclick: () => { this.viewer = null; this.show(); } }, words.back);
     const screen = el("div", { class: "look" }, el("p", { class: "small", role: "status" }, texts.loading));
-    stage.replaceChildren(
+    this.stage.replaceChildren(
       el("div", { class: "title" }, back, el("h2", {}, `${name} → ${this.title(job.target)}`), el("span", { class: "mark" }, texts.mark)), screen);
     back.focus();
     try {
       const told = await ask("POST", `/jobs/${job.id}/cases/${number}/look`);
       if (!screen.isConnected) return;
       if (told.warnings.length) screen.before(el("details", { class: "warnings" }, el("summary", {}, texts.warned), el("ul", {}, ...told.warnings.map((one) => el("li", {}, one)))));
-      this.onview(show(screen, ofCase(job, number, told, this.titles)));
+      this.viewer = show(screen, ofCase(job, number, told, this.titles));
     } catch (error) {
       screen.replaceChildren(el("p", { class: "warning", role: "alert" }, error.message));
     }
