@@ -34,6 +34,16 @@ def done(client: voxlate.Client, told: object) -> object:
     return client.wait(client.complete(told, target="t2", model=model, poor=True))
 
 
+def test_a_scan_that_somebody_marks_is_made_anew(client: voxlate.Client, told: object) -> None:
+    model = next(one.model for one in told.choices if one.model != "default")
+    first, second = told.cases[0].case, told.cases[1].case
+    with pytest.raises(voxlate.UsageError, match="a scan of t2"):
+        client.complete(told, target="t2", model=model, marked=[second])
+    cases = client.cases(client.wait(client.complete(told, target="t2", model=model, marked=[first])))
+    assert [one.state for one in cases] == ["done", "done", "done", "present", "cannot"]
+    assert "marked on the page" in cases[0].reason
+
+
 def test_the_grid_tells_what_is_there_missing_and_poor_as_check_does(told: object, gappy: Path) -> None:
     assert told.contrasts == ["t1", "t2", "flair"]
     cells = ["".join(cell[0] for cell in row.cells) for row in told.cases]

@@ -153,7 +153,14 @@ class Client:
         return told
 
     def complete(
-        self, dataset: DataSetAnswer, *, target: str, model: str = "default", poor: bool = False, every: bool = False
+        self,
+        dataset: DataSetAnswer,
+        *,
+        target: str,
+        model: str = "default",
+        poor: bool = False,
+        marked: Sequence[str] = (),
+        every: bool = False,
     ) -> JobAnswer:
         """Orders what a data set lacks, as ``voxlate translate`` on it does.
 
@@ -162,12 +169,13 @@ class Client:
             target: The wanted contrast.
             model: The id of a model.
             poor: Make scans anew that are poor, too.
+            marked: Cases whose scan of the target is poor in a way that no header tells: moved, say.
             every: Make it of every case.
 
         Raises:
             UsageError: If model and target do not fit.
         """
-        order = {"target": target, "model": model, "poor": poor, "every": every}
+        order = {"target": target, "model": model, "poor": poor, "marked": list(marked), "every": every}
         return JobAnswer(**self._ask("POST", f"/datasets/{dataset.id}/jobs", order))
 
     def cases(self, job: JobAnswer) -> list[CaseAnswer]:

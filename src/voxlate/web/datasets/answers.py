@@ -58,6 +58,7 @@ class CompletionOrder(Typed):
     target: str
     model: str = "default"
     poor: bool = Field(False, description="Make scans anew that are poor, too; their files stay.")
+    marked: list[str] = Field([], description="Cases whose scan of it somebody has seen to be poor: moved, say.")
     every: bool = Field(False, description="Make it of every case, also of those that have it.")
 
 

@@ -11,23 +11,31 @@ from collections import Counter
 from pathlib import Path
 
 from voxlate.errors import VoxlateError
+from voxlate.io.atomic import write_rows
 from voxlate.plainyaml import Json
 from voxlate.progress import ProgressReport
 from voxlate.verbs import translate
 from voxlate.web.places import OUT
 from voxlate.web.translation import main
 
+_MARKED = "marked.csv"
+
 
 def _work(order: Json, folder: Path, report: ProgressReport) -> Json:
     """Makes what is asked, and tells what became of it in counts; the table beside the images tells it by case."""
     began = time.monotonic()
+    replaced: list[str | Path] = ["poor"] if order["poor"] else []
+    if order["marked"]:
+        replaced.append(folder / _MARKED)
+        rows = [(case, order["target"], "marked on the page") for case in order["marked"]]
+        write_rows(folder / _MARKED, [("case", "contrast", "reason"), *rows])
     outcomes = translate(
         order["model"],
         order["data"],
         out=folder / OUT,
         target=order["target"],
         every=order["every"],
-        replace=("poor",) if order["poor"] else (),
+        replace=replaced,
         report=report,
     )
     counts = Counter(outcome.status for outcome in outcomes)

@@ -120,6 +120,11 @@ class DataSets:
         if wish.target not in possible:
             remedy = "Choose one of them, or another model."
             raise UsageError(f"one of {', '.join(possible)}", came=wish.target, remedy=remedy)
+        column = told.contrasts.index(wish.target) if wish.target in told.contrasts else None
+        scanned = {row.case for row in told.cases if column is not None and row.cells[column] in {"there", "poor"}}
+        if other := next((case for case in wish.marked if case not in scanned), None):
+            remedy = "Mark only what is there."
+            raise UsageError(f"cases with a scan of {wish.target}", came=other, remedy=remedy)
         order = {
             "dataset": name,
             "title": told.name,
@@ -129,6 +134,7 @@ class DataSets:
             "name": offer.recipe.name,
             "target": wish.target,
             "poor": wish.poor,
+            "marked": wish.marked,
             "every": wish.every,
             "user": asking.get(),
             "shows": "",

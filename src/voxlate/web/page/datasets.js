@@ -80,7 +80,7 @@ class Cohorts {
       this.stage.replaceChildren(el("p", { class: "warning", role: "alert" }, this.told.reason), this.again());
       return;
     }
-    this.wish = {};
+    Object.assign(this, { wish: {}, marked: new Set() });
     await this.follow(this.jobs.find((job) => job.id === run) ?? this.jobs.find((job) => job.dataset === id) ?? null);
   }
 
@@ -126,10 +126,15 @@ class Cohorts {
         el("div", { class: "row" }, this.again())),
       this.order(),
       ...(this.job ? [this.made()] : []),
-      grid(told, this.titles, this.job, this.cases, (number) => this.look(number)),
+      grid(told, this.titles, this.job, this.cases, (number) => this.look(number), { contrast: this.wish.target, marked: this.marked, turn: (name) => this.mark(name) }),
     );
     this.stage.querySelector(".sheet-scroll").scrollTop = kept;
     if (active) this.stage.querySelector(`[data-key="${CSS.escape(active)}"]`)?.focus();
+  }
+
+  mark(name) {
+    if (!this.marked.delete(name)) this.marked.add(name);
+    this.show();
   }
 
   /** What is to be made: target, model, of which cases. */
@@ -145,9 +150,13 @@ class Cohorts {
     if (!able.some((one) => one.model === wish.model)) wish.model = able[0].model;
     const model = able.find((one) => one.model === wish.model);
     const counts = model.makes.find((make) => make.target === wish.target);
-    const whole = wish.every || (!counts.lacking && !wish.poor);
-    const number = whole ? counts.every : counts.lacking + (wish.poor ? counts.poor : 0);
-    const set = (name) => (value) => { wish[name] = value; this.show(); };
+    const whole = wish.every || (!counts.lacking && !wish.poor && !this.marked.size);
+    const number = whole ? counts.every : counts.lacking + (wish.poor ? counts.poor : 0) + this.marked.size;
+    const set = (name) => (value) => {
+      if (name === "target") this.marked.clear();
+      wish[name] = value;
+      this.show();
+    };
     const from = model.sources.filter((name) => name !== wish.target).map((name) => this.title(name));
     const tick = (name, label, disabled) => el("label", { class: "tick" },
       el("input", { type: "checkbox", checked: Boolean(wish[name]), disabled, "data-key": `tick ${name}`, onchange: (event) => set(name)(event.target.checked) }), label);
@@ -162,6 +171,7 @@ class Cohorts {
         tick("poor", words.alsoPoor(counts.poor), !counts.poor),
         tick("every", words.everyCase(counts.every), !counts.lacking),
         button),
+      el("p", { class: "small" }, words.marking(this.title(wish.target))),
       problem);
   }
 
@@ -175,7 +185,7 @@ class Cohorts {
     button.disabled = true;
     try {
       const { target, model, poor = false, every = false } = this.wish;
-      const job = await ask("POST", `/datasets/${this.told.id}/jobs`, { target, model, poor, every });
+      const job = await ask("POST", `/datasets/${this.told.id}/jobs`, { target, model, poor, every, marked: [...this.marked] });
       await this.readJobs();
       await this.follow(job);
     } catch (error) {

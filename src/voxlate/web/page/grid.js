@@ -6,14 +6,16 @@ import { texts } from "./texts.js";
 const SIGNS = { there: "●", poor: "▲", synthetic: "S", missing: "–", done: "✓", waiting: "…", present: "●", cannot: "✕", failed: "✕" };
 const words = texts.cohorts;
 
-export function grid(told, titles, job, cases, onlook) {
+/** `mark` has the contrast whose scans can be marked as poor, the cases that are, and what happens when one is. */
+export function grid(told, titles, job, cases, onlook, mark) {
   const title = (name) => titles[name] ?? name;
   const made = new Map(cases.map((one) => [one.case, one]));
   const head = el("tr", {}, el("th", { scope: "col" }, words.case), ...told.contrasts.map((name) => el("th", { scope: "col" }, title(name))),
     job ? el("th", { scope: "col", class: "new" }, `${words.run} ${title(job.target)}`) : null);
   const rows = told.cases.map((row) => el("tr", {},
     el("th", { scope: "row" }, row.case),
-    ...row.cells.map((state, number) => cell(state, row.reasons[told.contrasts[number]])),
+    ...row.cells.map((state, number) => (told.contrasts[number] === mark.contrast && state === "there"
+      ? markable(row.case, mark) : cell(state, row.reasons[told.contrasts[number]]))),
     job ? outcome(made.get(row.case), onlook) : null));
   return el("div", { class: "cohort-grid" },
     legend(["there", "missing", "poor", "synthetic"]),
@@ -24,6 +26,14 @@ export function grid(told, titles, job, cases, onlook) {
 function cell(state, reason) {
   const label = reason ? `${words.cells[state]}: ${reason}` : words.cells[state];
   return el("td", { class: `cell ${state}`, title: label }, el("span", { "aria-hidden": "true" }, SIGNS[state]), el("span", { class: "sr" }, label));
+}
+
+function markable(name, { marked, turn }) {
+  const isMarked = marked.has(name);
+  const state = isMarked ? "poor" : "there";
+  const label = `${name}, ${words.cells[state]}. ${isMarked ? words.unmark : words.mark}`;
+  return el("td", { class: `cell ${state}` },
+    el("button", { type: "button", class: "mark-button", "aria-pressed": String(isMarked), "aria-label": label, title: isMarked ? words.unmark : words.mark, "data-key": `mark ${name}`, onclick: () => turn(name) }, SIGNS[state]));
 }
 
 function outcome(one, onlook) {
