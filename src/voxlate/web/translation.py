@@ -70,15 +70,24 @@ def write_views(
     Returns:
         From the name of each view to where grey begins and ends, and the image.
     """
-    volume = read_volume(made, contrast=get_contrast(target))
-    write_view(replace(volume, provenance=read_provenance(made)), folder / PREDICTION)
-    windows = {"prediction": window_of(volume)}
+    windows, volume = _write_one(made, folder / PREDICTION, target)
+    return {**windows, **write_sources(scans, folder)}, volume
+
+
+def write_sources(scans: Mapping[str, Path], folder: Path) -> dict[str, tuple[float, float]]:
+    """Writes what the page shows of scans, by contrast, and tells where grey begins and ends in each."""
+    windows: dict[str, tuple[float, float]] = {}
     for number, (name, path) in enumerate(scans.items(), start=1):
-        source = read_volume(path, contrast=get_contrast(name))
-        place = folder / SOURCE if number == 1 else (folder / SOURCE).with_stem(f"source{number}")
-        write_view(replace(source, provenance=read_provenance(path)), place)
-        windows[place.stem] = window_of(source)
-    return windows, volume
+        first = folder / SOURCE
+        told, _ = _write_one(path, first if number == 1 else first.with_stem(f"{first.stem}{number}"), name)
+        windows |= told
+    return windows
+
+
+def _write_one(path: Path, view: Path, contrast: str) -> tuple[dict[str, tuple[float, float]], Volume]:
+    volume = read_volume(path, contrast=get_contrast(contrast))
+    write_view(replace(volume, provenance=read_provenance(path)), view)
+    return {view.stem: window_of(volume)}, volume
 
 
 def main(work: Callable[[Json, Path, ProgressReport], Json]) -> int:

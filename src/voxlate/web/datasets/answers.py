@@ -88,5 +88,4 @@ class CaseLook(Typed):
     contrasts: dict[str, str] = Field(description="From the name of a view to what it shows.")
     units: dict[str, str]
     windows: dict[str, tuple[float, float]]
-    shape: list[int]
     warnings: list[str]

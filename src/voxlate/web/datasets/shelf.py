@@ -36,6 +36,7 @@ COMPLETE = "complete"
 _SURVEY_S, _SHOW_S = 3600.0, 300.0
 _KEPT_LOOKS = 6
 """Cases of a job whose views are kept: each is as large as its scans unpacked."""
+_LOOKS = "looks"
 _STATES = {"done": "done", "skipped": "done"}
 
 
@@ -154,26 +155,30 @@ class DataSets:
         """Where a job puts its derivative data set."""
         return self._runner.place(job.id) / OUT
 
-    def show(self, job: DurableJob, number: int) -> CaseLook:
+    def survey_of(self, name: str) -> Path:
+        """The folder of what is known of a data set."""
+        return self._folder / name
+
+    def show(self, folder: Path, number: int) -> CaseLook:
         """Prepares what the page shows of a case, in a process of its own, and tells what that is.
+
+        Args:
+            folder: That of a job, or of what is known of a data set.
+            number: Of the case, counted from 0.
 
         Raises:
             UsageError: If there is no image of that case, or its scans cannot be read.
         """
-        place = self.look_of(job, number)
+        place = look_of(folder, number)
         with self._showing:
             if read_json(place / RESULT) is None:
-                self._write_looks(job, number, place)
+                _write_looks(folder, number, place)
             told = read_json(place / RESULT) or {"reason": ""}
         if "contrasts" not in told:
             shutil.rmtree(place, ignore_errors=True)
             remedy = str(told["reason"]) or "The server's log says why."
-            raise UsageError("a case whose image can be shown", came="another", remedy=remedy)
+            raise UsageError("a case whose images can be shown", came="another", remedy=remedy)
         return CaseLook(**told, units={which: get_contrast(shown).unit for which, shown in told["contrasts"].items()})
-
-    def look_of(self, job: DurableJob, number: int) -> Path:
-        """The folder of what the page shows of a case."""
-        return self._runner.place(job.id) / "looks" / str(number)
 
     def _cases_of(self, job: DurableJob) -> list[Json]:
         """The cases of the data set as they were when the job was asked for, which its folder keeps."""
@@ -185,18 +190,11 @@ class DataSets:
             write_json(folder / SURVEY, kept)
         return list(kept.get("cases", []))
 
-    def _write_looks(self, job: DurableJob, number: int, place: Path) -> None:
-        place.mkdir(parents=True, exist_ok=True)
-        others = sorted(place.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
-        for old in [one for one in others if one != place][_KEPT_LOOKS - 1 :]:
-            shutil.rmtree(old, ignore_errors=True)
-        folder = self._runner.place(job.id)
-        _call("voxlate.web.datasets.showing", [folder, number, place], log=place / "log", limit_s=_SHOW_S)
-
     def _survey(self, name: str) -> None:
         path = self._folder / name / SURVEY
         try:
             path.parent.mkdir(exist_ok=True)
+            shutil.rmtree(path.parent / _LOOKS, ignore_errors=True)
             words = [self._places[name].resolve(), path]
             if not _call("voxlate.web.datasets.survey", words, log=path.with_name("log"), limit_s=_SURVEY_S):
                 write_json(path, {"problem": "A file made the reader crash, or hang; the log beside the survey says why."})
@@ -220,6 +218,19 @@ class DataSets:
             remedy = "Start the server with --data DIR, and choose one that it lists."
             raise UsageError("a data set of this server", came="another id", remedy=remedy)
         return self._places[name]
+
+
+def look_of(folder: Path, number: int) -> Path:
+    """The folder of what the page shows of a case of a job, or of a data set."""
+    return folder / _LOOKS / str(number)
+
+
+def _write_looks(folder: Path, number: int, place: Path) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    others = sorted(place.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
+    for old in [one for one in others if one != place][_KEPT_LOOKS - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+    _call("voxlate.web.datasets.showing", [folder, number, place], log=place / "log", limit_s=_SHOW_S)
 
 
 def _call(module: str, words: Sequence[object], *, log: Path, limit_s: float) -> bool:

@@ -1,6 +1,7 @@
-"""What the page shows of a case that a job has made an image of: a program that is given the job's folder and a number.
+"""What the page shows of a case: a program that is given a folder with a survey, and the number of the case in it.
 
-The scans come first that the image was made from, then the others of the case.
+Of a job that is the image which it has made, and the scans, those first from which that was made; of a data set it is
+the scans alone.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from voxlate.inference.cohort.filing import Filing
 from voxlate.io import read_provenance
 from voxlate.jobs.job import ORDER, RESULT, read_json, write_json
 from voxlate.plainyaml import Json
+from voxlate.provenance import Provenance
 from voxlate.web.places import OUT, SURVEY
-from voxlate.web.translation import write_views
+from voxlate.web.translation import write_sources, write_views
 
 _MOST = 4
 """Sources that are shown: each is written anew."""
@@ -25,37 +27,37 @@ _MOST = 4
 
 def _show(folder: Path, number: int, place: Path) -> Json:
     """Writes the views of a case, and tells what they show."""
-    order, survey = read_json(folder / ORDER) or {}, read_json(folder / SURVEY) or {}
-    told, target = survey["cases"][number], order["target"]
+    order, survey = read_json(folder / ORDER), read_json(folder / SURVEY) or {}
+    told = survey["cases"][number]
     paths = {name: Path(path) for name, path in told["paths"].items()}
-    case = Case(id=told["id"], subject=told["subject"], paths=paths, attributes={})
-    made = _made(case, folder / OUT, target, layout=survey["layout"])
-    provenance = read_provenance(made) if made is not None else None
-    if made is None or provenance is None:
-        remedy = "Wait until it is made, or read in the list why it was not."
-        raise VoxlateError("an image of the case", came="none", where=case.id, remedy=remedy)
-    first = [source.contrast for source in provenance.sources if source.contrast in paths]
-    rest = [name for name in paths if name not in first and get_contrast(name).kind != "label"]
-    shown = [*first, *rest][:_MOST]
-    windows, volume = write_views({name: paths[name] for name in shown}, made, place, target=target)
-    return {
-        "case": case.id,
-        "contrasts": dict(zip(windows, [target, *shown], strict=True)),
-        "windows": windows,
-        "shape": list(volume.array.shape),
-        "warnings": list(provenance.warned),
-    }
+    scans = {name: path for name, path in paths.items() if get_contrast(name).kind != "label"}
+    if order is None:
+        shown, warned = list(scans)[:_MOST], []
+        windows = write_sources({name: paths[name] for name in shown}, place)
+    else:
+        case = Case(id=told["id"], subject=told["subject"], paths=paths, attributes={})
+        made, provenance = _made(case, folder / OUT, order["target"], layout=survey["layout"])
+        first = [source.contrast for source in provenance.sources if source.contrast in paths]
+        shown, warned = [*first, *(name for name in scans if name not in first)][:_MOST], list(provenance.warned)
+        windows, _ = write_views({name: paths[name] for name in shown}, made, place, target=order["target"])
+        shown = [order["target"], *shown]
+    contrasts = dict(zip(windows, shown, strict=True))
+    return {"case": told["id"], "contrasts": contrasts, "windows": windows, "warnings": warned}
 
 
-def _made(case: Case, out: Path, target: str, *, layout: str) -> Path | None:
-    """The image of a case, wherever the data set's form has its place."""
+def _made(case: Case, out: Path, target: str, *, layout: str) -> tuple[Path, Provenance]:
+    """The image of a case, wherever the data set's form has its place, and what is told of it."""
     forms = [Filing(out, True), Filing(out, True, frozenset({case.id}))] if "bids" in layout.split(" + ") else []
-    places = (filing.path(case, target) for filing in (*forms, Filing(out)))
-    return next((path for path in places if path.is_file()), None)
+    for path in (filing.path(case, target) for filing in (*forms, Filing(out))):
+        told = read_provenance(path) if path.is_file() else None
+        if told is not None:
+            return path, told
+    remedy = "Wait until it is made, or read in the list why it was not."
+    raise VoxlateError("an image of the case", came="none", where=case.id, remedy=remedy)
 
 
 def main() -> int:
-    """Shows the case of the number that the program is given, of the job's folder, in a folder that it is given."""
+    """Shows the case of a number, of a folder with a survey, in another folder, all of which the program is given."""
     logging.basicConfig(level=logging.WARNING)
     folder, number, place = sys.argv[1:]
     try:

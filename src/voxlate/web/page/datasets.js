@@ -126,7 +126,7 @@ class Cohorts {
         el("div", { class: "row" }, this.again())),
       this.order(),
       ...(this.job ? [this.made()] : []),
-      grid(told, this.titles, this.job, this.cases, (number) => this.look(number), { contrast: this.wish.target, marked: this.marked, turn: (name) => this.mark(name) }),
+      grid(told, this.titles, this.job, this.cases, this, { contrast: this.wish.target, marked: this.marked, turn: (name) => this.mark(name) }),
     );
     this.stage.querySelector(".sheet-scroll").scrollTop = kept;
     if (active) this.stage.querySelector(`[data-key="${CSS.escape(active)}"]`)?.focus();
@@ -235,20 +235,28 @@ class Cohorts {
     this.runs.replaceChildren(...(lines.length ? lines : [el("li", { class: "small" }, texts.noJobs)]));
   }
 
-  /** Opens a case that is made in the viewer. */
-  async look(number) {
+  /** Opens what a run made of a case in the viewer. */
+  look(number) {
     const { job } = this;
-    const { case: name } = this.cases[number];
+    const mark = el("span", { class: "mark" }, texts.mark);
+    return this.lookAt(`/jobs/${job.id}/cases/${number}`, `${this.cases[number].case} → ${this.title(job.target)}`, mark);
+  }
+
+  /** Opens the scans of a case. */
+  peek(number) {
+    return this.lookAt(`/datasets/${this.told.id}/cases/${number}`, this.told.cases[number].case, null);
+  }
+
+  async lookAt(place, title, mark) {
     const back = el("button", { type: "button", onclick: () => { this.viewer = null; this.show(); } }, words.back);
     const screen = el("div", { class: "look" }, el("p", { class: "small", role: "status" }, texts.loading));
-    this.stage.replaceChildren(
-      el("div", { class: "title" }, back, el("h2", {}, `${name} → ${this.title(job.target)}`), el("span", { class: "mark" }, texts.mark)), screen);
+    this.stage.replaceChildren(el("div", { class: "title" }, back, el("h2", {}, title), ...(mark ? [mark] : [])), screen);
     back.focus();
     try {
-      const told = await ask("POST", `/jobs/${job.id}/cases/${number}/look`);
+      const told = await ask("POST", `${place}/look`);
       if (!screen.isConnected) return;
       if (told.warnings.length) screen.before(el("details", { class: "warnings" }, el("summary", {}, texts.warned), el("ul", {}, ...told.warnings.map((one) => el("li", {}, one)))));
-      this.viewer = show(screen, ofCase(job, number, told, this.titles));
+      this.viewer = show(screen, ofCase(place, told, this.titles));
     } catch (error) {
       screen.replaceChildren(el("p", { class: "warning", role: "alert" }, error.message));
     }

@@ -16,7 +16,7 @@ function ofMade(key, place, contrasts, units, windows, titles) {
     return shown(label, titles[contrast] ?? contrast, units[which] ?? "", windows[which], isMade, `${place}/views/${which}.nii`, `${place}/slices/${which}.png`);
   };
   const { prediction, ...sources } = contrasts;
-  return { key, left: Object.entries(sources).map(make), right: make(["prediction", prediction]) };
+  return { key, left: Object.entries(sources).map(make), right: prediction ? make(["prediction", prediction]) : null };
 }
 
 export function ofJob(job, titles) {
@@ -26,9 +26,9 @@ export function ofJob(job, titles) {
   return ofMade(job.id, `/jobs/${job.id}`, contrasts, units, job.result.windows, titles);
 }
 
-export function ofCase(job, number, look, titles) {
-  const key = `${job.id} ${number}`;
-  return ofMade(key, `/jobs/${job.id}/cases/${number}`, look.contrasts, look.units, look.windows, titles);
+/** A case of a job or of a data set, which its place in the API tells, as the server has prepared it. */
+export function ofCase(place, look, titles) {
+  return ofMade(place, place, look.contrasts, look.units, look.windows, titles);
 }
 
 export function ofScan(upload, scan, titles) {

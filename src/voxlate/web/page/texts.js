@@ -76,6 +76,7 @@ export const texts = {
     alsoPoor: (count) => `in the place of poor scans, too (${count})`,
     everyCase: (count) => `of every case (${count}), also where it is there`,
     make: (title, count) => `Make ${title} of ${count} ${count === 1 ? "case" : "cases"}`,
+    peek: "Look at its scans",
     mark: "Mark as poor",
     unmark: "Not poor after all",
     marking: (title) => `Seen that a ${title} is poor, because the patient moved, say? Mark it in the grid, and it is made anew; its file stays.`,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -10,7 +11,7 @@ from fastapi.responses import FileResponse
 from voxlate.jobs import DurableJob
 from voxlate.web.answers import JobAnswer
 from voxlate.web.datasets.answers import CaseLook, CasesAnswer, CompletionOrder, DataSetAnswer
-from voxlate.web.datasets.shelf import COMPLETE
+from voxlate.web.datasets.shelf import COMPLETE, look_of
 from voxlate.web.routes.errors import UnknownIdError
 from voxlate.web.routes.jobs import Cut, View, found_job, sliced, view_of
 from voxlate.web.service import Service
@@ -52,34 +53,54 @@ def dataset_routes(service: Service) -> APIRouter:
 
 
 def case_routes(service: Service) -> APIRouter:
-    """The routes of the cases of a job."""
-    routes, datasets = APIRouter(prefix="/jobs/{job}/cases", tags=["data sets"]), service.datasets
+    """The routes of the cases of a job, and of a data set."""
+    routes, datasets = APIRouter(tags=["data sets"]), service.datasets
 
-    def found(job: str) -> DurableJob:
+    def of_job(job: str) -> DurableJob:
         one = found_job(service, job)
         if one.kind != COMPLETE:
             raise UnknownIdError("a job of a data set")
         return one
 
-    @routes.get("")
+    def of_dataset(dataset: str) -> Path:
+        if dataset not in {one.id for one in datasets.all()}:
+            raise UnknownIdError("a data set that the server may read")
+        return datasets.survey_of(dataset)
+
+    @routes.get("/jobs/{job}/cases")
     def list_cases(job: str) -> CasesAnswer:
         """What became of each case so far, and where the images lie."""
-        one = found(job)
+        one = of_job(job)
         return CasesAnswer(folder=str(datasets.folder_of(one)), cases=datasets.cases(one))
 
-    @routes.post("/{case}/look")
+    @routes.post("/jobs/{job}/cases/{case}/look")
     def look_at_case(job: str, case: int) -> CaseLook:
         """Prepares the views of a case whose image is made, and tells what they show."""
-        return datasets.show(found(job), case)
+        return datasets.show(service.runner.place(of_job(job).id), case)
 
-    @routes.get("/{case}/views/{which}.nii", response_class=Response)
+    @routes.get("/jobs/{job}/cases/{case}/views/{which}.nii", response_class=Response)
     def get_case_view(job: str, case: int, which: View) -> FileResponse:
         """What the viewer shows: a volume with its axes in RAS+ order, as NIfTI."""
-        return view_of(datasets.look_of(found(job), case), which)
+        return view_of(look_of(service.runner.place(of_job(job).id), case), which)
 
-    @routes.get("/{case}/slices/{which}.png", response_class=Response)
+    @routes.get("/jobs/{job}/cases/{case}/slices/{which}.png", response_class=Response)
     def get_case_slice(job: str, case: int, which: View, cut: Annotated[Cut, Query()]) -> Response:
         """A slice as the server draws it; one that a model made is marked."""
-        return sliced(datasets.look_of(found(job), case), which, cut)
+        return sliced(look_of(service.runner.place(of_job(job).id), case), which, cut)
+
+    @routes.post("/datasets/{dataset}/cases/{case}/look")
+    def look_at_scans(dataset: str, case: int) -> CaseLook:
+        """Prepares the views of a case's scans, and tells what they show."""
+        return datasets.show(of_dataset(dataset), case)
+
+    @routes.get("/datasets/{dataset}/cases/{case}/views/{which}.nii", response_class=Response)
+    def get_scan_view(dataset: str, case: int, which: View) -> FileResponse:
+        """What the viewer shows of a scan: a volume with its axes in RAS+ order, as NIfTI."""
+        return view_of(look_of(of_dataset(dataset), case), which)
+
+    @routes.get("/datasets/{dataset}/cases/{case}/slices/{which}.png", response_class=Response)
+    def get_scan_slice(dataset: str, case: int, which: View, cut: Annotated[Cut, Query()]) -> Response:
+        """A slice of a scan as the server draws it."""
+        return sliced(look_of(of_dataset(dataset), case), which, cut)
 
     return routes
