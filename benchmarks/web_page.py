@@ -2,9 +2,9 @@
 
     python benchmarks/web_page.py [--volume 240 240 155] [--users 20]
 
-A server is started as ``voxlate serve`` is, and Chromium opens its page. *Interactive* is from the navigation to the mark
-that the page sets when its list is read; *visible* is from the end of a translation, as its worker tells it, until both
-volumes are drawn. The volume is noise in a ball: only its size counts.
+A server is started, and Chromium opens its page. *Interactive* is from the navigation to the mark that the page sets
+when its list is read; *visible* is from the end of a translation, as its job tells it, until both volumes are drawn.
+The volume is noise in a ball: only its size counts.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def _page(link: str, job: str | None) -> dict[str, float]:
                 job,
             )
             page.wait_for_selector(f"[data-job='{job}'].done button.main", timeout=3_600_000)
-            ended = page.evaluate("job => fetch(`/api/v1/jobs/${job}`).then(one => one.json()).then(one => one.ended)", job)
+            ended = page.evaluate(
+                "job => fetch(`/api/v1/jobs/${job}`).then(one => one.json()).then(one => one.ended)", job
+            )
             page.click(f"[data-job='{job}'] button.main")
             page.wait_for_function("window.seen > 0", timeout=600_000)
             told["visible_s"] = page.evaluate("window.seen") - ended

@@ -65,7 +65,9 @@ def serving(settings: Settings) -> Iterator[Served]:
 def gappy(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five cases: the first has all, two lack T2, one has a T2 of thick slices, the last has FLAIR alone."""
     folder = tmp_path_factory.mktemp("gappy") / "heads"
-    for case, kept in zip(sorted(phantom_cohort.iterdir()), ("t1n t2w t2f", "t1n", "t1n t2f", "t1n", "t2f"), strict=False):
+    for case, kept in zip(
+        sorted(phantom_cohort.iterdir()), ("t1n t2w t2f", "t1n", "t1n t2f", "t1n", "t2f"), strict=False
+    ):
         for name in kept.split():
             copied = folder / case.name / f"{case.name}-{name}.nii.gz"
             copied.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from tests.web.visit import CHROMIUM, NEEDED, SOFTWARE_GL, WITHOUT_GL, Visit
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = NEEDED
+_DRAWN = "[...document.querySelectorAll('.plane img')].every(one => one.complete && one.naturalWidth)"
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,9 @@ def test_a_ct_is_seen_in_its_windows(
     for preset in ("soft", "lung", "bone"):
         page.select_option(".bar :text('Window') >> xpath=.. >> select", preset)
         if not has_gl:
-            page.wait_for_function("[...document.querySelectorAll('.plane img')].every(one => one.complete && one.naturalWidth)")
+            page.wait_for_function(
+                "[...document.querySelectorAll('.plane img')].every(one => one.complete && one.naturalWidth)"
+            )
         lit[preset] = visit.lit(".screen" if has_gl else ".sheet")
         page.screenshot(path=shots / f"ct-{preset}-{'gl' if has_gl else 'slices'}.png")
     assert len({round(share, 2) for share in lit.values()}) > 1, lit

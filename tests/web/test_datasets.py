@@ -99,7 +99,11 @@ def test_a_case_can_be_looked_at(served: Served, client: voxlate.Client, done: o
         assert served.client.get(f"{place}/3/slices/{which}.png", params=cut).headers["content-type"] == "image/png"
     assert voxlate.info(tmp_path / "prediction.nii")["synthetic"] == "made by a model"
     place = f"/api/v1/datasets/{client.datasets()[0].id}/cases/0"
-    assert served.client.post(f"{place}/look").json()["contrasts"] == {"source": "t1", "source2": "t2", "source3": "flair"}
+    assert served.client.post(f"{place}/look").json()["contrasts"] == {
+        "source": "t1",
+        "source2": "t2",
+        "source3": "flair",
+    }
     assert served.client.get(f"{place}/views/source3.nii").status_code == 200
     assert served.client.get(f"{place}/views/prediction.nii").status_code == 404
 

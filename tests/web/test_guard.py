@@ -225,4 +225,3 @@ def test_each_line_of_the_checklist_has_its_test_or_its_reason() -> None:
         assert answer, number
         for file, name in re.findall(r"`(tests/[\w/.]+)::(\w+)`", answer):
             assert f"def {name}(" in (root / file).read_text(encoding="utf-8"), (number, name)
-

@@ -1,9 +1,9 @@
 """A client of ``voxlate serve`` in Python, by the standard library alone: the extra ``web`` is the server's.
 
-    client = voxlate.Client("http://127.0.0.1:8421", token)
-    upload = client.recognise(client.upload("head_T1w.nii.gz", "head_FLAIR.nii.gz"))
-    job = client.wait(client.translate(upload, target="t2"))
-    client.download(job, "head_T2w.nii.gz")
+client = voxlate.Client("http://127.0.0.1:8421", token)
+upload = client.recognise(client.upload("head_T1w.nii.gz", "head_FLAIR.nii.gz"))
+job = client.wait(client.translate(upload, target="t2"))
+client.download(job, "head_T2w.nii.gz")
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
@@ -22,13 +22,14 @@ from urllib.request import ProxyHandler, Request, build_opener
 from voxlate.errors import NetworkError, UsageError, VoxlateError
 from voxlate.io.atomic import write_bytes
 from voxlate.progress import ProgressReport, silent
-from voxlate.web.answers import JobAnswer, ModelAnswer, ScanAnswer, UploadAnswer
+from voxlate.web.answers import JobAnswer, ModelAnswer, ScanAnswer, Typed, UploadAnswer
 from voxlate.web.datasets.answers import CaseAnswer, CasesAnswer, DataSetAnswer
 
 _PIECE = 2**20
 _LOOK_S = 0.5
 _HERE = {"127.0.0.1", "localhost", "::1"}
 _ACTIVE = {"queued", "running"}
+_Answer = TypeVar("_Answer", bound=Typed)
 _What = Literal["image", "nifti", "sidecar", "picture", "log"]
 
 
@@ -61,7 +62,7 @@ class Client:
 
     def models(self) -> list[ModelAnswer]:
         """The models that the server has."""
-        return [ModelAnswer(**one) for one in self._ask("GET", "/models")]
+        return self._list(ModelAnswer, "/models")
 
     def upload(self, *scans: str | Path) -> str:
         """Uploads scans of one person.
@@ -77,7 +78,7 @@ class Client:
             NetworkError: If the server does not answer.
         """
         files = [file for scan in scans for file in _files(Path(scan))]
-        upload = str(self._ask("POST", "/uploads")["id"])
+        upload = self._ask(UploadAnswer, "POST", "/uploads").id
         for file in files:
             headers = {"x-file-name": quote(file.name), "content-length": str(file.stat().st_size)}
             with file.open("rb") as body, closing(self._open("PUT", f"/uploads/{upload}/files", body, headers)):
@@ -90,7 +91,7 @@ class Client:
         Raises:
             UsageError: If there is no such upload, or its files cannot be read.
         """
-        return UploadAnswer(**self._ask("POST", f"/uploads/{upload}/finish"))
+        return self._ask(UploadAnswer, "POST", f"/uploads/{upload}/finish")
 
     def correct(self, upload: UploadAnswer, scan: ScanAnswer, *, shows: str) -> UploadAnswer:
         """Says what a scan shows, where that was not recognised, or wrongly.
@@ -98,7 +99,7 @@ class Client:
         Raises:
             UsageError: If there is no such contrast.
         """
-        return UploadAnswer(**self._ask("PATCH", f"/uploads/{upload.id}/scans/{scan.id}", {"contrast": shows}))
+        return self._ask(UploadAnswer, "PATCH", f"/uploads/{upload.id}/scans/{scan.id}", {"contrast": shows})
 
     def translate(
         self,
@@ -129,11 +130,11 @@ class Client:
             remedy = "See the choices of its scans; correct() says what one shows."
             raise UsageError(f"a scan that {model} makes {target} of", came="none", remedy=remedy)
         order = {"upload": upload.id, "scan": chosen[0], "also": chosen[1:], "target": target, "model": model}
-        return JobAnswer(**self._ask("POST", "/jobs", {**order, "dicom": dicom}))
+        return self._ask(JobAnswer, "POST", "/jobs", {**order, "dicom": dicom})
 
     def datasets(self) -> list[DataSetAnswer]:
         """The data sets that the server may read, without their cases."""
-        return [DataSetAnswer(**one) for one in self._ask("GET", "/datasets")]
+        return self._list(DataSetAnswer, "/datasets")
 
     def dataset(self, name: str) -> DataSetAnswer:
         """What a data set has of which case, once somebody has looked: that may take minutes.
@@ -144,10 +145,10 @@ class Client:
         Raises:
             UsageError: If there is none of that id, or it cannot be read.
         """
-        told = DataSetAnswer(**self._ask("POST", f"/datasets/{name}/look"))
+        told = self._ask(DataSetAnswer, "POST", f"/datasets/{name}/look")
         while told.state == "looking":
             time.sleep(_LOOK_S)
-            told = DataSetAnswer(**self._ask("GET", f"/datasets/{name}"))
+            told = self._ask(DataSetAnswer, "GET", f"/datasets/{name}")
         if told.state != "known":
             raise UsageError("a data set", came="one that cannot be read", where=told.name, remedy=told.reason)
         return told
@@ -176,15 +177,15 @@ class Client:
             UsageError: If model and target do not fit.
         """
         order = {"target": target, "model": model, "poor": poor, "marked": list(marked), "every": every}
-        return JobAnswer(**self._ask("POST", f"/datasets/{dataset.id}/jobs", order))
+        return self._ask(JobAnswer, "POST", f"/datasets/{dataset.id}/jobs", order)
 
     def cases(self, job: JobAnswer) -> list[CaseAnswer]:
         """What became so far of the cases of a job of a data set."""
-        return CasesAnswer(**self._ask("GET", f"/jobs/{job.id}/cases")).cases
+        return self._ask(CasesAnswer, "GET", f"/jobs/{job.id}/cases").cases
 
     def jobs(self) -> list[JobAnswer]:
         """Every job of the server, the newest first."""
-        return [JobAnswer(**one) for one in self._ask("GET", "/jobs")]
+        return self._list(JobAnswer, "/jobs")
 
     def wait(self, job: JobAnswer, *, report: ProgressReport = silent) -> JobAnswer:
         """Waits until a job has ended well.
@@ -199,7 +200,7 @@ class Client:
         while job.state in _ACTIVE:
             report(job.stage, job.done, job.of)
             time.sleep(_LOOK_S)
-            job = JobAnswer(**self._ask("GET", f"/jobs/{job.id}"))
+            job = self._ask(JobAnswer, "GET", f"/jobs/{job.id}")
         if job.state != "done":
             remedy = job.reason or "Order it again."
             raise VoxlateError("a job that ends well", came=f"one that {job.state}", where=self.url, remedy=remedy)
@@ -207,11 +208,11 @@ class Client:
 
     def cancel(self, job: JobAnswer) -> JobAnswer:
         """Ends a job that waits or runs."""
-        return JobAnswer(**self._ask("POST", f"/jobs/{job.id}/cancel"))
+        return self._ask(JobAnswer, "POST", f"/jobs/{job.id}/cancel")
 
     def resume(self, job: JobAnswer) -> JobAnswer:
         """Begins a job again that failed or was cancelled; what it has finished is not made anew."""
-        return JobAnswer(**self._ask("POST", f"/jobs/{job.id}/retry"))
+        return self._ask(JobAnswer, "POST", f"/jobs/{job.id}/retry")
 
     def download(self, job: JobAnswer, path: str | Path, *, what: _What = "image") -> Path:
         """Writes a file of a job that is done, whole or not at all.
@@ -219,7 +220,7 @@ class Client:
         Args:
             job: The job.
             path: The file to write, which is replaced if it is there.
-            what: The image (of DICOM or a data set a zip archive), the same as NIfTI, its sidecar, the picture, the log.
+            what: The image (of DICOM or a data set a zip archive), the same as NIfTI, its sidecar, picture or log.
 
         Raises:
             UsageError: If there is no such file.
@@ -229,10 +230,16 @@ class Client:
             write_bytes(Path(path), _pieces(answer))
         return Path(path)
 
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
+    def _ask(self, kind: type[_Answer], method: str, path: str, body: object = None) -> _Answer:
+        return kind.model_validate_json(self._text(method, path, body), extra="ignore")  # of a later version
+
+    def _list(self, kind: type[_Answer], path: str) -> list[_Answer]:
+        return [kind.model_validate(one, extra="ignore") for one in json.loads(self._text("GET", path))]
+
+    def _text(self, method: str, path: str, body: object = None) -> bytes:
         sent = None if body is None else json.dumps(body).encode()
         with closing(self._open(method, path, sent, {"content-type": "application/json"})) as answer:
-            return json.load(answer)
+            return answer.read()
 
     def _open(
         self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: dict[str, str] | None = None

@@ -1,10 +1,10 @@
 """The guard at the door: who is answered at all, and under which headers.
 
-No token, no answer. A token comes as ``Authorization: Bearer``. The link that the server prints sets a cookie in its place
-that scripts cannot read and other sites cannot send (HttpOnly, SameSite=Strict): a number that is drawn, when that was,
-and their authentication code (HMAC-SHA-256) under the token, which the browser never keeps. A name in ``Host`` that is not the
-server's own is refused, against DNS rebinding, and so is what another site's page asks for. Where a proxy names its users
-in a header, each has uploads and jobs of his own; the proxy alone knows the token then.
+No token, no answer. A token comes as ``Authorization: Bearer``. In its place the link that the server prints sets a
+cookie that scripts cannot read and other sites cannot send (HttpOnly, SameSite=Strict): when it was set, a number that
+was drawn, and the authentication code of both under the token (HMAC-SHA-256), which no browser keeps. A name in
+``Host`` that is not the server's own is refused, against DNS rebinding, and so is what another site's page asks for.
+Where a proxy names its users in a header, each has uploads and jobs of his own; the proxy alone knows the token then.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class Guard:
             if refusal is None:
                 await _respond(send_guarded, 303, b"", [("location", "/"), ("set-cookie", self._set_cookie(scope))])
                 return
-        elif refusal is None and not (self._is_token(_bearer(headers)) or self._is_session(self._in_cookie(scope, headers))):
+        elif refusal is None and not (
+            self._is_token(_bearer(headers)) or self._is_session(self._in_cookie(scope, headers))
+        ):
             refusal = _NO_TOKEN
         refusal = refusal or self._unnamed(headers)
         if refusal is not None:
@@ -134,7 +136,7 @@ class Guard:
         return found.value if found else ""
 
     def _cookie(self, scope: Scope) -> str:
-        """The cookie's name: by the port, since ports of a host share theirs; with TLS one that no other host can set."""
+        """By the port, since ports of a host share their cookies; with TLS a name that no other host can set."""
         return f"{'__Host-' if scope['scheme'] == 'https' else ''}voxlate-{self._settings.port}"
 
     def _is_token(self, given: str) -> bool:

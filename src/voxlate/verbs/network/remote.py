@@ -84,7 +84,9 @@ def from_archives(verb: _Verb) -> _Verb:
     """The verb, which takes a study in an archive, too: it is fetched, translated, and what is made is given back."""
 
     @wraps(verb)
-    def call(model: str | Path | None, scan: str | Path | Remote | Mapping[str, str | Path], **options: object) -> list[Outcome]:
+    def call(
+        model: str | Path | None, scan: str | Path | Remote | Mapping[str, str | Path], **options: object
+    ) -> list[Outcome]:
         if not isinstance(scan, Remote):
             return verb(model, scan, **options)
         archive = scan.archive()

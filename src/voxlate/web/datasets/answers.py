@@ -46,10 +46,10 @@ class DataSetAnswer(Typed):
     state: Literal["unknown", "looking", "known", "failed"]
     reason: str = Field("", description="Why it could not be read.")
     layout: str = ""
-    contrasts: list[str] = []
-    cases: list[CaseRow] = []
+    contrasts: list[str] = Field([], description="In their usual order.")
+    cases: list[CaseRow] = Field([], description="In natural order.")
     left_out: int = Field(0, description="Files that belong to no case; `voxlate check` says why.")
-    choices: list[CohortChoice] = []
+    choices: list[CohortChoice] = Field([], description="What can be made of it.")
 
 
 class CompletionOrder(Typed):
@@ -70,7 +70,7 @@ class CaseAnswer(Typed):
     state: Literal["waiting", "done", "present", "cannot", "failed"]
     seconds: float = 0.0
     reason: str = ""
-    sources: list[str] = []
+    sources: list[str] = Field([], description="What it was made from.")
     warnings: str = ""
 
 

@@ -197,7 +197,9 @@ class DataSets:
             shutil.rmtree(path.parent / _LOOKS, ignore_errors=True)
             words = [self._places[name].resolve(), path]
             if not _call("voxlate.web.datasets.survey", words, log=path.with_name("log"), limit_s=_SURVEY_S):
-                write_json(path, {"problem": "A file made the reader crash, or hang; the log beside the survey says why."})
+                write_json(
+                    path, {"problem": "A file made the reader crash, or hang; the log beside the survey says why."}
+                )
         except OSError:
             logger.exception("a data set could not be surveyed")
         finally:
@@ -256,9 +258,7 @@ def _choice(offer: Offer, cases: Sequence[Json]) -> CohortChoice:
         if able:
             found.append(Makeable(target=target, lacking=lacking, poor=poor, every=len(able)))
     several = bool(offer.recipe.targets)
-    return CohortChoice(
-        model=offer.id, name=offer.recipe.name, sources=offer.sources, takes_any=several, makes=found
-    )
+    return CohortChoice(model=offer.id, name=offer.recipe.name, sources=offer.sources, takes_any=several, makes=found)
 
 
 def _scans(case: Json, *, but: str) -> set[str]:

@@ -1,17 +1,18 @@
-"""Data sets: which there are, what each has of which case, what can be made; and, of a job, what became of each case."""
+"""Data sets: which there are, what each has of which case, what can be made; of a job, what became of each case."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse
 
 from voxlate.jobs import DurableJob
 from voxlate.web.answers import JobAnswer
 from voxlate.web.datasets.answers import CaseLook, CasesAnswer, CompletionOrder, DataSetAnswer
-from voxlate.web.datasets.shelf import COMPLETE, look_of
+from voxlate.web.datasets.shelf import COMPLETE, DataSets, look_of
 from voxlate.web.routes.errors import UnknownIdError
 from voxlate.web.routes.jobs import Cut, View, found_job, sliced, view_of
 from voxlate.web.service import Service
@@ -62,7 +63,10 @@ def case_routes(service: Service) -> APIRouter:
             raise UnknownIdError("a job of a data set")
         return one
 
-    def of_dataset(dataset: str) -> Path:
+    def folder_of_job(job: str) -> Path:
+        return service.runner.place(of_job(job).id)
+
+    def folder_of_dataset(dataset: str) -> Path:
         if dataset not in {one.id for one in datasets.all()}:
             raise UnknownIdError("a data set that the server may read")
         return datasets.survey_of(dataset)
@@ -73,34 +77,31 @@ def case_routes(service: Service) -> APIRouter:
         one = of_job(job)
         return CasesAnswer(folder=str(datasets.folder_of(one)), cases=datasets.cases(one))
 
-    @routes.post("/jobs/{job}/cases/{case}/look")
-    def look_at_case(job: str, case: int) -> CaseLook:
-        """Prepares the views of a case whose image is made, and tells what they show."""
-        return datasets.show(service.runner.place(of_job(job).id), case)
-
-    @routes.get("/jobs/{job}/cases/{case}/views/{which}.nii", response_class=Response)
-    def get_case_view(job: str, case: int, which: View) -> FileResponse:
-        """What the viewer shows: a volume with its axes in RAS+ order, as NIfTI."""
-        return view_of(look_of(service.runner.place(of_job(job).id), case), which)
-
-    @routes.get("/jobs/{job}/cases/{case}/slices/{which}.png", response_class=Response)
-    def get_case_slice(job: str, case: int, which: View, cut: Annotated[Cut, Query()]) -> Response:
-        """A slice as the server draws it; one that a model made is marked."""
-        return sliced(look_of(service.runner.place(of_job(job).id), case), which, cut)
-
-    @routes.post("/datasets/{dataset}/cases/{case}/look")
-    def look_at_scans(dataset: str, case: int) -> CaseLook:
-        """Prepares the views of a case's scans, and tells what they show."""
-        return datasets.show(of_dataset(dataset), case)
-
-    @routes.get("/datasets/{dataset}/cases/{case}/views/{which}.nii", response_class=Response)
-    def get_scan_view(dataset: str, case: int, which: View) -> FileResponse:
-        """What the viewer shows of a scan: a volume with its axes in RAS+ order, as NIfTI."""
-        return view_of(look_of(of_dataset(dataset), case), which)
-
-    @routes.get("/datasets/{dataset}/cases/{case}/slices/{which}.png", response_class=Response)
-    def get_scan_slice(dataset: str, case: int, which: View, cut: Annotated[Cut, Query()]) -> Response:
-        """A slice of a scan as the server draws it."""
-        return sliced(look_of(of_dataset(dataset), case), which, cut)
-
+    _add_looks(routes, datasets, "/jobs/{job}", of=folder_of_job)
+    _add_looks(routes, datasets, "/datasets/{dataset}", of=folder_of_dataset)
     return routes
+
+
+def _add_looks(routes: APIRouter, datasets: DataSets, prefix: str, *, of: Callable[[str], Path]) -> None:
+    """Adds the routes by which a case is looked at, of a job or of a data set, whose folder ``of`` tells."""
+    place, what = f"{prefix}/cases/{{case}}", prefix.split("/")[1]
+
+    @routes.post(f"{place}/look", name=f"look_at_case_of_{what}")
+    def look_at_case(case: int, folder: Path = Depends(of)) -> CaseLook:  # noqa: B008  FastAPI's way
+        """Prepares the views of a case: its scans and, of a job, the image that was made."""
+        return datasets.show(folder, case)
+
+    @routes.get(f"{place}/views/{{which}}.nii", response_class=Response, name=f"get_view_of_{what}")
+    def get_case_view(case: int, which: View, folder: Path = Depends(of)) -> FileResponse:  # noqa: B008
+        """What the viewer shows: a volume with its axes in RAS+ order, as NIfTI."""
+        return view_of(look_of(folder, case), which)
+
+    @routes.get(f"{place}/slices/{{which}}.png", response_class=Response, name=f"get_slice_of_{what}")
+    def get_case_slice(
+        case: int,
+        which: View,
+        cut: Annotated[Cut, Query()],
+        folder: Path = Depends(of),  # noqa: B008
+    ) -> Response:
+        """A slice as the server draws it; one that a model made is marked."""
+        return sliced(look_of(folder, case), which, cut)

@@ -147,9 +147,7 @@ def sliced(folder: Path, which: str, cut: Cut) -> Response:
         UnknownIdError: If there is no such view.
     """
     window = GreyScale(cut.low, cut.high)
-    png = draw_slice(
-        _view(folder, which), cut.plane, share=cut.share, window=window, synthetic=which == "prediction"
-    )
+    png = draw_slice(_view(folder, which), cut.plane, share=cut.share, window=window, synthetic=which == "prediction")
     return Response(png, media_type="image/png")
 
 
