@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import resource
 import time
@@ -163,7 +164,7 @@ def test_what_is_no_scan_is_left_out_with_a_reason_and_the_server_lives(bare: Se
 
 
 def test_a_reader_that_crashes_is_told_and_the_server_lives(bare: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxlate.web.service.sys.executable", "/bin/false")
+    monkeypatch.setattr("voxlate.web.service._recognise", os._exit)  # which refuses a folder, and the process fails
     upload = bare.client.post("/api/v1/uploads").json()["id"]
     bare.client.put(f"/api/v1/uploads/{upload}/files", content=b"x", headers={"x-file-name": "a.nii"})
     finished = bare.client.post(f"/api/v1/uploads/{upload}/finish")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-import subprocess
 import sys
 import threading
 import time
 from math import prod
+from multiprocessing import get_context
 from pathlib import Path
 
 from voxlate.contrast import get_contrast
@@ -35,8 +35,19 @@ from voxlate.web.uploads import Uploads
 logger = logging.getLogger(__name__)
 _TRANSLATE = "translate"
 _TRANSLATE_S, _COMPLETE_S, _RECOGNISE_S = 6 * 3600.0, 30 * 86_400.0, 300.0
+_READERS = get_context("forkserver")
+_READERS.set_forkserver_preload(
+    ["voxlate.web.service", "voxlate.web.recognition", "voxlate.reporting.drawing.planes", "nibabel"]
+)
+"""What reads uploads is loaded once, and each gets a process of its own by a fork of that."""
 _AT_ONCE = threading.BoundedSemaphore(2)
 _SWEEP_S = 600.0
+
+
+def _recognise(folder: Path) -> None:
+    from voxlate.web.recognition import recognise  # which takes two seconds to load, and is not for this process
+
+    recognise(folder)
 
 
 class Service:
@@ -82,17 +93,17 @@ class Service:
         folder = self.uploads.find(upload)
         if folder is None or self.uploads.close(upload) == 0:
             raise UsageError("files", came="none", remedy="Upload them, and finish then.")
-        command = [sys.executable, "-m", "voxlate.web.recognition", str(folder)]
-        with _AT_ONCE, (folder / "log").open("wb") as log:
-            try:
-                subprocess.run(  # noqa: S603  a command of the program's own
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=_RECOGNISE_S, check=True
-                )
-            except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-                logger.warning("an upload could not be read: %s", type(error).__name__)
-                came = "files on which it hangs" if isinstance(error, subprocess.TimeoutExpired) else "damaged files"
-                remedy = "Convert the scan to NIfTI, and upload that."
-                raise UsageError("scans that the reader survives", came=came, remedy=remedy) from error
+        with _AT_ONCE:
+            reader = _READERS.Process(target=_recognise, args=(folder,), daemon=True)
+            reader.start()
+            reader.join(_RECOGNISE_S)
+            hangs = reader.exitcode is None
+            reader.kill()
+        if hangs or reader.exitcode:
+            logger.warning("an upload could not be read: %s", "it hangs" if hangs else reader.exitcode)
+            came = "files on which it hangs" if hangs else "damaged files"
+            remedy = "Convert the scan to NIfTI, and upload that."
+            raise UsageError("scans that the reader survives", came=came, remedy=remedy)
 
     def told(self, upload: str) -> UploadAnswer:
         """What is known of an upload that is there."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from voxlate.web.answers import Typed
 
 Cell = Literal["there", "poor", "synthetic", "missing"]
+Known = Literal["unknown", "looking", "known", "failed"]
 
 
 class CaseRow(Typed):
@@ -43,7 +44,7 @@ class DataSetAnswer(Typed):
 
     id: str
     name: str
-    state: Literal["unknown", "looking", "known", "failed"]
+    state: Known
     reason: str = Field("", description="Why it could not be read.")
     layout: str = ""
     contrasts: list[str] = Field([], description="In their usual order.")

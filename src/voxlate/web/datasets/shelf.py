@@ -23,6 +23,7 @@ from voxlate.web.datasets.answers import (
     CohortChoice,
     CompletionOrder,
     DataSetAnswer,
+    Known,
     Makeable,
 )
 from voxlate.web.guard import asking
@@ -37,7 +38,6 @@ _SURVEY_S, _SHOW_S = 3600.0, 300.0
 _KEPT_LOOKS = 6
 """Cases of a job whose views are kept: each is as large as its scans unpacked."""
 _LOOKS = "looks"
-_STATES = {"done": "done", "skipped": "done"}
 
 
 class DataSets:
@@ -209,7 +209,7 @@ class DataSets:
     def _known(self, name: str) -> Json:
         return read_json(self._folder / name / SURVEY) or {}
 
-    def _state(self, name: str) -> str:
+    def _state(self, name: str) -> Known:
         if name in self._looking:
             return "looking"
         survey = self._known(name)
@@ -276,12 +276,13 @@ def _manifest(folder: Path) -> list[dict[str, str]]:
 def _case(number: int, name: str, row: dict[str, str] | None) -> CaseAnswer:
     if row is None:
         return CaseAnswer(number=number, case=name, state="waiting")
-    return CaseAnswer(
-        number=number,
-        case=name,
-        state=_STATES.get(row["status"], row["status"]),
-        seconds=float(row["seconds"]),
-        reason=row["reason"] if row["status"] != "skipped" else "",
-        sources=row["sources"].split(),
-        warnings=row["warnings"],
-    )
+    told = {
+        "number": number,
+        "case": name,
+        "state": "done" if row["status"] == "skipped" else row["status"],
+        "seconds": float(row["seconds"]),
+        "reason": "" if row["status"] == "skipped" else row["reason"],
+        "sources": row["sources"].split(),
+        "warnings": row["warnings"],
+    }
+    return CaseAnswer(**told)

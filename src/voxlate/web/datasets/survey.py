@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 def _survey(root: Path) -> Json:
     """The contrasts of a data set, and for each case the state of each, why, and the file."""
     cohort = index_cohort(root)
-    poor = find_poor(cohort, reading=Reading())
+    poor, contrasts = find_poor(cohort, reading=Reading()), list(contrast_counts(cohort))
     return {
         "layout": cohort.layout,
-        "contrasts": list(contrast_counts(cohort)),
+        "contrasts": contrasts,
         "left_out": len(cohort.left_out),
         "cases": [
             {
@@ -37,7 +37,7 @@ def _survey(root: Path) -> Json:
                 "subject": case.subject,
                 "cells": {name: _state(case, name, poor) for name in case.paths},
                 "reasons": {name: poor[case.id, name] for name in case.paths if (case.id, name) in poor},
-                "paths": {name: str(path.resolve()) for name, path in case.paths.items()},
+                "paths": {name: str(case.paths[name].resolve()) for name in contrasts if name in case.paths},
             }
             for case in cohort.cases
         ],

@@ -251,7 +251,7 @@ class Cohorts {
     const back = el("button", { type: "button", onclick: () => { this.viewer = null; this.show(); } }, words.back);
     const screen = el("div", { class: "look" }, el("p", { class: "small", role: "status" }, texts.loading));
     this.stage.replaceChildren(el("div", { class: "title" }, back, el("h2", {}, title), ...(mark ? [mark] : [])), screen);
-    back.focus();
+    this.stage.closest("main").focus(); // where keys are the viewer's
     try {
       const told = await ask("POST", `${place}/look`);
       if (!screen.isConnected) return;

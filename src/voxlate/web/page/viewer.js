@@ -141,10 +141,10 @@ class Viewer {
   }
 
   locate(told) {
-    const [x, y, z] = Array.from(told.vox).map(Math.round);
     const value = ({ nv, volume }) => {
       const held = nv.volumes[0];
       if (!held) return "";
+      const [x, y, z] = Array.from(nv.frac2vox(nv.mm2frac(told.mm))).map(Math.round); // each has a grid of its own
       const number = held.getValue(x, y, z);
       return `${volume.label} ${Math.abs(number) < 10 ? number.toFixed(2) : Math.round(number)} ${volume.unit}`;
     };
