@@ -22,6 +22,7 @@ from voxlate.io import is_volume_path, read_volume, write_volume
 from voxlate.io.dicom import list_stacks
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.paths import volume_stem, volume_suffix
+from voxlate.io.reading import read_maker
 from voxlate.jobs.job import write_json
 from voxlate.plainyaml import Json
 from voxlate.preprocess.orientation import ras_grid, to_ras
@@ -108,6 +109,7 @@ def _described(path: Path, number: str, folder: Path) -> Json:
         "axes": told["axes"],
         "window": window_of(volume),
         "synthetic": bool(told["synthetic"]),
+        "by_model": read_maker(path) == "model",
         "warnings": [finding["finding"] for finding in told["findings"]] + list(told["notes"]),
     }
 

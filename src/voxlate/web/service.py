@@ -252,12 +252,12 @@ class Service:
             if (targets := offer.targets_of(having))
         ]
         unit = get_contrast(found["contrast"]).unit if found["contrast"] else ""
-        told = {key: value for key, value in found.items() if key != "path"}
+        told = {key: value for key, value in found.items() if key not in {"path", "by_model"}}
         return ScanAnswer(**told, unit=unit, choices=choices)
 
     def _together(self, found: list[Json]) -> list[TogetherChoice]:
         """What can be made of the scans of an upload at once: of the first of each contrast that no model made."""
-        scans = {one["contrast"]: one for one in reversed(found) if one["contrast"] and not one["synthetic"]}
+        scans = {one["contrast"]: one for one in reversed(found) if one["contrast"] and not one.get("by_model")}
         choices = []
         for offer in self.offers.all:
             used, targets = offer.uses(scans), offer.targets_of(scans)
