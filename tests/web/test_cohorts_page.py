@@ -59,7 +59,7 @@ def test_a_data_set_is_completed_and_a_case_looked_at(browser: playwright.Browse
     page.screenshot(path=shots / "case.png")
     assert visit.lit("figure.prediction") > 0.1
     page.select_option(".bar select >> nth=0", "1")
-    page.wait_for_function("document.querySelector('figcaption.source').textContent.includes('T2')")
+    page.wait_for_selector("figcaption.source:has-text('T2')")
     page.keyboard.press("k")
     page.wait_for_selector(".screen.checker")
     page.screenshot(path=shots / "checkerboard.png")

@@ -9,8 +9,8 @@ const PLANES = { axial: 0, coronal: 1, sagittal: 2, all: 3, render: 4 };
 const OPTIONS = {
   backColor: [0.035, 0.047, 0.058, 1],
   crosshairColor: [0.36, 0.78, 1, 0.8],
-  crosshairWidth: 0.8,
-  crosshairWidthUnit: "mm",
+  crosshairWidth: 0.5,
+  crosshairWidthUnit: "percent", // of the field of view: a line in mm is lost in a large one
   show3Dcrosshair: true,
   isRadiologicalConvention: true,
   isColorbar: true,
