@@ -14,7 +14,7 @@ from voxlate.web.answers import JobAnswer
 from voxlate.web.datasets.answers import CaseLook, CasesAnswer, CompletionOrder, DataSetAnswer
 from voxlate.web.datasets.shelf import COMPLETE, DataSets, look_of
 from voxlate.web.routes.errors import UnknownIdError
-from voxlate.web.routes.jobs import Cut, View, found_job, sliced, view_of
+from voxlate.web.routes.jobs import View, WantedSlice, found_job, sliced, view_of
 from voxlate.web.service import Service
 
 
@@ -100,7 +100,7 @@ def _add_looks(routes: APIRouter, datasets: DataSets, prefix: str, *, of: Callab
     def get_case_slice(
         case: int,
         which: View,
-        cut: Annotated[Cut, Query()],
+        cut: Annotated[WantedSlice, Query()],
         folder: Path = Depends(of),  # noqa: B008
     ) -> Response:
         """A slice as the server draws it; one that a model made is marked."""

@@ -30,7 +30,7 @@ View = Annotated[str, Field(pattern="^(source[2-9]?|prediction)$")]
 _What = Literal["image", "nifti", "sidecar", "picture", "log"]
 
 
-class Cut(BaseModel):
+class WantedSlice(BaseModel):
     """Which slice, and where grey begins and ends."""
 
     plane: Plane = "axial"
@@ -124,7 +124,7 @@ def result_routes(service: Service) -> APIRouter:
         return view_of(place(job), which)
 
     @routes.get("/slices/{which}.png", response_class=Response)
-    def get_slice(job: str, which: View, cut: Annotated[Cut, Query()]) -> Response:
+    def get_slice(job: str, which: View, cut: Annotated[WantedSlice, Query()]) -> Response:
         """A slice as the server draws it; one of a prediction is marked as synthetic."""
         return sliced(place(job), which, cut)
 
@@ -140,7 +140,7 @@ def view_of(folder: Path, which: str) -> FileResponse:
     return FileResponse(_view(folder, which), filename=f"{which}.nii", media_type="application/octet-stream")
 
 
-def sliced(folder: Path, which: str, cut: Cut) -> Response:
+def sliced(folder: Path, which: str, cut: WantedSlice) -> Response:
     """A slice of a view as PNG.
 
     Raises:
