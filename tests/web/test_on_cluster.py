@@ -16,7 +16,7 @@ from voxlate.io import file_digest
 from voxlate.web.settings import Settings
 
 
-def _until(what: Callable[[], object], *, seconds: float = 300) -> None:
+def _until(what: Callable[[], object], *, seconds: float = 1200) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it does not come"
