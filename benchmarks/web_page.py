@@ -25,6 +25,13 @@ import numpy as np
 import voxlate
 
 _TOKEN = "a-token-of-the-benchmark"  # noqa: S105
+_NOTE = """() => {
+    window.seen = 0;
+    new MutationObserver(() => {
+        if (!window.seen && document.querySelector('.look[data-ready]')) window.seen = Date.now() / 1000;
+    }).observe(document, { subtree: true, attributes: true, childList: true });
+}"""
+"""Notes when both volumes are drawn."""
 _GL = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
@@ -50,19 +57,13 @@ def _page(link: str, job: str | None) -> dict[str, float]:
         page.wait_for_selector("body[data-ready]")
         told = {"interactive_s": time.perf_counter() - began}
         if job is not None:
-            page.evaluate(
-                """job => { window.seen = 0; new MutationObserver(() => {
-                    if (!window.seen && document.querySelector('.look[data-ready]')) window.seen = Date.now() / 1000;
-                }).observe(document, { subtree: true, attributes: true, childList: true }); }""",
-                job,
-            )
+            page.evaluate(_NOTE)
             page.wait_for_selector(f"[data-job='{job}'].done button.main", timeout=3_600_000)
-            ended = page.evaluate(
-                "job => fetch(`/api/v1/jobs/${job}`).then(one => one.json()).then(one => one.ended)", job
-            )
+            ended = page.evaluate("job => fetch(`/api/v1/jobs/${job}`).then(one => one.json())", job)["ended"]
             page.click(f"[data-job='{job}'] button.main")
-            page.wait_for_function("window.seen > 0", timeout=600_000)
-            told["visible_s"] = page.evaluate("window.seen") - ended
+            while not (seen := page.evaluate("window.seen")):
+                page.wait_for_timeout(20)
+            told["visible_s"] = seen - ended
         return told
 
 
