@@ -295,3 +295,15 @@ def test_a_run_that_never_began_does_not_stand_in_the_way(phantom_cohort: Path, 
     (case / f"{case.name}-t2w.nii.gz").write_bytes(true)
     voxlate.train(data, recipe=recipe, out=run)
     assert read_bundle(run).recipe.model_copy(update={"name": recipe.name, "after": ""}) == recipe
+
+
+def test_several_scans_are_named_by_what_they_show(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    scan = next(phantom_cohort.glob("*001-000/*-t1n.nii.gz"))
+    (outcome,) = voxlate.translate(trained, {"T1w": scan, "flair": scan}, out=tmp_path / "t2.nii.gz")
+    (alone,) = voxlate.translate(trained, scan, out=tmp_path / "alone.nii.gz")
+    assert outcome.path.read_bytes() == alone.path.read_bytes()
+    for scans in ({}, {"t1": scan, "t1w": scan}, {"t1": tmp_path / "none.nii"}):
+        with pytest.raises(UsageError, match="a scan for each contrast"):
+            voxlate.translate(trained, scans, out=tmp_path / "no.nii.gz")
+    with pytest.raises(UsageError, match="replace"):
+        voxlate.translate(trained, {"t1": scan}, out=tmp_path / "no.nii.gz", replace=["poor"])

@@ -51,11 +51,13 @@ if TYPE_CHECKING:
     from voxlate.verbs.translate import synthesize, translate
     from voxlate.verbs.tune import tune
     from voxlate.volume import Volume
+    from voxlate.web.client import Client
     from voxlate.workflows.result import Result, Scores, Tuning
 
 __all__ = [
     "BundleError",
     "Case",
+    "Client",
     "Cohort",
     "CohortError",
     "Contrast",
@@ -109,6 +111,7 @@ __all__ = [
 
 _HOMES = {
     "Case": "voxlate.cohort.case",
+    "Client": "voxlate.web.client",
     "Cohort": "voxlate.cohort.case",
     "Contrast": "voxlate.contrast",
     "Recipe": "voxlate.config.recipe",

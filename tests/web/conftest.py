@@ -10,9 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 
+import voxlate
 from voxlate.web.application import build_application
 from voxlate.web.service import Service
 from voxlate.web.settings import Settings
@@ -59,9 +61,34 @@ def serving(settings: Settings) -> Iterator[Served]:
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def gappy(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five cases: the first has all, two lack T2, one has a T2 of thick slices, the last has FLAIR alone."""
+    folder = tmp_path_factory.mktemp("gappy") / "heads"
+    for case, kept in zip(
+        sorted(phantom_cohort.iterdir()), ("t1n t2w t2f", "t1n", "t1n t2f", "t1n", "t2f"), strict=False
+    ):
+        for name in kept.split():
+            copied = folder / case.name / f"{case.name}-{name}.nii.gz"
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            copied.write_bytes((case / copied.name).read_bytes())
+    thick = sorted(folder.iterdir())[3]
+    scan = voxlate.read_volume(phantom_cohort / thick.name / f"{thick.name}-t2w.nii.gz")
+    affine = scan.affine @ np.diag([1.0, 1.0, 4.0, 1.0])
+    voxlate.write_volume(voxlate.Volume(scan.array[:, :, ::4], affine), thick / f"{thick.name}-t2w.nii.gz")
+    return folder
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[Served]:
-    """A server that offers a model of a few steps, and takes little."""
-    folder = tmp_path_factory.mktemp("served")
-    with serving(Settings(folder, TOKEN, models=trained, upload_bytes=4 * 2**20, upload_files=20)) as one:
+def served(tmp_path_factory: pytest.TempPathFactory, trained: Path, gappy: Path) -> Iterator[Served]:
+    """A server that offers a model of a few steps and a data set with gaps, and takes little."""
+    settings = Settings(
+        tmp_path_factory.mktemp("served"),
+        TOKEN,
+        models=trained,
+        data=(gappy,),
+        upload_bytes=4 * 2**20,
+        upload_files=20,
+    )
+    with serving(settings) as one:
         yield one

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import resource
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import voxlate
 from tests.web.conftest import TOKEN, Served, serving
 from voxlate.errors import UsageError
 from voxlate.web.settings import Settings, choose_token
@@ -45,6 +49,25 @@ def test_the_link_sets_a_cookie_that_scripts_and_other_sites_cannot_use(bare: Se
     name, _, value = cookie.partition(";")[0].partition("=")
     assert _plain(bare, "/api/v1/about", cookies={name: value}).status_code == 200
     assert _plain(bare, "/api/v1/about", params={"token": TOKEN}).status_code == 401
+    assert TOKEN not in cookie
+    assert _plain(bare, "/", params={"token": TOKEN}).headers["set-cookie"] != cookie, "each visit has its own"
+    drawn, number, code = value.split(".")
+    for forged in (TOKEN, f"{int(drawn) + 9}.{number}.{code}", f"{drawn}.{number}.{'0' * 64}", "", ".."):
+        assert _plain(bare, "/api/v1/about", cookies={name: forged}).status_code == 401
+
+
+def test_a_cookie_ends_and_with_tls_no_other_host_can_set_it(bare: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    visit = _plain(bare, "/", params={"token": TOKEN}, headers={"x-forwarded-proto": "https"})
+    cookie = visit.headers["set-cookie"]
+    assert cookie.startswith("__Host-voxlate")
+    assert "Secure" in cookie.split("; ")
+    assert visit.headers["strict-transport-security"] == "max-age=31536000"
+    name, _, value = cookie.partition(";")[0].partition("=")
+    asked = {"headers": {"x-forwarded-proto": "https"}, "cookies": {name: value}}
+    assert _plain(bare, "/api/v1/about", **asked).status_code == 200
+    now = time.time()
+    monkeypatch.setattr("voxlate.web.guard.time.time", lambda: now + 8 * 86_400)
+    assert _plain(bare, "/api/v1/about", **asked).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -72,6 +95,7 @@ def test_every_answer_has_the_headers(bare: Served) -> None:
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-frame-options"] == "DENY"
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
     assert bare.client.get("/api/v1/about").headers["cache-control"] == "no-store"
 
 
@@ -140,7 +164,7 @@ def test_what_is_no_scan_is_left_out_with_a_reason_and_the_server_lives(bare: Se
 
 
 def test_a_reader_that_crashes_is_told_and_the_server_lives(bare: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxlate.web.service.sys.executable", "/bin/false")
+    monkeypatch.setattr("voxlate.web.service._recognise", os._exit)  # which refuses a folder, and the process fails
     upload = bare.client.post("/api/v1/uploads").json()["id"]
     bare.client.put(f"/api/v1/uploads/{upload}/files", content=b"x", headers={"x-file-name": "a.nii"})
     finished = bare.client.post(f"/api/v1/uploads/{upload}/finish")
@@ -178,4 +202,27 @@ def test_the_schema_is_typed_and_names_no_path(bare: Served) -> None:
     names = {
         one["name"] for path in schema["paths"].values() for verb in path.values() for one in verb.get("parameters", [])
     }
-    assert names == {"upload", "scan", "job", "what", "which", "plane", "share", "low", "high", "x-file-name"}
+    assert names == {"upload", "scan", "job", "what", "which", "plane", "share", "low", "high", "x-file-name"} | {
+        "dataset",
+        "case",
+    }
+
+
+def test_the_page_makes_no_markup_of_strings() -> None:
+    page = Path(voxlate.__file__).parent / "web/page"
+    for script in page.glob("*.js"):
+        text = script.read_text(encoding="utf-8")
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage"):
+            assert word not in text, script.name
+
+
+def test_each_line_of_the_checklist_has_its_test_or_its_reason() -> None:
+    root = Path(__file__).parents[2]
+    lines = (root / "docs/look-up/web-security.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if re.match(r"\| \d+\.\d", line)]
+    assert len({number for number, *_ in rows}) == 70
+    for number, asked, answer in rows:
+        assert asked, number
+        assert answer, number
+        for file, name in re.findall(r"`(tests/[\w/.]+)::(\w+)`", answer):
+            assert f"def {name}(" in (root / file).read_text(encoding="utf-8"), (number, name)

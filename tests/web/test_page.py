@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import voxlate
-from tests.web.conftest import TOKEN, Served
+from tests.web.conftest import Served
+from tests.web.visit import CHROMIUM, NEEDED, PLAIN, SOFTWARE_GL, WITHOUT_GL, Visit
 
 playwright = pytest.importorskip("playwright.sync_api")
-_CHROMIUM = shutil.which("chromium")
-_AXE = Path(__file__).parents[2] / "build/page/node_modules/axe-core/axe.min.js"
-_PLAIN = ["--headless=new", "--no-sandbox"]
-_SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-_WAIT_MS = 180_000
 
-pytestmark = [
-    pytest.mark.skipif(
-        _CHROMIUM is None, reason="the page is opened in Chromium, which is not installed: apt install chromium"
-    ),
-    pytest.mark.skipif(
-        not (_AXE.is_file() and (Path(voxlate.__file__).parent / "web/page/vendor").is_dir()),
-        reason="npm has not brought the viewer: make page",
-    ),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
@@ -45,46 +32,11 @@ def browsers() -> Iterator[playwright.Playwright]:
         yield started
 
 
-class _Visit:
-    """A page that is open, and what went wrong in it."""
-
-    def __init__(self, browser: playwright.Browser, served: Served) -> None:
-        self.page = browser.new_page(viewport={"width": 1280, "height": 720})
-        self.page.set_default_timeout(_WAIT_MS)
-        self.wrong: list[str] = []
-        self.foreign: list[str] = []
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", lambda told: self.wrong.append(told.text) if told.type == "error" else None)
-        self.page.on("request", self._note)
-        self.page.goto(f"{served.client.base_url}/?token={TOKEN}")
-        self.page.wait_for_selector("body[data-ready]")
-
-    def _note(self, request: playwright.Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-            self.foreign.append(request.url)
-
-    def faults(self) -> list[str]:
-        """What is not accessible, seriously."""
-        self.page.evaluate(_AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-        return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in {"serious", "critical"}]
-
-    def lit(self, selector: str) -> float:
-        """The share of an element's pixels, as they are on the screen, that are not nearly black."""
-        import io
-
-        import numpy as np
-        from PIL import Image
-
-        pixels = np.asarray(Image.open(io.BytesIO(self.page.locator(selector).screenshot())).convert("L"))
-        return float((pixels > 40).mean())
-
-
 def test_three_clicks_from_a_file_to_its_translation(
     browsers: playwright.Playwright, served: Served, scan: Path, trained: Path, shots: Path, tmp_path: Path
 ) -> None:
-    with browsers.chromium.launch(executable_path=_CHROMIUM, args=[*_PLAIN, *_SOFTWARE_GL]) as browser:
-        visit = _Visit(browser, served)
+    with browsers.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE_GL) as browser:
+        visit = Visit(browser, served)
         page = visit.page
         assert "token" not in page.url
         page.screenshot(path=shots / "welcome.png")
@@ -125,8 +77,8 @@ def test_three_clicks_from_a_file_to_its_translation(
 
 def test_without_webgl_the_server_draws(browsers: playwright.Playwright, served: Served, shots: Path) -> None:
     """Looks at the job of the test above."""
-    with browsers.chromium.launch(executable_path=_CHROMIUM, args=[*_PLAIN, "--disable-3d-apis"]) as browser:
-        visit = _Visit(browser, served)
+    with browsers.chromium.launch(executable_path=CHROMIUM, args=WITHOUT_GL) as browser:
+        visit = Visit(browser, served)
         visit.page.click("text=Look")
         visit.page.wait_for_selector(".look[data-ready]")
         while not visit.page.evaluate(
@@ -142,8 +94,8 @@ def test_without_webgl_the_server_draws(browsers: playwright.Playwright, served:
 def test_a_refusal_is_told_in_words(browsers: playwright.Playwright, served: Served, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "large_T1.nii").write_bytes(bytes(5 * 2**20))
-    with browsers.chromium.launch(executable_path=_CHROMIUM, args=_PLAIN) as browser:
-        page = _Visit(browser, served).page
+    with browsers.chromium.launch(executable_path=CHROMIUM, args=PLAIN) as browser:
+        page = Visit(browser, served).page
         page.set_input_files("#files", tmp_path / "large_T1.nii")
         page.wait_for_selector("#upload-state .warning")
         assert "Upload less" in page.text_content("#upload-state")

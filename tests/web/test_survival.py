@@ -30,7 +30,7 @@ def _until_held(served: httpx.Client, folder: Path, job: str) -> int:
 
 def test_a_job_outlives_its_worker_and_its_server(trained: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     scan, folder = next(phantom_cohort.glob("*001-000/*-t1n.nii.gz")), tmp_path / "served"
-    words = ["serve", "--no-browser", "--port", "0", "--data", folder, "--models", trained]
+    words = ["serve", "--no-browser", "--port", "0", "--folder", folder, "--models", trained]
     server = subprocess.Popen(
         [sys.executable, "-m", "voxlate", *map(str, words)],
         stdout=subprocess.PIPE,

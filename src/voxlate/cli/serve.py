@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from voxlate.cli.options import app, console, errors, shown_by
+from voxlate.cli.options import Cluster, app, console, errors, shown_by
 from voxlate.errors import UsageError
+
+_WAITING = 4
+"""Jobs at a time, where others compute and this machine waits for them."""
 
 
 @app.command(
     **shown_by(
         "voxlate serve",
-        "voxlate serve --models runs --no-browser",
+        "voxlate serve --models runs --data cohort --no-browser",
         "VOXLATE_TOKEN_FILE=token voxlate serve --host 0.0.0.0 --name scans.example.org",
     )
 )
@@ -22,8 +25,12 @@ def serve(
     models: Annotated[
         Path | None, typer.Option("--models", metavar="DIR", help="Runs or bundles to offer beside Voxlate's own.")
     ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="DIR", help="A data set that the server may read. May be repeated."),
+    ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Where uploads, jobs and results are kept.")
+        Path | None, typer.Option("--folder", metavar="DIR", help="Where uploads, jobs and results are kept.")
     ] = None,
     host: Annotated[
         str, typer.Option("--host", help="The address to listen at; others than this machine need VOXLATE_TOKEN.")
@@ -33,9 +40,14 @@ def serve(
         list[str] | None,
         typer.Option("--name", metavar="HOST", help="A name under which browsers reach it. May be repeated."),
     ] = None,
+    user_header: Annotated[
+        str | None,
+        typer.Option("--user-header", metavar="NAME", help="The header in which a proxy names whom it has let in."),
+    ] = None,
     keep_hours: Annotated[
         float, typer.Option("--keep-hours", help="After what time uploads and results are removed.", min=0.001)
     ] = 168.0,
+    cluster: Cluster = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """Serve a page in which scans are translated and looked at; its link is printed."""
@@ -49,13 +61,20 @@ def serve(
         raise UsageError("FastAPI, uvicorn and sse-starlette", came=f"no {error.name}", remedy=remedy) from error
     if models is not None and not models.is_dir():
         raise UsageError("a folder of models", came="none", where=models, remedy="Name a folder of runs or bundles.")
+    for place in data or ():
+        if not place.exists():
+            raise UsageError("a data set", came="nothing of that name", where=place, remedy="Correct --data.")
     settings = Settings(
         folder=folder or default_folder(),
         token=choose_token(host),
         models=models,
+        data=tuple(data or ()),
+        cluster=cluster,
+        workers=_WAITING if cluster else 1,
         host=host,
         port=port,
         names=tuple(name or ()),
+        user_header=user_header,
         kept_s=3600 * keep_hours,
     )
     say(errors(), "Ends with Ctrl-C. Research software, not for diagnostic use.")

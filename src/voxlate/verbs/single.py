@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,31 @@ def case_of(path: Path, recipe: Recipe, *, shows: str | None) -> Case:
         )
     name = readable(_series_name(path) if series else volume_stem(path))
     return Case(id=name, subject=name, paths={wanted[0]: first_file(path) if series else path}, attributes={})
+
+
+def case_of_several(scans: Mapping[str, str | Path]) -> Case:
+    """The case of several scans of one person, called like the first of them.
+
+    Args:
+        scans: From what each shows to a volume file, or to DICOM.
+
+    Raises:
+        UsageError: If there is none, one is not there, a contrast is unknown, or two are the same.
+        ReadError: If one is DICOM that is not one volume.
+    """
+    from voxlate.cohort import Case
+    from voxlate.contrast import get_contrast
+    from voxlate.io import volume_stem
+
+    paths = {get_contrast(name).name: Path(path) for name, path in scans.items()}
+    gone = next((path for path in paths.values() if not path.exists()), None)
+    if len(paths) != len(scans) or not paths or gone is not None:
+        came = f"{len(scans)} of {', '.join(paths) or 'nothing'}" if gone is None else "nothing of that name"
+        raise UsageError("a scan for each contrast", came=came, where=gone, remedy="Name each once, with its file.")
+    first = next(iter(paths.values()))
+    name = readable(_series_name(first) if is_series(first) else volume_stem(first))
+    found = {shown: _first_file(path) if is_series(path) else path for shown, path in paths.items()}
+    return Case(id=name, subject=name, paths=found, attributes={})
 
 
 def _series_name(path: Path) -> str:

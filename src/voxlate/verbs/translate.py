@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from voxlate.errors import UsageError
 from voxlate.progress import ProgressReport, silent
+from voxlate.progress.spreading import spread
 from voxlate.verbs.calls import Pattern, laid_out, telling_anew
 from voxlate.verbs.network.remote import Remote, from_archives, on_disk
-from voxlate.verbs.single import case_of, is_data_set, is_series, single_output, study_of
+from voxlate.verbs.single import case_of, case_of_several, is_data_set, is_series, single_output, study_of
 
 logger = logging.getLogger(__name__)
 _POOR = "poor"
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @telling_anew
 def translate(  # noqa: PLR0913  (the options of the command)
     model: str | Path | None,
-    scan: str | Path | Remote,
+    scan: str | Path | Remote | Mapping[str, str | Path],
     *,
     out: str | Path,
     target: str | None = None,
@@ -52,7 +53,8 @@ def translate(  # noqa: PLR0913  (the options of the command)
 
     Args:
         model: A run or a bundle; for a data set also a folder of several; ``None`` for the one that Voxlate has.
-        scan: A volume file, DICOM (a folder, file or zip of a series, or a study), a data set, or a ``Remote`` study.
+        scan: A volume file, DICOM (a folder, file or zip of a series, or a study), several scans of one person
+            (``{"t1": "T1.nii.gz", "t2": "T2.nii.gz"}``), a data set, or a ``Remote`` study.
         out: The file to write (or a folder to write it in: of DICOM a folder of DICOM), or the folder for a data set.
         target: The wanted contrast; of several models only those that make it are used.
         shows: The contrast of a single file or series, where its name or header does not say so.
@@ -76,19 +78,23 @@ def translate(  # noqa: PLR0913  (the options of the command)
     """
     from voxlate.inference.cohort.translate import translate_cohort as work
 
-    place = _place_of(model, scan := on_disk(scan))
-    models, wanted = models_for(place, target=target, accept=accept or {})
-    beside = _beside(density, doubt=doubt)
-    answer = _Answer(scan, Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
-    if not is_data_set(scan, shows=shows):
+    place = _place_of(model, path := on_disk(_first(scan)))
+    (models, wanted), beside = models_for(place, target=target, accept=accept or {}), _beside(density, doubt=doubt)
+    answer = _Answer(path, Path(out), beside, overwrite=overwrite, picture=picture, dicom=dicom)
+    if isinstance(scan, Mapping) or not is_data_set(path, shows=shows):
         for_sets = {"replace": replace, "pattern": pattern, "format bids": bids}
         return [answer.make(_one_case(for_sets, scan, models, shows=shows), models, wanted, report=report)]
-    cohort = _data_set(scan, pattern, shows=shows, model=place)
+    cohort = _data_set(path, pattern, shows=shows, model=place)
     if not (replace or every) and (study := study_of(cohort, needed=dicom)):
         return [answer.make(study, models, wanted, report=report)]
-    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every)
-    form, told = bids or "bids" in cohort.layout.split(" + "), partial(report, "translate")
-    return asked(poor=_poor(replace, cohort), overwrite=overwrite, bids=form, report=told)
+    asked = partial(work, models, cohort, _folder(Path(out), beside), target=wanted, every=every, overwrite=overwrite)
+    form = bids or "bids" in cohort.layout.split(" + ")
+    return asked(poor=_poor(replace, cohort), bids=form, report=partial(report, "translate"))
+
+
+def _first(scan: str | Path | Remote | Mapping[str, str | Path]) -> str | Path | Remote:
+    """What is given, or the first of several scans."""
+    return next(iter(scan.values()), "") if isinstance(scan, Mapping) else scan
 
 
 def _place_of(model: str | Path | None, scan: Path) -> Path:
@@ -130,12 +136,21 @@ def _draw(outcome: Outcome, case: Case, *, reading: Reading, overwrite: bool) ->
     publish_translated(case, outcome.path, place, target=outcome.target, reading=reading)
 
 
-def _one_case(options: Mapping[str, object], scan: Path, models: Sequence[Model], *, shows: str | None) -> Case:
-    """The case of a single scan, for which these options are none."""
+def _one_case(
+    options: Mapping[str, object],
+    scan: str | Path | Remote | Mapping[str, str | Path],
+    models: Sequence[Model],
+    *,
+    shows: str | None,
+) -> Case:
+    """The case of a single scan, or of several, for which these options are none."""
+    path = on_disk(_first(scan))
     for name in (name for name, value in options.items() if value):
         remedy = "Leave it out, or give the data set."
-        raise UsageError(f"a data set for --{name}", came="one file", where=scan, remedy=remedy)
-    return case_of(scan, _only(models).bundle.recipe, shows=shows)
+        raise UsageError(f"a data set for --{name}", came="one file", where=path, remedy=remedy)
+    if isinstance(scan, Mapping):
+        return case_of_several(scan)
+    return case_of(path, _only(models).bundle.recipe, shows=shows)
 
 
 def _data_set(scan: Path, pattern: Pattern, *, shows: str | None, model: Path) -> Cohort:
@@ -167,8 +182,8 @@ class _Answer:
         model = _only(models).asked(case.paths, wanted)
         path = self._place(case, model.target)
         self.beside.check(model, path)
-        imputed = _imputed(case, model)
-        outcome = translate_file(model, case, path, imputed=imputed, beside=self.beside, overwrite=self.overwrite)
+        work = partial(translate_file, model, path=path, imputed=_imputed(case, model), beside=self.beside)
+        (outcome,) = spread(partial(work, overwrite=self.overwrite), [case])  # by a helper, where there are such
         if self.picture and outcome.status == "done" and not _is_segmentation(path, model.target):
             _draw(outcome, case, reading=model.bundle.plan.reading, overwrite=self.overwrite)
         report("translate", 1, 1)

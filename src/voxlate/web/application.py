@@ -16,6 +16,7 @@ from voxlate._version import __version__
 from voxlate.contrast import CONTRASTS
 from voxlate.web.answers import About, ContrastAnswer, ModelAnswer
 from voxlate.web.guard import Guard
+from voxlate.web.routes.datasets import case_routes, dataset_routes
 from voxlate.web.routes.errors import answer_errors
 from voxlate.web.routes.jobs import change_routes, job_routes, result_routes
 from voxlate.web.routes.uploads import scan_routes, upload_routes
@@ -46,7 +47,8 @@ def build_application(service: Service) -> ASGIApp:
         generate_unique_id_function=lambda route: route.name,
     )
     answer_errors(app)
-    for routes in (_about_routes, upload_routes, scan_routes, job_routes, change_routes, result_routes):
+    about = (_about_routes, upload_routes, scan_routes, job_routes, change_routes, result_routes)
+    for routes in (*about, dataset_routes, case_routes):
         app.include_router(routes(service), prefix=_API)
     app.mount("/page", StaticFiles(directory=_PAGE, check_dir=False))
 

@@ -1,15 +1,20 @@
 """The guard at the door: who is answered at all, and under which headers.
 
-No token, no answer. A token comes as ``Authorization: Bearer``, or in a cookie that scripts cannot read and other sites
-cannot send (HttpOnly, SameSite=Strict), which the link that the server prints sets. A name in ``Host`` that is not the
-server's own is refused, against DNS rebinding, and so is what another site's page asks for.
+No token, no answer. A token comes as ``Authorization: Bearer``. In its place the link that the server prints sets a
+cookie that scripts cannot read and other sites cannot send (HttpOnly, SameSite=Strict): when it was set, a number that
+was drawn, and the authentication code of both under the token (HMAC-SHA-256), which no browser keeps. A name in
+``Host`` that is not the server's own is refused, against DNS rebinding, and so is what another site's page asks for.
+Where a proxy names its users in a header, each has uploads and jobs of his own; the proxy alone knows the token then.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
+import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voxlate.web.settings import Settings
 
+_SESSION_S = 7 * 86_400
+"""How long the cookie is taken; the link sets a new one."""
+_FOR_A_YEAR = b"max-age=31536000"
 _BODY_BYTES = 64 * 2**10
 """More than any request has that is no upload."""
 _POLICY = (
@@ -33,6 +41,8 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _Refusal = tuple[int, str, str]
+asking: ContextVar[str] = ContextVar("asking", default="")
+"""Who asks, as the proxy says; empty where all are one."""
 
 
 class Guard:
@@ -45,8 +55,6 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        self.cookie = f"voxlate-{settings.port}"
-        """By the port, since ports of a host share their cookies."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -59,8 +67,9 @@ class Guard:
                 headers = {
                     name: value for name, value in _HEADERS.items() if name.encode() not in dict(message["headers"])
                 }
+                safe = ((b"strict-transport-security", _FOR_A_YEAR),) if scope["scheme"] == "https" else ()
                 kept = () if b"cache-control" in dict(message["headers"]) else ((b"cache-control", b"no-store"),)
-                message = {**message, "headers": [*message["headers"], *_encoded(headers.items()), *kept]}
+                message = {**message, "headers": [*message["headers"], *_encoded(headers.items()), *kept, *safe]}
             await send(message)
 
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -70,8 +79,11 @@ class Guard:
             if refusal is None:
                 await _respond(send_guarded, 303, b"", [("location", "/"), ("set-cookie", self._set_cookie(scope))])
                 return
-        elif refusal is None and not self._is_token(_bearer(headers) or self._in_cookie(headers)):
+        elif refusal is None and not (
+            self._is_token(_bearer(headers)) or self._is_session(self._in_cookie(scope, headers))
+        ):
             refusal = _NO_TOKEN
+        refusal = refusal or self._unnamed(headers)
         if refusal is not None:
             await _refuse(send_guarded, refusal)
             return
@@ -93,6 +105,14 @@ class Guard:
             return 403, "a request of this server's own page", "Open the server's link in the browser."
         return None
 
+    def _unnamed(self, headers: dict[str, str]) -> _Refusal | None:
+        """Notes whom the proxy names; where it is to name somebody and does not, nobody is answered."""
+        if self._settings.user_header is None:
+            return None
+        user = headers.get(self._settings.user_header.casefold(), "")
+        asking.set(user)
+        return None if user else (401, f"a user in {self._settings.user_header}", "Call the server by its proxy.")
+
     def _large(self, scope: Scope, headers: dict[str, str]) -> _Refusal | None:
         """Files alone may be large; who reads them counts their bytes."""
         is_file = scope["method"] == "PUT"
@@ -108,19 +128,35 @@ class Guard:
         query = str(scope["query_string"], "latin-1")
         return parse_qs(query).get("token", [""])[0]
 
-    def _in_cookie(self, headers: dict[str, str]) -> str:
+    def _in_cookie(self, scope: Scope, headers: dict[str, str]) -> str:
         try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
+            found = SimpleCookie(headers.get("cookie", "")).get(self._cookie(scope))
         except CookieError:
             return ""
         return found.value if found else ""
+
+    def _cookie(self, scope: Scope) -> str:
+        """By the port, since ports of a host share their cookies; with TLS a name that no other host can set."""
+        return f"{'__Host-' if scope['scheme'] == 'https' else ''}voxlate-{self._settings.port}"
 
     def _is_token(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._settings.token.encode())
 
     def _set_cookie(self, scope: Scope) -> str:
+        told = f"{time.time():.0f}.{secrets.token_hex(16)}"
         secure = "; Secure" if scope["scheme"] == "https" else ""
-        return f"{self.cookie}={self._settings.token}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        value = f"{told}.{self._code(told)}"
+        return f"{self._cookie(scope)}={value}; Path=/; Max-Age={_SESSION_S}; HttpOnly; SameSite=Strict{secure}"
+
+    def _is_session(self, value: str) -> bool:
+        """Whether this server has set a cookie, not too long ago."""
+        told, _, code = value.rpartition(".")
+        drawn = told.partition(".")[0]
+        is_ours = secrets.compare_digest(code.encode(), self._code(told).encode())
+        return is_ours and drawn.isdecimal() and 0 <= time.time() - int(drawn) + 1 < _SESSION_S
+
+    def _code(self, told: str) -> str:
+        return hmac.new(self._settings.token.encode(), told.encode(), "sha256").hexdigest()
 
 
 _NO_TOKEN = (401, "the server's token", "Open the link that `voxlate serve` printed, or send Authorization: Bearer.")

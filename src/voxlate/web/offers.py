@@ -6,7 +6,7 @@ import hashlib
 import logging
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -47,14 +47,20 @@ class Offer:
     folder: Path
     bundle: Bundle
 
-    def targets_of(self, contrast: str | None) -> list[str]:
-        """What it makes of a single scan of a contrast; nothing where that is unknown, or it needs others too."""
-        sources = self.sources
-        if contrast is None or contrast not in sources:
-            return []
+    def targets_of(self, having: Collection[str]) -> list[str]:
+        """What it makes of scans of these contrasts, other than they show themselves."""
+        found = (name for name in self.recipe.wanted if name not in having and self.makes(name, having))
+        return sorted(found, key=_UPTAKE.__eq__)
+
+    def makes(self, target: str, having: Collection[str]) -> bool:
+        """Whether it makes a target that it has of scans of these contrasts."""
         if self.recipe.targets:
-            return sorted((name for name in self.recipe.wanted if name != contrast), key=_UPTAKE.__eq__)
-        return [self.recipe.target] if sources == [contrast] else []
+            return any(name in having for name in self.sources if name != target)
+        return target == self.recipe.target and set(self.sources) <= set(having)
+
+    def uses(self, having: Collection[str]) -> list[str]:
+        """Which of these contrasts it starts from."""
+        return [name for name in self.sources if name in having]
 
     def expected_mib(self, shape: Sequence[int], spacing_mm: Sequence[float]) -> float | None:
         """MiB that a translation of a scan takes at its peak; ``None`` where that cannot be said."""
@@ -100,7 +106,7 @@ class Offers:
 
         default = [(_DEFAULT, default_model())] if has_default_model() else []
         places = [] if self._folder is None else [self._folder, *sorted(self._folder.iterdir())]
-        named = [(_opaque(place), place) for place in places if place.is_dir()]
+        named = [(opaque(place), place) for place in places if place.is_dir()]
         found = [offer for name, place in (*default, *named) if (offer := _read(name, place))]
         return list({offer.digest: offer for offer in reversed(found)}.values())[::-1]
 
@@ -146,5 +152,6 @@ def _read(name: str, folder: Path) -> Offer | None:
     return Offer(name, folder, bundle)
 
 
-def _opaque(folder: Path) -> str:
+def opaque(folder: Path) -> str:
+    """The id of a folder, which does not tell its name."""
     return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]

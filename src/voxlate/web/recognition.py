@@ -1,4 +1,4 @@
-"""What an upload shows: a program that is given its folder, since whatever parses a stranger's file may crash.
+"""What an upload shows, found out in a process of its own, since whatever parses a stranger's file may crash.
 
 It unpacks archives, finds volumes and series, describes each as ``voxlate info`` does, and writes a view of it: the
 volume with its axes in RAS+ order, which the page shows without parsing anything foreign.
@@ -7,6 +7,7 @@ volume with its axes in RAS+ order, which the page shows without parsing anythin
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from voxlate.io import is_volume_path, read_volume, write_volume
 from voxlate.io.dicom import list_stacks
 from voxlate.io.formats.foreign import is_dicom
 from voxlate.io.paths import volume_stem, volume_suffix
+from voxlate.io.reading import read_maker
 from voxlate.jobs.job import write_json
 from voxlate.plainyaml import Json
 from voxlate.preprocess.orientation import ras_grid, to_ras
@@ -107,6 +109,7 @@ def _described(path: Path, number: str, folder: Path) -> Json:
         "axes": told["axes"],
         "window": window_of(volume),
         "synthetic": bool(told["synthetic"]),
+        "by_model": read_maker(path) == "model",
         "warnings": [finding["finding"] for finding in told["findings"]] + list(told["notes"]),
     }
 
@@ -145,10 +148,12 @@ def _bomb(came: str) -> ReadError:
     return ReadError(expected, came=came, where="the archive", remedy="Upload less at once.")
 
 
-def main() -> int:
-    """Recognises the upload in the folder that the program is given."""
+def recognise(folder: Path) -> None:
+    """Recognises the upload of a folder, as the work of a process: what is said goes to its file ``log``."""
+    with (folder / "log").open("wb") as log:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(log.fileno(), stream.fileno())
     logging.basicConfig(level=logging.WARNING)
-    folder = Path(sys.argv[1])
     try:
         found = _recognise(folder)
     except (VoxlateError, zipfile.BadZipFile, OSError) as error:
@@ -158,8 +163,3 @@ def main() -> int:
         )
         found = {"scans": [], "left_out": [words or "The archive is damaged. Pack it anew."]}
     write_json(folder / RECOGNISED, found)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -22,9 +22,12 @@ class Settings:
         folder: Where uploads, jobs and results are kept.
         token: What a client must know.
         models: A folder of models beside the one that Voxlate has; ``None`` for none.
+        data: Data sets that the server may read.
+        cluster: A Dask cluster that computes, as ``--cluster`` names it; ``None`` for this machine.
         host: The address to listen at.
         port: The port; 0 for any that is free.
         names: Under which names clients may call it, beside those of this machine itself.
+        user_header: The header in which a proxy names whom it has let in; ``None`` where all are one.
         upload_bytes: How large an upload may be, in all.
         upload_files: How many files it may have.
         kept_s: After what time uploads, and jobs that have ended, are removed.
@@ -34,9 +37,12 @@ class Settings:
     folder: Path
     token: str
     models: Path | None = None
+    data: tuple[Path, ...] = ()
+    cluster: str | None = None
     host: str = "127.0.0.1"
     port: int = 8421
     names: tuple[str, ...] = ()
+    user_header: str | None = None
     upload_bytes: int = 4 * 2**30
     upload_files: int = 10_000
     kept_s: float = 7 * 86_400.0

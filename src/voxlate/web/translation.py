@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -16,6 +17,7 @@ from voxlate.jobs.worker import carry_out
 from voxlate.plainyaml import Json
 from voxlate.progress import ProgressReport
 from voxlate.verbs import translate
+from voxlate.volume import Volume
 from voxlate.web.places import OUT, PREDICTION, SOURCE
 from voxlate.web.recognition import window_of, write_view
 
@@ -26,13 +28,13 @@ def _work(order: Json, folder: Path, report: ProgressReport) -> Json:
     out, shown = folder / OUT, get_contrast(order["shows"])
     out.mkdir(exist_ok=True)
     name = f"{shown.name}_to_{order['target']}"
-    scan = Path(order["scan"])
+    scans = {shown.name: Path(order["scan"]), **{one: Path(path) for one, path in order.get("also", {}).items()}}
     (outcome,) = translate(
         order["model"],
-        scan,
+        scans if len(scans) > 1 else scans[shown.name],
         out=out / (name if order["dicom"] else f"{name}.nii.gz"),
         target=order["target"],
-        shows=shown.name,
+        shows=shown.name if len(scans) == 1 else None,
         picture=True,
         dicom=order["dicom"],
         report=report,
@@ -40,22 +42,68 @@ def _work(order: Json, folder: Path, report: ProgressReport) -> Json:
     if outcome.path is None:
         raise VoxlateError("an image", came="none", where=name, remedy=outcome.reason or "The log says why.")
     report("view", 0, 1)
-    source = read_volume(scan, contrast=shown)
-    volume = read_volume(outcome.path, contrast=get_contrast(outcome.target))
-    write_view(source, folder / SOURCE)
-    write_view(replace(volume, provenance=read_provenance(outcome.path)), folder / PREDICTION)
+    windows, volume = write_views(scans, outcome.path, folder, target=outcome.target)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "image": str(outcome.path.relative_to(folder)),
         "seconds": time.monotonic() - began,
         "peak_mib": peak,
         "extent_mm3": volume.array.size * prod(volume.spacing_mm),
-        "shape": list(source.array.shape),
-        "windows": {"source": window_of(source), "prediction": window_of(volume)},
+        "shape": list(volume.array.shape),
+        "windows": windows,
         "warnings": list(outcome.warnings),
         "seen": outcome.seen,
     }
 
 
+def write_views(
+    scans: Mapping[str, Path], made: Path, folder: Path, *, target: str
+) -> tuple[dict[str, tuple[float, float]], Volume]:
+    """Writes what the page shows of scans and of the image that a model made of them.
+
+    Args:
+        scans: From a contrast to its file.
+        made: The image.
+        folder: A job's, or that of a case of one.
+        target: What the image shows.
+
+    Returns:
+        From the name of each view to where grey begins and ends, and the image.
+    """
+    windows, volume = _write_one(made, folder / PREDICTION, target)
+    return {**windows, **write_sources(scans, folder)}, volume
+
+
+def write_sources(scans: Mapping[str, Path], folder: Path) -> dict[str, tuple[float, float]]:
+    """Writes what the page shows of scans, by contrast, and tells where grey begins and ends in each."""
+    windows: dict[str, tuple[float, float]] = {}
+    for number, (name, path) in enumerate(scans.items(), start=1):
+        first = folder / SOURCE
+        told, _ = _write_one(path, first if number == 1 else first.with_stem(f"{first.stem}{number}"), name)
+        windows |= told
+    return windows
+
+
+def _write_one(path: Path, view: Path, contrast: str) -> tuple[dict[str, tuple[float, float]], Volume]:
+    volume = read_volume(path, contrast=get_contrast(contrast))
+    write_view(replace(volume, provenance=read_provenance(path)), view)
+    return {view.stem: window_of(volume)}, volume
+
+
+def main(work: Callable[[Json, Path, ProgressReport], Json]) -> int:
+    """A worker's program: does the work of the folder that it is given last, on the cluster that it is given before."""
+    *where, folder = sys.argv[1:]
+
+    def on_cluster(order: Json, place: Path, report: ProgressReport) -> Json:
+        if not where:
+            return work(order, place, report)
+        from voxlate.machines.cluster import cluster
+
+        with cluster(where[0]):
+            return work(order, place, report)
+
+    return carry_out(Path(folder), on_cluster)
+
+
 if __name__ == "__main__":
-    sys.exit(carry_out(Path(sys.argv[1]), _work))
+    sys.exit(main(_work))

@@ -18,8 +18,10 @@ from voxlate.errors import UsageError
 from voxlate.io.paths import volume_stem, volume_suffix
 from voxlate.jobs.job import read_json
 from voxlate.plainyaml import Json
+from voxlate.web.guard import asking
 from voxlate.web.places import FILES, RECOGNISED
 
+_OWNER = "owner"
 _HALVES = {".img", ".raw", ".zraw"}
 
 
@@ -55,11 +57,19 @@ class Uploads:
         """A new upload, by its id."""
         name = secrets.token_urlsafe(12)
         (self._folder / name / FILES).mkdir(parents=True)
+        if user := asking.get():
+            (self._folder / name / _OWNER).write_text(user, encoding="utf-8")
         self._open[name] = _Open()
         return name
 
     def find(self, name: str) -> Path | None:
-        """The folder of an upload, if there is one of that id."""
+        """The folder of an upload, if there is one of that id, and it is that of whoever asks."""
+        place = self._at(name)
+        owner = place / _OWNER if place else None
+        whose = owner.read_text(encoding="utf-8") if owner and owner.is_file() else ""
+        return place if whose == asking.get() else None
+
+    def _at(self, name: str) -> Path | None:
         return next((place for place in self._folder.iterdir() if place.name == name), None)
 
     def is_open(self, name: str) -> bool:
@@ -125,7 +135,7 @@ class Uploads:
     def remove(self, name: str) -> None:
         """Removes an upload and all that came with it."""
         self._open.pop(name, None)
-        if (place := self.find(name)) is not None:
+        if (place := self._at(name)) is not None:
             shutil.rmtree(place, ignore_errors=True)
 
     def purge(self, *, older_than_s: float, but: frozenset[str]) -> list[str]:

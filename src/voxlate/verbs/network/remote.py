@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -84,7 +84,9 @@ def from_archives(verb: _Verb) -> _Verb:
     """The verb, which takes a study in an archive, too: it is fetched, translated, and what is made is given back."""
 
     @wraps(verb)
-    def call(model: str | Path | None, scan: str | Path | Remote, **options: object) -> list[Outcome]:
+    def call(
+        model: str | Path | None, scan: str | Path | Remote | Mapping[str, str | Path], **options: object
+    ) -> list[Outcome]:
         if not isinstance(scan, Remote):
             return verb(model, scan, **options)
         archive = scan.archive()

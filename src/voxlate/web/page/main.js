@@ -3,11 +3,12 @@
 import { ask, url } from "./api.js";
 import { $, el } from "./dom.js";
 import { Queue } from "./queue.js";
+import { offerRooms } from "./rooms.js";
 import { showScans } from "./scans.js";
-import { Slices } from "./slices.js";
+import { ofJob, ofScan } from "./subjects.js";
 import { texts } from "./texts.js";
 import { offerUpload } from "./upload.js";
-import { Viewer, lacking } from "./viewer.js";
+import { show } from "./viewer.js";
 
 let viewer = null;
 
@@ -34,15 +35,20 @@ function look(job, titles) {
   const warnings = [...(job.result.seen ? [texts.seen] : []), ...job.result.warnings];
   $("stage").replaceChildren(
     el("div", { class: "title" },
-      el("h2", {}, `${titles[job.source]} → ${titles[job.target]}`),
+      el("h2", {}, `${job.sources.map((one) => titles[one]).join(" + ")} → ${titles[job.target]}`),
       el("span", { class: "mark" }, texts.mark),
       el("div", { class: "row", role: "group", "aria-label": texts.downloads }, el("span", { class: "small" }, texts.downloads), ...links)),
     ...(warnings.length ? [el("details", { class: "warnings" }, el("summary", {}, `${texts.warned} (${warnings.length})`),
       el("ul", {}, ...warnings.map((one) => el("li", {}, one))))] : []),
     screen,
   );
-  const why = lacking();
-  viewer = why ? new Slices(screen, job, titles, why) : new Viewer(screen, job, titles);
+  viewer = show(screen, ofJob(job, titles));
+}
+
+function lookAtScan(upload, scan, titles) {
+  const screen = el("div", { class: "look" });
+  $("stage").replaceChildren(el("div", { class: "title" }, el("h2", {}, titles[scan.contrast] ?? texts.unknownContrast), el("span", { class: "small" }, texts.asUploaded)), screen);
+  viewer = show(screen, ofScan(upload, scan, titles));
 }
 
 document.addEventListener("keydown", (event) => {
@@ -56,8 +62,10 @@ try {
   const about = await ask("GET", "/about");
   const titles = Object.fromEntries(about.contrasts.map((one) => [one.name, one.title]));
   const queue = new Queue(titles, (job) => look(job, titles));
-  offerUpload(about.upload_bytes, (upload) => showScans(upload, about.contrasts, (job) => queue.await(job)));
+  const does = { ordered: (job) => queue.await(job), look: (upload, scan) => lookAtScan(upload, scan, titles) };
+  offerUpload(about.upload_bytes, (upload) => showScans(upload, about.contrasts, does));
   await queue.read();
+  offerRooms({ about, titles, leave: welcome });
   document.body.dataset.ready = "yes";
 } catch (error) {
   $("upload-state").replaceChildren(el("p", { class: "warning", role: "alert" }, `${texts.lostServer} ${error.message}`));

@@ -18,7 +18,7 @@ export class Queue {
 
   /** Reads the list; the job that is awaited is looked at when it is done. */
   async read() {
-    this.jobs = await ask("GET", "/jobs");
+    this.jobs = (await ask("GET", "/jobs")).filter((job) => job.kind === "translate");
     const active = this.jobs.filter((job) => ACTIVE.includes(job.state)).reverse().slice(0, 2);
     for (const [name, stop] of this.watched) {
       if (!active.some((job) => job.id === name)) { stop(); this.watched.delete(name); }
@@ -73,7 +73,7 @@ export class Queue {
       "li",
       { class: `job ${job.state}`, "data-job": job.id },
       el("div", { class: "row" },
-        el("strong", {}, `${title(job.source)} → ${title(job.target)}`),
+        el("strong", {}, `${job.sources.map(title).join(" + ")} → ${title(job.target)}`),
         el("span", { class: "state" }, `${texts.states[job.state]}${took}`)),
       job.state === "running" ? el("progress", { max: 1, "aria-label": texts.states.running }) : null,
       job.state === "running" ? el("p", { class: "small left" }) : null,

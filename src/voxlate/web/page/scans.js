@@ -3,23 +3,28 @@
 import { ask, url } from "./api.js";
 import { $, choice, el, select } from "./dom.js";
 import { texts } from "./texts.js";
+import { togetherCard } from "./together.js";
 
-export function showScans(upload, contrasts, onordered) {
+/** Shows the scans of an upload; `does` says what happens: `ordered` with a job, `look` with a scan. */
+export function showScans(upload, contrasts, does) {
+  const titles = Object.fromEntries(contrasts.map((one) => [one.name, one.title]));
+  const all = togetherCard(upload, titles, does.ordered);
   $("drop").classList.toggle("compact", upload.scans.length > 0);
   $("scans-section").hidden = !upload.scans.length;
-  $("scans").replaceChildren(...upload.scans.map((scan) => card(upload, scan, contrasts, onordered)));
+  $("scans").replaceChildren(...(all ? [all] : []), ...upload.scans.map((scan) => card(upload, scan, contrasts, does)));
 }
 
-function card(upload, scan, contrasts, onordered) {
+function card(upload, scan, contrasts, does) {
   const problem = el("p", { class: "warning", role: "alert", hidden: true });
   const fail = (error) => { problem.hidden = false; problem.textContent = error.message; };
   const correct = (contrast) =>
     ask("PATCH", `/uploads/${upload.id}/scans/${scan.id}`, { contrast })
-      .then((told) => showScans(told, contrasts, onordered))
+      .then((told) => showScans(told, contrasts, does))
       .catch(fail);
   const options = contrasts.map((one) => [one.name, one.title]);
   if (!scan.contrast) options.unshift(["", texts.unknown]);
-  const picture = el("img", { src: url(`/uploads/${upload.id}/scans/${scan.id}/slice.png`), alt: "", width: 84, height: 84 });
+  const picture = el("button", { type: "button", class: "peek", "aria-label": texts.lookAtScan, title: texts.lookAtScan, onclick: () => does.look(upload, scan) },
+    el("img", { src: url(`/uploads/${upload.id}/scans/${scan.id}/slice.png`), alt: "", width: 84, height: 84 }));
   const reason = scan.contrast ? (scan.reason === "you said so" ? texts.youSaid : texts.because(scan.reason)) : texts.nobodyTells;
   return el(
     "article",
@@ -39,7 +44,7 @@ function card(upload, scan, contrasts, onordered) {
     ),
     scan.synthetic ? el("p", { class: "warning" }, texts.madeByModel) : null,
     notes(scan.warnings),
-    scan.contrast ? order(upload, scan, contrasts, onordered, fail) : null,
+    scan.contrast ? order(upload, scan, contrasts, does.ordered, fail) : null,
     problem,
   );
 }

@@ -11,24 +11,26 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from voxlate.errors import UsageError
 from voxlate.jobs import DurableJob
 from voxlate.jobs.job import LOG, RESULT, read_json
 from voxlate.web.answers import JobAnswer, TranslationOrder
+from voxlate.web.guard import asking
 from voxlate.web.places import PREDICTION, SOURCE
 from voxlate.web.routes.errors import UnknownIdError
 from voxlate.web.service import Service
 from voxlate.web.slices import GreyScale, Plane, Share, draw_slice
 
 _LOOK_S = 0.4
-_VIEWS = {"source": SOURCE, "prediction": PREDICTION}
+View = Annotated[str, Field(pattern="^(source[2-9]?|prediction)$")]
+"""What of a job is shown: the first of its sources, a further one, or what was made."""
 _What = Literal["image", "nifti", "sidecar", "picture", "log"]
 
 
-class _Cut(BaseModel):
+class WantedSlice(BaseModel):
     """Which slice, and where grey begins and ends."""
 
     plane: Plane = "axial"
@@ -39,7 +41,7 @@ class _Cut(BaseModel):
 
 def job_routes(service: Service) -> APIRouter:
     """The routes of jobs."""
-    routes, ledger = APIRouter(prefix="/jobs", tags=["jobs"]), service.ledger
+    routes = APIRouter(prefix="/jobs", tags=["jobs"])
 
     @routes.post("", status_code=201)
     def create_job(order: TranslationOrder) -> JobAnswer:
@@ -49,17 +51,17 @@ def job_routes(service: Service) -> APIRouter:
     @routes.get("")
     def list_jobs() -> list[JobAnswer]:
         """Every job, the newest first."""
-        return [service.answer(job) for job in ledger.all()]
+        return [service.answer(job) for job in service.jobs()]
 
     @routes.get("/{job}")
     def get_job(job: str) -> JobAnswer:
         """A job."""
-        return service.answer(_found(service, job))
+        return service.answer(found_job(service, job))
 
     @routes.get("/{job}/events", response_class=EventSourceResponse)
     def watch_job(job: str) -> EventSourceResponse:
         """The job whenever it changes, as server-sent events, until it ends."""
-        _found(service, job)
+        found_job(service, job)
         return EventSourceResponse(_changes(service, job))
 
     return routes
@@ -72,27 +74,27 @@ def change_routes(service: Service) -> APIRouter:
     @routes.post("/{job}/cancel")
     def cancel_job(job: str) -> JobAnswer:
         """Ends a job that waits or runs."""
-        _found(service, job)
+        found_job(service, job)
         runner.cancel(job)
-        return service.answer(_found(service, job))
+        return service.answer(found_job(service, job))
 
     @routes.post("/{job}/retry")
     def retry_job(job: str) -> JobAnswer:
         """Begins a job again that failed or was cancelled."""
-        _found(service, job)
+        found_job(service, job)
         again = ledger.wait_again(job, after=("failed", "cancelled"), anew=True)
         if again is None:
             remedy = "Order another one, or wait."
-            raise UsageError("a job that failed or was cancelled", came=_found(service, job).state, remedy=remedy)
+            raise UsageError("a job that failed or was cancelled", came=found_job(service, job).state, remedy=remedy)
         runner.wake()
         return service.answer(again)
 
     @routes.delete("/{job}", status_code=204)
     def delete_job(job: str) -> None:
         """Removes a job that has ended, and what came of it."""
-        _found(service, job)
+        found_job(service, job)
         if not service.remove(job):
-            raise UsageError("a job that has ended", came=_found(service, job).state, remedy="Cancel it first.")
+            raise UsageError("a job that has ended", came=found_job(service, job).state, remedy="Cancel it first.")
 
     return routes
 
@@ -102,7 +104,7 @@ def result_routes(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/jobs/{job}", tags=["results"])
 
     def place(job: str) -> Path:
-        return service.runner.place(_found(service, job).id)
+        return service.runner.place(found_job(service, job).id)
 
     @routes.get("/files/{what}", response_class=Response)
     def get_file(job: str, what: _What) -> Response:
@@ -111,44 +113,59 @@ def result_routes(service: Service) -> APIRouter:
         path = folder / LOG if what == "log" else _kept(folder, what)
         if not path.is_file():
             raise UnknownIdError("a file of a job that is done")
-        order = _found(service, job).order
+        order = found_job(service, job).order
         suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix or ".txt"
-        name = f"{order['shows']}_to_{order['target']}{suffix}"
+        name = f"{order['shows'] or 'data_set'}_to_{order['target']}{suffix}"
         return FileResponse(path, filename=name, media_type="application/octet-stream")
 
     @routes.get("/views/{which}.nii", response_class=Response)
-    def get_view(job: str, which: Literal["source", "prediction"]) -> Response:
+    def get_view(job: str, which: View) -> FileResponse:
         """What the viewer shows: a volume with its axes in RAS+ order, as NIfTI."""
-        path = place(job) / _VIEWS[which]
-        if not path.is_file():
-            raise UnknownIdError("a job that is done")
-        return FileResponse(path, filename=f"{which}.nii", media_type="application/octet-stream")
+        return view_of(place(job), which)
 
     @routes.get("/slices/{which}.png", response_class=Response)
-    def get_slice(
-        job: str,
-        which: Literal["source", "prediction"],
-        cut: Annotated[_Cut, Query()],
-    ) -> Response:
+    def get_slice(job: str, which: View, cut: Annotated[WantedSlice, Query()]) -> Response:
         """A slice as the server draws it; one of a prediction is marked as synthetic."""
-        path = place(job) / _VIEWS[which]
-        if not path.is_file():
-            raise UnknownIdError("a job that is done")
-        window = GreyScale(cut.low, cut.high)
-        png = draw_slice(path, cut.plane, share=cut.share, window=window, synthetic=which == "prediction")
-        return Response(png, media_type="image/png")
+        return sliced(place(job), which, cut)
 
     return routes
 
 
-def _found(service: Service, job: str) -> DurableJob:
+def view_of(folder: Path, which: str) -> FileResponse:
+    """What the viewer shows of a job, or of a case of one.
+
+    Raises:
+        UnknownIdError: If there is no such view.
+    """
+    return FileResponse(_view(folder, which), filename=f"{which}.nii", media_type="application/octet-stream")
+
+
+def sliced(folder: Path, which: str, cut: WantedSlice) -> Response:
+    """A slice of a view as PNG.
+
+    Raises:
+        UnknownIdError: If there is no such view.
+    """
+    window = GreyScale(cut.low, cut.high)
+    png = draw_slice(_view(folder, which), cut.plane, share=cut.share, window=window, synthetic=which == "prediction")
+    return Response(png, media_type="image/png")
+
+
+def _view(folder: Path, which: str) -> Path:
+    path = (folder / SOURCE).with_name(f"{which}.nii")
+    if not path.is_file():
+        raise UnknownIdError("a job that is done")
+    return path
+
+
+def found_job(service: Service, job: str) -> DurableJob:
     """The job of an id.
 
     Raises:
-        UnknownIdError: If there is none.
+        UnknownIdError: If there is none, or it is another user's.
     """
     one = service.ledger.find(job)
-    if one is None:
+    if one is None or one.order.get("user", "") != asking.get():
         raise UnknownIdError("a job")
     return one
 
@@ -172,10 +189,11 @@ def _kept(folder: Path, what: _What) -> Path:
 def _packed(folder: Path) -> Path:
     archive = folder.with_name(f"{folder.name}.zip")
     if not archive.exists():
-        begun = archive.with_suffix(".part")
+        begun, sidecar = archive.with_suffix(".part"), folder.with_name(f"{folder.name}.json")
         with zipfile.ZipFile(begun, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-            for path in (*sorted(folder.iterdir()), folder.with_name(f"{folder.name}.json")):
-                packed.write(path, f"{folder.name}/{path.name}" if path.parent == folder else path.name)
+            for path in (*sorted(folder.rglob("*")), sidecar):
+                if path.is_file() and ".voxlate" not in str(path.relative_to(folder.parent)):  # whose it is to lock
+                    packed.write(path, path.relative_to(folder.parent))
         begun.rename(archive)
     return archive
 

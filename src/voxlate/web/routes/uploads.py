@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
 
 from voxlate.errors import UsageError
 from voxlate.web.answers import Correction, UploadAnswer
@@ -19,6 +21,15 @@ from voxlate.web.slices import GreyScale, Plane, Share, draw_slice
 
 _PIECE_S = 30.0
 """How long a client may let the server wait for the next piece of a file."""
+
+
+class _ScanCut(BaseModel):
+    """Which slice, and where grey begins and ends; by default as the scan's own values say."""
+
+    plane: Plane = "axial"
+    share: Share = 0.5
+    low: float | None = None
+    high: float | None = None
 
 
 def upload_routes(service: Service) -> APIRouter:
@@ -78,17 +89,21 @@ def scan_routes(service: Service) -> APIRouter:
         return service.told(upload)
 
     @routes.get("/{scan}/slice.png", response_class=Response)
-    def scan_slice(upload: str, scan: str, plane: Plane = "axial", share: Share = 0.5) -> Response:
+    def scan_slice(upload: str, scan: str, cut: Annotated[_ScanCut, Query()]) -> Response:
         """A slice of a scan, as the server draws it."""
-        folder, told = _found(service, upload), service.scan(upload, scan)
-        png = draw_slice(
-            folder / VIEWS / f"{told['id']}.nii",
-            plane,
-            share=share,
-            window=GreyScale(*told["window"]),
-            synthetic=told["synthetic"],
-        )
+        path, told = view_of_scan(upload, scan), service.scan(upload, scan)
+        low, high = told["window"]
+        window = GreyScale(low if cut.low is None else cut.low, high if cut.high is None else cut.high)
+        png = draw_slice(path, cut.plane, share=cut.share, window=window, synthetic=told["synthetic"])
         return Response(png, media_type="image/png")
+
+    @routes.get("/{scan}/view.nii", response_class=Response)
+    def scan_view(upload: str, scan: str) -> FileResponse:
+        """What the viewer shows of a scan: a volume with its axes in RAS+ order, as NIfTI."""
+        return FileResponse(view_of_scan(upload, scan), filename="scan.nii", media_type="application/octet-stream")
+
+    def view_of_scan(upload: str, scan: str) -> Path:
+        return _found(service, upload) / VIEWS / f"{service.scan(upload, scan)['id']}.nii"
 
     return routes
 

@@ -1,0 +1,5 @@
+/** Every sentence of the rooms. */
+
+export const words = {
+  rooms: { datasets: "Data sets" },
+};
