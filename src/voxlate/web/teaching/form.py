@@ -25,7 +25,7 @@ _MAIN = (
     *("training.learning_rate", "training.batch_size", "training.steps", "training.seed"),
     *("window.kind", "window.neighbours", "training.augmentation.flip", "training.figure_every"),
 )
-_ASKED_APART = {"training.minutes", "training.start", "plan.patterns"}
+_ASKED_APART = {"training.minutes", "training.start", "plan.patterns", "method.features"}
 """The budget stands before the form, and no path is ever taken from a client."""
 _KINDS: dict[object, str] = {int: "integer", float: "number", bool: "boolean", str: "text"}
 
@@ -143,6 +143,8 @@ def _options(
 
     for name, value in options.items():
         dotted, inner = f"{place}.{name}", value if isinstance(value, Mapping) else {}
+        if dotted in _ASKED_APART:
+            continue
         chosen = {**DISCRIMINATORS, **NETWORKS}.get(str(inner.get("name", "")))
         if chosen is not None:
             yield from _options(recipe, dotted, {k: v for k, v in inner.items() if k != "name"}, chosen)

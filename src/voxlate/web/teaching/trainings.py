@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voxlate.config.builtin import BUILT_IN
+from voxlate.config.frozen_networks import frozen_networks
 from voxlate.errors import UsageError
 from voxlate.jobs import DurableJob
 from voxlate.plainyaml import Json
@@ -83,6 +84,9 @@ class Trainings:
             "measured": str(measured),
         }
         recipe = recipe_of(order)
+        if frozen_networks(recipe) or recipe.training.start or recipe.plan.patterns:
+            remedy = "Train by the command line, or without a frozen network, a start and patterns."
+            raise UsageError("a recipe that names no file", came="one that does", remedy=remedy)
         return {**order, "name": recipe.name, "sources": list(recipe.source), "target": recipe.target}
 
     def run_of(self, job: DurableJob) -> Path:
