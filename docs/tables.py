@@ -10,7 +10,6 @@ Each directive stands for one table::
 
 from __future__ import annotations
 
-import inspect
 import re
 import types
 import typing

@@ -17,7 +17,7 @@ from voxlate.evaluation.readers import (
 
 
 def _reader(name: str, *, bias: float, pairs: int, seed: int) -> list[PairReading]:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     return [PairReading(name, str(pair), chance.random() < bias, (4, 3)) for pair in range(pairs)]
 
 
@@ -64,7 +64,9 @@ def test_the_verdict_says_who_agrees_and_how_both_were_rated() -> None:
     assert (two.agreement, two.shared) == ("Cohen", 10)
     assert two.readers["b"].of == 10
     assert two.pooled.of == 22
-    three = judge_readers([one for seed, name in enumerate("abc") for one in _reader(name, bias=0.5, pairs=9, seed=seed)])
+    three = judge_readers(
+        [one for seed, name in enumerate("abc") for one in _reader(name, bias=0.5, pairs=9, seed=seed)]
+    )
     assert three.agreement == "Fleiss"
     assert (three.ratings.first, three.ratings.second, three.ratings.difference) == (4, 3, 1)
     assert three.ratings.interval == (1, 1)
@@ -73,7 +75,11 @@ def test_the_verdict_says_who_agrees_and_how_both_were_rated() -> None:
 @pytest.mark.parametrize(
     ("bias", "kinds", "words"),
     [
-        (1.0, REAL_OR_SYNTHETIC, "They can be told apart: of 20 readings 20 chose real, 100 % (95 % interval 83 to 100 %"),
+        (
+            1.0,
+            REAL_OR_SYNTHETIC,
+            "They can be told apart: of 20 readings 20 chose real, 100 % (95 % interval 83 to 100 %",
+        ),
         (0.0, REAL_OR_SYNTHETIC, "Synthetic images are taken for real ones"),
         (0.5, REAL_OR_SYNTHETIC, "No more than chance explains it"),
         (0.0, ("fcn", "unet"), "unet is preferred: of 20 readings 0 chose fcn"),

@@ -1,10 +1,10 @@
 """Reader studies: what blinded choices between two images say, exactly, and whether readers agree.
 
-A reader who cannot tell two kinds of image apart chooses the first of them with probability 1/2. How often it was chosen
-is tested by the exact binomial test, and has the interval of Clopper and Pearson (1934, doi:10.1093/biomet/26.4.404).
-Agreement is kappa = (observed - expected) / (1 - expected), of two readers that of Cohen (1960,
-doi:10.1177/001316446002000104), of more that of Fleiss (1971, doi:10.1037/h0031619), over the pairs that all have read.
-Ratings are compared pair by pair, each the mean over its readers.
+A reader who cannot tell two kinds of image apart chooses the first of them with probability 1/2. How often it was
+chosen is tested by the exact binomial test, and has the interval of Clopper and Pearson (1934,
+doi:10.1093/biomet/26.4.404). Agreement is kappa = (observed - expected) / (1 - expected), of two readers that of Cohen
+(1960, doi:10.1177/001316446002000104), of more that of Fleiss (1971, doi:10.1037/h0031619), over the pairs that all
+have read. Ratings are compared pair by pair, each the mean over its readers.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from voxlate.reporting.page.page import Page, Section
 from voxlate.reporting.page.tables import Cell, Column, Line, Table
 
 BLINDED = (
-    "Readers saw both images in one window, on one grid, under no name and without the mark SYNTHETIC, which every other "
-    "view has; the file of answers says so, too."
+    "Readers saw both images in one window, on one grid, under no name and without the mark SYNTHETIC, which every "
+    "other view has; the file of answers says so, too."
 )
 
 
@@ -38,7 +38,9 @@ def readers_page(
         title=title,
         verdict=say_readers(verdict, kinds=kinds),
         sections=[
-            Section("Choices", note=note + pooled, tables=[Table("By reader", "reader", columns, tuple(rows))], folded=False),
+            Section(
+                "Choices", note=note + pooled, tables=[Table("By reader", "reader", columns, tuple(rows))], folded=False
+            ),
             Section("Agreement and ratings", lines=_lines(verdict, kinds), folded=False),
         ],
         facts={**facts, "blinding": BLINDED, "software": f"voxlate {__version__}"},
@@ -60,7 +62,9 @@ def _lines(verdict: ReaderVerdict, kinds: tuple[str, str]) -> list[str]:
     lines = []
     if verdict.agreement:
         value = number(verdict.kappa) if verdict.kappa is not None else "not defined, since all chose alike"
-        lines.append(f"{verdict.agreement}'s kappa over the {verdict.shared} pairs that all readers have read: {value}.")
+        lines.append(
+            f"{verdict.agreement}'s kappa over the {verdict.shared} pairs that all readers have read: {value}."
+        )
     gap = verdict.ratings
     interval = f" (95 % interval {interval_words(gap.interval)})" if gap.interval is not None else ""
     lines.append(

@@ -239,6 +239,7 @@ class Service:
         for job in jobs:
             if job.has_ended and (job.ended or 0) < time.time() - kept_s:
                 self.remove(job.id)
+        self.trainings.sweep(before=time.time() - kept_s)
 
     def _sweep(self) -> None:
         while not self._ends.wait(min(self.settings.kept_s, _SWEEP_S)):

@@ -49,7 +49,7 @@ def test_a_model_tells_all_that_is_known_of_it(server: Served, model: str, evalu
     assert page["size_bytes"] > 1000
     assert not page["came"]
     assert page["has_curves"]
-    validation, *evaluations = page["scores"]
+    *evaluations, validation = page["scores"]
     assert (validation["title"], validation["cases"]) == ("Validation", 1)
     assert {"MAE", "SSIM"} <= {score["title"] for score in validation["scores"]}
     assert [one["title"] for one in evaluations] == ["Evaluation, foreground", "Evaluation, lesion"]

@@ -23,7 +23,7 @@ from voxlate.web.offers import opaque
 from voxlate.web.readers import pairing
 from voxlate.web.settings import Settings
 
-_SEED = 11
+_SEED = 3_141_592_653
 Told = dict[str, Any]
 
 
@@ -75,7 +75,9 @@ def test_nothing_tells_which_is_which(
     told = [study, sight, server.client.get("/api/v1/studies").json()]
     cases = {case.id for case in index_cohort(phantom_cohort).cases}
     for text in (json.dumps(told), one.content.decode("latin-1"), str(one.url)):
-        assert not [word for word in ("SYNTHETIC", "synthetic", str(_SEED), "avula", *cases) if word in text], text[:200]
+        assert not [word for word in ("SYNTHETIC", "synthetic", str(_SEED), "avula", *cases) if word in text], text[
+            :200
+        ]
     assert study["kind"] == "real"  # which is the question, and no answer
     for side, answer in sides.items():
         (tmp_path / f"{side}.nii").write_bytes(answer.content)

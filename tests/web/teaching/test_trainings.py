@@ -77,7 +77,10 @@ def test_from_a_look_at_the_data_to_a_model(server: Served, order: Told) -> None
         ({"data": "no-such-data"}, "a data set of this server"),
         ({"fields": {"training.start": "/etc/passwd"}}, "fields of the recipe's form"),
         (
-            {"recipe": "dixon-to-ct-multi-view", "fields": {"loss.pooled.of": {"name": "features", "network": "/etc/x"}}},
+            {
+                "recipe": "dixon-to-ct-multi-view",
+                "fields": {"loss.pooled.of": {"name": "features", "network": "/etc/x"}},
+            },
             "a recipe that names no file",
         ),
         ({"fields": {"training.learning_rate": -1}}, "a valid recipe"),

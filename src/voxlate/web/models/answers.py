@@ -10,8 +10,6 @@ from voxlate.metrics.metric import Better
 from voxlate.web.answers import ModelAnswer, Typed
 
 
-
-
 class ScoreAnswer(Typed):
     """A metric of a model in a region."""
 

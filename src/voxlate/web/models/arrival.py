@@ -1,4 +1,4 @@
-"""Models that have come: checked by a program of its own, kept under their digest, usable at once, and removed again."""
+"""Models that have come: checked by a program of its own, kept under their digest, removed again."""
 
 from __future__ import annotations
 

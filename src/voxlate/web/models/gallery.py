@@ -1,7 +1,7 @@
 """What is known of a model: what lies in its bundle, in its run, and in evaluations of it.
 
-An evaluation is a folder with ``summary.json`` and ``report.html``, in the run or beside it, whose report names the digest
-of the model.
+An evaluation is a folder with ``summary.json`` and ``report.html``, in the run or beside it, whose report names the
+digest of the model.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def page_of(offer: Offer, *, came: bool) -> ModelPage:
         card=(bundle.folder / _CARD).read_text(encoding="utf-8"),
         recipe=(bundle.folder / "recipe.yaml").read_text(encoding="utf-8"),
         size_bytes=sum(path.stat().st_size for path in bundle.folder.iterdir() if path.is_file()),
-        scores=[_validation(bundle), *_questions(bundle), *_evaluations(offer)],
+        scores=[*_evaluations(offer), _validation(bundle), *_questions(bundle)],
         fingerprint=_fingerprint(bundle.fingerprint),
         figures=[FigureAnswer(id=name, title=title_of(path)) for name, path in figures_in(_pictured(offer)).items()],
         has_curves=(_run_of(offer) / _LOG).is_file(),
@@ -131,7 +131,9 @@ def title_of(path: Path) -> str:
 
 def _validation(bundle: Bundle) -> EvaluationAnswer:
     metrics: Mapping[str, float | None] = bundle.scores.get("metrics", {})
-    scores = [ScoreAnswer(title=metric_title(name), unit="1", better=better(name), value=v) for name, v in metrics.items()]
+    scores = [
+        ScoreAnswer(title=metric_title(name), unit="1", better=better(name), value=v) for name, v in metrics.items()
+    ]
     note = "Of the chosen weights, in normalised intensity; they were chosen on these cases."
     return EvaluationAnswer(title="Validation", cases=int(bundle.scores.get("cases", 0)), note=note, scores=scores)
 

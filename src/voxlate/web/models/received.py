@@ -1,9 +1,9 @@
-"""A model that comes as an archive: a program that is given an upload, since whatever parses a stranger's file may crash.
+"""A model that comes as an archive: a program that is given an upload, since what reads a stranger's file may crash.
 
 The archive is a zip of a bundle's folder, or of a run's, of which the bundle alone is taken. It passes the gate of the
-command line: names are flat, every member has the size and the digest that the manifest says, and nothing is missing, left
-over or unknown (``voxlate.bundle``). There is no code in a bundle and none is run. Then the networks are built and take the
-weights, as before a translation, so that what does not fit is refused here and not in a job.
+command line: names are flat, every member has the size and the digest that the manifest says, and nothing is missing,
+left over or unknown (``voxlate.bundle``). There is no code in a bundle and none is run. Then the networks are built
+and take the weights, as before a translation, so that what does not fit is refused here and not in a job.
 """
 
 from __future__ import annotations

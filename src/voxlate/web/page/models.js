@@ -101,8 +101,8 @@ function scores(all) {
     const table = [grid(head, rows, words.ofCases(one.title, one.cases)), el("p", { class: "small" }, one.note)];
     return rows.length > 12 ? folded(words.ofCases(one.title, one.cases), el("div", {}, ...table)) : el("div", {}, ...table);
   });
-  const measured = all.some((one) => one.scores.some((score) => score.interval));
-  return measured ? tables.reverse() : [...tables, el("p", { class: "small" }, words.noEvaluation)];
+  const evaluated = all.some((one) => one.scores.some((score) => score.lookup !== null));
+  return evaluated ? tables : [...tables, el("p", { class: "small" }, words.noEvaluation)];
 }
 
 function fingerprint(found) {

@@ -34,6 +34,7 @@ function open(name, rest, context) {
   $("desk").hidden = Boolean(room);
   $("room").hidden = !room;
   $("room").replaceChildren();
+  delete $("room").dataset.ready;
   document.querySelector("a.skip").setAttribute("href", room ? "#room" : "#stage");
   for (const link of $("rooms").children) {
     const here = link.dataset.room === (room ? name : "");

@@ -1,7 +1,7 @@
 """The book of a server's reader studies: what was shown to whom, and what was said, in a table that is durable at once.
 
-A line is written when a pair is shown, under a key that is drawn, and filled when it is answered; a line that is filled
-is never changed.
+A line is written when a pair is shown, under a key that is drawn, and filled when it is answered; a line that is
+filled is never changed.
 """
 
 from __future__ import annotations

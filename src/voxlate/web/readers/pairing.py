@@ -1,8 +1,9 @@
 """The worker of a reader study: makes its pairs, and of each what readers see.
 
-Both images of a pair are treated alike, so that nothing but what they show tells them apart: one grid, one grey scale of
-8 bits from the lowest to the highest of both windows, black wherever either is its background, and a file with nothing in
-its header but the grid. A pair whose images lie on different grids is left out, since resampling would smooth one of them.
+Both images of a pair are treated alike, so that nothing but what they show tells them apart: one grid, one grey scale
+of 8 bits from the lowest to the highest of both windows, black wherever either is its background, and a file with
+nothing in its header but the grid. A pair whose images lie on different grids is left out, since resampling would
+smooth one of them.
 """
 
 from __future__ import annotations

@@ -141,7 +141,9 @@ class Studies:
         line = self._book.find(job.id, key)
         if line is None:
             raise UnknownIdError("a pair")
-        return self.bench.place(job) / PAIRS / f"{line.pair:04d}" / f"{SIDES[line.first_is_left != (side == 'left')]}.nii"
+        return (
+            self.bench.place(job) / PAIRS / f"{line.pair:04d}" / f"{SIDES[line.first_is_left != (side == 'left')]}.nii"
+        )
 
     def close(self, job: DurableJob) -> None:
         """Takes no more answers, so that which is which may be told.
@@ -270,4 +272,3 @@ def _seen(result: Json) -> int:
 
 def _plain(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
-

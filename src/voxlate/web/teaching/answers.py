@@ -30,7 +30,7 @@ class FormField(Typed):
     words: str
     kind: Literal["number", "integer", "boolean", "choice", "text", "json"]
     value: JsonValue
-    choices: list[str] = []
+    choices: list[str] = Field([], description="What it can be; empty unless it is a choice.")
     minimum: float | None = None
     maximum: float | None = None
     empty: bool = Field(description="Whether it may be left empty, which is `null`.")
@@ -81,8 +81,8 @@ class CheckAnswer(Typed):
     of: int
     cases: int | None = None
     layout: str | None = None
-    left_out: list[str] = []
-    findings: list[CheckFinding] = []
+    left_out: list[str] = Field([], description="Files that are no part of a case, with reasons.")
+    findings: list[CheckFinding] = Field([], description="What was noticed.")
 
 
 class TrainingAnswer(Typed):

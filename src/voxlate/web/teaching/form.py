@@ -45,9 +45,7 @@ def form_of(name: str) -> RecipeForm:
     """
     recipe = load_recipe(name)
     fields = [*_written(recipe), *(one for section in _SECTIONS for one in _section(recipe, section))]
-    return RecipeForm(
-        recipe=name, paper=recipe.paper, sources=list(recipe.source), target=recipe.target, fields=fields
-    )
+    return RecipeForm(recipe=name, paper=recipe.paper, sources=list(recipe.source), target=recipe.target, fields=fields)
 
 
 def _section(recipe: Recipe, name: str) -> Iterator[FormField]:
@@ -69,7 +67,9 @@ def _fields(recipe: Recipe, model: type[BaseModel], place: str) -> Iterator[Form
 
 def _field(recipe: Recipe, dotted: str, info: FieldInfo) -> FormField:
     annotation, empty = _without_none(info.annotation)
-    choices = [str(one) for one in typing.get_args(annotation)] if typing.get_origin(annotation) is typing.Literal else []
+    choices = (
+        [str(one) for one in typing.get_args(annotation)] if typing.get_origin(annotation) is typing.Literal else []
+    )
     texts = all(isinstance(one, str) for one in typing.get_args(annotation))
     low, high = _bounds(info.metadata)
     kind = "choice" if choices and texts else _KINDS.get(annotation, "json")
@@ -84,7 +84,7 @@ def _told(recipe: Recipe, dotted: str, words: str, *, kind: str, value: JsonValu
     return FormField.model_validate(
         {
             "field": dotted,
-            "section": dotted.split(".")[0],
+            "section": dotted.partition(".")[0],
             "words": words,
             "kind": kind,
             "value": value,

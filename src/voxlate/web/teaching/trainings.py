@@ -37,7 +37,9 @@ class Trainings:
         self.checks = Bench(
             settings.folder / "checks", "voxlate.web.teaching.checking", limit_s=_CHECK_S, what="a preflight"
         )
-        self.bench = Bench(settings.folder / "trainings", "voxlate.web.teaching.work", limit_s=_TRAIN_S, what="a training")
+        self.bench = Bench(
+            settings.folder / "trainings", "voxlate.web.teaching.work", limit_s=_TRAIN_S, what="a training"
+        )
 
     def start(self) -> None:
         """Goes on with what an earlier server left."""
@@ -146,6 +148,12 @@ class Trainings:
         findings = [CheckFinding(**dict(zip(keys, one, strict=True))) for one in result["findings"]]
         found = {"cases": result["cases"], "layout": result["layout"], "left_out": result["left_out"]}
         return told.model_copy(update={**found, "findings": findings})
+
+    def sweep(self, *, before: float) -> None:
+        """Removes the preflights that ended before a time, in seconds since 1970; trainings stay."""
+        for job in self.checks.all():
+            if job.has_ended and (job.ended or 0) < before:
+                self.checks.remove(job.id)
 
     def remove(self, name: str) -> None:
         """Removes a training that has ended, with its run and its model."""
