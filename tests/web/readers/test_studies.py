@@ -83,7 +83,7 @@ def test_nothing_tells_which_is_which(
         (tmp_path / f"{side}.nii").write_bytes(answer.content)
         image = nibabel.load(tmp_path / f"{side}.nii")
         assert image.get_data_dtype() == np.uint8
-        assert bytes(image.header["descrip"]).strip(b"\0") == b""
+        assert bytes(image.header["descrip"]).strip(b"\0") == b"Voxlate"  # of both, and no mark
     left, right = (np.asarray(nibabel.load(tmp_path / f"{side}.nii").dataobj) for side in sides)
     assert left.max() > 100
     assert right.max() > 100
