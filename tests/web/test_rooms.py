@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import random
 import shutil
 import zipfile
@@ -19,6 +21,8 @@ from voxlate.web.settings import Settings
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = NEEDED
 _SEED, _PAIRS, _BIAS = 5, 10, 0.8
+_WORK_MS = 900_000
+"""For what a worker does on a machine that is busy with other things."""
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +43,20 @@ def server(
     models = tmp_path_factory.mktemp("rooms") / "models"
     shutil.copytree(trained, models / "run", ignore=shutil.ignore_patterns("prepared", "checkpoints"))
     shutil.copytree(evaluated_run.out, models / "run/evaluation")  # type: ignore[attr-defined]
+    _renamed(trained / "bundle", models / "twin")
     folder = tmp_path_factory.mktemp("state")
     with serving(Settings(folder, TOKEN, models=models, data=(heads,))) as one:
         yield one
+
+
+def _renamed(bundle: Path, place: Path) -> None:
+    """The same model under another name, so that there are two which are quick."""
+    shutil.copytree(bundle, place)
+    recipe = place / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("name: t1-to-t2-fcn", "name: twin", 1))
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest["members"]["recipe.yaml"] = hashlib.sha256(recipe.read_bytes()).hexdigest()
+    (place / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +79,13 @@ def _shoot(visit: Visit, path: Path) -> None:
 def test_a_model_shows_what_is_known_of_it(browser: playwright.Browser, server: Served, shots: Path) -> None:
     visit = Visit(browser, server)
     page = visit.page
+    page.set_default_timeout(_WORK_MS)
     page.click("#rooms >> text=Models")
     page.wait_for_selector(".choices a[data-model]")
     assert visit.faults() == []
-    page.click(".choices a[data-model]:not([data-model=default])")
+    page.click(".choices a[data-model] >> text=t1-to-t2-fcn")
     page.wait_for_selector(".plot canvas")
     page.wait_for_selector(".figures img")
-    assert "95 %" not in page.text_content("#room caption >> nth=0")
     assert "Intensity lookup" in page.text_content("#room")
     _shoot(visit, shots / "model.png")
     for summary in page.locator("details.part > summary").all():
@@ -89,8 +104,11 @@ def test_two_models_stand_beside_each_other(
 ) -> None:
     visit = Visit(browser, server)
     page = visit.page
+    page.set_default_timeout(_WORK_MS)
     page.goto(f"{server.client.base_url}/#models/compare")
-    page.select_option("#compare-target", "t2")
+    models = {one.recipe.name: one.id for one in server.service.offers.all}
+    page.select_option("#compare-one", models["t1-to-t2-fcn"])
+    page.select_option("#compare-other", models["twin"])
     page.set_input_files("#compare-file", next(heads.glob("*001-000/*-t1n.nii.gz")))
     page.wait_for_selector("#room .look[data-ready]")
     for figure in ("#room figure.source", "#room figure.prediction"):
@@ -116,6 +134,7 @@ def test_a_model_is_uploaded_and_what_is_none_is_refused_in_words(
     with serving(Settings(tmp_path / "state", TOKEN)) as bare:
         visit = Visit(browser, bare)
         page = visit.page
+        page.set_default_timeout(_WORK_MS)
         for room, words in (("Training", "Start it with --data"), ("Reader study", "Start it with --data")):
             page.click(f"#rooms >> text={room}")
             page.wait_for_selector(f"#room .warning:has-text('{words}')")
@@ -125,6 +144,7 @@ def test_a_model_is_uploaded_and_what_is_none_is_refused_in_words(
         page.set_input_files("#model-file", tmp_path / "evil.zip")
         page.wait_for_selector("#room .list .warning[role=alert]")
         assert "Expected" in page.text_content("#room .list .warning")
+        assert "null" not in page.text_content("#room")
         page.screenshot(path=shots / "refused-model.png")
         visit.wrong.clear()  # the browser tells of every answer that is a refusal
         page.set_input_files("#model-file", tmp_path / "bundle.zip")
@@ -139,6 +159,7 @@ def test_a_training_is_begun_watched_and_its_model_is_in_the_gallery(
 ) -> None:
     visit = Visit(browser, server)
     page = visit.page
+    page.set_default_timeout(_WORK_MS)
     page.click("#rooms >> text=Training")
     page.wait_for_selector("#train-recipe")
     page.select_option("#train-recipe", "t1-to-t2-fcn")
@@ -156,7 +177,6 @@ def test_a_training_is_begun_watched_and_its_model_is_in_the_gallery(
     page.click(".recipe summary >> nth=0")
     assert visit.faults() == []
     page.click("#train")
-    page.wait_for_selector("[data-state=running]")
     page.wait_for_selector("[data-state=done]")
     page.wait_for_selector(".plot canvas")
     page.wait_for_selector(".figures img")
@@ -173,6 +193,7 @@ def test_a_reader_of_known_bias_is_recovered_from_ten_pairs(
 ) -> None:
     visit = Visit(browser, server)
     page = visit.page
+    page.set_default_timeout(_WORK_MS)
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("#rooms >> text=Reader study")
     page.wait_for_selector("#study-one")
@@ -210,6 +231,7 @@ def test_a_reader_of_known_bias_is_recovered_from_ten_pairs(
 def _read(visit: Visit, shots: Path, *, reader: str, correct: int) -> None:
     """Reads every pair, and chooses the real image in so many of them."""
     page = visit.page
+    page.set_default_timeout(_WORK_MS)
     page.fill("#reader", reader)
     page.click("button:text('Read')")
     right = [True] * correct + [False] * (_PAIRS - correct)

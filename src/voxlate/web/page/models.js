@@ -8,6 +8,9 @@ import { layOut, picture, problem, section } from "./layout.js";
 import { grid, markdown } from "./markdown.js";
 import { number, words } from "./texts-rooms.js";
 
+const SHOWN = 6;
+const HEADLINES = ["MAE", "PSNR", "SSIM"];
+
 export function open(place, [chosen, id], context) {
   const { list, detail } = layOut(place);
   const titled = (names) => names.map((name) => context.titles[name] ?? name).join(", ");
@@ -18,7 +21,7 @@ export function open(place, [chosen, id], context) {
       el("h2", {}, words.modelsTitle),
       el("ul", { class: "choices" }, ...models.map((one) => line(one, chosen, titled))),
       uploader(state),
-      models.length > 1 ? el("a", { class: "button", href: "#models/compare" }, words.compareModels) : null,
+      models.length > 1 ? el("a", { class: "button", href: "#models/compare" }, words.compareModels) : "",
       ...(tunings.length ? [el("h2", {}, words.tunings), el("ul", { class: "choices" }, ...tunings.map((one) =>
         el("li", {}, el("a", { href: `#models/tuning/${one.id}`, "aria-current": one.id === id ? "true" : null },
           el("strong", {}, one.name), el("span", { class: "small" }, one.best === null ? words.noBest : words.best(one.best))))))] : []),
@@ -76,10 +79,10 @@ async function showModel(place, model, titled) {
       page.came ? el("div", { class: "row" }, el("button", { type: "button", class: "quiet", onclick: () => remove(model, failed) }, words.removeModel)) : null),
     failed,
     el("p", { class: "small" }, words.about(page.method, page.size_bytes, model.digest)),
-    page.paper ? el("p", { class: "small" }, page.paper) : null,
-    section(words.scores, ...scores(page.scores)),
+    page.paper ? el("p", { class: "small" }, page.paper) : "",
+    section(words.scores, el("div", { class: "tables" }, ...scores(page.scores))),
     section(words.curves, page.has_curves ? plots : el("p", { class: "small" }, words.noLog)),
-    page.figures.length ? section(words.figures, el("div", { class: "figures" }, ...page.figures.map((one) => picture(`/models/${model.id}/figures/${one.id}.png`, one.title)))) : null,
+    page.figures.length ? section(words.figures, el("div", { class: "figures" }, ...page.figures.map((one) => picture(`/models/${model.id}/figures/${one.id}.png`, one.title)))) : "",
     section(words.fingerprint, ...fingerprint(page.fingerprint)),
     folded(words.card, el("div", { class: "prose" }, ...markdown(page.card))),
     folded(words.recipe, el("pre", { tabindex: 0 }, page.recipe)),
@@ -93,13 +96,15 @@ function scores(all) {
   const tables = all.filter((one) => one.scores.length).map((one) => {
     const compared = one.scores.some((score) => score.lookup !== null);
     const head = [words.metric, words.model, ...(compared ? [words.lookup, words.beats] : [])];
-    const rows = one.scores.map((score) => [
+    const rank = ({ title }) => (HEADLINES.includes(title) ? HEADLINES.indexOf(title) : HEADLINES.length);
+    const rows = [...one.scores].sort((a, b) => rank(a) - rank(b)).map((score) => [
       `${score.title}${score.unit && score.unit !== "1" ? ` (${score.unit})` : ""}, ${words.better[score.better]}`,
       words.meanAnd(score.value, score.interval),
       ...(compared ? [number(score.lookup), score.beaten === null ? "" : score.beaten ? words.yes : words.no] : []),
     ]);
-    const table = [grid(head, rows, words.ofCases(one.title, one.cases)), el("p", { class: "small" }, one.note)];
-    return rows.length > 12 ? folded(words.ofCases(one.title, one.cases), el("div", {}, ...table)) : el("div", {}, ...table);
+    const title = words.ofCases(one.title, one.cases);
+    const rest = rows.length > SHOWN ? [el("details", {}, el("summary", {}, words.allMetrics(rows.length)), grid(head, rows, title))] : [];
+    return el("div", { class: "scores" }, grid(head, rows.slice(0, SHOWN), title), el("p", { class: "small" }, one.note), ...rest);
   });
   const evaluated = all.some((one) => one.scores.some((score) => score.lookup !== null));
   return evaluated ? tables : [...tables, el("p", { class: "small" }, words.noEvaluation)];

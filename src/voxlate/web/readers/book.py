@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voxlate.errors import UsageError
@@ -165,4 +165,4 @@ class Book:
     def _ask(self, statement: str, *values: object) -> list[Shown]:
         with self._turn:
             rows = self._table.execute(statement, values).fetchall()
-        return [Shown(*row[:5], bool(row[5]), *row[6:]) for row in rows]
+        return [replace(line, first_is_left=bool(line.first_is_left)) for line in (Shown(*row) for row in rows)]
