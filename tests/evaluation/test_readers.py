@@ -8,9 +8,9 @@ from scipy.stats import beta, binom
 from voxlate.evaluation.readers import (
     REAL_OR_SYNTHETIC,
     PairReading,
-    chosen,
-    cohen_kappa,
-    fleiss_kappa,
+    _chosen,
+    _cohen_kappa,
+    _fleiss_kappa,
     judge_readers,
     say_readers,
 )
@@ -23,7 +23,7 @@ def _reader(name: str, *, bias: float, pairs: int, seed: int) -> list[PairReadin
 
 @pytest.mark.parametrize(("count", "of"), [(0, 10), (7, 10), (10, 10), (83, 120)])
 def test_the_interval_and_the_test_are_exact(count: int, of: int) -> None:
-    found = chosen(count, of)
+    found = _chosen(count, of)
     low = 0.0 if count == 0 else beta.ppf(0.025, count, of - count + 1)
     high = 1.0 if count == of else beta.ppf(0.975, count + 1, of - count)
     assert found.interval == pytest.approx((low, high), abs=1e-9)
@@ -43,18 +43,18 @@ def test_a_reader_of_known_bias_is_recovered_within_the_interval(bias: float) ->
 def test_kappa_of_two_is_that_of_the_paper() -> None:
     one = [True] * 25 + [False] * 25
     other = [True] * 20 + [False] * 5 + [True] * 10 + [False] * 15
-    assert cohen_kappa(one, other) == pytest.approx(0.4)
-    assert cohen_kappa(one, one) == 1
-    assert cohen_kappa(one, [not said for said in one]) == pytest.approx(-1)
-    assert cohen_kappa([True] * 4, [True] * 4) is None
+    assert _cohen_kappa(one, other) == pytest.approx(0.4)
+    assert _cohen_kappa(one, one) == 1
+    assert _cohen_kappa(one, [not said for said in one]) == pytest.approx(-1)
+    assert _cohen_kappa([True] * 4, [True] * 4) is None
 
 
 def test_kappa_of_several_is_worked_by_hand() -> None:
     # Three readers and four pairs: agreement 1, 1/3, 1/3, 1, of which chance explains (7/12)^2 + (5/12)^2.
     expected = (7 / 12) ** 2 + (5 / 12) ** 2
-    assert fleiss_kappa([3, 2, 1, 0], 3) == pytest.approx((2 / 3 - 0.5) / 0.5)
-    assert fleiss_kappa([3, 2, 2, 0], 3) == pytest.approx((2 / 3 - expected) / (1 - expected))
-    assert fleiss_kappa([3, 3], 3) is None
+    assert _fleiss_kappa([3, 2, 1, 0], 3) == pytest.approx((2 / 3 - 0.5) / 0.5)
+    assert _fleiss_kappa([3, 2, 2, 0], 3) == pytest.approx((2 / 3 - expected) / (1 - expected))
+    assert _fleiss_kappa([3, 3], 3) is None
 
 
 def test_the_verdict_says_who_agrees_and_how_both_were_rated() -> None:

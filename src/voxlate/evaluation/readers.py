@@ -19,7 +19,7 @@ from voxlate.evaluation.statistics import bootstrap_interval
 from voxlate.evaluation.summary import Interval
 from voxlate.evaluation.words import p_value
 
-CHANCE = 0.5
+_CHANCE = 0.5
 REAL_OR_SYNTHETIC = ("real", "synthetic")
 """What the two kinds are called where the question is which image is real."""
 _SIGNIFICANT = 0.05
@@ -102,7 +102,7 @@ class ReaderVerdict:
     ratings: RatingGap
 
 
-def chosen(count: int, of: int) -> Chosen:
+def _chosen(count: int, of: int) -> Chosen:
     """The exact test of a count, and its interval.
 
     Args:
@@ -111,16 +111,16 @@ def chosen(count: int, of: int) -> Chosen:
     """
     from scipy.stats import binomtest
 
-    test = binomtest(count, of, CHANCE)
+    test = binomtest(count, of, _CHANCE)
     interval = test.proportion_ci(method="exact")
     return Chosen(count, of, (float(interval.low), float(interval.high)), float(test.pvalue))
 
 
-def cohen_kappa(one: Sequence[bool], other: Sequence[bool]) -> float | None:
+def _cohen_kappa(one: Sequence[bool], other: Sequence[bool]) -> float | None:
     """Agreement of two readers on the same pairs; ``None`` where chance alone would make them agree on all.
 
     Example:
-        >>> cohen_kappa([True, True, False, False], [True, False, False, False])
+        >>> _cohen_kappa([True, True, False, False], [True, False, False, False])
         0.5
     """
     observed = mean(float(a == b) for a, b in zip(one, other, strict=True))
@@ -128,7 +128,7 @@ def cohen_kappa(one: Sequence[bool], other: Sequence[bool]) -> float | None:
     return _kappa(observed, share * others + (1 - share) * (1 - others))
 
 
-def fleiss_kappa(counts: Sequence[int], readers: int) -> float | None:
+def _fleiss_kappa(counts: Sequence[int], readers: int) -> float | None:
     """Agreement of several readers; ``None`` where chance alone would make them agree on all.
 
     Args:
@@ -159,8 +159,8 @@ def judge_readers(readings: Sequence[PairReading], *, seed: int = 0) -> ReaderVe
     shared = sorted(set.intersection(*(set(said) for said in by_reader.values())))
     kappa, agreement = _agreement([[said[pair] for pair in shared] for said in by_reader.values()])
     return ReaderVerdict(
-        readers={name: chosen(sum(said.values()), len(said)) for name, said in sorted(by_reader.items())},
-        pooled=chosen(sum(one.first for one in readings), len(readings)),
+        readers={name: _chosen(sum(said.values()), len(said)) for name, said in sorted(by_reader.items())},
+        pooled=_chosen(sum(one.first for one in readings), len(readings)),
         shared=len(shared),
         kappa=kappa,
         agreement=agreement,
@@ -172,9 +172,9 @@ def _agreement(said: Sequence[Sequence[bool]]) -> tuple[float | None, str]:
     if len(said) < 2:
         return None, ""
     if len(said) == 2:
-        return (cohen_kappa(*said) if said[0] else None), "Cohen"
+        return (_cohen_kappa(*said) if said[0] else None), "Cohen"
     counts = [sum(of_pair) for of_pair in zip(*said, strict=True)]
-    return (fleiss_kappa(counts, len(said)) if counts else None), "Fleiss"
+    return (_fleiss_kappa(counts, len(said)) if counts else None), "Fleiss"
 
 
 def _gap(readings: Sequence[PairReading], *, seed: int) -> RatingGap:
@@ -196,7 +196,7 @@ def say_readers(verdict: ReaderVerdict, *, kinds: tuple[str, str]) -> str:
     """
     found = verdict.pooled
     low, high = (f"{100 * end:.0f}" for end in found.interval)
-    chosen_one = kinds[0] if found.share > CHANCE else kinds[1]
+    chosen_one = kinds[0] if found.share > _CHANCE else kinds[1]
     if found.p >= _SIGNIFICANT:
         answer = "No more than chance explains it"
     elif kinds == REAL_OR_SYNTHETIC:

@@ -56,7 +56,7 @@ class Sight(Typed):
     of: int
 
 
-class Judgement(Typed):
+class PairAnswer(Typed):
     """What a reader says of a pair, for good."""
 
     choice: Side

@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS closed (study TEXT PRIMARY KEY, at REAL NOT NULL) STR
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPair:
     """A line of the book.
 
     Attributes:
@@ -103,15 +103,15 @@ class Book:
         with self._turn:
             self._table.close()
 
-    def of(self, study: str) -> list[Shown]:
+    def of(self, study: str) -> list[ShownPair]:
         """What was shown in a study, reader by reader, in order."""
         return self._ask("SELECT * FROM readings WHERE study = ? ORDER BY reader, place", study)
 
-    def find(self, study: str, key: str) -> Shown | None:
+    def find(self, study: str, key: str) -> ShownPair | None:
         """What is shown under a key."""
         return next(iter(self._ask("SELECT * FROM readings WHERE study = ? AND key = ?", study, key)), None)
 
-    def show(self, study: str, reader: str, sights: list[tuple[int, bool]]) -> Shown | None:
+    def show(self, study: str, reader: str, sights: list[tuple[int, bool]]) -> ShownPair | None:
         """What a reader sees next: the pair that waits for an answer, or the one after; ``None`` after the last.
 
         Args:
@@ -131,7 +131,7 @@ class Book:
             (line,) = self._ask(f"INSERT INTO readings ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *", *values)  # noqa: S608
             return line
 
-    def answer(self, study: str, key: str, said: Said) -> Shown:
+    def answer(self, study: str, key: str, said: Said) -> ShownPair:
         """Keeps an answer, durably.
 
         Raises:
@@ -162,7 +162,7 @@ class Book:
             for table in ("readings", "closed"):
                 self._table.execute(f"DELETE FROM {table} WHERE study = ?", (study,))  # noqa: S608
 
-    def _ask(self, statement: str, *values: object) -> list[Shown]:
+    def _ask(self, statement: str, *values: object) -> list[ShownPair]:
         with self._turn:
             rows = self._table.execute(statement, values).fetchall()
-        return [replace(line, first_is_left=bool(line.first_is_left)) for line in (Shown(*row) for row in rows)]
+        return [replace(line, first_is_left=bool(line.first_is_left)) for line in (ShownPair(*row) for row in rows)]

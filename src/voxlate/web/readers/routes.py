@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
-from voxlate.web.readers.answers import Judgement, Reader, Side, Sight, StudyAnswer, StudyOrder, StudyReport
+from voxlate.web.readers.answers import PairAnswer, Reader, Side, Sight, StudyAnswer, StudyOrder, StudyReport
 from voxlate.web.service import Service
 from voxlate.web.slices import GreyScale, Plane, Share, draw_slice
 
@@ -98,7 +98,7 @@ def reading_routes(service: Service) -> APIRouter:
         return Response(png, media_type="image/png")
 
     @routes.post("/pairs/{pair}/answer", status_code=204)
-    def answer_pair(study: str, pair: str, said: Judgement) -> None:
+    def answer_pair(study: str, pair: str, said: PairAnswer) -> None:
         """Takes an answer, for good; it is on the disk when this is confirmed."""
         studies.keep(studies.bench.find(study), pair, said)
 

@@ -23,8 +23,8 @@ from voxlate.jobs import DurableJob
 from voxlate.plainyaml import Json
 from voxlate.web.bench import Bench
 from voxlate.web.offers import Offers
-from voxlate.web.readers.answers import Judgement, ReaderShare, Side, Sight, StudyAnswer, StudyOrder, StudyReport
-from voxlate.web.readers.book import Book, Said, Shown, draw_sights
+from voxlate.web.readers.answers import PairAnswer, ReaderShare, Side, Sight, StudyAnswer, StudyOrder, StudyReport
+from voxlate.web.readers.book import Book, Said, ShownPair, draw_sights
 from voxlate.web.readers.places import PAIRS, SIDES
 from voxlate.web.routes.errors import UnknownIdError
 from voxlate.web.settings import Settings
@@ -121,7 +121,7 @@ class Studies:
         line = self._book.show(job.id, reader, draw_sights(job.order["seed"], reader, pairs))
         return Sight(key=line.key if line else None, read=line.place if line else pairs, of=pairs)
 
-    def keep(self, job: DurableJob, key: str, said: Judgement) -> None:
+    def keep(self, job: DurableJob, key: str, said: PairAnswer) -> None:
         """Keeps what a reader says of a pair.
 
         Raises:
@@ -234,7 +234,7 @@ class Studies:
         self._check_closed(job)
         return judge_readers([_reading(line) for line in self._answered(job)], seed=job.order["seed"])
 
-    def _answered(self, job: DurableJob) -> list[Shown]:
+    def _answered(self, job: DurableJob) -> list[ShownPair]:
         return [line for line in self._book.of(job.id) if line.choice]
 
     def _check_closed(self, job: DurableJob) -> None:
@@ -256,7 +256,7 @@ def _kinds(order: Json) -> tuple[str, str]:
     return first, second
 
 
-def _reading(line: Shown) -> PairReading:
+def _reading(line: ShownPair) -> PairReading:
     left, right = line.left or 0, line.right or 0
     ratings = (left, right) if line.first_is_left else (right, left)
     return PairReading(line.reader, str(line.pair), (line.choice == "left") == line.first_is_left, ratings)
