@@ -238,9 +238,7 @@ def _read(visit: Visit, shots: Path, *, reader: str, correct: int) -> None:
     random.Random(1).shuffle(right)  # noqa: S311
     seen = ""
     for number, (_, first_is_left) in enumerate(draw_sights(_SEED, reader, _PAIRS)):
-        page.wait_for_function(
-            "seen => ![seen, undefined].includes(document.querySelector('#room').dataset.ready)", arg=seen
-        )
+        page.wait_for_selector(f"#room[data-ready]:not([data-ready='{seen}'])")
         seen = page.get_attribute("#room", "data-ready")
         page.wait_for_selector(f"#room .look[data-ready='{seen}']")
         if number == 0:
@@ -274,9 +272,8 @@ def test_a_reader_without_webgl_reads_slices_of_the_server(server: Served, shots
         visit.page.fill("#reader", "Dr B")
         visit.page.click("button:text('Read')")
         visit.page.wait_for_selector("#room .plane img")
-        visit.page.wait_for_function(
-            "() => [...document.querySelectorAll('.plane img')].every(one => one.naturalWidth)"
-        )
+        while not visit.page.evaluate("[...document.querySelectorAll('.plane img')].every(one => one.naturalWidth)"):
+            visit.page.wait_for_timeout(50)
         assert "no WebGL" in visit.page.text_content("#room")
         visit.page.screenshot(path=shots / "reading-slices.png")
         assert visit.faults() == []
