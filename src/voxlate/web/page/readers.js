@@ -98,7 +98,7 @@ async function newStudy(place, context) {
   const [data, models] = await Promise.all([ask("GET", "/datasets"), ask("GET", "/models")]);
   if (!data.length) return place.replaceChildren(el("h2", {}, words.newStudy), el("p", { class: "warning" }, words.noData));
   const wish = { kind: "real", data: data[0].id, one: models[0]?.id, other: models[1]?.id ?? models[0]?.id, target: models[0]?.targets[0] };
-  const form = el("div", {});
+  const form = el("div", { class: "stack" });
   const failed = el("div", {});
   const draw = () => {
     const named = models.map((one) => [one.id, one.name]);

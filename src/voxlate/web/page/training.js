@@ -90,7 +90,7 @@ async function newTraining(place, context) {
   if (!data.length) return place.replaceChildren(el("h2", {}, words.newTraining), el("p", { class: "warning" }, words.noData));
   const wish = { data: data[0].id, recipe: recipes[0].name, sources: [], target: "", minutes: 30, name: "" };
   const contrasts = context.about.contrasts.map((one) => [one.name, one.title]);
-  const [basics, fields, found, failed] = Array.from({ length: 4 }, () => el("div", {}));
+  const [basics, fields, found, failed] = Array.from({ length: 4 }, () => el("div", { class: "stack" }));
   const check = el("button", { type: "button", class: "main", id: "check" }, words.checkFirst);
   const train = el("button", { type: "button", id: "train", disabled: true }, words.train);
   let form = null;
