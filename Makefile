@@ -19,18 +19,19 @@ WORK ?= default-model
 default-model: $(INSTALLED)
 	$(BIN)/python default_model/make.py --data $(DATA) --work $(WORK) --ship src/voxlate/models/head $(OPTIONS)
 
-# The viewer of the page that `voxlate serve` shows, by npm, into a folder that git ignores; with its licences. axe-core,
-# which judges whether the page is accessible, stays in build/page for the tests.
+# The viewer of the page that `voxlate serve` shows, and what draws its curves, by npm, into a folder that git ignores;
+# with their licences. axe-core, which judges whether the page is accessible, stays in build/page for the tests.
 page: $(VIEWER)
 
 $(VIEWER): Makefile
 	@command -v npm >/dev/null || { echo "npm brings the viewer of the page. On Debian and Ubuntu: sudo apt install npm" >&2; exit 1; }
 	npm install --silent --no-audit --no-fund --no-save --no-package-lock --ignore-scripts --prefix build/page \
-		@niivue/niivue@0.69.0 axe-core@4.14.1
+		@niivue/niivue@0.69.0 uplot@1.6.32 axe-core@4.14.1
 	mkdir -p $(@D)
-	cp build/page/node_modules/@niivue/niivue/dist/niivue.umd.js $(@D)
+	cp build/page/node_modules/@niivue/niivue/dist/niivue.umd.js build/page/node_modules/uplot/dist/uPlot.esm.js \
+		build/page/node_modules/uplot/dist/uPlot.min.css $(@D)
 	cd build/page/node_modules && tail -n +1 @lukeed/uuid/license @ungap/structured-clone/LICENSE array-equal/LICENSE \
-		fflate/LICENSE gl-matrix/LICENSE.md nifti-reader-js/LICENSE zarrita/LICENSE > $(CURDIR)/$(@D)/LICENCES.txt
+		fflate/LICENSE gl-matrix/LICENSE.md nifti-reader-js/LICENSE zarrita/LICENSE uplot/LICENSE > $(CURDIR)/$(@D)/LICENCES.txt
 	touch $@
 
 wheel: $(DEVELOPED) $(VIEWER)

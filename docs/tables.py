@@ -10,7 +10,6 @@ Each directive stands for one table::
 
 from __future__ import annotations
 
-import inspect
 import re
 import types
 import typing
@@ -40,7 +39,7 @@ from voxlate.contrast import CONTRASTS, Declared
 from voxlate.derivation import Derivation
 from voxlate.io.archive import Connection
 from voxlate.strict import StrictModel
-from voxlate.verbs.catalogues import first_line, options_of
+from voxlate.verbs.catalogues import argument_doc, first_line, options_of
 from voxlate.workflows.node.rules import Condition, NodeRules, Rule
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -196,7 +195,7 @@ def catalogue_options(name: str) -> list[str]:
                 rows += [(f"`{key}`", f"`{option}.{field}`", *row) for field, *row in _section(hints[option])]
                 continue
             default = "needed" if parameter.default is parameter.empty else _literal(_plain(parameter.default))
-            rows.append((f"`{key}`", f"`{option}`", _values(hints[option]), default, _argument_doc(entry, option)))
+            rows.append((f"`{key}`", f"`{option}`", _values(hints[option]), default, argument_doc(entry, option)))
     return table(("of", "option", "values", "default", "meaning"), rows)
 
 
@@ -231,13 +230,6 @@ def _entries(name: str) -> list[tuple[str, Callable[..., Any]]]:
         "SHAPES": SHAPES,
     }
     return list(known[name].items())
-
-
-def _argument_doc(entry: object, name: str) -> str:
-    found = re.search(
-        rf"^    {name}: (.+?)(?=\n    \w+: |\n\n|\Z)", inspect.getdoc(entry) or "", re.MULTILINE | re.DOTALL
-    )
-    return found[1] if found else first_line(entry)
 
 
 def densities(_argument: str) -> list[str]:

@@ -205,6 +205,7 @@ def test_the_schema_is_typed_and_names_no_path(bare: Served) -> None:
     assert names == {"upload", "scan", "job", "what", "which", "plane", "share", "low", "high", "x-file-name"} | {
         "dataset",
         "case",
+        *("model", "figure", "recipe", "check", "training", "study", "pair", "side"),
     }
 
 

@@ -38,6 +38,14 @@ def first_line(entry: object) -> str:
     return " ".join((inspect.getdoc(entry) or "").split("\n\n")[0].split())
 
 
+def argument_doc(entry: object, name: str) -> str:
+    """What an entry's docstring says of one of its arguments; the entry's first line where it says nothing."""
+    found = re.search(
+        rf"^    {name}: (.+?)(?=\n    \w+: |\n\n|\Z)", inspect.getdoc(entry) or "", re.MULTILINE | re.DOTALL
+    )
+    return " ".join(found[1].split()) if found else first_line(entry)
+
+
 def describe_catalogue(name: str) -> Json:
     """The entries of a catalogue as plain values: of each what it is, and the options or the like that it has.
 

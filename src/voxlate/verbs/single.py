@@ -118,6 +118,7 @@ def case_of_several(scans: Mapping[str, str | Path]) -> Case:
     from voxlate.cohort import Case
     from voxlate.contrast import get_contrast
     from voxlate.io import volume_stem
+    from voxlate.io.dicom import first_file
 
     paths = {get_contrast(name).name: Path(path) for name, path in scans.items()}
     gone = next((path for path in paths.values() if not path.exists()), None)
@@ -126,7 +127,7 @@ def case_of_several(scans: Mapping[str, str | Path]) -> Case:
         raise UsageError("a scan for each contrast", came=came, where=gone, remedy="Name each once, with its file.")
     first = next(iter(paths.values()))
     name = readable(_series_name(first) if is_series(first) else volume_stem(first))
-    found = {shown: _first_file(path) if is_series(path) else path for shown, path in paths.items()}
+    found = {shown: first_file(path) if is_series(path) else path for shown, path in paths.items()}
     return Case(id=name, subject=name, paths=found, attributes={})
 
 

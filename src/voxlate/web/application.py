@@ -14,13 +14,16 @@ from starlette.types import ASGIApp
 
 from voxlate._version import __version__
 from voxlate.contrast import CONTRASTS
-from voxlate.web.answers import About, ContrastAnswer, ModelAnswer
+from voxlate.web.answers import About, ContrastAnswer
 from voxlate.web.guard import Guard
+from voxlate.web.models.routes import model_routes
+from voxlate.web.readers.routes import reading_routes, study_routes
 from voxlate.web.routes.datasets import case_routes, dataset_routes
 from voxlate.web.routes.errors import answer_errors
 from voxlate.web.routes.jobs import change_routes, job_routes, result_routes
 from voxlate.web.routes.uploads import scan_routes, upload_routes
 from voxlate.web.service import Service
+from voxlate.web.teaching.routes import recipe_routes, training_routes
 
 _API = "/api/v1"
 _PAGE = Path(str(resources.files("voxlate.web"))) / "page"
@@ -47,8 +50,9 @@ def build_application(service: Service) -> ASGIApp:
         generate_unique_id_function=lambda route: route.name,
     )
     answer_errors(app)
-    about = (_about_routes, upload_routes, scan_routes, job_routes, change_routes, result_routes)
-    for routes in (*about, dataset_routes, case_routes):
+    scans = (_about_routes, upload_routes, scan_routes, job_routes, change_routes, result_routes)
+    rooms = (dataset_routes, case_routes, model_routes, recipe_routes, training_routes, study_routes, reading_routes)
+    for routes in (*scans, *rooms):
         app.include_router(routes(service), prefix=_API)
     app.mount("/page", StaticFiles(directory=_PAGE, check_dir=False))
 
@@ -75,20 +79,5 @@ def _about_routes(service: Service) -> APIRouter:
             upload_files=settings.upload_files,
             kept_hours=settings.kept_s / 3600,
         )
-
-    @routes.get("/models")
-    def list_models() -> list[ModelAnswer]:
-        """The models that scans can be translated by."""
-        return [
-            ModelAnswer(
-                id=one.id,
-                name=one.recipe.name,
-                sources=one.sources,
-                targets=list(one.recipe.wanted),
-                trained_on=one.bundle.trained_on,
-                digest=one.digest,
-            )
-            for one in service.offers.all
-        ]
 
     return routes

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -90,25 +90,31 @@ class Offer:
 
 
 class Offers:
-    """The models of a server: that which Voxlate has, and those in a folder.
+    """The models of a server: that which Voxlate has, those in a folder, and those that have come since it started.
 
     Args:
         folder: Of runs and bundles, or one of them; ``None`` for none.
+        came: Where models may appear while the server runs: folders, each with a pattern of what lies in it.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, *, came: Sequence[tuple[Path, str]] = ()) -> None:
+        self._folder, self._came = folder, came
 
-    @cached_property
+    @property
     def all(self) -> list[Offer]:
-        """Every model that is whole; what is refused is logged."""
+        """Every model that is whole; what is refused is logged, once."""
         from voxlate.bundle.shipped import default_model, has_default_model
 
         default = [(_DEFAULT, default_model())] if has_default_model() else []
         places = [] if self._folder is None else [self._folder, *sorted(self._folder.iterdir())]
-        named = [(opaque(place), place) for place in places if place.is_dir()]
-        found = [offer for name, place in (*default, *named) if (offer := _read(name, place))]
+        came = [place for folder, pattern in self._came for place in sorted(folder.glob(pattern))]
+        named = [(opaque(place), place) for place in (*places, *came) if place.is_dir()]
+        found = [offer for name, place in (*default, *named) if (offer := _read(name, place, _changed(place)))]
         return list({offer.digest: offer for offer in reversed(found)}.values())[::-1]
+
+    def came_here(self, offer: Offer) -> bool:
+        """Whether a model has come by this server."""
+        return any(offer.folder.is_relative_to(folder) for folder, _ in self._came)
 
     def find(self, name: str) -> Offer | None:
         """The model of an id, if there is one."""
@@ -141,8 +147,22 @@ def _footprint(folder: Path, _digest: str) -> Footprint | None:
         return None
 
 
-def _read(name: str, folder: Path) -> Offer | None:
+def _changed(folder: Path) -> int:
+    """When what names the parts of a model was last written, in ns; 0 where there is no such file."""
+    from voxlate.bundle.bundle import MANIFEST
+    from voxlate.bundle.ensemble import ENSEMBLE
+
+    tables = (folder / place for place in (MANIFEST, f"bundle/{MANIFEST}", ENSEMBLE))
+    return max((table.stat().st_mtime_ns for table in tables if table.is_file()), default=0)
+
+
+@lru_cache(maxsize=1024)
+def _read(name: str, folder: Path, changed: int) -> Offer | None:
+    """The model of a folder, checked; not again before it has changed."""
     from voxlate.bundle.ensemble import read_model
+
+    if not changed:
+        return None
 
     try:
         bundle = read_model(folder)

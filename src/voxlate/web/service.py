@@ -29,7 +29,9 @@ from voxlate.web.datasets.shelf import COMPLETE, DataSets
 from voxlate.web.guard import asking
 from voxlate.web.offers import Offer, Offers, expected_s
 from voxlate.web.places import RECOGNISED
+from voxlate.web.readers.study import Studies
 from voxlate.web.settings import Settings
+from voxlate.web.teaching.trainings import Trainings
 from voxlate.web.uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -62,7 +64,8 @@ class Service:
         self.uploads = Uploads(
             settings.folder / "uploads", most_bytes=settings.upload_bytes, most_files=settings.upload_files
         )
-        self.offers = Offers(settings.models)
+        came = ((settings.folder / "models", "*"), (settings.folder / "trainings", "*/run"))
+        self.offers = Offers(settings.models, came=came)
         self.ledger = JobList(settings.folder / "jobs.sqlite")
         where = () if settings.cluster is None else (settings.cluster,)
         kinds = {
@@ -71,17 +74,21 @@ class Service:
         }
         self.runner = Runner(self.ledger, settings.folder / "jobs", kinds=kinds, workers=settings.workers)
         self.datasets = DataSets(settings, self.offers, ledger=self.ledger, runner=self.runner)
+        self.trainings = Trainings(settings, self.offers, self.datasets.place_of)
+        self.studies = Studies(settings, self.offers, self.datasets.place_of)
         self._ends = threading.Event()
 
     def start(self) -> None:
         """Goes on with the jobs, and begins to purge."""
-        self.runner.start()
+        for part in (self.runner, self.trainings, self.studies):
+            part.start()
         threading.Thread(target=self._sweep, name="purge", daemon=True).start()
 
     def stop(self) -> None:
         """Ends the workers; their jobs are begun again by the next server."""
         self._ends.set()
-        self.runner.stop()
+        for part in (self.runner, self.trainings, self.studies):
+            part.stop()
         self.ledger.close()
 
     def recognise(self, upload: str) -> None:
@@ -232,6 +239,7 @@ class Service:
         for job in jobs:
             if job.has_ended and (job.ended or 0) < time.time() - kept_s:
                 self.remove(job.id)
+        self.trainings.sweep(before=time.time() - kept_s)
 
     def _sweep(self) -> None:
         while not self._ends.wait(min(self.settings.kept_s, _SWEEP_S)):

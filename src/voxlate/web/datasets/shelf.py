@@ -70,7 +70,7 @@ class DataSets:
         Raises:
             UsageError: If there is none of that id.
         """
-        self._place(name)
+        self.place_of(name)
         with self._turn:
             if name in self._looking:
                 return
@@ -83,7 +83,7 @@ class DataSets:
         Raises:
             UsageError: If there is none of that id.
         """
-        place, state = self._place(name), self._state(name)
+        place, state = self.place_of(name), self._state(name)
         survey = self._known(name) if state in {"known", "failed"} else {}
         cases, contrasts = survey.get("cases", []), survey.get("contrasts", [])
         return DataSetAnswer(
@@ -111,7 +111,7 @@ class DataSets:
         Raises:
             UsageError: If there is no such data set or model, or the model makes nothing of it.
         """
-        place, told = self._place(name), self.told(name)
+        place, told = self.place_of(name), self.told(name)
         chosen = next((one for one in told.choices if one.model == wish.model), None)
         offer = self._offers.find(wish.model)
         if chosen is None or offer is None:
@@ -215,7 +215,12 @@ class DataSets:
         survey = self._known(name)
         return "failed" if "problem" in survey else "known" if survey else "unknown"
 
-    def _place(self, name: str) -> Path:
+    def place_of(self, name: str) -> Path:
+        """Where a data set lies.
+
+        Raises:
+            UsageError: If there is none of that id.
+        """
         if name not in self._places:
             remedy = "Start the server with --data DIR, and choose one that it lists."
             raise UsageError("a data set of this server", came="another id", remedy=remedy)

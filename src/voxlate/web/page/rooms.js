@@ -1,10 +1,13 @@
-/** The rooms beside the desk where scans are translated; one is open at a time. */
+/** The rooms beside the desk where scans are translated: models, training, reader studies; one is open at a time. */
 
 import * as datasets from "./datasets.js";
 import { $, el } from "./dom.js";
+import * as models from "./models.js";
+import * as readers from "./readers.js";
 import { words } from "./texts-rooms.js";
+import * as training from "./training.js";
 
-const ROOMS = { datasets };
+const ROOMS = { datasets, models, training, readers };
 const ANCHORS = ["stage", "room"];
 
 let close = null;
@@ -31,6 +34,7 @@ function open(name, rest, context) {
   $("desk").hidden = Boolean(room);
   $("room").hidden = !room;
   $("room").replaceChildren();
+  delete $("room").dataset.ready;
   document.querySelector("a.skip").setAttribute("href", room ? "#room" : "#stage");
   for (const link of $("rooms").children) {
     const here = link.dataset.room === (room ? name : "");

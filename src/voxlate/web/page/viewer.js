@@ -95,7 +95,7 @@ class Viewer {
       }
     }
     for (const pane of this.panes) {
-      pane.nv = new Marked({ ...OPTIONS, onLocationChange: (told) => this.locate(told) });
+      pane.nv = new Marked({ ...OPTIONS, isColorbar: !this.subject.blinded, onLocationChange: (told) => this.locate(told) });
       pane.nv.marked = pane.volume.synthetic;
       await pane.nv.attachToCanvas(pane.canvas);
     }
@@ -118,7 +118,7 @@ class Viewer {
 
   fill({ nv, volume }) {
     const [low, high] = windowOf(volume, this.preset);
-    return nv.loadVolumes([{ url: volume.view, name: `${volume.contrast}.nii`, cal_min: low, cal_max: high }]);
+    return nv.loadVolumes([{ url: volume.view, name: "image.nii", cal_min: low, cal_max: high }]);
   }
 
   /** Brings all crosshairs to one place, and tells what is there. */
@@ -143,13 +143,13 @@ class Viewer {
   locate(told) {
     const value = ({ nv, volume }) => {
       const held = nv.volumes[0];
-      if (!held) return "";
+      if (!held || this.subject.blinded) return ""; // a value could tell which image it is
       const [x, y, z] = Array.from(nv.frac2vox(nv.mm2frac(told.mm))).map(Math.round); // each has a grid of its own
       const number = held.getValue(x, y, z);
       return `${volume.label} ${Math.abs(number) < 10 ? number.toFixed(2) : Math.round(number)} ${volume.unit}`;
     };
     const mm = Array.from(told.mm).slice(0, 3).map((one) => one.toFixed(0)).join(", ");
-    this.readout.textContent = [`${texts.at} (${mm}) mm`, ...this.panes.map(value)].join("   ·   ");
+    this.readout.textContent = [`${texts.at} (${mm}) mm`, ...this.panes.map(value).filter(Boolean)].join("   ·   ");
   }
 
   setPlane(plane) {
@@ -166,8 +166,8 @@ class Viewer {
     this.slider.setAttribute("aria-label", layout === "blend" ? texts.blendAt : texts.curtainAt);
     this.setShare(this.share);
     for (const { nv, volume } of this.panes) {
-      nv.marked = volume.synthetic || layout !== "side"; // so that no curtain and no blend takes the mark away
-      nv.opts.isColorbar = layout === "side"; // two bars over each other cannot be read
+      nv.marked = (volume.synthetic || layout !== "side") && !this.subject.blinded; // so that no curtain and no blend takes the mark away
+      nv.opts.isColorbar = layout === "side" && !this.subject.blinded; // two bars over each other cannot be read
       nv.resizeListener();
     }
   }
