@@ -41,7 +41,8 @@ def _work(order: Json, folder: Path, report: ProgressReport) -> Json:
     models = [models_for(Path(one), target=target, accept={})[0][0] for one in order["models"]]
     is_real = order["kind"] == "real"
     cases = _candidates(Path(order["data"]), models, target, is_real=is_real, seed=int(order["seed"]))
-    made, left = [], list[str]()
+    made: list[Json] = []
+    left: list[str] = []
     for case in cases:
         if len(made) == count:
             break

@@ -109,9 +109,9 @@ def _without_none(annotation: object) -> tuple[object, bool]:
 
 
 def _bounds(metadata: Sequence[object]) -> tuple[float | None, float | None]:
-    low = [one.ge for one in metadata if isinstance(one, annotated_types.Ge)]
+    low: list[object] = [one.ge for one in metadata if isinstance(one, annotated_types.Ge)]
     low += [one.gt for one in metadata if isinstance(one, annotated_types.Gt)]
-    high = [one.le for one in metadata if isinstance(one, annotated_types.Le)]
+    high: list[object] = [one.le for one in metadata if isinstance(one, annotated_types.Le)]
     high += [one.lt for one in metadata if isinstance(one, annotated_types.Lt)]
     return next((_float(one) for one in low), None), next((_float(one) for one in high), None)
 
