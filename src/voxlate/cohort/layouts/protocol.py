@@ -5,7 +5,9 @@ The header is that of DICOM, under its keywords, as dcm2niix writes it beside a 
 ``ContrastBolusAgent`` what was given before. Times are in seconds, as dcm2niix has them. Where no word tells, the times
 do: an inversion beyond 1.5 s with a long echo is FLAIR; a short echo and a short repetition, or a small flip angle
 after an inversion, is T1; long ones are T2; a long repetition with a short echo is PD (Bernstein, King, Zhou: Handbook
-of MRI pulse sequences, 2004). Where words and times contradict each other, nothing is said.
+of MRI pulse sequences, 2004). Where words and times contradict each other, nothing is said. Times decide only where
+each item of ``ImageType`` is one of a plain image; a map, a part of a complex image or a difference has the times of
+what it was computed from.
 """
 
 from __future__ import annotations
@@ -25,7 +27,16 @@ _AGENTS, _NOTHING = ("ContrastBolusAgent", "ContrastBolusIngredient"), {"", "non
 _NO_CONTRAST = re.compile(
     r"\b(loc(alizer|aliser)?|scout|survey|smartbrain|field ?map\w*|b0 ?map|mip|mra|mrv|tof|angio\w*|perf\w*|asl|bold"
     r"|rest\w*|f?mri task|dti|screen ?save|phoenix\w*|report|phase|mt|mtc|magneti\w* transfer|cine|\w*ssfp|ciss|fiesta"
-    r"|tru(e )?fi(sp)?|dess|spectro\w*)\b"
+    r"|tru(e )?fi(sp)?|dess|spectro\w*|map(s|ping)?|molli|relaxometry|subtract\w*)\b"
+)
+_COMPUTED = re.compile(
+    r"\b(maps?|fa|e?xp ?adc|eadc|r|real|i|imag\w*|sub\w*|diff(erence)?|\w*fraction|frac|r[12] ?(star)?|cb[fv]"
+    r"|mtt|ttp|tmax|perf\w*|asl|t ?test|stiff\w*|phase\w*|proj\w*|minip|spec\w*)\b"
+)
+_PLAIN = re.compile(
+    r"original|derived|primary|secondary|other|none|norm|nd|m|magnitude|(m )?(se|ffe|ir|tse|fse|epi|gre|b1)|t[12]|pd"
+    r"|proton density|flair|dis[23]d|fm[\d ]*|fil\w*|dr[bgs]|pfp|mfsplit|sh[\d ]*|volume|axial|sagittal|coronal|oblique"
+    r"|mpr|csa mpr\w*|csaparallel|reformatted|resampled|average|mean|comp\w* ?\w*|mosaic|moco|tra|sag|cor|te ?\d+|\d*"
 )
 _WORDS: tuple[tuple[str, str], ...] = (
     ("swi", r"\b(swi|swan|ven ?bold|susceptib\w*)\b"),
@@ -88,7 +99,9 @@ def guess_contrast(header: Json) -> _Guess:
     if modality != "MR":
         name = {"CT": "ct", "PT": "pet"}.get(modality, "")
         return _Guess(name, f"its modality is {modality}")
-    kinds = {str(kind).upper() for kind in header.get("ImageType") or ()}
+    said = header.get("ImageType") or ()
+    kinds = {str(kind).strip().upper() for kind in (re.split(r"[\\,]", said) if isinstance(said, str) else said)}
+    odd = [kind for kind in sorted(kinds) if not _PLAIN.fullmatch(_plain(kind))]
     texts = [_plain(str(header.get(name) or "")) for name in _DESCRIPTIONS]
     if {"PHASE", "P", "LOCALIZER", "PROJECTION IMAGE", "MIP"} & kinds or _NO_CONTRAST.search(" ".join(texts)):
         return _Guess(
@@ -96,14 +109,27 @@ def guess_contrast(header: Json) -> _Guess:
         )
     if "ADC" in kinds:
         return _Guess("adc", "its ImageType says ADC")
+    by_word, by_time = _by_words(texts), _by_time(header)
+    if not_plain := _is_no_plain_image(header, odd, by_word):
+        return _Guess("", f"{not_plain}: if it shows one of the contrasts, name it with --as")
     for name, (types, ending) in _DIXON.items():
         if types & kinds or any(_IS_DIXON.search(text) and re.search(ending, text) for text in texts):
             return _Guess(name, "its header says a part of Dixon")
-    by_word, by_time = _by_words(texts), _by_time(header)
     guess = _agreed(by_word, by_time, header)
     if guess.contrast == "t1" and _has_agent(header, " ".join(texts)):
         return _Guess("t1c", f"{guess.reason}, and a contrast agent was given")
     return guess
+
+
+def _is_no_plain_image(header: Json, odd: Sequence[str], by_word: _Guess | None) -> str:
+    """Why neither its times nor, where it was computed from others, its words tell what it shows; empty if they do."""
+    weighting = header.get("DiffusionBValue")
+    if isinstance(weighting, int | float) and weighting > 0 and not (by_word and by_word.contrast in ("dwi", "adc")):
+        return f"it is diffusion-weighted (b = {weighting:g} s/mm2)"
+    computed = [kind for kind in odd if _COMPUTED.search(_plain(kind))]
+    if computed or (by_word is None and odd and not any({*odd} & types for types, _ in _DIXON.values())):
+        return f"its ImageType says {' '.join(computed or odd)}"
+    return ""
 
 
 def _plain(text: str) -> str:

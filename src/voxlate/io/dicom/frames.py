@@ -318,6 +318,7 @@ def _said(dataset: Dataset, groups: Sequence[Dataset | None], source: Source) ->
         "RepetitionTime": ((dataset, "RepetitionTime"), (timing, "RepetitionTime")),
         "InversionTime": ((dataset, "InversionTime"), (inversion, "InversionTimes")),
         "FlipAngle": ((dataset, "FlipAngle"), (timing, "FlipAngle")),
+        "DiffusionBValue": ((dataset, "DiffusionBValue"), (macro(groups, "MRDiffusionSequence"), "DiffusionBValue")),
     }.items():
         values = next((one for place, keyword in places if (one := _tolerant(place, keyword, source))), ())
         if values and values[0] > 0:
