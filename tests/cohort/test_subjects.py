@@ -55,6 +55,15 @@ LIKELY = [
     [*_ids("UPENN-GBM-{:05d}_{}", 11, persons=19), *_ids("UPENN-GBM-{:05d}_{}", 21)],
     [f"V{visit}_p{n}" for n in range(6) for visit in (1, 2)],
     [*(f"p{n}" for n in range(6)), *(f"p{n}_2" for n in range(3))],
+    *(_ids("p{:02d}_{}", *ends) for ends in (("0m", "24m"), ("acute", "chronic"), ("on", "off"), ("rest", "stress"))),
+    *(_ids("p{:02d}_{}", *ends) for ends in (("preNAC", "midNAC", "postNAC"), ("190304", "200405"), ("a b", "34 c"))),
+    [f"p{n:02d}_{10 + n}{month}{when}" for n in range(6) for month in ("03", "Apr") for when in (2019, 20)],
+    *(_ids("p{:02d}{}", "", end) for end in ("_copy", " (1)", "_flip", "-Verlauf")),
+    _ids("10000{:02d}_{}_0", 2, 3),
+    _ids("CC{:04d}_{}", "siemens_15_58_F", "siemens_3_60_F"),
+    _ids("lung_{:02d}_{}", "insp", "exp"),
+    *([f"{visit}_p{n:02d}" for n in range(persons) for visit in ("v1", "v2")] for persons in (3, 6)),
+    [f"{visit}_p{n:02d}" for n in range(6) for visit in ("acute", "chronic")],
 ]
 PLAIN = [
     [f"{n:03d}" for n in range(1, 13)],
@@ -76,6 +85,9 @@ PLAIN = [
     [f"{year}_{n:03d}" for year in (2019, 2020, 2021) for n in (1, 2, 3)],
     ["scan_20190102", "scan_20190103", "scan_20200101"],
     ["case 1", "case 2", "case 10"],
+    *([f"{what}_{n}" for what in whats for n in range(1, 5)] for whats in (("AD", "CN", "MCI"), ("GE", "Hitachi"))),
+    [f"NDAR{n}-{7919 * n % 9973}" for n in range(12)],
+    [f"site{site}_p{n:02d}" for site in (1, 2, 3) for n in range(4)],
 ]
 
 
@@ -99,6 +111,14 @@ def test_ids_that_differ_at_their_end_alone_are_told_and_stay_apart(ids: list[st
 def test_plain_ids_are_subjects_of_their_own_without_a_word(ids: list[str]) -> None:
     assert subjects_of(ids) == {case: case for case in ids}
     assert likely_visits(ids) == []
+
+
+@pytest.mark.parametrize("ends", [("pre", "mid", "post"), ("test", "retest"), ("bl", "m18", "m36", "later")])
+def test_a_visit_that_is_not_held_with_the_others_of_its_person_is_told(ends: tuple[str, ...], tmp_path: Path) -> None:
+    touch(*(tmp_path / case / f"{name}.nii.gz" for case in _ids("p{:02d}_{}", *ends) for name in ("t1", "t2")))
+    cohort = index_cohort(tmp_path)
+    told = {one.severity for one in check_names(cohort) if one.code == "visits"}
+    assert "warning" in told or len({case.subject for case in cohort.cases}) == 6
 
 
 def test_no_split_parts_the_visits_of_a_person(tmp_path: Path) -> None:

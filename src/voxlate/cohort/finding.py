@@ -31,7 +31,11 @@
 | `small_mask` | warning, info | a mask that covers little, of the image or next to others: a lesion's? Info if unused |
 | `inverted_mask` | warning | a mask that covers the background rather than what the image shows |
 | `nothing_labelled` | error, warning | no label map has a label; a warning while nothing says what to learn |
-| `other_numbering` | error, warning | labels that are numbered otherwise in other cases, or than a model was taught |
+| `other_numbering` | error, warning | labels numbered otherwise than in other cases, or than taught; none is 0 |
+| `duplicate_labels` | warning | the labels of two people mark the very same voxels |
+| `out_of_scale` | warning | a case that spans a third of what the others span, or three times as much |
+| `upside_down` | warning | a case that fits the others far better upside down, or back to front |
+| `stripped` | warning | an image without what its stripping took away, beside one that shows it |
 | `many_labels` | warning | more label values than there may be classes |
 | `labels_rounded` | info | label maps that lie beside whole numbers by rounding, and are read rounded |
 | `unknown_label` | warning | a label map with a value that its convention (BraTS, MM-WHS) does not know |

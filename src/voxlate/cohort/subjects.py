@@ -6,7 +6,8 @@ form. A letter with a number (``OAS1_0001_MR2``, ``p01_V1``, ``p01_M12``), a dat
 only where the rest names a person: with a digit in it, beside other persons, and with no more visits than a study has.
 
 Only likely: several groups of ids that differ at their end alone, by few different ends (``p1_1 p1_2 p2_1 p2_2``,
-``0800 0801 0810 0811``). They stay apart, and the preflight tells.
+``0800 0801 0810 0811``); of three persons with a number and more by any ends, words and dates among them (``p1_rest
+p1_stress``), or by what stands in front (``acute_p1 chronic_p1``). They stay apart, and the preflight tells.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NUMBERED = (
 )
 _NAMED = (
     r"ses-[a-z0-9]+|baseline|bl|follow[_\-. ]?up|fup?|initial|retest|rescan|repeat|screening"
-    rf"|(?:pre|post|intra)(?:{_GAP}?(?:op|operative|surgery|treatment|therapy|rt))?|before|after"
+    rf"|(?:pre|mid|post|intra)(?:{_GAP}?(?:op|operative|surgery|treatment|therapy|rt))?|before|after"
 )
 _VISIT = rf"(?:{_NUMBERED}|{_NAMED})"
 _AT_END = re.compile(rf"(?P<person>.*[^\W_])(?:{_GAP}+|(?<=\d)(?=(?:visit|tp|ses)))(?:{_VISIT})", re.IGNORECASE)
@@ -46,6 +47,17 @@ _MOST_ENDS = 6
 _MOST_DIGITS = 4
 _ENDS = re.compile(r"(?P<person>.*[^\W_])[_\-. ]+(?P<end>\d{1,3}|[a-z]{1,2}\d{0,2})", re.IGNORECASE)
 _LETTERS = re.compile(r"(?P<person>.*\d)(?P<end>[a-d])", re.IGNORECASE)
+_ANY_END = re.compile(r"(?P<person>\D*\d[^_\-. (]*)[_\-. (]+(?P<end>[^\W_].*)", re.IGNORECASE)
+_LAST = re.compile(r"(?P<person>.*\d.*[^\W_])[_\-. ]+(?P<end>[^\W_]+)", re.IGNORECASE)
+_ANY_FRONT = re.compile(
+    rf"(?!(?:{_NO_PERSON.pattern})[_\-. ])(?P<end>[^\W_]+)[_\-. ]+(?P<person>[a-z]+[_\-. ]?\d+)", re.IGNORECASE
+)
+_DATED = re.compile(
+    r"(?:(?:19|20)?\d\d[\-_.]?(?:0\d|1[0-2])[\-_.]?[0-3]\d|[0-3]\d[\-_.]?(?:0\d|1[0-2])[\-_.]?(?:19|20)?\d\d"
+    r"|[0-3]\d[\-_.]?[a-z]{3}[\-_.]?(?:19|20)?\d\d)(?:T?\d{4,6})?",
+    re.IGNORECASE,
+)
+_LEAST_PERSONS = 3
 _FRONTS = re.compile(r"(?P<end>[vtmdwy]\d{1,2})[_\-. ]+(?P<person>[^\W_].*)", re.IGNORECASE)
 _DIGITS = re.compile(r"(?P<person>(?P<before>.*?)\d+)(?P<end>\d)")
 
@@ -79,9 +91,9 @@ def likely_visits(ids: Iterable[str]) -> list[list[str]]:
         []
     """
     known = list(ids)
-    return next(
-        (found for pattern in (_ENDS, _LETTERS, _FRONTS) if (found := _few_ends(known, pattern))), _few_digits(known)
-    )
+    patterns = {_FRONTS: 0, _ENDS: 0, _LETTERS: 0, **dict.fromkeys((_ANY_END, _LAST, _ANY_FRONT), _LEAST_PERSONS)}
+    every = (_few_ends(known, pattern, least=least) for pattern, least in patterns.items())
+    return next((found for found in every if found), _few_digits(known))
 
 
 def likely_slices(ids: Iterable[str]) -> list[list[str]]:
@@ -121,20 +133,25 @@ def _groups(persons: Mapping[str, str]) -> dict[str, list[str]]:
     return groups
 
 
-def _few_ends(ids: Sequence[str], pattern: re.Pattern[str]) -> list[list[str]]:
-    """Ids of more persons than one, who have more than one visit, of few."""
+def _few_ends(ids: Sequence[str], pattern: re.Pattern[str], *, least: int) -> list[list[str]]:
+    """Ids of more persons than one, who have more than one visit, of few; of so many that have a number at least."""
     ends = {case: found for case in ids if (found := pattern.fullmatch(case))}
     groups = _groups({case: found["person"] for case, found in ends.items()})
     for case in ids:
         if case.casefold() in groups:
             groups[case.casefold()].insert(0, case)
     several = {person: cases for person, cases in groups.items() if len(cases) > 1 and not _NO_PERSON.fullmatch(person)}
-    seen = {ends[case]["end"].casefold() for cases in several.values() for case in cases if case in ends}
-    every = {found["end"].casefold() for found in ends.values()}
+    seen = {_told(ends[case]["end"]) for cases in several.values() for case in cases if case in ends}
+    every = {_told(found["end"]) for found in ends.values()}
     common = 2 * len(several) >= len(groups) or len(every) <= _MOST_ENDS
     numbered = sum(any(map(str.isdigit, person)) for person in several)
     fits = len(seen) <= min(_MOST_ENDS, len(several) + 1) and (numbered > 1 or len(several) > max(2, len(seen)))
-    return list(several.values()) if common and fits else []
+    return list(several.values()) if common and fits and numbered >= least else []
+
+
+def _told(end: str) -> str:
+    """An end of an id, to be counted: dates are one, since each person has others."""
+    return "a date" if _DATED.fullmatch(end) else end.casefold()
 
 
 def _few_digits(ids: Sequence[str]) -> list[list[str]]:

@@ -120,6 +120,38 @@ def test_air_that_was_replaced_tells_no_offset() -> None:
     assert _found(np.where(chest < -950, chest - 24, chest)) == {}
 
 
+OTHER_UNIT: dict[str, Callable[[Array], Array]] = {
+    "tenths": lambda ct: np.rint(ct / 10),
+    "slope of 0.9": lambda ct: ct * 0.9,
+    "slope of 1.1": lambda ct: ct * 1.1,
+    "slope of 0.8": lambda ct: ct * 0.8,
+    "as signed bytes": lambda ct: np.clip(np.rint(ct), -128, 127),
+    "window of soft tissue": lambda ct: np.clip(ct, -160, 240),
+    "bone cut": lambda ct: np.clip(ct, -1000, 0),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("unit", OTHER_UNIT)
+def test_a_slope_and_a_clip_are_warned_of_as_such(unit: str, body: str) -> None:
+    """Also where the body touches the border, so that air is not all around."""
+    array = OTHER_UNIT[unit](BODIES[body]()[6:, 4:])
+    (told,) = (
+        one for one in check_scan(array, CONTRASTS["ct"], case="a", path=Path("a.nii")) if one.code == "not_hounsfield"
+    )
+    assert told.severity == "warning"
+    words = "tenths" if unit == "tenths" else "stretched" if "slope" in unit else "clipped"
+    assert words in told.message
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("fill", [0.0, -200.0])
+def test_a_value_in_place_of_air_is_warned_of_where_the_body_touches_the_border(fill: float, body: str) -> None:
+    ct = BODIES[body]()[6:, 4:]
+    assert _found(np.where(ct < -900, fill, ct)).get("hounsfield_background") == "warning"
+    assert _found(np.where(np.indices(ct.shape)[2] < 6, fill, ct)) == {}
+
+
 RIGHT: dict[str, Callable[[Array], Array]] = {
     "as it is": lambda ct: ct,
     "cut at -1024": lambda ct: np.maximum(ct, -1024),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion
 
 from tests.preprocess.samples import affine_of, head, painted, write
 from voxlate.cohort import index_cohort
@@ -75,3 +76,18 @@ def test_a_rim_is_not_worth_a_word(tmp_path: Path) -> None:
     affine[:3, 3] += 4 * affine[:3, 2]
     assert not _findings(tmp_path, (CT[:, :, 4:], affine), source=["t1"], target="ct")
     assert not _findings(tmp_path, (np.where(CT < -400, np.float32(-1024), CT), AFFINE))
+
+
+@pytest.mark.parametrize("options", [{}, {"source": ["t1"], "target": "t2"}, {"source": ["t2"], "target": "t1"}])
+def test_a_brain_beside_a_whole_head_is_told(tmp_path: Path, options: dict[str, Any]) -> None:
+    t2 = painted(LABELS, (0.0, 100.0, 300.0, 500.0), noise=6, seed=3)
+    inside = binary_erosion(LABELS > 0, iterations=3)
+    for case, one, two in (("a", T1 * inside, t2), ("b", T1 * inside, t2 * inside), ("c", T1, t2), ("d", T1, t2 * inside)):
+        write(tmp_path / case / "t1.nii.gz", one, AFFINE)
+        write(tmp_path / case / "t2.nii.gz", two, AFFINE)
+    found = [one for one in preflight(index_cohort(tmp_path), **options) if one.code == "stripped"]
+    assert [(one.severity, one.case) for one in found] == [("warning", "a"), ("warning", "d")]
+    assert "a/t1.nii.gz is 0, its background, in" in found[0].message
+    write(tmp_path / "a" / "brain_mask.nii.gz", inside.astype(np.uint8), AFFINE)
+    left = [one.case for one in preflight(index_cohort(tmp_path), **options) if one.code == "stripped"]
+    assert left == ["d"]

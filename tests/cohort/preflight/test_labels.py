@@ -11,6 +11,7 @@ import pytest
 from tests.cohort.scans import SHAPE, images, write, write_case
 from voxlate.cohort import index_cohort
 from voxlate.cohort.finding import Finding
+from voxlate.cohort.labels.numbering import check_numbering
 from voxlate.cohort.preflight.checks import preflight
 from voxlate.config.plan import Reading
 
@@ -141,10 +142,45 @@ def test_two_labels_under_other_numbers(tmp_path: Path) -> None:
         write(root / case / "labels.nii.gz", labels * (100 if case == "b" else 1))
     (found,) = _found(root)
     assert (found.severity, found.code) == ("warning", "other_numbering")
-    assert "1 cases (b) are 100, 200, and those of others 1, 2" in found.message
+    assert "1 case (b) are 100, 200, and those of the others 1, 2" in found.message
     for seed, case in enumerate("acd"):
         write(root / case / "labels.nii.gz", images(seed)["labels"] * 100)
     assert _found(root) == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        (["1 2", "128 255", "1 2", "1 2"], "1 case (b) are 128, 255, and those of the others 1, 2"),
+        (["1 2", "1", "3 2", "1 2", "1 2"], "1 case (c) are 2, 3, and those of the others 1"),
+        (["1 2", "7 8", "7 8", "1 2", "1 2"], "2 cases (b, c) are 7, 8, and those of the others 1, 2"),
+        (["1", "1", "2", "1"], "1 case (c) are 2, and those of the others 1"),
+        (["1 2 4", "1 2 4", "2 4", "2", "4"], ""),
+        (["1 2", "1 2", "3 4", "3 4"], ""),
+        (["1", "2", "1", "2", "1"], ""),
+        (["1 5 9", "1 5 8", "2 5 7", "3 9"], ""),
+    ],
+)
+def test_cases_whose_labels_have_other_numbers_than_the_rest(numbers: list[str], told: str) -> None:
+    found = check_numbering({"abcde"[n]: tuple(sorted(map(int, own.split()))) for n, own in enumerate(numbers)})
+    assert [one.code for one in found] == (["other_numbering"] if told else [])
+    assert not told or told in found[0].message
+
+
+def test_a_label_map_without_background_is_told(root: Path) -> None:
+    write(root / "a" / "labels.nii.gz", images(0)["labels"] + 1)
+    (found,) = [one for one in _found(root) if "no voxel of 0" in one.message]
+    assert (found.severity, found.code) == ("warning", "other_numbering")
+
+
+def test_one_label_map_in_two_cases_is_told_wherever_it_lies(root: Path) -> None:
+    labels = images(0)["labels"]
+    labels[[0, -1]] = 0
+    write(root / "a" / "labels.nii.gz", labels)
+    write(root / "b" / "labels.nii.gz", np.roll(labels, 1, axis=0))
+    assert ("warning", "duplicate_labels", "b") in _codes(root)
+    (root / "cases.csv").write_text("case,subject\na,p1\nb,p1\n", encoding="utf-8")
+    assert "duplicate_labels" not in {code for _, code, _ in _codes(root)}
 
 
 def test_nothing_labelled_cannot_be_learned(root: Path) -> None:

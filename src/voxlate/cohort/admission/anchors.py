@@ -21,6 +21,7 @@ _BIN, _SOFT, _DARK = 10.0, (-500.0, 600.0), (-1400.0, -500.0)
 _VALLEY, _BELOW, _HIGH = 0.85, 0.35, 0.15
 _BELOW_BINS = 8
 _LEAST_BORDER, _LOWEST = 0.02, 0.3
+_SHARP_HU, _SHARP, _AROUND, _BELOW_AIR = 60.0, 0.6, 0.25, 0.01
 _TOLD, _TOLD_SOFT, _TOLD_ALONE, _AGREE = 18.0, 12.0, 60.0, 30.0
 _Values = NDArray[np.float64]
 
@@ -80,6 +81,17 @@ def _air_outside(seen: Histogram) -> float | None:
         return None
     peaks = [n for n in _maxima(counts) if counts[n] > _LOWEST * counts.max()]
     return _place(peaks[0], _DARK[0]) if peaks else None
+
+
+def sharp_air(seen: Histogram) -> float | None:
+    """Where the air around a body lies: a narrow peak of much of the border, and nothing below; lung is none."""
+    air = _air_outside(seen)
+    if air is None:
+        return None
+    dark = seen.border[(seen.border > _DARK[0]) & (seen.border < _DARK[1])]
+    near = int(np.count_nonzero(np.abs(dark - air) < _SHARP_HU))
+    sharp = near > max(_SHARP * dark.size, _AROUND * seen.border.size)
+    return air if sharp and seen.share(-np.inf, air - 1.5 * _SHARP_HU) < _BELOW_AIR else None
 
 
 def _density(values: _Values, low: float, high: float) -> _Values:

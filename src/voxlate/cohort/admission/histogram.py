@@ -73,6 +73,11 @@ class Histogram:
         """The share of all voxels, padding among them, below ``low`` or above ``high``."""
         return float(np.mean((self.every < low) | (self.every > high)))
 
+    def every_share(self, value: float) -> float:
+        """The share of all voxels, padding among them, that have the value, or are rounded to it."""
+        first, last = np.searchsorted(self.every, (value - 0.5, value + 0.5))
+        return float(last - first) / self.every.size
+
     def border_share(self, low: float, high: float) -> float | None:
         """The share of the border from ``low`` up to ``high``; ``None`` where most of the border is padding."""
         return float(np.mean((self.border >= low) & (self.border < high))) if self.border.size else None

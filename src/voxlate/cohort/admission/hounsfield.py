@@ -12,6 +12,8 @@ or twice as far (a slope); a range of a few units or of 8 bits; nothing below ze
 likely is a warning, such as air that is all around a body and lies 60 to 130 HU beside its place. An image without
 air, of a field of view inside the body or stripped, has its tissue alone to be judged by. Where fat and muscle show as
 two peaks (``anchors``), these tell a smaller offset, in a chest too; inside a body the place of most soft tissue.
+Air all around whose peak is narrow is 60 HU off where a slope is wrong. A hundredth of the voxels at the lowest value
+and at the highest were clipped there, which matters where air or bone is beyond.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxlate.cohort.admission.anchors import offset_of
+from voxlate.cohort.admission.anchors import offset_of, sharp_air
 from voxlate.cohort.admission.histogram import Histogram, Peak
 from voxlate.cohort.finding import Severity
 
@@ -43,6 +45,9 @@ _NO_AIR, _LITTLE_AIR = -400.0, 0.01
 _BELOW_FAT, _NO_FAT, _SOME_BONE, _LITTLE_MUSCLE = 0.1, 0.08, 0.08, 0.2
 _FAR_TOO_LOW, _TOO_LOW, _TOO_HIGH, _WATERY = -140.0, (-90.0, -45.0), (105.0, 150.0), 30.0
 """Where no soft tissue has its peak: between fat and water, and above muscle and blood where no agent is in it."""
+_TENTH, _TENTH_AIR, _TENTH_RANGE, _TENTH_NOISE = (86.0, 116.0), 15.0, (-140.0, 320.0), 15.0
+_TENTH_SHARE = 0.1
+_END, _AIR_CUT, _BONE_CUT = 0.01, -900.0, 900.0
 LOWEST_HU, HIGHEST_HU = -2048.0, 10_000.0
 _BEYOND = 0.001
 
@@ -72,6 +77,8 @@ def judge_hounsfield(seen: Histogram) -> Judgement | None:
     if _is_attenuation(seen):
         return Judgement("error", "air is near 0 and tissue near 20: this is the attenuation in 1/m")
     air, tissue = seen.parts()
+    if clipped := _clipped(seen) or _tenths(seen, air, tissue):
+        return clipped
     if air.stands_out and tissue.stands_out:
         displaced = _displaced(seen, air, tissue)
         if displaced:
@@ -84,7 +91,36 @@ def judge_hounsfield(seen: Histogram) -> Judgement | None:
 def _moved(seen: Histogram) -> Judgement | None:
     """An offset that fat and muscle show, and the air outside where there is some."""
     found = offset_of(seen)
-    return Judgement("warning", f"{found.told}, so they may be off by about {found.hu:.0f}") if found else None
+    if found:
+        return Judgement("warning", f"{found.told}, so they may be off by about {found.hu:.0f}")
+    air = sharp_air(seen)
+    if air is None or abs(air - _AIR_HU) < _SLIGHT:
+        return None
+    return Judgement("warning", f"the air around is at {air:.0f}: they may be stretched by {air / _AIR_HU:.2f}")
+
+
+def _clipped(seen: Histogram) -> Judgement | None:
+    """Many voxels at the very lowest value and at the very highest, where that cuts air or bone off."""
+    low, high = float(seen.every[0]), float(seen.every[-1])
+    shares = [float(np.mean(seen.every == end)) for end in (low, high)]
+    if min(shares) < _END or low >= _BELOW_ZERO or (low < _AIR_CUT and high > _BONE_CUT):
+        return None
+    ends = " and ".join(
+        f"{100 * share:.0f} % of the voxels are {end:g}" for share, end in zip(shares, (low, high), strict=True)
+    )
+    return Judgement("warning", f"{ends}: they were clipped, and what lies beyond is lost")
+
+
+def _tenths(seen: Histogram, air: Peak, tissue: Peak) -> Judgement | None:
+    """Air at -100 and tissue at 0, without the noise and the bone that fat and water would have there."""
+    lowest, highest = np.percentile(seen.every, (0.1, 99.9))
+    within = lowest > _TENTH_RANGE[0] and highest < _TENTH_RANGE[1]
+    apart = _TENTH[0] <= tissue.place - air.place <= _TENTH[1] and abs(air.place - _AIR_HU / 10) < _TENTH_AIR
+    if not within or not apart or air.share < _TENTH_SHARE:
+        return None
+    narrow = seen.share(air.place - _TENTH_NOISE, air.place + _TENTH_NOISE) > 0.5 * air.share
+    cause = f"air is at {air.place:.0f} and tissue at {tissue.place:.0f}: they are tenths of HU"
+    return Judgement("warning", cause) if narrow else None
 
 
 def _is_attenuation(seen: Histogram) -> bool:

@@ -21,6 +21,7 @@ from voxlate.contrast import Contrast
 from voxlate.volume import Array
 
 _AIR_BELOW_HU = -200.0
+_LOWEST_AIR_HU, _NO_AIR_BELOW_HU, _SOME_AIR, _MUCH = -1100.0, -900.0, 0.002, 0.1
 _CT_PADDING = (-1000.0, -1024.0, -2000.0, -2048.0, -3024.0)
 
 
@@ -49,7 +50,7 @@ def check_scan(
                 f"{HIGHEST_HU:g} HU. Look whether padding or a wrong rescale slope explains them."
             )
             yield Finding("warning", "hounsfield_range", case, message)
-        yield from _check_background(array, judged, case=case, path=path)
+        yield from _check_background(array, seen, judged, case=case, path=path)
     elif judged := _judge_signal(seen):
         yield _finding(seen, judged, "ct_values", f"what {contrast.title} shows", case=case, path=path)
     elif contrast.kind == "pet":
@@ -76,12 +77,26 @@ def _finding(seen: Histogram, judged: Judgement, code: str, unit: str, *, case: 
     return Finding(judged.severity, code, case, message)
 
 
-def _check_background(array: Array, judged: Judgement | None, *, case: str, path: Path) -> Iterator[Finding]:
-    background = constant_background(array)
-    if background is None or background < _AIR_BELOW_HU or (judged is not None and judged.severity == "error"):
+def _check_background(
+    array: Array, seen: Histogram, judged: Judgement | None, *, case: str, path: Path
+) -> Iterator[Finding]:
+    if judged is not None and judged.severity == "error":
+        return
+    background, where = constant_background(array), "all over"
+    if background is None or background < _AIR_BELOW_HU:
+        background, where = _in_place_of_air(seen), "where air would be"
+    if background is None:
         return
     message = (
-        f"{path}: the background is {background:g} HU all over, which is tissue, not air. Was the image stripped or "
+        f"{path}: the background is {background:g} HU {where}, which is tissue, not air. Was the image stripped or "
         "padded? A model learns this value wherever the source shows more; fill it with -1024 HU, or give a mask."
     )
     yield Finding("warning", "hounsfield_background", case, message)
+
+
+def _in_place_of_air(seen: Histogram) -> float | None:
+    """A value, above air, that much of the image has, where no voxel is as dark as air; ``None`` without one."""
+    if seen.share(_LOWEST_AIR_HU, _NO_AIR_BELOW_HU) > _SOME_AIR:
+        return None
+    often = [value for value in seen.padding if value > _NO_AIR_BELOW_HU and seen.every_share(value) > _MUCH]
+    return max(often, key=seen.every_share, default=None)

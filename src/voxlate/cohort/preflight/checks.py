@@ -24,6 +24,7 @@ from voxlate.cohort.preflight.imputed import check_synthetic
 from voxlate.cohort.preflight.kept import Kept
 from voxlate.cohort.preflight.labels import LabelReview, is_label_map, weigh_masks
 from voxlate.cohort.preflight.look import CaseImages
+from voxlate.cohort.preflight.measures.extent import by_contrast, out_of_scale, upside_down
 from voxlate.cohort.preflight.names import check_names
 from voxlate.cohort.preflight.pairwise import check_derived, check_pairs
 from voxlate.cohort.preflight.subjects import find_subjects
@@ -139,9 +140,11 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
 
     findings += check_agreement(found.agreements, path_of, poor=poor)
     findings += check_swapped(found.signatures, path_of)
+    findings += _check_extent(found.signatures, path_of)
     accepted = _ACCEPTED & set(reading.accept)
     twins = _find_twins(cohort, found.signatures, kept, reading)
     findings += weigh(_check_duplicates(cohort, twins, split), accept=accepted)
+    findings += weigh(_check_copied_labels(cohort, found.labels, twins), accept=accepted)
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(weigh_masks(findings, cohort, mask=mask, split=split))
@@ -226,6 +229,43 @@ def _check_duplicates(
         else:
             parted_later = not split and fold(one.subject) != fold(other.subject)
             yield Finding("error" if parted_later else "warning", "duplicate_image", one.id, message)
+
+
+def _check_extent(signatures: Sequence[Signature], path_of: Callable[[str, str], Path]) -> Iterator[Finding]:
+    """Whole cases that are out of scale, or upside down among the others; each is told once."""
+    told: set[str] = set()
+    for group in by_contrast(signatures):
+        name = group[0].contrast
+        for case, (span, usual) in out_of_scale(group).items():
+            sizes = [" x ".join(f"{mm:.3g}" for mm in one) for one in (span, usual)]
+            message = (
+                f"{path_of(case, name)} spans {sizes[0]} mm, where the cohort's scans span {sizes[1]} mm in the median. "
+                "Is its spacing in mm? Correct the header."
+            )
+            if case not in told:
+                yield Finding("warning", "out_of_scale", case, message)
+            told.add(case)
+        for case, how in upside_down(group).items():
+            message = (
+                f"{path_of(case, name)} fits the other cases far better {how}: its header does not say how the voxels "
+                "lie. Look at it, and correct the header."
+            )
+            if case not in told:
+                yield Finding("warning", "upside_down", case, message)
+            told.add(case)
+
+
+def _check_copied_labels(cohort: Cohort, labels: LabelReview, twins: Sequence[Duplicate]) -> Iterator[Finding]:
+    """Label maps of two people that mark the very same, unless their images are told to be one person's."""
+    known = {frozenset((pair.one, pair.other)) for pair in twins}
+    for pair in labels.copies():
+        one, other = (cohort.case(case) for case in pair)
+        if frozenset(pair) not in known and fold(one.subject) != fold(other.subject):
+            message = (
+                f"{one.paths['labels']} and {other.paths['labels']} mark the very same, voxel by voxel, as no two "
+                "people's do. Put each case's own label map into it."
+            )
+            yield Finding("warning", "duplicate_labels", other.id, message)
 
 
 def _check_split(cohort: Cohort, split: Mapping[str, str]) -> Iterator[Finding]:

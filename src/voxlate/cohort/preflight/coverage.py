@@ -1,21 +1,28 @@
-"""How much of a case its images show: what one of them lacks is neither learned nor scored."""
+"""How much of a case its images show: what one of them lacks is neither learned nor scored.
+
+An image that has its background's very value in a fifth of what another one shows was stripped or masked, and the other
+was not. Where the case has a mask, nothing beyond it is learned, and that is not looked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from voxlate.cohort.admission.labels import MASK
 from voxlate.cohort.case import Case
 from voxlate.cohort.coverage import not_shown
 from voxlate.cohort.finding import Finding
-from voxlate.cohort.foreground import onto_grid, overlaps
+from voxlate.cohort.foreground import constant_background, onto_grid, overlaps
 from voxlate.cohort.preflight.look import CaseImages
 from voxlate.cohort.preflight.measures.binned import Binned
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.volume import Array, Volume
 
 _WORTH_TELLING = 0.02
+_STRIPPED = 0.2
 
 
 def check_coverage(
@@ -42,6 +49,8 @@ def check_coverage(
             continue
         whole, part = first, other
         share = _share_lacking(images, first, other)
+        if MASK not in images:
+            yield from _check_stripped(images, (first, other), covered=share < _WORTH_TELLING)
         if not known and (back := _share_lacking(images, other, first)) > share:
             whole, part, share = other, first, back
         if share >= _WORTH_TELLING:
@@ -57,11 +66,41 @@ def _share_lacking(images: CaseImages, whole: str, part: str) -> float:
     return float(images.kept.recall("coverage", images.key((whole, part)), measure)["share"])
 
 
+def _check_stripped(images: CaseImages, pair: tuple[str, str], *, covered: bool) -> Iterator[Finding]:
+    """A warning where one of two images was stripped and the other was not."""
+    for whole, part in (pair, pair[::-1]) if covered else ():
+        if "label" in {get_contrast(name).kind for name in pair}:
+            return
+
+        def measure(whole: str = whole, part: str = part) -> dict[str, float]:
+            background = constant_background(images[part].volume.array)
+            share = 0.0 if background is None else _share_equal(images[whole], images[part].volume, background)
+            return {"share": share, "background": background or 0.0}
+
+        found = images.kept.recall("stripped", images.key((whole, part)), measure)
+        if found["share"] >= _STRIPPED:
+            paths = images.case.paths
+            message = (
+                f"{paths[part]} is {found['background']:g}, its background, in {100 * found['share']:.0f} % of what "
+                f"{paths[whole]} shows: the one was stripped or masked, and the other was not. Strip both, or give masks."
+            )
+            yield Finding("warning", "stripped", images.case.id, message)
+
+
+def _share_equal(seen: Binned, part: Volume, value: float) -> float:
+    """The share of an image's foreground in which another one has a value."""
+    inside = _inside(seen)
+    equal = onto_grid(part, seen.grid, outside=value + 1) == value
+    return int(np.count_nonzero(equal & inside)) / max(int(np.count_nonzero(inside)), 1)
+
+
+def _inside(seen: Binned) -> NDArray[np.bool_]:
+    return seen.shown if seen.volume.missing is None else seen.shown & ~seen.volume.missing
+
+
 def _lacking(seen: Binned, other: Binned) -> float:
     """The share of one image's foreground that another one does not show."""
-    inside, whole, part = seen.shown, seen.volume, other.volume
-    if whole.missing is not None:
-        inside = inside & ~whole.missing
+    inside, whole, part = _inside(seen), seen.volume, other.volume
 
     def place(voxels: Array) -> Array:
         return onto_grid(Volume(voxels, part.affine), whole.grid, outside=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,21 +16,21 @@ from voxlate.cohort.admission.places import check_place, same_grid
 from voxlate.cohort.case import Cohort
 from voxlate.cohort.finding import Finding, soften
 from voxlate.cohort.foreground import onto_grid
-from voxlate.cohort.labels.classes import MOST_CLASSES
 from voxlate.cohort.labels.conventions import count_values
+from voxlate.cohort.labels.numbering import check_numbering
 from voxlate.cohort.preflight.look import CaseImages
 from voxlate.cohort.preflight.measures.borders import best_mirroring
 from voxlate.cohort.preflight.measures.pose import Pose
 from voxlate.cohort.preflight.mirrored import Borders, check_mirrored
 from voxlate.contrast import CONTRASTS, get_contrast
 from voxlate.errors import counted, some
+from voxlate.volume import Array
 
 _LABELS = "labels"
 _ELSEWHERE = {"labels_misplaced", "no_overlap"}
 _FAR_BELOW = 0.2
 _ENOUGH_MASKS = 4
-_ODD_NUMBER = 100
-_NAMED = 5
+_LEAST_VOXELS = 100
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,9 @@ class _Facts:
     values: tuple[int, ...]
     volume_ml: float
     rounded: bool
+    background: bool
+    drawn: str
+    """A digest of what is marked, wherever it lies; empty of little, and of a box."""
 
 
 @dataclass
@@ -109,8 +112,8 @@ class LabelReview:
         """
         labels = [one for one in self._facts if one.contrast == _LABELS]
         found = [
-            *(list(_check_single_values(labels)) or _check_multiples(labels)),
-            *_check_numbers(labels),
+            *check_numbering({one.case: one.values for one in labels}),
+            *_check_background(labels),
             *_check_rounding(self._facts),
             *check_mirrored(self._borders),
         ]
@@ -119,6 +122,13 @@ class LabelReview:
             message = f"none of the {len(labels)} label maps has a label: there is nothing to learn of them."
             found.append(Finding("error" if target == _LABELS else "warning", "nothing_labelled", "", message))
         return found
+
+    def copies(self) -> Iterator[tuple[str, str]]:
+        """Pairs of cases whose label maps mark the very same, be it in another place; each with the first one."""
+        first: dict[str, str] = {}
+        for one in (one for one in self._facts if one.contrast == _LABELS and one.drawn):
+            if (other := first.setdefault(one.drawn, one.case)) != one.case:
+                yield other, one.case
 
     def _once(self, findings: Iterable[Finding]) -> list[Finding]:
         """Without a second warning of one small mask: several measures of it are one fault."""
@@ -165,12 +175,29 @@ def _is_about(finding: Finding, path: Path) -> bool:
 def _facts_of(images: CaseImages, name: str) -> _Facts:
     def measure() -> dict[str, object]:
         volume = images[name].volume
-        ml = float(np.count_nonzero(volume.array) * np.prod(volume.spacing_mm) / 1000)
-        values = [value for value in count_values(volume.array) if value > 0]
-        return {"values": values, "volume_ml": ml, "rounded": any("were rounded" in note for note in volume.notes)}
+        marked = int(np.count_nonzero(volume.array))
+        return {
+            "values": tuple(value for value in count_values(volume.array) if value > 0),
+            "volume_ml": float(marked * np.prod(volume.spacing_mm) / 1000),
+            "rounded": any("were rounded" in note for note in volume.notes),
+            "background": marked < volume.array.size,
+            "drawn": _digest_of(volume.array) if marked >= _LEAST_VOXELS else "",
+        }
 
     found = images.kept.recall("labels", images.key((name,)), measure)
-    return _Facts(images.case.id, name, tuple(found["values"]), found["volume_ml"], found["rounded"])
+    return _Facts(images.case.id, name, **{**found, "values": tuple(found["values"])})
+
+
+def _digest_of(labels: Array) -> str:
+    """Of what is marked, without the background round it; empty if that is one box."""
+    around = []
+    for axis in range(3):
+        shown = np.flatnonzero(labels.any(axis=tuple(other for other in range(3) if other != axis)))
+        around.append(slice(shown[0], shown[-1] + 1))
+    part = np.ascontiguousarray(labels[tuple(around)], dtype=np.int32)
+    if (part == part.flat[0]).all():
+        return ""
+    return hashlib.sha256(str(part.shape).encode() + part.tobytes()).hexdigest()
 
 
 def _check_place(images: CaseImages, name: str, scans: Sequence[str]) -> list[Finding]:
@@ -222,14 +249,15 @@ def _check_masked(images: CaseImages, name: str) -> Iterator[Finding]:
         yield Finding("error", "constant_image", images.case.id, message)
 
 
-def _check_numbers(labels: Sequence[_Facts]) -> Iterator[Finding]:
-    values = sorted({value for one in labels for value in one.values})
-    if len(values) > MOST_CLASSES:
+def _check_background(labels: Sequence[_Facts]) -> Iterator[Finding]:
+    full = [one for one in labels if not one.background]
+    if full:
         message = (
-            f"the label maps have {len(values)} values, from {values[0]} to {values[-1]}: too many for a class each "
-            f"(at most {MOST_CLASSES}). Name those that matter with method.classes or conditions.structures."
+            f"{counted(len(full), 'label map')} ({some([one.case for one in full])}) have no voxel of 0, which is the "
+            f"background: the numbers begin at {min(one.values[0] for one in full if one.values)}. If that one is the "
+            "background, subtract it in copies."
         )
-        yield Finding("warning", "many_labels", "", message)
+        yield Finding("warning", "other_numbering", "", message)
 
 
 def _check_rounding(facts: Sequence[_Facts]) -> Iterator[Finding]:
@@ -247,37 +275,6 @@ def _check_small(cohort: Cohort, masks: Sequence[_Facts]) -> Iterator[Finding]:
         if one.volume_ml < _FAR_BELOW * middle:
             words = f"{one.volume_ml:.3g} ml, where the masks of the cohort have {middle:.3g} ml in the median"
             yield small_mask(words, case=one.case, path=cohort.case(one.case).paths[MASK])
-
-
-def _check_single_values(labels: Sequence[_Facts]) -> Iterator[Finding]:
-    """Cases of one label each, whose number differs: 1 here, 255 there."""
-    single: dict[int, list[str]] = {}
-    for one in (one for one in labels if len(one.values) == 1):
-        single.setdefault(one.values[0], []).append(one.case)
-    several = any(len(one.values) > 1 for one in labels)
-    if several or len(single) < 2 or max(single) < _ODD_NUMBER:
-        return
-    told = [f"{value} in {counted(len(cases), 'case')} ({some(cases)})" for value, cases in sorted(single.items())]
-    message = (
-        f"the one label of a case has another number from case to case: {', '.join(told)}. If they mark the same, give "
-        "them one number in copies, or train with method.classes: binary."
-    )
-    yield Finding("warning", "other_numbering", "", message)
-
-
-def _check_multiples(labels: Sequence[_Facts]) -> Iterator[Finding]:
-    """Cases whose numbers are those of the others times one number: 100 and 200 here, 1 and 2 there."""
-    factors = {one.case: math.gcd(*one.values) for one in labels if max(one.values, default=0) >= _ODD_NUMBER}
-    usual = {value for one in labels if factors.get(one.case, 1) == 1 for value in one.values}
-    odd = [one for one in labels if one.case in factors and usual.isdisjoint(one.values)]
-    odd = [one for one in odd if usual.issuperset(value // factors[one.case] for value in one.values)]
-    if odd:
-        message = (
-            f"the labels of {len(odd)} cases ({some([one.case for one in odd])}) are "
-            f"{', '.join(map(str, odd[0].values))}, and those of others {', '.join(map(str, sorted(usual)[:_NAMED]))}. "
-            "If they mark the same, give them one set of numbers in copies, or name them in method.classes."
-        )
-        yield Finding("warning", "other_numbering", "", message)
 
 
 def _nearest(images: CaseImages, labels: str, scans: Sequence[str]) -> str:

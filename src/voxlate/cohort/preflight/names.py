@@ -75,9 +75,11 @@ def _names(items: Sequence[LeftOut]) -> str:
 
 def _check_subjects(cases: Sequence[Case]) -> Iterator[Finding]:
     """What ids say of the subjects that neither a table nor the layout names."""
-    open_ids = [case.id for case in cases if not case.told and fold(case.subject) == fold(case.id)]
+    untold = [case for case in cases if not case.told]
+    open_ids = [case.id for case in untold if fold(case.subject) == fold(case.id)]
+    subjects = {fold(case.subject): case.subject for case in untold}  # visits that are held together are one already
     pictures = any(is_picture_path(path) for case in cases for path in case.paths.values())
-    groups = likely_slices(open_ids) if pictures else likely_visits(open_ids)
+    groups = likely_slices(open_ids) if pictures else likely_visits(subjects.values())
     if groups:
         what = "slices" if pictures else "visits"
         message = (
