@@ -62,8 +62,13 @@ def test_the_times_of_a_map_tell_no_contrast(kind: str, times: dict[str, float])
 
 @pytest.mark.parametrize(
     "kinds",
-    [["ORIGINAL", "PRIMARY", "M", "ND", "NORM"], ["ORIGINAL", "PRIMARY", "OTHER"], ["ORIGINAL", "PRIMARY", "T2", "NONE"]]
-    + [["ORIGINAL", "PRIMARY", "M_SE", "M", "SE"], ["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D", "FM4_2", "FIL"]],
+    [
+        ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"],
+        ["ORIGINAL", "PRIMARY", "OTHER"],
+        ["ORIGINAL", "PRIMARY", "T2", "NONE"],
+        ["ORIGINAL", "PRIMARY", "M_SE", "M", "SE"],
+        ["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D", "FM4_2", "FIL"],
+    ],
 )
 def test_the_times_of_a_plain_image_tell_it_unless_it_is_diffusion_weighted(kinds: list[str]) -> None:
     header = {"ImageType": kinds, "EchoTime": 0.09, "RepetitionTime": 3.0}

@@ -82,7 +82,12 @@ def test_a_rim_is_not_worth_a_word(tmp_path: Path) -> None:
 def test_a_brain_beside_a_whole_head_is_told(tmp_path: Path, options: dict[str, Any]) -> None:
     t2 = painted(LABELS, (0.0, 100.0, 300.0, 500.0), noise=6, seed=3)
     inside = binary_erosion(LABELS > 0, iterations=3)
-    for case, one, two in (("a", T1 * inside, t2), ("b", T1 * inside, t2 * inside), ("c", T1, t2), ("d", T1, t2 * inside)):
+    for case, one, two in (
+        ("a", T1 * inside, t2),
+        ("b", T1 * inside, t2 * inside),
+        ("c", T1, t2),
+        ("d", T1, t2 * inside),
+    ):
         write(tmp_path / case / "t1.nii.gz", one, AFFINE)
         write(tmp_path / case / "t2.nii.gz", two, AFFINE)
     found = [one for one in preflight(index_cohort(tmp_path), **options) if one.code == "stripped"]

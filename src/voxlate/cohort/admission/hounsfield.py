@@ -13,7 +13,7 @@ likely is a warning, such as air that is all around a body and lies 60 to 130 HU
 air, of a field of view inside the body or stripped, has its tissue alone to be judged by. Where fat and muscle show as
 two peaks (``anchors``), these tell a smaller offset, in a chest too; inside a body the place of most soft tissue.
 Air all around whose peak is narrow is 60 HU off where a slope is wrong. A hundredth of the voxels at the lowest value
-and at the highest were clipped there, which matters where air or bone is beyond.
+and 0.2 % at the highest were clipped there, which matters where air or bone is beyond.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _FAR_TOO_LOW, _TOO_LOW, _TOO_HIGH, _WATERY = -140.0, (-90.0, -45.0), (105.0, 150
 """Where no soft tissue has its peak: between fat and water, and above muscle and blood where no agent is in it."""
 _TENTH, _TENTH_AIR, _TENTH_RANGE, _TENTH_NOISE = (86.0, 116.0), 15.0, (-140.0, 320.0), 15.0
 _TENTH_SHARE = 0.1
-_END, _AIR_CUT, _BONE_CUT = 0.01, -900.0, 900.0
+_LOW_END, _HIGH_END, _AIR_CUT, _BONE_CUT = 0.01, 0.002, -900.0, 900.0
 LOWEST_HU, HIGHEST_HU = -2048.0, 10_000.0
 _BEYOND = 0.001
 
@@ -103,10 +103,11 @@ def _clipped(seen: Histogram) -> Judgement | None:
     """Many voxels at the very lowest value and at the very highest, where that cuts air or bone off."""
     low, high = float(seen.every[0]), float(seen.every[-1])
     shares = [float(np.mean(seen.every == end)) for end in (low, high)]
-    if min(shares) < _END or low >= _BELOW_ZERO or (low < _AIR_CUT and high > _BONE_CUT):
+    ends_there = shares[0] > _LOW_END and shares[1] > _HIGH_END and low < _BELOW_ZERO
+    if not ends_there or (low < _AIR_CUT and high > _BONE_CUT):
         return None
     ends = " and ".join(
-        f"{100 * share:.0f} % of the voxels are {end:g}" for share, end in zip(shares, (low, high), strict=True)
+        f"{100 * share:.2g} % of the voxels are {end:g}" for share, end in zip(shares, (low, high), strict=True)
     )
     return Judgement("warning", f"{ends}: they were clipped, and what lies beyond is lost")
 

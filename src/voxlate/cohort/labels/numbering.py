@@ -79,8 +79,8 @@ def _check_odd_ones(numbers: _Numbers) -> Iterator[Finding]:
         few = len(own | usual) <= _FEW_LABELS or own.isdisjoint(every)
         if few and own - every and usual - own:
             odd[own] = sorted(usual)
-    for own, usual in odd.items():
-        yield _differing([case for case, found in sets.items() if found == own], tuple(sorted(own)), usual)
+    for own, expected in odd.items():
+        yield _differing([case for case, found in sets.items() if found == own], tuple(sorted(own)), expected)
 
 
 def _differing(cases: list[str], own: tuple[int, ...], usual: list[int]) -> Finding:

@@ -239,8 +239,8 @@ def _check_extent(signatures: Sequence[Signature], path_of: Callable[[str, str],
         for case, (span, usual) in out_of_scale(group).items():
             sizes = [" x ".join(f"{mm:.3g}" for mm in one) for one in (span, usual)]
             message = (
-                f"{path_of(case, name)} spans {sizes[0]} mm, where the cohort's scans span {sizes[1]} mm in the median. "
-                "Is its spacing in mm? Correct the header."
+                f"{path_of(case, name)} spans {sizes[0]} mm, where the cohort's span {sizes[1]} mm in the median. Is "
+                "its spacing in mm? Correct the header."
             )
             if case not in told:
                 yield Finding("warning", "out_of_scale", case, message)

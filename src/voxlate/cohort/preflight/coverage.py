@@ -82,7 +82,8 @@ def _check_stripped(images: CaseImages, pair: tuple[str, str], *, covered: bool)
             paths = images.case.paths
             message = (
                 f"{paths[part]} is {found['background']:g}, its background, in {100 * found['share']:.0f} % of what "
-                f"{paths[whole]} shows: the one was stripped or masked, and the other was not. Strip both, or give masks."
+                f"{paths[whole]} shows: the one was stripped or masked, and the other was not. Strip both, or give "
+                "masks."
             )
             yield Finding("warning", "stripped", images.case.id, message)
 

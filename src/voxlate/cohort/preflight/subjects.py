@@ -252,7 +252,7 @@ def _laid_over(fixed: Cube, moving: Cube, *, least: float) -> float:
         ndimage.map_coordinates(moving, moved, order=1, output=there)
         both = (there != 0).astype(np.float64)
         count = float(both @ ones)
-        if count < _OVERLAP * len(index):
+        if count == 0 or count < _OVERLAP * len(index):  # a cube of a far smaller case may be empty
             return -1.0
         x, y = float(values @ both), float(there @ ones)
         square = (float(squares @ both) - x * x / count) * (float(there @ there) - y * y / count)
