@@ -41,7 +41,10 @@ def test_hounsfield_units(array: NDArray[Any], expected: list[tuple[str, str]]) 
     assert _codes(array, "ct") == expected
 
 
-@pytest.mark.parametrize(("background", "expected"), [(0, ["hounsfield_background"]), (-1024, []), (-250, [])])
+@pytest.mark.parametrize(
+    ("background", "expected"),
+    [(0, ["hounsfield_background"]), (-250, ["hounsfield_background"]), (-1024, []), (-1000, [])],
+)
 def test_a_background_of_tissue_is_warned_of(background: float, expected: list[str]) -> None:
     """A skull-stripped CT has water all around its brain, if nobody fills it with air."""
     brain = np.where(depth() < 0.8, head_ct(), background)

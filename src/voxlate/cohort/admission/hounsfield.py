@@ -47,7 +47,7 @@ _FAR_TOO_LOW, _TOO_LOW, _TOO_HIGH, _WATERY = -140.0, (-90.0, -45.0), (105.0, 150
 """Where no soft tissue has its peak: between fat and water, and above muscle and blood where no agent is in it."""
 _TENTH, _TENTH_AIR, _TENTH_RANGE, _TENTH_NOISE = (86.0, 116.0), 15.0, (-140.0, 320.0), 15.0
 _TENTH_SHARE = 0.1
-_LOW_END, _HIGH_END, _AIR_CUT, _BONE_CUT = 0.01, 0.002, -900.0, 900.0
+_LOW_END, _HIGH_END, _BOTH_ENDS, _AIR_CUT, _BONE_CUT = 0.01, 0.002, 0.95, -900.0, 900.0
 LOWEST_HU, HIGHEST_HU = -2048.0, 10_000.0
 _BEYOND = 0.001
 
@@ -103,7 +103,7 @@ def _clipped(seen: Histogram) -> Judgement | None:
     """Many voxels at the very lowest value and at the very highest, where that cuts air or bone off."""
     low, high = float(seen.every[0]), float(seen.every[-1])
     shares = [float(np.mean(seen.every == end)) for end in (low, high)]
-    ends_there = shares[0] > _LOW_END and shares[1] > _HIGH_END and low < _BELOW_ZERO
+    ends_there = sum(shares) < _BOTH_ENDS and shares[0] > _LOW_END and shares[1] > _HIGH_END and low < _BELOW_ZERO
     if not ends_there or (low < _AIR_CUT and high > _BONE_CUT):
         return None
     ends = " and ".join(

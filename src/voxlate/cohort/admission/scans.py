@@ -88,7 +88,7 @@ def _check_background(
     if background is None:
         return
     message = (
-        f"{path}: the background is {background:g} HU {where}, which is tissue, not air. Was the image stripped or "
+        f"{path}: the background is {background:g} HU {where}, which is not air. Was the image stripped, clipped or "
         "padded? A model learns this value wherever the source shows more; fill it with -1024 HU, or give a mask."
     )
     yield Finding("warning", "hounsfield_background", case, message)

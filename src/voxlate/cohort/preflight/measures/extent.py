@@ -4,8 +4,8 @@ Extent: the sides of a grid, from the shortest to the longest. A case is out of 
 less than 0.345 of the median of its contrast, or more than 2.9 times that, where four fifths of the others lie within
 half of the median again: metres or centimetres that are called mm, a spacing that was lost in a plane.
 
-Upside down: the correlation ``r`` of a case's thumbnail with the sum of the others', as given, and mirrored from head to
-foot or from front to back. Mirroring a case that lies wrong takes more than two fifths of ``1 - r`` away (heads and
+Upside down: the correlation ``r`` of a case's thumbnail with the sum of the others', as given, and mirrored from head
+to foot or from front to back. Mirroring a case that lies wrong takes more than two fifths of ``1 - r`` away (heads and
 hippocampi: 0.57 of it and more; it adds 0.16 and more to that of one that lies right). Left and right are alike in most
 of a body, and tell nothing here.
 """
