@@ -14,11 +14,11 @@ from tests.preprocess.samples import affine_of, head, painted, write
 from voxlate.cohort import index_cohort
 from voxlate.cohort.preflight.checks import preflight
 
-SHAPE = (24, 26, 22)
+SHAPE = (32, 32, 32)
 AFFINE = affine_of(spacing=(5.0, 5.0, 5.0))
 LABELS = head(SHAPE)
-LABELS[:, :, 14:][LABELS[:, :, 14:] == 2] = 3
-LABELS[:, 16:][LABELS[:, 16:] == 2] = 1
+RAMP = np.add.outer(np.linspace(0.2, 1, SHAPE[1]), np.linspace(0, 1, SHAPE[2]))
+"""Brighter to the front and to the head."""
 Image = tuple[NDArray[Any], NDArray[np.float64]]
 
 
@@ -47,7 +47,8 @@ def _mirror(axis: int) -> NDArray[np.float64]:
 def test_a_whole_case_that_lies_or_measures_otherwise_than_the_others(fault: str, tmp_path: Path) -> None:
     change, code = ODD[fault]
     for number, case in enumerate("abcdef"):
-        array = np.roll(painted(LABELS, (0.0, 300.0, 200.0, 90.0), noise=8, seed=number), number % 2, axis=0)
+        array = np.roll(RAMP * painted(LABELS, (0.0, 300.0, 200.0, 90.0), noise=8, seed=number), number % 2, axis=0)
+        array = array.astype(np.float32)
         write(tmp_path / case / "t1.nii.gz", *(change(array) if case == "c" else (array, AFFINE)))
     found = [one for one in preflight(index_cohort(tmp_path)) if one.code in ("out_of_scale", "upside_down")]
     assert [(one.severity, one.code, one.case) for one in found] == ([("warning", code, "c")] if code else [])
