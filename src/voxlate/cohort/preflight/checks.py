@@ -139,12 +139,10 @@ def preflight(  # noqa: PLR0913  (what the cohort is for, each an option of a re
         return cohort.case(case).paths[contrast]
 
     findings += check_agreement(found.agreements, path_of, poor=poor)
-    findings += check_swapped(found.signatures, path_of)
-    findings += _check_extent(found.signatures, path_of)
-    accepted = _ACCEPTED & set(reading.accept)
+    findings += [*check_swapped(found.signatures, path_of), *_check_extent(found.signatures, path_of)]
     twins = _find_twins(cohort, found.signatures, kept, reading)
-    findings += weigh(_check_duplicates(cohort, twins, split), accept=accepted)
-    findings += weigh(_check_copied_labels(cohort, found.labels, twins), accept=accepted)
+    copies = [*_check_duplicates(cohort, twins, split), *_check_copied_labels(cohort, found.labels, twins)]
+    findings += weigh(copies, accept=_ACCEPTED & set(reading.accept))
     findings += _check_split(cohort, split or {})
     findings += _count_empty(cohort, findings)
     return sort_findings(weigh_masks(findings, cohort, mask=mask, split=split))
