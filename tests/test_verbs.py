@@ -141,7 +141,7 @@ def test_a_text_is_one_item_of_a_list(trained: Path, phantom_cohort: Path, tmp_p
     assert resolve_recipe("avula2020-t1-to-t2", source="t2", target="t1").source == ("t2",)
     voxlate.phantom(tmp_path / "heads", cases=1, seed=1, size=16, contrasts="t1")
     assert len(list((tmp_path / "heads").rglob("*-t1n.nii.gz"))) == 1
-    with pytest.raises(UsageError, match="got fidelities"):
+    with pytest.raises(UsageError, match=r"got fidelities\. Did you mean fidelity\?"):
         voxlate.evaluate(trained, phantom_cohort, out=tmp_path / "out", aspects="fidelities")
     with pytest.raises(UsageError, match=r"got 1|two|got 'nowhere.yaml'"):
         voxlate.compare(phantom_cohort, recipes="nowhere.yaml", out=tmp_path / "compared")

@@ -111,3 +111,9 @@ def test_overrides_leave_what_was_given_alone() -> None:
     recipe = load_recipe("zhao-unet-2d").with_overrides({"method.network": network, "method.network.channels": [2, 4]})
     assert recipe.method.options["network"]["channels"] == [2, 4]
     assert network == {"name": "unet", "channels": [4, 8]}
+
+
+@pytest.mark.parametrize(("values", "came"), [(None, "an empty one"), (["l1"], "a list"), ("l1", "a str")])
+def test_what_has_no_fields_is_no_recipe(values: object, came: str) -> None:
+    with pytest.raises(UsageError, match=f"expected a recipe, got {came}. Give fields with their values"):
+        parse_recipe(values, where="here")

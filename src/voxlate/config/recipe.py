@@ -268,6 +268,10 @@ def parse_recipe(values: object, *, where: object) -> Recipe:
     Raises:
         UsageError: If a key is unknown or a value is of the wrong type or range; every problem is listed.
     """
+    if not isinstance(values, Mapping):
+        came = "an empty one" if values is None else f"a {type(values).__name__}"
+        remedy = "Give fields with their values; `voxlate info t1-to-t2-fcn` shows those of a built-in recipe."
+        raise UsageError("a recipe", came=came, where=where, remedy=remedy)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:

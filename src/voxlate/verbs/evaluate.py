@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from voxlate.errors import PartDoneError, UsageError
 from voxlate.machines.shard import own_shard
-from voxlate.plainyaml import listed
+from voxlate.plainyaml import listed, nearest
 from voxlate.progress import ProgressReport, silent
 from voxlate.verbs.calls import Pattern, check_arguments, laid_out, telling_anew
 
@@ -112,6 +112,7 @@ def evaluate(
         ReadError: If the calibration cannot be used.
     """
     check_arguments("evaluate", more, OfSets)
+    _check_aspects(listed(aspects))
     try:
         with laid_out(Path(data), more.pop("pattern", None), model=Path(model)):
             return _evaluate(
@@ -190,7 +191,6 @@ def _evaluate_images(
     from voxlate.workflows.fidelity import FidelityOptions, evaluate_fidelity
     from voxlate.workflows.matrix import evaluate_matrix
 
-    _check_aspects(aspects)
     if is_model(Path(model)) and read_model(Path(model)).recipe.targets:
         _refuse_shard("of one question")
         several = load_model(Path(model)).accepting(scans.get("accept", {}))
@@ -283,13 +283,13 @@ def _refuse_given(options: Mapping[str, object], *, fitting: str) -> None:
 def _check_aspects(aspects: Sequence[str]) -> None:
     from voxlate.workflows.fidelity import ASPECTS
 
-    unknown = set(aspects) - set(ASPECTS)
+    unknown = sorted({*aspects} - {*ASPECTS, *_SET_ASPECTS})
     if unknown:
         raise UsageError(
             f"the aspects {' and '.join(ASPECTS)}, or one of {', '.join(_SET_ASPECTS)}",
-            came=", ".join(sorted(unknown)),
+            came=", ".join(unknown),
             where="--aspect",
-            remedy="Use one or both of the first, or one of the others alone.",
+            remedy=f"{nearest(unknown[0], (*ASPECTS, *_SET_ASPECTS))}Use one or both of the first, or another alone.",
         )
 
 

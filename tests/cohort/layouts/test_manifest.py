@@ -24,7 +24,7 @@ def test_rows_become_cases(root: Path) -> None:
     text = (
         "case;Subject;T1w;seg;site;notes\n"
         "s1;anna;scans für alle/1 a.nii.gz;scans für alle/1 b.nii.gz;Oslo;n/a\n"
-        "s2;anna;scans für alle/2 a.nii.gz;;;good\n"
+        "s2;anna;scans für alle/2 a.nii.gz;NA;;good\n"
         "s3;;scans für alle/3 a.nii.gz;;;\n"
         "sub-4_ses-1;;scans für alle/2 b.nii.gz;;;\n"
     )

@@ -172,9 +172,9 @@ def _place_row(path: Path, row: dict[str, str], contrasts: dict[str, str]) -> li
     case = row["case"]
     items: list[Found] = []
     for column, contrast in contrasts.items():
-        file = _named(path.parent, row[column])
-        if not row[column]:
+        if not present([(column, row[column])]):
             continue
+        file = _named(path.parent, row[column])
         if _is_file(file, folder=True) and dicom.has_dicom(file):
             try:
                 file = dicom.first_file(file)
