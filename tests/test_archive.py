@@ -206,7 +206,7 @@ def rules_of(orthanc: Orthanc, model: Path, folder: Path, **more: Any) -> Path:
     return path
 
 
-def wait_for(what: Any, *, seconds: float = 60) -> None:
+def wait_for(what: Any, *, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it does not happen"

@@ -39,7 +39,7 @@ def test_slices_are_predicted_at_once_and_each_as_if_it_were_alone(monkeypatch: 
     predictor = Predictor(translator, WindowOptions(kind="slices", axis=2), torch.device("cpu"))
     together = predictor([image], mask)
     assert translator.calls == [9]
-    monkeypatch.setattr(stitching, "_TOGETHER", 3 * 20 * 16)
+    monkeypatch.setattr(stitching, "TOGETHER", 3 * 20 * 16)
     np.testing.assert_allclose(predictor([image], mask), together, atol=1e-6)
     assert translator.calls[1:] == [3, 3, 3]
     translator.calls.clear()

@@ -258,14 +258,13 @@ def _read(visit: Visit, shots: Path, *, reader: str, correct: int) -> None:
     page.wait_for_selector("text=You have read every pair")
 
 
-def test_a_reader_without_webgl_reads_slices_of_the_server(server: Served, shots: Path) -> None:
+def test_a_reader_without_webgl_reads_slices_of_the_server(
+    browser: playwright.Browser, server: Served, shots: Path
+) -> None:
     data, model = server.client.get("/api/v1/datasets").json()[0]["id"], server.service.offers.all[1].id
     order = {"title": "One", "kind": "real", "target": "t2", "data": data, "models": [model], "cases": 1}
     made = server.client.post("/api/v1/studies", json=order).json()
-    with (
-        playwright.sync_playwright() as started,
-        started.chromium.launch(executable_path=CHROMIUM, args=WITHOUT_GL) as one,
-    ):
+    with browser.browser_type.launch(executable_path=CHROMIUM, args=WITHOUT_GL) as one:
         visit = Visit(one, server)
         visit.page.goto(f"{server.client.base_url}/#readers/{made['id']}")
         visit.page.wait_for_selector("p[data-state=done]")

@@ -171,7 +171,8 @@ def surface_distances(prediction: Mask, truth: Mask, *, spacing_mm: Spacing) -> 
 
 def _surface(inside: Mask) -> Mask:
     """Voxels of the set with one of six neighbours outside it; the array's border must be empty."""
-    flat = np.ascontiguousarray(inside).ravel()
+    inside = np.ascontiguousarray(inside)
+    flat = inside.ravel()
     deep = flat.copy()
     for step in inside.strides:  # of bytes, which are voxels
         deep[step:] &= flat[:-step]

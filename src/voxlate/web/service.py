@@ -106,7 +106,8 @@ class Service:
             reader.join(_RECOGNISE_S)
             hangs = reader.exitcode is None
             reader.kill()
-        if hangs or reader.exitcode:
+        # What is written last tells that it is done: of two threads that ask for an exit code one may get a false one.
+        if self.uploads.recognised(upload) is None:
             logger.warning("an upload could not be read: %s", "it hangs" if hangs else reader.exitcode)
             came = "files on which it hangs" if hangs else "damaged files"
             remedy = "Convert the scan to NIfTI, and upload that."

@@ -9,10 +9,12 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
 
 import annotated_types
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from voxlate.config.builtin import BUILT_IN
 from voxlate.config.recipe import Recipe, load_recipe
@@ -73,7 +75,7 @@ def _field(recipe: Recipe, dotted: str, info: FieldInfo) -> FormField:
     texts = all(isinstance(one, str) for one in typing.get_args(annotation))
     low, high = _bounds(info.metadata)
     kind = "choice" if choices and texts else _KINDS.get(annotation, "json")
-    value = recipe.value_of(dotted)
+    value = to_jsonable_python(reduce(getattr, dotted.split("."), recipe))  # also what is not written at its default
     return _told(recipe, dotted, info.description or "", kind=kind, value=value).model_copy(
         update={"choices": choices if texts else [], "minimum": low, "maximum": high, "empty": empty}
     )
